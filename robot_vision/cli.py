@@ -1,0 +1,23 @@
+"""`robot-vision …`: each command lives in a file of `commands/`, light to import."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from robot_vision.core.errors import RobotVisionError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Perception for robots: run the service, replay bags, measure, train and export models.",
+)
+
+
+def main() -> None:
+    """Entry point: errors made for the user are printed in one line, with exit status 2."""
+    try:
+        app()
+    except RobotVisionError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        sys.exit(2)

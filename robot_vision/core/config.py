@@ -1,0 +1,145 @@
+"""Every parameter of the service in one place: type, default, bounds, unit, description.
+
+ROS parameters (dotted names), YAML files and command-line options derive from these models.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from robot_vision.core.errors import ConfigError
+
+
+ParamsT = TypeVar("ParamsT", bound="Params")
+
+
+class Params(BaseModel):
+    """A group of parameters. Unknown names and values out of bounds are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def param(default: Any, description: str, *, unit: str = "", **bounds: Any) -> Any:
+    """A parameter with its default, description, unit and pydantic bounds (`ge`, `le`, …)."""
+    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+class SyncConfig(Params):
+    """Pairing of colour with depth by stamp."""
+
+    tolerance_s: float = param(
+        0.02, "largest stamp difference of a colour and depth pair", unit="s", ge=0, le=1
+    )
+    wait_s: float = param(
+        0.03, "how long a colour frame waits for its depth once it arrived", unit="s", ge=0, le=1
+    )
+
+
+class DetectorConfig(Params):
+    """Selection of detections."""
+
+    score_threshold: float = param(0.25, "detections below this score are dropped", ge=0, le=1)
+    nms_iou: float = param(0.6, "overlap above which the weaker of a class is dropped", ge=0, le=1)
+    max_detections: int = param(100, "detections kept per frame", ge=1, le=1000)
+    classes: list[str] = param([], "names of the classes kept; empty keeps all")
+
+
+class DepthConfig(Params):
+    """Metric depth from the sensor and the model."""
+
+    mode: Literal["fuse", "sensor", "model"] = param(
+        "fuse", "fuse: sensor where valid and the model, aligned to it, elsewhere"
+    )
+    min_m: float = param(0.1, "depth below this is invalid", unit="m", ge=0, le=10)
+    max_m: float = param(10.0, "depth above this is invalid", unit="m", gt=0, le=1000)
+    raw_unit_m: float = param(
+        0.001, "metres per step of 16-bit depth (REP 118: 0.001)", unit="m", gt=0, le=1
+    )
+
+
+class TrackerConfig(Params):
+    """Tracking in seconds and evidence, never in frames."""
+
+    name: str = param("robot_vision", "tracker in the registry")
+    camera_motion: bool = param(
+        False, "estimate camera motion from the image (sparse optical flow)"
+    )
+
+
+class ServiceConfig(Params):
+    """What the pipeline needs to run, with or without ROS."""
+
+    model: str = param("native-s", "model bundle: a name in the store or a folder with model.yaml")
+    depth_model: str = param("", "optional bundle that estimates depth; empty for none")
+    feature_model: str = param("", "optional bundle that computes features; empty for none")
+    device: Literal["auto", "cpu", "cuda", "tensorrt"] = param(
+        "auto", "where models run; auto takes the best there is and says which"
+    )
+    threads: int = param(0, "threads per model run on the CPU; 0 takes all cores", ge=0, le=256)
+    engine_cache_dir: str = param(
+        "", "folder of TensorRT engines; empty: ~/.cache/robot_vision/engines"
+    )
+    compute_every: int = param(
+        1, "compute every k-th frame, carry tracks in between", unit="frames", ge=1, le=30
+    )
+    sync: SyncConfig = SyncConfig()
+    detector: DetectorConfig = DetectorConfig()
+    depth: DepthConfig = DepthConfig()
+    tracker: TrackerConfig = TrackerConfig()
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping; raises `ConfigError` naming the file and what is wrong with it."""
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(
+            f"{path}: expected a mapping of names to values, got {type(data).__name__}"
+        )
+    return data
+
+
+def flatten(params: Params, prefix: str = "") -> dict[str, Any]:
+    """Parameters by dotted name, as ROS knows them: `tracker.name`."""
+    flat: dict[str, Any] = {}
+    for name in type(params).model_fields:
+        value = getattr(params, name)
+        if isinstance(value, Params):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def with_values(params: ParamsT, values: Mapping[str, Any]) -> ParamsT:
+    """A copy of `params` with dotted names replaced, validated as a whole.
+
+    Raises `ConfigError` that names each bad parameter, its value and what is expected.
+    """
+    nested = params.model_dump()
+    for dotted, value in values.items():
+        *groups, name = dotted.split(".")
+        group = nested
+        for key in groups:
+            group = group.get(key) if isinstance(group, dict) else None
+        if not isinstance(group, dict) or name not in group:
+            known = ", ".join(flatten(params))
+            raise ConfigError(f"unknown parameter {dotted!r}; available: {known}")
+        group[name] = value
+    try:
+        return type(params).model_validate(nested)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
+    )

@@ -1,0 +1,32 @@
+"""Errors that a user can act on: each gives the value, what was expected and what is available."""
+
+
+class RobotVisionError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class ConfigError(RobotVisionError, ValueError):
+    """A parameter, its value or a combination of them is not accepted."""
+
+
+class UnknownNameError(RobotVisionError, KeyError):
+    """A name looked up in a registry or a store is not there."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class EncodingError(RobotVisionError, ValueError):
+    """Image bytes do not fit their declared encoding, or the encoding is not supported."""
+
+
+class BundleError(RobotVisionError, ValueError):
+    """A model bundle is missing, damaged, or does not fit the format that it declares."""
+
+
+class DeviceError(RobotVisionError, RuntimeError):
+    """The compute device that was asked for is not available."""
+
+
+class MissingDependencyError(RobotVisionError, ImportError):
+    """An optional dependency is needed for what was asked; the message says how to install it."""

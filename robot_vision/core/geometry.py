@@ -1,0 +1,58 @@
+"""Pinhole projection and rigid transforms. Transforms read `a_from_b`, points `p_in_a`."""
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.types import Camera
+
+
+def deproject(
+    pixel_px: Float[np.ndarray, "n 2"], depth_m: Float[np.ndarray, " n"], *, camera: Camera
+) -> Float[np.ndarray, "n 3"]:
+    """Points in camera coordinates (metres) seen at `pixel_px` at `depth_m` along the axis."""
+    x = (pixel_px[:, 0] - camera.cx_px) / camera.fx_px * depth_m
+    y = (pixel_px[:, 1] - camera.cy_px) / camera.fy_px * depth_m
+    return np.stack([x, y, depth_m], axis=1)
+
+
+def project(
+    point_in_camera_m: Float[np.ndarray, "n 3"], *, camera: Camera
+) -> Float[np.ndarray, "n 2"]:
+    """Pixels at which points in camera coordinates appear; NaN for points not in front."""
+    z = np.where(point_in_camera_m[:, 2] > 0, point_in_camera_m[:, 2], np.nan)
+    u = point_in_camera_m[:, 0] / z * camera.fx_px + camera.cx_px
+    v = point_in_camera_m[:, 1] / z * camera.fy_px + camera.cy_px
+    return np.stack([u, v], axis=1)
+
+
+def transform_points(
+    a_from_b: Float[np.ndarray, "4 4"], p_in_b: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "n 3"]:
+    """Points given in frame b, expressed in frame a."""
+    return p_in_b @ a_from_b[:3, :3].T + a_from_b[:3, 3]
+
+
+def invert_transform(a_from_b: Float[np.ndarray, "4 4"]) -> Float[np.ndarray, "4 4"]:
+    """`b_from_a` of a rigid transform `a_from_b`."""
+    b_from_a = np.eye(4)
+    b_from_a[:3, :3] = a_from_b[:3, :3].T
+    b_from_a[:3, 3] = -a_from_b[:3, :3].T @ a_from_b[:3, 3]
+    return b_from_a
+
+
+def transform_from_quaternion(
+    translation_m: Float[np.ndarray, "3"], quaternion_xyzw: Float[np.ndarray, "4"]
+) -> Float[np.ndarray, "4 4"]:
+    """Rigid transform from a translation and a quaternion (x y z w, of any non-zero norm)."""
+    norm = float(np.linalg.norm(quaternion_xyzw))
+    if not np.isfinite(norm) or norm < 1e-9:
+        raise ValueError(f"quaternion {quaternion_xyzw.tolist()} has no direction; expected xyzw")
+    x, y, z, w = quaternion_xyzw / norm
+    a_from_b = np.eye(4)
+    a_from_b[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    a_from_b[:3, 3] = translation_m
+    return a_from_b

@@ -1,0 +1,50 @@
+"""What each stage promises to the pipeline; stages know these and `core`, never each other."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from robot_vision.core.types import Frame, Measurements, Percept, Tracks
+
+
+class Backend(Protocol):
+    """Runs one model: named arrays in, named arrays out.
+
+    The provider is proven, not assumed: construction runs the model once, and `provider` names
+    the execution provider that did the work ("cpu", "cuda", "tensorrt", "torch-cpu", …).
+    """
+
+    provider: str
+    fallback_reason: str
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+    def close(self) -> None: ...
+
+
+class Perceiver(Protocol):
+    """Turns a frame into detections, depth and features. `stage_s` is filled with timings."""
+
+    class_names: tuple[str, ...]
+    model_id: str
+    provider: str
+    fallback_reason: str
+
+    def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept: ...
+
+    def close(self) -> None: ...
+
+
+class Tracker(Protocol):
+    """Gives objects lasting ids. Time comes from the stamps of the measurements only."""
+
+    def update(self, measurements: Measurements) -> Tracks: ...
+
+    def predict(self, stamp_ns: int) -> Tracks:
+        """Carry the tracks to `stamp_ns` without evidence (a frame that was not computed)."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all tracks and begin a new epoch; ids go on from where they were."""
+        ...

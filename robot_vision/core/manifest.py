@@ -1,0 +1,68 @@
+"""`model.yaml`, the description that travels with a model's file in its bundle."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Task = Literal["detection", "depth", "features", "multitask"]
+Format = Literal[
+    "yolox",
+    "yolov8",
+    "detr",
+    "detr_logits",
+    "native",
+    "depth_metric",
+    "depth_relative",
+    "features",
+]
+
+
+class ModelInput(BaseModel):
+    """How a frame becomes the model's image input.
+
+    `resize`: `letterbox` keeps the ratio and centres, `letterbox_topleft` keeps the ratio and
+    pads right and below, `stretch` fills. Pixels become `(pixel * scale - mean) / std`.
+    `layout` is the tensor's layout; `uint8` inputs get the pixels as they are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    width_px: int = Field(gt=0, le=8192)
+    height_px: int = Field(gt=0, le=8192)
+    color: Literal["rgb", "bgr"] = "rgb"
+    resize: Literal["letterbox", "letterbox_topleft", "stretch"] = "letterbox"
+    pad_value: int = Field(114, ge=0, le=255)
+    scale: float = 1 / 255
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
+    layout: Literal["nchw", "nhwc"] = "nchw"
+    depth_name: str = Field("", description="input for depth in metres, f32 [1,1,H,W], 0 invalid")
+
+
+class ModelManifest(BaseModel):
+    """What a bundle says of its model. `outputs` maps the format's roles to tensor names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str = "1"
+    task: Task
+    format: Format
+    file: str = "model.onnx"
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    input: ModelInput
+    outputs: dict[str, str] = {}
+    classes: tuple[str, ...] = ()
+    score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    feature_stride_px: float = 16.0
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    metrics: dict[str, float | str] = {}
+    licence: str = "unknown"
+    description: str = ""
+    limits: str = ""
+
+    @property
+    def model_id(self) -> str:
+        return f"{self.name}@{self.version}"

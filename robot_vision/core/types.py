@@ -1,0 +1,220 @@
+"""What flows between the stages: frozen, keyword-only dataclasses of NumPy arrays, units in names.
+
+One convention inside: RGB, height × width × channels, boxes as xyxy in pixels of the full camera
+image, metres, seconds, radians. Camera coordinates follow REP 103's optical frame: x right,
+y down, z forward. Arrays are treated as read-only by whoever receives them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+
+DepthSource = Literal["sensor", "model", "fused"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Camera:
+    """Pinhole camera with the distortion model of `sensor_msgs/CameraInfo`."""
+
+    frame_id: str
+    width_px: int
+    height_px: int
+    intrinsics_px: Float64[np.ndarray, "3 3"]
+    distortion: Float64[np.ndarray, " k"] = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def fx_px(self) -> float:
+        return float(self.intrinsics_px[0, 0])
+
+    @property
+    def fy_px(self) -> float:
+        return float(self.intrinsics_px[1, 1])
+
+    @property
+    def cx_px(self) -> float:
+        return float(self.intrinsics_px[0, 2])
+
+    @property
+    def cy_px(self) -> float:
+        return float(self.intrinsics_px[1, 2])
+
+    def same_as(self, other: "Camera | None") -> bool:
+        """Whether images of both have the same size, frame and projection."""
+        return (
+            other is not None
+            and (self.frame_id, self.width_px, self.height_px)
+            == (other.frame_id, other.width_px, other.height_px)
+            and np.array_equal(self.intrinsics_px, other.intrinsics_px)
+            and np.array_equal(self.distortion, other.distortion)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """One colour image, with depth registered to it where there is any.
+
+    `depth_m` is along the optical axis, NaN where invalid, of any size that shows the same view.
+    `camera` is None while no intrinsics are known: detection goes on, 3-D does not.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    rgb: UInt8[np.ndarray, "h w 3"]
+    camera: Camera | None = None
+    depth_m: Float32[np.ndarray, "hd wd"] | None = None
+    depth_stamp_ns: int | None = None
+    fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """The encoder's view of a frame: a grid of features and one unit-norm embedding."""
+
+    stamp_ns: int
+    grid: Float32[np.ndarray, "c hg wg"]
+    stride_px: float
+    embedding: Float32[np.ndarray, " d"]
+    model_id: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Depth:
+    """Metric depth along the optical axis, NaN where unknown; covers the whole camera view."""
+
+    stamp_ns: int
+    depth_m: Float32[np.ndarray, "h w"]
+    source: DepthSource
+    valid_fraction: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detections:
+    """2-D detections of one frame, sorted by falling score.
+
+    `mask` holds one boolean mask per detection on a grid that covers the whole view.
+    """
+
+    stamp_ns: int
+    box_xyxy_px: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, " n"]
+    class_id: Int64[np.ndarray, " n"]
+    mask: Bool[np.ndarray, "n hm wm"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+def no_detections(stamp_ns: int) -> Detections:
+    """Detections of a frame in which nothing was found."""
+    return Detections(
+        stamp_ns=stamp_ns,
+        box_xyxy_px=np.zeros((0, 4), np.float32),
+        score=np.zeros(0, np.float32),
+        class_id=np.zeros(0, np.int64),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lifted:
+    """Detections in 3-D, row by row: NaN where the depth in the box says nothing."""
+
+    position_in_camera_m: Float32[np.ndarray, "n 3"]
+    covariance_m2: Float32[np.ndarray, "n 3 3"]
+    size_m: Float32[np.ndarray, "n 3"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measurements:
+    """All that a tracker is given for one frame."""
+
+    detections: Detections
+    lifted: Lifted | None = None
+    appearance: Float32[np.ndarray, "n d"] | None = None
+    camera: Camera | None = None
+    fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
+    gray: UInt8[np.ndarray, "h w"] | None = None
+
+    @property
+    def stamp_ns(self) -> int:
+        return self.detections.stamp_ns
+
+
+class TrackState(IntEnum):
+    """Tentative until there is evidence enough; coasting while predicted without a detection."""
+
+    TENTATIVE = 0
+    CONFIRMED = 1
+    COASTING = 2
+    ENDED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackEvent:
+    """A change of a track's state at a stamp."""
+
+    stamp_ns: int
+    track_id: int
+    state: TrackState
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tracks:
+    """Tracked objects at a stamp; ids are never reused within a run.
+
+    Rows in 3-D are NaN while an object's depth is unknown. Rows whose `state` is COASTING are
+    predictions: `unseen_s` says for how long. `detection_index` is the row of the detection that
+    updated the track in this frame, −1 if none. `epoch` counts the times that stamps went back.
+    """
+
+    stamp_ns: int
+    track_id: Int64[np.ndarray, " n"]
+    state: Int64[np.ndarray, " n"]
+    box_xyxy_px: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, " n"]
+    class_id: Int64[np.ndarray, " n"]
+    position_in_camera_m: Float32[np.ndarray, "n 3"]
+    position_covariance_m2: Float32[np.ndarray, "n 3 3"]
+    velocity_in_camera_mps: Float32[np.ndarray, "n 3"]
+    velocity_covariance_m2ps2: Float32[np.ndarray, "n 3 3"]
+    size_m: Float32[np.ndarray, "n 3"]
+    age_s: Float32[np.ndarray, " n"]
+    unseen_s: Float32[np.ndarray, " n"]
+    detection_index: Int64[np.ndarray, " n"]
+    epoch: int = 0
+    events: tuple[TrackEvent, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Percept:
+    """What the models say about one frame, before lifting and tracking."""
+
+    detections: Detections
+    depth: Depth | None
+    features: Features | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Perception:
+    """The service's answer to one frame. Every part carries the frame's stamp.
+
+    `stage_s` is the time each stage took; `notes` say in words what was missing or degraded.
+    """
+
+    stamp_ns: int
+    frame: Frame
+    detections: Detections
+    depth: Depth | None
+    features: Features | None
+    lifted: Lifted | None
+    tracks: Tracks
+    class_names: tuple[str, ...]
+    model_id: str
+    stage_s: Mapping[str, float]
+    notes: tuple[str, ...] = ()

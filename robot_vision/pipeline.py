@@ -1,0 +1,158 @@
+"""The stages joined: a frame goes in, what the service knows about it comes out."""
+
+from dataclasses import replace
+
+import cv2
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.interfaces import Perceiver, Tracker
+from robot_vision.core.timing import timed
+from robot_vision.core.types import (
+    Frame,
+    Lifted,
+    Measurements,
+    Percept,
+    Perception,
+    no_detections,
+)
+from robot_vision.perception.appearance import pool_appearance
+from robot_vision.perception.lift import lift
+from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.tracking import build_tracker
+
+
+class Pipeline:
+    """Perceive, lift to 3-D, track. Owns no thread and no clock: stamps are the only time."""
+
+    def __init__(self, config: ServiceConfig, *, perceiver: Perceiver, tracker: Tracker) -> None:
+        self.config = config
+        self.tracker = tracker
+        self._perceiver = perceiver
+        self._previous: Perception | None = None
+        self._skipped = 0
+
+    @property
+    def perceiver(self) -> Perceiver:
+        return self._perceiver
+
+    def swap_perceiver(self, perceiver: Perceiver) -> Perceiver:
+        """Use `perceiver` from the next frame on; returns the old one, for the caller to close.
+
+        Class ids may mean something else in the new model, so tracking begins a new epoch.
+        """
+        old, self._perceiver = self._perceiver, perceiver
+        self._restart()
+        return old
+
+    def process(self, frame: Frame) -> Perception:
+        """Perceive `frame`. A stamp that goes back, or another camera, begins a new epoch."""
+        notes = self._notice_changes(frame)
+        if self._may_skip():
+            self._previous = self._carry(frame, notes)
+        else:
+            self._previous = self._compute(frame, notes)
+        return self._previous
+
+    def _compute(self, frame: Frame, notes: list[str]) -> Perception:
+        self._skipped = 0
+        stage_s: dict[str, float] = {}
+        percept = self._perceiver.perceive(frame, stage_s=stage_s)
+        with timed(stage_s, "lift"):
+            lifted = self._lift(frame, percept, notes)
+        with timed(stage_s, "track"):
+            tracks = self.tracker.update(self._measurements(frame, percept, lifted))
+        return Perception(
+            stamp_ns=frame.stamp_ns,
+            frame=frame,
+            detections=percept.detections,
+            depth=percept.depth,
+            features=percept.features,
+            lifted=lifted,
+            tracks=tracks,
+            class_names=self._perceiver.class_names,
+            model_id=self._perceiver.model_id,
+            stage_s=stage_s,
+            notes=tuple(notes),
+        )
+
+    def _carry(self, frame: Frame, notes: list[str]) -> Perception:
+        """A frame that is not computed: tracks move on, features are those of the last frame."""
+        assert self._previous is not None
+        self._skipped += 1
+        stage_s: dict[str, float] = {}
+        with timed(stage_s, "track"):
+            tracks = self.tracker.predict(frame.stamp_ns)
+        return replace(
+            self._previous,
+            stamp_ns=frame.stamp_ns,
+            frame=frame,
+            detections=no_detections(frame.stamp_ns),
+            depth=None,
+            lifted=None,
+            tracks=tracks,
+            stage_s=stage_s,
+            notes=(*notes, "frame skipped: tracks carried, features re-used"),
+        )
+
+    def _may_skip(self) -> bool:
+        return self._previous is not None and self._skipped + 1 < self.config.compute_every
+
+    def _notice_changes(self, frame: Frame) -> list[str]:
+        previous = self._previous
+        if previous is None:
+            return []
+        notes = []
+        if frame.stamp_ns <= previous.stamp_ns:
+            back_s = seconds_between(frame.stamp_ns, previous.stamp_ns)
+            notes.append(f"stamps went back by {back_s:.3f} s: tracking restarted")
+        if frame.frame_id != previous.frame.frame_id or _camera_changed(frame, previous.frame):
+            notes.append("the camera changed: tracking restarted")
+        if notes:
+            self._restart()
+        return notes
+
+    def _restart(self) -> None:
+        self.tracker.reset()
+        self._previous = None
+        self._skipped = 0
+
+    def _lift(self, frame: Frame, percept: Percept, notes: list[str]) -> Lifted | None:
+        if frame.camera is None:
+            notes.append("no intrinsics: objects stay in 2-D")
+            return None
+        if percept.depth is None:
+            notes.append("no depth: objects stay in 2-D")
+            return None
+        return lift(percept.detections, depth=percept.depth, camera=frame.camera)
+
+    def _measurements(self, frame: Frame, percept: Percept, lifted: Lifted | None) -> Measurements:
+        height_px, width_px = frame.rgb.shape[:2]
+        appearance = None
+        if percept.features is not None:
+            appearance = pool_appearance(
+                percept.features, percept.detections, width_px=width_px, height_px=height_px
+            )
+        needs_gray = self.config.tracker.camera_motion
+        return Measurements(
+            detections=percept.detections,
+            lifted=lifted,
+            appearance=appearance,
+            camera=frame.camera,
+            fixed_from_camera=frame.fixed_from_camera,
+            gray=cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY) if needs_gray else None,
+        )
+
+
+def build_pipeline(config: ServiceConfig) -> Pipeline:
+    """Load and warm the models that `config` names, and join the stages."""
+    return Pipeline(
+        config, perceiver=build_perceiver(config), tracker=build_tracker(config.tracker)
+    )
+
+
+def _camera_changed(frame: Frame, previous: Frame) -> bool:
+    if frame.rgb.shape != previous.rgb.shape:
+        return True
+    both = frame.camera is not None and previous.camera is not None
+    return both and not frame.camera.same_as(previous.camera)

@@ -1,0 +1,1 @@
+"""Colour and depth paired by stamp, newest first."""
