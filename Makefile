@@ -1,0 +1,47 @@
+# Every target sets up .venv by itself, on a fresh Debian or Ubuntu machine with Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup
+# A sourced ROS 2 brings its own rclpy, which pip must not shadow.
+ifeq ($(ROS_DISTRO),)
+EXTRAS := ros,replay,sim,train,test
+else
+EXTRAS := replay,sim,train,test
+VENV_FLAGS := --system-site-packages
+endif
+
+.PHONY: setup check test demo bench format clean
+
+setup: $(STAMP)
+
+$(STAMP): setup.py constraints.txt requirements-dev.txt tools/system_packages.sh
+	bash tools/system_packages.sh
+	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]" -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-compare.txt
+	touch $(STAMP)
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+demo: $(STAMP)
+	$(BIN)/robot-vision demo
+
+bench: $(STAMP)
+	$(BIN)/robot-vision bench pipeline
+	$(BIN)/robot-vision bench ros
+	$(BIN)/robot-vision bench tracker
+
+clean:
+	rm -rf $(VENV) build install log out *.egg-info

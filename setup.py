@@ -1,0 +1,85 @@
+"""Metadata and data files of the ament_python package `robot_vision`."""
+
+import os
+from glob import glob
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "robot_vision"
+
+# onnxruntime and onnxruntime-gpu overwrite each other's files, and pip cannot swap one for the
+# other by an extra: ROBOT_VISION_GPU=1 leaves the CPU build out, for the extra `gpu` to bring its own.
+ORT_CPU = [] if os.environ.get("ROBOT_VISION_GPU") == "1" else ["onnxruntime>=1.17"]
+
+
+def share(folder: str, pattern: str) -> tuple[str, list[str]]:
+    """Data files that `ros2 launch` and the package's users find under share/robot_vision."""
+    return f"share/{NAME}/{folder}", [f for f in glob(f"{folder}/{pattern}") if Path(f).is_file()]
+
+
+SIM = ["mujoco>=3.3", "pycocotools>=2.0.8"]
+TRAIN = [
+    "torch>=2.4",
+    "onnx>=1.17",
+    "onnxscript>=0.5",
+    "albumentations==2.0.8",
+    "faster-coco-eval>=1.6",
+    "matplotlib>=3.8",
+    "safetensors>=0.4",
+]
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    description="Perception service for robots on ROS 2: features, depth, tracked 3-D objects",
+    long_description=Path("README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    maintainer="robot_vision maintainers",
+    maintainer_email="maintainers@example.com",
+    python_requires=">=3.10",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["data/**/*", "model_store/bundles/**/*", "replay/static/*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        share("launch", "*.launch.py"),
+        share("config", "*.yaml"),
+        share("config", "*.xml"),
+        share("config/rviz", "*.rviz"),
+        share("config/recipes", "*.yaml"),
+    ],
+    zip_safe=False,
+    install_requires=[
+        "setuptools",
+        "numpy>=1.22",
+        "scipy>=1.8",
+        "opencv-python-headless>=4.6",
+        "pydantic>=2.5",
+        "PyYAML>=6",
+        "typer>=0.12",
+        "rich>=13",
+        "jaxtyping>=0.2.36",
+        "psutil>=5.9",
+        *ORT_CPU,
+    ],
+    extras_require={
+        "ros": [
+            "ros-jazzy-rclpy[fastrtps]==7.1.6; platform_machine == 'x86_64'",
+            "ros-common-interfaces==5.3.6; platform_machine == 'x86_64'",
+        ],
+        "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.20"],
+        "replay": ["rosbags>=0.10", "mcap>=1.2"],
+        "sim": [*SIM, "rosbags>=0.10"],
+        "train": [*TRAIN, *SIM],
+        "console": ["fastapi>=0.110", "uvicorn>=0.30", "python-multipart>=0.0.9"],
+        "test": ["pytest"],
+    },
+    entry_points={
+        "console_scripts": [
+            "robot-vision = robot_vision.cli:main",
+            "perception_node = robot_vision.ros.perception_node:main",
+        ]
+    },
+)

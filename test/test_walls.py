@@ -1,0 +1,109 @@
+"""The walls of ARCHITECTURE.md: who may import what."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "robot_vision"
+ROS_MODULES = {
+    "rclpy",
+    "rcl_interfaces",
+    "lifecycle_msgs",
+    "sensor_msgs",
+    "geometry_msgs",
+    "std_msgs",
+    "std_srvs",
+    "diagnostic_msgs",
+    "visualization_msgs",
+    "vision_msgs",
+    "cv_bridge",
+    "tf2_ros",
+}
+TORCH_HOMES = ("models/", "training/", "export/", "backends/torch_backend.py", "bench/")
+CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
+
+
+def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return names
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def inside(path: Path, *homes: str) -> bool:
+    return path.relative_to(PACKAGE).as_posix().startswith(homes)
+
+
+def test_ros_is_imported_under_ros_only() -> None:
+    offenders = [
+        p for p in sources() if roots(imports_of(p)) & ROS_MODULES and not inside(p, "ros/")
+    ]
+    assert offenders == []
+
+
+def test_torch_is_imported_where_training_and_export_live_only() -> None:
+    offenders = [
+        p for p in sources() if "torch" in roots(imports_of(p)) and not inside(p, *TORCH_HOMES)
+    ]
+    assert offenders == []
+
+
+def test_mujoco_is_imported_under_simulation_only() -> None:
+    offenders = [
+        p for p in sources() if "mujoco" in roots(imports_of(p)) and not inside(p, "simulation/")
+    ]
+    assert offenders == []
+
+
+def test_core_imports_little() -> None:
+    for path in sorted((PACKAGE / "core").glob("*.py")):
+        foreign = roots(imports_of(path)) - CORE_MAY_IMPORT - sys.stdlib_module_names
+        assert foreign == set(), f"{path.name} imports {foreign}"
+
+
+@pytest.mark.parametrize("stage", ["codecs", "sync", "backends", "perception", "tracking"])
+def test_stages_do_not_know_each_other(stage: str) -> None:
+    allowed = {
+        "perception": {"core", "perception", "backends", "model_store"},
+        "backends": {"core", "backends", "model_store", "models"},
+    }.get(stage, {"core", stage})
+    for path in sorted((PACKAGE / stage).glob("*.py")):
+        ours = {n for n in imports_of(path) if n.startswith("robot_vision.")}
+        known = {n.split(".")[1] for n in ours}
+        assert known <= allowed, f"{path.name} imports {known - allowed}"
+
+
+def test_commands_are_light_at_import() -> None:
+    heavy = {"torch", "mujoco", "cv2", "numpy", "onnxruntime", "rclpy", "scipy", "rosbags"}
+    for path in sorted((PACKAGE / "commands").glob("*.py")):
+        found = roots(imports_of(path, top_level_only=True)) & heavy
+        assert found == set(), f"{path.name} imports {found} at the top"
+
+
+@pytest.mark.parametrize("module", ["robot_vision.pipeline", "robot_vision.cli"])
+def test_the_robots_path_needs_neither_torch_nor_ros_nor_mujoco(module: str) -> None:
+    code = (
+        f"import sys, {module}; "
+        "print([m for m in ('torch', 'rclpy', 'mujoco', 'matplotlib') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Debian packages that pip cannot bring: venv, and OpenGL for rendering scenes without a screen.
+# Installs them where it may (root or password-less sudo), else says what to install.
+set -euo pipefail
+
+missing=()
+python3 -c "import venv, ensurepip" 2>/dev/null || missing+=(python3-venv)
+for entry in libEGL.so.1:libegl1 libOSMesa.so.8:libosmesa6 libGL.so.1:libgl1 libGLESv2.so.2:libgles2; do
+  ldconfig -p | grep -q "${entry%%:*}" || missing+=("${entry##*:}")
+done
+ls /usr/lib/*/dri/swrast_dri.so >/dev/null 2>&1 || missing+=(libgl1-mesa-dri)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" = 0 ]; then as_root=(env DEBIAN_FRONTEND=noninteractive)
+elif sudo -n true 2>/dev/null; then as_root=(sudo -n env DEBIAN_FRONTEND=noninteractive)
+else
+  echo "robot_vision: please install: sudo apt-get install ${missing[*]}" >&2
+  echo "robot_vision: going on without; what needs OpenGL says so" >&2
+  exit 0
+fi
+echo "robot_vision: installing Debian packages: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
