@@ -1,21 +1,20 @@
 """Metadata and data files of the ament_python package `robot_vision`."""
 
 import os
-from glob import glob
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = "robot_vision"
 
-# onnxruntime and onnxruntime-gpu overwrite each other's files, and pip cannot swap one for the
-# other by an extra: ROBOT_VISION_GPU=1 leaves the CPU build out, for the extra `gpu` to bring its own.
+# onnxruntime and onnxruntime-gpu overwrite each other's files, and no extra can leave a default
+# requirement out: ROBOT_VISION_GPU=1 drops the CPU build, and the extra `gpu` brings its own.
 ORT_CPU = [] if os.environ.get("ROBOT_VISION_GPU") == "1" else ["onnxruntime>=1.17"]
 
 
 def share(folder: str, pattern: str) -> tuple[str, list[str]]:
     """Data files that `ros2 launch` and the package's users find under share/robot_vision."""
-    return f"share/{NAME}/{folder}", [f for f in glob(f"{folder}/{pattern}") if Path(f).is_file()]
+    return f"share/{NAME}/{folder}", [str(f) for f in sorted(Path(folder).glob(pattern))]
 
 
 SIM = ["mujoco>=3.3", "pycocotools>=2.0.8"]

@@ -123,15 +123,15 @@ def with_values(params: ParamsT, values: Mapping[str, Any]) -> ParamsT:
 
     Raises `ConfigError` that names each bad parameter, its value and what is expected.
     """
+    known = flatten(params)
     nested = params.model_dump()
     for dotted, value in values.items():
+        if dotted not in known:
+            raise ConfigError(f"unknown parameter {dotted!r}; available: {', '.join(known)}")
         *groups, name = dotted.split(".")
         group = nested
         for key in groups:
-            group = group.get(key) if isinstance(group, dict) else None
-        if not isinstance(group, dict) or name not in group:
-            known = ", ".join(flatten(params))
-            raise ConfigError(f"unknown parameter {dotted!r}; available: {known}")
+            group = group[key]
         group[name] = value
     try:
         return type(params).model_validate(nested)

@@ -56,7 +56,7 @@ def test_bad_yaml_is_an_error_that_names_the_file(tmp_path: Path, text: str, sai
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="absent.yaml"):
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
         load_yaml(tmp_path / "absent.yaml")
 
 
