@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robot_vision.core.errors import ConfigError
 
-
 ParamsT = TypeVar("ParamsT", bound="Params")
 
 
