@@ -32,8 +32,6 @@ setup(
     name=NAME,
     version="0.1.0",
     description="Perception service for robots on ROS 2: features, depth, tracked 3-D objects",
-    long_description=Path("README.md").read_text(),
-    long_description_content_type="text/markdown",
     license="Apache-2.0",
     maintainer="robot_vision maintainers",
     maintainer_email="maintainers@example.com",
