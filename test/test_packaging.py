@@ -74,15 +74,13 @@ def test_colcon_builds_it_as_a_ros_package(clean_tree: Path) -> None:
     if colcon is None:
         pytest.skip("colcon is not installed: pip install colcon-ros")
     workspace = clean_tree.parents[1]
-    listed = subprocess.run(
-        [colcon, "list"], cwd=workspace, capture_output=True, text=True, check=True
-    ).stdout
-    assert "(ros.ament_python)" in listed
     subprocess.run(
         [colcon, "build", "--merge-install"], cwd=workspace, check=True, capture_output=True
     )
     installed = workspace / "install"
     assert (installed / "lib/robot_vision/perception_node").is_file()
+    ament_hook = installed / "share/robot_vision/hook/ament_prefix_path.dsv"
+    assert ament_hook.is_file(), "colcon took it for a plain Python package"
     assert (installed / "share/robot_vision/launch/perception.launch.py").is_file()
     assert (installed / "share/ament_index/resource_index/packages/robot_vision").is_file()
 
