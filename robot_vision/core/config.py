@@ -63,6 +63,19 @@ class TrackerConfig(Params):
     """Tracking in seconds and evidence, never in frames."""
 
     name: str = param("robot_vision", "tracker in the registry")
+    high_score: float = param(
+        0.5, "detections from this score on are matched first and may begin tracks", ge=0, le=1
+    )
+    low_score: float = param(0.1, "detections below this score are ignored", ge=0, le=1)
+    confirm_evidence: float = param(
+        2.0, "log-odds at which a track is confirmed", unit="nat", ge=-10, le=100
+    )
+    coast_s: float = param(
+        2.5, "a confirmed track ends after so long without a detection", unit="s", gt=0, le=600
+    )
+    tentative_s: float = param(
+        0.3, "a tentative track ends after so long without a detection", unit="s", ge=0, le=60
+    )
     camera_motion: bool = param(
         False, "estimate camera motion from the image (sparse optical flow)"
     )
@@ -88,6 +101,47 @@ class ServiceConfig(Params):
     detector: DetectorConfig = DetectorConfig()
     depth: DepthConfig = DepthConfig()
     tracker: TrackerConfig = TrackerConfig()
+
+
+class InputConfig(Params):
+    """How the camera's topics are subscribed."""
+
+    rgb_transport: Literal["raw", "compressed"] = param(
+        "raw", "raw: sensor_msgs/Image on rgb; compressed: CompressedImage on rgb/compressed"
+    )
+    depth_transport: Literal["raw", "compressed", "none"] = param(
+        "raw", "raw: Image on depth; compressed: PNG on depth/compressedDepth; none: no depth"
+    )
+    reliability: Literal["best_effort", "reliable"] = param(
+        "best_effort", "QoS of the image topics; best_effort matches every publisher"
+    )
+    queue_depth: int = param(1, "messages kept by the middleware per topic", ge=1, le=100)
+
+
+class DiagnosticsConfig(Params):
+    """What /diagnostics reports, and from when on it warns."""
+
+    period_s: float = param(1.0, "time between two reports", unit="s", ge=0.1, le=60)
+    silent_after_s: float = param(
+        2.0, "without an output for this long the node says why", unit="s", ge=0.1, le=60
+    )
+    max_age_s: float = param(
+        0.2, "warn when the 95th percentile of the age of outputs is above", unit="s", gt=0, le=60
+    )
+    max_future_s: float = param(
+        0.05, "warn about stamps that are further ahead of this clock", unit="s", ge=0, le=60
+    )
+
+
+class NodeConfig(ServiceConfig):
+    """The perception node: the service, its topics and its reports."""
+
+    autostart: bool = param(True, "configure and activate at start; false: wait for transitions")
+    target_frame: str = param(
+        "", "frame of the 3-D outputs, by tf2 (static for the tracker); empty: the camera's"
+    )
+    input: InputConfig = InputConfig()
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
