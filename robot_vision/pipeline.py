@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import cv2
+import numpy as np
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import ServiceConfig
@@ -20,6 +21,9 @@ from robot_vision.perception.appearance import pool_appearance
 from robot_vision.perception.lift import lift
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.tracking import build_tracker
+
+# Autofocus moves the intrinsics by a percent or so from frame to frame: not another camera.
+FOCUS_BREATHING = 0.02
 
 
 class Pipeline:
@@ -102,15 +106,14 @@ class Pipeline:
         previous = self._previous
         if previous is None:
             return []
-        notes = []
-        if frame.stamp_ns <= previous.stamp_ns:
-            back_s = seconds_between(frame.stamp_ns, previous.stamp_ns)
-            notes.append(f"stamps went back by {back_s:.3f} s: tracking restarted")
-        if frame.frame_id != previous.frame.frame_id or _camera_changed(frame, previous.frame):
-            notes.append("the camera changed: tracking restarted")
-        if notes:
+        gone_s = seconds_between(previous.stamp_ns, frame.stamp_ns)
+        if gone_s < 0:
             self._restart()
-        return notes
+            return [f"stamps went back by {-gone_s:.3f} s: tracking restarted"]
+        if _view_changed(frame, previous.frame):
+            self._restart()
+            return ["the camera changed: tracking restarted"]
+        return ["the stamp was repeated: no time passed for tracking"] if gone_s == 0 else []
 
     def _restart(self) -> None:
         self.tracker.reset()
@@ -151,8 +154,12 @@ def build_pipeline(config: ServiceConfig) -> Pipeline:
     )
 
 
-def _camera_changed(frame: Frame, previous: Frame) -> bool:
-    if frame.rgb.shape != previous.rgb.shape:
+def _view_changed(frame: Frame, previous: Frame) -> bool:
+    """Whether boxes of one frame mean something else in the other."""
+    if (frame.frame_id, frame.rgb.shape) != (previous.frame_id, previous.rgb.shape):
         return True
-    both = frame.camera is not None and previous.camera is not None
-    return both and not frame.camera.same_as(previous.camera)
+    if frame.camera is None or previous.camera is None:
+        return False
+    return not np.allclose(
+        frame.camera.intrinsics_px, previous.camera.intrinsics_px, rtol=FOCUS_BREATHING
+    )
