@@ -1,0 +1,88 @@
+"""What the readers of all containers share: raw messages in, typed messages out, problems told."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from robot_vision.core.errors import RobotVisionError
+
+
+class BagError(RobotVisionError, ValueError):
+    """A recording cannot be opened, or holds nothing that can be replayed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawMessage:
+    """A serialized message as it was recorded; `msgtype` is spelled as in ROS 2."""
+
+    topic: str
+    msgtype: str
+    log_ns: int
+    data: bytes
+
+
+class Problems:
+    """What went wrong while reading: how often, and the first case of each kind in words."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, str]] = {}
+
+    def add(self, kind: str, detail: str, *, times: int = 1) -> None:
+        count, first = self._seen.get(kind, (0, detail))
+        self._seen[kind] = (count + times, first)
+
+    def count(self, kind: str) -> int:
+        return self._seen.get(kind, (0, ""))[0]
+
+    def __bool__(self) -> bool:
+        return bool(self._seen)
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        return {kind: {"count": n, "first": first} for kind, (n, first) in self._seen.items()}
+
+
+class Container(Protocol):
+    """One file of messages. `messages` starts anew at each call and never raises on damage."""
+
+    size_bytes: int
+    read_bytes: int
+    is_ros1: bool
+
+    def messages(self, problems: Problems) -> Iterator[RawMessage]:
+        """Messages in the order of the file; what cannot be read is added to `problems`."""
+        ...
+
+
+class Decoder:
+    """Deserializes standard messages by the definitions of ROS 2 Jazzy, or of ROS 1 Noetic.
+
+    The types that replay reads (images, camera info, transforms) have had the same layout in
+    every ROS 2 distribution, so a recording whose own definitions are lost is read as well.
+    """
+
+    def __init__(self, *, is_ros1: bool) -> None:
+        store = typestore(is_ros1=is_ros1)
+        self._deserialize = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
+
+    def decode(self, message: RawMessage, problems: Problems) -> Any | None:
+        """The message object, or None if its bytes do not fit its type."""
+        try:
+            return self._deserialize(message.data, message.msgtype)
+        except Exception as error:  # damaged bytes raise whatever the generated code meets
+            detail = f"{message.topic} at log time {message.log_ns} ns: {error!r}"
+            problems.add("message does not fit its type", detail)
+            return None
+
+
+@lru_cache(maxsize=2)
+def typestore(*, is_ros1: bool) -> Any:
+    """The standard message types of ROS 1 Noetic or ROS 2 Jazzy."""
+    from rosbags.typesys import Stores, get_typestore
+
+    return get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.ROS2_JAZZY)
+
+
+def stamp_to_ns(stamp: Any) -> int:
+    """Nanoseconds of a `builtin_interfaces/Time` (or ROS 1 time)."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)

@@ -1,0 +1,113 @@
+"""A short memory of the transform tree (REP 105), looked up at a stamp. No ROS needed.
+
+Between two samples translation is interpolated linearly and rotation along the shortest arc
+(Shoemake, 1985); outside of them a sample is held for `hold_s`, no longer.
+"""
+
+from bisect import bisect_left
+from collections import deque
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.geometry import invert_transform, transform_from_quaternion
+
+MAX_DEPTH = 64
+
+
+class TransformBuffer:
+    """Keeps the last `keep_s` of every moving transform, and all static ones."""
+
+    def __init__(self, *, keep_s: float = 10.0, hold_s: float = 0.1) -> None:
+        self._keep_ns = round(keep_s * NS_PER_S)
+        self._hold_ns = round(hold_s * NS_PER_S)
+        self._parent_of: dict[str, str] = {}
+        self._static: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._moving: dict[str, deque[tuple[int, np.ndarray, np.ndarray]]] = {}
+
+    def add(
+        self,
+        *,
+        parent: str,
+        child: str,
+        stamp_ns: int,
+        translation_m: Float64[np.ndarray, "3"],
+        quaternion_xyzw: Float64[np.ndarray, "4"],
+        is_static: bool = False,
+    ) -> None:
+        """Take a transform in; raises `ValueError` if it is not finite or has no rotation."""
+        norm = float(np.linalg.norm(quaternion_xyzw))
+        if not (np.isfinite(translation_m).all() and np.isfinite(norm) and norm > 1e-9):
+            raise ValueError(f"transform {parent} to {child} is not a rigid transform")
+        parent, child = parent.lstrip("/"), child.lstrip("/")
+        rotation = quaternion_xyzw / norm
+        self._parent_of[child] = parent
+        if is_static:
+            self._static[child] = (translation_m, rotation)
+            return
+        samples = self._moving.setdefault(child, deque())
+        if samples and stamp_ns < samples[-1][0] - self._keep_ns:
+            samples.clear()  # time began anew: a loop, or another recording
+        at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
+        if at < len(samples) and samples[at][0] == stamp_ns:
+            return
+        samples.insert(at, (stamp_ns, translation_m, rotation))
+        while samples[0][0] < samples[-1][0] - self._keep_ns:
+            samples.popleft()
+
+    def chain(self, frame: str) -> list[str]:
+        """`frame` and its ancestors up to the root."""
+        names = [frame.lstrip("/")]
+        while names[-1] in self._parent_of and len(names) < MAX_DEPTH:
+            names.append(self._parent_of[names[-1]])
+        return names
+
+    def lookup(
+        self, *, target: str, source: str, stamp_ns: int
+    ) -> Float64[np.ndarray, "4 4"] | None:
+        """`target_from_source` at `stamp_ns`, or None if the tree does not tell it."""
+        target_chain, source_chain = self.chain(target), self.chain(source)
+        shared = next((name for name in source_chain if name in target_chain), None)
+        if shared is None:
+            return None
+        shared_from_source = self._up(source_chain, shared, stamp_ns)
+        shared_from_target = self._up(target_chain, shared, stamp_ns)
+        if shared_from_source is None or shared_from_target is None:
+            return None
+        return invert_transform(shared_from_target) @ shared_from_source
+
+    def _up(self, chain: list[str], ancestor: str, stamp_ns: int) -> np.ndarray | None:
+        total = np.eye(4)
+        for child in chain[: chain.index(ancestor)]:
+            step = self._static.get(child) or self._at(child, stamp_ns)
+            if step is None:
+                return None
+            total = transform_from_quaternion(*step) @ total
+        return total
+
+    def _at(self, child: str, stamp_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+        samples = self._moving.get(child)
+        if not samples:
+            return None
+        at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
+        if 0 < at < len(samples):
+            return _between(samples[at - 1], samples[at], stamp_ns)
+        nearest = samples[min(at, len(samples) - 1)]
+        return nearest[1:] if abs(nearest[0] - stamp_ns) <= self._hold_ns else None
+
+
+def _between(
+    before: tuple[int, np.ndarray, np.ndarray],
+    after: tuple[int, np.ndarray, np.ndarray],
+    stamp_ns: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    share = (stamp_ns - before[0]) / (after[0] - before[0])
+    translation_m = before[1] + share * (after[1] - before[1])
+    cosine = float(before[2] @ after[2])
+    end = after[2] if cosine >= 0 else -after[2]
+    angle = float(np.arccos(min(abs(cosine), 1.0)))
+    if angle < 1e-6:
+        return translation_m, before[2] + share * (end - before[2])
+    start_weight, end_weight = np.sin((1 - share) * angle), np.sin(share * angle)
+    return translation_m, (start_weight * before[2] + end_weight * end) / np.sin(angle)
