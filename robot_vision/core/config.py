@@ -76,6 +76,28 @@ class TrackerConfig(Params):
     tentative_s: float = param(
         0.3, "a tentative track ends after so long without a detection", unit="s", ge=0, le=60
     )
+    low_recent_s: float = param(
+        0.1, "unsure detections only continue tracks seen so lately", unit="s", ge=0, le=60
+    )
+    low_max_cost: float = param(0.5, "largest cost of a match with an unsure detection", ge=0)
+    min_iou: float = param(0.2, "least overlap of a match in the image", ge=0, le=1)
+    gate_sigma: float = param(4.0, "largest distance of a match in 3-D", unit="sigma", gt=0)
+    match_evidence: float = param(
+        1.0, "log-odds that a track gains when a detection fits it", unit="nat", ge=0, le=10
+    )
+    class_memory: float = param(5.0, "largest lead of a class in the vote of scores", gt=0)
+    box_noise: float = param(
+        0.05, "standard deviation of detected boxes, per box size", ge=0.001, le=1
+    )
+    box_speed: float = param(1.0, "standard deviation of speeds at first, per box size", gt=0)
+    box_acceleration: float = param(1.0, "white acceleration in the image, per box size", gt=0)
+    box_damping_per_s: float = param(0.0, "decay of the speed of centres", unit="1/s", ge=0)
+    size_damping_per_s: float = param(2.0, "decay of the speed of sizes", unit="1/s", ge=0)
+    replay_after_s: float = param(0.15, "gap after which a track is led again", unit="s", ge=0)
+    point_acceleration: float = param(0.3, "white acceleration in space", unit="m/s^1.5", gt=0)
+    point_speed_mps: float = param(1.0, "standard deviation of speeds at first", unit="m/s", gt=0)
+    size_blend: float = param(0.1, "share of a new size in the mean", gt=0, le=1)
+    appearance_blend: float = param(0.1, "share of a new appearance in the mean", gt=0, le=1)
     camera_motion: bool = param(
         False, "estimate camera motion from the image (sparse optical flow)"
     )

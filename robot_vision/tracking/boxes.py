@@ -1,0 +1,54 @@
+"""Boxes as arrays: corners to centre and size and back, and the overlap of every pair."""
+
+import numpy as np
+from jaxtyping import Float
+
+MIN_SIZE_PX = 1e-3
+MAX_COORDINATE_PX = 1e6
+
+
+def xyxy_to_cxcywh(box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
+    """Centre and size of boxes whose corners may come in any order, bounded to ±1e6 px."""
+    corners = np.clip(box_xyxy_px, -MAX_COORDINATE_PX, MAX_COORDINATE_PX).astype(np.float64)
+    low, high = corners[:, :2], corners[:, 2:]
+    size = np.maximum(np.abs(high - low), MIN_SIZE_PX)
+    return np.concatenate([(low + high) / 2, size], axis=1)
+
+
+def cxcywh_to_xyxy(box_cxcywh_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
+    """Corners of boxes given by centre and size; a size that is not positive becomes tiny."""
+    half = np.maximum(box_cxcywh_px[:, 2:], MIN_SIZE_PX) / 2
+    centre = box_cxcywh_px[:, :2]
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def expand(
+    box_xyxy_px: Float[np.ndarray, "n 4"], margin_px: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "n 4"]:
+    """Boxes grown by a margin on each side, per axis."""
+    return np.concatenate([box_xyxy_px[:, :2] - margin_px, box_xyxy_px[:, 2:] + margin_px], axis=1)
+
+
+def intersection_px2(
+    a_xyxy_px: Float[np.ndarray, "n 4"], b_xyxy_px: Float[np.ndarray, "m 4"]
+) -> Float[np.ndarray, "n m"]:
+    """Area that each box of `a` shares with each box of `b`."""
+    low = np.maximum(a_xyxy_px[:, None, :2], b_xyxy_px[None, :, :2])
+    high = np.minimum(a_xyxy_px[:, None, 2:], b_xyxy_px[None, :, 2:])
+    side = np.maximum(high - low, 0.0)
+    return side[..., 0] * side[..., 1]
+
+
+def area_px2(box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
+    """Areas of boxes."""
+    side = box_xyxy_px[:, 2:] - box_xyxy_px[:, :2]
+    return side[:, 0] * side[:, 1]
+
+
+def pairwise_iou(
+    a_xyxy_px: Float[np.ndarray, "n 4"], b_xyxy_px: Float[np.ndarray, "m 4"]
+) -> Float[np.ndarray, "n m"]:
+    """Intersection over union of each box of `a` with each box of `b`."""
+    shared = intersection_px2(a_xyxy_px, b_xyxy_px)
+    union = area_px2(a_xyxy_px)[:, None] + area_px2(b_xyxy_px)[None, :] - shared
+    return shared / np.maximum(union, MIN_SIZE_PX**2)

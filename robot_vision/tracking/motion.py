@@ -1,0 +1,209 @@
+"""Tracks moved on in time, and corrected by detections."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.config import TrackerConfig
+from robot_vision.tracking.kalman import (
+    AxisStates,
+    PointStates,
+    predict_axes,
+    predict_points,
+    start_points,
+    update_axes,
+    update_points,
+)
+from robot_vision.tracking.observations import Observations
+from robot_vision.tracking.table import TrackTable, put, take
+
+# Steps of the straight line along which a track is led again when it is found after a gap.
+REPLAY_STEPS = 5
+
+
+def scale_px(box_cxcywh_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 1"]:
+    """Size of a box as one length: noise in the image is proportional to it."""
+    return np.sqrt(np.maximum(box_cxcywh_px[:, 2:3] * box_cxcywh_px[:, 3:4], 1.0))
+
+
+def start_boxes(box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig) -> AxisStates:
+    """States of boxes seen once: at rest as far as known."""
+    scale = scale_px(box_cxcywh_px)
+    ones = np.ones((1, 4))
+    return AxisStates(
+        position=box_cxcywh_px,
+        velocity=np.zeros_like(box_cxcywh_px),
+        var_position=(config.box_noise * scale) ** 2 * ones,
+        cov_position_velocity=np.zeros_like(box_cxcywh_px),
+        var_velocity=(config.box_speed * scale) ** 2 * ones,
+    )
+
+
+def predict_boxes(
+    states: AxisStates, *, dt_s: float | Float[np.ndarray, "n 1"], config: TrackerConfig
+) -> AxisStates:
+    """Move boxes on; speeds of centres persist, those of sizes die out."""
+    psd = (config.box_acceleration * scale_px(states.position)) ** 2 * np.ones((1, 4))
+    damping = np.array([config.box_damping_per_s] * 2 + [config.size_damping_per_s] * 2)
+    return predict_axes(states, dt_s=dt_s, acceleration_psd=psd, damping_per_s=damping)
+
+
+def correct_boxes(
+    states: AxisStates, box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig
+) -> AxisStates:
+    """Correct boxes by the detections that belong to them."""
+    variance = (config.box_noise * scale_px(box_cxcywh_px)) ** 2 * np.ones((1, 4))
+    return update_axes(states, measured=box_cxcywh_px, variance=variance)
+
+
+def replay_boxes(
+    seen_box: AxisStates,
+    box_cxcywh_px: Float[np.ndarray, "n 4"],
+    *,
+    gap_s: Float[np.ndarray, " n"],
+    config: TrackerConfig,
+) -> AxisStates:
+    """Lead boxes from where they were last seen to where they are found again.
+
+    The observation-centric re-update of OC-SORT (Cao et al., CVPR 2023): a filter that has run
+    blind is taken back and led along a straight line, so that no error of the blind time stays.
+    """
+    states = seen_box
+    for step in range(1, REPLAY_STEPS + 1):
+        share = step / REPLAY_STEPS
+        between = (1 - share) * seen_box.position + share * box_cxcywh_px
+        states = predict_boxes(states, dt_s=gap_s[:, None] / REPLAY_STEPS, config=config)
+        states = correct_boxes(states, between, config=config)
+    return states
+
+
+def predict_tracks(table: TrackTable, *, dt_s: float, config: TrackerConfig) -> TrackTable:
+    """All tracks moved on by `dt_s`, nothing seen yet."""
+    psd = config.point_acceleration**2
+    return replace(
+        table,
+        box=predict_boxes(table.box, dt_s=dt_s, config=config),
+        point=predict_points(table.point, dt_s=dt_s, acceleration_psd=psd),
+        detection_index=np.full(len(table), -1),
+    )
+
+
+def correct_tracks(
+    table: TrackTable,
+    rows: Int64[np.ndarray, " k"],
+    seen: Observations,
+    *,
+    stamp_ns: int,
+    config: TrackerConfig,
+) -> TrackTable:
+    """Correct the tracks at `rows`, each by the row of `seen` in the same place."""
+    old = take(table, rows)
+    same_class = old.class_id == seen.class_id
+    lead = old.class_score + np.where(same_class, seen.score, -seen.score)
+    box = _corrected_boxes(old, seen, stamp_ns=stamp_ns, config=config)
+    new = TrackTable(
+        track_id=old.track_id,
+        state=old.state,
+        class_id=np.where(lead < 0, seen.class_id, old.class_id),
+        class_score=np.minimum(np.abs(lead), config.class_memory),
+        score=seen.score,
+        evidence=old.evidence + evidence(seen.score) + config.match_evidence,
+        born_ns=old.born_ns,
+        seen_ns=np.full(len(old), stamp_ns),
+        detection_index=seen.index,
+        box=box,
+        seen_box=box,
+        point=_corrected_points(old.point, seen, config=config),
+        size_m=_blend(old.size_m, seen.size_m, weight=config.size_blend),
+        appearance=_unit(_blend(old.appearance, seen.appearance, weight=config.appearance_blend)),
+    )
+    return put(table, rows, new)
+
+
+def start_tracks(
+    seen: Observations,
+    *,
+    track_id: Int64[np.ndarray, " n"],
+    state: Int64[np.ndarray, " n"],
+    stamp_ns: int,
+    config: TrackerConfig,
+) -> TrackTable:
+    """A new track for each observation."""
+    box = start_boxes(seen.box_cxcywh_px, config=config)
+    return TrackTable(
+        track_id=track_id,
+        state=state,
+        class_id=seen.class_id,
+        class_score=seen.score,
+        score=seen.score,
+        evidence=evidence(seen.score),
+        born_ns=np.full(len(seen), stamp_ns),
+        seen_ns=np.full(len(seen), stamp_ns),
+        detection_index=seen.index,
+        box=box,
+        seen_box=box,
+        point=start_points(
+            seen.position_m, seen.covariance_m2, speed_std_mps=config.point_speed_mps
+        ),
+        size_m=seen.size_m,
+        appearance=seen.appearance,
+    )
+
+
+def evidence(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Log-odds that a detection of this score is an object."""
+    bounded = np.clip(score, 0.01, 0.99)
+    return np.log(bounded / (1 - bounded))
+
+
+def _corrected_boxes(
+    old: TrackTable, seen: Observations, *, stamp_ns: int, config: TrackerConfig
+) -> AxisStates:
+    box = correct_boxes(old.box, seen.box_cxcywh_px, config=config)
+    gap_s = (stamp_ns - old.seen_ns) / NS_PER_S
+    lost = gap_s > config.replay_after_s
+    if not lost.any():
+        return box
+    replayed = replay_boxes(
+        take(old.seen_box, lost), seen.box_cxcywh_px[lost], gap_s=gap_s[lost], config=config
+    )
+    return put(box, lost, replayed)
+
+
+def _corrected_points(
+    point: PointStates, seen: Observations, *, config: TrackerConfig
+) -> PointStates:
+    measured = np.isfinite(seen.position_m[:, 0])
+    known = np.isfinite(point.mean[:, 0])
+    both = measured & known
+    if both.any():
+        updated = update_points(
+            take(point, both),
+            measured_m=seen.position_m[both],
+            covariance_m2=seen.covariance_m2[both],
+        )
+        point = put(point, both, updated)
+    first = measured & ~known
+    if first.any():
+        started = start_points(
+            seen.position_m[first],
+            seen.covariance_m2[first],
+            speed_std_mps=config.point_speed_mps,
+        )
+        point = put(point, first, started)
+    return point
+
+
+def _blend(
+    old: Float[np.ndarray, "n k"], new: Float[np.ndarray, "n k"], *, weight: float
+) -> Float[np.ndarray, "n k"]:
+    """Move `old` towards `new` by `weight`; where one is NaN, the other is taken."""
+    mixed = np.where(np.isnan(old), new, old + weight * (new - old))
+    return np.where(np.isnan(new), old, mixed)
+
+
+def _unit(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(norm, 1e-9)

@@ -1,0 +1,108 @@
+"""Measurements made ready for tracking: finite, in an order that does not depend on the sender."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from robot_vision.core.types import Lifted, Measurements
+from robot_vision.tracking.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from robot_vision.tracking.table import TrackTable
+
+MAX_DISTANCE_M = 1e5
+MIN_VARIANCE_M2 = 1e-8
+MAX_VARIANCE_M2 = 1e8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observations:
+    """Detections by falling score, in 64 bits; `index` is the row that each had when it came.
+
+    `position_m`, `covariance_m2` and `size_m` are NaN where depth says nothing, `appearance`
+    (unit rows) where there is none.
+    """
+
+    index: Int64[np.ndarray, " n"]
+    box_cxcywh_px: Float[np.ndarray, "n 4"]
+    box_xyxy_px: Float[np.ndarray, "n 4"]
+    score: Float[np.ndarray, " n"]
+    class_id: Int64[np.ndarray, " n"]
+    position_m: Float[np.ndarray, "n 3"]
+    covariance_m2: Float[np.ndarray, "n 3 3"]
+    size_m: Float[np.ndarray, "n 3"]
+    appearance: Float[np.ndarray, "n d"]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def observe(measurements: Measurements) -> Observations:
+    """Clean and order measurements.
+
+    Rows whose box or score is not finite are left out with a warning; scores are clipped to
+    0 … 1, covariances are made positive definite.
+    """
+    detections = measurements.detections
+    usable = np.isfinite(detections.box_xyxy_px).all(axis=1) & np.isfinite(detections.score)
+    if not usable.all():
+        logger.warning("%d detections are not finite: ignored", np.count_nonzero(~usable))
+    boxes = xyxy_to_cxcywh(detections.box_xyxy_px)
+    score = np.clip(detections.score.astype(np.float64), 0.0, 1.0)
+    position, covariance, size = _points(measurements.lifted, n=len(detections))
+    # Ties are broken by content, so that shuffled detections give the same tracks.
+    keys = (*position.T, *boxes.T, detections.class_id, -detections.score)
+    order = np.lexsort(keys)
+    order = order[usable[order]]
+    return Observations(
+        index=order.astype(np.int64),
+        box_cxcywh_px=boxes[order],
+        box_xyxy_px=cxcywh_to_xyxy(boxes[order]),
+        score=score[order],
+        class_id=detections.class_id[order],
+        position_m=position[order],
+        covariance_m2=covariance[order],
+        size_m=size[order],
+        appearance=_unit_rows(measurements.appearance, n=len(detections))[order],
+    )
+
+
+def with_appearance_width(
+    table: TrackTable, seen: Observations
+) -> tuple[TrackTable, Observations]:
+    """Tracks and observations with appearances of one width; those of another model are lost."""
+    width, seen_width = table.appearance.shape[1], seen.appearance.shape[1]
+    if width == seen_width:
+        return table, seen
+    if seen_width == 0:
+        return table, replace(seen, appearance=np.full((len(seen), width), np.nan))
+    return replace(table, appearance=np.full((len(table), seen_width), np.nan)), seen
+
+
+def _points(lifted: Lifted | None, *, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    position = np.full((n, 3), np.nan)
+    covariance = np.full((n, 3, 3), np.nan)
+    if lifted is None:
+        return position, covariance, np.full((n, 3), np.nan)
+    known = np.isfinite(lifted.position_in_camera_m).all(axis=1)
+    known &= np.isfinite(lifted.covariance_m2).all(axis=(1, 2))
+    position[known] = np.clip(lifted.position_in_camera_m[known], -MAX_DISTANCE_M, MAX_DISTANCE_M)
+    covariance[known] = _positive_definite(lifted.covariance_m2[known].astype(np.float64))
+    return position, covariance, lifted.size_m.astype(np.float64)
+
+
+def _positive_definite(matrices: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 3 3"]:
+    values, vectors = np.linalg.eigh((matrices + matrices.transpose(0, 2, 1)) / 2)
+    values = np.clip(values, MIN_VARIANCE_M2, MAX_VARIANCE_M2)
+    return (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)
+
+
+def _unit_rows(rows: np.ndarray | None, *, n: int) -> Float[np.ndarray, "n d"]:
+    if rows is None:
+        return np.zeros((n, 0))
+    rows = rows.astype(np.float64)
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    usable = np.isfinite(norm) & (norm > 1e-9)
+    return np.divide(rows, norm, out=np.full(rows.shape, np.nan), where=usable)

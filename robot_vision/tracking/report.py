@@ -1,0 +1,47 @@
+"""The table of tracks as the rest of the service sees it: in the camera frame, in 32 bits."""
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.geometry import invert_transform
+from robot_vision.core.types import TrackEvent, Tracks
+from robot_vision.tracking.boxes import cxcywh_to_xyxy
+from robot_vision.tracking.kalman import transform_points
+from robot_vision.tracking.table import TrackTable
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def report_tracks(
+    table: TrackTable,
+    *,
+    stamp_ns: int,
+    fixed_from_camera: Float[np.ndarray, "4 4"],
+    epoch: int,
+    events: tuple[TrackEvent, ...],
+) -> Tracks:
+    """The tracks at `stamp_ns`. Boxes may reach beyond the image: objects leave it."""
+    point = transform_points(table.point, invert_transform(fixed_from_camera))
+    return Tracks(
+        stamp_ns=stamp_ns,
+        track_id=table.track_id,
+        state=table.state,
+        box_xyxy_px=_float32(cxcywh_to_xyxy(table.box.position)),
+        score=_float32(table.score),
+        class_id=table.class_id,
+        position_in_camera_m=_float32(point.mean[:, :3]),
+        position_covariance_m2=_float32(point.covariance[:, :3, :3]),
+        velocity_in_camera_mps=_float32(point.mean[:, 3:]),
+        velocity_covariance_m2ps2=_float32(point.covariance[:, 3:, 3:]),
+        size_m=_float32(table.size_m),
+        age_s=_float32((stamp_ns - table.born_ns) / NS_PER_S),
+        unseen_s=_float32((stamp_ns - table.seen_ns) / NS_PER_S),
+        detection_index=table.detection_index,
+        epoch=epoch,
+        events=events,
+    )
+
+
+def _float32(values: Float[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    return np.clip(values, -LARGEST, LARGEST).astype(np.float32)

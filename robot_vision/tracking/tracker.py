@@ -1,0 +1,127 @@
+"""The tracker: predict to the stamp, associate, correct, and decide which tracks live."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int64
+
+from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.config import TrackerConfig
+from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
+from robot_vision.tracking.association import associate
+from robot_vision.tracking.motion import correct_tracks, evidence, predict_tracks, start_tracks
+from robot_vision.tracking.observations import Observations, observe, with_appearance_width
+from robot_vision.tracking.report import report_tracks
+from robot_vision.tracking.table import concatenate, empty_table, take
+
+
+class StampedTracker:
+    """Tracks boxes in the image and, where depth is known, points in a fixed frame.
+
+    Its only time is the stamps of the measurements. One instance serves one camera.
+    """
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self._config = config
+        self._table = empty_table()
+        self._next_id = 1
+        self._stamp_ns: int | None = None
+        self._epoch = 0
+        self._events: list[TrackEvent] = []
+        self._fixed_from_camera = np.eye(4)
+
+    def update(self, measurements: Measurements) -> Tracks:
+        """Advance to the stamp of the measurements and correct the tracks by them."""
+        stamp_ns = measurements.stamp_ns
+        self._advance(stamp_ns)
+        if measurements.fixed_from_camera is not None:
+            self._fixed_from_camera = measurements.fixed_from_camera
+        seen = self._in_fixed_frame(observe(measurements))
+        self._table, seen = with_appearance_width(self._table, seen)
+        rows, columns = associate(self._table, seen, stamp_ns=stamp_ns, config=self._config)
+        self._table = correct_tracks(
+            self._table, rows, take(seen, columns), stamp_ns=stamp_ns, config=self._config
+        )
+        self._change_states(stamp_ns)
+        unmatched = np.ones(len(seen), bool)
+        unmatched[columns] = False
+        self._begin_tracks(take(seen, unmatched), stamp_ns)
+        return self._report(stamp_ns)
+
+    def predict(self, stamp_ns: int) -> Tracks:
+        """Carry the tracks to `stamp_ns`: none ends, and confirmed ones are marked as coasting."""
+        self._advance(stamp_ns)
+        tracks = self._report(stamp_ns)
+        seen = tracks.state == TrackState.CONFIRMED
+        return replace(tracks, state=np.where(seen, TrackState.COASTING, tracks.state))
+
+    def reset(self) -> None:
+        """Forget all tracks and begin a new epoch; ids go on from where they were.
+
+        The ends of the tracks forgotten are reported as events of the next answer.
+        """
+        if self._stamp_ns is not None:
+            self._add_events(self._stamp_ns, self._table.track_id, TrackState.ENDED)
+        self._table = empty_table()
+        self._stamp_ns = None
+        self._epoch += 1
+
+    def _advance(self, stamp_ns: int) -> None:
+        if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
+            self.reset()
+        if self._stamp_ns is not None:
+            dt_s = seconds_between(self._stamp_ns, stamp_ns)
+            self._table = predict_tracks(self._table, dt_s=dt_s, config=self._config)
+        self._stamp_ns = stamp_ns
+
+    def _in_fixed_frame(self, seen: Observations) -> Observations:
+        rotation = self._fixed_from_camera[:3, :3]
+        return replace(
+            seen,
+            position_m=seen.position_m @ rotation.T + self._fixed_from_camera[:3, 3],
+            covariance_m2=rotation @ seen.covariance_m2 @ rotation.T,
+        )
+
+    def _change_states(self, stamp_ns: int) -> None:
+        table, config = self._table, self._config
+        tentative = table.state == TrackState.TENTATIVE
+        unseen_s = (stamp_ns - table.seen_ns) / NS_PER_S
+        state = np.where(unseen_s > 0, TrackState.COASTING, TrackState.CONFIRMED)
+        waiting = tentative & (table.evidence < config.confirm_evidence)
+        state = np.where(waiting, TrackState.TENTATIVE, state)
+        patience_s = np.where(tentative, config.tentative_s, config.coast_s)
+        state = np.where(unseen_s > patience_s, TrackState.ENDED, state)
+        for value in (TrackState.CONFIRMED, TrackState.COASTING, TrackState.ENDED):
+            changed = (state == value) & (table.state != value)
+            self._add_events(stamp_ns, table.track_id[changed], value)
+        self._table = take(replace(table, state=state), state != TrackState.ENDED)
+
+    def _begin_tracks(self, seen: Observations, stamp_ns: int) -> None:
+        seen = take(seen, seen.score >= self._config.high_score)
+        track_id = np.arange(self._next_id, self._next_id + len(seen))
+        self._next_id += len(seen)
+        sure = evidence(seen.score) >= self._config.confirm_evidence
+        state = np.where(sure, TrackState.CONFIRMED, TrackState.TENTATIVE)
+        self._add_events(stamp_ns, track_id, TrackState.TENTATIVE)
+        self._add_events(stamp_ns, track_id[sure], TrackState.CONFIRMED)
+        new = start_tracks(
+            seen, track_id=track_id, state=state, stamp_ns=stamp_ns, config=self._config
+        )
+        self._table = concatenate(self._table, new)
+
+    def _add_events(
+        self, stamp_ns: int, track_id: Int64[np.ndarray, " n"], state: TrackState
+    ) -> None:
+        self._events += [
+            TrackEvent(stamp_ns=stamp_ns, track_id=int(i), state=state) for i in track_id
+        ]
+
+    def _report(self, stamp_ns: int) -> Tracks:
+        events, self._events = tuple(self._events), []
+        return report_tracks(
+            self._table,
+            stamp_ns=stamp_ns,
+            fixed_from_camera=self._fixed_from_camera,
+            epoch=self._epoch,
+            events=events,
+        )
