@@ -1,11 +1,12 @@
 """Time is injected: stamps drive tracking and staleness, wall time only measures."""
 
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 NS_PER_S = 1_000_000_000
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Source of the current time, in nanoseconds since the epoch of the stamps."""
 

@@ -1,13 +1,14 @@
 """What each stage promises to the pipeline; stages know these and `core`, never each other."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from robot_vision.core.types import Frame, Measurements, Percept, Tracks
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Runs one model: named arrays in, named arrays out.
 
@@ -23,6 +24,7 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class Perceiver(Protocol):
     """Turns a frame into detections, depth and features. `stage_s` is filled with timings."""
 
@@ -36,6 +38,7 @@ class Perceiver(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Gives objects lasting ids. Time comes from the stamps of the measurements only."""
 

@@ -39,6 +39,9 @@ class ModelInput(BaseModel):
     dtype: Literal["float32", "float16", "uint8"] = "float32"
     layout: Literal["nchw", "nhwc"] = "nchw"
     depth_name: str = Field("", description="input for depth in metres, f32 [1,1,H,W], 0 invalid")
+    size_name: str = Field(
+        "", description="input for the size that boxes are scaled to, i64 [1,2] as width, height"
+    )
 
 
 class ModelManifest(BaseModel):
@@ -55,6 +58,9 @@ class ModelManifest(BaseModel):
     input: ModelInput
     outputs: dict[str, str] = {}
     classes: tuple[str, ...] = ()
+    activation: Literal["sigmoid", "softmax"] = Field(
+        "sigmoid", description="of `detr_logits`; softmax has a last class for no object"
+    )
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     feature_stride_px: float = 16.0
     precision: Literal["fp32", "fp16", "int8"] = "fp32"

@@ -1,0 +1,73 @@
+"""What a manifest promises of its model, and the check that the model keeps it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.manifest import ModelManifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorSpec:
+    """Shape and type of a tensor; a dimension that may be anything is None."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        dims = ", ".join("?" if size is None else str(size) for size in self.shape)
+        return f"{self.dtype} [{dims}]"
+
+
+def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
+    """Inputs of an empty frame, with every dimension resolved: what a warm-up run is fed."""
+    image = manifest.input
+    height, width = image.height_px, image.width_px
+    shape = (1, 3, height, width) if image.layout == "nchw" else (1, height, width, 3)
+    inputs = {image.name: np.zeros(shape, image.dtype)}
+    if image.depth_name:
+        inputs[image.depth_name] = np.zeros((1, 1, height, width), np.float32)
+    if image.size_name:
+        inputs[image.size_name] = np.array([[width, height]], np.int64)
+    return inputs
+
+
+def check_inputs(manifest: ModelManifest, model_inputs: Mapping[str, TensorSpec]) -> None:
+    """Raise `BundleError` unless the model takes exactly the inputs of the manifest."""
+    promised = blank_inputs(manifest)
+    _check_names(manifest, "inputs", list(promised), list(model_inputs))
+    for name, array in promised.items():
+        spec = model_inputs[name]
+        same_rank = len(spec.shape) == array.ndim
+        fits = same_rank and all(
+            size in (None, wanted) for size, wanted in zip(spec.shape, array.shape, strict=True)
+        )
+        if not fits or spec.dtype != str(array.dtype):
+            raise BundleError(
+                f"bundle {manifest.name!r}: the model's input {name!r} is {spec}, "
+                f"the manifest says {array.dtype} {list(array.shape)}"
+            )
+
+
+def wanted_outputs(manifest: ModelManifest, model_outputs: Sequence[str]) -> list[str]:
+    """The outputs to fetch: those that the manifest names, or all if it names none."""
+    named = list(manifest.outputs.values())
+    missing = [name for name in named if name not in model_outputs]
+    if missing:
+        raise BundleError(
+            f"bundle {manifest.name!r}: the model has no output {', '.join(map(repr, missing))}; "
+            f"it has: {', '.join(model_outputs)}"
+        )
+    return named or list(model_outputs)
+
+
+def _check_names(
+    manifest: ModelManifest, what: str, promised: Sequence[str], present: Sequence[str]
+) -> None:
+    if set(promised) != set(present):
+        raise BundleError(
+            f"bundle {manifest.name!r}: the manifest's {what} are {', '.join(promised)}; "
+            f"the model has: {', '.join(present)}"
+        )

@@ -1,0 +1,48 @@
+"""Choose the back-end for a bundle by the kind of its model's file."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.interfaces import Backend
+from robot_vision.model_store.store import Bundle
+
+_log = logging.getLogger(__name__)
+
+TORCH_SUFFIXES = (".pt", ".pt2", ".safetensors")
+
+
+def load_backend(
+    bundle: Bundle,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    engine_cache_dir: str | Path = "",
+    announce: Callable[[str], None] = _log.warning,
+) -> Backend:
+    """Load and warm the model of `bundle`; it has run once on `device` when this returns.
+
+    `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores. `announce` is told in
+    words what takes long. Raises `DeviceError` if the device is not available and `BundleError`
+    if the model cannot be loaded or is not what its manifest says.
+    """
+    suffix = bundle.model_path.suffix
+    if suffix == ".onnx":
+        from robot_vision.backends.onnx_backend import OnnxBackend
+
+        return OnnxBackend(
+            bundle,
+            device=device,
+            threads=threads,
+            engine_cache_dir=engine_cache_dir,
+            announce=announce,
+        )
+    if suffix in TORCH_SUFFIXES:
+        from robot_vision.backends.torch_backend import TorchBackend
+
+        return TorchBackend(bundle, device=device, threads=threads)
+    raise BundleError(
+        f"bundle {bundle.manifest.name!r}: no back-end runs {bundle.manifest.file!r}; "
+        f"files that run: {', '.join(('.onnx', *TORCH_SUFFIXES))}"
+    )

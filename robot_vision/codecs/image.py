@@ -1,0 +1,117 @@
+"""Raw colour images: the bytes of a `sensor_msgs/Image` become RGB, without a copy where they can.
+
+Encoding names are those of ROS's `sensor_msgs/image_encodings`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
+from robot_vision.core.errors import EncodingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Encoding:
+    """How pixels lie in memory, and what turns them into RGB (None: they are RGB)."""
+
+    dtype: str
+    channels: int
+    to_rgb: Callable[[np.ndarray], np.ndarray] | None
+
+
+def _converter(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda image: cv2.cvtColor(image, code)
+
+
+def _demosaic(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    def convert(mosaic: np.ndarray) -> np.ndarray:
+        height_px, width_px = mosaic.shape[:2]
+        if min(height_px, width_px) < 3:
+            # OpenCV returns black for these: there is no neighbour to interpolate from.
+            raise EncodingError(
+                f"a {width_px}×{height_px} mosaic; Bayer needs at least 3×3 pixels"
+            )
+        return cv2.cvtColor(mosaic, code)
+
+    return convert
+
+
+def _unpack_yuv(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    def convert(packed: np.ndarray) -> np.ndarray:
+        if packed.shape[1] % 2:
+            raise EncodingError(f"width {packed.shape[1]} px; packed 4:2:2 needs an even width")
+        return cv2.cvtColor(packed, code)
+
+    return convert
+
+
+def _mono16_to_rgb(image: np.ndarray) -> np.ndarray:
+    gray = cv2.convertScaleAbs(image, alpha=255 / 65535)
+    return cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
+
+
+_RGB = _Encoding(dtype="u1", channels=3, to_rgb=None)
+_BGR = _Encoding(dtype="u1", channels=3, to_rgb=_converter(cv2.COLOR_BGR2RGB))
+_GRAY = _Encoding(dtype="u1", channels=1, to_rgb=_converter(cv2.COLOR_GRAY2RGB))
+_UYVY = _Encoding(dtype="u1", channels=2, to_rgb=_unpack_yuv(cv2.COLOR_YUV2RGB_UYVY))
+_YUYV = _Encoding(dtype="u1", channels=2, to_rgb=_unpack_yuv(cv2.COLOR_YUV2RGB_YUY2))
+
+
+def _bayer(code: int) -> _Encoding:
+    return _Encoding(dtype="u1", channels=1, to_rgb=_demosaic(code))
+
+
+_ENCODINGS = {
+    "rgb8": _RGB,
+    "bgr8": _BGR,
+    "rgba8": _Encoding(dtype="u1", channels=4, to_rgb=_converter(cv2.COLOR_RGBA2RGB)),
+    "bgra8": _Encoding(dtype="u1", channels=4, to_rgb=_converter(cv2.COLOR_BGRA2RGB)),
+    "mono8": _GRAY,
+    "mono16": _Encoding(dtype="u2", channels=1, to_rgb=_mono16_to_rgb),
+    "8UC1": _GRAY,
+    "8UC3": _BGR,  # OpenCV's order, as image_view and cv_bridge's display take it
+    # OpenCV's old names (BayerBG, …) read the second row; these aliases read the first, as ROS.
+    "bayer_rggb8": _bayer(cv2.COLOR_BayerRGGB2RGB),
+    "bayer_bggr8": _bayer(cv2.COLOR_BayerBGGR2RGB),
+    "bayer_gbrg8": _bayer(cv2.COLOR_BayerGBRG2RGB),
+    "bayer_grbg8": _bayer(cv2.COLOR_BayerGRBG2RGB),
+    "yuv422": _UYVY,
+    "uyvy": _UYVY,
+    "yuv422_yuy2": _YUYV,
+    "yuyv": _YUYV,
+}
+
+IMAGE_ENCODINGS = tuple(_ENCODINGS)
+
+
+def decode_image(
+    data: Buffer,
+    *,
+    encoding: str,
+    width_px: int,
+    height_px: int,
+    step: int,
+    is_bigendian: bool = False,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB of a raw colour image; a read-only view of `data` where the encoding is `rgb8`.
+
+    `step` is the length of a row in bytes, padding included. Raises `UnsupportedEncodingError`
+    for an encoding that is not in `IMAGE_ENCODINGS`, `EncodingError` if the bytes do not fit it.
+    """
+    if encoding not in _ENCODINGS:
+        raise UnsupportedEncodingError(encoding, kind="image", supported=IMAGE_ENCODINGS)
+    form = _ENCODINGS[encoding]
+    image = pixels(
+        data,
+        dtype=form.dtype,
+        channels=form.channels,
+        width_px=width_px,
+        height_px=height_px,
+        step=step,
+        is_bigendian=is_bigendian,
+    )
+    return image if form.to_rgb is None else form.to_rgb(image)

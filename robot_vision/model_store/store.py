@@ -1,0 +1,147 @@
+"""Model bundles: folders of `model.yaml` and a model's file, found by name and verified."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from robot_vision.core.config import load_yaml
+from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.manifest import ModelManifest
+
+MANIFEST_FILE = "model.yaml"
+SEARCH_PATH_VARIABLE = "ROBOT_VISION_MODELS"
+_SHIPPED = Path(__file__).parent / "bundles"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A model on disk: `path` is the folder, `manifest` what its `model.yaml` says."""
+
+    path: Path
+    manifest: ModelManifest
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / self.manifest.file
+
+
+def find_bundle(name_or_path: str | Path) -> Bundle:
+    """The bundle of that name in the store, or the one in that folder, with its file verified.
+
+    Searches the bundles that ship with the package, then the folders in `ROBOT_VISION_MODELS`
+    (separated as in PATH). Raises `BundleError` if it is missing, damaged or not what its
+    manifest's sha256 says.
+    """
+    bundle = open_bundle(_locate(str(name_or_path)))
+    verify_bundle(bundle)
+    return bundle
+
+
+def list_bundles() -> list[Bundle]:
+    """Every readable bundle in the store, by name; the first of a name wins."""
+    found: dict[str, Bundle] = {}
+    for name, folder in _stored_folders().items():
+        found[name] = open_bundle(folder)
+    return [found[name] for name in sorted(found)]
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read a bundle's manifest, without checking its model; raises `BundleError`."""
+    manifest_path = Path(folder) / MANIFEST_FILE
+    if not manifest_path.is_file():
+        raise BundleError(f"{folder} is no model bundle: it has no {MANIFEST_FILE}")
+    try:
+        manifest = ModelManifest.model_validate(load_yaml(manifest_path))
+    except ConfigError as error:
+        raise BundleError(str(error)) from error
+    except ValidationError as error:
+        raise BundleError(f"{manifest_path}: {_explain(error)}") from error
+    return Bundle(path=Path(folder), manifest=manifest)
+
+
+def verify_bundle(bundle: Bundle) -> None:
+    """Check that the model's file is there and has the manifest's sha256; else `BundleError`."""
+    if not bundle.model_path.is_file():
+        present = ", ".join(sorted(p.name for p in bundle.path.iterdir()))
+        raise BundleError(
+            f"bundle {bundle.manifest.name!r}: {bundle.model_path} is missing; "
+            f"the folder has: {present}"
+        )
+    expected = bundle.manifest.sha256
+    actual = sha256_of(bundle.model_path)
+    if not expected:
+        raise BundleError(
+            f"bundle {bundle.manifest.name!r}: {MANIFEST_FILE} has no sha256; "
+            f"that of {bundle.model_path.name} is {actual}"
+        )
+    if actual != expected:
+        raise BundleError(
+            f"bundle {bundle.manifest.name!r}: {bundle.model_path} is damaged or was replaced: "
+            f"its sha256 is {actual}, {MANIFEST_FILE} says {expected}"
+        )
+
+
+def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bundle:
+    """Write a bundle: copies `model_file` beside a `model.yaml` with its sha256.
+
+    The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced.
+    """
+    if not Path(model_file).is_file():
+        raise BundleError(f"{model_file} is not a file; expected a model to put in a bundle")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / manifest.file
+    if not target.exists() or not target.samefile(model_file):
+        shutil.copyfile(model_file, target)
+    manifest = manifest.model_copy(update={"sha256": sha256_of(target)})
+    described = manifest.model_dump(mode="json", exclude_defaults=True)
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+    return Bundle(path=folder, manifest=manifest)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _locate(name_or_path: str) -> Path:
+    stored = _stored_folders()
+    if name_or_path in stored:
+        return stored[name_or_path]
+    folder = Path(name_or_path).expanduser()
+    if name_or_path and folder.is_dir():
+        return folder
+    close = get_close_matches(name_or_path, stored, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise BundleError(
+        f"no model bundle {name_or_path!r}: neither a folder nor in the store; "
+        f"available: {', '.join(sorted(stored)) or 'none'}{hint} "
+        f"(the store is the package and the folders in {SEARCH_PATH_VARIABLE})"
+    )
+
+
+def _stored_folders() -> dict[str, Path]:
+    """Bundle folders by name, in order of precedence."""
+    extra = os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep)
+    folders: dict[str, Path] = {}
+    for root in [_SHIPPED, *(Path(entry).expanduser() for entry in extra if entry)]:
+        for manifest in sorted(root.glob(f"*/{MANIFEST_FILE}")):
+            folders.setdefault(manifest.parent.name, manifest.parent)
+    return folders
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
+    )

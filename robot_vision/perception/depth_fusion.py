@@ -1,0 +1,121 @@
+"""Metric depth from the sensor where it is valid and from a model, aligned to it, elsewhere."""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32
+
+from robot_vision.core.config import DepthConfig
+from robot_vision.core.types import Depth, DepthSource
+
+DepthKind = Literal["metric", "relative"]
+
+# Fewer common pixels than this say too little to align by.
+_MIN_COMMON = 64
+_MAX_COMMON = 4096
+_IRLS_STEPS = 8
+
+
+def fuse_depth(
+    *,
+    stamp_ns: int,
+    sensor_m: Float32[np.ndarray, "h w"] | None,
+    model_depth: Float32[np.ndarray, "hm wm"] | None,
+    kind: DepthKind,
+    config: DepthConfig,
+) -> Depth | None:
+    """The depth map of a frame, and where it comes from; None if nothing metric is known.
+
+    A `metric` model is scaled to the sensor, or taken as it is without one. A `relative` model
+    (inverse depth up to scale and shift, as MiDaS and Depth Anything) needs the sensor. Both maps
+    show the same view. The result has the sensor's size, or the model's if that stands alone.
+    """
+    sensor_m = _in_range(sensor_m, config) if sensor_m is not None else None
+    aligned_m = None
+    if model_depth is not None and config.mode != "sensor":
+        aligned_m = _align(sensor_m, model_depth, kind)
+    aligned_m = _in_range(aligned_m, config) if aligned_m is not None else None
+    if config.mode == "model":
+        return _depth(stamp_ns, aligned_m, "model") if aligned_m is not None else None
+    if sensor_m is None or aligned_m is None:
+        if sensor_m is not None:
+            return _depth(stamp_ns, sensor_m, "sensor")
+        return _depth(stamp_ns, aligned_m, "model") if aligned_m is not None else None
+    return _fill(stamp_ns, sensor_m, aligned_m)
+
+
+def scale_to(reference_m: Float32[np.ndarray, " n"], depth: Float32[np.ndarray, " n"]) -> float:
+    """The factor that brings `depth` to `reference_m`: the median of their ratios."""
+    return float(np.median(reference_m / depth))
+
+
+def scale_and_shift_to(
+    reference: Float[np.ndarray, " n"], values: Float[np.ndarray, " n"]
+) -> tuple[float, float]:
+    """`a`, `b` of `a · values + b ≈ reference` in least absolute deviations.
+
+    Iteratively reweighted least squares; up to nearly half of the points may be wrong.
+    """
+    weight = np.ones_like(values)
+    slope, shift = 0.0, 0.0
+    for _ in range(_IRLS_STEPS):
+        total = weight.sum()
+        mean_x, mean_y = (weight @ values) / total, (weight @ reference) / total
+        spread = weight @ (values - mean_x) ** 2
+        slope = float(weight @ ((values - mean_x) * (reference - mean_y)) / max(spread, 1e-12))
+        shift = float(mean_y - slope * mean_x)
+        residual = np.abs(reference - slope * values - shift)
+        weight = 1 / np.maximum(residual, 1e-3 * max(float(np.median(reference)), 1e-9))
+    return slope, shift
+
+
+def _align(
+    sensor_m: np.ndarray | None, model_depth: np.ndarray, kind: DepthKind
+) -> np.ndarray | None:
+    """The model's depth in metres, on its own grid; None if it cannot be made metric."""
+    sensor, model = _common(sensor_m, model_depth)
+    enough = sensor.size >= _MIN_COMMON
+    if kind == "metric":
+        return model_depth * np.float32(scale_to(sensor, model) if enough else 1.0)
+    if not enough:
+        return None
+    slope, shift = scale_and_shift_to(1 / sensor.astype(np.float64), model.astype(np.float64))
+    if slope <= 0:  # farther would be nearer: the model says nothing about this view
+        return None
+    inverse = model_depth * np.float32(slope) + np.float32(shift)
+    return 1 / np.where(inverse > 0, inverse, np.float32(np.nan))
+
+
+def _common(sensor_m: np.ndarray | None, model_depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Depths of both where both have one, on the model's grid, thinned to bounded work."""
+    if sensor_m is None:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    height, width = model_depth.shape
+    sensor = cv2.resize(sensor_m, (width, height), interpolation=cv2.INTER_NEAREST)
+    both = np.flatnonzero(np.isfinite(sensor) & np.isfinite(model_depth) & (model_depth > 0))
+    both = both[:: max(1, both.size // _MAX_COMMON)]
+    return sensor.ravel()[both], model_depth.ravel()[both]
+
+
+def _fill(stamp_ns: int, sensor_m: np.ndarray, model_m: np.ndarray) -> Depth:
+    """The sensor's map with its holes filled from the model's."""
+    holes = np.isnan(sensor_m)
+    if not holes.any():
+        return _depth(stamp_ns, sensor_m, "sensor")
+    source: DepthSource = "model" if holes.all() else "fused"
+    height, width = sensor_m.shape
+    filled = cv2.resize(model_m, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.copyto(filled, sensor_m, where=~holes)
+    return _depth(stamp_ns, filled, source)
+
+
+def _in_range(depth_m: np.ndarray, config: DepthConfig) -> np.ndarray:
+    """NaN where depth is missing or outside the configured range."""
+    valid = (depth_m >= config.min_m) & (depth_m <= config.max_m)
+    return np.where(valid, depth_m, np.float32(np.nan))
+
+
+def _depth(stamp_ns: int, depth_m: np.ndarray, source: DepthSource) -> Depth:
+    valid = np.count_nonzero(np.isfinite(depth_m)) / depth_m.size
+    return Depth(stamp_ns=stamp_ns, depth_m=depth_m, source=source, valid_fraction=float(valid))

@@ -1,0 +1,106 @@
+"""From a detector's outputs to the detections of a frame."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from robot_vision.core.config import DetectorConfig
+from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.types import Detections
+from robot_vision.perception import (  # noqa: F401  each fills the registry
+    decode_detr,
+    decode_yolov8,
+    decode_yolox,
+)
+from robot_vision.perception.decode_native import MASK_ROLES, check_masks, masks_in_view
+from robot_vision.perception.decoding import DECODERS, Candidates
+from robot_vision.perception.nms import suppress
+from robot_vision.perception.preprocess import Placement
+
+_DEFAULT_MIN_SCORE = 0.25
+
+
+class Detector:
+    """Selects detections: threshold, classes, suppression, and back to the frame's pixels."""
+
+    def __init__(self, manifest: ModelManifest, config: DetectorConfig) -> None:
+        if manifest.format not in DECODERS or not manifest.classes:
+            raise BundleError(
+                f"bundle {manifest.name!r} has format {manifest.format!r} and "
+                f"{len(manifest.classes)} classes; a detector has classes and one of the formats "
+                f"{', '.join(DECODERS)}"
+            )
+        self.decoder = DECODERS.get(manifest.format)
+        self._manifest = manifest
+        self._config = config
+        self._min_score = config.score_threshold or manifest.score_threshold or _DEFAULT_MIN_SCORE
+        self._kept_class = _kept_classes(manifest, config)
+
+    def check(self, outputs: Mapping[str, np.ndarray]) -> None:
+        """Raise `BundleError` unless `outputs` have the shapes of the manifest's format."""
+        self.decoder.decode(outputs, self._manifest, min_score=self._min_score)
+        if _has_masks(outputs):
+            check_masks(outputs, self._manifest)
+
+    def detections(
+        self, outputs: Mapping[str, np.ndarray], placement: Placement, *, stamp_ns: int
+    ) -> Detections:
+        """Detections by falling score: finite, of some area, inside the frame."""
+        found = self.decoder.decode(outputs, self._manifest, min_score=self._min_score)
+        row = self._select(found, placement)
+        box = placement.boxes_in_view(found.box_xyxy_px[row])
+        mask = None
+        if _has_masks(outputs):
+            mask = masks_in_view(
+                outputs,
+                found.row[row],
+                box,
+                placement=placement,
+                input_width_px=self._manifest.input.width_px,
+            )
+        return Detections(
+            stamp_ns=stamp_ns,
+            box_xyxy_px=box,
+            score=found.score[row],
+            class_id=found.class_id[row],
+            mask=mask,
+        )
+
+    def _select(self, found: Candidates, placement: Placement) -> Int64[np.ndarray, " k"]:
+        """Rows of the candidates to keep, by falling score."""
+        box = found.box_xyxy_px
+        usable = np.isfinite(box).all(axis=1) & np.isfinite(found.score)
+        usable &= self._kept_class[found.class_id]
+        usable[usable] = _has_area(placement.boxes_in_view(box[usable]))
+        row = np.flatnonzero(usable)
+        limit = self._config.max_detections
+        if not self.decoder.needs_nms:
+            return row[np.argsort(-found.score[row], kind="stable")][:limit]
+        kept = suppress(
+            box[row],
+            found.score[row],
+            found.class_id[row],
+            iou=self._config.nms_iou,
+            limit=limit,
+        )
+        return row[kept]
+
+
+def _has_masks(outputs: Mapping[str, np.ndarray]) -> bool:
+    return all(role in outputs for role in MASK_ROLES)
+
+
+def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:
+    return np.all(box_xyxy_px[:, 2:] > box_xyxy_px[:, :2], axis=1)
+
+
+def _kept_classes(manifest: ModelManifest, config: DetectorConfig) -> Bool[np.ndarray, " c"]:
+    unknown = sorted(set(config.classes) - set(manifest.classes))
+    if unknown:
+        raise ConfigError(
+            f"detector.classes has {', '.join(map(repr, unknown))}; "
+            f"classes of {manifest.model_id}: {', '.join(manifest.classes)}"
+        )
+    return np.array([not config.classes or name in config.classes for name in manifest.classes])

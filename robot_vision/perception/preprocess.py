@@ -1,0 +1,141 @@
+"""A camera image becomes a model's input, and the model's pixels map back to the camera's.
+
+`Placement` says where the camera's view lies in the input: letterboxed at the centre or the top
+left, or stretched. Images of any aspect ratio keep it under letterboxing.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, Shaped, UInt8
+
+from robot_vision.core.manifest import ModelInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where a view of `view_width_px` × `view_height_px` lies in the model's input."""
+
+    view_width_px: int
+    view_height_px: int
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the input that show the view."""
+        return (
+            slice(self.top_px, self.top_px + self.height_px),
+            slice(self.left_px, self.left_px + self.width_px),
+        )
+
+    def boxes_in_view(self, box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 4"]:
+        """Boxes in input pixels as boxes in pixels of the view, clipped to it."""
+        scale = (self.width_px / self.view_width_px, self.height_px / self.view_height_px)
+        offset = np.array((self.left_px, self.top_px) * 2, np.float32)
+        limit = np.array((self.view_width_px, self.view_height_px) * 2, np.float32)
+        boxes = (box_xyxy_px - offset) / np.array(scale * 2, np.float32)
+        return np.clip(boxes, 0, limit).astype(np.float32)
+
+    def crop(self, grid: Shaped[np.ndarray, "*c h w"], *, input_width_px: int) -> np.ndarray:
+        """The part of a grid over the whole input that shows the view, to the nearest cell."""
+        stride_px = input_width_px / grid.shape[-1]
+        top, bottom = _cells(self.top_px, self.height_px, stride_px)
+        left, right = _cells(self.left_px, self.width_px, stride_px)
+        return grid[..., top:bottom, left:right]
+
+
+def place(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
+    """Where an image of that size goes in the input that `spec` describes."""
+    if spec.resize == "stretch":
+        scaled_width_px, scaled_height_px = spec.width_px, spec.height_px
+    else:
+        ratio = min(spec.width_px / width_px, spec.height_px / height_px)
+        scaled_width_px = max(1, round(width_px * ratio))
+        scaled_height_px = max(1, round(height_px * ratio))
+    centred = spec.resize == "letterbox"
+    return Placement(
+        view_width_px=width_px,
+        view_height_px=height_px,
+        left_px=(spec.width_px - scaled_width_px) // 2 if centred else 0,
+        top_px=(spec.height_px - scaled_height_px) // 2 if centred else 0,
+        width_px=scaled_width_px,
+        height_px=scaled_height_px,
+    )
+
+
+class Preprocessor:
+    """Fills a model's inputs from frames, in buffers that it reuses from frame to frame."""
+
+    def __init__(self, spec: ModelInput) -> None:
+        self._spec = spec
+        height, width = spec.height_px, spec.width_px
+        self._canvas = np.full((height, width, 3), spec.pad_value, np.uint8)
+        self._depth_m = np.zeros((1, 1, height, width), np.float32)
+        self._placement: Placement | None = None
+        shape = (1, 3, height, width) if spec.layout == "nchw" else (1, height, width, 3)
+        self._tensor = np.zeros(shape, spec.dtype)
+        std = np.array(spec.std, np.float32)
+        self._gain = np.float32(spec.scale) / std
+        self._bias = -np.array(spec.mean, np.float32) / std
+
+    def __call__(
+        self,
+        rgb: UInt8[np.ndarray, "h w 3"],
+        depth_m: Float32[np.ndarray, "hd wd"] | None = None,
+    ) -> tuple[dict[str, np.ndarray], Placement]:
+        """The model's inputs, valid until the next call, and where the image lies in them."""
+        spec = self._spec
+        placement = self._place(width_px=rgb.shape[1], height_px=rgb.shape[0])
+        size = (placement.width_px, placement.height_px)
+        cv2.resize(rgb, size, dst=self._canvas[placement.window], interpolation=cv2.INTER_LINEAR)
+        self._fill_tensor()
+        inputs = {spec.name: self._tensor}
+        if spec.depth_name:
+            self._fill_depth(depth_m, placement)
+            inputs[spec.depth_name] = self._depth_m
+        if spec.size_name:
+            inputs[spec.size_name] = np.array([[spec.width_px, spec.height_px]], np.int64)
+        return inputs, placement
+
+    def _place(self, *, width_px: int, height_px: int) -> Placement:
+        placement = place(self._spec, width_px=width_px, height_px=height_px)
+        if placement != self._placement:
+            self._canvas[:] = self._spec.pad_value
+            self._depth_m[:] = 0
+            self._placement = placement
+        return placement
+
+    def _fill_tensor(self) -> None:
+        """`(pixel × scale − mean) / std` per channel of the model's colour order."""
+        for channel in range(3):
+            source = channel if self._spec.color == "rgb" else 2 - channel
+            plane = self._canvas[:, :, source]
+            nchw = self._spec.layout == "nchw"
+            target = self._tensor[0, channel] if nchw else self._tensor[0, :, :, channel]
+            if self._spec.dtype == "uint8":
+                target[:] = plane
+                continue
+            np.multiply(plane, self._gain[channel], out=target, casting="same_kind")
+            if self._bias[channel]:
+                target += self._bias[channel]
+
+    def _fill_depth(
+        self, depth_m: Float32[np.ndarray, "hd wd"] | None, placement: Placement
+    ) -> None:
+        if depth_m is None:
+            self._depth_m[:] = 0
+            return
+        # Nearest: an average over an edge would be a depth that nothing has.
+        size = (placement.width_px, placement.height_px)
+        scaled = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
+        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        self._depth_m[0, 0][placement.window] = scaled
+
+
+def _cells(start_px: int, length_px: int, stride_px: float) -> tuple[int, int]:
+    first = round(start_px / stride_px)
+    return first, max(first + 1, round((start_px + length_px) / stride_px))

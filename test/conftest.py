@@ -1,0 +1,19 @@
+"""Shared by all tests: array shapes and types are checked, and real data is found or skipped."""
+
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Before any test module imports the package: annotations become assertions.
+install_import_hook("robot_vision", "type_checks.check")
+
+_SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real recordings, images and models; they are not part of the project."""
+    if not _SHARED_DATA.is_dir():
+        pytest.skip(f"real data is absent: no folder {_SHARED_DATA}")
+    return _SHARED_DATA
