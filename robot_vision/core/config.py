@@ -40,7 +40,9 @@ class SyncConfig(Params):
 class DetectorConfig(Params):
     """Selection of detections."""
 
-    score_threshold: float = param(0.25, "detections below this score are dropped", ge=0, le=1)
+    score_threshold: float = param(
+        0.0, "detections below this score are dropped; 0 takes the bundle's, or 0.25", ge=0, le=1
+    )
     nms_iou: float = param(0.6, "overlap above which the weaker of a class is dropped", ge=0, le=1)
     max_detections: int = param(100, "detections kept per frame", ge=1, le=1000)
     classes: list[str] = param([], "names of the classes kept; empty keeps all")
