@@ -5,6 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
+from robot_vision.commands import scenes
 from robot_vision.core.errors import RobotVisionError
 
 app = typer.Typer(
@@ -12,6 +13,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Perception for robots: run the service, replay bags, measure, train and export models.",
 )
+
+app.add_typer(scenes.app, name="scenes")
 
 
 def main() -> None:

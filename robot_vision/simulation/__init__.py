@@ -1,0 +1,1 @@
+"""Procedural RGB-D tabletops with exact ground truth: training sets and recordings (MuJoCo)."""

@@ -1,0 +1,364 @@
+"""The classes of objects: how each is shaped (what is seen) and what it collides with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.simulation.meshes import Mesh, cuboid, lying, moved, revolve, tube
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """A mesh in the object's frame. Metal parts keep their grey whatever the object's colour."""
+
+    mesh: Mesh
+    metal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Collider:
+    """A primitive that physics uses: MuJoCo's `size`, and a pose in the object's frame."""
+
+    kind: str
+    size_m: tuple[float, ...]
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    quaternion_wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shape:
+    """An object's body: origin at its middle, z up as it usually stands or lies."""
+
+    parts: tuple[Part, ...]
+    colliders: tuple[Collider, ...]
+    mass_kg: float
+
+    @property
+    def half_size_m(self) -> Float[np.ndarray, "3"]:
+        """Largest distance from the origin along each axis."""
+        return np.abs(np.concatenate([p.mesh.vertices_m for p in self.parts])).max(axis=0)
+
+
+_ALONG_X = (0.70710678, 0.0, 0.70710678, 0.0)
+
+
+def _ball(rng: np.random.Generator) -> Shape:
+    radius = rng.uniform(0.022, 0.045)
+    return Shape(
+        parts=(Part(mesh=ellipsoid((radius, radius, radius))),),
+        colliders=(Collider(kind="sphere", size_m=(radius,)),),
+        mass_kg=0.08,
+    )
+
+
+def ellipsoid(half_m: tuple[float, float, float]) -> Mesh:
+    """Ellipsoid of the given half axes."""
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 16)
+    unit = revolve(list(zip(np.cos(angle), np.sin(angle), strict=True)), segments=24)
+    return Mesh(
+        vertices_m=unit.vertices_m * np.array(half_m),
+        faces=unit.faces,
+        uv=unit.uv,
+        face_uv=unit.face_uv,
+    )
+
+
+def _banana(rng: np.random.Generator) -> Shape:
+    length, bend = rng.uniform(0.14, 0.2), rng.uniform(0.9, 1.5)
+    thickness = rng.uniform(0.014, 0.019)
+    radius = length / bend
+    angle = np.linspace(-bend / 2, bend / 2, 15)
+    path = np.stack([radius * np.sin(angle), radius * np.cos(angle), 0 * angle], axis=1)
+    path[:, 1] -= path[:, 1].mean()
+    along = np.linspace(-1, 1, len(path))
+    width = thickness * np.sqrt(np.clip(1 - 0.93 * np.abs(along) ** 3.5, 0.04, 1))
+    middle = (path[:-1] + path[1:]) / 2
+    step = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    colliders = []
+    for i in range(1, len(middle) - 1, 2):
+        direction = path[i + 1] - path[i]
+        yaw = np.arctan2(direction[1], direction[0])
+        # capsules lie along z: first onto x, then turned by yaw
+        quaternion = _multiply((np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)), _ALONG_X)
+        colliders.append(
+            Collider(
+                kind="capsule",
+                size_m=(float(width[i : i + 2].mean()), float(step[i])),
+                position_m=tuple(middle[i]),
+                quaternion_wxyz=quaternion,
+            )
+        )
+    return Shape(
+        parts=(Part(mesh=tube(path, width, plane_normal=(0, 0, 1))),),
+        colliders=tuple(colliders),
+        mass_kg=0.12,
+    )
+
+
+def _multiply(
+    p: tuple[float, float, float, float], q: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """Product of quaternions w x y z."""
+    a, b, c, d = p
+    w, x, y, z = q
+    return (
+        a * w - b * x - c * y - d * z,
+        a * x + b * w + c * z - d * y,
+        a * y - b * z + c * w + d * x,
+        a * z + b * y - c * x + d * w,
+    )
+
+
+def _block(rng: np.random.Generator) -> Shape:
+    edge = rng.uniform(0.03, 0.06)
+    return _cuboid_shape(edge * rng.uniform(0.95, 1.05, 3), mass_kg=0.08)
+
+
+def _box(rng: np.random.Generator) -> Shape:
+    size = np.array([rng.uniform(0.11, 0.2), rng.uniform(0.05, 0.12), rng.uniform(0.035, 0.08)])
+    if rng.random() < 0.5:
+        size = size[[1, 2, 0]]
+    return _cuboid_shape(size, mass_kg=0.25)
+
+
+def _cuboid_shape(size_m: Float[np.ndarray, "3"], *, mass_kg: float) -> Shape:
+    return Shape(
+        parts=(Part(mesh=cuboid(size_m.tolist())),),
+        colliders=(Collider(kind="box", size_m=tuple(size_m / 2)),),
+        mass_kg=mass_kg,
+    )
+
+
+def _can(rng: np.random.Generator) -> Shape:
+    radius, height = rng.uniform(0.029, 0.042), rng.uniform(0.085, 0.135)
+    half, rim = height / 2, 0.9 * radius
+    outside = [(0, -half + 0.003), (rim, -half), (radius, -half + 0.006)]
+    wall = [(radius, half - 0.006), (rim, half)]
+    lid = [(rim, half), (0.86 * radius, half), (0.85 * radius, half - 0.004), (0, half - 0.004)]
+    return Shape(
+        parts=(
+            Part(mesh=revolve([*outside, *wall])),
+            Part(mesh=revolve(lid), metal=True),
+        ),
+        colliders=(Collider(kind="cylinder", size_m=(radius, half)),),
+        mass_kg=0.3,
+    )
+
+
+def _bottle(rng: np.random.Generator) -> Shape:
+    radius, height = rng.uniform(0.028, 0.042), rng.uniform(0.18, 0.27)
+    half, neck = height / 2, radius * rng.uniform(0.32, 0.48)
+    shoulder, top = rng.uniform(0.1, 0.35) * height, rng.uniform(0.28, 0.4) * height
+    profile = [
+        (0, -half),
+        (0.9 * radius, -half),
+        (radius, -half + 0.008),
+        (radius, shoulder - 0.02),
+        (0.92 * radius, shoulder),
+        (0.6 * radius + 0.4 * neck, (shoulder + top) / 2),
+        (neck, max(top, shoulder + 0.02)),
+        (neck, half - 0.022),
+        (1.2 * neck, half - 0.02),
+        (1.2 * neck, half),
+        (0, half),
+    ]
+    body = (shoulder + half) / 2
+    return Shape(
+        parts=(Part(mesh=revolve(profile)),),
+        colliders=(
+            Collider(
+                kind="cylinder", size_m=(radius, body), position_m=(0, 0, shoulder / 2 - half / 2)
+            ),
+            Collider(
+                kind="cylinder",
+                size_m=(1.2 * neck, (half - shoulder) / 2),
+                position_m=(0, 0, (half + shoulder) / 2),
+            ),
+        ),
+        mass_kg=0.4,
+    )
+
+
+def _rim(radius_m: float, height_m: float, thickness_m: float) -> list[Collider]:
+    """A ring of upright capsules: lets things fall into hollow objects."""
+    return [
+        Collider(
+            kind="sphere",
+            size_m=(thickness_m,),
+            position_m=(radius_m * np.cos(a), radius_m * np.sin(a), height_m),
+        )
+        for a in np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    ]
+
+
+def _mug(rng: np.random.Generator) -> Shape:
+    radius, height = rng.uniform(0.034, 0.046), rng.uniform(0.075, 0.11)
+    half, wall, flare = height / 2, 0.004, rng.uniform(0.95, 1.12)
+    profile = [
+        (0, -half),
+        (0.92 * radius, -half),
+        (radius, -half + 0.006),
+        (flare * radius, half),
+        (flare * radius - wall, half),
+        (radius - wall, -half + 0.01),
+        (0, -half + 0.007),
+    ]
+    reach, angle = rng.uniform(0.026, 0.036), np.linspace(-1.45, 1.45, 11)
+    path = np.stack(
+        [radius - 0.003 + reach * np.cos(angle), 0 * angle, 0.62 * half * np.sin(angle)], axis=1
+    )
+    handle = tube(path, np.full(len(path), rng.uniform(0.0045, 0.0065)), segments=8)
+    return Shape(
+        parts=(Part(mesh=revolve(profile)), Part(mesh=handle)),
+        colliders=(
+            Collider(kind="cylinder", size_m=(radius, half)),
+            Collider(
+                kind="box",
+                size_m=(reach / 2, 0.005, 0.5 * half),
+                position_m=(radius + reach / 2, 0, 0),
+            ),
+        ),
+        mass_kg=0.3,
+    )
+
+
+def _bowl(rng: np.random.Generator) -> Shape:
+    radius, height = rng.uniform(0.06, 0.095), rng.uniform(0.04, 0.065)
+    half, wall = height / 2, 0.004
+    angle = np.linspace(0.12, np.pi / 2, 9)
+    outer = [(radius * np.sin(a), half - height * np.cos(a)) for a in angle]
+    inner = [(r - wall * r / radius, z + wall * (half - z) / height) for r, z in reversed(outer)]
+    foot = 0.45 * radius
+    return Shape(
+        parts=(Part(mesh=revolve([(0, -half), *outer, *inner, (0, inner[-1][1])])),),
+        colliders=(
+            Collider(kind="cylinder", size_m=(foot, 0.006), position_m=(0, 0, 0.006 - half)),
+            *_rim(0.72 * radius, -0.35 * half, 0.009),
+            *_rim(0.97 * radius, half - 0.009, 0.009),
+        ),
+        mass_kg=0.3,
+    )
+
+
+def _plate(rng: np.random.Generator) -> Shape:
+    radius, height, wall = rng.uniform(0.08, 0.125), rng.uniform(0.014, 0.024), 0.004
+    half, flat = height / 2, rng.uniform(0.55, 0.7)
+    profile = [
+        (0, -half),
+        (flat * radius, -half),
+        (0.8 * radius, -0.2 * half),
+        (radius, half - wall / 2),
+        (radius, half),
+        (0.79 * radius, -0.2 * half + wall),
+        (flat * radius, -half + wall),
+        (0, -half + wall),
+    ]
+    return Shape(
+        parts=(Part(mesh=revolve(profile, segments=36)),),
+        colliders=(
+            Collider(kind="cylinder", size_m=(0.8 * radius, wall), position_m=(0, 0, wall - half)),
+            *_rim(0.95 * radius, half - 0.005, 0.005),
+        ),
+        mass_kg=0.4,
+    )
+
+
+def _screwdriver(rng: np.random.Generator) -> Shape:
+    grip, shaft = rng.uniform(0.08, 0.11), rng.uniform(0.07, 0.12)
+    radius, steel = rng.uniform(0.012, 0.017), rng.uniform(0.003, 0.0045)
+    start = -(grip + shaft) / 2
+    handle = [(0, 0), (0.8 * radius, 0.002), (radius, 0.02), (radius, 0.7 * grip)]
+    handle += [(0.65 * radius, 0.85 * grip), (0.75 * radius, grip), (0, grip)]
+    rod = [(0, 0), (steel, 0), (steel, shaft - 0.01), (0.4 * steel, shaft), (0, shaft)]
+    return Shape(
+        parts=(
+            Part(mesh=moved(lying(revolve(handle, segments=10)), (start, 0, 0))),
+            Part(mesh=moved(lying(revolve(rod, segments=8)), (start + grip, 0, 0)), metal=True),
+        ),
+        colliders=(
+            Collider(
+                kind="capsule",
+                size_m=(radius, grip / 2 - radius),
+                position_m=(start + grip / 2, 0, 0),
+                quaternion_wxyz=_ALONG_X,
+            ),
+            Collider(
+                kind="capsule",
+                size_m=(steel, shaft / 2),
+                position_m=(start + grip + shaft / 2, 0, 0),
+                quaternion_wxyz=_ALONG_X,
+            ),
+        ),
+        mass_kg=0.15,
+    )
+
+
+def _hammer(rng: np.random.Generator) -> Shape:
+    grip, head = rng.uniform(0.16, 0.22), rng.uniform(0.07, 0.1)
+    radius, thick = rng.uniform(0.010, 0.014), rng.uniform(0.022, 0.03)
+    profile = [
+        (0, 0),
+        (radius, 0.003),
+        (1.1 * radius, 0.3 * grip),
+        (0.8 * radius, grip),
+        (0, grip),
+    ]
+    handle = moved(lying(revolve(profile, segments=10)), (-grip / 2, 0, 0))
+    steel = moved(cuboid((thick, head, thick)), (grip / 2, 0, 0))
+    return Shape(
+        parts=(Part(mesh=handle), Part(mesh=steel, metal=True)),
+        colliders=(
+            Collider(kind="capsule", size_m=(radius, grip / 2), quaternion_wxyz=_ALONG_X),
+            Collider(
+                kind="box",
+                size_m=(thick / 2, head / 2, thick / 2),
+                position_m=(grip / 2, 0, 0),
+            ),
+        ),
+        mass_kg=0.3,
+    )
+
+
+def _spanner(rng: np.random.Generator) -> Shape:
+    length, jaw = rng.uniform(0.14, 0.2), rng.uniform(0.018, 0.024)
+    half, thick = length / 2, rng.uniform(0.006, 0.009)
+    disc = revolve([(0, -thick / 2), (jaw, -thick / 2), (jaw, thick / 2), (0, thick / 2)])
+    prong = cuboid((1.3 * jaw, 0.45 * jaw, thick))
+    meshes = (
+        moved(disc, (jaw - half, 0, 0)),
+        cuboid((length - 2 * jaw, 0.9 * jaw, 0.9 * thick)),
+        moved(cuboid((0.9 * jaw, 2 * jaw, thick)), (half - 1.4 * jaw, 0, 0)),
+        moved(prong, (half - 0.5 * jaw, 0.78 * jaw, 0)),
+        moved(prong, (half - 0.5 * jaw, -0.78 * jaw, 0)),
+    )
+    return Shape(
+        parts=tuple(Part(mesh=mesh) for mesh in meshes),
+        colliders=(Collider(kind="box", size_m=(half, 0.7 * jaw, thick / 2)),),
+        mass_kg=0.2,
+    )
+
+
+def _tool(rng: np.random.Generator) -> Shape:
+    kinds = (_screwdriver, _hammer, _spanner)
+    return kinds[int(rng.integers(len(kinds)))](rng)
+
+
+MAKERS: dict[str, Callable[[np.random.Generator], Shape]] = {
+    "ball": _ball,
+    "banana": _banana,
+    "block": _block,
+    "bottle": _bottle,
+    "bowl": _bowl,
+    "box": _box,
+    "can": _can,
+    "mug": _mug,
+    "plate": _plate,
+    "tool": _tool,
+}
+
+
+def make_shape(class_name: str, rng: np.random.Generator) -> Shape:
+    """A random instance of a class."""
+    return MAKERS[class_name](rng)

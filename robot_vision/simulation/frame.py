@@ -1,0 +1,75 @@
+"""One labelled frame of a training set, from a settled scene."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from robot_vision.simulation.gl import mujoco
+from robot_vision.simulation.look import Look, draw_look, place_gripper, place_panel
+from robot_vision.simulation.palette import Split
+from robot_vision.simulation.render import Rendering, SceneRenderer
+from robot_vision.simulation.scene import Scene
+from robot_vision.simulation.sensor import (
+    draw_color_sensor,
+    draw_depth_sensor,
+    sense_color,
+    sense_depth,
+)
+from robot_vision.simulation.truth import Truth, observe
+from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint, draw_viewpoint
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LabelledFrame:
+    """A frame as the sensors give it, and the truth. Depths in metres, 0 where there is none."""
+
+    rgb: UInt8[np.ndarray, "h w 3"]
+    jpeg_quality: int
+    depth_m: Float32[np.ndarray, "h w"]
+    depth_true_m: Float32[np.ndarray, "h w"]
+    viewpoint: Viewpoint
+    look: Look
+    truths: list[Truth]
+
+
+def make_frame(
+    scene: Scene,
+    renderer: SceneRenderer,
+    rng: np.random.Generator,
+    *,
+    split: Split,
+    size_px: tuple[int, int],
+) -> LabelledFrame:
+    """Show `scene` in a new look from a new viewpoint."""
+    look = draw_look(scene, rng, split=split)
+    centre_m, radius_m = scene.extent()
+    viewpoint = draw_viewpoint(rng, size_px=size_px, centre_m=centre_m, radius_m=radius_m)
+    apply_viewpoint(scene.model, viewpoint)
+    place_panel(scene, rng, eye_m=viewpoint.world_from_camera[:3, 3])
+    place_gripper(scene, rng)
+    mujoco.mj_kinematics(scene.model, scene.data)
+    renderer.upload_textures()
+    ideal = renderer.render(shadows=look.shadows)
+    color = draw_color_sensor(rng)
+    return LabelledFrame(
+        rgb=sense_color(ideal.rgb, sensor=color, rng=rng),
+        jpeg_quality=color.jpeg_quality,
+        depth_m=sense_depth(
+            ideal.depth_m,
+            rgb=ideal.rgb,
+            shine=shine_map(ideal, look),
+            focal_px=viewpoint.camera.fx_px,
+            sensor=draw_depth_sensor(rng),
+            rng=rng,
+        ),
+        depth_true_m=ideal.depth_m,
+        viewpoint=viewpoint,
+        look=look,
+        truths=observe(scene, viewpoint, ideal.item_index),
+    )
+
+
+def shine_map(ideal: Rendering, look: Look) -> Float32[np.ndarray, "h w"]:
+    """How much each pixel's surface shines; the room is matt."""
+    return np.append(look.shine, 0.0).astype(np.float32)[ideal.item_index]

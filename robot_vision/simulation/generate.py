@@ -1,0 +1,107 @@
+"""Generate training sets in parallel processes; what is there already is not made again."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.simulation.coco_writer import merge_parts, part_file, prepare_set, write_part
+from robot_vision.simulation.frame import make_frame
+from robot_vision.simulation.palette import SPLITS, Split
+from robot_vision.simulation.render import SceneRenderer
+from robot_vision.simulation.scene import build_scene, settle
+
+VIEWS_PER_SCENE = 5
+SETTLE_S = 1.5
+_MERGE_EVERY_FRAMES = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetRecipe:
+    """Everything that the contents of a set depend on."""
+
+    count: int
+    seed: int
+    split: Split
+    width_px: int
+    height_px: int
+
+    @property
+    def scenes(self) -> int:
+        return -(-self.count // VIEWS_PER_SCENE)
+
+
+def generate_set(
+    folder: Path, recipe: SetRecipe, *, processes: int, on_progress: Callable[[int], None]
+) -> int:
+    """Write the set, or what is missing of it; returns the number of images in it.
+
+    `on_progress` is told how many frames are there, each time some have been added.
+    Raises `ConfigError` if the folder holds a set of another recipe.
+    """
+    prepare_set(folder)
+    _check_recipe(folder, recipe)
+    missing = [i for i in range(recipe.scenes) if not part_file(folder, i).exists()]
+    done = sum(len(frame_numbers(i, recipe)) for i in range(recipe.scenes)) - sum(
+        len(frame_numbers(i, recipe)) for i in missing
+    )
+    on_progress(done)
+    merged = done
+    # spawn: a forked process would share the parent's GL state
+    with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
+        jobs = [(folder, i, recipe) for i in missing]
+        for count in pool.imap_unordered(_make_scene, jobs):
+            done += count
+            on_progress(done)
+            if done - merged >= _MERGE_EVERY_FRAMES:
+                merged = merge_parts(folder)
+    return merge_parts(folder)
+
+
+def frame_numbers(scene_index: int, recipe: SetRecipe) -> range:
+    """Numbers of the frames that show a scene."""
+    first = scene_index * VIEWS_PER_SCENE
+    return range(first, min(first + VIEWS_PER_SCENE, recipe.count))
+
+
+def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
+    """A set may grow, but not change."""
+    path = folder / "recipe.json"
+    wanted = asdict(recipe)
+    if path.exists():
+        found = json.loads(path.read_text())
+        differing = [k for k in wanted if k != "count" and found.get(k) != wanted[k]]
+        if differing:
+            raise ConfigError(
+                f"{folder} holds a set of another recipe: "
+                + ", ".join(f"{k} is {found.get(k)!r}, asked for {wanted[k]!r}" for k in differing)
+            )
+    path.write_text(json.dumps(wanted, indent=1))
+
+
+def _start_worker() -> None:
+    # one process per core already; nested threads would only contend
+    cv2.setNumThreads(1)
+    os.environ["LP_NUM_THREADS"] = "1"  # Mesa's software renderer
+
+
+def _make_scene(job: tuple[Path, int, SetRecipe]) -> int:
+    """Make and write the frames of one scene; every frame has a random stream of its own."""
+    folder, scene_index, recipe = job
+    size_px = (recipe.width_px, recipe.height_px)
+    key = [recipe.seed, SPLITS.index(recipe.split), scene_index]
+    scene = build_scene(np.random.default_rng([*key, 0]), size_px=size_px)
+    settle(scene, seconds=SETTLE_S)
+    frames = {}
+    with SceneRenderer(scene, size_px=size_px) as renderer:
+        for number in frame_numbers(scene_index, recipe):
+            rng = np.random.default_rng([*key, 1, number])
+            frames[number] = make_frame(scene, renderer, rng, split=recipe.split, size_px=size_px)
+    write_part(folder, scene_index, frames, seed=recipe.seed)
+    return len(frames)

@@ -1,0 +1,77 @@
+"""Contact sheets of a training set: to look at before it is trained on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from pycocotools import mask as coco_mask
+
+from robot_vision.core.errors import ConfigError
+
+_BGR = UInt8[np.ndarray, "h w 3"]
+
+
+def contact_sheet(folder: Path, *, first: int, frames: int, columns: int = 3) -> _BGR:
+    """Frames with masks and boxes, beside their sensor depth and exact depth (BGR picture).
+
+    Ignore regions are grey. Raises `ConfigError` if the set cannot be read.
+    """
+    try:
+        content = json.loads((folder / "annotations.json").read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ConfigError(f"cannot read the set in {folder}: {error}") from error
+    names = {c["id"]: c["name"] for c in content["categories"]}
+    by_image: dict[int, list[dict[str, Any]]] = {}
+    for annotation in content["annotations"]:
+        by_image.setdefault(annotation["image_id"], []).append(annotation)
+    chosen = content["images"][first : first + frames]
+    if not chosen:
+        raise ConfigError(f"{folder} has {len(content['images'])} frames; asked from {first}")
+    tiles = [_tile(folder, image, by_image.get(image["id"], []), names) for image in chosen]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    return np.vstack(rows)
+
+
+def _tile(
+    folder: Path, image: dict[str, Any], annotations: list[dict[str, Any]], names: dict[int, str]
+) -> _BGR:
+    picture = cv2.imread(str(folder / image["file_name"]))
+    if picture is None:
+        raise ConfigError(f"cannot read {folder / image['file_name']}")
+    for annotation in annotations:
+        _draw(picture, annotation, names)
+    depths = [
+        _depth_picture(folder / image[key])
+        for key in ("depth_file", "depth_true_file")
+        if key in image
+    ]
+    return np.hstack([picture, *depths])
+
+
+def _draw(picture: _BGR, annotation: dict[str, Any], names: dict[int, str]) -> None:
+    """Paint one annotation's mask, box and name onto `picture`."""
+    hue = annotation["id"] * 47 % 180
+    tone = cv2.cvtColor(np.array([[[hue, 255, 255]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
+    if annotation["iscrowd"]:
+        tone = np.array([128, 128, 128], np.uint8)
+    mask = coco_mask.decode(annotation["segmentation"]).astype(np.uint8)
+    outline, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(picture, outline, -1, tone.tolist(), 1)
+    left, top, width, height = (round(v) for v in annotation["bbox"])
+    cv2.rectangle(picture, (left, top), (left + width - 1, top + height - 1), tone.tolist(), 1)
+    text = f"{annotation.get('color', '')} {names[annotation['category_id']]}"
+    cv2.putText(picture, text, (left, max(top - 2, 8)), cv2.FONT_HERSHEY_PLAIN, 0.7, tone.tolist())
+
+
+def _depth_picture(path: Path) -> _BGR:
+    depth_mm = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if depth_mm is None:
+        raise ConfigError(f"cannot read {path}")
+    near = np.clip(depth_mm / 2500 * 255, 0, 255).astype(np.uint8)
+    picture = cv2.applyColorMap(255 - near, cv2.COLORMAP_TURBO)
+    picture[depth_mm == 0] = 0
+    return picture

@@ -1,0 +1,92 @@
+"""Ground truth of a rendering: masks, tight boxes, how much is visible, poses."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int32
+
+from robot_vision.core.geometry import project, transform_points
+from robot_vision.core.types import Camera
+from robot_vision.simulation.scene import Item, Scene
+from robot_vision.simulation.viewpoint import Viewpoint
+
+# Less than this and an object is an ignore region (COCO's `iscrowd`), not a target.
+MIN_VISIBLE_PX = 60
+MIN_VISIBLE_SHARE = 0.15
+_NOISE_PX = 10  # fewer pixels than this are not mentioned at all
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """One visible object. `box_xyxy_px` is tight around the visible mask (right and lower edge
+    exclusive); `visible_share` is of its whole silhouette, parts outside the picture included."""
+
+    item_index: int
+    class_name: str
+    mask: Bool[np.ndarray, "h w"]
+    box_xyxy_px: Float[np.ndarray, "4"]
+    visible_share: float
+    ignore: bool
+    camera_from_object: Float[np.ndarray, "4 4"]
+
+
+def observe(
+    scene: Scene, viewpoint: Viewpoint, item_index: Int32[np.ndarray, "h w"]
+) -> list[Truth]:
+    """What there is to be seen of the scene's objects (not of distractors)."""
+    pixels = np.bincount(item_index[item_index >= 0], minlength=len(scene.items))
+    truths = []
+    for index, item in enumerate(scene.items):
+        if item.class_name and pixels[index] >= _NOISE_PX:
+            truths.append(_truth(scene, viewpoint, index, item_index == index))
+    return truths
+
+
+def _truth(scene: Scene, viewpoint: Viewpoint, index: int, mask: Bool[np.ndarray, "h w"]) -> Truth:
+    item = scene.items[index]
+    camera_from_object = viewpoint.camera_from_world @ scene.world_from_object(item)
+    whole_px = silhouette_px(item, camera_from_object, viewpoint.camera)
+    visible_px = int(mask.sum())
+    share = min(1.0, visible_px / max(whole_px, 1.0))
+    return Truth(
+        item_index=index,
+        class_name=item.class_name,
+        mask=mask,
+        box_xyxy_px=tight_box(mask),
+        visible_share=share,
+        ignore=visible_px < MIN_VISIBLE_PX or share < MIN_VISIBLE_SHARE,
+        camera_from_object=camera_from_object,
+    )
+
+
+def tight_box(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "4"]:
+    """Left, top, right and lower edge (the last two exclusive) of the pixels in `mask`."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float64)
+
+
+def silhouette_px(
+    item: Item, camera_from_object: Float[np.ndarray, "4 4"], camera: Camera
+) -> float:
+    """Area in pixels that the object alone would cover, in and outside of the picture.
+
+    Drawn at half size on a canvas that reaches half a picture beyond each side.
+    """
+    canvas = np.zeros((camera.height_px, camera.width_px), np.uint8)
+    offset = np.array([camera.width_px, camera.height_px]) / 4
+    for part in item.shape.parts:
+        points = transform_points(camera_from_object, part.mesh.vertices_m)
+        if points[:, 2].min() < 0.02:
+            continue
+        pixel = project(points, camera=camera) / 2 + offset
+        corners = np.rint(pixel[part.mesh.faces] * 16).astype(np.int64)
+        corners = np.clip(corners, -(1 << 18), 1 << 18).astype(np.int32)
+        edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        facing = (
+            edge_a[:, 0].astype(np.int64) * edge_b[:, 1]
+            < edge_a[:, 1].astype(np.int64) * edge_b[:, 0]
+        )
+        for triangle in corners[facing]:
+            cv2.fillConvexPoly(canvas, triangle, 1, shift=4)
+    return 4.0 * float(canvas.sum())
