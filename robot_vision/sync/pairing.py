@@ -1,8 +1,7 @@
 """RGB with depth, by stamp: each colour frame leaves with the nearest depth, or without one.
 
-Pure logic on stamps; what is paired is opaque. A colour frame is released as soon as a depth
-within tolerance is there, or depth has passed it by, or the wait is over. Nothing is dropped
-without being counted.
+Pure logic on stamps; what is paired is opaque. A colour frame is released as soon as no nearer
+depth is to be expected, or when its wait is over. Nothing is dropped without being counted.
 """
 
 from collections import Counter, deque
@@ -13,6 +12,10 @@ from robot_vision.core.clock import NS_PER_S
 
 Rgb = TypeVar("Rgb")
 DepthItem = TypeVar("DepthItem")
+
+# So many frames in a row wait in vain before depth counts as absent and nothing waits for it.
+_ABSENT_AFTER_FRAMES = 5
+_RECENT_STAMPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +34,10 @@ class Pairer(Generic[Rgb, DepthItem]):
 
     `add_rgb` and `add_depth` take items in order of arrival, with the time of arrival; `poll`
     gives the pair that is ready, if any. With `latest_only` one colour frame waits at most;
-    without it (replay, where every frame counts) they queue.
+    without it (replay, where every frame counts) they queue. A stamp that goes back begins anew:
+    what waits from before the jump is forgotten.
 
-    `counts` has `superseded` (a newer colour came first), `no_depth` (none ever came),
+    `counts` has `superseded` (a newer colour came first), `no_depth` (none is coming),
     `out_of_tolerance`, `late` (no depth within the wait) and `unused_depth`.
     """
 
@@ -45,36 +49,45 @@ class Pairer(Generic[Rgb, DepthItem]):
         self._latest_only = latest_only
         self._rgb: deque[tuple[int, int, Rgb]] = deque()
         self._depth: deque[tuple[int, DepthItem]] = deque(maxlen=depth_keep)
-        self._depth_seen = False
+        self._depth_expected = False
+        self._in_vain = 0
+        self._recent_rgb_ns: deque[int] = deque(maxlen=_RECENT_STAMPS)
+        self._recent_offsets_ns: deque[int] = deque(maxlen=_RECENT_STAMPS)
         self.worst_offset_ns = 0
         self.counts: Counter[str] = Counter()
 
     def add_rgb(self, stamp_ns: int, item: Rgb, *, arrival_ns: int) -> None:
+        if self._recent_rgb_ns and stamp_ns < self._recent_rgb_ns[-1]:
+            self._forget_before_jump(stamp_ns, self._recent_rgb_ns[-1])
         if self._latest_only and self._rgb:
             self.counts["superseded"] += len(self._rgb)
             self._rgb.clear()
         self._rgb.append((stamp_ns, arrival_ns, item))
+        self._recent_rgb_ns.append(stamp_ns)
 
     def add_depth(self, stamp_ns: int, item: DepthItem) -> None:
-        self._depth_seen = True
+        if self._depth and stamp_ns < self._depth[-1][0]:
+            self.counts["unused_depth"] += len(self._depth)
+            self._depth.clear()
+        self._depth_expected = True
+        self._in_vain = 0
         if len(self._depth) == self._depth.maxlen:
             self.counts["unused_depth"] += 1
         self._depth.append((stamp_ns, item))
+        if self._recent_rgb_ns:
+            self._recent_offsets_ns.append(min(abs(stamp_ns - s) for s in self._recent_rgb_ns))
 
     def poll(self, now_ns: int, *, flush: bool = False) -> Pair[Rgb, DepthItem] | None:
         """The oldest waiting colour frame if it is ready; `flush` ends the waiting."""
         if not self._rgb:
             return None
         stamp_ns, arrival_ns, item = self._rgb[0]
-        offsets = [abs(depth_ns - stamp_ns) for depth_ns, _ in self._depth]
-        nearest = min(range(len(offsets)), key=offsets.__getitem__, default=None)
-        found = nearest is not None and offsets[nearest] <= self._tolerance_ns
-        passed = any(depth_ns > stamp_ns + self._tolerance_ns for depth_ns, _ in self._depth)
-        expired = flush or now_ns - arrival_ns >= self._wait_ns
-        if not (found or passed or expired or not self._depth_seen):
+        settled = flush or self._settled(stamp_ns)
+        expired = now_ns - arrival_ns >= self._wait_ns
+        if self._depth_expected and not (settled or expired):
             return None
         self._rgb.popleft()
-        return self._make_pair(stamp_ns, item, nearest, offsets)
+        return self._make_pair(stamp_ns, item, settled=settled)
 
     def waiting_until_ns(self) -> int | None:
         """When `poll` should be called again at the latest, if a frame waits."""
@@ -84,27 +97,58 @@ class Pairer(Generic[Rgb, DepthItem]):
         """Forget what waits (stamps went back, or the stream changed)."""
         self._rgb.clear()
         self._depth.clear()
-        self._depth_seen = False
+        self._recent_rgb_ns.clear()
+        self._recent_offsets_ns.clear()
+        self._depth_expected = False
 
-    def _make_pair(
-        self, stamp_ns: int, item: Rgb, nearest: int | None, offsets: list[int]
-    ) -> Pair[Rgb, DepthItem]:
-        if nearest is None:
-            cause = "late" if self._depth_seen else "no_depth"
-            self.counts[cause] += 1
-            return Pair(stamp_ns=stamp_ns, rgb=item, depth=None, depth_stamp_ns=None, reason=cause)
-        if offsets[nearest] > self._tolerance_ns:
-            self.counts["out_of_tolerance"] += 1
-            self.worst_offset_ns = max(self.worst_offset_ns, offsets[nearest])
+    def _forget_before_jump(self, stamp_ns: int, last_ns: int) -> None:
+        # Depth may have gone back first: what lies nearer to the new stamp belongs to it.
+        middle_ns = (stamp_ns + last_ns) // 2
+        kept = [entry for entry in self._depth if entry[0] <= middle_ns]
+        self.counts["unused_depth"] += len(self._depth) - len(kept)
+        self._depth.clear()
+        self._depth.extend(kept)
+        self.counts["superseded"] += len(self._rgb)
+        self._rgb.clear()
+        self._recent_rgb_ns.clear()
+
+    def _settled(self, stamp_ns: int) -> bool:
+        """Whether no nearer depth is to come.
+
+        Depth that has reached the colour's stamp settles it. Older depth does so only if it is
+        as near as depth usually is: at 60 FPS the last frame's depth is within tolerance too.
+        """
+        if not self._depth:
+            return False
+        newest_ns = self._depth[-1][0]
+        if newest_ns >= stamp_ns:
+            return True
+        usual_ns = min(self._recent_offsets_ns, default=0)
+        return stamp_ns - newest_ns <= min(usual_ns + self._tolerance_ns // 4, self._tolerance_ns)
+
+    def _make_pair(self, stamp_ns: int, item: Rgb, *, settled: bool) -> Pair[Rgb, DepthItem]:
+        nearest_ns, depth = min(
+            self._depth, key=lambda entry: abs(entry[0] - stamp_ns), default=(None, None)
+        )
+        offset_ns = None if nearest_ns is None else abs(nearest_ns - stamp_ns)
+        if offset_ns is None or offset_ns > self._tolerance_ns:
+            reason = self._why_none(offset_ns, settled=settled)
+            self.counts[reason] += 1
             return Pair(
-                stamp_ns=stamp_ns,
-                rgb=item,
-                depth=None,
-                depth_stamp_ns=None,
-                reason="out_of_tolerance",
+                stamp_ns=stamp_ns, rgb=item, depth=None, depth_stamp_ns=None, reason=reason
             )
-        depth_ns, depth = self._depth[nearest]
-        while self._depth and self._depth[0][0] < depth_ns:
+        while self._depth[0][0] < nearest_ns:
             self._depth.popleft()
             self.counts["unused_depth"] += 1
-        return Pair(stamp_ns=stamp_ns, rgb=item, depth=depth, depth_stamp_ns=depth_ns, reason="")
+        return Pair(stamp_ns=stamp_ns, rgb=item, depth=depth, depth_stamp_ns=nearest_ns, reason="")
+
+    def _why_none(self, offset_ns: int | None, *, settled: bool) -> str:
+        if settled and offset_ns is not None:
+            self.worst_offset_ns = max(self.worst_offset_ns, offset_ns)
+            return "out_of_tolerance"
+        if not self._depth_expected:
+            return "no_depth"
+        self._in_vain += 1
+        if self._in_vain >= _ABSENT_AFTER_FRAMES:
+            self._depth_expected = False
+        return "late"

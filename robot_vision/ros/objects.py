@@ -1,0 +1,148 @@
+"""Tracked objects in the frame in which they are published, and as one JSON text per frame."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from robot_vision.core.geometry import transform_points
+from robot_vision.core.types import Perception, TrackState
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Objects:
+    """The rows of a frame's `Tracks`, in 3-D as seen from `frame_id`; NaN where unknown.
+
+    Boxes keep the camera's axes: `orientation_xyzw` turns these into `frame_id`.
+    """
+
+    stamp_ns: int
+    frame_id: str
+    track_id: list[int]
+    class_name: list[str]
+    state: list[TrackState]
+    score: list[float]
+    unseen_s: list[float]
+    position_m: Float[np.ndarray, "n 3"]
+    covariance_m2: Float[np.ndarray, "n 3 3"]
+    velocity_mps: Float[np.ndarray, "n 3"]
+    velocity_covariance_m2ps2: Float[np.ndarray, "n 3 3"]
+    size_m: Float[np.ndarray, "n 3"]
+    orientation_xyzw: tuple[float, float, float, float]
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def visible_rows(self) -> list[int]:
+        """Rows worth acting on: confirmed or coasting, at a known position."""
+        known = np.isfinite(self.position_m).all(axis=1).tolist()
+        shown = (TrackState.CONFIRMED, TrackState.COASTING)
+        return [row for row in range(len(self)) if known[row] and self.state[row] in shown]
+
+
+def objects_of(
+    perception: Perception,
+    *,
+    target_frame: str = "",
+    target_from_camera: Float64[np.ndarray, "4 4"] | None = None,
+) -> Objects:
+    """Objects of a frame, in the camera's frame or through a rigid transform in another one."""
+    tracks = perception.tracks
+    position_m, velocity_mps = tracks.position_in_camera_m, tracks.velocity_in_camera_mps
+    covariance_m2 = tracks.position_covariance_m2
+    velocity_covariance = tracks.velocity_covariance_m2ps2
+    frame_id, orientation = perception.frame.frame_id, (0.0, 0.0, 0.0, 1.0)
+    if target_from_camera is not None:
+        rotation = target_from_camera[:3, :3]
+        position_m = transform_points(target_from_camera, position_m)
+        velocity_mps = velocity_mps @ rotation.T
+        covariance_m2 = rotation @ covariance_m2 @ rotation.T
+        velocity_covariance = rotation @ velocity_covariance @ rotation.T
+        frame_id, orientation = target_frame, quaternion_xyzw(rotation)
+    return Objects(
+        stamp_ns=perception.stamp_ns,
+        frame_id=frame_id,
+        track_id=tracks.track_id.tolist(),
+        class_name=[class_name(perception.class_names, c) for c in tracks.class_id.tolist()],
+        state=[TrackState(value) for value in tracks.state.tolist()],
+        score=tracks.score.tolist(),
+        unseen_s=tracks.unseen_s.tolist(),
+        position_m=position_m,
+        covariance_m2=covariance_m2,
+        velocity_mps=velocity_mps,
+        velocity_covariance_m2ps2=velocity_covariance,
+        size_m=tracks.size_m,
+        orientation_xyzw=orientation,
+    )
+
+
+def class_name(names: tuple[str, ...], class_id: int) -> str:
+    """Name of a class; its number where the bundle names too few."""
+    return names[class_id] if 0 <= class_id < len(names) else str(class_id)
+
+
+def quaternion_xyzw(rotation: Float[np.ndarray, "3 3"]) -> tuple[float, float, float, float]:
+    """Unit quaternion of a rotation matrix (largest component first, after Shepperd 1978)."""
+    r = rotation
+    squares = [
+        1 + r[0, 0] - r[1, 1] - r[2, 2],
+        1 - r[0, 0] + r[1, 1] - r[2, 2],
+        1 - r[0, 0] - r[1, 1] + r[2, 2],
+        1 + r[0, 0] + r[1, 1] + r[2, 2],
+    ]
+    rows = [
+        [squares[0], r[0, 1] + r[1, 0], r[2, 0] + r[0, 2], r[2, 1] - r[1, 2]],
+        [r[0, 1] + r[1, 0], squares[1], r[1, 2] + r[2, 1], r[0, 2] - r[2, 0]],
+        [r[2, 0] + r[0, 2], r[1, 2] + r[2, 1], squares[2], r[1, 0] - r[0, 1]],
+        [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], squares[3]],
+    ]
+    largest = np.array(rows[int(np.argmax(squares))])
+    x, y, z, w = (largest / np.linalg.norm(largest)).tolist()
+    return x, y, z, w
+
+
+def json_of(
+    objects: Objects, perception: Perception, *, age_s: float, stage_s: Mapping[str, float]
+) -> str:
+    """`~/objects/json`: all tracks of a frame with the frame's age. Unknown values are null."""
+    tracks = perception.tracks
+    rows = [
+        {
+            "id": objects.track_id[row],
+            "class": objects.class_name[row],
+            "score": round(objects.score[row], 4),
+            "state": objects.state[row].name.lower(),
+            "position_m": _finite(objects.position_m[row]),
+            "position_covariance_m2": _finite(objects.covariance_m2[row]),
+            "velocity_mps": _finite(objects.velocity_mps[row]),
+            "velocity_covariance_m2ps2": _finite(objects.velocity_covariance_m2ps2[row]),
+            "size_m": _finite(objects.size_m[row]),
+            "box_xyxy_px": _finite(tracks.box_xyxy_px[row]),
+            "age_s": round(float(tracks.age_s[row]), 4),
+            "unseen_s": round(objects.unseen_s[row], 4),
+        }
+        for row in range(len(objects))
+    ]
+    text: dict[str, Any] = {
+        "stamp_ns": objects.stamp_ns,
+        "frame_id": objects.frame_id,
+        "age_ms": round(age_s * 1e3, 3),
+        "stage_ms": {stage: round(s * 1e3, 3) for stage, s in stage_s.items()},
+        "model": perception.model_id,
+        "depth_source": perception.depth.source if perception.depth else None,
+        "epoch": tracks.epoch,
+        "orientation_xyzw": objects.orientation_xyzw,
+        "objects": rows,
+        "notes": perception.notes,
+    }
+    return json.dumps(text)
+
+
+def _finite(values: np.ndarray) -> list[Any] | None:
+    rounded = np.round(values.astype(np.float64), 6).tolist()
+    flat = rounded if values.ndim == 1 else [item for row in rounded for item in row]
+    return rounded if all(math.isfinite(item) for item in flat) else None

@@ -1,0 +1,77 @@
+"""ROS parameters from the one schema: declared with description, unit and range, read back."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from robot_vision.core.config import Params, with_values
+
+ParamsT = TypeVar("ParamsT", bound=Params)
+
+
+def declare(node: Node, defaults: ParamsT) -> ParamsT:
+    """Declare every parameter of `defaults` on `node`; returns the values that it was given.
+
+    Raises `ConfigError` for a value that the schema refuses, rclpy's errors for wrong types.
+    """
+    declared = node.declare_parameters(
+        "", [(name, value, _descriptor(field, value)) for name, value, field in _leaves(defaults)]
+    )
+    return with_parameters(defaults, declared)
+
+
+def with_parameters(params: ParamsT, changed: Iterable[Parameter]) -> ParamsT:
+    """A copy of `params` with the values of ROS parameters; raises `ConfigError`."""
+    return with_values(params, {p.name: _plain(p.value) for p in changed})
+
+
+def _plain(value: Any) -> Any:
+    # A list is empty in YAML as [''], because ROS cannot tell the type of [].
+    if isinstance(value, (list, tuple)):
+        return [item for item in value if item != ""]
+    return value
+
+
+def _leaves(params: Params, prefix: str = "") -> Iterator[tuple[str, Any, FieldInfo]]:
+    for name, field in type(params).model_fields.items():
+        value = getattr(params, name)
+        if isinstance(value, Params):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value or [""] if value == [] else value, field
+
+
+def _descriptor(field: FieldInfo, value: Any) -> ParameterDescriptor:
+    unit = (field.json_schema_extra or {}).get("unit", "")  # pyright: ignore
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    descriptor = ParameterDescriptor(
+        description=(field.description or "") + (f" [{unit}]" if unit else ""),
+        additional_constraints=f"one of: {', '.join(choices)}" if choices else "",
+    )
+    low, high = _bounds(field)
+    if isinstance(value, float) and (low, high) != (None, None):
+        descriptor.floating_point_range = [
+            FloatingPointRange(
+                from_value=float("-inf") if low is None else float(low),
+                to_value=float("inf") if high is None else float(high),
+            )
+        ]
+    elif isinstance(value, int) and not isinstance(value, bool) and None not in (low, high):
+        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    return descriptor
+
+
+def _bounds(field: FieldInfo) -> tuple[Any, Any]:
+    """Lowest and highest value; ROS has closed ranges only, the schema minds open ones."""
+    low = high = None
+    for bound in field.metadata:
+        if isinstance(bound, (Ge, Gt)):
+            low = bound.ge if isinstance(bound, Ge) else bound.gt
+        if isinstance(bound, (Le, Lt)):
+            high = bound.le if isinstance(bound, Le) else bound.lt
+    return low, high

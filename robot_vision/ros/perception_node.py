@@ -1,0 +1,270 @@
+"""The perception service as a ROS 2 lifecycle node; see README for its topics."""
+
+import gc
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+
+from robot_vision.core.config import NodeConfig, flatten
+from robot_vision.core.errors import ConfigError, RobotVisionError
+from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.pipeline import Pipeline
+from robot_vision.ros.diagnostics import NodeState, diagnostics
+from robot_vision.ros.frames import FrameBuilder
+from robot_vision.ros.health import Health
+from robot_vision.ros.inputs import Inputs
+from robot_vision.ros.outputs import Outputs
+from robot_vision.ros.params import declare, with_parameters
+from robot_vision.ros.silence import why_quiet
+from robot_vision.ros.tf import TargetFrame
+from robot_vision.ros.worker import Parts, Worker
+from robot_vision.tracking import build_tracker
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+
+# Parameters that a running service takes up: new models are loaded beside the old ones.
+_MODEL_PARAMETERS = (
+    "model",
+    "depth_model",
+    "feature_model",
+    "device",
+    "threads",
+    "engine_cache_dir",
+    "detector.",
+    "depth.",
+)
+_LIVE_PARAMETERS = (*_MODEL_PARAMETERS, "sync.", "diagnostics.")
+
+
+class PerceptionNode(LifecycleNode):
+    """configure loads and warms, activate subscribes, deactivate stops, cleanup lets go."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("perception", **kwargs)
+        self.config = declare(self, NodeConfig())
+        self.problem = ""
+        self._doing = ""
+        self._told: dict[str, str] = {}
+        self._health = Health()
+        self._pipeline: Pipeline | None = None
+        self._outputs: Outputs | None = None
+        self._target: TargetFrame | None = None
+        self._inputs: Inputs | None = None
+        self._worker: Worker | None = None
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        # Steady time: it must report also while simulated time stands still.
+        self.create_timer(
+            self.config.diagnostics.period_s,
+            self._report,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=steady,
+        )
+        # In the callback group of the transitions, so that it is one of them.
+        self._autostart = self.create_timer(0.0, self._start_once, clock=steady)
+        if not self.config.autostart:
+            self._autostart.cancel()
+
+    @property
+    def state(self) -> str:
+        """The lifecycle state's name: unconfigured, inactive, active, finalized."""
+        return self._state_machine.current_state[1]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a model is being loaded or run at this moment."""
+        return bool(self._doing) or (self._worker is not None and self._worker.is_alive)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm the models, make the publishers."""
+        return self._transition(self._configure, state, super().on_configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and work."""
+        return self._transition(self._activate, state, super().on_activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop working; the models stay loaded."""
+        self._stop_work()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let models and publishers go."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As deactivate and cleanup."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleanup: the node can be configured again."""
+        self._release()
+        return super().on_error(state)
+
+    def destroy_node(self) -> None:
+        """Let everything go; a frame in work is awaited for a second, as the process may end."""
+        self._release(limit_s=1.0)
+        super().destroy_node()
+
+    def _transition(
+        self,
+        work: Callable[[], None],
+        state: LifecycleState,
+        entities: Callable[[LifecycleState], TransitionCallbackReturn],
+    ) -> TransitionCallbackReturn:
+        """`work`, with its failure told: rclpy would swallow the exception."""
+        self.problem = ""
+        try:
+            work()
+        except Exception as error:
+            known = isinstance(error, RobotVisionError)
+            self.problem = str(error) if known else f"{type(error).__name__}: {error}"
+            self.get_logger().error(self.problem)
+            self._release()
+            return FAILURE
+        finally:
+            self._doing = ""
+        return entities(state)
+
+    def _configure(self) -> None:
+        self._doing = f"loading {self.config.model!r}"
+        if self.config.target_frame:
+            self._target = TargetFrame(self, self.config.target_frame)
+        self._pipeline = Pipeline(
+            self.config,
+            perceiver=build_perceiver(self.config, announce=self._announce),
+            tracker=build_tracker(self.config.tracker),
+        )
+        self._outputs = Outputs(self)
+        perceiver = self._pipeline.perceiver
+        self.get_logger().info(f"{perceiver.model_id} runs on {perceiver.provider}")
+        if perceiver.fallback_reason:
+            self.get_logger().warning(perceiver.fallback_reason)
+
+    def _activate(self) -> None:
+        assert self._pipeline is not None
+        assert self._outputs is not None
+        self._inputs = Inputs(self, self.config, self._health)
+        self._worker = Worker(
+            Parts(
+                inputs=self._inputs,
+                frames=FrameBuilder(self.config, self._health),
+                pipeline=self._pipeline,
+                outputs=self._outputs,
+                health=self._health,
+                target=self._target,
+                log=lambda text: self.get_logger().error(text),
+            )
+        )
+
+    def _stop_work(self, limit_s: float | None = None) -> None:
+        if self._inputs is not None:
+            self._inputs.close()
+            self._inputs = None
+        if self._worker is not None and self._worker.stop(limit_s):
+            self._worker = None
+
+    def _release(self, limit_s: float | None = None) -> None:
+        self._stop_work(limit_s)
+        if self._outputs is not None:
+            self._outputs.close()
+            self._outputs = None
+        if self._target is not None:
+            self._target.close()
+            self._target = None
+        if self._pipeline is not None:
+            self._pipeline.perceiver.close()
+            self._pipeline = None
+        gc.collect()
+
+    def _start_once(self) -> None:
+        """Autostart. A node that cannot start ends its process, for its launcher to see."""
+        self._autostart.cancel()
+        if self.trigger_configure() != SUCCESS or self.trigger_activate() != SUCCESS:
+            self.context.try_shutdown()
+
+    def _announce(self, text: str) -> None:
+        self._doing = text
+        self.get_logger().warning(text)
+
+    def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        """Check new values; a running service takes them up, or says why it does not."""
+        known = flatten(self.config)
+        ours = [p for p in changed if p.name in known]
+        try:
+            config = with_parameters(self.config, ours)
+            if config != self.config:
+                self._take_up(config, [p.name for p in ours])
+        except Exception as error:
+            self.get_logger().error(f"parameters stay as they were: {error}")
+            return SetParametersResult(successful=False, reason=str(error))
+        finally:
+            self._doing = ""
+        return SetParametersResult(successful=True)
+
+    def _take_up(self, config: NodeConfig, names: list[str]) -> None:
+        if self._pipeline is not None:
+            fixed = [name for name in names if not name.startswith(_LIVE_PARAMETERS)]
+            if fixed:
+                raise ConfigError(
+                    f"{', '.join(fixed)}: taken up when the node is configured; "
+                    f"it is {self.state} now: clean it up first"
+                )
+            if any(name.startswith(_MODEL_PARAMETERS) for name in names):
+                self._swap_models(config, self._pipeline)
+            if self._inputs is not None:
+                self._inputs.use(config)
+        self.config = config
+
+    def _swap_models(self, config: NodeConfig, pipeline: Pipeline) -> None:
+        """Load beside the old models, in this thread; the worker goes on meanwhile."""
+        self._doing = f"loading {config.model!r}"
+        perceiver = build_perceiver(config, announce=self._announce)
+        if self._worker is not None:
+            self._worker.swap_perceiver(perceiver)
+        else:
+            pipeline.swap_perceiver(perceiver).close()
+        self.get_logger().info(f"{perceiver.model_id} runs on {perceiver.provider} from now on")
+
+    def _report(self) -> None:
+        report = self._health.report()
+        perceiver = self._pipeline.perceiver if self._pipeline is not None else None
+        inputs = self._inputs
+        state = NodeState(
+            name=self.get_fully_qualified_name(),
+            state=self.state,
+            config=self.config,
+            problem=self.problem,
+            doing=self._doing,
+            model_id=perceiver.model_id if perceiver else "",
+            provider=perceiver.provider if perceiver else "",
+            fallback_reason=perceiver.fallback_reason if perceiver else "",
+            silence=self._silence(inputs, report.quiet_s) if inputs else {},
+            worst_offset_s=inputs.worst_offset_s if inputs else 0.0,
+        )
+        now_ns = self.get_clock().now().nanoseconds
+        self._diagnostics.publish(diagnostics(report, state, now_ns=now_ns))
+
+    def _silence(self, inputs: Inputs, quiet_s: Mapping[str, float]) -> dict[str, str]:
+        """Why topics are quiet; told in the log as well when it changes."""
+        limit_s = self.config.diagnostics.silent_after_s
+        silence = {
+            topic.role: why_quiet(self, topic, quiet_s=quiet_s[topic.role])
+            for topic in inputs.topics
+            if quiet_s[topic.role] > limit_s
+        }
+        if silence.keys() != self._told.keys():
+            for role in silence.keys() - self._told.keys():
+                self.get_logger().warning(f"{role} is silent: {silence[role]}")
+            self._told = silence
+        return silence

@@ -1,0 +1,114 @@
+"""Plays a recording's camera through real topics, as a camera would: stamped now, in real time."""
+
+import struct
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Annotated
+
+import rclpy
+import sensor_msgs.msg
+import typer
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.errors import ConfigError
+from robot_vision.replay.messages import Problems, RawMessage
+from robot_vision.replay.recording import Recording
+from robot_vision.ros.profile import use_shared_memory_profile
+
+_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+_TYPES = {
+    f"sensor_msgs/msg/{name}": getattr(sensor_msgs.msg, name)
+    for name in ("Image", "CompressedImage", "CameraInfo")
+}
+# Discovery is over on this side when the reader shows; the reader's side needs a little more.
+_DISCOVERY_S = 0.5
+
+
+def camera_messages(path: Path) -> Iterator[RawMessage]:
+    """Images and intrinsics of a rosbag2 recording, in the order of recording."""
+    recording = Recording(path)
+    if recording.is_ros1:
+        raise ConfigError(f"{path} is a ROS 1 bag; expected a rosbag2 recording")
+    return (m for m in recording.messages(Problems()) if m.msgtype in _TYPES)
+
+
+def restamped(message: RawMessage, shift_ns: int) -> bytes:
+    """The serialized message with its header's stamp moved by `shift_ns`.
+
+    CDR: four bytes that tell the byte order, then the header's seconds (i32) and nanoseconds (u32).
+    """
+    time = struct.Struct("<iI" if message.data[1] & 1 else ">iI")
+    sec, nanosec = time.unpack_from(message.data, 4)
+    moved = divmod(sec * NS_PER_S + nanosec + shift_ns, NS_PER_S)
+    return message.data[:4] + time.pack(*moved) + message.data[4 + time.size :]
+
+
+class Player:
+    """Publishes a recording's camera topics under the names that they were recorded with."""
+
+    def __init__(self, node: Node, path: Path) -> None:
+        self._node = node
+        self._path = path
+        self._publishers: dict[str, Publisher] = {}
+        self.published: Counter[str] = Counter()
+        for message in camera_messages(path):
+            if message.topic not in self._publishers:
+                kind = _TYPES[message.msgtype]
+                self._publishers[message.topic] = node.create_publisher(kind, message.topic, _QOS)
+
+    def wait_for_reader(self, timeout_s: float) -> bool:
+        """Whether somebody subscribed to one of the topics within the time."""
+        deadline_s = monotonic() + timeout_s
+        while monotonic() < deadline_s and self._node.context.ok():
+            if any(p.get_subscription_count() for p in self._publishers.values()):
+                sleep(_DISCOVERY_S)
+                return True
+            sleep(0.05)
+        return False
+
+    def play(self, *, speed: float) -> None:
+        """Once through, at `speed` times the recorded pace; stamps begin now."""
+        first_ns = None
+        start_s, shift_ns = monotonic(), 0
+        for message in camera_messages(self._path):
+            if first_ns is None:
+                first_ns, start_s = message.log_ns, monotonic()
+                shift_ns = self._node.get_clock().now().nanoseconds - first_ns
+            offset_ns = round((message.log_ns - first_ns) * (1 / speed - 1))
+            due_s = start_s + (message.log_ns - first_ns) / NS_PER_S / speed
+            sleep(max(due_s - monotonic(), 0))
+            if not self._node.context.ok():
+                return
+            data = restamped(message, shift_ns + offset_ns)
+            self._publishers[message.topic].publish(data)
+            self.published[message.topic] += 1
+
+
+def main(
+    path: Annotated[Path, typer.Argument(help="rosbag2 recording")],
+    speed: Annotated[float, typer.Option(help="times the recorded pace", min=0.01)] = 1.0,
+    loops: Annotated[int, typer.Option(help="times through; 0 plays until stopped")] = 1,
+    wait_s: Annotated[float, typer.Option(help="longest wait for a subscriber", min=0)] = 60.0,
+) -> None:
+    """Play a recording's camera topics over ROS 2."""
+    use_shared_memory_profile()
+    rclpy.init(args=sys.argv[:1])
+    player = Player(rclpy.create_node("player"), path)
+    player.wait_for_reader(wait_s)
+    played = 0
+    while rclpy.ok() and (loops == 0 or played < loops):
+        player.play(speed=speed)
+        played += 1
+    sleep(_DISCOVERY_S)
+    typer.echo(" ".join(f"{topic}:{count}" for topic, count in player.published.items()))
+
+
+if __name__ == "__main__":
+    typer.run(main)

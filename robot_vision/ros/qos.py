@@ -1,0 +1,38 @@
+"""Quality of service of our topics, and in words why two ends of a topic do not meet."""
+
+from rclpy.qos import (
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
+
+from robot_vision.core.config import InputConfig
+
+# Reliable, because results are small or wanted; a few, because a slow reader must not lose any.
+OUTPUT_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE
+)
+
+
+def input_qos(config: InputConfig) -> QoSProfile:
+    """QoS of the camera's topics. Best effort also receives from reliable publishers."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=config.queue_depth,
+        reliability=ReliabilityPolicy[config.reliability.upper()],
+    )
+
+
+def describe(qos: QoSProfile) -> str:
+    """`best_effort, volatile`: the policies that decide whether two ends meet."""
+    return f"{qos.reliability.name.lower()}, {qos.durability.name.lower()}"
+
+
+def mismatch(*, offered: QoSProfile, requested: QoSProfile) -> str:
+    """Why a publisher does not serve a subscription, naming both sides; empty if it does."""
+    compatibility, _ = qos_check_compatible(offered, requested)
+    if compatibility != QoSCompatibility.ERROR:
+        return ""
+    return f"it offers {describe(offered)}; we request {describe(requested)}"
