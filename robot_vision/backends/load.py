@@ -4,13 +4,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from robot_vision.core.errors import BundleError
+from robot_vision.core.errors import BundleError, MissingDependencyError
 from robot_vision.core.interfaces import Backend
 from robot_vision.model_store.store import Bundle
 
 _log = logging.getLogger(__name__)
 
-TORCH_SUFFIXES = (".pt", ".pt2", ".safetensors")
+TORCH_SUFFIXES = (".pt2", ".safetensors")
 
 
 def load_backend(
@@ -39,7 +39,13 @@ def load_backend(
             announce=announce,
         )
     if suffix in TORCH_SUFFIXES:
-        from robot_vision.backends.torch_backend import TorchBackend
+        try:
+            from robot_vision.backends.torch_backend import TorchBackend
+        except ModuleNotFoundError as error:
+            raise MissingDependencyError(
+                f"bundle {bundle.manifest.name!r} needs {error.name}, which is not installed: "
+                f"pip install 'robot_vision[train]'"
+            ) from error
 
         return TorchBackend(bundle, device=device, threads=threads)
     raise BundleError(

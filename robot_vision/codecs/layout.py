@@ -41,7 +41,7 @@ def pixels(
 ) -> np.ndarray:
     """View of [H, W] (one channel) or [H, W, C] pixels in native byte order.
 
-    Copies only where the byte order differs from the machine's. Raises `EncodingError` where the
+    Copies only where the byte order is not the machine's or pixels are not aligned. Raises `EncodingError` where the
     size, `step` and the number of bytes contradict each other.
     """
     file_dtype = np.dtype(dtype).newbyteorder(">" if is_bigendian else "<")
@@ -62,4 +62,5 @@ def pixels(
     if channels > 1:
         shape, strides = (*shape, channels), (*strides, file_dtype.itemsize)
     view = np.ndarray(shape, file_dtype, buffer=memory, strides=strides)
-    return view.astype(file_dtype.newbyteorder("="), copy=False)
+    # OpenCV reads rows at odd addresses wrongly, so wide pixels must be aligned.
+    return np.require(view, file_dtype.newbyteorder("="), "ALIGNED")

@@ -53,7 +53,8 @@ class ModelManifest(BaseModel):
     version: str = "1"
     task: Task
     format: Format
-    file: str = "model.onnx"
+    file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
+    architecture: str = Field("", description="torch model in the registry, for files of weights")
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     input: ModelInput
     outputs: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """Model bundles: folders of `model.yaml` and a model's file, found by name and verified."""
 
 import hashlib
+import logging
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifest import ModelManifest
+
+_log = logging.getLogger(__name__)
 
 MANIFEST_FILE = "model.yaml"
 SEARCH_PATH_VARIABLE = "ROBOT_VISION_MODELS"
@@ -47,7 +50,10 @@ def list_bundles() -> list[Bundle]:
     """Every readable bundle in the store, by name; the first of a name wins."""
     found: dict[str, Bundle] = {}
     for name, folder in _stored_folders().items():
-        found[name] = open_bundle(folder)
+        try:
+            found[name] = open_bundle(folder)
+        except BundleError as error:
+            _log.warning("left out of the list: %s", error)
     return [found[name] for name in sorted(found)]
 
 

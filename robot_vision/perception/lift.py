@@ -65,15 +65,20 @@ def object_range(depth_m: Float32[np.ndarray, " n"]) -> _Range | None:
     """The object's depths among those of its box; None if there are too few to say."""
     if depth_m.size < _MIN_SAMPLES:
         return None
-    mode_log = _nearest_mode(np.log(depth_m))
-    near = depth_m[np.abs(np.log(depth_m) - mode_log) <= 2 * _BIN_LOG]
-    low, middle, high = np.percentile(near, (5, 50, 95))
-    spread_m = 1.4826 * float(np.median(np.abs(near - middle)))
+    depth_m = np.sort(depth_m)
+    log_depth = np.log(depth_m)
+    mode = _nearest_mode(log_depth)
+    first, last = np.searchsorted(log_depth, (mode - 2 * _BIN_LOG, mode + 2 * _BIN_LOG))
+    near = depth_m[first:last]
+    low, middle, high = near[(np.array((0.05, 0.5, 0.95)) * (near.size - 1)).astype(int)]
+    deviation = np.sort(np.abs(near - middle))
+    spread_m = 1.4826 * float(deviation[deviation.size // 2])
     return _Range(middle_m=float(middle), extent_m=float(high - low), spread_m=spread_m)
 
 
 def _nearest_mode(log_depth: Float[np.ndarray, " n"]) -> float:
-    first = log_depth.min()
+    """Centre of the nearest bin that is a peak and not a stray; `log_depth` is sorted."""
+    first = log_depth[0]
     bins = np.bincount(((log_depth - first) / _BIN_LOG).astype(np.int64))
     mass = np.convolve(bins, (1, 2, 1))[1:-1]
     padded = np.concatenate([[0], mass, [0]])

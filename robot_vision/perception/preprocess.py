@@ -76,11 +76,16 @@ class Preprocessor:
         self._canvas = np.full((height, width, 3), spec.pad_value, np.uint8)
         self._depth_m = np.zeros((1, 1, height, width), np.float32)
         self._placement: Placement | None = None
-        shape = (1, 3, height, width) if spec.layout == "nchw" else (1, height, width, 3)
-        self._tensor = np.zeros(shape, spec.dtype)
-        std = np.array(spec.std, np.float32)
+        # The canvas in the model's colour order and layout: a view, so this costs nothing.
+        colored = self._canvas if spec.color == "rgb" else self._canvas[:, :, ::-1]
+        nchw = spec.layout == "nchw"
+        self._pixels = colored.transpose(2, 0, 1) if nchw else colored
+        in_place = spec.dtype == "uint8" and self._pixels.flags.c_contiguous
+        self._tensor = self._pixels if in_place else np.zeros(self._pixels.shape, spec.dtype)
+        per_channel = (3, 1, 1) if nchw else (3,)
+        std = np.array(spec.std, np.float32).reshape(per_channel)
         self._gain = np.float32(spec.scale) / std
-        self._bias = -np.array(spec.mean, np.float32) / std
+        self._bias = -np.array(spec.mean, np.float32).reshape(per_channel) / std
 
     def __call__(
         self,
@@ -93,7 +98,7 @@ class Preprocessor:
         size = (placement.width_px, placement.height_px)
         cv2.resize(rgb, size, dst=self._canvas[placement.window], interpolation=cv2.INTER_LINEAR)
         self._fill_tensor()
-        inputs = {spec.name: self._tensor}
+        inputs = {spec.name: self._tensor[None]}
         if spec.depth_name:
             self._fill_depth(depth_m, placement)
             inputs[spec.depth_name] = self._depth_m
@@ -110,18 +115,15 @@ class Preprocessor:
         return placement
 
     def _fill_tensor(self) -> None:
-        """`(pixel × scale − mean) / std` per channel of the model's colour order."""
-        for channel in range(3):
-            source = channel if self._spec.color == "rgb" else 2 - channel
-            plane = self._canvas[:, :, source]
-            nchw = self._spec.layout == "nchw"
-            target = self._tensor[0, channel] if nchw else self._tensor[0, :, :, channel]
-            if self._spec.dtype == "uint8":
-                target[:] = plane
-                continue
-            np.multiply(plane, self._gain[channel], out=target, casting="same_kind")
-            if self._bias[channel]:
-                target += self._bias[channel]
+        """`(pixel × scale − mean) / std` per channel; pixels as they are for u8 inputs."""
+        if self._tensor is self._pixels:
+            return
+        if self._spec.dtype == "uint8":
+            self._tensor[:] = self._pixels
+            return
+        np.multiply(self._pixels, self._gain, out=self._tensor, casting="same_kind")
+        if self._bias.any():
+            self._tensor += self._bias
 
     def _fill_depth(
         self, depth_m: Float32[np.ndarray, "hd wd"] | None, placement: Placement
@@ -132,8 +134,7 @@ class Preprocessor:
         # Nearest: an average over an edge would be a depth that nothing has.
         size = (placement.width_px, placement.height_px)
         scaled = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
-        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        self._depth_m[0, 0][placement.window] = scaled
+        self._depth_m[0, 0][placement.window] = np.where(np.isfinite(scaled), scaled, 0)
 
 
 def _cells(start_px: int, length_px: int, stride_px: float) -> tuple[int, int]:
