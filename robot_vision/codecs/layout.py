@@ -41,8 +41,8 @@ def pixels(
 ) -> np.ndarray:
     """View of [H, W] (one channel) or [H, W, C] pixels in native byte order.
 
-    Copies only where the byte order is not the machine's or pixels are not aligned. Raises `EncodingError` where the
-    size, `step` and the number of bytes contradict each other.
+    Copies only where the byte order is not the machine's or pixels are not aligned. Raises
+    `EncodingError` where the size, `step` and the number of bytes contradict each other.
     """
     file_dtype = np.dtype(dtype).newbyteorder(">" if is_bigendian else "<")
     row_bytes = width_px * channels * file_dtype.itemsize
@@ -63,4 +63,4 @@ def pixels(
         shape, strides = (*shape, channels), (*strides, file_dtype.itemsize)
     view = np.ndarray(shape, file_dtype, buffer=memory, strides=strides)
     # OpenCV reads rows at odd addresses wrongly, so wide pixels must be aligned.
-    return np.require(view, file_dtype.newbyteorder("="), "ALIGNED")
+    return np.require(view, file_dtype.newbyteorder("="), ["ALIGNED"])
