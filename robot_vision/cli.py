@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from robot_vision.commands import scenes
+from robot_vision.commands import doctor, run, scenes
 from robot_vision.core.errors import RobotVisionError
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
 )
 
 app.add_typer(scenes.app, name="scenes")
+run.register(app)
+doctor.register(app)
 
 
 def main() -> None:

@@ -34,10 +34,11 @@ class NodeState:
 
 def diagnostics(report: Report, state: NodeState, *, now_ns: int) -> DiagnosticArray:
     """The array with one status each for inputs, model and outputs."""
-    array = DiagnosticArray(status=[_model(report, state)])
-    array.header.stamp = stamp_from_ns(now_ns)
+    status = [_model(report, state)]
     if state.state == "active":
-        array.status += [_inputs(report, state), _outputs(report, state)]
+        status += [_inputs(report, state), _outputs(report, state)]
+    array = DiagnosticArray(status=status)
+    array.header.stamp = stamp_from_ns(now_ns)
     return array
 
 

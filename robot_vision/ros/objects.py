@@ -39,7 +39,7 @@ class Objects:
 
     def visible_rows(self) -> list[int]:
         """Rows worth acting on: confirmed or coasting, at a known position."""
-        known = np.isfinite(self.position_m).all(axis=1).tolist()
+        known = np.isfinite(self.position_m.sum(axis=1)).tolist()
         shown = (TrackState.CONFIRMED, TrackState.COASTING)
         return [row for row in range(len(self)) if known[row] and self.state[row] in shown]
 

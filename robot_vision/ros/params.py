@@ -46,11 +46,22 @@ def _leaves(params: Params, prefix: str = "") -> Iterator[tuple[str, Any, FieldI
             yield f"{prefix}{name}", value or [""] if value == [] else value, field
 
 
-def _descriptor(field: FieldInfo, value: Any) -> ParameterDescriptor:
+def describe_parameter(field: FieldInfo) -> str:
+    """What a parameter means, its unit and the values that it takes, in one line."""
     unit = (field.json_schema_extra or {}).get("unit", "")  # pyright: ignore
-    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    choices, (low, high) = _choices(field), _bounds(field)
+    text = (field.description or "") + (f" [{unit}]" if unit else "")
+    if choices:
+        text += f" ({', '.join(choices)})"
+    elif (low, high) != (None, None):
+        text += f" ({'' if low is None else low}..{'' if high is None else high})"
+    return text
+
+
+def _descriptor(field: FieldInfo, value: Any) -> ParameterDescriptor:
+    choices = _choices(field)
     descriptor = ParameterDescriptor(
-        description=(field.description or "") + (f" [{unit}]" if unit else ""),
+        description=describe_parameter(field),
         additional_constraints=f"one of: {', '.join(choices)}" if choices else "",
     )
     low, high = _bounds(field)
@@ -64,6 +75,10 @@ def _descriptor(field: FieldInfo, value: Any) -> ParameterDescriptor:
     elif isinstance(value, int) and not isinstance(value, bool) and None not in (low, high):
         descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
     return descriptor
+
+
+def _choices(field: FieldInfo) -> tuple[str, ...]:
+    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 
 def _bounds(field: FieldInfo) -> tuple[Any, Any]:

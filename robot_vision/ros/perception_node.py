@@ -7,7 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -163,9 +163,12 @@ class PerceptionNode(LifecycleNode):
                 outputs=self._outputs,
                 health=self._health,
                 target=self._target,
-                log=lambda text: self.get_logger().error(text),
+                log=self._log_error,
             )
         )
+
+    def _log_error(self, text: str) -> None:
+        self.get_logger().error(text)
 
     def _stop_work(self, limit_s: float | None = None) -> None:
         if self._inputs is not None:

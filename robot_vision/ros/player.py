@@ -4,7 +4,6 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Annotated
@@ -15,6 +14,7 @@ import typer
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.utilities import ok
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
@@ -42,7 +42,7 @@ def camera_messages(path: Path) -> Iterator[RawMessage]:
 def restamped(message: RawMessage, shift_ns: int) -> bytes:
     """The serialized message with its header's stamp moved by `shift_ns`.
 
-    CDR: four bytes that tell the byte order, then the header's seconds (i32) and nanoseconds (u32).
+    CDR: four bytes that tell the byte order, then the stamp's seconds (i32), nanoseconds (u32).
     """
     time = struct.Struct("<iI" if message.data[1] & 1 else ">iI")
     sec, nanosec = time.unpack_from(message.data, 4)
@@ -103,7 +103,7 @@ def main(
     player = Player(rclpy.create_node("player"), path)
     player.wait_for_reader(wait_s)
     played = 0
-    while rclpy.ok() and (loops == 0 or played < loops):
+    while ok() and (loops == 0 or played < loops):
         player.play(speed=speed)
         played += 1
     sleep(_DISCOVERY_S)

@@ -9,6 +9,7 @@ from contextlib import suppress
 import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.utilities import try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.ros.perception_node import PerceptionNode
@@ -31,7 +32,7 @@ def run(ros_args: Sequence[str] = ()) -> int:
         node = PerceptionNode()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
-        rclpy.try_shutdown()
+        try_shutdown()
         return 2
     executor.add_node(node)
     # A signal shuts the context down, and that ends the loop; SIGINT also raises.
@@ -39,7 +40,7 @@ def run(ros_args: Sequence[str] = ()) -> int:
         executor.spin()
     node.destroy_node()
     executor.shutdown(timeout_sec=0)
-    rclpy.try_shutdown()
+    try_shutdown()
     if node.busy:
         # A model that is still loading or running cannot be interrupted, and need not be awaited:
         # the node is gone, and with it its shared memory.

@@ -127,16 +127,15 @@ class Pairer(Generic[Rgb, DepthItem]):
         return stamp_ns - newest_ns <= min(usual_ns + self._tolerance_ns // 4, self._tolerance_ns)
 
     def _make_pair(self, stamp_ns: int, item: Rgb, *, settled: bool) -> Pair[Rgb, DepthItem]:
-        nearest_ns, depth = min(
-            self._depth, key=lambda entry: abs(entry[0] - stamp_ns), default=(None, None)
-        )
-        offset_ns = None if nearest_ns is None else abs(nearest_ns - stamp_ns)
-        if offset_ns is None or offset_ns > self._tolerance_ns:
+        nearest = min(self._depth, key=lambda entry: abs(entry[0] - stamp_ns), default=None)
+        if nearest is None or abs(nearest[0] - stamp_ns) > self._tolerance_ns:
+            offset_ns = abs(nearest[0] - stamp_ns) if nearest else None
             reason = self._why_none(offset_ns, settled=settled)
             self.counts[reason] += 1
             return Pair(
                 stamp_ns=stamp_ns, rgb=item, depth=None, depth_stamp_ns=None, reason=reason
             )
+        nearest_ns, depth = nearest
         while self._depth[0][0] < nearest_ns:
             self._depth.popleft()
             self.counts["unused_depth"] += 1

@@ -1,7 +1,8 @@
 """A short memory of the transform tree (REP 105), looked up at a stamp. No ROS needed.
 
 Between two samples translation is interpolated linearly and rotation along the shortest arc
-(Shoemake, 1985); outside of them a sample is held for `hold_s`, no longer.
+(Shoemake, 1985); outside of them the nearest sample holds, as what a frame that does not wait can
+have.
 """
 
 from bisect import bisect_left
@@ -19,9 +20,8 @@ MAX_DEPTH = 64
 class TransformBuffer:
     """Keeps the last `keep_s` of every moving transform, and all static ones."""
 
-    def __init__(self, *, keep_s: float = 10.0, hold_s: float = 0.1) -> None:
+    def __init__(self, *, keep_s: float = 10.0) -> None:
         self._keep_ns = round(keep_s * NS_PER_S)
-        self._hold_ns = round(hold_s * NS_PER_S)
         self._parent_of: dict[str, str] = {}
         self._static: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._moving: dict[str, deque[tuple[int, np.ndarray, np.ndarray]]] = {}
@@ -93,8 +93,7 @@ class TransformBuffer:
         at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
         if 0 < at < len(samples):
             return _between(samples[at - 1], samples[at], stamp_ns)
-        nearest = samples[min(at, len(samples) - 1)]
-        return nearest[1:] if abs(nearest[0] - stamp_ns) <= self._hold_ns else None
+        return samples[min(at, len(samples) - 1)][1:]
 
 
 def _between(

@@ -1,0 +1,29 @@
+"""`robot-vision doctor`: what this machine lacks, and what to do about it."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `doctor` to the command line."""
+    app.command()(doctor)
+
+
+def doctor() -> None:
+    """Check Python packages, ROS 2, middleware, shared memory, providers and models.
+
+    The exit status is 1 if something keeps the service from working.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from robot_vision.doctor import examine
+
+    style = {"ok": "green", "warn": "yellow", "error": "red"}
+    table = Table("", "checked", "found", "what to do", box=None, pad_edge=False)
+    findings = list(examine())
+    for finding in findings:
+        mark = f"[{style[finding.level]}]{finding.level}[/]"
+        table.add_row(mark, finding.subject, escape(finding.found), escape(finding.advice))
+    Console().print(table)
+    raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)

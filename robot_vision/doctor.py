@@ -1,0 +1,213 @@
+"""Checks of this machine: what is there, what is wrong with it, and what to do."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Literal
+
+from robot_vision.core.errors import RobotVisionError
+
+Level = Literal["ok", "warn", "error"]
+
+SHM_NEEDED_MB = 256
+PYTHON_OLDEST, PYTHON_NEWEST = (3, 10), (3, 13)
+# Pairs of packages that overwrite each other's files.
+RIVALS = (
+    ("opencv-python", "opencv-python-headless"),
+    ("opencv-contrib-python", "opencv-python-headless"),
+    ("onnxruntime", "onnxruntime-gpu"),
+)
+ROS_PACKAGES = ("vision_msgs", "cv_bridge", "tf2_ros")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at; `advice` says what to do about it."""
+
+    subject: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Every check, one after the other. An `error` keeps the service from working."""
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _python,
+        _rival_packages,
+        _ros,
+        _middleware,
+        _shared_memory,
+        _providers,
+        _models,
+    )
+    for check in checks:
+        yield from check()
+
+
+def _python() -> Iterator[Finding]:
+    version = sys.version_info[:2]
+    fits = PYTHON_OLDEST <= version <= PYTHON_NEWEST
+    yield Finding(
+        subject="Python",
+        level="ok" if fits else "warn",
+        found=f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores",
+        advice="" if fits else "tested with 3.10 to 3.13",
+    )
+
+
+def _rival_packages() -> Iterator[Finding]:
+    clashes = [pair for pair in RIVALS if all(map(_version, pair))]
+    for first, second in clashes:
+        yield Finding(
+            subject="packages",
+            level="error",
+            found=f"{first} and {second} are both installed and overwrite each other",
+            advice=f"pip uninstall -y {first} {second} && pip install {second}",
+        )
+    if not clashes:
+        yield Finding(subject="packages", level="ok", found="none that exclude each other")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _ros() -> Iterator[Finding]:
+    distro = os.environ.get("ROS_DISTRO", "")
+    wheels = _version("ros-jazzy-rclpy")
+    if distro and wheels:
+        yield Finding(
+            subject="ROS 2",
+            level="error",
+            found=f"ROS 2 {distro} is sourced and the wheels of rclpy {wheels} are installed too",
+            advice="pip uninstall ros-jazzy-rclpy ros-common-interfaces, or use another venv",
+        )
+    try:
+        import_module("rclpy")
+    except (ImportError, OSError) as error:
+        advice = "source /opt/ros/<distro>/setup.bash, or pip install 'robot_vision[ros]'"
+        if os.environ.get("_ROS_WHEELS_BOOTSTRAP_COMPLETE") and "libr" in str(error):
+            advice = "unset _ROS_WHEELS_BOOTSTRAP_COMPLETE, which was set without LD_LIBRARY_PATH"
+        yield Finding(
+            subject="ROS 2",
+            level="warn",
+            found=f"rclpy cannot be imported: {error}",
+            advice=advice,
+        )
+        return
+    yield Finding(
+        subject="ROS 2", level="ok", found=f"{distro or f'jazzy, wheels of rclpy {wheels}'}"
+    )
+    for package in ROS_PACKAGES:
+        yield _optional_ros_package(package)
+
+
+def _optional_ros_package(package: str) -> Finding:
+    without = {
+        "vision_msgs": "no ~/detections and ~/objects; ~/objects/json and markers have them",
+        "cv_bridge": "only the encodings with a path of our own",
+        "tf2_ros": "target_frame cannot be set",
+    }
+    try:
+        import_module(package)
+    except (ImportError, OSError):
+        advice = f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')} on a system ROS 2"
+        return Finding(
+            subject=package, level="warn", found=f"absent: {without[package]}", advice=advice
+        )
+    return Finding(subject=package, level="ok", found="installed")
+
+
+def _middleware() -> Iterator[Finding]:
+    rmw = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
+    if rmw != "rmw_fastrtps_cpp":
+        advice = "give it shared memory for images of 1 MB and more; see its documentation"
+        yield Finding(subject="middleware", level="warn", found=rmw, advice=advice)
+        return
+    profile = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE", "")
+    if not profile:
+        found = "rmw_fastrtps_cpp; robot-vision and its launch files set config/fastdds_shm.xml"
+        advice = "set FASTRTPS_DEFAULT_PROFILES_FILE to it for the camera driver as well"
+        yield Finding(subject="middleware", level="ok", found=found, advice=advice)
+    elif not Path(profile).is_file():
+        found = f"FASTRTPS_DEFAULT_PROFILES_FILE is {profile}, which does not exist"
+        yield Finding(subject="middleware", level="error", found=found, advice="unset or mend it")
+    else:
+        yield Finding(subject="middleware", level="ok", found=f"rmw_fastrtps_cpp with {profile}")
+
+
+def _shared_memory() -> Iterator[Finding]:
+    try:
+        status = os.statvfs("/dev/shm")
+    except OSError as error:
+        yield Finding(subject="shared memory", level="error", found=f"/dev/shm: {error}")
+        return
+    size_mb = status.f_blocks * status.f_frsize / 2**20
+    free_mb = status.f_bavail * status.f_frsize / 2**20
+    low = free_mb < SHM_NEEDED_MB
+    yield Finding(
+        subject="shared memory",
+        level="error" if low else "ok",
+        found=f"/dev/shm has {free_mb:.0f} of {size_mb:.0f} MB free",
+        advice=f"{SHM_NEEDED_MB} MB are needed: docker run --shm-size=1g, or --ipc=host"
+        if low
+        else "",
+    )
+
+
+def _providers() -> Iterator[Finding]:
+    try:
+        runtime = import_module("onnxruntime")
+    except ImportError as error:
+        advice = "pip install onnxruntime, or onnxruntime-gpu on a machine with CUDA"
+        yield Finding(subject="ONNX Runtime", level="error", found=str(error), advice=advice)
+        return
+    providers = ", ".join(name.removesuffix("ExecutionProvider") for name in _available(runtime))
+    has_gpu = Path("/dev/nvidia0").exists() or Path("/dev/nvhost-gpu").exists()
+    idle_gpu = has_gpu and "CUDA" not in providers
+    yield Finding(
+        subject="ONNX Runtime",
+        level="warn" if idle_gpu else "ok",
+        found=f"{runtime.__version__} with {providers}"
+        + ("; a GPU is there, but not used" if idle_gpu else ""),
+        advice="pip uninstall -y onnxruntime && pip install 'robot_vision[gpu]'"
+        if idle_gpu
+        else "",
+    )
+
+
+def _available(runtime: object) -> list[str]:
+    return runtime.get_available_providers()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _models() -> Iterator[Finding]:
+    from robot_vision.core.config import ServiceConfig
+    from robot_vision.model_store.store import list_bundles, verify_bundle
+
+    default = ServiceConfig().model
+    try:
+        bundles = list_bundles()
+        for bundle in bundles:
+            verify_bundle(bundle)
+    except RobotVisionError as error:
+        advice = "restore the bundle, or take its folder away"
+        yield Finding(subject="models", level="error", found=str(error), advice=advice)
+        return
+    names = [bundle.manifest.name for bundle in bundles]
+    missing = default not in names
+    yield Finding(
+        subject="models",
+        level="warn" if missing else "ok",
+        found=", ".join(names) or "none in the store",
+        advice=f"the default model {default!r} is not there: set the parameter model to a bundle"
+        if missing
+        else "",
+    )
