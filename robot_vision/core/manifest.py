@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Task = Literal["detection", "depth", "features", "multitask"]
 Format = Literal[
@@ -15,6 +15,13 @@ Format = Literal[
     "depth_relative",
     "features",
 ]
+
+FORMATS_OF_TASK: dict[Task, tuple[Format, ...]] = {
+    "detection": ("yolox", "yolov8", "detr", "detr_logits"),
+    "depth": ("depth_metric", "depth_relative"),
+    "features": ("features",),
+    "multitask": ("native",),
+}
 
 
 class ModelInput(BaseModel):
@@ -69,6 +76,15 @@ class ModelManifest(BaseModel):
     licence: str = "unknown"
     description: str = ""
     limits: str = ""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "ModelManifest":
+        formats = FORMATS_OF_TASK[self.task]
+        if self.format not in formats:
+            raise ValueError(f"task {self.task!r} has the formats {', '.join(formats)}")
+        if self.task in ("detection", "multitask") and not self.classes:
+            raise ValueError(f"task {self.task!r} needs the names of its classes")
+        return self
 
     @property
     def model_id(self) -> str:

@@ -6,7 +6,7 @@ Shapes are in ARCHITECTURE.md. Masks are made for the boxes kept, not for every 
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.perception.decoding import DECODERS, Candidates, best_class, misfit
@@ -47,20 +47,17 @@ def check_masks(outputs: Mapping[str, np.ndarray], manifest: ModelManifest) -> N
         raise misfit(manifest, "mask_coefficients", coefficients, str(list(shape)))
 
 
-def masks_in_view(
-    outputs: Mapping[str, np.ndarray],
-    row: Int64[np.ndarray, " n"],
+def masks_of(
+    coefficients: Float[np.ndarray, "n k"],
+    prototypes: Float[np.ndarray, "k hm wm"],
     box_xyxy_px: Float[np.ndarray, "n 4"],
     *,
     placement: Placement,
-    input_width_px: int,
 ) -> Bool[np.ndarray, "n hm wm"]:
-    """Masks of the anchors `row`, cropped to their boxes (in pixels of the view).
+    """Masks on the prototypes' grid over the view, cropped to boxes in pixels of the view.
 
     sigmoid(x) > 0.5 is x > 0, so no sigmoid is taken.
     """
-    coefficients = outputs["mask_coefficients"][0, row]
-    prototypes = placement.crop(outputs["mask_prototypes"][0], input_width_px=input_width_px)
     height, width = prototypes.shape[1:]
     logits = np.tensordot(coefficients, prototypes, axes=1)
     x = (np.arange(width) + 0.5) * (placement.view_width_px / width)

@@ -1,21 +1,15 @@
 """From a detector's outputs to the detections of a frame."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from robot_vision.core.config import DetectorConfig
-from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.core.types import Detections
-from robot_vision.perception import (  # noqa: F401  each fills the registry
-    decode_detr,
-    decode_yolov8,
-    decode_yolox,
-)
-from robot_vision.perception.decode_native import MASK_ROLES, check_masks, masks_in_view
+from robot_vision.perception.decode_native import masks_of
 from robot_vision.perception.decoding import DECODERS, Candidates
+from robot_vision.perception.model import ModelRun
 from robot_vision.perception.nms import suppress
 from robot_vision.perception.preprocess import Placement
 
@@ -26,40 +20,22 @@ class Detector:
     """Selects detections: threshold, classes, suppression, and back to the frame's pixels."""
 
     def __init__(self, manifest: ModelManifest, config: DetectorConfig) -> None:
-        if manifest.format not in DECODERS or not manifest.classes:
-            raise BundleError(
-                f"bundle {manifest.name!r} has format {manifest.format!r} and "
-                f"{len(manifest.classes)} classes; a detector has classes and one of the formats "
-                f"{', '.join(DECODERS)}"
-            )
-        self.decoder = DECODERS.get(manifest.format)
+        self._decoder = DECODERS.get(manifest.format)
         self._manifest = manifest
         self._config = config
         self._min_score = config.score_threshold or manifest.score_threshold or _DEFAULT_MIN_SCORE
         self._kept_class = _kept_classes(manifest, config)
 
-    def check(self, outputs: Mapping[str, np.ndarray]) -> None:
-        """Raise `BundleError` unless `outputs` have the shapes of the manifest's format."""
-        self.decoder.decode(outputs, self._manifest, min_score=self._min_score)
-        if _has_masks(outputs):
-            check_masks(outputs, self._manifest)
-
-    def detections(
-        self, outputs: Mapping[str, np.ndarray], placement: Placement, *, stamp_ns: int
-    ) -> Detections:
+    def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
         """Detections by falling score: finite, of some area, inside the frame."""
-        found = self.decoder.decode(outputs, self._manifest, min_score=self._min_score)
-        row = self._select(found, placement)
-        box = placement.boxes_in_view(found.box_xyxy_px[row])
+        found = self._decoder.decode(run.outputs, self._manifest, min_score=self._min_score)
+        row = self._select(found, run.placement)
+        box = run.placement.boxes_in_view(found.box_xyxy_px[row])
         mask = None
-        if _has_masks(outputs):
-            mask = masks_in_view(
-                outputs,
-                found.row[row],
-                box,
-                placement=placement,
-                input_width_px=self._manifest.input.width_px,
-            )
+        prototypes = run.grid("mask_prototypes")
+        if prototypes is not None and "mask_coefficients" in run.outputs:
+            coefficients = run.outputs["mask_coefficients"][0, found.row[row]]
+            mask = masks_of(coefficients, prototypes, box, placement=run.placement)
         return Detections(
             stamp_ns=stamp_ns,
             box_xyxy_px=box,
@@ -76,7 +52,7 @@ class Detector:
         usable[usable] = _has_area(placement.boxes_in_view(box[usable]))
         row = np.flatnonzero(usable)
         limit = self._config.max_detections
-        if not self.decoder.needs_nms:
+        if not self._decoder.needs_nms:
             return row[np.argsort(-found.score[row], kind="stable")][:limit]
         kept = suppress(
             box[row],
@@ -86,10 +62,6 @@ class Detector:
             limit=limit,
         )
         return row[kept]
-
-
-def _has_masks(outputs: Mapping[str, np.ndarray]) -> bool:
-    return all(role in outputs for role in MASK_ROLES)
 
 
 def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:

@@ -1,22 +1,50 @@
 """A bundle ready to run on frames: pre-processing, back-end, outputs by the role they play."""
 
-from collections.abc import Mapping, MutableMapping
+import logging
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
+from robot_vision.backends import load_backend
+from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Backend
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Frame
 from robot_vision.model_store.store import Bundle
+from robot_vision.perception.formats import check_outputs, roles_of
 from robot_vision.perception.preprocess import Placement, Preprocessor
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelRun:
+    """What a model said of one frame: outputs by role, and where the frame lies in its input."""
+
+    manifest: ModelManifest
+    outputs: Mapping[str, np.ndarray]
+    placement: Placement
+
+    def grid(self, role: str) -> Float32[np.ndarray, "c h w"] | None:
+        """The part of an output [1, C, h, w] that shows the frame's view; None if not there."""
+        if role not in self.outputs:
+            return None
+        input_width_px = self.manifest.input.width_px
+        view = self.placement.crop(self.outputs[role][0], input_width_px=input_width_px)
+        return np.ascontiguousarray(view, np.float32)
 
 
 class Model:
-    """Runs one model. `outputs` of a run are named by role; construction runs a blank frame."""
+    """Runs one model; a blank frame is run and checked at construction.
 
-    def __init__(self, bundle: Bundle, backend: Backend, *, roles: tuple[str, ...]) -> None:
+    Raises `BundleError` if the outputs are not those of the manifest's format.
+    """
+
+    def __init__(self, bundle: Bundle, backend: Backend) -> None:
         self.manifest = bundle.manifest
         self.backend = backend
         self._preprocess = Preprocessor(bundle.manifest.input)
@@ -24,27 +52,43 @@ class Model:
         blank = np.zeros((spec.height_px, spec.width_px, 3), np.uint8)
         inputs, _ = self._preprocess(blank)
         tensors = self.backend.run(inputs)
-        self._tensor_of = _tensor_of_role(self.manifest, roles, tuple(tensors))
-        self.blank_outputs = self._by_role(tensors)
+        self._tensor_of = _tensor_of_role(self.manifest, tuple(tensors))
+        check_outputs(self.manifest, self._by_role(tensors))
 
-    def run(
-        self, frame: Frame, *, stage_s: MutableMapping[str, float]
-    ) -> tuple[dict[str, np.ndarray], Placement]:
-        """Outputs by role, and where the frame's view lies in the model's input."""
+    def run(self, frame: Frame, *, stage_s: MutableMapping[str, float]) -> ModelRun:
+        """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`."""
         with timed(stage_s, "preprocess"):
             inputs, placement = self._preprocess(frame.rgb, frame.depth_m)
         with timed(stage_s, "inference"):
             tensors = self.backend.run(inputs)
-        return self._by_role(tensors), placement
+        return ModelRun(
+            manifest=self.manifest, outputs=self._by_role(tensors), placement=placement
+        )
 
     def _by_role(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {role: tensors[name] for role, name in self._tensor_of.items()}
 
 
-def _tensor_of_role(
-    manifest: ModelManifest, roles: tuple[str, ...], tensors: tuple[str, ...]
-) -> dict[str, str]:
+def load_model(
+    bundle: Bundle, config: ServiceConfig, *, announce: Callable[[str], None] = _log.warning
+) -> Model:
+    """Load `bundle` on the device of `config` and check that its outputs fit its format.
+
+    `announce` is told what takes long. Raises `BundleError` or `DeviceError`.
+    """
+    backend = load_backend(
+        bundle,
+        device=config.device,
+        threads=config.threads,
+        engine_cache_dir=config.engine_cache_dir,
+        announce=announce,
+    )
+    return Model(bundle, backend)
+
+
+def _tensor_of_role(manifest: ModelManifest, tensors: tuple[str, ...]) -> dict[str, str]:
     """Tensor names by role: as the manifest says, or the only one there is, or of equal names."""
+    roles = roles_of(manifest)
     if manifest.outputs:
         tensor_of = dict(manifest.outputs)
     elif len(roles) == len(tensors) == 1:
