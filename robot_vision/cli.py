@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from robot_vision.commands import doctor, run, scenes
+from robot_vision.commands import bench, doctor, models, replay, run, scenes
 from robot_vision.core.errors import RobotVisionError
 
 app = typer.Typer(
@@ -15,8 +15,11 @@ app = typer.Typer(
 )
 
 app.add_typer(scenes.app, name="scenes")
+app.add_typer(models.app, name="models")
 run.register(app)
 doctor.register(app)
+replay.register(app)
+bench.register(app)
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def open_bundle(folder: Path) -> Bundle:
     except ConfigError as error:
         raise BundleError(str(error)) from error
     except ValidationError as error:
-        raise BundleError(f"{manifest_path}: {_explain(error)}") from error
+        raise BundleError(f"{manifest_path}: {explain(error)}") from error
     return Bundle(path=Path(folder), manifest=manifest)
 
 
@@ -147,7 +147,8 @@ def _stored_folders() -> dict[str, Path]:
     return folders
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
+    """Each field of a manifest that was not accepted, with its value and what is expected."""
     return "; ".join(
         f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
     )

@@ -14,7 +14,7 @@ from robot_vision.perception import (  # noqa: F401  importing fills the registr
 from robot_vision.perception.decode_native import MASK_ROLES, check_masks
 from robot_vision.perception.decoding import DECODERS
 
-_DIMENSIONS = {"depth": 4, "depth_m": 4, "features": 4, "embedding": 2}
+_DIMENSIONS = {"depth": (3, 4), "depth_m": (4,), "features": (4,), "embedding": (2,)}
 
 
 def roles_of(manifest: ModelManifest) -> tuple[str, ...]:
@@ -37,8 +37,8 @@ def check_outputs(manifest: ModelManifest, outputs: Mapping[str, np.ndarray]) ->
             check_masks(outputs, manifest)
     for role, dimensions in _DIMENSIONS.items():
         output = outputs.get(role)
-        if output is not None and (output.ndim != dimensions or output.shape[0] != 1):
+        if output is not None and (output.ndim not in dimensions or output.shape[0] != 1):
             raise BundleError(
                 f"bundle {manifest.name!r}: output {role!r} is {list(output.shape)}; "
-                f"expected {dimensions} dimensions, the first of them 1"
+                f"expected {' or '.join(map(str, dimensions))} dimensions, the first of them 1"
             )

@@ -30,11 +30,13 @@ class ModelRun:
     placement: Placement
 
     def grid(self, role: str) -> Float32[np.ndarray, "c h w"] | None:
-        """The part of an output [1, C, h, w] that shows the frame's view; None if not there."""
+        """The part of an output [1, C, h, w] or [1, h, w] that shows the frame's view; None if not there."""
         if role not in self.outputs:
             return None
         input_width_px = self.manifest.input.width_px
-        view = self.placement.crop(self.outputs[role][0], input_width_px=input_width_px)
+        output = self.outputs[role][0]
+        channels = output if output.ndim == 3 else output[None]
+        view = self.placement.crop(channels, input_width_px=input_width_px)
         return np.ascontiguousarray(view, np.float32)
 
 

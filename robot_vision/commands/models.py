@@ -1,0 +1,153 @@
+"""`robot-vision models …`: the bundles there are, and new ones from ONNX files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from robot_vision.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robot_vision.model_store.store import Bundle
+
+app = typer.Typer(no_args_is_help=True, help="List, inspect, import and verify model bundles.")
+
+Name = Annotated[str, typer.Argument(help="name in the store, or a folder with model.yaml")]
+
+
+@app.command("list")
+def list_models() -> None:
+    """The bundles in the store: those of the package and those in ROBOT_VISION_MODELS."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from robot_vision.model_store.store import list_bundles
+
+    table = Table("name", "task", "format", "input", "classes", "licence", "folder")
+    for bundle in list_bundles():
+        m = bundle.manifest
+        size = f"{m.input.width_px}×{m.input.height_px}"
+        count = str(len(m.classes))
+        table.add_row(m.model_id, m.task, m.format, size, count, m.licence, str(bundle.path))
+    Console().print(table)
+
+
+@app.command()
+def show(name: Name) -> None:
+    """What a bundle's manifest says, and whether its file is what the manifest says."""
+    import yaml
+    from rich.console import Console
+
+    from robot_vision.model_store.store import find_bundle
+
+    bundle = find_bundle(name)
+    described = bundle.manifest.model_dump(mode="json")
+    described["classes"] = ", ".join(bundle.manifest.classes)
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100)
+    Console().print(f"{bundle.path} (verified)\n{text}", highlight=False, markup=False)
+
+
+@app.command()
+def verify(
+    name: Name,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
+) -> None:
+    """Check a bundle's sha256, load it, and run it on a blank frame."""
+    from robot_vision.model_store.store import find_bundle
+
+    _try_out(find_bundle(name), device)
+
+
+@app.command("import")
+def import_model(
+    model_file: Annotated[Path, typer.Argument(help="ONNX file")],
+    format: Annotated[str, typer.Option(help="yolox, yolov8, detr, detr_logits, depth_metric, …")],
+    name: Annotated[str, typer.Option(help="name of the bundle; default: the file's")] = "",
+    classes: Annotated[
+        Path | None, typer.Option(help="text file with one class name per line")
+    ] = None,
+    size: Annotated[str, typer.Option(help="416x320, where the file leaves it open")] = "",
+    output: Annotated[
+        list[str] | None, typer.Option(help="role=tensor, where names differ; repeatable")
+    ] = None,
+    input: Annotated[
+        list[str] | None, typer.Option(help="field=value of the input: color=bgr, mean=[0,0,0]")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="licence of the weights")] = "unknown",
+    out: Annotated[Path | None, typer.Option(help="folder to write; default: ./<name>")] = None,
+) -> None:
+    """Check that an ONNX file runs and fits a format, and write a bundle for it."""
+    import yaml
+    from rich.console import Console
+
+    from robot_vision.model_store.import_onnx import describe_onnx
+    from robot_vision.model_store.store import Bundle, write_bundle
+
+    name = name or model_file.stem.replace("_", "-")
+    manifest = describe_onnx(
+        model_file,
+        name=name,
+        format=_known_format(format),
+        classes=_lines(classes) if classes else (),
+        size_px=_size(size) if size else None,
+        outputs=_pairs(output, "output"),
+        image={key: yaml.safe_load(value) for key, value in _pairs(input, "input").items()},
+        licence=licence,
+    )
+    in_place = manifest.model_copy(update={"file": model_file.name})
+    _try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
+    bundle = write_bundle(out or Path(name), manifest, model_file)
+    Console().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})", highlight=False)
+
+
+def _try_out(bundle: "Bundle", device: str) -> None:
+    from rich.console import Console
+
+    from robot_vision.core.config import ServiceConfig, with_values
+    from robot_vision.perception.model import load_model
+
+    console = Console()
+    config = with_values(ServiceConfig(), {"device": device})
+    model = load_model(bundle, config, announce=console.print)
+    console.print(
+        f"{bundle.manifest.model_id}: {bundle.model_path} runs on {model.backend.provider}, "
+        f"its outputs fit format {bundle.manifest.format}",
+        highlight=False,
+    )
+    if model.backend.fallback_reason:
+        console.print(f"not on a better device: {model.backend.fallback_reason}", highlight=False)
+    model.backend.close()
+
+
+def _known_format(format: str) -> Any:
+    from robot_vision.core.manifest import FORMATS_OF_TASK
+
+    known = [name for formats in FORMATS_OF_TASK.values() for name in formats]
+    if format not in known:
+        raise ConfigError(f"unknown format {format!r}; expected one of: {', '.join(known)}")
+    return format
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the class names in {path}: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise ConfigError(f"size {text!r}; expected width and height in pixels, as 416x320")
+    return int(width), int(height)
+
+
+def _pairs(values: list[str] | None, what: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in values or []:
+        key, _, value = text.partition("=")
+        if not key or not value:
+            raise ConfigError(f"{what} {text!r}; expected name=value")
+        pairs[key] = value
+    return pairs

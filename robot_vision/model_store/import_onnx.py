@@ -1,0 +1,110 @@
+"""Describe an ONNX file that somebody else exported, as far as the file and its format tell."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+from pydantic import ValidationError
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.manifest import FORMATS_OF_TASK, Format, ModelManifest
+from robot_vision.model_store.store import explain
+
+_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+# What the projects that these formats come from train with.
+_HABITS: dict[Format, dict[str, Any]] = {
+    "yolox": {"color": "bgr", "resize": "letterbox_topleft", "scale": 1.0},
+    "yolov8": {"resize": "letterbox"},
+    "detr": {"resize": "stretch"},
+    "detr_logits": {"resize": "stretch", **_IMAGENET},
+    "native": {"resize": "letterbox"},
+    "depth_metric": {"resize": "stretch", **_IMAGENET},
+    "depth_relative": {"resize": "stretch", **_IMAGENET},
+    "features": {"resize": "stretch", **_IMAGENET},
+}
+_KINDS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+_SIZE_TYPE = "tensor(int64)"
+# Other names for our roles, as Hugging Face's exports have them.
+_OTHER_NAMES = {"pred_boxes": "boxes", "predicted_depth": "depth"}
+
+
+def describe_onnx(
+    model_file: Path,
+    *,
+    name: str,
+    format: Format,
+    classes: Sequence[str] = (),
+    size_px: tuple[int, int] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    image: Mapping[str, Any] | None = None,
+    licence: str = "unknown",
+) -> ModelManifest:
+    """A manifest for `model_file`: names, types and sizes from the file, the rest from `format`.
+
+    `size_px` (width, height) is needed where the file leaves its size open, `outputs` maps roles
+    to tensor names, `image` replaces fields of the input (color, resize, mean, …). Raises
+    `BundleError` if the file is no such model.
+    """
+    session = _open(model_file)
+    task = next(task for task, formats in FORMATS_OF_TASK.items() if format in formats)
+    try:
+        return ModelManifest.model_validate(
+            {
+                "name": name,
+                "task": task,
+                "format": format,
+                "input": _describe_input(session, format, size_px) | dict(image or {}),
+                "outputs": dict(outputs) if outputs else _describe_outputs(session),
+                "classes": tuple(classes),
+                "licence": licence,
+            }
+        )
+    except ValidationError as error:
+        raise BundleError(f"{model_file}: {explain(error)}") from error
+
+
+def _open(model_file: Path) -> ort.InferenceSession:
+    if not Path(model_file).is_file():
+        raise BundleError(f"{model_file} is not a file; expected an ONNX model")
+    try:
+        return ort.InferenceSession(str(model_file), providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        raise BundleError(f"{model_file} is not an ONNX model that loads: {error}") from error
+
+
+def _describe_input(
+    session: ort.InferenceSession, format: Format, size_px: tuple[int, int] | None
+) -> dict[str, Any]:
+    by_rank = {tensor.name: tensor for tensor in session.get_inputs()}
+    images = [t for t in by_rank.values() if len(t.shape) == 4 and 3 in (t.shape[1], t.shape[3])]
+    if not images or str(images[0].type) not in _KINDS:
+        found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in by_rank.values())
+        raise BundleError(f"no input is an image ([1,3,H,W] or [1,H,W,3]); the model has: {found}")
+    image = images[0]
+    layout = "nchw" if image.shape[1] == 3 else "nhwc"
+    height, width = image.shape[2:4] if layout == "nchw" else image.shape[1:3]
+    if size_px is not None:
+        width, height = size_px
+    if not isinstance(width, int) or not isinstance(height, int):
+        raise BundleError(f"input {image.name!r} is {image.shape}: give its size in pixels")
+    described = {
+        "name": image.name,
+        "width_px": width,
+        "height_px": height,
+        "layout": layout,
+        "dtype": _KINDS[str(image.type)],
+        **_HABITS[format],
+    }
+    for tensor in by_rank.values():
+        if len(tensor.shape) == 4 and tensor.shape[1] == 1:
+            described["depth_name"] = tensor.name
+        elif len(tensor.shape) == 2 and str(tensor.type) == _SIZE_TYPE:
+            described["size_name"] = tensor.name
+    return described
+
+
+def _describe_outputs(session: ort.InferenceSession) -> dict[str, str]:
+    """Roles of the outputs; none named where there is but one, whatever it is called."""
+    names = [str(tensor.name) for tensor in session.get_outputs()]
+    return {_OTHER_NAMES.get(name, name): name for name in names} if len(names) > 1 else {}
