@@ -40,10 +40,15 @@ FIXED_FRAMES = ("odom", "map", "world")
 
 @dataclass(frozen=True, kw_only=True)
 class BagOptions:
-    """How a recording is read. `fixed_frame`: empty takes odom, map, world or the tree's root."""
+    """How a recording is read.
+
+    `target_frame` is the node's parameter of that name: the frame through which the tracker sees
+    a moving camera. Empty takes none, as the node does; "auto" takes odom, map, world or the
+    root of the tree.
+    """
 
     topics: Topics = field(default_factory=Topics)
-    fixed_frame: str = ""
+    target_frame: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -162,14 +167,17 @@ class BagSource:
         )
 
     def _fixed_from_camera(self, frame_id: str, stamp_ns: int) -> np.ndarray | None:
-        chain = self._transforms.chain(frame_id)
-        if self._options.fixed_frame:
-            target = self._options.fixed_frame
-        else:
-            target = next((name for name in FIXED_FRAMES if name in chain), chain[-1])
-        if len(chain) < 2:
+        target = self._options.target_frame
+        if not target:
             return None
-        return self._transforms.lookup(target=target, source=frame_id, stamp_ns=stamp_ns)
+        if target == "auto":
+            chain = self._transforms.chain(frame_id)
+            target = next((name for name in FIXED_FRAMES if name in chain), chain[-1])
+        found = self._transforms.lookup(target=target, source=frame_id, stamp_ns=stamp_ns)
+        if found is None:
+            detail = f"from {frame_id} to {target} at {stamp_ns} ns"
+            self.health.problems.add("no transform", detail)
+        return found
 
 
 class _Cameras:

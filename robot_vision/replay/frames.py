@@ -134,18 +134,26 @@ def decode(
         stamp_ns=raw.stamp_ns,
         frame_id=raw.frame_id,
         rgb=rgb,
-        camera=raw.camera if intrinsics_px is None else _camera(raw, rgb, intrinsics_px),
+        camera=_camera(raw, rgb, intrinsics_px, problems),
         depth_m=depth_m,
         depth_stamp_ns=raw.depth_stamp_ns if depth_m is not None else None,
         fixed_from_camera=raw.fixed_from_camera,
     )
 
 
-def _camera(raw: RawFrame, rgb: np.ndarray, intrinsics_px: Intrinsics) -> Camera:
-    fx, fy, cx, cy = intrinsics_px
-    return Camera(
-        frame_id=raw.frame_id,
-        width_px=rgb.shape[1],
-        height_px=rgb.shape[0],
-        intrinsics_px=np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64),
-    )
+def _camera(
+    raw: RawFrame, rgb: np.ndarray, intrinsics_px: Intrinsics | None, problems: Problems
+) -> Camera | None:
+    height_px, width_px = rgb.shape[:2]
+    if intrinsics_px is not None:
+        fx, fy, cx, cy = intrinsics_px
+        matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
+        return Camera(
+            frame_id=raw.frame_id, width_px=width_px, height_px=height_px, intrinsics_px=matrix
+        )
+    camera = raw.camera
+    if camera is not None and (camera.width_px, camera.height_px) != (width_px, height_px):
+        size = f"{camera.width_px}×{camera.height_px} px, the image has {width_px}×{height_px}"
+        problems.add("intrinsics of another size", f"camera_info is for {size}")
+        return None
+    return camera

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -141,7 +142,7 @@ def _stamps_ns(files: list[Path]) -> list[int]:
         stamps_ns = [round(float(file.stem) * NS_PER_S) for file in files]
     except ValueError:
         stamps_ns = []
-    rising = all(a < b for a, b in zip(stamps_ns, stamps_ns[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(stamps_ns))
     fractional = any("." in file.stem for file in files)
     if stamps_ns and rising and fractional:
         return stamps_ns

@@ -1,0 +1,55 @@
+"""One number for everything that the pipeline answered, bit for bit."""
+
+from hashlib import sha256
+
+import numpy as np
+
+from robot_vision.core.types import Perception, Tracks
+
+DEPTH_STEP = 4
+
+
+class Digest:
+    """SHA-256 over stamps, detections, tracks, embeddings and every fourth pixel of depth.
+
+    Exact bytes, not rounded ones: it is equal in two runs of the same code, model, bag, thread
+    count and kind of processor (ONNX Runtime picks its kernels by instruction set), and says
+    nothing of how much two runs differ; for that there is the golden file.
+    """
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+
+    def add(self, perception: Perception) -> None:
+        self._take(np.array([perception.stamp_ns], np.int64))
+        detections = perception.detections
+        for rows in (detections.box_xyxy_px, detections.score, detections.class_id):
+            self._take(rows)
+        self._add_tracks(perception.tracks)
+        if perception.features is not None:
+            self._take(perception.features.embedding)
+        if perception.depth is not None:
+            self._take(perception.depth.depth_m[::DEPTH_STEP, ::DEPTH_STEP])
+
+    def hex(self) -> str:
+        return self._hash.hexdigest()
+
+    def _add_tracks(self, tracks: Tracks) -> None:
+        for rows in (
+            tracks.track_id,
+            tracks.state,
+            tracks.class_id,
+            tracks.box_xyxy_px,
+            tracks.score,
+            tracks.position_in_camera_m,
+            tracks.velocity_in_camera_mps,
+            tracks.size_m,
+            tracks.unseen_s,
+        ):
+            self._take(rows)
+
+    def _take(self, values: np.ndarray) -> None:
+        if values.dtype.kind == "f":  # NaNs have many bit patterns, and −0 equals 0
+            values = np.where(np.isnan(values), values.dtype.type(np.nan), values + 0)
+        self._hash.update(f"{values.dtype.str}{values.shape}".encode())
+        self._hash.update(np.ascontiguousarray(values).tobytes())

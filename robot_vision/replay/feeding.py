@@ -1,0 +1,99 @@
+"""Frames read in a thread beside the pipeline: all of them, or only the newest."""
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Full, Queue
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class NewestWins(Generic[T]):
+    """Holds one item: the newest."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._items: list[T] = []
+        self._ended = False
+        self.closed = threading.Event()
+
+    def put(self, item: T) -> bool:
+        """Whether an item that nobody had taken was replaced."""
+        with self._changed:
+            replaced = bool(self._items)
+            self._items = [item]
+            self._changed.notify()
+        return replaced
+
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def take(self) -> T | None:
+        """The item, as soon as there is one; None after the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._ended)
+            return self._items.pop() if self._items else None
+
+
+def fed(slot: NewestWins[T], feed: Callable[[], None]) -> Iterator[T]:
+    """Items of `slot` while `feed` fills it in a thread; its error, if any, is raised here."""
+    failure: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            feed()
+        except BaseException as error:  # handed to the consumer, who raises it
+            failure.append(error)
+        finally:
+            slot.end()
+
+    thread = threading.Thread(target=guarded, name="replay-reader", daemon=True)
+    thread.start()
+    try:
+        while (item := slot.take()) is not None:
+            yield item
+    finally:
+        slot.closed.set()
+        thread.join()
+    if failure:
+        raise failure[0]
+
+
+def read_ahead(items: Iterator[T], *, size: int) -> Iterator[T]:
+    """Iterate in a thread, at most `size` items ahead: decoding overlaps with the models."""
+    queue: Queue[tuple[T | None, BaseException | None]] = Queue(size)
+    stop = threading.Event()
+
+    def put(item: T | None, error: BaseException | None = None) -> None:
+        while not stop.is_set():
+            try:
+                return queue.put((item, error), timeout=0.1)
+            except Full:
+                continue
+        return None
+
+    def read() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stop.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # handed to the consumer, who raises it
+            put(None, error)
+
+    thread = threading.Thread(target=read, name="replay-reader", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = queue.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,78 @@
+"""The one table and the one verdict of a replay of any number of bags."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+VERSION = 1
+EXIT_STATUS = {"pass": 0, "regression": 1, "failed": 2}
+_STYLE = {"pass": "green", "regression": "red", "failed": "red"}
+MOST_DRIFTS = 30
+
+
+def verdict_of(results: Sequence[dict[str, Any]]) -> str:
+    """The worst of the bags: "failed" before "regression" before "pass"."""
+    worst = max((EXIT_STATUS[result["status"]] for result in results), default=2)
+    return next(name for name, status in EXIT_STATUS.items() if status == worst)
+
+
+def write_json(path: Path, results: Sequence[dict[str, Any]]) -> None:
+    """All figures of all bags; raises `OSError` where `path` cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    summary = {"version": VERSION, "verdict": verdict_of(results), "bags": list(results)}
+    path.write_text(json.dumps(summary, indent=1))
+
+
+def print_summary(console: Console, results: Sequence[dict[str, Any]]) -> None:
+    """Table, drifts, problems of the inputs, and the verdict."""
+    table = Table(box=None, header_style="bold")
+    for title in ("bag", "verdict", "frames", "×real time", "tracks", "id switches", "digest"):
+        table.add_column(title, justify="left" if title in ("bag", "verdict") else "right")
+    for result in results:
+        table.add_row(*_row(result))
+    console.print(table)
+    for result in results:
+        _print_details(console, result)
+    verdict = verdict_of(results)
+    console.print(f"[bold {_STYLE[verdict]}]{verdict}[/]", highlight=False)
+
+
+def _row(result: dict[str, Any]) -> tuple[str, ...]:
+    status = f"[{_STYLE[result['status']]}]{result['status']}[/]"
+    if "figures" not in result:
+        return (result["bag"], status, "–", "–", "–", "–", "–")
+    figures, run = result["figures"], result["run"]
+    return (
+        result["bag"],
+        status,
+        f"{figures['frames']}",
+        f"{run['times_real_time']:.1f}",
+        f"{len(figures['tracks'])}",
+        f"{len(figures['id_switches'])}",
+        figures["digest"][:16],
+    )
+
+
+def _print_details(console: Console, result: dict[str, Any]) -> None:
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    name = result["bag"]
+    if result["error"]:
+        say(f"{name}: {result['error']}")
+    for drift in result["drifts"][:MOST_DRIFTS]:
+        where = f", {drift['where']}" if drift["where"] else ""
+        say(
+            f"{name}: {drift['figure']}: {drift['expected']} became {drift['actual']} "
+            f"(tolerance {drift['tolerance']}){where}"
+        )
+    if len(result["drifts"]) > MOST_DRIFTS:
+        say(f"{name}: and {len(result['drifts']) - MOST_DRIFTS} drifts more, see the JSON")
+    for kind, seen in result.get("input", {}).get("problems", {}).items():
+        say(f"{name}: {kind} ({seen['count']}×), first: {seen['first']}")
+    for why, count in result.get("run", {}).get("dropped", {}).items():
+        say(f"{name}: {count} of {result['run']['read']} frames dropped: {why}")
