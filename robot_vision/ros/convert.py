@@ -135,10 +135,9 @@ class ImageWriter:
         return self.message
 
     def _allocate(self, pixels: np.ndarray) -> None:
-        memory = array("B", bytes(pixels.nbytes))
-        self._pixels = np.frombuffer(memory, pixels.dtype).reshape(pixels.shape)
         height_px, width_px = pixels.shape[:2]
         self.message.height, self.message.width = height_px, width_px
         self.message.step = pixels.nbytes // height_px
-        self.message.is_bigendian = 0
-        self.message.data = memory
+        self.message.data = array("B", bytes(pixels.nbytes))
+        # The message may have taken a copy: look through NumPy at the one that it holds.
+        self._pixels = np.frombuffer(self.message.data, pixels.dtype).reshape(pixels.shape)

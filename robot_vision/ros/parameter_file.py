@@ -11,7 +11,7 @@ from robot_vision.core.config import NodeConfig, Params
 from robot_vision.ros.params import describe_parameter
 
 _HEAD = """\
-# Parameters of the perception node: defaults, as the schema in robot_vision/core/config.py has them.
+# Parameters of the perception node with their defaults, from robot_vision/core/config.py.
 # Written by: python -m robot_vision.ros.parameter_file > config/perception.yaml
 # /**/ matches the node in every namespace.
 /**/perception:

@@ -39,15 +39,15 @@ def camera_messages(path: Path) -> Iterator[RawMessage]:
     return (m for m in recording.messages(Problems()) if m.msgtype in _TYPES)
 
 
-def restamped(message: RawMessage, shift_ns: int) -> bytes:
+def restamped(data: bytes, shift_ns: int) -> bytes:
     """The serialized message with its header's stamp moved by `shift_ns`.
 
     CDR: four bytes that tell the byte order, then the stamp's seconds (i32), nanoseconds (u32).
     """
-    time = struct.Struct("<iI" if message.data[1] & 1 else ">iI")
-    sec, nanosec = time.unpack_from(message.data, 4)
+    time = struct.Struct("<iI" if data[1] & 1 else ">iI")
+    sec, nanosec = time.unpack_from(data, 4)
     moved = divmod(sec * NS_PER_S + nanosec + shift_ns, NS_PER_S)
-    return message.data[:4] + time.pack(*moved) + message.data[4 + time.size :]
+    return data[:4] + time.pack(*moved) + data[4 + time.size :]
 
 
 class Player:
@@ -86,8 +86,8 @@ class Player:
             sleep(max(due_s - monotonic(), 0))
             if not self._node.context.ok():
                 return
-            data = restamped(message, shift_ns + offset_ns)
-            self._publishers[message.topic].publish(data)
+            moved = restamped(message.data, shift_ns + offset_ns)
+            self._publishers[message.topic].publish(moved)
             self.published[message.topic] += 1
 
 

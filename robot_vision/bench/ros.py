@@ -1,0 +1,108 @@
+"""`bench ros`: a camera process, the node's process, and this one that listens to all outputs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+import psutil
+
+from robot_vision.bench.machine import describe_machine
+from robot_vision.bench.stages import overhead_ms, percentiles_ms
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.timing import Percentiles
+
+_START_S = 120.0
+_WARM_UP_S = 3.0
+
+
+class BenchError(RobotVisionError, RuntimeError):
+    """The processes that were to be measured did not do their work."""
+
+
+def bench_ros(
+    *,
+    ros_args: Sequence[str],
+    seconds: float,
+    fps: float,
+    recording: Path | None,
+    width_px: int,
+    height_px: int,
+) -> dict[str, Any]:
+    """Ages per stage and losses over real DDS. Raises `BenchError` with the children's words."""
+    from robot_vision.ros.monitor import Monitor, stages_of
+    from robot_vision.ros.processes import child, use_private_domain
+    from robot_vision.ros.profile import use_shared_memory_profile
+
+    use_private_domain()
+    use_shared_memory_profile()
+    camera_args = [f"--seconds={seconds + _WARM_UP_S}", f"--fps={fps}"]
+    camera_args += [f"--width={width_px}", f"--height={height_px}"]
+    camera_args += [f"--recording={recording}"] if recording else []
+    with TemporaryDirectory() as logs:
+        node_log, camera_log = Path(logs, "node.log"), Path(logs, "camera.log")
+        monitor = Monitor(all_outputs=True)
+        with child("robot_vision.ros.run", *ros_args, log=str(node_log)) as node:
+            active = monitor.spin_until(
+                lambda: _is_active(monitor.heard, node), timeout_s=_START_S
+            )
+            if not active or node.poll() is not None:
+                raise BenchError(f"the node did not start: {node_log.read_text()[-2000:]}")
+            with child("robot_vision.ros.camera", *camera_args, log=str(camera_log)) as camera:
+                load = _measure(monitor, psutil.Process(node.pid), camera)
+        monitor.close()
+        published = camera_log.read_text().split()
+        if not published or not monitor.heard.results:
+            words = camera_log.read_text()[-1000:] + node_log.read_text()[-1000:]
+            raise BenchError(f"no frame came through: {words}")
+    results, heard = monitor.heard.results, monitor.heard
+    warm = results[round(_WARM_UP_S * fps) :]
+    rows = [stages_of(result) for result in warm]
+    for row in rows:
+        row["all but inference"] = overhead_ms(row, whole="age")
+    received = Percentiles(size=1_000_000)
+    for age_s in heard.received_age_s[-len(rows) :]:
+        received.add(age_s * 1e3)
+    return {
+        "bench": "ros",
+        "machine": describe_machine(),
+        "model": results[-1]["model"],
+        "image": f"{width_px}×{height_px}" if recording is None else str(recording),
+        "fps": fps,
+        "published": int(published[-1]),
+        "processed": len({result["stamp_ns"] for result in results}),
+        "lost": int(published[-1]) - len({result["stamp_ns"] for result in results}),
+        "objects_per_frame": round(sum(len(r["objects"]) for r in results) / len(results), 1),
+        "messages": dict(heard.counts),
+        **load,
+        "stage_ms": percentiles_ms(rows) | {"age at the subscriber": received.summary()},
+    }
+
+
+def _is_active(heard: Any, node: Any) -> bool:
+    if node.poll() is not None:
+        return True
+    return any(name.endswith("outputs") for name in heard.status)
+
+
+def _measure(monitor: Any, node: psutil.Process, camera: Any) -> dict[str, float]:
+    """Listen until the camera ends; processor and memory of the node from the first frames on."""
+    monitor.spin_until(lambda: bool(monitor.heard.results), timeout_s=_START_S)
+    monitor.spin(_WARM_UP_S)
+    rss_start_mb, times, begin_s = _rss_mb(node), node.cpu_times(), monotonic()
+    rss_max_mb = rss_start_mb
+    while camera.poll() is None and node.is_running():
+        monitor.spin(0.5)
+        rss_max_mb = max(rss_max_mb, _rss_mb(node))
+    used_s = node.cpu_times().user + node.cpu_times().system - times.user - times.system
+    return {
+        "cpu_percent": round(100 * used_s / (monotonic() - begin_s), 1),
+        "rss_start_mb": round(rss_start_mb, 1),
+        "rss_end_mb": round(_rss_mb(node), 1),
+        "rss_max_mb": round(rss_max_mb, 1),
+    }
+
+
+def _rss_mb(process: psutil.Process) -> float:
+    return process.memory_info().rss / 1e6

@@ -1,0 +1,75 @@
+"""`robot-vision bench …`: where the README's figures come from."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+bench_app = typer.Typer(no_args_is_help=True, help="Measure, as JSON and as a table.")
+
+Model = Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")]
+Threads = Annotated[int, typer.Option(help="threads per model run; 0 takes all cores", min=0)]
+Recording = Annotated[Path | None, typer.Option(help="frames from here; else made up")]
+Out = Annotated[Path, typer.Option(help="where the JSON goes")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `bench` to the command line."""
+    app.add_typer(bench_app, name="bench")
+
+
+@bench_app.command()
+def pipeline(
+    model: Model = "native-s",
+    threads: Threads = 0,
+    recording: Recording = None,
+    frames: Annotated[int, typer.Option(help="frames measured", min=1)] = 300,
+    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    out: Out = Path("out/bench_pipeline.json"),
+) -> None:
+    """Frames through the pipeline in this process, without ROS."""
+    from robot_vision.bench.frames import load_frames
+    from robot_vision.bench.pipeline import bench_pipeline
+    from robot_vision.core.config import ServiceConfig
+
+    loaded = load_frames(recording, count=90, width_px=width, height_px=height)
+    config = ServiceConfig(model=model, threads=threads)
+    _tell(bench_pipeline(config, loaded, count=frames), out)
+
+
+@bench_app.command()
+def ros(
+    model: Model = "native-s",
+    threads: Threads = 0,
+    recording: Recording = None,
+    seconds: Annotated[float, typer.Option(help="time measured", min=1)] = 60.0,
+    fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
+    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    out: Out = Path("out/bench_ros.json"),
+) -> None:
+    """A camera process and the node's process over real DDS, with every output subscribed to."""
+    from robot_vision.bench.ros import bench_ros
+
+    ros_args = ["--ros-args", "-p", f"model:={model}", "-p", f"threads:={threads}"]
+    result = bench_ros(
+        ros_args=ros_args,
+        seconds=seconds,
+        fps=fps,
+        recording=recording,
+        width_px=width,
+        height_px=height,
+    )
+    _tell(result, out)
+
+
+def _tell(result: dict[str, Any], out: Path) -> None:
+    from rich.console import Console
+
+    from robot_vision.bench.stages import show, write
+
+    console = Console()
+    show(console, result)
+    write(out, result)
+    console.print(f"written: {out}", highlight=False)
