@@ -1,11 +1,17 @@
 """`robot-vision scenes …`: training sets and recordings of procedural tabletops."""
 
+import os
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_vision.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robot_vision.simulation.palette import Split
 
 app = typer.Typer(no_args_is_help=True, help="Generate RGB-D scenes with exact ground truth.")
 
@@ -30,24 +36,13 @@ def generate(
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
     """Write a COCO set with colour, sensor depth, exact depth, masks and poses."""
-    import os
-
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
     from robot_vision.simulation.generate import SetRecipe, generate_set
-    from robot_vision.simulation.palette import SPLITS, Split
 
-    if split not in SPLITS:
-        raise ConfigError(f"unknown split {split!r}; available: {', '.join(SPLITS)}")
     width_px, height_px = parse_size(size)
     recipe = SetRecipe(
-        count=count, seed=seed, split=cast(Split, split), width_px=width_px, height_px=height_px
+        count=count, seed=seed, split=parse_split(split), width_px=width_px, height_px=height_px
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console) as progress:
+    with _progress() as progress:
         task = progress.add_task(f"rendering {split}", total=count)
         total = generate_set(
             out,
@@ -55,7 +50,72 @@ def generate(
             processes=processes or os.cpu_count() or 1,
             on_progress=lambda done: progress.update(task, completed=done),
         )
-    console.print(f"{total} frames in {out}/annotations.json")
+    _say(f"{total} frames in {out}/annotations.json")
+
+
+@app.command()
+def record(
+    out: Annotated[Path, typer.Option(help="folder of the new rosbag2 recording")],
+    seconds: Annotated[float, typer.Option(min=0.1)] = 6.0,
+    fps: Annotated[float, typer.Option(min=1, max=240)] = 30.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    split: Annotated[str, typer.Option(help="whose textures, colours and lights")] = "test",
+    size: Size = "640x480",
+    drop: Annotated[float, typer.Option(min=0, max=0.9, help="share of frames lost")] = 0.0,
+    raw_depth: Annotated[bool, typer.Option(help="depth as Image, not compressedDepth")] = False,
+    true_depth: Annotated[bool, typer.Option(help="exact depth on a topic of its own")] = False,
+) -> None:
+    """Record things that move, seen by a camera that moves, with their ids, poses, velocities."""
+    from robot_vision.simulation.bag_writer import BagOptions
+    from robot_vision.simulation.record import record_sequence
+    from robot_vision.simulation.sequence import SequenceRecipe
+
+    recipe = SequenceRecipe(
+        seconds=seconds,
+        fps=fps,
+        seed=seed,
+        split=parse_split(split),
+        size_px=parse_size(size),
+        drop_share=drop,
+    )
+    with _progress() as progress:
+        task = progress.add_task("recording", total=round(seconds * fps))
+        recorded = record_sequence(
+            out,
+            recipe,
+            BagOptions(raw_depth=raw_depth, true_depth=true_depth),
+            on_progress=lambda done: progress.update(task, completed=done),
+        )
+    size_mb = sum(file.stat().st_size for file in out.iterdir()) / 1e6
+    _say(f"{recorded} frames, {size_mb:.2f} MB in {out}")
+
+
+@app.command()
+def preview(
+    folder: Annotated[Path, typer.Argument(help="a training set")],
+    out: Annotated[Path, typer.Option(help="picture to write")] = Path("preview.png"),
+    first: Annotated[int, typer.Option(min=0, help="number of the first frame")] = 0,
+    frames: Annotated[int, typer.Option(min=1, max=200)] = 12,
+) -> None:
+    """Draw boxes, masks and depth of a training set onto one sheet, to look at."""
+    import cv2
+
+    from robot_vision.simulation.preview import contact_sheet
+
+    sheet = contact_sheet(folder, first=first, frames=frames)
+    if not cv2.imwrite(str(out), sheet):
+        raise ConfigError(f"cannot write {out}")
+    _say(f"{out}: {frames} frames from number {first}")
+
+
+def parse_split(split: str) -> "Split":
+    """A split by its name; raises `ConfigError`."""
+    from robot_vision.simulation.palette import SPLITS
+
+    for known in SPLITS:
+        if split == known:
+            return known
+    raise ConfigError(f"unknown split {split!r}; available: {', '.join(SPLITS)}")
 
 
 def parse_size(size: str) -> tuple[int, int]:
@@ -67,3 +127,17 @@ def parse_size(size: str) -> tuple[int, int]:
     if not (16 <= width_px <= 4096 and 16 <= height_px <= 4096):
         raise ConfigError(f"size {size!r}: expected 16 to 4096 pixels each way")
     return width_px, height_px
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(text, highlight=False)

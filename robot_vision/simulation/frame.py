@@ -50,7 +50,7 @@ def make_frame(
     place_gripper(scene, rng)
     mujoco.mj_kinematics(scene.model, scene.data)
     renderer.upload_textures()
-    ideal = renderer.render(shadows=look.shadows)
+    ideal = renderer.render(scene.data, shadows=look.shadows)
     color = draw_color_sensor(rng)
     return LabelledFrame(
         rgb=sense_color(ideal.rgb, sensor=color, rng=rng),

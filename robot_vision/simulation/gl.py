@@ -5,6 +5,7 @@ Every other file of this package imports `mujoco` from here, so that the choice 
 
 import ctypes
 import os
+from typing import Any, TypeAlias
 
 from robot_vision.core.errors import MissingDependencyError
 
@@ -56,7 +57,7 @@ def choose_backend() -> str:
     )
 
 
-def _load_mujoco():
+def _load_mujoco() -> Any:
     os.environ["MUJOCO_GL"] = choose_backend()
     try:
         import mujoco
@@ -67,4 +68,8 @@ def _load_mujoco():
     return mujoco
 
 
-mujoco = _load_mujoco()
+# MuJoCo is compiled and brings no type stubs, hence Any
+mujoco: Any = _load_mujoco()
+MjModel: TypeAlias = Any
+MjData: TypeAlias = Any
+MjSpec: TypeAlias = Any

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.simulation.gl import mujoco
+from robot_vision.simulation.gl import MjModel, mujoco
 from robot_vision.simulation.palette import Split, draw_color_name, draw_rgb
 from robot_vision.simulation.scene import (
     LIGHTS,
@@ -96,7 +96,7 @@ def _paint_surfaces(scene: Scene, rng: np.random.Generator, *, split: Split) -> 
         scene.model.mat_shininess[material] = rng.uniform(0, 0.5)
 
 
-def _set_gloss(model: "mujoco.MjModel", name: str, rng: np.random.Generator) -> float:
+def _set_gloss(model: MjModel, name: str, rng: np.random.Generator) -> float:
     material = model.material(name).id
     specular = rng.uniform(0.5, 1.0) if rng.random() < 0.25 else rng.uniform(0, 0.4)
     model.mat_specular[material] = specular
@@ -106,13 +106,13 @@ def _set_gloss(model: "mujoco.MjModel", name: str, rng: np.random.Generator) -> 
     return float(specular)
 
 
-def _set_texture(model: "mujoco.MjModel", name: str, rgb: np.ndarray) -> None:
+def _set_texture(model: MjModel, name: str, rgb: np.ndarray) -> None:
     texture = model.texture(name).id
     start = model.tex_adr[texture]
     model.tex_data[start : start + rgb.size] = rgb.ravel()
 
 
-def _light(model: "mujoco.MjModel", rng: np.random.Generator, *, split: Split) -> None:
+def _light(model: MjModel, rng: np.random.Generator, *, split: Split) -> None:
     """One main light, up to two weaker ones, and light from everywhere."""
     ambient = rng.uniform(0.12, 0.42)
     model.vis.headlight.ambient[:] = ambient * _tint(rng)
@@ -132,7 +132,7 @@ def _light(model: "mujoco.MjModel", rng: np.random.Generator, *, split: Split) -
 
 
 def _aim_light(
-    model: "mujoco.MjModel", index: int, rng: np.random.Generator, *, turns: tuple[float, float]
+    model: MjModel, index: int, rng: np.random.Generator, *, turns: tuple[float, float]
 ) -> None:
     azimuth, elevation = 2 * np.pi * rng.uniform(*turns), np.deg2rad(rng.uniform(30, 88))
     source = np.array(

@@ -1,12 +1,13 @@
 """Rendering: colour, exact depth and which item each pixel shows."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from robot_vision.core.errors import MissingDependencyError
-from robot_vision.simulation.gl import APT_LINE, mujoco
+from robot_vision.simulation.gl import APT_LINE, MjData, mujoco
 from robot_vision.simulation.scene import FAR_M, NEAR_M, Scene
 
 NO_ITEM = -1
@@ -49,10 +50,10 @@ class SceneRenderer:
         for texture in range(self._scene.model.ntex):
             mujoco.mjr_uploadTexture(self._scene.model, self._context, texture)
 
-    def render(self, *, shadows: bool) -> Rendering:
-        """The scene as its camera sees it now."""
-        mujoco.mj_camlight(self._scene.model, self._scene.data)
-        self._renderer.update_scene(self._scene.data, camera="camera")
+    def render(self, data: MjData, *, shadows: bool) -> Rendering:
+        """The scene in state `data` (its kinematics computed) as the model's camera sees it."""
+        mujoco.mj_camlight(self._scene.model, data)
+        self._renderer.update_scene(data, camera="camera")
         flags = self._renderer.scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
         flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = False
@@ -63,7 +64,7 @@ class SceneRenderer:
         return Rendering(rgb=rgb, depth_m=_metres(depth), item_index=self._items(code))
 
     @property
-    def _context(self) -> "mujoco.MjrContext":
+    def _context(self) -> Any:
         return self._renderer._mjr_context  # its only way to textures
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray]:

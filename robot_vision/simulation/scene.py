@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from robot_vision.simulation.assets import Shape, make_shape
 from robot_vision.simulation.distractors import make_distractor
-from robot_vision.simulation.gl import mujoco
+from robot_vision.simulation.gl import MjData, MjModel, MjSpec, mujoco
 from robot_vision.simulation.palette import CLASS_NAMES
 
 OBJECT_TEXTURE_PX = 128
@@ -35,8 +35,8 @@ class Item:
 class Scene:
     """A compiled MuJoCo scene and what its bodies mean. World: z up, table top at z = 0."""
 
-    model: "mujoco.MjModel"
-    data: "mujoco.MjData"
+    model: MjModel
+    data: MjData
     items: tuple[Item, ...]
     spread_m: float
 
@@ -60,10 +60,12 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """How many things a scene holds."""
+    """How many things a scene holds, over which radius, and how often in one pile."""
 
     objects: tuple[int, int] = (1, 12)
     distractors: tuple[int, int] = (0, 5)
+    spread_m: tuple[float, float] = (0.14, 0.38)
+    piled_share: float = 0.2
 
 
 def build_scene(
@@ -72,7 +74,7 @@ def build_scene(
     """Compile a random scene, not yet settled, to be rendered at `size_px` (width, height)."""
     content = content or Content()
     spec = _empty_spec(size_px)
-    spread_m = rng.uniform(0.14, 0.38)
+    spread_m = rng.uniform(*content.spread_m)
     _add_room(spec, rng, spread_m=spread_m)
     shapes = _draw_shapes(rng, content)
     for index, (_, shape) in enumerate(shapes):
@@ -84,7 +86,7 @@ def build_scene(
         for index, (name, shape) in enumerate(shapes)
     )
     scene = Scene(model=model, data=mujoco.MjData(model), items=items, spread_m=spread_m)
-    _drop(scene, rng)
+    _drop(scene, rng, piled=rng.random() < content.piled_share)
     return scene
 
 
@@ -102,7 +104,7 @@ def _draw_shapes(rng: np.random.Generator, content: Content) -> list[tuple[str, 
     return shapes + [("", make_distractor(rng)) for _ in range(clutter)]
 
 
-def _empty_spec(size_px: tuple[int, int]) -> "mujoco.MjSpec":
+def _empty_spec(size_px: tuple[int, int]) -> MjSpec:
     spec = mujoco.MjSpec()
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -116,7 +118,7 @@ def _empty_spec(size_px: tuple[int, int]) -> "mujoco.MjSpec":
     return spec
 
 
-def _add_material(spec: "mujoco.MjSpec", name: str, size_px: int, repeat: float) -> None:
+def _add_material(spec: MjSpec, name: str, size_px: int, repeat: float) -> None:
     """A material with a texture of its own, painted later (see `look.py`)."""
     spec.add_texture(
         name=name,
@@ -130,7 +132,7 @@ def _add_material(spec: "mujoco.MjSpec", name: str, size_px: int, repeat: float)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
 
 
-def _add_room(spec: "mujoco.MjSpec", rng: np.random.Generator, *, spread_m: float) -> None:
+def _add_room(spec: MjSpec, rng: np.random.Generator, *, spread_m: float) -> None:
     for name in SURFACES:
         _add_material(spec, name, SURFACE_TEXTURE_PX, float(rng.choice([1, 2, 4])))
     half, height = ROOM_HALF_M, 2 * ROOM_HALF_M
@@ -158,7 +160,7 @@ def _add_room(spec: "mujoco.MjSpec", rng: np.random.Generator, *, spread_m: floa
     world.add_camera(name="camera", pos=[0, -1, 0.6])
 
 
-def _add_table(spec: "mujoco.MjSpec", rng: np.random.Generator, *, spread_m: float) -> None:
+def _add_table(spec: MjSpec, rng: np.random.Generator, *, spread_m: float) -> None:
     half = spread_m + rng.uniform(0.08, 0.6, 2)
     common = {"material": "table", "condim": 6, "friction": [0.8, 0.01, 0.004]}
     thick = rng.uniform(0.01, 0.04)
@@ -176,7 +178,7 @@ def _add_table(spec: "mujoco.MjSpec", rng: np.random.Generator, *, spread_m: flo
     )
 
 
-def _add_body(spec: "mujoco.MjSpec", name: str, shape: Shape) -> None:
+def _add_body(spec: MjSpec, name: str, shape: Shape) -> None:
     _add_material(spec, name, OBJECT_TEXTURE_PX, 1)
     steel = f"{name}_metal"
     spec.add_material(name=steel, rgba=[0.6, 0.6, 0.62, 1], specular=0.9, shininess=0.8)
@@ -210,7 +212,7 @@ def _add_body(spec: "mujoco.MjSpec", name: str, shape: Shape) -> None:
         )
 
 
-def _add_gripper(spec: "mujoco.MjSpec") -> None:
+def _add_gripper(spec: MjSpec) -> None:
     """Two-finger gripper, tool point at the origin, approach along −z. Only seen, never felt."""
     body = spec.worldbody.add_body(name="gripper", mocap=True, pos=PARKED_M)
     spec.add_material(name="gripper", rgba=[0.3, 0.3, 0.3, 1], specular=0.5, shininess=0.5)
@@ -229,9 +231,8 @@ def _add_gripper(spec: "mujoco.MjSpec") -> None:
         )
 
 
-def _drop(scene: Scene, rng: np.random.Generator) -> None:
-    """Place the items over the table: most standing apart, some scenes as a pile."""
-    piled = rng.random() < 0.2
+def _drop(scene: Scene, rng: np.random.Generator, *, piled: bool) -> None:
+    """Place the items over the table, standing apart or falling onto a pile."""
     radius_m = 0.5 * scene.spread_m if piled else scene.spread_m
     taken: list[tuple[float, float, float]] = []
     height_m = 0.0
@@ -242,9 +243,10 @@ def _drop(scene: Scene, rng: np.random.Generator) -> None:
         quaternion = _orientation(rng, tumbled=rng.random() < (0.7 if piled else 0.25))
         upright = place is not None and not piled
         if place is None or piled:
-            place = tuple(rng.uniform(-0.6, 0.6, 2) * radius_m)
+            x, y = (rng.uniform(-0.6, 0.6, 2) * radius_m).tolist()
+            place = x, y
             height_m += float(half.max())
-        taken.append((*place, reach))
+        taken.append((place[0], place[1], reach))
         lift = float(half[2] if upright and abs(quaternion[0] ** 2 + quaternion[3] ** 2 - 1) < 1e-6
                      else half.max() + height_m)  # fmt: skip
         start = scene.model.jnt_qposadr[scene.model.body_jntadr[item.body_id]]

@@ -23,6 +23,7 @@ class DepthSensor:
     min_m: float = 0.25
     max_m: float = 6.0
     edge_px: float = 1.0
+    grain_px: float = 1.2
     hole_share: float = 1.0
 
 
@@ -128,7 +129,7 @@ def sense_depth(
     bent_m = _bend_edges(safe_m, sensor, rng)
     disparity_px = focal_px * sensor.baseline_m / bent_m
     occluded = _hidden_from_second_imager(focal_px * sensor.baseline_m / safe_m)
-    disparity_px = disparity_px + sensor.noise_px * _grain(depth_m.shape, rng)
+    disparity_px = disparity_px + sensor.noise_px * _grain(depth_m.shape, sensor.grain_px, rng)
     disparity_px = np.round(disparity_px / sensor.step_px) * sensor.step_px
     measured_m = focal_px * sensor.baseline_m / np.maximum(disparity_px, 1e-3)
     weak = _weak_return(safe_m, rgb=rgb, shine=shine, focal_px=focal_px)
@@ -182,9 +183,11 @@ def _weak_return(
     return np.maximum.reduce([dark, glare, shiny, grazing, np.full_like(dark, 0.01)])
 
 
-def _grain(shape: tuple[int, int], rng: np.random.Generator) -> Float32[np.ndarray, "h w"]:
+def _grain(
+    shape: tuple[int, int], size_px: float, rng: np.random.Generator
+) -> Float32[np.ndarray, "h w"]:
     """Noise of unit deviation that neighbours share, as they share matching windows."""
-    noise = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), 1.2)
+    noise = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), size_px)
     return noise / noise.std()
 
 

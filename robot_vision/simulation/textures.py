@@ -21,7 +21,7 @@ def fractal_noise(size_px: int, rng: np.random.Generator, *, coarsest: int = 4) 
         grid = rng.random((cells, cells), dtype=np.float32)
         total += weight * cv2.resize(grid, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
         weight, cells = weight * 0.5, cells * 2
-    return cv2.normalize(total, None, 0.0, 1.0, cv2.NORM_MINMAX).astype(np.float64)
+    return ((total - total.min()) / np.ptp(total)).astype(np.float64)
 
 
 def _coordinates(size_px: int) -> tuple[np.ndarray, np.ndarray]:

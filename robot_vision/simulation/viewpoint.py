@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import Camera
-from robot_vision.simulation.gl import mujoco
+from robot_vision.simulation.gl import MjModel, mujoco
 
 FRAME_ID = "camera_color_optical_frame"
 # MuJoCo's cameras look along −z with y up; REP 103's optical frames look along z with y down
@@ -88,11 +88,16 @@ def draw_viewpoint(
     )
 
 
-def apply_viewpoint(model: "mujoco.MjModel", viewpoint: Viewpoint) -> None:
+def quaternion_wxyz(rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "4"]:
+    """Unit quaternion w x y z of a rotation matrix."""
+    quaternion = np.zeros(4)
+    mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(rotation).ravel())
+    return quaternion
+
+
+def apply_viewpoint(model: MjModel, viewpoint: Viewpoint) -> None:
     """Move the model's only camera there; takes effect with the next `mj_forward`."""
     world_from_mujoco = viewpoint.world_from_camera @ _MUJOCO_FROM_OPTICAL
-    quaternion = np.zeros(4)
-    mujoco.mju_mat2Quat(quaternion, world_from_mujoco[:3, :3].ravel())
     model.cam_pos[0] = world_from_mujoco[:3, 3]
-    model.cam_quat[0] = quaternion
+    model.cam_quat[0] = quaternion_wxyz(world_from_mujoco[:3, :3])
     model.cam_fovy[0] = np.rad2deg(viewpoint.fov_y_rad)
