@@ -1,4 +1,4 @@
-"""Frames read in a thread beside the pipeline: all of them, or only the newest."""
+"""Threads beside the pipeline: reading ahead (all frames, or only the newest), writing behind."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -97,3 +97,42 @@ def read_ahead(items: Iterator[T], *, size: int) -> Iterator[T]:
     finally:
         stop.set()
         thread.join()
+
+
+class WriteBehind(Generic[T]):
+    """Hands items to `write` in a thread, in order; `put` waits while `size` of them wait.
+
+    What `write` raises is raised by the next `put`, or by leaving the context.
+    """
+
+    def __init__(self, write: Callable[[T], None], *, size: int) -> None:
+        self._write = write
+        self._queue: Queue[T | None] = Queue(size)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="replay-writer", daemon=True)
+
+    def __enter__(self) -> "WriteBehind[T]":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *exc: object) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def put(self, item: T) -> None:
+        self._raise()
+        self._queue.put(item)
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._write(item)
+                except BaseException as error:  # handed to the producer, who raises it
+                    self._failure = error

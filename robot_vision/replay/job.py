@@ -72,8 +72,7 @@ def _replay(job: Job, progress: Progress) -> dict[str, Any]:
         for done in run(source, pipeline, options=job.run, counts=counts):
             new_ids = figures.add(done)
             outputs.add(done, new_ids=new_ids, switches=figures.tracks.switches)
-            progress(source.done, f"{counts.processed} frames")
-        thumbnails = outputs.thumbnails()
+            progress(source.done, f"{done.number + 1} frames")
     run_s = perf_counter() - start_s
     provider = pipeline.perceiver.provider
     pipeline.perceiver.close()
@@ -93,7 +92,7 @@ def _replay(job: Job, progress: Progress) -> dict[str, Any]:
             "provider": provider,
         },
         "config": flatten(job.config),
-        "thumbnails": thumbnails,
+        "thumbnails": outputs.thumbnails(),
     }
 
 

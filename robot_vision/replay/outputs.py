@@ -2,43 +2,43 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from robot_vision.replay.feeding import WriteBehind
 from robot_vision.replay.mcap_out import McapOutput
 from robot_vision.replay.runner import Processed
 from robot_vision.replay.thumbnails import Thumbnail, Thumbnails
 from robot_vision.replay.track_log import Switch
-from robot_vision.replay.tracks_table import TracksTable, open_table
+from robot_vision.replay.tracks_table import open_table
 
 Images = Literal["none", "depth", "all"]
+WAITING_FRAMES = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Entry:
+    done: Processed
+    new_ids: list[int]
+    switched: bool
 
 
 class Outputs:
-    """Where frames are written to; nowhere if there is no folder."""
+    """Where frames are written to, in a thread of their own; nowhere if there is no folder."""
 
-    def __init__(
-        self,
-        *,
-        table: TracksTable | None = None,
-        mcap: McapOutput | None = None,
-        thumbnails: Thumbnails | None = None,
-    ) -> None:
-        self._table = table
-        self._mcap = mcap
+    def __init__(self, behind: "WriteBehind[_Entry] | None", thumbnails: Thumbnails) -> None:
+        self._behind = behind
         self._thumbnails = thumbnails
 
     def add(self, done: Processed, *, new_ids: list[int], switches: Sequence[Switch]) -> None:
-        if self._table is not None:
-            self._table.add(done)
-        if self._mcap is not None:
-            self._mcap.add(done)
-        if self._thumbnails is not None:
+        if self._behind is not None:
             switched = bool(switches) and switches[-1].frame == done.number
-            self._thumbnails.add(done, new_ids=new_ids, switched=switched)
+            self._behind.put(_Entry(done=done, new_ids=new_ids, switched=switched))
 
     def thumbnails(self) -> list[Thumbnail]:
-        return self._thumbnails.chosen() if self._thumbnails is not None else []
+        """Pictures chosen; all of them only after `open_outputs` has been left."""
+        return self._thumbnails.chosen()
 
 
 @contextmanager
@@ -46,11 +46,18 @@ def open_outputs(
     out: Path | None, *, images: Images, tracks_format: Literal["csv", "parquet"]
 ) -> Iterator[Outputs]:
     """Outputs in the folder `out`, closed at the end also when the replay fails."""
+    thumbnails = Thumbnails()
     if out is None:
-        yield Outputs()
+        yield Outputs(None, thumbnails)
         return
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         table = stack.enter_context(open_table(out / f"tracks.{tracks_format}"))
         mcap = stack.enter_context(McapOutput(out / "perception.mcap", images=images))
-        yield Outputs(table=table, mcap=mcap, thumbnails=Thumbnails())
+
+        def write(entry: _Entry) -> None:
+            table.add(entry.done)
+            mcap.add(entry.done)
+            thumbnails.add(entry.done, new_ids=entry.new_ids, switched=entry.switched)
+
+        yield Outputs(stack.enter_context(WriteBehind(write, size=WAITING_FRAMES)), thumbnails)

@@ -53,7 +53,7 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
         f"{run['times_real_time']:.1f}",
         f"{len(figures['tracks'])}",
         f"{len(figures['id_switches'])}",
-        figures["digest"][:16],
+        figures["digest"][:12],
     )
 
 

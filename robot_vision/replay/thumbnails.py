@@ -8,7 +8,7 @@ import cv2
 from robot_vision.replay.runner import Processed
 from robot_vision.viz.overlay import draw_overlay
 
-WIDTH_PX = 400
+WIDTH_PX = 480
 MOST_EVENTS = 6
 JPEG_QUALITY = 80
 
