@@ -1,0 +1,147 @@
+"""What the service sees, drawn on the frame: tracks, depth inset, status. Knows no ROS."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from robot_vision.core.types import Perception, Tracks, TrackState
+from robot_vision.viz.palette import Rgb, color_of, ink_on
+
+Trails: TypeAlias = Mapping[int, Sequence[tuple[float, float]]]
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_INSET_SHARE = 0.22
+_DASH_PX = 7.0
+_SHADE: Rgb = (24, 24, 24)
+_PAPER: Rgb = (255, 255, 255)
+
+
+def draw_overlay(
+    perception: Perception, *, age_s: float | None = None, trails: Trails | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The frame with boxes named `name #id 1.23 m`, a depth inset and a status line.
+
+    Tracks that coast (predicted, not seen) are dashed. `age_s` is the age of the frame at its
+    output; `trails` are past centres in pixels by track id.
+    """
+    image = perception.frame.rgb.copy()
+    unit = max(1.0, image.shape[1] / 640)
+    for track_id, points in (trails or {}).items():
+        _draw_trail(image, points, color_of(track_id), unit)
+    for index in range(len(perception.tracks)):
+        _draw_track(image, perception, index, unit)
+    if perception.depth is not None:
+        _draw_inset(image, perception.depth.depth_m)
+    _draw_status(image, perception, age_s, unit)
+    return image
+
+
+def colorize_depth(
+    depth_m: Float32[np.ndarray, "h w"], *, max_m: float | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Depth as colour, near bright and far dark; black where unknown.
+
+    `max_m` is the far end of the scale; by default the 95th percentile.
+    """
+    valid = np.isfinite(depth_m)
+    if not valid.any():
+        return np.zeros((*depth_m.shape, 3), np.uint8)
+    far_m = max_m or float(np.percentile(depth_m[valid], 95))
+    near = 1 - np.where(valid, depth_m, far_m) / max(far_m, 1e-6)
+    levels = np.clip(255 * near, 0, 255).astype(np.uint8)
+    # Cividis is made for colour-blind readers: lightness alone tells the order.
+    colors = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
+    colors[~valid] = 0
+    return colors
+
+
+def label_of(perception: Perception, index: int) -> str:
+    """`name #id 1.23 m` of a track, without the distance where it is unknown."""
+    tracks = perception.tracks
+    class_id = int(tracks.class_id[index])
+    known = 0 <= class_id < len(perception.class_names)
+    name = perception.class_names[class_id] if known else f"class {class_id}"
+    distance_m = float(np.linalg.norm(tracks.position_in_camera_m[index]))
+    text = f"{name} #{tracks.track_id[index]}"
+    return f"{text} {distance_m:.2f} m" if np.isfinite(distance_m) else text
+
+
+def _draw_track(image: np.ndarray, perception: Perception, index: int, unit: float) -> None:
+    tracks: Tracks = perception.tracks
+    if tracks.state[index] == TrackState.ENDED or not np.isfinite(tracks.box_xyxy_px[index]).all():
+        return
+    limit = 4 * max(image.shape)  # OpenCV's coordinates are 16.16 bits: far corners wrap around
+    box = tracks.box_xyxy_px[index].round().clip(-limit, limit).astype(int)
+    left, top, right, bottom = (int(value) for value in box)
+    color = color_of(int(tracks.track_id[index]))
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
+        if tracks.state[index] == TrackState.COASTING:
+            _dashed_line(image, start, end, color, unit)
+        else:
+            cv2.line(image, start, end, color, round(2 * unit), cv2.LINE_AA)
+    _tag(image, label_of(perception, index), (left, top), color, unit)
+
+
+def _dashed_line(
+    image: np.ndarray, start: tuple[int, int], end: tuple[int, int], color: Rgb, unit: float
+) -> None:
+    ends = np.array([start, end], float)
+    length = float(np.linalg.norm(ends[1] - ends[0]))
+    count = min(max(2, int(length / (_DASH_PX * unit))), 400)
+    for first in range(0, count, 2):
+        dash = ends[0] + (ends[1] - ends[0]) * np.array([[first], [first + 1]]) / count
+        a, b = dash.round().astype(int).tolist()
+        cv2.line(image, a, b, color, round(2 * unit), cv2.LINE_AA)
+
+
+def _tag(image: np.ndarray, text: str, corner: tuple[int, int], color: Rgb, unit: float) -> None:
+    """Text on a plate above `corner`, moved to stay inside the image."""
+    scale, margin = 0.45 * unit, round(3 * unit)
+    (width, height), baseline = cv2.getTextSize(text, _FONT, scale, 1)
+    plate_height = height + baseline + margin
+    left = int(np.clip(corner[0], 0, max(0, image.shape[1] - width - 2 * margin)))
+    top = int(np.clip(corner[1] - plate_height, 0, max(0, image.shape[0] - plate_height)))
+    cv2.rectangle(
+        image, (left, top), (left + width + 2 * margin, top + plate_height), color, cv2.FILLED
+    )
+    origin = (left + margin, top + height + margin)
+    cv2.putText(image, text, origin, _FONT, scale, ink_on(color), 1, cv2.LINE_AA)
+
+
+def _draw_trail(
+    image: np.ndarray, points: Sequence[tuple[float, float]], color: Rgb, unit: float
+) -> None:
+    path = np.array(points, float).reshape(-1, 1, 2)
+    path = path[np.isfinite(path).all(axis=(1, 2))].round().astype(np.int32)
+    cv2.polylines(image, [path], False, color, round(unit), cv2.LINE_AA)
+
+
+def _draw_inset(image: np.ndarray, depth_m: np.ndarray) -> None:
+    """Depth in the top right corner, with a thin frame."""
+    width = round(image.shape[1] * _INSET_SHARE)
+    height = round(width * depth_m.shape[0] / depth_m.shape[1])
+    if min(width, height) < 8 or height > image.shape[0] / 2:
+        return
+    small = cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_NEAREST)
+    image[:height, -width:] = colorize_depth(small)
+    cv2.rectangle(image, (image.shape[1] - width, 0), (image.shape[1] - 1, height - 1), _PAPER, 1)
+
+
+def _draw_status(
+    image: np.ndarray, perception: Perception, age_s: float | None, unit: float
+) -> None:
+    """One line at the bottom: stamp, age, objects, depth, model, and what is missing."""
+    seen = int(np.count_nonzero(perception.tracks.state != TrackState.ENDED))
+    parts = [f"{perception.stamp_ns / 1e9:.3f} s"]
+    if age_s is not None:
+        parts.append(f"age {age_s * 1e3:.1f} ms")
+    parts.append(f"{seen} objects")
+    if perception.depth is not None:
+        parts.append(f"depth {perception.depth.source} {perception.depth.valid_fraction:.0%}")
+    parts.append(perception.model_id)
+    parts.extend(perception.notes)
+    _tag(image, "  ".join(parts), (0, image.shape[0]), _SHADE, unit)

@@ -1,0 +1,108 @@
+"""PyTorch behind the same interface: exported programs, and weights of our own models."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_vision.core.errors import BundleError, DeviceError
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.model_store.store import Bundle, write_bundle
+
+torch = pytest.importorskip("torch", reason="torch is for training and this back-end only")
+save_file = pytest.importorskip("safetensors.torch").save_file
+
+from robot_vision.backends import load_backend  # noqa: E402
+from robot_vision.models import MODELS  # noqa: E402
+
+DEPTH = {
+    "name": "program",
+    "task": "depth",
+    "format": "depth_metric",
+    "file": "model.pt2",
+    "input": {"name": "images", "width_px": 8, "height_px": 4},
+    "outputs": {"depth": "depth"},
+}
+NATIVE = {
+    "name": "native",
+    "task": "multitask",
+    "format": "native",
+    "file": "model.safetensors",
+    "architecture": "native-s",
+    "classes": ["cup", "bowl"],
+    "input": {
+        "name": "rgb",
+        "width_px": 64,
+        "height_px": 32,
+        "dtype": "uint8",
+        "layout": "nhwc",
+        "depth_name": "depth_m",
+    },
+}
+
+
+class Brightness(torch.nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean(dim=1, keepdim=True)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Bundle:
+    exported = torch.export.export(Brightness(), (torch.zeros(1, 3, 4, 8),))
+    torch.export.save(exported, tmp_path / "exported.pt2")
+    manifest = ModelManifest.model_validate(DEPTH)
+    return write_bundle(tmp_path / "bundle", manifest, tmp_path / "exported.pt2")
+
+
+def native(tmp_path: Path, **changes: object) -> Bundle:
+    model = MODELS.get("native-s")(classes=2)
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    save_file(state, tmp_path / "weights.safetensors")
+    manifest = ModelManifest.model_validate(NATIVE | changes)
+    return write_bundle(tmp_path / "native", manifest, tmp_path / "weights.safetensors")
+
+
+def test_an_exported_program_runs(program: Bundle) -> None:
+    backend = load_backend(program, device="cpu", threads=1)
+    image = np.random.default_rng(0).random((1, 3, 4, 8), dtype=np.float32)
+    output = backend.run({"images": image})["depth"]
+    assert np.allclose(output, image.mean(axis=1, keepdims=True), atol=1e-6)
+    assert backend.provider == "torch-cpu"
+    backend.close()
+
+
+def test_weights_of_a_registered_model_run_as_it_is_served(tmp_path: Path) -> None:
+    backend = load_backend(native(tmp_path), device="cpu", threads=1)
+    outputs = backend.run(
+        {
+            "rgb": np.zeros((1, 32, 64, 3), np.uint8),
+            "depth_m": np.zeros((1, 1, 32, 64), np.float32),
+        }
+    )
+    assert outputs["scores"].shape[2] == 2
+    assert (outputs["scores"] >= 0).all()
+    assert outputs["depth_m"].shape == (1, 1, 8, 16)
+
+
+def test_an_unknown_architecture_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"'native-x'.*native-s"):
+        load_backend(native(tmp_path, architecture="native-x"), device="cpu")
+
+
+def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="cannot be loaded"):
+        load_backend(native(tmp_path, classes=["cup"]), device="cpu")
+
+
+def test_outputs_that_the_program_lacks_are_refused(program: Bundle) -> None:
+    manifest = program.manifest.model_copy(update={"outputs": {"depth": "a", "more": "b"}})
+    with pytest.raises(BundleError, match=r"returns 1 tensors; .*a, b"):
+        load_backend(Bundle(path=program.path, manifest=manifest), device="cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch has CUDA here")
+def test_a_device_that_is_not_there_is_an_error(program: Bundle) -> None:
+    for device in ("cuda", "tensorrt"):
+        with pytest.raises(DeviceError, match=device):
+            load_backend(program, device=device)
+    assert "no CUDA" in load_backend(program, device="auto").fallback_reason
