@@ -163,14 +163,15 @@ def draw_motions(
     pushes = []
     for start_s in np.arange(0.2, seconds, 0.5) if free else ():
         item = free[int(rng.integers(len(free)))]
-        inward = -scene.data.xpos[item.body_id][:2] + rng.normal(0, 0.05, 2)
+        target_m = rng.uniform(-0.8, 0.8, 2) * scene.spread_m
+        way_m = target_m - scene.data.xpos[item.body_id][:2]
         speed_mps = rng.uniform(0.5, 0.9) if item.class_name == "ball" else rng.uniform(0.25, 0.45)
         pushes.append(
             Push(
                 item=item,
                 start_s=float(start_s + rng.uniform(0, 0.4)),
                 duration_s=rng.uniform(0.7, 1.3),
-                velocity_mps=speed_mps * inward / max(np.linalg.norm(inward), 1e-6),
+                velocity_mps=speed_mps * way_m / max(np.linalg.norm(way_m), 1e-6),
             )
         )
     return [*pushes, *carries]

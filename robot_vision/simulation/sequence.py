@@ -28,8 +28,8 @@ from robot_vision.simulation.truth import Truth, observe
 from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint
 
 # a steady camera whose depth is filtered, as drivers do by default
-COLOR_SENSOR = ColorSensor(read_noise=0.002, shot_noise=0.006, jpeg_quality=80)
-DEPTH_SENSOR = DepthSensor(step_px=1 / 8, edge_px=0.4, grain_px=4.0, hole_share=0.7)
+COLOR_SENSOR = ColorSensor(read_noise=0.002, shot_noise=0.005, jpeg_quality=78)
+DEPTH_SENSOR = DepthSensor(noise_px=0.04, step_px=1 / 8, edge_px=0.4, grain_px=4.0, hole_share=0.7)
 _CONTENT = Content(objects=(6, 9), distractors=(1, 3), spread_m=(0.2, 0.28), piled_share=0)
 _PROBE_S = 1e-3
 _WORLD, _NOISE = 7, 8  # streams of random numbers, apart from those of training sets
