@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from robot_vision.commands import bench, doctor, models, replay, run, scenes
+from robot_vision.commands import bench, demo, doctor, models, replay, run, scenes
 from robot_vision.core.errors import RobotVisionError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ run.register(app)
 doctor.register(app)
 replay.register(app)
 bench.register(app)
+demo.register(app)
 
 
 def main() -> None:

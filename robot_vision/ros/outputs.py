@@ -16,6 +16,7 @@ from robot_vision.ros.markers import markers_of
 from robot_vision.ros.objects import Objects, json_of
 from robot_vision.ros.qos import OUTPUT_QOS
 from robot_vision.ros.vision_messages import detections_message, objects_message, vision_msgs
+from robot_vision.viz.overlay import draw_overlay
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,9 +92,8 @@ class Outputs:
         return None if depth is None else self._image("depth", result, depth.depth_m, "32FC1")
 
     def _overlay(self, result: Result) -> Image:
-        from robot_vision.viz.overlay import draw_overlay
-
-        return self._image("rgb", result, draw_overlay(result.perception), "rgb8")
+        overlay = draw_overlay(result.perception, age_s=result.age_s())
+        return self._image("rgb", result, overlay, "rgb8")
 
     def _detections(self, result: Result) -> Any:
         return detections_message(self._vision_msgs, result.perception)
