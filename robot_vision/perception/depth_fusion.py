@@ -13,8 +13,8 @@ DepthKind = Literal["metric", "relative"]
 
 # Fewer common pixels than this say too little to align by.
 _MIN_COMMON = 64
-_MAX_COMMON = 4096
-_IRLS_STEPS = 8
+_MAX_COMMON = 1024
+_IRLS_STEPS = 16
 
 
 def fuse_depth(
@@ -55,7 +55,7 @@ def scale_and_shift_to(
 ) -> tuple[float, float]:
     """`a`, `b` of `a · values + b ≈ reference` in least absolute deviations.
 
-    Iteratively reweighted least squares; up to nearly half of the points may be wrong.
+    Iteratively reweighted least squares; up to a third of the points may be wrong.
     """
     weight = np.ones_like(values)
     slope, shift = 0.0, 0.0
