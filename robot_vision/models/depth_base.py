@@ -1,0 +1,35 @@
+"""Sensor depth at a quarter of the size, its holes filled from coarser and coarser averages."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+FILL_LEVELS = 3
+
+
+def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of the valid pixels in the central 2×2 of each 4×4 cell, and how many are valid.
+
+    Only the centre, so that a cell across an edge does not mix both sides.
+    """
+    weight = sum(valid[..., y::4, x::4] for y in (1, 2) for x in (1, 2))
+    total = sum((depth_m * valid)[..., y::4, x::4] for y in (1, 2) for x in (1, 2))
+    return total / weight.clamp(min=1.0), weight
+
+
+def fill_depth(depth_m: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Fill cells of no weight from the mean around them (pull–push, Gortler et al. 1996).
+
+    Returns the filled depth and, per image, whether there was any depth to fill from.
+    """
+    total = depth_m * weight
+    levels = [(total, weight)]
+    for _ in range(FILL_LEVELS):
+        total, weight = (F.avg_pool2d(x, 2, ceil_mode=True) for x in levels[-1])
+        levels.append((total, weight))
+    count = weight.mean(dim=(2, 3), keepdim=True)
+    filled = total.mean(dim=(2, 3), keepdim=True) / count.clamp(min=1e-6)
+    for total, weight in reversed(levels):
+        coarse = F.interpolate(filled, size=total.shape[2:], mode="nearest")
+        seen = (weight > 0).to(total.dtype)
+        filled = seen * total / weight.clamp(min=1e-6) + (1 - seen) * coarse
+    return filled, count > 0

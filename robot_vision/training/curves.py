@@ -1,0 +1,42 @@
+"""The log of a run: one CSV row a round, and its picture."""
+
+import csv
+from pathlib import Path
+
+
+def append_row(file: Path, row: dict[str, float]) -> None:
+    """Add a row; columns that are new are added to the rows before, empty."""
+    rows = read_rows(file) if file.exists() else []
+    columns = list(rows[0]) if rows else []
+    columns += [name for name in row if name not in columns]
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows([*rows, {k: f"{v:.6g}" for k, v in row.items()}])
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """The rows of the log, values as text, empty where a round did not measure it."""
+    with file.open(newline="") as stream:
+        return [dict(row) for row in csv.DictReader(stream)]
+
+
+def draw_curves(file: Path, picture: Path) -> None:
+    """One panel per column of the log, over the minutes trained, as a PNG."""
+    from matplotlib.figure import Figure
+
+    rows = read_rows(file)
+    names = [name for name in rows[0] if name not in ("step", "minutes", "part")]
+    columns = 4
+    lines = -(-len(names) // columns)
+    figure = Figure(figsize=(4 * columns, 2.6 * lines), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).flat
+    for axis in axes[len(names) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes, names, strict=False):
+        points = [(float(r["minutes"]), float(r[name])) for r in rows if r[name] not in ("", None)]
+        axis.plot(*zip(*points, strict=True), marker="." if len(points) < 30 else "")
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel("minutes", fontsize=8)
+        axis.grid(alpha=0.3)
+    figure.savefig(picture, dpi=90)
