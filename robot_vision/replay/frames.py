@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -98,6 +98,7 @@ class InputHealth:
         }
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """Something that can be replayed. `done` goes from 0 to 1 while frames are read."""
 

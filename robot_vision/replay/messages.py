@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import RobotVisionError
 
@@ -42,6 +42,7 @@ class Problems:
         return {kind: {"count": n, "first": first} for kind, (n, first) in self._seen.items()}
 
 
+@runtime_checkable
 class Container(Protocol):
     """One file of messages. `messages` starts anew at each call and never raises on damage."""
 
@@ -78,9 +79,14 @@ class Decoder:
 @lru_cache(maxsize=2)
 def typestore(*, is_ros1: bool) -> Any:
     """The standard message types of ROS 1 Noetic or ROS 2 Jazzy."""
-    from rosbags.typesys import Stores, get_typestore
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-    return get_typestore(Stores.ROS1_NOETIC if is_ros1 else Stores.ROS2_JAZZY)
+    if not is_ros1:
+        return get_typestore(Stores.ROS2_JAZZY)
+    store = get_typestore(Stores.ROS1_NOETIC)
+    for name in ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage"):  # not among its standard types
+        store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", name))
+    return store
 
 
 def stamp_to_ns(stamp: Any) -> int:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import zstandard
-
 from robot_vision.replay.messages import Problems, RawMessage
 
 MAX_STEP_ROWS = 1 << 20
@@ -17,9 +15,8 @@ class SqliteFile:
 
     is_ros1 = False
 
-    def __init__(self, path: Path, *, messages_compressed: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._compressed = messages_compressed
         self.size_bytes = path.stat().st_size
         self.read_bytes = 0
 
@@ -70,12 +67,6 @@ class SqliteFile:
         if not topic or not isinstance(data, bytes) or not isinstance(log_ns, int):
             problems.add("rows unreadable", f"{self._path.name}: a row of topic {topic_id!r}")
             return
-        if self._compressed:
-            try:
-                data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
-            except zstandard.ZstdError as error:
-                problems.add("message damaged", f"{topic} at {log_ns} ns: {error}")
-                return
         yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data)
 
 

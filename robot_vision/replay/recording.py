@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -47,9 +48,12 @@ class Recording:
             problems.add(kind, seen["first"], times=seen["count"])
         self._read_before = 0
         for path in self._paths:
-            with _Opened(path, problems, compressed=self._compressed_messages) as container:
+            with _Opened(path, problems) as container:
                 self._current = container
-                yield from container.messages(problems)
+                messages = container.messages(problems)
+                if self._compressed_messages:
+                    messages = _decompressed(messages, problems)
+                yield from messages
                 self._read_before += path.stat().st_size
                 self._current = None
 
@@ -85,10 +89,9 @@ class Recording:
 class _Opened:
     """A container of the kind that the file's name says, unpacked first where it is zipped."""
 
-    def __init__(self, path: Path, problems: Problems, *, compressed: bool) -> None:
+    def __init__(self, path: Path, problems: Problems) -> None:
         self._path = path
         self._problems = problems
-        self._compressed = compressed
         self._unpacked: Path | None = None
 
     def __enter__(self) -> Container:
@@ -99,11 +102,23 @@ class _Opened:
             return McapFile(path)
         if path.suffix == ".bag":
             return Ros1File(path)
-        return SqliteFile(path, messages_compressed=self._compressed)
+        return SqliteFile(path)
 
     def __exit__(self, *exc: object) -> None:
         if self._unpacked is not None:
             self._unpacked.unlink(missing_ok=True)
+
+
+def _decompressed(messages: Iterator[RawMessage], problems: Problems) -> Iterator[RawMessage]:
+    """Messages of a recording whose messages were compressed one by one."""
+    for message in messages:
+        try:
+            data = zstandard.ZstdDecompressor().decompressobj().decompress(message.data)
+        except zstandard.ZstdError as error:
+            detail = f"{message.topic} at log time {message.log_ns} ns: {error}"
+            problems.add("message damaged", detail)
+            continue
+        yield replace(message, data=data)
 
 
 def _unpack(path: Path, problems: Problems) -> Path:

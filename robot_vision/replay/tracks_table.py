@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.types import TrackState
@@ -37,6 +37,7 @@ COLUMNS = {
 ROWS_PER_GROUP = 10_000
 
 
+@runtime_checkable
 class TracksTable(Protocol):
     def add(self, done: Processed) -> None: ...
 

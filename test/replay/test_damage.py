@@ -1,0 +1,134 @@
+"""Recordings that are cut or changed anywhere give what they hold, and never an exception."""
+
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mcap.writer import CompressionType
+from replay_scenes import Scene, write_mcap, write_ros1, write_rosbag2
+from rosbags.rosbag1 import Writer as Ros1Writer
+from rosbags.rosbag2 import StoragePlugin
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.replay.bag import BagSource
+from robot_vision.replay.frames import decode
+from robot_vision.replay.messages import BagError
+
+SCENE = Scene(frames=12)
+KINDS = ("zstd.mcap", "lz4.mcap", "plain.mcap", "sqlite.db3", "ros1.bag", "bz2.bag")
+
+
+@lru_cache
+def intact(kind: str) -> bytes:
+    """The bytes of a recording of `SCENE` in small chunks."""
+    folder = Path(mkdtemp())
+    if kind.endswith(".mcap"):
+        compression = {"zstd": CompressionType.ZSTD, "lz4": CompressionType.LZ4}.get(
+            kind.partition(".")[0], CompressionType.NONE
+        )
+        path = write_mcap(
+            folder / kind, SCENE.messages(), compression=compression, chunk_bytes=1 << 17
+        )
+    elif kind.endswith(".db3"):
+        write_rosbag2(folder / "b", SCENE.messages(), storage=StoragePlugin.SQLITE3)
+        path = folder / "b" / "b.db3"
+    else:
+        bz2 = Ros1Writer.CompressionFormat.BZ2 if kind.startswith("bz2") else None
+        path = write_ros1(folder / kind, SCENE.messages(), compression=bz2)
+    return path.read_bytes()
+
+
+def read(path: Path) -> tuple[list[int], dict]:
+    """Stamps of the frames that can be decoded, and the problems; nothing but BagError raises."""
+    try:
+        source = BagSource(path, config=ServiceConfig())
+    except BagError as error:
+        return [], {"refused": str(error)}
+    stamps_ns = []
+    for raw in source.raw_frames():
+        frame = decode(raw, source.health.problems)
+        if frame is not None:
+            stamps_ns.append(frame.stamp_ns)
+    return stamps_ns, source.health.problems.as_dict()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recording_cut_in_the_middle_gives_its_first_part(kind: str, tmp_path: Path) -> None:
+    data = intact(kind)
+    path = tmp_path / f"cut.{kind.rpartition('.')[2]}"
+    path.write_bytes(data[: len(data) * 2 // 3])
+    stamps_ns, problems = read(path)
+    assert problems
+    assert stamps_ns == SCENE.stamps_ns()[: len(stamps_ns)]
+    assert len(stamps_ns) >= 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(share=st.floats(0, 1))
+def test_a_recording_cut_anywhere_is_read_up_to_there(kind: str, share: float) -> None:
+    data = intact(kind)
+    path = Path(mkdtemp()) / f"cut.{kind.rpartition('.')[2]}"
+    path.write_bytes(data[: round(share * len(data))])
+    stamps_ns, _ = read(path)
+    assert set(stamps_ns) <= set(SCENE.stamps_ns())
+    path.unlink()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None)
+@given(
+    places=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=12),
+    mask=st.integers(1, 255),
+)
+def test_changed_bytes_never_raise(kind: str, places: list[float], mask: int) -> None:
+    data = bytearray(intact(kind))
+    for place in places:
+        data[int(place * len(data))] ^= mask
+    path = Path(mkdtemp()) / f"changed.{kind.rpartition('.')[2]}"
+    path.write_bytes(data)
+    read(path)
+    path.unlink()
+
+
+@pytest.mark.parametrize("kind", ["zstd.mcap", "lz4.mcap", "plain.mcap"])
+def test_a_damaged_chunk_costs_its_frames_only(kind: str, tmp_path: Path) -> None:
+    data = bytearray(intact(kind))
+    at = len(data) // 2
+    data[at : at + 200] = bytes(200)
+    path = tmp_path / "a.mcap"
+    path.write_bytes(data)
+    stamps_ns, problems = read(path)
+    assert "chunk damaged" in problems or "file damaged" in problems
+    assert 6 <= len(stamps_ns) < SCENE.frames
+    assert stamps_ns[0] == SCENE.stamps_ns()[0]
+    assert stamps_ns[-1] == SCENE.stamps_ns()[-1]
+
+
+def test_after_a_lost_record_length_the_next_chunk_is_found(tmp_path: Path) -> None:
+    data = bytearray(intact("zstd.mcap"))
+    first_chunk = data.index(b"\x06", 60)
+    data[first_chunk + 1 : first_chunk + 9] = b"\xff" * 8
+    path = tmp_path / "a.mcap"
+    path.write_bytes(data)
+    stamps_ns, problems = read(path)
+    assert "bytes skipped" in problems["file damaged"]["first"]
+    assert len(stamps_ns) >= 8
+
+
+def test_a_split_recording_with_a_missing_and_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "a_0.mcap").write_bytes(intact("zstd.mcap"))
+    (tmp_path / "a_1.mcap").write_bytes(b"")
+    (tmp_path / "metadata.yaml").write_text(
+        "rosbag2_bagfile_information: {relative_file_paths: [a_0.mcap, a_1.mcap, a_2.mcap]}"
+    )
+    stamps_ns, problems = read(tmp_path)
+    assert stamps_ns == SCENE.stamps_ns()
+    assert {"file missing", "file cut short"} <= problems.keys()
+    (tmp_path / "metadata.yaml").write_text("rosbag2: [")
+    stamps_ns, problems = read(tmp_path)
+    assert stamps_ns == SCENE.stamps_ns()
+    assert "metadata unreadable" in problems
