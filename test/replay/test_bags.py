@@ -128,7 +128,7 @@ def test_encodings_of_the_service(tmp_path: Path, encoding: str) -> None:
     frames = frames_of(source)
     assert len(frames) == 2
     error = np.abs(frames[1].rgb[..., 0].astype(int) - picture(1)[0][..., 0])
-    assert np.median(error) <= (2 if encoding == "jpeg" else 0)
+    assert np.median(error) <= (12 if encoding == "jpeg" else 0)
     assert frames[1].depth_m is not None
     np.testing.assert_allclose(frames[1].depth_m, picture(1)[1] / 1000, atol=1e-6)
 
