@@ -1,0 +1,123 @@
+"""The overlay shows tracks where they are, coasting or seen, and leaves the frame alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robot_vision.core.types import (
+    Depth,
+    Frame,
+    Perception,
+    Tracks,
+    TrackState,
+    no_detections,
+)
+from robot_vision.viz.overlay import colorize_depth, draw_overlay, label_of
+from robot_vision.viz.palette import color_of
+
+BOX = (200.0, 150.0, 400.0, 300.0)
+
+
+def tracks(*boxes: tuple[float, ...], state: TrackState = TrackState.CONFIRMED) -> Tracks:
+    count = len(boxes)
+    nan = np.full((count, 3), np.nan, np.float32)
+    return Tracks(
+        stamp_ns=1_500_000_000,
+        track_id=np.arange(count) + 4,
+        state=np.full(count, int(state)),
+        box_xyxy_px=np.array(boxes, np.float32).reshape(count, 4),
+        score=np.ones(count, np.float32),
+        class_id=np.zeros(count, np.int64),
+        position_in_camera_m=np.tile(np.float32([0.3, 0.4, 1.2]), (count, 1)),
+        position_covariance_m2=np.zeros((count, 3, 3), np.float32),
+        velocity_in_camera_mps=nan,
+        velocity_covariance_m2ps2=np.zeros((count, 3, 3), np.float32),
+        size_m=nan,
+        age_s=np.zeros(count, np.float32),
+        unseen_s=np.zeros(count, np.float32),
+        detection_index=np.full(count, -1),
+    )
+
+
+def perception(
+    found: Tracks, *, size: tuple[int, int] = (480, 640), depth_m: np.ndarray | None = None
+) -> Perception:
+    depth = None
+    if depth_m is not None:
+        depth = Depth(stamp_ns=1, depth_m=depth_m, source="sensor", valid_fraction=0.5)
+    return Perception(
+        stamp_ns=1_500_000_000,
+        frame=Frame(stamp_ns=1, frame_id="c", rgb=np.full((*size, 3), 90, np.uint8)),
+        detections=no_detections(1),
+        depth=depth,
+        features=None,
+        lifted=None,
+        tracks=found,
+        class_names=("cup",),
+        model_id="m@1",
+        stage_s={},
+    )
+
+
+def colored(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    return (np.abs(image.astype(int) - color) <= 2).all(axis=2)
+
+
+def test_a_track_is_drawn_on_its_box_in_its_colour() -> None:
+    seen = perception(tracks(BOX))
+    image = draw_overlay(seen, age_s=0.012)
+    on = colored(image, color_of(4))
+    assert on[300, 210:390].all()
+    assert on[155:295, 400].all()
+    assert not on[170:280, 220:380].any()
+    assert (seen.frame.rgb == 90).all()
+
+
+def test_a_coasting_track_is_dashed() -> None:
+    coasting = draw_overlay(perception(tracks(BOX, state=TrackState.COASTING)))
+    share = colored(coasting, color_of(4))[300, 210:390].mean()
+    assert 0.25 < share < 0.85
+
+
+def test_an_ended_track_is_not_drawn() -> None:
+    ended = draw_overlay(perception(tracks(BOX, state=TrackState.ENDED)))
+    assert not colored(ended, color_of(4)).any()
+
+
+def test_the_label_names_class_id_and_distance() -> None:
+    seen = perception(tracks(BOX))
+    assert label_of(seen, 0) == "cup #4 1.30 m"
+    unknown = replace(tracks(BOX), position_in_camera_m=np.full((1, 3), np.nan, np.float32))
+    assert label_of(perception(unknown), 0) == "cup #4"
+    assert label_of(replace(seen, class_names=()), 0) == "class 0 #4 1.30 m"
+
+
+def test_trails_are_drawn() -> None:
+    trails = {9: [(20.0, 100.0), (120.0, 100.0), (float("nan"), 0.0)]}
+    image = draw_overlay(perception(tracks()), trails=trails)
+    assert np.abs(image[100, 30:110].astype(int) - color_of(9)).max() < 20  # thin, anti-aliased
+
+
+def test_depth_is_inset_at_the_top_right() -> None:
+    plain = draw_overlay(perception(tracks()))
+    image = draw_overlay(perception(tracks(), depth_m=np.ones((48, 64), np.float32)))
+    changed = (image != plain).any(axis=2)
+    assert changed[:100, 520:].mean() > 0.9
+    assert not changed[120:440].any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 700), (2160, 3840)])
+def test_frames_of_any_size_and_boxes_beyond_them(size: tuple[int, int]) -> None:
+    found = tracks((-1e9, -5, 1e9, 1e9), (0, 0, 0.1, 0.1), (np.nan, 0, 1, 1))
+    seen = perception(found, size=size, depth_m=np.full((2, 2), np.nan, np.float32))
+    assert draw_overlay(seen, age_s=1.0).shape == (*size, 3)
+
+
+def test_near_is_brighter_than_far_and_unknown_is_black() -> None:
+    depth_m = np.array([[0.5, 1.0, 2.0, 4.0, np.nan]], np.float32)
+    colors = colorize_depth(depth_m, max_m=4.0).astype(int)
+    brightness = colors[0].sum(axis=1)
+    assert (np.diff(brightness[:4]) < 0).all()
+    assert colors[0, 4].tolist() == [0, 0, 0]
+    assert not colorize_depth(np.full((2, 2), np.nan, np.float32)).any()
