@@ -81,8 +81,22 @@ class TrackerConfig(Params):
     low_recent_s: float = param(
         0.1, "unsure detections only continue tracks seen so lately", unit="s", ge=0, le=60
     )
-    low_max_cost: float = param(0.5, "largest cost of a match with an unsure detection", ge=0)
-    min_iou: float = param(0.2, "least overlap of a match in the image", ge=0, le=1)
+    low_penalty: float = param(2.0, "", ge=0)
+    tentative_penalty: float = param(0.5, "", ge=0)
+    prior: float = param(-1.0, "")
+    birth_evidence: float = param(0.0, "")
+    overlap_penalty: float = param(3.0, "")
+    depth_weight: float = param(0.5, "")
+    depth_tail: float = param(4.0, "")
+    depth_prior: float = param(4.0, "")
+    appearance_limit: float = param(4.0, "")
+    stop_drift: float = param(0.5, "")
+    stop_penalty: float = param(2.0, "")
+    tail: float = param(6.0, "")
+    spread_weight: float = param(1.0, "")
+    iou_weight: float = param(3.0, "")
+    class_penalty: float = param(3.0, "")
+    min_iou: float = param(0.0, "least overlap of a match in the image", ge=0, le=1)
     gate_sigma: float = param(4.0, "largest distance of a match in 3-D", unit="sigma", gt=0)
     match_evidence: float = param(
         1.0, "log-odds that a track gains when a detection fits it", unit="nat", ge=0, le=10
@@ -115,6 +129,9 @@ class ServiceConfig(Params):
         "auto", "where models run; auto takes the best there is and says which"
     )
     threads: int = param(0, "threads per model run on the CPU; 0 takes all cores", ge=0, le=256)
+    spin: bool = param(
+        False, "idle threads poll for work: for cores of their own; slows down on shared ones"
+    )
     engine_cache_dir: str = param(
         "", "folder of TensorRT engines; empty: ~/.cache/robot_vision/engines"
     )

@@ -1,4 +1,4 @@
-"""Which detection belongs to which track: gates, a mixed cost and an optimal assignment."""
+"""Which detection belongs to which track: a likelihood ratio for every pair, then the best sum."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -7,53 +7,119 @@ from scipy.optimize import linear_sum_assignment
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
 from robot_vision.core.types import TrackState
-from robot_vision.tracking.boxes import cxcywh_to_xyxy, expand, pairwise_iou
+from robot_vision.tracking.appearance import AppearanceModel
+from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.tracking.kalman import squared_distance
+from robot_vision.tracking.motion import scale_px
 from robot_vision.tracking.observations import Observations
 from robot_vision.tracking.table import TrackTable, take
 
-FORBIDDEN = 1e6
-
 
 def associate(
-    table: TrackTable, seen: Observations, *, stamp_ns: int, config: TrackerConfig
+    table: TrackTable,
+    seen: Observations,
+    *,
+    stamp_ns: int,
+    model: AppearanceModel,
+    config: TrackerConfig,
 ) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
     """Rows of tracks and rows of observations that belong together.
 
     In two stages, as ByteTrack (Zhang et al., ECCV 2022): sure detections choose first among all
     tracks, unsure ones then among those seen a moment ago.
     """
-    cost, allowed = pair_costs(table, seen, config=config)
+    support = pair_support(table, seen, stamp_ns=stamp_ns, model=model, config=config)
     high = seen.score >= config.high_score
+    tentative = table.state == TrackState.TENTATIVE
     recent = (stamp_ns - table.seen_ns) / NS_PER_S <= config.low_recent_s
-    rows, columns = assign(cost, allowed & high)
-    free = np.ones(len(table), bool)
-    free[rows] = False
-    second = allowed & ~high & (free & recent)[:, None] & (cost <= config.low_max_cost)
-    low_rows, low_columns = assign(cost, second)
-    return np.concatenate([rows, low_rows]), np.concatenate([columns, low_columns])
-
-
-def pair_costs(
-    table: TrackTable, seen: Observations, *, config: TrackerConfig
-) -> tuple[Float[np.ndarray, "n m"], Bool[np.ndarray, "n m"]]:
-    """Cost of every pair, and whether it may be matched at all."""
-    predicted = cxcywh_to_xyxy(table.box.position)
-    overlap = pairwise_iou(predicted, seen.box_xyxy_px)
-    cost = 1 - overlap
-    allowed = overlap >= config.min_iou
-    cost = cost + 0.3 * (table.class_id[:, None] != seen.class_id[None])
-    distance2 = squared_distance(
-        table.point, measured_m=seen.position_m, covariance_m2=seen.covariance_m2
+    stages = (
+        (~tentative, high, 0.0),
+        (~tentative & recent, ~high, config.low_penalty),
+        (tentative, high, config.tentative_penalty),
     )
-    allowed &= ~(distance2 > config.gate_sigma**2)
-    return cost, allowed
+    track_free, seen_free = np.ones(len(table), bool), np.ones(len(seen), bool)
+    pairs = []
+    for tracks, detections, penalty in stages:
+        rows = np.flatnonzero(tracks & track_free)
+        columns = np.flatnonzero(detections & seen_free)
+        r, c = assign(support[np.ix_(rows, columns)] - penalty)
+        track_free[rows[r]], seen_free[columns[c]] = False, False
+        pairs.append((rows[r], columns[c]))
+    return np.concatenate([r for r, _ in pairs]), np.concatenate([c for _, c in pairs])
+
+
+def pair_support(
+    table: TrackTable,
+    seen: Observations,
+    *,
+    stamp_ns: int,
+    model: AppearanceModel,
+    config: TrackerConfig,
+) -> Float[np.ndarray, "n m"]:
+    """Log-likelihood that a pair belongs together, above that of a new object."""
+    gap_s = ((stamp_ns - table.seen_ns) / NS_PER_S)[:, None]
+    scale = scale_px(table.box.position)
+    variance = table.box.var_position + (config.box_noise * scale) ** 2
+    support = _box_support(table.box.position, variance, seen, scale=scale, config=config)
+    if config.stop_drift:
+        scale = scale_px(table.seen_box.position)
+        variance = table.seen_box.var_position + (config.box_noise * scale) ** 2
+        variance = variance + (config.stop_drift * scale) ** 2 * gap_s
+        stopped = _box_support(table.seen_box.position, variance, seen, scale=scale, config=config)
+        support = np.maximum(support, stopped - config.stop_penalty)
+    if config.iou_weight:
+        overlap = pairwise_iou(cxcywh_to_xyxy(table.box.position), seen.box_xyxy_px)
+        support += config.iou_weight * (overlap - 0.5)
+        if config.min_iou:
+            support = np.where(overlap < config.min_iou, -1, support)
+    support -= config.class_penalty * (table.class_id[:, None] != seen.class_id[None])
+    cosine = table.appearance @ seen.appearance.T
+    support += model.support(cosine, limit=config.appearance_limit)
+    return support + _depth_support(table, seen, worthwhile=support > -4, config=config)
+
+
+def _box_support(
+    expected_cxcywh_px: Float[np.ndarray, "n 4"],
+    variance_px2: Float[np.ndarray, "n 4"],
+    seen: Observations,
+    *,
+    scale: Float[np.ndarray, "n 1"],
+    config: TrackerConfig,
+) -> Float[np.ndarray, "n m"]:
+    innovation = seen.box_cxcywh_px[None] - expected_cxcywh_px[:, None]
+    d2 = (innovation**2 / variance_px2[:, None]).sum(axis=2)
+    support = config.prior - 0.5 * (config.tail + 4) * np.log1p(d2 / config.tail)
+    spread = np.log(variance_px2 / scale**2).sum(axis=1)
+    return support - 0.5 * config.spread_weight * spread[:, None]
+
+
+def _depth_support(
+    table: TrackTable,
+    seen: Observations,
+    *,
+    worthwhile: Bool[np.ndarray, "n m"],
+    config: TrackerConfig,
+) -> Float[np.ndarray, "n m"]:
+    """What the distance in space says of pairs; 0 where depth of one is not known."""
+    known = worthwhile & np.isfinite(table.point.mean[:, :1]) & np.isfinite(seen.position_m[:, 0])
+    rows, columns = np.nonzero(known)
+    d2 = squared_distance(
+        take(table.point, rows),
+        measured_m=seen.position_m[columns],
+        covariance_m2=seen.covariance_m2[columns],
+    )
+    support = np.zeros(known.shape)
+    tail = config.depth_tail
+    support[rows, columns] = config.depth_weight * (
+        config.depth_prior - 0.5 * (tail + 3) * np.log1p(d2 / tail)
+    )
+    return support
 
 
 def assign(
-    cost: Float[np.ndarray, "n m"], allowed: Bool[np.ndarray, "n m"]
+    support: Float[np.ndarray, "n m"],
 ) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
-    """Pairs (row, column) of least total cost among those allowed, as many as can be."""
-    rows, columns = linear_sum_assignment(np.where(allowed, cost, FORBIDDEN))
-    kept = allowed[rows, columns]
+    """Pairs (row, column) of greatest total support; only pairs of positive support match."""
+    rows, columns = linear_sum_assignment(np.maximum(support, 0.0), maximize=True)
+    kept = support[rows, columns] > 0
     return rows[kept].astype(np.int64), columns[kept].astype(np.int64)

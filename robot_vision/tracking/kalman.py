@@ -129,18 +129,14 @@ def update_points(
 def squared_distance(
     states: PointStates,
     *,
-    measured_m: Float[np.ndarray, "m 3"],
-    covariance_m2: Float[np.ndarray, "m 3 3"],
-) -> Float[np.ndarray, "n m"]:
-    """Squared Mahalanobis distance of each measurement from each point; NaN where unknown."""
-    total = states.covariance[:, None, :3, :3] + covariance_m2[None]
-    innovation = measured_m[None] - states.mean[:, None, :3]
-    known = np.isfinite(innovation).all(axis=2)
-    distance = np.full(known.shape, np.nan)
-    if known.any():
-        solved = np.linalg.solve(total[known], innovation[known][..., None])[..., 0]
-        distance[known] = np.einsum("pi,pi->p", innovation[known], solved)
-    return distance
+    measured_m: Float[np.ndarray, "n 3"],
+    covariance_m2: Float[np.ndarray, "n 3 3"],
+) -> Float[np.ndarray, " n"]:
+    """Squared Mahalanobis distance of each measurement from the point in the same row."""
+    innovation = measured_m - states.mean[:, :3]
+    total = states.covariance[:, :3, :3] + covariance_m2
+    solved = np.linalg.solve(total, innovation[..., None])[..., 0]
+    return (innovation * solved).sum(axis=1)
 
 
 def transform_points(states: PointStates, a_from_b: Float[np.ndarray, "4 4"]) -> PointStates:

@@ -125,6 +125,7 @@ def correct_tracks(
 def start_tracks(
     seen: Observations,
     *,
+    worth: Float[np.ndarray, " n"],
     track_id: Int64[np.ndarray, " n"],
     state: Int64[np.ndarray, " n"],
     stamp_ns: int,
@@ -138,7 +139,7 @@ def start_tracks(
         class_id=seen.class_id,
         class_score=seen.score,
         score=seen.score,
-        evidence=evidence(seen.score),
+        evidence=worth,
         born_ns=np.full(len(seen), stamp_ns),
         seen_ns=np.full(len(seen), stamp_ns),
         detection_index=seen.index,

@@ -1,14 +1,25 @@
 """The tracker: predict to the stamp, associate, correct, and decide which tracks live."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Int64
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.config import TrackerConfig
+from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
+from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.association import associate
+from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
+from robot_vision.tracking.camera_motion import (
+    FlowEstimator,
+    rotation_of_camera,
+    warp_by_image,
+    warp_by_pose,
+)
+from robot_vision.tracking.kalman import transform_points
 from robot_vision.tracking.motion import correct_tracks, evidence, predict_tracks, start_tracks
 from robot_vision.tracking.observations import Observations, observe, with_appearance_width
 from robot_vision.tracking.report import report_tracks
@@ -29,16 +40,25 @@ class StampedTracker:
         self._epoch = 0
         self._events: list[TrackEvent] = []
         self._fixed_from_camera = np.eye(4)
+        self._appearance_model = AppearanceModel()
+        self._pose_given = False
+        self._flow = FlowEstimator()
 
     def update(self, measurements: Measurements) -> Tracks:
         """Advance to the stamp of the measurements and correct the tracks by them."""
         stamp_ns = measurements.stamp_ns
         self._advance(stamp_ns)
-        if measurements.fixed_from_camera is not None:
-            self._fixed_from_camera = measurements.fixed_from_camera
+        self._follow_camera(measurements)
         seen = self._in_fixed_frame(observe(measurements))
         self._table, seen = with_appearance_width(self._table, seen)
-        rows, columns = associate(self._table, seen, stamp_ns=stamp_ns, config=self._config)
+        rows, columns = associate(
+            self._table,
+            seen,
+            stamp_ns=stamp_ns,
+            model=self._appearance_model,
+            config=self._config,
+        )
+        self._learn_appearance(rows, columns, seen)
         self._table = correct_tracks(
             self._table, rows, take(seen, columns), stamp_ns=stamp_ns, config=self._config
         )
@@ -65,6 +85,56 @@ class StampedTracker:
         self._table = empty_table()
         self._stamp_ns = None
         self._epoch += 1
+
+    def _follow_camera(self, measurements: Measurements) -> None:
+        """Take the camera's motion since the last frame out of the boxes and the pose."""
+        camera, given = measurements.camera, measurements.fixed_from_camera
+        before = self._fixed_from_camera
+        if given is not None:
+            if not self._pose_given:
+                self._pose_given, self._fixed_from_camera = True, given
+                moved = given @ invert_transform(before)
+                self._table = replace(
+                    self._table, point=transform_points(self._table.point, moved)
+                )
+            elif camera is not None:
+                self._fixed_from_camera = given
+                now_from_before = invert_transform(given) @ before
+                depth_m = transform_points(self._table.point, invert_transform(before)).mean[:, 2]
+                warp = partial(
+                    warp_by_pose, depth_m=depth_m, now_from_before=now_from_before, camera=camera
+                )
+                self._table = replace(
+                    self._table, box=warp(self._table.box), seen_box=warp(self._table.seen_box)
+                )
+        elif self._config.camera_motion and measurements.gray is not None:
+            motion = self._flow.estimate(
+                measurements.gray, objects_xyxy_px=cxcywh_to_xyxy(self._table.seen_box.position)
+            )
+            self._table = replace(
+                self._table,
+                box=warp_by_image(self._table.box, motion),
+                seen_box=warp_by_image(self._table.seen_box, motion),
+            )
+            if camera is not None:
+                now_from_before = rotation_of_camera(motion, camera=camera)
+                self._fixed_from_camera = before @ invert_transform(now_from_before)
+
+    def _learn_appearance(
+        self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
+    ) -> None:
+        """Looks are learnt from confirmed tracks and sure detections that nothing overlaps."""
+        if not seen.appearance.shape[1]:
+            return
+        overlap = pairwise_iou(seen.box_xyxy_px, seen.box_xyxy_px)
+        alone = (overlap > 0).sum(axis=1) == 1
+        sure = seen.score >= self._config.high_score
+        good = (alone & sure)[columns] & (self._table.state[rows] == TrackState.CONFIRMED)
+        rows, columns = rows[good], columns[good]
+        same = (self._table.appearance[rows] * seen.appearance[columns]).sum(axis=1)
+        self._appearance_model = self._appearance_model.learn(
+            same=same, appearance=take(seen, alone & sure).appearance
+        )
 
     def _advance(self, stamp_ns: int) -> None:
         if self._stamp_ns is not None and stamp_ns < self._stamp_ns:
@@ -97,15 +167,24 @@ class StampedTracker:
         self._table = take(replace(table, state=state), state != TrackState.ENDED)
 
     def _begin_tracks(self, seen: Observations, stamp_ns: int) -> None:
-        seen = take(seen, seen.score >= self._config.high_score)
+        config = self._config
+        overlap = pairwise_iou(seen.box_xyxy_px, cxcywh_to_xyxy(self._table.box.position))
+        worth = evidence(seen.score) - config.overlap_penalty * overlap.max(axis=1, initial=0.0)
+        begins = (seen.score >= config.high_score) & (worth >= config.birth_evidence)
+        seen, worth = take(seen, begins), worth[begins]
         track_id = np.arange(self._next_id, self._next_id + len(seen))
         self._next_id += len(seen)
-        sure = evidence(seen.score) >= self._config.confirm_evidence
+        sure = worth >= self._config.confirm_evidence
         state = np.where(sure, TrackState.CONFIRMED, TrackState.TENTATIVE)
         self._add_events(stamp_ns, track_id, TrackState.TENTATIVE)
         self._add_events(stamp_ns, track_id[sure], TrackState.CONFIRMED)
         new = start_tracks(
-            seen, track_id=track_id, state=state, stamp_ns=stamp_ns, config=self._config
+            seen,
+            worth=worth,
+            track_id=track_id,
+            state=state,
+            stamp_ns=stamp_ns,
+            config=self._config,
         )
         self._table = concatenate(self._table, new)
 

@@ -1,0 +1,165 @@
+"""MOTChallenge folders read, and trackers judged by trackeval's HOTA, CLEAR and Identity."""
+
+import configparser
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from robot_vision.bench.tracker_sequences import Sequence, Truth
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.types import Detections, Measurements
+from robot_vision.tracking.boxes import pairwise_iou
+
+DEFAULT_FRAME_RATE_HZ = 25.0
+PEDESTRIAN = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What a tracker says of one frame."""
+
+    track_id: Int64[np.ndarray, " n"]
+    box_xyxy_px: Float[np.ndarray, "n 4"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """HOTA, MOTA and IDF1 in percent, and how often an object changed its identity."""
+
+    hota: float
+    deta: float
+    assa: float
+    mota: float
+    idf1: float
+    id_switches: int
+
+
+def read_mot_sequence(folder: Path) -> Sequence:
+    """Read `det/det.txt`, `gt/gt.txt` and, for name and frame rate, `seqinfo.ini` if there.
+
+    Scores outside 0 … 1 are spread over 0 … 1 between their 1st and 99th percentile. Raises
+    `ConfigError` where a file is missing or not in the MOTChallenge format.
+    """
+    folder = Path(folder)
+    rate_hz = _frame_rate_hz(folder)
+    found = _read_rows(folder / "det" / "det.txt", columns=7)
+    true = _pedestrians(_read_rows(folder / "gt" / "gt.txt", columns=6))
+    score = _unit_scores(found[:, 6])
+    last = int(max(found[:, 0].max(initial=0), true[:, 0].max(initial=0)))
+    measurements, truths = [], []
+    for frame in range(1, last + 1):
+        rows = np.flatnonzero(found[:, 0] == frame)
+        rows = rows[np.argsort(-score[rows], kind="stable")]
+        stamp_ns = round(frame / rate_hz * NS_PER_S)
+        measurements.append(
+            Measurements(
+                detections=Detections(
+                    stamp_ns=stamp_ns,
+                    box_xyxy_px=_xyxy(found[rows]).astype(np.float32),
+                    score=score[rows].astype(np.float32),
+                    class_id=np.zeros(len(rows), np.int64),
+                )
+            )
+        )
+        now = true[true[:, 0] == frame]
+        unknown = np.full((len(now), 3), np.nan)
+        truths.append(
+            Truth(
+                object_id=now[:, 1].astype(np.int64),
+                box_xyxy_px=_xyxy(now),
+                position_in_camera_m=unknown,
+                velocity_in_camera_mps=unknown,
+            )
+        )
+    return Sequence(
+        name=folder.name,
+        frame_rate_hz=rate_hz,
+        measurements=tuple(measurements),
+        truths=tuple(truths),
+    )
+
+
+def judge(sequence: Sequence, answers: list[Answer]) -> Scores:
+    """Compare the answers, one for each frame, with the truth."""
+    from trackeval.metrics import CLEAR, HOTA, Identity
+
+    data = _trackeval_data(sequence, answers)
+    quiet = {"PRINT_CONFIG": False}
+    hota = HOTA().eval_sequence(data)
+    clear = CLEAR(quiet).eval_sequence(data)
+    identity = Identity(quiet).eval_sequence(data)
+    return Scores(
+        hota=100 * float(np.mean(hota["HOTA"])),
+        deta=100 * float(np.mean(hota["DetA"])),
+        assa=100 * float(np.mean(hota["AssA"])),
+        mota=100 * float(clear["MOTA"]),
+        idf1=100 * float(identity["IDF1"]),
+        id_switches=int(clear["IDSW"]),
+    )
+
+
+def _trackeval_data(sequence: Sequence, answers: list[Answer]) -> dict[str, object]:
+    truths = sequence.truths
+    object_ids, object_rows = _numbered([truth.object_id for truth in truths])
+    track_ids, track_rows = _numbered([answer.track_id for answer in answers])
+    return {
+        "num_timesteps": len(truths),
+        "num_gt_ids": object_ids,
+        "num_tracker_ids": track_ids,
+        "num_gt_dets": sum(len(rows) for rows in object_rows),
+        "num_tracker_dets": sum(len(rows) for rows in track_rows),
+        "gt_ids": object_rows,
+        "tracker_ids": track_rows,
+        "similarity_scores": [
+            pairwise_iou(truth.box_xyxy_px, answer.box_xyxy_px)
+            for truth, answer in zip(truths, answers, strict=True)
+        ],
+    }
+
+
+def _numbered(ids: list[np.ndarray]) -> tuple[int, list[np.ndarray]]:
+    """How many different ids there are, and each frame's ids as numbers from 0."""
+    known = np.unique(np.concatenate(ids)) if ids else np.zeros(0, np.int64)
+    return len(known), [np.searchsorted(known, frame) for frame in ids]
+
+
+def _frame_rate_hz(folder: Path) -> float:
+    info = configparser.ConfigParser()
+    info.read(folder / "seqinfo.ini")
+    return info.getfloat("Sequence", "frameRate", fallback=DEFAULT_FRAME_RATE_HZ)
+
+
+def _read_rows(path: Path, *, columns: int) -> np.ndarray:
+    try:
+        rows = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path} as MOTChallenge rows: {error}") from error
+    if rows.shape[1] < columns:
+        raise ConfigError(
+            f"{path}: {rows.shape[1]} columns; expected at least {columns} "
+            "(frame, id, left, top, width, height, score, …)"
+        )
+    return rows
+
+
+def _pedestrians(rows: np.ndarray) -> np.ndarray:
+    """Rows that count: not flagged to be ignored and, where classes are given, pedestrians."""
+    if rows.shape[1] > 6:
+        rows = rows[rows[:, 6] != 0]
+    if rows.shape[1] > 7 and (rows[:, 7] > 0).any():
+        rows = rows[rows[:, 7] == PEDESTRIAN]
+    return rows
+
+
+def _unit_scores(score: np.ndarray) -> np.ndarray:
+    if not len(score) or (score.min() >= 0 and score.max() <= 1):
+        return score
+    low, high = np.percentile(score, [1, 99])
+    return np.clip((score - low) / max(high - low, 1e-9), 0, 1)
+
+
+def _xyxy(rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([rows[:, 2:4], rows[:, 2:4] + rows[:, 4:6]], axis=1)
