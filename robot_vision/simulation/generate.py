@@ -3,7 +3,8 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,6 +38,9 @@ class SetRecipe:
         return -(-self.count // VIEWS_PER_SCENE)
 
 
+Job = tuple[Path, int, SetRecipe]  # folder of the set, number of the scene
+
+
 def generate_set(
     folder: Path, recipe: SetRecipe, *, processes: int, on_progress: Callable[[int], None]
 ) -> int:
@@ -47,27 +51,47 @@ def generate_set(
     """
     prepare_set(folder)
     _check_recipe(folder, recipe)
-    missing = [i for i in range(recipe.scenes) if not part_file(folder, i).exists()]
-    done = sum(len(frame_numbers(i, recipe)) for i in range(recipe.scenes)) - sum(
-        len(frame_numbers(i, recipe)) for i in missing
-    )
+    missing = [i for i in range(recipe.scenes) if not _is_complete(folder, i, recipe)]
+    done = recipe.count - sum(len(frame_numbers(i, recipe)) for i in missing)
     on_progress(done)
     merged = done
-    # spawn: a forked process would share the parent's GL state
-    with multiprocessing.get_context("spawn").Pool(processes, _start_worker) as pool:
-        jobs = [(folder, i, recipe) for i in missing]
-        for count in pool.imap_unordered(_make_scene, jobs):
-            done += count
-            on_progress(done)
-            if done - merged >= _MERGE_EVERY_FRAMES:
-                merged = merge_parts(folder)
+    jobs = [(folder, i, recipe) for i in missing]
+    for count in _run(jobs, processes=processes):
+        done += count
+        on_progress(done)
+        if done - merged >= _MERGE_EVERY_FRAMES:
+            merged = merge_parts(folder)
     return merge_parts(folder)
+
+
+def _run(jobs: list[Job], *, processes: int) -> Iterator[int]:
+    """Frames made by each job as it ends. One process means this one."""
+    if processes == 1:
+        yield from map(_make_scene, jobs)
+        return
+    # spawn: a forked process would share the parent's GL state
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
+        futures = [pool.submit(_make_scene, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def frame_numbers(scene_index: int, recipe: SetRecipe) -> range:
     """Numbers of the frames that show a scene."""
     first = scene_index * VIEWS_PER_SCENE
     return range(first, min(first + VIEWS_PER_SCENE, recipe.count))
+
+
+def _is_complete(folder: Path, scene_index: int, recipe: SetRecipe) -> bool:
+    """Whether all frames of a scene are written; the last scene of a set that grows is not."""
+    path = part_file(folder, scene_index)
+    if not path.exists():
+        return False
+    return len(json.loads(path.read_text())["images"]) >= len(frame_numbers(scene_index, recipe))
 
 
 def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
@@ -91,7 +115,7 @@ def _start_worker() -> None:
     os.environ["LP_NUM_THREADS"] = "1"  # Mesa's software renderer
 
 
-def _make_scene(job: tuple[Path, int, SetRecipe]) -> int:
+def _make_scene(job: Job) -> int:
     """Make and write the frames of one scene; every frame has a random stream of its own."""
     folder, scene_index, recipe = job
     size_px = (recipe.width_px, recipe.height_px)

@@ -21,10 +21,25 @@ from robot_vision.simulation.scene import (
 )
 from robot_vision.simulation.textures import object_texture, surface_texture
 
-# azimuths of the main light, in turns; the last stretch is kept for the val and test splits
-_TRAIN_LIGHT_TURNS = (0.0, 0.8)
-_HELD_OUT_LIGHT_TURNS = (0.8, 1.0)
-_HELD_OUT_LIGHT_SHARE = 0.5
+HELD_OUT_LIGHT_SHARE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class LightRange:
+    """Where a light stands and how its colour leans: red over blue, or the other way round."""
+
+    turns: tuple[float, float] = (0.0, 1.0)
+    elevation_deg: tuple[float, float] = (30, 88)
+    warmth: tuple[float, float] = (-0.12, 0.12)
+
+
+TRAIN_LIGHT = LightRange(turns=(0.0, 0.8))
+# lower, from elsewhere and of stronger colour than any light in training
+HELD_OUT_LIGHTS = (
+    LightRange(turns=(0.8, 1.0), elevation_deg=(15, 30), warmth=(0.14, 0.26)),
+    LightRange(turns=(0.8, 1.0), elevation_deg=(15, 30), warmth=(-0.26, -0.14)),
+)
+FILL_LIGHT = LightRange()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,26 +130,32 @@ def _set_texture(model: MjModel, name: str, rgb: np.ndarray) -> None:
 def _light(model: MjModel, rng: np.random.Generator, *, split: Split) -> None:
     """One main light, up to two weaker ones, and light from everywhere."""
     ambient = rng.uniform(0.12, 0.42)
-    model.vis.headlight.ambient[:] = ambient * _tint(rng)
+    model.vis.headlight.ambient[:] = ambient * _tint(rng, FILL_LIGHT)
     model.vis.headlight.diffuse[:] = rng.uniform(0, 0.15)
     model.vis.headlight.specular[:] = 0
-    held_out = split != "train" and rng.random() < _HELD_OUT_LIGHT_SHARE
-    turns = _HELD_OUT_LIGHT_TURNS if held_out else _TRAIN_LIGHT_TURNS
+    main = TRAIN_LIGHT if split == "train" else _draw_held_out_or_not(rng)
     strength = (1.0 - ambient) * rng.uniform(0.6, 1.1)
     for index in range(LIGHTS):
         model.light_active[index] = index == 0 or rng.random() < 0.4
-        _aim_light(model, index, rng, turns=turns if index == 0 else (0.0, 1.0))
-        model.light_diffuse[index] = strength * _tint(rng)
+        light = main if index == 0 else FILL_LIGHT
+        _aim_light(model, index, rng, light=light)
+        model.light_diffuse[index] = strength * _tint(rng, light)
         model.light_specular[index] = strength * rng.uniform(0.2, 0.8)
         model.light_ambient[index] = 0
         model.light_castshadow[index] = index == 0
         strength *= rng.uniform(0.3, 0.6)
 
 
-def _aim_light(
-    model: MjModel, index: int, rng: np.random.Generator, *, turns: tuple[float, float]
-) -> None:
-    azimuth, elevation = 2 * np.pi * rng.uniform(*turns), np.deg2rad(rng.uniform(30, 88))
+def _draw_held_out_or_not(rng: np.random.Generator) -> LightRange:
+    draw = rng.random() / HELD_OUT_LIGHT_SHARE
+    return HELD_OUT_LIGHTS[int(draw * len(HELD_OUT_LIGHTS))] if draw < 1 else TRAIN_LIGHT
+
+
+def _aim_light(model: MjModel, index: int, rng: np.random.Generator, *, light: LightRange) -> None:
+    azimuth, elevation = (
+        2 * np.pi * rng.uniform(*light.turns),
+        np.deg2rad(rng.uniform(*light.elevation_deg)),
+    )
     source = np.array(
         [
             np.cos(elevation) * np.cos(azimuth),
@@ -152,6 +173,6 @@ def _aim_light(
     model.light_attenuation[index] = [1, 0, 0]
 
 
-def _tint(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    warmth = rng.uniform(-0.12, 0.12)
+def _tint(rng: np.random.Generator, light: LightRange) -> Float[np.ndarray, "3"]:
+    warmth = rng.uniform(*light.warmth)
     return np.array([1 + warmth, 1.0, 1 - warmth])

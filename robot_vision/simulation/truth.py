@@ -8,12 +8,13 @@ from jaxtyping import Bool, Float, Int32
 
 from robot_vision.core.geometry import project, transform_points
 from robot_vision.core.types import Camera
-from robot_vision.simulation.scene import Item, Scene
+from robot_vision.simulation.scene import NEAR_M, Item, Scene
 from robot_vision.simulation.viewpoint import Viewpoint
 
 # Less than this and an object is an ignore region (COCO's `iscrowd`), not a target.
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE_SHARE = 0.15
+_CANVAS_PX = 200
 _NOISE_PX = 10  # fewer pixels than this are not mentioned at all
 
 
@@ -48,7 +49,7 @@ def _truth(scene: Scene, viewpoint: Viewpoint, index: int, mask: Bool[np.ndarray
     camera_from_object = viewpoint.camera_from_world @ scene.world_from_object(item)
     whole_px = silhouette_px(item, camera_from_object, viewpoint.camera)
     visible_px = int(mask.sum())
-    share = min(1.0, visible_px / max(whole_px, 1.0))
+    share = min(1.0, visible_px / whole_px) if whole_px else 0.0
     return Truth(
         item_index=index,
         class_name=item.class_name,
@@ -71,22 +72,20 @@ def silhouette_px(
 ) -> float:
     """Area in pixels that the object alone would cover, in and outside of the picture.
 
-    Drawn at half size on a canvas that reaches half a picture beyond each side.
+    Drawn on a canvas of its own, finer than small objects' pixels; 0 if it reaches the camera.
     """
-    canvas = np.zeros((camera.height_px, camera.width_px), np.uint8)
-    offset = np.array([camera.width_px, camera.height_px]) / 4
-    for part in item.shape.parts:
-        points = transform_points(camera_from_object, part.mesh.vertices_m)
-        if points[:, 2].min() < 0.02:
-            continue
-        pixel = project(points, camera=camera) / 2 + offset
-        corners = np.rint(pixel[part.mesh.faces] * 16).astype(np.int64)
-        corners = np.clip(corners, -(1 << 18), 1 << 18).astype(np.int32)
-        edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-        facing = (
-            edge_a[:, 0].astype(np.int64) * edge_b[:, 1]
-            < edge_a[:, 1].astype(np.int64) * edge_b[:, 0]
-        )
-        for triangle in corners[facing]:
-            cv2.fillConvexPoly(canvas, triangle, 1, shift=4)
-    return 4.0 * float(canvas.sum())
+    meshes = [part.mesh for part in item.shape.parts]
+    points = transform_points(camera_from_object, np.concatenate([m.vertices_m for m in meshes]))
+    if points[:, 2].min() < NEAR_M:
+        return 0.0
+    firsts = np.cumsum([0] + [len(m.vertices_m) for m in meshes[:-1]])
+    faces = np.concatenate([m.faces + first for m, first in zip(meshes, firsts, strict=True)])
+    pixel = project(points, camera=camera)
+    scale = (_CANVAS_PX - 2) / float(np.ptp(pixel, axis=0).max())
+    corners = np.rint((pixel - pixel.min(axis=0)) * scale * 16).astype(np.int64)[faces]
+    edge_a, edge_b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    towards_camera = edge_a[:, 0] * edge_b[:, 1] < edge_a[:, 1] * edge_b[:, 0]
+    canvas = np.zeros((_CANVAS_PX, _CANVAS_PX), np.uint8)
+    for triangle in corners[towards_camera].astype(np.int32):
+        cv2.fillConvexPoly(canvas, triangle, 1, shift=4)
+    return float(canvas.sum()) / scale**2
