@@ -54,16 +54,16 @@ class Monitor:
         self.heard = Heard()
         self._context = Context()
         self._context.init()
-        self._node = rclpy.create_node("robot_vision_monitor", context=self._context)
+        self.node = rclpy.create_node("robot_vision_monitor", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._node.create_subscription(
+        self._executor.add_node(self.node)
+        self.node.create_subscription(
             String, f"{perception}/objects/json", self._on_objects, _QOS
         )
-        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         for topic, kind in _OTHER_OUTPUTS.items() if all_outputs else ():
             # Serialized: being subscribed to is what counts here.
-            self._node.create_subscription(
+            self.node.create_subscription(
                 kind, f"{perception}/{topic}", self._counter(topic), _QOS, raw=True
             )
         if on_overlay is not None:
@@ -71,7 +71,7 @@ class Monitor:
             def take(message: Image) -> None:
                 on_overlay(ns_from_stamp(message.header.stamp), rgb_from_message(message))
 
-            self._node.create_subscription(Image, f"{perception}/overlay", take, _QOS)
+            self.node.create_subscription(Image, f"{perception}/overlay", take, _QOS)
 
     def spin(self, seconds: float) -> None:
         """Take in what comes in the next `seconds`."""
@@ -89,12 +89,12 @@ class Monitor:
         return True
 
     def close(self) -> None:
-        self._node.destroy_node()
+        self.node.destroy_node()
         self._context.try_shutdown()
 
     def _on_objects(self, message: String) -> None:
         result = json.loads(message.data)
-        now_ns = self._node.get_clock().now().nanoseconds
+        now_ns = self.node.get_clock().now().nanoseconds
         self.heard.results.append(result)
         self.heard.received_age_s.append((now_ns - result["stamp_ns"]) / NS_PER_S)
 

@@ -4,6 +4,7 @@ import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Annotated
@@ -27,8 +28,8 @@ _TYPES = {
     f"sensor_msgs/msg/{name}": getattr(sensor_msgs.msg, name)
     for name in ("Image", "CompressedImage", "CameraInfo")
 }
-# Discovery is over on this side when the reader shows; the reader's side needs a little more.
-_DISCOVERY_S = 0.5
+# Readers show one by one, and the reader's side needs a little longer than this one.
+_DISCOVERY_S = 0.7
 
 
 def camera_messages(path: Path) -> Iterator[RawMessage]:
@@ -63,12 +64,15 @@ class Player:
                 kind = _TYPES[message.msgtype]
                 self._publishers[message.topic] = node.create_publisher(kind, message.topic, _QOS)
 
-    def wait_for_reader(self, timeout_s: float) -> bool:
-        """Whether somebody subscribed to one of the topics within the time."""
+    def wait_for_readers(self, timeout_s: float) -> bool:
+        """Until somebody subscribed and no more come; whether that was so within the time."""
         deadline_s = monotonic() + timeout_s
+        readers, since_s = 0, monotonic()
         while monotonic() < deadline_s and self._node.context.ok():
-            if any(p.get_subscription_count() for p in self._publishers.values()):
-                sleep(_DISCOVERY_S)
+            now = sum(p.get_subscription_count() for p in self._publishers.values())
+            if now != readers:
+                readers, since_s = now, monotonic()
+            if readers and monotonic() - since_s > _DISCOVERY_S:
                 return True
             sleep(0.05)
         return False
@@ -101,12 +105,13 @@ def main(
     use_shared_memory_profile()
     rclpy.init(args=sys.argv[:1])
     player = Player(rclpy.create_node("player"), path)
-    player.wait_for_reader(wait_s)
+    player.wait_for_readers(wait_s)
     played = 0
-    while ok() and (loops == 0 or played < loops):
-        player.play(speed=speed)
-        played += 1
-    sleep(_DISCOVERY_S)
+    with suppress(KeyboardInterrupt):
+        while ok() and (loops == 0 or played < loops):
+            player.play(speed=speed)
+            played += 1
+        sleep(_DISCOVERY_S)
     typer.echo(" ".join(f"{topic}:{count}" for topic, count in player.published.items()))
 
 

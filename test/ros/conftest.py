@@ -1,0 +1,30 @@
+"""Every ROS test is alone in a domain of its own, or skipped where there is no ROS."""
+
+import itertools
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'robot_vision[ros]'")
+
+with warnings.catch_warnings():
+    # The wheels' message generator imports lark, which imports what Python deprecates.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import rosidl_generator_py  # noqa: F401
+    from ros_harness import make_native_bundle
+
+_numbers = itertools.count(os.getpid())
+
+
+@pytest.fixture(autouse=True)
+def own_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(next(_numbers) % 100 + 1))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+@pytest.fixture(scope="session")
+def native_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny multi-task model that always sees a cube in the middle."""
+    return make_native_bundle(tmp_path_factory.mktemp("bundles") / "tiny")

@@ -1,0 +1,146 @@
+"""Two processes and real DDS: the kitchen at camera rate, and how the node ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage, Image
+
+from robot_vision.demo.inputs import node_arguments
+from robot_vision.model_store.import_onnx import describe_onnx
+from robot_vision.model_store.store import write_bundle
+from robot_vision.replay.discovery import Topics, find_topics
+from robot_vision.replay.recording import Recording
+from robot_vision.ros.convert import ns_from_stamp
+from robot_vision.ros.monitor import Monitor
+from robot_vision.ros.processes import child
+
+pytestmark = pytest.mark.ros
+
+FRAMES = 90
+
+
+@contextmanager
+def listening() -> Iterator[Monitor]:
+    monitor = Monitor()
+    try:
+        yield monitor
+    finally:
+        monitor.close()
+
+
+def is_active(monitor: Monitor) -> bool:
+    return "perception: outputs" in monitor.heard.status
+
+
+@pytest.fixture
+def yolox(shared_data: Path, tmp_path: Path) -> Path:
+    names = (shared_data / "models" / "coco_classes.txt").read_text().split("\n")[:80]
+    model = shared_data / "models" / "yolox_nano.onnx"
+    manifest = describe_onnx(model, name="yolox-nano", format="yolox", classes=names)
+    return write_bundle(tmp_path / "yolox-nano", manifest, model).path
+
+
+def play(monitor: Monitor, bag: Path, *, speed: float) -> list[dict[str, Any]]:
+    """Results of one run through the recording."""
+    before = len(monitor.heard.results)
+    with child("robot_vision.ros.player", str(bag), f"--speed={speed}") as player:
+        monitor.spin_until(lambda: player.poll() is not None, timeout_s=120)
+    monitor.spin(1)
+    return monitor.heard.results[before:]
+
+
+def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
+    bag = shared_data / "bags" / "redkitchen_mcap"
+    topics = find_topics(Recording(bag), wanted=Topics())
+    arguments = [*node_arguments(topics, model=str(yolox)), "-p", "input.queue_depth:=5"]
+    sent: set[int] = set()
+    depth_stamps: set[int] = set()
+    with listening() as monitor, child("robot_vision.ros.run", *arguments):
+        monitor.node.create_subscription(
+            CompressedImage, topics.rgb, lambda m: sent.add(ns_from_stamp(m.header.stamp)), 10
+        )
+        monitor.node.create_subscription(
+            Image,
+            "/perception/depth/image",
+            lambda m: depth_stamps.add(ns_from_stamp(m.header.stamp)),
+            10,
+        )
+        assert monitor.spin_until(lambda: is_active(monitor), timeout_s=60)
+        # At 30 FPS; slower if this machine is too busy for that.
+        for speed in (1.0, 0.5, 0.2):
+            results = play(monitor, bag, speed=speed)
+            if len(results) == FRAMES:
+                break
+    stamps = [result["stamp_ns"] for result in results]
+    assert len(set(stamps)) == FRAMES
+    assert set(stamps) <= sent
+    assert depth_stamps <= sent
+    assert len(depth_stamps) >= FRAMES - 2
+    seen = [o for r in results for o in r["objects"] if o["state"] == "confirmed"]
+    for name in ("chair", "cup"):
+        distance_m = [o["position_m"][2] for o in seen if o["class"] == name and o["position_m"]]
+        assert len(distance_m) > FRAMES / 2
+        assert np.percentile(distance_m, 5) > 0.8
+        assert np.percentile(distance_m, 95) < 4.0
+
+
+def shared_memory() -> set[str]:
+    return {name for name in os.listdir("/dev/shm") if "fastrtps" in name}  # noqa: PTH208
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_within_two_seconds_and_frees_shared_memory(
+    number: signal.Signals, native_bundle: Path
+) -> None:
+    before = shared_memory()
+    command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args"]
+    node = subprocess.Popen([*command, "-p", f"model:={native_bundle}"], stderr=subprocess.PIPE)
+    with listening() as monitor:
+        assert monitor.spin_until(lambda: is_active(monitor), timeout_s=60)
+    held = shared_memory() - before
+    begin_s = monotonic()
+    node.send_signal(number)
+    _, words = node.communicate(timeout=20)
+    assert monotonic() - begin_s < 2.0
+    assert node.returncode == 0, words.decode()
+    assert b"Traceback" not in words
+    assert held
+    assert shared_memory() & held == set()
+
+
+def test_a_node_that_cannot_start_says_why_and_ends_with_an_error() -> None:
+    command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args", "-p"]
+    bad_model = subprocess.run(
+        [*command, "model:=nothing"], capture_output=True, text=True, timeout=60
+    )
+    assert bad_model.returncode == 2
+    assert "no model bundle 'nothing'" in bad_model.stderr
+    bad_value = subprocess.run(
+        [*command, "device:=tpu"], capture_output=True, text=True, timeout=60
+    )
+    assert bad_value.returncode == 2
+    assert "device = 'tpu'" in bad_value.stderr
+    assert "Traceback" not in bad_value.stderr
+
+
+def test_the_shared_memory_profile_is_set_unless_the_user_has_one(
+    native_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+    before = shared_memory()
+    with child("robot_vision.ros.run", "--ros-args", "-p", f"model:={native_bundle}"):
+        deadline_s, sizes = monotonic() + 30, [0]
+        while max(sizes) < 64 * 2**20 and monotonic() < deadline_s:
+            sleep(0.1)
+            files = [Path("/dev/shm", name) for name in shared_memory() - before]
+            sizes = [0, *(file.stat().st_size for file in files if file.exists())]
+        assert max(sizes) >= 64 * 2**20

@@ -1,0 +1,220 @@
+"""A node under test with a camera before it and a monitor behind it, over real DDS."""
+
+import json
+import threading
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from onnx_models import make_bundle
+from rcl_interfaces.srv import SetParameters
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image
+
+from robot_vision.core.types import Camera
+from robot_vision.ros.convert import header, info_from_camera
+from robot_vision.ros.monitor import Monitor
+from robot_vision.ros.perception_node import PerceptionNode
+
+WIDTH_PX, HEIGHT_PX = 64, 48
+FRAME_ID = "camera_optical"
+CAMERA = Camera(
+    frame_id=FRAME_ID,
+    width_px=WIDTH_PX,
+    height_px=HEIGHT_PX,
+    intrinsics_px=np.array([[50.0, 0, 31.5], [0, 50.0, 23.5], [0, 0, 1]]),
+)
+
+
+def make_native_bundle(folder: Path, *, classes: tuple[str, ...] = ("cube", "cup")) -> Path:
+    """A multi-task model of 64×48 px that sees one object of the first class, always there."""
+    boxes = np.array([[[16, 12, 48, 36], [0, 0, 4, 4]]], np.float32)
+    scores = np.zeros((1, 2, len(classes)), np.float32)
+    scores[0, 0, 0] = 0.9
+    features = np.linspace(0, 1, 8 * 3 * 4, dtype=np.float32).reshape(1, 8, 3, 4)
+    make_bundle(
+        folder,
+        manifest={
+            "task": "multitask",
+            "format": "native",
+            "classes": list(classes),
+            "input": {
+                "name": "rgb",
+                "width_px": WIDTH_PX,
+                "height_px": HEIGHT_PX,
+                "resize": "stretch",
+                "dtype": "uint8",
+                "layout": "nhwc",
+                "depth_name": "depth_m",
+            },
+        },
+        constants={
+            "boxes_xyxy": boxes,
+            "scores": scores,
+            "mask_coefficients": np.ones((1, 2, 4), np.float32),
+            "mask_prototypes": np.ones((1, 4, 12, 16), np.float32),
+            "depth": np.full((1, 1, 12, 16), 2.0, np.float32),
+            "features": features,
+            "embedding": np.ones((1, 16), np.float32) / 4,
+        },
+    )
+    return folder
+
+
+class TestCamera:
+    """Publishes frames that a test makes, with what it wants to be wrong about them."""
+
+    __test__ = False
+
+    def __init__(self, node: Node, qos: QoSProfile) -> None:
+        self._node = node
+        self.rgb = node.create_publisher(Image, "rgb", qos)
+        self.depth = node.create_publisher(Image, "depth", qos)
+        self.info = node.create_publisher(CameraInfo, "camera_info", qos)
+
+    def now_ns(self) -> int:
+        return self._node.get_clock().now().nanoseconds
+
+    def send(
+        self,
+        *,
+        stamp_ns: int | None = None,
+        depth_shift_ns: int = 0,
+        depth: bool = True,
+        info: bool = True,
+        **wrong: Any,
+    ) -> int:
+        """One frame; `wrong` replaces fields of the colour image. Returns its stamp."""
+        stamp_ns = self.now_ns() if stamp_ns is None else stamp_ns
+        if info:
+            self.info.publish(
+                info_from_camera(CAMERA, stamp_ns=stamp_ns, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+            )
+        if depth:
+            self.depth.publish(_image(stamp_ns + depth_shift_ns, "16UC1", 2, 1500))
+        message = _image(stamp_ns, "rgb8", 3, 0x5050)
+        for name, value in wrong.items():
+            setattr(message, name, value)
+        self.rgb.publish(message)
+        return stamp_ns
+
+
+def _image(stamp_ns: int, encoding: str, pixel_bytes: int, value: int) -> Image:
+    data = np.full(WIDTH_PX * HEIGHT_PX * pixel_bytes // 2, value, np.uint16)
+    return Image(
+        header=header(stamp_ns, FRAME_ID),
+        height=HEIGHT_PX,
+        width=WIDTH_PX,
+        encoding=encoding,
+        step=WIDTH_PX * pixel_bytes,
+        data=array("B", data.tobytes()),
+    )
+
+
+class Rig:
+    """Node, camera and monitor; `node` lives in threads of its own, as it does in `run`."""
+
+    def __init__(self, node: PerceptionNode, camera: TestCamera, monitor: Monitor) -> None:
+        self.node = node
+        self.camera = camera
+        self.monitor = monitor
+        self._said: list[DiagnosticStatus] = []
+        monitor.node.create_subscription(
+            DiagnosticArray, "/diagnostics", lambda m: self._said.extend(m.status), 10
+        )
+
+    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+        held = self.monitor.spin_until(condition, timeout_s=timeout_s)
+        said = {name: status.message for name, status in self.monitor.heard.status.items()}
+        assert held, f"not within {timeout_s} s; the node says {json.dumps(said, indent=1)}"
+
+    def result_of(self, **frame: Any) -> dict[str, Any]:
+        """Send a frame and return what the node says about it."""
+        stamp_ns = self.camera.send(**frame)
+        self.wait_for(lambda: self.has_result(stamp_ns))
+        return next(r for r in self.monitor.heard.results if r["stamp_ns"] == stamp_ns)
+
+    def has_result(self, stamp_ns: int) -> bool:
+        return any(result["stamp_ns"] == stamp_ns for result in self.monitor.heard.results)
+
+    def wait_until_said(self, part: str, *words: str) -> None:
+        """Until a message of that part of /diagnostics (model, inputs, outputs) has the words."""
+        name = f"perception: {part}"
+        self.wait_for(
+            lambda: any(
+                status.name == name and all(word in status.message for word in words)
+                for status in self._said
+            )
+        )
+
+    def values(self, part: str) -> dict[str, str]:
+        """The latest values of a part of /diagnostics."""
+        status = self.monitor.heard.status.get(f"perception: {part}")
+        return {item.key: item.value for item in status.values} if status else {}
+
+    def forget_said(self) -> None:
+        self._said.clear()
+
+    def set_parameter(self, name: str, value: Any) -> Any:
+        """Through the node's service, as any other program; returns the result."""
+        asker = self.monitor.node
+        client = asker.create_client(SetParameters, "/perception/set_parameters")
+        assert client.wait_for_service(5.0)
+        message = Parameter(name, value=value).to_parameter_msg()
+        future = client.call_async(SetParameters.Request(parameters=[message]))
+        self.wait_for(future.done)
+        return future.result().results[0]
+
+
+@contextmanager
+def rig(*, qos: QoSProfile | int = 5, **parameters: Any) -> Iterator[Rig]:
+    """A node with `parameters` (dots as double underscores), started, with its surroundings."""
+    context = Context()
+    rclpy.init(context=context)
+    arguments = ["--ros-args"]
+    for name, value in ({"diagnostics__period_s": 0.2} | parameters).items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        arguments += ["-p", f"{name.replace('__', '.')}:={text}"]
+    node = PerceptionNode(context=context, cli_args=arguments)
+    camera_node = rclpy.create_node("camera", context=context)
+    profile = QoSProfile(depth=qos) if isinstance(qos, int) else qos
+    camera, monitor = TestCamera(camera_node, profile), Monitor()
+    executor = MultiThreadedExecutor(3, context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=_spin, args=(executor,))
+    thread.start()
+    try:
+        yield Rig(node, camera, monitor)
+    finally:
+        context.try_shutdown()
+        thread.join()
+        node.destroy_node()
+        camera_node.destroy_node()
+        executor.shutdown(timeout_sec=0)
+        monitor.close()
+
+
+def _spin(executor: MultiThreadedExecutor) -> None:
+    with suppress(ExternalShutdownException):
+        executor.spin()
+
+
+def wait_for_readers(rig: Rig) -> None:
+    """Until the node is active and it and the camera have found each other."""
+    deadline_s = monotonic() + 20
+    while monotonic() < deadline_s:
+        if rig.node.state == "active" and rig.camera.rgb.get_subscription_count():
+            sleep(0.3)
+            return
+        sleep(0.05)
+    raise AssertionError(f"the node is {rig.node.state}: {rig.node.problem}")
