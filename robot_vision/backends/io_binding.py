@@ -1,9 +1,12 @@
 """Runs a session with its inputs bound once to device memory, filled through pinned buffers."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnxruntime as ort
+
+_log = logging.getLogger(__name__)
 
 
 class BoundRunner:
@@ -47,14 +50,18 @@ def _staging_array(like: np.ndarray, device: str) -> np.ndarray:
     host_memory = _pinned_memory(device)
     if host_memory is None:
         return np.empty_like(like)
-    pinned = ort.OrtValue.ortvalue_from_shape_and_type(
-        like.shape, like.dtype.type, memory_info=host_memory
-    )
-    return pinned.numpy()
+    try:
+        pinned = ort.OrtValue.ortvalue_from_shape_and_type(
+            like.shape, like.dtype.type, memory_info=host_memory
+        )
+        return pinned.numpy()
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        _log.warning("no pinned memory, copies to the device take longer: %s", error)
+        return np.empty_like(like)
 
 
 def _pinned_memory(device: str) -> object | None:
-    """Host memory that `device` reads directly; None if there is none (ONNX Runtime < 1.23)."""
+    """Host memory that `device` reads directly, if this version of ONNX Runtime can say."""
     if device != "cuda" or not hasattr(ort, "get_ep_devices"):
         return None
     for ep_device in ort.get_ep_devices():

@@ -10,6 +10,7 @@ from robot_vision.model_store.store import Bundle
 
 _log = logging.getLogger(__name__)
 
+_DEFAULT_ENGINE_CACHE = "~/.cache/robot_vision/engines"
 TORCH_SUFFIXES = (".pt2", ".safetensors")
 
 
@@ -18,26 +19,31 @@ def load_backend(
     *,
     device: str = "auto",
     threads: int = 0,
+    spin: bool = False,
     engine_cache_dir: str | Path = "",
     announce: Callable[[str], None] = _log.warning,
 ) -> Backend:
     """Load and warm the model of `bundle`; it has run once on `device` when this returns.
 
-    `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores. `announce` is told in
-    words what takes long. Raises `DeviceError` if the device is not available and `BundleError`
-    if the model cannot be loaded or is not what its manifest says.
+    `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores; `spin` lets ONNX
+    Runtime's idle threads poll. `announce` is told in words what takes long. Raises
+    `DeviceError` if the device is not available and `BundleError` if the model cannot be loaded
+    or is not what its manifest says.
     """
     suffix = bundle.model_path.suffix
     if suffix == ".onnx":
         from robot_vision.backends.onnx_backend import OnnxBackend
+        from robot_vision.backends.onnx_session import SessionRequest
 
-        return OnnxBackend(
-            bundle,
+        request = SessionRequest(
+            bundle=bundle,
             device=device,
             threads=threads,
-            engine_cache_dir=engine_cache_dir,
+            spin=spin,
+            engine_cache_dir=Path(engine_cache_dir or _DEFAULT_ENGINE_CACHE),
             announce=announce,
         )
+        return OnnxBackend(request)
     if suffix in TORCH_SUFFIXES:
         try:
             from robot_vision.backends.torch_backend import TorchBackend

@@ -30,7 +30,7 @@ class ModelRun:
     placement: Placement
 
     def grid(self, role: str) -> Float32[np.ndarray, "c h w"] | None:
-        """The part of an output [1, C, h, w] or [1, h, w] that shows the frame's view; None if not there."""
+        """The part of an output [1, C, h, w] or [1, h, w] that shows the view; None if absent."""
         if role not in self.outputs:
             return None
         input_width_px = self.manifest.input.width_px
@@ -82,6 +82,7 @@ def load_model(
         bundle,
         device=config.device,
         threads=config.threads,
+        spin=config.spin,
         engine_cache_dir=config.engine_cache_dir,
         announce=announce,
     )

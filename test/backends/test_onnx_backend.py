@@ -66,6 +66,35 @@ def test_a_session_that_fell_back_silently_is_refused(
         load_backend(echo(tmp_path / "echo"), device="cuda")
 
 
+def test_the_first_build_of_an_engine_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = ["TensorrtExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
+    bundle, said = echo(tmp_path / "echo"), []
+    with pytest.warns(UserWarning, match="not in available"), pytest.raises(DeviceError):
+        load_backend(
+            bundle,
+            device="tensorrt",
+            engine_cache_dir=tmp_path / "engines",
+            announce=said.append,
+        )
+    folder = tmp_path / "engines" / f"echo-{bundle.manifest.sha256[:12]}"
+    assert folder.is_dir()
+    assert said == [f"building the TensorRT engine of echo@1 in {folder} (minutes, once): started"]
+
+
+def test_auto_goes_on_with_the_cpu_where_cuda_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
+    with pytest.warns(UserWarning, match="not in available"):
+        backend = load_backend(echo(tmp_path / "echo"), device="auto")
+    assert backend.provider == "cpu"
+    assert "fell back to CPUExecutionProvider" in backend.fallback_reason
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
