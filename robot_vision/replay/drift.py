@@ -18,7 +18,7 @@ TOLERANCES: dict[str, float] = {
     "track_box_px": 6.0,
     "id_switches": 1.0,
     "windows_out_share": 0.02,
-    "window_detections": 2.0,
+    "window_detections": 1.0,
     "window_objects": 1.0,
     "window_object_position_m": 0.05,
     "window_depth_coverage": 0.02,

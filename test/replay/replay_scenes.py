@@ -48,10 +48,10 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is recorded: `frames` at 30 Hz; `fx` is what camera_info claims."""
+    """What is recorded: `frames` at 30 Hz; `cx` is what camera_info claims."""
 
     frames: int = 30
-    fx: float = FX
+    cx: float = WIDTH / 2
     start_ns: int = START_NS
     depth: bool = True
     info: bool = True
@@ -82,7 +82,7 @@ class Scene:
 
     def _around(self, stamp_ns: int, index: int, header: dict[str, Any]) -> Iterator[Message]:
         if self.info:
-            values = info_values(header, self.fx)
+            values = info_values(header, self.cx)
             kind = "sensor_msgs/msg/CameraInfo"
             yield Message(topic=INFO, type_name=kind, log_ns=stamp_ns, values=values)
         if self.transforms:
@@ -112,8 +112,8 @@ def header_of(stamp_ns: int, frame_id: str = "cam_optical") -> dict[str, Any]:
     return {"stamp": {"sec": seconds, "nanosec": nanoseconds}, "frame_id": frame_id}
 
 
-def info_values(header: dict[str, Any], fx: float) -> dict[str, Any]:
-    k = [fx, 0, WIDTH / 2, 0, fx, HEIGHT / 2, 0, 0, 1]
+def info_values(header: dict[str, Any], cx: float) -> dict[str, Any]:
+    k = [FX, 0, cx, 0, FX, HEIGHT / 2, 0, 0, 1]
     return {"header": header, "width": WIDTH, "height": HEIGHT, "k": k, "d": np.zeros(5)}
 
 
