@@ -48,7 +48,8 @@ def print_comparison(
 ) -> None:
     """A table per bag, then what is beyond tolerance."""
     for comparison in comparisons:
-        table = Table("figure", title=comparison.bag, box=None, header_style="bold")
+        table = Table(title=comparison.bag, box=None, header_style="bold")
+        table.add_column("figure", no_wrap=True)
         for name in ("before", "after", "change"):
             table.add_column(name, justify="right")
         for row in comparison.rows:
@@ -61,6 +62,7 @@ def print_comparison(
                 f"(tolerance {drift.tolerance}) {drift.where}".rstrip(),
                 highlight=False,
                 markup=False,
+                soft_wrap=True,
             )
 
 
