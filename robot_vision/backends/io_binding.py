@@ -28,11 +28,12 @@ class BoundRunner:
         self._binding = session.io_binding()
         self._on_device: dict[str, ort.OrtValue] = {}
         self._staging: dict[str, np.ndarray] = {}
+        self._pinned: list[ort.OrtValue] = []  # the owners of the staging arrays' memory
         for name, array in blank.items():
             value = ort.OrtValue.ortvalue_from_numpy(array, device, 0)
             self._binding.bind_ortvalue_input(name, value)
             self._on_device[name] = value
-            self._staging[name] = _staging_array(array, device)
+            self._staging[name] = self._staging_array(array, device)
         for name in self._outputs:
             self._binding.bind_output(name, "cpu")
 
@@ -44,27 +45,22 @@ class BoundRunner:
         values = self._binding.copy_outputs_to_cpu()
         return dict(zip(self._outputs, values, strict=True))
 
+    def _staging_array(self, like: np.ndarray, device: str) -> np.ndarray:
+        """A host array to fill: in pinned memory where this ONNX Runtime has it for `device`."""
+        if device != "cuda" or not hasattr(ort, "get_ep_devices"):
+            return np.empty_like(like)
+        try:
+            pinned = ort.OrtValue.ortvalue_from_shape_and_type(
+                like.shape, like.dtype.type, memory_info=_pinned_memory()
+            )
+            self._pinned.append(pinned)
+            return pinned.numpy()
+        except Exception as error:  # ONNX Runtime's exceptions share no base but this
+            _log.warning("no pinned memory, copies to the device take longer: %s", error)
+            return np.empty_like(like)
 
-def _staging_array(like: np.ndarray, device: str) -> np.ndarray:
-    """A host array to fill: in pinned memory if this ONNX Runtime has it for `device`."""
-    host_memory = _pinned_memory(device)
-    if host_memory is None:
-        return np.empty_like(like)
-    try:
-        pinned = ort.OrtValue.ortvalue_from_shape_and_type(
-            like.shape, like.dtype.type, memory_info=host_memory
-        )
-        return pinned.numpy()
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        _log.warning("no pinned memory, copies to the device take longer: %s", error)
-        return np.empty_like(like)
 
-
-def _pinned_memory(device: str) -> object | None:
-    """Host memory that `device` reads directly, if this version of ONNX Runtime can say."""
-    if device != "cuda" or not hasattr(ort, "get_ep_devices"):
-        return None
-    for ep_device in ort.get_ep_devices():
-        if ep_device.ep_name == "CUDAExecutionProvider":
-            return ep_device.memory_info(ort.OrtDeviceMemoryType.HOST_ACCESSIBLE)
-    return None
+def _pinned_memory() -> object:
+    """Host memory that the CUDA device reads directly."""
+    cuda = next(d for d in ort.get_ep_devices() if d.ep_name == "CUDAExecutionProvider")
+    return cuda.memory_info(ort.OrtDeviceMemoryType.HOST_ACCESSIBLE)

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import BundleError, DeviceError
 from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.types import Frame
 from robot_vision.model_store.store import Bundle, write_bundle
 
 torch = pytest.importorskip("torch", reason="torch is for training and this back-end only")
@@ -14,6 +16,7 @@ save_file = pytest.importorskip("safetensors.torch").save_file
 
 from robot_vision.backends import load_backend  # noqa: E402
 from robot_vision.models import MODELS  # noqa: E402
+from robot_vision.perception.perceiver import build_perceiver  # noqa: E402
 
 DEPTH = {
     "name": "program",
@@ -82,6 +85,25 @@ def test_weights_of_a_registered_model_run_as_it_is_served(tmp_path: Path) -> No
     assert outputs["scores"].shape[2] == 2
     assert (outputs["scores"] >= 0).all()
     assert outputs["depth_m"].shape == (1, 1, 8, 16)
+
+
+def test_our_own_model_fits_its_format_from_frame_to_percept(tmp_path: Path) -> None:
+    config = with_values(
+        ServiceConfig(device="cpu", threads=1),
+        {"model": str(native(tmp_path).path), "detector.score_threshold": 1e-4},
+    )
+    perceiver = build_perceiver(config)
+    rgb = np.random.default_rng(0).integers(0, 256, (96, 160, 3), dtype=np.uint8)
+    depth_m = np.full((96, 160), 1.2, np.float32)
+    depth_m[40:60] = np.nan
+    frame = Frame(stamp_ns=1, frame_id="c", rgb=rgb, depth_m=depth_m)
+    percept = perceiver.perceive(frame, stage_s={})
+    assert len(percept.detections) > 0  # fresh weights: boxes of no meaning, but boxes
+    assert percept.detections.mask is not None
+    assert percept.depth is not None
+    assert percept.depth.source == "fused"
+    assert percept.features is not None
+    assert np.linalg.norm(percept.features.embedding) == pytest.approx(1, abs=1e-5)
 
 
 def test_an_unknown_architecture_lists_those_there_are(tmp_path: Path) -> None:
