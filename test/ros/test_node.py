@@ -123,7 +123,10 @@ def test_a_qos_mismatch_names_both_sides(native_bundle: Path) -> None:
         diagnostics__silent_after_s=0.5,
     ) as r:
         r.wait_until_said(
-            "inputs", "QoS incompatible", "/camera on /rgb: it offers best_effort", "request reliable"
+            "inputs",
+            "QoS incompatible",
+            "/camera on /rgb: it offers best_effort",
+            "request reliable",
         )
 
 

@@ -1,0 +1,89 @@
+"""The perception node: one per namespace, with topics, model and parameters as arguments.
+
+ros2 launch robot_vision perception.launch.py rgb:=/camera/color/image_raw \
+    depth:=/camera/aligned_depth_to_color/image_raw camera_info:=/camera/color/camera_info
+"""
+
+import os
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchContext, LaunchDescription
+
+PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+TOPICS = {
+    "rgb": "colour images",
+    "depth": "depth images, registered to colour",
+    "camera_info": "intrinsics of the colour camera",
+}
+# What an argument sets; empty leaves it to the parameter file.
+PARAMETERS = {
+    "model": (str, "model bundle: a name in the store or a folder"),
+    "device": (str, "auto, cpu, cuda or tensorrt"),
+    "target_frame": (str, "frame of the 3-D outputs"),
+    "autostart": (bool, "false leaves configuring and activating to a lifecycle manager"),
+    "use_sim_time": (bool, "take the time from /clock"),
+}
+
+
+def share(*parts: str) -> PathJoinSubstitution:
+    return PathJoinSubstitution([FindPackageShare("robot_vision"), *parts])
+
+
+def nodes(context: LaunchContext) -> list[Node]:
+    """One node for each of the namespaces; topics that begin without / are below them."""
+
+    def given(name: str) -> str:
+        return LaunchConfiguration(name).perform(context)
+
+    changes = {
+        name: ParameterValue(given(name), value_type=kind)
+        for name, (kind, _) in PARAMETERS.items()
+        if given(name)
+    }
+    return [
+        Node(
+            package="robot_vision",
+            executable="perception_node",
+            name="perception",
+            namespace=namespace.strip(),
+            parameters=[given("params_file"), *([changes] if changes else [])],
+            remappings=[(topic, given(topic)) for topic in TOPICS],
+            output="screen",
+        )
+        for namespace in given("namespace").split(",")
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument("namespace", default_value="", description="of the node, or a,b,c"),
+        DeclareLaunchArgument(
+            "params_file", default_value=share("config", "perception.yaml"), description="YAML"
+        ),
+        DeclareLaunchArgument("rviz", default_value="false", description="start RViz as well"),
+    ]
+    arguments += [
+        DeclareLaunchArgument(name, default_value=name, description=f"topic: {text}")
+        for name, text in TOPICS.items()
+    ]
+    arguments += [
+        DeclareLaunchArgument(name, default_value="", description=text)
+        for name, (_, text) in PARAMETERS.items()
+    ]
+    profile = share("config", "fastdds_shm.xml")
+    environment = []
+    if PROFILE_VARIABLE not in os.environ:
+        environment = [SetEnvironmentVariable(PROFILE_VARIABLE, profile)]
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", share("config", "rviz", "perception.rviz")],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+    return LaunchDescription([*arguments, *environment, OpaqueFunction(function=nodes), rviz])

@@ -1,0 +1,207 @@
+"""Records what the perception node hears and says, as serialized bytes, beside the pipeline.
+
+Callbacks only put bytes into a bounded queue; a thread writes them. What does not fit in the
+queue is dropped and counted: recording never makes anybody wait.
+"""
+
+import importlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
+from time import time_ns
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from robot_vision.replay.ros_types import output_types
+from robot_vision.replay.rotating import RecordedTopic, RotatingRecording
+
+_NOT_RECORDED = ("/parameter_events", "/rosout", "/clock")
+_TRANSFORMS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMessage"}
+_QUEUE_DEPTH = 20
+
+
+class Recorder:
+    """Follows the topics of `target` ("/perception") from construction to `close`.
+
+    `counts` has messages written by topic; `dropped` those for which there was no room, and
+    `failure` is why writing ended early, if it did.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        recording: RotatingRecording,
+        *,
+        target: str,
+        exclude: str,
+        buffer_bytes: int,
+        log: Callable[[str], Any],
+    ) -> None:
+        self._node = node
+        self._recording = recording
+        self._target = target
+        self._exclude = re.compile(exclude) if exclude else None
+        self._buffer_bytes = buffer_bytes
+        self._log = log
+        self._queue: SimpleQueue[tuple[RecordedTopic, int, bytes] | None] = SimpleQueue()
+        self._waiting_bytes = 0
+        self._lock = Lock()
+        self._subscriptions: dict[str, Any] = {}
+        self.counts: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        self.failure = ""
+        self._thread = Thread(target=self._write, name="recorder", daemon=True)
+        self._thread.start()
+        self._timer = node.create_timer(0.5, self.follow)
+
+    def follow(self) -> None:
+        """Subscribe to topics of the node that are not recorded yet."""
+        for topic, type_name in self._topics().items():
+            if topic not in self._subscriptions:
+                self._subscriptions[topic] = self._subscribe(topic, type_name)
+
+    @property
+    def topics(self) -> list[str]:
+        """Topics that are recorded."""
+        return sorted(name for name, made in self._subscriptions.items() if made is not None)
+
+    def close(self) -> None:
+        """Write what waits, finish the files."""
+        self._node.destroy_timer(self._timer)
+        for subscription in self._subscriptions.values():
+            if subscription is not None:
+                self._node.destroy_subscription(subscription)
+        self._queue.put(None)
+        self._thread.join()
+
+    def _topics(self) -> dict[str, str]:
+        namespace, _, name = self._target.rpartition("/")
+        topics: dict[str, str] = {}
+        for ask in (
+            self._node.get_subscriber_names_and_types_by_node,
+            self._node.get_publisher_names_and_types_by_node,
+        ):
+            try:
+                topics |= {topic: types[0] for topic, types in ask(name, namespace or "/")}
+            except RuntimeError:  # the node is not there, or not any more
+                return {}
+        if not topics:
+            return {}
+        wanted = {**topics, **_TRANSFORMS}
+        return {
+            topic: type_name
+            for topic, type_name in wanted.items()
+            if topic not in _NOT_RECORDED
+            and not (self._exclude is not None and self._exclude.search(topic))
+        }
+
+    def _subscribe(self, topic: str, type_name: str) -> Any | None:
+        package, _, name = type_name.split("/")
+        if type_name not in output_types().fielddefs:
+            self._log(f"{topic} is not recorded: the definition of {type_name} is not known")
+            return None
+        try:
+            kind = getattr(importlib.import_module(f"{package}.msg"), name)
+        except (ImportError, AttributeError):
+            self._log(f"{topic} is not recorded: {type_name} is not installed")
+            return None
+        latched = self._is_latched(topic)
+        recorded = RecordedTopic(name=topic, type_name=type_name, latched=latched)
+        qos = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=_QUEUE_DEPTH,
+            # best effort is served by every publisher and never holds one up
+            reliability=ReliabilityPolicy.RELIABLE if latched else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        )
+        return self._node.create_subscription(
+            kind, topic, lambda data: self._take(recorded, data), qos, raw=True
+        )
+
+    def _is_latched(self, topic: str) -> bool:
+        offers = [p.qos_profile for p in self._node.get_publishers_info_by_topic(topic)]
+        return topic == "/tf_static" or (
+            bool(offers)
+            and all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
+        )
+
+    def _take(self, topic: RecordedTopic, data: bytes) -> None:
+        with self._lock:
+            if self._waiting_bytes + len(data) > self._buffer_bytes or self.failure:
+                self.dropped[topic.name] += 1
+                return
+            self._waiting_bytes += len(data)
+        self._queue.put((topic, time_ns(), data))
+
+    def _write(self) -> None:
+        while (item := self._queue.get()) is not None:
+            topic, log_ns, data = item
+            if not self.failure:
+                self._append(topic, log_ns, data)
+            with self._lock:
+                self._waiting_bytes -= len(data)
+        try:
+            self._recording.close()
+        except OSError as error:
+            self._fail(error)
+
+    def _append(self, topic: RecordedTopic, log_ns: int, data: bytes) -> None:
+        try:
+            self._recording.write(topic, log_ns=log_ns, data=bytes(data))
+            self.counts[topic.name] += 1
+        except OSError as error:
+            self.dropped[topic.name] += 1
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.failure = f"recording ended: {error}"
+        self._log(self.failure)
+
+
+def record(
+    folder: Path,
+    *,
+    target: str,
+    exclude: str,
+    split_bytes: int,
+    max_bytes: int,
+    buffer_bytes: int,
+    duration_s: float,
+    log: Callable[[str], Any],
+) -> Recorder:
+    """Record until `duration_s` is over (0: until Ctrl-C or SIGTERM); returns the counts."""
+    import rclpy
+    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.utilities import try_shutdown
+
+    from robot_vision.ros.profile import use_shared_memory_profile
+
+    recording = RotatingRecording(folder, split_bytes=split_bytes, max_bytes=max_bytes)
+    use_shared_memory_profile()
+    rclpy.init()
+    node = rclpy.create_node("robot_vision_recorder")
+    recorder = Recorder(
+        node,
+        recording,
+        target=target,
+        exclude=exclude,
+        buffer_bytes=buffer_bytes,
+        log=log,
+    )
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    end_ns = time_ns() + round(duration_s * 1e9) if duration_s else None
+    try:
+        while rclpy.ok() and (end_ns is None or time_ns() < end_ns):
+            executor.spin_once(timeout_sec=0.2)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    recorder.close()
+    node.destroy_node()
+    try_shutdown()
+    return recorder
