@@ -1,47 +1,13 @@
 """The classes of objects: how each is shaped (what is seen) and what it collides with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.simulation.meshes import Mesh, cuboid, lying, moved, revolve, tube
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
-    """A mesh in the object's frame. Metal parts keep their grey whatever the object's colour."""
-
-    mesh: Mesh
-    metal: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Collider:
-    """A primitive that physics uses: MuJoCo's `size`, and a pose in the object's frame."""
-
-    kind: str
-    size_m: tuple[float, ...]
-    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    quaternion_wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Shape:
-    """An object's body: origin at its middle, z up as it usually stands or lies."""
-
-    parts: tuple[Part, ...]
-    colliders: tuple[Collider, ...]
-    mass_kg: float
-
-    @property
-    def half_size_m(self) -> Float[np.ndarray, "3"]:
-        """Largest distance from the origin along each axis."""
-        return np.abs(np.concatenate([p.mesh.vertices_m for p in self.parts])).max(axis=0)
-
-
-_ALONG_X = (0.70710678, 0.0, 0.70710678, 0.0)
+from robot_vision.simulation.meshes import cuboid, revolve, tube
+from robot_vision.simulation.shapes import ALONG_X, Collider, Part, Shape, ellipsoid
+from robot_vision.simulation.tools import TOOLS
 
 
 def _ball(rng: np.random.Generator) -> Shape:
@@ -50,18 +16,6 @@ def _ball(rng: np.random.Generator) -> Shape:
         parts=(Part(mesh=ellipsoid((radius, radius, radius))),),
         colliders=(Collider(kind="sphere", size_m=(radius,)),),
         mass_kg=0.08,
-    )
-
-
-def ellipsoid(half_m: tuple[float, float, float]) -> Mesh:
-    """Ellipsoid of the given half axes."""
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 16)
-    unit = revolve(list(zip(np.cos(angle), np.sin(angle), strict=True)), segments=24)
-    return Mesh(
-        vertices_m=unit.vertices_m * np.array(half_m),
-        faces=unit.faces,
-        uv=unit.uv,
-        face_uv=unit.face_uv,
     )
 
 
@@ -81,7 +35,7 @@ def _banana(rng: np.random.Generator) -> Shape:
         direction = path[i + 1] - path[i]
         yaw = np.arctan2(direction[1], direction[0])
         # capsules lie along z: first onto x, then turned by yaw
-        quaternion = _multiply((np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)), _ALONG_X)
+        quaternion = _multiply((np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)), ALONG_X)
         colliders.append(
             Collider(
                 kind="capsule",
@@ -265,84 +219,8 @@ def _plate(rng: np.random.Generator) -> Shape:
     )
 
 
-def _screwdriver(rng: np.random.Generator) -> Shape:
-    grip, shaft = rng.uniform(0.08, 0.11), rng.uniform(0.07, 0.12)
-    radius, steel = rng.uniform(0.012, 0.017), rng.uniform(0.003, 0.0045)
-    start = -(grip + shaft) / 2
-    handle = [(0, 0), (0.8 * radius, 0.002), (radius, 0.02), (radius, 0.7 * grip)]
-    handle += [(0.65 * radius, 0.85 * grip), (0.75 * radius, grip), (0, grip)]
-    rod = [(0, 0), (steel, 0), (steel, shaft - 0.01), (0.4 * steel, shaft), (0, shaft)]
-    return Shape(
-        parts=(
-            Part(mesh=moved(lying(revolve(handle, segments=10)), (start, 0, 0))),
-            Part(mesh=moved(lying(revolve(rod, segments=8)), (start + grip, 0, 0)), metal=True),
-        ),
-        colliders=(
-            Collider(
-                kind="capsule",
-                size_m=(radius, grip / 2 - radius),
-                position_m=(start + grip / 2, 0, 0),
-                quaternion_wxyz=_ALONG_X,
-            ),
-            Collider(
-                kind="capsule",
-                size_m=(steel, shaft / 2),
-                position_m=(start + grip + shaft / 2, 0, 0),
-                quaternion_wxyz=_ALONG_X,
-            ),
-        ),
-        mass_kg=0.15,
-    )
-
-
-def _hammer(rng: np.random.Generator) -> Shape:
-    grip, head = rng.uniform(0.16, 0.22), rng.uniform(0.07, 0.1)
-    radius, thick = rng.uniform(0.010, 0.014), rng.uniform(0.022, 0.03)
-    profile = [
-        (0, 0),
-        (radius, 0.003),
-        (1.1 * radius, 0.3 * grip),
-        (0.8 * radius, grip),
-        (0, grip),
-    ]
-    handle = moved(lying(revolve(profile, segments=10)), (-grip / 2, 0, 0))
-    steel = moved(cuboid((thick, head, thick)), (grip / 2, 0, 0))
-    return Shape(
-        parts=(Part(mesh=handle), Part(mesh=steel, metal=True)),
-        colliders=(
-            Collider(kind="capsule", size_m=(radius, grip / 2), quaternion_wxyz=_ALONG_X),
-            Collider(
-                kind="box",
-                size_m=(thick / 2, head / 2, thick / 2),
-                position_m=(grip / 2, 0, 0),
-            ),
-        ),
-        mass_kg=0.3,
-    )
-
-
-def _spanner(rng: np.random.Generator) -> Shape:
-    length, jaw = rng.uniform(0.14, 0.2), rng.uniform(0.018, 0.024)
-    half, thick = length / 2, rng.uniform(0.006, 0.009)
-    disc = revolve([(0, -thick / 2), (jaw, -thick / 2), (jaw, thick / 2), (0, thick / 2)])
-    prong = cuboid((1.3 * jaw, 0.45 * jaw, thick))
-    meshes = (
-        moved(disc, (jaw - half, 0, 0)),
-        cuboid((length - 2 * jaw, 0.9 * jaw, 0.9 * thick)),
-        moved(cuboid((0.9 * jaw, 2 * jaw, thick)), (half - 1.4 * jaw, 0, 0)),
-        moved(prong, (half - 0.5 * jaw, 0.78 * jaw, 0)),
-        moved(prong, (half - 0.5 * jaw, -0.78 * jaw, 0)),
-    )
-    return Shape(
-        parts=tuple(Part(mesh=mesh) for mesh in meshes),
-        colliders=(Collider(kind="box", size_m=(half, 0.7 * jaw, thick / 2)),),
-        mass_kg=0.2,
-    )
-
-
 def _tool(rng: np.random.Generator) -> Shape:
-    kinds = (_screwdriver, _hammer, _spanner)
-    return kinds[int(rng.integers(len(kinds)))](rng)
+    return TOOLS[int(rng.integers(len(TOOLS)))](rng)
 
 
 MAKERS: dict[str, Callable[[np.random.Generator], Shape]] = {

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot_vision.simulation.assets import Collider, Part, Shape, ellipsoid
 from robot_vision.simulation.meshes import cuboid, extrude, lying, moved, revolve, tube
+from robot_vision.simulation.shapes import ALONG_X, Collider, Part, Shape, ellipsoid
 
 
 def _cone(rng: np.random.Generator) -> Shape:
@@ -110,11 +110,7 @@ def _rod(rng: np.random.Generator) -> Shape:
     profile = [(0, -half), (radius, -half), (radius, half), (0, half)]
     return Shape(
         parts=(Part(mesh=lying(revolve(profile, segments=10))),),
-        colliders=(
-            Collider(
-                kind="capsule", size_m=(radius, half), quaternion_wxyz=(0.7071068, 0, 0.7071068, 0)
-            ),
-        ),
+        colliders=(Collider(kind="capsule", size_m=(radius, half), quaternion_wxyz=ALONG_X),),
         mass_kg=0.05,
     )
 

@@ -11,6 +11,7 @@ from robot_vision.simulation.palette import Split
 from robot_vision.simulation.render import Rendering, SceneRenderer
 from robot_vision.simulation.scene import Scene
 from robot_vision.simulation.sensor import (
+    DepthSensor,
     draw_color_sensor,
     draw_depth_sensor,
     sense_color,
@@ -55,13 +56,8 @@ def make_frame(
     return LabelledFrame(
         rgb=sense_color(ideal.rgb, sensor=color, rng=rng),
         jpeg_quality=color.jpeg_quality,
-        depth_m=sense_depth(
-            ideal.depth_m,
-            rgb=ideal.rgb,
-            shine=shine_map(ideal, look),
-            focal_px=viewpoint.camera.fx_px,
-            sensor=draw_depth_sensor(rng),
-            rng=rng,
+        depth_m=sense_rendering(
+            ideal, look=look, viewpoint=viewpoint, sensor=draw_depth_sensor(rng), rng=rng
         ),
         depth_true_m=ideal.depth_m,
         viewpoint=viewpoint,
@@ -70,6 +66,21 @@ def make_frame(
     )
 
 
-def shine_map(ideal: Rendering, look: Look) -> Float32[np.ndarray, "h w"]:
-    """How much each pixel's surface shines; the room is matt."""
-    return np.append(look.shine, 0.0).astype(np.float32)[ideal.item_index]
+def sense_rendering(
+    ideal: Rendering,
+    *,
+    look: Look,
+    viewpoint: Viewpoint,
+    sensor: DepthSensor,
+    rng: np.random.Generator,
+) -> Float32[np.ndarray, "h w"]:
+    """Depth as the sensor gives it; items shine as their look has it, the room is matt."""
+    shine = np.append(look.shine, 0.0)[ideal.item_index]
+    return sense_depth(
+        ideal.depth_m,
+        rgb=ideal.rgb,
+        shine=shine,
+        focal_px=viewpoint.camera.fx_px,
+        sensor=sensor,
+        rng=rng,
+    )

@@ -20,6 +20,7 @@ from robot_vision.simulation.scene import (
     Scene,
 )
 from robot_vision.simulation.textures import object_texture, surface_texture
+from robot_vision.simulation.viewpoint import towards
 
 HELD_OUT_LIGHT_SHARE = 0.5
 
@@ -156,13 +157,7 @@ def _aim_light(model: MjModel, index: int, rng: np.random.Generator, *, light: L
         2 * np.pi * rng.uniform(*light.turns),
         np.deg2rad(rng.uniform(*light.elevation_deg)),
     )
-    source = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
+    source = towards(azimuth, elevation)
     spot = index == 0 and rng.random() < 0.4
     kind = mujoco.mjtLightType.mjLIGHT_SPOT if spot else mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
     model.light_type[index] = kind

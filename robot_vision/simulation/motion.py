@@ -10,10 +10,10 @@ from jaxtyping import Float
 
 from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.scene import PARKED_M, TIMESTEP_S, Item, Scene
-from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole
+from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole, towards
 
 GRASPABLE = ("ball", "banana", "block", "can", "tool")
-_GRIP_ABOVE_M = 0.16  # from which height the gripper comes down
+_GRIP_ABOVE_M = 0.8  # from which height the gripper comes down: out of most views
 _APPROACH_S, _LIFT_S, _ACROSS_S = 0.8, 0.7, 1.2
 _LEAN_RAD = 0.5
 _HARMONICS = np.array([1, 1.3, 0.7, 1.7])  # of the camera's sway
@@ -57,29 +57,29 @@ class Carry:
     def apply(self, scene: Scene, time_s: float) -> None:
         """Move gripper and item to where they are at `time_s`."""
         since_s = time_s - self.start_s
-        body = scene.model.body("gripper").mocapid[0]
         if not 0 <= since_s < CARRY_S:
-            scene.data.mocap_pos[body] = PARKED_M
             return
-        rows = _position_slice(scene, self.item)
         start = self._grasped
         if start is None or since_s < _APPROACH_S:
-            start = self._grasped = scene.data.qpos[rows].copy()
+            start = self._grasped = scene.data.qpos[_position_slice(scene, self.item)].copy()
         lift_m, across = self._progress(since_s)
         held = start.copy()
         held[:2] += across * (self.target_m - held[:2])
         held[2] += lift_m
-        carried = _APPROACH_S <= since_s < CARRY_S - _APPROACH_S
-        if carried:
-            later_lift_m, later_across = self._progress(since_s + TIMESTEP_S)
-            velocity = scene.data.qvel[_velocity_slice(scene, self.item)]
-            velocity[:] = 0
-            velocity[:2] = (later_across - across) * (self.target_m - start[:2])
-            velocity[2] = later_lift_m - lift_m
-            velocity[:3] /= TIMESTEP_S
-            scene.data.qpos[rows] = held
+        if _APPROACH_S <= since_s < CARRY_S - _APPROACH_S:
+            scene.data.qpos[_position_slice(scene, self.item)] = held
+            scene.data.qvel[_velocity_slice(scene, self.item)] = self._velocity(start, since_s)
+        body = scene.model.body("gripper").mocapid[0]
         scene.data.mocap_pos[body] = held[:3] + np.array([0, 0, self._clearance(since_s)])
         scene.data.mocap_quat[body] = self.gripper_wxyz
+
+    def _velocity(self, start: Float[np.ndarray, "7"], since_s: float) -> Float[np.ndarray, "6"]:
+        """Linear (m/s) and angular velocity of the item while it is held."""
+        lift_m, across = self._progress(since_s)
+        next_lift_m, next_across = self._progress(since_s + TIMESTEP_S)
+        moved_m = np.array([*((next_across - across) * (self.target_m - start[:2])), 0.0])
+        moved_m[2] = next_lift_m - lift_m
+        return np.concatenate([moved_m / TIMESTEP_S, np.zeros(3)])
 
     def _progress(self, since_s: float) -> tuple[float, float]:
         """Height over the place of grasping (metres) and share of the way across."""
@@ -113,13 +113,7 @@ class CameraPath:
         swing = np.sin(2 * np.pi * time_s / self.period_s * _HARMONICS + self.phase_rad)
         azimuth = self.azimuth_rad + self.sway_rad * swing[0]
         elevation = self.elevation_rad + 0.3 * self.sway_rad * swing[1]
-        direction = np.array(
-            [
-                np.cos(elevation) * np.cos(azimuth),
-                np.cos(elevation) * np.sin(azimuth),
-                np.sin(elevation),
-            ]
-        )
+        direction = towards(azimuth, elevation)
         target = self.centre_m + np.array([0.03 * swing[3], 0.02 * swing[2], 0.03])
         eye = target + self.distance_m * (1 + 0.08 * swing[2]) * direction
         return Viewpoint(
@@ -127,6 +121,11 @@ class CameraPath:
             world_from_camera=look_at(eye, target, roll_rad=0.02 * float(swing[3])),
             fov_y_rad=self.fov_y_rad,
         )
+
+
+def park_gripper(scene: Scene) -> None:
+    """Take the gripper out of sight, until a `Carry` calls for it."""
+    scene.data.mocap_pos[scene.model.body("gripper").mocapid[0]] = PARKED_M
 
 
 def draw_camera_path(

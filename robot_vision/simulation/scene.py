@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.simulation.assets import Shape, make_shape
+from robot_vision.simulation.assets import make_shape
 from robot_vision.simulation.distractors import make_distractor
 from robot_vision.simulation.gl import MjData, MjModel, MjSpec, mujoco
 from robot_vision.simulation.palette import CLASS_NAMES
+from robot_vision.simulation.shapes import Shape
 
 OBJECT_TEXTURE_PX = 128
 SURFACE_TEXTURE_PX = 256

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import transform_points
-from robot_vision.simulation.frame import LabelledFrame, shine_map
+from robot_vision.simulation.frame import LabelledFrame, sense_rendering
 from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.look import Look, draw_look
 from robot_vision.simulation.motion import (
@@ -18,12 +18,13 @@ from robot_vision.simulation.motion import (
     draw_camera_path,
     draw_motions,
     extrapolate,
+    park_gripper,
     velocity_in_world,
 )
 from robot_vision.simulation.palette import Split
 from robot_vision.simulation.render import SceneRenderer
 from robot_vision.simulation.scene import TIMESTEP_S, Content, Scene, build_scene, settle
-from robot_vision.simulation.sensor import ColorSensor, DepthSensor, sense_color, sense_depth
+from robot_vision.simulation.sensor import ColorSensor, DepthSensor, sense_color
 from robot_vision.simulation.truth import Truth, observe
 from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint
 
@@ -96,6 +97,7 @@ def simulate(recipe: SequenceRecipe) -> Iterator[SequenceFrame]:
 def _advance(scene: Scene, motions: list[Push | Carry], *, steps: int, until_s: float) -> int:
     """Step physics up to `until_s`; returns the steps made since the start."""
     while (steps + 1) * TIMESTEP_S <= until_s + 1e-9:
+        park_gripper(scene)
         for motion in motions:
             motion.apply(scene, steps * TIMESTEP_S)
         mujoco.mj_step(scene.model, scene.data)
@@ -116,13 +118,8 @@ def _capture(
     return LabelledFrame(
         rgb=sense_color(ideal.rgb, sensor=COLOR_SENSOR, rng=rng),
         jpeg_quality=COLOR_SENSOR.jpeg_quality,
-        depth_m=sense_depth(
-            ideal.depth_m,
-            rgb=ideal.rgb,
-            shine=shine_map(ideal, look),
-            focal_px=viewpoint.camera.fx_px,
-            sensor=DEPTH_SENSOR,
-            rng=rng,
+        depth_m=sense_rendering(
+            ideal, look=look, viewpoint=viewpoint, sensor=DEPTH_SENSOR, rng=rng
         ),
         depth_true_m=ideal.depth_m,
         viewpoint=viewpoint,

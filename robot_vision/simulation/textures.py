@@ -38,11 +38,11 @@ def _marble(size_px: int, rng: np.random.Generator) -> Blend:
 
 
 def _wood(size_px: int, rng: np.random.Generator) -> Blend:
-    rows, columns = _coordinates(size_px)
+    rows, _ = _coordinates(size_px)
     wobble = fractal_noise(size_px, rng, coarsest=2)
     grain = np.sin(2 * np.pi * (rng.uniform(6, 18) * rows + rng.uniform(0.5, 2.5) * wobble))
     fine = cv2.resize(rng.random((size_px, 8)), (size_px, size_px))
-    return 0.35 * (grain + 1) + 0.3 * fine + 0 * columns
+    return 0.35 * (grain + 1) + 0.3 * fine
 
 
 def _checker(size_px: int, rng: np.random.Generator) -> Blend:

@@ -60,6 +60,17 @@ def look_at(
     return pose
 
 
+def towards(azimuth_rad: float, elevation_rad: float) -> Float[np.ndarray, "3"]:
+    """Unit vector at an angle around the vertical from x, and one over the horizontal."""
+    return np.array(
+        [
+            np.cos(elevation_rad) * np.cos(azimuth_rad),
+            np.cos(elevation_rad) * np.sin(azimuth_rad),
+            np.sin(elevation_rad),
+        ]
+    )
+
+
 def draw_viewpoint(
     rng: np.random.Generator,
     *,
@@ -72,13 +83,7 @@ def draw_viewpoint(
     fits_m = (radius_m + 0.08) / np.tan(fov_y_rad / 2)
     distance_m = np.clip(fits_m * rng.uniform(0.6, 1.35), 0.45, 1.8)
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(18, 80))
-    direction = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
+    direction = towards(azimuth, elevation)
     target = centre_m + rng.uniform(-0.35, 0.35, 3) * [radius_m, radius_m, 0.1]
     pose = look_at(
         target + distance_m * direction, target, roll_rad=np.deg2rad(rng.normal(0, 2.5))
