@@ -216,7 +216,50 @@ def compare(
     raise typer.Exit(int(any(c.drifts for c in comparisons)))
 
 
+def record(
+    folder: Annotated[Path, typer.Argument(help="new folder for the recording")],
+    node: Annotated[str, typer.Option(help="the node whose inputs and outputs are recorded")] = (
+        "/perception"
+    ),
+    exclude: Annotated[
+        str, typer.Option(help="topics that match are left out; subscribing makes them computed")
+    ] = "/overlay|/features",
+    max_disk_gb: Annotated[
+        float, typer.Option(help="oldest files are deleted beyond this", min=0.01)
+    ] = 10.0,
+    split_mb: Annotated[float, typer.Option(help="size of a file", min=1)] = 512.0,
+    buffer_mb: Annotated[
+        float, typer.Option(help="waits to be written at most; more is dropped", min=1)
+    ] = 256.0,
+    duration: Annotated[float, typer.Option(help="seconds; 0: until Ctrl-C", min=0)] = 0.0,
+) -> None:
+    """Record a running node's inputs and outputs to MCAP, for `replay`. Needs ROS 2."""
+    from rich.console import Console
+
+    from robot_vision.ros.recorder import record as record_node
+
+    console = Console(stderr=True)
+    recorder = record_node(
+        folder,
+        target=node,
+        exclude=exclude,
+        split_bytes=round(split_mb * 1e6),
+        max_bytes=round(max_disk_gb * 1e9),
+        buffer_bytes=round(buffer_mb * 1e6),
+        duration_s=duration,
+        log=lambda text: console.print(text, highlight=False, markup=False),
+    )
+    for topic in recorder.topics:
+        lost = f", {recorder.dropped[topic]} dropped" if recorder.dropped[topic] else ""
+        console.print(f"{topic}: {recorder.counts[topic]} messages{lost}", highlight=False)
+    if recorder.failure or not recorder.counts:
+        reason = recorder.failure or f"nothing came from or to {node}: is it running?"
+        console.print(f"[red]{reason}[/]", highlight=False)
+        raise typer.Exit(2)
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to `robot-vision`."""
     app.command()(replay)
     app.command()(compare)
+    app.command()(record)

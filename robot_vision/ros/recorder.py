@@ -110,24 +110,34 @@ class Recorder:
         except (ImportError, AttributeError):
             self._log(f"{topic} is not recorded: {type_name} is not installed")
             return None
-        latched = self._is_latched(topic)
+        qos = self._qos(topic)
+        latched = qos.durability == DurabilityPolicy.TRANSIENT_LOCAL
         recorded = RecordedTopic(name=topic, type_name=type_name, latched=latched)
-        qos = QoSProfile(
+
+        def take(data: Any) -> None:  # bytes, as the subscription is raw
+            self._take(recorded, data)
+
+        self._log(f"recording {topic}")
+        return self._node.create_subscription(kind, topic, take, qos, raw=True)
+
+    def _qos(self, topic: str) -> QoSProfile:
+        """The most that all publishers offer, as `ros2 bag record` asks for.
+
+        With keep-last histories a reliable reader that is slow loses messages; it holds nobody up.
+        """
+        offers = [p.qos_profile for p in self._node.get_publishers_info_by_topic(topic)]
+        reliable = all(o.reliability == ReliabilityPolicy.RELIABLE for o in offers) and offers
+        latched = all(o.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers) and offers
+        is_static = topic == "/tf_static"
+        return QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=_QUEUE_DEPTH,
-            # best effort is served by every publisher and never holds one up
-            reliability=ReliabilityPolicy.RELIABLE if latched else ReliabilityPolicy.BEST_EFFORT,
-            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
-        )
-        return self._node.create_subscription(
-            kind, topic, lambda data: self._take(recorded, data), qos, raw=True
-        )
-
-    def _is_latched(self, topic: str) -> bool:
-        offers = [p.qos_profile for p in self._node.get_publishers_info_by_topic(topic)]
-        return topic == "/tf_static" or (
-            bool(offers)
-            and all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
+            reliability=ReliabilityPolicy.RELIABLE
+            if reliable or is_static
+            else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL
+            if latched or is_static
+            else DurabilityPolicy.VOLATILE,
         )
 
     def _take(self, topic: RecordedTopic, data: bytes) -> None:
@@ -177,7 +187,7 @@ def record(
     """Record until `duration_s` is over (0: until Ctrl-C or SIGTERM); returns the counts."""
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-    from rclpy.utilities import try_shutdown
+    from rclpy.utilities import ok, try_shutdown
 
     from robot_vision.ros.profile import use_shared_memory_profile
 
@@ -197,7 +207,7 @@ def record(
     executor.add_node(node)
     end_ns = time_ns() + round(duration_s * 1e9) if duration_s else None
     try:
-        while rclpy.ok() and (end_ns is None or time_ns() < end_ns):
+        while ok() and (end_ns is None or time_ns() < end_ns):
             executor.spin_once(timeout_sec=0.2)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

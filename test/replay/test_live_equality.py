@@ -1,0 +1,108 @@
+"""What the node said live is what replay says of the recording of its inputs."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import pytest
+from replay_scenes import COLOR, DEPTH, INFO, Scene, write_mcap
+
+from robot_vision.core.config import NodeConfig, with_values
+from robot_vision.replay.job import Job, run_job
+from robot_vision.replay.messages import Decoder, Problems
+from robot_vision.replay.recording import Recording
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'robot_vision[ros]'")
+
+FRAMES = 45
+POSITION_TOLERANCE_M, BOX_TOLERANCE_PX = 1e-3, 0.1
+
+
+@pytest.mark.ros
+def test_live_and_replayed_tracks_are_equal(
+    detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 100 + 1))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    scene = write_mcap(tmp_path / "scene.mcap", Scene(frames=FRAMES).messages())
+    values = {"model": str(detector), "threads": 1, "detector.nms_iou": 0.2}
+    recorded = record_live(scene, values, tmp_path)
+    live = live_tracks(recorded)
+    assert len(live) == FRAMES, "frames were dropped: the pace is too high for this machine"
+    replayed = replayed_tracks(recorded, values, tmp_path / "out")
+    assert replayed.keys() == live.keys()
+    assert sum(len(tracks) for tracks in live.values()) > FRAMES
+    for stamp_ns, tracks in live.items():
+        assert_same(tracks, replayed[stamp_ns], stamp_ns)
+
+
+def assert_same(live: list[Any], replayed: list[Any], stamp_ns: int) -> None:
+    def key(track: dict[str, Any]) -> tuple[Any, ...]:
+        return track["id"], track["class"], track["state"]
+
+    assert [key(t) for t in live] == [key(t) for t in replayed], stamp_ns
+    for a, b in zip(live, replayed, strict=True):
+        np.testing.assert_allclose(a["box_xyxy_px"], b["box_xyxy_px"], atol=BOX_TOLERANCE_PX)
+        assert (a["position_m"] is None) == (b["position_m"] is None)
+        if a["position_m"] is not None:
+            np.testing.assert_allclose(a["position_m"], b["position_m"], atol=POSITION_TOLERANCE_M)
+
+
+def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
+    """Play `scene` slowly to a node while another process records both."""
+    from robot_vision.ros.processes import child
+
+    ros_args = ["--ros-args", "-r", f"rgb:={COLOR}", "-r", f"depth:={DEPTH}"]
+    ros_args += ["-r", f"camera_info:={INFO}"]
+    reliable = {"input.reliability": "reliable", "input.queue_depth": 20}
+    for name, value in (values | reliable).items():
+        ros_args += ["-p", f"{name}:={value}"]
+    out, log = folder / "live", folder / "recorder.log"
+    cli = folder / "robot_vision_cli.py"
+    cli.write_text("from robot_vision.cli import main\nmain()\n")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *sys.path])
+    with (
+        child("robot_vision.ros.run", *ros_args, log=str(folder / "node.log")),
+        child("robot_vision_cli", "record", str(out), log=str(log)) as recorder,
+    ):
+        wanted = [f"recording {t}" for t in (COLOR, DEPTH, INFO, "/perception/objects/json")]
+        wait_for(log, wanted)
+        with child(
+            "robot_vision.ros.player", str(scene), "--speed", "0.2", log=str(folder / "player.log")
+        ) as player:
+            player.wait(120)
+        sleep(0.5)
+        recorder.send_signal(2)
+        recorder.wait(20)
+    assert recorder.returncode == 0, log.read_text()
+    return out
+
+
+def wait_for(log: Path, wanted: list[str], timeout_s: float = 90.0) -> None:
+    deadline_s = monotonic() + timeout_s
+    while not all(text in log.read_text() for text in wanted):
+        assert monotonic() < deadline_s, log.read_text()
+        sleep(0.2)
+
+
+def live_tracks(recorded: Path) -> dict[int, list[Any]]:
+    """Tracks by stamp, from the node's own messages."""
+    decoder, problems = Decoder(is_ros1=False), Problems()
+    texts = [
+        json.loads(decoder.decode(m, problems).data)  # pyright: ignore[reportOptionalMemberAccess]
+        for m in Recording(recorded).messages(problems)
+        if m.topic == "/perception/objects/json"
+    ]
+    return {text["stamp_ns"]: text["objects"] for text in texts}
+
+
+def replayed_tracks(recorded: Path, values: dict[str, Any], out: Path) -> dict[int, list[Any]]:
+    """Tracks by stamp, from the MCAP that replay writes."""
+    config = with_values(NodeConfig(), values)
+    result = run_job(Job(name="live", path=recorded, config=config, out=out, images="none"))
+    assert result["error"] == ""
+    return live_tracks(out / "perception.mcap")
