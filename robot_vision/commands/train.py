@@ -8,11 +8,14 @@ import typer
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
 ]
+SetFolder = Annotated[Path, typer.Option("--data", help="folder of a COCO set (annotations.json)")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(train)
+    app.command()(evaluate)
+    app.command()(export)
 
 
 def train(
@@ -20,14 +23,73 @@ def train(
     out: Annotated[Path, typer.Option(help="folder of the run; continued if it is there")],
     overrides: Override = None,
 ) -> None:
-    """Train a native model, or go on where the run was stopped."""
+    """Train a native model, or go on where the run was stopped.
+
+    On a CPU start one process a core:
+    torchrun --nproc-per-node 2 "$(command -v robot-vision)" train …
+    """
+    from robot_vision.training.curves import draw_curves
     from robot_vision.training.recipe import load_recipe
+    from robot_vision.training.report import ConsoleReporter
+    from robot_vision.training.train import CURVES
     from robot_vision.training.train import train as run_training
 
-    run_training(load_recipe(recipe, parse_overrides(overrides or [])), out, on_round=_print_row)
+    loaded = load_recipe(recipe, _parsed(overrides or []))
+    with ConsoleReporter() as reporter:
+        run_training(loaded, out, reporter=reporter)
+    draw_curves(out / CURVES, out / "curves.png")
 
 
-def parse_overrides(pairs: list[str]) -> dict[str, object]:
+def evaluate(
+    model: Annotated[str, typer.Argument(help="a native bundle: a name or a folder")],
+    data: SetFolder,
+    out: Annotated[Path, typer.Option(help="folder of metrics.json and gallery.png")],
+    images: Annotated[int, typer.Option(min=0, help="0: all")] = 0,
+    worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
+) -> None:
+    """AP, mask AP, depth errors and calibration on a held-out set, and a gallery of failures."""
+    from rich.console import Console
+
+    from robot_vision.export.measure import evaluate_bundle
+    from robot_vision.model_store.store import find_bundle
+
+    metrics = evaluate_bundle(find_bundle(model), data, out=out, images=images, worst=worst)
+    console = Console()
+    for name, value in metrics.items():
+        console.print(f"{name:32} {value}", highlight=False)
+    console.print(f"{out}/metrics.json, {out}/gallery.png", highlight=False)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train`")],
+    data: SetFolder,
+    out: Annotated[Path, typer.Option(help="folder of the bundle")],
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")] = "fp32",
+    weights: Annotated[str, typer.Option(help="file of the run: the last, or best")] = (
+        "weights.safetensors"
+    ),
+    version: Annotated[str, typer.Option(help="of the bundle")] = "1",
+) -> None:
+    """Write a bundle: ONNX checked against torch on 100 frames, weights, metrics on the set."""
+    from typing import cast, get_args
+
+    from robot_vision.core.errors import ConfigError
+    from robot_vision.export.bundle import Precision, export_run
+
+    if precision not in get_args(Precision):
+        raise ConfigError(f"precision {precision!r}; available: {', '.join(get_args(Precision))}")
+    bundle = export_run(
+        run,
+        out,
+        weights=run / weights,
+        held_out=data,
+        precision=cast(Precision, precision),
+        version=version,
+    )
+    typer.echo(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
+
+
+def _parsed(pairs: list[str]) -> dict[str, object]:
     """`name=value` pairs, values as in YAML; raises `ConfigError`."""
     import yaml
 
@@ -40,7 +102,3 @@ def parse_overrides(pairs: list[str]) -> dict[str, object]:
             raise ConfigError(f"--set {pair!r}: expected name=value")
         values[name] = yaml.safe_load(value)
     return values
-
-
-def _print_row(row: dict[str, float]) -> None:
-    typer.echo("  ".join(f"{name} {value:.4g}" for name, value in row.items()))

@@ -1,5 +1,6 @@
 """Sensor depth at a quarter of the size, its holes filled from coarser and coarser averages."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,8 +12,9 @@ def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 
     Only the centre, so that a cell across an edge does not mix both sides.
     """
-    weight = sum(valid[..., y::4, x::4] for y in (1, 2) for x in (1, 2))
-    total = sum((depth_m * valid)[..., y::4, x::4] for y in (1, 2) for x in (1, 2))
+    centre = [(y, x) for y in (1, 2) for x in (1, 2)]
+    weight = torch.stack([valid[..., y::4, x::4] for y, x in centre]).sum(dim=0)
+    total = torch.stack([(depth_m * valid)[..., y::4, x::4] for y, x in centre]).sum(dim=0)
     return total / weight.clamp(min=1.0), weight
 
 

@@ -261,7 +261,8 @@ def _bias(layer: nn.Conv2d) -> Tensor:
 
 def build_native(name: str, *, classes: int) -> NativeModel:
     """The native model called `name` with fresh weights, laid out for fast convolutions."""
-    return NativeModel(SPECS[name], classes=classes).to(memory_format=torch.channels_last)
+    model = NativeModel(SPECS[name], classes=classes)
+    return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def load_weights(model: NativeModel, state: Mapping[str, Tensor]) -> list[str]:

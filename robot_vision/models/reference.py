@@ -3,6 +3,8 @@
 Only their cost is of interest (`robot-vision bench model`); they have no weights worth anything.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -77,13 +79,13 @@ def _detector() -> nn.Sequential:
     """A convolution to 32 channels, four that halve the size up to 512, 1×1 to 85."""
     widths = (32, 64, 128, 256, 512)
     layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 3, 1, 1), nn.ReLU()]
-    for narrow, wide in zip(widths, widths[1:], strict=False):
+    for narrow, wide in pairwise(widths):
         layers += [nn.Conv2d(narrow, wide, 3, 2, 1), nn.ReLU()]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 85, 1))
 
 
 class SeparateNets(nn.Module):
-    """`forward(rgb f32 [B,3,224,224])` → embedding [B,768], depth [B,1,224,224], grid [B,85,14,14]."""
+    """`forward(rgb f32 [B,3,224,224])`: embedding [B,768], depth [B,1,224,224], [B,85,14,14]."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which cells of the detector learn which object: task-aligned assignment (TOOD, arXiv:2108.07755)."""
+"""Which cells learn which object: task-aligned assignment (TOOD, arXiv:2108.07755)."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Assignment:
 def all_cells(
     height_px: int, width_px: int, *, device: torch.device | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Centres [A,2] of the cells of all levels, in the order of the model's rows, and strides [A]."""
+    """Centres [A,2] and strides [A] of the cells of all levels, in the order of the model."""
     centers, strides = [], []
     for stride in STRIDES:
         level = cell_centers_px(height_px // stride, width_px // stride, stride, device=device)

@@ -20,9 +20,12 @@ MAX_HOLES = 6
 
 
 class AlbumentationsAugment:
-    """Mirror, zoom, shift and resize; brightness, hue, blur, noise; depth withheld or with holes.
+    """Mirror, zoom, shift and crop; brightness, hue, blur; depth withheld or with holes.
 
-    Zoom leaves metric depth as it is: the same scene through a longer lens.
+    A crop holds an object where there is one. Sizes below the sample's are crops, not smaller
+    pictures: objects keep the size that they have in service, so that what is learnt on cheap
+    crops serves on whole views. Zoom leaves metric depth as it is: the same scene through a
+    longer lens.
     """
 
     def __init__(self, options: Augmentation) -> None:
@@ -97,7 +100,7 @@ def _compose(options: Augmentation, width_px: int, height_px: int) -> A.Compose:
                 fill_mask=0,
                 p=1.0 if options.scale_min < 1 or options.scale_max > 1 else 0.0,
             ),
-            A.Resize(height_px, width_px, interpolation=cv2.INTER_AREA),
+            A.AtLeastOneBBoxRandomCrop(height_px, width_px),
             A.RandomBrightnessContrast(
                 brightness_limit=0.25, contrast_limit=0.25, p=options.color
             ),

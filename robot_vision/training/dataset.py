@@ -77,7 +77,12 @@ class SampleCache:
         self.source = source
         self.width_px, self.height_px = width_px, height_px
         self._input = ModelInput(
-            name="rgb", width_px=width_px, height_px=height_px, pad_value=PAD_VALUE
+            name="rgb",
+            width_px=width_px,
+            height_px=height_px,
+            pad_value=PAD_VALUE,
+            depth_name="",
+            size_name="",
         )
         self._folder = folder / f"{width_px}x{height_px}"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -170,7 +175,7 @@ def to_input(
         placement.height_px / placement.view_height_px,
     )
     offset = (placement.left_px, placement.top_px)
-    return box_xyxy_px * np.float32(scale * 2) + np.float32(offset * 2)
+    return box_xyxy_px * np.array(scale * 2, np.float32) + np.array(offset * 2, np.float32)
 
 
 def collate(samples: list[Sample]) -> Batch:

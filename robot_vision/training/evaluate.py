@@ -79,7 +79,7 @@ def _find(
 
 
 def _depth_metrics(with_depth: list[Found], without: list[Found]) -> dict[str, float]:
-    """Errors at a quarter of the size: colour alone, colour and depth, inside the sensor's holes."""
+    """Errors at a quarter of the size: colour alone, colour and depth, inside holes."""
     errors = {"color": DepthErrors(), "color_depth": DepthErrors(), "holes": DepthErrors()}
     for seen, blind in zip(with_depth, without, strict=True):
         true_m = seen.sample.depth_true_mm[2::4, 2::4] / np.float32(1000)

@@ -33,7 +33,7 @@ class Found:
 def decode(sample: Sample, out: dict[str, np.ndarray]) -> Found:
     """Detections of one image, by the service's own selection."""
     height, width = sample.rgb.shape[:2]
-    boxes = np.clip(out["boxes_xyxy"], 0, np.float32([width, height, width, height]))
+    boxes = np.clip(out["boxes_xyxy"], 0, np.array([width, height] * 2, np.float32))
     candidates = best_class(out["scores"], boxes, MIN_SCORE)
     kept = suppress(
         candidates.box_xyxy_px,
@@ -71,4 +71,4 @@ def encode_mask(mask: Bool[np.ndarray, "hm wm"]) -> dict[str, Any]:
     large = cv2.resize(
         mask.astype(np.uint8), None, fx=MASK_PX, fy=MASK_PX, interpolation=cv2.INTER_NEAREST
     )
-    return rle.encode(np.asfortranarray(large))
+    return dict(rle.encode(np.asfortranarray(large, np.uint8)))

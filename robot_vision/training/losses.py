@@ -57,7 +57,7 @@ class MultiTaskLoss(nn.Module):
             "features": appearance_loss(out["features"], batch),
             "embedding": self._presence_loss(out["embedding"], batch),
         }
-        total = sum(self._weighted(name, losses[name]) for name in self.weights)
+        total = torch.stack([self._weighted(name, losses[name]) for name in self.weights]).sum()
         return total, {name: loss.detach() for name, loss in losses.items()}
 
     def _weighted(self, name: str, loss: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ def _box_masks(boxes: Tensor, size: torch.Size) -> Tensor:
 
 
 def depth_loss(depth_m: Tensor, depth_true_m: Tensor) -> Tensor:
-    """Error of the log depth and of its gradients at three scales (MegaDepth, arXiv:1804.00607)."""
+    """Error of the log depth and of its gradients at three scales (arXiv:1804.00607)."""
     known = depth_true_m > 0
     if not bool(known.any()):
         return depth_m.sum() * 0.0

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
+import yaml
+
 from robot_vision.core.config import Params, load_yaml, param, with_values
 
 
 class Resolution(Params):
-    """Training size up to a part of the run: small first, full at the end."""
+    """Training size up to a part of the run: crops of the view first, all of it at the end."""
 
     until: float = param(1.0, "part of the run at which this size ends", gt=0, le=1)
     width_px: int = param(416, "width", unit="px", ge=64, le=2048, multiple_of=32)
@@ -18,8 +20,8 @@ class Augmentation(Params):
     """Random changes of the training samples."""
 
     flip: float = param(0.5, "probability of mirroring", ge=0, le=1)
-    scale_min: float = param(0.8, "smallest zoom", gt=0, le=4)
-    scale_max: float = param(1.3, "largest zoom", gt=0, le=4)
+    scale_min: float = param(0.7, "smallest zoom", gt=0, le=4)
+    scale_max: float = param(1.25, "largest zoom", gt=0, le=4)
     shift: float = param(0.1, "largest shift, as a part of the size", ge=0, le=0.5)
     color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
     depth_withheld: float = param(0.35, "part of samples without sensor depth", ge=0, le=1)
@@ -29,11 +31,11 @@ class Augmentation(Params):
 class LossWeights(Params):
     """How hard each task pulls; the scales of the losses are learnt."""
 
-    classes: float = param(2.0, "classification", ge=0)
+    classes: float = param(4.0, "classification", ge=0)
     boxes: float = param(2.0, "box overlap", ge=0)
     masks: float = param(1.0, "instance masks", ge=0)
     depth: float = param(1.0, "metric depth", ge=0)
-    features: float = param(0.2, "appearance of objects in the feature grid", ge=0)
+    features: float = param(0.3, "appearance of objects in the feature grid", ge=0)
     embedding: float = param(0.1, "what the whole image holds", ge=0)
 
 
@@ -66,6 +68,11 @@ class Recipe(Params):
 
 
 def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recipe:
-    """Read a recipe; `overrides` are dotted names. Raises `ConfigError` on what is not accepted."""
+    """Read a recipe; `overrides` are dotted names. Raises `ConfigError` if it is no recipe."""
     base = with_values(Recipe(), load_yaml(path))
     return with_values(base, overrides or {})
+
+
+def save_recipe(recipe: Recipe, file: Path) -> None:
+    """Write every choice, those left at their defaults too: the record of a run."""
+    file.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))

@@ -1,7 +1,7 @@
 """The training loop: rounds of steps, a checkpoint after each, an evaluation after some."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -33,7 +33,8 @@ from robot_vision.training.distributed import (
 )
 from robot_vision.training.evaluate import evaluate, torch_predictor
 from robot_vision.training.losses import MultiTaskLoss
-from robot_vision.training.recipe import Recipe, Resolution
+from robot_vision.training.recipe import Recipe, Resolution, save_recipe
+from robot_vision.training.report import Reporter
 
 GRADIENT_NORM = 10.0
 LAST_LEARNING_RATE = 0.01
@@ -41,6 +42,7 @@ CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
 BEST_WEIGHTS = "best.safetensors"
 CURVES = "curves.csv"
+RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,35 +69,36 @@ class Run:
         return module
 
 
-def train(
-    recipe: Recipe, folder: Path, *, on_round: Callable[[dict[str, float]], None]
-) -> RunState:
-    """Train, or go on from the folder's checkpoint. `on_round` gets each round's row of the log.
+def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
+    """Train, or go on from the folder's checkpoint; returns how far it came.
 
-    Writes `checkpoint.safetensors`, `weights.safetensors` (averaged) and `curves.csv`.
+    Writes `recipe.yaml`, `checkpoint.safetensors`, `weights.safetensors` (averaged), `curves.csv`
+    and, where a held-out set is evaluated, `best.safetensors`.
     """
     if recipe.steps == 0 and recipe.budget_minutes == 0:
         raise ConfigError("steps = 0 and budget_minutes = 0: one of them must bound the run")
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(recipe.threads)
     with process_group():
-        return _train(build_run(recipe, folder), on_round)
+        return _train(build_run(recipe, folder), reporter)
 
 
-def _train(run: Run, on_round: Callable[[dict[str, float]], None]) -> RunState:
+def _train(run: Run, reporter: Reporter) -> RunState:
     recipe, checkpoint = run.recipe, run.folder / CHECKPOINT
     state = RunState()
     if checkpoint.exists():
         state = load_checkpoint(checkpoint, modules=run.modules, optimizer=run.optimizer)
+    if rank() == 0:
+        save_recipe(recipe, run.folder / RECIPE)
     while progress(recipe, state) < 1 and not _out_of_patience(recipe, state):
-        state, row = _round(run, state)
+        state, row = _round(run, state, reporter)
         if _evaluation_due(recipe, state):
             state, metrics = _evaluate(run, state)
             row |= metrics
         if rank() == 0:
             append_row(run.folder / CURVES, row)
             _save(run, state)
-            on_round(row)
+            reporter.on_round(row)
     return state
 
 
@@ -147,7 +150,7 @@ def learning_rate_factor(recipe: Recipe, step: int, part: float) -> float:
     return min(1.0, (step + 1) / max(1, recipe.warmup_steps)) * cosine
 
 
-def _round(run: Run, state: RunState) -> tuple[RunState, dict[str, float]]:
+def _round(run: Run, state: RunState, reporter: Reporter) -> tuple[RunState, dict[str, float]]:
     """`round_steps` steps; returns the state after them and the mean of the losses."""
     recipe = run.recipe
     sums: dict[str, float] = {}
@@ -163,6 +166,7 @@ def _round(run: Run, state: RunState) -> tuple[RunState, dict[str, float]]:
             sums[name] = sums.get(name, 0.0) + value
         trained_s = agreed(first.trained_s + perf_counter() - started_s, run.device)
         state = replace(state, step=state.step + 1, trained_s=trained_s)
+        reporter.on_step(min(1.0, progress(recipe, state)))
         if progress(recipe, state) >= 1:
             break
     steps = state.step - first.step

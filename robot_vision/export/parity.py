@@ -1,0 +1,41 @@
+"""Whether an exported model says what its original says."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE
+from robot_vision.training.evaluate import Predictor
+
+TOLERANCE = 1e-4
+
+
+def onnx_predictor(file: Path, *, threads: int = 1) -> Predictor:
+    """Runs the model of `file` on the CPU through ONNX Runtime; outputs by role."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+    def predict(rgb: np.ndarray, depth_m: np.ndarray) -> dict[str, np.ndarray]:
+        fed = dict(zip(INPUTS, (rgb, depth_m), strict=True))
+        outputs = session.run(list(TENSOR_OF_ROLE.values()), fed)
+        return {r: np.asarray(v) for r, v in zip(TENSOR_OF_ROLE, outputs, strict=True)}
+
+    return predict
+
+
+def largest_differences(
+    original: Predictor,
+    exported: Predictor,
+    inputs: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> dict[str, float]:
+    """Per output, the largest difference over all inputs, relative where values exceed 1."""
+    worst: dict[str, float] = {}
+    for rgb, depth_m in inputs:
+        one, other = original(rgb, depth_m), exported(rgb, depth_m)
+        for role, value in one.items():
+            difference = np.abs(value - other[role]) / np.maximum(np.abs(value), 1.0)
+            worst[role] = max(worst.get(role, 0.0), float(difference.max()))
+    return worst

@@ -1,0 +1,72 @@
+"""Smaller numbers: FP16 for GPUs, INT8 by static quantisation (QDQ) for what profits from it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from robot_vision.export.onnx import INPUTS
+
+# Metric depth and box sides need more than eight bits, so only convolutions are quantised.
+QUANTISED_OPERATORS = ["Conv"]
+
+
+def to_fp16(file: Path, target: Path) -> Path:
+    """Half precision inside; inputs and outputs keep their types."""
+    model = onnx.load(file)
+    _separate_scales(model.graph)
+    onnx.save(convert_float_to_float16(model, keep_io_types=True), target)
+    return target
+
+
+def to_int8(
+    file: Path, target: Path, calibration: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> Path:
+    """Weights per channel and activations in eight bits, their ranges from `calibration`."""
+    prepared = target.with_suffix(".prepared.onnx")
+    quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
+    try:
+        quantize_static(
+            str(prepared),
+            str(target),
+            _Reader(calibration),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=QUANTISED_OPERATORS,
+        )
+    finally:
+        prepared.unlink(missing_ok=True)
+    return target
+
+
+class _Reader(CalibrationDataReader):
+    def __init__(self, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+        self._rows: Iterator[tuple[np.ndarray, np.ndarray]] = iter(calibration)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        row = next(self._rows, None)
+        return None if row is None else dict(zip(INPUTS, row, strict=True))
+
+
+def _separate_scales(graph: onnx.GraphProto) -> None:
+    """Give each `Resize` scales of its own: the converter names a cast after each use of them."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for index, node in enumerate(n for n in graph.node if n.op_type == "Resize"):
+        scales = constants.get(node.input[2]) if len(node.input) > 2 else None
+        if scales is not None:
+            own = graph.initializer.add()
+            own.CopyFrom(scales)
+            own.name = node.input[2] = f"{scales.name}_{index}"
