@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Before any test module imports the package: annotations become assertions.
 install_import_hook("robot_vision", "type_checks.check")
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("robot_vision", deadline=None)
+settings.load_profile("robot_vision")
 
 _SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

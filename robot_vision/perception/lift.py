@@ -4,8 +4,6 @@ The depth of a box is the nearest mode of its depths that holds a good share of 
 there is one, says which pixels count.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -26,15 +24,6 @@ _DEPTH_NOISE_PER_M = 0.003
 _CENTRE_SHARE = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Range:
-    """Depth of an object's visible surface: the middle, its extent and its spread."""
-
-    middle_m: float
-    extent_m: float
-    spread_m: float
-
-
 def lift(detections: Detections, *, depth: Depth, camera: Camera) -> Lifted:
     """Position, covariance and size of each detection in camera coordinates.
 
@@ -44,27 +33,27 @@ def lift(detections: Detections, *, depth: Depth, camera: Camera) -> Lifted:
     not those of a camera.
     """
     count = len(detections)
-    nan = np.float32(np.nan)
-    position = np.full((count, 3), nan)
-    covariance = np.full((count, 3, 3), nan)
-    size = np.full((count, 3), nan)
-    if count and _is_projective(camera):
-        rays = _rays(detections.box_xyxy_px, camera)
-        for index in range(count):
-            found = object_range(_samples(detections, index, depth, camera))
-            if found is None:
-                continue
-            position[index] = rays[index, 0] * found.middle_m
-            size[index, :2] = (rays[index, 2] - rays[index, 1])[:2] * found.middle_m
-            size[index, 2] = found.extent_m
-            covariance[index] = _covariance(rays[index], found, camera)
-    return Lifted(position_in_camera_m=position, covariance_m2=covariance, size_m=size)
+    if count == 0 or not _is_projective(camera):
+        return _unknown(count)
+    ranges = [object_range(_samples(detections, row, depth, camera)) for row in range(count)]
+    middle_m, extent_m, spread_m = np.array(ranges).T
+    rays = _rays(detections.box_xyxy_px, camera)
+    across_m = (rays[:, 2, :2] - rays[:, 1, :2]) * middle_m[:, None]
+    size_m = np.concatenate([across_m, extent_m[:, None]], axis=1)
+    return Lifted(
+        position_in_camera_m=(rays[:, 0] * middle_m[:, None]).astype(np.float32),
+        covariance_m2=_covariance(rays[:, 0], middle_m, spread_m, across_m, camera),
+        size_m=size_m.astype(np.float32),
+    )
 
 
-def object_range(depth_m: Float32[np.ndarray, " n"]) -> _Range | None:
-    """The object's depths among those of its box; None if there are too few to say."""
+def object_range(depth_m: Float32[np.ndarray, " n"]) -> tuple[float, float, float]:
+    """Middle, extent and spread (σ) of the object's depths among those of its box, in metres.
+
+    All NaN if there are too few to say.
+    """
     if depth_m.size < _MIN_SAMPLES:
-        return None
+        return np.nan, np.nan, np.nan
     depth_m = np.sort(depth_m)
     log_depth = np.log(depth_m)
     mode = _nearest_mode(log_depth)
@@ -72,8 +61,8 @@ def object_range(depth_m: Float32[np.ndarray, " n"]) -> _Range | None:
     near = depth_m[first:last]
     low, middle, high = near[(np.array((0.05, 0.5, 0.95)) * (near.size - 1)).astype(int)]
     deviation = np.sort(np.abs(near - middle))
-    spread_m = 1.4826 * float(deviation[deviation.size // 2])
-    return _Range(middle_m=float(middle), extent_m=float(high - low), spread_m=spread_m)
+    spread = 1.4826 * deviation[deviation.size // 2]
+    return float(middle), float(high - low), float(spread)
 
 
 def _nearest_mode(log_depth: Float[np.ndarray, " n"]) -> float:
@@ -140,16 +129,28 @@ def _rays(box_xyxy_px: Float32[np.ndarray, "n 4"], camera: Camera) -> Float[np.n
 
 
 def _covariance(
-    rays: Float[np.ndarray, "3 3"], found: _Range, camera: Camera
-) -> Float[np.ndarray, "3 3"]:
+    ray: Float[np.ndarray, "n 3"],
+    middle_m: Float[np.ndarray, " n"],
+    spread_m: Float[np.ndarray, " n"],
+    size_m: Float[np.ndarray, "n 2"],
+    camera: Camera,
+) -> Float32[np.ndarray, "n 3 3"]:
     """Errors of the box's centre and of the depth, propagated to the point on the ray."""
-    extent = (rays[2] - rays[1])[:2]
     pixel = np.array([1 / camera.fx_px, 1 / camera.fy_px])
-    across_m = np.maximum(_CENTRE_SHARE * extent, pixel) * found.middle_m
-    along_m = np.hypot(_DEPTH_NOISE_PER_M * found.middle_m**2, found.spread_m)
-    covariance = np.outer(rays[0], rays[0]) * along_m**2
-    covariance[[0, 1], [0, 1]] += across_m**2
-    return covariance
+    across_m = np.maximum(_CENTRE_SHARE * size_m, pixel * middle_m[:, None])
+    along_m = np.hypot(_DEPTH_NOISE_PER_M * middle_m**2, spread_m)
+    covariance = ray[:, :, None] * ray[:, None, :] * along_m[:, None, None] ** 2
+    covariance[:, (0, 1), (0, 1)] += across_m**2
+    return covariance.astype(np.float32)
+
+
+def _unknown(count: int) -> Lifted:
+    nan = np.float32(np.nan)
+    return Lifted(
+        position_in_camera_m=np.full((count, 3), nan),
+        covariance_m2=np.full((count, 3, 3), nan),
+        size_m=np.full((count, 3), nan),
+    )
 
 
 def _is_projective(camera: Camera) -> bool:

@@ -14,9 +14,10 @@ def suppress(
 ) -> Int64[np.ndarray, " k"]:
     """Rows kept, by falling score and at most `limit`: greedy, overlaps above `iou` are dropped.
 
-    Boxes of different classes never suppress each other.
+    Boxes of different classes never suppress each other. Only the best ten times `limit` are
+    looked at, which bounds the time that a flood of weak boxes takes.
     """
-    order = np.argsort(-score, kind="stable")
+    order = np.argsort(-score, kind="stable")[: 10 * limit]
     area = np.prod(box_xyxy_px[:, 2:] - box_xyxy_px[:, :2], axis=1)
     kept: list[int] = []
     while order.size and len(kept) < limit:
