@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from robot_vision.commands import bench, demo, doctor, models, replay, run, scenes
+from robot_vision.commands import bench, bench_model, demo, doctor, models, replay, run, scenes, train
 from robot_vision.core.errors import RobotVisionError
 
 app = typer.Typer(
@@ -20,7 +20,9 @@ run.register(app)
 doctor.register(app)
 replay.register(app)
 bench.register(app)
+bench_model.register(bench.bench_app)
 demo.register(app)
+train.register(app)
 
 
 def main() -> None:
