@@ -16,11 +16,15 @@ class FrameBuilder:
     """Decodes captures; keeps the camera of the last `CameraInfo`."""
 
     def __init__(self, config: NodeConfig, health: Health) -> None:
-        self._raw_unit_m = config.depth.raw_unit_m
-        self._wants_depth = config.input.depth_transport != "none"
         self._health = health
         self._info: CameraInfo | None = None
         self._camera: Camera | None = None
+        self.use(config)
+
+    def use(self, config: NodeConfig) -> None:
+        """Take up new parameters."""
+        self._raw_unit_m = config.depth.raw_unit_m
+        self._wants_depth = config.input.depth_transport != "none"
 
     def build(
         self, capture: Capture, *, fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None

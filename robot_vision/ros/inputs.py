@@ -119,6 +119,7 @@ class Inputs:
 
     def use(self, config: NodeConfig) -> None:
         """Pair by the new parameters from the next frame on."""
+        self._max_future_s = config.diagnostics.max_future_s
         with self._ready:
             self._pairer = new_pairer(config)
 

@@ -57,9 +57,7 @@ class Monitor:
         self.node = rclpy.create_node("robot_vision_monitor", context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self.node.create_subscription(
-            String, f"{perception}/objects/json", self._on_objects, _QOS
-        )
+        self.node.create_subscription(String, f"{perception}/objects/json", self._on_objects, _QOS)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         for topic, kind in _OTHER_OUTPUTS.items() if all_outputs else ():
             # Serialized: being subscribed to is what counts here.

@@ -29,18 +29,17 @@ from robot_vision.tracking import build_tracker
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
 
-# Parameters that a running service takes up: new models are loaded beside the old ones.
-_MODEL_PARAMETERS = (
-    "model",
-    "depth_model",
-    "feature_model",
-    "device",
-    "threads",
-    "engine_cache_dir",
-    "detector.",
-    "depth.",
+# Parameters that wait for the next configuration; a running service takes up all others.
+_FIXED_PARAMETERS = (
+    "autostart",
+    "target_frame",
+    "compute_every",
+    "tracker.",
+    "input.",
+    "diagnostics.period_s",
 )
-_LIVE_PARAMETERS = (*_MODEL_PARAMETERS, "sync.", "diagnostics.")
+# Parameters that concern no model; for all others the models are loaded anew beside the old ones.
+_LIGHT_PARAMETERS = ("sync.", "diagnostics.")
 
 
 class PerceptionNode(LifecycleNode):
@@ -97,8 +96,9 @@ class PerceptionNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let models and publishers go."""
+        """Let models and publishers go, and their memory now rather than some time."""
         self._release()
+        gc.collect()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -115,6 +115,8 @@ class PerceptionNode(LifecycleNode):
         """Let everything go; a frame in work is awaited for a second, as the process may end."""
         self._release(limit_s=1.0)
         super().destroy_node()
+        # rclpy leaves this to the garbage collector; it keeps the middleware's memory till then.
+        self._state_machine.destroy_when_not_in_use()
 
     def _transition(
         self,
@@ -188,7 +190,6 @@ class PerceptionNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.perceiver.close()
             self._pipeline = None
-        gc.collect()
 
     def _start_once(self) -> None:
         """Autostart. A node that cannot start ends its process, for its launcher to see."""
@@ -217,16 +218,17 @@ class PerceptionNode(LifecycleNode):
 
     def _take_up(self, config: NodeConfig, names: list[str]) -> None:
         if self._pipeline is not None:
-            fixed = [name for name in names if not name.startswith(_LIVE_PARAMETERS)]
+            fixed = [name for name in names if name.startswith(_FIXED_PARAMETERS)]
             if fixed:
                 raise ConfigError(
                     f"{', '.join(fixed)}: taken up when the node is configured; "
                     f"it is {self.state} now: clean it up first"
                 )
-            if any(name.startswith(_MODEL_PARAMETERS) for name in names):
+            if not all(name.startswith(_LIGHT_PARAMETERS) for name in names):
                 self._swap_models(config, self._pipeline)
-            if self._inputs is not None:
+            if self._inputs is not None and self._worker is not None:
                 self._inputs.use(config)
+                self._worker.use(config)
         self.config = config
 
     def _swap_models(self, config: NodeConfig, pipeline: Pipeline) -> None:

@@ -1,28 +1,41 @@
 """Child processes that speak ROS 2 with each other and with nobody else."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-_DOMAINS = 100
+# Domains whose ports lie below those that Linux hands out to clients.
+_DOMAINS = range(1, 100)
+_FIRST_PORT, _PORTS_PER_DOMAIN = 7400, 250
 _END_S = 5.0
 
 
 def use_private_domain() -> int:
     """Keep this process and its children among themselves, unless the user chose a domain."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(os.getpid() % _DOMAINS + 1))
+    if "ROS_DOMAIN_ID" not in os.environ:
+        os.environ["ROS_DOMAIN_ID"] = str(free_domain())
     return int(os.environ["ROS_DOMAIN_ID"])
+
+
+def free_domain() -> int:
+    """A ROS domain that nobody on this machine uses: none of its UDP ports is bound."""
+    lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+    ports = [int(line.split()[1].rpartition(":")[2], 16) for line in lines]
+    used = {(port - _FIRST_PORT) // _PORTS_PER_DOMAIN for port in ports}
+    return random.choice([domain for domain in _DOMAINS if domain not in used])
 
 
 @contextmanager
 def child(module: str, *arguments: str, log: str | None = None) -> Iterator[subprocess.Popen[str]]:
     """`python -m module arguments` while the block runs; its output goes to the file `log`."""
     command = [sys.executable, "-m", module, *arguments]
-    with open(log or os.devnull, "w", encoding="utf-8") as output:  # noqa: PTH123
+    with Path(log or os.devnull).open("w", encoding="utf-8") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, text=True)
         try:
             yield process

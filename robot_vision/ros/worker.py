@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.timing import timed
@@ -45,6 +46,11 @@ class Worker:
         self._between_frames = Lock()
         self._thread = Thread(target=self._run, name="perception", daemon=True)
         self._thread.start()
+
+    def use(self, config: NodeConfig) -> None:
+        """Decode by the new parameters from the next frame on."""
+        with self._between_frames:
+            self._parts.frames.use(config)
 
     def swap_perceiver(self, perceiver: Perceiver) -> None:
         """Use other models from the next frame on, and close the old ones."""

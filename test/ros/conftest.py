@@ -1,7 +1,5 @@
 """Every ROS test is alone in a domain of its own, or skipped where there is no ROS."""
 
-import itertools
-import os
 import warnings
 from pathlib import Path
 
@@ -15,12 +13,12 @@ with warnings.catch_warnings():
     import rosidl_generator_py  # noqa: F401
     from ros_harness import make_native_bundle
 
-_numbers = itertools.count(os.getpid())
+    from robot_vision.ros.processes import free_domain
 
 
 @pytest.fixture(autouse=True)
 def own_domain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(next(_numbers) % 100 + 1))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(free_domain()))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 

@@ -93,6 +93,11 @@ def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
         assert np.percentile(distance_m, 95) < 4.0
 
 
+def end_limit_s() -> float:
+    """Two seconds, and more where other processes leave this one less than a core."""
+    return 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def shared_memory() -> set[str]:
     return {name for name in os.listdir("/dev/shm") if "fastrtps" in name}  # noqa: PTH208
 
@@ -110,9 +115,35 @@ def test_a_signal_ends_it_within_two_seconds_and_frees_shared_memory(
     begin_s = monotonic()
     node.send_signal(number)
     _, words = node.communicate(timeout=20)
-    assert monotonic() - begin_s < 2.0
+    assert monotonic() - begin_s < end_limit_s()
     assert node.returncode == 0, words.decode()
     assert b"Traceback" not in words
+    assert held
+    assert shared_memory() & held == set()
+
+
+ENDLESS_LOADING = """
+import sys, time
+from robot_vision.ros import perception_node, run
+perception_node.build_perceiver = lambda *args, **kwargs: time.sleep(60)
+sys.exit(run.run(["--ros-args", "-p", "diagnostics.period_s:=0.2"]))
+"""
+
+
+def test_a_signal_while_a_model_loads_ends_it_as_soon() -> None:
+    before = shared_memory()
+    node = subprocess.Popen([sys.executable, "-c", ENDLESS_LOADING], stderr=subprocess.DEVNULL)
+    with listening() as monitor:
+        said = monitor.heard.status
+        name = "perception: model"
+        assert monitor.spin_until(
+            lambda: name in said and "loading 'native-s'" in said[name].message, timeout_s=60
+        )
+    held = shared_memory() - before
+    begin_s = monotonic()
+    node.send_signal(signal.SIGTERM)
+    node.wait(timeout=20)
+    assert monotonic() - begin_s < end_limit_s()
     assert held
     assert shared_memory() & held == set()
 

@@ -1,0 +1,66 @@
+"""The commands that people type first come to an end and leave what they name."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from robot_vision.cli import app
+
+pytestmark = pytest.mark.ros
+
+
+def test_the_demo_leaves_a_video_and_a_plot(shared_data: Path, tmp_path: Path) -> None:
+    bag = shared_data / "bags" / "redkitchen_mcap"
+    command = ["demo", "--bag", str(bag), "--seconds", "3", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    video = cv2.VideoCapture(str(tmp_path / "overlay.mp4"))
+    readable, frame = video.read()
+    assert readable
+    assert frame.shape == (480, 640, 3)
+    assert frame.std() > 20
+    assert "inference" in (tmp_path / "ages.svg").read_text()
+    assert "overlay.mp4" in result.output
+
+
+def test_a_demo_whose_node_does_not_start_fails_with_the_reason(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    bag = shared_data / "bags" / "redkitchen_mcap"
+    command = ["demo", "--bag", str(bag), "--model", "nothing", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code != 0
+    assert "no model bundle 'nothing'" in str(result.exception)
+
+
+def test_bench_pipeline_writes_percentiles_of_every_stage(
+    native_bundle: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pipeline.json"
+    command = ["bench", "pipeline", "--model", str(native_bundle), "--frames", "10"]
+    result = CliRunner().invoke(
+        app, [*command, "--width", "64", "--height", "48", "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    written = json.loads(out.read_text())
+    assert {"inference", "track", "whole", "all but inference"} <= set(written["stage_ms"])
+    assert written["machine"]["processor"]
+    assert written["frames_per_s"] > 0
+
+
+def test_bench_ros_accounts_for_every_frame(native_bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ros.json"
+    command = ["bench", "ros", "--model", str(native_bundle), "--seconds", "2", "--fps", "10"]
+    result = CliRunner().invoke(
+        app, [*command, "--width", "64", "--height", "48", "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    written = json.loads(out.read_text())
+    assert written["published"] == 50
+    assert written["processed"] + written["lost"] == written["published"]
+    assert written["processed"] > 25
+    assert {"transport", "inference", "publish", "age"} <= set(written["stage_ms"])
+    assert {"features", "embedding", "depth/image", "objects/markers"} <= set(written["messages"])
