@@ -5,7 +5,17 @@ import sys
 import typer
 from rich.console import Console
 
-from robot_vision.commands import bench, bench_model, demo, doctor, models, replay, run, scenes, train
+from robot_vision.commands import (
+    bench,
+    bench_model,
+    demo,
+    doctor,
+    models,
+    replay,
+    run,
+    scenes,
+    train,
+)
 from robot_vision.core.errors import RobotVisionError
 
 app = typer.Typer(
