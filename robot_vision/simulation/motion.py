@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.scene import PARKED_M, TIMESTEP_S, Item, Scene
 from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole, towards
 
@@ -16,6 +15,7 @@ GRASPABLE = ("ball", "banana", "block", "can", "tool")
 _GRIP_ABOVE_M = 0.8  # from which height the gripper comes down: out of most views
 _APPROACH_S, _LIFT_S, _ACROSS_S = 0.8, 0.7, 1.2
 _LEAN_RAD = 0.5
+_PUSH_GAIN_HZ, _PUSH_MAX_MPS2 = 80.0, 20.0  # of the hand that keeps up a velocity
 _HARMONICS = np.array([1, 1.3, 0.7, 1.7])  # of the camera's sway
 CARRY_S = 2 * (_APPROACH_S + _LIFT_S) + _ACROSS_S
 
@@ -30,7 +30,7 @@ class Push:
     velocity_mps: Float[np.ndarray, "2"]
 
     def apply(self, scene: Scene, time_s: float) -> None:
-        """Act on the scene's velocities at `time_s`."""
+        """Act on the scene at `time_s`."""
         since_s = time_s - self.start_s
         if not 0 <= since_s < self.duration_s:
             return
@@ -41,7 +41,11 @@ class Push:
                 velocity[:2] = self.velocity_mps
                 velocity[3:] = _rolling(scene, self.item, self.velocity_mps / radius_m)
             return
-        velocity[:2] = self.velocity_mps * np.sin(np.pi * since_s / self.duration_s)
+        wanted_mps = self.velocity_mps * np.sin(np.pi * since_s / self.duration_s)
+        push_mps2 = _PUSH_GAIN_HZ * (wanted_mps - velocity[:2])
+        push_mps2 *= min(1.0, _PUSH_MAX_MPS2 / max(float(np.linalg.norm(push_mps2)), 1e-9))
+        body = self.item.body_id
+        scene.data.xfrc_applied[body, :2] = scene.model.body_mass[body] * push_mps2
 
 
 @dataclass(eq=False)
@@ -61,13 +65,13 @@ class Carry:
             return
         start = self._grasped
         if start is None or since_s < _APPROACH_S:
-            start = self._grasped = scene.data.qpos[_position_slice(scene, self.item)].copy()
+            start = self._grasped = scene.data.qpos[position_slice(scene, self.item)].copy()
         lift_m, across = self._progress(since_s)
         held = start.copy()
         held[:2] += across * (self.target_m - held[:2])
         held[2] += lift_m
         if _APPROACH_S <= since_s < CARRY_S - _APPROACH_S:
-            scene.data.qpos[_position_slice(scene, self.item)] = held
+            scene.data.qpos[position_slice(scene, self.item)] = held
             scene.data.qvel[_velocity_slice(scene, self.item)] = self._velocity(start, since_s)
         body = scene.model.body("gripper").mocapid[0]
         scene.data.mocap_pos[body] = held[:3] + np.array([0, 0, self._clearance(since_s)])
@@ -123,8 +127,9 @@ class CameraPath:
         )
 
 
-def park_gripper(scene: Scene) -> None:
-    """Take the gripper out of sight, until a `Carry` calls for it."""
+def let_go(scene: Scene) -> None:
+    """Push nothing, and take the gripper out of sight, until a motion acts again."""
+    scene.data.xfrc_applied[:] = 0
     scene.data.mocap_pos[scene.model.body("gripper").mocapid[0]] = PARKED_M
 
 
@@ -164,7 +169,7 @@ def draw_motions(
         item = free[int(rng.integers(len(free)))]
         target_m = rng.uniform(-0.8, 0.8, 2) * scene.spread_m
         way_m = target_m - scene.data.xpos[item.body_id][:2]
-        speed_mps = rng.uniform(0.5, 0.9) if item.class_name == "ball" else rng.uniform(0.25, 0.45)
+        speed_mps = rng.uniform(0.5, 0.9) if item.class_name == "ball" else rng.uniform(0.35, 0.6)
         pushes.append(
             Push(
                 item=item,
@@ -212,7 +217,8 @@ def _rolling(scene: Scene, item: Item, turn_rps: Float[np.ndarray, "2"]) -> Floa
     return scene.data.xmat[item.body_id].reshape(3, 3).T @ world
 
 
-def _position_slice(scene: Scene, item: Item) -> slice:
+def position_slice(scene: Scene, item: Item) -> slice:
+    """Where an item's place (3) and quaternion (4) lie in MuJoCo's `qpos`."""
     start = int(scene.model.jnt_qposadr[scene.model.body_jntadr[item.body_id]])
     return slice(start, start + 7)
 
@@ -220,20 +226,3 @@ def _position_slice(scene: Scene, item: Item) -> slice:
 def _velocity_slice(scene: Scene, item: Item) -> slice:
     start = int(scene.model.jnt_dofadr[scene.model.body_jntadr[item.body_id]])
     return slice(start, start + 6)
-
-
-def velocity_in_world(scene: Scene, item: Item) -> Float[np.ndarray, "3"]:
-    """Velocity (m/s) of an item's origin."""
-    return scene.data.qvel[_velocity_slice(scene, item)][:3].copy()
-
-
-def extrapolate(scene: Scene, *, seconds: float) -> Scene:
-    """The scene a moment later (less than a step), leaving the simulation where it is."""
-    data = mujoco.MjData(scene.model)
-    data.qpos[:] = scene.data.qpos
-    data.qvel[:] = scene.data.qvel
-    data.mocap_pos[:] = scene.data.mocap_pos
-    data.mocap_quat[:] = scene.data.mocap_quat
-    mujoco.mj_integratePos(scene.model, data.qpos, data.qvel, seconds)
-    mujoco.mj_kinematics(scene.model, data)
-    return Scene(model=scene.model, data=data, items=scene.items, spread_m=scene.spread_m)

@@ -9,30 +9,24 @@ from jaxtyping import Float
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import transform_points
 from robot_vision.simulation.frame import LabelledFrame, sense_rendering
-from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.look import Look, draw_look
 from robot_vision.simulation.motion import (
     CameraPath,
-    Carry,
-    Push,
     draw_camera_path,
     draw_motions,
-    extrapolate,
-    park_gripper,
-    velocity_in_world,
 )
 from robot_vision.simulation.palette import Split
 from robot_vision.simulation.render import SceneRenderer
-from robot_vision.simulation.scene import TIMESTEP_S, Content, Scene, build_scene, settle
+from robot_vision.simulation.scene import Content, Item, Scene, build_scene, settle
 from robot_vision.simulation.sensor import ColorSensor, DepthSensor, sense_color
-from robot_vision.simulation.truth import Truth, observe
+from robot_vision.simulation.timeline import Timeline
+from robot_vision.simulation.truth import observe
 from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint
 
 # a steady camera whose depth is filtered, as drivers do by default
 COLOR_SENSOR = ColorSensor(read_noise=0.002, shot_noise=0.005, jpeg_quality=78)
 DEPTH_SENSOR = DepthSensor(noise_px=0.04, step_px=1 / 8, edge_px=0.4, grain_px=4.0, hole_share=0.7)
 _CONTENT = Content(objects=(6, 9), distractors=(1, 3), spread_m=(0.2, 0.28), piled_share=0)
-_PROBE_S = 1e-3
 _WORLD, _NOISE = 7, 8  # streams of random numbers, apart from those of training sets
 
 
@@ -52,7 +46,10 @@ class SequenceRecipe:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObjectMotion:
-    """Velocities in camera axes: over ground, and of the position in camera coordinates."""
+    """Velocities in camera axes: over ground, and of the position in camera coordinates.
+
+    Both are averages over `timeline.AVERAGED_S`, around the stamp.
+    """
 
     velocity_mps: Float[np.ndarray, "3"]
     apparent_velocity_mps: Float[np.ndarray, "3"]
@@ -76,33 +73,24 @@ def simulate(recipe: SequenceRecipe) -> Iterator[SequenceFrame]:
     look = draw_look(scene, rng, split=recipe.split)
     path = draw_camera_path(scene, rng, size_px=recipe.size_px)
     motions = draw_motions(scene, rng, seconds=recipe.seconds, camera_azimuth_rad=path.azimuth_rad)
-    steps = 0
+    timeline = Timeline(scene, motions)
     with SceneRenderer(scene, size_px=recipe.size_px) as renderer:
         renderer.upload_textures()
         for number in range(round(recipe.seconds * recipe.fps)):
             time_s = number / recipe.fps
-            steps = _advance(scene, motions, steps=steps, until_s=time_s)
-            now = extrapolate(scene, seconds=time_s - steps * TIMESTEP_S)
             noise = np.random.default_rng([recipe.seed, _NOISE, number])
             dropped = number > 0 and noise.random() < recipe.drop_share
+            now = timeline.at(time_s)
             frame = _capture(now, renderer, path.at(time_s), look=look, rng=noise)
             yield SequenceFrame(
                 stamp_ns=recipe.start_ns + round(time_s * NS_PER_S),
                 dropped=dropped,
                 frame=frame,
-                motions=[_motion(now, truth, path, time_s=time_s) for truth in frame.truths],
+                motions=[
+                    _motion(timeline, path, scene.items[truth.item_index], time_s=time_s)
+                    for truth in frame.truths
+                ],
             )
-
-
-def _advance(scene: Scene, motions: list[Push | Carry], *, steps: int, until_s: float) -> int:
-    """Step physics up to `until_s`; returns the steps made since the start."""
-    while (steps + 1) * TIMESTEP_S <= until_s + 1e-9:
-        park_gripper(scene)
-        for motion in motions:
-            motion.apply(scene, steps * TIMESTEP_S)
-        mujoco.mj_step(scene.model, scene.data)
-        steps += 1
-    return steps
 
 
 def _capture(
@@ -128,16 +116,12 @@ def _capture(
     )
 
 
-def _motion(scene: Scene, truth: Truth, path: CameraPath, *, time_s: float) -> ObjectMotion:
-    item = scene.items[truth.item_index]
-    place_m = scene.data.xpos[item.body_id]
-    velocity = velocity_in_world(scene, item)
-    before, now, after = (
-        path.at(time_s + dt).camera_from_world for dt in (-_PROBE_S, 0, _PROBE_S)
-    )
-    ends_m = np.stack([place_m - velocity * _PROBE_S, place_m + velocity * _PROBE_S])
-    moved_m = transform_points(after, ends_m[1:]) - transform_points(before, ends_m[:1])
+def _motion(timeline: Timeline, path: CameraPath, item: Item, *, time_s: float) -> ObjectMotion:
+    (start_s, start_m), (end_s, end_m) = timeline.places_around(item, time_s)
+    span_s = end_s - start_s
+    first, now, last = (path.at(t).camera_from_world for t in (start_s, time_s, end_s))
+    moved_m = transform_points(last, end_m[None]) - transform_points(first, start_m[None])
     return ObjectMotion(
-        velocity_mps=now[:3, :3] @ velocity,
-        apparent_velocity_mps=moved_m[0] / (2 * _PROBE_S),
+        velocity_mps=now[:3, :3] @ (end_m - start_m) / span_s,
+        apparent_velocity_mps=moved_m[0] / span_s,
     )
