@@ -23,6 +23,7 @@ from robot_vision.replay.rotating import RecordedTopic, RotatingRecording
 _NOT_RECORDED = ("/parameter_events", "/rosout", "/clock")
 _TRANSFORMS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMessage"}
 _QUEUE_DEPTH = 20
+_FOLLOW_S = 0.2
 
 
 class Recorder:
@@ -57,12 +58,15 @@ class Recorder:
         self.failure = ""
         self._thread = Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
-        self._timer = node.create_timer(0.5, self.follow)
+        self._timer = node.create_timer(_FOLLOW_S, self.follow)
 
     def follow(self) -> None:
-        """Subscribe to topics of the node that are not recorded yet."""
+        """Subscribe to topics of the node that are not recorded yet.
+
+        What nobody publishes must wait: the publishers' offer decides how to ask for it.
+        """
         for topic, type_name in self._topics().items():
-            if topic not in self._subscriptions:
+            if topic not in self._subscriptions and self._node.count_publishers(topic):
                 self._subscriptions[topic] = self._subscribe(topic, type_name)
 
     @property

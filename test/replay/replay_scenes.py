@@ -48,9 +48,13 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is recorded: `frames` at 30 Hz; `cx` is what camera_info claims."""
+    """What is recorded: `frames` at 30 Hz, the first `empty` of them without squares.
+
+    `cx` is what camera_info claims.
+    """
 
     frames: int = 30
+    empty: int = 0
     cx: float = WIDTH / 2
     start_ns: int = START_NS
     depth: bool = True
@@ -68,7 +72,7 @@ class Scene:
 
     def messages(self) -> Iterator[Message]:
         for index, stamp_ns in enumerate(self.stamps_ns()):
-            rgb, depth_mm = picture(index)
+            rgb, depth_mm = picture(index) if index >= self.empty else picture(None)
             header = header_of(stamp_ns)
             yield from self._around(stamp_ns, index, header)
             kind, values = self.encode(rgb)
@@ -97,11 +101,12 @@ class Scene:
             )
 
 
-def picture(index: int) -> tuple[np.ndarray, np.ndarray]:
-    """RGB and depth in millimetres of frame `index`: two squares that move apart."""
+def picture(index: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """RGB and depth in millimetres of frame `index`: two squares that move apart (None: none)."""
     rgb = _WALL.copy()
     depth_mm = np.full((HEIGHT, WIDTH), round(1e3 * WALL_M), np.uint16)
-    for x, y in ((96 + index, 40), (176 + 2 * index, 140)):
+    squares = () if index is None else ((96 + index, 40), (176 + 2 * index, 140))
+    for x, y in squares:
         rgb[y : y + SIDE, x : x + SIDE] = (230, 20, 20)
         depth_mm[y : y + SIDE, x : x + SIDE] = round(1e3 * SQUARE_M)
     return rgb, depth_mm

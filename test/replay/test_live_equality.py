@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -18,7 +17,8 @@ from robot_vision.replay.recording import Recording
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'robot_vision[ros]'")
 
-FRAMES = 45
+# Processes that meet late lose what came first, so nothing is to be seen in the first frames.
+FRAMES, EMPTY = 50, 15
 POSITION_TOLERANCE_M, BOX_TOLERANCE_PX = 1e-3, 0.1
 
 
@@ -28,16 +28,16 @@ def test_live_and_replayed_tracks_are_equal(
 ) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 100 + 1))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    scene = write_mcap(tmp_path / "scene.mcap", Scene(frames=FRAMES).messages())
+    scene = write_mcap(tmp_path / "scene.mcap", Scene(frames=FRAMES, empty=EMPTY).messages())
     values = {"model": str(detector), "threads": 1, "detector.nms_iou": 0.2}
     recorded = record_live(scene, values, tmp_path)
     live = live_tracks(recorded)
-    assert len(live) == FRAMES, "frames were dropped: the pace is too high for this machine"
     replayed = replayed_tracks(recorded, values, tmp_path / "out")
-    assert replayed.keys() == live.keys()
+    with_squares = sorted(replayed)[EMPTY - FRAMES :]
+    assert with_squares == sorted(live)[EMPTY - FRAMES :], "frames were dropped at this pace"
     assert sum(len(tracks) for tracks in live.values()) > FRAMES
-    for stamp_ns, tracks in live.items():
-        assert_same(tracks, replayed[stamp_ns], stamp_ns)
+    for stamp_ns in with_squares:
+        assert_same(live[stamp_ns], replayed[stamp_ns], stamp_ns)
 
 
 def assert_same(live: list[Any], replayed: list[Any], stamp_ns: int) -> None:
@@ -58,19 +58,15 @@ def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
 
     ros_args = ["--ros-args", "-r", f"rgb:={COLOR}", "-r", f"depth:={DEPTH}"]
     ros_args += ["-r", f"camera_info:={INFO}"]
-    reliable = {"input.reliability": "reliable", "input.queue_depth": 20}
+    reliable = {"input.reliability": "reliable", "input.queue_depth": 20, "sync.wait_s": 0.5}
     for name, value in (values | reliable).items():
         ros_args += ["-p", f"{name}:={value}"]
     out, log = folder / "live", folder / "recorder.log"
-    cli = folder / "robot_vision_cli.py"
-    cli.write_text("from robot_vision.cli import main\nmain()\n")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *sys.path])
     with (
         child("robot_vision.ros.run", *ros_args, log=str(folder / "node.log")),
-        child("robot_vision_cli", "record", str(out), log=str(log)) as recorder,
+        child("robot_vision", "record", str(out), log=str(log)) as recorder,
     ):
-        wanted = [f"recording {t}" for t in (COLOR, DEPTH, INFO, "/perception/objects/json")]
-        wait_for(log, wanted)
+        wait_for(log, "recording /perception/objects/json")
         with child(
             "robot_vision.ros.player", str(scene), "--speed", "0.2", log=str(folder / "player.log")
         ) as player:
@@ -82,9 +78,9 @@ def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
     return out
 
 
-def wait_for(log: Path, wanted: list[str], timeout_s: float = 90.0) -> None:
+def wait_for(log: Path, wanted: str, timeout_s: float = 90.0) -> None:
     deadline_s = monotonic() + timeout_s
-    while not all(text in log.read_text() for text in wanted):
+    while wanted not in log.read_text():
         assert monotonic() < deadline_s, log.read_text()
         sleep(0.2)
 
