@@ -26,6 +26,8 @@ class Detector:
         self._min_score = config.score_threshold or manifest.score_threshold or _DEFAULT_MIN_SCORE
         self._kept_class = _kept_classes(manifest, config)
 
+    # Numbers that make no sense are dropped, not warned of.
+    @np.errstate(over="ignore", invalid="ignore")
     def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
         """Detections by falling score: finite, of some area, inside the frame."""
         found = self._decoder.decode(run.outputs, self._manifest, min_score=self._min_score)
