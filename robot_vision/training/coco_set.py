@@ -1,6 +1,7 @@
 """A COCO set on disk: ours with depth and masks, or a user's with boxes only."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,10 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> UInt8[np.nd
         encoded = rle.frPyObjects(segmentation, height, width)
     else:
         encoded = segmentation
-    return np.asarray(rle.decode(encoded), np.uint8)
+    with warnings.catch_warnings():
+        # pycocotools 2.0.11 has yet to learn NumPy 2's __array__(copy=...)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return np.asarray(rle.decode(encoded), np.uint8)
 
 
 def _annotated(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -62,6 +62,7 @@ class Batch:
         return Batch(image_id=self.image_id, **moved)
 
 
+@runtime_checkable
 class Augment(Protocol):
     """Changes a sample at random, to the size asked for."""
 

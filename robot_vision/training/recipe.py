@@ -1,7 +1,7 @@
 """The YAML recipe of a training run: every choice that shapes the weights, with its bounds."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -69,8 +69,18 @@ class Recipe(Params):
 
 def load_recipe(path: Path, overrides: dict[str, object] | None = None) -> Recipe:
     """Read a recipe; `overrides` are dotted names. Raises `ConfigError` if it is no recipe."""
-    base = with_values(Recipe(), load_yaml(path))
-    return with_values(base, overrides or {})
+    return with_values(Recipe(), _dotted(load_yaml(path)) | (overrides or {}))
+
+
+def _dotted(values: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    """Groups of values by dotted names: `losses: {depth: 1}` is `losses.depth`."""
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _dotted(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
 
 
 def save_recipe(recipe: Recipe, file: Path) -> None:

@@ -1,7 +1,7 @@
 """What a run tells the person who watches it: a bar, and a line a round."""
 
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from robot_vision.training.distributed import rank
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Told of every step (the part of the run done) and of every round (its row of the log)."""
 

@@ -1,0 +1,123 @@
+"""The native model keeps the contract of ARCHITECTURE.md and its budget."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from robot_vision.models import MODELS
+from robot_vision.models.depth_base import fill_depth, quarter_depth
+from robot_vision.models.native import (
+    OUTPUTS,
+    SPECS,
+    NativeModel,
+    ServedNative,
+    build_native,
+    load_weights,
+)
+from robot_vision.models.reference import SeparateNets
+
+WIDTH_PX, HEIGHT_PX = 416, 320
+CLASSES = 10
+MOST_PARAMETERS = {"native-s": 0.8e6, "native-m": 4e6}
+MOST_MACS = {"native-s": 0.5e9}
+
+
+def frames(*, count: int, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    size = (count, height_px, width_px, 3)
+    rgb = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
+    depth_m = torch.rand(count, 1, height_px, width_px, generator=generator) * 2 + 0.3
+    return [rgb, depth_m]
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_outputs_have_the_shapes_of_the_contract(name: str) -> None:
+    model = ServedNative(build_native(name, classes=CLASSES)).eval()
+    spec = SPECS[name]
+    with torch.no_grad():
+        out = dict(zip(OUTPUTS, model(*frames(count=2)), strict=True))
+    cells = sum((HEIGHT_PX // s) * (WIDTH_PX // s) for s in (8, 16, 32))
+    quarter = (HEIGHT_PX // 4, WIDTH_PX // 4)
+    assert out["boxes_xyxy"].shape == (2, cells, 4)
+    assert out["scores"].shape == (2, cells, CLASSES)
+    assert out["mask_coefficients"].shape == (2, cells, spec.prototypes)
+    assert out["mask_prototypes"].shape == (2, spec.prototypes, *quarter)
+    assert out["depth_m"].shape == (2, 1, *quarter)
+    assert out["features"].shape == (2, spec.features, HEIGHT_PX // 16, WIDTH_PX // 16)
+    assert out["embedding"].shape == (2, spec.embedding)
+    assert torch.all((out["scores"] >= 0) & (out["scores"] <= 1))
+    assert torch.all(out["depth_m"] > 0)
+    assert torch.allclose(out["embedding"].norm(dim=1), torch.ones(2), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_the_budget_is_kept(name: str) -> None:
+    model = build_native(name, classes=CLASSES).eval()
+    assert sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS[name]
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(*frames(count=1))
+    assert counter.get_total_flops() / 2 <= MOST_MACS.get(name, 2e9)
+
+
+def test_any_size_of_whole_cells_runs() -> None:
+    model = build_native("native-s", classes=CLASSES).eval()
+    with torch.no_grad():
+        out = model(*frames(count=1, width_px=224, height_px=160))
+    assert out["depth_m"].shape == (1, 1, 40, 56)
+
+
+def test_the_sensor_carries_depth_until_training_knows_better() -> None:
+    model = build_native("native-s", classes=CLASSES).eval()
+    rgb, _ = frames(count=1)
+    depth_m = torch.full((1, 1, HEIGHT_PX, WIDTH_PX), 1.7)
+    with torch.no_grad():
+        seen = model(rgb, depth_m)["depth_m"]
+        blind = model(rgb, torch.zeros_like(depth_m))["depth_m"]
+    assert (seen - 1.7).abs().max() < 0.4
+    assert not torch.allclose(seen, blind)
+    assert torch.isfinite(blind).all()
+
+
+def test_holes_are_filled_from_around_and_seen_cells_are_kept() -> None:
+    depth_m = torch.full((1, 1, 64, 96), 2.0)
+    depth_m[..., :, 48:] = 3.0
+    depth_m[..., 16:40, 8:32] = 0.0
+    valid = (depth_m > 0).float()
+    quarter, weight = quarter_depth(depth_m, valid)
+    filled, has_depth = fill_depth(quarter, weight)
+    assert bool(has_depth.all())
+    assert torch.all(filled > 0)
+    assert torch.allclose(filled[..., 4:10, 2:8], torch.tensor(2.0))
+    assert torch.equal(filled[weight > 0], quarter[weight > 0])
+
+
+def test_without_any_depth_there_is_nothing_to_fill_from() -> None:
+    nothing = torch.zeros(2, 1, 16, 24)
+    filled, has_depth = fill_depth(nothing, nothing)
+    assert not bool(has_depth.any())
+    assert torch.isfinite(filled).all()
+
+
+def test_weights_for_other_classes_leave_only_the_class_layers_fresh() -> None:
+    ten, three = (build_native("native-s", classes=n) for n in (10, 3))
+    fresh = load_weights(three, ten.state_dict())
+    assert fresh
+    assert all(".classes." in name for name in fresh)
+    assert torch.equal(three.encoder.stem[0].weight, ten.encoder.stem[0].weight)
+
+
+def test_every_registered_model_runs() -> None:
+    for name in MODELS:
+        model = MODELS.get(name)(classes=3) if name in SPECS else MODELS.get(name)()
+        assert isinstance(model, (NativeModel, SeparateNets))
+
+
+def test_the_separate_nets_are_those_of_the_comparison() -> None:
+    nets = MODELS.get("separate-nets")().eval()
+    assert isinstance(nets, SeparateNets)
+    with torch.no_grad():
+        vector, depth, grid = nets(nets.example_input())
+    assert vector.shape == (1, 768)
+    assert depth.shape == (1, 1, 224, 224)
+    assert grid.shape == (1, 85, 14, 14)
