@@ -45,7 +45,10 @@ class BagWriter:
     def __init__(self, folder: Path, options: BagOptions) -> None:
         if folder.exists():
             raise ConfigError(f"{folder} exists already; a recording needs a new folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"cannot write a recording to {folder}: {error}") from error
         self._options = options
         self._store = get_typestore(Stores.ROS2_JAZZY)
         self._types = self._store.types

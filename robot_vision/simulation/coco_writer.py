@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 from pycocotools import mask as coco_mask
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.simulation.frame import LabelledFrame
 from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES
 from robot_vision.simulation.truth import MIN_VISIBLE_PX, MIN_VISIBLE_SHARE, Truth
@@ -22,9 +23,12 @@ _MAX_ANNOTATIONS = 100  # per image: leaves room for stable annotation ids
 
 
 def prepare_set(folder: Path) -> None:
-    """Make the folders of a set."""
-    for name in _FOLDERS:
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    """Make the folders of a set; raises `ConfigError` if they cannot be made."""
+    try:
+        for name in _FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write a set to {folder}: {error}") from error
 
 
 def part_file(folder: Path, scene_index: int) -> Path:

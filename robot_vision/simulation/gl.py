@@ -61,9 +61,11 @@ def _load_mujoco() -> Any:
     os.environ["MUJOCO_GL"] = choose_backend()
     try:
         import mujoco
-    except ModuleNotFoundError as error:
+    except (ImportError, RuntimeError, AttributeError, OSError) as error:
         raise MissingDependencyError(
-            "scenes need MuJoCo: pip install 'robot_vision[sim]'"
+            f"scenes need MuJoCo and headless OpenGL, which do not load ({error}): "
+            f"pip install 'robot_vision[sim]'; on Debian or Ubuntu also: {APT_LINE}; "
+            "MUJOCO_GL=egl or MUJOCO_GL=osmesa chooses one of the two"
         ) from error
     return mujoco
 

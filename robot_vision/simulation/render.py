@@ -30,7 +30,7 @@ class SceneRenderer:
         self._size_px = size_px
         try:
             self._renderer = mujoco.Renderer(scene.model, height=size_px[1], width=size_px[0])
-        except (ImportError, RuntimeError, AttributeError) as error:
+        except (ImportError, RuntimeError, AttributeError, mujoco.FatalError) as error:
             raise MissingDependencyError(
                 f"cannot open headless OpenGL ({error}); on Debian or Ubuntu: {APT_LINE}; "
                 "MUJOCO_GL=egl or MUJOCO_GL=osmesa chooses one of the two"

@@ -62,6 +62,11 @@ def test_another_recipe_is_refused(made: Path) -> None:
         generate(made, recipe(12, seed=4))
 
 
+def test_a_folder_that_cannot_be_written_is_explained() -> None:
+    with pytest.raises(ConfigError, match="cannot write a set to /proc/nowhere"):
+        generate(Path("/proc/nowhere"), recipe(1))
+
+
 def test_pycocotools_reads_it_and_masks_fill_their_boxes(made: Path) -> None:
     coco = COCO(str(made / "annotations.json"))
     assert [c["name"] for c in coco.loadCats(coco.getCatIds())] == list(CLASS_NAMES)

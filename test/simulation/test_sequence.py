@@ -5,10 +5,10 @@ pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
 
 from robot_vision.simulation.sequence import SequenceFrame, SequenceRecipe, simulate
 
-SIZE_PX = (160, 120)
+SIZE_PX = (96, 72)
 
 
-def play(fps: float, *, seconds: float = 3.0, drop_share: float = 0.0) -> list[SequenceFrame]:
+def play(fps: float, *, seconds: float = 2.0, drop_share: float = 0.0) -> list[SequenceFrame]:
     recipe = SequenceRecipe(
         seconds=seconds, fps=fps, seed=4, size_px=SIZE_PX, drop_share=drop_share
     )
@@ -34,7 +34,7 @@ def test_motion_does_not_depend_on_the_frame_rate(frames: list[SequenceFrame]) -
         shared += 1
         for index, pose in poses(frame).items():
             np.testing.assert_allclose(pose, poses(twin)[index], atol=1e-6)
-    assert shared >= 5
+    assert shared == 4  # both rates have a frame every half second
 
 
 def test_ids_keep_their_class_and_color(frames: list[SequenceFrame]) -> None:
@@ -59,7 +59,7 @@ def test_things_and_the_camera_move(frames: list[SequenceFrame]) -> None:
 
 
 def test_velocities_are_those_of_the_positions() -> None:
-    frames = play(60, seconds=1.0)
+    frames = play(30, seconds=1.5)
     errors_mps = []
     for before, now, after in zip(frames, frames[1:], frames[2:], strict=False):
         span_s = (after.stamp_ns - before.stamp_ns) * 1e-9
@@ -73,7 +73,7 @@ def test_velocities_are_those_of_the_positions() -> None:
 
 
 def test_the_stated_share_of_frames_is_dropped_but_never_the_first() -> None:
-    frames = play(40, seconds=2.0, drop_share=0.4)
+    frames = play(40, seconds=1.0, drop_share=0.4)
     dropped = [frame.dropped for frame in frames]
     assert 0.2 < np.mean(dropped) < 0.6
     assert not dropped[0]

@@ -1,4 +1,8 @@
 import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,3 +123,21 @@ def test_without_opengl_the_error_says_what_to_install(monkeypatch) -> None:
 def test_a_chosen_backend_is_respected(monkeypatch) -> None:
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
     assert gl.choose_backend() == "osmesa"
+
+
+@pytest.mark.parametrize("backend", ["glfw", "nonsense"])
+def test_a_backend_that_does_not_work_is_explained(backend: str, tmp_path) -> None:
+    command = "from robot_vision.cli import main; main()"
+    options = ["scenes", "generate", "--out", str(tmp_path), "--count", "1", "--processes", "1"]
+    environment = {k: v for k, v in os.environ.items() if k != "DISPLAY"} | {"MUJOCO_GL": backend}
+    ended = subprocess.run(
+        [sys.executable, "-c", command, *options],
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "apt-get install" in " ".join(ended.stderr.split())
+    assert "Traceback" not in ended.stderr
