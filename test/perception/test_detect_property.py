@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -30,6 +30,7 @@ anything = st.floats(width=32) | st.floats(-2, 40, width=32)
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
+@settings(max_examples=40)
 @given(st.data())
 def test_detections_are_sound_for_any_outputs(name: str, data: st.DataObject) -> None:
     manifest = ModelManifest.model_validate(
