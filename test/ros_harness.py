@@ -210,11 +210,21 @@ def _spin(executor: MultiThreadedExecutor) -> None:
 
 
 def wait_for_readers(rig: Rig) -> None:
-    """Until the node is active and it and the camera have found each other."""
-    deadline_s = monotonic() + 20
+    """Until the node is active, and it, the camera and the monitor have all found each other."""
+    node, deadline_s = rig.node, monotonic() + 20
     while monotonic() < deadline_s:
-        if rig.node.state == "active" and rig.camera.rgb.get_subscription_count():
+        if node.state == "active" and _have_met(rig):
             sleep(0.3)
             return
         sleep(0.05)
-    raise AssertionError(f"the node is {rig.node.state}: {rig.node.problem}")
+    raise AssertionError(f"the node is {node.state}: {node.problem}")
+
+
+def _have_met(rig: Rig) -> bool:
+    results = "/perception/objects/json"
+    return bool(
+        rig.camera.rgb.get_subscription_count()
+        and all(rig.node.count_publishers(topic) for topic in ("/rgb", "/depth", "/camera_info"))
+        and rig.node.count_subscribers(results)
+        and rig.monitor.node.count_publishers(results)
+    )

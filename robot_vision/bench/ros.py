@@ -54,8 +54,9 @@ def bench_ros(
         monitor.close()
         published = camera_log.read_text().split()
         if not published or not monitor.heard.results:
+            said = {name: status.message for name, status in monitor.heard.status.items()}
             words = camera_log.read_text()[-1000:] + node_log.read_text()[-1000:]
-            raise BenchError(f"no frame came through: {words}")
+            raise BenchError(f"no frame came through; diagnostics {said}; logs {words}")
     results, heard = monitor.heard.results, monitor.heard
     warm = results[round(_WARM_UP_S * fps) :]
     rows = [stages_of(result) for result in warm]
@@ -88,7 +89,9 @@ def _is_active(heard: Any, node: Any) -> bool:
 
 def _measure(monitor: Any, node: psutil.Process, camera: Any) -> dict[str, float]:
     """Listen until the camera ends; processor and memory of the node from the first frames on."""
-    monitor.spin_until(lambda: bool(monitor.heard.results), timeout_s=_START_S)
+    monitor.spin_until(
+        lambda: bool(monitor.heard.results) or camera.poll() is not None, timeout_s=_START_S
+    )
     monitor.spin(_WARM_UP_S)
     rss_start_mb, times, begin_s = _rss_mb(node), node.cpu_times(), monotonic()
     rss_max_mb = rss_start_mb

@@ -22,7 +22,7 @@ from robot_vision.ros.profile import use_shared_memory_profile
 
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 _KEPT_FRAMES = 60
-_DISCOVERY_S = 0.5
+_DISCOVERY_S = 1.0
 _TOPICS = {"rgb": Image, "depth": Image, "camera_info": CameraInfo}
 
 

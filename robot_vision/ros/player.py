@@ -29,7 +29,7 @@ _TYPES = {
     for name in ("Image", "CompressedImage", "CameraInfo")
 }
 # Readers show one by one, and the reader's side needs a little longer than this one.
-_DISCOVERY_S = 0.7
+_DISCOVERY_S = 1.0
 
 
 def camera_messages(path: Path) -> Iterator[RawMessage]:
