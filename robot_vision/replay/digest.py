@@ -10,7 +10,7 @@ DEPTH_STEP = 4
 
 
 class Digest:
-    """SHA-256 over stamps, detections, tracks, embeddings and every fourth pixel of depth.
+    """SHA-256 over stamps, detections in 2-D and 3-D, tracks, embeddings and a sample of depth.
 
     Exact bytes, not rounded ones: it is equal in two runs of the same code, model, bag, thread
     count and kind of processor (ONNX Runtime picks its kernels by instruction set), and says
@@ -25,6 +25,8 @@ class Digest:
         detections = perception.detections
         for rows in (detections.box_xyxy_px, detections.score, detections.class_id):
             self._take(rows)
+        if perception.lifted is not None:
+            self._take(perception.lifted.position_in_camera_m)
         self._add_tracks(perception.tracks)
         if perception.features is not None:
             self._take(perception.features.embedding)
