@@ -17,7 +17,7 @@ def share(folder: str, pattern: str) -> tuple[str, list[str]]:
     return f"share/{NAME}/{folder}", [str(f) for f in sorted(Path(folder).glob(pattern))]
 
 
-SIM = ["mujoco>=3.3", "pycocotools>=2.0.8"]
+SIM = ["mujoco>=3.3.7", "opencv-python-headless>=4.12", "pycocotools>=2.0.8"]
 TRAIN = [
     "torch>=2.4",
     "onnx>=1.17",
