@@ -58,9 +58,12 @@ def load_checkpoint(
             module.load_state_dict(_below(tensors, prefix))
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
         raise ConfigError(f"cannot resume from {file}: {error}") from error
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     rows: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _below(tensors, "optimizer").items():
         index, moment = name.split(".")
+        if tensor.ndim:  # laid out as its parameter is, or the sums would round differently
+            tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
         rows.setdefault(int(index), {})[moment] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": rows})
     return state

@@ -34,7 +34,7 @@ class LossWeights(Params):
     classes: float = param(4.0, "classification", ge=0)
     boxes: float = param(2.0, "box overlap", ge=0)
     masks: float = param(1.0, "instance masks", ge=0)
-    depth: float = param(1.0, "metric depth", ge=0)
+    depth: float = param(2.0, "metric depth", ge=0)
     features: float = param(0.3, "appearance of objects in the feature grid", ge=0)
     embedding: float = param(0.1, "what the whole image holds", ge=0)
 

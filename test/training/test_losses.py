@@ -1,0 +1,108 @@
+"""Each loss is least where the prediction is right, and its gradient points there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from robot_vision.models.native import SPECS, build_native
+from robot_vision.training.assign import Assignment
+from robot_vision.training.coco_set import load_coco_set
+from robot_vision.training.dataset import Batch, SampleCache, collate
+from robot_vision.training.losses import (
+    MultiTaskLoss,
+    appearance_loss,
+    box_loss,
+    class_loss,
+    complete_iou,
+    depth_loss,
+)
+from robot_vision.training.recipe import LossWeights
+
+
+@pytest.fixture
+def batch(shapes_set: Path, tmp_path: Path) -> Batch:
+    cache = SampleCache(load_coco_set(shapes_set), width_px=128, height_px=96, folder=tmp_path)
+    return collate([cache[i] for i in range(4)])
+
+
+def test_complete_iou_is_one_for_equal_boxes_and_negative_far_away() -> None:
+    box = torch.tensor([[10.0, 10.0, 30.0, 50.0]])
+    assert complete_iou(box, box).item() == pytest.approx(1.0, abs=1e-4)
+    assert complete_iou(box, box + 200.0).item() < 0
+
+
+def test_gradient_of_the_box_loss_moves_the_box_to_the_object() -> None:
+    box = torch.tensor([[[0.0, 0.0, 10.0, 10.0]]], requires_grad=True)
+    truth = torch.tensor([[[6.0, 0.0, 16.0, 10.0]]])
+    positive = Assignment(object_row=torch.zeros(1, 1).long(), quality=torch.ones(1, 1))
+    box_loss(box, truth, positive).backward()
+    assert box.grad is not None
+    assert box.grad[0, 0, 0] < 0
+    assert box.grad[0, 0, 2] < 0
+
+
+def test_class_loss_prefers_the_quality_as_the_score() -> None:
+    assignment = Assignment(object_row=torch.tensor([[0, -1]]), quality=torch.tensor([[0.8, 0.0]]))
+    classes = torch.tensor([[1]])
+
+    def loss(own: float, other: float) -> float:
+        probabilities = torch.full((1, 2, 3), 0.01)
+        probabilities[0, 0, 1] = own
+        probabilities[0, 1, 0] = other
+        return class_loss(torch.logit(probabilities), classes, assignment).item()
+
+    assert loss(0.8, 0.01) < loss(0.3, 0.01)
+    assert loss(0.8, 0.01) < loss(0.99, 0.01)
+    assert loss(0.8, 0.01) < loss(0.8, 0.9)
+
+
+def test_depth_loss_is_zero_when_right_and_ignores_what_is_unknown() -> None:
+    truth = torch.rand(1, 1, 16, 24) + 0.5
+    wrong = truth * 1.3
+    unknown = truth.clone()
+    unknown[..., :8, :] = 0
+    assert depth_loss(truth, truth).item() == pytest.approx(0.0, abs=1e-6)
+    assert depth_loss(wrong, truth).item() > 0.2
+    mixed = torch.cat([wrong[..., :8, :], truth[..., 8:, :]], dim=2)
+    assert depth_loss(mixed, unknown).item() == pytest.approx(0.0, abs=1e-6)
+    assert depth_loss(truth, torch.zeros_like(truth)).item() == 0.0
+
+
+def test_appearance_loss_is_less_when_like_objects_look_alike(batch: Batch) -> None:
+    labels = torch.unique(batch.class_id * 1000 + batch.color_id)
+    alike = torch.zeros(len(batch.image_id), len(labels), 6, 8)
+    for image in range(len(batch.image_id)):
+        for box, kind, color in zip(
+            batch.boxes_xyxy[image], batch.class_id[image], batch.color_id[image], strict=True
+        ):
+            x0, y0, x1, y1 = (box / 16).round().long().tolist()
+            channel = int((labels == kind * 1000 + color).nonzero())
+            alike[image, channel, y0 : y1 + 1, x0 : x1 + 1] = 1.0
+    noise = torch.rand(alike.shape, generator=torch.Generator().manual_seed(0))
+    assert appearance_loss(alike, batch) < appearance_loss(noise, batch)
+
+
+def test_every_task_pulls_on_the_network(batch: Batch) -> None:
+    model = build_native("native-s", classes=2).train()
+    criterion = MultiTaskLoss(SPECS["native-s"], classes=2, colors=2, weights=LossWeights())
+    total, losses = criterion(model(batch.rgb, batch.depth_m), batch)
+    total.backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    scales = criterion.log_scale.parameters()
+    assert all(scale.grad is not None and scale.grad.abs() > 0 for scale in scales)
+
+
+def test_a_set_of_boxes_alone_trains_the_detector_alone(boxes_set: Path, tmp_path: Path) -> None:
+    cache = SampleCache(load_coco_set(boxes_set), width_px=128, height_px=96, folder=tmp_path)
+    batch = collate([cache[i] for i in range(4)])
+    model = build_native("native-s", classes=2).train()
+    criterion = MultiTaskLoss(SPECS["native-s"], classes=2, colors=0, weights=LossWeights())
+    total, losses = criterion(model(batch.rgb, batch.depth_m), batch)
+    total.backward()
+    assert losses["depth"].item() == 0.0
+    assert losses["masks"].item() == 0.0
+    assert losses["classes"].item() > 0.0
+    assert F.relu(batch.depth_true_m).sum() == 0
