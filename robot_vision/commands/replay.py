@@ -98,7 +98,13 @@ def _run(todo: "list[Job]", *, jobs: int, ray: str, resume: bool) -> list[dict[s
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from robot_vision.replay.job import run_job
-    from robot_vision.replay.many import remember, run_in_processes, run_on_ray, take_finished
+    from robot_vision.replay.many import (
+        remember,
+        run_in_processes,
+        run_on_ray,
+        take_finished,
+        threads_per_job,
+    )
 
     order = [job.name for job in todo]
     by_name = {job.name: job for job in todo}
@@ -107,7 +113,8 @@ def _run(todo: "list[Job]", *, jobs: int, ray: str, resume: bool) -> list[dict[s
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         line = bar.add_task("replay", total=len(todo), text="")
         if ray or jobs > 1:
-            shared = _shared_threads(todo, jobs)
+            # The nodes of a cluster are not known here; many bags with a thread each fill them.
+            shared = _with_threads(todo, 1 if ray else threads_per_job(jobs))
             found = (
                 run_on_ray(shared, address=ray) if ray else run_in_processes(shared, workers=jobs)
             )
@@ -132,13 +139,12 @@ def _run(todo: "list[Job]", *, jobs: int, ray: str, resume: bool) -> list[dict[s
     return sorted(results, key=lambda result: order.index(result["bag"]))
 
 
-def _shared_threads(todo: "list[Job]", jobs: int) -> "list[Job]":
+def _with_threads(todo: "list[Job]", threads: int) -> "list[Job]":
+    """The jobs with that many threads each, where the user did not say how many."""
     from dataclasses import replace
 
     from robot_vision.core.config import with_values
-    from robot_vision.replay.many import threads_per_job
 
-    threads = threads_per_job(max(jobs, 1))
     return [
         job
         if job.config.threads

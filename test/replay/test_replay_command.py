@@ -210,4 +210,5 @@ def test_ray_says_how_to_get_it_or_runs_two_workers(
         pytest.skip("ray is not installed: only its absence was tested")
     code, text = run(*arguments)
     assert (code, text.splitlines()[-1]) == (2, "failed")
+    assert re.search(r"squares +pass +30 ", text)
     assert "no.mcap does not exist" in text
