@@ -3,6 +3,7 @@
 import configparser
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -101,7 +102,7 @@ def judge(sequence: Sequence, answers: list[Answer]) -> Scores:
     )
 
 
-def _trackeval_data(sequence: Sequence, answers: list[Answer]) -> dict[str, object]:
+def _trackeval_data(sequence: Sequence, answers: list[Answer]) -> dict[str, Any]:
     truths = sequence.truths
     object_ids, object_rows = _numbered([truth.object_id for truth in truths])
     track_ids, track_rows = _numbered([answer.track_id for answer in answers])

@@ -244,15 +244,15 @@ def _visibility(
     step = (np.arange(SAMPLES) + 0.5) / SAMPLES
     grid = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2)
     point = box[:, None, :2] + grid[None] * (box[:, None, 2:] - box[:, None, :2])
-    above = (point[:, :, None] >= box[None, None, :, :2]).all(axis=3)
-    below = (point[:, :, None] <= box[None, None, :, 2:]).all(axis=3)
-    nearer = (depth[None, :] < depth[:, None]) & in_view[None, :]
-    free = ~(above & below & nearer[:, None, :]).any(axis=2)
+    above = np.all(point[:, :, None] >= box[None, None, :, :2], axis=3)
+    below = np.all(point[:, :, None] <= box[None, None, :, 2:], axis=3)
+    nearer = np.less(depth[None, :], depth[:, None]) & in_view[None, :]
+    free = ~np.any(above & below & nearer[:, None, :], axis=2)
     low = np.where(free[..., None], point, np.inf).min(axis=1)
     high = np.where(free[..., None], point, -np.inf).max(axis=1)
     cell = (box[:, 2:] - box[:, :2]) / SAMPLES / 2
     seen = np.concatenate([low - cell, high + cell], axis=1)
-    hidden = ~free.any(axis=1)
+    hidden = ~np.any(free, axis=1)
     return free.mean(axis=1), np.where(hidden[:, None], box, seen)
 
 

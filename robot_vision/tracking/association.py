@@ -10,9 +10,12 @@ from robot_vision.core.types import TrackState
 from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.tracking.kalman import squared_distance
-from robot_vision.tracking.motion import scale_px
+from robot_vision.tracking.motion import axis_shares, scale_px
 from robot_vision.tracking.observations import Observations
 from robot_vision.tracking.table import TrackTable, take
+
+# Pairs below this support are lost whatever their distance in space says.
+WORTHWHILE = -4.0
 
 
 def associate(
@@ -34,7 +37,7 @@ def associate(
     recent = (stamp_ns - table.seen_ns) / NS_PER_S <= config.low_recent_s
     stages = (
         (~tentative, high, 0.0),
-        (~tentative & recent, ~high, config.low_penalty),
+        (~tentative & recent, ~high & (seen.score >= config.low_score), config.low_penalty),
         (tentative, high, config.tentative_penalty),
     )
     track_free, seen_free = np.ones(len(table), bool), np.ones(len(seen), bool)
@@ -61,21 +64,19 @@ def pair_support(
     scale = scale_px(table.box.position)
     variance = table.box.var_position + (config.box_noise * scale) ** 2
     support = _box_support(table.box.position, variance, seen, scale=scale, config=config)
-    if config.stop_drift:
-        scale = scale_px(table.seen_box.position)
-        variance = table.seen_box.var_position + (config.box_noise * scale) ** 2
-        variance = variance + (config.stop_drift * scale) ** 2 * gap_s
-        stopped = _box_support(table.seen_box.position, variance, seen, scale=scale, config=config)
-        support = np.maximum(support, stopped - config.stop_penalty)
-    if config.iou_weight:
-        overlap = pairwise_iou(cxcywh_to_xyxy(table.box.position), seen.box_xyxy_px)
-        support += config.iou_weight * (overlap - 0.5)
-        if config.min_iou:
-            support = np.where(overlap < config.min_iou, -1, support)
+    # An object out of sight may also have stopped: OC-SORT's look at the last observation.
+    scale = scale_px(table.seen_box.position)
+    wander = (config.stop_drift * scale * axis_shares(config)) ** 2 * gap_s
+    variance = table.seen_box.var_position + (config.box_noise * scale) ** 2 + wander
+    stopped = _box_support(table.seen_box.position, variance, seen, scale=scale, config=config)
+    support = np.maximum(support, stopped - config.stop_penalty)
+    overlap = pairwise_iou(cxcywh_to_xyxy(table.box.position), seen.box_xyxy_px)
+    support += config.iou_weight * (overlap - 0.5)
+    support -= config.loss_rate * gap_s
     support -= config.class_penalty * (table.class_id[:, None] != seen.class_id[None])
     cosine = table.appearance @ seen.appearance.T
     support += model.support(cosine, limit=config.appearance_limit)
-    return support + _depth_support(table, seen, worthwhile=support > -4, config=config)
+    return support + _depth_support(table, seen, worthwhile=support > WORTHWHILE, config=config)
 
 
 def _box_support(
@@ -86,11 +87,12 @@ def _box_support(
     scale: Float[np.ndarray, "n 1"],
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
+    """Of a Student's t in centre and size: detectors err more often far off than a normal."""
     innovation = seen.box_cxcywh_px[None] - expected_cxcywh_px[:, None]
     d2 = (innovation**2 / variance_px2[:, None]).sum(axis=2)
     support = config.prior - 0.5 * (config.tail + 4) * np.log1p(d2 / config.tail)
     spread = np.log(variance_px2 / scale**2).sum(axis=1)
-    return support - 0.5 * config.spread_weight * spread[:, None]
+    return support - 0.5 * spread[:, None]
 
 
 def _depth_support(

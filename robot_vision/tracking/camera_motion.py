@@ -2,22 +2,81 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from robot_vision.core.geometry import deproject, project, transform_points
-from robot_vision.core.types import Camera
-from robot_vision.tracking.kalman import AxisStates
+from robot_vision.core import geometry
+from robot_vision.core.geometry import invert_transform
+from robot_vision.core.types import Camera, Measurements
+from robot_vision.tracking.boxes import MAX_COORDINATE_PX, cxcywh_to_xyxy
+from robot_vision.tracking.flow import FlowEstimator, rotation_of_camera
+from robot_vision.tracking.kalman import AxisStates, transform_points
+from robot_vision.tracking.table import TrackTable
 
 # Boxes whose depth is not known move as what is far away: by the camera's rotation alone.
 FAR_M = 1e4
 NEAREST_M = 0.05
+# A box that seems to grow more than this between two frames has passed the camera.
+LARGEST_ZOOM = 4.0
 
-FLOW_WIDTH_PX = 320
-FLOW_CORNERS = 200
-LEAST_CORNERS = 12
-STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+class CameraMotion:
+    """Where the camera is, and the tracks as it sees them from there.
+
+    The pose comes from the measurements where they have it; else, with `estimate`, from the
+    image, as a rotation; else the camera is taken to be at rest. `fixed_from_camera` is then in
+    a frame of our own.
+    """
+
+    def __init__(self, *, estimate: bool) -> None:
+        self.fixed_from_camera = np.eye(4)
+        self._given = False
+        self._flow = FlowEstimator() if estimate else None
+
+    def follow(self, table: TrackTable, measurements: Measurements) -> TrackTable:
+        """Move to the pose of the measurements; tracks keep their place in the world."""
+        pose = measurements.fixed_from_camera
+        if pose is not None and np.isfinite(pose).all():
+            return self._follow_pose(table, pose.astype(np.float64), measurements.camera)
+        if self._flow is not None and measurements.gray is not None:
+            motion = self._flow.estimate(
+                measurements.gray, objects_xyxy_px=cxcywh_to_xyxy(table.seen_box.position)
+            )
+            return self._follow_image(table, motion, measurements.camera)
+        return table
+
+    def _follow_pose(
+        self, table: TrackTable, pose: Float[np.ndarray, "4 4"], camera: Camera | None
+    ) -> TrackTable:
+        before, self.fixed_from_camera = self.fixed_from_camera, pose
+        if not self._given:
+            # Until now the fixed frame was our own: the tracks move over to the one given.
+            self._given = True
+            moved = transform_points(table.point, pose @ invert_transform(before))
+            return replace(table, point=moved)
+        if camera is None:
+            return table
+        now_from_before = invert_transform(pose) @ before
+        depth_m = transform_points(table.point, invert_transform(before)).mean[:, 2]
+
+        def warp(boxes: AxisStates) -> AxisStates:
+            return warp_by_pose(
+                boxes, depth_m=depth_m, now_from_before=now_from_before, camera=camera
+            )
+
+        return replace(table, box=warp(table.box), seen_box=warp(table.seen_box))
+
+    def _follow_image(
+        self, table: TrackTable, motion: Float[np.ndarray, "2 3"], camera: Camera | None
+    ) -> TrackTable:
+        if camera is not None:
+            now_from_before = rotation_of_camera(motion, camera=camera)
+            self.fixed_from_camera = self.fixed_from_camera @ invert_transform(now_from_before)
+        return replace(
+            table,
+            box=warp_by_image(table.box, motion),
+            seen_box=warp_by_image(table.seen_box, motion),
+        )
 
 
 def warp_by_pose(
@@ -29,14 +88,15 @@ def warp_by_pose(
 ) -> AxisStates:
     """Boxes as the camera sees them after it moved; depth is NaN where it is not known."""
     depth_m = np.where(np.isnan(depth_m), FAR_M, np.maximum(depth_m, NEAREST_M))
-    before = deproject(boxes.position[:, :2], depth_m, camera=camera)
-    now = transform_points(now_from_before, before)
+    before = geometry.deproject(boxes.position[:, :2], depth_m, camera=camera)
+    now = geometry.transform_points(now_from_before, before)
     now[:, 2] = np.maximum(now[:, 2], NEAREST_M)
+    factor = np.clip(depth_m / now[:, 2], 1 / LARGEST_ZOOM, LARGEST_ZOOM)
     turn_rad = np.arctan2(now_from_before[1, 0], now_from_before[0, 0])
     return _warp(
         boxes,
-        centre_px=project(now, camera=camera),
-        factor=(depth_m / now[:, 2])[:, None],
+        centre_px=geometry.project(now, camera=camera),
+        factor=factor[:, None],
         turn_rad=float(turn_rad),
     )
 
@@ -52,71 +112,6 @@ def warp_by_image(boxes: AxisStates, now_from_before_px: Float[np.ndarray, "2 3"
     )
 
 
-def rotation_of_camera(
-    now_from_before_px: Float[np.ndarray, "2 3"], *, camera: Camera
-) -> Float[np.ndarray, "4 4"]:
-    """The rotation `now_from_before` that moves the image's centre, and turns it, in this way."""
-    centre = np.array([camera.cx_px, camera.cy_px])
-    moved = now_from_before_px[:, :2] @ centre + now_from_before_px[:, 2]
-    ray = deproject(moved[None], np.ones(1), camera=camera)[0]
-    ray /= np.linalg.norm(ray)
-    axis = np.cross([0.0, 0.0, 1.0], ray)
-    aim, _ = cv2.Rodrigues(
-        axis
-        * np.arcsin(min(1.0, float(np.linalg.norm(axis))))
-        / max(float(np.linalg.norm(axis)), 1e-12)
-    )
-    turn, _ = cv2.Rodrigues(
-        np.array([0.0, 0.0, np.arctan2(now_from_before_px[1, 0], now_from_before_px[0, 0])])
-    )
-    now_from_before = np.eye(4)
-    now_from_before[:3, :3] = aim @ turn
-    return now_from_before
-
-
-class FlowEstimator:
-    """Similarity between successive images, from sparse optical flow outside the objects."""
-
-    def __init__(self) -> None:
-        self._previous: UInt8[np.ndarray, "h w"] | None = None
-
-    def reset(self) -> None:
-        """Forget the previous image."""
-        self._previous = None
-
-    def estimate(
-        self, gray: UInt8[np.ndarray, "h w"], *, objects_xyxy_px: Float[np.ndarray, "n 4"]
-    ) -> Float[np.ndarray, "2 3"]:
-        """`now_from_before` in pixels; no motion where the image does not tell.
-
-        `objects_xyxy_px` are where objects were in the previous image: corners there are not
-        of the world at rest.
-        """
-        scale = min(1.0, FLOW_WIDTH_PX / gray.shape[1])
-        small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        previous, self._previous = self._previous, small
-        if previous is None or previous.shape != small.shape:
-            return STILL
-        corners = cv2.goodFeaturesToTrack(
-            previous,
-            FLOW_CORNERS,
-            0.01,
-            5,
-            mask=_outside(objects_xyxy_px * scale, previous.shape),
-        )
-        if corners is None or len(corners) < LEAST_CORNERS:
-            return STILL
-        moved, found, _ = cv2.calcOpticalFlowPyrLK(previous, small, corners, None)
-        good = found[:, 0] > 0
-        if np.count_nonzero(good) < LEAST_CORNERS:
-            return STILL
-        motion, _ = cv2.estimateAffinePartial2D(corners[good], moved[good])
-        if motion is None:
-            return STILL
-        motion[:, 2] /= scale
-        return motion
-
-
 def _warp(
     boxes: AxisStates,
     *,
@@ -124,6 +119,7 @@ def _warp(
     factor: Float[np.ndarray, "n 1"],
     turn_rad: float,
 ) -> AxisStates:
+    centre_px = np.clip(centre_px, -MAX_COORDINATE_PX, MAX_COORDINATE_PX)
     c, s = np.cos(turn_rad), np.sin(turn_rad)
     velocity = boxes.velocity.copy()
     velocity[:, :2] = velocity[:, :2] @ np.array([[c, s], [-s, c]])
@@ -135,13 +131,3 @@ def _warp(
         cov_position_velocity=boxes.cov_position_velocity * factor**2,
         var_velocity=boxes.var_velocity * factor**2,
     )
-
-
-def _outside(
-    boxes_xyxy_px: Float[np.ndarray, "n 4"], shape: tuple[int, ...]
-) -> UInt8[np.ndarray, "h w"]:
-    mask = np.full(shape, 255, np.uint8)
-    limit = [shape[1], shape[0]] * 2
-    for left, top, right, bottom in np.clip(boxes_xyxy_px, 0, limit).astype(int):
-        mask[top:bottom, left:right] = 0
-    return mask

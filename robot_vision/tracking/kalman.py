@@ -121,8 +121,11 @@ def update_points(
     gain = np.linalg.solve(total, states.covariance[:, :3, :]).transpose(0, 2, 1)
     innovation = measured_m - states.mean[:, :3]
     mean = states.mean + (gain @ innovation[..., None])[..., 0]
-    covariance = states.covariance - gain @ states.covariance[:, :3, :]
-    covariance = (covariance + covariance.transpose(0, 2, 1)) / 2
+    # Joseph's form stays symmetric and positive where the short one loses its digits.
+    keep = np.tile(np.eye(6), (len(mean), 1, 1))
+    keep[:, :, :3] -= gain
+    covariance = keep @ states.covariance @ keep.transpose(0, 2, 1)
+    covariance += gain @ covariance_m2 @ gain.transpose(0, 2, 1)
     return PointStates(mean=mean, covariance=covariance)
 
 

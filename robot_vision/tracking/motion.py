@@ -21,11 +21,19 @@ from robot_vision.tracking.table import TrackTable, put, take
 
 # Steps of the straight line along which a track is led again when it is found after a gap.
 REPLAY_STEPS = 5
+MEDIAN_OF_CHI2 = 2 * np.log(2)  # Of two degrees of freedom.
+# After so long nothing is known any more; longer steps would only overflow.
+LONGEST_STEP_S = 600.0
 
 
 def scale_px(box_cxcywh_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 1"]:
     """Size of a box as one length: noise in the image is proportional to it."""
     return np.sqrt(np.maximum(box_cxcywh_px[:, 2:3] * box_cxcywh_px[:, 3:4], 1.0))
+
+
+def axis_shares(config: TrackerConfig) -> Float[np.ndarray, "4"]:
+    """How much centre and size of a box change, relative to each other."""
+    return np.array([1.0, 1.0, config.size_share, config.size_share])
 
 
 def start_boxes(box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig) -> AxisStates:
@@ -37,15 +45,20 @@ def start_boxes(box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfi
         velocity=np.zeros_like(box_cxcywh_px),
         var_position=(config.box_noise * scale) ** 2 * ones,
         cov_position_velocity=np.zeros_like(box_cxcywh_px),
-        var_velocity=(config.box_speed * scale) ** 2 * ones,
+        var_velocity=(config.box_speed * scale * axis_shares(config)) ** 2,
     )
 
 
 def predict_boxes(
-    states: AxisStates, *, dt_s: float | Float[np.ndarray, "n 1"], config: TrackerConfig
+    states: AxisStates,
+    *,
+    dt_s: float | Float[np.ndarray, "n 1"],
+    unrest: float = 1.0,
+    config: TrackerConfig,
 ) -> AxisStates:
     """Move boxes on; speeds of centres persist, those of sizes die out."""
-    psd = (config.box_acceleration * scale_px(states.position)) ** 2 * np.ones((1, 4))
+    scale = scale_px(states.position)
+    psd = (unrest * config.box_acceleration * scale * axis_shares(config)) ** 2
     damping = np.array([config.box_damping_per_s] * 2 + [config.size_damping_per_s] * 2)
     return predict_axes(states, dt_s=dt_s, acceleration_psd=psd, damping_per_s=damping)
 
@@ -79,12 +92,15 @@ def replay_boxes(
     return states
 
 
-def predict_tracks(table: TrackTable, *, dt_s: float, config: TrackerConfig) -> TrackTable:
+def predict_tracks(
+    table: TrackTable, *, dt_s: float, unrest: float, config: TrackerConfig
+) -> TrackTable:
     """All tracks moved on by `dt_s`, nothing seen yet."""
+    dt_s = min(dt_s, LONGEST_STEP_S)
     psd = config.point_acceleration**2
     return replace(
         table,
-        box=predict_boxes(table.box, dt_s=dt_s, config=config),
+        box=predict_boxes(table.box, dt_s=dt_s, unrest=unrest, config=config),
         point=predict_points(table.point, dt_s=dt_s, acceleration_psd=psd),
         detection_index=np.full(len(table), -1),
     )
@@ -208,3 +224,16 @@ def _blend(
 def _unit(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.maximum(norm, 1e-9)
+
+
+def surprise(
+    box: AxisStates, box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig
+) -> float:
+    """How far off the centres of boxes are from what was expected: 1 where noise explains it.
+
+    The median over boxes of the normalised innovation squared, over its expected value.
+    """
+    scale = scale_px(box.position)
+    variance = box.var_position[:, :2] + (config.box_noise * scale) ** 2
+    innovation = box_cxcywh_px[:, :2] - box.position[:, :2]
+    return float(np.median((innovation**2 / variance).sum(axis=1)) / MEDIAN_OF_CHI2)

@@ -11,8 +11,8 @@ from robot_vision.tracking.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from robot_vision.tracking.table import TrackTable
 
 MAX_DISTANCE_M = 1e5
-MIN_VARIANCE_M2 = 1e-8
-MAX_VARIANCE_M2 = 1e8
+MIN_VARIANCE_M2 = 1e-6
+MAX_VARIANCE_M2 = 1e4
 
 logger = logging.getLogger(__name__)
 

@@ -47,9 +47,8 @@ def map_rows(function: Callable[..., np.ndarray], first: RowsT, *others: RowsT) 
             return function(*values)
         return map_rows(function, *values)
 
-    names = [field.name for field in fields(first)]  # type: ignore[arg-type]
-    rows = (first, *others)
-    return type(first)(**{name: apply(*(getattr(row, name) for row in rows)) for name in names})
+    rows = [vars(row) for row in (first, *others)]
+    return type(first)(**{name: apply(*(row[name] for row in rows)) for name in rows[0]})
 
 
 def take(rows: RowsT, index: np.ndarray) -> RowsT:

@@ -1,29 +1,30 @@
 """The tracker: predict to the stamp, associate, correct, and decide which tracks live."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from jaxtyping import Int64
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.config import TrackerConfig
-from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
 from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.association import associate
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
-from robot_vision.tracking.camera_motion import (
-    FlowEstimator,
-    rotation_of_camera,
-    warp_by_image,
-    warp_by_pose,
+from robot_vision.tracking.camera_motion import CameraMotion
+from robot_vision.tracking.motion import (
+    correct_tracks,
+    evidence,
+    predict_tracks,
+    start_tracks,
+    surprise,
 )
-from robot_vision.tracking.kalman import transform_points
-from robot_vision.tracking.motion import correct_tracks, evidence, predict_tracks, start_tracks
 from robot_vision.tracking.observations import Observations, observe, with_appearance_width
 from robot_vision.tracking.report import report_tracks
 from robot_vision.tracking.table import concatenate, empty_table, take
+
+# The camera is only blamed for what so many objects do at once.
+LEAST_WITNESSES = 3
 
 
 class StampedTracker:
@@ -34,21 +35,16 @@ class StampedTracker:
 
     def __init__(self, config: TrackerConfig) -> None:
         self._config = config
-        self._table = empty_table()
         self._next_id = 1
-        self._stamp_ns: int | None = None
         self._epoch = 0
         self._events: list[TrackEvent] = []
-        self._fixed_from_camera = np.eye(4)
-        self._appearance_model = AppearanceModel()
-        self._pose_given = False
-        self._flow = FlowEstimator()
+        self._forget()
 
     def update(self, measurements: Measurements) -> Tracks:
         """Advance to the stamp of the measurements and correct the tracks by them."""
         stamp_ns = measurements.stamp_ns
         self._advance(stamp_ns)
-        self._follow_camera(measurements)
+        self._table = self._camera.follow(self._table, measurements)
         seen = self._in_fixed_frame(observe(measurements))
         self._table, seen = with_appearance_width(self._table, seen)
         rows, columns = associate(
@@ -58,6 +54,7 @@ class StampedTracker:
             model=self._appearance_model,
             config=self._config,
         )
+        self._learn_unrest(rows, columns, seen)
         self._learn_appearance(rows, columns, seen)
         self._table = correct_tracks(
             self._table, rows, take(seen, columns), stamp_ns=stamp_ns, config=self._config
@@ -82,43 +79,29 @@ class StampedTracker:
         """
         if self._stamp_ns is not None:
             self._add_events(self._stamp_ns, self._table.track_id, TrackState.ENDED)
-        self._table = empty_table()
-        self._stamp_ns = None
+        self._forget()
         self._epoch += 1
 
-    def _follow_camera(self, measurements: Measurements) -> None:
-        """Take the camera's motion since the last frame out of the boxes and the pose."""
-        camera, given = measurements.camera, measurements.fixed_from_camera
-        before = self._fixed_from_camera
-        if given is not None:
-            if not self._pose_given:
-                self._pose_given, self._fixed_from_camera = True, given
-                moved = given @ invert_transform(before)
-                self._table = replace(
-                    self._table, point=transform_points(self._table.point, moved)
-                )
-            elif camera is not None:
-                self._fixed_from_camera = given
-                now_from_before = invert_transform(given) @ before
-                depth_m = transform_points(self._table.point, invert_transform(before)).mean[:, 2]
-                warp = partial(
-                    warp_by_pose, depth_m=depth_m, now_from_before=now_from_before, camera=camera
-                )
-                self._table = replace(
-                    self._table, box=warp(self._table.box), seen_box=warp(self._table.seen_box)
-                )
-        elif self._config.camera_motion and measurements.gray is not None:
-            motion = self._flow.estimate(
-                measurements.gray, objects_xyxy_px=cxcywh_to_xyxy(self._table.seen_box.position)
-            )
-            self._table = replace(
-                self._table,
-                box=warp_by_image(self._table.box, motion),
-                seen_box=warp_by_image(self._table.seen_box, motion),
-            )
-            if camera is not None:
-                now_from_before = rotation_of_camera(motion, camera=camera)
-                self._fixed_from_camera = before @ invert_transform(now_from_before)
+    def _forget(self) -> None:
+        self._table = empty_table()
+        self._stamp_ns: int | None = None
+        self._dt_s = 0.0
+        self._camera = CameraMotion(estimate=self._config.camera_motion)
+        self._appearance_model = AppearanceModel()
+        self._unrest = 1.0
+
+    def _learn_unrest(
+        self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
+    ) -> None:
+        """Where all boxes move otherwise than expected, the camera does: expect more of it."""
+        if len(rows) < LEAST_WITNESSES:
+            return
+        ratio = surprise(
+            take(self._table.box, rows), seen.box_cxcywh_px[columns], config=self._config
+        )
+        pace = 1 - np.exp(-self._dt_s / self._config.unrest_memory_s)
+        raised = self._unrest * np.clip(ratio, 0.25, 4.0) ** pace
+        self._unrest = float(np.clip(raised, 1.0, self._config.unrest_limit))
 
     def _learn_appearance(
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
@@ -141,14 +124,18 @@ class StampedTracker:
             self.reset()
         if self._stamp_ns is not None:
             dt_s = seconds_between(self._stamp_ns, stamp_ns)
-            self._table = predict_tracks(self._table, dt_s=dt_s, config=self._config)
+            self._table = predict_tracks(
+                self._table, dt_s=dt_s, unrest=self._unrest, config=self._config
+            )
+            self._dt_s = dt_s
         self._stamp_ns = stamp_ns
 
     def _in_fixed_frame(self, seen: Observations) -> Observations:
-        rotation = self._fixed_from_camera[:3, :3]
+        fixed_from_camera = self._camera.fixed_from_camera
+        rotation = fixed_from_camera[:3, :3]
         return replace(
             seen,
-            position_m=seen.position_m @ rotation.T + self._fixed_from_camera[:3, 3],
+            position_m=seen.position_m @ rotation.T + fixed_from_camera[:3, 3],
             covariance_m2=rotation @ seen.covariance_m2 @ rotation.T,
         )
 
@@ -164,13 +151,18 @@ class StampedTracker:
         for value in (TrackState.CONFIRMED, TrackState.COASTING, TrackState.ENDED):
             changed = (state == value) & (table.state != value)
             self._add_events(stamp_ns, table.track_id[changed], value)
-        self._table = take(replace(table, state=state), state != TrackState.ENDED)
+        self._table = replace(table, state=state)
+        ended = state == TrackState.ENDED
+        if ended.any():
+            self._table = take(self._table, ~ended)
 
     def _begin_tracks(self, seen: Observations, stamp_ns: int) -> None:
         config = self._config
         overlap = pairwise_iou(seen.box_xyxy_px, cxcywh_to_xyxy(self._table.box.position))
         worth = evidence(seen.score) - config.overlap_penalty * overlap.max(axis=1, initial=0.0)
         begins = (seen.score >= config.high_score) & (worth >= config.birth_evidence)
+        if not begins.any():
+            return
         seen, worth = take(seen, begins), worth[begins]
         track_id = np.arange(self._next_id, self._next_id + len(seen))
         self._next_id += len(seen)
@@ -200,7 +192,7 @@ class StampedTracker:
         return report_tracks(
             self._table,
             stamp_ns=stamp_ns,
-            fixed_from_camera=self._fixed_from_camera,
+            fixed_from_camera=self._camera.fixed_from_camera,
             epoch=self._epoch,
             events=events,
         )

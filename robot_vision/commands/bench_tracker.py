@@ -1,0 +1,85 @@
+"""`robot-vision bench tracker`: trackers side by side on the same detections."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from robot_vision.bench.tracker_sequences import Sequence
+
+TUD_CAMPUS = Path("../shared/data/mot/TUD-Campus")
+
+Mot = Annotated[list[Path] | None, typer.Option(help="MOTChallenge sequence folder; repeatable")]
+Scene = Annotated[list[str] | None, typer.Option(help="generated scenes only; repeatable")]
+Seeds = Annotated[int, typer.Option(help="seeds of each generated scene; 0 for none", min=0)]
+Frames = Annotated[int, typer.Option(help="frames of a run that watches memory", min=0)]
+Json = Annotated[Path | None, typer.Option("--json", help="write the figures here")]
+
+
+def register(bench_app: typer.Typer) -> None:
+    """Add `tracker` to the `bench` commands."""
+    bench_app.command("tracker")(tracker)
+
+
+def tracker(
+    mot: Mot = None, scene: Scene = None, seeds: Seeds = 3, frames: Frames = 0, out: Json = None
+) -> None:
+    """HOTA, MOTA, IDF1 and id switches beside other trackers; errors in 3-D; speed; memory.
+
+    Without `--mot`, TUD-Campus is taken from ../shared/data where it is there.
+    """
+    from rich.console import Console
+
+    from robot_vision.bench import tracker as bench
+    from robot_vision.bench.machine import describe_machine
+
+    console = Console()
+    folders = list(mot or ([TUD_CAMPUS] if TUD_CAMPUS.is_dir() and not scene else []))
+    result: dict[str, Any] = {"machine": describe_machine(), "sets": {}}
+    for name, sequences in _sets(folders, scene, seeds=seeds):
+        console.print(f"[bold]{name}[/], {len(sequences)} sequence(s)")
+        scores = bench.compare(sequences)
+        console.print(_table(scores))
+        points = bench.point_errors(sequences)
+        if points:
+            console.print("errors 0.5 to 2 m away:", points)
+        result["sets"][name] = {"scores": scores, "points": points}
+    result["update_ms"] = {str(n): bench.speed_ms(n) for n in (20, 200)}
+    if frames:
+        result["soak"] = bench.soak(frames)
+    for part in ("update_ms", "soak"):
+        if part in result:
+            console.print(part, result[part])
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _sets(
+    folders: list[Path], scenes: list[str] | None, *, seeds: int
+) -> "Iterator[tuple[str, list[Sequence]]]":
+    from robot_vision.bench.mot import read_mot_sequence
+    from robot_vision.bench.tracker import build_set
+    from robot_vision.bench.tracker_scenes import SCENES
+
+    for folder in folders:
+        yield folder.name, [read_mot_sequence(folder)]
+    for name in (scenes or SCENES) if seeds else ():
+        yield name, build_set(name, seeds=seeds)
+
+
+def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Any:
+    from rich.table import Table
+
+    table = Table("frames", "tracker", "HOTA", "MOTA", "IDF1", "switches", box=None)
+    for variant, trackers in scores.items():
+        best = max(trackers, key=lambda name: trackers[name]["hota"])
+        for name, one in trackers.items():
+            figures = (f"{one[key]:.1f}" for key in ("hota", "mota", "idf1"))
+            style = "bold" if name == best else ""
+            table.add_row(variant, name, *figures, f"{one['id_switches']:.0f}", style=style)
+    return table

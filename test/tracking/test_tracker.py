@@ -1,0 +1,459 @@
+"""The tracker at its public surface: identities, time, states, space and its invariances."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from robot_vision.core.config import TrackerConfig
+from robot_vision.core.errors import UnknownNameError
+from robot_vision.core.types import (
+    Camera,
+    Detections,
+    Lifted,
+    Measurements,
+    Tracks,
+    TrackState,
+    no_detections,
+)
+from robot_vision.tracking import TRACKERS, build_tracker
+
+FRAME_NS = 33_333_333
+
+
+def measure(
+    boxes,
+    *,
+    frame: float = 0,
+    score=None,
+    class_id=None,
+    position=None,
+    appearance=None,
+    fixed_from_camera=None,
+    sigma_m: float = 0.01,
+    camera=None,
+    gray=None,
+) -> Measurements:
+    n = len(boxes)
+    lifted = None
+    if position is not None:
+        lifted = Lifted(
+            position_in_camera_m=np.asarray(position, np.float32).reshape(n, 3),
+            covariance_m2=np.tile(np.eye(3, dtype=np.float32) * sigma_m**2, (n, 1, 1)),
+            size_m=np.full((n, 3), 0.1, np.float32),
+        )
+    return Measurements(
+        detections=Detections(
+            stamp_ns=round(frame * FRAME_NS),
+            box_xyxy_px=np.asarray(boxes, np.float32).reshape(n, 4),
+            score=np.asarray(score if score is not None else [0.95] * n, np.float32),
+            class_id=np.asarray(class_id if class_id is not None else [0] * n, np.int64),
+        ),
+        lifted=lifted,
+        appearance=None if appearance is None else np.asarray(appearance, np.float32),
+        fixed_from_camera=fixed_from_camera,
+        camera=camera,
+        gray=gray,
+    )
+
+
+def box_at(x: float, y: float = 100.0, side: float = 40.0) -> list[float]:
+    return [x - side / 2, y - side / 2, x + side / 2, y + side / 2]
+
+
+def run(frames: list[Measurements], **config) -> list[Tracks]:
+    tracker = build_tracker(TrackerConfig(**config))
+    return [tracker.update(frame) for frame in frames]
+
+
+def test_an_unknown_tracker_is_named_with_those_there_are():
+    with pytest.raises(UnknownNameError, match="robot_vision"):
+        build_tracker(TrackerConfig(name="no such"))
+
+
+@pytest.mark.parametrize("name", list(TRACKERS))
+def test_every_tracker_keeps_the_identity_of_a_moving_object(name):
+    frames = [measure([box_at(100 + 2 * k)], frame=k) for k in range(10)]
+    answers = run(frames, name=name)
+    last = answers[-1]
+    assert last.state.tolist() == [TrackState.CONFIRMED]
+    assert last.detection_index.tolist() == [0]
+    assert {i for tracks in answers[4:] for i in tracks.track_id.tolist()} == {
+        int(last.track_id[0])
+    }
+
+
+@pytest.mark.parametrize("name", list(TRACKERS))
+def test_identities_are_not_used_again_after_a_reset(name):
+    tracker = build_tracker(TrackerConfig(name=name))
+    seen = []
+    for _ in range(2):
+        for k in range(6):
+            tracks = tracker.update(measure([box_at(100)], frame=k))
+        seen.append(set(tracks.track_id.tolist()))
+        tracker.reset()
+    assert seen[0]
+    assert not seen[0] & seen[1]
+    assert tracks.epoch == 1
+
+
+def test_a_sure_detection_is_confirmed_at_once_and_an_unsure_one_needs_a_second():
+    assert run([measure([box_at(100)], score=[0.95])])[0].state.tolist() == [TrackState.CONFIRMED]
+    first, second = run([measure([box_at(100)], frame=k, score=[0.75]) for k in range(2)])
+    assert first.state.tolist() == [TrackState.TENTATIVE]
+    assert second.state.tolist() == [TrackState.CONFIRMED]
+
+
+def test_a_track_coasts_then_ends_by_time_not_by_frames():
+    for step in (1, 4):
+        tracker = build_tracker(TrackerConfig(coast_s=1.0))
+        tracker.update(measure([box_at(100)]))
+        states = {}
+        for frame in range(step, 48, step):
+            tracks = tracker.update(Measurements(detections=no_detections(frame * FRAME_NS)))
+            states[frame] = tracks.state.tolist()
+            if len(tracks):
+                assert tracks.unseen_s[0] == pytest.approx(frame / 30, abs=1e-3)
+        assert states[28] == [TrackState.COASTING]
+        assert states[32 if step == 4 else 31] == []
+
+
+def test_events_tell_each_change_of_state_once():
+    frames = [measure([box_at(100)], frame=k, score=[0.75]) for k in range(3)]
+    empty = [Measurements(detections=no_detections(k * FRAME_NS)) for k in (10, 20, 200)]
+    events = [event for tracks in run(frames + empty) for event in tracks.events]
+    assert [event.state for event in events] == [
+        TrackState.TENTATIVE,
+        TrackState.CONFIRMED,
+        TrackState.COASTING,
+        TrackState.ENDED,
+    ]
+    assert len({event.track_id for event in events}) == 1
+
+
+@pytest.mark.parametrize("hidden", [6, 30, 60])
+def test_identity_survives_occlusion(hidden):
+    frames = [
+        measure([box_at(100 + 2 * k)] if not 15 <= k < 15 + hidden else [], frame=k)
+        for k in range(15 + hidden + 5)
+    ]
+    answers = run(frames)
+    assert answers[-1].track_id.tolist() == answers[0].track_id.tolist()
+    expected = box_at(100 + 2 * (15 + hidden + 4))
+    np.testing.assert_allclose(answers[-1].box_xyxy_px[0], expected, atol=4)
+
+
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_fast_objects_keep_their_identities_at_low_rates(step):
+    frames = [
+        measure([box_at(100 + 4 * k), box_at(500 - 4 * k, y=190)], frame=k)
+        for k in range(0, 80, step)
+    ]
+    answers = run(frames)
+    assert all(tracks.track_id.tolist() == [1, 2] for tracks in answers)
+
+
+def test_skipped_frames_carry_tracks_without_ending_them():
+    tracker = build_tracker(TrackerConfig(coast_s=0.2))
+    for k in range(10):
+        tracker.update(measure([box_at(100 + 3 * k)], frame=k))
+    carried = tracker.predict(20 * FRAME_NS)
+    assert carried.state.tolist() == [TrackState.COASTING]
+    assert carried.detection_index.tolist() == [-1]
+    assert carried.unseen_s[0] == pytest.approx(11 / 30, abs=1e-3)
+    assert carried.box_xyxy_px[0, 0] > 80 + 3 * 15
+    back = tracker.update(measure([box_at(100 + 3 * 21)], frame=21))
+    assert back.track_id.tolist() == [1]
+    assert back.state.tolist() == [TrackState.CONFIRMED]
+
+
+def test_stamps_that_go_back_begin_an_epoch_and_equal_ones_do_not():
+    tracker = build_tracker(TrackerConfig())
+    first = tracker.update(measure([box_at(100)], frame=5))
+    again = tracker.update(measure([box_at(101)], frame=5))
+    assert (again.epoch, again.track_id.tolist()) == (0, first.track_id.tolist())
+    back = tracker.update(measure([box_at(101)], frame=4))
+    assert back.epoch == 1
+    assert back.track_id.tolist() == [2]
+    assert (1, TrackState.ENDED) in [(event.track_id, event.state) for event in back.events]
+
+
+def test_position_and_velocity_come_out_in_metres():
+    frames = [
+        measure([box_at(100 + 2 * k)], frame=k, position=[[0.1 + 0.01 * k, 0.0, 1.0]])
+        for k in range(40)
+    ]
+    last = run(frames)[-1]
+    np.testing.assert_allclose(last.position_in_camera_m[0], [0.49, 0, 1], atol=0.01)
+    np.testing.assert_allclose(last.velocity_in_camera_mps[0], [0.3, 0, 0], atol=0.05)
+
+
+def test_an_object_without_depth_stays_unknown_until_it_has_some():
+    bare, deep = [box_at(100)], [[0.0, 0.0, 1.0]]
+    frames = [measure(bare), measure(bare, frame=1, position=deep), measure(bare, frame=2)]
+    first, second, third = run(frames)
+    assert np.isnan(first.position_in_camera_m).all()
+    assert np.isfinite(second.position_in_camera_m).all()
+    assert np.isfinite(third.position_in_camera_m).all()
+    assert third.position_covariance_m2[0, 0, 0] > second.position_covariance_m2[0, 0, 0]
+
+
+def test_depth_tells_apart_what_overlaps_in_the_image():
+    near, far = [0.0, 0.0, 0.6], [0.0, 0.0, 1.8]
+    boxes = [box_at(100), box_at(104)]
+    tracker = build_tracker(TrackerConfig())
+    for k in range(10):
+        tracker.update(measure(boxes, frame=k, position=[near, far], score=[0.95, 0.9]))
+    before = tracker.update(measure(boxes, frame=10, position=[near, far], score=[0.95, 0.9]))
+    near_id = before.track_id[before.position_in_camera_m[:, 2].argmin()]
+    swapped = tracker.update(measure(boxes, frame=11, position=[far, near], score=[0.9, 0.95]))
+    assert swapped.track_id[swapped.position_in_camera_m[:, 2].argmin()] == near_id
+
+
+def test_an_object_at_rest_stays_at_rest_while_the_camera_pans():
+    camera = Camera(
+        frame_id="camera",
+        width_px=640,
+        height_px=480,
+        intrinsics_px=np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]),
+    )
+    point = np.array([0.2, 0.0, 1.5])
+    frames = []
+    for k in range(30):
+        angle = 0.02 * k
+        pose = np.eye(4)
+        pose[:3, :3] = [
+            [np.cos(angle), 0, np.sin(angle)],
+            [0, 1, 0],
+            [-np.sin(angle), 0, np.cos(angle)],
+        ]
+        seen = pose[:3, :3].T @ point
+        x, y = seen[:2] / seen[2] * 600 + [320, 240]
+        frames.append(
+            measure(
+                [box_at(x, y)], frame=k, position=[seen], fixed_from_camera=pose, camera=camera
+            )
+        )
+    answers = run(frames)
+    assert all(tracks.track_id.tolist() == [1] for tracks in answers)
+    assert np.linalg.norm(answers[-1].velocity_in_camera_mps[0]) < 0.02
+    np.testing.assert_allclose(answers[-1].position_in_camera_m[0], seen, atol=0.005)
+
+
+def test_image_flow_keeps_identities_while_the_camera_jerks():
+    rng = np.random.default_rng(0)
+    world = np.kron(rng.integers(0, 255, (60, 200)), np.ones((8, 8))).astype(np.uint8)
+    shift = np.cumsum(rng.integers(-35, 36, 40)) + 400
+    places = np.array([500.0, 560.0, 620.0])
+
+    def frames(with_image: bool) -> list[Measurements]:
+        return [
+            measure(
+                [box_at(x - shift[k], y=200, side=30) for x in places],
+                frame=k,
+                gray=np.ascontiguousarray(world[:480, shift[k] : shift[k] + 640])
+                if with_image
+                else None,
+            )
+            for k in range(40)
+        ]
+
+    steady = run(frames(True), camera_motion=True)
+    assert all(sorted(tracks.track_id.tolist()) == [1, 2, 3] for tracks in steady)
+    by_place = [tracks.track_id[tracks.box_xyxy_px[:, 0].argsort()].tolist() for tracks in steady]
+    assert all(order == by_place[0] for order in by_place)
+
+
+def test_looks_find_an_object_again_where_place_does_not():
+    rng = np.random.default_rng(0)
+    looks = np.eye(8)[:3] + 0.01 * rng.normal(size=(3, 8))
+    start = [box_at(100), box_at(300), box_at(500)]
+    frames = [measure(start, frame=k, appearance=looks) for k in range(30)]
+    # Two have changed places while nobody looked.
+    moved = [start[1], start[0], start[2]]
+    frames.append(measure([start[2]], frame=45, appearance=looks[2:]))
+    frames.append(measure(moved, frame=46, appearance=looks))
+    answers = run(frames, loss_rate=0.0, box_damping_per_s=0.0, box_acceleration=30.0)
+    by_index = dict(
+        zip(answers[0].detection_index.tolist(), answers[0].track_id.tolist(), strict=True)
+    )
+    last = dict(
+        zip(answers[-1].detection_index.tolist(), answers[-1].track_id.tolist(), strict=True)
+    )
+    assert {row: last[row] for row in range(3)} == by_index
+
+
+def test_memory_stays_bounded_while_objects_come_and_go():
+    tracker = build_tracker(TrackerConfig())
+    largest = 0
+    for k in range(3000):
+        tracks = tracker.update(measure([box_at(50 + (k // 5) * 97 % 1000)], frame=k))
+        largest = max(largest, len(tracks))
+    assert largest <= 75 / 5 + 2
+    assert tracks.track_id.max() > 100
+
+
+# Invariances, for any detections at all.
+
+finite32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def wild_measurements(draw, frames: int = 4) -> list[Measurements]:
+    stamps = sorted(draw(st.lists(st.integers(0, 10**12), min_size=frames, max_size=frames)))
+    out = []
+    for stamp_ns in stamps:
+        n = draw(st.integers(0, 4))
+        array = lambda *shape: draw(hnp.arrays(np.float32, (n, *shape), elements=finite32))  # noqa: E731
+        out.append(
+            Measurements(
+                detections=Detections(
+                    stamp_ns=stamp_ns,
+                    box_xyxy_px=array(4),
+                    score=array(),
+                    class_id=draw(hnp.arrays(np.int64, n, elements=st.integers(0, 3))),
+                ),
+                lifted=Lifted(
+                    position_in_camera_m=array(3), covariance_m2=array(3, 3), size_m=array(3)
+                ),
+                appearance=array(5),
+            )
+        )
+    return out
+
+
+@settings(max_examples=60)
+@given(wild_measurements())
+def test_finite_input_never_gives_nan(frames):
+    tracker = build_tracker(TrackerConfig())
+    for measurements in frames:
+        for tracks in (
+            tracker.update(measurements),
+            tracker.predict(measurements.stamp_ns + FRAME_NS // 2),
+        ):
+            for name, values in vars(tracks).items():
+                if isinstance(values, np.ndarray):
+                    assert np.isfinite(values).all(), name
+
+
+def scene(seed: int, *, frames: int = 25) -> list[Measurements]:
+    """Objects that cross, with misses, noise, depth and looks; scores all differ."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 7))
+    centre, velocity = rng.uniform(100, 500, (n, 2)), rng.normal(0, 3, (n, 2))
+    looks = rng.normal(size=(n, 6))
+    out = []
+    for k in range(frames):
+        here = np.flatnonzero(rng.random(n) < 0.8)
+        middle = centre[here] + velocity[here] * k + rng.normal(0, 1, (len(here), 2))
+        out.append(
+            measure(
+                np.concatenate([middle - 25, middle + 25], axis=1),
+                frame=k,
+                score=np.sort(rng.uniform(0.3, 1, len(here)))[::-1],
+                position=np.concatenate([middle / 600, np.full((len(here), 1), 1.2)], axis=1),
+                appearance=looks[here] + rng.normal(0, 0.1, (len(here), 6)),
+            )
+        )
+    return out
+
+
+def rows_by_id(tracks: Tracks) -> dict[int, np.ndarray]:
+    return dict(zip(tracks.track_id.tolist(), tracks.box_xyxy_px, strict=True))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_identical_input_gives_identical_output(seed):
+    for one, other in zip(run(scene(seed)), run(scene(seed)), strict=True):
+        for name, values in vars(one).items():
+            np.testing.assert_array_equal(values, getattr(other, name))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_permuting_detections_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    frames, shuffled, orders = scene(seed), [], []
+    for measurements in frames:
+        order = rng.permutation(len(measurements.detections))
+        orders.append(order)
+        found, lifted = measurements.detections, measurements.lifted
+        shuffled.append(
+            replace(
+                measurements,
+                detections=replace(
+                    found,
+                    box_xyxy_px=found.box_xyxy_px[order],
+                    score=found.score[order],
+                    class_id=found.class_id[order],
+                ),
+                lifted=Lifted(
+                    position_in_camera_m=lifted.position_in_camera_m[order],
+                    covariance_m2=lifted.covariance_m2[order],
+                    size_m=lifted.size_m[order],
+                ),
+                appearance=measurements.appearance[order],
+            )
+        )
+    for one, other, order in zip(run(frames), run(shuffled), orders, strict=True):
+        np.testing.assert_array_equal(one.track_id, other.track_id)
+        np.testing.assert_array_equal(one.box_xyxy_px, other.box_xyxy_px)
+        matched = one.detection_index >= 0
+        np.testing.assert_array_equal(
+            one.detection_index[matched], order[other.detection_index[matched]]
+        )
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_no_identity_is_given_twice(seed):
+    ended = set()
+    for tracks in run(scene(seed), coast_s=0.2):
+        assert len(set(tracks.track_id.tolist())) == len(tracks)
+        assert not ended & set(tracks.track_id.tolist())
+        ended |= {event.track_id for event in tracks.events if event.state == TrackState.ENDED}
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.floats(-300, 300), st.floats(-300, 300))
+def test_translating_the_scene_translates_the_tracks(seed, right_px, down_px):
+    shift = np.array([right_px, down_px] * 2, np.float32)
+    frames = scene(seed)
+    moved = [
+        replace(m, detections=replace(m.detections, box_xyxy_px=m.detections.box_xyxy_px + shift))
+        for m in frames
+    ]
+    for one, other in zip(run(frames), run(moved), strict=True):
+        expected, given_boxes = rows_by_id(one), rows_by_id(other)
+        assert expected.keys() == given_boxes.keys()
+        for track_id, box in expected.items():
+            np.testing.assert_allclose(given_boxes[track_id], box + shift, atol=0.01)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_mirroring_the_scene_mirrors_the_tracks(seed):
+    width = np.float32(640)
+    frames = scene(seed)
+    mirrored = []
+    for m in frames:
+        box = m.detections.box_xyxy_px
+        flipped = np.stack([width - box[:, 2], box[:, 1], width - box[:, 0], box[:, 3]], axis=1)
+        position = m.lifted.position_in_camera_m * np.array([-1, 1, 1], np.float32)
+        mirrored.append(
+            replace(
+                m,
+                detections=replace(m.detections, box_xyxy_px=flipped),
+                lifted=replace(m.lifted, position_in_camera_m=position),
+            )
+        )
+    for one, other in zip(run(frames), run(mirrored), strict=True):
+        expected, given_boxes = rows_by_id(one), rows_by_id(other)
+        assert expected.keys() == given_boxes.keys()
+        for track_id, box in expected.items():
+            flipped = [640 - box[2], box[1], 640 - box[0], box[3]]
+            np.testing.assert_allclose(given_boxes[track_id], flipped, atol=0.01)
