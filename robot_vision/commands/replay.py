@@ -1,15 +1,12 @@
 """`robot-vision replay`, `compare` and `record`."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from robot_vision.core.errors import ConfigError
-
-if TYPE_CHECKING:
-    from robot_vision.core.config import NodeConfig
-    from robot_vision.replay.job import Job
 
 INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and part", "Results", "Many bags"
 
@@ -48,163 +45,65 @@ def replay(
     resume: Annotated[bool, _option("keep results of the same inputs in --out", MANY)] = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
-    from rich.console import Console
-
     from robot_vision.replay.bag import BagOptions
+    from robot_vision.replay.console import run_with_bar
     from robot_vision.replay.discovery import Topics
-    from robot_vision.replay.golden import save_golden
     from robot_vision.replay.job import Job
+    from robot_vision.replay.options import (
+        check_choice,
+        name_bags,
+        parse_intrinsics,
+        parse_parameters,
+        parse_rate,
+    )
     from robot_vision.replay.runner import RunOptions
-    from robot_vision.replay.summary import EXIT_STATUS, print_summary, verdict_of, write_json
 
-    _check_choice("--images", images, ("none", "depth", "all"))
-    _check_choice("--tracks", tracks, ("csv", "parquet"))
+    check_choice("--images", images, ("none", "depth", "all"))
+    check_choice("--tracks", tracks, ("csv", "parquet"))
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
-    node = _node_config(config, model=model, param=param or [])
+    node = parse_parameters(param or [], config=config, model=model)
+    shared = Job(
+        name="",
+        path=Path(),
+        config=node,
+        run=RunOptions(
+            rate=parse_rate(rate),
+            from_s=from_s,
+            to_s=to_s,
+            intrinsics_px=parse_intrinsics(intrinsics),
+        ),
+        bag=BagOptions(
+            topics=Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic),
+            target_frame=target_frame or node.target_frame,
+        ),
+        images=images,  # pyright: ignore[reportArgumentType]
+        tracks_format=tracks,  # pyright: ignore[reportArgumentType]
+        golden=None if update_golden else golden,
+    )
     todo = [
-        Job(
-            name=name,
-            path=path,
-            config=node,
-            run=RunOptions(
-                rate=_rate(rate), from_s=from_s, to_s=to_s, intrinsics_px=_intrinsics(intrinsics)
-            ),
-            bag=BagOptions(
-                topics=Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic),
-                target_frame=target_frame or node.target_frame,
-            ),
-            out=out / name if out else None,
-            images=images,  # pyright: ignore[reportArgumentType]
-            tracks_format=tracks,  # pyright: ignore[reportArgumentType]
-            golden=None if update_golden else golden,
-        )
-        for name, path in _named(bags)
+        replace(shared, name=name, path=path, out=out / name if out else None)
+        for name, path in name_bags(bags)
     ]
-    results = _run(todo, jobs=jobs, ray=ray, resume=resume)
+    results = run_with_bar(todo, workers=jobs, ray=ray, resume=resume)
+    _conclude(results, json=json, golden=golden if update_golden else None)
+
+
+def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:
+    """Table and verdict, files, exit status; `golden` is written to if given."""
+    from rich.console import Console
+
+    from robot_vision.replay.golden import save_golden
+    from robot_vision.replay.summary import EXIT_STATUS, print_summary, verdict_of, write_json
+
     console = Console()
     print_summary(console, results)
     if json is not None:
         write_json(json, results)
-    if golden is not None and update_golden:
+    if golden is not None:
         save_golden(golden, {r["bag"]: r["behaviour"] for r in results if "behaviour" in r})
         console.print(f"written: {golden}")
     raise typer.Exit(EXIT_STATUS[verdict_of(results)])
-
-
-def _run(todo: "list[Job]", *, jobs: int, ray: str, resume: bool) -> list[dict[str, Any]]:
-    """Results in the order of the bags, with a bar that tells how long it will take."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from robot_vision.replay.job import run_job
-    from robot_vision.replay.many import (
-        remember,
-        run_in_processes,
-        run_on_ray,
-        take_finished,
-        threads_per_job,
-    )
-
-    order = [job.name for job in todo]
-    by_name = {job.name: job for job in todo}
-    results, todo = take_finished(todo) if resume else ([], todo)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        line = bar.add_task("replay", total=len(todo), text="")
-        if ray or jobs > 1:
-            # The nodes of a cluster are not known here; many bags with a thread each fill them.
-            shared = _with_threads(todo, 1 if ray else threads_per_job(jobs))
-            found = (
-                run_on_ray(shared, address=ray) if ray else run_in_processes(shared, workers=jobs)
-            )
-        else:
-            done_before = iter(range(len(todo)))
-
-            def in_turn(job: "Job") -> dict[str, Any]:
-                before = next(done_before)
-                bar.update(line, description=job.name)
-                return run_job(
-                    job,
-                    progress=lambda done, text: bar.update(
-                        line, completed=before + done, text=text
-                    ),
-                )
-
-            found = (in_turn(job) for job in todo)
-        for result in found:
-            remember(by_name[result["bag"]], result)
-            results.append(result)
-            bar.update(line, completed=len(results) - (len(order) - len(todo)))
-    return sorted(results, key=lambda result: order.index(result["bag"]))
-
-
-def _with_threads(todo: "list[Job]", threads: int) -> "list[Job]":
-    """The jobs with that many threads each, where the user did not say how many."""
-    from dataclasses import replace
-
-    from robot_vision.core.config import with_values
-
-    return [
-        job
-        if job.config.threads
-        else replace(job, config=with_values(job.config, {"threads": threads}))
-        for job in todo
-    ]
-
-
-def _node_config(path: Path | None, *, model: str, param: list[str]) -> "NodeConfig":
-    """Parameters from the defaults, then a YAML file, then the command line."""
-    import yaml
-
-    from robot_vision.replay.parameters import node_config
-
-    changes = {}
-    for text in param:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--param {text!r}: expected name=value")
-        changes[name] = yaml.safe_load(value)
-    return node_config(path, changes | ({"model": model} if model else {}))
-
-
-def _named(bags: list[Path]) -> list[tuple[str, Path]]:
-    """Bags with names for tables and folders; equal names get a number."""
-    named, seen = [], {}
-    for path in bags:
-        name = path.resolve().name if path.is_dir() else path.stem
-        seen[name] = seen.get(name, 0) + 1
-        named.append((name if seen[name] == 1 else f"{name}-{seen[name]}", path))
-    return named
-
-
-def _rate(text: str) -> float:
-    named = {"as-fast-as-possible": 0.0, "real-time": 1.0}
-    try:
-        rate = named[text] if text in named else float(text)
-    except ValueError:
-        rate = -1.0
-    if not 0 <= rate < 1000:
-        choices = "as-fast-as-possible, real-time, or a factor above 0"
-        raise ConfigError(f"--rate {text!r}: expected {choices}")
-    return rate
-
-
-def _intrinsics(text: str) -> tuple[float, float, float, float] | None:
-    if not text:
-        return None
-    try:
-        fx, fy, cx, cy = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ConfigError(f"--intrinsics {text!r}: expected four numbers fx,fy,cx,cy") from error
-    if fx <= 0 or fy <= 0:
-        raise ConfigError(f"--intrinsics {text!r}: focal lengths must be above 0")
-    return fx, fy, cx, cy
-
-
-def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{option} {value!r}: expected one of {', '.join(choices)}")
 
 
 def compare(

@@ -36,6 +36,7 @@ def run_on_ray(jobs: Sequence[Job], *, address: str) -> Iterator[dict[str, Any]]
     """
     try:
         import ray
+        from ray.exceptions import RayError
     except ImportError as error:
         raise MissingDependencyError(
             "--ray needs Ray: pip install 'robot_vision[ray]', or take --jobs"
@@ -52,7 +53,7 @@ def run_on_ray(jobs: Sequence[Job], *, address: str) -> Iterator[dict[str, Any]]
             job = waiting.pop(ready)
             try:
                 yield ray.get(ready)
-            except ray.exceptions.RayError as error:
+            except RayError as error:
                 yield failed(job, f"Ray: {str(error).splitlines()[0]}")
     finally:
         ray.shutdown()

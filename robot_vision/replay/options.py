@@ -1,0 +1,62 @@
+"""What the options of `robot-vision replay` mean: texts in, values or `ConfigError` out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from robot_vision.core.config import NodeConfig
+from robot_vision.core.errors import ConfigError
+from robot_vision.replay.frames import Intrinsics
+from robot_vision.replay.parameters import node_config
+
+
+def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -> NodeConfig:
+    """Parameters from the defaults, then a YAML file, then `name=value` texts, then `model`."""
+    changes = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--param {text!r}: expected name=value")
+        changes[name] = yaml.safe_load(value)
+    return node_config(config, changes | ({"model": model} if model else {}))
+
+
+def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Bags with names for tables and folders; equal names get a number."""
+    named: list[tuple[str, Path]] = []
+    seen: dict[str, int] = {}
+    for path in bags:
+        name = path.resolve().name if path.is_dir() else path.stem
+        seen[name] = seen.get(name, 0) + 1
+        named.append((name if seen[name] == 1 else f"{name}-{seen[name]}", path))
+    return named
+
+
+def parse_rate(text: str) -> float:
+    named = {"as-fast-as-possible": 0.0, "real-time": 1.0}
+    try:
+        rate = named[text] if text in named else float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate < 1000:
+        choices = "as-fast-as-possible, real-time, or a factor above 0"
+        raise ConfigError(f"--rate {text!r}: expected {choices}")
+    return rate
+
+
+def parse_intrinsics(text: str) -> Intrinsics | None:
+    if not text:
+        return None
+    try:
+        fx, fy, cx, cy = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--intrinsics {text!r}: expected four numbers fx,fy,cx,cy") from error
+    if fx <= 0 or fy <= 0:
+        raise ConfigError(f"--intrinsics {text!r}: focal lengths must be above 0")
+    return fx, fy, cx, cy
+
+
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{option} {value!r}: expected one of {', '.join(choices)}")
