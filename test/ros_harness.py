@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from onnx_models import make_bundle
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -23,6 +23,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.types import Camera
 from robot_vision.ros.convert import header, info_from_camera
+from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.monitor import Monitor
 from robot_vision.ros.perception_node import PerceptionNode
 
@@ -189,7 +190,7 @@ def rig(*, qos: QoSProfile | int = 5, **parameters: Any) -> Iterator[Rig]:
     camera_node = rclpy.create_node("camera", context=context)
     profile = QoSProfile(depth=qos) if isinstance(qos, int) else qos
     camera, monitor = TestCamera(camera_node, profile), Monitor()
-    executor = MultiThreadedExecutor(3, context=context)
+    executor = CameraFirstExecutor(context=context)
     executor.add_node(node)
     thread = threading.Thread(target=_spin, args=(executor,))
     thread.start()
@@ -204,7 +205,7 @@ def rig(*, qos: QoSProfile | int = 5, **parameters: Any) -> Iterator[Rig]:
         monitor.close()
 
 
-def _spin(executor: MultiThreadedExecutor) -> None:
+def _spin(executor: CameraFirstExecutor) -> None:
     with suppress(ExternalShutdownException):
         executor.spin()
 

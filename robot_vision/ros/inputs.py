@@ -79,6 +79,10 @@ def input_topics(node: Node, config: NodeConfig) -> list[InputTopic]:
     return topics
 
 
+class CameraGroup(MutuallyExclusiveCallbackGroup):
+    """The callbacks that must not wait for others; see `CameraFirstExecutor`."""
+
+
 class Inputs:
     """Subscribes from construction to `close`; `wait` gives what is to be processed next."""
 
@@ -93,7 +97,7 @@ class Inputs:
         self._last_stamp_ns: dict[str, int] = {}
         self.topics = input_topics(node, config)
         health.start(tuple(topic.role for topic in self.topics))
-        group = MutuallyExclusiveCallbackGroup()
+        group = CameraGroup()
         callbacks: dict[str, Callable[[Any], None]] = {
             "rgb": self._on_rgb,
             "depth": self._on_depth,

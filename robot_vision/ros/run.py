@@ -8,15 +8,13 @@ from contextlib import suppress
 
 import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.utilities import try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.profile import use_shared_memory_profile
-
-# Transitions and parameters, camera topics, reports: each waits for its own kind only.
-_THREADS = 3
 
 
 def run(ros_args: Sequence[str] = ()) -> int:
@@ -27,7 +25,7 @@ def run(ros_args: Sequence[str] = ()) -> int:
     use_shared_memory_profile()
     logging.basicConfig(level=logging.WARNING)
     rclpy.init(args=[sys.argv[0], *ros_args])
-    executor = MultiThreadedExecutor(_THREADS)
+    executor = CameraFirstExecutor()
     try:
         node = PerceptionNode()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:
