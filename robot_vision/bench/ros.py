@@ -11,7 +11,6 @@ import psutil
 from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.stages import overhead_ms, percentiles_ms
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.timing import Percentiles
 
 _START_S = 120.0
 _WARM_UP_S = 3.0
@@ -31,7 +30,7 @@ def bench_ros(
     height_px: int,
 ) -> dict[str, Any]:
     """Ages per stage and losses over real DDS. Raises `BenchError` with the children's words."""
-    from robot_vision.ros.monitor import Monitor, stages_of
+    from robot_vision.ros.monitor import Monitor
     from robot_vision.ros.processes import child, use_private_domain
     from robot_vision.ros.profile import use_shared_memory_profile
 
@@ -57,28 +56,41 @@ def bench_ros(
             said = {name: status.message for name, status in monitor.heard.status.items()}
             words = camera_log.read_text()[-1000:] + node_log.read_text()[-1000:]
             raise BenchError(f"no frame came through; diagnostics {said}; logs {words}")
-    results, heard = monitor.heard.results, monitor.heard
-    warm = results[round(_WARM_UP_S * fps) :]
-    rows = [stages_of(result) for result in warm]
-    for row in rows:
-        row["all but inference"] = overhead_ms(row, whole="age")
-    received = Percentiles(size=1_000_000)
-    for age_s in heard.received_age_s[-len(rows) :]:
-        received.add(age_s * 1e3)
     return {
         "bench": "ros",
         "machine": describe_machine(),
-        "model": results[-1]["model"],
         "image": f"{width_px}×{height_px}" if recording is None else str(recording),
         "fps": fps,
-        "published": int(published[-1]),
-        "processed": len({result["stamp_ns"] for result in results}),
-        "lost": int(published[-1]) - len({result["stamp_ns"] for result in results}),
-        "objects_per_frame": round(sum(len(r["objects"]) for r in results) / len(results), 1),
-        "messages": dict(heard.counts),
+        **_outcome(monitor.heard, published=int(published[-1])),
         **load,
-        "stage_ms": percentiles_ms(rows) | {"age at the subscriber": received.summary()},
+        "stage_ms": _ages_ms(monitor.heard, skip=round(_WARM_UP_S * fps)),
     }
+
+
+def _outcome(heard: Any, *, published: int) -> dict[str, Any]:
+    processed = len({result["stamp_ns"] for result in heard.results})
+    objects = sum(len(result["objects"]) for result in heard.results)
+    return {
+        "model": heard.results[-1]["model"],
+        "published": published,
+        "processed": processed,
+        "lost": published - processed,
+        "objects_per_frame": round(objects / len(heard.results), 1),
+        "messages": dict(heard.counts),
+    }
+
+
+def _ages_ms(heard: Any, *, skip: int) -> dict[str, dict[str, float]]:
+    """Percentiles of stages and ages, without the first `skip` results."""
+    from robot_vision.ros.monitor import stages_of
+
+    rows = []
+    for result, received_s in list(zip(heard.results, heard.received_age_s, strict=True))[skip:]:
+        row = stages_of(result)
+        row["all but inference"] = overhead_ms(row, whole="age")
+        row["age at the subscriber"] = received_s * 1e3
+        rows.append(row)
+    return percentiles_ms(rows)
 
 
 def _is_active(heard: Any, node: Any) -> bool:
