@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from robot_vision.commands import bench_tracker
+
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, as JSON and as a table.")
 
 Model = Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")]
@@ -15,6 +17,7 @@ Out = Annotated[Path, typer.Option(help="where the JSON goes")]
 
 def register(app: typer.Typer) -> None:
     """Add `bench` to the command line."""
+    bench_tracker.register(bench_app)
     app.add_typer(bench_app, name="bench")
 
 
