@@ -45,45 +45,29 @@ def replay(
     resume: Annotated[bool, _option("keep results of the same inputs in --out", MANY)] = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
+    from robot_vision.replay import options
     from robot_vision.replay.bag import BagOptions
     from robot_vision.replay.console import run_with_bar
     from robot_vision.replay.discovery import Topics
     from robot_vision.replay.job import Job
-    from robot_vision.replay.options import (
-        check_choice,
-        name_bags,
-        parse_intrinsics,
-        parse_parameters,
-        parse_rate,
-    )
-    from robot_vision.replay.runner import RunOptions
 
-    check_choice("--images", images, ("none", "depth", "all"))
-    check_choice("--tracks", tracks, ("csv", "parquet"))
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
-    node = parse_parameters(param or [], config=config, model=model)
+    node = options.parse_parameters(param or [], config=config, model=model)
+    topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic)
     shared = Job(
         name="",
         path=Path(),
         config=node,
-        run=RunOptions(
-            rate=parse_rate(rate),
-            from_s=from_s,
-            to_s=to_s,
-            intrinsics_px=parse_intrinsics(intrinsics),
-        ),
-        bag=BagOptions(
-            topics=Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic),
-            target_frame=target_frame or node.target_frame,
-        ),
-        images=images,  # pyright: ignore[reportArgumentType]
-        tracks_format=tracks,  # pyright: ignore[reportArgumentType]
+        run=options.parse_run(rate=rate, from_s=from_s, to_s=to_s, intrinsics=intrinsics),
+        bag=BagOptions(topics=topics, target_frame=target_frame or node.target_frame),
+        images=options.parse_images(images),
+        tracks_format=options.parse_tracks(tracks),
         golden=None if update_golden else golden,
     )
     todo = [
         replace(shared, name=name, path=path, out=out / name if out else None)
-        for name, path in name_bags(bags)
+        for name, path in options.name_bags(bags)
     ]
     results = run_with_bar(todo, workers=jobs, ray=ray, resume=resume)
     _conclude(results, json=json, golden=golden if update_golden else None)

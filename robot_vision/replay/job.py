@@ -14,7 +14,7 @@ from robot_vision.replay.bag import BagOptions
 from robot_vision.replay.drift import Drift
 from robot_vision.replay.figures import Figures
 from robot_vision.replay.golden import behaviour_of, check, load_golden
-from robot_vision.replay.outputs import Images, open_outputs
+from robot_vision.replay.outputs import Images, TracksFormat, open_outputs
 from robot_vision.replay.runner import RunCounts, RunOptions, run
 from robot_vision.replay.sources import open_source
 
@@ -33,7 +33,7 @@ class Job:
     bag: BagOptions = field(default_factory=BagOptions)
     out: Path | None = None
     images: Images = "depth"
-    tracks_format: Literal["csv", "parquet"] = "csv"
+    tracks_format: TracksFormat = "csv"
     golden: Path | None = None
 
 

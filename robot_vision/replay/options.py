@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast, get_args
 
 import yaml
 
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.replay.frames import Intrinsics
+from robot_vision.replay.outputs import Images, TracksFormat
 from robot_vision.replay.parameters import node_config
+from robot_vision.replay.runner import RunOptions
 
 
 def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -> NodeConfig:
@@ -33,7 +36,24 @@ def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
     return named
 
 
-def parse_rate(text: str) -> float:
+def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunOptions:
+    """Pace, part and intrinsics of a replay."""
+    return RunOptions(
+        rate=_rate(rate), from_s=from_s, to_s=to_s, intrinsics_px=_intrinsics(intrinsics)
+    )
+
+
+def parse_images(text: str) -> Images:
+    """Which images the MCAP gets."""
+    return cast(Images, _choice("--images", text, get_args(Images)))
+
+
+def parse_tracks(text: str) -> TracksFormat:
+    """The format of the table of tracks."""
+    return cast(TracksFormat, _choice("--tracks", text, get_args(TracksFormat)))
+
+
+def _rate(text: str) -> float:
     named = {"as-fast-as-possible": 0.0, "real-time": 1.0}
     try:
         rate = named[text] if text in named else float(text)
@@ -45,7 +65,7 @@ def parse_rate(text: str) -> float:
     return rate
 
 
-def parse_intrinsics(text: str) -> Intrinsics | None:
+def _intrinsics(text: str) -> Intrinsics | None:
     if not text:
         return None
     try:
@@ -57,6 +77,7 @@ def parse_intrinsics(text: str) -> Intrinsics | None:
     return fx, fy, cx, cy
 
 
-def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ConfigError(f"{option} {value!r}: expected one of {', '.join(choices)}")
+    return value

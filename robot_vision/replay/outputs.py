@@ -14,6 +14,7 @@ from robot_vision.replay.track_log import Switch
 from robot_vision.replay.tracks_table import open_table
 
 Images = Literal["none", "depth", "all"]
+TracksFormat = Literal["csv", "parquet"]
 WAITING_FRAMES = 8
 
 
@@ -43,7 +44,7 @@ class Outputs:
 
 @contextmanager
 def open_outputs(
-    out: Path | None, *, images: Images, tracks_format: Literal["csv", "parquet"]
+    out: Path | None, *, images: Images, tracks_format: TracksFormat
 ) -> Iterator[Outputs]:
     """Outputs in the folder `out`, closed at the end also when the replay fails."""
     thumbnails = Thumbnails()
