@@ -49,7 +49,7 @@ def _free_dimensions(any_size: bool) -> dict[str, dict[int, torch.export.Dim]]:
     rgb, depth_m = {0: batch}, {0: batch}
     if any_size:
         height, width = (
-            SIZE_STEP_PX * torch.export.Dim(name, min=4, max=128) for name in ("rows", "columns")
+            SIZE_STEP_PX * torch.export.Dim(name, min=2, max=128) for name in ("rows", "columns")
         )
         rgb |= {1: height, 2: width}
         depth_m |= {2: height, 3: width}

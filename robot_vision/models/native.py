@@ -8,6 +8,7 @@ One definition, two sizes. The tensors are those of `ARCHITECTURE.md`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -216,9 +217,12 @@ class ServedNative(nn.Module):
 
 
 def cell_centers_px(
-    height: int, width: int, stride: int, *, device: torch.device | None = None
+    height: Any, width: Any, stride: int, *, device: torch.device | None = None
 ) -> Tensor:
-    """Centres of a level's cells, [height·width, 2] as x, y in input pixels, row by row."""
+    """Centres of a level's cells, [height·width, 2] as x, y in input pixels, row by row.
+
+    `height` and `width` are whole numbers, or symbols of them while exporting for any size.
+    """
     y = (torch.arange(height, device=device) + 0.5) * stride
     x = (torch.arange(width, device=device) + 0.5) * stride
     grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
@@ -240,18 +244,18 @@ def _network_input(rgb: Tensor, depth_m: Tensor, valid: Tensor) -> Tensor:
 
 
 def _metric_depth(parts: Tensor, depth_m: Tensor, valid: Tensor) -> Tensor:
-    """Depth in metres from three maps: a correction and a depth, as logarithms, and a trust.
+    """Depth in metres from three maps of logarithms, by what the sensor says.
 
-    Where the sensor sees, its depth times the correction; in its holes the geometric mean, by
-    the trust, of the corrected depth around and the depth alone; the latter without a sensor.
+    Where it sees, its depth times the first; in its holes, the depth around times the third;
+    without a sensor, the second alone. One map for each, because where the sensor sees the best
+    correction is next to none, and a map that learns this could not fill holes.
     """
-    correction, alone = parts[:, :2].clamp(-3.5, 3.5).split(1, dim=1)
+    seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
     sensor_m, weight = quarter_depth(depth_m, valid)
     base_m, has_base = fill_depth(sensor_m, weight)
-    around = torch.log(base_m.clamp(min=0.05)) + correction
-    trust = torch.where(weight > 0, torch.ones_like(weight), parts[:, 2:].sigmoid())
-    trust = torch.where(has_base, trust, torch.zeros_like(trust))
-    return torch.exp(trust * around + (1 - trust) * alone)
+    base = torch.log(base_m.clamp(min=0.05))
+    with_sensor = base + torch.where(weight > 0, seen, hole)
+    return torch.exp(torch.where(has_base, with_sensor, alone))
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:

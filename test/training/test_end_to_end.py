@@ -1,0 +1,97 @@
+"""The whole way in small: scenes, training, evaluation, export, and the service that loads it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+
+from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.types import Frame
+from robot_vision.export.bundle import export_run
+from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.simulation.generate import SetRecipe, generate_set
+from robot_vision.training.recipe import Recipe
+from robot_vision.training.train import train
+
+FRAMES = 64
+WIDTH_PX, HEIGHT_PX = 224, 160
+STEPS = 220
+# By chance AP50 is below 0.01: ten classes, and boxes of any size anywhere.
+LEAST_AP50 = 0.10
+MOST_OF_FIRST_LOSS = 0.75
+
+
+class Losses:
+    """Keeps each round's classification and box loss."""
+
+    def __init__(self) -> None:
+        self.boxes: list[float] = []
+
+    def on_step(self, part: float) -> None:
+        del part
+
+    def on_round(self, row: dict[str, float]) -> None:
+        self.boxes.append(row["boxes"])
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes") / "tabletops"
+    recipe = SetRecipe(
+        count=FRAMES, seed=11, split="train", width_px=WIDTH_PX, height_px=HEIGHT_PX
+    )
+    generate_set(folder, recipe, processes=2, on_progress=lambda _: None)
+    return folder
+
+
+@pytest.mark.timeout(900)
+def test_it_learns_from_scenes_and_serves_what_it_learnt(scenes: Path, tmp_path: Path) -> None:
+    recipe = with_values(
+        Recipe(),
+        {
+            "train_set": str(scenes),
+            "steps": STEPS,
+            "batch_size": 8,
+            "round_steps": 50,
+            "warmup_steps": 20,
+            "ema_decay": 0.95,
+            "rounds_per_evaluation": 0,
+            "resolutions": [{"width_px": WIDTH_PX, "height_px": HEIGHT_PX}],
+            "augmentation.scale_min": 1.0,
+            "augmentation.scale_max": 1.0,
+            "augmentation.shift": 0.0,
+            "augmentation.color": 0.0,
+        },
+    )
+    losses = Losses()
+    train(recipe, tmp_path / "run", reporter=losses)
+    assert losses.boxes[-1] < MOST_OF_FIRST_LOSS * losses.boxes[0]
+
+    bundle = export_run(
+        tmp_path / "run",
+        tmp_path / "tiny",
+        weights=tmp_path / "run" / "weights.safetensors",
+        held_out=scenes,
+        precision="fp32",
+        version="1",
+    )
+    metrics = bundle.manifest.metrics
+    print(losses.boxes, metrics)
+    assert float(metrics["AP50"]) > LEAST_AP50
+    assert float(metrics["onnx_against_torch_max"]) <= 1e-4
+
+    perceiver = build_perceiver(
+        with_values(ServiceConfig(), {"model": str(tmp_path / "tiny"), "device": "cpu"})
+    )
+    rgb = cv2.cvtColor(cv2.imread(str(scenes / "rgb" / "000000.jpg")), cv2.COLOR_BGR2RGB)
+    depth_mm = cv2.imread(str(scenes / "depth" / "000000.png"), cv2.IMREAD_UNCHANGED)
+    depth_m = np.where(depth_mm > 0, depth_mm / np.float32(1000), np.float32(np.nan))
+    frame = Frame(stamp_ns=1, frame_id="camera", rgb=rgb, depth_m=depth_m.astype(np.float32))
+    percept = perceiver.perceive(frame, stage_s={})
+    perceiver.close()
+    assert percept.depth is not None
+    assert percept.features is not None
+    assert len(percept.detections) == len(percept.detections.score)
