@@ -49,6 +49,11 @@ class Pipeline:
         self._restart()
         return old
 
+    def adjust(self, config: ServiceConfig) -> None:
+        """Use other detector and depth parameters from the next frame on; tracks live on."""
+        self._perceiver = self._perceiver.with_config(config)
+        self.config = config
+
     def process(self, frame: Frame) -> Perception:
         """Perceive `frame`. A stamp that goes back, or another camera, begins a new epoch."""
         notes = self._notice_changes(frame)

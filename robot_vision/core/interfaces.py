@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from robot_vision.core.config import ServiceConfig
 from robot_vision.core.types import Frame, Measurements, Percept, Tracks
 
 
@@ -34,6 +35,10 @@ class Perceiver(Protocol):
     fallback_reason: str
 
     def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept: ...
+
+    def with_config(self, config: ServiceConfig) -> "Perceiver":
+        """The same loaded models under other detector and depth parameters."""
+        ...
 
     def close(self) -> None: ...
 

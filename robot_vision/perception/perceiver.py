@@ -56,6 +56,18 @@ class ModelPerceiver:
             features=self._features(frame, run, stage_s),
         )
 
+    def with_config(self, config: ServiceConfig) -> "ModelPerceiver":
+        """The same loaded models under other detector and depth parameters.
+
+        Raises `ConfigError` if `detector.classes` names a class that the model does not know.
+        """
+        return ModelPerceiver(
+            config,
+            detector=self._model,
+            depth_model=self._depth_model,
+            feature_model=self._feature_model,
+        )
+
     def close(self) -> None:
         """Release the models and their memory."""
         for model in self._models:

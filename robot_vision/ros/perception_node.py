@@ -38,8 +38,8 @@ _FIXED_PARAMETERS = (
     "input.",
     "diagnostics.period_s",
 )
-# Parameters that concern no model; for all others the models are loaded anew beside the old ones.
-_LIGHT_PARAMETERS = ("sync.", "diagnostics.")
+# Parameters that the loaded models can be used with; for all others models are loaded anew.
+_LIGHT_PARAMETERS = ("sync.", "diagnostics.", "detector.", "depth.")
 
 
 class PerceptionNode(LifecycleNode):
@@ -227,8 +227,10 @@ class PerceptionNode(LifecycleNode):
             if not all(name.startswith(_LIGHT_PARAMETERS) for name in names):
                 self._swap_models(config, self._pipeline)
             if self._inputs is not None and self._worker is not None:
-                self._inputs.use(config)
                 self._worker.use(config)
+                self._inputs.use(config)
+            else:
+                self._pipeline.adjust(config)
         self.config = config
 
     def _swap_models(self, config: NodeConfig, pipeline: Pipeline) -> None:

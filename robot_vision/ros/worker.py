@@ -48,8 +48,9 @@ class Worker:
         self._thread.start()
 
     def use(self, config: NodeConfig) -> None:
-        """Decode by the new parameters from the next frame on."""
+        """Decode, select and fuse by the new parameters from the next frame on."""
         with self._between_frames:
+            self._parts.pipeline.adjust(config)
             self._parts.frames.use(config)
 
     def swap_perceiver(self, perceiver: Perceiver) -> None:

@@ -177,6 +177,23 @@ def test_models_swap_while_it_runs_and_a_bad_one_changes_nothing(
         assert r.set_parameter("sync.tolerance_s", 0.01).successful
 
 
+def test_selection_changes_without_a_reload_and_tracks_live_on(native_bundle: Path) -> None:
+    with rig(model=native_bundle) as r:
+        wait_for_readers(r)
+        before = r.result_of()
+        assert r.set_parameter("detector.score_threshold", 0.5).successful
+        unknown = r.set_parameter("detector.classes", ["horse"])
+        assert not unknown.successful
+        assert "horse" in unknown.reason
+        after = r.result_of()
+        assert after["epoch"] == before["epoch"]
+        assert [o["id"] for o in after["objects"]] == [o["id"] for o in before["objects"]]
+        assert r.set_parameter("detector.score_threshold", 0.99).successful
+        last = r.result_of()
+        assert last["epoch"] == before["epoch"]
+        assert all(o["unseen_s"] > 0 for o in last["objects"])
+
+
 def test_transitions_load_subscribe_stop_and_let_go(native_bundle: Path) -> None:
     with rig(model=native_bundle, autostart=False) as r:
         r.wait_until_said("model", "no model loaded")
