@@ -5,14 +5,13 @@ import threading
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from onnx_models import make_bundle
+from native_bundle import HEIGHT_PX, WIDTH_PX
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
@@ -27,7 +26,6 @@ from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.monitor import Monitor
 from robot_vision.ros.perception_node import PerceptionNode
 
-WIDTH_PX, HEIGHT_PX = 64, 48
 FRAME_ID = "camera_optical"
 CAMERA = Camera(
     frame_id=FRAME_ID,
@@ -35,41 +33,6 @@ CAMERA = Camera(
     height_px=HEIGHT_PX,
     intrinsics_px=np.array([[50.0, 0, 31.5], [0, 50.0, 23.5], [0, 0, 1]]),
 )
-
-
-def make_native_bundle(folder: Path, *, classes: tuple[str, ...] = ("cube", "cup")) -> Path:
-    """A multi-task model of 64×48 px that sees one object of the first class, always there."""
-    boxes = np.array([[[16, 12, 48, 36], [0, 0, 4, 4]]], np.float32)
-    scores = np.zeros((1, 2, len(classes)), np.float32)
-    scores[0, 0, 0] = 0.9
-    features = np.linspace(0, 1, 8 * 3 * 4, dtype=np.float32).reshape(1, 8, 3, 4)
-    make_bundle(
-        folder,
-        manifest={
-            "task": "multitask",
-            "format": "native",
-            "classes": list(classes),
-            "input": {
-                "name": "rgb",
-                "width_px": WIDTH_PX,
-                "height_px": HEIGHT_PX,
-                "resize": "stretch",
-                "dtype": "uint8",
-                "layout": "nhwc",
-                "depth_name": "depth_m",
-            },
-        },
-        constants={
-            "boxes_xyxy": boxes,
-            "scores": scores,
-            "mask_coefficients": np.ones((1, 2, 4), np.float32),
-            "mask_prototypes": np.ones((1, 4, 12, 16), np.float32),
-            "depth": np.full((1, 1, 12, 16), 2.0, np.float32),
-            "features": features,
-            "embedding": np.ones((1, 16), np.float32) / 4,
-        },
-    )
-    return folder
 
 
 class TestCamera:

@@ -13,7 +13,7 @@ if HAS_ROS:
         # The wheels' message generator imports lark, which imports what Python deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
         import rosidl_generator_py  # noqa: F401
-        from ros_harness import make_native_bundle
+        from native_bundle import make_native_bundle
 
         from robot_vision.ros.processes import free_domain
 else:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from native_bundle import make_native_bundle
 from onnx_models import make_bundle
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from ros_harness import FRAME_ID, make_native_bundle, rig, wait_for_readers
+from ros_harness import FRAME_ID, rig, wait_for_readers
 from sensor_msgs.msg import Image
 
 from robot_vision.ros.convert import ns_from_stamp
