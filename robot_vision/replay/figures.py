@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.objects import class_name
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Depth, TrackState
 from robot_vision.replay.digest import Digest
 from robot_vision.replay.runner import Processed
 from robot_vision.replay.timeline import Timeline
 from robot_vision.replay.track_log import TrackLog
-from robot_vision.ros.objects import class_name
 
 AGES_KEPT = 20_000
 DEPTH_SAMPLE_STEP = 8

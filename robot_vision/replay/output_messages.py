@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from robot_vision.core.objects import Objects, class_name, json_of, objects_of
 from robot_vision.core.types import Perception
-from robot_vision.ros.objects import Objects, class_name, json_of, objects_of
 from robot_vision.viz.overlay import draw_overlay
 
 UNKNOWN_SIZE_M = 0.1

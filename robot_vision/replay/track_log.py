@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from robot_vision.core.objects import class_name
 from robot_vision.core.types import Perception, TrackState
-from robot_vision.ros.objects import class_name
 from robot_vision.tracking.boxes import pairwise_iou
 
 SWITCH_IOU = 0.3

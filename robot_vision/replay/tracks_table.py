@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.core.objects import class_name
 from robot_vision.core.types import TrackState
 from robot_vision.replay.runner import Processed
-from robot_vision.ros.objects import class_name
 
 COLUMNS = {
     "frame": int,

@@ -8,9 +8,9 @@ from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
+from robot_vision.core.objects import Objects
 from robot_vision.core.types import TrackState
 from robot_vision.ros.convert import header
-from robot_vision.ros.objects import Objects
 
 _LIFETIME = Duration(sec=1)
 _LABEL_HEIGHT_M = 0.08

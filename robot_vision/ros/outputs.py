@@ -10,10 +10,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
+from robot_vision.core.objects import Objects, json_of
 from robot_vision.core.types import Perception
 from robot_vision.ros.convert import ImageWriter, info_from_camera
 from robot_vision.ros.markers import markers_of
-from robot_vision.ros.objects import Objects, json_of
 from robot_vision.ros.qos import OUTPUT_QOS
 from robot_vision.ros.vision_messages import detections_message, objects_message, vision_msgs
 from robot_vision.viz.overlay import draw_overlay

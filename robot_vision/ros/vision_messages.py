@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion, Vector3
 
+from robot_vision.core.objects import Objects, class_name
 from robot_vision.core.types import Perception
 from robot_vision.ros.convert import header
-from robot_vision.ros.objects import Objects, class_name
 
 
 def vision_msgs() -> Any | None:

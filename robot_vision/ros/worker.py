@@ -12,12 +12,12 @@ from jaxtyping import Float64
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.objects import objects_of
 from robot_vision.core.timing import timed
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.frames import FrameBuilder
 from robot_vision.ros.health import Health
 from robot_vision.ros.inputs import Capture, Inputs
-from robot_vision.ros.objects import objects_of
 from robot_vision.ros.outputs import Outputs, Result
 from robot_vision.ros.tf import TargetFrame
 

@@ -14,9 +14,9 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.core.types import Detections, Frame, Perception, Tracks, TrackState
 from robot_vision.ros.markers import markers_of
-from robot_vision.ros.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.ros.vision_messages import detections_message, objects_message
 
 NAN = float("nan")
