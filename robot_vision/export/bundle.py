@@ -20,7 +20,7 @@ from robot_vision.models.native import FEATURE_STRIDE, NativeModel, build_native
 from robot_vision.training.checkpoint import load_weights_file
 from robot_vision.training.dataset import PAD_VALUE
 from robot_vision.training.recipe import Recipe, load_recipe
-from robot_vision.training.train import RECIPE
+from robot_vision.training.train import BUNDLE_WEIGHTS, RECIPE
 
 LICENCE = "Apache-2.0"
 LIMITS = (
@@ -50,7 +50,7 @@ def export_run(
     cache = open_held_out(held_out, width_px=size.width_px, height_px=size.height_px)
     parity = check_parity(model, file, cache, images=PARITY_IMAGES)
     _convert(file, precision, recipe)
-    shutil.copyfile(weights, folder / "model.safetensors")
+    shutil.copyfile(weights, folder / BUNDLE_WEIGHTS)
     metrics = manifest_metrics(evaluate_file(file, cache, images=0))
     metrics |= {"onnx_against_torch_max": float(f"{parity:.2g}")} | _provenance(recipe, held_out)
     manifest = ModelManifest(

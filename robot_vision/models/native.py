@@ -130,6 +130,7 @@ class Head(nn.Module):
         self.distances = nn.Conv2d(spec.neck, 4, 1)
         self.coefficients = nn.Conv2d(spec.neck, spec.prototypes, 1)
         prior_logit = torch.logit(torch.tensor(PRIOR_SCORE)).item()
+        nn.init.normal_(self.classes.weight, std=0.01)
         nn.init.constant_(_bias(self.classes), prior_logit)
         nn.init.constant_(_bias(self.distances), 1.5)
 

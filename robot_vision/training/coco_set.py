@@ -132,8 +132,11 @@ def _class_ids(
 
 
 def _file(root: Path, name: str, folder: str) -> Path:
-    """A file named relative to the set or to its folder of that kind."""
-    return root / name if (root / name).exists() else root / folder / Path(name).name
+    """A file named relative to the set, or to its folder of that kind or of images."""
+    for candidate in (root / name, root / folder / name, root / "images" / name):
+        if candidate.exists():
+            return candidate
+    return root / name
 
 
 def _optional_file(root: Path, name: str | None, folder: str) -> Path | None:

@@ -45,7 +45,7 @@ class Recipe(Params):
     model: Literal["native-s", "native-m"] = param("native-s", "size of the model")
     train_set: str = param("", "folder of the training set (annotations.json)")
     val_set: str = param("", "folder of the held-out set")
-    init_weights: str = param("", "safetensors to start from; empty for fresh weights")
+    init_weights: str = param("", "bundle or safetensors to start from; empty for fresh")
     seed: int = param(0, "seed of weights, order and augmentation", ge=0)
     device: str = param("auto", "cpu, cuda, or auto")
     threads: int = param(1, "threads of each process on the CPU", ge=1, le=256)

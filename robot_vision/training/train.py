@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.model_store.store import find_bundle
 from robot_vision.models.native import NativeModel, build_native, load_weights
 from robot_vision.training.augment import AlbumentationsAugment
 from robot_vision.training.checkpoint import (
@@ -43,6 +44,7 @@ WEIGHTS = "weights.safetensors"
 BEST_WEIGHTS = "best.safetensors"
 CURVES = "curves.csv"
 RECIPE = "recipe.yaml"
+BUNDLE_WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,7 +118,7 @@ def build_run(recipe: Recipe, folder: Path) -> Run:
     device = _device(recipe.device)
     model = build_native(recipe.model, classes=len(source.class_names))
     if recipe.init_weights:
-        _start_from(model, Path(recipe.init_weights), source.class_names)
+        _start_from(model, _weights_file(recipe.init_weights), source.class_names)
     model.to(device)
     criterion = MultiTaskLoss(
         model.spec,
@@ -303,6 +305,11 @@ def _start_from(model: NativeModel, file: Path, class_names: tuple[str, ...]) ->
     if classes != class_names:
         tensors = {k: v for k, v in tensors.items() if ".classes." not in k}
     load_weights(model, tensors)
+
+
+def _weights_file(name: str) -> Path:
+    """A file of weights, or those of the bundle of that name."""
+    return Path(name) if Path(name).is_file() else find_bundle(name).path / BUNDLE_WEIGHTS
 
 
 def _device(name: str) -> torch.device:

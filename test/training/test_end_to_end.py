@@ -79,7 +79,6 @@ def test_it_learns_from_scenes_and_serves_what_it_learnt(scenes: Path, tmp_path:
         version="1",
     )
     metrics = bundle.manifest.metrics
-    print(losses.boxes, metrics)
     assert float(metrics["AP50"]) > LEAST_AP50
     assert float(metrics["onnx_against_torch_max"]) <= 1e-4
 
