@@ -285,13 +285,13 @@ def test_memory_stays_bounded_while_objects_come_and_go():
     rng = np.random.default_rng(0)
     tracker = build_tracker(TrackerConfig())
     largest = 0
-    for k in range(500):
+    for k in range(250):
         if k % 5 == 0:
             place = rng.uniform(50, 5000, 2)
         tracks = tracker.update(measure([box_at(*place)], frame=k))
         largest = max(largest, len(tracks))
     assert largest <= 75 / 5 + 2
-    assert tracks.track_id.max() > 60
+    assert tracks.track_id.max() > 40
 
 
 # Invariances, for any detections at all.
@@ -305,25 +305,28 @@ def wild_measurements(draw, frames: int = 4) -> list[Measurements]:
     out = []
     for stamp_ns in stamps:
         n = draw(st.integers(0, 4))
-        array = lambda *shape: draw(hnp.arrays(np.float32, (n, *shape), elements=finite32))  # noqa: E731
+        box, score, position, covariance, size, look = (
+            draw(hnp.arrays(np.float32, (n, *shape), elements=finite32))
+            for shape in ((4,), (), (3,), (3, 3), (3,), (5,))
+        )
         out.append(
             Measurements(
                 detections=Detections(
                     stamp_ns=stamp_ns,
-                    box_xyxy_px=array(4),
-                    score=array(),
+                    box_xyxy_px=box,
+                    score=score,
                     class_id=draw(hnp.arrays(np.int64, n, elements=st.integers(0, 3))),
                 ),
                 lifted=Lifted(
-                    position_in_camera_m=array(3), covariance_m2=array(3, 3), size_m=array(3)
+                    position_in_camera_m=position, covariance_m2=covariance, size_m=size
                 ),
-                appearance=array(5),
+                appearance=look,
             )
         )
     return out
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(wild_measurements())
 def test_finite_input_never_gives_nan(frames):
     tracker = build_tracker(TrackerConfig())
@@ -337,7 +340,7 @@ def test_finite_input_never_gives_nan(frames):
                     assert np.isfinite(values).all(), name
 
 
-def scene(seed: int, *, frames: int = 25) -> list[Measurements]:
+def scene(seed: int, *, frames: int = 12) -> list[Measurements]:
     """Objects that cross, with misses, noise, depth and looks; scores all differ."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 7))
@@ -363,7 +366,7 @@ def rows_by_id(tracks: Tracks) -> dict[int, np.ndarray]:
     return dict(zip(tracks.track_id.tolist(), tracks.box_xyxy_px, strict=True))
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_identical_input_gives_identical_output(seed):
     for one, other in zip(run(scene(seed)), run(scene(seed)), strict=True):
@@ -371,7 +374,7 @@ def test_identical_input_gives_identical_output(seed):
             np.testing.assert_array_equal(values, getattr(other, name))
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_permuting_detections_changes_nothing(seed):
     rng = np.random.default_rng(seed)
@@ -406,7 +409,7 @@ def test_permuting_detections_changes_nothing(seed):
         )
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_no_identity_is_given_twice(seed):
     ended = set()
@@ -416,7 +419,7 @@ def test_no_identity_is_given_twice(seed):
         ended |= {event.track_id for event in tracks.events if event.state == TrackState.ENDED}
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.floats(-300, 300), st.floats(-300, 300))
 def test_translating_the_scene_translates_the_tracks(seed, right_px, down_px):
     shift = np.array([right_px, down_px] * 2, np.float32)
@@ -432,7 +435,7 @@ def test_translating_the_scene_translates_the_tracks(seed, right_px, down_px):
             np.testing.assert_allclose(given_boxes[track_id], box + shift, atol=0.01)
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6))
 def test_mirroring_the_scene_mirrors_the_tracks(seed):
     width = np.float32(640)

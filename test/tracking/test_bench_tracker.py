@@ -1,0 +1,45 @@
+"""What the bench says of the tracker: exact in space, honest about it, at least as good."""
+
+import numpy as np
+import pytest
+
+from robot_vision.bench.mot import judge, read_mot_sequence
+from robot_vision.bench.tracker import answers_of, build_set, compare, point_errors
+from robot_vision.bench.tracker_sequences import keep_frames
+from robot_vision.core.config import TrackerConfig
+from robot_vision.core.errors import ConfigError
+from robot_vision.tracking import build_tracker
+
+
+def test_positions_and_velocities_are_exact_and_their_covariance_is_honest():
+    sequence = keep_frames(build_set("crossings", seeds=1)[0], np.arange(100), name="start")
+    errors = point_errors([sequence])
+    assert errors["samples"] > 300
+    assert errors["median_position_error_m"] < 0.02
+    assert errors["median_velocity_error_mps"] < 0.05
+    # Three degrees of freedom: 3 on average where the covariance tells the truth.
+    assert 2.0 < errors["mean_nees"] < 4.0
+
+
+def test_public_detections_are_tracked_as_well_as_by_the_best(shared_data):
+    sequence = read_mot_sequence(shared_data / "mot" / "TUD-Campus")
+    hota = {name: one["hota"] for name, one in compare([sequence])["full"].items()}
+    ours = hota.pop("ours, boxes only")
+    assert ours >= max(hota.values())
+
+
+def test_a_perfect_answer_scores_a_hundred(shared_data):
+    sequence = keep_frames(
+        read_mot_sequence(shared_data / "mot" / "TUD-Campus"), np.arange(5), name="start"
+    )
+    answers = answers_of(build_tracker(TrackerConfig()), sequence)
+    perfect = [
+        type(answer)(track_id=truth.object_id, box_xyxy_px=truth.box_xyxy_px)
+        for answer, truth in zip(answers, sequence.truths, strict=True)
+    ]
+    assert judge(sequence, perfect).hota == pytest.approx(100)
+
+
+def test_a_folder_that_is_no_sequence_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"det\.txt"):
+        read_mot_sequence(tmp_path)
