@@ -88,8 +88,15 @@ def _box_support(
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
     """Of a Student's t in centre and size: detectors err more often far off than a normal."""
-    innovation = seen.box_cxcywh_px[None] - expected_cxcywh_px[:, None]
-    d2 = (innovation**2 / variance_px2[:, None]).sum(axis=2)
+    # One axis at a time: arrays of pairs are large, and contiguous ones are fast.
+    d2 = np.zeros((len(expected_cxcywh_px), len(seen)))
+    for expected, variance, box in zip(
+        expected_cxcywh_px.T, variance_px2.T, seen.box_cxcywh_px.T, strict=True
+    ):
+        innovation = np.subtract.outer(expected, box)
+        innovation *= innovation
+        innovation /= variance[:, None]
+        d2 += innovation
     support = config.prior - 0.5 * (config.tail + 4) * np.log1p(d2 / config.tail)
     spread = np.log(variance_px2 / scale**2).sum(axis=1)
     return support - 0.5 * spread[:, None]

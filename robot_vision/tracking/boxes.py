@@ -33,10 +33,10 @@ def intersection_px2(
     a_xyxy_px: Float[np.ndarray, "n 4"], b_xyxy_px: Float[np.ndarray, "m 4"]
 ) -> Float[np.ndarray, "n m"]:
     """Area that each box of `a` shares with each box of `b`."""
-    low = np.maximum(a_xyxy_px[:, None, :2], b_xyxy_px[None, :, :2])
-    high = np.minimum(a_xyxy_px[:, None, 2:], b_xyxy_px[None, :, 2:])
-    side = np.maximum(high - low, 0.0)
-    return side[..., 0] * side[..., 1]
+    # One axis at a time: arrays of pairs are large, and contiguous ones are fast.
+    return _shared_px(a_xyxy_px[:, ::2], b_xyxy_px[:, ::2]) * _shared_px(
+        a_xyxy_px[:, 1::2], b_xyxy_px[:, 1::2]
+    )
 
 
 def area_px2(box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
@@ -52,3 +52,12 @@ def pairwise_iou(
     shared = intersection_px2(a_xyxy_px, b_xyxy_px)
     union = area_px2(a_xyxy_px)[:, None] + area_px2(b_xyxy_px)[None, :] - shared
     return shared / np.maximum(union, MIN_SIZE_PX**2)
+
+
+def _shared_px(
+    a_px: Float[np.ndarray, "n 2"], b_px: Float[np.ndarray, "m 2"]
+) -> Float[np.ndarray, "n m"]:
+    """Length that intervals share."""
+    shared = np.minimum.outer(a_px[:, 1], b_px[:, 1])
+    shared -= np.maximum.outer(a_px[:, 0], b_px[:, 0])
+    return np.maximum(shared, 0.0, out=shared)
