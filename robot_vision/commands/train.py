@@ -31,7 +31,7 @@ def train(
     from robot_vision.training.curves import draw_curves
     from robot_vision.training.recipe import load_recipe
     from robot_vision.training.report import ConsoleReporter
-    from robot_vision.training.train import CURVES
+    from robot_vision.training.run import CURVES
     from robot_vision.training.train import train as run_training
 
     loaded = load_recipe(recipe, _parsed(overrides or []))

@@ -20,7 +20,7 @@ from robot_vision.models.native import FEATURE_STRIDE, NativeModel, build_native
 from robot_vision.training.checkpoint import load_weights_file
 from robot_vision.training.dataset import PAD_VALUE
 from robot_vision.training.recipe import Recipe, load_recipe
-from robot_vision.training.train import BUNDLE_WEIGHTS, RECIPE
+from robot_vision.training.run import BUNDLE_WEIGHTS, RECIPE
 
 LICENCE = "Apache-2.0"
 LIMITS = (

@@ -2,23 +2,19 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.model_store.store import find_bundle
-from robot_vision.models.native import NativeModel, build_native, load_weights
 from robot_vision.training.augment import AlbumentationsAugment
 from robot_vision.training.checkpoint import (
     RunState,
     load_checkpoint,
-    load_weights_file,
     save_checkpoint,
     save_weights,
 )
@@ -33,42 +29,20 @@ from robot_vision.training.distributed import (
     rank,
 )
 from robot_vision.training.evaluate import evaluate, torch_predictor
-from robot_vision.training.losses import MultiTaskLoss
 from robot_vision.training.recipe import Recipe, Resolution, save_recipe
 from robot_vision.training.report import Reporter
+from robot_vision.training.run import (
+    BEST_WEIGHTS,
+    CHECKPOINT,
+    CURVES,
+    RECIPE,
+    WEIGHTS,
+    Run,
+    build_run,
+)
 
 GRADIENT_NORM = 10.0
 LAST_LEARNING_RATE = 0.01
-CHECKPOINT = "checkpoint.safetensors"
-WEIGHTS = "weights.safetensors"
-BEST_WEIGHTS = "best.safetensors"
-CURVES = "curves.csv"
-RECIPE = "recipe.yaml"
-BUNDLE_WEIGHTS = "model.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
-    """What a run consists of. `averaged` holds the weights that are evaluated and shipped."""
-
-    recipe: Recipe
-    folder: Path
-    model: NativeModel
-    averaged: AveragedModel
-    criterion: MultiTaskLoss
-    optimizer: torch.optim.Optimizer
-    class_names: tuple[str, ...]
-    device: torch.device
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "averaged": self.averaged, "criterion": self.criterion}
-
-    @property
-    def averaged_model(self) -> NativeModel:
-        module = self.averaged.module
-        assert isinstance(module, NativeModel)
-        return module
 
 
 def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
@@ -109,36 +83,6 @@ def progress(recipe: Recipe, state: RunState) -> float:
     by_steps = state.step / recipe.steps if recipe.steps else 0.0
     by_time = state.trained_s / (60 * recipe.budget_minutes) if recipe.budget_minutes else 0.0
     return max(by_steps, by_time)
-
-
-def build_run(recipe: Recipe, folder: Path) -> Run:
-    """Fresh weights, or those of `init_weights` where they fit, and all that trains them."""
-    torch.manual_seed(recipe.seed)
-    source = load_coco_set(Path(recipe.train_set))
-    device = _device(recipe.device)
-    model = build_native(recipe.model, classes=len(source.class_names))
-    if recipe.init_weights:
-        _start_from(model, _weights_file(recipe.init_weights), source.class_names)
-    model.to(device)
-    criterion = MultiTaskLoss(
-        model.spec,
-        classes=len(source.class_names),
-        colors=len(source.color_names),
-        weights=recipe.losses,
-    ).to(device)
-    averaged = AveragedModel(
-        model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
-    )
-    return Run(
-        recipe=recipe,
-        folder=folder,
-        model=model,
-        averaged=averaged,
-        criterion=criterion,
-        optimizer=_optimizer(recipe, model, criterion),
-        class_names=source.class_names,
-        device=device,
-    )
 
 
 def resolution_at(recipe: Recipe, part: float) -> Resolution:
@@ -283,36 +227,3 @@ def _save(run: Run, state: RunState) -> None:
         state=state,
         class_names=run.class_names,
     )
-
-
-def _optimizer(recipe: Recipe, model: nn.Module, criterion: nn.Module) -> torch.optim.Optimizer:
-    """AdamW; no decay of biases, norms and balances, which are one-dimensional."""
-    parameters = [*model.parameters(), *criterion.parameters()]
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters if p.ndim > 1]},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-
-
-def _start_from(model: NativeModel, file: Path, class_names: tuple[str, ...]) -> None:
-    """Weights of a file; the class head only where it is for the same classes."""
-    tensors, classes = load_weights_file(file)
-    if classes != class_names:
-        tensors = {k: v for k, v in tensors.items() if ".classes." not in k}
-    load_weights(model, tensors)
-
-
-def _weights_file(name: str) -> Path:
-    """A file of weights, or those of the bundle of that name."""
-    return Path(name) if Path(name).is_file() else find_bundle(name).path / BUNDLE_WEIGHTS
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
