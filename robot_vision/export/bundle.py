@@ -1,5 +1,6 @@
 """From a training run to a bundle of the model store: ONNX, weights, manifest with metrics."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -18,9 +19,10 @@ from robot_vision.export.quantise import to_fp16, to_int8
 from robot_vision.model_store.store import Bundle, write_bundle
 from robot_vision.models.native import FEATURE_STRIDE, NativeModel, build_native
 from robot_vision.training.checkpoint import load_weights_file
+from robot_vision.training.curves import read_rows
 from robot_vision.training.dataset import PAD_VALUE
 from robot_vision.training.recipe import Recipe, load_recipe
-from robot_vision.training.run import BUNDLE_WEIGHTS, RECIPE
+from robot_vision.training.run import BUNDLE_WEIGHTS, CURVES, RECIPE
 
 LICENCE = "Apache-2.0"
 LIMITS = (
@@ -52,7 +54,9 @@ def export_run(
     _convert(file, precision, recipe)
     shutil.copyfile(weights, folder / BUNDLE_WEIGHTS)
     metrics = manifest_metrics(evaluate_file(file, cache, images=0))
-    metrics |= {"onnx_against_torch_max": float(f"{parity:.2g}")} | _provenance(recipe, held_out)
+    metrics |= {"onnx_against_torch_max": float(f"{parity:.2g}")} | _provenance(
+        run, recipe, held_out
+    )
     manifest = ModelManifest(
         name=folder.name,
         version=version,
@@ -91,12 +95,23 @@ def _convert(file: Path, precision: Precision, recipe: Recipe) -> None:
     exact.unlink()
 
 
-def _provenance(recipe: Recipe, held_out: Path) -> dict[str, float | str]:
+def _provenance(run: Path, recipe: Recipe, held_out: Path) -> dict[str, float | str]:
+    """What it takes to make the weights and the figures again."""
+    last = read_rows(run / CURVES)[-1]
     return {
-        "held_out_set": held_out.name,
         "command": " ".join(["robot-vision", *sys.argv[1:]]),
+        "trained_steps": float(last["step"]),
+        "trained_minutes": round(float(last["minutes"]), 1),
         "recipe": recipe.model_dump_json(exclude_defaults=True),
+        "train_data": _data_recipe(Path(recipe.train_set)),
+        "held_out_data": _data_recipe(held_out),
     }
+
+
+def _data_recipe(folder: Path) -> str:
+    """What `robot-vision scenes generate` was asked for, or the name of a set of other origin."""
+    file = folder / "recipe.json"
+    return json.dumps(json.loads(file.read_text())) if file.is_file() else folder.name
 
 
 def _describe(model: NativeModel, recipe: Recipe) -> str:
