@@ -1,7 +1,7 @@
 """`robot-vision bench tracker`: ours beside the best known, how exact, how fast, how steady."""
 
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as ManyOf
 from dataclasses import asdict, fields
 from time import perf_counter
@@ -23,12 +23,12 @@ from robot_vision.tracking.adapters import LIBRARY_CLASSES, LibraryTracker
 OURS_2D, OURS_3D = "ours, boxes only", "ours"
 
 
-def build_set(name: str, *, seeds: int) -> list[Sequence]:
-    """The scene `name` from seeds 0, 1, …; streets are seen by detectors of many makes."""
+def build_set(name: str, *, seeds: Iterable[int]) -> list[Sequence]:
+    """The scene `name` from each seed; streets are seen by detectors of many makes."""
     street = name.startswith("pedestrians")
     return [
         detect(SCENES[name](seed), model=drawn_model(seed) if street else GOOD, seed=seed)
-        for seed in range(seeds)
+        for seed in seeds
     ]
 
 

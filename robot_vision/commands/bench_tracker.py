@@ -16,6 +16,7 @@ TUD_CAMPUS = Path("../shared/data/mot/TUD-Campus")
 Mot = Annotated[list[Path] | None, typer.Option(help="MOTChallenge sequence folder; repeatable")]
 Scene = Annotated[list[str] | None, typer.Option(help="generated scenes only; repeatable")]
 Seeds = Annotated[int, typer.Option(help="seeds of each generated scene; 0 for none", min=0)]
+FirstSeed = Annotated[int, typer.Option(help="the first of these seeds", min=0)]
 Frames = Annotated[int, typer.Option(help="frames of a run that watches memory", min=0)]
 Json = Annotated[Path | None, typer.Option("--json", help="write the figures here")]
 
@@ -26,7 +27,12 @@ def register(bench_app: typer.Typer) -> None:
 
 
 def tracker(
-    mot: Mot = None, scene: Scene = None, seeds: Seeds = 3, frames: Frames = 0, out: Json = None
+    mot: Mot = None,
+    scene: Scene = None,
+    seeds: Seeds = 3,
+    first_seed: FirstSeed = 0,
+    frames: Frames = 0,
+    out: Json = None,
 ) -> None:
     """HOTA, MOTA, IDF1 and id switches beside other trackers; errors in 3-D; speed; memory.
 
@@ -40,7 +46,8 @@ def tracker(
     console = Console()
     folders = list(mot or ([TUD_CAMPUS] if TUD_CAMPUS.is_dir() and not scene else []))
     result: dict[str, Any] = {"machine": describe_machine(), "sets": {}}
-    for name, sequences in _sets(folders, scene, seeds=seeds):
+    drawn = range(first_seed, first_seed + seeds)
+    for name, sequences in _sets(folders, scene, seeds=drawn):
         console.print(f"[bold]{name}[/], {len(sequences)} sequence(s)")
         scores = bench.compare(sequences)
         console.print(_table(scores))
@@ -60,7 +67,7 @@ def tracker(
 
 
 def _sets(
-    folders: list[Path], scenes: list[str] | None, *, seeds: int
+    folders: list[Path], scenes: list[str] | None, *, seeds: range
 ) -> "Iterator[tuple[str, list[Sequence]]]":
     from robot_vision.bench.mot import read_mot_sequence
     from robot_vision.bench.tracker import build_set

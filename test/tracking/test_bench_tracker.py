@@ -12,7 +12,7 @@ from robot_vision.tracking import build_tracker
 
 
 def test_positions_and_velocities_are_exact_and_their_covariance_is_honest():
-    sequence = keep_frames(build_set("crossings", seeds=1)[0], np.arange(100), name="start")
+    sequence = keep_frames(build_set("crossings", seeds=[0])[0], np.arange(100), name="start")
     errors = point_errors([sequence])
     assert errors["samples"] > 300
     assert errors["median_position_error_m"] < 0.02
