@@ -11,7 +11,9 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure, as JSON and as a ta
 
 Model = Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")]
 Threads = Annotated[int, typer.Option(help="threads per model run; 0 takes all cores", min=0)]
-Recording = Annotated[Path | None, typer.Option(help="frames from here; else made up")]
+Recording = Annotated[
+    Path | None, typer.Option(help="frames from here; else the shipped one, scaled")
+]
 Out = Annotated[Path, typer.Option(help="where the JSON goes")]
 
 

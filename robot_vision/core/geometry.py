@@ -1,5 +1,7 @@
 """Pinhole projection and rigid transforms. Transforms read `a_from_b`, points `p_in_a`."""
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -23,6 +25,20 @@ def project(
     u = point_in_camera_m[:, 0] / z * camera.fx_px + camera.cx_px
     v = point_in_camera_m[:, 1] / z * camera.fy_px + camera.cy_px
     return np.stack([u, v], axis=1)
+
+
+def scaled_camera(camera: Camera, *, width_px: int, height_px: int) -> Camera:
+    """`camera` seen through an image of another resolution."""
+    sx, sy = width_px / camera.width_px, height_px / camera.height_px
+    # Pixel centres are at integers: the image's edge, at −½, is what scaling keeps in place.
+    cx_px, cy_px = (camera.cx_px + 0.5) * sx - 0.5, (camera.cy_px + 0.5) * sy - 0.5
+    fx_px, fy_px = camera.fx_px * sx, camera.fy_px * sy
+    return replace(
+        camera,
+        width_px=width_px,
+        height_px=height_px,
+        intrinsics_px=np.array([[fx_px, 0.0, cx_px], [0.0, fy_px, cy_px], [0.0, 0.0, 1.0]]),
+    )
 
 
 def transform_points(

@@ -65,7 +65,9 @@ def publish(node: Node, frames: list[dict[str, bytes]], *, fps: float, seconds: 
 def main(
     seconds: Annotated[float, typer.Option(help="how long to publish", min=0)] = 60.0,
     fps: Annotated[float, typer.Option(help="frames per second", min=0.1)] = 30.0,
-    recording: Annotated[Path | None, typer.Option(help="frames from here")] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help="frames from here; else the shipped one, scaled")
+    ] = None,
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=1)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=1)] = 480,
 ) -> None:

@@ -15,6 +15,7 @@ from robot_vision.codecs.image import decode_image
 from robot_vision.codecs.layout import UnsupportedEncodingError
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.geometry import scaled_camera
 from robot_vision.core.types import Camera
 
 ImageMessage: TypeAlias = Image | CompressedImage
@@ -56,10 +57,8 @@ def info_from_camera(
     camera: Camera, *, stamp_ns: int, width_px: int, height_px: int
 ) -> CameraInfo:
     """`CameraInfo` of `camera` seen through an image of another resolution."""
-    sx, sy = width_px / camera.width_px, height_px / camera.height_px
-    # Pixel centres are at integers: the image's edge, at −½, is what scaling keeps in place.
-    fx_px, fy_px = camera.fx_px * sx, camera.fy_px * sy
-    cx_px, cy_px = (camera.cx_px + 0.5) * sx - 0.5, (camera.cy_px + 0.5) * sy - 0.5
+    seen = scaled_camera(camera, width_px=width_px, height_px=height_px)
+    fx_px, fy_px, cx_px, cy_px = seen.fx_px, seen.fy_px, seen.cx_px, seen.cy_px
     return CameraInfo(
         header=header(stamp_ns, camera.frame_id),
         width=width_px,

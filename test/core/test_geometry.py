@@ -9,6 +9,7 @@ from robot_vision.core.geometry import (
     deproject,
     invert_transform,
     project,
+    scaled_camera,
     transform_from_quaternion,
     transform_points,
 )
@@ -70,3 +71,15 @@ def test_a_quarter_turn_about_z_takes_x_to_y() -> None:
 def test_a_quaternion_without_direction_is_refused(quaternion: list[float]) -> None:
     with pytest.raises(ValueError, match="no direction"):
         transform_from_quaternion(np.zeros(3), np.array(quaternion))
+
+
+@given(st.integers(8, 2000), st.integers(8, 2000))
+def test_a_scaled_camera_sees_the_same_rays(width_px: int, height_px: int) -> None:
+    scaled = scaled_camera(CAMERA, width_px=width_px, height_px=height_px)
+    edges = np.array([[-0.5, -0.5], [639.5, 479.5]])
+    scaled_edges = np.array([[-0.5, -0.5], [width_px - 0.5, height_px - 0.5]])
+    np.testing.assert_allclose(
+        deproject(scaled_edges, np.ones(2), camera=scaled),
+        deproject(edges, np.ones(2), camera=CAMERA),
+        atol=1e-9,
+    )
