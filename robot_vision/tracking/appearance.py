@@ -68,7 +68,7 @@ class AppearanceModel:
         appearance: Float[np.ndarray, "n d"],
     ) -> "AppearanceModel":
         """Learn from cosines of sure matches, and between objects of a frame."""
-        pairs = (appearance @ appearance.T)[np.triu_indices(len(appearance), 1)]
+        pairs = (appearance @ appearance.T)[np.tri(len(appearance), k=-1, dtype=bool)]
         return AppearanceModel(
             same=self.same.add(same[np.isfinite(same)]),
             different=self.different.add(pairs[np.isfinite(pairs)]),

@@ -6,13 +6,12 @@ from scipy.optimize import linear_sum_assignment
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
-from robot_vision.core.types import TrackState
 from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.tracking.kalman import squared_distance
 from robot_vision.tracking.motion import axis_shares, scale_px
 from robot_vision.tracking.observations import Observations
-from robot_vision.tracking.table import TrackTable, take
+from robot_vision.tracking.table import TENTATIVE, TrackTable, take
 
 # Pairs below this support are lost whatever their distance in space says.
 WORTHWHILE = -4.0
@@ -31,9 +30,11 @@ def associate(
     In two stages, as ByteTrack (Zhang et al., ECCV 2022): sure detections choose first among all
     tracks, unsure ones then among those seen a moment ago.
     """
+    if not len(table) or not len(seen):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     support = pair_support(table, seen, stamp_ns=stamp_ns, model=model, config=config)
     high = seen.score >= config.high_score
-    tentative = table.state == TrackState.TENTATIVE
+    tentative = table.state == TENTATIVE
     recent = (stamp_ns - table.seen_ns) / NS_PER_S <= config.low_recent_s
     stages = (
         (~tentative, high, 0.0),
@@ -45,10 +46,13 @@ def associate(
     for tracks, detections, penalty in stages:
         rows = np.flatnonzero(tracks & track_free)
         columns = np.flatnonzero(detections & seen_free)
-        r, c = assign(support[np.ix_(rows, columns)] - penalty)
+        if not len(rows) or not len(columns):
+            continue
+        r, c = assign(support[rows[:, None], columns] - penalty)
         track_free[rows[r]], seen_free[columns[c]] = False, False
-        pairs.append((rows[r], columns[c]))
-    return np.concatenate([r for r, _ in pairs]), np.concatenate([c for _, c in pairs])
+        pairs.append(np.stack([rows[r], columns[c]]))
+    matched = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int64)
+    return matched[0], matched[1]
 
 
 def pair_support(
@@ -131,4 +135,4 @@ def assign(
     """Pairs (row, column) of greatest total support; only pairs of positive support match."""
     rows, columns = linear_sum_assignment(np.maximum(support, 0.0), maximize=True)
     kept = support[rows, columns] > 0
-    return rows[kept].astype(np.int64), columns[kept].astype(np.int64)
+    return rows[kept], columns[kept]

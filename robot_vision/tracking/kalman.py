@@ -75,6 +75,13 @@ def update_axes(
     )
 
 
+# Blocks of 6×6 matrices over (position, velocity); built once, as every frame needs them.
+_EYE = np.eye(6)
+_POSITION, _VELOCITY = np.diag([1.0, 1, 1, 0, 0, 0]), np.diag([0.0, 0, 0, 1, 1, 1])
+_POSITION_BY_VELOCITY = np.eye(6, k=3)
+_CROSS = _POSITION_BY_VELOCITY + _POSITION_BY_VELOCITY.T
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PointStates:
     """States of points: mean (x, y, z, vx, vy, vz) and covariance; NaN while never measured."""
@@ -100,13 +107,11 @@ def start_points(
 
 def predict_points(states: PointStates, *, dt_s: float, acceleration_psd: float) -> PointStates:
     """Move points on by `dt_s`; `acceleration_psd` is in m²/s³ per axis."""
-    transition = np.eye(6)
-    transition[:3, 3:] = np.eye(3) * dt_s
-    block = np.array([[dt_s**3 / 3, dt_s**2 / 2], [dt_s**2 / 2, dt_s]]) * acceleration_psd
-    noise = np.kron(block, np.eye(3))
+    transition = _EYE + dt_s * _POSITION_BY_VELOCITY
+    noise = dt_s**3 / 3 * _POSITION + dt_s**2 / 2 * _CROSS + dt_s * _VELOCITY
     return PointStates(
         mean=states.mean @ transition.T,
-        covariance=transition @ states.covariance @ transition.T + noise,
+        covariance=transition @ states.covariance @ transition.T + acceleration_psd * noise,
     )
 
 
@@ -122,7 +127,7 @@ def update_points(
     innovation = measured_m - states.mean[:, :3]
     mean = states.mean + (gain @ innovation[..., None])[..., 0]
     # Joseph's form stays symmetric and positive where the short one loses its digits.
-    keep = np.tile(np.eye(6), (len(mean), 1, 1))
+    keep = np.broadcast_to(_EYE, states.covariance.shape).copy()
     keep[:, :, :3] -= gain
     covariance = keep @ states.covariance @ keep.transpose(0, 2, 1)
     covariance += gain @ covariance_m2 @ gain.transpose(0, 2, 1)
@@ -144,7 +149,8 @@ def squared_distance(
 
 def transform_points(states: PointStates, a_from_b: Float[np.ndarray, "4 4"]) -> PointStates:
     """States given in frame b, expressed in frame a (which is at rest with respect to b)."""
-    rotation = np.kron(np.eye(2), a_from_b[:3, :3])
+    rotation = np.zeros((6, 6))
+    rotation[:3, :3] = rotation[3:, 3:] = a_from_b[:3, :3]
     mean = states.mean @ rotation.T
     mean[:, :3] += a_from_b[:3, 3]
     return PointStates(mean=mean, covariance=rotation @ states.covariance @ rotation.T)

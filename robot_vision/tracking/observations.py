@@ -94,9 +94,23 @@ def _points(lifted: Lifted | None, *, n: int) -> tuple[np.ndarray, np.ndarray, n
 
 
 def _positive_definite(matrices: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 3 3"]:
-    values, vectors = np.linalg.eigh((matrices + matrices.transpose(0, 2, 1)) / 2)
+    symmetric = (matrices + matrices.transpose(0, 2, 1)) / 2
+    if _within_bounds(symmetric):
+        return symmetric
+    values, vectors = np.linalg.eigh(symmetric)
     values = np.clip(values, MIN_VARIANCE_M2, MAX_VARIANCE_M2)
     return (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)
+
+
+def _within_bounds(symmetric: Float[np.ndarray, "n 3 3"]) -> bool:
+    """Whether no variance, in any direction, is out of bounds: far cheaper than eigenvalues."""
+    if (symmetric.trace(axis1=1, axis2=2) > MAX_VARIANCE_M2).any():
+        return False
+    try:
+        np.linalg.cholesky(symmetric - MIN_VARIANCE_M2 * np.eye(3))
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _unit_rows(rows: np.ndarray | None, *, n: int) -> Float[np.ndarray, "n d"]:

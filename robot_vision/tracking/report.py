@@ -23,20 +23,21 @@ def report_tracks(
 ) -> Tracks:
     """The tracks at `stamp_ns`. Boxes may reach beyond the image: objects leave it."""
     point = transform_points(table.point, invert_transform(fixed_from_camera))
+    mean, covariance = _float32(point.mean), _float32(point.covariance)
     return Tracks(
         stamp_ns=stamp_ns,
         track_id=table.track_id,
         state=table.state,
         box_xyxy_px=_float32(cxcywh_to_xyxy(table.box.position)),
-        score=_float32(table.score),
+        score=table.score.astype(np.float32),
         class_id=table.class_id,
-        position_in_camera_m=_float32(point.mean[:, :3]),
-        position_covariance_m2=_float32(point.covariance[:, :3, :3]),
-        velocity_in_camera_mps=_float32(point.mean[:, 3:]),
-        velocity_covariance_m2ps2=_float32(point.covariance[:, 3:, 3:]),
-        size_m=_float32(table.size_m),
-        age_s=_float32((stamp_ns - table.born_ns) / NS_PER_S),
-        unseen_s=_float32((stamp_ns - table.seen_ns) / NS_PER_S),
+        position_in_camera_m=mean[:, :3],
+        position_covariance_m2=covariance[:, :3, :3],
+        velocity_in_camera_mps=mean[:, 3:],
+        velocity_covariance_m2ps2=covariance[:, 3:, 3:],
+        size_m=table.size_m.astype(np.float32),
+        age_s=((stamp_ns - table.born_ns) / NS_PER_S).astype(np.float32),
+        unseen_s=((stamp_ns - table.seen_ns) / NS_PER_S).astype(np.float32),
         detection_index=table.detection_index,
         epoch=epoch,
         events=events,
@@ -44,4 +45,4 @@ def report_tracks(
 
 
 def _float32(values: Float[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
-    return np.clip(values, -LARGEST, LARGEST).astype(np.float32)
+    return np.minimum(np.maximum(values, -LARGEST), LARGEST).astype(np.float32)

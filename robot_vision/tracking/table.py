@@ -7,9 +7,13 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int64
 
+from robot_vision.core.types import TrackState
 from robot_vision.tracking.kalman import AxisStates, PointStates
 
 RowsT = TypeVar("RowsT")
+
+# As plain integers: comparing arrays with members of an enumeration is slow.
+TENTATIVE, CONFIRMED, COASTING, ENDED = (int(state) for state in TrackState)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

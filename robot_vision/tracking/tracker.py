@@ -60,9 +60,10 @@ class StampedTracker:
             self._table, rows, take(seen, columns), stamp_ns=stamp_ns, config=self._config
         )
         self._change_states(stamp_ns)
-        unmatched = np.ones(len(seen), bool)
-        unmatched[columns] = False
-        self._begin_tracks(take(seen, unmatched), stamp_ns)
+        if len(columns) < len(seen):
+            unmatched = np.ones(len(seen), bool)
+            unmatched[columns] = False
+            self._begin_tracks(take(seen, unmatched), stamp_ns)
         return self._report(stamp_ns)
 
     def predict(self, stamp_ns: int) -> Tracks:
