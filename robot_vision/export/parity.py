@@ -31,11 +31,16 @@ def largest_differences(
     exported: Predictor,
     inputs: Iterable[tuple[np.ndarray, np.ndarray]],
 ) -> dict[str, float]:
-    """Per output, the largest difference over all inputs, relative where values exceed 1."""
+    """Per output, the largest difference over all inputs.
+
+    Relative to the largest value of its row (the last axis) where that exceeds 1: a box side at
+    pixel 0.1 is the difference of two numbers of hundreds, and is as exact as they are.
+    """
     worst: dict[str, float] = {}
     for rgb, depth_m in inputs:
         one, other = original(rgb, depth_m), exported(rgb, depth_m)
         for role, value in one.items():
-            difference = np.abs(value - other[role]) / np.maximum(np.abs(value), 1.0)
+            scale = np.maximum(np.abs(value).max(axis=-1, keepdims=True), 1.0)
+            difference = np.abs(value - other[role]) / scale
             worst[role] = max(worst.get(role, 0.0), float(difference.max()))
     return worst
