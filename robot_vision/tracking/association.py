@@ -11,7 +11,7 @@ from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.tracking.kalman import squared_distance
 from robot_vision.tracking.motion import axis_shares, scale_px
 from robot_vision.tracking.observations import Observations
-from robot_vision.tracking.table import TENTATIVE, TrackTable, take
+from robot_vision.tracking.table import TENTATIVE, TrackTable, points_of
 
 # Pairs below this support are lost whatever their distance in space says.
 WORTHWHILE = -4.0
@@ -34,8 +34,8 @@ def associate(
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     support = pair_support(table, seen, stamp_ns=stamp_ns, model=model, config=config)
     high = seen.score >= config.high_score
-    tentative = table.state == TENTATIVE
-    recent = (stamp_ns - table.seen_ns) / NS_PER_S <= config.low_recent_s
+    tentative = table["state"] == TENTATIVE
+    recent = (stamp_ns - table["seen_ns"]) / NS_PER_S <= config.low_recent_s
     stages = (
         (~tentative, high, 0.0),
         (~tentative & recent, ~high & (seen.score >= config.low_score), config.low_penalty),
@@ -64,21 +64,22 @@ def pair_support(
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
     """Log-likelihood that a pair belongs together, above that of a new object."""
-    gap_s = ((stamp_ns - table.seen_ns) / NS_PER_S)[:, None]
-    scale = scale_px(table.box.position)
-    variance = table.box.var_position + (config.box_noise * scale) ** 2
-    support = _box_support(table.box.position, variance, seen, scale=scale, config=config)
+    gap_s = ((stamp_ns - table["seen_ns"]) / NS_PER_S)[:, None]
+    box, seen_box = table["box"], table["seen_box"]
+    scale = scale_px(box["position"])
+    variance = box["var_position"] + (config.box_noise * scale) ** 2
+    support = _box_support(box["position"], variance, seen, scale=scale, config=config)
     # An object out of sight may also have stopped: OC-SORT's look at the last observation.
-    scale = scale_px(table.seen_box.position)
+    scale = scale_px(seen_box["position"])
     wander = (config.stop_drift * scale * axis_shares(config)) ** 2 * gap_s
-    variance = table.seen_box.var_position + (config.box_noise * scale) ** 2 + wander
-    stopped = _box_support(table.seen_box.position, variance, seen, scale=scale, config=config)
+    variance = seen_box["var_position"] + (config.box_noise * scale) ** 2 + wander
+    stopped = _box_support(seen_box["position"], variance, seen, scale=scale, config=config)
     support = np.maximum(support, stopped - config.stop_penalty)
-    overlap = pairwise_iou(cxcywh_to_xyxy(table.box.position), seen.box_xyxy_px)
+    overlap = pairwise_iou(cxcywh_to_xyxy(box["position"]), seen.box_xyxy_px)
     support += config.iou_weight * (overlap - 0.5)
     support -= config.loss_rate * gap_s
-    support -= config.class_penalty * (table.class_id[:, None] != seen.class_id[None])
-    cosine = table.appearance @ seen.appearance.T
+    support -= config.class_penalty * (table["class_id"][:, None] != seen.class_id[None])
+    cosine = table["appearance"] @ seen.appearance.T
     support += model.support(cosine, limit=config.appearance_limit)
     return support + _depth_support(table, seen, worthwhile=support > WORTHWHILE, config=config)
 
@@ -114,10 +115,14 @@ def _depth_support(
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
     """What the distance in space says of pairs; 0 where depth of one is not known."""
-    known = worthwhile & np.isfinite(table.point.mean[:, :1]) & np.isfinite(seen.position_m[:, 0])
+    known = (
+        worthwhile
+        & np.isfinite(table["point"]["mean"][:, :1])
+        & np.isfinite(seen.position_m[:, 0])
+    )
     rows, columns = np.nonzero(known)
     d2 = squared_distance(
-        take(table.point, rows),
+        points_of(table["point"][rows]),
         measured_m=seen.position_m[columns],
         covariance_m2=seen.covariance_m2[columns],
     )

@@ -11,7 +11,7 @@ from robot_vision.core.types import Camera, Measurements
 from robot_vision.tracking.boxes import MAX_COORDINATE_PX, cxcywh_to_xyxy
 from robot_vision.tracking.flow import FlowEstimator, rotation_of_camera
 from robot_vision.tracking.kalman import AxisStates, transform_points
-from robot_vision.tracking.table import TrackTable
+from robot_vision.tracking.table import TrackTable, axes_of, fill, points_of
 
 # Boxes whose depth is not known move as what is far away: by the camera's rotation alone.
 FAR_M = 1e4
@@ -33,50 +33,51 @@ class CameraMotion:
         self._given = False
         self._flow = FlowEstimator() if estimate else None
 
-    def follow(self, table: TrackTable, measurements: Measurements) -> TrackTable:
-        """Move to the pose of the measurements; tracks keep their place in the world."""
+    def follow(self, table: TrackTable, measurements: Measurements) -> None:
+        """Move to the pose of the measurements; tracks keep their place in the world.
+
+        The table is changed in place.
+        """
         pose = measurements.fixed_from_camera
         if pose is not None and np.isfinite(pose).all():
-            return self._follow_pose(table, pose.astype(np.float64), measurements.camera)
-        if self._flow is not None and measurements.gray is not None:
+            self._follow_pose(table, pose.astype(np.float64), measurements.camera)
+        elif self._flow is not None and measurements.gray is not None:
             motion = self._flow.estimate(
-                measurements.gray, objects_xyxy_px=cxcywh_to_xyxy(table.seen_box.position)
+                measurements.gray, objects_xyxy_px=cxcywh_to_xyxy(table["seen_box"]["position"])
             )
-            return self._follow_image(table, motion, measurements.camera)
-        return table
+            self._follow_image(table, motion, measurements.camera)
 
     def _follow_pose(
         self, table: TrackTable, pose: Float[np.ndarray, "4 4"], camera: Camera | None
-    ) -> TrackTable:
+    ) -> None:
         before, self.fixed_from_camera = self.fixed_from_camera, pose
         if not self._given:
             # Until now the fixed frame was our own: the tracks move over to the one given.
             self._given = True
-            moved = transform_points(table.point, pose @ invert_transform(before))
-            return replace(table, point=moved)
+            given_from_own = pose @ invert_transform(before)
+            fill(table["point"], transform_points(points_of(table["point"]), given_from_own))
+            return
         if camera is None:
-            return table
+            return
         now_from_before = invert_transform(pose) @ before
-        depth_m = transform_points(table.point, invert_transform(before)).mean[:, 2]
-
-        def warp(boxes: AxisStates) -> AxisStates:
-            return warp_by_pose(
-                boxes, depth_m=depth_m, now_from_before=now_from_before, camera=camera
+        points = transform_points(points_of(table["point"]), invert_transform(before))
+        for boxes in (table["box"], table["seen_box"]):
+            warped = warp_by_pose(
+                axes_of(boxes),
+                depth_m=points.mean[:, 2],
+                now_from_before=now_from_before,
+                camera=camera,
             )
-
-        return replace(table, box=warp(table.box), seen_box=warp(table.seen_box))
+            fill(boxes, warped)
 
     def _follow_image(
         self, table: TrackTable, motion: Float[np.ndarray, "2 3"], camera: Camera | None
-    ) -> TrackTable:
+    ) -> None:
         if camera is not None:
             now_from_before = rotation_of_camera(motion, camera=camera)
             self.fixed_from_camera = self.fixed_from_camera @ invert_transform(now_from_before)
-        return replace(
-            table,
-            box=warp_by_image(table.box, motion),
-            seen_box=warp_by_image(table.seen_box, motion),
-        )
+        for boxes in (table["box"], table["seen_box"]):
+            fill(boxes, warp_by_image(axes_of(boxes), motion))
 
 
 def warp_by_pose(

@@ -127,7 +127,8 @@ def update_points(
     innovation = measured_m - states.mean[:, :3]
     mean = states.mean + (gain @ innovation[..., None])[..., 0]
     # Joseph's form stays symmetric and positive where the short one loses its digits.
-    keep = np.broadcast_to(_EYE, states.covariance.shape).copy()
+    keep = np.empty_like(states.covariance)
+    keep[:] = _EYE
     keep[:, :, :3] -= gain
     covariance = keep @ states.covariance @ keep.transpose(0, 2, 1)
     covariance += gain @ covariance_m2 @ gain.transpose(0, 2, 1)

@@ -1,7 +1,5 @@
 """Tracks moved on in time, and corrected by detections."""
 
-from dataclasses import replace
-
 import numpy as np
 from jaxtyping import Float, Int64
 
@@ -9,7 +7,6 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
 from robot_vision.tracking.kalman import (
     AxisStates,
-    PointStates,
     predict_axes,
     predict_points,
     start_points,
@@ -17,7 +14,7 @@ from robot_vision.tracking.kalman import (
     update_points,
 )
 from robot_vision.tracking.observations import Observations
-from robot_vision.tracking.table import TrackTable, put, take
+from robot_vision.tracking.table import TrackTable, axes_of, empty_table, fill, points_of
 
 # Steps of the straight line along which a track is led again when it is found after a gap.
 REPLAY_STEPS = 5
@@ -94,16 +91,14 @@ def replay_boxes(
 
 def predict_tracks(
     table: TrackTable, *, dt_s: float, unrest: float, config: TrackerConfig
-) -> TrackTable:
-    """All tracks moved on by `dt_s`, nothing seen yet."""
+) -> None:
+    """Move all tracks on by `dt_s`, in place, nothing seen yet."""
     dt_s = min(dt_s, LONGEST_STEP_S)
     psd = config.point_acceleration**2
-    return replace(
-        table,
-        box=predict_boxes(table.box, dt_s=dt_s, unrest=unrest, config=config),
-        point=predict_points(table.point, dt_s=dt_s, acceleration_psd=psd),
-        detection_index=np.full(len(table), -1),
-    )
+    box, point = axes_of(table["box"]), points_of(table["point"])
+    fill(table["box"], predict_boxes(box, dt_s=dt_s, unrest=unrest, config=config))
+    fill(table["point"], predict_points(point, dt_s=dt_s, acceleration_psd=psd))
+    table["detection_index"] = -1
 
 
 def correct_tracks(
@@ -113,29 +108,23 @@ def correct_tracks(
     *,
     stamp_ns: int,
     config: TrackerConfig,
-) -> TrackTable:
-    """Correct the tracks at `rows`, each by the row of `seen` in the same place."""
-    old = take(table, rows)
-    same_class = old.class_id == seen.class_id
-    lead = old.class_score + np.where(same_class, seen.score, -seen.score)
-    box = _corrected_boxes(old, seen, stamp_ns=stamp_ns, config=config)
-    new = TrackTable(
-        track_id=old.track_id,
-        state=old.state,
-        class_id=np.where(lead < 0, seen.class_id, old.class_id),
-        class_score=np.minimum(np.abs(lead), config.class_memory),
-        score=seen.score,
-        evidence=old.evidence + evidence(seen.score) + config.match_evidence,
-        born_ns=old.born_ns,
-        seen_ns=np.full(len(old), stamp_ns),
-        detection_index=seen.index,
-        box=box,
-        seen_box=box,
-        point=_corrected_points(old.point, seen, config=config),
-        size_m=_blend(old.size_m, seen.size_m, weight=config.size_blend),
-        appearance=_unit(_blend(old.appearance, seen.appearance, weight=config.appearance_blend)),
-    )
-    return put(table, rows, new)
+) -> None:
+    """Correct, in place, the tracks at `rows`, each by the row of `seen` in the same place."""
+    track = table[rows]
+    same_class = track["class_id"] == seen.class_id
+    lead = track["class_score"] + np.where(same_class, seen.score, -seen.score)
+    track["class_id"] = np.where(lead < 0, seen.class_id, track["class_id"])
+    track["class_score"] = np.minimum(np.abs(lead), config.class_memory)
+    track["score"] = seen.score
+    track["evidence"] += evidence(seen.score) + config.match_evidence
+    _correct_boxes(track, seen, stamp_ns=stamp_ns, config=config)
+    _correct_points(track["point"], seen, config=config)
+    track["seen_ns"] = stamp_ns
+    track["detection_index"] = seen.index
+    track["size_m"] = _blend(track["size_m"], seen.size_m, weight=config.size_blend)
+    look = _blend(track["appearance"], seen.appearance, weight=config.appearance_blend)
+    track["appearance"] = _unit(look)
+    table[rows] = track
 
 
 def start_tracks(
@@ -148,25 +137,18 @@ def start_tracks(
     config: TrackerConfig,
 ) -> TrackTable:
     """A new track for each observation."""
-    box = start_boxes(seen.box_cxcywh_px, config=config)
-    return TrackTable(
-        track_id=track_id,
-        state=state,
-        class_id=seen.class_id,
-        class_score=seen.score,
-        score=seen.score,
-        evidence=worth,
-        born_ns=np.full(len(seen), stamp_ns),
-        seen_ns=np.full(len(seen), stamp_ns),
-        detection_index=seen.index,
-        box=box,
-        seen_box=box,
-        point=start_points(
-            seen.position_m, seen.covariance_m2, speed_std_mps=config.point_speed_mps
-        ),
-        size_m=seen.size_m,
-        appearance=seen.appearance,
-    )
+    track = empty_table(len(seen), appearance_width=seen.appearance.shape[1])
+    track["track_id"], track["state"] = track_id, state
+    track["class_id"], track["class_score"] = seen.class_id, seen.score
+    track["score"], track["evidence"] = seen.score, worth
+    track["born_ns"] = track["seen_ns"] = stamp_ns
+    track["detection_index"] = seen.index
+    fill(track["box"], start_boxes(seen.box_cxcywh_px, config=config))
+    track["seen_box"] = track["box"]
+    point = start_points(seen.position_m, seen.covariance_m2, speed_std_mps=config.point_speed_mps)
+    fill(track["point"], point)
+    track["size_m"], track["appearance"] = seen.size_m, seen.appearance
+    return track
 
 
 def evidence(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -175,42 +157,44 @@ def evidence(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return np.log(bounded / (1 - bounded))
 
 
-def _corrected_boxes(
-    old: TrackTable, seen: Observations, *, stamp_ns: int, config: TrackerConfig
-) -> AxisStates:
-    box = correct_boxes(old.box, seen.box_cxcywh_px, config=config)
-    gap_s = (stamp_ns - old.seen_ns) / NS_PER_S
-    lost = gap_s > config.replay_after_s
-    if not lost.any():
-        return box
-    replayed = replay_boxes(
-        take(old.seen_box, lost), seen.box_cxcywh_px[lost], gap_s=gap_s[lost], config=config
-    )
-    return put(box, lost, replayed)
+def _correct_boxes(
+    track: TrackTable, seen: Observations, *, stamp_ns: int, config: TrackerConfig
+) -> None:
+    box = track["box"]
+    fill(box, correct_boxes(axes_of(box), seen.box_cxcywh_px, config=config))
+    gap_s = (stamp_ns - track["seen_ns"]) / NS_PER_S
+    lost = np.flatnonzero(gap_s > config.replay_after_s)
+    if len(lost):
+        replayed = replay_boxes(
+            axes_of(track["seen_box"][lost]),
+            seen.box_cxcywh_px[lost],
+            gap_s=gap_s[lost],
+            config=config,
+        )
+        for name, values in vars(replayed).items():
+            box[name][lost] = values
+    track["seen_box"] = box
 
 
-def _corrected_points(
-    point: PointStates, seen: Observations, *, config: TrackerConfig
-) -> PointStates:
+def _correct_points(point: np.ndarray, seen: Observations, *, config: TrackerConfig) -> None:
     measured = np.isfinite(seen.position_m[:, 0])
-    known = np.isfinite(point.mean[:, 0])
-    both = measured & known
-    if both.any():
+    known = np.isfinite(point["mean"][:, 0])
+    both = np.flatnonzero(measured & known)
+    if len(both):
         updated = update_points(
-            take(point, both),
+            points_of(point[both]),
             measured_m=seen.position_m[both],
             covariance_m2=seen.covariance_m2[both],
         )
-        point = put(point, both, updated)
-    first = measured & ~known
-    if first.any():
+        point["mean"][both], point["covariance"][both] = updated.mean, updated.covariance
+    first = np.flatnonzero(measured & ~known)
+    if len(first):
         started = start_points(
             seen.position_m[first],
             seen.covariance_m2[first],
             speed_std_mps=config.point_speed_mps,
         )
-        point = put(point, first, started)
-    return point
+        point["mean"][first], point["covariance"][first] = started.mean, started.covariance
 
 
 def _blend(

@@ -1,14 +1,13 @@
 """Measurements made ready for tracking: finite, in an order that does not depend on the sender."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int64
 
 from robot_vision.core.types import Lifted, Measurements
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
-from robot_vision.tracking.table import TrackTable
 
 MAX_DISTANCE_M = 1e5
 MIN_VARIANCE_M2 = 1e-6
@@ -69,16 +68,9 @@ def observe(measurements: Measurements) -> Observations:
     )
 
 
-def with_appearance_width(
-    table: TrackTable, seen: Observations
-) -> tuple[TrackTable, Observations]:
-    """Tracks and observations with appearances of one width; those of another model are lost."""
-    width, seen_width = table.appearance.shape[1], seen.appearance.shape[1]
-    if width == seen_width:
-        return table, seen
-    if seen_width == 0:
-        return table, replace(seen, appearance=np.full((len(seen), width), np.nan))
-    return replace(table, appearance=np.full((len(table), seen_width), np.nan)), seen
+def take(seen: Observations, index: np.ndarray) -> Observations:
+    """The rows that `index` (a mask or row numbers) selects."""
+    return Observations(**{name: values[index] for name, values in vars(seen).items()})
 
 
 def _points(lifted: Lifted | None, *, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

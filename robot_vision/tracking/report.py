@@ -8,7 +8,7 @@ from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import TrackEvent, Tracks
 from robot_vision.tracking.boxes import cxcywh_to_xyxy
 from robot_vision.tracking.kalman import transform_points
-from robot_vision.tracking.table import TrackTable
+from robot_vision.tracking.table import TrackTable, points_of
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -21,24 +21,27 @@ def report_tracks(
     epoch: int,
     events: tuple[TrackEvent, ...],
 ) -> Tracks:
-    """The tracks at `stamp_ns`. Boxes may reach beyond the image: objects leave it."""
-    point = transform_points(table.point, invert_transform(fixed_from_camera))
+    """The tracks at `stamp_ns`, copied: the table goes on changing.
+
+    Boxes may reach beyond the image: objects leave it.
+    """
+    point = transform_points(points_of(table["point"]), invert_transform(fixed_from_camera))
     mean, covariance = _float32(point.mean), _float32(point.covariance)
     return Tracks(
         stamp_ns=stamp_ns,
-        track_id=table.track_id,
-        state=table.state,
-        box_xyxy_px=_float32(cxcywh_to_xyxy(table.box.position)),
-        score=table.score.astype(np.float32),
-        class_id=table.class_id,
+        track_id=table["track_id"].copy(),
+        state=table["state"].copy(),
+        box_xyxy_px=_float32(cxcywh_to_xyxy(table["box"]["position"])),
+        score=table["score"].astype(np.float32),
+        class_id=table["class_id"].copy(),
         position_in_camera_m=mean[:, :3],
         position_covariance_m2=covariance[:, :3, :3],
         velocity_in_camera_mps=mean[:, 3:],
         velocity_covariance_m2ps2=covariance[:, 3:, 3:],
-        size_m=table.size_m.astype(np.float32),
-        age_s=((stamp_ns - table.born_ns) / NS_PER_S).astype(np.float32),
-        unseen_s=((stamp_ns - table.seen_ns) / NS_PER_S).astype(np.float32),
-        detection_index=table.detection_index,
+        size_m=table["size_m"].astype(np.float32),
+        age_s=((stamp_ns - table["born_ns"]) / NS_PER_S).astype(np.float32),
+        unseen_s=((stamp_ns - table["seen_ns"]) / NS_PER_S).astype(np.float32),
+        detection_index=table["detection_index"].copy(),
         epoch=epoch,
         events=events,
     )

@@ -1,98 +1,63 @@
-"""The tracks as a table: one array per quantity, one row per track."""
+"""The tracks as a table: a structured array, one field per quantity, one row per track.
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+To pick, put back and join rows is then one array operation each, however many fields there are.
+"""
 
 import numpy as np
-from jaxtyping import Float, Int64
 
 from robot_vision.core.types import TrackState
 from robot_vision.tracking.kalman import AxisStates, PointStates
 
-RowsT = TypeVar("RowsT")
-
 # As plain integers: comparing arrays with members of an enumeration is slow.
 TENTATIVE, CONFIRMED, COASTING, ENDED = (int(state) for state in TrackState)
 
+# Fields of `AxisStates` for centre and size of a box, and of `PointStates`.
+BOX = np.dtype([(name, np.float64, 4) for name in AxisStates.__dataclass_fields__])
+POINT = np.dtype([("mean", np.float64, 6), ("covariance", np.float64, (6, 6))])
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrackTable:
-    """All tracks. `seen_box` is the box filter as of the last detection, in today's image.
+# A structured array of `track_dtype`: NumPy's types cannot name its fields.
+TrackTable = np.ndarray
+
+
+def track_dtype(*, appearance_width: int) -> np.dtype:
+    """Fields of a track. `seen_box` is the box filter as of the last detection, in today's image.
 
     `evidence` is in log-odds; `class_score` is the lead of `class_id` over other classes.
     Points, sizes and appearances are NaN while they were never measured.
     """
-
-    track_id: Int64[np.ndarray, " n"]
-    state: Int64[np.ndarray, " n"]
-    class_id: Int64[np.ndarray, " n"]
-    class_score: Float[np.ndarray, " n"]
-    score: Float[np.ndarray, " n"]
-    evidence: Float[np.ndarray, " n"]
-    born_ns: Int64[np.ndarray, " n"]
-    seen_ns: Int64[np.ndarray, " n"]
-    detection_index: Int64[np.ndarray, " n"]
-    box: AxisStates
-    seen_box: AxisStates
-    point: PointStates
-    size_m: Float[np.ndarray, "n 3"]
-    appearance: Float[np.ndarray, "n d"]
-
-    def __len__(self) -> int:
-        return len(self.track_id)
-
-
-def map_rows(function: Callable[..., np.ndarray], first: RowsT, *others: RowsT) -> RowsT:
-    """Apply `function` to each array of dataclasses of arrays, nested ones included."""
-
-    def apply(*values: Any) -> Any:
-        if isinstance(values[0], np.ndarray):
-            return function(*values)
-        return map_rows(function, *values)
-
-    rows = [vars(row) for row in (first, *others)]
-    return type(first)(**{name: apply(*(row[name] for row in rows)) for name in rows[0]})
-
-
-def take(rows: RowsT, index: np.ndarray) -> RowsT:
-    """The rows that `index` (a mask or row numbers) selects."""
-    return map_rows(lambda values: values[index], rows)
-
-
-def put(rows: RowsT, index: np.ndarray, new: RowsT) -> RowsT:
-    """A copy of `rows` in which those at `index` are the rows of `new`."""
-
-    def scatter(values: np.ndarray, replacement: np.ndarray) -> np.ndarray:
-        changed = values.copy()
-        changed[index] = replacement
-        return changed
-
-    return map_rows(scatter, rows, new)
-
-
-def concatenate(first: RowsT, second: RowsT) -> RowsT:
-    """The rows of both, in order."""
-    return map_rows(lambda a, b: np.concatenate([a, b]), first, second)
-
-
-def empty_table() -> TrackTable:
-    """A table without tracks."""
-    ints, floats = np.zeros(0, np.int64), np.zeros(0)
-    axes = AxisStates(**dict.fromkeys((f.name for f in fields(AxisStates)), np.zeros((0, 4))))
-    return TrackTable(
-        track_id=ints,
-        state=ints,
-        class_id=ints,
-        class_score=floats,
-        score=floats,
-        evidence=floats,
-        born_ns=ints,
-        seen_ns=ints,
-        detection_index=ints,
-        box=axes,
-        seen_box=axes,
-        point=PointStates(mean=np.zeros((0, 6)), covariance=np.zeros((0, 6, 6))),
-        size_m=np.zeros((0, 3)),
-        appearance=np.zeros((0, 0)),
+    integers = ("track_id", "state", "class_id", "born_ns", "seen_ns", "detection_index")
+    return np.dtype(
+        [(name, np.int64) for name in integers]
+        + [(name, np.float64) for name in ("class_score", "score", "evidence")]
+        + [("box", BOX), ("seen_box", BOX), ("point", POINT)]
+        + [("size_m", np.float64, 3), ("appearance", np.float64, (appearance_width,))]
     )
+
+
+def empty_table(n: int = 0, *, appearance_width: int = 0) -> TrackTable:
+    """A table of `n` tracks that are still to be filled in."""
+    return np.zeros(n, track_dtype(appearance_width=appearance_width))
+
+
+def axes_of(field: np.ndarray) -> AxisStates:
+    """A field of boxes as states of the filter: views, not copies."""
+    return AxisStates(**{name: field[name] for name in BOX.fields or ()})
+
+
+def points_of(field: np.ndarray) -> PointStates:
+    """A field of points as states of the filter: views, not copies."""
+    return PointStates(mean=field["mean"], covariance=field["covariance"])
+
+
+def fill(field: np.ndarray, states: AxisStates | PointStates) -> None:
+    """Write the states of a filter into a field."""
+    for name, values in vars(states).items():
+        field[name] = values
+
+
+def with_appearance_width(table: TrackTable, width: int) -> TrackTable:
+    """The table with appearances of another width: of another model, so what was known is lost."""
+    changed = empty_table(len(table), appearance_width=width)
+    for name in table.dtype.names or ():
+        changed[name] = np.nan if name == "appearance" else table[name]
+    return changed

@@ -19,9 +19,17 @@ from robot_vision.tracking.motion import (
     start_tracks,
     surprise,
 )
-from robot_vision.tracking.observations import Observations, observe, with_appearance_width
+from robot_vision.tracking.observations import Observations, observe, take
 from robot_vision.tracking.report import report_tracks
-from robot_vision.tracking.table import concatenate, empty_table, take
+from robot_vision.tracking.table import (
+    COASTING,
+    CONFIRMED,
+    ENDED,
+    TENTATIVE,
+    axes_of,
+    empty_table,
+    with_appearance_width,
+)
 
 # The camera is only blamed for what so many objects do at once.
 LEAST_WITNESSES = 3
@@ -44,9 +52,8 @@ class StampedTracker:
         """Advance to the stamp of the measurements and correct the tracks by them."""
         stamp_ns = measurements.stamp_ns
         self._advance(stamp_ns)
-        self._table = self._camera.follow(self._table, measurements)
-        seen = self._in_fixed_frame(observe(measurements))
-        self._table, seen = with_appearance_width(self._table, seen)
+        self._camera.follow(self._table, measurements)
+        seen = self._one_appearance(self._in_fixed_frame(observe(measurements)))
         rows, columns = associate(
             self._table,
             seen,
@@ -56,9 +63,9 @@ class StampedTracker:
         )
         self._learn_unrest(rows, columns, seen)
         self._learn_appearance(rows, columns, seen)
-        self._table = correct_tracks(
-            self._table, rows, take(seen, columns), stamp_ns=stamp_ns, config=self._config
-        )
+        if len(rows):
+            matched = take(seen, columns)
+            correct_tracks(self._table, rows, matched, stamp_ns=stamp_ns, config=self._config)
         self._change_states(stamp_ns)
         if len(columns) < len(seen):
             unmatched = np.ones(len(seen), bool)
@@ -79,7 +86,7 @@ class StampedTracker:
         The ends of the tracks forgotten are reported as events of the next answer.
         """
         if self._stamp_ns is not None:
-            self._add_events(self._stamp_ns, self._table.track_id, TrackState.ENDED)
+            self._add_events(self._stamp_ns, self._table["track_id"], TrackState.ENDED)
         self._forget()
         self._epoch += 1
 
@@ -97,9 +104,8 @@ class StampedTracker:
         """Where all boxes move otherwise than expected, the camera does: expect more of it."""
         if len(rows) < LEAST_WITNESSES:
             return
-        ratio = surprise(
-            take(self._table.box, rows), seen.box_cxcywh_px[columns], config=self._config
-        )
+        expected = axes_of(self._table["box"][rows])
+        ratio = surprise(expected, seen.box_cxcywh_px[columns], config=self._config)
         pace = 1 - np.exp(-self._dt_s / self._config.unrest_memory_s)
         raised = self._unrest * np.clip(ratio, 0.25, 4.0) ** pace
         self._unrest = float(np.clip(raised, 1.0, self._config.unrest_limit))
@@ -113,11 +119,11 @@ class StampedTracker:
         overlap = pairwise_iou(seen.box_xyxy_px, seen.box_xyxy_px)
         alone = (overlap > 0).sum(axis=1) == 1
         sure = seen.score >= self._config.high_score
-        good = (alone & sure)[columns] & (self._table.state[rows] == TrackState.CONFIRMED)
+        good = (alone & sure)[columns] & (self._table["state"][rows] == CONFIRMED)
         rows, columns = rows[good], columns[good]
-        same = (self._table.appearance[rows] * seen.appearance[columns]).sum(axis=1)
+        same = (self._table["appearance"][rows] * seen.appearance[columns]).sum(axis=1)
         self._appearance_model = self._appearance_model.learn(
-            same=same, appearance=take(seen, alone & sure).appearance
+            same=same, appearance=seen.appearance[alone & sure]
         )
 
     def _advance(self, stamp_ns: int) -> None:
@@ -125,9 +131,7 @@ class StampedTracker:
             self.reset()
         if self._stamp_ns is not None:
             dt_s = seconds_between(self._stamp_ns, stamp_ns)
-            self._table = predict_tracks(
-                self._table, dt_s=dt_s, unrest=self._unrest, config=self._config
-            )
+            predict_tracks(self._table, dt_s=dt_s, unrest=self._unrest, config=self._config)
             self._dt_s = dt_s
         self._stamp_ns = stamp_ns
 
@@ -140,26 +144,36 @@ class StampedTracker:
             covariance_m2=rotation @ seen.covariance_m2 @ rotation.T,
         )
 
+    def _one_appearance(self, seen: Observations) -> Observations:
+        """Tracks and observations with appearances of one width; without any, all are unknown."""
+        width, seen_width = self._table["appearance"].shape[1], seen.appearance.shape[1]
+        if width == seen_width:
+            return seen
+        if seen_width == 0:
+            return replace(seen, appearance=np.full((len(seen), width), np.nan))
+        self._table = with_appearance_width(self._table, seen_width)
+        return seen
+
     def _change_states(self, stamp_ns: int) -> None:
         table, config = self._table, self._config
-        tentative = table.state == TrackState.TENTATIVE
-        unseen_s = (stamp_ns - table.seen_ns) / NS_PER_S
-        state = np.where(unseen_s > 0, TrackState.COASTING, TrackState.CONFIRMED)
-        waiting = tentative & (table.evidence < config.confirm_evidence)
-        state = np.where(waiting, TrackState.TENTATIVE, state)
+        tentative = table["state"] == TENTATIVE
+        unseen_s = (stamp_ns - table["seen_ns"]) / NS_PER_S
+        state = np.where(unseen_s > 0, COASTING, CONFIRMED)
+        waiting = tentative & (table["evidence"] < config.confirm_evidence)
+        state = np.where(waiting, TENTATIVE, state)
         patience_s = np.where(tentative, config.tentative_s, config.coast_s)
-        state = np.where(unseen_s > patience_s, TrackState.ENDED, state)
+        state = np.where(unseen_s > patience_s, ENDED, state)
+        changed = state != table["state"]
+        if not changed.any():
+            return
         for value in (TrackState.CONFIRMED, TrackState.COASTING, TrackState.ENDED):
-            changed = (state == value) & (table.state != value)
-            self._add_events(stamp_ns, table.track_id[changed], value)
-        self._table = replace(table, state=state)
-        ended = state == TrackState.ENDED
-        if ended.any():
-            self._table = take(self._table, ~ended)
+            self._add_events(stamp_ns, table["track_id"][changed & (state == int(value))], value)
+        table["state"] = state
+        self._table = table[state != ENDED]
 
     def _begin_tracks(self, seen: Observations, stamp_ns: int) -> None:
         config = self._config
-        overlap = pairwise_iou(seen.box_xyxy_px, cxcywh_to_xyxy(self._table.box.position))
+        overlap = pairwise_iou(seen.box_xyxy_px, cxcywh_to_xyxy(self._table["box"]["position"]))
         worth = evidence(seen.score) - config.overlap_penalty * overlap.max(axis=1, initial=0.0)
         begins = (seen.score >= config.high_score) & (worth >= config.birth_evidence)
         if not begins.any():
@@ -168,7 +182,7 @@ class StampedTracker:
         track_id = np.arange(self._next_id, self._next_id + len(seen))
         self._next_id += len(seen)
         sure = worth >= self._config.confirm_evidence
-        state = np.where(sure, TrackState.CONFIRMED, TrackState.TENTATIVE)
+        state = np.where(sure, CONFIRMED, TENTATIVE)
         self._add_events(stamp_ns, track_id, TrackState.TENTATIVE)
         self._add_events(stamp_ns, track_id[sure], TrackState.CONFIRMED)
         new = start_tracks(
@@ -179,7 +193,7 @@ class StampedTracker:
             stamp_ns=stamp_ns,
             config=self._config,
         )
-        self._table = concatenate(self._table, new)
+        self._table = np.concatenate([self._table, new])
 
     def _add_events(
         self, stamp_ns: int, track_id: Int64[np.ndarray, " n"], state: TrackState
