@@ -19,14 +19,14 @@ def load_backend(
     *,
     device: str = "auto",
     threads: int = 0,
-    spin: bool = False,
+    spin: bool = True,
     engine_cache_dir: str | Path = "",
     announce: Callable[[str], None] = _log.warning,
 ) -> Backend:
     """Load and warm the model of `bundle`; it has run once on `device` when this returns.
 
     `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores; `spin` lets ONNX
-    Runtime's idle threads poll. `announce` is told in words what takes long. Raises
+    Runtime's threads poll for work within a run. `announce` is told in words what takes long. Raises
     `DeviceError` if the device is not available and `BundleError` if the model cannot be loaded
     or is not what its manifest says.
     """

@@ -126,6 +126,8 @@ def _session_options(request: SessionRequest) -> ort.SessionOptions:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(request.spin)))
+    # Threads poll within a run, where it saves wake-ups; between frames the cores are others'.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 

@@ -154,7 +154,7 @@ class ServiceConfig(Params):
     )
     threads: int = param(0, "threads per model run on the CPU; 0 takes all cores", ge=0, le=256)
     spin: bool = param(
-        False, "idle threads poll for work: for cores of their own; slows down on shared ones"
+        True, "threads poll for work within a run: faster, but slower where cores are overloaded"
     )
     engine_cache_dir: str = param(
         "", "folder of TensorRT engines; empty: ~/.cache/robot_vision/engines"
