@@ -25,8 +25,9 @@ class Likeness:
             return self
         count = self.count + len(cosine)
         share = len(cosine) / count
-        shift = float(cosine.mean()) - self.mean
-        spread = float(cosine.var())
+        mean = float(cosine.mean())
+        spread = float(((cosine - mean) ** 2).mean())
+        shift = mean - self.mean
         return Likeness(
             count=min(count, MEMORY_SAMPLES),
             mean=self.mean + share * shift,

@@ -107,8 +107,8 @@ class StampedTracker:
         expected = axes_of(self._table["box"][rows])
         ratio = surprise(expected, seen.box_cxcywh_px[columns], config=self._config)
         pace = 1 - np.exp(-self._dt_s / self._config.unrest_memory_s)
-        raised = self._unrest * np.clip(ratio, 0.25, 4.0) ** pace
-        self._unrest = float(np.clip(raised, 1.0, self._config.unrest_limit))
+        raised = self._unrest * min(max(ratio, 0.25), 4.0) ** pace
+        self._unrest = float(min(max(raised, 1.0), self._config.unrest_limit))
 
     def _learn_appearance(
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations

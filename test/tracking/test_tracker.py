@@ -296,10 +296,10 @@ def test_memory_stays_bounded_while_objects_come_and_go():
 
 def test_an_answer_stays_as_it_was_given():
     tracker = build_tracker(TrackerConfig())
-    first = tracker.update(measure([box_at(100)], position=[[0.0, 0.0, 1.0]], score=[0.75]))
+    first = tracker.update(measure([box_at(100)], position=[[0.0, 0.0, 1.0]]))
     before = {name: np.copy(values) for name, values in vars(first).items()}
-    tracker.update(measure([box_at(103)], frame=1, position=[[0.01, 0.0, 1.0]], class_id=[1]))
-    tracker.predict(5 * FRAME_NS)
+    tracker.update(measure([box_at(103)], frame=1, position=[[0.01, 0.0, 1.0]]))
+    tracker.predict(2 * FRAME_NS)
     for name, values in vars(first).items():
         np.testing.assert_array_equal(values, before[name])
 
