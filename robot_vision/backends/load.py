@@ -26,9 +26,9 @@ def load_backend(
     """Load and warm the model of `bundle`; it has run once on `device` when this returns.
 
     `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores; `spin` lets ONNX
-    Runtime's threads poll for work within a run. `announce` is told in words what takes long. Raises
-    `DeviceError` if the device is not available and `BundleError` if the model cannot be loaded
-    or is not what its manifest says.
+    Runtime's threads poll for work within a run. `announce` is told in words what takes long.
+    Raises `DeviceError` if the device is not available and `BundleError` if the model cannot be
+    loaded or is not what its manifest says.
     """
     suffix = bundle.model_path.suffix
     if suffix == ".onnx":
