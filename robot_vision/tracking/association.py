@@ -65,15 +65,16 @@ def pair_support(
 ) -> Float[np.ndarray, "n m"]:
     """Log-likelihood that a pair belongs together, above that of a new object."""
     gap_s = ((stamp_ns - table["seen_ns"]) / NS_PER_S)[:, None]
-    n = len(table)
+    n, box, seen_box = len(table), table["box"], table["seen_box"]
     # An object out of sight may also have stopped: OC-SORT's look at the last observation.
-    places = np.concatenate([table["box"], table["seen_box"]])
-    scale = scale_px(places["position"])
-    variance = places["var_position"] + (config.box_noise * scale) ** 2
+    expected = np.concatenate([box["position"], seen_box["position"]])
+    scale = scale_px(expected)
+    variance = np.concatenate([box["var_position"], seen_box["var_position"]])
+    variance += (config.box_noise * scale) ** 2
     variance[n:] += (config.stop_drift * scale[n:] * axis_shares(config)) ** 2 * gap_s
-    support = _box_support(places["position"], variance, seen, scale=scale, config=config)
+    support = _box_support(expected, variance, seen, scale=scale, config=config)
     support = np.maximum(support[:n], support[n:] - config.stop_penalty)
-    overlap = pairwise_iou(cxcywh_to_xyxy(table["box"]["position"]), seen.box_xyxy_px)
+    overlap = pairwise_iou(cxcywh_to_xyxy(box["position"]), seen.box_xyxy_px)
     support += config.iou_weight * (overlap - 0.5)
     support -= config.loss_rate * gap_s
     support -= config.class_penalty * (table["class_id"][:, None] != seen.class_id[None])
