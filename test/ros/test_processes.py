@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from robot_vision.demo.inputs import node_arguments
 from robot_vision.model_store.import_onnx import describe_onnx
@@ -69,8 +69,8 @@ def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
             CompressedImage, topics.rgb, lambda m: sent.add(ns_from_stamp(m.header.stamp)), FRAMES
         )
         monitor.node.create_subscription(
-            Image,
-            "/perception/depth/image",
+            CameraInfo,
+            "/perception/depth/camera_info",
             lambda m: depth_stamps.add(ns_from_stamp(m.header.stamp)),
             FRAMES,
         )
