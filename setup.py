@@ -59,6 +59,7 @@ setup(
         "rich>=13",
         "jaxtyping>=0.2.36",
         "psutil>=5.9",
+        "threadpoolctl>=3.1",
         "rosbags>=0.10",
         "mcap>=1.2",
         *ORT_CPU,

@@ -20,6 +20,7 @@ from robot_vision.core.types import (
 from robot_vision.perception.appearance import pool_appearance
 from robot_vision.perception.lift import lift
 from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.threads import leave_cores_to_models
 from robot_vision.tracking import build_tracker
 
 # Autofocus moves the intrinsics by a percent or so from frame to frame: not another camera.
@@ -27,9 +28,13 @@ FOCUS_BREATHING = 0.02
 
 
 class Pipeline:
-    """Perceive, lift to 3-D, track. Owns no thread and no clock: stamps are the only time."""
+    """Perceive, lift to 3-D, track. Owns no thread and no clock: stamps are the only time.
+
+    Limits OpenCV and BLAS to one thread in this process: see `threads.py`.
+    """
 
     def __init__(self, config: ServiceConfig, *, perceiver: Perceiver, tracker: Tracker) -> None:
+        leave_cores_to_models()
         self.config = config
         self.tracker = tracker
         self._perceiver = perceiver

@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from native_bundle import HEIGHT_PX, WIDTH_PX, make_native_bundle
+from threadpoolctl import threadpool_info
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.types import Camera, Frame
@@ -182,3 +184,12 @@ def test_any_order_of_stamps_is_served_and_ids_never_return(
                 epoch = tracks.epoch
                 assert (tracks.track_id > ended).all()
             ended = max([ended, *tracks.track_id.tolist()])
+
+
+def test_other_libraries_leave_the_cores_to_the_models(bundle: Path) -> None:
+    cv2.setNumThreads(2)
+    make_pipeline(bundle)
+    assert cv2.getNumThreads() == 1
+    pools = threadpool_info()
+    assert [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"] != []
+    assert all(pool["num_threads"] == 1 for pool in pools if pool["user_api"] == "blas")
