@@ -1,4 +1,4 @@
-"""Leaves the cores to the models: other libraries' idle threads would poll for work beside them."""
+"""Leaves the cores to the models: other libraries' idle threads would spin beside them."""
 
 import cv2
 from threadpoolctl import threadpool_limits
