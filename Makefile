@@ -41,6 +41,7 @@ demo: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/robot-vision bench pipeline
 	$(BIN)/robot-vision bench ros
+	$(BIN)/robot-vision bench model
 	$(BIN)/robot-vision bench tracker
 
 clean:
