@@ -5,6 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from robot_vision.core.appearance import pool_appearance
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.interfaces import Perceiver, Tracker
@@ -17,7 +18,6 @@ from robot_vision.core.types import (
     Perception,
     no_detections,
 )
-from robot_vision.perception.appearance import pool_appearance
 from robot_vision.perception.lift import lift
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.threads import leave_cores_to_models
@@ -144,7 +144,10 @@ class Pipeline:
         appearance = None
         if percept.features is not None:
             appearance = pool_appearance(
-                percept.features, percept.detections, width_px=width_px, height_px=height_px
+                percept.features,
+                percept.detections.box_xyxy_px,
+                width_px=width_px,
+                height_px=height_px,
             )
         needs_gray = self.config.tracker.camera_motion
         return Measurements(

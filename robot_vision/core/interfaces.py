@@ -5,8 +5,17 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.config import ServiceConfig
-from robot_vision.core.types import Frame, Measurements, Percept, Tracks
+from robot_vision.core.types import (
+    Decision,
+    Frame,
+    Instruction,
+    Measurements,
+    Observation,
+    Percept,
+    Tracks,
+)
 
 
 @runtime_checkable
@@ -56,3 +65,19 @@ class Tracker(Protocol):
     def reset(self) -> None:
         """Forget all tracks and begin a new epoch; ids go on from where they were."""
         ...
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """From words and observations to chunks of actions. Owns no clock, no state of an episode."""
+
+    spec: ActionSpec
+    provider: str
+
+    def instruct(self, text: str) -> Instruction:
+        """Words in, tokens and their encoding out; computed once per instruction."""
+        ...
+
+    def decide(self, observation: Observation, instruction: Instruction) -> Decision: ...
+
+    def close(self) -> None: ...

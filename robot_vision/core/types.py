@@ -218,3 +218,110 @@ class Perception:
     model_id: str
     stage_s: Mapping[str, float]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RobotState:
+    """Where the arm is. The tool point lies between the finger tips, its z axis along them.
+
+    `gripper_open` is measured: 0 closed, 1 open; a held object keeps it between.
+    """
+
+    stamp_ns: int
+    joint_position_rad: Float64[np.ndarray, " j"]
+    base_from_tool: Float64[np.ndarray, "4 4"]
+    gripper_open: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observation:
+    """What a policy decides by: one frame, the arm at its stamp, and where the arm was before.
+
+    `history` is oldest first, one state per step of the action spec, without `robot` itself;
+    shorter than asked for at the beginning.
+    """
+
+    perception: Perception
+    base_from_camera: Float64[np.ndarray, "4 4"]
+    robot: RobotState
+    history: tuple[RobotState, ...] = ()
+
+    @property
+    def stamp_ns(self) -> int:
+        return self.perception.stamp_ns
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Instruction:
+    """What the arm is to do. `encoding` is computed once, when the words arrive.
+
+    `problem` says why these words cannot be followed (none, unknown words); empty if they can.
+    """
+
+    text: str
+    tokens: Int64[np.ndarray, " l"]
+    encoding: Float32[np.ndarray, "l d"]
+    unknown_words: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decision:
+    """A policy's answer to one observation: a chunk of actions, or the reason to hold.
+
+    `action` is as the network gives it, in the units of the spec's statistics: Δxyz, Δrotation
+    vector (both in base axes, each step relative to the target before it, the first to the tool
+    as observed) and gripper. `attention` covers the camera view and sums to one.
+    """
+
+    stamp_ns: int
+    action: Float32[np.ndarray, "t 7"] | None
+    hold_reason: str = ""
+    target_track_id: int = -1
+    destination_track_id: int = -1
+    attention: Float32[np.ndarray, "h w"] | None = None
+    stage_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ActionChunk:
+    """Actions in physical units, and the tool poses (absolute targets) that they lead to.
+
+    Row k is for `observation_stamp_ns` + (k + 1) · `step_s`. `action` columns: Δxyz m, Δrotation
+    vector rad, gripper 0 closed to 1 open. Not to be used from `valid_until_ns` on.
+    """
+
+    observation_stamp_ns: int
+    step_s: float
+    frame_id: str
+    action: Float64[np.ndarray, "t 7"]
+    base_from_target: Float64[np.ndarray, "t 4 4"]
+    valid_until_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervention:
+    """The safety filter changed or refused something at a stamp."""
+
+    stamp_ns: int
+    limit: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Command:
+    """What the arm is told at a stamp. `holding` repeats the last pose, for the `reasons` given.
+
+    `action` is the step from the command before: Δxyz m, Δrotation vector rad, gripper.
+    `twist` is linear m/s and angular rad/s in base axes.
+    """
+
+    stamp_ns: int
+    observation_stamp_ns: int
+    base_from_tool: Float64[np.ndarray, "4 4"]
+    twist: Float64[np.ndarray, "6"]
+    gripper_open: float
+    action: Float64[np.ndarray, "7"]
+    holding: bool
+    reasons: tuple[str, ...] = ()
+    interventions: tuple[Intervention, ...] = ()

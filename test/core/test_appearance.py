@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.types import Detections, Features
-from robot_vision.perception.appearance import pool_appearance
+from robot_vision.core.appearance import pool_appearance
+from robot_vision.core.types import Features
 
 
 def features(grid: np.ndarray) -> Features:
@@ -19,14 +19,8 @@ def features(grid: np.ndarray) -> Features:
 
 
 def pooled(grid: np.ndarray, *boxes: tuple[float, ...]) -> np.ndarray:
-    count = len(boxes)
-    found = Detections(
-        stamp_ns=1,
-        box_xyxy_px=np.array(boxes, np.float32).reshape(count, 4),
-        score=np.ones(count, np.float32),
-        class_id=np.zeros(count, np.int64),
-    )
-    return pool_appearance(features(grid), found, width_px=640, height_px=480)
+    box = np.array(boxes, np.float32).reshape(len(boxes), 4)
+    return pool_appearance(features(grid), box, width_px=640, height_px=480)
 
 
 def test_a_box_gets_the_mean_of_its_cells_weighted_by_cover() -> None:

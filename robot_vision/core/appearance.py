@@ -1,21 +1,24 @@
-"""Appearance of detections: the feature grid averaged over each box."""
+"""Appearance of objects: the feature grid averaged over each box."""
 
 import numpy as np
 from jaxtyping import Float, Float32
 
-from robot_vision.core.types import Detections, Features
+from robot_vision.core.types import Features
 
 
 def pool_appearance(
-    features: Features, detections: Detections, *, width_px: int, height_px: int
+    features: Features,
+    box: Float[np.ndarray, "n 4"],
+    *,
+    width_px: int,
+    height_px: int,
 ) -> Float32[np.ndarray, "n c"]:
     """Unit rows: the mean of the grid over each box, cells weighted by how much the box covers.
 
-    `width_px` × `height_px` is the image that boxes are in and the grid covers. A box that
-    covers features of norm zero gets a row of zeros.
+    `box` is xyxy in pixels of the image of `width_px` × `height_px`, which the grid covers.
+    A box that covers features of norm zero gets a row of zeros.
     """
     rows, columns = features.grid.shape[1:]
-    box = detections.box_xyxy_px
     weight_x = _coverage(box[:, 0::2] * (columns / width_px), columns)
     weight_y = _coverage(box[:, 1::2] * (rows / height_px), rows)
     # The box average is separable: first over columns, then over rows.
