@@ -19,6 +19,7 @@ from robot_vision.ros.diagnostics import NodeState, diagnostics
 from robot_vision.ros.frames import FrameBuilder
 from robot_vision.ros.health import Health
 from robot_vision.ros.inputs import Inputs
+from robot_vision.ros.listeners import Listener, Listeners
 from robot_vision.ros.outputs import Outputs
 from robot_vision.ros.params import declare, with_parameters
 from robot_vision.ros.silence import why_quiet
@@ -52,6 +53,7 @@ class PerceptionNode(LifecycleNode):
         self._doing = ""
         self._told: dict[str, str] = {}
         self._health = Health()
+        self._listeners = Listeners(self._health, self._log_error)
         self._pipeline: Pipeline | None = None
         self._outputs: Outputs | None = None
         self._target: TargetFrame | None = None
@@ -81,6 +83,23 @@ class PerceptionNode(LifecycleNode):
     def busy(self) -> bool:
         """Whether a model is being loaded or run at this moment."""
         return bool(self._doing) or (self._worker is not None and self._worker.is_alive)
+
+    @property
+    def model_id(self) -> str:
+        """Name and version of the model in use; empty while none is loaded."""
+        return self._pipeline.perceiver.model_id if self._pipeline is not None else ""
+
+    def add_listener(self, listener: Listener) -> None:
+        """Call `listener(perception, stage_s)` after each frame is published.
+
+        It is called in the thread that works on frames: it must only store. A failure of it is
+        counted and logged, and costs no frame. It stays over transitions until it is removed.
+        """
+        self._listeners.add(listener)
+
+    def remove_listener(self, listener: Listener) -> None:
+        """Undo `add_listener`."""
+        self._listeners.remove(listener)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm the models, make the publishers."""
@@ -165,6 +184,7 @@ class PerceptionNode(LifecycleNode):
                 outputs=self._outputs,
                 health=self._health,
                 target=self._target,
+                listeners=self._listeners,
                 log=self._log_error,
             )
         )

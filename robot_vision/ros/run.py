@@ -3,12 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
 from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
@@ -17,33 +19,62 @@ from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.profile import use_shared_memory_profile
 
 
-def run(ros_args: Sequence[str] = ()) -> int:
-    """Serve until a signal, or until the node cannot start; returns the exit status.
+class ServedNode(Protocol):
+    """What `run` asks of a node, beside being an rclpy one.
+
+    `problem` is why it is not in the state that it should be in; `busy` whether it is in work
+    that cannot be interrupted.
+    """
+
+    @property
+    def problem(self) -> str: ...
+
+    @property
+    def busy(self) -> bool: ...
+
+    def destroy_node(self) -> None: ...
+
+
+def perception_alone() -> list[ServedNode]:
+    return [PerceptionNode()]
+
+
+def run(
+    ros_args: Sequence[str] = (),
+    make_nodes: Callable[[], Sequence[ServedNode]] = perception_alone,
+) -> int:
+    """Serve until a signal, or until a node cannot start; returns the exit status.
 
     `ros_args` are those of every ROS 2 node: `--ros-args --params-file F -p name:=value -r …`.
+    They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
     """
     use_shared_memory_profile()
     logging.basicConfig(level=logging.WARNING)
     rclpy.init(args=[sys.argv[0], *ros_args])
     executor = CameraFirstExecutor()
     try:
-        node = PerceptionNode()
+        nodes = make_nodes()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
         try_shutdown()
         return 2
-    executor.add_node(node)
+    for node in nodes:
+        assert isinstance(node, Node)
+        executor.add_node(node)
     # A signal shuts the context down, and that ends the loop; SIGINT also raises.
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin()
-    node.destroy_node()
+    # Who listens goes before who is listened to.
+    for node in reversed(nodes):
+        node.destroy_node()
     executor.shutdown(timeout_sec=0)
     try_shutdown()
-    if node.busy:
+    status = 2 if any(node.problem for node in nodes) else 0
+    if any(node.busy for node in nodes):
         # A model that is still loading or running cannot be interrupted, and need not be awaited:
         # the node is gone, and with it its shared memory.
-        os._exit(2 if node.problem else 0)
-    return 2 if node.problem else 0
+        os._exit(status)
+    return status
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The one thread that works: takes the newest pair, decodes, perceives, publishes, counts."""
+"""The one thread that works: takes the newest pair, decodes, perceives, publishes, tells."""
 
 import traceback
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from robot_vision.pipeline import Pipeline
 from robot_vision.ros.frames import FrameBuilder
 from robot_vision.ros.health import Health
 from robot_vision.ros.inputs import Capture, Inputs
+from robot_vision.ros.listeners import Listeners
 from robot_vision.ros.outputs import Outputs, Result
 from robot_vision.ros.tf import TargetFrame
 
@@ -34,6 +35,7 @@ class Parts:
     outputs: Outputs
     health: Health
     target: TargetFrame | None
+    listeners: Listeners
     log: Callable[[str], None]
 
 
@@ -111,6 +113,7 @@ class Worker:
             )
         stage_s["age"] = age_s()
         parts.health.finished(stage_s)
+        parts.listeners.tell(perception, stage_s)
 
     def _target_from_camera(self, capture: Capture) -> Float64[np.ndarray, "4 4"] | None:
         if self._parts.target is None:

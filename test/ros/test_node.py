@@ -1,5 +1,6 @@
 """The node over real DDS: what goes in, what comes out, and what it says when nothing does."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_harness import FRAME_ID, rig, wait_for_readers
 from sensor_msgs.msg import Image
 
+from robot_vision.core.types import Perception
 from robot_vision.ros.convert import ns_from_stamp
 
 pytestmark = pytest.mark.ros
@@ -193,6 +195,27 @@ def test_selection_changes_without_a_reload_and_tracks_live_on(native_bundle: Pa
         last = r.result_of()
         assert last["epoch"] == before["epoch"]
         assert all(o["unseen_s"] > 0 for o in last["objects"])
+
+
+def test_a_listener_has_the_frame_that_was_published_and_costs_none_when_it_fails(
+    native_bundle: Path,
+) -> None:
+    heard: dict[int, float] = {}
+    with rig(model=native_bundle) as r:
+
+        def listen(perception: Perception, stage_s: Mapping[str, float]) -> None:
+            heard[perception.stamp_ns] = stage_s["age"]
+            raise RuntimeError("a listener of this test")
+
+        r.node.add_listener(listen)
+        wait_for_readers(r)
+        stamps = [r.result_of()["stamp_ns"] for _ in range(3)]
+        r.wait_until_said("inputs", "listener failed", "RuntimeError: a listener of this test")
+        r.node.remove_listener(listen)
+        last = r.result_of()["stamp_ns"]
+    assert set(stamps) <= set(heard)
+    assert last not in heard
+    assert all(age_s > 0 for age_s in heard.values())
 
 
 def test_transitions_load_subscribe_stop_and_let_go(native_bundle: Path) -> None:
