@@ -1,0 +1,357 @@
+"""All that the console's HTTP API and its stream carry, as pydantic models.
+
+The stream (`/api/stream`, a WebSocket): the client sends text, one `Subscription` in JSON, at
+any time again. The server sends
+
+- text: `{"topic": …, "data": …}` with `State`, `ObjectsView` or `Metrics` as `data`;
+- binary: the length of a header (4 bytes, big-endian), the header (`PictureHeader` in JSON), then
+  an image: JPEG for `frame`; PNG for `depth` and `features` (to be stretched over the
+  frame) and `attention` (with alpha, to be laid and stretched over the frame).
+
+Newest wins: whoever reads too slowly misses data and is told how much (`State.dropped`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Topic = Literal["state", "objects", "frame", "depth", "features", "attention", "metrics"]
+TOPICS: tuple[Topic, ...] = (
+    "state",
+    "objects",
+    "frame",
+    "depth",
+    "features",
+    "attention",
+    "metrics",
+)
+PICTURE_TOPICS: tuple[Topic, ...] = ("frame", "depth", "features", "attention")
+Task = Literal["detection", "depth", "masks", "features", "similarity"]
+Level = Literal["ok", "warn", "error", "stale"]
+CameraStatus = Literal["live", "no camera", "starting"]
+
+MAX_RATE_HZ = 60.0
+MAX_INSTRUCTION = 500
+
+Polygon = list[tuple[float, float]]
+Rate = Annotated[float, Field(gt=0, le=MAX_RATE_HZ)]
+
+
+class Model(BaseModel):
+    """What the server says: unknown fields do not exist."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Subscription(Model):
+    """What a client of the stream wants: topic → largest rate in Hz. Replaces what it had."""
+
+    topics: dict[Topic, Rate] = Field(
+        examples=[{"state": 5, "objects": 10, "frame": 10, "depth": 2, "metrics": 1}]
+    )
+
+
+class Spread(Model):
+    """Percentiles of the recent past."""
+
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+
+class CameraState(Model):
+    """Whether frames flow. `reason` says in words why not; `for_s` since when it is so.
+
+    `frame_age_ms` is the age of the newest frame now: from its stamp on.
+    """
+
+    status: CameraStatus = Field(examples=["live"])
+    reason: str = Field("", examples=["no publisher on /rgb [sensor_msgs/msg/Image]"])
+    for_s: float
+    stamp_ns: int | None = None
+    frame_age_ms: float | None = None
+    frame_id: str = ""
+    width_px: int = 0
+    height_px: int = 0
+
+
+class ModelState(Model):
+    """Which model runs where; `state` is the node's lifecycle state, `doing` what takes long."""
+
+    id: str = Field("", examples=["native-s 0.2"])
+    provider: str = Field("", examples=["cpu"])
+    fallback_reason: str = ""
+    state: str = Field("", examples=["active"])
+    doing: str = ""
+    depth_source: str | None = None
+
+
+class Count(Model):
+    """How often something happened since the node began, by cause."""
+
+    cause: str
+    total: int
+
+
+class Diagnosis(Model):
+    """One line of /diagnostics; those that say why nothing comes are first."""
+
+    level: Level
+    name: str = Field(examples=["perception: inputs"])
+    message: str
+    values: dict[str, str] = Field(default_factory=dict)
+
+
+class Memory(Model):
+    """Megabytes (10⁶ bytes) resident; `console_mb` is this process, `perception_mb` the node."""
+
+    console_mb: float
+    perception_mb: float | None = None
+
+
+class PolicyStatus(BaseModel):
+    """`~/status/json` of the policy node, as it came; `silent_s` is how long ago that was.
+
+    `action` is Δx Δy Δz m, Δrx Δry Δrz rad, gripper 0 closed to 1 open. `interventions` counts
+    what the safety filter changed, by limit. `reasons` are those of holding.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    stamp_ns: int = 0
+    enabled: bool = False
+    holding: bool = True
+    reasons: list[str] = []
+    instruction: str = ""
+    instruction_problem: str = ""
+    target_id: int | None = None
+    destination_id: int | None = None
+    action: list[float] | None = None
+    pose: Any = None
+    gripper_open: float | None = None
+    interventions: dict[str, int] = {}
+    chunk_age_s: float | None = None
+    perception_age_s: float | None = None
+    policy_ms: float | None = None
+    command_hz: float | None = None
+    late: Any = None
+    silent_s: float = 0.0
+
+
+class GivenInstruction(Model):
+    """An instruction that went out, and when (seconds since 1970)."""
+
+    text: str
+    at_s: float
+
+
+class CommandsState(Model):
+    """Whether this client may command the robot, and if not, why."""
+
+    allowed: bool
+    reason: str = Field("", examples=["there is no policy: nothing to command"])
+
+
+class State(Model):
+    """`GET /api/state` and the topic `state`.
+
+    `rates_hz` by topic (rgb, depth, output, command); `age_ms` percentiles by stage in the
+    order of the flow, `age` is the whole. `silence` is why nothing comes, empty while it does.
+    `dropped` counts what this client of the stream missed for reading too slowly, by topic.
+    """
+
+    now_s: float
+    uptime_s: float
+    camera: CameraState
+    model: ModelState
+    rates_hz: dict[str, float]
+    age_ms: dict[str, Spread]
+    drops: list[Count]
+    degraded: list[Count]
+    silence: str
+    diagnostics: list[Diagnosis]
+    memory: Memory
+    policy: PolicyStatus | None
+    instructions: list[GivenInstruction]
+    commands: CommandsState
+    viewers: int
+    dropped: dict[str, int] = Field(default_factory=dict)
+
+
+class ObjectRow(BaseModel):
+    """A tracked object, as in `~/objects/json`; unknown values are null.
+
+    `outline_px` are the outer polygons of its mask in pixels of the camera image, null where
+    there is no mask in this frame.
+    """
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    id: int
+    class_name: str = Field(alias="class")
+    score: float
+    state: Literal["tentative", "confirmed", "coasting", "ended"]
+    position_m: list[float] | None = None
+    velocity_mps: list[float] | None = None
+    size_m: list[float] | None = None
+    box_xyxy_px: list[float] | None = None
+    age_s: float
+    unseen_s: float
+    outline_px: list[Polygon] | None = None
+
+
+class ObjectsView(BaseModel):
+    """`GET /api/objects` and the topic `objects`: all tracks of one frame.
+
+    `frame_id` is the frame of positions and velocities; `age_ms` the frame's age when published.
+    """
+
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+    stamp_ns: int
+    frame_id: str
+    width_px: int = 0
+    height_px: int = 0
+    age_ms: float
+    stage_ms: dict[str, float]
+    model: str
+    depth_source: str | None = None
+    epoch: int = 0
+    orientation_xyzw: list[float] = [0.0, 0.0, 0.0, 1.0]
+    objects: list[ObjectRow]
+    notes: list[str] = []
+
+
+class PictureHeader(Model):
+    """Before the bytes of an image in the stream. Sizes are those of the image that follows.
+
+    `age_ms` is from the frame's stamp to this message. Of depth: the ends of the scale in metres
+    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown.
+    """
+
+    topic: Topic
+    stamp_ns: int
+    age_ms: float
+    width_px: int
+    height_px: int
+    format: Literal["jpeg", "png"]
+    min_m: float | None = None
+    max_m: float | None = None
+    colors: list[str] | None = None
+    source: str | None = None
+
+
+class SecondOfFrames(Model):
+    """One second of the service: ages by stage, rates, and drops by cause within it."""
+
+    at_s: float
+    age_ms: dict[str, Spread]
+    rates_hz: dict[str, float]
+    drops: dict[str, int]
+
+
+class ActionPoint(Model):
+    """The seven action values at one time, whether the arm held, and which limits stepped in."""
+
+    at_s: float
+    action: list[float] | None
+    holding: bool
+    enabled: bool
+    interventions: list[str]
+
+
+class Metrics(Model):
+    """The topic `metrics`: what is new since the last message; the first has the whole history.
+
+    Times are seconds since 1970 by the server's clock, as `State.now_s`.
+    """
+
+    reset: bool
+    seconds: list[SecondOfFrames]
+    actions: list[ActionPoint]
+
+
+class InstructionRequest(Model):
+    """What the arm is to do, in words."""
+
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTION)
+    ] = Field(examples=["put the red block into the bowl"])
+
+
+class Outcome(Model):
+    """What became of a command, in words."""
+
+    done: bool = Field(examples=[True])
+    message: str = Field(examples=["the policy is enabled"])
+
+
+class Problem(Model):
+    """Every refusal and failure: what was wrong, what was expected."""
+
+    detail: str = Field(examples=["the picture has 40000×40000 px; at most 4096×4096 are allowed"])
+
+
+class Detected(Model):
+    """One detection of a picture sent to be analysed."""
+
+    class_name: str = Field(serialization_alias="class")
+    score: float
+    box_xyxy_px: list[float]
+    distance_m: float | None = None
+    outline_px: list[Polygon] | None = None
+
+
+class AnalyzedDepth(Model):
+    """Depth of a picture: `image` is the path of a coloured PNG, with its scale."""
+
+    source: str
+    min_m: float | None
+    max_m: float | None
+    median_m: float | None
+    valid_fraction: float
+    image: str
+    colors: list[str]
+
+
+class AnalyzedFeatures(Model):
+    """The feature grid's size, the embedding (unit norm), and a PNG of the grid (PCA to RGB)."""
+
+    rows: int
+    columns: int
+    channels: int
+    embedding: list[float]
+    image: str
+
+
+class AnalyzedPicture(Model):
+    """One picture, or one frame of a video at `time_s`. `overlay` is the path of a JPEG."""
+
+    index: int
+    time_s: float | None = None
+    width_px: int
+    height_px: int
+    overlay: str
+    stage_ms: dict[str, float]
+    detections: list[Detected] | None = None
+    depth: AnalyzedDepth | None = None
+    features: AnalyzedFeatures | None = None
+
+
+class Similarity(Model):
+    """Cosine of the embeddings of two pictures: 1 looks the same."""
+
+    cosine: float
+
+
+class Analysis(Model):
+    """`POST /api/analyze`. Image paths are of this server and live for some minutes."""
+
+    model: str
+    provider: str
+    tasks: list[Task]
+    elapsed_ms: float
+    pictures: list[AnalyzedPicture]
+    similarity: Similarity | None = None
+    notes: list[str] = []

@@ -1,0 +1,37 @@
+"""Parameters of the console: where it listens, and what it bears."""
+
+from robot_vision.core.config import Params, param
+
+
+class LimitsConfig(Params):
+    """Bounds on what clients may ask; beyond, they get an error that names the bound."""
+
+    viewers: int = param(256, "clients of the stream at a time", ge=1, le=10000)
+    connections: int = param(512, "connections at a time", ge=1, le=100000)
+    requests_hz: float = param(50.0, "requests per client address", unit="Hz", gt=0, le=1e6)
+    analyses_hz: float = param(2.0, "analyses per client address", unit="Hz", gt=0, le=1e6)
+    logins_hz: float = param(0.5, "wrong tokens per client address", unit="Hz", gt=0, le=1e6)
+    waiting_analyses: int = param(4, "analyses that wait for their turn", ge=0, le=100)
+    upload_mb: float = param(24.0, "size of a request to analyse", unit="MB", gt=0, le=1000)
+    picture_px: int = param(4096, "width and height of a picture", unit="px", ge=16, le=16384)
+    video_s: float = param(20.0, "length of a video", unit="s", gt=0, le=600)
+    video_frames: int = param(32, "frames analysed of a video, evenly spread", ge=1, le=1000)
+    kept_mb: float = param(64.0, "images of analyses kept to be fetched", unit="MB", gt=0)
+    send_s: float = param(
+        10.0, "a viewer that reads nothing for so long is let go", unit="s", gt=0
+    )
+
+
+class ConsoleConfig(Params):
+    """The web page and the API."""
+
+    host: str = param("127.0.0.1", "address to listen on; any but loopback needs a token")
+    port: int = param(8088, "TCP port; 0 takes a free one", ge=0, le=65535)
+    token: str = param("", "what clients must show; empty: none on loopback, else a random one")
+    allowed_hosts: list[str] = param([], "further names by which browsers reach this host")
+    no_camera_after_s: float = param(
+        0.6, "without a frame for so long (or three frames) it says so", unit="s", gt=0, le=60
+    )
+    frame_width_px: int = param(640, "frames are sent no wider", unit="px", ge=64, le=8192)
+    jpeg_quality: int = param(80, "of the frames sent", ge=10, le=100)
+    limits: LimitsConfig = LimitsConfig()
