@@ -41,7 +41,7 @@ def find_bundle(name_or_path: str | Path) -> Bundle:
     (separated as in PATH). Raises `BundleError` if it is missing, damaged or not what its
     manifest's sha256 says.
     """
-    bundle = open_bundle(_locate(str(name_or_path)))
+    bundle = open_bundle(locate(str(name_or_path), MANIFEST_FILE))
     verify_bundle(bundle)
     return bundle
 
@@ -49,7 +49,7 @@ def find_bundle(name_or_path: str | Path) -> Bundle:
 def list_bundles() -> list[Bundle]:
     """Every readable bundle in the store, by name; the first of a name wins."""
     found: dict[str, Bundle] = {}
-    for name, folder in _stored_folders().items():
+    for name, folder in stored_folders(MANIFEST_FILE).items():
         try:
             found[name] = open_bundle(folder)
         except BundleError as error:
@@ -121,8 +121,9 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _locate(name_or_path: str) -> Path:
-    stored = _stored_folders()
+def locate(name_or_path: str, manifest_file: str) -> Path:
+    """The folder of that name in the store, or that folder; raises `BundleError`."""
+    stored = stored_folders(manifest_file)
     if name_or_path in stored:
         return stored[name_or_path]
     folder = Path(name_or_path).expanduser()
@@ -137,12 +138,12 @@ def _locate(name_or_path: str) -> Path:
     )
 
 
-def _stored_folders() -> dict[str, Path]:
-    """Bundle folders by name, in order of precedence."""
+def stored_folders(manifest_file: str) -> dict[str, Path]:
+    """Folders of the store with such a manifest, by name; the first of a name wins."""
     extra = os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep)
     folders: dict[str, Path] = {}
     for root in [_SHIPPED, *(Path(entry).expanduser() for entry in extra if entry)]:
-        for manifest in sorted(root.glob(f"*/{MANIFEST_FILE}")):
+        for manifest in sorted(root.glob(f"*/{manifest_file}")):
             folders.setdefault(manifest.parent.name, manifest.parent)
     return folders
 

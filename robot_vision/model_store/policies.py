@@ -1,0 +1,85 @@
+"""Policy bundles: folders of `policy.yaml` and its files, found by name and verified."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from robot_vision.core.config import load_yaml
+from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.model_store.store import explain, locate, sha256_of, stored_folders
+
+POLICY_FILE = "policy.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyBundle:
+    """A policy on disk: `path` is the folder, `manifest` what its `policy.yaml` says."""
+
+    path: Path
+    manifest: PolicyManifest
+
+    @property
+    def network_path(self) -> Path:
+        return self.path / self.manifest.file
+
+    @property
+    def language_path(self) -> Path:
+        return self.path / self.manifest.language_file
+
+
+def find_policy(name_or_path: str | Path) -> PolicyBundle:
+    """The policy of that name in the store, or the one in that folder, with its files verified.
+
+    Searches as `find_bundle` does. Raises `BundleError` if it is missing, damaged or not what
+    its manifest says.
+    """
+    bundle = open_policy(locate(str(name_or_path), POLICY_FILE))
+    for file, expected in (
+        (bundle.network_path, bundle.manifest.sha256),
+        (bundle.language_path, bundle.manifest.language_sha256),
+    ):
+        if not file.is_file():
+            raise BundleError(f"policy {bundle.manifest.name!r}: {file} is missing")
+        actual = sha256_of(file)
+        if actual != expected:
+            raise BundleError(
+                f"policy {bundle.manifest.name!r}: {file} is damaged or was replaced: its sha256 "
+                f"is {actual}, {POLICY_FILE} says {expected or 'none'}"
+            )
+    return bundle
+
+
+def list_policies() -> list[PolicyBundle]:
+    """Every policy in the store, by name; raises `BundleError` if one cannot be read."""
+    return [open_policy(folder) for _, folder in sorted(stored_folders(POLICY_FILE).items())]
+
+
+def open_policy(folder: Path) -> PolicyBundle:
+    """Read a policy's manifest, without checking its files; raises `BundleError`."""
+    manifest_path = Path(folder) / POLICY_FILE
+    if not manifest_path.is_file():
+        raise BundleError(f"{folder} is no policy bundle: it has no {POLICY_FILE}")
+    try:
+        manifest = PolicyManifest.model_validate(load_yaml(manifest_path))
+    except ConfigError as error:
+        raise BundleError(str(error)) from error
+    except ValidationError as error:
+        raise BundleError(f"{manifest_path}: {explain(error)}") from error
+    return PolicyBundle(path=Path(folder), manifest=manifest)
+
+
+def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
+    """Write `policy.yaml` beside the files that it names, with their sha256."""
+    manifest = manifest.model_copy(
+        update={
+            "sha256": sha256_of(folder / manifest.file),
+            "language_sha256": sha256_of(folder / manifest.language_file),
+        }
+    )
+    described = manifest.model_dump(mode="json")
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100)
+    (folder / POLICY_FILE).write_text(text, encoding="utf-8")
+    return PolicyBundle(path=folder, manifest=manifest)

@@ -1,0 +1,441 @@
+"""An observation as a policy's network takes it: object, visual and robot tokens.
+
+The same code serves training and service. What is missing is zero, with a flag that says so.
+Lengths are metres in the axes of the base unless a name says otherwise.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int64
+
+from robot_vision.core.appearance import pool_appearance
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.geometry import invert_transform, transform_points
+from robot_vision.core.types import (
+    Camera,
+    Depth,
+    Frame,
+    Observation,
+    Perception,
+    RobotState,
+    Tracks,
+    TrackState,
+)
+from robot_vision.policies.surface import HEIGHT_CELLS, SurfaceView, see_surface
+
+MAX_OBJECTS = 16
+MAX_CLASSES = 10
+FEATURES = 64
+PATCH_PX = 8
+VISUAL_ROWS, VISUAL_COLUMNS = 7, 9
+
+# What the action head is told of an object it points at, then what else tells objects apart.
+GEOMETRY_FIELDS = {
+    "centre": 3,
+    "centre_from_tool": 3,
+    "centre_in_tool": 3,
+    "lifted_from_centre": 3,
+    "ground_from_tool": 4,
+    "top_and_low": 2,
+    "spread": 3,
+    "axis": 2,
+    "axis_from_tool": 2,
+    "extent": 2,
+    "sides": 4,
+    "velocity": 3,
+    "size": 3,
+    "box": 4,
+    "age_and_unseen": 2,
+    "score": 1,
+    "has_surface": 1,
+    "has_position": 1,
+    "coasting": 1,
+    "confirmed": 1,
+}
+LOOK_FIELDS = {
+    "class_score": MAX_CLASSES,
+    "color": 3,
+    "chroma": 3,
+    "appearance": FEATURES,
+    "heights": HEIGHT_CELLS * HEIGHT_CELLS,
+    "patch": 3 * PATCH_PX * PATCH_PX,
+}
+VISUAL_FIELDS = {"features": FEATURES, "place": 3, "has_place": 1}
+HISTORY_FIELDS = {"was": 1, "moved": 3, "turned": 3, "gripper": 1}
+ROBOT_FIELDS = {"tool": 3, "rotation": 6, "yaw": 2, "gripper": 1}
+
+
+def slices_of(fields: dict[str, int]) -> dict[str, slice]:
+    """Where each field lies in a token."""
+    ends = np.cumsum(list(fields.values())).tolist()
+    return {
+        name: slice(end - width, end)
+        for (name, width), end in zip(fields.items(), ends, strict=True)
+    }
+
+
+OBJECT_SLICES = slices_of(GEOMETRY_FIELDS | LOOK_FIELDS)
+VISUAL_SLICES = slices_of(VISUAL_FIELDS)
+GEOMETRY_WIDTH = sum(GEOMETRY_FIELDS.values())
+OBJECT_WIDTH = GEOMETRY_WIDTH + sum(LOOK_FIELDS.values())
+VISUAL_WIDTH = sum(VISUAL_FIELDS.values())
+HISTORY_WIDTH = sum(HISTORY_FIELDS.values())
+_MEASURED_BY_DEPTH = (
+    "lifted_from_centre",
+    "top_and_low",
+    "spread",
+    "axis",
+    "axis_from_tool",
+    "extent",
+    "sides",
+    "velocity",
+    "size",
+    "has_surface",
+    "has_position",
+    "color",
+    "chroma",
+    "heights",
+)
+# Beyond these, ages say nothing more.
+_LONGEST_S = 3.0
+# Height of the middle of a thing that nothing but its box tells of.
+_USUAL_HEIGHT_M = 0.03
+# A sight line flatter than this meets the table anywhere.
+_LEAST_SLOPE = 0.05
+
+
+def robot_width(history: int) -> int:
+    """Width of the robot token with so many states of history."""
+    return sum(ROBOT_FIELDS.values()) + history * HISTORY_WIDTH
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PolicyInputs:
+    """What the network is given of one observation. Rows of `objects` past the tracks are zero."""
+
+    objects: Float32[np.ndarray, "n o"]
+    present: Bool[np.ndarray, " n"]
+    track_id: Int64[np.ndarray, " n"]
+    visual: Float32[np.ndarray, "cells v"]
+    has_visual: bool
+    robot: Float32[np.ndarray, " r"]
+
+
+def encode_observation(observation: Observation, *, history: int) -> PolicyInputs:
+    """Tokens of an observation; raises `ConfigError` if its features are of another make."""
+    perception = observation.perception
+    _check_features(perception)
+    row = _chosen_rows(perception.tracks)
+    tokens = np.zeros((MAX_OBJECTS, OBJECT_WIDTH), np.float32)
+    track_id = np.full(MAX_OBJECTS, -1, np.int64)
+    if len(row):
+        tokens[: len(row)] = _object_tokens(observation, row)
+        track_id[: len(row)] = perception.tracks.track_id[row]
+    return PolicyInputs(
+        objects=tokens,
+        present=np.arange(MAX_OBJECTS) < len(row),
+        track_id=track_id,
+        visual=_visual_tokens(observation),
+        has_visual=perception.features is not None,
+        robot=_robot_token(observation.robot, observation.history, history),
+    )
+
+
+def _check_features(perception: Perception) -> None:
+    if perception.features is not None and perception.features.grid.shape[0] != FEATURES:
+        raise ConfigError(
+            f"features of {perception.model_id} have {perception.features.grid.shape[0]} "
+            f"channels; the policy takes {FEATURES}"
+        )
+    if len(perception.class_names) > MAX_CLASSES:
+        raise ConfigError(
+            f"{perception.model_id} knows {len(perception.class_names)} classes; "
+            f"the policy takes {MAX_CLASSES} at most"
+        )
+
+
+def _chosen_rows(tracks: Tracks) -> Int64[np.ndarray, " k"]:
+    """The tracks that become tokens: confirmed and coasting ones before tentative ones."""
+    tentative = tracks.state == TrackState.TENTATIVE
+    order = np.lexsort((-tracks.score, tentative))
+    return np.sort(order[tracks.state[order] != TrackState.ENDED][:MAX_OBJECTS])
+
+
+def _object_tokens(
+    observation: Observation, row: Int64[np.ndarray, " k"]
+) -> Float32[np.ndarray, "k o"]:
+    perception, tracks = observation.perception, observation.perception.tracks
+    tokens = np.zeros((len(row), OBJECT_WIDTH), np.float32)
+    at = {name: tokens[:, place] for name, place in OBJECT_SLICES.items()}
+    height_px, width_px = perception.frame.rgb.shape[:2]
+    box_px = tracks.box_xyxy_px[row]
+    _fill_track(at, tracks, row, width_px=width_px, height_px=height_px)
+    at["patch"][:] = _patches(perception.frame, box_px)
+    if perception.features is not None:
+        at["appearance"][:] = pool_appearance(
+            perception.features, box_px, width_px=width_px, height_px=height_px
+        )
+    _fill_places(at, observation, row)
+    np.nan_to_num(tokens, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return tokens
+
+
+def _fill_track(
+    at: dict[str, np.ndarray],
+    tracks: Tracks,
+    row: Int64[np.ndarray, " k"],
+    *,
+    width_px: int,
+    height_px: int,
+) -> None:
+    """What the tracker says, apart from places."""
+    box = tracks.box_xyxy_px[row] / np.array([width_px, height_px] * 2, np.float32)
+    at["box"][:, :2] = (box[:, :2] + box[:, 2:]) / 2 - 0.5
+    at["box"][:, 2:] = box[:, 2:] - box[:, :2]
+    at["age_and_unseen"][:, 0] = np.minimum(tracks.age_s[row], _LONGEST_S)
+    at["age_and_unseen"][:, 1] = np.minimum(tracks.unseen_s[row], _LONGEST_S)
+    at["score"][:, 0] = tracks.score[row]
+    at["coasting"][:, 0] = tracks.state[row] == TrackState.COASTING
+    at["confirmed"][:, 0] = tracks.state[row] == TrackState.CONFIRMED
+    at["class_score"][np.arange(len(row)), tracks.class_id[row]] = tracks.score[row]
+
+
+def _fill_places(
+    at: dict[str, np.ndarray], observation: Observation, row: Int64[np.ndarray, " k"]
+) -> None:
+    """Where things are: by their visible surface, by the track, or by the line of sight alone."""
+    perception, tracks = observation.perception, observation.perception.tracks
+    base_from_tool = observation.robot.base_from_tool
+    camera = perception.frame.camera
+    measured = _depth_map(perception) is not None
+    lifted = _transformed(observation.base_from_camera, tracks.position_in_camera_m[row])
+    has_lifted = np.asarray(np.isfinite(lifted).all(axis=1) & measured)
+    at["has_position"][:, 0] = has_lifted
+    velocity = tracks.velocity_in_camera_mps[row] @ observation.base_from_camera[:3, :3].T
+    at["velocity"][:] = np.where(has_lifted[:, None], np.clip(velocity, -1, 1), 0)
+    at["size"][:] = np.where(has_lifted[:, None], tracks.size_m[row], 0)
+    if camera is None:
+        return
+    ground = _ground_points(tracks.box_xyxy_px[row], observation.base_from_camera, camera)
+    centre = np.where(has_lifted[:, None], lifted, _on_table(ground))
+    for index, surface in enumerate(_surfaces(observation, row)):
+        if surface is not None:
+            centre[index] = surface.centre_m
+            _fill_surface(at, index, surface, base_from_tool)
+    tool = base_from_tool[:3, 3]
+    at["centre"][:] = centre
+    at["centre_from_tool"][:] = centre - tool
+    at["centre_in_tool"][:] = (centre - tool) @ base_from_tool[:3, :3]
+    at["lifted_from_centre"][:] = np.where(has_lifted[:, None], lifted - centre, 0)
+    at["ground_from_tool"][:] = np.clip(ground - np.tile(tool[:2], 2), -1, 1)
+
+
+def _surfaces(observation: Observation, row: Int64[np.ndarray, " k"]) -> list[SurfaceView | None]:
+    """The visible surface of each object detected in this frame, where there is depth."""
+    perception = observation.perception
+    frame, depth = perception.frame, _depth_map(perception)
+    if frame.camera is None or depth is None:
+        return [None] * len(row)
+    tracks, detections = perception.tracks, perception.detections
+    found = []
+    for index in row:
+        detection = int(tracks.detection_index[index])
+        if detection < 0:
+            found.append(None)
+            continue
+        mask = None if detections.mask is None else detections.mask[detection]
+        found.append(
+            see_surface(
+                tracks.box_xyxy_px[index],
+                mask=mask,
+                rgb=frame.rgb,
+                depth_m=depth,
+                camera=frame.camera,
+                base_from_camera=observation.base_from_camera,
+                tool_from_base=invert_transform(observation.robot.base_from_tool),
+            )
+        )
+    return found
+
+
+def _depth_map(perception: Perception) -> Float32[np.ndarray, "h w"] | None:
+    """Depth that was measured; that of a model alone is too coarse for surfaces."""
+    depth: Depth | None = perception.depth
+    if perception.frame.depth_m is not None:
+        return perception.frame.depth_m
+    return depth.depth_m if depth is not None and depth.source != "model" else None
+
+
+def _fill_surface(
+    at: dict[str, np.ndarray],
+    index: int,
+    surface: SurfaceView,
+    base_from_tool: Float[np.ndarray, "4 4"],
+) -> None:
+    at["has_surface"][index] = 1
+    at["top_and_low"][index] = surface.top_m, surface.low_m
+    at["spread"][index] = surface.spread_m
+    at["axis"][index] = surface.axis
+    at["axis_from_tool"][index] = _turned(surface.axis, -2 * _yaw(base_from_tool))
+    at["extent"][index] = surface.extent_m
+    at["sides"][index] = surface.sides_m
+    at["heights"][index] = surface.heights_m.ravel()
+    at["color"][index] = surface.color
+    at["chroma"][index] = surface.color / max(float(surface.color.max()), 0.04)
+
+
+def _patches(frame: Frame, box_px: Float32[np.ndarray, "k 4"]) -> Float32[np.ndarray, "k p"]:
+    """The picture in each box, shrunk, in 0…1."""
+    height_px, width_px = frame.rgb.shape[:2]
+    patches = np.zeros((len(box_px), LOOK_FIELDS["patch"]), np.float32)
+    for index, box in enumerate(box_px):
+        left, top = (int(v) for v in np.clip(box[:2], 0, (width_px - 2, height_px - 2)))
+        right, bottom = (
+            int(v) for v in np.clip(np.ceil(box[2:]), (left + 1, top + 1), (width_px, height_px))
+        )
+        small = cv2.resize(
+            frame.rgb[top:bottom, left:right], (PATCH_PX, PATCH_PX), interpolation=cv2.INTER_AREA
+        )
+        patches[index] = small.ravel() / np.float32(255)
+    return patches
+
+
+def _ground_points(
+    box_px: Float32[np.ndarray, "k 4"], base_from_camera: Float[np.ndarray, "4 4"], camera: Camera
+) -> Float[np.ndarray, "k 4"]:
+    """Where sight lines meet the table: x y through each box's middle, a little above the table,
+    then x y through the middle of its lower edge."""
+    middle = (box_px[:, :2] + box_px[:, 2:]) / 2
+    bottom = np.stack([middle[:, 0], box_px[:, 3]], axis=1)
+    at_middle = _on_plane(middle, base_from_camera, camera, height_m=_USUAL_HEIGHT_M)
+    return np.concatenate(
+        [at_middle, _on_plane(bottom, base_from_camera, camera, height_m=0.0)], axis=1
+    )
+
+
+def _on_plane(
+    pixel: Float[np.ndarray, "k 2"],
+    base_from_camera: Float[np.ndarray, "4 4"],
+    camera: Camera,
+    *,
+    height_m: float,
+) -> Float[np.ndarray, "k 2"]:
+    ray = np.ones((len(pixel), 3))
+    ray[:, 0] = (pixel[:, 0] - camera.cx_px) / camera.fx_px
+    ray[:, 1] = (pixel[:, 1] - camera.cy_px) / camera.fy_px
+    ray = ray @ base_from_camera[:3, :3].T
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    eye = base_from_camera[:3, 3]
+    reach_m = (eye[2] - height_m) / np.maximum(-ray[:, 2], _LEAST_SLOPE)
+    return eye[:2] + ray[:, :2] * reach_m[:, None]
+
+
+def _on_table(ground: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, "k 3"]:
+    return np.concatenate([ground[:, :2], np.full((len(ground), 1), _USUAL_HEIGHT_M)], axis=1)
+
+
+def base_from_tool_axes(robot: Float32[np.ndarray, "*b r"]) -> Float32[np.ndarray, "*b 3 3"]:
+    """The tool's axes as columns, from robot tokens."""
+    rows = robot[..., slices_of(ROBOT_FIELDS)["rotation"]].reshape(*robot.shape[:-1], 2, 3)
+    rows = np.concatenate([rows, np.cross(rows[..., :1, :], rows[..., 1:, :])], axis=-2)
+    return np.swapaxes(rows, -1, -2)
+
+
+def without_depth(
+    objects: Float32[np.ndarray, "*b n o"],
+    visual: Float32[np.ndarray, "*b cells v"],
+    robot: Float32[np.ndarray, "*b r"],
+) -> tuple[Float32[np.ndarray, "*b n o"], Float32[np.ndarray, "*b cells v"]]:
+    """Object and visual tokens as they are where no depth is measured, from those with depth.
+
+    Places are then where the lines of sight meet the table. For training; features and scores
+    stay those of a frame with depth.
+    """
+    objects, visual = objects.copy(), visual.copy()
+    at = {name: objects[..., place] for name, place in OBJECT_SLICES.items()}
+    robot_at = slices_of(ROBOT_FIELDS)
+    tool = robot[..., None, robot_at["tool"]]
+    for name in _MEASURED_BY_DEPTH:
+        at[name][:] = 0
+    seen = np.any(objects != 0, axis=-1, keepdims=True)
+    at["centre_from_tool"][..., :2] = at["ground_from_tool"][..., :2]
+    at["centre_from_tool"][..., 2:] = (_USUAL_HEIGHT_M - tool[..., 2:]) * seen
+    at["centre"][:] = (at["centre_from_tool"] + tool) * seen
+    at["centre_in_tool"][:] = at["centre_from_tool"] @ base_from_tool_axes(robot)
+    visual[..., VISUAL_SLICES["place"]] = 0
+    visual[..., VISUAL_SLICES["has_place"]] = 0
+    return objects, visual
+
+
+def _visual_tokens(observation: Observation) -> Float32[np.ndarray, "cells v"]:
+    """The feature grid pooled to a few cells, each with the place that its middle shows."""
+    perception = observation.perception
+    tokens = np.zeros((VISUAL_ROWS, VISUAL_COLUMNS, VISUAL_WIDTH), np.float32)
+    if perception.features is not None:
+        grid = perception.features.grid
+        rows = _shares(VISUAL_ROWS, grid.shape[1])
+        columns = _shares(VISUAL_COLUMNS, grid.shape[2])
+        pooled = (rows @ grid) @ columns.T
+        tokens[..., VISUAL_SLICES["features"]] = pooled.transpose(1, 2, 0)
+    depth, camera = _depth_map(perception), perception.frame.camera
+    if depth is not None and camera is not None:
+        place = _cell_places(depth, camera, observation.base_from_camera)
+        seen = np.isfinite(place).all(axis=-1, keepdims=True)
+        tokens[..., VISUAL_SLICES["place"]] = np.where(seen, place, 0)
+        tokens[..., VISUAL_SLICES["has_place"]] = seen
+    return tokens.reshape(VISUAL_ROWS * VISUAL_COLUMNS, VISUAL_WIDTH)
+
+
+def _shares(coarse: int, fine: int) -> Float32[np.ndarray, "coarse fine"]:
+    """What share of each coarse cell of an axis every fine cell makes up; rows sum to one."""
+    edge = np.arange(coarse + 1) * (fine / coarse)
+    cell = np.arange(fine)
+    share = np.minimum(edge[1:, None], cell + 1) - np.maximum(edge[:-1, None], cell)
+    return (np.clip(share, 0, None) * (coarse / fine)).astype(np.float32)
+
+
+def _cell_places(
+    depth_m: Float32[np.ndarray, "h w"], camera: Camera, base_from_camera: np.ndarray
+) -> Float[np.ndarray, "r c 3"]:
+    """The point of the base frame that the middle of each cell shows; NaN without depth."""
+    rows = ((np.arange(VISUAL_ROWS) + 0.5) / VISUAL_ROWS * depth_m.shape[0]).astype(int)
+    columns = ((np.arange(VISUAL_COLUMNS) + 0.5) / VISUAL_COLUMNS * depth_m.shape[1]).astype(int)
+    z = depth_m[np.ix_(rows, columns)].astype(np.float64)
+    u = (columns + 0.5) * camera.width_px / depth_m.shape[1] - 0.5
+    v = (rows + 0.5) * camera.height_px / depth_m.shape[0] - 0.5
+    x = (u[None, :] - camera.cx_px) / camera.fx_px * z
+    y = (v[:, None] - camera.cy_px) / camera.fy_px * z
+    return _transformed(base_from_camera, np.stack([x, y, z], axis=-1))
+
+
+def _robot_token(
+    robot: RobotState, earlier: tuple[RobotState, ...], history: int
+) -> Float32[np.ndarray, " r"]:
+    """The tool, and how it came there: the latest state of the history first."""
+    pose = robot.base_from_tool
+    yaw = _yaw(pose)
+    parts = [pose[:3, 3], pose[:3, :2].T.ravel(), [np.cos(2 * yaw), np.sin(2 * yaw)]]
+    parts.append([robot.gripper_open])
+    for state in [*reversed(earlier)][:history]:
+        before = state.base_from_tool
+        turn = cv2.Rodrigues(pose[:3, :3] @ before[:3, :3].T)[0].ravel()
+        parts.append([1.0, *(pose[:3, 3] - before[:3, 3]), *turn, state.gripper_open])
+    parts.extend([[0.0] * HISTORY_WIDTH] * (history - min(history, len(earlier))))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _yaw(base_from_tool: Float[np.ndarray, "4 4"]) -> float:
+    """Angle of the line along which the fingers open (the tool's y axis), seen from above."""
+    return float(np.arctan2(base_from_tool[1, 1], base_from_tool[0, 1]))
+
+
+def _turned(vector: Float[np.ndarray, "2"], angle_rad: float) -> Float[np.ndarray, "2"]:
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    return np.array([cos * vector[0] - sin * vector[1], sin * vector[0] + cos * vector[1]])
+
+
+def _transformed(a_from_b: np.ndarray, point_in_b: np.ndarray) -> Float[np.ndarray, "*n 3"]:
+    flat = transform_points(a_from_b, point_in_b.reshape(-1, 3).astype(np.float64))
+    return flat.reshape(point_in_b.shape)

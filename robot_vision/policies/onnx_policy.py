@@ -1,0 +1,140 @@
+"""The learnt policy as the service runs it: two small networks in ONNX Runtime."""
+
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.timing import timed
+from robot_vision.core.types import Decision, Instruction, Observation
+from robot_vision.model_store.policies import PolicyBundle, find_policy
+from robot_vision.policies.language import padded, tokenise
+from robot_vision.policies.observation import (
+    MAX_OBJECTS,
+    VISUAL_COLUMNS,
+    VISUAL_ROWS,
+    PolicyInputs,
+    encode_observation,
+)
+from robot_vision.policies.session import open_policy_session
+
+LANGUAGE_INPUTS = ("tokens",)
+NETWORK_INPUTS = (
+    "text",
+    "text_present",
+    "objects",
+    "objects_present",
+    "visual",
+    "visual_present",
+    "robot",
+)
+NETWORK_OUTPUTS = ("action", "pointers", "attention")
+_NONE = MAX_OBJECTS + 1
+# A warm-up makes the first frame as fast as the others.
+_WARM_UP_RUNS = 2
+
+
+class OnnxPolicy:
+    """A policy bundle, loaded and warm. See `core.interfaces.Policy`."""
+
+    provider = "cpu"
+
+    def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
+        self.manifest = bundle.manifest
+        self.spec: ActionSpec = bundle.manifest.action_spec
+        self._language = open_policy_session(bundle.language_path, threads=1)
+        self._network = open_policy_session(bundle.network_path, threads=threads, spin=spin)
+        self._warm_up()
+
+    def instruct(self, text: str) -> Instruction:
+        """Words in, tokens and their encoding out. `problem` is set if they cannot be followed."""
+        found = tokenise(text, self.manifest.vocabulary)
+        length = len(found.tokens)
+        tokens = padded(found.tokens, self.manifest.vocabulary.max_words)
+        encoding = np.asarray(self._language.run(None, {LANGUAGE_INPUTS[0]: tokens[None]})[0])
+        return Instruction(
+            text=text,
+            tokens=found.tokens,
+            encoding=encoding[0, :length],
+            unknown_words=found.unknown_words,
+            problem=found.problem,
+        )
+
+    def decide(self, observation: Observation, instruction: Instruction) -> Decision:
+        """A chunk of normalised actions, or why there is none."""
+        stamp_ns = observation.stamp_ns
+        refusal = instruction.problem or self._foreign(observation)
+        if refusal:
+            return Decision(stamp_ns=stamp_ns, action=None, hold_reason=refusal)
+        stage_s: dict[str, float] = {}
+        with timed(stage_s, "policy_tokens"):
+            inputs = encode_observation(observation, history=self.spec.history)
+        with timed(stage_s, "policy_network"):
+            action, pointers, attention = self._run(inputs, instruction.encoding)
+        target, destination = (int(choice) for choice in pointers.argmax(axis=1))
+        nothing = target == _NONE
+        return Decision(
+            stamp_ns=stamp_ns,
+            action=None if nothing else action,
+            hold_reason=f"nothing in view is what is named in {instruction.text!r}"
+            if nothing
+            else "",
+            target_track_id=_track_id(inputs, target),
+            destination_track_id=_track_id(inputs, destination),
+            attention=attention.reshape(VISUAL_ROWS, VISUAL_COLUMNS),
+            stage_s=stage_s,
+        )
+
+    def close(self) -> None:
+        """Nothing to release before the sessions are garbage."""
+
+    def _foreign(self, observation: Observation) -> str:
+        """Why the features mean nothing to this policy; empty if they do."""
+        model_id, wanted = observation.perception.model_id, self.spec.perception_model_id
+        if model_id == wanted:
+            return ""
+        return f"perception is by {model_id}; {self.manifest.policy_id} was trained on {wanted}"
+
+    def _run(
+        self, inputs: PolicyInputs, encoding: Float32[np.ndarray, "l d"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        words = self.manifest.vocabulary.max_words
+        text = np.zeros((1, words, encoding.shape[1]), np.float32)
+        text[0, : len(encoding)] = encoding
+        fed = (
+            text,
+            np.arange(words)[None] < len(encoding),
+            inputs.objects[None],
+            inputs.present[None],
+            inputs.visual[None],
+            np.array([[inputs.has_visual]]),
+            inputs.robot[None],
+        )
+        outputs = self._network.run(
+            list(NETWORK_OUTPUTS), dict(zip(NETWORK_INPUTS, fed, strict=True))
+        )
+        action, pointers, attention = (np.asarray(output)[0] for output in outputs)
+        return action, pointers, attention
+
+    def _warm_up(self) -> None:
+        blank = {t.name: t for t in self._network.get_inputs()}
+        fed = {
+            name: np.zeros(t.shape, bool if t.type == "tensor(bool)" else np.float32)
+            for name, t in blank.items()
+        }
+        for _ in range(_WARM_UP_RUNS):
+            self._network.run(None, fed)
+
+
+def load_policy(name: str, *, threads: int = 0, spin: bool = True) -> OnnxPolicy:
+    """Load a policy by name or folder; raises `BundleError` if it cannot be."""
+    return OnnxPolicy(find_policy(name), threads=threads, spin=spin)
+
+
+def perception_for(bundle: PolicyBundle, config: ServiceConfig) -> ServiceConfig:
+    """`config` with the perception parameters that the policy was trained with."""
+    return with_values(config, bundle.manifest.perception)
+
+
+def _track_id(inputs: PolicyInputs, choice: int) -> int:
+    return int(inputs.track_id[choice]) if choice < MAX_OBJECTS else -1

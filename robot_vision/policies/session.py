@@ -1,0 +1,23 @@
+"""Sessions of ONNX Runtime for a policy's two small networks: on the CPU, where they are fast."""
+
+import os
+from pathlib import Path
+
+import onnxruntime as ort
+
+from robot_vision.core.errors import BundleError
+
+
+def open_policy_session(file: Path, *, threads: int, spin: bool = True) -> ort.InferenceSession:
+    """Load `file`; `threads` 0 takes all cores. Raises `BundleError` if it cannot be loaded."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
+    # Threads poll within a run; between runs the cores are others'.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        raise BundleError(f"{file} cannot be loaded: {error}") from error

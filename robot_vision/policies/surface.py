@@ -1,0 +1,131 @@
+"""The visible surface of an object above the table: where it is, how it lies, how it is shaped.
+
+Depth in the object's box becomes points of the base frame; those above the table and not of the
+gripper are the object's. The base frame's origin lies in the table top.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, UInt8
+
+from robot_vision.core.geometry import transform_points
+from robot_vision.core.types import Camera
+
+HEIGHT_CELLS = 8
+CELL_M = 0.022
+_SAMPLES = 24
+_LEAST_POINTS = 10
+_ABOVE_TABLE_M = 0.007
+_HIGHEST_M = 0.6
+# The hand is a block behind the finger tips, in the tool's frame.
+_HAND_BEHIND_M = -0.03
+_HAND_REACH_M = 0.13
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SurfaceView:
+    """What of an object is seen, in base axes.
+
+    `centre_m` is the median. `axis` is (cos 2θ, sin 2θ) of the longer side's direction θ seen
+    from above, times how elongated it is (0 round, 1 a line); `extent_m` the longer and shorter
+    side; `sides_m` how far it reaches to −x, +x, −y, +y of the centre; `spread_m` deviations in
+    x and y and the root of their covariance with its sign. `heights_m` is the highest point in
+    cells around the centre, 0 where nothing is. `color` is the median RGB in 0…1.
+    """
+
+    centre_m: Float[np.ndarray, "3"]
+    top_m: float
+    low_m: float
+    spread_m: Float[np.ndarray, "3"]
+    axis: Float[np.ndarray, "2"]
+    extent_m: Float[np.ndarray, "2"]
+    sides_m: Float[np.ndarray, "4"]
+    heights_m: Float32[np.ndarray, "c c"]
+    color: Float[np.ndarray, "3"]
+
+
+def see_surface(
+    box_px: Float32[np.ndarray, "4"],
+    *,
+    mask: Bool[np.ndarray, "hm wm"] | None,
+    rgb: UInt8[np.ndarray, "h w 3"],
+    depth_m: Float32[np.ndarray, "hd wd"],
+    camera: Camera,
+    base_from_camera: Float[np.ndarray, "4 4"],
+    tool_from_base: Float[np.ndarray, "4 4"],
+) -> SurfaceView | None:
+    """The surface in a box (pixels of the camera), or None where too little of it is measured.
+
+    `depth_m` and `mask` are maps over the same view, of any size.
+    """
+    u, v = _sample_pixels(box_px, camera)
+    z = _looked_up(depth_m, u, v, camera).astype(np.float64)
+    z[~np.isfinite(z)] = 0
+    ray = np.stack([(u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px], axis=1)
+    point = transform_points(base_from_camera, np.column_stack([ray * z[:, None], z]))
+    chosen = (z > 0) & (point[:, 2] > _ABOVE_TABLE_M) & (point[:, 2] < _HIGHEST_M)
+    in_tool = transform_points(tool_from_base, point)
+    hand = (in_tool[:, 2] < _HAND_BEHIND_M) & (np.abs(in_tool[:, :2]) < _HAND_REACH_M).all(axis=1)
+    chosen &= ~hand
+    if mask is not None:
+        masked = chosen & _looked_up(mask, u, v, camera)
+        chosen = masked if masked.sum() >= _LEAST_POINTS else chosen
+    if chosen.sum() < _LEAST_POINTS:
+        return None
+    color = _looked_up(rgb, u[chosen], v[chosen], camera)
+    return _describe(point[chosen], np.median(color, axis=0) / 255)
+
+
+def _sample_pixels(
+    box_px: Float32[np.ndarray, "4"], camera: Camera
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    low = np.clip(box_px[:2], 0, (camera.width_px - 1, camera.height_px - 1))
+    high = np.clip(box_px[2:], low + 1, (camera.width_px, camera.height_px))
+    step = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+    u, v = np.meshgrid(*(low + (high - low) * step[:, None]).T)
+    return u.ravel().astype(np.float64), v.ravel().astype(np.float64)
+
+
+def _looked_up(values: np.ndarray, u: np.ndarray, v: np.ndarray, camera: Camera) -> np.ndarray:
+    """Values of a map over the camera's view at its pixels."""
+    height, width = values.shape[:2]
+    rows = np.clip((v * (height / camera.height_px)).astype(int), 0, height - 1)
+    columns = np.clip((u * (width / camera.width_px)).astype(int), 0, width - 1)
+    return values[rows, columns]
+
+
+def _describe(point_m: Float[np.ndarray, "n 3"], color: Float[np.ndarray, "3"]) -> SurfaceView:
+    centre = np.median(point_m, axis=0)
+    offset = point_m[:, :2] - centre[:2]
+    covariance = np.cov(offset.T)
+    spread = np.sqrt(np.diag(covariance))
+    mixed = float(covariance[0, 1])
+    variance, direction = np.linalg.eigh(covariance)
+    along = offset @ direction[:, ::-1]
+    low, high = np.quantile(along, (0.03, 0.97), axis=0)
+    elongation = 1 - np.sqrt(max(variance[0], 0) / max(variance[1], 1e-9))
+    angle = 2 * np.arctan2(direction[1, 1], direction[0, 1])
+    sides = np.quantile(offset, (0.03, 0.97), axis=0)
+    bottom, top = np.quantile(point_m[:, 2], (0.03, 0.97))
+    return SurfaceView(
+        centre_m=centre,
+        top_m=float(top),
+        low_m=float(bottom),
+        spread_m=np.array([*spread, np.sign(mixed) * np.sqrt(abs(mixed))]),
+        axis=elongation * np.array([np.cos(angle), np.sin(angle)]),
+        extent_m=high - low,
+        sides_m=sides.T.ravel(),
+        heights_m=_height_map(offset, point_m[:, 2]),
+        color=color,
+    )
+
+
+def _height_map(
+    offset_m: Float[np.ndarray, "n 2"], height_m: Float[np.ndarray, " n"]
+) -> Float32[np.ndarray, "c c"]:
+    cell = np.floor(offset_m / CELL_M).astype(int) + HEIGHT_CELLS // 2
+    inside = ((cell >= 0) & (cell < HEIGHT_CELLS)).all(axis=1)
+    heights = np.zeros((HEIGHT_CELLS, HEIGHT_CELLS), np.float32)
+    np.maximum.at(heights, (cell[inside, 0], cell[inside, 1]), height_m[inside])
+    return heights

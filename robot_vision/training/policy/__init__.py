@@ -1,0 +1,1 @@
+"""Training of the policy: demonstrations from the simulated robot, imitation, closed loop."""

@@ -1,0 +1,148 @@
+"""Demonstrations on disk, an episode a file, and in memory as training takes them.
+
+A frame is stored once, as the tokens that the policy would be given. A sample is a frame and an
+instruction: which tokens may be pointed at, and what the expert would do. The same frame serves
+many instructions.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float16, Float32, Int64
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.policies.language import padded, tokenise
+from robot_vision.policies.observation import MAX_OBJECTS, PolicyInputs
+
+POINTABLE = MAX_OBJECTS + 2
+HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1
+_FRAME_ARRAYS = ("objects", "present", "visual", "has_visual", "robot")
+_SAMPLE_ARRAYS = ("frame", "texts", "pointers", "action", "moves")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """What the expert would do about one instruction in one frame.
+
+    `texts` are several wordings of it. `pointers` marks what may be pointed at as target and as
+    destination: the objects' rows, then the hand, then nothing. `action` is in physical units,
+    None where the answer is to hold.
+    """
+
+    texts: tuple[str, ...]
+    pointers: Bool[np.ndarray, "2 p"]
+    action: Float32[np.ndarray, "t 7"] | None
+
+
+def save_episode(
+    file: Path, frames: list[tuple[PolicyInputs, list[Sample]]], *, horizon: int
+) -> None:
+    """Write an episode atomically; `frames` are in the order in which they were seen."""
+    texts: dict[tuple[str, ...], int] = {}
+    rows: list[tuple[int, int, np.ndarray, np.ndarray, bool]] = []
+    for number, (_, samples) in enumerate(frames):
+        for sample in samples:
+            index = texts.setdefault(sample.texts, len(texts))
+            action = sample.action
+            still = np.zeros((horizon, 7), np.float32)
+            rows.append(
+                (
+                    number,
+                    index,
+                    sample.pointers,
+                    still if action is None else action,
+                    action is not None,
+                )
+            )
+    inputs = [encoded for encoded, _ in frames]
+    arrays = {
+        "objects": np.stack([i.objects for i in inputs]).astype(np.float16),
+        "present": np.stack([i.present for i in inputs]),
+        "visual": np.stack([i.visual for i in inputs]).astype(np.float16),
+        "has_visual": np.array([i.has_visual for i in inputs]),
+        "robot": np.stack([i.robot for i in inputs]),
+        "frame": np.array([r[0] for r in rows], np.int64),
+        "texts": np.array([r[1] for r in rows], np.int64),
+        "pointers": np.stack([r[2] for r in rows]),
+        "action": np.stack([r[3] for r in rows]).astype(np.float32),
+        "moves": np.array([r[4] for r in rows]),
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, texts_json=np.array(json.dumps(list(texts))), **arrays)
+    partial.replace(file)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PolicySet:
+    """Episodes joined. Sample k shows frame `frame[k]` and any of the rows of `tokens` from
+    `first_text[k]` on, `text_count[k]` of them."""
+
+    objects: Float16[np.ndarray, "f n o"]
+    present: Bool[np.ndarray, "f n"]
+    visual: Float16[np.ndarray, "f cells v"]
+    has_visual: Bool[np.ndarray, " f"]
+    robot: Float32[np.ndarray, "f r"]
+    tokens: Int64[np.ndarray, "u l"]
+    frame: Int64[np.ndarray, " s"]
+    first_text: Int64[np.ndarray, " s"]
+    text_count: Int64[np.ndarray, " s"]
+    pointers: Bool[np.ndarray, "s 2 p"]
+    action: Float32[np.ndarray, "s t 7"]
+    moves: Bool[np.ndarray, " s"]
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def episode_files(folders: list[str]) -> list[Path]:
+    """The episodes of some folders, in order; raises `ConfigError` where there are none."""
+    files = []
+    for folder in folders:
+        found = sorted(Path(folder).glob("*.npz"))
+        if not found:
+            raise ConfigError(f"{folder} holds no episodes (*.npz); see `robot-vision collect`")
+        files += found
+    return files
+
+
+def load_set(folders: list[str], vocabulary: Vocabulary) -> PolicySet:
+    """Read the episodes of some folders.
+
+    Raises `ConfigError` if an instruction cannot be followed with the vocabulary.
+    """
+    joined: dict[str, list[np.ndarray]] = {n: [] for n in (*_FRAME_ARRAYS, *_SAMPLE_ARRAYS)}
+    wordings: dict[tuple[str, ...], int] = {}
+    frames = 0
+    for file in episode_files(folders):
+        with np.load(file) as stored:
+            local = [tuple(group) for group in json.loads(str(stored["texts_json"]))]
+            numbers = np.array([wordings.setdefault(g, len(wordings)) for g in local])
+            for name in (*_FRAME_ARRAYS, *_SAMPLE_ARRAYS):
+                joined[name].append(stored[name])
+            joined["frame"][-1] = joined["frame"][-1] + frames
+            joined["texts"][-1] = numbers[joined["texts"][-1]]
+            frames += len(stored["robot"])
+    arrays = {name: np.concatenate(joined.pop(name)) for name in list(joined)}
+    groups = arrays.pop("texts")
+    tokens, first, count = _token_table(list(wordings), vocabulary)
+    return PolicySet(**arrays, tokens=tokens, first_text=first[groups], text_count=count[groups])
+
+
+def _token_table(
+    wordings: list[tuple[str, ...]], vocabulary: Vocabulary
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows, first, count = [], [], []
+    for group in wordings:
+        first.append(len(rows))
+        count.append(len(group))
+        for text in group:
+            found = tokenise(text, vocabulary)
+            if found.problem:
+                raise ConfigError(f"instruction {text!r} cannot be learnt: {found.problem}")
+            rows.append(padded(found.tokens, vocabulary.max_words))
+    return np.stack(rows), np.array(first), np.array(count)
