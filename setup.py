@@ -71,6 +71,7 @@ setup(
         ],
         "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.20"],
         "parquet": ["pyarrow>=14"],
+        "dataset": ["pyarrow>=14", "av>=15"],
         "ray": ["ray>=2.9"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
