@@ -1,0 +1,336 @@
+"""Reads datasets of demonstrations: LeRobot v3.0 and v2.1, ours and others'.
+
+`columns` and `image` work for any of them. `step` and `steps` give what training needs, and ask
+for `meta/robot_vision.json`, which says what the numbers mean.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import UInt8, UInt16
+
+from robot_vision.core.types import Camera, Frame
+from robot_vision.demonstrations import layout
+from robot_vision.demonstrations.episodes import (
+    Place,
+    find_places,
+    read_info,
+    read_task_names,
+)
+from robot_vision.demonstrations.files import read_model
+from robot_vision.demonstrations.images import decode_depth_mm, depth_m_from_mm
+from robot_vision.demonstrations.sample import Step, pose_from_vector, robot_from_state
+from robot_vision.demonstrations.schema import (
+    ACTION,
+    ROBOT_STAMP,
+    STAMP,
+    STATE,
+    TARGET,
+    CameraFormat,
+    DatasetError,
+    DatasetFormat,
+    EpisodeRecord,
+)
+from robot_vision.demonstrations.video import VideoReader
+
+_OPEN_FILES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """One demonstration. `record` has cameras, success and notes; None in others' datasets."""
+
+    index: int
+    length: int
+    instruction: str
+    first_index: int
+    record: EpisodeRecord | None
+
+
+class Dataset:
+    """A dataset on disk, read only; `len` counts steps, `dataset[i]` is the i-th of them.
+
+    Files are opened when they are needed, a few at a time; a copy in another process opens its
+    own. Raises `DatasetError` for what is missing or damaged, when it is asked for.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.info = read_info(self.root)
+        self.fps: int = self.info["fps"]
+        self.tasks = read_task_names(self.root, self.info)
+        ours = self.root / layout.OURS
+        self.form = read_model(ours, DatasetFormat) if ours.exists() else None
+        self._places = find_places(self.root, self.info)
+        self.episodes = tuple(self._episode(place) for place in self._places)
+        self._first = np.array([episode.first_index for episode in self.episodes])
+        self._columns: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+        self._videos: OrderedDict[Path, VideoReader] = OrderedDict()
+        self._tables: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
+        self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
+
+    def __reduce__(self) -> tuple[type["Dataset"], tuple[Path]]:
+        return Dataset, (self.root,)
+
+    def __len__(self) -> int:
+        return sum(episode.length for episode in self.episodes)
+
+    def __getitem__(self, index: int) -> Step:
+        if not 0 <= index < len(self):
+            raise IndexError(f"step {index}; the dataset has {len(self)}")
+        number = int(np.searchsorted(self._first, index, side="right")) - 1
+        return self.step(number, index - self.episodes[number].first_index)
+
+    @property
+    def features(self) -> dict[str, Any]:
+        """Features as `info.json` declares them."""
+        return self.info["features"]
+
+    @property
+    def units(self) -> dict[str, tuple[str, ...]]:
+        """Units of the numbers of each feature that says them."""
+        return {
+            name: tuple(feature["info"]["units"])
+            for name, feature in self.features.items()
+            if "units" in (feature.get("info") or {})
+        }
+
+    def columns(self, episode_index: int) -> dict[str, np.ndarray]:
+        """All numbers of an episode by feature: [length] or [length, n]."""
+        if episode_index not in self._columns:
+            _shrink(self._columns)
+            self._columns[episode_index] = self._read_columns(self._place(episode_index))
+        self._columns.move_to_end(episode_index)
+        return self._columns[episode_index]
+
+    def frame_index_at(self, episode_index: int, time_s: float) -> int:
+        """The frame shown `time_s` after an episode's first one; raises `DatasetError`."""
+        frame_index = round(time_s * self.fps)
+        self._must_have(episode_index, frame_index)
+        return frame_index
+
+    def image(
+        self, episode_index: int, frame_index: int, feature: str
+    ) -> UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]:
+        """An image: RGB of a video, or depth as it is stored (millimetres, 0 invalid)."""
+        place = self._must_have(episode_index, frame_index)
+        if feature in place.video:
+            path, first_s = place.video[feature]
+            return self._video(path).frame(first_s + frame_index / self.fps)
+        if self.features.get(feature, {}).get("dtype") != "image":
+            images = [n for n, f in self.features.items() if f["dtype"] in ("video", "image")]
+            raise DatasetError(f"no images {feature!r}; available: {', '.join(images) or 'none'}")
+        return decode_depth_mm(
+            self._stored_image(place, frame_index, feature),
+            of=f"{place.data}, episode {episode_index}, frame {frame_index}, {feature}",
+        )
+
+    def step(
+        self, episode_index: int, frame_index: int, *, cameras: Sequence[str] | None = None
+    ) -> Step:
+        """What was seen and done at a frame, with the images of `cameras` (None: of all)."""
+        form = self._our_form()
+        episode = self.episodes[self._must_have(episode_index, frame_index).episode_index]
+        numbers = {k: v[frame_index] for k, v in self.columns(episode_index).items()}
+        wanted = form.cameras if cameras is None else [form.camera(name) for name in cameras]
+        return Step(
+            stamp_ns=int(numbers[STAMP]),
+            frames={c.name: self._frame(episode, frame_index, c, numbers) for c in wanted},
+            robot=robot_from_state(int(numbers[ROBOT_STAMP]), numbers[STATE]),
+            action=numbers[ACTION].astype(np.float64),
+            base_from_target=pose_from_vector(numbers[TARGET]),
+            base_from_camera={
+                c.name: pose.reshape(4, 4)
+                for c in wanted
+                if np.isfinite(pose := numbers[c.pose_key]).all()
+            },
+            episode_index=episode_index,
+            frame_index=frame_index,
+            instruction=episode.instruction,
+            is_last=frame_index == episode.length - 1,
+        )
+
+    def close(self) -> None:
+        """Close the files that are open."""
+        for video in self._videos.values():
+            video.close()
+        for table in self._tables.values():
+            table.close(force=True)
+        self._videos.clear()
+        self._tables.clear()
+
+    def _episode(self, place: Place) -> Episode:
+        record = None
+        if self.form is not None:
+            path = self.root / layout.record_path(place.episode_index)
+            record = read_model(path, EpisodeRecord)
+        return Episode(
+            index=place.episode_index,
+            length=place.length,
+            instruction=place.tasks[0] if place.tasks else "",
+            first_index=place.first_index,
+            record=record,
+        )
+
+    def _our_form(self) -> DatasetFormat:
+        if self.form is None:
+            raise DatasetError(
+                f"{self.root} has no {layout.OURS}: what its state and action mean is not known; "
+                "use columns() and image()"
+            )
+        return self.form
+
+    def _place(self, episode_index: int) -> Place:
+        if not 0 <= episode_index < len(self._places):
+            raise DatasetError(f"no episode {episode_index}; the dataset has {len(self._places)}")
+        return self._places[episode_index]
+
+    def _must_have(self, episode_index: int, frame_index: int) -> Place:
+        place = self._place(episode_index)
+        if not 0 <= frame_index < place.length:
+            raise DatasetError(
+                f"no frame {frame_index} in episode {episode_index}, which has {place.length}"
+            )
+        return place
+
+    def _read_columns(self, place: Place) -> dict[str, np.ndarray]:
+        table = self._table(place.data)
+        names = [n for n, f in self.features.items() if f["dtype"] not in ("video", "image")]
+        missing = sorted(set(names) - set(table.schema_arrow.names))
+        if missing:
+            raise DatasetError(f"{place.data}: no column {', '.join(missing)}")
+        try:
+            rows = table.read(columns=names)
+        except (OSError, pa.ArrowException) as error:
+            raise DatasetError(f"{place.data} is damaged: {error}") from error
+        is_mine = rows["episode_index"].to_numpy() == place.episode_index
+        mine = rows.filter(pa.array(is_mine))
+        if mine.num_rows != place.length:
+            raise DatasetError(
+                f"{place.data} has {mine.num_rows} rows of episode {place.episode_index}, "
+                f"meta says {place.length}"
+            )
+        return {name: _array(mine[name]) for name in names}
+
+    def _frame(
+        self,
+        episode: Episode,
+        frame_index: int,
+        camera: CameraFormat,
+        numbers: dict[str, np.ndarray],
+    ) -> Frame:
+        depth_m = depth_stamp_ns = None
+        if camera.has_depth and numbers[camera.depth_stamp_key] >= 0:
+            depth_m = depth_m_from_mm(self.image(episode.index, frame_index, camera.depth_key))
+            depth_stamp_ns = int(numbers[camera.depth_stamp_key])
+        return Frame(
+            stamp_ns=int(numbers[camera.stamp_key]),
+            frame_id=_camera_frame_id(episode, camera.name),
+            rgb=self.image(episode.index, frame_index, camera.color_key),
+            camera=_camera(episode, camera),
+            depth_m=depth_m,
+            depth_stamp_ns=depth_stamp_ns,
+        )
+
+    def _video(self, path: Path) -> VideoReader:
+        if path not in self._videos:
+            if len(self._videos) >= _OPEN_FILES:
+                self._videos.popitem(last=False)[1].close()
+            self._videos[path] = VideoReader(path, fps=self.fps)
+        self._videos.move_to_end(path)
+        return self._videos[path]
+
+    def _table(self, path: Path) -> pq.ParquetFile:
+        if path not in self._tables:
+            if len(self._tables) >= _OPEN_FILES:
+                self._tables.popitem(last=False)[1].close(force=True)
+            try:
+                self._tables[path] = pq.ParquetFile(path.open("rb"))
+            except (OSError, pa.ArrowException) as error:
+                raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
+        self._tables.move_to_end(path)
+        return self._tables[path]
+
+    def _stored_image(self, place: Place, frame_index: int, feature: str) -> bytes:
+        table = self._table(place.data)
+        row = self._row_of(place, frame_index)
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if row < rows:
+                return self._images(table, place.data, group, feature)[row]["bytes"].as_py() or b""
+            row -= rows
+        raise DatasetError(f"{place.data} has no row of frame {frame_index}")
+
+    def _images(
+        self, table: pq.ParquetFile, path: Path, group: int, feature: str
+    ) -> pa.ChunkedArray:
+        if self._group is None or self._group[:3] != (path, group, feature):
+            try:
+                images = table.read_row_group(group, columns=[feature])[feature]
+            except (OSError, pa.ArrowException) as error:
+                raise DatasetError(f"{path} is damaged: {error}") from error
+            self._group = (path, group, feature, images)
+        return self._group[3]
+
+    def _row_of(self, place: Place, frame_index: int) -> int:
+        """Row in the file: others' files may have several episodes."""
+        before = [p.length for p in self._places[: place.episode_index] if p.data == place.data]
+        return sum(before) + frame_index
+
+
+def steps(
+    dataset: Dataset,
+    *,
+    episodes: Sequence[int] | None = None,
+    cameras: Sequence[str] | None = None,
+    only_success: bool = False,
+) -> Iterator[Step]:
+    """All steps of a dataset in order, for training.
+
+    `episodes` picks some by number, `cameras` whose images are decoded (None: all).
+    `only_success` leaves out episodes that failed or whose success is not known.
+    """
+    numbers = range(len(dataset.episodes)) if episodes is None else episodes
+    for number in numbers:
+        dataset._place(number)
+        episode = dataset.episodes[number]
+        if only_success and not (episode.record and episode.record.success):
+            continue
+        for frame_index in range(episode.length):
+            yield dataset.step(number, frame_index, cameras=cameras)
+
+
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
+        flat = [chunk.flatten().to_numpy() for chunk in column.chunks]
+        return np.concatenate(flat).reshape(len(column), -1)
+    return column.to_numpy()
+
+
+def _camera_frame_id(episode: Episode, name: str) -> str:
+    record = episode.record.cameras.get(name) if episode.record else None
+    return record.frame_id if record else name
+
+
+def _camera(episode: Episode, camera: CameraFormat) -> Camera | None:
+    record = episode.record.cameras.get(camera.name) if episode.record else None
+    if record is None or record.intrinsics_px is None:
+        return None
+    return Camera(
+        frame_id=record.frame_id,
+        width_px=camera.width_px,
+        height_px=camera.height_px,
+        intrinsics_px=np.array(record.intrinsics_px, np.float64),
+        distortion=np.array(record.distortion, np.float64),
+    )
+
+
+def _shrink(cache: OrderedDict[int, Any]) -> None:
+    while len(cache) >= _OPEN_FILES:
+        cache.popitem(last=False)

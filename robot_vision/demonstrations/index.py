@@ -1,0 +1,142 @@
+"""What a dataset says of its episodes: `meta/episodes`, and what is derived from it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from robot_vision.demonstrations import layout
+from robot_vision.demonstrations.files import put, read_json, read_model, write_json
+from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
+from robot_vision.demonstrations.stats import Stats, joined
+from robot_vision.demonstrations.tables import (
+    read_table,
+    read_tasks,
+    stats_of,
+    tasks_table,
+    write_table,
+)
+
+# A file is written anew for each episode in it.
+_EPISODES_PER_FILE = 200
+
+
+class DatasetIndex:
+    """The metadata of a dataset that is written to; one writer at a time."""
+
+    def __init__(self, root: Path, form: DatasetFormat) -> None:
+        self.root = root
+        self.form = form
+        self._tasks = read_tasks(root / layout.TASKS) if (root / layout.TASKS).exists() else []
+        self._place = (0, 0)
+        self._rows: list[dict[str, Any]] = []
+        self._stats: dict[str, Stats] = {}
+        self._last: dict[str, Any] | None = None
+        self._load()
+
+    @classmethod
+    def create(cls, root: Path, form: DatasetFormat) -> "DatasetIndex":
+        """A dataset without episodes in an empty or new folder."""
+        write_json(root / layout.OURS, form.model_dump())
+        index = cls(root, form)
+        index._write_derived()
+        return index
+
+    @classmethod
+    def open(cls, root: Path) -> "DatasetIndex":
+        """A dataset of ours; what is derived is brought up to date."""
+        index = cls(root, read_model(root / layout.OURS, DatasetFormat))
+        info = read_json(root / layout.INFO) if (root / layout.INFO).exists() else {}
+        if info.get("codebase_version", layout.V30) != layout.V30:
+            raise DatasetError(
+                f"{root} is of version {info['codebase_version']}; "
+                f"only {layout.V30} is appended to"
+            )
+        if info.get("total_episodes") != index.episodes:
+            index._write_derived()
+        return index
+
+    @property
+    def episodes(self) -> int:
+        return self._last["episode_index"] + 1 if self._last else 0
+
+    @property
+    def frames(self) -> int:
+        return self._last["dataset_to_index"] if self._last else 0
+
+    def last_record(self) -> EpisodeRecord:
+        """What is told of the episode that was added last; there must be one."""
+        return read_model(self.root / layout.record_path(self.episodes - 1), EpisodeRecord)
+
+    def next_place(self) -> tuple[int, int]:
+        """Chunk and file for the next episode's data and videos."""
+        if not self._last:
+            return 0, 0
+        return layout.next_place(self._last["data/chunk_index"], self._last["data/file_index"])
+
+    def task_index(self, instruction: str) -> int:
+        """Number of an instruction, which is made known if it is new."""
+        if instruction not in self._tasks:
+            self._tasks.append(instruction)
+            self._replace(tasks_table(self._tasks), self.root / layout.TASKS)
+        return self._tasks.index(instruction)
+
+    def append(self, row: dict[str, Any], stats: Mapping[str, Stats]) -> None:
+        """Make an episode part of the dataset: its files must be in place."""
+        if len(self._rows) >= _EPISODES_PER_FILE:
+            self._place, self._rows = layout.next_place(*self._place), []
+        chunk_index, file_index = self._place
+        row |= {"meta/episodes/chunk_index": chunk_index, "meta/episodes/file_index": file_index}
+        path = layout.EPISODES_V30.format(chunk_index=chunk_index, file_index=file_index)
+        self._rows.append(row)
+        self._replace(pa.Table.from_pylist(self._rows), self.root / path)
+        self._last = row
+        self._stats = joined([self._stats, stats]) if self._stats else dict(stats)
+        self._write_derived()
+
+    def _load(self) -> None:
+        parts: list[dict[str, dict[str, np.ndarray]]] = []
+        for path in sorted(self.root.glob("meta/episodes/*/*.parquet")):
+            self._rows = read_table(path).to_pylist()
+            parts += [stats_of(row) for row in self._rows]
+        if self._rows:
+            self._last = self._rows[-1]
+            self._place = (
+                self._last["meta/episodes/chunk_index"],
+                self._last["meta/episodes/file_index"],
+            )
+            self._stats = joined(parts)
+
+    def _replace(self, table: pa.Table, path: Path) -> None:
+        temporary = path.with_name(f".{path.name}.new")
+        write_table(table, temporary)
+        put(temporary, path)
+
+    def _write_derived(self) -> None:
+        if self._stats:
+            stats = {
+                feature: {name: value.tolist() for name, value in values.items()}
+                for feature, values in self._stats.items()
+            }
+            write_json(self.root / layout.STATS, stats)
+        has_videos = bool(self.form.cameras)
+        write_json(
+            self.root / layout.INFO,
+            {
+                "codebase_version": layout.V30,
+                "robot_type": self.form.robot_type,
+                "total_episodes": self.episodes,
+                "total_frames": self.frames,
+                "total_tasks": len(self._tasks),
+                "chunks_size": layout.FILES_PER_CHUNK,
+                "data_files_size_in_mb": 100,
+                "video_files_size_in_mb": 200,
+                "fps": self.form.fps,
+                "splits": {"train": f"0:{self.episodes}"} if self.episodes else {},
+                "data_path": layout.DATA_V30,
+                "video_path": layout.VIDEO_V30 if has_videos else None,
+                "features": self.form.features(),
+            },
+        )

@@ -1,0 +1,77 @@
+"""Statistics of features as LeRobot keeps them: by episode, and joined over a dataset.
+
+Names, shapes and joining follow its `compute_stats.py`: min, max, mean, std, count and the
+quantiles 1, 10, 50, 90, 99 %; images by channel as [C, 1, 1] and colour divided by 255.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float64
+
+QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
+_MOST_IMAGES = 100
+
+Stats = dict[str, np.ndarray]
+
+
+def vector_stats(values: Float64[np.ndarray, "n d"]) -> Stats:
+    """Statistics of each column; a NaN in a column makes its statistics NaN."""
+    quantiles = np.quantile(values, list(QUANTILES.values()), axis=0)
+    return {
+        "min": values.min(axis=0),
+        "max": values.max(axis=0),
+        "mean": values.mean(axis=0),
+        "std": values.std(axis=0),
+        "count": np.array([len(values)]),
+        **dict(zip(QUANTILES, quantiles, strict=True)),
+    }
+
+
+def image_stats(images: Sequence[np.ndarray], *, unit: float) -> Stats:
+    """Statistics of each channel of images [H, W] or [H, W, C], divided by `unit`."""
+    pixels = np.concatenate([np.atleast_3d(_thinned(i)).reshape(-1, _channels(i)) for i in images])
+    by_channel = vector_stats(pixels.astype(np.float64) / unit)
+    shaped = {name: value.reshape(-1, 1, 1) for name, value in by_channel.items()}
+    return shaped | {"count": np.array([len(images)])}
+
+
+def sampled(count: int) -> list[int]:
+    """Which images of `count` are looked at: at most 100, evenly spread."""
+    return sorted(set(np.linspace(0, count - 1, min(count, _MOST_IMAGES)).round().astype(int)))
+
+
+def joined(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, Stats]:
+    """Statistics of all episodes together. Quantiles are bounds: they cannot be joined exactly."""
+    features = {feature: None for part in parts for feature in part}
+    return {
+        feature: _joined([part[feature] for part in parts if feature in part])
+        for feature in features
+    }
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> Stats:
+    counts = np.array([float(part["count"][0]) for part in parts])
+    weights = counts / counts.sum()
+    means = np.stack([part["mean"] for part in parts])
+    variances = np.stack([part["std"] for part in parts]) ** 2
+    mean = np.tensordot(weights, means, axes=1)
+    variance = np.tensordot(weights, variances + (means - mean) ** 2, axes=1)
+    low = ("min", "q01", "q10", "q50")
+    return {
+        **{n: np.min([part[n] for part in parts], axis=0) for n in low},
+        **{n: np.max([part[n] for part in parts], axis=0) for n in ("max", "q90", "q99")},
+        "mean": mean,
+        "std": np.sqrt(variance),
+        "count": np.array([int(counts.sum())]),
+    }
+
+
+def _channels(image: np.ndarray) -> int:
+    return image.shape[2] if image.ndim == 3 else 1
+
+
+def _thinned(image: np.ndarray) -> np.ndarray:
+    """About 150 pixels along the longer side: enough for statistics."""
+    step = max(1, max(image.shape[:2]) // 150)
+    return image[::step, ::step]

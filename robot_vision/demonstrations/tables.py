@@ -1,0 +1,113 @@
+"""Parquet files of a dataset: episodes, tasks, and the rows of an episode."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.errors import MissingDependencyError
+from robot_vision.demonstrations.schema import DatasetError
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError as error:
+    raise MissingDependencyError(
+        "datasets of demonstrations need pyarrow; install it: pip install 'robot_vision[dataset]'"
+    ) from error
+
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def row_schema(features: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
+    """Columns of `data/`: what `datasets` makes of LeRobot's features; videos have none."""
+    return pa.schema(
+        [
+            (name, _column_type(feature))
+            for name, feature in features.items()
+            if feature["dtype"] != "video"
+        ]
+    )
+
+
+def _column_type(feature: Mapping[str, Any]) -> pa.DataType:
+    if feature["dtype"] == "image":
+        return _IMAGE
+    value = pa.from_numpy_dtype(np.dtype(feature["dtype"]))
+    return value if list(feature["shape"]) == [1] else pa.list_(value, feature["shape"][0])
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="snappy")
+
+
+def read_table(path: Path, **options: Any) -> pa.Table:
+    """Raises `DatasetError` if the file is missing or damaged."""
+    try:
+        # By handle: a path would make folders like chunk-000 into columns of a data set.
+        with path.open("rb") as file:
+            return pq.ParquetFile(file).read(**options)
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
+
+
+def tasks_table(tasks: Sequence[str]) -> pa.Table:
+    """`meta/tasks.parquet`: LeRobot reads it through pandas, with the words as the index."""
+
+    def column(name: str, pandas_type: str, numpy_type: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "field_name": name,
+            "pandas_type": pandas_type,
+            "numpy_type": numpy_type,
+            "metadata": None,
+        }
+
+    pandas = {
+        "index_columns": ["task"],
+        "column_indexes": [],
+        "columns": [column("task_index", "int64", "int64"), column("task", "unicode", "object")],
+        "creator": {"library": "pyarrow", "version": pa.__version__},
+        "pandas_version": "2.0.0",
+    }
+    table = pa.table(
+        {
+            "task_index": pa.array(range(len(tasks)), pa.int64()),
+            "task": pa.array(list(tasks), pa.string()),
+        }
+    )
+    return table.replace_schema_metadata({"pandas": json.dumps(pandas)})
+
+
+def read_tasks(path: Path) -> list[str]:
+    """The words of each task index."""
+    table = read_table(path)
+    names = [name for name in table.column_names if name != "task_index"]
+    if "task_index" not in table.column_names or len(names) != 1:
+        raise DatasetError(f"{path}: expected columns task_index, task; has {table.column_names}")
+    by_index = dict(zip(table["task_index"].to_pylist(), table[names[0]].to_pylist(), strict=True))
+    if sorted(by_index) != list(range(len(by_index))):
+        raise DatasetError(f"{path}: task_index is {sorted(by_index)}, expected 0, 1, 2, …")
+    return [by_index[index] for index in range(len(by_index))]
+
+
+def episode_columns(stats: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    """Statistics as columns `stats/<feature>/<name>` of `meta/episodes`."""
+    return {
+        f"stats/{feature}/{name}": value.tolist()
+        for feature, values in stats.items()
+        for name, value in values.items()
+    }
+
+
+def stats_of(row: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
+    """The inverse of `episode_columns`."""
+    stats: dict[str, dict[str, np.ndarray]] = {}
+    for column, value in row.items():
+        if column.startswith("stats/"):
+            feature, name = column.removeprefix("stats/").rsplit("/", 1)
+            stats.setdefault(feature, {})[name] = np.array(value)
+    return stats

@@ -1,0 +1,214 @@
+"""Writes datasets of demonstrations: episode by episode, in bounded memory, appending."""
+
+import fcntl
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from uuid import uuid4
+
+from robot_vision import __version__
+from robot_vision.demonstrations import layout
+from robot_vision.demonstrations.commit import commit
+from robot_vision.demonstrations.growing import GrowingEpisode
+from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.sample import Sample
+from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
+
+_LOOK_EVERY = 20  # samples between two looks at the disk
+_DAMAGED = "damaged-"
+
+
+class DiskLimitError(DatasetError):
+    """There is no room for more; what was added is kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskLimits:
+    """Room that a dataset may take and must leave; 0 bytes for `max_bytes` sets no limit."""
+
+    max_bytes: int = 0
+    min_free_bytes: int = 1_000_000_000
+
+
+class DatasetWriter:
+    """A dataset open for writing, by one process at a time; made if it is not there.
+
+    Opening finishes what an earlier process left: `recovered` says in words what was found.
+    Raises `DatasetError` if the dataset has another form than `form`, or somebody writes to it.
+    """
+
+    def __init__(
+        self, root: Path, form: DatasetFormat | None = None, *, limits: DiskLimits | None = None
+    ) -> None:
+        self.root = root
+        self._limits = limits or DiskLimits()
+        self._episode: GrowingEpisode | None = None
+        self._exists = (root / layout.OURS).exists()
+        if not self._exists:
+            _must_be_empty(root)
+            if form is None:
+                raise DatasetError(f"{root} is no dataset of robot_vision: no {layout.OURS}")
+        (root / layout.RECORDING).mkdir(parents=True, exist_ok=True)
+        self._lock = (root / layout.RECORDING / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._index = self._open(form)
+            self.recovered = self._recover()
+        except BlockingIOError as error:
+            self._lock.close()
+            raise DatasetError(f"{root} is being written to by another process") from error
+        except BaseException:
+            self._lock.close()
+            raise
+        self._bytes = _size(root)
+
+    def __enter__(self) -> "DatasetWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def form(self) -> DatasetFormat:
+        return self._index.form
+
+    @property
+    def episodes(self) -> int:
+        """Episodes that are complete."""
+        return self._index.episodes
+
+    @property
+    def frames(self) -> int:
+        """Frames of the episode that is open."""
+        return self._episode.frames if self._episode else 0
+
+    def begin(self, instruction: str, *, topics: dict[str, str] | None = None) -> None:
+        """Open an episode; raises `DatasetError` if one is open or there is no instruction."""
+        if self._episode is not None:
+            raise DatasetError("an episode is open; end or discard it first")
+        if not instruction.strip():
+            raise DatasetError("an episode needs an instruction: what is the robot to do?")
+        self._check_room()
+        record = EpisodeRecord(
+            recording_id=uuid4().hex,
+            instruction=instruction.strip(),
+            robot_vision_version=__version__,
+            topics=topics or {},
+        )
+        folder = self.root / layout.RECORDING / record.recording_id
+        self._episode = GrowingEpisode(folder, self.form, record)
+
+    def add(self, sample: Sample) -> None:
+        """Append to the open episode.
+
+        Raises `DatasetError` for a sample that does not fit, `DiskLimitError` where there is no
+        room for it; the episode stays open.
+        """
+        episode = self._open_episode()
+        if episode.frames % _LOOK_EVERY == _LOOK_EVERY - 1:
+            self._check_room()
+        episode.add(sample)
+
+    def end(
+        self, *, success: bool | None = None, notes: dict[str, int] | None = None
+    ) -> int | None:
+        """Make the open episode part of the dataset; its number, None if it has no frame."""
+        episode = self._open_episode()
+        self._episode = None
+        episode.close(success=success, notes=notes)
+        number = commit(episode.folder, self._index)
+        self._bytes = _size(self.root)
+        return number
+
+    def discard(self) -> int:
+        """Forget the open episode; returns the number of frames that it had."""
+        episode = self._open_episode()
+        self._episode = None
+        episode.close()
+        shutil.rmtree(episode.folder)
+        return episode.frames
+
+    def close(self) -> None:
+        """Let go of the dataset; an episode that is open is discarded."""
+        if self._episode is not None:
+            self.discard()
+        self._lock.close()
+
+    def _open(self, form: DatasetFormat | None) -> DatasetIndex:
+        if not self._exists:
+            assert form is not None
+            return DatasetIndex.create(self.root, form)
+        index = DatasetIndex.open(self.root)
+        if form is not None and form != index.form:
+            raise DatasetError(f"{self.root} has another form: {_differences(index.form, form)}")
+        return index
+
+    def _recover(self) -> list[str]:
+        folders = [f for f in sorted((self.root / layout.RECORDING).iterdir()) if f.is_dir()]
+        return [self._finish(f) for f in folders if not f.name.startswith(_DAMAGED)]
+
+    def _finish(self, folder: Path) -> str:
+        before = self._index.episodes
+        try:
+            number = commit(folder, self._index, interrupted=True)
+        except DatasetError as error:
+            aside = folder.with_name(_DAMAGED + folder.name)
+            folder.rename(aside)
+            return f"an interrupted episode cannot be read and was put aside as {aside}: {error}"
+        if number is None:
+            return "an episode that was interrupted before its first frame is gone"
+        if number < before:
+            return f"episode {number} was complete"
+        record = self._index.last_record()
+        success = "unknown" if record.success is None else str(record.success).lower()
+        return (
+            f"episode {number} was interrupted and is recovered: {record.lost_frames} frames lost "
+            f"at its end, success {success}"
+        )
+
+    def _open_episode(self) -> GrowingEpisode:
+        if self._episode is None:
+            raise DatasetError("no episode is open; begin one first")
+        return self._episode
+
+    def _check_room(self) -> None:
+        free = shutil.disk_usage(self.root).free
+        if free < self._limits.min_free_bytes:
+            raise DiskLimitError(
+                f"{free / 1e6:.0f} MB are free at {self.root}; "
+                f"{self._limits.min_free_bytes / 1e6:.0f} MB must stay free"
+            )
+        growing = _size(self._episode.folder) if self._episode else 0
+        if self._limits.max_bytes and self._bytes + growing >= self._limits.max_bytes:
+            raise DiskLimitError(
+                f"{self.root} takes {(self._bytes + growing) / 1e6:.0f} MB; "
+                f"the limit is {self._limits.max_bytes / 1e6:.0f} MB"
+            )
+
+
+def _must_be_empty(root: Path) -> None:
+    if (root / layout.INFO).exists():
+        raise DatasetError(
+            f"{root} is a dataset that robot_vision did not make: no {layout.OURS}, which says "
+            "what its numbers mean; record into a new folder"
+        )
+    if root.exists() and any(entry.name != layout.RECORDING.name for entry in root.iterdir()):
+        raise DatasetError(f"{root} is not empty and no dataset; give a new folder")
+
+
+def _differences(ours: DatasetFormat, given: DatasetFormat) -> str:
+    return "; ".join(
+        f"{name} is {getattr(ours, name)!r} there, {getattr(given, name)!r} here"
+        for name in type(ours).model_fields
+        if getattr(ours, name) != getattr(given, name)
+    )
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
