@@ -1,17 +1,36 @@
-"""Parameters of the policy: what it may do with the arm, and when it must hold."""
+"""Parameters of the policy: what it may do with the arm, and when it must hold.
+
+The defaults suit an arm of about 0.85 m reach at the edge of a table.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, model_validator
 
 from robot_vision.core.config import Params, param
+
+
+def _as_list(value: Any) -> Any:
+    # ROS hands over arrays of numbers as array.array.
+    is_text = isinstance(value, (str, bytes))
+    return list(value) if isinstance(value, Sequence) and not is_text else value
+
+
+Point = Annotated[list[float], BeforeValidator(_as_list)]
+
+
+def _point(default: list[float], description: str) -> Any:
+    return param(default, description, unit="m", min_length=3, max_length=3, allow_inf_nan=False)
 
 
 class SafetyConfig(Params):
     """Limits of what is sent to the arm. What is beyond is cut to the limit, counted and told."""
 
-    workspace_min_m: list[float] = param(
-        [0.2, -0.45, 0.0], "lowest x y z of the tool in the base frame", unit="m"
+    workspace_min_m: Point = _point(
+        [0.2, -0.42, 0.005], "lowest x y z of the tool in the base frame"
     )
-    workspace_max_m: list[float] = param(
-        [0.8, 0.45, 0.6], "highest x y z of the tool in the base frame", unit="m"
-    )
+    workspace_max_m: Point = _point([0.72, 0.42, 0.5], "highest x y z of the tool")
     max_speed_mps: float = param(0.4, "linear speed of the tool", unit="m/s", gt=0, le=5)
     max_acceleration_mps2: float = param(3.0, "linear acceleration", unit="m/s^2", gt=0, le=100)
     max_jerk_mps3: float = param(60.0, "linear jerk", unit="m/s^3", gt=0, le=10000)
@@ -19,9 +38,38 @@ class SafetyConfig(Params):
     max_turn_radps2: float = param(10.0, "angular acceleration", unit="rad/s^2", gt=0, le=500)
     max_turn_radps3: float = param(200.0, "angular jerk", unit="rad/s^3", gt=0, le=50000)
     max_step_m: float = param(0.05, "largest Δ of one step of a chunk", unit="m", gt=0, le=1)
-    max_step_rad: float = param(0.25, "largest turn of one step of a chunk", unit="rad", gt=0)
+    max_step_rad: float = param(
+        0.25, "largest turn of one step of a chunk", unit="rad", gt=0, le=3
+    )
     gripper_close_below: float = param(0.4, "an open gripper closes below this", ge=0, le=1)
     gripper_open_above: float = param(0.6, "a closed gripper opens above this", ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "SafetyConfig":
+        pairs = zip("xyz", self.workspace_min_m, self.workspace_max_m, strict=True)
+        empty = [f"{axis}: {low} ≥ {high}" for axis, low, high in pairs if low >= high]
+        if empty:
+            raise ValueError(
+                f"workspace_min_m must be below workspace_max_m, but {', '.join(empty)}"
+            )
+        if self.gripper_close_below > self.gripper_open_above:
+            raise ValueError(
+                f"gripper_close_below {self.gripper_close_below} must not be above "
+                f"gripper_open_above {self.gripper_open_above}"
+            )
+        for jerk, acceleration in (
+            ("max_jerk_mps3", "max_acceleration_mps2"),
+            ("max_turn_radps3", "max_turn_radps2"),
+        ):
+            window_s = 2 * getattr(self, acceleration) / getattr(self, jerk)
+            if window_s > 1.0:
+                least = 2 * getattr(self, acceleration)
+                raise ValueError(
+                    f"{jerk} {getattr(self, jerk)} is too low for {acceleration} "
+                    f"{getattr(self, acceleration)}: the arm would lag by {window_s / 2:.1f} s; "
+                    f"expected at least {least}"
+                )
+        return self
 
 
 class WatchdogConfig(Params):
@@ -32,6 +80,12 @@ class WatchdogConfig(Params):
     heartbeat_s: float = param(
         0.0, "longest pause of the dead-man heartbeat; 0: none is needed", unit="s", ge=0, le=10
     )
+    tracking_m: float = param(
+        0.1, "largest distance of the measured from the commanded tool", unit="m", ge=0, le=2
+    )
+    tracking_rad: float = param(
+        0.6, "largest turn between the measured and the commanded tool", unit="rad", ge=0, le=3
+    )
 
 
 class PolicyConfig(Params):
@@ -40,8 +94,18 @@ class PolicyConfig(Params):
     policy: str = param("policy-s", "policy bundle: a name in the store or a folder")
     threads: int = param(0, "threads of the policy on the CPU; 0 takes all cores", ge=0, le=256)
     command_hz: float = param(100.0, "rate of the command stream", unit="Hz", ge=50, le=100)
-    blend: float = param(
-        0.1, "weight exp(-blend · age in chunks) of older chunks where they overlap", ge=0, le=10
+    blend_s: float = param(
+        0.15,
+        "where chunks overlap, one that is older by this weighs e times less",
+        unit="s",
+        gt=0,
+        le=10,
+    )
+    fade_s: float = param(
+        0.1, "a chunk gains and loses its weight over this time", unit="s", gt=0, le=1
+    )
+    follow_s: float = param(
+        0.05, "time constant with which commands follow targets", unit="s", ge=0.04, le=1
     )
     safety: SafetyConfig = SafetyConfig()
     watchdog: WatchdogConfig = WatchdogConfig()

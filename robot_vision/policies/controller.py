@@ -1,0 +1,385 @@
+"""From decisions to commands: chunks in at the policy's rate, one pose out per command.
+
+Time is what callers say it is. A worker may hand over decisions while a timer asks for commands.
+"""
+
+import math
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import RLock
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.types import Command, Decision, Instruction, Intervention, RobotState
+from robot_vision.policies import rotations
+from robot_vision.policies.check import check_spec
+from robot_vision.policies.chunk import Ensemble, Target
+from robot_vision.policies.history import History
+from robot_vision.policies.safety import Admission, admit
+from robot_vision.policies.smooth import length
+from robot_vision.policies.stream import Stream, Streamed
+from robot_vision.policies.watchdog import Hold, Situation, holds
+
+# The clock of a timer may be set back by so little without meaning another time.
+_BACK_SLACK_S = 0.005
+# So long is remembered where the arm was, beyond what an observation wants.
+_REMEMBERED_S = 2.0
+
+# While nothing is sent, only the latest interventions are kept to tell; all are counted.
+_MOST_UNTOLD = 32
+
+_MET_WORDS = {
+    "workspace": "the target is beyond the workspace, or too fast to stop before its end",
+    "speed": "speed cut to {max_speed_mps:g} m/s",
+    "acceleration": "acceleration cut to {max_acceleration_mps2:g} m/s²",
+    "jerk": "jerk cut to {max_jerk_mps3:g} m/s³",
+    "turn_speed": "turning cut to {max_turn_radps:g} rad/s",
+    "turn_acceleration": "turning cut to {max_turn_radps2:g} rad/s²",
+    "turn_jerk": "turning cut to {max_turn_radps3:g} rad/s³",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ControllerStatus:
+    """What the controller is doing, for reports. Ages are None while there is nothing.
+
+    `interventions` counts by limit or cause of holding since the start. `action` is the last
+    decision's first step (Δxyz m, Δrotation vector rad, gripper), None after a hold.
+    """
+
+    stamp_ns: int
+    enabled: bool
+    holding: bool
+    reasons: tuple[str, ...]
+    instruction: str
+    interventions: Mapping[str, int]
+    chunk_age_s: float | None
+    perception_age_s: float | None
+    robot_age_s: float | None
+    action: Float64[np.ndarray, "7"] | None
+    target_track_id: int
+    destination_track_id: int
+
+
+class Controller:
+    """Joins safety filter, ensembling, stream and watchdog. Disabled until it is enabled."""
+
+    def __init__(self, spec: ActionSpec, config: PolicyConfig) -> None:
+        """Raises `ConfigError` if the spec's statistics are no use."""
+        check_spec(spec)
+        self._spec, self._config = spec, config
+        self._lock = RLock()
+        self._period_s = 1 / config.command_hz
+        self._history = History(keep_s=spec.history * spec.step_s + _REMEMBERED_S)
+        self._ensemble = Ensemble(step_s=spec.step_s, blend_s=config.blend_s, fade_s=config.fade_s)
+        self._counts: Counter[str] = Counter()
+        self._untold: deque[Intervention] = deque(maxlen=_MOST_UNTOLD)
+        self._command_ns: int | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._enabled = False
+        self._instruction: Instruction | None = None
+        self._instructed_ns: int | None = None
+        self._heartbeat_ns: int | None = None
+        self._gripper: float | None = None
+        self._clock_back_s = 0.0
+        self._stop()
+        self._forget_decisions()
+
+    def _stop(self) -> None:
+        """No stream: nothing is sent until one starts at the measured tool."""
+        self._stream: Stream | None = None
+        self._last: Command | None = None
+        self._active: frozenset[str] = frozenset()
+        self._lagging = False
+
+    def _forget_decisions(self) -> None:
+        self._ensemble.flush()
+        self._decision: Decision | None = None
+        self._admission: Admission | None = None
+        self._chunk_stamp_ns: int | None = None
+
+    # What happens to it -------------------------------------------------------------------
+
+    def instruct(self, instruction: Instruction | None, now_ns: int) -> None:
+        """Follow these words from now on; other words than before flush all chunks.
+
+        Decisions about what was seen before other words came are not followed any more.
+        """
+        with self._lock:
+            before = self._instruction.text if self._instruction else None
+            if (instruction.text if instruction else None) != before:
+                self._forget_decisions()
+                self._instructed_ns = now_ns
+            self._instruction = instruction
+
+    def enable(self, enabled: bool, now_ns: int) -> None:  # noqa: ARG002 (one shape for all)
+        """Allow or forbid to move. What follows starts at the measured tool."""
+        with self._lock:
+            if enabled != self._enabled:
+                self._stop()
+            self._enabled = enabled
+
+    def reset(self, now_ns: int) -> None:
+        """Forget instruction and chunks, and be disabled."""
+        with self._lock:
+            self._clear()
+            self._instructed_ns = now_ns
+
+    def heartbeat(self, now_ns: int) -> None:
+        """The operator's dead-man switch is held."""
+        with self._lock:
+            self._heartbeat_ns = now_ns
+
+    def robot(self, state: RobotState, now_ns: int) -> None:
+        """Where the arm is. A state without a finite pose is dropped and counted."""
+        gripper_is_known = np.isfinite(state.gripper_open)
+        if not (gripper_is_known and rotations.is_pose(state.base_from_tool)):
+            detail = "a state of the robot has no finite tool pose or gripper; it was dropped"
+            with self._lock:
+                self._tell("robot_pose", detail, now_ns)
+            return
+        with self._lock:
+            self._history.add(state)
+
+    def decided(
+        self, decision: Decision, robot_at_observation: RobotState, now_ns: int
+    ) -> Admission:
+        """Take a policy's answer; returns the chunk made of it, or why it was refused."""
+        admission = admit(
+            decision,
+            robot=robot_at_observation,
+            spec=self._spec,
+            safety=self._config.safety,
+        )
+        with self._lock:
+            late = self._why_late(decision)
+            if late:
+                self._tell("late_decision", late, now_ns)
+                return Admission(chunk=None, refused=late)
+            self._decision, self._admission = decision, admission
+            for told in admission.interventions:
+                self._count(told)
+            if admission.chunk is None:
+                self._ensemble.flush()
+                return admission
+            self._clock_back_s = 0.0
+            self._chunk_stamp_ns = decision.stamp_ns
+            self._ensemble.add(
+                admission.chunk,
+                base_from_tool=robot_at_observation.base_from_tool,
+                now_ns=now_ns,
+            )
+            return admission
+
+    def _why_late(self, decision: Decision) -> str:
+        newest, instructed_ns = self._decision, self._instructed_ns
+        if instructed_ns is not None and decision.stamp_ns < instructed_ns:
+            return "the decision is about what was seen before the instruction"
+        if newest is not None and decision.stamp_ns <= newest.stamp_ns:
+            return "the decision is not newer than the one before"
+        return ""
+
+    # What it knows ------------------------------------------------------------------------
+
+    def history(self, stamp_ns: int | None = None) -> tuple[RobotState, ...]:
+        """The states that an observation at a stamp (default: of the newest state) wants."""
+        with self._lock:
+            newest = self._history.newest
+            if stamp_ns is None and newest is None:
+                return ()
+            stamp_ns = newest.stamp_ns if stamp_ns is None and newest else stamp_ns
+            return self._history.before(
+                stamp_ns or 0, count=self._spec.history, step_s=self._spec.step_s
+            )
+
+    def robot_at(self, stamp_ns: int) -> RobotState | None:
+        """The arm at a stamp, interpolated; None before the first state that is remembered."""
+        with self._lock:
+            return self._history.at(stamp_ns)
+
+    def status(self, now_ns: int) -> ControllerStatus:
+        """What the controller is doing now."""
+        with self._lock:
+            found = self._holds(now_ns)
+            reasons = tuple(hold.reason for hold in found)
+            decision, admission = self._decision, self._admission
+            chunk = admission.chunk if admission else None
+            robot = self._history.newest
+            return ControllerStatus(
+                stamp_ns=now_ns,
+                enabled=self._enabled,
+                holding=not self._enabled or bool(found),
+                reasons=reasons if self._enabled else ("disabled", *reasons),
+                instruction=self._instruction.text if self._instruction else "",
+                interventions=dict(self._counts),
+                chunk_age_s=_age_s(self._chunk_stamp_ns, now_ns),
+                perception_age_s=_age_s(decision.stamp_ns if decision else None, now_ns),
+                robot_age_s=_age_s(robot.stamp_ns if robot else None, now_ns),
+                action=None if chunk is None else chunk.action[0],
+                target_track_id=decision.target_track_id if decision else -1,
+                destination_track_id=decision.destination_track_id if decision else -1,
+            )
+
+    # What it says -------------------------------------------------------------------------
+
+    def command(self, now_ns: int) -> Command | None:
+        """What the arm is told now; None while disabled or before the arm's pose is known."""
+        with self._lock:
+            passed_s = self._passed_s(now_ns)
+            robot = self._history.newest
+            if not self._enabled:
+                return None
+            found = self._holds(now_ns)
+            causes = frozenset(hold.cause for hold in found)
+            if "robot_state" not in causes and robot is not None:
+                self._start_if_needed(robot, now_ns)
+            if self._stream is None:
+                return None
+            target = None if found else self._ensemble.target(now_ns, lead_s=self._stream.lead_s)
+            if target is not None:
+                self._grip(target.gripper_open)
+            if causes == {"tracking"} and robot is not None:
+                # An arm that cannot follow is met where it is, not pulled on.
+                target = _target_at(robot)
+            streamed = self._stream.advance(passed_s, target)
+            self._last = self._command(streamed, found, now_ns)
+            return self._last
+
+    def _passed_s(self, now_ns: int) -> float:
+        """Seconds since the last command; a clock that went back flushes what it stamped."""
+        before_ns, self._command_ns = self._command_ns, now_ns
+        passed_s = self._period_s if before_ns is None else seconds_between(before_ns, now_ns)
+        if passed_s >= -_BACK_SLACK_S:
+            return passed_s
+        self._clock_back_s = -passed_s
+        self._history.clear()
+        self._forget_decisions()
+        self._heartbeat_ns = None
+        if self._instructed_ns is not None:
+            self._instructed_ns = now_ns
+        return self._period_s
+
+    def _holds(self, now_ns: int) -> tuple[Hold, ...]:
+        decision, robot = self._decision, self._history.newest
+        away_m, away_rad = self._away(robot)
+        limits = self._config.watchdog
+        # Half the limit ends it, so that it does not begin again at once.
+        share = 0.5 if self._lagging else 1.0
+        self._lagging = (0 < limits.tracking_m * share < away_m) or (
+            0 < limits.tracking_rad * share < away_rad
+        )
+        situation = Situation(
+            now_ns=now_ns,
+            perception_stamp_ns=decision.stamp_ns if decision else None,
+            robot_stamp_ns=robot.stamp_ns if robot else None,
+            heartbeat_ns=self._heartbeat_ns,
+            instruction=self._instruction,
+            refused=self._refused(),
+            has_chunk=self._ensemble.valid_until_ns > now_ns,
+            lagging=self._lagging,
+            tracking_m=away_m,
+            tracking_rad=away_rad,
+            clock_back_s=self._clock_back_s,
+        )
+        return holds(situation, limits)
+
+    def _away(self, robot: RobotState | None) -> tuple[float, float]:
+        """Distance (m) and turn (rad) of the measured tool from the commanded one."""
+        if robot is None or self._last is None:
+            return 0.0, 0.0
+        commanded, measured = self._last.base_from_tool, robot.base_from_tool
+        cosine = (np.vdot(commanded[:3, :3], measured[:3, :3]) - 1) / 2
+        turn_rad = math.acos(min(1.0, max(-1.0, cosine)))
+        return length(commanded[:3, 3] - measured[:3, 3]), turn_rad
+
+    def _refused(self) -> Hold | None:
+        if self._decision is None or self._admission is None or self._admission.chunk:
+            return None
+        cause = "policy" if self._decision.action is None else "refused_action"
+        return Hold(cause=cause, reason=self._admission.refused)
+
+    def _start_if_needed(self, robot: RobotState, now_ns: int) -> None:
+        """Begin at the measured tool; again, if the arm was moved while nobody knew where."""
+        if self._stream is not None and not (self._lagging and "robot_state" in self._active):
+            return
+        if self._stream is not None:
+            moved = "the arm was elsewhere when its state came back; commands start from there"
+            self._tell("restart", moved, now_ns)
+        place_m = robot.base_from_tool[:3, 3].copy()
+        self._stream = Stream(
+            position_m=place_m,
+            quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
+            safety=self._config.safety,
+            period_s=self._period_s,
+            follow_s=self._config.follow_s,
+        )
+        if self._gripper is None:
+            self._gripper = min(max(robot.gripper_open, 0.0), 1.0)
+        self._last, self._lagging = None, False
+
+    def _grip(self, wanted: float) -> None:
+        """Open or close where the wish is clear, else stay."""
+        if wanted > self._config.safety.gripper_open_above:
+            self._gripper = 1.0
+        elif wanted < self._config.safety.gripper_close_below:
+            self._gripper = 0.0
+
+    def _command(self, streamed: Streamed, found: tuple[Hold, ...], now_ns: int) -> Command:
+        limits = self._config.safety.model_dump()
+        met = {name: _MET_WORDS[name].format(**limits) for name in streamed.met - self._active}
+        met |= {hold.cause: hold.reason for hold in found if hold.cause not in self._active}
+        for name, words in met.items():
+            self._tell(name, words, now_ns)
+        self._active = streamed.met | {hold.cause for hold in found}
+        told, self._untold = tuple(self._untold), deque(maxlen=_MOST_UNTOLD)
+        pose = rotations.pose_matrix(streamed.position_m, streamed.quaternion)
+        gripper = 0.0 if self._gripper is None else self._gripper
+        return Command(
+            stamp_ns=now_ns,
+            observation_stamp_ns=self._chunk_stamp_ns or 0,
+            base_from_tool=pose,
+            twist=streamed.twist,
+            gripper_open=gripper,
+            action=self._step_to(streamed, gripper),
+            holding=bool(found),
+            reasons=tuple(hold.reason for hold in found),
+            interventions=told,
+        )
+
+    def _step_to(self, streamed: Streamed, gripper: float) -> Float64[np.ndarray, "7"]:
+        """Δ from the command before."""
+        step = np.zeros(7)
+        if self._last is not None:
+            before = self._last.base_from_tool
+            start = rotations.from_matrix(before[:3, :3])
+            step[:3] = streamed.position_m - before[:3, 3]
+            step[3:6] = rotations.between(start, streamed.quaternion)
+        step[6] = gripper
+        return step
+
+    def _tell(self, limit: str, detail: str, now_ns: int) -> None:
+        self._count(Intervention(stamp_ns=now_ns, limit=limit, detail=detail))
+
+    def _count(self, told: Intervention) -> None:
+        """Count an intervention, and tell of it with the next command."""
+        self._counts[told.limit] += 1
+        self._untold.append(told)
+
+
+def _target_at(robot: RobotState) -> Target:
+    return Target(
+        position_m=robot.base_from_tool[:3, 3],
+        quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
+        gripper_open=robot.gripper_open,
+    )
+
+
+def _age_s(stamp_ns: int | None, now_ns: int) -> float | None:
+    return None if stamp_ns is None else seconds_between(stamp_ns, now_ns)

@@ -1,0 +1,113 @@
+"""What the network says becomes a chunk that an arm may be told, or is refused.
+
+finite check → physical units → limit of each step → absolute targets from the observed tool.
+The limits of the stream (workspace, speed, acceleration, jerk) are in `stream.py`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.policy_config import SafetyConfig
+from robot_vision.core.types import ActionChunk, Decision, Intervention, RobotState
+from robot_vision.policies import rotations
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Admission:
+    """The chunk that was admitted, or why none was (`refused`); and what was cut from it."""
+
+    chunk: ActionChunk | None
+    refused: str = ""
+    interventions: tuple[Intervention, ...] = ()
+
+
+def admit(
+    decision: Decision, *, robot: RobotState, spec: ActionSpec, safety: SafetyConfig
+) -> Admission:
+    """The chunk of a decision, as seen from `robot`, the arm at the decision's stamp.
+
+    A decision to hold, an action that is not finite or not of the spec's horizon, and an arm
+    whose pose is no pose are refused whole: nothing is repaired.
+    """
+    if decision.action is None:
+        return Admission(chunk=None, refused=decision.hold_reason or "the policy gave no action")
+    problem = _problem(decision.action, robot, spec)
+    if problem:
+        limit, refused = problem
+        told = Intervention(stamp_ns=decision.stamp_ns, limit=limit, detail=refused)
+        return Admission(chunk=None, refused=refused, interventions=(told,))
+    action, interventions = _within_steps(
+        physical_action(decision.action, spec), safety, stamp_ns=decision.stamp_ns
+    )
+    chunk = ActionChunk(
+        observation_stamp_ns=decision.stamp_ns,
+        step_s=spec.step_s,
+        frame_id=spec.frame_id,
+        action=action,
+        base_from_target=accumulate(robot.base_from_tool, action),
+        valid_until_ns=decision.stamp_ns + round(len(action) * spec.step_s * NS_PER_S),
+    )
+    return Admission(chunk=chunk, interventions=interventions)
+
+
+def physical_action(
+    action: Float[np.ndarray, "t 7"], spec: ActionSpec
+) -> Float[np.ndarray, "t 7"]:
+    """Metres, radians and gripper (0 to 1) of an action in units of the spec's statistics."""
+    mean, scale = np.array(spec.statistics.mean), np.array(spec.statistics.scale)
+    physical = mean + scale * action.astype(np.float64)
+    physical[:, 6] = np.clip(physical[:, 6], 0.0, 1.0)
+    return physical
+
+
+def accumulate(
+    base_from_tool: Float[np.ndarray, "4 4"], action: Float[np.ndarray, "t 7"]
+) -> Float[np.ndarray, "t 4 4"]:
+    """Tool poses that steps lead to: Δ in base axes, rotations applied from the left."""
+    positions_m = base_from_tool[:3, 3] + np.cumsum(action[:, :3], axis=0)
+    quaternion = rotations.from_matrix(base_from_tool[:3, :3])
+    poses = []
+    for position_m, turn_rad in zip(positions_m, action[:, 3:6], strict=True):
+        quaternion = rotations.multiply(rotations.exp(turn_rad), quaternion)
+        poses.append(rotations.pose_matrix(position_m, quaternion))
+    return np.stack(poses)
+
+
+def _problem(
+    action: Float[np.ndarray, "t d"], robot: RobotState, spec: ActionSpec
+) -> tuple[str, str] | None:
+    """The limit that a decision breaks as a whole, and how in words."""
+    if action.shape != (spec.horizon, 7):
+        expected = (spec.horizon, 7)
+        return "shape", f"the policy's action has shape {action.shape}, expected {expected}"
+    bad = int(np.count_nonzero(~np.isfinite(action)))
+    if bad:
+        return "finite", f"{bad} of {action.size} numbers of the policy's action are not finite"
+    if not rotations.is_pose(robot.base_from_tool):
+        return "tool_pose", "the tool's pose at the observation is not a finite rigid transform"
+    return None
+
+
+def _within_steps(
+    action: Float[np.ndarray, "t 7"], safety: SafetyConfig, *, stamp_ns: int
+) -> tuple[Float[np.ndarray, "t 7"], tuple[Intervention, ...]]:
+    """Steps cut to their largest length, and what was cut."""
+    cut, interventions = action.copy(), []
+    for name, columns, most, unit in (
+        ("step_m", slice(0, 3), safety.max_step_m, "m"),
+        ("step_rad", slice(3, 6), safety.max_step_rad, "rad"),
+    ):
+        length = np.linalg.norm(action[:, columns], axis=1)
+        beyond = length > most
+        if beyond.any():
+            cut[beyond, columns] *= (most / length[beyond])[:, None]
+            detail = (
+                f"{int(beyond.sum())} of {len(action)} steps were cut to {most:g} {unit}; "
+                f"the longest was {length.max():.3g} {unit}"
+            )
+            interventions.append(Intervention(stamp_ns=stamp_ns, limit=name, detail=detail))
+    return cut, tuple(interventions)

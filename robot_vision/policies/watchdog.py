@@ -1,0 +1,112 @@
+"""When the arm must hold: what it is led by is missing, old or contradicts itself."""
+
+from dataclasses import dataclass
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.policy_config import WatchdogConfig
+from robot_vision.core.types import Instruction
+
+# Stamps may be ahead of the clock by so much: clocks of two machines differ a little.
+FUTURE_SLACK_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """A reason to hold: its name, by which it is counted, and words."""
+
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Situation:
+    """What the watchdog looks at; stamps are None where nothing came yet.
+
+    `refused` says why the newest decision is none to act by. `tracking_m` and `tracking_rad` are
+    between the commanded and the measured tool; `clock_back_s` is how far the clock went back
+    since the last chunk.
+    """
+
+    now_ns: int
+    perception_stamp_ns: int | None
+    robot_stamp_ns: int | None
+    heartbeat_ns: int | None
+    instruction: Instruction | None
+    refused: Hold | None
+    has_chunk: bool
+    lagging: bool
+    tracking_m: float
+    tracking_rad: float
+    clock_back_s: float
+
+
+def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
+    """Every reason to hold, the most telling first; none if the arm may move."""
+    found = [
+        _clock(seen),
+        _age("robot_state", "state of the robot", seen.robot_stamp_ns, seen, config.robot_state_s),
+        _heartbeat(seen, config),
+        _instruction(seen),
+        _age("perception", "perception", seen.perception_stamp_ns, seen, config.perception_s),
+        seen.refused,
+        _tracking(seen, config),
+        _chunk(seen),
+    ]
+    return tuple(hold for hold in found if hold is not None)
+
+
+def _clock(seen: Situation) -> Hold | None:
+    if seen.clock_back_s <= 0:
+        return None
+    back = f"the clock went back by {seen.clock_back_s:.3g} s; waiting for perception anew"
+    return Hold(cause="clock", reason=back)
+
+
+def _age(
+    cause: str, what: str, stamp_ns: int | None, seen: Situation, most_s: float
+) -> Hold | None:
+    if stamp_ns is None:
+        return Hold(cause=cause, reason=f"no {what} yet")
+    age_s = seconds_between(stamp_ns, seen.now_ns)
+    if age_s < -FUTURE_SLACK_S:
+        return Hold(cause=cause, reason=f"the {what} is stamped {-age_s:.3g} s in the future")
+    if most_s > 0 and age_s > most_s:
+        old = f"the {what} is {age_s:.3g} s old (at most {most_s:g})"
+        return Hold(cause=cause, reason=old)
+    return None
+
+
+def _heartbeat(seen: Situation, config: WatchdogConfig) -> Hold | None:
+    if config.heartbeat_s <= 0:
+        return None
+    if seen.heartbeat_ns is None:
+        return Hold(cause="heartbeat", reason="no heartbeat yet")
+    pause_s = abs(seconds_between(seen.heartbeat_ns, seen.now_ns))
+    if pause_s > config.heartbeat_s:
+        late = f"no heartbeat for {pause_s:.3g} s (at most {config.heartbeat_s:g})"
+        return Hold(cause="heartbeat", reason=late)
+    return None
+
+
+def _instruction(seen: Situation) -> Hold | None:
+    if seen.instruction is None:
+        return Hold(cause="instruction", reason="no instruction")
+    if seen.instruction.problem:
+        return Hold(cause="instruction", reason=seen.instruction.problem)
+    return None
+
+
+def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:
+    if not seen.lagging:
+        return None
+    far = (
+        f"the arm is {seen.tracking_m:.3g} m and {seen.tracking_rad:.3g} rad from where it was "
+        f"told to be (at most {config.tracking_m:g} m and {config.tracking_rad:g} rad)"
+    )
+    return Hold(cause="tracking", reason=far)
+
+
+def _chunk(seen: Situation) -> Hold | None:
+    if seen.has_chunk or seen.refused is not None:
+        return None
+    return Hold(cause="chunk", reason="no actions that are still valid")
