@@ -1,26 +1,124 @@
-"""The console's web application: pages, files and routes."""
+"""The console's web application: pages, files and routes joined."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Form, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+
+from robot_vision.console.analyst import Analyst
+from robot_vision.console.commander import Commander
+from robot_vision.console.exposition import Exposition
+from robot_vision.console.guard import COOKIE, Guard, Token
+from robot_vision.console.history import History
+from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.renditions import Renditions
+from robot_vision.console.routes import analysis_routes, command_routes, watching_routes
+from robot_vision.console.snapshots import Snapshots
+from robot_vision.console.stream import Viewers
+from robot_vision.console.views import Views
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.console_config import ConsoleConfig
 
 STATIC = Path(__file__).parent / "static"
 PAGES = {"/": "index.html", "/analyze": "analyze.html", "/login": "login.html"}
+_SETTLE_S = 1.0
+_COOKIE_S = 30 * 24 * 3600
+_ABOUT = """What a robot_vision service sees, for programs.
+
+The stream is the WebSocket `/api/stream`: see `robot_vision/console/schema.py`. Where a token is
+set, every request shows it: `Authorization: Bearer …`, or the cookie of the page `/login`.
+"""
 
 
-def create_app() -> FastAPI:
-    """Pages are `static/index.html`, `analyze.html`, `login.html`; files are `/static/…`."""
-    app = FastAPI(title="robot_vision console", docs_url=None, redoc_url=None)
-    for path, name in PAGES.items():
-        app.add_api_route(path, _page(name), include_in_schema=False)
+def create_app(
+    snapshots: Snapshots, commander: Commander, service: ServiceConfig, config: ConsoleConfig
+) -> Guard:
+    """The application, guarded. Its token is `config.token`; empty: none is asked for.
+
+    `service` names the models that analyse pictures of clients.
+    """
+    history = History(snapshots, gap_s=config.no_camera_after_s)
+    views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
+    renditions = Renditions(snapshots, config)
+    limits = config.limits
+    viewers = Viewers(snapshots, views, renditions, most=limits.viewers, send_s=limits.send_s)
+    analyst = Analyst(service, limits)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        settling = asyncio.create_task(_settle(history))
+        yield
+        settling.cancel()
+        with suppress(asyncio.CancelledError):
+            await settling
+        renditions.close()
+        analyst.close()
+
+    app = FastAPI(
+        title="robot_vision console",
+        version="1",
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    token = Token(config.token)
+    _add_errors(app)
+    _add_pages(app, token)
+    app.include_router(watching_routes(viewers, Exposition(viewers, history)))
+    app.include_router(command_routes(commander))
+    app.include_router(analysis_routes(analyst, limits))
+
+    @app.websocket("/api/stream")
+    async def stream(socket: WebSocket) -> None:
+        await viewers.serve(socket)
+
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    return app
+    return Guard(app, config=config, token=token)
 
 
-def _page(name: str):  # noqa: ANN202
+async def _settle(history: History) -> None:
+    """Empty the queues of results also while nobody looks, so that nothing is missing later."""
+    while True:
+        history.settle()
+        await asyncio.sleep(_SETTLE_S)
+
+
+def _add_pages(app: FastAPI, token: Token) -> None:
+    for path, name in PAGES.items():
+        app.add_api_route(path, _page(STATIC / name), include_in_schema=False)
+
+    @app.post("/login", include_in_schema=False)
+    async def login(shown: Annotated[str, Form(alias="token", max_length=1000)] = "") -> Response:
+        if not token.fits(shown):
+            raise ConsoleError(401, "that is not the token of this console")
+        response = RedirectResponse("/", 303)
+        response.set_cookie(
+            COOKIE, token.cookie, max_age=_COOKIE_S, httponly=True, samesite="strict"
+        )
+        return response
+
+
+def _page(path: Path) -> Callable[[], Awaitable[FileResponse]]:
     async def page() -> FileResponse:
-        return FileResponse(STATIC / name)
+        return FileResponse(path)
 
     return page
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Every failure is `{"detail": words}`."""
+
+    @app.exception_handler(ConsoleError)
+    async def refused(_: Request, error: ConsoleError) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": in_words(error.errors())}, 422)

@@ -296,7 +296,9 @@ class Problem(Model):
 class Detected(Model):
     """One detection of a picture sent to be analysed."""
 
-    class_name: str = Field(serialization_alias="class")
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    class_name: str = Field(alias="class")
     score: float
     box_xyxy_px: list[float]
     distance_m: float | None = None
@@ -304,7 +306,10 @@ class Detected(Model):
 
 
 class AnalyzedDepth(Model):
-    """Depth of a picture: `image` is the path of a coloured PNG, with its scale."""
+    """Depth of a picture: `image` is the path of a coloured PNG.
+
+    `colors` run in even steps over `scale_m`, from near to far; black is unknown.
+    """
 
     source: str
     min_m: float | None
@@ -312,6 +317,7 @@ class AnalyzedDepth(Model):
     median_m: float | None
     valid_fraction: float
     image: str
+    scale_m: tuple[float, float]
     colors: list[str]
 
 

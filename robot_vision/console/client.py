@@ -1,0 +1,162 @@
+"""A small client of the console, for programs: `Console("http://127.0.0.1:8088").state()`."""
+
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Union
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from robot_vision.console.schema import (
+    Analysis,
+    ObjectsView,
+    Outcome,
+    PictureHeader,
+    State,
+    Subscription,
+    Task,
+    Topic,
+)
+from robot_vision.core.errors import RobotVisionError
+
+_TIMEOUT_S = 60.0
+_LARGEST_MESSAGE = 16_000_000
+
+
+class ConsoleRefusedError(RobotVisionError, RuntimeError):
+    """The console refused a request; `status` is HTTP's, the text says why."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{detail} (HTTP status {status})")
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Told:
+    """A text message of the stream: `state`, `objects` or `metrics`, as in `schema.py`."""
+
+    topic: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """A picture of the stream: its header, and a JPEG or PNG."""
+
+    header: PictureHeader
+    image: bytes
+
+
+class Console:
+    """Asks one console. Every method raises `ConsoleRefusedError` with the console's reason."""
+
+    def __init__(self, url: str = "http://127.0.0.1:8088", *, token: str = "") -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            base_url=self._url, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
+        )
+
+    def __enter__(self) -> "Console":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def state(self) -> State:
+        """Camera, ages, rates, drops, diagnostics, policy."""
+        return State.model_validate(self._ask("GET", "/api/state"))
+
+    def objects(self) -> ObjectsView:
+        """The tracked objects of the newest frame."""
+        return ObjectsView.model_validate(self._ask("GET", "/api/objects"))
+
+    def is_ready(self) -> bool:
+        """Whether frames flow."""
+        return self._http.get("/readyz").status_code == httpx.codes.OK
+
+    def analyze(self, *files: Path | bytes, tasks: Sequence[Task] = ("detection",)) -> Analysis:
+        """What the model says about pictures, or about one video."""
+        data = [f.read_bytes() if isinstance(f, Path) else f for f in files]
+        parts = [("image", ("file", content)) for content in data]
+        answer = self._ask("POST", "/api/analyze", files=parts, data={"tasks": list(tasks)})
+        return Analysis.model_validate(answer)
+
+    def image(self, path: str) -> bytes:
+        """An image that an analysis named by its path."""
+        response = self._http.get(path)
+        _check(response)
+        return response.content
+
+    def instruct(self, text: str) -> Outcome:
+        """Tell the policy what to do."""
+        return self._command("instruction", json={"text": text})
+
+    def enable(self) -> Outcome:
+        """Let the policy move the robot."""
+        return self._command("enable")
+
+    def hold(self) -> Outcome:
+        """Stop the robot."""
+        return self._command("hold")
+
+    def reset(self) -> Outcome:
+        """Forget the instruction and the plan."""
+        return self._command("reset")
+
+    def stream(self, topics: Mapping[Topic, float]) -> Iterator[Union[Told, "Shown"]]:
+        """What comes on `topics` (largest rates in Hz), until the console ends.
+
+        Raises `ConsoleRefusedError` if the console refuses the connection or the topics.
+        """
+        wish = Subscription(topics=dict(topics)).model_dump_json()
+        address = self._url.replace("http", "ws", 1) + "/api/stream"
+        with connect(
+            address, additional_headers=self._headers, max_size=_LARGEST_MESSAGE, proxy=None
+        ) as socket:
+            socket.send(wish)
+            try:
+                for message in socket:
+                    yield read_message(message)
+            except ConnectionClosed:
+                return
+
+    def _command(self, name: str, **body: Any) -> Outcome:
+        return Outcome.model_validate(self._ask("POST", f"/api/{name}", **body))
+
+    def _ask(self, method: str, path: str, **body: Any) -> Any:
+        response = self._http.request(method, path, **body)
+        _check(response)
+        return response.json()
+
+
+def read_message(message: str | bytes) -> Told | Shown:
+    """A message of the stream, taken apart."""
+    if isinstance(message, str):
+        return Told(**json.loads(message))
+    (length,) = struct.unpack_from(">I", message)
+    header = PictureHeader.model_validate_json(message[4 : 4 + length])
+    return Shown(header=header, image=message[4 + length :])
+
+
+def _check(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    try:
+        detail = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = response.text[:200]
+    raise ConsoleRefusedError(response.status_code, detail)

@@ -1,0 +1,132 @@
+"""The console in threads of its own: starts at once, and is gone within two seconds."""
+
+import asyncio
+import logging
+import secrets
+import socket
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from robot_vision.console.app import create_app
+from robot_vision.console.commander import Commander, NoCommander
+from robot_vision.console.guard import is_loopback
+from robot_vision.console.snapshots import Snapshots
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.console_config import ConsoleConfig
+from robot_vision.core.errors import ConfigError
+
+_START_S = 20.0
+_END_S = 1.9
+_REQUEST_S = 10.0
+_LEAST_TOKEN = 16
+_LARGEST_MESSAGE = 16_384
+
+
+class ConsoleServer:
+    """Serves from `start` to `close`. `url` is where, `token` what clients must show."""
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        config: ConsoleConfig,
+        *,
+        commander: Commander | None = None,
+        service: ServiceConfig | None = None,
+    ) -> None:
+        config = _with_token(config)
+        self.token = config.token
+        self._config = config
+        self._guard = create_app(
+            snapshots, commander or NoCommander(), service or ServiceConfig(), config
+        )
+        self._server: uvicorn.Server | None = None
+        self._thread: Thread | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        """Listen. Raises `ConfigError` if the address cannot be had."""
+        listening = _listen(self._config.host, self._config.port)
+        port = listening.getsockname()[1]
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        self.url = f"http://{host}:{port}"
+        self._server = uvicorn.Server(self._uvicorn_config())
+        self._thread = Thread(
+            target=self._serve, args=(self._server, listening), name="console", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving; connections are closed. At most two seconds."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(_END_S)
+            self._server = self._thread = None
+
+    def _serve(self, server: uvicorn.Server, listening: socket.socket) -> None:
+        asyncio.run(server.serve([listening]))
+
+    def _uvicorn_config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._guard,
+            loop="asyncio",
+            http=bounded_protocol(self._config.limits.connections),
+            ws="websockets-sansio",
+            ws_max_size=_LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
+            lifespan="on",
+            log_config=None,
+            log_level=logging.ERROR,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+
+
+def bounded_protocol(most: int) -> type[H11Protocol]:
+    """uvicorn's HTTP with a bound on connections, and on the time until a request is there."""
+
+    class BoundedProtocol(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > most:
+                transport.abort()
+            else:
+                self.loop.call_later(_REQUEST_S, self._end_if_silent)
+
+        def _end_if_silent(self) -> None:
+            if self.scope is None and not self.transport.is_closing():
+                self.transport.close()
+
+    return BoundedProtocol
+
+
+def _with_token(config: ConsoleConfig) -> ConsoleConfig:
+    """Loopback needs no token; any other address gets a random one unless there is one."""
+    if config.token and len(config.token) < _LEAST_TOKEN:
+        raise ConfigError(
+            f"the console's token has {len(config.token)} characters; at least {_LEAST_TOKEN} are "
+            "needed, as it may be tried by whoever reaches this machine"
+        )
+    if config.token or is_loopback(config.host):
+        return config
+    return config.model_copy(update={"token": secrets.token_urlsafe(24)})
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"the console cannot listen on {host}:{port}: {error.strerror or error}; "
+            "another port: --console-port (0 takes a free one)"
+        ) from error
+    return listening

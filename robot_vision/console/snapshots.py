@@ -1,0 +1,155 @@
+"""The newest of everything, kept for whoever looks: writers store references and nothing else.
+
+Writers are the pipeline's thread and ROS callbacks. They never wait: each stores one reference
+and, only while somebody looks, sets an event. All else happens in the console's own threads.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from time import monotonic, time
+from typing import Generic, TypeVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.console.schema import Diagnosis, ObjectsView, PolicyStatus, Topic
+from robot_vision.core.types import Depth, Features, Frame, Perception
+
+T = TypeVar("T")
+
+_WAITING_RESULTS = 2000
+_WAITING_REPORTS = 600
+_MOST_DIAGNOSES = 100
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept(Generic[T]):
+    """A value, when it came (monotonic seconds), how old its stamp was then, and its number."""
+
+    value: T
+    version: int
+    at_s: float
+    age_s: float = 0.0
+
+    def age_now_s(self) -> float:
+        return self.age_s + monotonic() - self.at_s
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sighting:
+    """The result of a frame, as it was made in this process."""
+
+    perception: Perception
+    stage_s: Mapping[str, float]
+    target_frame: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Attention:
+    """Where a policy looked: weights over the camera's view, of the frame of that stamp."""
+
+    stamp_ns: int
+    weight: Float32[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResultTimes:
+    """When a frame's result came, and how long its stages took; `age` is the whole."""
+
+    at_s: float
+    wall_s: float
+    stage_s: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Said:
+    """What the policy said, and when by the wall clock."""
+
+    wall_s: float
+    status: PolicyStatus
+
+
+class Snapshots:
+    """One writer per kind of thing, any number of readers, no lock between them.
+
+    `results` and `said` are queues that the console empties (`history.py`); bounded, so that
+    a console that hangs costs no memory.
+    """
+
+    def __init__(self, *, perception: str = "perception") -> None:
+        self.perception_name = perception.lstrip("/")
+        self.began_s = monotonic()
+        self.frame: Kept[Frame] | None = None
+        self.depth: Kept[Depth] | None = None
+        self.features: Kept[Features] | None = None
+        self.objects: Kept[Sighting | ObjectsView] | None = None
+        self.attention: Kept[Attention] | None = None
+        self.policy: Kept[PolicyStatus] | None = None
+        self.diagnoses: dict[str, Kept[Diagnosis]] = {}
+        self.reports: deque[tuple[float, Diagnosis]] = deque(maxlen=_WAITING_REPORTS)
+        self.results: deque[ResultTimes] = deque(maxlen=_WAITING_RESULTS)
+        self.said: deque[Said] = deque(maxlen=_WAITING_REPORTS)
+        self.wanted: frozenset[Topic] = frozenset()
+        self.on_news: Callable[[], None] | None = None
+        self._versions = count(1)
+
+    def perceived(
+        self, perception: Perception, stage_s: Mapping[str, float], *, target_frame: str = ""
+    ) -> None:
+        """All that this process knows of a frame. `stage_s` has the `age` at publishing."""
+        age_s = stage_s.get("age", 0.0)
+        self.frame = self._keep(perception.frame, age_s)
+        if perception.depth is not None:
+            self.depth = self._keep(perception.depth, age_s)
+        if perception.features is not None:
+            self.features = self._keep(perception.features, age_s)
+        sighting = Sighting(perception=perception, stage_s=stage_s, target_frame=target_frame)
+        self.objects = self._keep(sighting, age_s)
+        self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
+        self._tell()
+
+    def saw_frame(self, frame: Frame, *, age_s: float) -> None:
+        """A camera image from a topic."""
+        self.frame = self._keep(frame, age_s)
+        self._tell()
+
+    def saw_depth(self, depth: Depth, *, age_s: float) -> None:
+        self.depth = self._keep(depth, age_s)
+        self._tell()
+
+    def saw_features(self, features: Features, *, age_s: float) -> None:
+        self.features = self._keep(features, age_s)
+        self._tell()
+
+    def saw_objects(
+        self, objects: ObjectsView, *, stage_s: Mapping[str, float], age_s: float
+    ) -> None:
+        """`~/objects/json` from a topic; `stage_s` are the stages that it tells, and `age`."""
+        self.objects = self._keep(objects, age_s)
+        self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
+        self._tell()
+
+    def saw_attention(self, attention: Attention, *, age_s: float) -> None:
+        self.attention = self._keep(attention, age_s)
+        self._tell()
+
+    def policy_said(self, status: PolicyStatus) -> None:
+        self.policy = self._keep(status, 0.0)
+        self.said.append(Said(wall_s=time(), status=status))
+
+    def diagnosed(self, diagnoses: Iterable[Diagnosis]) -> None:
+        """Statuses of a message of /diagnostics."""
+        for diagnosis in diagnoses:
+            if diagnosis.name in self.diagnoses or len(self.diagnoses) < _MOST_DIAGNOSES:
+                self.diagnoses[diagnosis.name] = self._keep(diagnosis, 0.0)
+                if diagnosis.name.startswith(f"{self.perception_name}: "):
+                    self.reports.append((time(), diagnosis))
+
+    def _keep(self, value: T, age_s: float) -> Kept[T]:
+        return Kept(value=value, version=next(self._versions), at_s=monotonic(), age_s=age_s)
+
+    def _tell(self) -> None:
+        if self.on_news is not None:
+            self.on_news()
