@@ -23,7 +23,7 @@ from robot_vision.policies.history import History
 from robot_vision.policies.safety import Admission, admit
 from robot_vision.policies.smooth import length
 from robot_vision.policies.stream import Stream, Streamed
-from robot_vision.policies.watchdog import Hold, Situation, holds
+from robot_vision.policies.watchdog import FUTURE_SLACK_S, Hold, Situation, holds
 
 # The clock of a timer may be set back by so little without meaning another time.
 _BACK_SLACK_S = 0.005
@@ -32,6 +32,9 @@ _REMEMBERED_S = 2.0
 
 # While nothing is sent, only the latest interventions are kept to tell; all are counted.
 _MOST_UNTOLD = 32
+
+# What stops for less than this is one intervention, not two.
+_PAUSE_S = 0.5
 
 _MET_WORDS = {
     "workspace": "the target is beyond the workspace, or too fast to stop before its end",
@@ -77,6 +80,8 @@ class Controller:
         self._period_s = 1 / config.command_hz
         self._history = History(keep_s=spec.history * spec.step_s + _REMEMBERED_S)
         self._ensemble = Ensemble(step_s=spec.step_s, blend_s=config.blend_s, fade_s=config.fade_s)
+        limits = config.safety.model_dump()
+        self._words = {name: words.format(**limits) for name, words in _MET_WORDS.items()}
         self._counts: Counter[str] = Counter()
         self._untold: deque[Intervention] = deque(maxlen=_MOST_UNTOLD)
         self._command_ns: int | None = None
@@ -96,8 +101,10 @@ class Controller:
         """No stream: nothing is sent until one starts at the measured tool."""
         self._stream: Stream | None = None
         self._last: Command | None = None
-        self._active: frozenset[str] = frozenset()
+        self._ongoing: dict[str, int] = {}
         self._lagging = False
+        self._away = (0.0, 0.0)
+        self._robot_was_lost = False
 
     def _forget_decisions(self) -> None:
         self._ensemble.flush()
@@ -159,9 +166,9 @@ class Controller:
             safety=self._config.safety,
         )
         with self._lock:
-            late = self._why_late(decision)
+            late = self._why_not_now(decision, now_ns)
             if late:
-                self._tell("late_decision", late, now_ns)
+                self._tell("untimely_decision", late, now_ns)
                 return Admission(chunk=None, refused=late)
             self._decision, self._admission = decision, admission
             for told in admission.interventions:
@@ -178,8 +185,10 @@ class Controller:
             )
             return admission
 
-    def _why_late(self, decision: Decision) -> str:
+    def _why_not_now(self, decision: Decision, now_ns: int) -> str:
         newest, instructed_ns = self._decision, self._instructed_ns
+        if seconds_between(now_ns, decision.stamp_ns) > FUTURE_SLACK_S:
+            return "the decision is stamped in the future"
         if instructed_ns is not None and decision.stamp_ns < instructed_ns:
             return "the decision is about what was seen before the instruction"
         if newest is not None and decision.stamp_ns <= newest.stamp_ns:
@@ -233,19 +242,23 @@ class Controller:
         """What the arm is told now; None while disabled or before the arm's pose is known."""
         with self._lock:
             passed_s = self._passed_s(now_ns)
-            robot = self._history.newest
             if not self._enabled:
                 return None
+            robot = self._history.newest
+            self._watch_tracking(robot)
             found = self._holds(now_ns)
-            causes = frozenset(hold.cause for hold in found)
-            if "robot_state" not in causes and robot is not None:
-                self._start_if_needed(robot, now_ns)
+            causes = {hold.cause for hold in found}
+            robot_is_lost = "robot_state" in causes
+            if robot is not None and not robot_is_lost and self._must_start():
+                self._start(robot, now_ns)
+                found, passed_s = self._holds(now_ns), 0.0
+            self._robot_was_lost = robot_is_lost
             if self._stream is None:
                 return None
             target = None if found else self._ensemble.target(now_ns, lead_s=self._stream.lead_s)
             if target is not None:
                 self._grip(target.gripper_open)
-            if causes == {"tracking"} and robot is not None:
+            elif causes == {"tracking"} and robot is not None:
                 # An arm that cannot follow is met where it is, not pulled on.
                 target = _target_at(robot)
             streamed = self._stream.advance(passed_s, target)
@@ -266,15 +279,25 @@ class Controller:
             self._instructed_ns = now_ns
         return self._period_s
 
-    def _holds(self, now_ns: int) -> tuple[Hold, ...]:
-        decision, robot = self._decision, self._history.newest
-        away_m, away_rad = self._away(robot)
-        limits = self._config.watchdog
+    def _watch_tracking(self, robot: RobotState | None) -> None:
+        """Notice that the measured tool is away from the commanded one, and no longer is."""
+        if robot is None or self._last is None:
+            self._away, self._lagging = (0.0, 0.0), False
+            return
+        commanded, measured = self._last.base_from_tool, robot.base_from_tool
+        cosine = (np.vdot(commanded[:3, :3], measured[:3, :3]) - 1) / 2
+        away_m = length(commanded[:3, 3] - measured[:3, 3])
+        away_rad = math.acos(min(1.0, max(-1.0, cosine)))
+        self._away = away_m, away_rad
         # Half the limit ends it, so that it does not begin again at once.
         share = 0.5 if self._lagging else 1.0
+        limits = self._config.watchdog
         self._lagging = (0 < limits.tracking_m * share < away_m) or (
             0 < limits.tracking_rad * share < away_rad
         )
+
+    def _holds(self, now_ns: int) -> tuple[Hold, ...]:
+        decision, robot = self._decision, self._history.newest
         situation = Situation(
             now_ns=now_ns,
             perception_stamp_ns=decision.stamp_ns if decision else None,
@@ -283,21 +306,10 @@ class Controller:
             instruction=self._instruction,
             refused=self._refused(),
             has_chunk=self._ensemble.valid_until_ns > now_ns,
-            lagging=self._lagging,
-            tracking_m=away_m,
-            tracking_rad=away_rad,
+            away=self._away if self._lagging else None,
             clock_back_s=self._clock_back_s,
         )
-        return holds(situation, limits)
-
-    def _away(self, robot: RobotState | None) -> tuple[float, float]:
-        """Distance (m) and turn (rad) of the measured tool from the commanded one."""
-        if robot is None or self._last is None:
-            return 0.0, 0.0
-        commanded, measured = self._last.base_from_tool, robot.base_from_tool
-        cosine = (np.vdot(commanded[:3, :3], measured[:3, :3]) - 1) / 2
-        turn_rad = math.acos(min(1.0, max(-1.0, cosine)))
-        return length(commanded[:3, 3] - measured[:3, 3]), turn_rad
+        return holds(situation, self._config.watchdog)
 
     def _refused(self) -> Hold | None:
         if self._decision is None or self._admission is None or self._admission.chunk:
@@ -305,16 +317,17 @@ class Controller:
         cause = "policy" if self._decision.action is None else "refused_action"
         return Hold(cause=cause, reason=self._admission.refused)
 
-    def _start_if_needed(self, robot: RobotState, now_ns: int) -> None:
-        """Begin at the measured tool; again, if the arm was moved while nobody knew where."""
-        if self._stream is not None and not (self._lagging and "robot_state" in self._active):
-            return
+    def _must_start(self) -> bool:
+        """Whether there is no stream yet, or the arm was moved while nobody knew where it was."""
+        return self._stream is None or (self._robot_was_lost and self._lagging)
+
+    def _start(self, robot: RobotState, now_ns: int) -> None:
+        """Begin at the measured tool, at rest."""
         if self._stream is not None:
             moved = "the arm was elsewhere when its state came back; commands start from there"
             self._tell("restart", moved, now_ns)
-        place_m = robot.base_from_tool[:3, 3].copy()
         self._stream = Stream(
-            position_m=place_m,
+            position_m=robot.base_from_tool[:3, 3].copy(),
             quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
             safety=self._config.safety,
             period_s=self._period_s,
@@ -332,12 +345,10 @@ class Controller:
             self._gripper = 0.0
 
     def _command(self, streamed: Streamed, found: tuple[Hold, ...], now_ns: int) -> Command:
-        limits = self._config.safety.model_dump()
-        met = {name: _MET_WORDS[name].format(**limits) for name in streamed.met - self._active}
-        met |= {hold.cause: hold.reason for hold in found if hold.cause not in self._active}
-        for name, words in met.items():
-            self._tell(name, words, now_ns)
-        self._active = streamed.met | {hold.cause for hold in found}
+        for name in streamed.met:
+            self._tell_if_new(name, self._words[name], now_ns)
+        for hold in found:
+            self._tell_if_new(hold.cause, hold.reason, now_ns)
         told, self._untold = tuple(self._untold), deque(maxlen=_MOST_UNTOLD)
         pose = rotations.pose_matrix(streamed.position_m, streamed.quaternion)
         gripper = 0.0 if self._gripper is None else self._gripper
@@ -363,6 +374,13 @@ class Controller:
             step[3:6] = rotations.between(start, streamed.quaternion)
         step[6] = gripper
         return step
+
+    def _tell_if_new(self, limit: str, detail: str, now_ns: int) -> None:
+        """Tell once of what goes on: again only after a pause."""
+        last_ns = self._ongoing.get(limit)
+        if last_ns is None or abs(seconds_between(last_ns, now_ns)) > _PAUSE_S:
+            self._tell(limit, detail, now_ns)
+        self._ongoing[limit] = now_ns
 
     def _tell(self, limit: str, detail: str, now_ns: int) -> None:
         self._count(Intervention(stamp_ns=now_ns, limit=limit, detail=detail))

@@ -22,9 +22,9 @@ class Hold:
 class Situation:
     """What the watchdog looks at; stamps are None where nothing came yet.
 
-    `refused` says why the newest decision is none to act by. `tracking_m` and `tracking_rad` are
-    between the commanded and the measured tool; `clock_back_s` is how far the clock went back
-    since the last chunk.
+    `refused` says why the newest decision is none to act by. `away` is set while the arm does not
+    follow: distance (m) and turn (rad) of the measured from the commanded tool. `clock_back_s` is
+    how far the clock went back since the last chunk.
     """
 
     now_ns: int
@@ -34,9 +34,7 @@ class Situation:
     instruction: Instruction | None
     refused: Hold | None
     has_chunk: bool
-    lagging: bool
-    tracking_m: float
-    tracking_rad: float
+    away: tuple[float, float] | None
     clock_back_s: float
 
 
@@ -97,16 +95,16 @@ def _instruction(seen: Situation) -> Hold | None:
 
 
 def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:
-    if not seen.lagging:
+    if seen.away is None:
         return None
     far = (
-        f"the arm is {seen.tracking_m:.3g} m and {seen.tracking_rad:.3g} rad from where it was "
+        f"the arm is {seen.away[0]:.3g} m and {seen.away[1]:.3g} rad from where it was "
         f"told to be (at most {config.tracking_m:g} m and {config.tracking_rad:g} rad)"
     )
     return Hold(cause="tracking", reason=far)
 
 
 def _chunk(seen: Situation) -> Hold | None:
-    if seen.has_chunk or seen.refused is not None:
+    if seen.has_chunk or seen.refused is not None or seen.perception_stamp_ns is None:
         return None
     return Hold(cause="chunk", reason="no actions that are still valid")
