@@ -6,7 +6,7 @@ The defaults suit an arm of about 0.85 m reach at the edge of a table.
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from robot_vision.core.config import Params, param
 
@@ -17,7 +17,8 @@ def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, Sequence) and not is_text else value
 
 
-Point = Annotated[list[float], BeforeValidator(_as_list)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+Point = Annotated[list[_Finite], BeforeValidator(_as_list)]
 
 
 def _point(default: list[float], description: str) -> Any:
@@ -28,7 +29,7 @@ class SafetyConfig(Params):
     """Limits of what is sent to the arm. What is beyond is cut to the limit, counted and told."""
 
     workspace_min_m: Point = _point(
-        [0.2, -0.42, 0.005], "lowest x y z of the tool in the base frame"
+        [0.2, -0.42, 0.013], "lowest x y z of the tool in the base frame"
     )
     workspace_max_m: Point = _point([0.72, 0.42, 0.5], "highest x y z of the tool")
     max_speed_mps: float = param(0.4, "linear speed of the tool", unit="m/s", gt=0, le=5)
