@@ -8,9 +8,9 @@ jump: a chunk fades in after it arrived and out before its last row, and younger
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
-from robot_vision.core.clock import seconds_between
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import ActionChunk
 from robot_vision.policies import rotations
 
@@ -42,9 +42,7 @@ class Ensemble:
 
     def __init__(self, *, step_s: float, blend_s: float, fade_s: float) -> None:
         self._step_s, self._blend_s, self._fade_s = step_s, blend_s, fade_s
-        self._entries: list[_Entry] = []
-        self._rows = np.zeros((0, 2, 8))
-        self._newest_ns: int = 0
+        self._keep([])
 
     def add(
         self,
@@ -72,50 +70,57 @@ class Ensemble:
         return max((entry.valid_until_ns for entry in self._entries), default=0)
 
     def target(self, now_ns: int, *, lead_s: float) -> Target | None:
-        """The blend at `lead_s` after now (its gripper: now); None if no chunk is valid.
+        """The blend at `lead_s` after now; its gripper is of the row that is due now.
 
-        Behind the last row of a chunk, its last row holds until the chunk expires.
+        None if no chunk is valid. A chunk's last row holds from its time until the chunk expires.
         """
         if any(entry.valid_until_ns <= now_ns for entry in self._entries):
             self._keep([entry for entry in self._entries if entry.valid_until_ns > now_ns])
         if not self._entries:
             return None
-        age_s = np.array([seconds_between(entry.stamp_ns, now_ns) for entry in self._entries])
+        age_s = (now_ns - self._stamps_ns) / NS_PER_S
         weights = self._weights(now_ns, age_s + lead_s)
-        sampled = self._sample(age_s + lead_s)
-        quaternions = sampled[:, 3:7]
+        before, share = self._between(age_s + lead_s)
+        sampled = (1 - share) * self._rows[self._which, before, :7]
+        sampled += share * self._rows[self._which, before + 1, :7]
+        quaternions = sampled[:, 3:]
         # The two signs of a quaternion are one rotation: all on the side of the newest.
         side = np.where(quaternions @ quaternions[-1] < 0, -1.0, 1.0)
         mean = (weights * side) @ quaternions
+        before, share = self._between(age_s)
+        gripper = self._rows[self._which, before + 1, 7]
         return Target(
             position_m=weights @ sampled[:, :3],
             quaternion=mean / np.sqrt(mean @ mean),
-            gripper_open=float(weights @ self._sample(age_s)[:, 7]),
+            gripper_open=float(weights @ gripper),
         )
 
     def _keep(self, entries: list[_Entry]) -> None:
         self._entries = entries
-        self._newest_ns = max((entry.stamp_ns for entry in entries), default=0)
-        self._rows = np.stack([entry.rows for entry in entries]) if entries else self._rows[:0]
+        self._which = np.arange(len(entries))
+        self._stamps_ns = np.array([entry.stamp_ns for entry in entries], np.int64)
+        self._arrived_ns = np.array([entry.arrived_ns for entry in entries], np.int64)
+        if entries:
+            self._rows = np.stack([entry.rows for entry in entries])
+            self._last = len(self._rows[0]) - 1
+            behind_s = (self._stamps_ns.max() - self._stamps_ns) / NS_PER_S
+            self._youth = np.exp(-behind_s / self._blend_s)
 
     def _weights(self, now_ns: int, time_s: Float[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
         """Normalised weights; `time_s` is what each chunk is looked up at."""
-        arrived_s = np.array([seconds_between(e.arrived_ns, now_ns) for e in self._entries])
-        behind_s = np.array([seconds_between(e.stamp_ns, self._newest_ns) for e in self._entries])
-        end_s = (self._rows.shape[1] - 1) * self._step_s
-        fade_in = np.clip(arrived_s / self._fade_s, _LEAST_WEIGHT, 1.0)
-        fade_out = np.clip((end_s - time_s) / self._fade_s, _LEAST_WEIGHT, 1.0)
-        weights = np.exp(-behind_s / self._blend_s) * fade_in * fade_out
+        arrived_s = (now_ns - self._arrived_ns) / NS_PER_S
+        left_s = self._last * self._step_s - time_s
+        fade = np.clip(np.stack([arrived_s, left_s]) / self._fade_s, _LEAST_WEIGHT, 1.0)
+        weights = self._youth * fade[0] * fade[1]
         return weights / weights.sum()
 
-    def _sample(self, time_s: Float[np.ndarray, " c"]) -> Float[np.ndarray, "c 8"]:
-        """Each chunk's rows between two of which its time lies, blended."""
-        last = self._rows.shape[1] - 1
-        place = np.clip(time_s / self._step_s, 0.0, last)
-        before = np.minimum(place.astype(np.int64), last - 1)
-        share = (place - before)[:, None]
-        which = np.arange(len(before))
-        return (1 - share) * self._rows[which, before] + share * self._rows[which, before + 1]
+    def _between(
+        self, time_s: Float[np.ndarray, " c"]
+    ) -> tuple[Int64[np.ndarray, " c"], Float[np.ndarray, "c 1"]]:
+        """The row before each chunk's time, and how far it is towards the row after."""
+        place = np.minimum(np.maximum(time_s / self._step_s, 0.0), self._last)
+        before = np.minimum(place.astype(np.int64), self._last - 1)
+        return before, (place - before)[:, None]
 
 
 def _rows(

@@ -84,7 +84,6 @@ class Controller:
         self._words = {name: words.format(**limits) for name, words in _MET_WORDS.items()}
         self._counts: Counter[str] = Counter()
         self._untold: deque[Intervention] = deque(maxlen=_MOST_UNTOLD)
-        self._command_ns: int | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -93,6 +92,7 @@ class Controller:
         self._instructed_ns: int | None = None
         self._heartbeat_ns: int | None = None
         self._gripper: float | None = None
+        self._command_ns: int | None = None
         self._clock_back_s = 0.0
         self._stop()
         self._forget_decisions()
@@ -101,6 +101,7 @@ class Controller:
         """No stream: nothing is sent until one starts at the measured tool."""
         self._stream: Stream | None = None
         self._last: Command | None = None
+        self._streamed: Streamed | None = None
         self._ongoing: dict[str, int] = {}
         self._lagging = False
         self._away = (0.0, 0.0)
@@ -173,10 +174,10 @@ class Controller:
             self._decision, self._admission = decision, admission
             for told in admission.interventions:
                 self._count(told)
+            self._clock_back_s = 0.0
             if admission.chunk is None:
                 self._ensemble.flush()
                 return admission
-            self._clock_back_s = 0.0
             self._chunk_stamp_ns = decision.stamp_ns
             self._ensemble.add(
                 admission.chunk,
@@ -263,6 +264,7 @@ class Controller:
                 target = _target_at(robot)
             streamed = self._stream.advance(passed_s, target)
             self._last = self._command(streamed, found, now_ns)
+            self._streamed = streamed
             return self._last
 
     def _passed_s(self, now_ns: int) -> float:
@@ -335,7 +337,7 @@ class Controller:
         )
         if self._gripper is None:
             self._gripper = min(max(robot.gripper_open, 0.0), 1.0)
-        self._last, self._lagging = None, False
+        self._last, self._streamed, self._lagging = None, None, False
 
     def _grip(self, wanted: float) -> None:
         """Open or close where the wish is clear, else stay."""
@@ -367,11 +369,10 @@ class Controller:
     def _step_to(self, streamed: Streamed, gripper: float) -> Float64[np.ndarray, "7"]:
         """Δ from the command before."""
         step = np.zeros(7)
-        if self._last is not None:
-            before = self._last.base_from_tool
-            start = rotations.from_matrix(before[:3, :3])
-            step[:3] = streamed.position_m - before[:3, 3]
-            step[3:6] = rotations.between(start, streamed.quaternion)
+        before = self._streamed
+        if before is not None:
+            step[:3] = streamed.position_m - before.position_m
+            step[3:6] = rotations.between(before.quaternion, streamed.quaternion)
         step[6] = gripper
         return step
 

@@ -144,6 +144,8 @@ class Stream:
         return bool((least >= low).all() and (most <= high).all())
 
     def _turned(self, time_s: float) -> Float[np.ndarray, "4"]:
+        if time_s == 0.0:
+            return self._quaternion
         moved = rotations.exp(self._turn.cubic.moved(time_s))
         return rotations.multiply(moved, self._quaternion)
 

@@ -42,10 +42,10 @@ def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
     """Every reason to hold, the most telling first; none if the arm may move."""
     found = [
         _clock(seen),
-        _age("robot_state", "state of the robot", seen.robot_stamp_ns, seen, config.robot_state_s),
+        _robot(seen, config),
         _heartbeat(seen, config),
         _instruction(seen),
-        _age("perception", "perception", seen.perception_stamp_ns, seen, config.perception_s),
+        _perception(seen, config),
         seen.refused,
         _tracking(seen, config),
         _chunk(seen),
@@ -60,11 +60,21 @@ def _clock(seen: Situation) -> Hold | None:
     return Hold(cause="clock", reason=back)
 
 
-def _age(
-    cause: str, what: str, stamp_ns: int | None, seen: Situation, most_s: float
-) -> Hold | None:
-    if stamp_ns is None:
-        return Hold(cause=cause, reason=f"no {what} yet")
+def _robot(seen: Situation, config: WatchdogConfig) -> Hold | None:
+    if seen.robot_stamp_ns is None:
+        return Hold(cause="robot_state", reason="no state of the robot yet")
+    return _age(
+        "robot_state", "state of the robot", seen.robot_stamp_ns, seen, config.robot_state_s
+    )
+
+
+def _perception(seen: Situation, config: WatchdogConfig) -> Hold | None:
+    if seen.perception_stamp_ns is None:
+        return Hold(cause="perception", reason="nothing seen yet that the policy decided on")
+    return _age("perception", "perception", seen.perception_stamp_ns, seen, config.perception_s)
+
+
+def _age(cause: str, what: str, stamp_ns: int, seen: Situation, most_s: float) -> Hold | None:
     age_s = seconds_between(stamp_ns, seen.now_ns)
     if age_s < -FUTURE_SLACK_S:
         return Hold(cause=cause, reason=f"the {what} is stamped {-age_s:.3g} s in the future")
