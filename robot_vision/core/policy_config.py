@@ -22,7 +22,7 @@ Point = Annotated[list[_Finite], BeforeValidator(_as_list)]
 
 
 def _point(default: list[float], description: str) -> Any:
-    return param(default, description, unit="m", min_length=3, max_length=3, allow_inf_nan=False)
+    return param(default, description, unit="m", min_length=3, max_length=3)
 
 
 class SafetyConfig(Params):
