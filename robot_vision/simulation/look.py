@@ -54,18 +54,15 @@ class Look:
 
 def draw_look(scene: Scene, rng: np.random.Generator, *, split: Split) -> Look:
     """Paint and light `scene` at random, in place; textures still have to be uploaded."""
-    _paint_surfaces(scene, rng, split=split)
+    paint_surfaces(scene.model, rng, split=split)
     color_names, shine = [], []
     for index, item in enumerate(scene.items):
         color_name = (
             draw_color_name(item.class_name, split=split, rng=rng) if item.class_name else ""
         )
-        rgb = draw_rgb(color_name, rng) if color_name else rng.uniform(0.03, 1, 3)
-        texture = object_texture(OBJECT_TEXTURE_PX, rgb, split=split, rng=rng)
-        _set_texture(scene.model, f"item{index}", texture)
+        shine.append(paint_item(scene.model, f"item{index}", color_name, rng, split=split))
         color_names.append(color_name)
-        shine.append(_set_gloss(scene.model, f"item{index}", rng))
-    _light(scene.model, rng, split=split)
+    light_room(scene.model, rng, split=split)
     return Look(
         color_names=tuple(color_names), shine=np.array(shine), shadows=bool(rng.random() < 0.75)
     )
@@ -104,12 +101,22 @@ def place_gripper(scene: Scene, rng: np.random.Generator, *, share: float = 0.3)
         scene.model.mat_rgba[scene.model.material(name).id, :3] = np.clip(shade * tint, 0, 1)
 
 
-def _paint_surfaces(scene: Scene, rng: np.random.Generator, *, split: Split) -> None:
+def paint_surfaces(model: MjModel, rng: np.random.Generator, *, split: Split) -> None:
+    """Paint table, floor, walls and panel at random, in place."""
     for name in SURFACES:
-        _set_texture(scene.model, name, surface_texture(SURFACE_TEXTURE_PX, split=split, rng=rng))
-        material = scene.model.material(name).id
-        scene.model.mat_specular[material] = rng.uniform(0, 0.3)
-        scene.model.mat_shininess[material] = rng.uniform(0, 0.5)
+        _set_texture(model, name, surface_texture(SURFACE_TEXTURE_PX, split=split, rng=rng))
+        material = model.material(name).id
+        model.mat_specular[material] = rng.uniform(0, 0.3)
+        model.mat_shininess[material] = rng.uniform(0, 0.5)
+
+
+def paint_item(
+    model: MjModel, name: str, color_name: str, rng: np.random.Generator, *, split: Split
+) -> float:
+    """Paint an item in a shade of a named colour (any, if empty); how much it shines (0 to 1)."""
+    rgb = draw_rgb(color_name, rng) if color_name else rng.uniform(0.03, 1, 3)
+    _set_texture(model, name, object_texture(OBJECT_TEXTURE_PX, rgb, split=split, rng=rng))
+    return _set_gloss(model, name, rng)
 
 
 def _set_gloss(model: MjModel, name: str, rng: np.random.Generator) -> float:
@@ -128,7 +135,7 @@ def _set_texture(model: MjModel, name: str, rgb: np.ndarray) -> None:
     model.tex_data[start : start + rgb.size] = rgb.ravel()
 
 
-def _light(model: MjModel, rng: np.random.Generator, *, split: Split) -> None:
+def light_room(model: MjModel, rng: np.random.Generator, *, split: Split) -> None:
     """One main light, up to two weaker ones, and light from everywhere."""
     ambient = rng.uniform(0.12, 0.42)
     model.vis.headlight.ambient[:] = ambient * _tint(rng, FILL_LIGHT)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt8
 
 from robot_vision.core.errors import MissingDependencyError
-from robot_vision.simulation.gl import APT_LINE, MjData, mujoco
+from robot_vision.simulation.gl import APT_LINE, MjData, MjModel, mujoco
 from robot_vision.simulation.scene import FAR_M, NEAR_M, Scene
 
 NO_ITEM = -1
@@ -22,19 +22,24 @@ class Rendering:
     item_index: Int32[np.ndarray, "h w"]
 
 
+def open_renderer(model: MjModel, *, size_px: tuple[int, int]) -> Any:
+    """MuJoCo's renderer; `MissingDependencyError` says what to install if OpenGL does not open."""
+    try:
+        return mujoco.Renderer(model, height=size_px[1], width=size_px[0])
+    except (ImportError, RuntimeError, AttributeError, mujoco.FatalError) as error:
+        raise MissingDependencyError(
+            f"cannot open headless OpenGL ({error}); on Debian or Ubuntu: {APT_LINE}; "
+            "MUJOCO_GL=egl or MUJOCO_GL=osmesa chooses one of the two"
+        ) from error
+
+
 class SceneRenderer:
     """Renders one scene at one size; a context manager, as it holds buffers of the GL driver."""
 
     def __init__(self, scene: Scene, *, size_px: tuple[int, int]) -> None:
         self._scene = scene
         self._size_px = size_px
-        try:
-            self._renderer = mujoco.Renderer(scene.model, height=size_px[1], width=size_px[0])
-        except (ImportError, RuntimeError, AttributeError, mujoco.FatalError) as error:
-            raise MissingDependencyError(
-                f"cannot open headless OpenGL ({error}); on Debian or Ubuntu: {APT_LINE}; "
-                "MUJOCO_GL=egl or MUJOCO_GL=osmesa chooses one of the two"
-            ) from error
+        self._renderer = open_renderer(scene.model, size_px=size_px)
         self._item_of_body = np.full(scene.model.nbody, NO_ITEM, np.int32)
         for index, item in enumerate(scene.items):
             self._item_of_body[item.body_id] = index
@@ -61,7 +66,7 @@ class SceneRenderer:
         flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = True
         flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
         code, depth = self._draw()
-        return Rendering(rgb=rgb, depth_m=_metres(depth), item_index=self._items(code))
+        return Rendering(rgb=rgb, depth_m=metres(depth), item_index=self._items(code))
 
     @property
     def _context(self) -> Any:
@@ -87,7 +92,7 @@ class SceneRenderer:
         return item_of_code[np.minimum(code, scene.ngeom)]
 
 
-def _metres(depth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def metres(depth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """MuJoCo's depth map (1 near, 0 far) in metres; 0 where nothing was hit."""
     inverse = depth.astype(np.float64) * (1 / NEAR_M - 1 / FAR_M) + 1 / FAR_M
     return np.where(depth > 0, 1 / inverse, 0).astype(np.float32)

@@ -74,12 +74,12 @@ def build_scene(
 ) -> Scene:
     """Compile a random scene, not yet settled, to be rendered at `size_px` (width, height)."""
     content = content or Content()
-    spec = _empty_spec(size_px)
+    spec = empty_spec(size_px)
     spread_m = rng.uniform(*content.spread_m)
     _add_room(spec, rng, spread_m=spread_m)
     shapes = _draw_shapes(rng, content)
     for index, (_, shape) in enumerate(shapes):
-        _add_body(spec, f"item{index}", shape)
+        add_body(spec, f"item{index}", shape)
     _add_gripper(spec)
     model = spec.compile()
     items = tuple(
@@ -105,7 +105,8 @@ def _draw_shapes(rng: np.random.Generator, content: Content) -> list[tuple[str, 
     return shapes + [("", make_distractor(rng)) for _ in range(clutter)]
 
 
-def _empty_spec(size_px: tuple[int, int]) -> MjSpec:
+def empty_spec(size_px: tuple[int, int]) -> MjSpec:
+    """Options of physics and rendering that all scenes share."""
     spec = mujoco.MjSpec()
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -119,7 +120,7 @@ def _empty_spec(size_px: tuple[int, int]) -> MjSpec:
     return spec
 
 
-def _add_material(spec: MjSpec, name: str, size_px: int, repeat: float) -> None:
+def add_material(spec: MjSpec, name: str, size_px: int, repeat: float) -> None:
     """A material with a texture of its own, painted later (see `look.py`)."""
     spec.add_texture(
         name=name,
@@ -134,8 +135,20 @@ def _add_material(spec: MjSpec, name: str, size_px: int, repeat: float) -> None:
 
 
 def _add_room(spec: MjSpec, rng: np.random.Generator, *, spread_m: float) -> None:
+    add_surfaces(spec, rng)
+    add_walls(spec)
+    _add_table(spec, rng, spread_m=spread_m)
+    add_stage(spec)
+
+
+def add_surfaces(spec: MjSpec, rng: np.random.Generator) -> None:
+    """Materials of the room, each pattern repeated a few times."""
     for name in SURFACES:
-        _add_material(spec, name, SURFACE_TEXTURE_PX, float(rng.choice([1, 2, 4])))
+        add_material(spec, name, SURFACE_TEXTURE_PX, float(rng.choice([1, 2, 4])))
+
+
+def add_walls(spec: MjSpec) -> None:
+    """Floor and four walls."""
     half, height = ROOM_HALF_M, 2 * ROOM_HALF_M
     plane = mujoco.mjtGeom.mjGEOM_PLANE
     world = spec.worldbody
@@ -150,7 +163,11 @@ def _add_room(spec: MjSpec, rng: np.random.Generator, *, spread_m: float) -> Non
             type=plane, size=[height, height, 1], pos=-half * inward, quat=quaternion,
             material="wall", contype=0, conaffinity=0,
         )  # fmt: skip
-    _add_table(spec, rng, spread_m=spread_m)
+
+
+def add_stage(spec: MjSpec) -> None:
+    """A board to stand behind the things, lights, and the camera."""
+    world = spec.worldbody
     panel = world.add_body(name="panel", mocap=True, pos=PARKED_M)
     panel.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.02, 1.2, 0.6], material="panel",
@@ -179,8 +196,9 @@ def _add_table(spec: MjSpec, rng: np.random.Generator, *, spread_m: float) -> No
     )
 
 
-def _add_body(spec: MjSpec, name: str, shape: Shape) -> None:
-    _add_material(spec, name, OBJECT_TEXTURE_PX, 1)
+def add_body(spec: MjSpec, name: str, shape: Shape) -> None:
+    """An object that is free to move, with a texture of its own."""
+    add_material(spec, name, OBJECT_TEXTURE_PX, 1)
     steel = f"{name}_metal"
     spec.add_material(name=steel, rgba=[0.6, 0.6, 0.62, 1], specular=0.9, shininess=0.8)
     body = spec.worldbody.add_body(name=name)

@@ -1,0 +1,125 @@
+"""The arm's own controller: from tool poses to joint positions, within its limits."""
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.simulation.gl import MjData, MjModel, mujoco
+from robot_vision.simulation.robot.arm import (
+    DAMPING_NMSPRAD,
+    FINGER_SPEED_MPS,
+    FINGERS,
+    HIGHEST_RAD,
+    HOME_RAD,
+    JOINTS,
+    LOWEST_RAD,
+    MAX_ACCELERATION_RADPS2,
+    MAX_SPEED_RADPS,
+    OPENING_M,
+    STIFFNESS_NMPRAD,
+    TOOL,
+)
+from robot_vision.simulation.robot.ik import joint_velocity, pose_error
+
+TICK_S = 0.01
+_GAIN_HZ = 60.0
+_MAX_MPS, _MAX_MPS2 = 0.7, 5.0
+_MAX_RADPS, _MAX_RADPS2 = 2.2, 16.0
+_LEASH_RAD = 0.12  # the wanted joints may be this far from where they are: contact holds them
+
+
+class Drive:
+    """Follows the last commanded tool pose; keeps the joint positions that it wants."""
+
+    def __init__(self, model: MjModel, data: MjData) -> None:
+        self._model, self._data = model, data
+        self._scratch = mujoco.MjData(model)
+        self._rows = [int(model.jnt_qposadr[model.joint(name).id]) for name in JOINTS]
+        self._columns = [int(model.jnt_dofadr[model.joint(name).id]) for name in JOINTS]
+        self._finger_rows = [int(model.jnt_qposadr[model.joint(name).id]) for name in FINGERS]
+        self._site = int(model.site(TOOL).id)
+        self._jacobian = np.zeros((6, model.nv))
+        self._speed_radps = np.zeros(len(JOINTS))
+        self._wanted_rad = HOME_RAD.copy()
+        self._finger_m = OPENING_M / 2
+        self.base_from_target = np.eye(4)
+        self.gripper_open = 1.0
+
+    @property
+    def joint_position_rad(self) -> Float[np.ndarray, " j"]:
+        return self._data.qpos[self._rows].copy()
+
+    @property
+    def gripper_measured(self) -> float:
+        opening = float(self._data.qpos[self._finger_rows].mean()) / (OPENING_M / 2)
+        return min(max(opening, 0.0), 1.0)
+
+    def tool_pose(self, data: MjData) -> Float[np.ndarray, "4 4"]:
+        """`base_from_tool` in a state whose kinematics are computed."""
+        pose = np.eye(4)
+        pose[:3, :3] = data.site_xmat[self._site].reshape(3, 3)
+        pose[:3, 3] = data.site_xpos[self._site]
+        return pose
+
+    def place(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
+        """Put the arm there at once, at rest, gripper open: the start of an episode."""
+        self._wanted_rad[:] = HOME_RAD
+        self.base_from_target = base_from_tool
+        for _ in range(150):
+            self._advance(0.03, braking=False)
+        self._speed_radps[:] = 0
+        self._data.qpos[self._rows] = self._wanted_rad
+        self._data.qpos[self._finger_rows] = OPENING_M / 2
+        self._data.qvel[self._columns] = 0
+        self._finger_m, self.gripper_open = OPENING_M / 2, 1.0
+        self._set_controls()
+
+    def tick(self) -> None:
+        """Move what is wanted by `TICK_S` towards the target and tell the motors."""
+        self._advance(TICK_S)
+        here = self._data.qpos[self._rows]
+        np.clip(self._wanted_rad, here - _LEASH_RAD, here + _LEASH_RAD, out=self._wanted_rad)
+        goal_m = min(max(self.gripper_open, 0.0), 1.0) * OPENING_M / 2
+        step_m = FINGER_SPEED_MPS * TICK_S
+        self._finger_m += min(max(goal_m - self._finger_m, -step_m), step_m)
+        self._set_controls()
+
+    def _advance(self, seconds: float, *, braking: bool = True) -> None:
+        scratch, model = self._scratch, self._model
+        scratch.qpos[self._rows] = self._wanted_rad
+        mujoco.mj_kinematics(model, scratch)
+        mujoco.mj_comPos(model, scratch)
+        mujoco.mj_jacSite(model, scratch, self._jacobian[:3], self._jacobian[3:], self._site)
+        twist = _towards(pose_error(self.base_from_target, self.tool_pose(scratch)))
+        wish = joint_velocity(
+            jacobian=self._jacobian[:, self._columns],
+            twist=twist,
+            position_rad=self._wanted_rad,
+            rest_rad=HOME_RAD,
+            lowest_rad=LOWEST_RAD,
+            highest_rad=HIGHEST_RAD,
+            max_speed_radps=MAX_SPEED_RADPS,
+        )
+        if braking:
+            change = MAX_ACCELERATION_RADPS2 * seconds
+            wish = self._speed_radps + np.clip(wish - self._speed_radps, -change, change)
+        self._speed_radps = wish
+        self._wanted_rad = np.clip(self._wanted_rad + wish * seconds, LOWEST_RAD, HIGHEST_RAD)
+
+    def _set_controls(self) -> None:
+        # the drives brake against any speed: asking for a little more than wanted undoes that
+        lead_rad = DAMPING_NMSPRAD / STIFFNESS_NMPRAD * self._speed_radps
+        self._data.ctrl[: len(JOINTS)] = self._wanted_rad + lead_rad
+        self._data.ctrl[len(JOINTS) :] = self._finger_m
+
+
+def _towards(error: Float[np.ndarray, "6"]) -> Float[np.ndarray, "6"]:
+    """Twist that closes the error quickly, yet can still brake before the target."""
+    twist = np.empty(6)
+    for part, speed, acceleration in (
+        (slice(0, 3), _MAX_MPS, _MAX_MPS2),
+        (slice(3, 6), _MAX_RADPS, _MAX_RADPS2),
+    ):
+        size = float(np.linalg.norm(error[part])) + 1e-12
+        wanted = min(_GAIN_HZ * size, np.sqrt(2 * acceleration * size), speed)
+        twist[part] = error[part] * (wanted / size)
+    return twist

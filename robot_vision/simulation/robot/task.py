@@ -1,0 +1,57 @@
+"""What the arm may be asked to do. Light: no physics, no rendering.
+
+Directions are those of the operator, who sits where the fixed camera stands, opposite the arm:
+left in the picture is −y of the base frame, towards the operator is +x.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["pick", "put", "push"]
+Direction = Literal["left", "right", "towards"]
+Relation = Literal["in", "on"]
+
+KINDS: tuple[Kind, ...] = ("pick", "put", "push")
+DIRECTIONS: dict[Direction, tuple[float, float]] = {
+    "left": (0.0, -1.0),
+    "right": (0.0, 1.0),
+    "towards": (1.0, 0.0),
+}
+PICKED = ("ball", "block", "can", "mug")
+PUSHED = ("block", "bowl", "box", "can", "mug")
+# what receives, and what may be put there
+GOES_INTO: dict[str, tuple[str, ...]] = {
+    "bowl": ("ball", "block"),
+    "box": ("block", "can", "mug"),
+    "plate": ("block", "can", "mug"),
+}
+RELATIONS: dict[str, Relation] = {"bowl": "in", "box": "on", "plate": "on"}
+TIME_OUT_S: dict[Kind, float] = {"pick": 12.0, "put": 18.0, "push": 14.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A thing as words have it, and its row in the world's items (−1: it is not there)."""
+
+    color_name: str
+    class_name: str
+    item: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """`destination` and `relation` belong to put; `direction` and `start_m` to push.
+
+    `start_m` is where the target lay (x, y in the base frame) when the task was given.
+    """
+
+    kind: Kind
+    target: Named
+    destination: Named | None = None
+    relation: Relation | None = None
+    direction: Direction | None = None
+    start_m: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def time_out_s(self) -> float:
+        return TIME_OUT_S[self.kind]

@@ -1,0 +1,107 @@
+"""What the robot's cameras give: pictures and depth through the sensor models."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from robot_vision.core.types import Camera
+from robot_vision.simulation.gl import MjData, MjModel, mujoco
+from robot_vision.simulation.render import metres, open_renderer
+from robot_vision.simulation.sensor import (
+    ColorSensor,
+    DepthSensor,
+    draw_color_sensor,
+    draw_depth_sensor,
+    sense_color,
+    sense_depth,
+)
+from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole
+
+# the middle of what the fixed camera shows, in the base frame
+LOOKED_AT_M = np.array([0.5, 0.0, 0.04])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sensors:
+    """One camera's colour and depth sensor."""
+
+    color: ColorSensor
+    depth: DepthSensor
+
+
+def draw_sensors(rng: np.random.Generator, *, nearest_m: float | None = None) -> Sensors:
+    """A random RGB-D camera; `nearest_m` overrides its shortest range."""
+    color, depth = draw_color_sensor(rng), draw_depth_sensor(rng)
+    if nearest_m is not None:
+        depth = DepthSensor(**{**vars(depth), "min_m": nearest_m})
+    return Sensors(color=color, depth=depth)
+
+
+def draw_fixed_viewpoint(rng: np.random.Generator, *, size_px: tuple[int, int]) -> Viewpoint:
+    """Opposite the arm, 0.95 to 1.1 m from the middle of the table, looking down on it."""
+    azimuth, elevation = np.deg2rad(rng.uniform(-16, 16)), np.deg2rad(rng.uniform(38, 52))
+    distance_m = rng.uniform(0.95, 1.1)
+    direction = np.array(
+        [
+            np.cos(elevation) * np.cos(azimuth),
+            np.cos(elevation) * np.sin(azimuth),
+            np.sin(elevation),
+        ]
+    )
+    target = LOOKED_AT_M + rng.uniform(-0.02, 0.02, 3)
+    fov_y_rad = float(np.deg2rad(rng.uniform(40, 44)))
+    return Viewpoint(
+        camera=pinhole(size_px, fov_y_rad),
+        world_from_camera=look_at(
+            target + distance_m * direction, target, roll_rad=float(np.deg2rad(rng.normal(0, 1)))
+        ),
+        fov_y_rad=fov_y_rad,
+    )
+
+
+class Eyes:
+    """Renders a model's cameras. Holds an OpenGL context of the thread that made it."""
+
+    def __init__(self, model: MjModel, *, size_px: tuple[int, int]) -> None:
+        self._model = model
+        self._renderer: Any = open_renderer(model, size_px=size_px)
+        flags = self._renderer.scene.flags
+        for off in ("mjRND_SHADOW", "mjRND_REFLECTION", "mjRND_SKYBOX", "mjRND_HAZE"):
+            flags[getattr(mujoco.mjtRndFlag, off)] = False
+
+    def close(self) -> None:
+        self._renderer.close()
+
+    def look(
+        self, data: MjData, *, camera_name: str, size_px: tuple[int, int]
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
+        """Exact colour and depth (metres, 0: nothing there); kinematics must be computed."""
+        mujoco.mj_camlight(self._model, data)
+        self._renderer.update_scene(data, camera=camera_name)
+        width_px, height_px = size_px
+        view = mujoco.MjrRect(0, 0, width_px, height_px)
+        rgb = np.empty((height_px, width_px, 3), np.uint8)
+        depth = np.empty((height_px, width_px), np.float32)
+        context = self._renderer._mjr_context  # its only way to draw both at once
+        mujoco.mjr_render(view, self._renderer.scene, context)
+        mujoco.mjr_readPixels(rgb, depth, view, context)
+        return np.ascontiguousarray(rgb[::-1]), metres(depth[::-1])
+
+
+def sense(
+    rgb: UInt8[np.ndarray, "h w 3"],
+    depth_m: Float32[np.ndarray, "h w"],
+    *,
+    camera: Camera,
+    sensors: Sensors,
+    rng: np.random.Generator,
+) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
+    """Colour and depth (metres, NaN where invalid) as the sensors give them."""
+    matt: Float[np.ndarray, "h w"] = np.zeros(depth_m.shape)
+    sensed_m = sense_depth(
+        depth_m, rgb=rgb, shine=matt, focal_px=camera.fx_px, sensor=sensors.depth, rng=rng
+    )
+    sensed_m[sensed_m == 0] = np.nan
+    return sense_color(rgb, sensor=sensors.color, rng=rng), sensed_m

@@ -1,0 +1,339 @@
+"""The simulated robot: a table with things, the arm, a fixed RGB-D camera and one at the wrist.
+
+The world's frame is the arm's base frame: x away from the arm over the table, y left of the arm,
+z up, origin on the table top.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.types import Camera, Frame, RobotState
+from robot_vision.simulation.gl import MjModel, mujoco
+from robot_vision.simulation.look import light_room, paint_item, paint_surfaces
+from robot_vision.simulation.palette import Split
+from robot_vision.simulation.robot.arm import (
+    FINGERS,
+    TOOL,
+    WRIST_CAMERA,
+    add_arm,
+    draw_arm_look,
+)
+from robot_vision.simulation.robot.drive import TICK_S, Drive
+from robot_vision.simulation.robot.layout import Placed, draw_layout
+from robot_vision.simulation.robot.task import KINDS, Kind
+from robot_vision.simulation.robot.view import (
+    Eyes,
+    Sensors,
+    draw_fixed_viewpoint,
+    draw_sensors,
+    sense,
+)
+from robot_vision.simulation.scene import (
+    add_body,
+    add_stage,
+    add_surfaces,
+    add_walls,
+    empty_spec,
+)
+from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint, pinhole
+
+TIMESTEP_S = 0.0025
+WRIST_FRAME_ID = "wrist_camera_color_optical_frame"
+_FIXED_CAMERA = "camera"
+_TABLE_X_M, _TABLE_HALF_Y_M = (-0.13, 0.92), 0.62
+_SETTLE_S = 0.3
+_OPTICAL_FROM_MUJOCO = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RobotItem:
+    """A thing on the table; ground truth. `size_m` is its full extent along its own axes.
+
+    `corners_m` are points of its surface in its own frame: all that its silhouette needs.
+    """
+
+    class_name: str
+    color_name: str
+    size_m: Float[np.ndarray, "3"]
+    corners_m: Float[np.ndarray, "n 3"]
+    body_id: int
+
+
+class RobotWorld:
+    """Physics, the arm's controller and the cameras of one episode; a context manager.
+
+    Rendering opens an OpenGL context in the thread that first asks for a frame, and belongs to it.
+    """
+
+    def __init__(
+        self,
+        model: MjModel,
+        *,
+        items: tuple[RobotItem, ...],
+        split: Split,
+        viewpoint: Viewpoint,
+        wrist_camera: Camera,
+        sensors: tuple[Sensors, Sensors],
+        rng: np.random.Generator,
+    ) -> None:
+        self.model, self.data = model, mujoco.MjData(model)
+        self.items, self.split = items, split
+        self.camera, self.wrist_camera = viewpoint.camera, wrist_camera
+        self._viewpoint = self._calibrated = viewpoint
+        self._sensors, self._rng = sensors, rng
+        self._drive = Drive(model, self.data)
+        self._eyes: Eyes | None = None
+        self._site = int(model.site(TOOL).id)
+        self._finger_geoms = np.array([model.geom(name).id for name in FINGERS])
+        self._item_of_body = np.full(model.nbody, -1)
+        for index, item in enumerate(items):
+            self._item_of_body[item.body_id] = index
+        self._until_tick_s = 0.0
+        self._owed_s = 0.0
+
+    def __enter__(self) -> "RobotWorld":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the OpenGL context back, if one was opened."""
+        if self._eyes is not None:
+            self._eyes.close()
+            self._eyes = None
+
+    @property
+    def time_s(self) -> float:
+        return float(self.data.time)
+
+    @property
+    def base_from_camera(self) -> Float[np.ndarray, "4 4"]:
+        """As calibrated: `move_camera` does not change it."""
+        return self._calibrated.world_from_camera
+
+    @property
+    def base_from_wrist_camera(self) -> Float[np.ndarray, "4 4"]:
+        """Optical frame of the wrist camera, where the arm holds it now."""
+        camera = self.model.camera(WRIST_CAMERA).id
+        pose = np.eye(4)
+        pose[:3, :3] = self.data.cam_xmat[camera].reshape(3, 3)
+        pose[:3, 3] = self.data.cam_xpos[camera]
+        return pose @ _OPTICAL_FROM_MUJOCO
+
+    @property
+    def base_from_tool(self) -> Float[np.ndarray, "4 4"]:
+        return self._drive.tool_pose(self.data)
+
+    @property
+    def base_from_commanded(self) -> Float[np.ndarray, "4 4"]:
+        """The tool pose that was commanded last."""
+        return self._drive.base_from_target
+
+    @property
+    def tool_velocity(self) -> Float[np.ndarray, "6"]:
+        """Of the tool point in base axes: m/s, then rad/s."""
+        velocity = np.zeros(6)
+        site = mujoco.mjtObj.mjOBJ_SITE
+        mujoco.mj_objectVelocity(self.model, self.data, site, self._site, velocity, 0)
+        return np.r_[velocity[3:], velocity[:3]]
+
+    @property
+    def gripper_open(self) -> float:
+        """Measured: 0 closed to 1 open."""
+        return self._drive.gripper_measured
+
+    @property
+    def held_item(self) -> int:
+        """Row of the item that both fingers touch, −1 if there is none."""
+        contact = self.data.contact
+        geoms = contact.geom[contact.dist < 1e-3] if self.data.ncon else np.zeros((0, 2), int)
+        touched = []
+        for finger in self._finger_geoms:
+            others = np.r_[geoms[geoms[:, 0] == finger, 1], geoms[geoms[:, 1] == finger, 0]]
+            touched.append({int(i) for i in self._item_of_body[self.model.geom_bodyid[others]]})
+        both = (touched[0] & touched[1]) - {-1}
+        return min(both) if both else -1
+
+    def base_from_item(self, index: int) -> Float[np.ndarray, "4 4"]:
+        """Ground truth: pose of an item's frame (its middle)."""
+        body = self.items[index].body_id
+        pose = np.eye(4)
+        pose[:3, :3] = self.data.xmat[body].reshape(3, 3)
+        pose[:3, 3] = self.data.xpos[body]
+        return pose
+
+    def state(self, stamp_ns: int) -> RobotState:
+        """What the arm reports."""
+        return RobotState(
+            stamp_ns=stamp_ns,
+            joint_position_rad=self._drive.joint_position_rad,
+            base_from_tool=self.base_from_tool,
+            gripper_open=self.gripper_open,
+        )
+
+    def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None:
+        """What the arm's controller follows from now on."""
+        if not (np.isfinite(base_from_tool).all() and np.isfinite(gripper_open)):
+            raise ValueError(
+                f"commands must be finite; got pose {base_from_tool.tolist()}, "
+                f"gripper {gripper_open}"
+            )
+        self._drive.base_from_target = np.array(base_from_tool, np.float64)
+        self._drive.gripper_open = float(gripper_open)
+
+    def step(self, seconds: float) -> None:
+        """Let time pass: physics, and the arm's controller every `TICK_S`."""
+        self._owed_s += seconds
+        while self._owed_s > TIMESTEP_S / 2:
+            if self._until_tick_s <= TIMESTEP_S / 2:
+                self._drive.tick()
+                self._until_tick_s += TICK_S
+            mujoco.mj_step(self.model, self.data)
+            self._owed_s -= TIMESTEP_S
+            self._until_tick_s -= TIMESTEP_S
+        mujoco.mj_kinematics(self.model, self.data)
+
+    def frame(self, stamp_ns: int | None = None) -> Frame:
+        """The fixed camera's picture now; the stamp is the simulated time if none is given."""
+        return self._see(_FIXED_CAMERA, self.camera, self._sensors[0], stamp_ns)
+
+    def wrist_frame(self, stamp_ns: int | None = None) -> Frame:
+        """The wrist camera's picture now."""
+        return self._see(WRIST_CAMERA, self.wrist_camera, self._sensors[1], stamp_ns)
+
+    def _see(
+        self, camera_name: str, camera: Camera, sensors: Sensors, stamp_ns: int | None
+    ) -> Frame:
+        if stamp_ns is None:
+            stamp_ns = round(self.time_s * NS_PER_S)
+        if self._eyes is None:
+            self._eyes = Eyes(self.model, size_px=(self.camera.width_px, self.camera.height_px))
+        size_px = (camera.width_px, camera.height_px)
+        rgb, depth_m = self._eyes.look(self.data, camera_name=camera_name, size_px=size_px)
+        rgb, depth_m = sense(rgb, depth_m, camera=camera, sensors=sensors, rng=self._rng)
+        return Frame(
+            stamp_ns=stamp_ns,
+            frame_id=camera.frame_id,
+            rgb=rgb,
+            camera=camera,
+            depth_m=depth_m,
+            depth_stamp_ns=stamp_ns,
+        )
+
+    def move_camera(
+        self, translation_m: Float[np.ndarray, "3"], rotation_rad: Float[np.ndarray, "3"]
+    ) -> None:
+        """Move the fixed camera in its own axes (rotation vector); the calibration stays."""
+        moved = np.eye(4)
+        angle = float(np.linalg.norm(rotation_rad))
+        quaternion, rotation = np.zeros(4), np.zeros(9)
+        axis = rotation_rad / angle if angle else np.array([1.0, 0.0, 0.0])
+        mujoco.mju_axisAngle2Quat(quaternion, axis, angle)
+        mujoco.mju_quat2Mat(rotation, quaternion)
+        moved[:3, :3], moved[:3, 3] = rotation.reshape(3, 3), translation_m
+        self._viewpoint = replace(
+            self._viewpoint, world_from_camera=self._viewpoint.world_from_camera @ moved
+        )
+        apply_viewpoint(self.model, self._viewpoint)
+
+    def change_lights(self, rng: np.random.Generator) -> None:
+        """Other lights, of places and colours that training did not have too."""
+        light_room(self.model, rng, split="test")
+
+    def settle(self, placed: list[Placed], base_from_tool: Float[np.ndarray, "4 4"]) -> None:
+        """Put things and arm in their places, let things come to rest, and begin at time 0."""
+        for item, place in zip(self.items, placed, strict=True):
+            start = self.model.jnt_qposadr[self.model.body_jntadr[item.body_id]]
+            self.data.qpos[start : start + 7] = [*place.place_m, *place.quaternion_wxyz]
+        apply_viewpoint(self.model, self._viewpoint)
+        self._drive.place(base_from_tool)
+        mujoco.mj_forward(self.model, self.data)
+        self.step(_SETTLE_S)
+        self.data.qvel[:] = 0
+        self.data.time = 0.0
+        mujoco.mj_forward(self.model, self.data)
+
+
+def build_world(
+    rng: np.random.Generator,
+    *,
+    split: Split,
+    kind: Kind | None = None,
+    size_px: tuple[int, int] = (416, 320),
+    wrist_size_px: tuple[int, int] = (208, 160),
+) -> RobotWorld:
+    """A random table on which a task of `kind` (any, if None) is possible; sizes are w × h."""
+    kind = kind or KINDS[int(rng.integers(len(KINDS)))]
+    placed = draw_layout(rng, kind=kind, split=split)
+    model = _compile(placed, rng, size_px=size_px)
+    paint_surfaces(model, rng, split=split)
+    for index, thing in enumerate(placed):
+        paint_item(model, f"item{index}", thing.color_name, rng, split=split)
+    light_room(model, rng, split=split)
+    fov_y_rad = float(np.deg2rad(model.cam_fovy[model.camera(WRIST_CAMERA).id]))
+    world = RobotWorld(
+        model,
+        items=tuple(_item(model, index, thing) for index, thing in enumerate(placed)),
+        split=split,
+        viewpoint=draw_fixed_viewpoint(rng, size_px=size_px),
+        wrist_camera=replace(pinhole(wrist_size_px, fov_y_rad), frame_id=WRIST_FRAME_ID),
+        sensors=(draw_sensors(rng), draw_sensors(rng, nearest_m=0.07)),
+        rng=np.random.default_rng(int(rng.integers(2**63))),
+    )
+    world.settle(placed, draw_start_pose(rng))
+    return world
+
+
+def tool_down(place_m: Float[np.ndarray, "3"], yaw_rad: float) -> Float[np.ndarray, "4 4"]:
+    """`base_from_tool` that points straight down; at yaw 0 its x is the base's."""
+    c, s = np.cos(yaw_rad), np.sin(yaw_rad)
+    pose = np.eye(4)
+    pose[:3, :3] = [[c, s, 0.0], [s, -c, 0.0], [0.0, 0.0, -1.0]]
+    pose[:3, 3] = place_m
+    return pose
+
+
+def draw_start_pose(rng: np.random.Generator) -> Float[np.ndarray, "4 4"]:
+    """Above the table, out of the way of what lies there."""
+    place = np.array([rng.uniform(0.3, 0.52), rng.uniform(-0.2, 0.2), rng.uniform(0.24, 0.4)])
+    yaw = float(np.arctan2(place[1], place[0])) + rng.normal(0, 0.1)
+    return tool_down(place, yaw)
+
+
+def _compile(
+    placed: list[Placed], rng: np.random.Generator, *, size_px: tuple[int, int]
+) -> MjModel:
+    spec = empty_spec(size_px)
+    spec.option.timestep = TIMESTEP_S
+    spec.compiler.degree = False
+    # a firm grip: friction that holds, not one that creeps
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.impratio = 10
+    add_surfaces(spec, rng)
+    add_walls(spec)
+    add_stage(spec)
+    low, high = _TABLE_X_M
+    thick = rng.uniform(0.015, 0.04)
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX, size=[(high - low) / 2, _TABLE_HALF_Y_M, thick],
+        pos=[(low + high) / 2, 0, -thick], material="table", condim=6, friction=[0.8, 0.01, 0.004],
+    )  # fmt: skip
+    for index, thing in enumerate(placed):
+        add_body(spec, f"item{index}", thing.shape)
+    add_arm(spec, draw_arm_look(rng))
+    return spec.compile()
+
+
+def _item(model: MjModel, index: int, thing: Placed) -> RobotItem:
+    corners = np.unique(np.concatenate([p.mesh.vertices_m for p in thing.shape.parts]), axis=0)
+    return RobotItem(
+        class_name=thing.class_name,
+        color_name=thing.color_name,
+        size_m=2 * thing.shape.half_size_m,
+        corners_m=corners,
+        body_id=int(model.body(f"item{index}").id),
+    )
