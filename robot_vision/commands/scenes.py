@@ -42,7 +42,7 @@ def generate(
     recipe = SetRecipe(
         count=count, seed=seed, split=parse_split(split), width_px=width_px, height_px=height_px
     )
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task(f"rendering {split}", total=count)
         total = generate_set(
             out,
@@ -78,7 +78,7 @@ def record(
         size_px=parse_size(size),
         drop_share=drop,
     )
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("recording", total=round(seconds * fps))
         recorded = record_sequence(
             out,
@@ -129,7 +129,7 @@ def parse_size(size: str) -> tuple[int, int]:
     return width_px, height_px
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

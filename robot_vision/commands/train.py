@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands import policy
+from robot_vision.commands.default_group import DefaultGroup
+
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
 ]
@@ -12,10 +15,17 @@ SetFolder = Annotated[Path, typer.Option("--data", help="folder of a COCO set (a
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(train)
-    app.command()(evaluate)
-    app.command()(export)
+    """Add the commands: each for perception's model, unless `policy` is named."""
+    for name, command, policy_command, what in (
+        ("train", train, policy.train, "Train a model of perception, or a policy."),
+        ("evaluate", evaluate, policy.evaluate, "Measure a model of perception, or a policy."),
+        ("export", export, policy.export, "Write a bundle of a trained model or policy."),
+    ):
+        group = typer.Typer(cls=DefaultGroup, help=what)
+        group.command("perception")(command)
+        group.command("policy")(policy_command)
+        app.add_typer(group, name=name)
+    app.command("collect")(policy.collect)
 
 
 def train(
@@ -34,7 +44,7 @@ def train(
     from robot_vision.training.run import CURVES
     from robot_vision.training.train import train as run_training
 
-    loaded = load_recipe(recipe, _parsed(overrides or []))
+    loaded = load_recipe(recipe, parsed(overrides or []))
     with ConsoleReporter() as reporter:
         run_training(loaded, out, reporter=reporter)
     draw_curves(out / CURVES, out / "curves.png")
@@ -89,7 +99,7 @@ def export(
     typer.echo(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
 
 
-def _parsed(pairs: list[str]) -> dict[str, object]:
+def parsed(pairs: list[str]) -> dict[str, object]:
     """`name=value` pairs, values as in YAML; raises `ConfigError`."""
     import yaml
 

@@ -8,17 +8,19 @@ from robot_vision.core.action_spec import ActionStatistics
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.models.policy import PolicySpec
+from robot_vision.training.policy.samples import SetDescription
 
 RUN_FILE = "policy_run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
-    """Sizes of the network, its words and the units of its actions."""
+    """Sizes of the network, its words, the units of its actions, and what it was shown."""
 
     spec: PolicySpec
     vocabulary: Vocabulary
     statistics: ActionStatistics
+    shown: SetDescription
 
 
 def save_description(folder: Path, description: RunDescription) -> None:
@@ -27,6 +29,7 @@ def save_description(folder: Path, description: RunDescription) -> None:
         "spec": asdict(description.spec),
         "vocabulary": description.vocabulary.model_dump(),
         "statistics": description.statistics.model_dump(),
+        "shown": description.shown.model_dump(),
     }
     (folder / RUN_FILE).write_text(json.dumps(content, indent=1))
 
@@ -41,4 +44,5 @@ def load_description(folder: Path) -> RunDescription:
         spec=PolicySpec(**content["spec"]),
         vocabulary=Vocabulary.model_validate(content["vocabulary"]),
         statistics=ActionStatistics.model_validate(content["statistics"]),
+        shown=SetDescription.model_validate(content["shown"]),
     )

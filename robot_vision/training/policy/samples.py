@@ -8,9 +8,11 @@ many instructions.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Int64
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
@@ -19,8 +21,25 @@ from robot_vision.policies.observation import MAX_OBJECTS, PolicyInputs
 
 POINTABLE = MAX_OBJECTS + 2
 HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1
+SET_FILE = "set.json"
 _FRAME_ARRAYS = ("objects", "present", "visual", "has_visual", "robot")
 _SAMPLE_ARRAYS = ("frame", "texts", "pointers", "action", "moves")
+
+
+class SetDescription(BaseModel):
+    """What all episodes of a set have in common: whose perception they saw, and what steps mean.
+
+    `perception` holds parameters of the service by dotted name, `recipe` what was asked for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    perception_model_id: str
+    class_names: tuple[str, ...]
+    perception: dict[str, Any] = {}
+    history: int
+    step_s: float
+    recipe: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +116,33 @@ class PolicySet:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+
+def write_description(folder: Path, description: SetDescription) -> None:
+    """Write `set.json`; raises `ConfigError` if the folder holds a set of another kind."""
+    file = folder / SET_FILE
+    if file.exists() and (found := read_description(folder)) != description:
+        raise ConfigError(f"{folder} holds another set: {found}, asked for {description}")
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(description.model_dump_json(indent=1))
+
+
+def read_description(folder: Path) -> SetDescription:
+    """What `write_description` wrote; raises `ConfigError` if it is missing or damaged."""
+    file = folder / SET_FILE
+    try:
+        return SetDescription.model_validate_json(file.read_text())
+    except (OSError, ValidationError) as error:
+        raise ConfigError(f"{folder} is no set of episodes: {error}") from error
+
+
+def common_description(folders: list[str]) -> SetDescription:
+    """The description of sets that may be mixed; raises `ConfigError` if they may not be."""
+    first, *others = [read_description(Path(folder)) for folder in folders]
+    for folder, other in zip(folders[1:], others, strict=True):
+        if other.model_copy(update={"recipe": first.recipe}) != first:
+            raise ConfigError(f"{folder} does not go with {folders[0]}: {other}, not {first}")
+    return first
 
 
 def episode_files(folders: list[str]) -> list[Path]:

@@ -41,7 +41,7 @@ from robot_vision.training.policy.description import (
 )
 from robot_vision.training.policy.losses import mean_figures, policy_figures, policy_loss
 from robot_vision.training.policy.recipe import PolicyRecipe, save_policy_recipe
-from robot_vision.training.policy.samples import PolicySet, load_set
+from robot_vision.training.policy.samples import PolicySet, common_description, load_set
 from robot_vision.training.policy.statistics import action_statistics, standardise
 from robot_vision.training.report import Reporter
 from robot_vision.training.run import CHECKPOINT, CURVES, RECIPE, WEIGHTS
@@ -110,6 +110,7 @@ def policy_spec(vocabulary: Vocabulary, *, robot_tokens: int, horizon: int) -> P
 
 def _build_run(recipe: PolicyRecipe, folder: Path, vocabulary: Vocabulary) -> PolicyRun:
     torch.manual_seed(recipe.seed)
+    shown = common_description(recipe.train_sets)
     source = load_set(recipe.train_sets, vocabulary)
     held_out = load_set(recipe.val_sets, vocabulary) if recipe.val_sets else None
     resumed = load_description(folder) if (folder / RUN_FILE).exists() else None
@@ -126,9 +127,10 @@ def _build_run(recipe: PolicyRecipe, folder: Path, vocabulary: Vocabulary) -> Po
     policy.to(device)
     if rank() == 0:
         save_policy_recipe(recipe, folder / RECIPE)
-        save_description(
-            folder, RunDescription(spec=spec, vocabulary=vocabulary, statistics=statistics)
+        described = RunDescription(
+            spec=spec, vocabulary=vocabulary, statistics=statistics, shown=shown
         )
+        save_description(folder, described)
     return PolicyRun(
         recipe=recipe,
         folder=folder,

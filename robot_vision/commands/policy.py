@@ -1,0 +1,122 @@
+"""The policy's commands: `collect`, `train policy`, `export policy` and `evaluate policy`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Override = Annotated[
+    list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
+]
+Processes = Annotated[int, typer.Option(min=0, help="0: one per core")]
+
+
+def collect(
+    out: Annotated[Path, typer.Option(help="folder of the episodes; continued if it is there")],
+    episodes: Annotated[int, typer.Option(min=1)] = 100,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    split: Annotated[
+        str, typer.Option(help="train; val and test show what train never does")
+    ] = "train",
+    model: Annotated[str, typer.Option(help="bundle of the perception")] = "native-s",
+    policy: Annotated[
+        str, typer.Option(help="let this policy lead and the expert say what it should have done")
+    ] = "",
+    processes: Processes = 0,
+) -> None:
+    """Demonstrations from the simulated robot: what perception saw and the expert would do."""
+    from robot_vision.commands.scenes import parse_split, progress_bar
+    from robot_vision.training.policy.collect import CollectRecipe, collect_episodes
+
+    recipe = CollectRecipe(
+        seed=seed, split=parse_split(split), perception_model=model, policy=policy
+    )
+    with progress_bar() as progress:
+        task = progress.add_task(f"episodes of {split}", total=episodes)
+        collect_episodes(
+            out,
+            recipe,
+            episodes=episodes,
+            processes=processes or os.cpu_count() or 1,
+            on_progress=lambda done: progress.update(task, completed=done),
+        )
+    typer.echo(f"{episodes} episodes in {out}")
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="YAML recipe, as config/recipes/policy_s.yaml")],
+    out: Annotated[Path, typer.Option(help="folder of the run; continued if it is there")],
+    overrides: Override = None,
+) -> None:
+    """Train a policy on episodes, or go on where the run was stopped.
+
+    On a CPU start one process a core:
+    torchrun --nproc-per-node 2 "$(command -v robot-vision)" train policy …
+    """
+    from robot_vision.commands.train import parsed
+    from robot_vision.simulation.robot.phrases import VOCABULARY
+    from robot_vision.training.curves import draw_curves
+    from robot_vision.training.policy.recipe import load_policy_recipe
+    from robot_vision.training.policy.train import train_policy
+    from robot_vision.training.report import ConsoleReporter
+    from robot_vision.training.run import CURVES
+
+    loaded = load_policy_recipe(recipe, parsed(overrides or []))
+    with ConsoleReporter() as reporter:
+        train_policy(loaded, out, vocabulary=VOCABULARY, reporter=reporter)
+    draw_curves(out / CURVES, out / "curves.png")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train policy`")],
+    out: Annotated[Path, typer.Option(help="folder of the bundle")],
+    version: Annotated[str, typer.Option(help="of the bundle")] = "1",
+    evaluation: Annotated[
+        Path | None, typer.Option(help="evaluation.json of `robot-vision evaluate policy`")
+    ] = None,
+    limits: Annotated[str, typer.Option(help="what it cannot do, in plain words")] = "",
+) -> None:
+    """Write a bundle: ONNX checked against torch, weights, manifest."""
+    from robot_vision.export.policy_bundle import export_policy_run
+
+    bundle = export_policy_run(run, out, version=version, evaluation=evaluation, limits=limits)
+    typer.echo(f"{bundle.manifest.policy_id} in {out}")
+
+
+def evaluate(
+    policy: Annotated[str, typer.Option(help="bundle: a name or a folder")] = "policy-s",
+    episodes: Annotated[int, typer.Option(min=1, help="of each condition")] = 200,
+    conditions: Annotated[
+        str, typer.Option(help="names separated by commas; `all`; `list` shows them")
+    ] = "held_out",
+    seed: Annotated[int, typer.Option(min=0)] = 1000,
+    out: Annotated[Path | None, typer.Option(help="folder of evaluation.json")] = None,
+    latency: Annotated[
+        float, typer.Option(min=0, help="seconds from a camera's stamp to the policy's answer")
+    ] = 0.06,
+    processes: Processes = 0,
+) -> None:
+    """Success in closed loop on the simulated robot, perception in the loop."""
+    from robot_vision.commands.scenes import progress_bar
+    from robot_vision.training.policy.evaluate import CONDITIONS, evaluate_policy
+    from robot_vision.training.policy.report import print_report
+
+    if conditions == "list":
+        for name, condition in CONDITIONS.items():
+            typer.echo(f"{name:20} {condition.description}")
+        return
+    names = list(CONDITIONS) if conditions == "all" else conditions.split(",")
+    with progress_bar() as progress:
+        task = progress.add_task("episodes", total=None)
+        report = evaluate_policy(
+            policy,
+            conditions=names,
+            episodes=episodes,
+            seed=seed,
+            latency_s=latency,
+            processes=processes or os.cpu_count() or 1,
+            out=out,
+            on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    print_report(report)
