@@ -22,14 +22,16 @@ def detected(
     height_px, width_px = frame.rgb.shape[:2]
     found, mask = percept.detections, percept.detections.mask
     return [
-        Detected(
-            class_name=class_name(class_names, int(found.class_id[row])),
-            score=round(float(found.score[row]), 4),
-            box_xyxy_px=[round(v, 2) for v in found.box_xyxy_px[row].tolist()],
-            distance_m=_distance_m(frame, percept, row),
-            outline_px=outlines_px(mask[row], width_px=width_px, height_px=height_px)
-            if outlines and mask is not None
-            else None,
+        Detected.model_validate(
+            {
+                "class": class_name(class_names, int(found.class_id[row])),
+                "score": round(float(found.score[row]), 4),
+                "box_xyxy_px": [round(v, 2) for v in found.box_xyxy_px[row].tolist()],
+                "distance_m": _distance_m(frame, percept, row),
+                "outline_px": outlines_px(mask[row], width_px=width_px, height_px=height_px)
+                if outlines and mask is not None
+                else None,
+            }
         )
         for row in range(len(found))
     ]

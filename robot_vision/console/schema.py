@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from robot_vision.core.types import DepthSource
+
 Topic = Literal["state", "objects", "frame", "depth", "features", "attention", "metrics"]
 TOPICS: tuple[Topic, ...] = (
     "state",
@@ -216,7 +218,7 @@ class ObjectsView(BaseModel):
     age_ms: float
     stage_ms: dict[str, float]
     model: str
-    depth_source: str | None = None
+    depth_source: DepthSource | None = None
     epoch: int = 0
     orientation_xyzw: list[float] = [0.0, 0.0, 0.0, 1.0]
     objects: list[ObjectRow]

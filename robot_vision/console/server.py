@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import socket
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -18,7 +19,6 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
 from robot_vision.core.errors import ConfigError
 
-_START_S = 20.0
 _END_S = 1.9
 _REQUEST_S = 10.0
 _LEAST_TOKEN = 16
@@ -106,6 +106,8 @@ def bounded_protocol(most: int) -> type[H11Protocol]:
 
 def _with_token(config: ConsoleConfig) -> ConsoleConfig:
     """Loopback needs no token; any other address gets a random one unless there is one."""
+    if config.token_file:
+        config = config.model_copy(update={"token": _read_token(Path(config.token_file))})
     if config.token and len(config.token) < _LEAST_TOKEN:
         raise ConfigError(
             f"the console's token has {len(config.token)} characters; at least {_LEAST_TOKEN} are "
@@ -114,6 +116,17 @@ def _with_token(config: ConsoleConfig) -> ConsoleConfig:
     if config.token or is_loopback(config.host):
         return config
     return config.model_copy(update={"token": secrets.token_urlsafe(24)})
+
+
+def _read_token(path: Path) -> str:
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the console's token from {path}: {error}") from error
+    token = lines[0].strip() if lines else ""
+    if not token:
+        raise ConfigError(f"{path} has no token in its first line")
+    return token
 
 
 def _listen(host: str, port: int) -> socket.socket:

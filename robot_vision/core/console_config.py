@@ -1,5 +1,7 @@
 """Parameters of the console: where it listens, and what it bears."""
 
+from typing import Literal
+
 from robot_vision.core.config import Params, param
 
 
@@ -28,6 +30,7 @@ class ConsoleConfig(Params):
     host: str = param("127.0.0.1", "address to listen on; any but loopback needs a token")
     port: int = param(8088, "TCP port; 0 takes a free one", ge=0, le=65535)
     token: str = param("", "what clients must show; empty: none on loopback, else a random one")
+    token_file: str = param("", "file whose first line is the token, instead of `token`")
     allowed_hosts: list[str] = param([], "further names by which browsers reach this host")
     no_camera_after_s: float = param(
         0.6, "without a frame for so long (or three frames) it says so", unit="s", gt=0, le=60
@@ -35,3 +38,14 @@ class ConsoleConfig(Params):
     frame_width_px: int = param(640, "frames are sent no wider", unit="px", ge=64, le=8192)
     jpeg_quality: int = param(80, "of the frames sent", ge=10, le=100)
     limits: LimitsConfig = LimitsConfig()
+
+
+class ConsoleNodeConfig(ConsoleConfig):
+    """The console as a ROS 2 node."""
+
+    perception: str = param("perception", "name of the perception node whose topics are shown")
+    policy: str = param("policy", "name of the policy node that is shown and commanded")
+    rgb_transport: Literal["raw", "compressed"] = param(
+        "raw", "beside a running graph: Image on rgb, or CompressedImage on rgb/compressed"
+    )
+    model: str = param("native-s", "bundle that analyses pictures of clients, beside a graph")

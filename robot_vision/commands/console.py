@@ -1,0 +1,47 @@
+"""`robot-vision console`: the web page beside a running graph."""
+
+from typing import Annotated
+
+import typer
+
+Host = Annotated[
+    str, typer.Option("--host", help="address to listen on; any but loopback has a token")
+]
+Port = Annotated[
+    int, typer.Option("--port", help="TCP port; 0 takes a free one", min=0, max=65535)
+]
+TokenFile = Annotated[str, typer.Option("--token-file", help="file whose first line is the token")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `console` to the command line."""
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        epilog="Example: robot-vision console --port 8088 -r rgb:=/camera/color/image_raw",
+    )(console)
+
+
+def console(
+    context: typer.Context,
+    host: Host = "127.0.0.1",
+    port: Port = 8088,
+    token_file: TokenFile = "",
+) -> None:
+    """Show a running perception node and policy in a browser, from their topics.
+
+    Takes ROS's own arguments as well: -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
+    """
+    from robot_vision.ros.console import console_node
+    from robot_vision.ros.run import run
+
+    ros_args = [argument for argument in context.args if argument != "--ros-args"]
+    ours = console_arguments(host=host, port=port, token_file=token_file)
+    raise typer.Exit(run(["--ros-args", *ours, *ros_args], lambda: [console_node()]))
+
+
+def console_arguments(*, host: str, port: int, token_file: str) -> list[str]:
+    """ROS arguments for the node `console`."""
+    arguments = ["-p", f"console:host:={host}", "-p", f"console:port:={port}"]
+    if token_file:
+        arguments += ["-p", f"console:token_file:={token_file}"]
+    return arguments

@@ -1,0 +1,138 @@
+"""The console as a ROS 2 node: in the process of a perception node, or beside a running graph."""
+
+import json
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from pydantic import ValidationError
+from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from robot_vision.console.schema import Diagnosis, Level, PolicyStatus
+from robot_vision.console.server import ConsoleServer
+from robot_vision.console.snapshots import Attention, Snapshots
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.console_config import ConsoleNodeConfig
+from robot_vision.core.types import Perception
+from robot_vision.ros.console_commander import RosCommander
+from robot_vision.ros.console_topics import ConsoleTopics
+from robot_vision.ros.convert import ns_from_stamp
+from robot_vision.ros.params import declare
+from robot_vision.ros.perception_node import PerceptionNode
+
+_WISHES_S = 0.2
+_ATTENTION_KEPT_S = 3.0
+_QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
+_LEVELS: dict[bytes, Level] = {
+    DiagnosticStatus.OK: "ok",
+    DiagnosticStatus.WARN: "warn",
+    DiagnosticStatus.ERROR: "error",
+    DiagnosticStatus.STALE: "stale",
+}
+
+
+class ConsoleNode(Node):
+    """Serves the web page from construction on. Raises `ConfigError` if it cannot listen.
+
+    With `perception` results come by reference from this process, and no image is subscribed to.
+    """
+
+    def __init__(self, *, perception: PerceptionNode | None = None, **kwargs: Any) -> None:
+        super().__init__("console", **kwargs)
+        self.config = config = declare(self, ConsoleNodeConfig())
+        self.problem = ""
+        self._perception = perception
+        self._told: set[str] = set()
+        name = self.resolve_service_name(config.perception)
+        self.snapshots = Snapshots(perception=name)
+        self._topics: ConsoleTopics | None = None
+        if perception is not None:
+            perception.add_listener(self._on_perception)
+        else:
+            self._topics = ConsoleTopics(self, self.snapshots, config, on_problem=self._warn_once)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        policy = config.policy
+        self.create_subscription(String, f"{policy}/status/json", self._on_status, _QOS)
+        self._attention: Any = None
+        self._attention_wanted_s = -np.inf
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_WISHES_S, self._follow_wishes, clock=steady)
+        service = perception.config if perception else ServiceConfig(model=config.model)
+        self.server = ConsoleServer(
+            self.snapshots, config, commander=RosCommander(self, policy), service=service
+        )
+        self.server.start()
+        self._announce()
+
+    @property
+    def busy(self) -> bool:
+        """Nothing here cannot be interrupted."""
+        return False
+
+    def destroy_node(self) -> None:
+        """Stop serving first, so that nobody asks a node that is gone."""
+        self.server.close()
+        if self._perception is not None:
+            self._perception.remove_listener(self._on_perception)
+        super().destroy_node()
+
+    def _announce(self) -> None:
+        self.get_logger().info(f"console at {self.server.url}")
+        if self.server.token and not (self.config.token or self.config.token_file):
+            # Not through the logger: its files outlive the token.
+            print(f"console token: {self.server.token}", flush=True)
+
+    def _on_perception(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
+        """In the pipeline's thread: store and return."""
+        assert self._perception is not None
+        target_frame = self._perception.config.target_frame
+        self.snapshots.perceived(perception, stage_s, target_frame=target_frame)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self.snapshots.diagnosed(
+            Diagnosis(
+                level=_LEVELS.get(status.level, "error"),
+                name=status.name,
+                message=status.message,
+                values={item.key: item.value for item in status.values},
+            )
+            for status in message.status
+        )
+
+    def _on_status(self, message: String) -> None:
+        try:
+            self.snapshots.policy_said(PolicyStatus.model_validate(json.loads(message.data)))
+        except (ValueError, ValidationError) as error:
+            self._warn_once(f"the policy's status is not understood: {error}")
+
+    def _on_attention(self, message: Image) -> None:
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        weight = np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+        age_s = seconds_between(stamp_ns, self.get_clock().now().nanoseconds)
+        self.snapshots.saw_attention(Attention(stamp_ns=stamp_ns, weight=weight), age_s=age_s)
+
+    def _follow_wishes(self) -> None:
+        """The policy's attention is only made while somebody subscribes to it."""
+        if self._topics is not None:
+            self._topics.follow_wishes()
+        if "attention" in self.snapshots.wanted:
+            self._attention_wanted_s = monotonic()
+        wanted = monotonic() - self._attention_wanted_s < _ATTENTION_KEPT_S
+        if wanted and self._attention is None:
+            name = f"{self.config.policy}/attention"
+            self._attention = self.create_subscription(Image, name, self._on_attention, _QOS)
+        elif not wanted and self._attention is not None:
+            self.destroy_subscription(self._attention)
+            self._attention = None
+
+    def _warn_once(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self.get_logger().warning(words)
