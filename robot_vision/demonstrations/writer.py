@@ -88,6 +88,10 @@ class DatasetWriter:
         """Frames of the episode that is open."""
         return self._episode.frames if self._episode else 0
 
+    def must_have(self, form: DatasetFormat) -> None:
+        """Raise `DatasetError` that names the differences if the dataset has another form."""
+        _must_equal(self.root, self.form, form)
+
     def begin(self, instruction: str, *, topics: dict[str, str] | None = None) -> None:
         """Open an episode; raises `DatasetError` if one is open or there is no instruction."""
         if self._episode is not None:
@@ -145,8 +149,8 @@ class DatasetWriter:
             assert form is not None
             return DatasetIndex.create(self.root, form)
         index = DatasetIndex.open(self.root)
-        if form is not None and form != index.form:
-            raise DatasetError(f"{self.root} has another form: {_differences(index.form, form)}")
+        if form is not None:
+            _must_equal(self.root, index.form, form)
         return index
 
     def _recover(self) -> list[str]:
@@ -202,12 +206,14 @@ def _must_be_empty(root: Path) -> None:
         raise DatasetError(f"{root} is not empty and no dataset; give a new folder")
 
 
-def _differences(ours: DatasetFormat, given: DatasetFormat) -> str:
-    return "; ".join(
+def _must_equal(root: Path, ours: DatasetFormat, given: DatasetFormat) -> None:
+    differences = [
         f"{name} is {getattr(ours, name)!r} there, {getattr(given, name)!r} here"
         for name in type(ours).model_fields
         if getattr(ours, name) != getattr(given, name)
-    )
+    ]
+    if differences:
+        raise DatasetError(f"{root} has another form: {'; '.join(differences)}")
 
 
 def _size(folder: Path) -> int:

@@ -1,0 +1,309 @@
+"""Topics that come at their own times become samples on the grid of a dataset. No ROS, no clock.
+
+Slot k of an episode is for the stamp start + k / fps. It gets of each camera the frame nearest to
+it, of that frame the depth nearest to it, the arm interpolated to when the first camera saw it,
+and the targets commanded at the slot and at the one after it, between which lies the action.
+What does not come within its tolerance is bridged and counted: nothing is made up silently.
+"""
+
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.spatial.transform import Rotation, Slerp
+
+from robot_vision.core.types import RobotState
+from robot_vision.demonstrations.sample import step_between
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignConfig:
+    """How far from its slot something may be (s), and how long a slot waits for it."""
+
+    fps: int
+    cameras: tuple[str, ...]
+    depth_cameras: tuple[str, ...] = ()
+    follows_command: bool = True
+    camera_tolerance_s: float = 0.03
+    depth_tolerance_s: float = 0.02
+    robot_tolerance_s: float = 0.1
+    command_tolerance_s: float = 0.2
+    wait_s: float = 0.5
+    buffer: int = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slot:
+    """All that belongs to one stamp; images as they were put in, not decoded yet."""
+
+    stamp_ns: int
+    images: Mapping[str, tuple[int, Any]]
+    depths: Mapping[str, tuple[int, Any]]
+    robot: RobotState
+    action: Float64[np.ndarray, "7"]
+    base_from_target: Float64[np.ndarray, "4 4"]
+
+
+class Track:
+    """The last values of a stream, by stamp. Repeated stamps and late ones are left out."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.stamps: deque[int] = deque()
+        self.values: deque[Any] = deque()
+        self.overflow = 0
+
+    def __len__(self) -> int:
+        return len(self.stamps)
+
+    @property
+    def last_ns(self) -> int:
+        return self.stamps[-1] if self.stamps else -1
+
+    def add(self, stamp_ns: int, value: Any) -> bool:
+        """Take a value in; False if it is not newer than the last one."""
+        if stamp_ns <= self.last_ns:
+            return False
+        self.stamps.append(stamp_ns)
+        self.values.append(value)
+        if len(self.stamps) > self._limit:
+            self.stamps.popleft()
+            self.values.popleft()
+            self.overflow += 1
+        return True
+
+    def nearest(self, stamp_ns: int) -> int | None:
+        """Position of the value nearest in time; None if there is none."""
+        if not self.stamps:
+            return None
+        at = bisect_left(self.stamps, stamp_ns)
+        around = [i for i in (at - 1, at) if 0 <= i < len(self.stamps)]
+        return min(around, key=lambda i: abs(self.stamps[i] - stamp_ns))
+
+    def around(self, stamp_ns: int) -> tuple[int, int, float]:
+        """Positions before and after a stamp, and the share of the way; ends are held."""
+        at = bisect_left(self.stamps, stamp_ns)
+        if at == 0 or at == len(self.stamps):
+            end = min(at, len(self.stamps) - 1)
+            return end, end, 0.0
+        before_ns, after_ns = self.stamps[at - 1], self.stamps[at]
+        return at - 1, at, (stamp_ns - before_ns) / (after_ns - before_ns)
+
+    def forget_before(self, stamp_ns: int) -> None:
+        """Drop what is older, but for the last value before the stamp."""
+        while len(self.stamps) > 1 and self.stamps[1] <= stamp_ns:
+            self.stamps.popleft()
+            self.values.popleft()
+
+
+class Aligner:
+    """Take what comes, give slots in order. `notes` counts what was bridged.
+
+    It begins at the first stamp at which every stream has something.
+    """
+
+    def __init__(self, config: AlignConfig) -> None:
+        self._config = config
+        self._images = {name: Track(config.buffer) for name in config.cameras}
+        self._depths = {name: Track(config.buffer) for name in config.depth_cameras}
+        self._joints = Track(16 * config.buffer)
+        self._tool = Track(16 * config.buffer)
+        self._targets = Track(16 * config.buffer)
+        self._start_ns: int | None = None
+        self._slots = 0
+        self._shown: dict[str, tuple[int, Any]] = {}
+        self._target: tuple[np.ndarray, float] | None = None
+        self.notes: Counter[str] = Counter()
+
+    def add_image(self, camera: str, stamp_ns: int, image: Any) -> None:
+        """A colour image, of any type."""
+        self._add(self._images[camera], stamp_ns, image, f"late images of {camera}")
+
+    def add_depth(self, camera: str, stamp_ns: int, image: Any) -> None:
+        self._add(self._depths[camera], stamp_ns, image, f"late depth of {camera}")
+
+    def add_joints(
+        self, stamp_ns: int, position_rad: Float64[np.ndarray, " j"], gripper_open: float
+    ) -> None:
+        value = np.append(position_rad, gripper_open)
+        self._add(self._joints, stamp_ns, value, "late joint states")
+
+    def add_tool(self, stamp_ns: int, base_from_tool: Float64[np.ndarray, "4 4"]) -> None:
+        self._add(self._tool, stamp_ns, base_from_tool, "late tool poses")
+
+    def add_target(
+        self, stamp_ns: int, base_from_target: Float64[np.ndarray, "4 4"], gripper_open: float
+    ) -> None:
+        """A command: where the tool and the gripper shall be."""
+        value = (base_from_target, gripper_open)
+        self._add(self._targets, stamp_ns, value, "late commands")
+
+    @property
+    def missing(self) -> list[str]:
+        """What has not been heard yet, without which nothing begins."""
+        parts = [(f"images of {name}", track) for name, track in self._images.items()]
+        parts += [("joint states", self._joints), ("tool poses", self._tool)]
+        return [name for name, track in parts if not track]
+
+    def take(self, *, at_end: bool = False) -> list[Slot]:
+        """Slots that are complete, or have waited long enough; `at_end`: all there are."""
+        if self._start_ns is None and not self._begin():
+            return []
+        slots = []
+        while self._is_ready(at_end=at_end):
+            slots.append(self._slot(self._stamp_ns(self._slots)))
+            self._slots += 1
+            self._forget()
+        return slots
+
+    def _add(self, track: Track, stamp_ns: int, value: Any, late: str) -> None:
+        overflow = track.overflow
+        if not track.add(stamp_ns, value):
+            self.notes[late] += 1
+        if track.overflow > overflow:
+            self.notes[late.replace("late", "dropped (too slow)")] += 1
+
+    def _begin(self) -> bool:
+        if self.missing:
+            return False
+        tracks = [*self._images.values(), self._joints, self._tool]
+        latest_start_ns = max(track.stamps[0] for track in tracks)
+        first = next(iter(self._images.values()), self._tool)
+        after = [stamp for stamp in first.stamps if stamp >= latest_start_ns]
+        if not after:
+            return False
+        self._start_ns = after[0]
+        return True
+
+    def _stamp_ns(self, slot: int) -> int:
+        assert self._start_ns is not None
+        return self._start_ns + slot * NS_PER_S // self._config.fps
+
+    def _is_ready(self, *, at_end: bool) -> bool:
+        this_ns, next_ns = self._stamp_ns(self._slots), self._stamp_ns(self._slots + 1)
+        if at_end:
+            # The action of a slot leads to the next one: the robot must have been heard there.
+            seen_ns = this_ns - self._ns(self._config.camera_tolerance_s)
+            is_seen = all(track.last_ns >= seen_ns for track in self._images.values())
+            return is_seen and self._tool.last_ns >= next_ns
+        reach_ns = this_ns + round(self._config.camera_tolerance_s * NS_PER_S)
+        waited_for = [(t, reach_ns) for t in (*self._images.values(), *self._depths.values())]
+        waited_for += [(self._joints, reach_ns), (self._tool, max(reach_ns, next_ns))]
+        if self._config.follows_command:
+            waited_for.append((self._targets, next_ns))
+        newest_ns = max(track.last_ns for track, _ in waited_for)
+        if newest_ns > next_ns + round(self._config.wait_s * NS_PER_S):
+            return True
+        return all(track.last_ns >= until_ns for track, until_ns in waited_for)
+
+    def _slot(self, stamp_ns: int) -> Slot:
+        images = {name: self._image(name, stamp_ns) for name in self._images}
+        depths = {}
+        for name in self._depths:
+            depth = self._depth(name, images[name][0])
+            if depth is not None:
+                depths[name] = depth
+        seen_ns = next(iter(images.values()))[0] if images else stamp_ns
+        next_ns = self._stamp_ns(self._slots + 1)
+        before = self._target or self._target_at(stamp_ns)
+        after = self._target_at(next_ns)
+        self._target = after
+        return Slot(
+            stamp_ns=stamp_ns,
+            images=images,
+            depths=depths,
+            robot=self._robot(seen_ns),
+            action=step_between(before[0], after[0], after[1]),
+            base_from_target=after[0],
+        )
+
+    def _image(self, name: str, stamp_ns: int) -> tuple[int, Any]:
+        track, tolerance_ns = self._images[name], self._ns(self._config.camera_tolerance_s)
+        at = track.nearest(stamp_ns)
+        assert at is not None
+        found = (track.stamps[at], track.values[at])
+        shown = self._shown.get(name, found)
+        if abs(found[0] - stamp_ns) > tolerance_ns:
+            found = shown
+        if name in self._shown and found[0] == shown[0]:
+            self.notes[f"images of {name} repeated"] += 1
+        self._shown[name] = found
+        return found
+
+    def _depth(self, name: str, seen_ns: int) -> tuple[int, Any] | None:
+        track = self._depths[name]
+        at = track.nearest(seen_ns)
+        if at is None or abs(track.stamps[at] - seen_ns) > self._ns(
+            self._config.depth_tolerance_s
+        ):
+            self.notes[f"depth of {name} missing"] += 1
+            return None
+        return track.stamps[at], track.values[at]
+
+    def _robot(self, seen_ns: int) -> RobotState:
+        joints = self._between(self._joints, seen_ns, "joint states held")
+        pose = self._between(self._tool, seen_ns, "tool poses held")
+        return RobotState(
+            stamp_ns=seen_ns,
+            joint_position_rad=joints[:-1],
+            base_from_tool=pose,
+            gripper_open=float(joints[-1]),
+        )
+
+    def _target_at(self, stamp_ns: int) -> tuple[np.ndarray, float]:
+        """Target pose, and the gripper as last commanded; the arm itself before any command."""
+        if not self._config.follows_command:
+            joints = self._between(self._joints, stamp_ns, "joint states held")
+            return self._between(self._tool, stamp_ns, "tool poses held"), float(joints[-1])
+        if not self._targets or stamp_ns < self._targets.stamps[0]:
+            self.notes["frames before the first command"] += 1
+            gripper_open = float(self._between(self._joints, stamp_ns, "joint states held")[-1])
+            return self._between(self._tool, stamp_ns, "tool poses held"), gripper_open
+        before, after, share = self._targets.around(stamp_ns)
+        if stamp_ns - self._targets.stamps[before] > self._ns(self._config.command_tolerance_s):
+            self.notes["commands held"] += 1
+            return self._targets.values[before]
+        poses = [self._targets.values[at][0] for at in (before, after)]
+        at_stamp = self._targets.stamps[after] <= stamp_ns
+        gripper_open = self._targets.values[after if at_stamp else before][1]
+        return pose_between(poses[0], poses[1], share), gripper_open
+
+    def _between(self, track: Track, stamp_ns: int, note: str) -> np.ndarray:
+        before, after, share = track.around(stamp_ns)
+        near_ns = min(abs(track.stamps[at] - stamp_ns) for at in (before, after))
+        if near_ns > self._ns(self._config.robot_tolerance_s):
+            self.notes[note] += 1
+        first, second = track.values[before], track.values[after]
+        if first.ndim == 2:
+            return pose_between(first, second, share)
+        return first + share * (second - first)
+
+    def _forget(self) -> None:
+        keep_ns = self._stamp_ns(self._slots) - self._ns(self._config.robot_tolerance_s)
+        for track in (*self._images.values(), *self._depths.values()):
+            track.forget_before(keep_ns)
+        for track in (self._joints, self._tool, self._targets):
+            track.forget_before(keep_ns)
+
+    @staticmethod
+    def _ns(seconds: float) -> int:
+        return round(seconds * NS_PER_S)
+
+
+def pose_between(
+    first: Float64[np.ndarray, "4 4"], second: Float64[np.ndarray, "4 4"], share: float
+) -> Float64[np.ndarray, "4 4"]:
+    """Linear in position, along the shortest arc in rotation."""
+    if share == 0.0 or first is second:
+        return first
+    pose = np.eye(4)
+    pose[:3, 3] = first[:3, 3] + share * (second[:3, 3] - first[:3, 3])
+    turns = Rotation.from_matrix(np.stack([first[:3, :3], second[:3, :3]]))
+    pose[:3, :3] = Slerp([0.0, 1.0], turns)(share).as_matrix()
+    return pose
