@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import (
     ExternalShutdownException,
     ShutdownException,
@@ -15,8 +16,12 @@ from rclpy.task import Task
 
 from robot_vision.ros.inputs import CameraGroup
 
-# Transitions and parameters in one, reports in the other.
-_SLOW_THREADS = 2
+# For two nodes: transitions and parameters of each, and reports beside them.
+_SLOW_THREADS = 4
+
+
+class UrgentGroup(MutuallyExclusiveCallbackGroup):
+    """Callbacks that take no time and must not wait for others: where the arm is, stop."""
 
 
 class CameraFirstExecutor(SingleThreadedExecutor):
@@ -33,10 +38,13 @@ class CameraFirstExecutor(SingleThreadedExecutor):
         """Wait for one callback and run it, or have it run."""
         with suppress(ExternalShutdownException, ShutdownException, TimeoutException):
             task, entity, _ = self.wait_for_ready_callbacks(timeout_sec=timeout_sec)
-            if entity is not None and isinstance(entity.callback_group, CameraGroup):
+            if entity is not None and isinstance(entity.callback_group, _AT_ONCE):
                 _run(task)
             else:
                 self._slow.submit(_run, task)
+
+
+_AT_ONCE = (CameraGroup, UrgentGroup)
 
 
 def _run(task: Task) -> None:

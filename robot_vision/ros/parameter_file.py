@@ -1,27 +1,34 @@
-"""The node's parameter file, written from the schema: `python -m robot_vision.ros.parameter_file`.
+"""The nodes' parameter files, written from their schemas.
 
-`config/perception.yaml` is its output; a test compares the two.
+`python -m robot_vision.ros.parameter_file NODE > config/NODE.yaml`; a test compares the two.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from robot_vision.core.config import NodeConfig, Params
+from robot_vision.core.robot_config import PolicyNodeConfig, RobotSimConfig
 from robot_vision.ros.params import describe_parameter
 
 _HEAD = """\
-# Parameters of the perception node with their defaults, from robot_vision/core/config.py.
-# Written by: python -m robot_vision.ros.parameter_file > config/perception.yaml
+# Parameters of the node {node} with their defaults, from robot_vision/core/.
+# Written by: python -m robot_vision.ros.parameter_file {node} > config/{node}.yaml
 # /**/ matches the node in every namespace.
-/**/perception:
+/**/{node}:
   ros__parameters:
 """
+DEFAULTS: dict[str, Params] = {
+    "perception": NodeConfig(),
+    "policy": PolicyNodeConfig(),
+    "robot_sim": RobotSimConfig(),
+}
 
 
-def parameter_file(config: NodeConfig) -> str:
-    """YAML with every parameter, its description, unit and range above it."""
-    return _HEAD + "\n".join(_lines(config, indent=4)) + "\n"
+def parameter_file(node: str) -> str:
+    """YAML with every parameter of a node, its description, unit and range above it."""
+    return _HEAD.format(node=node) + "\n".join(_lines(DEFAULTS[node], indent=4)) + "\n"
 
 
 def _lines(params: Params, *, indent: int) -> Iterator[str]:
@@ -42,4 +49,4 @@ def _scalar(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(parameter_file(NodeConfig()), end="")
+    print(parameter_file(sys.argv[1]), end="")

@@ -1,5 +1,6 @@
 """ROS parameters from the one schema: declared with description, unit and range, read back."""
 
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -31,8 +32,9 @@ def with_parameters(params: ParamsT, changed: Iterable[Parameter]) -> ParamsT:
 
 
 def _plain(value: Any) -> Any:
-    # A list is empty in YAML as [''], because ROS cannot tell the type of [].
-    if isinstance(value, (list, tuple)):
+    # A list is empty in YAML as [''], because ROS cannot tell the type of []. Numbers come as
+    # an `array`.
+    if isinstance(value, (list, tuple, array)):
         return [item for item in value if item != ""]
     return value
 

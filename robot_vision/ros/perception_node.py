@@ -1,18 +1,15 @@
 """The perception service as a ROS 2 lifecycle node; see README for its topics."""
 
-import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from robot_vision.core.config import NodeConfig, flatten
-from robot_vision.core.errors import ConfigError, RobotVisionError
+from robot_vision.core.errors import ConfigError
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.diagnostics import NodeState, diagnostics
@@ -22,13 +19,11 @@ from robot_vision.ros.inputs import Inputs
 from robot_vision.ros.listeners import Listener, Listeners
 from robot_vision.ros.outputs import Outputs
 from robot_vision.ros.params import declare, with_parameters
+from robot_vision.ros.service_node import ServiceNode
 from robot_vision.ros.silence import why_quiet
 from robot_vision.ros.tf import TargetFrame
 from robot_vision.ros.worker import Parts, Worker
 from robot_vision.tracking import build_tracker
-
-SUCCESS = TransitionCallbackReturn.SUCCESS
-FAILURE = TransitionCallbackReturn.FAILURE
 
 # Parameters that wait for the next configuration; a running service takes up all others.
 _FIXED_PARAMETERS = (
@@ -43,14 +38,12 @@ _FIXED_PARAMETERS = (
 _LIGHT_PARAMETERS = ("sync.", "diagnostics.", "detector.", "depth.")
 
 
-class PerceptionNode(LifecycleNode):
-    """configure loads and warms, activate subscribes, deactivate stops, cleanup lets go."""
+class PerceptionNode(ServiceNode):
+    """Loads models when configured; subscribes and works on frames while it is active."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("perception", **kwargs)
         self.config = declare(self, NodeConfig())
-        self.problem = ""
-        self._doing = ""
         self._told: dict[str, str] = {}
         self._health = Health()
         self._listeners = Listeners(self._health, self._log_error)
@@ -61,23 +54,14 @@ class PerceptionNode(LifecycleNode):
         self._worker: Worker | None = None
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        # Steady time: it must report also while simulated time stands still.
         self.create_timer(
             self.config.diagnostics.period_s,
             self._report,
             callback_group=MutuallyExclusiveCallbackGroup(),
-            clock=steady,
+            clock=self._steady,
         )
-        # In the callback group of the transitions, so that it is one of them.
-        self._autostart = self.create_timer(0.0, self._start_once, clock=steady)
-        if not self.config.autostart:
-            self._autostart.cancel()
-
-    @property
-    def state(self) -> str:
-        """The lifecycle state's name: unconfigured, inactive, active, finalized."""
-        return self._state_machine.current_state[1]
+        if self.config.autostart:
+            self.autostart()
 
     @property
     def busy(self) -> bool:
@@ -100,62 +84,6 @@ class PerceptionNode(LifecycleNode):
     def remove_listener(self, listener: Listener) -> None:
         """Undo `add_listener`."""
         self._listeners.remove(listener)
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load and warm the models, make the publishers."""
-        return self._transition(self._configure, state, super().on_configure)
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe and work."""
-        return self._transition(self._activate, state, super().on_activate)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop working; the models stay loaded."""
-        self._stop_work()
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let models and publishers go, and their memory now rather than some time."""
-        self._release()
-        gc.collect()
-        return super().on_cleanup(state)
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As deactivate and cleanup."""
-        self._release()
-        return super().on_shutdown(state)
-
-    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As cleanup: the node can be configured again."""
-        self._release()
-        return super().on_error(state)
-
-    def destroy_node(self) -> None:
-        """Let everything go; a frame in work is awaited for a second, as the process may end."""
-        self._release(limit_s=1.0)
-        super().destroy_node()
-        # rclpy leaves this to the garbage collector; it keeps the middleware's memory till then.
-        self._state_machine.destroy_when_not_in_use()
-
-    def _transition(
-        self,
-        work: Callable[[], None],
-        state: LifecycleState,
-        entities: Callable[[LifecycleState], TransitionCallbackReturn],
-    ) -> TransitionCallbackReturn:
-        """`work`, with its failure told: rclpy would swallow the exception."""
-        self.problem = ""
-        try:
-            work()
-        except Exception as error:
-            known = isinstance(error, RobotVisionError)
-            self.problem = str(error) if known else f"{type(error).__name__}: {error}"
-            self.get_logger().error(self.problem)
-            self._release()
-            return FAILURE
-        finally:
-            self._doing = ""
-        return entities(state)
 
     def _configure(self) -> None:
         self._doing = f"loading {self.config.model!r}"
@@ -189,9 +117,6 @@ class PerceptionNode(LifecycleNode):
             )
         )
 
-    def _log_error(self, text: str) -> None:
-        self.get_logger().error(text)
-
     def _stop_work(self, limit_s: float | None = None) -> None:
         if self._inputs is not None:
             self._inputs.close()
@@ -210,12 +135,6 @@ class PerceptionNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.perceiver.close()
             self._pipeline = None
-
-    def _start_once(self) -> None:
-        """Autostart. A node that cannot start ends its process, for its launcher to see."""
-        self._autostart.cancel()
-        if self.trigger_configure() != SUCCESS or self.trigger_activate() != SUCCESS:
-            self.context.try_shutdown()
 
     def _announce(self, text: str) -> None:
         self._doing = text

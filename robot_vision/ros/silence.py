@@ -1,18 +1,37 @@
 """Why nothing comes from a topic, in words that say what to do."""
 
 from difflib import SequenceMatcher
+from typing import Protocol, runtime_checkable
 
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-from robot_vision.ros.inputs import InputTopic
 from robot_vision.ros.qos import mismatch
 
 _SUGGESTIONS = 5
 _TRANSPORTS = ("/compressed", "/compressedDepth")
+_WITH_TRANSPORT = ("rgb", "depth")
 
 
-def why_quiet(node: Node, topic: InputTopic, *, quiet_s: float) -> str:
+@runtime_checkable
+class ListenedTopic(Protocol):
+    """A subscription as it was made: what for, where, of which type, at which QoS."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type_name(self) -> str: ...
+
+    @property
+    def qos(self) -> QoSProfile: ...
+
+
+def why_quiet(node: Node, topic: ListenedTopic, *, quiet_s: float) -> str:
     """Why `topic` has been quiet for `quiet_s` seconds, from what the graph shows."""
     publishers = node.get_publishers_info_by_topic(topic.name)
     if not publishers:
@@ -24,23 +43,35 @@ def why_quiet(node: Node, topic: InputTopic, *, quiet_s: float) -> str:
             f"{topic.name} is published as {', '.join(others)}; "
             f"{topic.role} expects {topic.type_name}"
         )
+    if problem := qos_problem(node, topic):
+        return problem
+    names = ", ".join(map(_name, serving))
+    return f"{names} publishes {topic.name}, but nothing came for {quiet_s:.1f} s"
+
+
+def qos_problem(node: Node, topic: ListenedTopic) -> str:
+    """Why no publisher of `topic` reaches us, by QoS; empty if one does or there is none."""
+    publishers = node.get_publishers_info_by_topic(topic.name)
+    serving = [p for p in publishers if p.topic_type == topic.type_name]
     mismatches = [
         f"{_name(p)} on {topic.name}: {text}"
         for p in serving
         if (text := mismatch(offered=p.qos_profile, requested=topic.qos))
     ]
-    if len(mismatches) == len(serving):
+    if not mismatches or len(mismatches) < len(serving):
+        return ""
+    if topic.qos.durability == DurabilityPolicy.TRANSIENT_LOCAL:
+        hint = "publish it reliable and transient_local"
+    else:
         hint = "set input.reliability: best_effort, or change the publisher"
-        return f"QoS incompatible with {'; '.join(mismatches)} ({hint})"
-    names = ", ".join(map(_name, serving))
-    return f"{names} publishes {topic.name}, but nothing came for {quiet_s:.1f} s"
+    return f"QoS incompatible with {'; '.join(mismatches)} ({hint})"
 
 
 def _name(publisher: TopicEndpointInfo) -> str:
     return f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
 
 
-def _alternatives(node: Node, topic: InputTopic) -> str:
+def _alternatives(node: Node, topic: ListenedTopic) -> str:
     """Topics that could be meant: the same image in another transport, then those of the type."""
     own = node.get_fully_qualified_name() + "/"
     published = {
@@ -51,7 +82,8 @@ def _alternatives(node: Node, topic: InputTopic) -> str:
     base = topic.name
     for suffix in _TRANSPORTS:
         base = base.removesuffix(suffix)
-    for name in (base, *(base + suffix for suffix in _TRANSPORTS)):
+    transports = _TRANSPORTS if topic.role in _WITH_TRANSPORT else ()
+    for name in (base, *(base + suffix for suffix in transports)):
         if name != topic.name and name in published:
             transport = "raw" if name == base else "compressed"
             return f"; {name} is there: set input.{topic.role}_transport: {transport}"

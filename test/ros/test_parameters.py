@@ -1,6 +1,7 @@
 """Parameters: one schema behind declarations, ranges, the file and what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rclpy
@@ -10,18 +11,18 @@ from rclpy.node import Node
 
 from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
-from robot_vision.ros.parameter_file import parameter_file
+from robot_vision.ros.parameter_file import DEFAULTS, parameter_file
 from robot_vision.ros.params import declare
 
-CONFIG = Path(__file__).resolve().parents[2] / "config" / "perception.yaml"
+CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
-def declared(*arguments: str) -> tuple[Node, NodeConfig]:
+def declared(*arguments: str, name: str = "perception") -> tuple[Node, Any]:
     context = Context()
     rclpy.init(context=context)
-    node = rclpy.create_node("perception", context=context, cli_args=["--ros-args", *arguments])
+    node = rclpy.create_node(name, context=context, cli_args=["--ros-args", *arguments])
     try:
-        return node, declare(node, NodeConfig())
+        return node, declare(node, DEFAULTS[name])
     finally:
         node.destroy_node()
         context.try_shutdown()
@@ -39,16 +40,23 @@ def test_every_parameter_is_declared_with_description_unit_and_range() -> None:
     assert "cuda" in node.describe_parameter("device").additional_constraints
 
 
-def test_the_file_is_what_the_schema_says() -> None:
-    expected = parameter_file(NodeConfig())
-    assert CONFIG.read_text() == expected, (
-        "write it anew: python -m robot_vision.ros.parameter_file > config/perception.yaml"
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_the_file_is_what_the_schema_says(name: str) -> None:
+    assert (CONFIG / f"{name}.yaml").read_text() == parameter_file(name), (
+        f"write it anew: python -m robot_vision.ros.parameter_file {name} > config/{name}.yaml"
     )
 
 
-def test_ros_reads_the_file_back_as_the_defaults() -> None:
-    _, config = declared("--params-file", str(CONFIG))
-    assert config == NodeConfig()
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_ros_reads_the_file_back_as_the_defaults(name: str) -> None:
+    _, config = declared("--params-file", str(CONFIG / f"{name}.yaml"), name=name)
+    assert config == DEFAULTS[name]
+
+
+def test_a_list_of_numbers_is_taken() -> None:
+    given = "camera_pose.position_m:=[0.1, 0.2, 0.3]"
+    _, config = declared("-p", given, name="policy")
+    assert config.camera_pose.position_m == [0.1, 0.2, 0.3]
 
 
 def test_values_given_are_taken() -> None:

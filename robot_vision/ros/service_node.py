@@ -1,0 +1,121 @@
+"""What our lifecycle nodes have in common: transitions that tell why they fail, and autostart."""
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from robot_vision.core.errors import RobotVisionError
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+_START_EVERY_S = 0.05
+
+
+class ServiceNode(LifecycleNode):
+    """configure loads and warms, activate works, deactivate stops, cleanup lets go.
+
+    `problem` is why the node is not in the state that it should be in.
+    """
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self.problem = ""
+        self._doing = ""
+        # Steady time, for what must go on also while simulated time stands still.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+
+    def autostart(self) -> None:
+        """Configure and activate as soon as the node is served and `_may_start`."""
+        # In the callback group of the transitions, so that it is one of them.
+        self._autostart = self.create_timer(_START_EVERY_S, self._start, clock=self._steady)
+
+    @property
+    def state(self) -> str:
+        """The lifecycle state's name: unconfigured, inactive, active, finalized."""
+        return self._state_machine.current_state[1]
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and warm what the node works with, make the publishers."""
+        return self._transition(self._configure, state, super().on_configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and work."""
+        return self._transition(self._activate, state, super().on_activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop working; what was loaded stays."""
+        self._stop_work()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let models and publishers go, and their memory now rather than some time."""
+        self._release()
+        gc.collect()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As deactivate and cleanup."""
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As cleanup: the node can be configured again."""
+        self._release()
+        return super().on_error(state)
+
+    def destroy_node(self) -> None:
+        """Let everything go; work in hand is awaited for a second, as the process may end."""
+        self._release(limit_s=1.0)
+        super().destroy_node()
+        # rclpy leaves this to the garbage collector; it keeps the middleware's memory till then.
+        self._state_machine.destroy_when_not_in_use()
+
+    def _configure(self) -> None:
+        raise NotImplementedError
+
+    def _activate(self) -> None:
+        raise NotImplementedError
+
+    def _stop_work(self, limit_s: float | None = None) -> None:
+        raise NotImplementedError
+
+    def _release(self, limit_s: float | None = None) -> None:
+        raise NotImplementedError
+
+    def _may_start(self) -> bool:
+        """Whether what the node starts with is there."""
+        return True
+
+    def _log_error(self, text: str) -> None:
+        self.get_logger().error(text)
+
+    def _transition(
+        self,
+        work: Callable[[], None],
+        state: LifecycleState,
+        entities: Callable[[LifecycleState], TransitionCallbackReturn],
+    ) -> TransitionCallbackReturn:
+        """`work`, with its failure told: rclpy would swallow the exception."""
+        self.problem = ""
+        try:
+            work()
+        except Exception as error:
+            known = isinstance(error, RobotVisionError)
+            self.problem = str(error) if known else f"{type(error).__name__}: {error}"
+            self.get_logger().error(self.problem)
+            self._release()
+            return FAILURE
+        finally:
+            self._doing = ""
+        return entities(state)
+
+    def _start(self) -> None:
+        """A node that cannot start ends its process, for its launcher to see."""
+        if not self._may_start():
+            return
+        self._autostart.cancel()
+        if self.trigger_configure() != SUCCESS or self.trigger_activate() != SUCCESS:
+            self.context.try_shutdown()

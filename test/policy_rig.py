@@ -1,0 +1,307 @@
+"""A policy node under test over real DDS: perception, an arm and an operator around it."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Event
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
+from native_bundle import HEIGHT_PX, WIDTH_PX
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from ros_harness import FRAME_ID, TestCamera
+from seeker import Seeker
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty, String
+from std_srvs.srv import SetBool, Trigger
+
+from robot_vision.ros.convert import header, ns_from_stamp
+from robot_vision.ros.executor import CameraFirstExecutor
+from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.policy_messages import pose_from_transform, transform_from_pose
+from robot_vision.ros.policy_node import PolicyNode
+from robot_vision.ros.robot_inputs import LATCHED_QOS
+
+# The tiny model sees a cube 1.5 m before the camera, which looks down from above the table.
+CAMERA_POSE = {
+    "camera_pose.source": "parameters",
+    "camera_pose.position_m": "[0.45, 0.0, 1.55]",
+    "camera_pose.quaternion_xyzw": "[1.0, 0.0, 0.0, 0.0]",
+}
+CUBE_M = (0.465, -0.015, 0.05)
+START_M = (0.40, 0.15, 0.30)
+DOWN = np.diag([1.0, -1.0, -1.0])
+
+
+class TestArm:
+    """Publishes where it is, goes where it is told at once, and remembers what it was told."""
+
+    __test__ = False
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.base_from_tool = np.eye(4)
+        self.base_from_tool[:3, :3], self.base_from_tool[:3, 3] = DOWN, START_M
+        self.told: list[tuple[float, PoseStamped]] = []
+        self.silent = False
+        self.joints = node.create_publisher(JointState, "joint_states", 5)
+        self.tool = node.create_publisher(PoseStamped, "tool_pose", 5)
+        node.create_subscription(PoseStamped, "policy/command/pose", self._on_pose, 10)
+        node.create_timer(0.02, self.publish)
+
+    def publish(self) -> None:
+        if self.silent:
+            return
+        stamp_ns = self.node.get_clock().now().nanoseconds
+        self.joints.publish(
+            JointState(
+                header=header(stamp_ns, ""), name=["a", "b", "gripper"], position=[0.1, 0.2, 1.0]
+            )
+        )
+        self.tool.publish(
+            PoseStamped(
+                header=header(stamp_ns, "base"), pose=pose_from_transform(self.base_from_tool)
+            )
+        )
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        self.told.append((monotonic(), message))
+        if not self.silent:
+            self.base_from_tool = transform_from_pose(message.pose)
+
+    @property
+    def position_m(self) -> np.ndarray:
+        return self.base_from_tool[:3, 3]
+
+
+class Surroundings:
+    """Camera, arm and operator in a context and a thread of their own."""
+
+    def __init__(self, context: Context) -> None:
+        self.node = rclpy.create_node("surroundings", context=context)
+        self.camera = TestCamera(self.node, QoSProfile(depth=5))
+        self.arm = TestArm(self.node)
+        self.said: list[DiagnosticStatus] = []
+        self.latest: dict[str, DiagnosticStatus] = {}
+        self.statuses: list[dict[str, Any]] = []
+        self.spec = ""
+        self._instruction = self.node.create_publisher(String, "instruction", LATCHED_QOS)
+        self._heartbeat = self.node.create_publisher(Empty, "heartbeat", 5)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 20)
+        self.node.create_subscription(String, "policy/status/json", self._on_status, 10)
+        self.node.create_subscription(String, "policy/action_spec", self._on_spec, LATCHED_QOS)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self.node)
+        self._stopping = Event()
+        self.frames = True
+        self.frozen = False
+        self.heart_beats = False
+        self._random = np.random.default_rng(0)
+        self._threads = [
+            threading.Thread(target=self._spin),
+            threading.Thread(target=self._publish),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+        self.node.destroy_node()
+
+    def _spin(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._executor.spin_once(timeout_sec=0.05)
+        except ExternalShutdownException:
+            pass
+
+    def _publish(self) -> None:
+        """Frames at 20 per second, noisy as those of a real camera; and the heart's beat."""
+        pixels = bytes(WIDTH_PX * HEIGHT_PX * 3)
+        while not self._stopping.wait(0.05):
+            if not self.frozen:
+                pixels = self._random.bytes(WIDTH_PX * HEIGHT_PX * 3)
+            if self.frames:
+                self.camera.send(data=pixels)
+            if self.heart_beats:
+                self._heartbeat.publish(Empty())
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            self.latest[status.name] = status
+            self.said.append(status)
+
+    def _on_status(self, message: String) -> None:
+        self.statuses.append(json.loads(message.data))
+
+    def _on_spec(self, message: String) -> None:
+        self.spec = message.data
+
+    def wait_for(self, condition: Callable[[], Any], *, timeout_s: float = 20.0) -> None:
+        until_s = monotonic() + timeout_s
+        while not condition():
+            if monotonic() > until_s:
+                said = {name: status.message for name, status in self.latest.items()}
+                last = self.statuses[-1:] if self.statuses else None
+                raise AssertionError(
+                    f"not within {timeout_s} s; {json.dumps(said, indent=1)}; status {last}"
+                )
+            sleep(0.005)
+
+    def wait_until_said(self, part: str, *words: str) -> None:
+        """Until /diagnostics of the policy says the words from now on."""
+        self.said.clear()
+        self.wait_for(
+            lambda: any(
+                status.name == f"policy: {part}" and all(w in status.message for w in words)
+                for status in list(self.said)
+            )
+        )
+
+    def wait_for_status(self, **wanted: Any) -> dict[str, Any]:
+        """Until `~/status/json` has the values, from now on."""
+        self.statuses.clear()
+
+        def found() -> dict[str, Any] | None:
+            return next(
+                (s for s in list(self.statuses) if all(s[k] == v for k, v in wanted.items())), None
+            )
+
+        self.wait_for(found)
+        result = found()
+        assert result is not None
+        return result
+
+    def wait_until_held_for(self, *words: str) -> dict[str, Any]:
+        """Until the node is enabled and holds for a reason with all the words."""
+        self.statuses.clear()
+
+        def held() -> list[dict[str, Any]]:
+            return [
+                s
+                for s in list(self.statuses)
+                if s["enabled"]
+                and s["holding"]
+                and any(all(w in reason for w in words) for reason in s["reasons"])
+            ]
+
+        self.wait_for(held)
+        return held()[0]
+
+    def wait_until_moving(self) -> None:
+        self.wait_for_status(enabled=True, holding=False)
+
+    def instruct(self, text: str) -> None:
+        self._instruction.publish(String(data=text))
+
+    def enable(self, on: bool = True) -> SetBool.Response:
+        return self._call(SetBool, "policy/enable", SetBool.Request(data=on))
+
+    def reset(self) -> Trigger.Response:
+        return self._call(Trigger, "policy/reset", Trigger.Request())
+
+    def _call(self, kind: Any, name: str, request: Any) -> Any:
+        client = self.node.create_client(kind, name)
+        self.wait_for(client.service_is_ready)
+        future = client.call_async(request)
+        self.wait_for(future.done)
+        return future.result()
+
+    def stamps_ns(self) -> list[int]:
+        return [ns_from_stamp(message.header.stamp) for _, message in self.arm.told]
+
+
+def ros_arguments(parameters: dict[str, Any]) -> list[str]:
+    arguments = ["--ros-args"]
+    for name, value in parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        arguments += ["-p", f"{name}:={text}"]
+    return arguments
+
+
+@contextmanager
+def surroundings() -> Iterator[Surroundings]:
+    context = Context()
+    rclpy.init(context=context)
+    around = Surroundings(context)
+    try:
+        yield around
+    finally:
+        around.close()
+        context.try_shutdown()
+
+
+@contextmanager
+def served(make_nodes: Callable[[Context], Sequence[Any]]) -> Iterator[list[Any]]:
+    """Nodes in a context and threads of their own, as in `run`."""
+    context = Context()
+    rclpy.init(context=context)
+    executor = CameraFirstExecutor(context=context)
+    nodes = list(make_nodes(context))
+    for node in nodes:
+        executor.add_node(node)
+
+    def spin() -> None:
+        with ExitStack() as stack:
+            stack.push(lambda kind, *_: kind is not None and issubclass(kind, _ENDS))
+            executor.spin()
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    try:
+        yield nodes
+    finally:
+        context.try_shutdown()
+        thread.join()
+        for node in reversed(nodes):
+            node.destroy_node()
+        executor.shutdown(timeout_sec=0)
+
+
+_ENDS = (ExternalShutdownException,)
+
+
+def policy_node(
+    context: Context,
+    perception: PerceptionNode | None = None,
+    policy: Seeker | None = None,
+    **parameters: Any,
+) -> PolicyNode:
+    chosen = policy or Seeker()
+    given = {"report_period_s": 0.2, **CAMERA_POSE}
+    given |= {name.replace("__", "."): value for name, value in parameters.items()}
+    return PolicyNode(
+        perception=perception,
+        load=lambda _: chosen,
+        context=context,
+        cli_args=ros_arguments(given),
+    )
+
+
+@contextmanager
+def policy_rig(model: Any, **parameters: Any) -> Iterator[Surroundings]:
+    """Perception and policy in one process, with all that is around them; the policy is ready."""
+
+    def nodes(context: Context) -> list[Any]:
+        seeing = PerceptionNode(
+            context=context,
+            cli_args=ros_arguments({"model": model, "diagnostics.period_s": 0.2}),
+        )
+        return [seeing, policy_node(context, seeing, **parameters)]
+
+    with surroundings() as around, served(nodes):
+        around.wait_for(lambda: around.spec and around.statuses)
+        yield around
+
+
+__all__ = ["CUBE_M", "FRAME_ID", "START_M", "Surroundings", "policy_rig", "surroundings"]
