@@ -28,6 +28,15 @@ TRAIN = [
     "safetensors>=0.4",
 ]
 
+CONSOLE = [
+    "fastapi>=0.115",
+    "uvicorn>=0.50",
+    "websockets>=13",
+    "python-multipart>=0.0.18",
+    "httpx>=0.27",
+    "prometheus-client>=0.20",
+]
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -37,7 +46,9 @@ setup(
     maintainer_email="maintainers@example.com",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["data/**/*", "model_store/bundles/**/*", "replay/static/*"]},
+    package_data={
+        NAME: ["data/**/*", "model_store/bundles/**/*", "replay/static/*", "console/static/*"]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -75,13 +86,14 @@ setup(
         "ray": ["ray>=2.9"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
-        "console": ["fastapi>=0.110", "uvicorn>=0.30", "python-multipart>=0.0.9"],
+        "console": CONSOLE,
         "test": ["pytest"],
     },
     entry_points={
         "console_scripts": [
             "robot-vision = robot_vision.cli:main",
             "perception_node = robot_vision.ros.run:main",
+            "console_node = robot_vision.ros.console:main",
         ]
     },
 )
