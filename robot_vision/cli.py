@@ -8,6 +8,7 @@ from rich.console import Console
 from robot_vision.commands import (
     bench,
     bench_model,
+    console,
     demo,
     doctor,
     models,
@@ -32,6 +33,7 @@ replay.register(app)
 bench.register(app)
 bench_model.register(bench.bench_app)
 demo.register(app)
+console.register(app)
 train.register(app)
 
 
