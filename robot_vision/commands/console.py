@@ -4,13 +4,9 @@ from typing import Annotated
 
 import typer
 
-Host = Annotated[
-    str, typer.Option("--host", help="address to listen on; any but loopback has a token")
-]
-Port = Annotated[
-    int, typer.Option("--port", help="TCP port; 0 takes a free one", min=0, max=65535)
-]
-TokenFile = Annotated[str, typer.Option("--token-file", help="file whose first line is the token")]
+Host = Annotated[str, typer.Option(help="address to listen on; any but loopback has a token")]
+Port = Annotated[int, typer.Option(help="TCP port; 0 takes a free one", min=0, max=65535)]
+TokenFile = Annotated[str, typer.Option(help="file whose first line is the token")]
 
 
 def register(app: typer.Typer) -> None:

@@ -1,6 +1,10 @@
 """`robot-vision run`: the service without `ros2 launch`."""
 
+from typing import Annotated
+
 import typer
+
+from robot_vision.commands.console import Host, Port, TokenFile, console_arguments
 
 
 def register(app: typer.Typer) -> None:
@@ -12,12 +16,23 @@ def register(app: typer.Typer) -> None:
     )(run)
 
 
-def run(context: typer.Context) -> None:
+def run(
+    context: typer.Context,
+    console: Annotated[bool, typer.Option(help="serve the web page and the API as well")] = False,
+    console_host: Host = "127.0.0.1",
+    console_port: Port = 8088,
+    console_token_file: TokenFile = "",
+) -> None:
     """Run the perception node. Takes ROS's own arguments, with or without --ros-args.
 
     --params-file FILE (parameters), -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
     """
+    from robot_vision.ros.console import with_console
+    from robot_vision.ros.run import perception
     from robot_vision.ros.run import run as run_nodes
 
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
-    raise typer.Exit(run_nodes(["--ros-args", *ros_args]))
+    if not console:
+        raise typer.Exit(run_nodes(["--ros-args", *ros_args]))
+    ours = console_arguments(host=console_host, port=console_port, token_file=console_token_file)
+    raise typer.Exit(run_nodes(["--ros-args", *ours, *ros_args], with_console(perception)))

@@ -134,7 +134,7 @@ class Views:
         for part in ("model", "inputs"):
             diagnosis = self._diagnosis(part)
             if diagnosis is not None and diagnosis.level == "error":
-                return f"{words}: {diagnosis.message}"
+                return f"{words}: {_first_cause(diagnosis.message)}"
         model = self._snapshots.diagnoses.get(self._name("model"))
         if model is None or monotonic() - model.at_s > _STALE_S:
             return f"{words}, and the node {self._snapshots.perception_name} says nothing"
@@ -210,6 +210,11 @@ class Views:
     def _values(self, part: str) -> dict[str, str]:
         diagnosis = self._diagnosis(part)
         return diagnosis.values if diagnosis else {}
+
+
+def _first_cause(message: str) -> str:
+    """Without what is said of the depth's topics: no colour image is reason enough."""
+    return message.partition("; depth: ")[0]
 
 
 def objects_view(kept: Kept[Sighting | ObjectsView]) -> ObjectsView:

@@ -37,6 +37,7 @@ class RosCommander:
         group = MutuallyExclusiveCallbackGroup()
         self._enable = node.create_client(SetBool, f"{policy}/enable", callback_group=group)
         self._reset = node.create_client(Trigger, f"{policy}/reset", callback_group=group)
+        self._service = node.resolve_service_name(f"{policy}/enable")
         self._looked: tuple[float, str] | None = None
 
     def problem(self) -> str:
@@ -44,7 +45,7 @@ class RosCommander:
         with self._lock:
             if self._looked is None or monotonic() - self._looked[0] > _LOOK_S:
                 there = self._enable.service_is_ready()
-                words = f"there is no policy: nobody serves {self._enable.srv_name}"
+                words = f"there is no policy: nobody serves {self._service}"
                 self._looked = (monotonic(), "" if there else words)
             return self._looked[1]
 
