@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
@@ -18,7 +18,10 @@ from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.profile import use_shared_memory_profile
 
+_SWITCH_S = 0.0005
 
+
+@runtime_checkable
 class ServedNode(Protocol):
     """What `run` asks of a node, beside being an rclpy one.
 
@@ -35,13 +38,33 @@ class ServedNode(Protocol):
     def destroy_node(self) -> None: ...
 
 
-def perception_alone() -> list[ServedNode]:
+def perception() -> list[ServedNode]:
+    """Perception alone."""
     return [PerceptionNode()]
+
+
+def policy() -> list[ServedNode]:
+    """The policy alone, with perception's topics from another process."""
+    return [_policy_node()]
+
+
+def perception_and_policy() -> list[ServedNode]:
+    """Both, with frames handed over in memory."""
+    seeing = PerceptionNode()
+    return [seeing, _policy_node(seeing)]
+
+
+def _policy_node(seeing: PerceptionNode | None = None) -> ServedNode:
+    from robot_vision.ros.policy_node import PolicyNode
+
+    # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
+    sys.setswitchinterval(_SWITCH_S)
+    return PolicyNode(perception=seeing)
 
 
 def run(
     ros_args: Sequence[str] = (),
-    make_nodes: Callable[[], Sequence[ServedNode]] = perception_alone,
+    make_nodes: Callable[[], Sequence[ServedNode]] = perception,
 ) -> int:
     """Serve until a signal, or until a node cannot start; returns the exit status.
 
@@ -79,7 +102,17 @@ def run(
 
 def main() -> None:
     """Entry point of `ros2 run robot_vision perception_node`."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], perception))
+
+
+def policy_main() -> None:
+    """Entry point of `ros2 run robot_vision policy_node`."""
+    sys.exit(run(sys.argv[1:], policy))
+
+
+def vla_main() -> None:
+    """Entry point of `ros2 run robot_vision vla_node`: both in one process."""
+    sys.exit(run(sys.argv[1:], perception_and_policy))
 
 
 if __name__ == "__main__":
