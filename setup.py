@@ -93,6 +93,9 @@ setup(
         "console_scripts": [
             "robot-vision = robot_vision.cli:main",
             "perception_node = robot_vision.ros.run:main",
+            "policy_node = robot_vision.ros.run:policy_main",
+            "vla_node = robot_vision.ros.run:vla_main",
+            "robot_sim = robot_vision.ros.robot_sim:main",
             "console_node = robot_vision.ros.console:main",
         ]
     },
