@@ -4,7 +4,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 
 from robot_vision.core.config import DepthConfig
 from robot_vision.core.types import Depth, DepthSource
@@ -31,23 +31,21 @@ def fuse_depth(
     (inverse depth up to scale and shift, as MiDaS and Depth Anything) needs the sensor. Both maps
     show the same view. The result has the sensor's size, or the model's if that stands alone.
     """
-    sensor_m = _in_range(sensor_m, config) if sensor_m is not None else None
     aligned_m = None
     if model_depth is not None and config.mode != "sensor":
-        aligned_m = _align(sensor_m, model_depth, kind)
-    aligned_m = _in_range(aligned_m, config) if aligned_m is not None else None
-    if config.mode == "model":
+        aligned_m = _align(sensor_m, model_depth, kind, config)
+    if sensor_m is None or config.mode == "model":
         return _depth(stamp_ns, aligned_m, "model") if aligned_m is not None else None
-    if sensor_m is None or aligned_m is None:
-        if sensor_m is not None:
-            return _depth(stamp_ns, sensor_m, "sensor")
-        return _depth(stamp_ns, aligned_m, "model") if aligned_m is not None else None
-    return _fill(stamp_ns, sensor_m, aligned_m)
+    if aligned_m is None:
+        return _depth(stamp_ns, _in_range(sensor_m, config), "sensor")
+    return _fill(stamp_ns, sensor_m, aligned_m, config)
 
 
 def scale_to(reference_m: Float32[np.ndarray, " n"], depth: Float32[np.ndarray, " n"]) -> float:
     """The factor that brings `depth` to `reference_m`: the median of their ratios."""
-    return float(np.median(reference_m / depth))
+    ratio = np.sort(reference_m / depth)
+    # np.median, whose own work takes longer than sorting these few.
+    return float((ratio[(ratio.size - 1) // 2] + ratio[ratio.size // 2]) / 2)
 
 
 def scale_and_shift_to(
@@ -71,49 +69,56 @@ def scale_and_shift_to(
 
 
 def _align(
-    sensor_m: np.ndarray | None, model_depth: np.ndarray, kind: DepthKind
+    sensor_m: np.ndarray | None, model_depth: np.ndarray, kind: DepthKind, config: DepthConfig
 ) -> np.ndarray | None:
     """The model's depth in metres, on its own grid; None if it cannot be made metric."""
-    sensor, model = _common(sensor_m, model_depth)
+    sensor, model = _common(sensor_m, model_depth, config)
     enough = sensor.size >= _MIN_COMMON
     if kind == "metric":
-        return model_depth * np.float32(scale_to(sensor, model) if enough else 1.0)
+        scale = np.float32(scale_to(sensor, model) if enough else 1.0)
+        return _in_range(model_depth * scale, config)
     if not enough:
         return None
     slope, shift = scale_and_shift_to(1 / sensor.astype(np.float64), model.astype(np.float64))
     if slope <= 0:  # farther would be nearer: the model says nothing about this view
         return None
     inverse = model_depth * np.float32(slope) + np.float32(shift)
-    return 1 / np.where(inverse > 0, inverse, np.float32(np.nan))
+    return _in_range(1 / np.where(inverse > 0, inverse, np.float32(np.nan)), config)
 
 
-def _common(sensor_m: np.ndarray | None, model_depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _common(
+    sensor_m: np.ndarray | None, model_depth: np.ndarray, config: DepthConfig
+) -> tuple[np.ndarray, np.ndarray]:
     """Depths of both where both have one, on the model's grid, thinned to bounded work."""
     if sensor_m is None:
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
     height, width = model_depth.shape
     sensor = cv2.resize(sensor_m, (width, height), interpolation=cv2.INTER_NEAREST)
-    both = np.flatnonzero(np.isfinite(sensor) & np.isfinite(model_depth) & (model_depth > 0))
+    both = np.flatnonzero(_valid(sensor, config) & (model_depth > 0) & (model_depth < np.inf))
     both = both[:: max(1, both.size // _MAX_COMMON)]
     return sensor.ravel()[both], model_depth.ravel()[both]
 
 
-def _fill(stamp_ns: int, sensor_m: np.ndarray, model_m: np.ndarray) -> Depth:
+def _fill(stamp_ns: int, sensor_m: np.ndarray, model_m: np.ndarray, config: DepthConfig) -> Depth:
     """The sensor's map with its holes filled from the model's."""
-    holes = np.isnan(sensor_m)
-    if not holes.any():
+    valid = _valid(sensor_m, config)
+    count = np.count_nonzero(valid)
+    if count == valid.size:
         return _depth(stamp_ns, sensor_m, "sensor")
-    source: DepthSource = "model" if holes.all() else "fused"
+    source: DepthSource = "fused" if count else "model"
     height, width = sensor_m.shape
     filled = cv2.resize(model_m, (width, height), interpolation=cv2.INTER_LINEAR)
-    np.copyto(filled, sensor_m, where=~holes)
-    return _depth(stamp_ns, filled, source)
+    # OpenCV's masked copy takes half the time of NumPy's.
+    return _depth(stamp_ns, cv2.copyTo(sensor_m, valid.view(np.uint8), filled), source)
+
+
+def _valid(depth_m: np.ndarray, config: DepthConfig) -> Bool[np.ndarray, "h w"]:
+    return (depth_m >= config.min_m) & (depth_m <= config.max_m)
 
 
 def _in_range(depth_m: np.ndarray, config: DepthConfig) -> np.ndarray:
     """NaN where depth is missing or outside the configured range."""
-    valid = (depth_m >= config.min_m) & (depth_m <= config.max_m)
-    return np.where(valid, depth_m, np.float32(np.nan))
+    return np.where(_valid(depth_m, config), depth_m, np.float32(np.nan))
 
 
 def _depth(stamp_ns: int, depth_m: np.ndarray, source: DepthSource) -> Depth:

@@ -133,8 +133,9 @@ class Preprocessor:
             return
         # Nearest: an average over an edge would be a depth that nothing has.
         size = (placement.width_px, placement.height_px)
-        scaled = cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST)
-        self._depth_m[0, 0][placement.window] = np.where(np.isfinite(scaled), scaled, 0)
+        view_m = self._depth_m[0, 0][placement.window]
+        cv2.resize(depth_m, size, dst=view_m, interpolation=cv2.INTER_NEAREST)
+        cv2.patchNaNs(view_m, 0)
 
 
 def _cells(start_px: int, length_px: int, stride_px: float) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import NodeConfig
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.health import Health
+from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.qos import input_qos
 from robot_vision.sync.pairing import Pairer
 
@@ -97,7 +98,7 @@ class Inputs:
         self._last_stamp_ns: dict[str, int] = {}
         self.topics = input_topics(node, config)
         health.start(tuple(topic.role for topic in self.topics))
-        group = CameraGroup()
+        self._thread = OwnThread("camera", node=node)
         callbacks: dict[str, Callable[[Any], None]] = {
             "rgb": self._on_rgb,
             "depth": self._on_depth,
@@ -109,13 +110,15 @@ class Inputs:
                 topic.name,
                 callbacks[topic.role],
                 topic.qos,
-                callback_group=group,
+                callback_group=self._thread,
                 event_callbacks=self._events(topic),
             )
             for topic in self.topics
         ]
+        self._thread.start(self._subscriptions)
 
     def close(self) -> None:
+        self._thread.stop()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         with self._ready:
