@@ -44,11 +44,14 @@ def best_class(
     scores: Float32[np.ndarray, "n c"], box_xyxy_px: Float32[np.ndarray, "n 4"], min_score: float
 ) -> Candidates:
     """Candidates from rows of class scores: each row's best class, if it reaches `min_score`."""
-    class_id = scores.argmax(axis=1)
-    score = scores[np.arange(len(scores)), class_id]
-    row = np.flatnonzero(score >= min_score)
+    # Few rows have any score that high, and to find these takes no pass along each row.
+    row = np.unique(np.flatnonzero(scores >= min_score) // scores.shape[1])
+    class_id = scores[row].argmax(axis=1)
+    score = scores[row, class_id]
+    kept = score >= min_score  # not where another class's score is NaN
+    row = row[kept]
     return Candidates(
-        box_xyxy_px=box_xyxy_px[row], score=score[row], class_id=class_id[row], row=row
+        box_xyxy_px=box_xyxy_px[row], score=score[kept], class_id=class_id[kept], row=row
     )
 
 

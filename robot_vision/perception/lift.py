@@ -4,6 +4,8 @@ The depth of a box is the nearest mode of its depths that holds a good share of 
 there is one, says which pixels count.
 """
 
+from math import ceil
+
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -57,9 +59,9 @@ def object_range(depth_m: Float32[np.ndarray, " n"]) -> tuple[float, float, floa
     depth_m = np.sort(depth_m)
     log_depth = np.log(depth_m)
     mode = _nearest_mode(log_depth)
-    first, last = np.searchsorted(log_depth, (mode - 2 * _BIN_LOG, mode + 2 * _BIN_LOG))
+    first, last = log_depth.searchsorted((mode - 2 * _BIN_LOG, mode + 2 * _BIN_LOG))
     near = depth_m[first:last]
-    low, middle, high = near[(np.array((0.05, 0.5, 0.95)) * (near.size - 1)).astype(int)]
+    low, middle, high = (near[int(share * (near.size - 1))] for share in (0.05, 0.5, 0.95))
     deviation = np.sort(np.abs(near - middle))
     spread = 1.4826 * deviation[deviation.size // 2]
     return float(middle), float(high - low), float(spread)
@@ -68,11 +70,14 @@ def object_range(depth_m: Float32[np.ndarray, " n"]) -> tuple[float, float, floa
 def _nearest_mode(log_depth: Float[np.ndarray, " n"]) -> float:
     """Centre of the nearest bin that is a peak and not a stray; `log_depth` is sorted."""
     first = log_depth[0]
-    bins = np.bincount(((log_depth - first) / _BIN_LOG).astype(np.int64))
-    mass = np.convolve(bins, (1, 2, 1))[1:-1]
-    padded = np.concatenate([[0], mass, [0]])
-    peak = (mass >= padded[:-2]) & (mass > padded[2:]) & (mass >= _MODE_SHARE * mass.max())
-    return float(first + (np.flatnonzero(peak)[0] + 0.5) * _BIN_LOG)
+    bins = ((log_depth - first) / _BIN_LOG).astype(np.int64)
+    # Two empty bins on either side, so that every bin has neighbours and these have some too.
+    count = np.bincount(bins + 2, minlength=bins[-1] + 5)
+    mass = count[:-2] + 2 * count[1:-1] + count[2:]
+    mass[0] = mass[-1] = 0
+    middle = mass[1:-1]
+    peak = (middle >= mass[:-2]) & (middle > mass[2:]) & (middle >= _MODE_SHARE * mass.max())
+    return float(first + (peak.argmax() + 0.5) * _BIN_LOG)
 
 
 def _samples(
@@ -80,14 +85,18 @@ def _samples(
 ) -> Float32[np.ndarray, " n"]:
     """Valid depths that belong to a detection: under its mask, or in the core of its box."""
     height, width = depth.depth_m.shape
-    box = detections.box_xyxy_px[index].astype(np.float64)
-    scale = np.array([width / camera.width_px, height / camera.height_px] * 2)
+    x0, y0, x1, y1 = detections.box_xyxy_px[index].tolist()
     mask = None if detections.mask is None else detections.mask[index]
     if mask is None or not mask.any():
         mask = None
-        middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * _CORE_SHARE
-        box = np.concatenate([middle - half, middle + half])
-    rows, columns = _window(box * scale, height=height, width=width)
+        x0, x1 = _core(x0, x1)
+        y0, y1 = _core(y0, y1)
+    scale_x, scale_y = width / camera.width_px, height / camera.height_px
+    left, right = _span(x0 * scale_x, x1 * scale_x, width)
+    top, bottom = _span(y0 * scale_y, y1 * scale_y, height)
+    # Thinned to bounded work.
+    thin = max(1, round(((right - left) * (bottom - top) / _MAX_SAMPLES) ** 0.5))
+    rows, columns = slice(top, bottom, thin), slice(left, right, thin)
     patch = depth.depth_m[rows, columns]
     chosen = np.isfinite(patch) & (patch > 0)
     if mask is not None:
@@ -95,17 +104,15 @@ def _samples(
     return patch[chosen]
 
 
-def _window(box: Float[np.ndarray, "4"], *, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the grid under a box, at least one, thinned to bounded work."""
-    left, right = _span(box[0], box[2], width)
-    top, bottom = _span(box[1], box[3], height)
-    thin = max(1, round(((right - left) * (bottom - top) / _MAX_SAMPLES) ** 0.5))
-    return slice(top, bottom, thin), slice(left, right, thin)
+def _core(low: float, high: float) -> tuple[float, float]:
+    middle, half = (low + high) / 2, (high - low) / 2 * _CORE_SHARE
+    return middle - half, middle + half
 
 
 def _span(low: float, high: float, limit: int) -> tuple[int, int]:
+    """Cells from `low` to `high`, at least one of the `limit` that there are."""
     first = int(min(max(low, 0), limit - 1))
-    return first, int(min(max(np.ceil(high), first + 1), limit))
+    return first, int(min(max(ceil(high), first + 1), limit))
 
 
 def _mask_at(

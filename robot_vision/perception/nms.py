@@ -18,14 +18,19 @@ def suppress(
     looked at, which bounds the time that a flood of weak boxes takes.
     """
     order = np.argsort(-score, kind="stable")[: 10 * limit]
-    area = np.prod(box_xyxy_px[:, 2:] - box_xyxy_px[:, :2], axis=1)
+    left, top, right, bottom = np.ascontiguousarray(box_xyxy_px[order].T)
+    area, group = (right - left) * (bottom - top), class_id[order]
+    free = np.ones(len(order), bool)
     kept: list[int] = []
-    while order.size and len(kept) < limit:
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        low = np.maximum(box_xyxy_px[best, :2], box_xyxy_px[rest, :2])
-        high = np.minimum(box_xyxy_px[best, 2:], box_xyxy_px[rest, 2:])
-        shared = np.prod(np.maximum(high - low, 0), axis=1)
-        overlaps = shared > iou * (area[best] + area[rest] - shared)
-        order = rest[~(overlaps & (class_id[rest] == class_id[best]))]
-    return np.array(kept, np.int64)
+    for best in range(len(order)):
+        if not free[best]:
+            continue
+        kept.append(best)
+        if len(kept) == limit:
+            break
+        width = np.minimum(right, right[best]) - np.maximum(left, left[best])
+        height = np.minimum(bottom, bottom[best]) - np.maximum(top, top[best])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        overlaps = shared > iou * (area + area[best] - shared)
+        free &= ~(overlaps & (group == group[best]))
+    return order[kept]
