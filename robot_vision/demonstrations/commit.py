@@ -17,12 +17,10 @@ import pyarrow.parquet as pq
 
 from robot_vision.demonstrations import layout
 from robot_vision.demonstrations.files import put, read_model, write_json
-from robot_vision.demonstrations.growing import growing_schema
+from robot_vision.demonstrations.growing import NUMBERED, growing_schema
 from robot_vision.demonstrations.images import decode_depth_mm
 from robot_vision.demonstrations.index import DatasetIndex
 from robot_vision.demonstrations.schema import (
-    ACTION,
-    STATE,
     CameraFormat,
     DatasetFormat,
     EpisodeRecord,
@@ -44,7 +42,8 @@ def commit(folder: Path, index: DatasetIndex, *, interrupted: bool = False) -> i
         shutil.rmtree(folder)
         return None
     record = read_model(folder / "episode.json", EpisodeRecord)
-    if index.episodes and record.recording_id == index.last_record().recording_id:
+    last = index.last_record()
+    if last is not None and record.recording_id == last.recording_id:
         shutil.rmtree(folder)
         return index.episodes - 1
     form = index.form
@@ -98,7 +97,12 @@ def _write_rows(
     """Write the episode's rows with their numbers; returns statistics of all but videos."""
     schema = row_schema(form.features())
     depths = [camera for camera in form.cameras if camera.has_depth]
-    kept: dict[str, list[np.ndarray]] = {STATE: [], ACTION: []}
+    # Of every feature, as LeRobot does: it does not append to a dataset that lacks some.
+    kept: dict[str, list[np.ndarray]] = {
+        name: []
+        for name, feature in form.features().items()
+        if feature["dtype"] not in ("video", "image") and name not in NUMBERED
+    }
     images: dict[str, list[np.ndarray]] = {camera.depth_key: [] for camera in depths}
     looked_at = set(sampled(frames))
     with pq.ParquetWriter(path, schema, compression="snappy") as writer:
@@ -172,7 +176,7 @@ def _number_stats(
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    return np.array(column.to_pylist(), np.float64)
+    return np.array(column.to_pylist(), np.float64).reshape(len(column), -1)
 
 
 def _depths(

@@ -75,6 +75,12 @@ class Dataset:
         self._tables: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
         self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
 
+    def __enter__(self) -> "Dataset":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __reduce__(self) -> tuple[type["Dataset"], tuple[Path]]:
         return Dataset, (self.root,)
 
@@ -166,10 +172,9 @@ class Dataset:
         self._tables.clear()
 
     def _episode(self, place: Place) -> Episode:
-        record = None
-        if self.form is not None:
-            path = self.root / layout.record_path(place.episode_index)
-            record = read_model(path, EpisodeRecord)
+        path = self.root / layout.record_path(place.episode_index)
+        # LeRobot may have appended episodes, of which it tells less.
+        record = read_model(path, EpisodeRecord) if path.exists() else None
         return Episode(
             index=place.episode_index,
             length=place.length,
@@ -251,7 +256,7 @@ class Dataset:
             if len(self._tables) >= _OPEN_FILES:
                 self._tables.popitem(last=False)[1].close(force=True)
             try:
-                self._tables[path] = pq.ParquetFile(path.open("rb"))
+                self._tables[path] = pq.ParquetFile(path, memory_map=True)
             except (OSError, pa.ArrowException) as error:
                 raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
         self._tables.move_to_end(path)

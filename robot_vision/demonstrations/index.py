@@ -66,9 +66,10 @@ class DatasetIndex:
     def frames(self) -> int:
         return self._last["dataset_to_index"] if self._last else 0
 
-    def last_record(self) -> EpisodeRecord:
-        """What is told of the episode that was added last; there must be one."""
-        return read_model(self.root / layout.record_path(self.episodes - 1), EpisodeRecord)
+    def last_record(self) -> EpisodeRecord | None:
+        """What is told of the episode that was added last; None if nothing is."""
+        path = self.root / layout.record_path(self.episodes - 1)
+        return read_model(path, EpisodeRecord) if self.episodes and path.exists() else None
 
     def next_place(self) -> tuple[int, int]:
         """Chunk and file for the next episode's data and videos."""

@@ -22,14 +22,25 @@ _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def row_schema(features: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
-    """Columns of `data/`: what `datasets` makes of LeRobot's features; videos have none."""
+    """Columns of `data/`: what `datasets` makes of LeRobot's features; videos have none.
+
+    The metadata tells `datasets` which columns are images, where it is not told otherwise.
+    """
+    stored = {name: f for name, f in features.items() if f["dtype"] != "video"}
+    described = {name: _described(feature) for name, feature in stored.items()}
     return pa.schema(
-        [
-            (name, _column_type(feature))
-            for name, feature in features.items()
-            if feature["dtype"] != "video"
-        ]
+        [(name, _column_type(feature)) for name, feature in stored.items()],
+        metadata={"huggingface": json.dumps({"info": {"features": described}})},
     )
+
+
+def _described(feature: Mapping[str, Any]) -> dict[str, Any]:
+    if feature["dtype"] == "image":
+        return {"_type": "Image"}
+    value = {"dtype": feature["dtype"], "_type": "Value"}
+    if list(feature["shape"]) == [1]:
+        return value
+    return {"feature": value, "length": feature["shape"][0], "_type": "Sequence"}
 
 
 def _column_type(feature: Mapping[str, Any]) -> pa.DataType:
@@ -47,9 +58,9 @@ def write_table(table: pa.Table, path: Path) -> None:
 def read_table(path: Path, **options: Any) -> pa.Table:
     """Raises `DatasetError` if the file is missing or damaged."""
     try:
-        # By handle: a path would make folders like chunk-000 into columns of a data set.
-        with path.open("rb") as file:
-            return pq.ParquetFile(file).read(**options)
+        # Not `pq.read_table`, which would make folders like chunk-000 into columns.
+        with pq.ParquetFile(path) as file:
+            return file.read(**options)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
 

@@ -170,6 +170,7 @@ class DatasetWriter:
         if number < before:
             return f"episode {number} was complete"
         record = self._index.last_record()
+        assert record is not None
         success = "unknown" if record.success is None else str(record.success).lower()
         return (
             f"episode {number} was interrupted and is recovered: {record.lost_frames} frames lost "

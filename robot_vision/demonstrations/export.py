@@ -1,0 +1,141 @@
+"""Writes a dataset of ours in the older version of LeRobot's format, v2.1."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from robot_vision.demonstrations import layout
+from robot_vision.demonstrations.dataset import Dataset, Episode
+from robot_vision.demonstrations.episodes import Place, find_places
+from robot_vision.demonstrations.files import write_json, write_text
+from robot_vision.demonstrations.schema import DatasetError
+from robot_vision.demonstrations.tables import read_table, row_schema, stats_of, write_table
+
+_NUMBERS = ("episode_index", "index", "task_index")
+
+
+def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
+    """Copy the dataset at `root` to the new folder `out` as v2.1; returns its episodes.
+
+    `only_success` leaves out episodes that failed or whose success is not known.
+    Raises `DatasetError` if `root` is not of our making, or `out` is there.
+    """
+    dataset = Dataset(root)
+    if dataset.form is None or dataset.info["codebase_version"] != layout.V30:
+        raise DatasetError(f"{root} is not a {layout.V30} dataset made by robot_vision")
+    if out.exists():
+        raise DatasetError(f"{out} is there already; give a new folder")
+    places = find_places(root, dataset.info)
+    kept = [
+        (dataset.episodes[place.episode_index], place)
+        for place in places
+        if not only_success or _is_success(dataset.episodes[place.episode_index])
+    ]
+    if not kept:
+        raise DatasetError(f"{root} has no episode to export")
+    stats = _stats(root)
+    tasks = list(dict.fromkeys(place.tasks[0] for _, place in kept))
+    lines: dict[Path, list[dict[str, Any]]] = {
+        layout.TASKS_V21: [{"task_index": i, "task": task} for i, task in enumerate(tasks)],
+        layout.EPISODES_V21: [],
+        layout.EPISODES_STATS_V21: [],
+    }
+    first_index = 0
+    for number, (episode, place) in enumerate(kept):
+        numbers = (number, first_index, tasks.index(place.tasks[0]))
+        changed = _copy_episode(dataset, place, out, numbers)
+        episode_stats = {
+            name: _plain(values)
+            for name, values in (stats[episode.index] | changed).items()
+            # v2.1 takes every feature with images in its name for colour.
+            if not name.endswith("_depth")
+        }
+        lines[layout.EPISODES_V21].append(
+            {"episode_index": number, "tasks": list(place.tasks), "length": place.length}
+        )
+        lines[layout.EPISODES_STATS_V21].append({"episode_index": number, "stats": episode_stats})
+        first_index += place.length
+    for path, content in lines.items():
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in content)
+        write_text(out / path, text)
+    shutil.copy(root / layout.OURS, out / layout.OURS)
+    write_json(out / layout.INFO, _info(dataset, len(kept), first_index, len(tasks)))
+    dataset.close()
+    return len(kept)
+
+
+def _copy_episode(
+    dataset: Dataset, place: Place, out: Path, numbers: tuple[int, int, int]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Copy an episode under its new numbers; returns the statistics that these change."""
+    number, first_index, task_index = numbers
+    names = {"episode_chunk": number // layout.FILES_PER_CHUNK, "episode_index": number}
+    rows = np.arange(place.length)
+    values = (np.full_like(rows, number), rows + first_index, np.full_like(rows, task_index))
+    table = read_table(place.data)
+    columns = {name: table[name] for name in table.column_names}
+    columns |= {name: pa.array(v) for name, v in zip(_NUMBERS, values, strict=True)}
+    schema = row_schema(dataset.features)
+    write_table(
+        pa.table([columns[name] for name in schema.names], schema=schema),
+        out / layout.DATA_V21.format(**names),
+    )
+    for key, (path, _) in place.video.items():
+        video = out / layout.VIDEO_V21.format(video_key=key, **names)
+        video.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, video)
+    record = out / layout.record_path(number)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(dataset.root / layout.record_path(place.episode_index), record)
+    return {
+        name: {
+            "min": np.array([v.min()]),
+            "max": np.array([v.max()]),
+            "mean": np.array([v.mean()]),
+            "std": np.array([v.std()]),
+            "count": np.array([len(v)]),
+        }
+        for name, v in zip(_NUMBERS, values, strict=True)
+    }
+
+
+def _stats(root: Path) -> dict[int, dict[str, dict[str, np.ndarray]]]:
+    rows = [
+        row
+        for path in sorted(root.glob("meta/episodes/*/*.parquet"))
+        for row in read_table(path).to_pylist()
+    ]
+    return {row["episode_index"]: stats_of(row) for row in rows}
+
+
+def _plain(stats: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The statistics that v2.1 knows."""
+    return {name: stats[name].tolist() for name in ("min", "max", "mean", "std", "count")}
+
+
+def _is_success(episode: Episode) -> bool:
+    return bool(episode.record and episode.record.success)
+
+
+def _info(dataset: Dataset, episodes: int, frames: int, tasks: int) -> dict[str, Any]:
+    assert dataset.form is not None
+    cameras = len(dataset.form.cameras)
+    return {
+        "codebase_version": layout.V21,
+        "robot_type": dataset.form.robot_type,
+        "total_episodes": episodes,
+        "total_frames": frames,
+        "total_tasks": tasks,
+        "total_videos": episodes * cameras,
+        "total_chunks": (episodes - 1) // layout.FILES_PER_CHUNK + 1,
+        "chunks_size": layout.FILES_PER_CHUNK,
+        "fps": dataset.fps,
+        "splits": {"train": f"0:{episodes}"},
+        "data_path": layout.DATA_V21,
+        "video_path": layout.VIDEO_V21 if cameras else None,
+        "features": dataset.features,
+    }
