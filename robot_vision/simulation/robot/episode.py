@@ -1,0 +1,157 @@
+"""An episode: the expert drives the arm through the same commands as a policy would."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.simulation.gl import mujoco
+from robot_vision.simulation.robot.expert import is_finished, plan
+from robot_vision.simulation.robot.task import Task
+from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.world import RobotWorld, tool_down
+
+PERIOD_S = 0.1  # between observations, and between plans
+COMMAND_S = 0.01
+STEPS, STEP_S = 12, 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """What goes wrong, so that recordings show how to recover.
+
+    The tool drifts off its commands, is knocked aside for a moment, the gripper opens by itself,
+    the target is nudged. Rates are per second.
+    """
+
+    drift_m: float = 0.008
+    drift_rad: float = 0.06
+    jolt_hz: float = 0.15
+    jolt_m: float = 0.07
+    let_go_hz: float = 0.06
+    nudge_hz: float = 0.06
+    nudge_mps: float = 0.35
+
+
+QUIET = Noise(drift_m=0, drift_rad=0, jolt_hz=0, let_go_hz=0, nudge_hz=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tick:
+    """A moment at which to observe, with the expert's answer to it. `done`: it was the last.
+
+    `base_from_target` and `gripper_open` are rows `STEP_S` apart, the first that far from now.
+    """
+
+    time_s: float
+    base_from_target: Float[np.ndarray, "t 4 4"]
+    gripper_open: Float[np.ndarray, " t"]
+    success: bool
+    done: bool
+
+
+def run_expert(
+    world: RobotWorld,
+    task: Task,
+    *,
+    rng: np.random.Generator,
+    noise: Noise = QUIET,
+    linger_s: float = 0.4,
+) -> Iterator[Tick]:
+    """Let the expert do the task; yields every `PERIOD_S`, while the world stands still.
+
+    Ends `linger_s` after the expert has finished, or at the task's time-out; success is that of
+    the world then.
+    """
+    start_s = world.time_s
+    finished_s: float | None = None
+    disturbance = _Disturbance(rng, noise)
+    commanded = world.base_from_tool
+    while True:
+        poses, gripper = plan(world, task, steps=STEPS, step_s=STEP_S)
+        if is_finished(world, task):
+            finished_s = world.time_s if finished_s is None else finished_s
+        else:
+            finished_s = None
+        late = world.time_s - start_s >= task.time_out_s
+        done = late or (finished_s is not None and world.time_s - finished_s >= linger_s)
+        yield Tick(
+            time_s=world.time_s,
+            base_from_target=poses,
+            gripper_open=gripper,
+            success=success(world, task),
+            done=done,
+        )
+        if done:
+            return
+        for step in range(round(PERIOD_S / STEP_S)):
+            _follow(world, commanded, poses[step], float(gripper[step]), disturbance, task)
+            commanded = poses[step]
+
+
+def _follow(
+    world: RobotWorld,
+    before: Float[np.ndarray, "4 4"],
+    after: Float[np.ndarray, "4 4"],
+    gripper_open: float,
+    disturbance: "_Disturbance",
+    task: Task,
+) -> None:
+    """Stream commands from one target to the next over `STEP_S`, disturbed."""
+    count = round(STEP_S / COMMAND_S)
+    yaw = np.arctan2(before[1, 0], before[0, 0])
+    turn = np.arctan2(after[1, 0], after[0, 0]) - yaw
+    turn = (turn + np.pi) % (2 * np.pi) - np.pi
+    for i in range(1, count + 1):
+        share = i / count
+        place = before[:3, 3] + share * (after[:3, 3] - before[:3, 3])
+        offset_m, offset_rad, lets_go = disturbance.next(world, task)
+        place = np.maximum(place + offset_m, [-1, -1, 0.013])
+        pose = tool_down(place, float(yaw + share * turn + offset_rad))
+        world.command(pose, 1.0 if lets_go else gripper_open)
+        world.step(COMMAND_S)
+
+
+class _Disturbance:
+    """Draws what goes wrong, one command after another."""
+
+    def __init__(self, rng: np.random.Generator, noise: Noise) -> None:
+        self._rng, self._noise = rng, noise
+        self._drift = np.zeros(4)
+        self._jolt_m, self._jolt_left_s, self._jolt_s = np.zeros(3), 0.0, 1.0
+        self._let_go_left_s = 0.0
+
+    def next(self, world: RobotWorld, task: Task) -> tuple[Float[np.ndarray, "3"], float, bool]:
+        """Offset of place and yaw, and whether the gripper opens by itself."""
+        rng, noise = self._rng, self._noise
+        memory = np.exp(-COMMAND_S / 0.5)
+        scale = np.array([noise.drift_m] * 3 + [noise.drift_rad])
+        fresh = np.sqrt(1 - memory**2) * rng.standard_normal(4)
+        self._drift = memory * self._drift + fresh * scale
+        self._jolt_left_s -= COMMAND_S
+        if self._jolt_left_s <= 0 and rng.random() < noise.jolt_hz * COMMAND_S:
+            self._jolt_m = noise.jolt_m * rng.uniform(-1, 1, 3) * [1, 1, 0.6]
+            self._jolt_left_s = self._jolt_s = rng.uniform(0.4, 0.9)
+        self._let_go_left_s -= COMMAND_S
+        if rng.random() < noise.let_go_hz * COMMAND_S:
+            self._let_go_left_s = rng.uniform(0.15, 0.4)
+        if rng.random() < noise.nudge_hz * COMMAND_S:
+            _nudge(world, task, rng, noise.nudge_mps)
+        swell = np.sin(np.pi * max(self._jolt_left_s, 0.0) / self._jolt_s)
+        return (
+            self._drift[:3] + swell * self._jolt_m,
+            float(self._drift[3]),
+            (self._let_go_left_s > 0),
+        )
+
+
+def _nudge(world: RobotWorld, task: Task, rng: np.random.Generator, speed_mps: float) -> None:
+    """Set the target sliding, unless it is held."""
+    if world.held_item == task.target.item:
+        return
+    body = world.items[task.target.item].body_id
+    start = int(world.model.jnt_dofadr[world.model.body_jntadr[body]])
+    heading = rng.uniform(0, 2 * np.pi)
+    world.data.qvel[start : start + 2] += speed_mps * np.array([np.cos(heading), np.sin(heading)])
+    mujoco.mj_kinematics(world.model, world.data)

@@ -1,0 +1,245 @@
+"""Tasks in a world: which are possible, one at random, one that names nothing, and success."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.geometry import transform_points
+from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES, Split, is_held_out
+from robot_vision.simulation.robot.task import (
+    DIRECTIONS,
+    GOES_INTO,
+    KINDS,
+    PICKED,
+    PUSHED,
+    RELATIONS,
+    Direction,
+    Kind,
+    Named,
+    Task,
+)
+from robot_vision.simulation.robot.world import RobotItem, RobotWorld, build_world
+
+LIFTED_M = 0.06  # the lowest point of what is picked must be this high
+PUSHED_M, ASTRAY_M = 0.08, 0.06  # along the direction at least, across it at most
+PUSH_M = 0.13  # how far the expert pushes
+_HELD_WITHIN_M = 0.08
+_FINGER_M = 0.04  # room that the closed fingers need behind what they push
+_REACHED_M = ((0.22, 0.78), (-0.43, 0.43))  # where the tool and what it pushes may go
+
+
+def named(world: RobotWorld, index: int) -> Named:
+    """An item of the world, by its words."""
+    item = world.items[index]
+    return Named(color_name=item.color_name, class_name=item.class_name, item=index)
+
+
+def possible_tasks(world: RobotWorld) -> list[Task]:
+    """All tasks that can be done as things lie now; all things differ in colour or class."""
+    rows = range(len(world.items))
+    classes = [item.class_name for item in world.items]
+    tasks = [_task(world, "pick", i) for i in rows if classes[i] in PICKED]
+    for receiver in rows:
+        for i in rows:
+            if classes[i] in GOES_INTO.get(classes[receiver], ()):
+                tasks.append(_put(world, i, receiver))
+    for i in rows:
+        if classes[i] in PUSHED:
+            tasks += [_push(world, i, d) for d in DIRECTIONS if _way_is_free(world, i, d)]
+    return tasks
+
+
+def draw_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
+    """One of the possible tasks; targets whose colour or class other things share come first.
+
+    Raises `ValueError` if no task of the kind is possible here.
+    """
+    tasks = [task for task in possible_tasks(world) if kind in (None, task.kind)]
+    if not tasks:
+        raise ValueError(
+            f"no task of kind {kind or 'any'} is possible among "
+            f"{[f'{i.color_name} {i.class_name}' for i in world.items]}"
+        )
+    if kind is None:
+        there = sorted({task.kind for task in tasks})
+        chosen = there[int(rng.integers(len(there)))]
+        tasks = [task for task in tasks if task.kind == chosen]
+    weights = np.array([1.0 + 2.0 * _likeness(world, task.target.item) for task in tasks])
+    return tasks[int(rng.choice(len(tasks), p=weights / weights.sum()))]
+
+
+def build_task_world(
+    rng: np.random.Generator,
+    *,
+    split: Split,
+    kind: Kind | None = None,
+    size_px: tuple[int, int] = (416, 320),
+) -> tuple[RobotWorld, Task]:
+    """A random world and a task of `kind` (any, if None) that is possible in it."""
+    kind = kind or KINDS[int(rng.integers(len(KINDS)))]
+    while True:
+        world = build_world(rng, split=split, kind=kind, size_px=size_px)
+        if any(task.kind == kind for task in possible_tasks(world)):
+            return world, draw_task(world, rng, kind=kind)
+        world.close()
+
+
+def absent_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
+    """A task whose words name a thing that is not there (its row is −1)."""
+    kind = kind or KINDS[int(rng.integers(len(KINDS)))]
+    receivers = [i for i, item in enumerate(world.items) if item.class_name in RELATIONS]
+    if kind == "put" and receivers:
+        destination = named(world, receivers[int(rng.integers(len(receivers)))])
+        choices = GOES_INTO[destination.class_name]
+    elif kind == "put":
+        class_name = str(rng.choice(list(GOES_INTO)))
+        destination = _draw_absent(world, rng, (class_name,))
+        choices = GOES_INTO[class_name]
+    else:
+        destination, choices = None, PICKED if kind == "pick" else PUSHED
+    target = _draw_absent(world, rng, choices)
+    if kind == "push":
+        directions = list(DIRECTIONS)
+        direction = directions[int(rng.integers(len(directions)))]
+        return Task(kind=kind, target=target, direction=direction)
+    relation = RELATIONS[destination.class_name] if destination else None
+    return Task(kind=kind, target=target, destination=destination, relation=relation)
+
+
+def _draw_absent(world: RobotWorld, rng: np.random.Generator, classes: tuple[str, ...]) -> Named:
+    """A class (of `classes`, or any at times) and colour that no item has, both often seen."""
+    present = {(item.class_name, item.color_name) for item in world.items}
+    seen = [item.color_name for item in world.items]
+    while True:
+        class_name = str(rng.choice(classes if rng.random() < 0.8 else CLASS_NAMES))
+        color_name = str(rng.choice(seen if rng.random() < 0.5 else list(COLOR_NAMES)))
+        unseen = world.split == "train" and is_held_out(class_name, color_name)
+        if (class_name, color_name) not in present and not unseen:
+            return Named(color_name=color_name, class_name=class_name)
+
+
+def success(world: RobotWorld, task: Task) -> bool:
+    """Whether the task is done, as the world is now.
+
+    pick: held, its lowest point 6 cm over the table. put: let go, and it touches the destination
+    within whose outline its middle lies. push: moved at least 8 cm along the direction and at
+    most 6 cm across, from where it lay when the task was given.
+    """
+    if task.target.item < 0:
+        return False
+    if task.kind == "pick":
+        return _is_lifted(world, task.target.item)
+    if task.kind == "put":
+        return _lies_on(world, task.target.item, task.destination)
+    along_m, across_m = pushed_m(world, task)
+    return along_m >= PUSHED_M and abs(across_m) <= ASTRAY_M
+
+
+def pushed_m(world: RobotWorld, task: Task) -> tuple[float, float]:
+    """How far a push moved its target along the direction, and to the left of it."""
+    if task.direction is None:
+        raise ValueError(f"a task of kind {task.kind} has no direction")
+    x, y = DIRECTIONS[task.direction]
+    moved = world.base_from_item(task.target.item)[:2, 3] - np.array(task.start_m)
+    return float(moved @ [x, y]), float(moved @ [-y, x])
+
+
+def corners_in_base(world: RobotWorld, index: int) -> Float[np.ndarray, "n 3"]:
+    """Points of an item's surface in the base frame (metres)."""
+    return transform_points(world.base_from_item(index), world.items[index].corners_m)
+
+
+def is_within(
+    point_m: Float[np.ndarray, "3"],
+    receiver: RobotItem,
+    base_from_receiver: Float[np.ndarray, "4 4"],
+) -> bool:
+    """Whether a point lies within the outline of a receiver seen from above."""
+    local = base_from_receiver[:3, :3].T @ (point_m - base_from_receiver[:3, 3])
+    half = receiver.size_m / 2
+    if receiver.class_name == "box":
+        return bool((np.abs(local[:2]) <= half[:2]).all())
+    return float(np.hypot(local[0], local[1])) <= half[0]
+
+
+def _is_lifted(world: RobotWorld, index: int) -> bool:
+    points = corners_in_base(world, index)
+    away_m = np.linalg.norm(world.base_from_item(index)[:3, 3] - world.base_from_tool[:3, 3])
+    return bool(points[:, 2].min() >= LIFTED_M and away_m <= _HELD_WITHIN_M)
+
+
+def _lies_on(world: RobotWorld, index: int, destination: Named | None) -> bool:
+    if destination is None or destination.item < 0 or world.held_item == index:
+        return False
+    receiver = world.items[destination.item]
+    middle = world.base_from_item(index)[:3, 3]
+    return is_within(middle, receiver, world.base_from_item(destination.item)) and _touch(
+        world, index, destination.item
+    )
+
+
+def _touch(world: RobotWorld, a: int, b: int) -> bool:
+    bodies = world.model.geom_bodyid[world.data.contact.geom]
+    pair = {world.items[a].body_id, world.items[b].body_id}
+    return any({int(p), int(q)} == pair for p, q in bodies)
+
+
+def _task(world: RobotWorld, kind: Kind, index: int) -> Task:
+    return Task(kind=kind, target=named(world, index))
+
+
+def _put(world: RobotWorld, index: int, receiver: int) -> Task:
+    return Task(
+        kind="put",
+        target=named(world, index),
+        destination=named(world, receiver),
+        relation=RELATIONS[world.items[receiver].class_name],
+    )
+
+
+def _push(world: RobotWorld, index: int, direction: Direction) -> Task:
+    x, y = world.base_from_item(index)[:2, 3].tolist()
+    return Task(kind="push", target=named(world, index), direction=direction, start_m=(x, y))
+
+
+def _likeness(world: RobotWorld, index: int) -> float:
+    """Share of the other words that this item has in common with others: 0, 0.5 or 1."""
+    mine = world.items[index]
+    others = [item for i, item in enumerate(world.items) if i != index]
+    same_class = any(item.class_name == mine.class_name for item in others)
+    same_color = any(item.color_name == mine.color_name for item in others)
+    return (same_class + same_color) / 2
+
+
+def _way_is_free(world: RobotWorld, index: int, direction: Direction) -> bool:
+    """Whether nothing is in the way of an item that is pushed, nor of the fingers behind it."""
+    along = np.array(DIRECTIONS[direction])
+    across = np.array([-along[1], along[0]])
+    middle = world.base_from_item(index)[:2, 3]
+    own = corners_in_base(world, index)[:, :2] - middle
+    front, back = float((own @ along).max()), float((own @ -along).max())
+    half_width = float(np.abs(own @ across).max())
+    behind, goal = middle - (back + _FINGER_M) * along, middle + PUSH_M * along
+    for place in (behind, goal):
+        for value, (low, high) in zip(place, _REACHED_M, strict=True):
+            if not low <= value <= high:
+                return False
+    for points in _others(world, index):
+        ahead, aside = (points - middle) @ along, np.abs((points - middle) @ across)
+        in_way = (ahead > -back) & (ahead < front + PUSH_M + 0.02) & (aside < half_width + 0.01)
+        near_fingers = (np.abs(ahead + back + _FINGER_M) < 0.04) & (aside < 0.035)
+        if (in_way | near_fingers).any():
+            return False
+    return True
+
+
+def _others(world: RobotWorld, index: int) -> Iterator[Float[np.ndarray, "n 2"]]:
+    for other in range(len(world.items)):
+        if other != index:
+            yield corners_in_base(world, other)[:, :2]
+
+
+def lowest_m(world: RobotWorld, index: int) -> float:
+    """Height of an item's lowest point over the table (metres)."""
+    return float(corners_in_base(world, index)[:, 2].min())
