@@ -1,7 +1,6 @@
 """Tracked objects in the frame in which they are published, and as one JSON text per frame."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,19 +109,23 @@ def json_of(
 ) -> str:
     """`~/objects/json`: all tracks of a frame with the frame's age. Unknown values are null."""
     tracks = perception.tracks
+    position_m, position_covariance = _known(objects.position_m), _known(objects.covariance_m2)
+    velocity_mps = _known(objects.velocity_mps)
+    velocity_covariance = _known(objects.velocity_covariance_m2ps2)
+    size_m, box_px, age = _known(objects.size_m), _known(tracks.box_xyxy_px), tracks.age_s.tolist()
     rows = [
         {
             "id": objects.track_id[row],
             "class": objects.class_name[row],
             "score": round(objects.score[row], 4),
             "state": objects.state[row].name.lower(),
-            "position_m": _finite(objects.position_m[row]),
-            "position_covariance_m2": _finite(objects.covariance_m2[row]),
-            "velocity_mps": _finite(objects.velocity_mps[row]),
-            "velocity_covariance_m2ps2": _finite(objects.velocity_covariance_m2ps2[row]),
-            "size_m": _finite(objects.size_m[row]),
-            "box_xyxy_px": _finite(tracks.box_xyxy_px[row]),
-            "age_s": round(float(tracks.age_s[row]), 4),
+            "position_m": position_m[row],
+            "position_covariance_m2": position_covariance[row],
+            "velocity_mps": velocity_mps[row],
+            "velocity_covariance_m2ps2": velocity_covariance[row],
+            "size_m": size_m[row],
+            "box_xyxy_px": box_px[row],
+            "age_s": round(age[row], 4),
             "unseen_s": round(objects.unseen_s[row], 4),
         }
         for row in range(len(objects))
@@ -142,7 +145,8 @@ def json_of(
     return json.dumps(text)
 
 
-def _finite(values: np.ndarray) -> list[Any] | None:
-    rounded = np.round(values.astype(np.float64), 6).tolist()
-    flat = rounded if values.ndim == 1 else [item for row in rounded for item in row]
-    return rounded if all(math.isfinite(item) for item in flat) else None
+def _known(values: Float[np.ndarray, "n ..."]) -> list[Any]:
+    """Each row, rounded; None for one with a number that is not finite."""
+    rounded = np.round(values.astype(np.float64), 6)
+    known = np.asarray(np.isfinite(rounded).all(axis=tuple(range(1, rounded.ndim))))
+    return [row if k else None for row, k in zip(rounded.tolist(), known, strict=True)]

@@ -71,6 +71,25 @@ def info_from_camera(
     )
 
 
+class InfoWriter:
+    """One `CameraInfo` message, made anew when the camera or the resolution changes."""
+
+    def __init__(self) -> None:
+        self._made_for: tuple[Camera, int, int] | None = None
+        self._message = CameraInfo()
+
+    def write(self, camera: Camera, *, stamp_ns: int, width_px: int, height_px: int) -> CameraInfo:
+        """`CameraInfo` of `camera` at a resolution; valid until the next call."""
+        wanted = (camera, width_px, height_px)
+        if self._made_for != wanted:
+            self._made_for = wanted
+            self._message = info_from_camera(
+                camera, stamp_ns=stamp_ns, width_px=width_px, height_px=height_px
+            )
+        self._message.header = header(stamp_ns, camera.frame_id)
+        return self._message
+
+
 def rgb_from_message(message: ImageMessage) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a colour image. Raises `EncodingError`.
 

@@ -64,7 +64,10 @@ class FrameBuilder:
         if info is None:
             return None
         if info is not self._info:
-            self._info, self._camera = info, self._read(info)
+            self._info, read = info, self._read(info)
+            # Drivers repeat it with every image: as the same object it is known for the same.
+            if read is None or not read.same_as(self._camera):
+                self._camera = read
         camera = self._camera
         if camera is not None and (camera.width_px, camera.height_px) != (width_px, height_px):
             self._health.noted(

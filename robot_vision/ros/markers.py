@@ -4,8 +4,7 @@ import colorsys
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
-from std_msgs.msg import ColorRGBA
+from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from robot_vision.core.objects import Objects
@@ -15,59 +14,71 @@ from robot_vision.ros.convert import header
 _LIFETIME = Duration(sec=1)
 _LABEL_HEIGHT_M = 0.08
 _UNKNOWN_SIZE_M = 0.1
+_LEAST_SIZE_M = 0.01
 
 
-def markers_of(objects: Objects) -> MarkerArray:
-    """A box and a label per object: `ns` is the class (and `<class>/label`), `id` the track."""
-    markers = [Marker(header=header(objects.stamp_ns, objects.frame_id), action=Marker.DELETEALL)]
-    for row in objects.visible_rows():
-        size_m = np.where(np.isfinite(objects.size_m[row]), objects.size_m[row], _UNKNOWN_SIZE_M)
-        markers += [_box(objects, row, size_m), _label(objects, row, size_m)]
-    return MarkerArray(markers=markers)
+class MarkerWriter:
+    """A box and a label per object: `ns` is the class (and `<class>/label`), `id` the track.
+
+    Markers are filled again for every frame: to make one takes as long as to fill five.
+    """
+
+    def __init__(self) -> None:
+        self._clear = Marker(action=Marker.DELETEALL)
+        self._boxes: list[Marker] = []
+        self._labels: list[Marker] = []
+
+    def write(self, objects: Objects) -> MarkerArray:
+        """The markers of a frame; valid until the next call."""
+        stamped = header(objects.stamp_ns, objects.frame_id)
+        self._clear.header = stamped
+        rows = objects.visible_rows()
+        while len(self._boxes) < len(rows):
+            self._boxes.append(_marker(Marker.CUBE))
+            self._labels.append(_marker(Marker.TEXT_VIEW_FACING))
+        # Above the box as the camera sees it: its y points down.
+        up = _rotate(objects.orientation_xyzw, np.array([0.0, -1.0, 0.0]))
+        for row, box, label in zip(rows, self._boxes, self._labels, strict=False):
+            size_m = np.where(
+                np.isfinite(objects.size_m[row]), objects.size_m[row], _UNKNOWN_SIZE_M
+            )
+            name, position_m = objects.class_name[row], objects.position_m[row]
+            _fill(box, objects, row, stamped, ns=name, position_m=position_m)
+            scale = box.scale
+            scale.x, scale.y, scale.z = np.maximum(size_m, _LEAST_SIZE_M).tolist()
+            above_m = position_m + up * (size_m[1] / 2 + _LABEL_HEIGHT_M)
+            _fill(label, objects, row, stamped, ns=f"{name}/label", position_m=above_m)
+            label.text = _text(objects, row)
+        shown = len(rows)
+        pairs = zip(self._boxes[:shown], self._labels[:shown], strict=True)
+        return MarkerArray(markers=[self._clear, *(marker for pair in pairs for marker in pair)])
 
 
-def _box(objects: Objects, row: int, size_m: np.ndarray) -> Marker:
-    x, y, z = np.maximum(size_m, 0.01).tolist()
-    marker = _marker(objects, row, ns=objects.class_name[row], kind=Marker.CUBE)
-    marker.scale = Vector3(x=x, y=y, z=z)
-    return marker
-
-
-def _label(objects: Objects, row: int, size_m: np.ndarray) -> Marker:
-    name, score = objects.class_name[row], objects.score[row]
-    marker = _marker(objects, row, ns=f"{name}/label", kind=Marker.TEXT_VIEW_FACING)
+def _marker(kind: int) -> Marker:
+    marker = Marker(type=kind, action=Marker.ADD, lifetime=_LIFETIME)
     marker.scale.z = _LABEL_HEIGHT_M
-    marker.text = f"{name} {objects.track_id[row]} {score:.2f}"
-    if objects.state[row] == TrackState.COASTING:
-        marker.text += f" unseen {objects.unseen_s[row]:.1f} s"
-    # Above the box as the camera sees it: its y points down.
-    up = _rotate(objects.orientation_xyzw, np.array([0.0, -1.0, 0.0]))
-    lift = up * (size_m[1] / 2 + _LABEL_HEIGHT_M)
-    marker.pose.position.x += float(lift[0])
-    marker.pose.position.y += float(lift[1])
-    marker.pose.position.z += float(lift[2])
     return marker
 
 
-def _marker(objects: Objects, row: int, *, ns: str, kind: int) -> Marker:
-    x, y, z = objects.position_m[row].tolist()
-    qx, qy, qz, qw = objects.orientation_xyzw
-    return Marker(
-        header=header(objects.stamp_ns, objects.frame_id),
-        ns=ns,
-        id=objects.track_id[row] % 2**31,
-        type=kind,
-        action=Marker.ADD,
-        pose=Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw)),
-        color=_color(objects.track_id[row], coasting=objects.state[row] == TrackState.COASTING),
-        lifetime=_LIFETIME,
-    )
-
-
-def _color(track_id: int, *, coasting: bool) -> ColorRGBA:
+def _fill(
+    marker: Marker, objects: Objects, row: int, stamped: Header, *, ns: str, position_m: np.ndarray
+) -> None:
+    marker.header = stamped
+    marker.ns, marker.id = ns, objects.track_id[row] % 2**31
+    position, orientation, color = marker.pose.position, marker.pose.orientation, marker.color
+    position.x, position.y, position.z = position_m.tolist()
+    (orientation.x, orientation.y, orientation.z, orientation.w) = objects.orientation_xyzw
     # Steps of the golden ratio keep the hues of neighbouring ids apart.
-    r, g, b = colorsys.hsv_to_rgb(track_id * 0.618034 % 1.0, 0.7, 1.0)
-    return ColorRGBA(r=r, g=g, b=b, a=0.25 if coasting else 0.6)
+    hue = objects.track_id[row] * 0.618034 % 1.0
+    color.r, color.g, color.b = colorsys.hsv_to_rgb(hue, 0.7, 1.0)
+    color.a = 0.25 if objects.state[row] == TrackState.COASTING else 0.6
+
+
+def _text(objects: Objects, row: int) -> str:
+    text = f"{objects.class_name[row]} {objects.track_id[row]} {objects.score[row]:.2f}"
+    if objects.state[row] == TrackState.COASTING:
+        text += f" unseen {objects.unseen_s[row]:.1f} s"
+    return text
 
 
 def _rotate(quaternion_xyzw: tuple[float, ...], vector: np.ndarray) -> np.ndarray:

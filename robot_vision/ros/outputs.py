@@ -12,8 +12,8 @@ from visualization_msgs.msg import MarkerArray
 
 from robot_vision.core.objects import Objects, json_of
 from robot_vision.core.types import Perception
-from robot_vision.ros.convert import ImageWriter, info_from_camera
-from robot_vision.ros.markers import markers_of
+from robot_vision.ros.convert import ImageWriter, InfoWriter
+from robot_vision.ros.markers import MarkerWriter
 from robot_vision.ros.qos import OUTPUT_QOS
 from robot_vision.ros.vision_messages import detections_message, objects_message, vision_msgs
 from robot_vision.viz.overlay import draw_overlay
@@ -35,16 +35,17 @@ class Outputs:
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._writers = {name: ImageWriter() for name in ("features", "embedding", "depth", "rgb")}
+        self._info, self._markers = InfoWriter(), MarkerWriter()
         self._vision_msgs = vision_msgs()
         self._topics: list[tuple[Any, Callable[[Result], Any | None]]] = []
         self._add(Image, "~/features", self._features)
         self._add(Image, "~/embedding", self._embedding)
         self._add(Image, "~/depth/image", self._depth)
-        self._add(CameraInfo, "~/depth/camera_info", _depth_info)
+        self._add(CameraInfo, "~/depth/camera_info", self._depth_info)
         if self._vision_msgs is not None:
             self._add(self._vision_msgs.Detection2DArray, "~/detections", self._detections)
             self._add(self._vision_msgs.Detection3DArray, "~/objects", self._objects)
-        self._add(MarkerArray, "~/objects/markers", lambda result: markers_of(result.objects))
+        self._add(MarkerArray, "~/objects/markers", self._markers_of)
         self._add(Image, "~/overlay", self._overlay)
         # Last, so that the age it tells has the others' publishing in it.
         self._add(String, "~/objects/json", _json)
@@ -91,6 +92,21 @@ class Outputs:
         depth = result.perception.depth
         return None if depth is None else self._image("depth", result, depth.depth_m, "32FC1")
 
+    def _depth_info(self, result: Result) -> CameraInfo | None:
+        perception = result.perception
+        if perception.depth is None or perception.frame.camera is None:
+            return None
+        height_px, width_px = perception.depth.depth_m.shape
+        return self._info.write(
+            perception.frame.camera,
+            stamp_ns=perception.stamp_ns,
+            width_px=width_px,
+            height_px=height_px,
+        )
+
+    def _markers_of(self, result: Result) -> MarkerArray:
+        return self._markers.write(result.objects)
+
     def _overlay(self, result: Result) -> Image:
         overlay = draw_overlay(result.perception, age_s=result.age_s())
         return self._image("rgb", result, overlay, "rgb8")
@@ -100,19 +116,6 @@ class Outputs:
 
     def _objects(self, result: Result) -> Any:
         return objects_message(self._vision_msgs, result.objects)
-
-
-def _depth_info(result: Result) -> CameraInfo | None:
-    perception = result.perception
-    if perception.depth is None or perception.frame.camera is None:
-        return None
-    height_px, width_px = perception.depth.depth_m.shape
-    return info_from_camera(
-        perception.frame.camera,
-        stamp_ns=perception.stamp_ns,
-        width_px=width_px,
-        height_px=height_px,
-    )
 
 
 def _json(result: Result) -> String:

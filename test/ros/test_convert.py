@@ -1,6 +1,7 @@
 """Messages and core types: nothing is lost or turned round between the two."""
 
 from array import array
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from robot_vision.core.geometry import project
 from robot_vision.core.types import Camera
 from robot_vision.ros.convert import (
     ImageWriter,
+    InfoWriter,
     camera_from_info,
     depth_from_message,
     info_from_camera,
@@ -63,6 +65,21 @@ def test_a_serialized_message_is_restamped_and_otherwise_the_same(
 def test_a_camera_survives() -> None:
     info = info_from_camera(CAMERA, stamp_ns=5, width_px=640, height_px=480)
     assert camera_from_info(info).same_as(CAMERA)
+
+
+def test_written_info_follows_camera_size_and_stamp() -> None:
+    writer = InfoWriter()
+    other = replace(CAMERA, intrinsics_px=CAMERA.intrinsics_px * [[2], [2], [1]])
+    for camera, stamp_ns, width_px in (
+        (CAMERA, 1, 640),
+        (CAMERA, 2, 640),
+        (CAMERA, 3, 320),
+        (other, 4, 320),
+    ):
+        info = writer.write(camera, stamp_ns=stamp_ns, width_px=width_px, height_px=240)
+        assert info == info_from_camera(
+            camera, stamp_ns=stamp_ns, width_px=width_px, height_px=240
+        )
 
 
 @pytest.mark.parametrize("size_px", [(320, 240), (160, 120), (1280, 960)])

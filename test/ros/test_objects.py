@@ -1,7 +1,7 @@
 """Objects in their output frame, as JSON, markers and vision_msgs."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +16,7 @@ from visualization_msgs.msg import Marker
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.core.types import Detections, Frame, Perception, Tracks, TrackState
-from robot_vision.ros.markers import markers_of
+from robot_vision.ros.markers import MarkerWriter
 from robot_vision.ros.vision_messages import detections_message, objects_message
 
 NAN = float("nan")
@@ -101,9 +101,8 @@ def test_in_a_target_frame_everything_turns_with_it() -> None:
 
 
 def test_markers_show_what_is_confirmed_or_coasting_at_a_known_place() -> None:
-    markers = markers_of(
-        objects_of(perception(), target_frame="base", target_from_camera=BASE_FROM_CAMERA)
-    ).markers
+    objects = objects_of(perception(), target_frame="base", target_from_camera=BASE_FROM_CAMERA)
+    markers = list(MarkerWriter().write(objects).markers)
     assert markers[0].action == Marker.DELETEALL
     boxes = [m for m in markers if m.type == Marker.CUBE and m.action == Marker.ADD]
     labels = [m for m in markers if m.type == Marker.TEXT_VIEW_FACING]
@@ -111,6 +110,21 @@ def test_markers_show_what_is_confirmed_or_coasting_at_a_known_place() -> None:
     assert [m.text for m in labels] == ["cup 7 0.90", "chair 9 0.60 unseen 0.4 s"]
     assert {m.header.frame_id for m in markers} == {"base"}
     assert labels[0].pose.position.z > boxes[0].pose.position.z
+
+
+def test_markers_say_nothing_of_the_frame_before() -> None:
+    both = objects_of(perception())
+    one = replace(
+        both,
+        **{
+            name: getattr(both, name)[1:2]
+            for name, values in vars(both).items()
+            if isinstance(values, list | np.ndarray)
+        },
+    )
+    writer = MarkerWriter()
+    for objects in (both, one, both):
+        assert writer.write(objects) == MarkerWriter().write(objects)
 
 
 @dataclass
