@@ -25,8 +25,8 @@ class Noise:
     the target is nudged. Rates are per second.
     """
 
-    drift_m: float = 0.008
-    drift_rad: float = 0.06
+    drift_m: float = 0.003
+    drift_rad: float = 0.03
     jolt_hz: float = 0.15
     jolt_m: float = 0.07
     let_go_hz: float = 0.06

@@ -6,7 +6,7 @@ speed and acceleration, what is held moves with it, what is pushed moves before 
 """
 
 from dataclasses import dataclass
-from math import atan2, hypot, pi, remainder, sqrt
+from math import atan2, cos, hypot, pi, remainder, sin, sqrt
 
 import numpy as np
 from jaxtyping import Float
@@ -81,7 +81,8 @@ def plan(
     """
     if task.target.item < 0:
         raise ValueError(f"nothing there is a {task.target.color_name} {task.target.class_name}")
-    setting, state = _setting(world, task), _state(world, task)
+    state = _state(world, task)
+    setting = _setting(world, task, state)
     substeps = max(1, round(step_s / _SUBSTEP_S))
     poses, gripper = np.empty((steps, 4, 4)), np.empty(steps)
     for k in range(steps):
@@ -95,14 +96,15 @@ def plan(
 
 def is_finished(world: RobotWorld, task: Task) -> bool:
     """Whether the expert has nothing left to do: it waits above the table."""
-    setting, state = _setting(world, task), _state(world, task)
+    state = _state(world, task)
+    setting = _setting(world, task, state)
     over = state.place[2] > _DONE_Z_M - 0.02
     if task.kind == "pick":
         return over and state.held
     return over and (state.delivered if task.kind == "put" else setting.to_go_m <= 0)
 
 
-def _setting(world: RobotWorld, task: Task) -> _Setting:
+def _setting(world: RobotWorld, task: Task, state: _State) -> _Setting:
     index = task.target.item
     points = corners_in_base(world, index)
     low, high = float(points[:, 2].min()), float(points[:, 2].max())
@@ -117,9 +119,12 @@ def _setting(world: RobotWorld, task: Task) -> _Setting:
         # it lies: across its axis
         yaw = atan2(float(pose[1, 2]), float(pose[0, 2]))
         width_m = high - low if item.class_name == "can" else float(item.size_m[1])
+    if item.class_name == "block":
+        grasp = atan2(state.foot[1], state.foot[0])
+        width_m = float(np.ptp(points[:, :2] @ [-sin(grasp), cos(grasp)]))
     common |= {
         "grasp_up_m": _grasp_up(item.class_name, high - low, upright),
-        "width_open": width_m / OPENING_M,
+        "width_open": state.gripper if state.held else width_m / OPENING_M,
         "grasp_yaw_rad": yaw,
     }
     if task.destination is None:
@@ -258,16 +263,21 @@ def _push_wish(state: _State, setting: _Setting) -> _Wish:
     ux, uy = setting.way
     left = setting.to_go_m - state.pushed_m
     yaw = _nearest(atan2(fy, fx), state.yaw)
-    if left <= 0:
-        return _Wish((x, y, _DONE_Z_M), state.yaw, 0.0)
     ahead = (x - fx) * ux + (y - fy) * uy
     aside = -(x - fx) * uy + (y - fy) * ux
     wanted_aside = min(max(0.6 * setting.astray_m, -0.012), 0.012)
     contact = -(setting.back_m + _FINGER_HALF_M)
-    if z < setting.push_z_m + 0.015 and ahead < contact + 0.015 and abs(aside) < 0.022:
-        go, side = left + max(contact - ahead, 0.0), wanted_aside - aside
+    low = z < setting.push_z_m + 0.015
+    if left > 0 and low and ahead < contact + 0.015 and abs(aside) < 0.025:
+        # beyond what is left, so that it does not creep at the end
+        go, side = left + 0.03 + max(contact - ahead, 0.0), wanted_aside - aside
         goal = (x + go * ux - side * uy, y + go * uy + side * ux, setting.push_z_m)
         return _Wish(goal, yaw, 0.0, _PUSH_MPS)
+    if low and abs(ahead - contact) < 0.012 and abs(aside) < 0.05:
+        # away from what it touches before it goes up, or friction would take that along
+        return _Wish((x - 0.03 * ux, y - 0.03 * uy, z), state.yaw, 0.0, _PUSH_MPS)
+    if left <= 0:
+        return _Wish((x, y, _DONE_Z_M), state.yaw, 0.0)
     behind = contact - 0.022
     goal = (fx + behind * ux - wanted_aside * uy, fy + behind * uy + wanted_aside * ux)
     away = hypot(x - goal[0], y - goal[1])
