@@ -10,6 +10,7 @@ from robot_vision.commands import (
     bench_model,
     console,
     demo,
+    demonstrations,
     doctor,
     models,
     replay,
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(scenes.app, name="scenes")
+app.add_typer(demonstrations.app, name="demonstrations")
 app.add_typer(models.app, name="models")
 run.register(app)
 doctor.register(app)

@@ -82,7 +82,9 @@ def test_core_imports_little() -> None:
         assert foreign == set(), f"{path.name} imports {foreign}"
 
 
-@pytest.mark.parametrize("stage", ["codecs", "sync", "backends", "perception", "tracking"])
+@pytest.mark.parametrize(
+    "stage", ["codecs", "sync", "backends", "perception", "tracking", "demonstrations"]
+)
 def test_stages_do_not_know_each_other(stage: str) -> None:
     allowed = {
         "perception": {"core", "perception", "backends", "model_store"},

@@ -37,7 +37,7 @@ def problems(
 def _left_over(dataset: Dataset) -> Iterator[str]:
     for folder in sorted((dataset.root / layout.RECORDING).glob("*/")):
         if folder.is_dir():
-            yield f"{folder} holds an interrupted episode: `robot-vision demonstrations recover`"
+            yield f"{folder} is an interrupted episode; check --repair recovers it, if it can"
     used = {place.data for place in find_places(dataset.root, dataset.info)}
     for path in sorted(dataset.root.glob("data/*/*.parquet")):
         if path not in used:

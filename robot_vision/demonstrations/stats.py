@@ -38,7 +38,8 @@ def image_stats(images: Sequence[np.ndarray], *, unit: float) -> Stats:
 
 def sampled(count: int) -> list[int]:
     """Which images of `count` are looked at: at most 100, evenly spread."""
-    return sorted(set(np.linspace(0, count - 1, min(count, _MOST_IMAGES)).round().astype(int)))
+    spread = np.linspace(0, count - 1, min(count, _MOST_IMAGES)).round().astype(int)
+    return sorted(set(spread.tolist()))
 
 
 def joined(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, Stats]:

@@ -1,0 +1,135 @@
+"""`robot-vision demonstrations …`: record a robot's topics, look at datasets, check, export."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from robot_vision.core.errors import ConfigError
+
+app = typer.Typer(
+    no_args_is_help=True, help="Record demonstrations as LeRobot datasets, and check them."
+)
+
+Folder = Annotated[Path, typer.Argument(help="folder of a dataset")]
+
+
+class Order(str, Enum):
+    """What an operator may want."""
+
+    begin = "begin"
+    success = "success"
+    failure = "failure"
+    discard = "discard"
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Example: robot-vision demonstrations record -p dataset:=picks -p fps:=20 "
+    "-r front/rgb:=/camera/color/image_raw -r front/camera_info:=/camera/color/camera_info",
+)
+def record(context: typer.Context) -> None:
+    """Run the recorder until Ctrl-C. Takes ROS's own arguments, with or without --ros-args."""
+    from robot_vision.ros.demo_recorder import record as run_recorder
+
+    ros_args = [argument for argument in context.args if argument != "--ros-args"]
+    raise typer.Exit(run_recorder(["--ros-args", *ros_args]))
+
+
+@app.command()
+def episode(
+    order: Annotated[Order, typer.Argument(help="success and failure end the episode")],
+    instruction: Annotated[str, typer.Argument(help="what is to be done; with begin")] = "",
+    recorder: Annotated[str, typer.Option(help="full name of the node")] = "/demonstrations",
+) -> None:
+    """Have the recorder begin an episode, end it as a success or a failure, or discard it."""
+    from robot_vision.ros.demo_operator import give
+
+    if instruction and order is not Order.begin:
+        raise ConfigError(f"an instruction goes with begin, not with {order.value}")
+    _say(give(order.value, instruction=instruction, recorder=recorder))
+
+
+@app.command()
+def info(folder: Folder) -> None:
+    """What is in a dataset: its episodes, numbers with units, cameras."""
+    from robot_vision.demonstrations.dataset import Dataset
+
+    with Dataset(folder) as dataset:
+        frames, seconds = len(dataset), len(dataset) / dataset.fps
+        _say(
+            f"{len(dataset.episodes)} episodes, {frames} frames, {seconds:.1f} s at "
+            f"{dataset.fps} Hz, {_megabytes(folder):.1f} MB; {dataset.info['codebase_version']}"
+        )
+        features = Table(Column("feature", no_wrap=True), "type", "shape", "names", "units")
+        for name, feature in dataset.features.items():
+            units = dataset.units.get(name, ())
+            features.add_row(
+                name,
+                feature["dtype"],
+                "×".join(str(n) for n in feature["shape"]),
+                " ".join(feature["names"] or ()),
+                " ".join(dict.fromkeys(units)),
+            )
+        episodes = Table("episode", "frames", "instruction", "success", "lost", "notes")
+        for one in dataset.episodes:
+            record = one.record
+            episodes.add_row(
+                str(one.index),
+                str(one.length),
+                one.instruction,
+                _yes_no(record.success if record else None),
+                str(record.lost_frames) if record else "",
+                "; ".join(f"{n}: {c}" for n, c in record.notes.items()) if record else "",
+            )
+    console = Console()
+    console.print(features)
+    console.print(episodes)
+
+
+@app.command()
+def check(
+    folder: Folder,
+    every_image: Annotated[bool, typer.Option(help="decode all images, not two a video")] = False,
+    repair: Annotated[bool, typer.Option(help="recover interrupted episodes first")] = False,
+) -> None:
+    """Say all that is wrong with a dataset; the exit status is 1 if anything is."""
+    from robot_vision.demonstrations.check import problems
+    from robot_vision.demonstrations.writer import DatasetWriter
+
+    if repair:
+        with DatasetWriter(folder) as writer:
+            for told in writer.recovered:
+                _say(told)
+    found = problems(folder, every_image=every_image)
+    for problem in found:
+        _say(problem)
+    _say(f"{folder}: {len(found)} problems" if found else f"{folder}: nothing is wrong")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(help="new folder")],
+    only_success: Annotated[bool, typer.Option(help="leave out all other episodes")] = False,
+) -> None:
+    """Copy a dataset in LeRobot's older version v2.1."""
+    from robot_vision.demonstrations.export import export_v21
+
+    _say(f"{export_v21(folder, out, only_success=only_success)} episodes in {out}")
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def _yes_no(success: bool | None) -> str:
+    return {None: "unknown", True: "yes", False: "no"}[success]
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(text, highlight=False)

@@ -1,0 +1,381 @@
+"""The node `demonstrations` records a robot that lives on the other side of real DDS."""
+
+import json
+import threading
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import pytest
+import rclpy
+from demonstrations_kit import (
+    BASE_FROM_CAMERA,
+    CAMERA,
+    FPS,
+    HEIGHT_PX,
+    WIDTH_PX,
+    depth_of,
+    rgb_of,
+    tool_pose,
+)
+from geometry_msgs.msg import PoseStamped
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from robot_vision.demonstrations.check import problems
+from robot_vision.demonstrations.dataset import Dataset, steps
+from robot_vision.demonstrations.sample import step_between, stepped
+from robot_vision.ros.convert import header, info_from_camera
+from robot_vision.ros.demo_recorder import DemoRecorder
+from robot_vision.ros.executor import CameraFirstExecutor
+from robot_vision.ros.policy_messages import pose_from_transform
+from robot_vision.ros.robot_inputs import LATCHED_QOS
+
+pytestmark = pytest.mark.ros
+
+STEP_NS = 50_000_000
+WORDS = "pick the red cube"
+
+
+class Robot:
+    """Publishes what a robot would, at stamps of its own: no test waits for a camera."""
+
+    def __init__(self, node: Node) -> None:
+        qos = QoSProfile(depth=100)
+        self.rgb = node.create_publisher(Image, "front/rgb", qos)
+        self.depth = node.create_publisher(Image, "front/depth", qos)
+        self.info = node.create_publisher(CameraInfo, "front/camera_info", qos)
+        self.camera_pose = node.create_publisher(PoseStamped, "front/camera_pose", LATCHED_QOS)
+        self.joints = node.create_publisher(JointState, "joint_states", qos)
+        self.tool = node.create_publisher(PoseStamped, "tool_pose", qos)
+        self.pose = node.create_publisher(PoseStamped, "command/pose", qos)
+        self.gripper = node.create_publisher(JointState, "command/gripper", qos)
+        self.action = node.create_publisher(JointState, "command/action", qos)
+        self.instruction = node.create_publisher(String, "instruction", LATCHED_QOS)
+        self.start_ns = node.get_clock().now().nanoseconds
+        pose = PoseStamped(header=header(1, "base"), pose=pose_from_transform(BASE_FROM_CAMERA))
+        self.camera_pose.publish(pose)
+
+    def stamp_ns(self, number: float) -> int:
+        return self.start_ns + round(number * STEP_NS)
+
+    def send(self, number: int, *, image: bool = True, depth: bool = True) -> None:
+        """Everything of frame `number`: images, five states and five commands."""
+        for fifth in range(5):
+            self.send_state(number + fifth / 5)
+        stamp_ns = self.stamp_ns(number)
+        if image:
+            self.info.publish(
+                info_from_camera(CAMERA, stamp_ns=stamp_ns, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+            )
+            self.rgb.publish(_image(stamp_ns, "rgb8", rgb_of(number)))
+        if depth:
+            depth_mm = np.nan_to_num(depth_of(number) * 1000).round().astype(np.uint16)
+            self.depth.publish(_image(stamp_ns + 1_000_000, "16UC1", depth_mm))
+
+    def send_state(self, number: float) -> None:
+        stamp_ns = self.stamp_ns(number)
+        names, positions = ["j1", "fingers", "j2"], [0.1 * number, 0.03, -0.5]
+        self.joints.publish(
+            JointState(header=header(stamp_ns, ""), name=names, position=positions)
+        )
+        self.tool.publish(_pose(stamp_ns, number))
+        self.gripper.publish(
+            JointState(header=header(stamp_ns, ""), name=["gripper"], position=[1.0])
+        )
+        self.pose.publish(_pose(stamp_ns, number + 2))
+        action = step_between(tool_pose(number + 1.8), tool_pose(number + 2), 0.5)
+        self.action.publish(JointState(header=header(stamp_ns, ""), position=action.tolist()))
+
+
+def _pose(stamp_ns: int, number: float) -> PoseStamped:
+    return PoseStamped(
+        header=header(stamp_ns, "base"), pose=pose_from_transform(tool_pose(number))
+    )
+
+
+def _image(stamp_ns: int, encoding: str, pixels: np.ndarray) -> Image:
+    return Image(
+        header=header(stamp_ns, CAMERA.frame_id),
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        step=pixels.nbytes // pixels.shape[0],
+        data=array("B", pixels.tobytes()),
+    )
+
+
+class Bench:
+    """The recorder under test, a robot, and an operator who calls its services."""
+
+    def __init__(self, recorder: DemoRecorder, node: Node) -> None:
+        self.recorder = recorder
+        self.node = node
+        self.robot = Robot(node)
+        self.status: dict[str, Any] = {}
+        node.create_subscription(
+            String, "/demonstrations/status/json", self._on_status, LATCHED_QOS
+        )
+        self._begin = node.create_client(Trigger, "/demonstrations/begin")
+        self._end = node.create_client(SetBool, "/demonstrations/end")
+        self._discard = node.create_client(Trigger, "/demonstrations/discard")
+
+    def begin(self) -> tuple[bool, str]:
+        return self._call(self._begin, Trigger.Request())
+
+    def end(self, *, success: bool = True) -> tuple[bool, str]:
+        return self._call(self._end, SetBool.Request(data=success))
+
+    def discard(self) -> tuple[bool, str]:
+        return self._call(self._discard, Trigger.Request())
+
+    def say(self, words: str = WORDS) -> None:
+        self.robot.instruction.publish(String(data=words))
+        self.wait_for(lambda: self.status.get("instruction") == words)
+
+    def meet(self) -> None:
+        """Until all topics are connected, and one of each message has come."""
+        robot = self.robot
+        needed = (robot.rgb, robot.joints, robot.tool, robot.info)
+        self.wait_for(lambda: all(p.get_subscription_count() for p in needed))
+        before = -20
+
+        def heard() -> bool:
+            nonlocal before
+            before += 1
+            if before < -1:
+                robot.send(before)
+            return self.status.get("missing") == []
+
+        self.wait_for(heard)
+        self.say()
+
+    def wait_for(self, condition: Any, *, limit_s: float = 20.0) -> None:
+        end_s = monotonic() + limit_s
+        while not condition():
+            assert monotonic() < end_s, f"not within {limit_s} s; status {self.status}"
+            sleep(0.02)
+
+    def _call(self, client: Any, request: Any) -> tuple[bool, str]:
+        assert client.wait_for_service(timeout_sec=20)
+        future = client.call_async(request)
+        self.wait_for(future.done)
+        return future.result().success, future.result().message
+
+    def _on_status(self, message: String) -> None:
+        self.status = json.loads(message.data)
+
+
+@contextmanager
+def bench(dataset: Path, **parameters: Any) -> Iterator[Bench]:
+    context = Context()
+    rclpy.init(context=context)
+    values = {
+        "dataset": str(dataset),
+        "fps": FPS,
+        "depth_cameras": ["front"],
+        "gripper.joint": "fingers",
+        "gripper.open": 0.04,
+        "limits.min_free_gb": 0.0,
+    } | parameters
+    recorder = DemoRecorder(
+        context=context,
+        parameter_overrides=[Parameter(name, value=value) for name, value in values.items()],
+    )
+    node = Node("robot", context=context)
+    executors = [CameraFirstExecutor(context=context), SingleThreadedExecutor(context=context)]
+    for executor, of in zip(executors, (recorder, node), strict=True):
+        executor.add_node(of)
+
+    def spin(executor: Any) -> None:
+        try:
+            while context.ok():
+                executor.spin_once(timeout_sec=0.1)
+        except ExternalShutdownException:
+            pass
+
+    threads = [threading.Thread(target=spin, args=(e,), daemon=True) for e in executors]
+    for thread in threads:
+        thread.start()
+    try:
+        yield Bench(recorder, node)
+    finally:
+        context.try_shutdown()
+        for thread in threads:
+            thread.join()
+        recorder.destroy_node()
+        node.destroy_node()
+        for executor in executors:
+            executor.shutdown()
+
+
+def record(on: Bench, numbers: range, **kwargs: Any) -> None:
+    """Send frames, not faster than they are taken."""
+    for number in numbers:
+        on.robot.send(number, **kwargs)
+        sleep(0.005)
+
+
+def test_an_episode_is_what_the_robot_said(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        assert on.begin() == (True, f"recording episode 0 of {tmp_path / 'set'}: {WORDS!r}")
+        record(on, range(31))
+        on.wait_for(lambda: on.status["frames"] >= 28)
+        done, words = on.end(success=True)
+    assert done
+    assert words.startswith("episode 0: 30 frames, success")
+    assert problems(tmp_path / "set", every_image=True) == []
+    with Dataset(tmp_path / "set") as dataset:
+        episode = dataset.episodes[0]
+        assert episode.instruction == WORDS
+        assert episode.record is not None
+        assert episode.record.topics["front/rgb"] == "/front/rgb"
+        assert dataset.form is not None
+        assert dataset.form.joint_names == ("j1", "j2")
+        for step in steps(dataset):
+            number = step.frame_index
+            frame = step.frames["front"]
+            assert frame.stamp_ns == step.stamp_ns == on.robot.stamp_ns(number)
+            assert np.abs(frame.rgb.astype(int) - rgb_of(number)).mean() < 4
+            np.testing.assert_allclose(frame.depth_m, depth_of(number))
+            np.testing.assert_allclose(step.robot.base_from_tool, tool_pose(number), atol=1e-6)
+            np.testing.assert_allclose(step.robot.joint_position_rad, [0.1 * number, -0.5], 1e-5)
+            assert step.robot.gripper_open == pytest.approx(0.75)
+            target = tool_pose(number + 3)
+            np.testing.assert_allclose(step.base_from_target, target, atol=1e-9)
+            before = tool_pose(number + 2)
+            np.testing.assert_allclose(stepped(before, step.action), target, atol=1e-6)
+            assert step.action[6] == 1.0
+            np.testing.assert_allclose(step.base_from_camera["front"], BASE_FROM_CAMERA, atol=1e-9)
+
+
+def test_episodes_are_appended_discarded_and_judged(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        on.begin()
+        record(on, range(8))
+        on.end(success=True)
+        on.begin()
+        record(on, range(8, 16))
+        assert on.discard()[0]
+        on.say("push it to the left")
+        on.begin()
+        record(on, range(16, 24))
+        on.end(success=False)
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        on.begin()
+        record(on, range(8))
+        on.wait_for(lambda: on.status["frames"] > 2)
+    with Dataset(tmp_path / "set") as dataset:
+        said = [(e.instruction, e.record.success) for e in dataset.episodes if e.record]
+        assert said == [(WORDS, True), ("push it to the left", False), (WORDS, None)]
+    assert problems(tmp_path / "set") == []
+
+
+def test_it_says_what_is_missing(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.wait_for(lambda: on.status)
+        assert on.end() == (False, "no episode is open; begin one first")
+        done, words = on.begin()
+        assert not done
+        assert "no instruction" in words
+        on.say()
+        done, words = on.begin()
+        assert not done
+        for topic in ("/front/rgb", "/front/depth", "/joint_states", "/tool_pose"):
+            assert topic in words
+    assert not (tmp_path / "set" / "meta").exists()
+
+
+def test_what_does_not_come_is_bridged_and_told(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        on.begin()
+        record(on, range(6))
+        record(on, range(6, 8), image=False, depth=False)
+        record(on, range(8, 10), depth=False)
+        record(on, range(10, 21))
+        done, words = on.end()
+    assert done
+    assert "images of front repeated: 2" in words
+    with Dataset(tmp_path / "set") as dataset:
+        seen = list(steps(dataset))
+        assert len(seen) == 20
+        assert [s.frames["front"].stamp_ns for s in seen[5:9]] == [
+            on.robot.stamp_ns(n) for n in (5, 5, 5, 8)
+        ]
+        assert [n for n, s in enumerate(seen) if s.frames["front"].depth_m is None] == [8, 9]
+        record_of = dataset.episodes[0].record
+        assert record_of is not None
+        assert record_of.notes["depth of front missing"] == 2
+
+
+def test_a_camera_that_dies_stops_the_episode_and_what_came_is_kept(tmp_path: Path) -> None:
+    with bench(tmp_path / "set", **{"limits.max_gap_s": 0.3}) as on:
+        on.meet()
+        on.begin()
+        record(on, range(10))
+        record(on, range(10, 40), image=False, depth=False)
+        on.wait_for(lambda: on.status["stopped"])
+        assert on.status["stopped"].startswith("no images of front for 0.")
+        done, words = on.end(success=False)
+    assert done
+    assert "stopped early" in words
+    with Dataset(tmp_path / "set") as dataset:
+        assert 10 <= len(dataset) <= 17
+
+
+@pytest.mark.parametrize("source", ["steps", "measured"])
+def test_actions_from_steps_and_from_the_arm_itself(tmp_path: Path, source: str) -> None:
+    with bench(tmp_path / "set", action_source=source) as on:
+        on.meet()
+        on.begin()
+        record(on, range(12))
+        on.end()
+    with Dataset(tmp_path / "set") as dataset:
+        for step in list(steps(dataset))[1:]:
+            number = step.frame_index
+            turn = step_between(tool_pose(number), tool_pose(number + 1), 0.0)
+            np.testing.assert_allclose(step.action[:6], turn[:6], atol=1e-5)
+            assert step.action[6] == pytest.approx(0.5 if source == "steps" else 0.75)
+
+
+def test_another_camera_is_refused_with_the_difference(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        on.begin()
+        record(on, range(6))
+        on.end()
+    with bench(tmp_path / "set", robot_type="another") as on:
+        on.meet()
+        done, words = on.begin()
+    assert not done
+    assert "robot_type is 'unknown' there, 'another' here" in words
+
+
+def test_a_message_that_cannot_be_used_is_told_and_the_rest_is_recorded(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        on.begin()
+        wrong = _pose(on.robot.stamp_ns(0), 0)
+        wrong.header.frame_id = "map"
+        on.robot.tool.publish(wrong)
+        on.robot.joints.publish(JointState(header=header(on.robot.stamp_ns(0), ""), name=["j1"]))
+        record(on, range(8))
+        on.wait_for(lambda: len(on.status["unusable"]) == 2)
+        assert on.end()[0]
+    told = " ".join(on.status["unusable"])
+    assert "tool_pose unusable: it is in frame 'map'; expected 'base'" in told
+    assert "joint_states unusable: no joint 'fingers'" in told
