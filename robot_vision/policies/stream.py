@@ -75,12 +75,14 @@ class Stream:
         # The rotation at the beginning of the step, and the time since.
         self._quaternion = quaternion
         self._into_step_s = 0.0
-        self.lead_s = period_s + self._place.window_s / 2 + follow_s
+        self.lead_s = self._place.window_s / 2 + follow_s
 
     def advance(self, passed_s: float, target: Target | None) -> Streamed:
         """The pose `passed_s` after the last one; without a (finite) target it brakes and stays.
 
-        Targets should be those of `lead_s` after now: that is how far the stream lags behind.
+        Targets should be those of `lead_s` after now: that is how far the stream lags behind
+        slow ones. Those that move fast enough to need braking it follows a few hundredths of a
+        second later.
         """
         met: set[str] = set()
         if target is not None and not _is_finite(target):
