@@ -2,13 +2,14 @@
 
 from collections import deque
 from time import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from robot_vision.console.schema import GivenInstruction, Outcome
 
 _KEPT = 50
 
 
+@runtime_checkable
 class Commander(Protocol):
     """Passes commands on and waits for the answer, a few seconds at most. Thread-safe."""
 

@@ -113,6 +113,7 @@ class Viewer:
         self._problem = ""
         self._awake = asyncio.Event()
         self._has_news = False
+        self._is_over = False
 
     async def run(self) -> None:
         """Until the client goes, is too slow, or sends too much that is wrong."""
@@ -123,6 +124,8 @@ class Viewer:
                 with suppress(*_ENDS):
                     task.result()
         finally:
+            # `wait_for` swallows a cancellation that comes together with its result.
+            self._is_over = True
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -161,7 +164,7 @@ class Viewer:
 
     async def _talk(self) -> None:
         now_s = asyncio.get_running_loop().time
-        while True:
+        while not self._is_over:
             woken_s, news, self._has_news = now_s(), self._has_news, False
             self._awake.clear()
             if self._problem:
@@ -175,9 +178,18 @@ class Viewer:
             for topic in self.rates:
                 self._count_missed(topic, now_s(), busy_since_s=woken_s)
             due_s = min((self._latest_s(topic) for topic in self.rates), default=math.inf)
-            limit_s = None if math.isinf(due_s) else max(due_s - now_s(), 0)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), limit_s)
+            await self._sleep_until(due_s)
+
+    async def _sleep_until(self, due_s: float) -> None:
+        """Until something is due, or there are news or other wishes."""
+        alarm = None
+        if not math.isinf(due_s):
+            alarm = asyncio.get_running_loop().call_at(due_s, self._awake.set)
+        try:
+            await self._awake.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     async def _tell(self, topic: Topic) -> None:
         if topic == "state":
