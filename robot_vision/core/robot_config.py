@@ -70,7 +70,14 @@ class RobotSimConfig(Params):
         ge=0,
         le=100,
     )
+    lead_s: float = param(
+        0.05,
+        "pictures are drawn so long before their moment, commands act so late",
+        unit="s",
+        ge=0,
+        le=0.5,
+    )
     command: Literal["pose", "twist"] = param("pose", "which command of the policy is followed")
     command_timeout_s: float = param(
-        0.1, "the arm stands when no command came for so long", unit="s", gt=0, le=10
+        0.1, "older commands are refused, and a twist ends after so long", unit="s", gt=0, le=10
     )

@@ -40,6 +40,13 @@ def transform_from_pose(pose: Pose) -> Float64[np.ndarray, "4 4"]:
     return a_from_b
 
 
+def transform_message(a_from_b: Float64[np.ndarray, "4 4"]) -> Transform:
+    """The same as `pose_from_transform`, in the type of trajectories and tf."""
+    pose = pose_from_transform(a_from_b)
+    p = pose.position
+    return Transform(translation=Vector3(x=p.x, y=p.y, z=p.z), rotation=pose.orientation)
+
+
 def pose_message(command: Command, frame_id: str) -> PoseStamped:
     """`~/command/pose`: where the tool is to be."""
     return PoseStamped(
@@ -82,7 +89,7 @@ def chunk_message(chunk: ActionChunk, tool_frame_id: str) -> MultiDOFJointTrajec
         joint_names=[tool_frame_id],
         points=[
             MultiDOFJointTrajectoryPoint(
-                transforms=[_transform(target)],
+                transforms=[transform_message(target)],
                 velocities=[_twist(velocity[k])],
                 time_from_start=_after_steps(k, chunk.step_s),
             )
@@ -108,12 +115,6 @@ def gripper_chunk_message(chunk: ActionChunk) -> JointTrajectory:
 def _after_steps(k: int, step_s: float) -> Duration:
     sec, nanosec = divmod(round((k + 1) * step_s * NS_PER_S), NS_PER_S)
     return Duration(sec=sec, nanosec=nanosec)
-
-
-def _transform(a_from_b: Float64[np.ndarray, "4 4"]) -> Transform:
-    pose = pose_from_transform(a_from_b)
-    p = pose.position
-    return Transform(translation=Vector3(x=p.x, y=p.y, z=p.z), rotation=pose.orientation)
 
 
 def _twist(velocity: Float64[np.ndarray, "6"]) -> Twist:

@@ -1,0 +1,69 @@
+"""One scene of the simulated robot: its physics, its task, and a twin that is only looked at."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.core.types import Frame
+from robot_vision.simulation.robot.phrases import instruct
+from robot_vision.simulation.robot.task import Kind, Named, Task
+from robot_vision.simulation.robot.tasks import draw_task, success
+from robot_vision.simulation.robot.world import RobotWorld, build_world
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """`world` belongs to the thread of the physics, `twin` to that of the cameras.
+
+    The twin is the same table built again: it takes over where things are and renders that,
+    while physics goes on.
+    """
+
+    seed: int
+    world: RobotWorld
+    twin: RobotWorld
+    task: Task
+    instruction: str
+
+    def places(self) -> Float64[np.ndarray, " q"]:
+        """Where everything is now."""
+        return self.world.data.qpos.copy()
+
+    def look(
+        self, places: Float64[np.ndarray, " q"], stamp_ns: int, *, wrist: bool
+    ) -> tuple[Frame, Frame | None]:
+        """The fixed camera's picture of things at `places`, and that of the wrist camera."""
+        self.twin.data.qpos[:] = places
+        self.twin.step(0.0)
+        return self.twin.frame(stamp_ns), self.twin.wrist_frame(stamp_ns) if wrist else None
+
+    def describe(self, *, stamp_ns: int) -> dict[str, Any]:
+        """What `~/task` says."""
+        return {
+            "stamp_ns": stamp_ns,
+            "seed": self.seed,
+            "kind": self.task.kind,
+            "instruction": self.instruction,
+            "target": _words(self.task.target),
+            "destination": _words(self.task.destination),
+            "direction": self.task.direction,
+            "things": [f"{i.color_name} {i.class_name}" for i in self.world.items],
+            "time_s": round(self.world.time_s, 3),
+            "time_out_s": self.task.time_out_s,
+            "success": success(self.world, self.task),
+        }
+
+
+def build_scene(seed: int, *, kind: Kind | None) -> Scene:
+    """The scene of a seed, of the held-out kind (colours, places, words); a second of work."""
+    world = build_world(np.random.default_rng(seed), split="test", kind=kind)
+    twin = build_world(np.random.default_rng(seed), split="test", kind=kind)
+    rng = np.random.default_rng((seed, 1))
+    task = draw_task(world, rng, kind=kind)
+    return Scene(seed=seed, world=world, twin=twin, task=task, instruction=instruct(task, rng))
+
+
+def _words(thing: Named | None) -> str | None:
+    return None if thing is None else f"{thing.color_name} {thing.class_name}"
