@@ -171,7 +171,7 @@ def _view_changed(frame: Frame, previous: Frame) -> bool:
     """Whether boxes of one frame mean something else in the other."""
     if (frame.frame_id, frame.rgb.shape) != (previous.frame_id, previous.rgb.shape):
         return True
-    if frame.camera is None or previous.camera is None:
+    if frame.camera is previous.camera or frame.camera is None or previous.camera is None:
         return False
     return not np.allclose(
         frame.camera.intrinsics_px, previous.camera.intrinsics_px, rtol=FOCUS_BREATHING

@@ -17,8 +17,9 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.geometry import scaled_camera
 from robot_vision.core.types import Camera
+from robot_vision.ros.received_image import ReceivedImage
 
-ImageMessage: TypeAlias = Image | CompressedImage
+ImageMessage: TypeAlias = Image | ReceivedImage | CompressedImage
 
 
 def ns_from_stamp(stamp: Time) -> int:
@@ -113,7 +114,7 @@ def depth_from_message(message: ImageMessage, *, raw_unit_m: float) -> Float32[n
     return decode_depth(message.data, raw_unit_m=raw_unit_m, **_layout(message))
 
 
-def _layout(message: Image) -> dict[str, Any]:
+def _layout(message: Image | ReceivedImage) -> dict[str, Any]:
     return {
         "encoding": message.encoding,
         "width_px": message.width,

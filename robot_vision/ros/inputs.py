@@ -22,6 +22,7 @@ from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.health import Health
 from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.qos import input_qos
+from robot_vision.ros.received_image import received_image
 from robot_vision.sync.pairing import Pairer
 
 
@@ -110,6 +111,7 @@ class Inputs:
                 topic.name,
                 callbacks[topic.role],
                 topic.qos,
+                raw=topic.message_type is Image,
                 callback_group=self._thread,
                 event_callbacks=self._events(topic),
             )
@@ -166,8 +168,9 @@ class Inputs:
 
         return SubscriptionEventCallbacks(message_lost=on_lost)
 
-    def _on_rgb(self, message: ImageMessage) -> None:
+    def _on_rgb(self, raw: bytes | CompressedImage) -> None:
         arrived_s, now_ns = perf_counter(), self._clock.now().nanoseconds
+        message = _image(raw)
         stamp_ns = ns_from_stamp(message.header.stamp)
         if not self._usable("rgb", stamp_ns, now_ns):
             return
@@ -181,7 +184,8 @@ class Inputs:
         if superseded:
             self._health.dropped("superseded", "a newer frame came before this one was begun")
 
-    def _on_depth(self, message: ImageMessage) -> None:
+    def _on_depth(self, raw: bytes | CompressedImage) -> None:
+        message = _image(raw)
         stamp_ns = ns_from_stamp(message.header.stamp)
         if not self._usable("depth", stamp_ns, self._clock.now().nanoseconds):
             return
@@ -216,6 +220,10 @@ class Inputs:
                 + (" or publish /clock (use_sim_time is set)" if now_ns == 0 else ""),
             )
         return True
+
+
+def _image(raw: bytes | CompressedImage) -> ImageMessage:
+    return received_image(raw) if isinstance(raw, bytes) else raw
 
 
 def new_pairer(config: NodeConfig) -> Pairer[_Arrival, ImageMessage]:

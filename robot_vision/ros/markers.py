@@ -36,8 +36,7 @@ class MarkerWriter:
         while len(self._boxes) < len(rows):
             self._boxes.append(_marker(Marker.CUBE))
             self._labels.append(_marker(Marker.TEXT_VIEW_FACING))
-        # Above the box as the camera sees it: its y points down.
-        up = _rotate(objects.orientation_xyzw, np.array([0.0, -1.0, 0.0]))
+        up = _up(objects.orientation_xyzw)
         for row, box, label in zip(rows, self._boxes, self._labels, strict=False):
             size_m = np.where(
                 np.isfinite(objects.size_m[row]), objects.size_m[row], _UNKNOWN_SIZE_M
@@ -81,6 +80,7 @@ def _text(objects: Objects, row: int) -> str:
     return text
 
 
-def _rotate(quaternion_xyzw: tuple[float, ...], vector: np.ndarray) -> np.ndarray:
-    axis, w = np.array(quaternion_xyzw[:3]), quaternion_xyzw[3]
-    return vector + 2 * np.cross(axis, np.cross(axis, vector) + w * vector)
+def _up(quaternion_xyzw: tuple[float, float, float, float]) -> np.ndarray:
+    """Up as the camera sees it, whose y points down: minus the rotation's second column."""
+    x, y, z, w = quaternion_xyzw
+    return -np.array([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)])

@@ -1,5 +1,6 @@
 """Messages and core types: nothing is lost or turned round between the two."""
 
+import struct
 from array import array
 from dataclasses import replace
 
@@ -19,12 +20,14 @@ from robot_vision.ros.convert import (
     InfoWriter,
     camera_from_info,
     depth_from_message,
+    header,
     info_from_camera,
     ns_from_stamp,
     rgb_from_message,
     stamp_from_ns,
 )
 from robot_vision.ros.player import restamped
+from robot_vision.ros.received_image import received_image
 
 CAMERA = Camera(
     frame_id="optical",
@@ -60,6 +63,40 @@ def test_a_serialized_message_is_restamped_and_otherwise_the_same(
     assert ns_from_stamp(moved.header.stamp) == stamp_ns + shift_ns
     moved.header.stamp = info.header.stamp
     assert moved == info
+
+
+@given(
+    st.integers(0, 2**31 * 10**9 - 1),
+    st.text(max_size=9),
+    st.sampled_from(["rgb8", "16UC1", "mono8", "bgra8", "yuv422_yuy2"]),
+    st.integers(0, 1),
+    st.binary(max_size=40),
+)
+def test_a_received_image_says_what_was_sent(
+    stamp_ns: int, frame_id: str, encoding: str, bigendian: int, data: bytes
+) -> None:
+    sent = Image(
+        height=3,
+        width=5,
+        encoding=encoding,
+        is_bigendian=bigendian,
+        step=7,
+        data=array("B", data),
+    )
+    sent.header = header(stamp_ns, frame_id.replace("\0", ""))
+    received = received_image(serialize_message(sent))
+    for name in ("header", "height", "width", "encoding", "is_bigendian", "step"):
+        assert getattr(received, name) == getattr(sent, name), name
+    assert bytes(received.data) == data
+
+
+def test_an_image_in_the_other_byte_order_is_read_too() -> None:
+    text = struct.pack(">I2sxx", 2, b"c\0") + struct.pack(">II", 1, 2)
+    form = struct.pack(">I6sBx", 6, b"mono8\0", 0) + struct.pack(">II2s", 2, 2, b"ab")
+    received = received_image(b"\0\0\0\0" + struct.pack(">iI", 7, 9) + text + form)
+    assert (received.header.stamp.sec, received.header.frame_id) == (7, "c")
+    assert (received.height, received.width, received.encoding) == (1, 2, "mono8")
+    assert bytes(received.data) == b"ab"
 
 
 def test_a_camera_survives() -> None:
