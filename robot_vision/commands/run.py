@@ -18,21 +18,34 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
+    policy: Annotated[
+        bool | None,
+        typer.Option(
+            "--policy/--no-policy",
+            help="the policy as well, or perception alone; default: the policy if it can start",
+        ),
+    ] = None,
     console: Annotated[bool, typer.Option(help="serve the web page and the API as well")] = False,
     console_host: Host = "127.0.0.1",
     console_port: Port = 8088,
     console_token_file: TokenFile = "",
 ) -> None:
-    """Run the perception node. Takes ROS's own arguments, with or without --ros-args.
+    """Run perception and policy in one process. Nothing moves before the service ~/enable.
 
-    --params-file FILE (parameters), -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
+    Takes ROS's own arguments, with or without --ros-args: --params-file FILE (parameters),
+    -p NAME:=VALUE (of all nodes; policy:NAME:=VALUE of one), -r FROM:=TO (remapping).
     """
-    from robot_vision.ros.console import with_console
-    from robot_vision.ros.run import perception
-    from robot_vision.ros.run import run as run_nodes
+    from robot_vision.ros import run as nodes
 
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
+    make_nodes = {
+        None: nodes.perception_and_policy_if_it_can,
+        True: nodes.perception_and_policy,
+        False: nodes.perception,
+    }[policy]
     if not console:
-        raise typer.Exit(run_nodes(["--ros-args", *ros_args]))
+        raise typer.Exit(nodes.run(["--ros-args", *ros_args], make_nodes))
+    from robot_vision.ros.console import with_console
+
     ours = console_arguments(host=console_host, port=console_port, token_file=console_token_file)
-    raise typer.Exit(run_nodes(["--ros-args", *ours, *ros_args], with_console(perception)))
+    raise typer.Exit(nodes.run(["--ros-args", *ours, *ros_args], with_console(make_nodes)))

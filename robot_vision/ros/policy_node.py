@@ -55,9 +55,10 @@ class PolicyNode(ServiceNode):
         *,
         perception: PerceptionNode | None = None,
         load: LoadPolicy = load,
+        required: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__("policy", **kwargs)
+        super().__init__("policy", required=required, **kwargs)
         self.config = declare(self, PolicyNodeConfig())
         self._perception = perception
         self._load = load

@@ -17,6 +17,7 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.profile import use_shared_memory_profile
+from robot_vision.ros.service_node import ServiceNode
 
 _SWITCH_S = 0.0005
 
@@ -54,12 +55,18 @@ def perception_and_policy() -> list[ServedNode]:
     return [seeing, _policy_node(seeing)]
 
 
-def _policy_node(seeing: PerceptionNode | None = None) -> ServedNode:
+def perception_and_policy_if_it_can() -> list[ServedNode]:
+    """Both; where the policy cannot start it says why, and perception goes on."""
+    seeing = PerceptionNode()
+    return [seeing, _policy_node(seeing, required=False)]
+
+
+def _policy_node(seeing: PerceptionNode | None = None, *, required: bool = True) -> ServedNode:
     from robot_vision.ros.policy_node import PolicyNode
 
     # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
     sys.setswitchinterval(_SWITCH_S)
-    return PolicyNode(perception=seeing)
+    return PolicyNode(perception=seeing, required=required)
 
 
 def run(
@@ -92,12 +99,16 @@ def run(
         node.destroy_node()
     executor.shutdown(timeout_sec=0)
     try_shutdown()
-    status = 2 if any(node.problem for node in nodes) else 0
+    status = 2 if any(_failed(node) for node in nodes) else 0
     if any(node.busy for node in nodes):
         # A model that is still loading or running cannot be interrupted, and need not be awaited:
         # the node is gone, and with it its shared memory.
         os._exit(status)
     return status
+
+
+def _failed(node: ServedNode) -> bool:
+    return bool(node.problem) and not (isinstance(node, ServiceNode) and not node.required)
 
 
 def main() -> None:

@@ -17,11 +17,13 @@ _START_EVERY_S = 0.05
 class ServiceNode(LifecycleNode):
     """configure loads and warms, activate works, deactivate stops, cleanup lets go.
 
-    `problem` is why the node is not in the state that it should be in.
+    `problem` is why the node is not in the state that it should be in. One that is `required`
+    and cannot start ends its process.
     """
 
-    def __init__(self, name: str, **kwargs: Any) -> None:
+    def __init__(self, name: str, *, required: bool = True, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
+        self.required = required
         self.problem = ""
         self._doing = ""
         # Steady time, for what must go on also while simulated time stands still.
@@ -113,9 +115,12 @@ class ServiceNode(LifecycleNode):
         return entities(state)
 
     def _start(self) -> None:
-        """A node that cannot start ends its process, for its launcher to see."""
+        """A required node that cannot start ends its process, for its launcher to see."""
         if not self._may_start():
             return
         self._autostart.cancel()
-        if self.trigger_configure() != SUCCESS or self.trigger_activate() != SUCCESS:
+        started = self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
+        if not started and self.required:
             self.context.try_shutdown()
+        elif not started:
+            self.get_logger().warning(f"the process goes on without {self.get_name()}")
