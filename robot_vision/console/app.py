@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from robot_vision.console.analyst import Analyst
 from robot_vision.console.commander import Commander
 from robot_vision.console.exposition import Exposition
-from robot_vision.console.guard import COOKIE, Guard, Token
+from robot_vision.console.guard import COOKIE, Guard, Rates, Token, client_of
 from robot_vision.console.history import History
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.renditions import Renditions
@@ -28,6 +28,7 @@ from robot_vision.core.console_config import ConsoleConfig
 STATIC = Path(__file__).parent / "static"
 PAGES = {"/": "index.html", "/analyze": "analyze.html", "/login": "login.html"}
 _SETTLE_S = 1.0
+_LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
 _ABOUT = """What a robot_vision service sees, for programs.
 
@@ -70,7 +71,8 @@ def create_app(
     )
     token = Token(config.token)
     _add_errors(app)
-    _add_pages(app, token)
+    wrong = Rates(limits.logins_hz, burst=_LOGINS)
+    _add_pages(app, token, wrong)
     app.include_router(watching_routes(viewers, Exposition(viewers, history)))
     app.include_router(command_routes(commander))
     app.include_router(analysis_routes(analyst, limits))
@@ -80,7 +82,7 @@ def create_app(
         await viewers.serve(socket)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    return Guard(app, config=config, token=token)
+    return Guard(app, config=config, token=token, wrong=wrong)
 
 
 async def _settle(history: History) -> None:
@@ -90,13 +92,18 @@ async def _settle(history: History) -> None:
         await asyncio.sleep(_SETTLE_S)
 
 
-def _add_pages(app: FastAPI, token: Token) -> None:
+def _add_pages(app: FastAPI, token: Token, wrong: Rates) -> None:
     for path, name in PAGES.items():
         app.add_api_route(path, _page(STATIC / name), include_in_schema=False)
 
     @app.post("/login", include_in_schema=False)
-    async def login(shown: Annotated[str, Form(alias="token", max_length=1000)] = "") -> Response:
+    async def login(
+        request: Request, shown: Annotated[str, Form(alias="token", max_length=1000)] = ""
+    ) -> Response:
         if not token.fits(shown):
+            client = client_of(request.scope)
+            if not wrong.take(client):
+                raise ConsoleError(429, f"too many wrong tokens from {client}: wait a little")
             raise ConsoleError(401, "that is not the token of this console")
         response = RedirectResponse("/", 303)
         response.set_cookie(

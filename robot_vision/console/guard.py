@@ -107,15 +107,18 @@ class Rates:
 
 
 class Guard:
-    """Host, rate, token, origin and size, in this order; then the application."""
+    """Host, rate, token, origin and size, in this order; then the application.
 
-    def __init__(self, app: ASGIApp, *, config: ConsoleConfig, token: Token) -> None:
+    `wrong` counts wrong tokens of a client: those of its requests, and those of the login page.
+    """
+
+    def __init__(self, app: ASGIApp, *, config: ConsoleConfig, token: Token, wrong: Rates) -> None:
         self._app = app
         self._config = config
         self._token = token
         self._hosts = _host_names(config.host, config.allowed_hosts)
         self._requests = Rates(config.limits.requests_hz)
-        self.wrong = Rates(config.limits.logins_hz, burst=5)
+        self._wrong = wrong
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -160,7 +163,7 @@ class Guard:
             return
         if self._token.is_shown_by(headers):
             return
-        if ("authorization" in headers or "cookie" in headers) and not self.wrong.take(client):
+        if ("authorization" in headers or "cookie" in headers) and not self._wrong.take(client):
             raise ConsoleError(429, f"too many wrong tokens from {client}: wait a little")
         if "/api/" in path and scope.get("method") == "POST":
             _log.warning("refused without the token: POST %s from %s", path[:100], client)

@@ -126,6 +126,7 @@ class Viewer:
         finally:
             # `wait_for` swallows a cancellation that comes together with its result.
             self._is_over = True
+            self._awake.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
