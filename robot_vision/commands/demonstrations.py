@@ -123,6 +123,32 @@ def export(
     _say(f"{export_v21(folder, out, only_success=only_success)} episodes in {out}")
 
 
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option(help="folder of the dataset; appended to if it is there")],
+    episodes: Annotated[int, typer.Option(min=1)] = 10,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    split: Annotated[str, typer.Option(help="train, val or test")] = "train",
+    noise: Annotated[bool, typer.Option(help="mishaps, from which the expert recovers")] = True,
+    wrist: Annotated[bool, typer.Option(help="record the wrist camera as well")] = True,
+) -> None:
+    """Have the simulated robot's expert do tasks, and record it."""
+    from robot_vision.commands.scenes import parse_split
+    from robot_vision.simulation.robot.demonstrate import demonstrate
+    from robot_vision.simulation.robot.episode import QUIET, Noise
+
+    succeeded = demonstrate(
+        out,
+        episodes=episodes,
+        seed=seed,
+        split=parse_split(split),
+        noise=Noise() if noise else QUIET,
+        wrist=wrist,
+        on_progress=lambda number: _say(f"episode {number}"),
+    )
+    _say(f"{succeeded} of {episodes} succeeded; {_megabytes(out):.1f} MB in {out}")
+
+
 def _megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
