@@ -17,7 +17,7 @@ from robot_vision.policies.smooth import Follower, Limits, Vector, length
 
 # The velocity of a finite turn differs a little from its rotation vector's derivative.
 _TURN_SHARE = 0.97
-# A late call moves the arm on by at most so many periods: rather slow than a leap.
+# What is later than so many periods is not made up for: rather slow than a leap.
 _MOST_PERIODS = 3.0
 # Halvings of the way between what pursues the target and what brakes.
 _HALVINGS = 6
@@ -87,7 +87,8 @@ class Stream:
         met: set[str] = set()
         if target is not None and not _is_finite(target):
             target = None
-        self._into_step_s += min(max(passed_s, 0.0), _MOST_PERIODS * self._period_s)
+        is_late = passed_s > _MOST_PERIODS * self._period_s
+        self._into_step_s += self._period_s if is_late else max(passed_s, 0.0)
         while self._into_step_s >= self._period_s - 1e-9:
             self._into_step_s = max(0.0, self._into_step_s - self._period_s)
             self._step(target, met)

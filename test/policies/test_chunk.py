@@ -1,0 +1,173 @@
+"""Overlapping chunks give one target that never jumps, whatever their delay and noise."""
+
+import numpy as np
+import pytest
+from controller_rig import DOWN, MS, START_NS, decision_of, moving, pose_of, robot_of, spec_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from robot_vision.core.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.types import ActionChunk
+from robot_vision.policies.chunk import Ensemble, Target
+from robot_vision.policies.safety import admit
+
+CONFIG = PolicyConfig()
+TICK_NS = 10 * MS
+
+
+def ensemble_of() -> Ensemble:
+    return Ensemble(step_s=0.05, blend_s=CONFIG.blend_s, fade_s=CONFIG.fade_s)
+
+
+def chunk_of(action: np.ndarray, pose: np.ndarray, stamp_ns: int = START_NS) -> ActionChunk:
+    decision = decision_of(action, stamp_ns)
+    chunk = admit(decision, robot=robot_of(pose), spec=spec_of(), safety=SafetyConfig()).chunk
+    assert chunk is not None
+    return chunk
+
+
+def add(
+    ensemble: Ensemble,
+    action: np.ndarray,
+    *,
+    pose: np.ndarray | None = None,
+    stamp_ns: int = START_NS,
+    delay_ms: int = 0,
+) -> None:
+    pose = pose_of() if pose is None else pose
+    ensemble.add(
+        chunk_of(action, pose, stamp_ns),
+        base_from_tool=pose,
+        now_ns=stamp_ns + delay_ms * MS,
+    )
+
+
+def at(ensemble: Ensemble, now_ns: int, lead_s: float = 0.0) -> Target:
+    target = ensemble.target(now_ns, lead_s=lead_s)
+    assert target is not None
+    return target
+
+
+@pytest.mark.parametrize("delay_ms", [0, 80, 200])
+def test_latency_is_trimmed_rows_count_from_the_stamp(delay_ms):
+    ensemble = ensemble_of()
+    add(ensemble, moving((0.2, 0, 0), (0, 0, 0.5)), delay_ms=delay_ms)
+    for later_ms in (200, 230, 300, 425):
+        target = at(ensemble, START_NS + later_ms * MS)
+        passed_s = later_ms / 1000
+        np.testing.assert_allclose(target.position_m, [0.45 + 0.2 * passed_s, 0, 0.2], atol=1e-6)
+        expected = Rotation.from_rotvec([0, 0, 0.5 * passed_s]) * DOWN
+        turned = Rotation.from_quat(target.quaternion) * expected.inv()
+        assert turned.magnitude() < 1e-5
+
+
+def test_a_lead_looks_ahead_for_the_pose_and_not_for_the_gripper():
+    ensemble, action = ensemble_of(), moving((0.2, 0, 0), gripper=1.0)
+    action[6:, 6] = 0.0
+    add(ensemble, action)
+    target = at(ensemble, START_NS + 290 * MS, lead_s=0.1)
+    assert target.position_m[0] == pytest.approx(0.45 + 0.2 * 0.39)
+    assert target.gripper_open == 1.0
+    assert at(ensemble, START_NS + 310 * MS, lead_s=0.1).gripper_open == 0.0
+
+
+def test_chunks_expire_and_their_last_row_holds_till_then():
+    ensemble = ensemble_of()
+    add(ensemble, moving((0.2, 0, 0)))
+    assert ensemble.valid_until_ns == START_NS + 600 * MS
+    last = at(ensemble, START_NS + 599 * MS, lead_s=0.3)
+    assert last.position_m[0] == pytest.approx(0.45 + 0.2 * 0.6)
+    assert ensemble.target(START_NS + 600 * MS, lead_s=0.0) is None
+    assert ensemble.valid_until_ns == 0
+
+
+def test_flushed_chunks_lead_nowhere():
+    ensemble = ensemble_of()
+    add(ensemble, moving())
+    ensemble.flush()
+    assert ensemble.target(START_NS + MS, lead_s=0.0) is None
+
+
+@given(
+    turns=st.lists(st.tuples(*[st.floats(-0.3, 0.3)] * 3), min_size=2, max_size=6),
+    base=st.tuples(*[st.floats(-3, 3)] * 3),
+)
+def test_blended_rotations_are_rotations_between_those_of_the_chunks(turns, base):
+    ensemble, middle = ensemble_of(), Rotation.from_rotvec(base)
+    rotations = [Rotation.from_rotvec(turn) * middle for turn in turns]
+    for k, rotation in enumerate(rotations):
+        stamp_ns = START_NS + k * 33 * MS
+        add(ensemble, moving(), pose=pose_of(rotation=rotation), stamp_ns=stamp_ns)
+    blended = Rotation.from_quat(at(ensemble, stamp_ns + 50 * MS).quaternion)
+    assert np.linalg.norm(at(ensemble, stamp_ns + 50 * MS).quaternion) == pytest.approx(1)
+    spread = max((a * b.inv()).magnitude() for a in rotations for b in rotations)
+    assert all((blended * one.inv()).magnitude() <= spread + 1e-6 for one in rotations)
+
+
+def test_younger_chunks_weigh_more():
+    ensemble = ensemble_of()
+    add(ensemble, moving(), pose=pose_of((0.4, 0, 0.2)))
+    add(ensemble, moving(), pose=pose_of((0.5, 0, 0.2)), stamp_ns=START_NS + 150 * MS)
+    place = at(ensemble, START_NS + 300 * MS).position_m
+    # One blend_s apart: e times the weight.
+    assert place[0] == pytest.approx((0.4 + np.e * 0.5) / (1 + np.e))
+
+
+@given(
+    offset=st.tuples(*[st.floats(-0.05, 0.05)] * 3),
+    delay_ms=st.sampled_from([0, 50, 100, 200]),
+    count=st.integers(1, 8),
+)
+def test_the_moment_a_chunk_arrives_nothing_changes_yet(offset, delay_ms, count):
+    ensemble = ensemble_of()
+    for k in range(count):
+        add(ensemble, moving((0.1, 0, 0)), stamp_ns=START_NS + k * 33 * MS, delay_ms=delay_ms)
+    stamp_ns = START_NS + count * 33 * MS
+    now_ns = stamp_ns + delay_ms * MS
+    before = at(ensemble, now_ns, lead_s=0.1)
+    pose = pose_of(np.array([0.45, 0, 0.2]) + offset, Rotation.from_rotvec(offset) * DOWN)
+    add(ensemble, moving((-0.2, 0, 0)), pose=pose, stamp_ns=stamp_ns, delay_ms=delay_ms)
+    after = at(ensemble, now_ns, lead_s=0.1)
+    np.testing.assert_allclose(after.position_m, before.position_m, atol=1e-5)
+    np.testing.assert_allclose(after.quaternion, before.quaternion, atol=1e-5)
+
+
+@settings(max_examples=20)
+@given(
+    seed=st.integers(0, 10_000),
+    delay_ms=st.sampled_from([50, 100, 200]),
+    lost=st.sampled_from([0.0, 0.2, 0.5]),
+)
+def test_the_step_at_chunk_boundaries_is_like_the_steps_inside(seed, delay_ms, lost):
+    """Chunks along a curve, each a few millimetres and a tenth of the speed off the truth."""
+    generator, ensemble = np.random.default_rng(seed), ensemble_of()
+    boundary, inside, before, was_added = [], [], None, False
+    for tick in range(200):
+        now_ns = START_NS + tick * TICK_NS
+        stamp_ns = now_ns - delay_ms * MS
+        if tick % 4 == 0 and (tick == 0 or generator.random() >= lost):
+            action, pose = _noisy_chunk(generator, (stamp_ns - START_NS) / 1e9)
+            add(ensemble, action, pose=pose, stamp_ns=stamp_ns, delay_ms=delay_ms)
+            was_added = True
+        target = ensemble.target(now_ns, lead_s=0.1)
+        # No starvation, at any of these delays.
+        assert target is not None
+        if before is not None and tick > 30:
+            step_m = float(np.linalg.norm(target.position_m - before))
+            (boundary if was_added else inside).append(step_m)
+            was_added = False
+        before = target.position_m
+    assert max(boundary) <= 1.5 * max(inside)
+    assert np.mean(boundary) <= 1.5 * np.mean(inside)
+
+
+def _noisy_chunk(generator: np.random.Generator, stamp_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """What a policy says that sees the arm where the curve is, give or take."""
+    times_s = stamp_s + 0.05 * np.arange(13)
+    curve = np.stack([0.12 * np.sin(1.5 * times_s), 0.12 * np.cos(1.5 * times_s)], axis=1)
+    steps = np.diff(curve, axis=0) * generator.normal(1.0, 0.1, (1, 2))
+    steps[0] += generator.normal(0.0, 0.003, 2)
+    action = moving()
+    action[:, :2] = steps / 0.02
+    return action, pose_of((0.45 + curve[0, 0], curve[0, 1], 0.2))
