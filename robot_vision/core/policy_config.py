@@ -3,22 +3,14 @@
 The defaults suit an arm of about 0.85 m reach at the edge of a table.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from robot_vision.core.config import Params, param
 
-
-def _as_list(value: Any) -> Any:
-    # ROS hands over arrays of numbers as array.array.
-    is_text = isinstance(value, (str, bytes))
-    return list(value) if isinstance(value, Sequence) and not is_text else value
-
-
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
-Point = Annotated[list[_Finite], BeforeValidator(_as_list)]
+Point = list[_Finite]
 
 
 def _point(default: list[float], description: str) -> Any:
@@ -29,9 +21,9 @@ class SafetyConfig(Params):
     """Limits of what is sent to the arm. What is beyond is cut to the limit, counted and told."""
 
     workspace_min_m: Point = _point(
-        [0.2, -0.42, 0.013], "lowest x y z of the tool in the base frame"
+        [0.2, -0.45, 0.013], "lowest x y z of the tool in the base frame"
     )
-    workspace_max_m: Point = _point([0.72, 0.42, 0.5], "highest x y z of the tool")
+    workspace_max_m: Point = _point([0.8, 0.45, 0.6], "highest x y z of the tool")
     max_speed_mps: float = param(0.4, "linear speed of the tool", unit="m/s", gt=0, le=5)
     max_acceleration_mps2: float = param(3.0, "linear acceleration", unit="m/s^2", gt=0, le=100)
     max_jerk_mps3: float = param(60.0, "linear jerk", unit="m/s^3", gt=0, le=10000)

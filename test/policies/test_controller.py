@@ -326,7 +326,7 @@ def test_statistics_that_are_no_use_do_not_start(scale):
     ("values", "complaint"),
     [
         ({"safety.workspace_min_m": [0.0, 0.0]}, "workspace_min_m"),
-        ({"safety.workspace_min_m": [0.9, 0.0, 0.0]}, "x: 0.9 ≥ 0.72"),
+        ({"safety.workspace_min_m": [0.9, 0.0, 0.0]}, "x: 0.9 ≥ 0.8"),
         ({"safety.workspace_max_m": [1.0, float("inf"), 1.0]}, "finite"),
         ({"safety.gripper_close_below": 0.7}, "must not be above"),
         ({"safety.max_jerk_mps3": 1.0}, "expected at least 6.0"),
