@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from threading import Event
-from time import monotonic, sleep
+from time import monotonic, sleep, time_ns
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,25 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from native_bundle import HEIGHT_PX, WIDTH_PX
+from rclpy.clock import Clock as RosClock
+from rclpy.clock import ClockType
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from ros_harness import FRAME_ID, TestCamera
+from rosgraph_msgs.msg import Clock
 from seeker import Seeker
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
-from robot_vision.ros.convert import header, ns_from_stamp
+from robot_vision.ros.convert import header, ns_from_stamp, stamp_from_ns
 from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.policy_messages import pose_from_transform, transform_from_pose
-from robot_vision.ros.policy_node import PolicyNode
+from robot_vision.ros.policy_node import LoadedPolicy, PolicyNode
 from robot_vision.ros.robot_inputs import LATCHED_QOS
 
 # The tiny model sees a cube 1.5 m before the camera, which looks down from above the table.
@@ -37,6 +41,7 @@ CAMERA_POSE = {
     "camera_pose.quaternion_xyzw": "[1.0, 0.0, 0.0, 0.0]",
 }
 CUBE_M = (0.465, -0.015, 0.05)
+LEAP_M = 0.05
 START_M = (0.40, 0.15, 0.30)
 DOWN = np.diag([1.0, -1.0, -1.0])
 
@@ -55,7 +60,7 @@ class TestArm:
         self.joints = node.create_publisher(JointState, "joint_states", 5)
         self.tool = node.create_publisher(PoseStamped, "tool_pose", 5)
         node.create_subscription(PoseStamped, "policy/command/pose", self._on_pose, 10)
-        node.create_timer(0.02, self.publish)
+        node.create_timer(0.02, self.publish, clock=RosClock(clock_type=ClockType.STEADY_TIME))
 
     def publish(self) -> None:
         if self.silent:
@@ -74,8 +79,10 @@ class TestArm:
 
     def _on_pose(self, message: PoseStamped) -> None:
         self.told.append((monotonic(), message))
-        if not self.silent:
-            self.base_from_tool = transform_from_pose(message.pose)
+        told = transform_from_pose(message.pose)
+        # Like that of a real arm, its controller refuses to leap.
+        if not self.silent and np.abs(told[:3, 3] - self.position_m).max() < LEAP_M:
+            self.base_from_tool = told
 
     @property
     def position_m(self) -> np.ndarray:
@@ -85,15 +92,20 @@ class TestArm:
 class Surroundings:
     """Camera, arm and operator in a context and a thread of their own."""
 
-    def __init__(self, context: Context) -> None:
-        self.node = rclpy.create_node("surroundings", context=context)
+    policy: Any = None
+
+    def __init__(self, context: Context, *, clock: bool = False) -> None:
+        arguments = ["--ros-args", "-p", f"use_sim_time:={str(clock).lower()}"]
+        self.node = rclpy.create_node("surroundings", context=context, cli_args=arguments)
+        self._clock = self.node.create_publisher(Clock, "/clock", 10) if clock else None
+        self.clock_shift_ns = 0
         self.camera = TestCamera(self.node, QoSProfile(depth=5))
         self.arm = TestArm(self.node)
         self.said: list[DiagnosticStatus] = []
         self.latest: dict[str, DiagnosticStatus] = {}
         self.statuses: list[dict[str, Any]] = []
         self.spec = ""
-        self._instruction = self.node.create_publisher(String, "instruction", LATCHED_QOS)
+        self._instruction: Publisher | None = None
         self._heartbeat = self.node.create_publisher(Empty, "heartbeat", 5)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 20)
         self.node.create_subscription(String, "policy/status/json", self._on_status, 10)
@@ -106,6 +118,7 @@ class Surroundings:
         self.heart_beats = False
         self._random = np.random.default_rng(0)
         self._threads = [
+            threading.Thread(target=self._tick),
             threading.Thread(target=self._spin),
             threading.Thread(target=self._publish),
         ]
@@ -124,6 +137,11 @@ class Surroundings:
                 self._executor.spin_once(timeout_sec=0.05)
         except ExternalShutdownException:
             pass
+
+    def _tick(self) -> None:
+        while self._clock is not None and not self._stopping.wait(0.005):
+            now_ns = time_ns() + self.clock_shift_ns
+            self._clock.publish(Clock(clock=stamp_from_ns(now_ns)))
 
     def _publish(self) -> None:
         """Frames at 20 per second, noisy as those of a real camera; and the heart's beat."""
@@ -168,6 +186,13 @@ class Surroundings:
             )
         )
 
+    def latest_value(self, part: str, key: str) -> float:
+        """A figure of /diagnostics as it comes next."""
+        name = f"policy: {part}"
+        self.latest.pop(name, None)
+        self.wait_for(lambda: name in self.latest)
+        return float({v.key: v.value for v in self.latest[name].values}[key])
+
     def wait_for_status(self, **wanted: Any) -> dict[str, Any]:
         """Until `~/status/json` has the values, from now on."""
         self.statuses.clear()
@@ -202,6 +227,8 @@ class Surroundings:
         self.wait_for_status(enabled=True, holding=False)
 
     def instruct(self, text: str) -> None:
+        if self._instruction is None:
+            self._instruction = self.node.create_publisher(String, "instruction", LATCHED_QOS)
         self._instruction.publish(String(data=text))
 
     def enable(self, on: bool = True) -> SetBool.Response:
@@ -230,10 +257,11 @@ def ros_arguments(parameters: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def surroundings() -> Iterator[Surroundings]:
+def surroundings(*, clock: bool = False) -> Iterator[Surroundings]:
+    """With `clock` they make the time: on /clock, by which all their stamps are."""
     context = Context()
     rclpy.init(context=context)
-    around = Surroundings(context)
+    around = Surroundings(context, clock=clock)
     try:
         yield around
     finally:
@@ -282,24 +310,36 @@ def policy_node(
     given |= {name.replace("__", "."): value for name, value in parameters.items()}
     return PolicyNode(
         perception=perception,
-        load=lambda _: chosen,
+        load=lambda _: LoadedPolicy(policy=chosen, class_names=("cube", "cup")),
         context=context,
         cli_args=ros_arguments(given),
     )
 
 
 @contextmanager
-def policy_rig(model: Any, **parameters: Any) -> Iterator[Surroundings]:
+def policy_rig(
+    model: Any,
+    *,
+    policy: Seeker | None = None,
+    clock: bool = False,
+    **parameters: Any,
+) -> Iterator[Surroundings]:
     """Perception and policy in one process, with all that is around them; the policy is ready."""
+
+    if clock:
+        parameters["use_sim_time"] = True
 
     def nodes(context: Context) -> list[Any]:
         seeing = PerceptionNode(
             context=context,
-            cli_args=ros_arguments({"model": model, "diagnostics.period_s": 0.2}),
+            cli_args=ros_arguments(
+                {"model": model, "diagnostics.period_s": 0.2, "use_sim_time": clock}
+            ),
         )
-        return [seeing, policy_node(context, seeing, **parameters)]
+        return [seeing, policy_node(context, seeing, policy, **parameters)]
 
-    with surroundings() as around, served(nodes):
+    with surroundings(clock=clock) as around, served(nodes) as made:
+        around.policy = made[1]
         around.wait_for(lambda: around.spec and around.statuses)
         yield around
 

@@ -29,7 +29,6 @@ from robot_vision.core.types import (
     TrackState,
     no_detections,
 )
-from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.convert import camera_from_info, ns_from_stamp, rgb_from_message
 from robot_vision.ros.health import Health
 from robot_vision.ros.robot_inputs import RobotTopic
@@ -48,8 +47,7 @@ class PerceptionTopics:
     """Subscribes from construction to `close`; tells `on_perception` of each complete frame.
 
     `base_from_camera(frame_id, stamp_ns)` takes positions back to the camera where the
-    perception node gives them in `base_frame`. Raises `BundleError` unless the bundle of
-    `model_id` is here: only its manifest says which class has which number.
+    perception node gives them in `base_frame`. `class_names` say which class has which number.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class PerceptionTopics:
         node: Node,
         *,
         perception: str,
-        model_id: str,
+        class_names: tuple[str, ...],
         base_frame: str,
         base_from_camera: PoseOf,
         on_perception: Told,
@@ -65,7 +63,7 @@ class PerceptionTopics:
         group: CallbackGroup,
     ) -> None:
         self._node = node
-        self._class_names = tuple(find_bundle(model_id.partition("@")[0]).manifest.classes)
+        self._class_names = class_names
         self._base_frame = base_frame
         self._base_from_camera = base_from_camera
         self._on_perception = on_perception

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -39,12 +40,26 @@ _SILENT_AFTER_S = 2.0
 # Topics that are quiet while nobody has anything to say.
 _MAY_BE_QUIET = ("instruction", "heartbeat")
 
-LoadPolicy = Callable[[PolicyNodeConfig], Policy]
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedPolicy:
+    """A policy with what it was trained on: classes by number, parameters by dotted name."""
+
+    policy: Policy
+    class_names: tuple[str, ...]
+    perception: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(config: PolicyNodeConfig) -> Policy:
+LoadPolicy = Callable[[PolicyNodeConfig], LoadedPolicy]
+
+
+def load(config: PolicyNodeConfig) -> LoadedPolicy:
     """The bundle that the parameters name, loaded and warm."""
-    return load_policy(config.policy, threads=config.threads)
+    policy = load_policy(config.policy, threads=config.threads)
+    manifest = policy.manifest
+    return LoadedPolicy(
+        policy=policy, class_names=manifest.class_names, perception=manifest.perception
+    )
 
 
 class PolicyNode(ServiceNode):
@@ -64,7 +79,7 @@ class PolicyNode(ServiceNode):
         self._load = load
         self._health = Health()
         self._told: dict[str, str] = {}
-        self._policy: Policy | None = None
+        self._loaded: LoadedPolicy | None = None
         self._commander: Commander | None = None
         self._outputs: PolicyOutputs | None = None
         self._camera_pose: CameraPose | None = None
@@ -107,10 +122,12 @@ class PolicyNode(ServiceNode):
     def _configure(self) -> None:
         config = self.config
         self._doing = f"loading {config.policy!r}"
-        policy = self._policy = self._load(config)
+        loaded = self._loaded = self._load(config)
+        policy = loaded.policy
         expected = {name: value for name, value in config.expected.model_dump().items() if value}
         running = self._perception.model_id if self._perception is not None else ""
         check_spec(policy.spec, perception_model_id=running or None, **expected)
+        self._see_as_in_training(loaded.perception)
         self._camera_pose = camera_pose(
             self, config.camera_pose, base_frame=config.expected.frame_id, group=self._fast
         )
@@ -119,15 +136,32 @@ class PolicyNode(ServiceNode):
         self._commander = Commander(policy, controller, self._outputs, now_ns=self._now_ns)
         self.get_logger().info(f"{policy.spec.model_id} runs on {policy.provider}")
 
+    def _see_as_in_training(self, wanted: Mapping[str, Any]) -> None:
+        """Other thresholds would show the policy other objects than it knows."""
+        if self._perception is None:
+            return
+        present = flatten(self._perception.config)
+        for name, value in wanted.items():
+            if present[name] == value:
+                continue
+            (result,) = self._perception.set_parameters([Parameter(name, value=value)])
+            if result.successful:
+                self.get_logger().info(f"perception takes {name} = {value!r}, as in training")
+            else:
+                self.get_logger().warning(
+                    f"the policy was trained with {name} = {value!r}; perception runs with "
+                    f"{present[name]!r}: {result.reason}"
+                )
+
     def _activate(self) -> None:
-        assert self._policy is not None
+        assert self._loaded is not None
         assert self._commander is not None
         assert self._outputs is not None
         assert self._camera_pose is not None
         commander = self._commander
         self._worker = PolicyWorker(
             PolicyParts(
-                policy=self._policy,
+                policy=self._loaded.policy,
                 commander=commander,
                 camera_pose=self._camera_pose,
                 frozen=FrozenCamera(self.config.watchdog.perception_s),
@@ -150,7 +184,7 @@ class PolicyNode(ServiceNode):
             slow=MutuallyExclusiveCallbackGroup(),
         )
         self._health.start(("perception", *(topic.role for topic in self._robot.topics)))
-        self._listen(self._worker, self._camera_pose, self._policy.spec.perception_model_id)
+        self._listen(self._worker, self._camera_pose, self._loaded.class_names)
         self._stream = Stream(self._tick, 1.0 / self.config.command_hz, log=self._log_failure)
 
     def _tick(self) -> None:
@@ -162,7 +196,9 @@ class PolicyNode(ServiceNode):
         if self.context.ok():
             self.get_logger().error(text)
 
-    def _listen(self, worker: PolicyWorker, pose: CameraPose, model_id: str) -> None:
+    def _listen(
+        self, worker: PolicyWorker, pose: CameraPose, class_names: tuple[str, ...]
+    ) -> None:
         """Begin to take perceptions."""
         if self._perception is not None:
             self._perception.add_listener(worker.offer)
@@ -174,7 +210,7 @@ class PolicyNode(ServiceNode):
         self._topics = PerceptionTopics(
             self,
             perception=self.config.perception,
-            model_id=model_id,
+            class_names=class_names,
             base_frame=self.config.expected.frame_id,
             base_from_camera=base_from_camera,
             on_perception=worker.offer,
@@ -207,9 +243,9 @@ class PolicyNode(ServiceNode):
         if self._camera_pose is not None:
             self._camera_pose.close()
             self._camera_pose = None
-        if self._policy is not None:
-            self._policy.close()
-            self._policy = None
+        if self._loaded is not None:
+            self._loaded.policy.close()
+            self._loaded = None
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
@@ -240,7 +276,7 @@ class PolicyNode(ServiceNode):
         ours = [p for p in changed if p.name in known]
         try:
             config = with_parameters(self.config, ours)
-            if config != self.config and self._policy is not None:
+            if config != self.config and self._loaded is not None:
                 raise ConfigError(
                     f"{', '.join(p.name for p in ours)}: taken up when the node is configured; "
                     f"it is {self.state} now: clean it up first"
@@ -270,7 +306,8 @@ class PolicyNode(ServiceNode):
 
     def _report(self) -> None:
         report = self._health.report()
-        policy, commander, stream = self._policy, self._commander, self._stream
+        policy = self._loaded.policy if self._loaded is not None else None
+        commander, stream = self._commander, self._stream
         words = commander.status() if commander is not None else {}
         state = PolicyState(
             name=self.get_fully_qualified_name(),

@@ -9,8 +9,8 @@ from jaxtyping import Float64
 from robot_vision.core.types import Frame
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import Kind, Named, Task
-from robot_vision.simulation.robot.tasks import draw_task, success
-from robot_vision.simulation.robot.world import RobotWorld, build_world
+from robot_vision.simulation.robot.tasks import build_task_world, success
+from robot_vision.simulation.robot.world import RobotWorld
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,12 +57,11 @@ class Scene:
 
 
 def build_scene(seed: int, *, kind: Kind | None) -> Scene:
-    """The scene of a seed, of the held-out kind (colours, places, words); a second of work."""
-    world = build_world(np.random.default_rng(seed), split="test", kind=kind)
-    twin = build_world(np.random.default_rng(seed), split="test", kind=kind)
-    rng = np.random.default_rng((seed, 1))
-    task = draw_task(world, rng, kind=kind)
-    return Scene(seed=seed, world=world, twin=twin, task=task, instruction=instruct(task, rng))
+    """The scene of a seed, of the held-out kind (colours, places, words)."""
+    world, task = build_task_world(np.random.default_rng(seed), split="test", kind=kind)
+    twin, _ = build_task_world(np.random.default_rng(seed), split="test", kind=kind)
+    words = instruct(task, np.random.default_rng((seed, 1)))
+    return Scene(seed=seed, world=world, twin=twin, task=task, instruction=words)
 
 
 def _words(thing: Named | None) -> str | None:

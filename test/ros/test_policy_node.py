@@ -1,32 +1,205 @@
 """The policy node over real DDS: what it is told, what it tells the arm, and when it does not."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from policy_rig import CUBE_M, START_M, policy_rig
-from seeker import HEIGHT_ABOVE_M
+from geometry_msgs.msg import TwistStamped
+from policy_rig import (
+    CUBE_M,
+    START_M,
+    Surroundings,
+    policy_node,
+    policy_rig,
+    ros_arguments,
+    served,
+    surroundings,
+)
+from rclpy.context import Context
+from rclpy.qos import QoSProfile
+from seeker import HEIGHT_ABOVE_M, Seeker
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header, String
+from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.ros.convert import ns_from_stamp
+from robot_vision.ros.perception_node import PerceptionNode
 
 pytestmark = pytest.mark.ros
+
+OVER_CUBE_M = np.array(CUBE_M) + np.array([0, 0, HEIGHT_ABOVE_M])
+
+
+def is_over_cube(around: Surroundings) -> bool:
+    return bool(np.abs(around.arm.position_m - OVER_CUBE_M).max() < 0.01)
 
 
 def test_it_moves_only_when_enabled_and_goes_where_the_words_say(native_bundle: Path) -> None:
     with policy_rig(native_bundle) as around:
         around.instruct("to the cube")
         status = around.wait_for_status(enabled=False, instruction="to the cube")
-        assert "disabled" in status["reasons"][0]
+        assert status["reasons"][0] == "disabled"
         assert around.arm.told == []
         assert around.enable().success
         around.wait_until_moving()
-        over_m = np.array(CUBE_M) + np.array([0, 0, HEIGHT_ABOVE_M])
-        around.wait_for(lambda: np.abs(around.arm.position_m - over_m).max() < 0.01)
+        around.wait_for(lambda: is_over_cube(around))
+        status = around.wait_for_status(holding=False)
+        assert status["target_id"] >= 0
+        assert len(status["action"]) == 7
+        np.testing.assert_allclose(status["pose"]["position_m"], OVER_CUBE_M, atol=0.02)
         assert around.enable(False).success
         sent = len(around.arm.told)
-        status = around.wait_for_status(enabled=False)
+        around.wait_for_status(enabled=False)
         assert len(around.arm.told) <= sent + 2
-    stamps_ns = around.stamps_ns()
-    assert np.all(np.diff(stamps_ns) > 0)
+    assert np.all(np.diff(around.stamps_ns()) > 0)
     first = around.arm.told[0][1]
     assert first.header.frame_id == "base"
     begin = [first.pose.position.x, first.pose.position.y, first.pose.position.z]
     np.testing.assert_allclose(begin, START_M, atol=0.01)
+
+
+def test_every_topic_of_the_policy(native_bundle: Path) -> None:
+    kinds: dict[str, Any] = {
+        "action": JointState,
+        "action_chunk": MultiDOFJointTrajectory,
+        "gripper_chunk": JointTrajectory,
+        "command/twist": TwistStamped,
+        "command/gripper": JointState,
+        "command/observation": Header,
+        "attention": Image,
+    }
+    heard: dict[str, list[Any]] = {topic: [] for topic in kinds}
+    with policy_rig(native_bundle) as around:
+        for topic, kind in kinds.items():
+            around.node.create_subscription(kind, f"policy/{topic}", heard[topic].append, 50)
+        around.instruct("to the cube")
+        around.enable()
+        around.wait_for(lambda: all(heard.values()))
+        around.wait_for(lambda: len(heard["action_chunk"]) >= 3)
+    spec = ActionSpec.model_validate(json.loads(around.spec))
+    assert (spec.model_id, spec.frame_id) == ("seeker@1", "base")
+    chunk = heard["action_chunk"][0]
+    assert (chunk.header.frame_id, chunk.joint_names) == ("base", ["tool"])
+    assert len(chunk.points) == spec.horizon
+    times_s = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in chunk.points]
+    np.testing.assert_allclose(times_s, spec.step_s * np.arange(1, spec.horizon + 1))
+    last = chunk.points[-1].velocities[0]
+    assert (last.linear.x, last.linear.y, last.linear.z) == (0, 0, 0)
+    speeds = [
+        np.linalg.norm([v.x, v.y, v.z]) for p in chunk.points for v in [p.velocities[0].linear]
+    ]
+    assert max(speeds) == pytest.approx(0.2, rel=0.1)  # a centimetre each twentieth of a second
+    z = [p.transforms[0].translation.z for p in chunk.points]
+    assert np.all(np.diff(z) < 0)
+    gripper = {ns_from_stamp(c.header.stamp): c for c in heard["gripper_chunk"]}
+    assert gripper[ns_from_stamp(chunk.header.stamp)].points[0].positions[0] == 1.0
+    action = heard["action"][-1]
+    assert list(action.name) == ["x", "y", "z", "rx", "ry", "rz", "gripper"]
+    assert heard["command/gripper"][-1].name == ["gripper"]
+    seen_ns = {ns_from_stamp(header.stamp) for header in heard["command/observation"]}
+    assert seen_ns & {ns_from_stamp(c.header.stamp) for c in heard["action_chunk"]}
+    attention = np.frombuffer(heard["attention"][0].data, np.float32)
+    assert attention.sum() == pytest.approx(1)
+
+
+def test_words_that_name_nothing_hold_and_other_words_are_followed_at_once(
+    native_bundle: Path,
+) -> None:
+    with policy_rig(native_bundle) as around:
+        around.enable()
+        around.wait_until_held_for("no instruction")
+        around.instruct("fly to the moon")
+        status = around.wait_until_held_for("no word of 'fly to the moon' is known")
+        assert status["instruction_problem"] == "no word of 'fly to the moon' is known"
+        around.instruct("to the cup")
+        around.wait_until_held_for("nothing in view is 'cup'")
+        np.testing.assert_allclose(around.arm.position_m, START_M, atol=1e-3)
+        around.instruct("to the cube")
+        around.wait_until_moving()
+        around.instruct("")
+        around.wait_until_held_for("no instruction")
+        around.wait_until_said("commands", "holding", "no instruction")
+
+
+def test_reset_forgets_the_words_and_disables(native_bundle: Path) -> None:
+    with policy_rig(native_bundle) as around:
+        around.instruct("to the cube")
+        around.enable()
+        around.wait_until_moving()
+        assert around.reset().success
+        status = around.wait_for_status(enabled=False)
+        assert status["instruction"] == ""
+
+
+def test_a_policy_that_fails_holds_with_the_reason_and_the_next_words_count(
+    native_bundle: Path,
+) -> None:
+    with policy_rig(native_bundle) as around:
+        around.enable()
+        around.instruct("fail at the cube")
+        around.wait_until_held_for("the policy failed", "told to fail")
+        around.wait_until_said("policy", "the policy fails", "told to fail")
+        around.instruct("to the cube")
+        around.wait_until_moving()
+
+
+@contextmanager
+def policy_alone(context_of: Surroundings, **parameters: Any) -> Iterator[list[Any]]:
+    def nodes(context: Context) -> list[Any]:
+        return [policy_node(context, None, **parameters)]
+
+    with served(nodes) as made:
+        context_of.wait_for(lambda: made[0].state == "active" or made[0].problem)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"expected__frame_id": "world"}, "frame_id is 'base', expected 'world'"),
+        ({"expected__gripper": "0_open_1_closed"}, "gripper is '0_closed_1_open'"),
+        ({"expected__statistics_sha256": "f" * 64}, "statistics have the hash"),
+        ({"camera_pose__source": "tf"}, "tf2_ros is not installed"),
+        ({"camera_pose__quaternion_xyzw": "[0.0, 0.0, 0.0, 0.0]"}, "has no direction"),
+    ],
+)
+def test_what_means_something_else_refuses_to_start(
+    parameters: dict[str, Any], words: str
+) -> None:
+    with surroundings() as around, policy_alone(around, **parameters) as nodes:
+        around.wait_for(lambda: nodes[0].state == "unconfigured")
+        assert words in nodes[0].problem
+
+
+def test_a_perception_of_another_model_refuses_to_start(native_bundle: Path) -> None:
+    def nodes(context: Context) -> list[Any]:
+        seeing = PerceptionNode(context=context, cli_args=ros_arguments({"model": native_bundle}))
+        other = Seeker(perception_model_id="other@2")
+        return [seeing, policy_node(context, seeing, other)]
+
+    with surroundings() as around, served(nodes) as made:
+        around.wait_for(lambda: made[1].problem)
+        assert "perception_model_id is 'other@2', expected 'tiny@1'" in made[1].problem
+
+
+def test_an_instruction_that_cannot_arrive_is_told(native_bundle: Path) -> None:
+    with policy_rig(native_bundle) as around:
+        publisher = around.node.create_publisher(String, "instruction", QoSProfile(depth=1))
+        around.wait_until_said("inputs", "instruction: QoS incompatible", "transient_local")
+        around.node.destroy_publisher(publisher)
+        around.instruct("to the cube")
+        around.wait_for_status(instruction="to the cube")
+
+
+def test_a_state_of_the_robot_that_is_no_use_is_counted_by_cause(native_bundle: Path) -> None:
+    with policy_rig(native_bundle, gripper__joint="finger") as around:
+        around.wait_until_said("inputs", "robot state unusable", "no joint 'finger'")
+        around.enable()
+        around.instruct("to the cube")
+        around.wait_until_said("commands", "holding", "no state of the robot")
+        assert around.arm.told == []

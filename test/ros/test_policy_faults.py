@@ -1,0 +1,213 @@
+"""Faults in the running graph, over real DDS: it holds at once, says why, and recovers by itself.
+
+A hold repeats the last pose. How soon it begins is judged by the stream's own stamps: from the
+moment at which the watchdog's limit is passed, two periods at most have commands that go on.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import pytest
+from policy_rig import Surroundings, policy_node, policy_rig, served, surroundings
+from rclpy.context import Context
+from std_msgs.msg import Header
+
+from robot_vision.ros.convert import ns_from_stamp
+
+pytestmark = pytest.mark.ros
+
+PERIOD_S = 0.01
+STILL_M = 1e-4
+BRAKING_S = 0.6
+NS = 1_000_000_000
+
+
+def going(around: Surroundings) -> None:
+    """Until the policy is followed."""
+    around.instruct("to the cube")
+    around.enable()
+    around.wait_until_moving()
+
+
+def positions(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
+    """Stamps (s) and positions (m) of all commands so far."""
+    told = [message for _, message in list(around.arm.told)]
+    stamps_s = np.array([ns_from_stamp(m.header.stamp) for m in told]) / NS
+    at_m = [[m.pose.position.x, m.pose.position.y, m.pose.position.z] for m in told]
+    return stamps_s, np.array(at_m)
+
+
+def assert_still(around: Surroundings) -> None:
+    """Commands go on; once the arm has braked within its limits, they repeat one pose."""
+    begin = len(around.arm.told)
+    around.wait_for(lambda: around.stamps_ns()[-1] - around.stamps_ns()[begin - 1] > NS)
+    stamps_s, at_m = positions(around)
+    braked = stamps_s > stamps_s[begin - 1] + BRAKING_S
+    assert braked.sum() > 5
+    assert np.ptp(at_m[braked], axis=0).max() < STILL_M
+
+
+def test_frames_that_stop_hold_and_frames_that_come_back_go_on(native_bundle: Path) -> None:
+    with policy_rig(native_bundle, watchdog__perception_s=0.3) as around:
+        going(around)
+        followed: list[tuple[int, int]] = []
+        around.node.create_subscription(
+            Header,
+            "policy/command/observation",
+            lambda m: followed.append((around.stamps_ns()[-1], ns_from_stamp(m.stamp))),
+            50,
+        )
+        around.wait_for(lambda: followed)
+        around.frames = False
+        around.wait_until_held_for("perception is", "s old")
+        assert_still(around)
+        # The stamp of the command that was told together with the frame that it follows from.
+        age_s = [(told_ns - seen_ns) / NS for told_ns, seen_ns in followed]
+        assert max(age_s) <= 0.3 + 2 * PERIOD_S
+        around.wait_until_said("commands", "holding", "perception is")
+        around.frames = True
+        around.wait_until_moving()
+
+
+def test_a_picture_that_stands_still_holds_though_stamps_go_on(native_bundle: Path) -> None:
+    with policy_rig(native_bundle, watchdog__perception_s=0.3) as around:
+        going(around)
+        around.frozen = True
+        around.wait_until_held_for("the camera's picture has not changed for")
+        assert_still(around)
+        around.wait_until_said("commands", "holding", "picture has not changed")
+        around.frozen = False
+        around.wait_until_moving()
+
+
+def test_actions_that_are_no_numbers_hold(native_bundle: Path) -> None:
+    with policy_rig(native_bundle) as around:
+        going(around)
+        around.instruct("go mad")
+        status = around.wait_until_held_for("finite")
+        assert_still(around)
+        assert sum(status["interventions"].values()) > 0
+        around.wait_until_said("commands", "holding", "finite")
+        around.instruct("to the cube")
+        around.wait_until_moving()
+    _, at_m = positions(around)
+    assert np.isfinite(at_m).all()
+
+
+def test_a_lost_heartbeat_holds_and_one_that_comes_back_goes_on(native_bundle: Path) -> None:
+    with policy_rig(native_bundle, watchdog__heartbeat_s=0.3) as around:
+        around.instruct("to the cube")
+        around.enable()
+        around.wait_until_held_for("no heartbeat yet")
+        around.heart_beats = True
+        around.wait_until_moving()
+        around.heart_beats = False
+        around.wait_until_held_for("no heartbeat for")
+        assert_still(around)
+        around.wait_until_said("commands", "holding", "no heartbeat for")
+        around.heart_beats = True
+        around.wait_until_moving()
+
+
+def test_enable_withdrawn_ends_the_stream_within_two_periods(native_bundle: Path) -> None:
+    with policy_rig(native_bundle) as around:
+        going(around)
+        assert around.enable(False).success
+        answered_ns = around.node.get_clock().now().nanoseconds
+        around.wait_for_status(enabled=False)
+        assert_stream_ended(around, answered_ns)
+        going(around)
+
+
+def assert_stream_ended(around: Surroundings, since_ns: int) -> None:
+    sleep(0.2)
+    later = [stamp for stamp in around.stamps_ns() if stamp > since_ns]
+    assert len(later) <= 2
+
+
+def test_a_robot_controller_that_restarts_elsewhere_is_led_from_where_it_is(
+    native_bundle: Path,
+) -> None:
+    with policy_rig(native_bundle) as around:
+        going(around)
+        around.arm.silent = True
+        around.wait_until_held_for("state of the robot is", "s old")
+        around.wait_until_said("commands", "holding", "state of the robot")
+        assert_still(around)
+        moved_m = around.arm.position_m + np.array([-0.1, 0.12, 0.1])
+        around.arm.base_from_tool = around.arm.base_from_tool.copy()
+        around.arm.base_from_tool[:3, 3] = moved_m
+        before = len(around.arm.told)
+        around.arm.silent = False
+        around.wait_until_moving()
+        _, at_m = positions(around)
+        fresh = at_m[before:]
+        jumped = np.flatnonzero(np.linalg.norm(np.diff(fresh, axis=0), axis=1) > 0.05)
+        # One new beginning, at the arm; from there on no step is larger than the limits allow.
+        assert len(jumped) == 1
+        np.testing.assert_allclose(fresh[jumped[0] + 1], moved_m, atol=0.02)
+
+
+def test_a_policy_node_that_restarts_comes_back_disabled(native_bundle: Path) -> None:
+    with policy_rig(native_bundle) as around:
+        going(around)
+        node = around.policy
+        node.trigger_deactivate()
+        stopped_ns = around.node.get_clock().now().nanoseconds
+        assert_stream_ended(around, stopped_ns)
+        node.trigger_activate()
+        around.wait_for_status(enabled=False, instruction="to the cube")
+        around.enable()
+        around.wait_until_moving()
+
+
+@contextmanager
+def perception_process(bundle: Path) -> Iterator[Popen[bytes]]:
+    command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args"]
+    process = Popen([*command, "-p", f"model:={bundle}"])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_perception_process_that_is_killed_holds_and_a_new_one_goes_on(
+    native_bundle: Path,
+) -> None:
+    def nodes(context: Context) -> list[Any]:
+        return [policy_node(context, watchdog__perception_s=0.4)]
+
+    with surroundings() as around, served(nodes):
+        around.wait_for(lambda: around.spec and around.statuses)
+        with perception_process(native_bundle) as process:
+            going(around)
+            killed_s = monotonic()
+            process.kill()
+            around.wait_until_held_for("perception is", "s old")
+            assert monotonic() - killed_s > 0.3
+            assert_still(around)
+        around.wait_until_said("inputs", "objects: no publisher on /perception/objects/json")
+        with perception_process(native_bundle):
+            around.wait_until_moving()
+
+
+def test_a_clock_that_jumps_back_holds_and_goes_on_in_the_new_time(native_bundle: Path) -> None:
+    with policy_rig(native_bundle, clock=True) as around:
+        going(around)
+        before_ns = around.stamps_ns()[-1]
+        around.clock_shift_ns = -3600 * NS
+        around.wait_for(lambda: any("clock" in s["interventions"] for s in around.statuses[-5:]))
+        around.wait_until_moving()
+        assert around.stamps_ns()[-1] < before_ns
+        assert around.latest_value("commands", "intervened: clock") >= 1
+        around.clock_shift_ns = 0
+        around.wait_until_moving()
+    _, at_m = positions(around)
+    assert np.linalg.norm(np.diff(at_m, axis=0), axis=1).max() < 0.05
