@@ -192,13 +192,15 @@ class Aligner:
             seen_ns = this_ns - self._ns(self._config.camera_tolerance_s)
             is_seen = all(track.last_ns >= seen_ns for track in self._images.values())
             return is_seen and self._tool.last_ns >= next_ns
-        reach_ns = this_ns + round(self._config.camera_tolerance_s * NS_PER_S)
-        waited_for = [(t, reach_ns) for t in (*self._images.values(), *self._depths.values())]
+        reach_ns = this_ns + self._ns(self._config.camera_tolerance_s)
+        depth_ns = reach_ns + self._ns(self._config.depth_tolerance_s)
+        waited_for = [(track, reach_ns) for track in self._images.values()]
+        waited_for += [(track, depth_ns) for track in self._depths.values()]
         waited_for += [(self._joints, reach_ns), (self._tool, max(reach_ns, next_ns))]
         if self._config.follows_command:
             waited_for.append((self._targets, next_ns))
         newest_ns = max(track.last_ns for track, _ in waited_for)
-        if newest_ns > next_ns + round(self._config.wait_s * NS_PER_S):
+        if newest_ns > next_ns + self._ns(self._config.wait_s):
             return True
         return all(track.last_ns >= until_ns for track, until_ns in waited_for)
 

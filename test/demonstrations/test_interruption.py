@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from robot_vision.demonstrations.writer import DatasetWriter
 
 _RECORD_FOREVER = """
 import sys
+from contextlib import suppress
 from pathlib import Path
 from demonstrations_kit import FORM, LIMITS, sample_of
 from robot_vision.demonstrations.writer import DatasetWriter
@@ -117,10 +119,8 @@ def test_a_commit_cut_off_after_any_file_is_finished(
         writer.begin("words that are new")
         for number in range(6):
             writer.add(sample_of(number))
-        try:
+        with suppress(PowerCut):
             writer.end(success=True)
-        except PowerCut:
-            pass
         writer.close()
     with DatasetWriter(tmp_path / "set", limits=LIMITS) as writer:
         assert writer.episodes == 2

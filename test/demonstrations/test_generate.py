@@ -1,0 +1,47 @@
+"""The simulated expert's episodes as a dataset."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_vision.core.geometry import invert_transform, project, transform_points
+from robot_vision.demonstrations.check import problems
+from robot_vision.demonstrations.dataset import Dataset, steps
+from robot_vision.demonstrations.sample import stepped
+from robot_vision.demonstrations.writer import DiskLimits
+
+
+def test_the_experts_episodes_agree_with_what_the_cameras_saw(tmp_path: Path) -> None:
+    pytest.importorskip("mujoco")
+    from robot_vision.simulation.robot.demonstrate import demonstrate
+    from robot_vision.simulation.robot.episode import QUIET
+
+    for _ in range(2):
+        demonstrate(
+            tmp_path / "set",
+            episodes=1,
+            seed=0,
+            split="train",
+            kind="pick",
+            noise=QUIET,
+            limits=DiskLimits(min_free_bytes=0),
+        )
+    assert problems(tmp_path / "set") == []
+    with Dataset(tmp_path / "set") as dataset:
+        assert [e.record.success for e in dataset.episodes if e.record] == [True, True]
+        before = None
+        for step in steps(dataset, episodes=[0]):
+            if before is not None:
+                led_to = stepped(before.base_from_target, step.action)
+                np.testing.assert_allclose(led_to, step.base_from_target, atol=1e-5)
+            before = step
+            frame = step.frames["front"]
+            assert frame.camera is not None
+            camera_from_base = invert_transform(step.base_from_camera["front"])
+            tool = transform_points(camera_from_base, step.robot.base_from_tool[None, :3, 3])
+            (u, v) = project(tool, camera=frame.camera)[0]
+            assert 0 < u < frame.camera.width_px
+            assert -40 < v < frame.camera.height_px
+        moves = np.stack([s.base_from_camera["wrist"] for s in steps(dataset, cameras=["wrist"])])
+        assert np.ptp(moves[:, :3, 3], axis=0).max() > 0.05
