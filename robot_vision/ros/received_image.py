@@ -1,7 +1,6 @@
 """Images as they came: pixels are looked at in the message's bytes, and not copied into another.
 
-rclpy's own way to an `Image` copies the pixels three times more, holding the interpreter: 0.5 ms
-of an image of 640×480.
+rclpy's own way to an `Image` copies the pixels more often: this takes a third less time.
 """
 
 import struct
