@@ -29,6 +29,8 @@ GRIP_N = 35.0
 TIP_M = 0.012  # the fingers reach this far beyond the tool point
 FINGER_LENGTH_M = 0.11
 FINGER_HALF_WIDTH_M, FINGER_THICKNESS_M = 0.011, 0.014
+# rubber inside; outside smooth, so that what is pushed is not dragged along
+_PAD_M, _PAD_FRICTION, _SHELL_FRICTION = 0.004, [1.4, 0.02, 0.002], [0.25, 0.005, 0.0005]
 STIFFNESS_NMPRAD = np.array([4000.0, 4000.0, 3000.0, 3000.0, 1500.0, 1500.0, 800.0])
 DAMPING_NMSPRAD = np.array([300.0, 300.0, 200.0, 200.0, 80.0, 80.0, 40.0])
 FINGER_STIFFNESS_NPM, FINGER_DAMPING_NSPM = 4000.0, 60.0
@@ -134,13 +136,17 @@ def _add_hand(link7: MjSpec) -> None:
             name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[0, side, 0], limited=True,
             range=[0, OPENING_M / 2], armature=0.2, damping=5,
         )  # fmt: skip
-        finger.add_geom(
-            name=name, type=box,
-            size=[FINGER_HALF_WIDTH_M, FINGER_THICKNESS_M / 2, FINGER_LENGTH_M / 2],
-            pos=[0, side * FINGER_THICKNESS_M / 2, tool_z + TIP_M - FINGER_LENGTH_M / 2],
-            material="joints", mass=0.08, condim=6, friction=[1.4, 0.02, 0.002],
-            solref=[0.006, 1], priority=1, **_SOLID,
-        )  # fmt: skip
+        for material, inner, outer, friction in (
+            ("hand", 0.0, _PAD_M, _PAD_FRICTION),
+            ("joints", _PAD_M, FINGER_THICKNESS_M, _SHELL_FRICTION),
+        ):
+            finger.add_geom(
+                name=name if inner == 0 else f"{name}_shell", type=box,
+                size=[FINGER_HALF_WIDTH_M, (outer - inner) / 2, FINGER_LENGTH_M / 2],
+                pos=[0, side * (inner + outer) / 2, tool_z + TIP_M - FINGER_LENGTH_M / 2],
+                material=material, mass=0.04, condim=6, friction=friction,
+                solref=[0.006, 1], priority=1, **_SOLID,
+            )  # fmt: skip
 
 
 def _add_wrist_camera(hand: MjSpec, tool_z_m: float) -> None:

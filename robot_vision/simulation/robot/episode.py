@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from robot_vision.simulation.gl import mujoco
-from robot_vision.simulation.robot.expert import is_finished, plan
+from robot_vision.simulation.robot.expert import is_finished, is_lost, plan
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld, tool_down
@@ -15,6 +15,7 @@ from robot_vision.simulation.robot.world import RobotWorld, tool_down
 PERIOD_S = 0.1  # between observations, and between plans
 COMMAND_S = 0.01
 STEPS, STEP_S = 12, 0.05
+_LOW_M, _CALM = 0.06, 0.45
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,8 @@ class Noise:
     the target is nudged. Rates are per second.
     """
 
-    drift_m: float = 0.003
-    drift_rad: float = 0.03
+    drift_m: float = 0.006
+    drift_rad: float = 0.05
     jolt_hz: float = 0.15
     jolt_m: float = 0.07
     let_go_hz: float = 0.06
@@ -61,8 +62,8 @@ def run_expert(
 ) -> Iterator[Tick]:
     """Let the expert do the task; yields every `PERIOD_S`, while the world stands still.
 
-    Ends `linger_s` after the expert has finished, or at the task's time-out; success is that of
-    the world then.
+    Ends `linger_s` after the expert has finished, at the task's time-out, or when the target has
+    left the arm's reach; success is that of the world then.
     """
     start_s = world.time_s
     finished_s: float | None = None
@@ -74,7 +75,7 @@ def run_expert(
             finished_s = world.time_s if finished_s is None else finished_s
         else:
             finished_s = None
-        late = world.time_s - start_s >= task.time_out_s
+        late = world.time_s - start_s >= task.time_out_s or is_lost(world, task)
         done = late or (finished_s is not None and world.time_s - finished_s >= linger_s)
         yield Tick(
             time_s=world.time_s,
@@ -85,6 +86,7 @@ def run_expert(
         )
         if done:
             return
+        disturbance.rebase()
         for step in range(round(PERIOD_S / STEP_S)):
             _follow(world, commanded, poses[step], float(gripper[step]), disturbance, task)
             commanded = poses[step]
@@ -118,9 +120,17 @@ class _Disturbance:
 
     def __init__(self, rng: np.random.Generator, noise: Noise) -> None:
         self._rng, self._noise = rng, noise
-        self._drift = np.zeros(4)
+        self._drift, self._base = np.zeros(4), np.zeros(4)
         self._jolt_m, self._jolt_left_s, self._jolt_s = np.zeros(3), 0.0, 1.0
         self._let_go_left_s = 0.0
+
+    def rebase(self) -> None:
+        """A new plan starts from where the tool is, knocked aside as it may be."""
+        self._base = self._offset()
+
+    def _offset(self) -> Float[np.ndarray, "4"]:
+        swell = np.sin(np.pi * max(self._jolt_left_s, 0.0) / self._jolt_s)
+        return self._drift + swell * np.r_[self._jolt_m, 0.0]
 
     def next(self, world: RobotWorld, task: Task) -> tuple[Float[np.ndarray, "3"], float, bool]:
         """Offset of place and yaw, and whether the gripper opens by itself."""
@@ -134,16 +144,14 @@ class _Disturbance:
             self._jolt_m = noise.jolt_m * rng.uniform(-1, 1, 3) * [1, 1, 0.6]
             self._jolt_left_s = self._jolt_s = rng.uniform(0.4, 0.9)
         self._let_go_left_s -= COMMAND_S
-        if rng.random() < noise.let_go_hz * COMMAND_S:
+        if task.kind != "push" and rng.random() < noise.let_go_hz * COMMAND_S:
             self._let_go_left_s = rng.uniform(0.15, 0.4)
         if rng.random() < noise.nudge_hz * COMMAND_S:
             _nudge(world, task, rng, noise.nudge_mps)
-        swell = np.sin(np.pi * max(self._jolt_left_s, 0.0) / self._jolt_s)
-        return (
-            self._drift[:3] + swell * self._jolt_m,
-            float(self._drift[3]),
-            (self._let_go_left_s > 0),
-        )
+        # gentler where it works, or what is pushed would leave its way beyond recovery
+        calm = 1.0 if world.base_from_tool[2, 3] > _LOW_M else _CALM
+        offset = calm * (self._offset() - self._base)
+        return offset[:3], float(offset[3]), self._let_go_left_s > 0
 
 
 def _nudge(world: RobotWorld, task: Task, rng: np.random.Generator, speed_mps: float) -> None:

@@ -13,7 +13,13 @@ from jaxtyping import Float
 
 from robot_vision.simulation.robot.arm import FINGER_SPEED_MPS, OPENING_M, TIP_M
 from robot_vision.simulation.robot.task import DIRECTIONS, Task
-from robot_vision.simulation.robot.tasks import PUSH_M, corners_in_base, is_within, pushed_m
+from robot_vision.simulation.robot.tasks import (
+    PUSH_M,
+    back_m,
+    corners_in_base,
+    is_within,
+    pushed_m,
+)
 from robot_vision.simulation.robot.world import RobotWorld, tool_down
 
 LEAD_S = 0.02  # how far the arm is behind its commands
@@ -25,6 +31,9 @@ _CLEARANCE_M = 0.165  # of what is carried, over the table: higher than anything
 _SUBSTEP_S = 0.025
 _GRIPPER_HZ = FINGER_SPEED_MPS / (OPENING_M / 2)
 _LOWEST_Z_M = TIP_M + 0.004
+# where the tool may go: the box of the safety filter, with a margin
+_REACH_M = ((0.21, 0.79), (-0.44, 0.44), (_LOWEST_Z_M, 0.58))
+_LOOK_AHEAD_M = 0.04  # when pushing: how soon it is to be where it steers
 _FINGER_HALF_M = 0.016  # of the closed gripper, along the way it pushes
 
 
@@ -104,6 +113,13 @@ def is_finished(world: RobotWorld, task: Task) -> bool:
     return over and (state.delivered if task.kind == "put" else setting.to_go_m <= 0)
 
 
+def is_lost(world: RobotWorld, task: Task) -> bool:
+    """Whether the target lies where the tool cannot go."""
+    place = world.base_from_item(task.target.item)[:3, 3]
+    sides = zip(place, _REACH_M, strict=True)
+    return place[2] < 0 or any(not low - 0.05 < p < high + 0.05 for p, (low, high) in sides)
+
+
 def _setting(world: RobotWorld, task: Task, state: _State) -> _Setting:
     index = task.target.item
     points = corners_in_base(world, index)
@@ -155,7 +171,6 @@ def _push_setting(
 ) -> _Setting:
     assert task.direction is not None
     x, y = DIRECTIONS[task.direction]
-    middle = world.base_from_item(task.target.item)[:2, 3]
     along_m, across_m = pushed_m(world, task)
     return _Setting(
         **common,
@@ -163,7 +178,7 @@ def _push_setting(
         grasp_up_m=0.0,
         grasp_yaw_rad=None,
         way=(x, y),
-        back_m=float(((points[:, :2] - middle) @ [-x, -y]).max()),
+        back_m=back_m(world, task.target.item, task.direction),
         push_z_m=min(max(0.45 * common["height_m"], 0.02), 0.035),
         to_go_m=PUSH_M - along_m,
         astray_m=across_m,
@@ -262,18 +277,18 @@ def _push_wish(state: _State, setting: _Setting) -> _Wish:
     fx, fy, _ = state.foot
     ux, uy = setting.way
     left = setting.to_go_m - state.pushed_m
-    yaw = _nearest(atan2(fy, fx), state.yaw)
+    yaw = _nearest(0.0, state.yaw)  # a face of the fingers across each direction
     ahead = (x - fx) * ux + (y - fy) * uy
     aside = -(x - fx) * uy + (y - fy) * ux
-    wanted_aside = min(max(0.6 * setting.astray_m, -0.012), 0.012)
+    wanted_aside = min(max(0.7 * setting.astray_m, -0.016), 0.016)
     contact = -(setting.back_m + _FINGER_HALF_M)
     low = z < setting.push_z_m + 0.015
-    if left > 0 and low and ahead < contact + 0.015 and abs(aside) < 0.025:
-        # beyond what is left, so that it does not creep at the end
-        go, side = left + 0.03 + max(contact - ahead, 0.0), wanted_aside - aside
+    shut = state.gripper < 0.25
+    if left > 0 and shut and low and ahead < contact + 0.04 and abs(aside) < 0.032:
+        go, side = _LOOK_AHEAD_M, wanted_aside - aside
         goal = (x + go * ux - side * uy, y + go * uy + side * ux, setting.push_z_m)
         return _Wish(goal, yaw, 0.0, _PUSH_MPS)
-    if low and abs(ahead - contact) < 0.012 and abs(aside) < 0.05:
+    if low and -0.012 < ahead - contact < 0.04 and abs(aside) < 0.05:
         # away from what it touches before it goes up, or friction would take that along
         return _Wish((x - 0.03 * ux, y - 0.03 * uy, z), state.yaw, 0.0, _PUSH_MPS)
     if left <= 0:
@@ -282,7 +297,7 @@ def _push_wish(state: _State, setting: _Setting) -> _Wish:
     goal = (fx + behind * ux - wanted_aside * uy, fy + behind * uy + wanted_aside * ux)
     away = hypot(x - goal[0], y - goal[1])
     top = setting.height_m + TIP_M + 0.01
-    bottom = setting.push_z_m if state.gripper < 0.25 else top
+    bottom = setting.push_z_m if shut else top
     height = _funnel(away, bottom, top, max(_TRAVEL_Z_M, top + 0.02), 0.008)
     return _fly(goal, height, state, yaw, 0.0)
 
@@ -311,7 +326,10 @@ def _fly(
 
 def _move(state: _State, wish: _Wish, seconds: float) -> None:
     """Speed towards the wish, under limits of speed and acceleration."""
-    way = [w - p for w, p in zip(wish.place, state.place, strict=True)]
+    way = [
+        min(max(w, low), high) - p
+        for w, p, (low, high) in zip(wish.place, state.place, _REACH_M, strict=True)
+    ]
     flat = _speed(hypot(way[0], way[1]), wish.speed_mps)
     upright = _speed(abs(way[2]), wish.speed_mps)
     length = hypot(way[0], way[1]) + 1e-9

@@ -26,6 +26,7 @@ PUSHED_M, ASTRAY_M = 0.08, 0.06  # along the direction at least, across it at mo
 PUSH_M = 0.13  # how far the expert pushes
 _HELD_WITHIN_M = 0.08
 _FINGER_M = 0.04  # room that the closed fingers need behind what they push
+_LANE_M = 0.022  # half the width that closed fingers sweep
 _REACHED_M = ((0.22, 0.78), (-0.43, 0.43))  # where the tool and what it pushes may go
 
 
@@ -150,6 +151,16 @@ def corners_in_base(world: RobotWorld, index: int) -> Float[np.ndarray, "n 3"]:
     return transform_points(world.base_from_item(index), world.items[index].corners_m)
 
 
+def back_m(world: RobotWorld, index: int, direction: Direction) -> float:
+    """How far an item reaches against a direction, from its middle, where fingers push it."""
+    along = np.array(DIRECTIONS[direction])
+    from_middle = corners_in_base(world, index)[:, :2] - world.base_from_item(index)[:2, 3]
+    if world.items[index].class_name == "mug":
+        # a handle beside the fingers does not matter
+        from_middle = from_middle[np.abs(from_middle @ [-along[1], along[0]]) < _LANE_M]
+    return float((from_middle @ -along).max())
+
+
 def is_within(
     point_m: Float[np.ndarray, "3"],
     receiver: RobotItem,
@@ -218,7 +229,9 @@ def _way_is_free(world: RobotWorld, index: int, direction: Direction) -> bool:
     across = np.array([-along[1], along[0]])
     middle = world.base_from_item(index)[:2, 3]
     own = corners_in_base(world, index)[:, :2] - middle
-    front, back = float((own @ along).max()), float((own @ -along).max())
+    front, back = float((own @ along).max()), back_m(world, index, direction)
+    if world.items[index].class_name == "mug" and back > 0.55 * world.items[index].size_m[1]:
+        return False  # by its handle it would only turn
     half_width = float(np.abs(own @ across).max())
     behind, goal = middle - (back + _FINGER_M) * along, middle + PUSH_M * along
     for place in (behind, goal):
