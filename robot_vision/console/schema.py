@@ -13,7 +13,7 @@ Newest wins: whoever reads too slowly misses data and is told how much (`State.d
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from robot_vision.core.types import DepthSource
 
@@ -274,11 +274,20 @@ class Metrics(Model):
     actions: list[ActionPoint]
 
 
+def _printable(text: str) -> str:
+    """Words go to logs and to other programs: nothing in them may be taken for control."""
+    if not text.isprintable():
+        raise ValueError("only printable characters are taken, in one line")
+    return text
+
+
 class InstructionRequest(Model):
     """What the arm is to do, in words."""
 
     text: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTION)
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTION),
+        AfterValidator(_printable),
     ] = Field(examples=["put the red block into the bowl"])
 
 

@@ -23,6 +23,7 @@ _END_S = 1.9
 _REQUEST_S = 10.0
 _LEAST_TOKEN = 16
 _LARGEST_MESSAGE = 16_384
+_SEND_BUFFER = 131_072
 
 
 class ConsoleServer:
@@ -134,6 +135,9 @@ def _listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it. What lies in a long buffer is old when it is read, and 200
+        # clients that read nothing would fill the kernel's memory.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         listening.bind((host, port))
         listening.listen(128)
     except OSError as error:

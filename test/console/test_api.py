@@ -148,6 +148,8 @@ def test_without_a_policy_commands_are_refused_with_the_reason(rig: ConsoleRig) 
     [
         ({"text": ""}, "at least 1 character"),
         ({"text": "x" * 501}, "at most 500 characters"),
+        ({"text": "grasp\x1b[2Jit"}, "only printable characters"),
+        ({"text": "grasp\nit"}, "only printable characters"),
         ({"words": "grasp"}, "text: Field required"),
         ({"text": ["grasp"]}, "valid string"),
     ],
