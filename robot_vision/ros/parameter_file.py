@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from robot_vision.core.config import NodeConfig, Params
+from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.robot_config import PolicyNodeConfig, RobotSimConfig
 from robot_vision.ros.params import describe_parameter
 
@@ -23,6 +24,7 @@ DEFAULTS: dict[str, Params] = {
     "perception": NodeConfig(),
     "policy": PolicyNodeConfig(),
     "robot_sim": RobotSimConfig(),
+    "demonstrations": DemonstrationConfig(),
 }
 
 

@@ -1,5 +1,6 @@
 """The simulated expert's episodes as a dataset."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +14,26 @@ from robot_vision.demonstrations.writer import DiskLimits
 
 
 def test_the_experts_episodes_agree_with_what_the_cameras_saw(tmp_path: Path) -> None:
-    pytest.importorskip("mujoco")
+    if find_spec("mujoco") is None:  # not imported here: `gl` chooses the way to render first
+        pytest.skip("mujoco is not installed")
     from robot_vision.simulation.robot.demonstrate import demonstrate
     from robot_vision.simulation.robot.episode import QUIET
 
-    for _ in range(2):
-        demonstrate(
-            tmp_path / "set",
-            episodes=1,
-            seed=0,
-            split="train",
-            kind="pick",
-            noise=QUIET,
-            limits=DiskLimits(min_free_bytes=0),
-        )
+    succeeded = demonstrate(
+        tmp_path / "set",
+        episodes=1,
+        seed=0,
+        split="train",
+        kind="pick",
+        noise=QUIET,
+        limits=DiskLimits(min_free_bytes=0),
+    )
+    assert succeeded == 1
     assert problems(tmp_path / "set") == []
     with Dataset(tmp_path / "set") as dataset:
-        assert [e.record.success for e in dataset.episodes if e.record] == [True, True]
+        assert [e.record.success for e in dataset.episodes if e.record] == [True]
         before = None
-        for step in steps(dataset, episodes=[0]):
+        for step in steps(dataset):
             if before is not None:
                 led_to = stepped(before.base_from_target, step.action)
                 np.testing.assert_allclose(led_to, step.base_from_target, atol=1e-5)
