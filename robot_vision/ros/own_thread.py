@@ -19,7 +19,6 @@ from rclpy.executors import (
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.subscription import Subscription
-from rclpy.waitable import Waitable
 
 
 class OwnThread(MutuallyExclusiveCallbackGroup):
@@ -30,19 +29,19 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
 
     def __init__(self, name: str, *, node: Node) -> None:
         super().__init__()
-        self._node = node
         self._executor = _FewEntitiesExecutor(context=node.context)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self, subscriptions: Sequence[Subscription]) -> None:
-        """Serve `subscriptions`, all of this group. Their events stay with the node's executor."""
-        events = self._node.default_callback_group
-        for subscription in subscriptions:
-            for event in cast(list[Waitable], subscription.event_handlers):
-                event.callback_group = events
-                events.add_entity(event)
-        self._executor.entities = _Entities(subscriptions=subscriptions)
+        """Serve `subscriptions`, all of this group, and their events."""
+        # Events too: Fast DDS wakes whoever waits for these whenever there is a message to take.
+        self._executor.entities = _Entities(
+            subscriptions=subscriptions,
+            waitables=[
+                event for s in subscriptions for event in cast(list[Any], s.event_handlers)
+            ],
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -76,7 +75,7 @@ class _Entities:
     """What an executor asks a node for."""
 
     subscriptions: Sequence[Subscription] = ()
-    waitables: Sequence[Any] = field(default=(), init=False)
+    waitables: Sequence[Any] = ()
     timers: Sequence[Any] = field(default=(), init=False)
     clients: Sequence[Any] = field(default=(), init=False)
     services: Sequence[Any] = field(default=(), init=False)
