@@ -126,7 +126,7 @@ def _setting(world: RobotWorld, task: Task, state: _State) -> _Setting:
     low, high = float(points[:, 2].min()), float(points[:, 2].max())
     common = {"kind": task.kind, "height_m": high - low}
     if task.kind == "push":
-        return _push_setting(world, task, points, common)
+        return _push_setting(world, task, common)
     item = world.items[index]
     pose = world.base_from_item(index)
     upright = abs(float(pose[2, 2])) > 0.7
@@ -166,9 +166,7 @@ def _grasp_up(class_name: str, height_m: float, upright: bool) -> float:
     return max(height_m / 2, _LOWEST_Z_M)
 
 
-def _push_setting(
-    world: RobotWorld, task: Task, points: Float[np.ndarray, "n 3"], common: dict
-) -> _Setting:
+def _push_setting(world: RobotWorld, task: Task, common: dict) -> _Setting:
     assert task.direction is not None
     x, y = DIRECTIONS[task.direction]
     along_m, across_m = pushed_m(world, task)

@@ -318,9 +318,11 @@ def _compile(
     add_stage(spec)
     low, high = _TABLE_X_M
     thick = rng.uniform(0.015, 0.04)
+    # smooth enough that tall things slide when they are pushed, and do not tip
     spec.worldbody.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX, size=[(high - low) / 2, _TABLE_HALF_Y_M, thick],
-        pos=[(low + high) / 2, 0, -thick], material="table", condim=6, friction=[0.8, 0.01, 0.004],
+        pos=[(low + high) / 2, 0, -thick], material="table", condim=6,
+        friction=[0.4, 0.01, 0.003], priority=1,
     )  # fmt: skip
     for index, thing in enumerate(placed):
         add_body(spec, f"item{index}", thing.shape)
