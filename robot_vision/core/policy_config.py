@@ -94,9 +94,6 @@ class PolicyConfig(Params):
         gt=0,
         le=10,
     )
-    fade_s: float = param(
-        0.1, "a chunk gains and loses its weight over this time", unit="s", gt=0, le=1
-    )
     follow_s: float = param(
         0.05, "time constant with which commands follow targets", unit="s", ge=0.04, le=1
     )

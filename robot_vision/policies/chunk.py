@@ -1,8 +1,8 @@
 """Overlapping chunks become one target per moment (temporal ensembling, Zhao et al. 2023, ACT).
 
-A row lies at its stamp, so latency is trimmed by itself: what is past is never looked up. Weights
-are continuous in time, so that neither a chunk that arrives nor one that ends makes the target
-jump: a chunk fades in after it arrived and out before its last row, and younger ones weigh more.
+A row lies at its stamp, so latency is trimmed by itself: what is past is never looked up. Younger
+chunks weigh more. The target moves as the blend does; where the blend jumps, because a chunk came
+or ended, the target makes up for it by at most half of its own step in addition.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,14 @@ from jaxtyping import Float, Int64
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import ActionChunk
 from robot_vision.policies import rotations
+from robot_vision.policies.smooth import cut, length
 
-# Keeps the weights of chunks that fade above zero: a chunk that is alone counts fully.
+# Of a chunk that has ended: enough to lead where there is no other.
 _LEAST_WEIGHT = 1e-6
+# How fast the target may draw near the blend, as a share of the blend's own speed, and at least.
+_CATCH_UP_SHARE, _CATCH_UP_MPS, _CATCH_UP_RADPS = 0.5, 0.05, 0.3
+# After a longer pause the target begins anew.
+_PAUSE_NS = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +37,6 @@ class _Entry:
     """A chunk by rows of x y z, quaternion xyzw, gripper; row 0 is the arm as observed."""
 
     stamp_ns: int
-    arrived_ns: int
     valid_until_ns: int
     rows: Float[np.ndarray, "t1 8"]
 
@@ -40,21 +44,14 @@ class _Entry:
 class Ensemble:
     """The chunks that are still valid, and their blend."""
 
-    def __init__(self, *, step_s: float, blend_s: float, fade_s: float) -> None:
-        self._step_s, self._blend_s, self._fade_s = step_s, blend_s, fade_s
-        self._keep([])
+    def __init__(self, *, step_s: float, blend_s: float) -> None:
+        self._step_s, self._blend_s = step_s, blend_s
+        self.flush()
 
-    def add(
-        self,
-        chunk: ActionChunk,
-        *,
-        base_from_tool: Float[np.ndarray, "4 4"],
-        now_ns: int,
-    ) -> None:
-        """Blend in a chunk that arrives now, seen from the arm as it was at its stamp."""
+    def add(self, chunk: ActionChunk, *, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
+        """Blend in a chunk, seen from the arm as it was at its stamp."""
         entry = _Entry(
             stamp_ns=chunk.observation_stamp_ns,
-            arrived_ns=now_ns,
             valid_until_ns=chunk.valid_until_ns,
             rows=_rows(chunk, base_from_tool),
         )
@@ -63,6 +60,8 @@ class Ensemble:
     def flush(self) -> None:
         """Forget all chunks."""
         self._keep([])
+        self._last_target: Target | None = None
+        self._last_ns = 0
 
     @property
     def valid_until_ns(self) -> int:
@@ -79,48 +78,81 @@ class Ensemble:
         if not self._entries:
             return None
         age_s = (now_ns - self._stamps_ns) / NS_PER_S
-        weights = self._weights(now_ns, age_s + lead_s)
-        before, share = self._between(age_s + lead_s)
+        ahead_s = age_s + lead_s
+        weights = self._youth * np.where(ahead_s < self._last_row * self._step_s, 1, _LEAST_WEIGHT)
+        weights /= weights.sum()
+        position_m, quaternion = self._blend(ahead_s, weights)
+        before, last_ns = self._last_target, self._last_ns
+        if before is not None and 0 <= now_ns - last_ns <= _PAUSE_NS:
+            passed_s = (now_ns - last_ns) / NS_PER_S
+            was = self._blend(ahead_s - passed_s, weights)
+            position_m = _drawn_near(before.position_m, position_m, was[0], passed_s)
+            quaternion = _turned_near(before.quaternion, quaternion, was[1], passed_s)
+        row = self._row_before(age_s)[0] + 1
+        self._last_ns = now_ns
+        self._last_target = Target(
+            position_m=position_m,
+            quaternion=quaternion,
+            gripper_open=float(weights @ self._rows[self._which, row, 7]),
+        )
+        return self._last_target
+
+    def _blend(
+        self, time_s: Float[np.ndarray, " c"], weights: Float[np.ndarray, " c"]
+    ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
+        """Weighted position and quaternion, each chunk at its time."""
+        before, share = self._row_before(time_s)
         sampled = (1 - share) * self._rows[self._which, before, :7]
         sampled += share * self._rows[self._which, before + 1, :7]
         quaternions = sampled[:, 3:]
         # The two signs of a quaternion are one rotation: all on the side of the newest.
         side = np.where(quaternions @ quaternions[-1] < 0, -1.0, 1.0)
         mean = (weights * side) @ quaternions
-        before, share = self._between(age_s)
-        gripper = self._rows[self._which, before + 1, 7]
-        return Target(
-            position_m=weights @ sampled[:, :3],
-            quaternion=mean / np.sqrt(mean @ mean),
-            gripper_open=float(weights @ gripper),
-        )
+        return weights @ sampled[:, :3], mean / np.sqrt(mean @ mean)
 
     def _keep(self, entries: list[_Entry]) -> None:
         self._entries = entries
         self._which = np.arange(len(entries))
         self._stamps_ns = np.array([entry.stamp_ns for entry in entries], np.int64)
-        self._arrived_ns = np.array([entry.arrived_ns for entry in entries], np.int64)
         if entries:
             self._rows = np.stack([entry.rows for entry in entries])
-            self._last = len(self._rows[0]) - 1
+            self._last_row = len(self._rows[0]) - 1
             behind_s = (self._stamps_ns.max() - self._stamps_ns) / NS_PER_S
             self._youth = np.exp(-behind_s / self._blend_s)
 
-    def _weights(self, now_ns: int, time_s: Float[np.ndarray, " c"]) -> Float[np.ndarray, " c"]:
-        """Normalised weights; `time_s` is what each chunk is looked up at."""
-        arrived_s = (now_ns - self._arrived_ns) / NS_PER_S
-        left_s = self._last * self._step_s - time_s
-        fade = np.clip(np.stack([arrived_s, left_s]) / self._fade_s, _LEAST_WEIGHT, 1.0)
-        weights = self._youth * fade[0] * fade[1]
-        return weights / weights.sum()
-
-    def _between(
+    def _row_before(
         self, time_s: Float[np.ndarray, " c"]
     ) -> tuple[Int64[np.ndarray, " c"], Float[np.ndarray, "c 1"]]:
         """The row before each chunk's time, and how far it is towards the row after."""
-        place = np.minimum(np.maximum(time_s / self._step_s, 0.0), self._last)
-        before = np.minimum(place.astype(np.int64), self._last - 1)
+        place = np.minimum(np.maximum(time_s / self._step_s, 0.0), self._last_row)
+        before = np.minimum(place.astype(np.int64), self._last_row - 1)
         return before, (place - before)[:, None]
+
+
+def _drawn_near(
+    target_m: Float[np.ndarray, "3"],
+    blend_m: Float[np.ndarray, "3"],
+    blend_was_m: Float[np.ndarray, "3"],
+    passed_s: float,
+) -> Float[np.ndarray, "3"]:
+    """The target, moved as the blend has, and nearer to it by as much as is allowed."""
+    own_m = blend_m - blend_was_m
+    most_m = max(_CATCH_UP_SHARE * length(own_m), _CATCH_UP_MPS * passed_s)
+    return target_m + own_m + cut(blend_m - target_m - own_m, most_m)
+
+
+def _turned_near(
+    target: Float[np.ndarray, "4"],
+    blend: Float[np.ndarray, "4"],
+    blend_was: Float[np.ndarray, "4"],
+    passed_s: float,
+) -> Float[np.ndarray, "4"]:
+    """The same for turns."""
+    own_rad = rotations.between(blend_was, blend)
+    most_rad = max(_CATCH_UP_SHARE * length(own_rad), _CATCH_UP_RADPS * passed_s)
+    moved = rotations.multiply(rotations.exp(own_rad), target)
+    nearer_rad = cut(rotations.between(moved, blend), most_rad)
+    return rotations.multiply(rotations.exp(nearer_rad), moved)
 
 
 def _rows(

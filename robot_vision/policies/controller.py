@@ -79,7 +79,7 @@ class Controller:
         self._lock = RLock()
         self._period_s = 1 / config.command_hz
         self._history = History(keep_s=spec.history * spec.step_s + _REMEMBERED_S)
-        self._ensemble = Ensemble(step_s=spec.step_s, blend_s=config.blend_s, fade_s=config.fade_s)
+        self._ensemble = Ensemble(step_s=spec.step_s, blend_s=config.blend_s)
         limits = config.safety.model_dump()
         self._words = {name: words.format(**limits) for name, words in _MET_WORDS.items()}
         self._counts: Counter[str] = Counter()
@@ -179,11 +179,7 @@ class Controller:
                 self._ensemble.flush()
                 return admission
             self._chunk_stamp_ns = decision.stamp_ns
-            self._ensemble.add(
-                admission.chunk,
-                base_from_tool=robot_at_observation.base_from_tool,
-                now_ns=now_ns,
-            )
+            self._ensemble.add(admission.chunk, base_from_tool=robot_at_observation.base_from_tool)
             return admission
 
     def _why_not_now(self, decision: Decision, now_ns: int) -> str:

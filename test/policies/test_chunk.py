@@ -12,12 +12,12 @@ from robot_vision.core.types import ActionChunk
 from robot_vision.policies.chunk import Ensemble, Target
 from robot_vision.policies.safety import admit
 
-CONFIG = PolicyConfig()
 TICK_NS = 10 * MS
+CURVE_M, CURVE_RADPS = 0.12, 1.5
 
 
 def ensemble_of() -> Ensemble:
-    return Ensemble(step_s=0.05, blend_s=CONFIG.blend_s, fade_s=CONFIG.fade_s)
+    return Ensemble(step_s=0.05, blend_s=PolicyConfig().blend_s)
 
 
 def chunk_of(action: np.ndarray, pose: np.ndarray, stamp_ns: int = START_NS) -> ActionChunk:
@@ -33,14 +33,9 @@ def add(
     *,
     pose: np.ndarray | None = None,
     stamp_ns: int = START_NS,
-    delay_ms: int = 0,
 ) -> None:
     pose = pose_of() if pose is None else pose
-    ensemble.add(
-        chunk_of(action, pose, stamp_ns),
-        base_from_tool=pose,
-        now_ns=stamp_ns + delay_ms * MS,
-    )
+    ensemble.add(chunk_of(action, pose, stamp_ns), base_from_tool=pose)
 
 
 def at(ensemble: Ensemble, now_ns: int, lead_s: float = 0.0) -> Target:
@@ -49,10 +44,9 @@ def at(ensemble: Ensemble, now_ns: int, lead_s: float = 0.0) -> Target:
     return target
 
 
-@pytest.mark.parametrize("delay_ms", [0, 80, 200])
-def test_latency_is_trimmed_rows_count_from_the_stamp(delay_ms):
+def test_latency_is_trimmed_rows_count_from_the_stamp():
     ensemble = ensemble_of()
-    add(ensemble, moving((0.2, 0, 0), (0, 0, 0.5)), delay_ms=delay_ms)
+    add(ensemble, moving((0.2, 0, 0), (0, 0, 0.5)))
     for later_ms in (200, 230, 300, 425):
         target = at(ensemble, START_NS + later_ms * MS)
         passed_s = later_ms / 1000
@@ -114,26 +108,32 @@ def test_younger_chunks_weigh_more():
     assert place[0] == pytest.approx((0.4 + np.e * 0.5) / (1 + np.e))
 
 
+@settings(max_examples=5)
 @given(
     offset=st.tuples(*[st.floats(-0.05, 0.05)] * 3),
     delay_ms=st.sampled_from([0, 50, 100, 200]),
     count=st.integers(1, 8),
 )
-def test_the_moment_a_chunk_arrives_nothing_changes_yet(offset, delay_ms, count):
+def test_a_chunk_that_says_otherwise_moves_the_target_gently_and_wins(offset, delay_ms, count):
     ensemble = ensemble_of()
     for k in range(count):
-        add(ensemble, moving((0.1, 0, 0)), stamp_ns=START_NS + k * 33 * MS, delay_ms=delay_ms)
+        add(ensemble, moving((0.1, 0, 0)), stamp_ns=START_NS + k * 33 * MS)
     stamp_ns = START_NS + count * 33 * MS
     now_ns = stamp_ns + delay_ms * MS
     before = at(ensemble, now_ns, lead_s=0.1)
     pose = pose_of(np.array([0.45, 0, 0.2]) + offset, Rotation.from_rotvec(offset) * DOWN)
-    add(ensemble, moving((-0.2, 0, 0)), pose=pose, stamp_ns=stamp_ns, delay_ms=delay_ms)
-    after = at(ensemble, now_ns, lead_s=0.1)
-    np.testing.assert_allclose(after.position_m, before.position_m, atol=1e-5)
-    np.testing.assert_allclose(after.quaternion, before.quaternion, atol=1e-5)
+    for k in range(250):
+        if k % 4 == 0:
+            add(ensemble, moving(), pose=pose, stamp_ns=stamp_ns + k * TICK_NS)
+        after = at(ensemble, now_ns + (k + 1) * TICK_NS, lead_s=0.1)
+        assert np.linalg.norm(after.position_m - before.position_m) <= 1.5 * 0.001 + 1e-9
+        turned = Rotation.from_quat(after.quaternion) * Rotation.from_quat(before.quaternion).inv()
+        assert turned.magnitude() <= 0.003 + 1e-9
+        before = after
+    np.testing.assert_allclose(before.position_m, pose[:3, 3], atol=1e-6)
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     delay_ms=st.sampled_from([50, 100, 200]),
@@ -142,30 +142,30 @@ def test_the_moment_a_chunk_arrives_nothing_changes_yet(offset, delay_ms, count)
 def test_the_step_at_chunk_boundaries_is_like_the_steps_inside(seed, delay_ms, lost):
     """Chunks along a curve, each a few millimetres and a tenth of the speed off the truth."""
     generator, ensemble = np.random.default_rng(seed), ensemble_of()
-    boundary, inside, before, was_added = [], [], None, False
+    steps_m, before, inside_m = [], None, 0.0
     for tick in range(200):
         now_ns = START_NS + tick * TICK_NS
         stamp_ns = now_ns - delay_ms * MS
         if tick % 4 == 0 and (tick == 0 or generator.random() >= lost):
             action, pose = _noisy_chunk(generator, (stamp_ns - START_NS) / 1e9)
-            add(ensemble, action, pose=pose, stamp_ns=stamp_ns, delay_ms=delay_ms)
-            was_added = True
+            add(ensemble, action, pose=pose, stamp_ns=stamp_ns)
+            longest_m = np.linalg.norm(action[1:, :2] * 0.02, axis=1).max()
+            inside_m = max(inside_m, float(longest_m))
         target = ensemble.target(now_ns, lead_s=0.1)
         # No starvation, at any of these delays.
         assert target is not None
-        if before is not None and tick > 30:
-            step_m = float(np.linalg.norm(target.position_m - before))
-            (boundary if was_added else inside).append(step_m)
-            was_added = False
+        if before is not None:
+            steps_m.append(float(np.linalg.norm(target.position_m - before)))
         before = target.position_m
-    assert max(boundary) <= 1.5 * max(inside)
-    assert np.mean(boundary) <= 1.5 * np.mean(inside)
+    # Every tick is near a boundary: all are compared with the steps of the noisy chunks.
+    assert max(steps_m) <= 1.5 * inside_m / 5 + 1e-9
 
 
 def _noisy_chunk(generator: np.random.Generator, stamp_s: float) -> tuple[np.ndarray, np.ndarray]:
     """What a policy says that sees the arm where the curve is, give or take."""
     times_s = stamp_s + 0.05 * np.arange(13)
-    curve = np.stack([0.12 * np.sin(1.5 * times_s), 0.12 * np.cos(1.5 * times_s)], axis=1)
+    angle_rad = CURVE_RADPS * times_s
+    curve = CURVE_M * np.stack([np.sin(angle_rad), np.cos(angle_rad)], axis=1)
     steps = np.diff(curve, axis=0) * generator.normal(1.0, 0.1, (1, 2))
     steps[0] += generator.normal(0.0, 0.003, 2)
     action = moving()
