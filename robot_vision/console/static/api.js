@@ -1,0 +1,33 @@
+// Commands to the service over HTTP, and what became of them in words.
+
+const TIMEOUT_MS = 5000;
+
+/** The text of a refusal: `{detail}`, be it words or FastAPI's list of what is wrong. */
+export async function problemOf(response) {
+  if (response.status === 401) return "this console asks for its token: open /login";
+  try {
+    const { detail } = await response.json();
+    if (typeof detail === "string") return detail;
+    return detail.map((item) => `${item.loc.at(-1)}: ${item.msg}`).join("; ");
+  } catch {
+    return `the console answered ${response.status} ${response.statusText}`;
+  }
+}
+
+/** Sends a command; returns {done, message}. It never throws: failures are words too. */
+export async function command(path, body = undefined) {
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: body ? { "Content-Type": "application/json" } : {},
+      body: body && JSON.stringify(body),
+      keepalive: true,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!response.ok) return { done: false, message: await problemOf(response) };
+    return await response.json();
+  } catch (error) {
+    const why = error.name === "TimeoutError" ? "no answer within 5 s" : "no connection";
+    return { done: false, message: `the console cannot be reached: ${why}` };
+  }
+}

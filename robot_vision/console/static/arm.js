@@ -1,0 +1,48 @@
+// What the arm may do now, in one word and one sentence. What is not known is called so.
+import { seconds } from "./format.js";
+
+const SILENT_S = 1.5;
+
+/** {state, word, sentence}; `state` is none, unknown, hold, waiting or moving. */
+export function armState(state, connected) {
+  if (!connected || !state) {
+    return {
+      state: "unknown",
+      word: "UNKNOWN",
+      sentence: "No connection: what the arm does is not known here.",
+    };
+  }
+  const { policy } = state;
+  if (!policy) {
+    return { state: "none", word: "NO POLICY", sentence: "Nothing here commands an arm." };
+  }
+  if (policy.silent_s > SILENT_S) {
+    const silent = seconds(policy.silent_s);
+    return {
+      state: "unknown",
+      word: "UNKNOWN",
+      sentence: `The policy has said nothing for ${silent}.`,
+    };
+  }
+  const reasons = policy.reasons.join("; ");
+  if (!policy.enabled) {
+    return { state: "hold", word: "HOLD", sentence: reasons || "The arm keeps its pose." };
+  }
+  if (policy.holding) {
+    return {
+      state: "waiting",
+      word: "ENABLED, WAITING",
+      sentence: reasons ? `The arm keeps its pose: ${reasons}.` : "The arm keeps its pose.",
+    };
+  }
+  return { state: "moving", word: "MOVING", sentence: goal(policy) };
+}
+
+function goal({ target_id: target, destination_id: destination, instruction }) {
+  const object = (id) => id !== null && id !== undefined && id >= 0;
+  const parts = [];
+  if (object(target)) parts.push(`target #${target}`);
+  if (object(destination)) parts.push(`destination #${destination}`);
+  const words = instruction ? `“${instruction}”` : "The policy leads the arm.";
+  return parts.length ? `${words} (${parts.join(", ")})` : words;
+}

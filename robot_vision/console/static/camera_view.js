@@ -1,0 +1,49 @@
+// The camera's picture with the objects of the same frame over it.
+import { drawMarks } from "./marks.js";
+import { Picture, drawStretched } from "./picture.js";
+
+export class CameraView extends Picture {
+  constructor(root, tracks, select) {
+    super(root, "Camera picture with tracked objects; the table of objects has the same in words", (
+      context, width, height,
+    ) => this._draw(context, width, height));
+    this._tracks = tracks;
+    this.shown = new Set();
+    this.canvas.addEventListener("click", (event) => {
+      select(this._objectAt(event.offsetX, event.offsetY));
+    });
+  }
+
+  _draw(context, width, height) {
+    drawStretched(context, width, height, this);
+    const view = this._view();
+    if (!view) return;
+    drawMarks(context, view.objects, {
+      scale: this._scale(width, view),
+      shown: this.shown,
+      trails: this._tracks.trails,
+      selected: this._tracks.selected,
+    });
+  }
+
+  _view() {
+    return this.header && this._tracks.at(this.header.stamp_ns);
+  }
+
+  _scale(width, view) {
+    return width / (view.width_px || this.header.width_px);
+  }
+
+  // The smallest box under the pointer: it is the one in front.
+  _objectAt(x, y) {
+    const view = this._view();
+    if (!view) return null;
+    const scale = this._scale(this.canvas.clientWidth, view);
+    const area = ({ box_xyxy_px: [left, top, right, bottom] }) => (right - left) * (bottom - top);
+    const hit = view.objects
+      .filter(({ box_xyxy_px: box }) => box && box[0] * scale <= x && x <= box[2] * scale
+        && box[1] * scale <= y && y <= box[3] * scale)
+      .sort((a, b) => area(a) - area(b))[0];
+    return hit ? hit.id : null;
+  }
+}

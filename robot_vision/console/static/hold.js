@@ -1,0 +1,40 @@
+// Hold is always in reach: the button at the bottom, Space and Escape. Also the arm's state there.
+import { command } from "./api.js";
+import { icon, setAttribute, setText } from "./dom.js";
+
+const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"]);
+
+export const hold = () => command("/api/hold");
+
+/** Space holds except while typing; Escape always holds. `holds()` says whether there is an arm. */
+export function holdKeys(holds, send) {
+  document.addEventListener("keydown", (event) => {
+    const typing = TYPING.has(event.target.tagName) || event.isComposing;
+    const wanted = event.key === "Escape" ? !event.isComposing : event.key === " " && !typing;
+    if (!wanted || !holds()) return;
+    event.preventDefault(); // Space would also press the button that has the focus
+    if (!event.repeat) send();
+  }, { capture: true });
+  // A button acts on Space when the key comes up.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && !TYPING.has(event.target.tagName) && holds()) event.preventDefault();
+  }, { capture: true });
+}
+
+/** Shows an arm's state in a `.state` box: shape, word and colour together. */
+export function showState(box, arm) {
+  if (box.dataset.state !== arm.state) {
+    box.dataset.state = arm.state;
+    box.querySelector("svg").replaceWith(icon(arm.state));
+  }
+  setText(box.querySelector("strong"), arm.word);
+  const sentence = box.querySelector("span");
+  if (sentence) setText(sentence, arm.sentence);
+}
+
+/** The bar at the bottom: hidden where there is no arm to hold. */
+export function showHoldBar(bar, arm) {
+  bar.hidden = arm.state === "none";
+  setAttribute(document.body, "data-holdbar", !bar.hidden);
+  showState(bar.querySelector(".state"), arm);
+}

@@ -1,0 +1,49 @@
+// What goes on inside the models: the feature grid, or the policy's attention, over the picture.
+import { Picture } from "./picture.js";
+
+const LABEL = "Feature grid of the perception model, or attention of the policy, over the picture";
+
+export class InsideView extends Picture {
+  /** `camera` lends its picture as the ground. */
+  constructor(root, camera) {
+    super(root, LABEL, (context, width, height) => this._draw(context, width, height));
+    this._camera = camera;
+    this.topic = "features";
+    this.overPicture = true;
+  }
+
+  /** `features` or `attention`: what was shown before says nothing any more. */
+  choose(topic) {
+    this.topic = topic;
+    this.bitmap?.close();
+    this.bitmap = null;
+    this.freshness.forget();
+    this.invalidate();
+  }
+
+  take(topic, bitmap, header) {
+    if (topic === this.topic) this.show(bitmap, header);
+    else bitmap.close();
+  }
+
+  // A grid has the proportions of the view, but not always exactly.
+  shape() {
+    if (this._camera.header) {
+      super.shape(this._camera.header.width_px, this._camera.header.height_px);
+    }
+  }
+
+  _draw(context, width, height) {
+    const ground = this._camera.bitmap;
+    if (this.overPicture && ground && this.bitmap) {
+      context.filter = "grayscale(1)";
+      context.drawImage(ground, 0, 0, width, height);
+      context.filter = "none";
+    }
+    if (!this.bitmap) return;
+    context.imageSmoothingEnabled = this.topic === "attention";
+    context.globalAlpha = this.overPicture && this.topic === "features" ? 0.6 : 1;
+    context.drawImage(this.bitmap, 0, 0, width, height);
+    context.globalAlpha = 1;
+  }
+}

@@ -1,0 +1,39 @@
+// Whether what the page shows is true now: one answer for all views, in words.
+import { age, seconds } from "./format.js";
+
+/**
+ * From the stream's status, the last `state` and the camera's picture: {level, word, trouble}.
+ * `trouble` is null while all is live, else {title, reason} for every picture.
+ */
+export function judge(status, state, picture) {
+  const cameraAge = state?.camera.frame_age_ms;
+  if (!status.connected) return disconnected(status, picture);
+  if (!state) return { level: "warn", word: "Connecting", trouble: waiting("Connecting") };
+  const { camera } = state;
+  if (camera.status === "no camera") {
+    const reason = camera.reason || "no frames come";
+    const trouble = { title: "No camera", reason: `${reason} (for ${seconds(camera.for_s)})` };
+    return { level: "error", word: `No camera for ${seconds(camera.for_s)}`, trouble };
+  }
+  if (camera.status === "starting") {
+    const reason = camera.reason || state.model.doing || "the service starts";
+    return { level: "warn", word: "Starting", trouble: { title: "Starting", reason } };
+  }
+  return { level: "ok", word: `Live, frame ${age(cameraAge ?? NaN)} old`, trouble: null };
+}
+
+const waiting = (title) => ({ title, reason: "waiting for the service" });
+
+function disconnected(status, picture) {
+  const ageMs = picture.freshness.ageMs;
+  const what = ageMs === null ? "Nothing was received yet." : `This picture is ${age(ageMs)} old.`;
+  const next = status.open
+    ? `The console has said nothing for ${seconds(status.quietMs / 1000)}.`
+    : `Trying again in ${seconds(status.retryInMs / 1000)}.`;
+  const why = status.refused ? ` The console said: ${status.refused}.` : "";
+  return {
+    level: "error",
+    word: "Disconnected",
+    trouble: { title: "Disconnected", reason: `${what} ${next}${why}` },
+  };
+}

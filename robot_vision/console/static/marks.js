@@ -1,0 +1,91 @@
+// Boxes, names, masks and trails, drawn over a picture. Coordinates are the camera's pixels.
+import { number } from "./format.js";
+import { colorOf, inkOn } from "./palette.js";
+
+const SHADOW = "rgb(0 0 0 / 0.65)";
+const FONT = "600 12px system-ui, 'DejaVu Sans', sans-serif";
+const DASHES = { confirmed: [], coasting: [7, 5], tentative: [2, 3] };
+
+/** `rows` are objects or detections; `scale` is CSS pixels per pixel of the camera. */
+export function drawMarks(context, rows, { scale, shown, trails = new Map(), selected = null }) {
+  context.lineJoin = "round";
+  const marks = rows.filter((row) => row.box_xyxy_px && row.state !== "ended");
+  if (shown.has("masks")) for (const row of marks) drawMask(context, row, scale);
+  if (shown.has("trails")) {
+    for (const [id, points] of trails) drawTrail(context, points, scale, colorOf(id));
+  }
+  if (shown.has("boxes")) for (const row of marks) drawBox(context, row, scale, selected);
+  if (shown.has("names")) {
+    const plates = [];
+    for (const row of marks) drawName(context, row, scale, plates);
+  }
+}
+
+/** `#id class 93 %`, and how far away where that is known. */
+export function nameOf(row) {
+  const parts = [row.state ? `#${row.id}` : "", row.class, `${Math.round(row.score * 100)} %`];
+  const meters = row.distance_m ?? (row.position_m && Math.hypot(...row.position_m));
+  if (meters) parts.push(`${number(meters, 2)} m`);
+  if (row.state === "coasting") parts.push("(not seen)");
+  return parts.filter(Boolean).join(" ");
+}
+
+function drawMask(context, row, scale) {
+  if (!row.outline_px) return;
+  const path = new Path2D();
+  for (const polygon of row.outline_px) {
+    polygon.forEach(([x, y], i) => path[i ? "lineTo" : "moveTo"](x * scale, y * scale));
+    path.closePath();
+  }
+  context.setLineDash([]);
+  context.fillStyle = colorOf(row.id, 0.38);
+  context.fill(path);
+  context.strokeStyle = colorOf(row.id);
+  context.lineWidth = 1.2;
+  context.stroke(path);
+}
+
+function drawTrail(context, points, scale, color) {
+  if (points.length < 2) return;
+  context.beginPath();
+  points.forEach(({ x, y }, i) => context[i ? "lineTo" : "moveTo"](x * scale, y * scale));
+  context.setLineDash([]);
+  for (const [style, width] of [[SHADOW, 4], [color, 2]]) {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.stroke();
+  }
+}
+
+function drawBox(context, row, scale, selected) {
+  const [left, top, right, bottom] = row.box_xyxy_px.map((value) => value * scale);
+  const chosen = row.id === selected && row.state;
+  context.setLineDash(DASHES[row.state] ?? []);
+  for (const [style, width] of [[chosen ? "#ffffff" : SHADOW, chosen ? 7 : 4], [colorOf(row.id), chosen ? 3 : 2]]) {
+    context.strokeStyle = style;
+    context.lineWidth = width;
+    context.strokeRect(left, top, right - left, bottom - top);
+  }
+  context.setLineDash([]);
+}
+
+// Names do not cover each other: a plate moves below those that are there already.
+function drawName(context, row, scale, plates) {
+  context.font = FONT;
+  const text = nameOf(row);
+  const [width, height] = [context.measureText(text).width + 8, 18];
+  const canvas = context.canvas.getBoundingClientRect();
+  const x = Math.max(0, Math.min(row.box_xyxy_px[0] * scale, canvas.width - width));
+  let y = Math.max(0, row.box_xyxy_px[1] * scale - height);
+  const covers = (plate) => Math.abs(plate.y - y) < height && plate.x < x + width && x < plate.x + plate.width;
+  for (let tries = 0; tries < 8 && plates.some(covers); tries += 1) {
+    y = plates.find(covers).y + height;
+  }
+  plates.push({ x, y, width });
+  context.fillStyle = colorOf(row.id);
+  context.fillRect(x, y, width, height);
+  context.fillStyle = inkOn(row.id);
+  context.textBaseline = "middle";
+  context.textAlign = "left";
+  context.fillText(text, x + 4, y + height / 2 + 0.5);
+}

@@ -1,0 +1,93 @@
+// How old results are, stage by stage; how many come; what was lost, and why.
+import { drawBars, drawChart, drawSpark } from "./chart.js";
+import { byId, el, keyed, setText } from "./dom.js";
+import { count, hz, ms } from "./format.js";
+import { painter } from "./paint.js";
+
+const SPREAD = [
+  { of: "p50", color: "c1", width: 2 },
+  { of: "p95", color: "c2", dash: [6, 3] },
+  { of: "p99", color: "c4", dash: [2, 3] },
+];
+
+const WORDS = { age: "age, in all", rgb: "colour in", depth: "depth in", output: "results out",
+  command: "commands out" };
+
+export class Timing {
+  constructor(series) {
+    this._series = series;
+    this._state = null;
+    this._painters = new Map();
+    this._chart = painter(byId("age-chart"), (context, width, height) => {
+      const lines = SPREAD.map(({ of, ...style }) => ({ ...style, points: this._ages("age", of) }));
+      drawChart(context, width, height, { lines, nowS: series.nowS, unit: "ms" });
+    });
+  }
+
+  show(state) {
+    this._state = state;
+    this._table("stages", Object.entries(state.age_ms), ([, spread]) => [
+      ms(spread.p50), ms(spread.p95), ms(spread.p99),
+    ], (stage) => (context, width, height) => this._drawStage(context, width, height, stage));
+    this._table("rates", Object.entries(state.rates_hz), ([, rate]) => [hz(rate)],
+      (topic) => (context, width, height) => this._drawRate(context, width, height, topic));
+    const losses = [
+      ...state.drops.map(({ cause, total }) => [cause, { total, what: "lost" }]),
+      ...state.degraded.map(({ cause, total }) => [cause, { total, what: "served with less" }]),
+    ];
+    byId("no-drops").hidden = losses.length > 0;
+    this._table("drops", losses, ([, { total, what }]) => [`${count(total)} ${what}`],
+      (cause) => (context, width, height) => this._drawDrops(context, width, height, cause));
+    const missed = Object.entries(state.dropped ?? {}).filter(([, times]) => times > 0);
+    setText(byId("missed"), missed.length
+      ? `This page reads too slowly; it missed ${missed.map(([t, n]) => `${t} ×${n}`).join(", ")}.`
+      : "");
+  }
+
+  /** New seconds came. */
+  redraw() {
+    this._chart.invalidate();
+    for (const one of this._painters.values()) one.invalidate();
+  }
+
+  // A table row per name: its words, a small chart, and its numbers.
+  _table(id, entries, numbers, drawer) {
+    keyed(byId(id), entries, {
+      key: ([name]) => name,
+      create: ([name, value]) => {
+        const canvas = el("canvas", { class: "spark", "aria-hidden": "true" });
+        this._painters.set(`${id} ${name}`, painter(canvas, drawer(name)));
+        return el("tr", {},
+          el("th", { scope: "row", class: "text", textContent: WORDS[name] ?? name }),
+          el("td", {}, canvas),
+          ...numbers([name, value]).map(() => el("td")));
+      },
+      update: (row, entry) => {
+        numbers(entry).forEach((text, i) => setText(row.cells[i + 2], text));
+      },
+    });
+  }
+
+  _ages(stage, of) {
+    return this._series.seconds.map((second) => [second.at_s, second.age_ms[stage]?.[of]]);
+  }
+
+  _drawStage(context, width, height, stage) {
+    const lines = SPREAD.slice(0, 2).map(({ of, ...style }) => ({
+      ...style, width: 1.2, points: this._ages(stage, of),
+    }));
+    drawSpark(context, width, height, { lines, nowS: this._series.nowS });
+  }
+
+  _drawRate(context, width, height, topic) {
+    const points = this._series.seconds.map((second) => [second.at_s, second.rates_hz[topic]]);
+    drawSpark(context, width, height, {
+      lines: [{ color: "c1", points }], nowS: this._series.nowS,
+    });
+  }
+
+  _drawDrops(context, width, height, cause) {
+    const points = this._series.seconds.map((second) => [second.at_s, second.drops[cause] ?? 0]);
+    drawBars(context, width, height, { points, nowS: this._series.nowS });
+  }
+}
