@@ -56,10 +56,10 @@ class Console:
     """Asks one console. Every method raises `ConsoleRefusedError` with the console's reason."""
 
     def __init__(self, url: str = "http://127.0.0.1:8088", *, token: str = "") -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=self._url, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
+            base_url=self.url, headers=self._headers, timeout=_TIMEOUT_S, trust_env=False
         )
 
     def __enter__(self) -> "Console":
@@ -123,7 +123,7 @@ class Console:
         Raises `ConsoleRefusedError` if the console refuses the connection or the topics.
         """
         wish = Subscription(topics=dict(topics)).model_dump_json()
-        address = self._url.replace("http", "ws", 1) + "/api/stream"
+        address = self.url.replace("http", "ws", 1) + "/api/stream"
         with connect(
             address, additional_headers=self._headers, max_size=_LARGEST_MESSAGE, proxy=None
         ) as socket:
