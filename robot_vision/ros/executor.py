@@ -1,9 +1,9 @@
 """Callbacks of the camera at once in the spinning thread, all others in threads of their own."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import (
     ExternalShutdownException,
@@ -36,12 +36,19 @@ class CameraFirstExecutor(SingleThreadedExecutor):
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Wait for one callback and run it, or have it run."""
-        with suppress(ExternalShutdownException, ShutdownException, TimeoutException):
+        try:
             task, entity, _ = self.wait_for_ready_callbacks(timeout_sec=timeout_sec)
-            if entity is not None and isinstance(entity.callback_group, _AT_ONCE):
-                _run(task)
-            else:
-                self._slow.submit(_run, task)
+        except (ExternalShutdownException, ShutdownException, TimeoutException):
+            return
+        except RCLError:
+            # A context that is shut down while a wait begins makes the wait fail.
+            if self._context.ok():
+                raise
+            return
+        if entity is not None and isinstance(entity.callback_group, _AT_ONCE):
+            _run(task)
+        else:
+            self._slow.submit(_run, task)
 
 
 _AT_ONCE = (CameraGroup, UrgentGroup)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread, current_thread
 from typing import Any, cast
 
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import (
     ConditionReachedException,
@@ -68,6 +69,10 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
                     )
         except (ConditionReachedException, ExternalShutdownException, ShutdownException):
             return
+        except RCLError:
+            # A context that is shut down while a wait begins makes the wait fail.
+            if self._node.context.ok():
+                raise
 
 
 @dataclass(frozen=True, kw_only=True)

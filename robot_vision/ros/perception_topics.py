@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
-from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -31,6 +30,7 @@ from robot_vision.core.types import (
 )
 from robot_vision.ros.convert import camera_from_info, ns_from_stamp, rgb_from_message
 from robot_vision.ros.health import Health
+from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.robot_inputs import RobotTopic
 
 # Frames that wait for the rest of their messages.
@@ -60,7 +60,6 @@ class PerceptionTopics:
         base_from_camera: PoseOf,
         on_perception: Told,
         health: Health,
-        group: CallbackGroup,
     ) -> None:
         self._node = node
         self._class_names = class_names
@@ -71,6 +70,7 @@ class PerceptionTopics:
         self._camera: Camera | None = None
         self._waiting: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self.topics: list[RobotTopic] = []
+        self._thread = OwnThread("perceptions", node=node)
         self._subscriptions: list[Any] = []
         listen: list[tuple[str, str, Any, Callable[[Any], None]]] = [
             ("objects", f"{perception}/objects/json", String, self._on_objects),
@@ -82,13 +82,15 @@ class PerceptionTopics:
         ]
         for role, topic, kind, callback in listen:
             self._subscriptions.append(
-                node.create_subscription(kind, topic, callback, _QOS, callback_group=group)
+                node.create_subscription(kind, topic, callback, _QOS, callback_group=self._thread)
             )
             type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
             name = node.resolve_topic_name(topic)
             self.topics.append(RobotTopic(role=role, name=name, type_name=type_name, qos=_QOS))
+        self._thread.start(self._subscriptions)
 
     def close(self) -> None:
+        self._thread.stop()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 

@@ -180,8 +180,6 @@ class PolicyNode(ServiceNode):
                 on_heartbeat=commander.heartbeat,
             ),
             self._health,
-            fast=self._fast,
-            slow=MutuallyExclusiveCallbackGroup(),
         )
         self._health.start(("perception", *(topic.role for topic in self._robot.topics)))
         self._listen(self._worker, self._camera_pose, self._loaded.class_names)
@@ -215,7 +213,6 @@ class PolicyNode(ServiceNode):
             base_from_camera=base_from_camera,
             on_perception=worker.offer,
             health=self._health,
-            group=self._fast,
         )
 
     def _stop_work(self, limit_s: float | None = None) -> None:

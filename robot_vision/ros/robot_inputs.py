@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rclpy.callback_groups import CallbackGroup
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
@@ -17,6 +17,7 @@ from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.convert import ns_from_stamp
 from robot_vision.ros.health import Health
+from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.policy_messages import transform_from_pose
 
 # Best effort, so that every publisher matches; the newest state is the one that counts.
@@ -58,9 +59,6 @@ class RobotInputs:
         config: PolicyNodeConfig,
         callbacks: RobotCallbacks,
         health: Health,
-        *,
-        fast: CallbackGroup,
-        slow: CallbackGroup,
     ) -> None:
         self._node = node
         self._config = config
@@ -68,14 +66,19 @@ class RobotInputs:
         self._health = health
         self._joints: JointState | None = None
         self.topics: list[RobotTopic] = []
-        self._subscriptions = [
-            self._subscribe("joint_states", JointState, self._on_joints, STATE_QOS, fast),
-            self._subscribe("tool_pose", PoseStamped, self._on_tool, STATE_QOS, fast),
-            self._subscribe("instruction", String, self._on_instruction, LATCHED_QOS, slow),
-            self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, fast),
+        self._thread = OwnThread("robot", node=node)
+        slow = MutuallyExclusiveCallbackGroup()
+        states = [
+            self._subscribe("joint_states", JointState, self._on_joints, STATE_QOS, self._thread),
+            self._subscribe("tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread),
+            self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, self._thread),
         ]
+        words = self._subscribe("instruction", String, self._on_instruction, LATCHED_QOS, slow)
+        self._subscriptions = [*states, words]
+        self._thread.start(states)
 
     def close(self) -> None:
+        self._thread.stop()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 

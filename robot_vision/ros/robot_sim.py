@@ -27,8 +27,9 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.convert import header, ns_from_stamp, stamp_from_ns
-from robot_vision.ros.executor import CameraFirstExecutor, UrgentGroup
+from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.health import Health
+from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.params import declare
 from robot_vision.ros.policy_messages import (
     GRIPPER,
@@ -82,12 +83,8 @@ class RobotSim(Node):
             on_state=self._on_state,
             fail=self._fail,
         )
-        urgent = UrgentGroup()
-        if config.command == "pose":
-            self._listen(PoseStamped, "policy/command/pose", self._on_pose, urgent)
-        else:
-            self._listen(TwistStamped, "policy/command/twist", self._on_twist, urgent)
-        self._listen(JointState, "policy/command/gripper", self._on_gripper, urgent)
+        self._commands = OwnThread("commands", node=self)
+        self._commands.start(self._subscribe())
         self.create_service(
             Trigger,
             "~/reset",
@@ -98,6 +95,7 @@ class RobotSim(Node):
         self._physics.start()
 
     def destroy_node(self) -> None:
+        self._commands.stop()
         self._physics.stop()
         self._cameras.stop()
         super().destroy_node()
@@ -109,10 +107,21 @@ class RobotSim(Node):
             self.get_logger().error("".join(traceback.format_exception(error)))
             self.context.try_shutdown()
 
-    def _listen(
-        self, kind: Any, topic: str, callback: Callable[[Any], None], group: UrgentGroup
-    ) -> None:
-        self.create_subscription(kind, topic, callback, _COMMAND_QOS, callback_group=group)
+    def _subscribe(self) -> list[Any]:
+        """Listen to the command that is to be followed, and to the gripper's."""
+        listen: list[tuple[Any, str, Callable[[Any], None]]] = [
+            (JointState, "policy/command/gripper", self._on_gripper)
+        ]
+        if self.config.command == "pose":
+            listen.append((PoseStamped, "policy/command/pose", self._on_pose))
+        else:
+            listen.append((TwistStamped, "policy/command/twist", self._on_twist))
+        return [
+            self.create_subscription(
+                kind, topic, callback, _COMMAND_QOS, callback_group=self._commands
+            )
+            for kind, topic, callback in listen
+        ]
 
     def _announce(self, scene: Scene, stamp_ns: int) -> None:
         """Tell where the camera of a scene stands."""
