@@ -170,7 +170,9 @@ def _weak_return(
     focal_px: float,
 ) -> Float[np.ndarray, "h w"]:
     """How likely a surface returns nothing: it is dark, it shines, it is seen at a flat angle."""
-    light = cv2.GaussianBlur(rgb, (0, 0), 2).max(axis=2) / 255.0
+    # channel by channel and pair by pair: NumPy is slow along short axes
+    red, green, blue = cv2.split(cv2.GaussianBlur(rgb, (0, 0), 2))
+    light = np.maximum(np.maximum(red, green), blue) / 255.0
     dark = np.clip((0.10 - light) / 0.10, 0, 1) * 0.8
     glare = np.clip((light - 0.9) / 0.1, 0, 1) * np.clip(shine, 0.15, 1) * 0.8
     shiny = np.clip(shine - 0.6, 0, 1) * 0.6
@@ -180,7 +182,8 @@ def _weak_return(
     )
     tangent = slope * focal_px / depth_m  # of the angle between view ray and surface normal
     grazing = np.clip((np.arctan(tangent) - np.deg2rad(76)) / np.deg2rad(10), 0, 1) * 0.9
-    return np.maximum.reduce([dark, glare, shiny, grazing, np.full_like(dark, 0.01)])
+    weak = np.maximum(np.maximum(dark, glare), np.maximum(shiny, grazing))
+    return np.maximum(weak, 0.01)
 
 
 def _grain(
