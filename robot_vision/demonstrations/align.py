@@ -16,10 +16,9 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.transform import Rotation, Slerp
 
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import RobotState
 from robot_vision.demonstrations.sample import step_between
-
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

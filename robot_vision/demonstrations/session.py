@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import EncodingError
-from robot_vision.demonstrations.align import NS_PER_S, AlignConfig, Aligner, Slot
+from robot_vision.demonstrations.align import AlignConfig, Aligner, Slot
 from robot_vision.demonstrations.sample import Sample
 from robot_vision.demonstrations.schema import DatasetError
 from robot_vision.demonstrations.writer import DatasetWriter

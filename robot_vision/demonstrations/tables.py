@@ -6,17 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from robot_vision.core.errors import MissingDependencyError
 from robot_vision.demonstrations.schema import DatasetError
-
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ImportError as error:
-    raise MissingDependencyError(
-        "datasets of demonstrations need pyarrow; install it: pip install 'robot_vision[dataset]'"
-    ) from error
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

@@ -11,21 +11,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
+from av.error import FFmpegError
 from jaxtyping import UInt8
 
-from robot_vision.core.errors import MissingDependencyError
 from robot_vision.demonstrations.schema import DatasetError
-
-os.environ.setdefault("SVT_LOG", "1")  # errors only: it tells its settings otherwise
-
-try:
-    import av
-    from av.error import FFmpegError
-except ImportError as error:
-    raise MissingDependencyError(
-        "datasets of demonstrations need PyAV; install it: pip install 'robot_vision[dataset]'"
-    ) from error
 
 ENCODER = "libsvtav1"
 # A decoder goes through 5 frames on average to reach any one.
@@ -40,6 +31,9 @@ _GROWING = {
     "movflags": "frag_every_frame+empty_moov+default_base_moof",
     "flush_packets": "1",
 }
+
+
+os.environ.setdefault("SVT_LOG", "1")  # errors only: it tells its settings otherwise
 
 
 class VideoWriter:

@@ -1,6 +1,8 @@
 """Datasets written and read back: everything that was put in comes out."""
 
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,6 +219,24 @@ def test_limits_of_the_disk_stop_an_episode_that_can_still_be_kept(tmp_path: Pat
         pytest.raises(DiskLimitError, match="must stay free"),
     ):
         writer.begin("more")
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = """
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in ("pyarrow", "av") else find(name)
+from robot_vision.core.errors import MissingDependencyError
+try:
+    import robot_vision.demonstrations
+except MissingDependencyError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (
+        "need pyarrow and av; install them: pip install 'robot_vision[dataset]'" in result.stdout
+    )
 
 
 def test_the_convention_of_actions_is_compared_with_a_policys() -> None:

@@ -32,10 +32,12 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.demonstrations.check import problems
 from robot_vision.demonstrations.dataset import Dataset, steps
 from robot_vision.demonstrations.sample import step_between, stepped
 from robot_vision.ros.convert import header, info_from_camera
+from robot_vision.ros.demo_operator import give
 from robot_vision.ros.demo_recorder import DemoRecorder
 from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.policy_messages import pose_from_transform
@@ -379,3 +381,17 @@ def test_a_message_that_cannot_be_used_is_told_and_the_rest_is_recorded(tmp_path
     told = " ".join(on.status["unusable"])
     assert "tool_pose unusable: it is in frame 'map'; expected 'base'" in told
     assert "joint_states unusable: no joint 'fingers'" in told
+
+
+def test_an_operator_at_the_command_line(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        with pytest.raises(ConfigError, match="no episode is open; begin one first"):
+            give("success")
+        assert give("begin", instruction="put it down").endswith("'put it down'")
+        record(on, range(8))
+        assert give("failure").startswith("episode 0: 7 frames, failure")
+        with pytest.raises(ConfigError, match="no recorder answers at /nobody"):
+            give("discard", recorder="/nobody")
+    with Dataset(tmp_path / "set") as dataset:
+        assert dataset.episodes[0].instruction == "put it down"
