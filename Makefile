@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
 # A sourced ROS 2 brings its own rclpy, which pip must not shadow.
 ifeq ($(ROS_DISTRO),)
-EXTRAS := ros,sim,train,console,test
+EXTRAS := ros,sim,train,console,dataset,test
 else
-EXTRAS := sim,train,console,test
+EXTRAS := sim,train,console,dataset,test
 VENV_FLAGS := --system-site-packages
 endif
 
