@@ -30,6 +30,7 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
 
     def __init__(self, name: str, *, node: Node) -> None:
         super().__init__()
+        self._context = node.context
         self._executor = _FewEntitiesExecutor(context=node.context)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -71,7 +72,7 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
             return
         except RCLError:
             # A context that is shut down while a wait begins makes the wait fail.
-            if self._node.context.ok():
+            if self._context.ok():
                 raise
 
 
