@@ -7,7 +7,9 @@ from rich.console import Console
 
 from robot_vision.commands import (
     bench,
+    bench_console,
     bench_model,
+    bench_vla,
     console,
     demo,
     demonstrations,
@@ -34,6 +36,8 @@ doctor.register(app)
 replay.register(app)
 bench.register(app)
 bench_model.register(bench.bench_app)
+bench_vla.register(bench.bench_app)
+bench_console.register(bench.bench_app)
 demo.register(app)
 console.register(app)
 train.register(app)

@@ -1,0 +1,36 @@
+"""`robot-vision bench vla`: the whole loop, from a picture to a command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `vla` to the benchmarks."""
+    app.command()(vla)
+
+
+def vla(
+    policy: Annotated[str, typer.Option(help="policy: a name in the store or a folder")] = (
+        "policy-s"
+    ),
+    seconds: Annotated[float, typer.Option(help="time measured", min=1)] = 60.0,
+    camera_hz: Annotated[float, typer.Option(help="rate of the camera", min=1, max=60)] = 10.0,
+    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path("out/bench_vla.json"),
+) -> None:
+    """Simulated robot, perception and policy over real DDS: camera stamp to command.
+
+    Exit status 1 if a bar is missed.
+    """
+    from rich.console import Console
+
+    from robot_vision.bench.stages import show, write
+    from robot_vision.bench.vla import bench_vla
+
+    console = Console()
+    result = bench_vla(policy=policy, seconds=seconds, camera_hz=camera_hz)
+    show(console, result)
+    write(out, result)
+    console.print(f"written: {out}", highlight=False)
+    raise typer.Exit(0 if result["passed"] else 1)
