@@ -12,17 +12,50 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    bag: Annotated[Path | None, typer.Option(help="RGB-D recording; default: the shipped")] = None,
-    model: Annotated[str, typer.Option(help="model bundle; default: the shipped one")] = "",
-    seconds: Annotated[float, typer.Option(help="how long to play", min=1)] = 12.0,
-    out: Annotated[Path, typer.Option(help="folder of the video and the plot")] = Path("out/demo"),
+    instruction: Annotated[
+        str, typer.Option(help="what the robot is to do; default: a task of each scene")
+    ] = "",
+    recording: Annotated[
+        bool, typer.Option(help="play the shipped recording instead of the simulated robot")
+    ] = False,
+    bag: Annotated[Path | None, typer.Option(help="RGB-D recording to play instead")] = None,
+    model: Annotated[str, typer.Option(help="model bundle, with a recording")] = "",
+    policy: Annotated[str, typer.Option(help="policy bundle; default: the shipped one")] = "",
+    seconds: Annotated[
+        float, typer.Option(help="how long; default: 60, or 12 with a recording", min=0)
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="of the first scene", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="folder of video, plot and summary")] = Path(
+        "out/demo"
+    ),
 ) -> None:
-    """Play a recording over real ROS 2 topics into the node, and show what it sees.
+    """A simulated robot does what words say: perception and policy over real ROS 2.
 
-    Writes a video with the objects drawn in and a plot of the ages of the results.
+    Writes a video with the objects drawn in, a plot of ages and a summary. Where nothing can be
+    rendered or there is no policy, it says so and plays the shipped recording into perception.
     """
     from rich.console import Console
 
+    from robot_vision.demo.robot import CannotShow, RobotDemo, show_robot, why_not
     from robot_vision.demo.show import Demo, show
 
-    show(Demo(recording=bag, model=model, seconds=seconds, out=out), Console())
+    console = Console()
+    reason = ""
+    if not (recording or bag or model):
+        reason = why_not(policy)
+        if not reason:
+            asked = RobotDemo(
+                instruction=instruction,
+                policy=policy,
+                seconds=seconds or 60.0,
+                out=out,
+                seed=seed,
+            )
+            try:
+                show_robot(asked, console)
+                return
+            except CannotShow as error:
+                reason = str(error)
+        console.print(f"no simulated robot: {reason}", style="yellow", highlight=False)
+        console.print("the shipped recording is played instead")
+    show(Demo(recording=bag, model=model, seconds=seconds or 12.0, out=out), console)

@@ -1,0 +1,220 @@
+"""The simulated robot does what words say: three processes over real ROS 2, shown and judged."""
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.demo.age_plot import age_plot
+from robot_vision.demo.caption import with_caption
+from robot_vision.demo.inputs import DemoError
+from robot_vision.demo.robot_display import outcome_table, robot_view
+from robot_vision.demo.video import VideoFile
+from robot_vision.model_store.policies import find_policy
+from robot_vision.ros.monitor import Monitor, stages_of
+from robot_vision.ros.operator import Operator
+from robot_vision.ros.processes import child, use_private_domain
+from robot_vision.ros.profile import use_shared_memory_profile
+
+_START_S = 120.0
+_REFRESH_S = 0.2
+# A policy that holds for so long has given up.
+_GIVEN_UP_S = 6.0
+# Less time than this is not worth another scene.
+_LEAST_S = 5.0
+_TIME_OVER = "the demonstration's time is over"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RobotDemo:
+    """What to show. An empty instruction means the task that each scene comes with."""
+
+    instruction: str
+    policy: str
+    seconds: float
+    out: Path
+    seed: int = 0
+    service_args: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a task went; `success` is None if words were not the scene's own, or time was over."""
+
+    seed: int
+    instruction: str
+    success: bool | None
+    seconds: float
+    ended: str
+    interventions: dict[str, int]
+
+
+class CannotShow(RobotVisionError, RuntimeError):
+    """There is no robot to show here; the message says why."""
+
+
+def why_not(policy: str) -> str:
+    """Why the simulated robot cannot be shown on this machine; empty if it can."""
+    try:
+        find_policy(policy or PolicyConfig().policy)
+        import robot_vision.simulation.gl  # noqa: F401
+    except (RobotVisionError, ImportError) as error:
+        return str(error)
+    return ""
+
+
+def show_robot(demo: RobotDemo, console: Console) -> list[Outcome]:
+    """Task after task for the time given; leaves video, plot and summary.
+
+    Raises `CannotShow` if the robot cannot be drawn, `DemoError` if the service does not start.
+    """
+    domain = use_private_domain()
+    use_shared_memory_profile()
+    demo.out.mkdir(parents=True, exist_ok=True)
+    policy = demo.policy or PolicyConfig().policy
+    console.print(f"simulated robot, policy {policy}\nROS_DOMAIN_ID={domain}")
+    robot_log, service_log = demo.out / "robot.log", demo.out / "service.log"
+    robot = ["--ros-args", "-p", f"seed:={demo.seed}"]
+    service = ["run", "--policy", "-p", f"policy:={policy}", "-p", "camera_pose.source:=topic"]
+    video = VideoFile(demo.out / "overlay.mp4")
+    shown = _Show(demo, video)
+    try:
+        with ExitStack() as stack:
+            processes = {
+                robot_log: stack.enter_context(
+                    child("robot_vision.ros.robot_sim", *robot, log=str(robot_log))
+                ),
+                service_log: stack.enter_context(
+                    child("robot_vision", *service, *demo.service_args, log=str(service_log))
+                ),
+            }
+            shown.wait_until_ready(processes, robot_log)
+            outcomes = shown.run(console, processes)
+    finally:
+        video.close()
+        shown.monitor.close()
+    shown.conclude(outcomes, console)
+    return outcomes
+
+
+class _Show:
+    def __init__(self, demo: RobotDemo, video: VideoFile) -> None:
+        self._demo, self._video = demo, video
+        self.monitor = Monitor(on_overlay=self._on_overlay)
+        self.operator = Operator(self.monitor)
+
+    def _on_overlay(self, stamp_ns: int, rgb: np.ndarray) -> None:
+        status = self.operator.seen.status
+        self._video.add(stamp_ns, with_caption(rgb, status))
+
+    def wait_until_ready(self, processes: dict[Path, Any], robot_log: Path) -> None:
+        seen = self.operator.seen
+
+        def ready_or_dead() -> bool:
+            dead = any(process.poll() is not None for process in processes.values())
+            return dead or bool(seen.task and seen.status and self.monitor.heard.results)
+
+        ready = self.monitor.spin_until(ready_or_dead, timeout_s=_START_S)
+        if processes[robot_log].poll() is not None:
+            raise CannotShow(f"the simulated robot ended: {_last_words(robot_log)}")
+        for log, process in processes.items():
+            if not ready or process.poll() is not None:
+                raise DemoError(f"the demonstration did not start: {_last_words(log)}")
+
+    def run(self, console: Console, processes: dict[Path, Any]) -> list[Outcome]:
+        until_s = monotonic() + self._demo.seconds
+        outcomes: list[Outcome] = []
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while not outcomes or until_s - monotonic() > _LEAST_S:
+                if outcomes:
+                    self.operator.new_scene()
+                outcomes.append(self._do_task(live, until_s, processes))
+        return outcomes
+
+    def _do_task(self, live: Live, until_s: float, processes: dict[Path, Any]) -> Outcome:
+        """Give the words, let the arm move, watch; disabled again at the end."""
+        seen, task = self.operator.seen, self.operator.seen.task
+        words = self._demo.instruction or task["instruction"]
+        before = dict(seen.status.get("interventions", {}))
+        self.operator.instruct(words)
+        self.operator.enable(True)
+        begin_s, held_since_s, ended = monotonic(), monotonic(), ""
+        while not ended:
+            self.monitor.spin(_REFRESH_S)
+            for log, process in processes.items():
+                if process.poll() is not None:
+                    raise DemoError(f"a process ended: {_last_words(log)}")
+            if not seen.status["holding"]:
+                held_since_s = monotonic()
+            if seen.task["success"] and not self._demo.instruction:
+                ended = "done"
+            elif monotonic() - begin_s > task["time_out_s"]:
+                ended = "out of time"
+            elif monotonic() - held_since_s > _GIVEN_UP_S:
+                ended = f"held: {'; '.join(seen.status['reasons'])}"
+            elif monotonic() > until_s:
+                ended = _TIME_OVER
+            live.update(robot_view(self.monitor.heard, seen, words), refresh=True)
+        self.operator.enable(False)
+        after = seen.status.get("interventions", {})
+        return Outcome(
+            seed=task["seed"],
+            instruction=words,
+            success=None if self._demo.instruction or ended == _TIME_OVER else ended == "done",
+            seconds=round(monotonic() - begin_s, 1),
+            ended=ended,
+            interventions={
+                why: count - before.get(why, 0)
+                for why, count in after.items()
+                if count > before.get(why, 0)
+            },
+        )
+
+    def conclude(self, outcomes: list[Outcome], console: Console) -> None:
+        heard, seen, out = self.monitor.heard, self.operator.seen, self._demo.out
+        if not heard.results or not self._video.frames:
+            raise DemoError(f"nothing came out of the service; see {out / 'service.log'}")
+        stages = [stages_of(result) for result in heard.results]
+        times_s = [
+            seconds_between(heard.results[0]["stamp_ns"], r["stamp_ns"]) for r in heard.results
+        ]
+        plot, summary = out / "ages.svg", out / "summary.json"
+        title = f"Age of perceptions, {heard.results[-1]['model']}"
+        plot.write_text(age_plot(times_s, stages, title))
+        commands = heard.status.get("policy: commands")
+        told = {item.key: item.value for item in commands.values} if commands else {}
+        ages_ms = np.percentile(seen.age_s or [float("nan")], [50, 95, 99]) * 1e3
+        figures = {
+            "tasks": [asdict(outcome) for outcome in outcomes],
+            "camera_to_command_ms": dict(
+                zip(("p50", "p95", "p99"), ages_ms.round(1).tolist(), strict=True)
+            ),
+            "command_hz": float(told.get("command_hz", "nan")),
+            "late_percent": float(told.get("late_percent", "nan")),
+            "interventions": seen.status.get("interventions", {}),
+        }
+        summary.write_text(json.dumps(figures, indent=1) + "\n")
+        console.print(outcome_table(outcomes))
+        console.print(
+            f"camera to command p50 {ages_ms[0]:.0f} ms, p95 {ages_ms[1]:.0f} ms; commands at "
+            f"{figures['command_hz']:.1f} Hz, {figures['late_percent']:.1f} % late"
+        )
+        console.print(
+            f"video {self._video.path} ({self._video.frames} frames)\nplot  {plot}\n"
+            f"summary {summary}",
+            style="bold",
+        )
+
+
+def _last_words(log: Path) -> str:
+    return log.read_text()[-2000:].strip() or f"{log} is empty"
