@@ -1,4 +1,4 @@
-"""The perception node: one per namespace, with topics, model and parameters as arguments.
+"""The perception node, and on request the policy in its process: one process per namespace.
 
 ros2 launch robot_vision perception.launch.py rgb:=/camera/color/image_raw \
     depth:=/camera/aligned_depth_to_color/image_raw camera_info:=/camera/color/camera_info
@@ -20,13 +20,24 @@ TOPICS = {
     "depth": "depth images, registered to colour",
     "camera_info": "intrinsics of the colour camera",
 }
-# What an argument sets; empty leaves it to the parameter file.
+POLICY_TOPICS = {
+    "joint_states": "positions of the arm's joints and of the gripper",
+    "tool_pose": "pose of the tool in the base frame",
+    "camera_pose": "pose of the camera in the base frame, where camera_pose.source is topic",
+    "instruction": "what the arm is to do, std_msgs/String",
+    "heartbeat": "dead-man switch, std_msgs/Empty, where watchdog.heartbeat_s is set",
+}
+# What an argument sets; empty leaves it to the parameter files.
 PARAMETERS = {
     "model": (str, "model bundle: a name in the store or a folder"),
     "device": (str, "auto, cpu, cuda or tensorrt"),
     "target_frame": (str, "frame of the 3-D outputs"),
     "autostart": (bool, "false leaves configuring and activating to a lifecycle manager"),
     "use_sim_time": (bool, "take the time from /clock"),
+}
+POLICY_PARAMETERS = {
+    "policy": (str, "policy bundle: a name in the store or a folder"),
+    "camera_pose.source": (str, "tf, topic or parameters"),
 }
 
 
@@ -35,25 +46,34 @@ def share(*parts: str) -> PathJoinSubstitution:
 
 
 def nodes(context: LaunchContext) -> list[Node]:
-    """One node for each of the namespaces; topics that begin without / are below them."""
+    """One process for each of the namespaces; topics that begin without / are below them."""
 
     def given(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
+    with_policy = given("with_policy").lower() in ("true", "1")
+    topics, parameters = dict(TOPICS), dict(PARAMETERS)
+    files = [given("params_file")]
+    if with_policy:
+        topics |= POLICY_TOPICS
+        parameters |= POLICY_PARAMETERS
+        files.append(given("policy_params_file"))
     changes = {
         name: ParameterValue(given(name), value_type=kind)
-        for name, (kind, _) in PARAMETERS.items()
+        for name, (kind, _) in parameters.items()
         if given(name)
     }
+    # A name given here would be that of all nodes of a process.
+    alone = {} if with_policy else {"name": "perception"}
     return [
         Node(
             package="robot_vision",
-            executable="perception_node",
-            name="perception",
+            executable="vla_node" if with_policy else "perception_node",
             namespace=namespace.strip(),
-            parameters=[given("params_file"), *([changes] if changes else [])],
-            remappings=[(topic, given(topic)) for topic in TOPICS],
+            parameters=[*files, *([changes] if changes else [])],
+            remappings=[(topic, given(topic)) for topic in topics],
             output="screen",
+            **alone,
         )
         for namespace in given("namespace").split(",")
     ]
@@ -65,15 +85,21 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "params_file", default_value=share("config", "perception.yaml"), description="YAML"
         ),
+        DeclareLaunchArgument(
+            "with_policy", default_value="false", description="start the policy as well"
+        ),
+        DeclareLaunchArgument(
+            "policy_params_file", default_value=share("config", "policy.yaml"), description="YAML"
+        ),
         DeclareLaunchArgument("rviz", default_value="false", description="start RViz as well"),
     ]
     arguments += [
         DeclareLaunchArgument(name, default_value=name, description=f"topic: {text}")
-        for name, text in TOPICS.items()
+        for name, text in (TOPICS | POLICY_TOPICS).items()
     ]
     arguments += [
         DeclareLaunchArgument(name, default_value="", description=text)
-        for name, (_, text) in PARAMETERS.items()
+        for name, (_, text) in (PARAMETERS | POLICY_PARAMETERS).items()
     ]
     profile = share("config", "fastdds_shm.xml")
     environment = []

@@ -68,23 +68,20 @@ def described(name: str) -> list[Any]:
     return load(name).generate_launch_description().args[0]
 
 
+def defaults_of(actions: list[Any]) -> dict[str, str]:
+    declared = of_kind(actions, "DeclareLaunchArgument")
+    values = {a.args[0]: a.kwargs.get("default_value") for a in declared}
+    return {name: value if isinstance(value, str) else "" for name, value in values.items()}
+
+
 @pytest.mark.usefixtures("stand_ins")
 def test_every_camera_gets_a_node_in_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
     actions = described("perception")
-    declared = {
-        a.args[0]: a.kwargs.get("default_value") for a in of_kind(actions, "DeclareLaunchArgument")
-    }
-    assert {"namespace", "params_file", "model", "device", "rgb", "depth", "camera_info"} <= set(
-        declared
-    )
     (environment,) = of_kind(actions, "SetEnvironmentVariable")
     assert environment.args[0] == "FASTRTPS_DEFAULT_PROFILES_FILE"
     (opaque,) = of_kind(actions, "OpaqueFunction")
-    context = {
-        name: default or "" for name, default in declared.items() if isinstance(default, str)
-    }
-    context |= {
+    context = defaults_of(actions) | {
         "namespace": "front,left",
         "params_file": "p.yaml",
         "rgb": "/cam/rgb",
@@ -92,14 +89,51 @@ def test_every_camera_gets_a_node_in_its_namespace(monkeypatch: pytest.MonkeyPat
     }
     front, left = opaque.kwargs["function"](context)
     assert (front.kwargs["namespace"], left.kwargs["namespace"]) == ("front", "left")
-    assert (front.kwargs["package"], front.kwargs["executable"]) == (
+    assert (front.kwargs["package"], front.kwargs["executable"], front.kwargs["name"]) == (
         "robot_vision",
         "perception_node",
+        "perception",
     )
     assert ("rgb", "/cam/rgb") in front.kwargs["remappings"]
     file, changes = front.kwargs["parameters"]
     assert file == "p.yaml"
     assert set(changes) == {"model"}
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_with_the_policy_both_are_in_one_process_under_their_own_names() -> None:
+    actions = described("perception")
+    (opaque,) = of_kind(actions, "OpaqueFunction")
+    context = defaults_of(actions) | {
+        "with_policy": "true",
+        "params_file": "p.yaml",
+        "policy_params_file": "q.yaml",
+        "policy": "mine",
+        "tool_pose": "/arm/tool",
+    }
+    (node,) = opaque.kwargs["function"](context)
+    assert node.kwargs["executable"] == "vla_node"
+    assert "name" not in node.kwargs
+    assert ("tool_pose", "/arm/tool") in node.kwargs["remappings"]
+    *files, changes = node.kwargs["parameters"]
+    assert files == ["p.yaml", "q.yaml"]
+    assert set(changes) == {"policy"}
+
+
+@pytest.mark.usefixtures("stand_ins")
+def test_vla_starts_the_policy_unless_told_otherwise_and_the_console_on_request() -> None:
+    actions = described("vla")
+    assert defaults_of(actions) == {
+        "with_policy": "true",
+        "console": "false",
+        "robot_sim": "false",
+    }
+    (include,) = of_kind(actions, "IncludeLaunchDescription")
+    passed = dict(include.kwargs["launch_arguments"])
+    assert passed["with_policy"].args[0] == "with_policy"
+    nodes = {node.kwargs["executable"]: node.kwargs for node in of_kind(actions, "Node")}
+    assert nodes["console_node"]["condition"].args[0].args[0] == "console"
+    assert nodes["robot_sim"]["condition"].args[0].args[0] == "robot_sim"
 
 
 @pytest.mark.usefixtures("stand_ins")
@@ -119,13 +153,18 @@ def test_the_others_include_perception(name: str) -> None:
 @pytest.mark.usefixtures("stand_ins")
 def test_what_launch_files_refer_to_exists() -> None:
     from robot_vision.core.config import NodeConfig, flatten
+    from robot_vision.core.robot_config import PolicyNodeConfig
 
-    parameters = load("perception").PARAMETERS
-    assert set(parameters) - {"use_sim_time"} <= set(flatten(NodeConfig()))
+    launch = load("perception")
+    assert set(launch.PARAMETERS) - {"use_sim_time"} <= set(flatten(NodeConfig()))
+    assert set(launch.POLICY_PARAMETERS) <= set(flatten(PolicyNodeConfig()))
     for file in (
         "config/perception.yaml",
+        "config/policy.yaml",
         "config/fastdds_shm.xml",
         "config/rviz/perception.rviz",
     ):
         assert (ROOT / file).is_file()
-    assert "perception_node = robot_vision.ros" in (ROOT / "setup.py").read_text()
+    executables = (ROOT / "setup.py").read_text()
+    for executable in ("perception_node", "vla_node", "robot_sim", "console_node"):
+        assert f'"{executable} = robot_vision.ros.' in executables
