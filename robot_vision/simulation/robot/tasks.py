@@ -19,7 +19,7 @@ from robot_vision.simulation.robot.task import (
     Named,
     Task,
 )
-from robot_vision.simulation.robot.world import RobotItem, RobotWorld, build_world
+from robot_vision.simulation.robot.world import TABLE_FRICTION, RobotItem, RobotWorld, build_world
 
 LIFTED_M = 0.06  # the lowest point of what is picked must be this high
 PUSHED_M, ASTRAY_M = 0.08, 0.06  # along the direction at least, across it at most
@@ -46,7 +46,7 @@ def possible_tasks(world: RobotWorld) -> list[Task]:
             if classes[i] in GOES_INTO.get(classes[receiver], ()):
                 tasks.append(_put(world, i, receiver))
     for i in rows:
-        if classes[i] in PUSHED:
+        if classes[i] in PUSHED and not _tips(world.items[i]):
             tasks += [_push(world, i, d) for d in DIRECTIONS if _way_is_free(world, i, d)]
     return tasks
 
@@ -171,7 +171,7 @@ def is_within(
     half = receiver.size_m / 2
     if receiver.class_name == "box":
         return bool((np.abs(local[:2]) <= half[:2]).all())
-    return float(np.hypot(local[0], local[1])) <= half[0]
+    return bool(np.hypot(local[0], local[1]) <= half[0])
 
 
 def _is_lifted(world: RobotWorld, index: int) -> bool:
@@ -245,6 +245,12 @@ def _way_is_free(world: RobotWorld, index: int, direction: Direction) -> bool:
         if (in_way | near_fingers).any():
             return False
     return True
+
+
+def _tips(item: RobotItem) -> bool:
+    """Whether an item falls over, rather than slides, when it is pushed at its top."""
+    half_width_m = float(item.size_m[:2].min()) / 2
+    return TABLE_FRICTION * float(item.size_m[2]) > half_width_m
 
 
 def _others(world: RobotWorld, index: int) -> Iterator[Float[np.ndarray, "n 2"]]:
