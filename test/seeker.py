@@ -18,6 +18,7 @@ class Seeker:
     """Moves over the middle of the object; `go mad` gives actions that are no numbers."""
 
     perception_model_id: str = "tiny@1"
+    names: tuple[str, ...] = ("cube", "cup")
     provider: str = "cpu"
     spec: ActionSpec = field(init=False)
     decided_ns: list[int] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Seeker:
         )
 
     def instruct(self, text: str) -> Instruction:
-        known = {"cube", "cup", "mad", "fail"} & set(text.split())
+        known = {*self.names, "mad", "fail"} & set(text.split())
         return Instruction(
             text=text,
             tokens=np.zeros(1, np.int64),

@@ -123,7 +123,7 @@ def policy_main() -> None:
 
 def vla_main() -> None:
     """Entry point of `ros2 run robot_vision vla_node`: both in one process."""
-    sys.exit(run(sys.argv[1:], perception_and_policy))
+    sys.exit(run(sys.argv[1:], perception_and_policy_if_it_can))
 
 
 if __name__ == "__main__":

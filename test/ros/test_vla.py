@@ -1,0 +1,121 @@
+"""The whole loop over real DDS: simulated robot, perception with its shipped model, a policy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from geometry_msgs.msg import PoseStamped
+from policy_rig import ros_arguments, served
+from rclpy.context import Context
+from seeker import HEIGHT_ABOVE_M, Seeker
+
+from robot_vision.core.geometry import transform_points
+from robot_vision.model_store.store import find_bundle
+from robot_vision.ros.monitor import Monitor
+from robot_vision.ros.operator import Operator
+from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.policy_messages import transform_from_pose
+from robot_vision.ros.policy_node import LoadedPolicy, PolicyNode
+from robot_vision.ros.processes import child
+from robot_vision.ros.robot_inputs import LATCHED_QOS
+
+pytestmark = pytest.mark.ros
+
+CLOSE_M = 0.05
+
+
+def nodes(context: Context) -> list[Any]:
+    """The service with the shipped perception, and a policy that goes over what it is told."""
+    manifest = find_bundle("native-s").manifest
+    names = tuple(manifest.classes)
+    seeker = Seeker(perception_model_id=manifest.model_id, names=names)
+    seeing = PerceptionNode(context=context)
+    policy = PolicyNode(
+        perception=seeing,
+        load=lambda _: LoadedPolicy(policy=seeker, class_names=names),
+        context=context,
+        cli_args=ros_arguments({"camera_pose.source": "topic", "report_period_s": 0.2}),
+    )
+    return [seeing, policy]
+
+
+class Places:
+    """Where perception saw each class in the base frame, and where the tool is."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.base_from_camera = np.eye(4)
+        self.tool_m = np.zeros(3)
+        self._monitor = monitor
+        monitor.node.create_subscription(PoseStamped, "camera_pose", self._on_camera, LATCHED_QOS)
+        monitor.node.create_subscription(PoseStamped, "tool_pose", self._on_tool, 5)
+
+    def _on_camera(self, message: Any) -> None:
+        self.base_from_camera = transform_from_pose(message.pose)
+
+    def _on_tool(self, message: Any) -> None:
+        self.tool_m = transform_from_pose(message.pose)[:3, 3]
+
+    def of(self, track_id: int) -> np.ndarray | None:
+        for item in self._monitor.heard.results[-1]["objects"]:
+            if item["id"] == track_id and item["position_m"]:
+                at = np.array([item["position_m"]], np.float64)
+                return transform_points(self.base_from_camera, at)[0]
+        return None
+
+
+def test_the_arm_goes_over_what_it_is_told_and_holds_when_the_robot_is_gone(
+    tmp_path: Path,
+) -> None:
+    robot = ["--ros-args", "-p", "seed:=5", "-p", "task:=pick", "-p", "camera_hz:=5.0"]
+    with (
+        child("robot_vision.ros.robot_sim", *robot, log=str(tmp_path / "robot.log")) as process,
+        served(nodes),
+    ):
+        monitor = Monitor()
+        try:
+            lead(monitor, process)
+        finally:
+            monitor.close()
+
+
+def lead(monitor: Monitor, process: Any) -> None:
+    operator, places = Operator(monitor), Places(monitor)
+    seen, heard = operator.seen, monitor.heard
+    operator.wait_until_seen()
+    assert monitor.spin_until(lambda: bool(heard.results), timeout_s=40)
+    wanted = confirmed(monitor)
+    operator.instruct(f"over the {wanted}")
+    operator.enable(True)
+
+    def is_over() -> bool:
+        at_m = places.of(seen.status["target_id"])
+        if at_m is None:
+            return False
+        over_m = at_m + np.array([0, 0, HEIGHT_ABOVE_M])
+        return bool(np.linalg.norm(places.tool_m - over_m) < CLOSE_M)
+
+    assert monitor.spin_until(is_over, timeout_s=40), json.dumps(seen.status)
+    assert seen.age_s
+    process.kill()
+    assert monitor.spin_until(
+        lambda: seen.status["holding"] and seen.status["reasons"] != [], timeout_s=20
+    )
+    assert any("old" in reason for reason in seen.status["reasons"])
+
+
+def confirmed(monitor: Monitor) -> str:
+    """A class of which perception has confirmed a thing at a known place."""
+    found: list[str] = []
+
+    def look() -> bool:
+        found.extend(
+            item["class"]
+            for item in monitor.heard.results[-1]["objects"]
+            if item["state"] == "confirmed" and item["position_m"]
+        )
+        return bool(found)
+
+    assert monitor.spin_until(look, timeout_s=40)
+    return found[0]
