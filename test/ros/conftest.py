@@ -15,7 +15,10 @@ if HAS_ROS:
         import rosidl_generator_py  # noqa: F401
         from native_bundle import make_native_bundle
 
-        from robot_vision.ros.processes import free_domain
+        from robot_vision.core.errors import BundleError
+    from robot_vision.core.policy_config import PolicyConfig
+    from robot_vision.model_store.policies import find_policy
+    from robot_vision.ros.processes import free_domain
 else:
     collect_ignore_glob = ["test_*.py"]
 
@@ -34,3 +37,12 @@ def own_domain(monkeypatch: pytest.MonkeyPatch) -> None:
 def native_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny multi-task model that always sees a cube in the middle."""
     return make_native_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def policy_bundle() -> Path:
+    """The shipped policy."""
+    try:
+        return find_policy(PolicyConfig().policy).path
+    except BundleError as error:
+        pytest.skip(f"no policy is shipped: {error}")
