@@ -63,16 +63,16 @@ def _model(report: Report, state: NodeState) -> DiagnosticStatus:
         "device_parameter": state.config.device,
         "memory_rss_mb": f"{psutil.Process().memory_info().rss / 1e6:.1f}",
     }
-    return _status(
-        state, "model", level, f"{state.doing}; {text}" if state.doing else text, values
+    return status_of(
+        state.name, "model", level, f"{state.doing}; {text}" if state.doing else text, values
     )
 
 
 def _inputs(report: Report, state: NodeState) -> DiagnosticStatus:
     rates = ", ".join(f"{role} {hz:.1f} Hz" for role, hz in report.input_hz.items())
     problems = [f"{role}: {why}" for role, why in state.silence.items()]
-    problems += [_words(cause, why) for cause, why in report.drops.items() if why.recent]
-    problems += [_words(cause, why) for cause, why in report.notes.items() if why.recent]
+    problems += [words_of(cause, why) for cause, why in report.drops.items() if why.recent]
+    problems += [words_of(cause, why) for cause, why in report.notes.items() if why.recent]
     if any("out_of_tolerance" in cause and why.recent for cause, why in report.notes.items()):
         problems.append(
             f"depth is up to {state.worst_offset_s * 1e3:.1f} ms away from colour; "
@@ -83,7 +83,7 @@ def _inputs(report: Report, state: NodeState) -> DiagnosticStatus:
     values |= {f"dropped: {cause}": str(why.total) for cause, why in report.drops.items()}
     values |= {f"degraded: {cause}": str(why.total) for cause, why in report.notes.items()}
     values["worst_depth_offset_ms"] = f"{state.worst_offset_s * 1e3:.3f}"
-    return _status(state, "inputs", level, "; ".join([*problems, rates]), values)
+    return status_of(state.name, "inputs", level, "; ".join([*problems, rates]), values)
 
 
 def _outputs(report: Report, state: NodeState) -> DiagnosticStatus:
@@ -101,20 +101,22 @@ def _outputs(report: Report, state: NodeState) -> DiagnosticStatus:
     for stage, percentiles in report.stage_s.items():
         for name, seconds in percentiles.items():
             values[f"{stage}_{name}_ms"] = f"{seconds * 1e3:.3f}"
-    return _status(state, "outputs", level, text, values)
+    return status_of(state.name, "outputs", level, text, values)
 
 
-def _words(cause: str, why: Cause) -> str:
+def words_of(cause: str, why: Cause) -> str:
+    """A cause, how often since the last report, and an example."""
     return f"{cause} ×{why.recent}" + (f" ({why.example})" if why.example else "")
 
 
-def _status(
-    state: NodeState, part: str, level: bytes, message: str, values: Mapping[str, str]
+def status_of(
+    node: str, part: str, level: bytes, message: str, values: Mapping[str, str]
 ) -> DiagnosticStatus:
+    """The status of a part of a node, by its fully qualified name."""
     return DiagnosticStatus(
         level=level,
-        name=f"{state.name.lstrip('/')}: {part}",
+        name=f"{node.lstrip('/')}: {part}",
         message=message,
-        hardware_id=state.name,
+        hardware_id=node,
         values=[KeyValue(key=key, value=value) for key, value in values.items()],
     )

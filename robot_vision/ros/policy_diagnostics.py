@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.ros.convert import stamp_from_ns
-from robot_vision.ros.health import Cause, Report
+from robot_vision.ros.diagnostics import ERROR, OK, WARN, status_of, words_of
+from robot_vision.ros.health import Report
 from robot_vision.ros.stream import Evenness
-
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +63,19 @@ def _policy(report: Report, state: PolicyState) -> DiagnosticStatus:
         "provider": state.provider,
     }
     text = f"{state.doing}; {text}" if state.doing else text
-    return _status(state, "policy", level, text, values)
+    return status_of(state.name, "policy", level, text, values)
 
 
 def _inputs(report: Report, state: PolicyState) -> DiagnosticStatus:
     rates = ", ".join(f"{role} {hz:.1f} Hz" for role, hz in report.input_hz.items() if hz)
     problems = [f"{role}: {why}" for role, why in state.silence.items()]
-    problems += [_words(cause, why) for cause, why in report.drops.items() if why.recent]
-    problems += [_words(cause, why) for cause, why in report.notes.items() if why.recent]
+    problems += [words_of(cause, why) for cause, why in report.drops.items() if why.recent]
+    problems += [words_of(cause, why) for cause, why in report.notes.items() if why.recent]
     level = ERROR if state.silence else WARN if problems else OK
     values = {f"{role}_hz": f"{hz:.2f}" for role, hz in report.input_hz.items()}
     values |= {f"dropped: {cause}": str(why.total) for cause, why in report.drops.items()}
     values |= {f"noted: {cause}": str(why.total) for cause, why in report.notes.items()}
-    return _status(state, "inputs", level, "; ".join([*problems, rates]), values)
+    return status_of(state.name, "inputs", level, "; ".join([*problems, rates]), values)
 
 
 def _commands(report: Report, state: PolicyState) -> DiagnosticStatus:
@@ -101,7 +100,7 @@ def _commands(report: Report, state: PolicyState) -> DiagnosticStatus:
         for name, seconds in percentiles.items():
             values[f"{stage}_{name}_ms"] = f"{seconds * 1e3:.3f}"
     values |= {f"intervened: {why}": str(count) for why, count in state.interventions.items()}
-    return _status(state, "commands", level, text, values)
+    return status_of(state.name, "commands", level, text, values)
 
 
 def _evenness(evenness: Evenness) -> dict[str, str]:
@@ -114,19 +113,3 @@ def _evenness(evenness: Evenness) -> dict[str, str]:
     for name, seconds in evenness.lateness_s.items():
         values[f"lateness_{name}_ms"] = f"{seconds * 1e3:.3f}"
     return values
-
-
-def _words(cause: str, why: Cause) -> str:
-    return f"{cause} ×{why.recent}" + (f" ({why.example})" if why.example else "")
-
-
-def _status(
-    state: PolicyState, part: str, level: bytes, message: str, values: Mapping[str, str]
-) -> DiagnosticStatus:
-    return DiagnosticStatus(
-        level=level,
-        name=f"{state.name.lstrip('/')}: {part}",
-        message=message,
-        hardware_id=state.name,
-        values=[KeyValue(key=key, value=value) for key, value in values.items()],
-    )
