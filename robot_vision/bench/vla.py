@@ -10,6 +10,7 @@ import psutil
 
 from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.ros import BenchError
+from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.timing import Percentiles
 
@@ -68,6 +69,7 @@ def _lead(
     monitor: Any, operator: Any, processes: Mapping[str, Any], *, seconds: float
 ) -> dict[str, Any]:
     """Task after task for `seconds`; what was measured meanwhile."""
+    from robot_vision.ros.monitor import stages_of
 
     def ended() -> bool:
         return any(process.poll() is not None for process in processes.values())
@@ -80,6 +82,7 @@ def _lead(
     _begin(operator)
     monitor.spin(_WARM_UP_S)
     before, seen = _told(monitor), len(operator.seen.age_s)
+    results = len(monitor.heard.results)
     used = {name: _Load(process.pid) for name, process in processes.items()}
     begin_s, following, statuses = monotonic(), 0, 0
     scene_s = begin_s
@@ -96,7 +99,10 @@ def _lead(
     ages = operator.seen.age_s[seen:]
     if not ages:
         raise BenchError(f"no command followed a frame: {operator.seen.status.get('reasons')}")
-    return _outcome(ages, before, after, following / max(statuses, 1)) | {
+    perceived = percentiles_ms(stages_of(result) for result in monitor.heard.results[results:])
+    outcome = _outcome(ages, before, after, following / max(statuses, 1))
+    outcome["stage_ms"] |= {f"perception: {stage}": ms for stage, ms in perceived.items()}
+    return outcome | {
         f"{name}: {figure}": value
         for name, load in used.items()
         for figure, value in load.since().items()

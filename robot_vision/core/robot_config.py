@@ -71,7 +71,7 @@ class RobotSimConfig(Params):
         le=100,
     )
     lead_s: float = param(
-        0.05,
+        0.06,
         "pictures are drawn so long before their moment, commands act so late",
         unit="s",
         ge=0,

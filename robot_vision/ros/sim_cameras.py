@@ -1,7 +1,8 @@
 """The simulated cameras: one thread draws what physics exposed, and publishes at its moment."""
 
+import os
 from collections.abc import Callable
-from threading import Thread
+from threading import Thread, get_native_id
 from time import sleep
 
 import numpy as np
@@ -19,6 +20,7 @@ from robot_vision.ros.sim_scene import Scene
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 _POLL_S = 0.002
 _MM = 1000
+_NICE = 5
 
 
 class SimCameras:
@@ -53,6 +55,9 @@ class SimCameras:
         self._thread.join()
 
     def _run(self) -> None:
+        # Drawing is the simulation's affair: it yields to who would be alone on a real robot.
+        # Linux: of this thread, and of those that the renderer starts from it.
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)
         scene: Scene | None = None
         try:
             while (exposure := self._exposures.take()) is not None:
