@@ -94,8 +94,12 @@ class Surroundings:
 
     policy: Any = None
 
-    def __init__(self, context: Context, *, clock: bool = False) -> None:
+    def __init__(
+        self, context: Context, *, clock: bool = False, remappings: Sequence[str] = ()
+    ) -> None:
         arguments = ["--ros-args", "-p", f"use_sim_time:={str(clock).lower()}"]
+        for rule in remappings:
+            arguments += ["-r", rule]
         self.node = rclpy.create_node("surroundings", context=context, cli_args=arguments)
         self._clock = self.node.create_publisher(Clock, "/clock", 10) if clock else None
         self.clock_shift_ns = 0
@@ -257,11 +261,11 @@ def ros_arguments(parameters: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def surroundings(*, clock: bool = False) -> Iterator[Surroundings]:
+def surroundings(*, clock: bool = False, remappings: Sequence[str] = ()) -> Iterator[Surroundings]:
     """With `clock` they make the time: on /clock, by which all their stamps are."""
     context = Context()
     rclpy.init(context=context)
-    around = Surroundings(context, clock=clock)
+    around = Surroundings(context, clock=clock, remappings=remappings)
     try:
         yield around
     finally:

@@ -1,0 +1,123 @@
+"""Perceptions from topics are those that the node had, but for what topics do not tell."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from policy_rig import Surroundings, ros_arguments, served, surroundings
+from rclpy.context import Context
+from std_msgs.msg import String
+
+from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.objects import json_of, objects_of
+from robot_vision.core.types import Perception
+from robot_vision.ros.health import Health
+from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.perception_topics import PerceptionTopics
+
+pytestmark = pytest.mark.ros
+
+BASE_FROM_CAMERA = transform_from_quaternion(
+    np.array([0.45, 0.1, 1.55]), np.array([0.9, 0.2, -0.1, 0.3])
+)
+TRACK_FIELDS = (
+    "track_id",
+    "state",
+    "class_id",
+    "box_xyxy_px",
+    "score",
+    "position_in_camera_m",
+    "position_covariance_m2",
+    "velocity_in_camera_mps",
+    "velocity_covariance_m2ps2",
+    "size_m",
+    "age_s",
+    "unseen_s",
+)
+
+
+class Both:
+    """The same frames as they are told in the process, and as they are rebuilt from topics."""
+
+    def __init__(self, around: Surroundings, seeing: PerceptionNode, *, source: str) -> None:
+        self.told: dict[int, Perception] = {}
+        self.rebuilt: dict[int, Perception] = {}
+        self.health = Health()
+        seeing.add_listener(self._on_told)
+        # Objects in the base frame, as from a perception node with a target frame.
+        self._in_base = around.node.create_publisher(String, "in_base/objects/json", 10)
+        self.topics = PerceptionTopics(
+            around.node,
+            perception=source,
+            class_names=("cube", "cup"),
+            base_frame="base",
+            base_from_camera=lambda _frame_id, _stamp_ns: BASE_FROM_CAMERA,
+            on_perception=self._on_rebuilt,
+            health=self.health,
+        )
+
+    def _on_told(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
+        self.told[perception.stamp_ns] = perception
+        objects = objects_of(perception, target_frame="base", target_from_camera=BASE_FROM_CAMERA)
+        text = json_of(objects, perception, age_s=0.0, stage_s=stage_s)
+        self._in_base.publish(String(data=text))
+
+    def _on_rebuilt(self, perception: Perception, _: Mapping[str, float]) -> None:
+        self.rebuilt[perception.stamp_ns] = perception
+
+    def common(self) -> list[int]:
+        return sorted(self.told.keys() & self.rebuilt.keys())
+
+
+def perception_node(bundle: Path, context: Context) -> list[Any]:
+    return [PerceptionNode(context=context, cli_args=ros_arguments({"model": bundle}))]
+
+
+@pytest.mark.parametrize(
+    ("source", "remapped"),
+    [("perception", ()), ("in_base", ("features", "embedding", "depth/image"))],
+)
+def test_they_are_the_same(native_bundle: Path, source: str, remapped: tuple[str, ...]) -> None:
+    rules = [f"{source}/{topic}:=perception/{topic}" for topic in remapped]
+    with (
+        surroundings(remappings=rules) as around,
+        served(lambda context: perception_node(native_bundle, context)) as (seeing,),
+    ):
+        both = Both(around, seeing, source=source)
+        around.wait_for(lambda: len(both.common()) >= 5)
+        both.topics.close()
+    stamp_ns = both.common()[-1]
+    told, rebuilt = both.told[stamp_ns], both.rebuilt[stamp_ns]
+    assert (rebuilt.model_id, rebuilt.class_names) == (told.model_id, told.class_names)
+    for name in TRACK_FIELDS:
+        np.testing.assert_allclose(
+            getattr(rebuilt.tracks, name), getattr(told.tracks, name), atol=2e-4, err_msg=name
+        )
+    assert told.features is not None
+    assert rebuilt.features is not None
+    np.testing.assert_array_equal(rebuilt.features.grid, told.features.grid)
+    np.testing.assert_array_equal(rebuilt.features.embedding, told.features.embedding)
+    assert rebuilt.features.stride_px == pytest.approx(told.features.stride_px)
+    np.testing.assert_array_equal(rebuilt.frame.rgb, told.frame.rgb)
+    assert rebuilt.frame.camera is not None
+    assert rebuilt.frame.camera.same_as(told.frame.camera)
+    assert rebuilt.depth is not None
+    assert told.depth is not None
+    np.testing.assert_array_equal(rebuilt.depth.depth_m, told.depth.depth_m)
+    assert rebuilt.depth.source == told.depth.source
+    assert "no masks" in rebuilt.notes[-1]
+
+
+def test_what_is_missing_is_told(native_bundle: Path) -> None:
+    with (
+        surroundings(remappings=["perception/embedding:=nowhere"]) as around,
+        served(lambda context: perception_node(native_bundle, context)) as (seeing,),
+    ):
+        both = Both(around, seeing, source="perception")
+        around.wait_for(lambda: "frame incomplete" in both.health.report().drops)
+        example = both.health.report().drops["frame incomplete"].example
+        both.topics.close()
+    assert "embedding" in example
+    assert not both.rebuilt
