@@ -7,7 +7,9 @@ from robot_vision.simulation.gl import MjData, MjModel, mujoco
 from robot_vision.simulation.robot.arm import (
     DAMPING_NMSPRAD,
     FINGER_SPEED_MPS,
+    FINGER_STIFFNESS_NPM,
     FINGERS,
+    GRIP_N,
     HIGHEST_RAD,
     HOME_RAD,
     JOINTS,
@@ -24,6 +26,7 @@ TICK_S = 0.01
 _GAIN_HZ = 60.0
 _MAX_MPS, _MAX_MPS2 = 0.7, 5.0
 _MAX_RADPS, _MAX_RADPS2 = 2.2, 16.0
+_SQUEEZE_M = 1.2 * GRIP_N / FINGER_STIFFNESS_NPM
 _LEASH_RAD = 0.12  # the wanted joints may be this far from where they are: contact holds them
 
 
@@ -81,6 +84,9 @@ class Drive:
         goal_m = min(max(self.gripper_open, 0.0), 1.0) * OPENING_M / 2
         step_m = FINGER_SPEED_MPS * TICK_S
         self._finger_m += min(max(goal_m - self._finger_m, -step_m), step_m)
+        # no further into what is held than the grip needs, so that it opens at once
+        measured_m = float(self._data.qpos[self._finger_rows].mean())
+        self._finger_m = max(self._finger_m, measured_m - _SQUEEZE_M)
         self._set_controls()
 
     def _advance(self, seconds: float, *, braking: bool = True) -> None:

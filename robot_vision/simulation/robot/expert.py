@@ -33,6 +33,7 @@ _GRIPPER_HZ = FINGER_SPEED_MPS / (OPENING_M / 2)
 _LOWEST_Z_M = TIP_M + 0.004
 # where the tool may go: the box of the safety filter, with a margin
 _REACH_M = ((0.21, 0.79), (-0.44, 0.44), (_LOWEST_Z_M, 0.58))
+_NEARLY_M = 0.03  # this short of its end, a push that was broken off is not taken up again
 _LOOK_AHEAD_M = 0.04  # when pushing: how soon it is to be where it steers
 _FINGER_HALF_M = 0.016  # of the closed gripper, along the way it pushes
 
@@ -110,7 +111,7 @@ def is_finished(world: RobotWorld, task: Task) -> bool:
     over = state.place[2] > _DONE_Z_M - 0.02
     if task.kind == "pick":
         return over and state.held
-    return over and (state.delivered if task.kind == "put" else setting.to_go_m <= 0)
+    return over and (state.delivered if task.kind == "put" else setting.to_go_m < _NEARLY_M)
 
 
 def is_lost(world: RobotWorld, task: Task) -> bool:
@@ -220,7 +221,7 @@ def _advance(state: _State, setting: _Setting, seconds: float) -> float:
 def _grasp_wish(state: _State, setting: _Setting) -> _Wish:
     x, y, z = state.place
     if state.delivered:
-        return _leave(state, setting)
+        return _leave(state)
     if state.held:
         return (
             _carry(state, setting)
@@ -264,9 +265,9 @@ def _carry(state: _State, setting: _Setting) -> _Wish:
     return _fly((dx, dy), height, state, yaw, 0.0)
 
 
-def _leave(state: _State, setting: _Setting) -> _Wish:
+def _leave(state: _State) -> _Wish:
     x, y, z = state.place
-    free = state.gripper > min(setting.width_open + 0.12, 0.93)
+    free = state.gripper > 0.93
     return _Wish((x, y, _DONE_Z_M if free or z > 0.2 else z), state.yaw, 1.0)
 
 
@@ -281,6 +282,8 @@ def _push_wish(state: _State, setting: _Setting) -> _Wish:
     wanted_aside = min(max(0.7 * setting.astray_m, -0.016), 0.016)
     contact = -(setting.back_m + _FINGER_HALF_M)
     low = z < setting.push_z_m + 0.015
+    if left < _NEARLY_M and ahead < contact - 0.006:
+        left = 0.0  # let go of it: near enough, not worth another push
     shut = state.gripper < 0.25
     if left > 0 and shut and low and ahead < contact + 0.04 and abs(aside) < 0.032:
         go, side = _LOOK_AHEAD_M, wanted_aside - aside
