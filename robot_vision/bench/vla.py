@@ -101,6 +101,7 @@ def _lead(
         raise BenchError(f"no command followed a frame: {operator.seen.status.get('reasons')}")
     perceived = percentiles_ms(stages_of(result) for result in monitor.heard.results[results:])
     outcome = _outcome(ages, before, after, following / max(statuses, 1))
+    outcome["scheduling"] = _values(monitor).get("scheduling", "")
     outcome["stage_ms"] |= {f"perception: {stage}": ms for stage, ms in perceived.items()}
     return outcome | {
         f"{name}: {figure}": value
@@ -114,19 +115,22 @@ def _begin(operator: Any) -> None:
     operator.enable(True)
 
 
-def _told(monitor: Any) -> dict[str, float]:
-    """The figures of the policy node's commands, from /diagnostics."""
+def _values(monitor: Any) -> dict[str, str]:
+    """What /diagnostics says of the policy node's commands."""
     status = monitor.heard.status.get("policy: commands")
-    if status is None:
-        return {}
-    return {item.key: _number(item.value) for item in status.values}
+    return {item.key: item.value for item in status.values} if status else {}
+
+
+def _told(monitor: Any) -> dict[str, float]:
+    """The figures of it."""
+    return {key: _number(value) for key, value in _values(monitor).items()}
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        return float(text == "true")
+        return float("nan")
 
 
 def _outcome(

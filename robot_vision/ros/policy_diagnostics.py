@@ -108,6 +108,7 @@ def _evenness(evenness: Evenness) -> dict[str, str]:
         "command_hz": f"{evenness.hz:.2f}",
         "commands": str(evenness.ticks),
         "late": str(evenness.late),
+        "scheduling": evenness.scheduling,
         "late_percent": f"{100 * evenness.late / max(evenness.ticks, 1):.3f}",
     }
     for name, seconds in evenness.lateness_s.items():
