@@ -1,0 +1,48 @@
+"""`robot-vision bench console`: what the console costs a frame."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(bench_app: typer.Typer) -> None:
+    """Add `console` to the measurements."""
+    bench_app.command()(console)
+
+
+def console(
+    model: Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")] = (
+        "native-s"
+    ),
+    rounds: Annotated[int, typer.Option(help="of three conditions each", min=1)] = 5,
+    seconds: Annotated[float, typer.Option(help="measured per condition", min=1)] = 15.0,
+    fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
+    viewers: Annotated[int, typer.Option(help="clients of the stream", min=1)] = 2,
+    viewer_fps: Annotated[float, typer.Option(help="frames per second of each", min=0.1)] = 10.0,
+    width: Annotated[int, typer.Option(help="pixels", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="pixels", min=16)] = 480,
+    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
+        "out/bench_console.json"
+    ),
+) -> None:
+    """The age of frames without a console, with nobody connected, and with viewers, in turn."""
+    from rich.console import Console
+
+    from robot_vision.bench.console import bench_console
+    from robot_vision.bench.stages import show, write
+
+    result = bench_console(
+        ros_args=["-p", f"model:={model}"],
+        rounds=rounds,
+        seconds=seconds,
+        fps=fps,
+        viewers=viewers,
+        viewer_fps=viewer_fps,
+        width_px=width,
+        height_px=height,
+    )
+    screen = Console()
+    show(screen, result)
+    write(out, result)
+    screen.print(f"written: {out}", highlight=False)
