@@ -3,8 +3,8 @@
 const TIMEOUT_MS = 5000;
 
 /** The text of a refusal: `{detail}`, be it words or FastAPI's list of what is wrong. */
-export async function problemOf(response) {
-  if (response.status === 401) return "this console asks for its token: open /login";
+export async function problemOf(response, { login = false } = {}) {
+  if (response.status === 401 && !login) return "this console asks for its token: open /login";
   try {
     const { detail } = await response.json();
     if (typeof detail === "string") return detail;

@@ -23,13 +23,13 @@ export function holdKeys(holds, send) {
 
 /** Shows an arm's state in a `.state` box: shape, word and colour together. */
 export function showState(box, arm) {
-  if (box.dataset.state !== arm.state) {
+  if (box.dataset.shown !== arm.state) {
+    box.dataset.shown = arm.state;
     box.dataset.state = arm.state;
     box.querySelector("svg").replaceWith(icon(arm.state));
   }
   setText(box.querySelector("strong"), arm.word);
-  const sentence = box.querySelector("span");
-  if (sentence) setText(sentence, arm.sentence);
+  setText(box.querySelector("span"), arm.sentence);
 }
 
 /** The bar at the bottom: hidden where there is no arm to hold. */

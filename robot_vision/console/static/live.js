@@ -6,7 +6,7 @@ import { Control } from "./control.js";
 import { DepthView } from "./depth_view.js";
 import { showDiagnostics } from "./diagnostics.js";
 import { byId, setText, toggles } from "./dom.js";
-import { age, count, seconds } from "./format.js";
+import { count, seconds } from "./format.js";
 import { InsideView } from "./inside_view.js";
 import { judge } from "./link.js";
 import { ObjectsTable } from "./objects_table.js";
@@ -118,7 +118,6 @@ function showFacts({ model, camera: source, memory, viewers, uptime_s: uptimeS }
     viewers > 1 ? `${viewers} viewers` : "",
   ];
   setText(byId("facts"), parts.filter(Boolean).join(" · "));
-  setText(byId("age-now"), source.frame_age_ms === null ? "" : `newest frame ${age(source.frame_age_ms)} old`);
 }
 
 camera.shown = toggles(byId("marks"), (shown) => {

@@ -4,6 +4,7 @@ import { colorOf, inkOn } from "./palette.js";
 
 const SHADOW = "rgb(0 0 0 / 0.65)";
 const FONT = "600 12px system-ui, 'DejaVu Sans', sans-serif";
+const SMALL_PX = 480;
 const DASHES = { confirmed: [], coasting: [7, 5], tentative: [2, 3] };
 
 /** `rows` are objects or detections; `scale` is CSS pixels per pixel of the camera. */
@@ -21,8 +22,9 @@ export function drawMarks(context, rows, { scale, shown, trails = new Map(), sel
   }
 }
 
-/** `#id class 93 %`, and how far away where that is known. */
-export function nameOf(row) {
+/** `#id class 93 % 0.72 m`; `short` is for small pictures: `#id class`. */
+export function nameOf(row, short = false) {
+  if (short) return row.state ? `#${row.id} ${row.class}` : row.class;
   const parts = [row.state ? `#${row.id}` : "", row.class, `${Math.round(row.score * 100)} %`];
   const meters = row.distance_m ?? (row.position_m && Math.hypot(...row.position_m));
   if (meters) parts.push(`${number(meters, 2)} m`);
@@ -72,10 +74,10 @@ function drawBox(context, row, scale, selected) {
 // Names do not cover each other: a plate moves below those that are there already.
 function drawName(context, row, scale, plates) {
   context.font = FONT;
-  const text = nameOf(row);
+  const room = context.canvas.clientWidth;
+  const text = nameOf(row, room < SMALL_PX);
   const [width, height] = [context.measureText(text).width + 8, 18];
-  const canvas = context.canvas.getBoundingClientRect();
-  const x = Math.max(0, Math.min(row.box_xyxy_px[0] * scale, canvas.width - width));
+  const x = Math.max(0, Math.min(row.box_xyxy_px[0] * scale, room - width));
   let y = Math.max(0, row.box_xyxy_px[1] * scale - height);
   const covers = (plate) => Math.abs(plate.y - y) < height && plate.x < x + width && x < plate.x + plate.width;
   for (let tries = 0; tries < 8 && plates.some(covers); tries += 1) {

@@ -46,11 +46,11 @@ export class ObjectsTable {
     const values = [
       row.class,
       `${Math.round(row.score * 100)} %`,
-      row.state === "coasting" ? `not seen for ${seconds(row.unseen_s)}` : row.state,
+      row.state === "coasting" ? `not seen ${seconds(row.unseen_s)}` : row.state,
       number(x), number(y), number(z),
       row.position_m ? number(Math.hypot(x, y, z)) : "–",
       row.velocity_mps ? number(Math.hypot(...row.velocity_mps)) : "–",
-      row.size_m ? row.size_m.map((value) => number(value)).join(" × ") : "–",
+      row.size_m ? row.size_m.map((value) => number(value * 100, 0)).join("×") : "–",
       number(row.age_s, 1),
     ];
     values.forEach((value, i) => setText(element.cells[i + 1], value));

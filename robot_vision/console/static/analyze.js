@@ -1,0 +1,124 @@
+// The page that analyses pictures: files and tasks go to the service, the answer comes back.
+import { problemOf } from "./api.js";
+import { showAnswer } from "./answer.js";
+import { armState } from "./arm.js";
+import { byId, el, setText, toggles } from "./dom.js";
+import { hold, holdKeys, showHoldBar } from "./hold.js";
+import { judge } from "./link.js";
+import { showLink } from "./pill.js";
+import { Stream } from "./stream.js";
+import { themeButton } from "./theme_button.js";
+
+const MOST_FILES = 8;
+
+let files = [];
+let tasks = toggles(byId("tasks"), (on) => {
+  tasks = on;
+  showChoice();
+});
+
+function choose(list) {
+  const added = [...list].filter((file) => /^(image|video)\//.test(file.type));
+  if (added.length < list.length) tell("only pictures and videos can be analysed");
+  else tell("");
+  const comparing = tasks.has("similarity");
+  files = (comparing ? [...files, ...added] : added).slice(-(comparing ? 2 : MOST_FILES));
+  showChoice();
+}
+
+function showChoice() {
+  byId("chosen").replaceChildren(...files.map((file) => el("li", {},
+    el("span", { textContent: `${file.name} (${(file.size / 1e6).toFixed(1)} MB)` }),
+    el("button", {
+      type: "button",
+      textContent: "Remove",
+      "aria-label": `Remove ${file.name}`,
+      onclick: () => {
+        files = files.filter((other) => other !== file);
+        showChoice();
+      },
+    }))));
+  const problem = missing();
+  byId("go").disabled = problem !== "";
+  setText(byId("hint"), problem || "Ready.");
+}
+
+function missing() {
+  if (!files.length) return "Choose a picture or a video first.";
+  if (!tasks.size) return "Choose at least one task.";
+  if (tasks.has("similarity") && files.length !== 2) {
+    return `Similarity compares two pictures; ${files.length} chosen.`;
+  }
+  return "";
+}
+
+function tell(problem) {
+  byId("problem").hidden = !problem;
+  setText(byId("problem"), problem);
+}
+
+async function ask(event) {
+  event.preventDefault();
+  if (missing()) return;
+  const body = new FormData();
+  for (const file of files) body.append("image", file);
+  for (const task of tasks) body.append("tasks", task);
+  const asked = files;
+  tell("");
+  byId("go").disabled = true;
+  setText(byId("go"), "Analysing …");
+  try {
+    const response = await fetch("/api/analyze", { method: "POST", body });
+    if (response.ok) await showAnswer(await response.json(), asked);
+    else tell(await problemOf(response));
+  } catch {
+    tell("the console cannot be reached");
+  } finally {
+    setText(byId("go"), "Analyse");
+    showChoice();
+  }
+}
+
+byId("ask").addEventListener("submit", ask);
+byId("choose").addEventListener("click", () => byId("files").click());
+byId("files").addEventListener("change", () => {
+  choose(byId("files").files);
+  byId("files").value = "";
+});
+for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    byId("drop").dataset.over = String(over);
+    if (name === "drop") choose(event.dataTransfer.files);
+  });
+}
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) choose(event.clipboardData.files);
+});
+
+// The arm can be held from here too.
+let state = null;
+const nothing = { freshness: { ageMs: null } };
+const stream = new Stream({ state: (now) => { state = now; } });
+stream.want({ state: 2 });
+let arm = armState(null, false);
+
+async function holdNow() {
+  setText(byId("hold-outcome"), "Hold …");
+  const { done, message } = await hold();
+  const otherwise = "The arm may still move: use its emergency stop.";
+  setText(byId("hold-outcome"), done ? message : `Hold FAILED: ${message}. ${otherwise}`);
+}
+
+function tick() {
+  arm = armState(state, stream.status.connected);
+  showLink(judge(stream.status, state, nothing), arm);
+  showHoldBar(byId("holdbar"), state ? arm : { ...arm, state: "none" });
+}
+
+byId("holdbar").querySelector(".hold").addEventListener("click", holdNow);
+holdKeys(() => !byId("holdbar").hidden, holdNow);
+themeButton(byId("theme"));
+setInterval(tick, 200);
+tick();
+showChoice();
