@@ -24,8 +24,7 @@ export function holdKeys(holds, send) {
 /** Shows an arm's state in a `.state` box: shape, word and colour together. */
 export function showState(box, arm) {
   if (box.dataset.shown !== arm.state) {
-    box.dataset.shown = arm.state;
-    box.dataset.state = arm.state;
+    box.dataset.shown = box.dataset.state = arm.state;
     box.querySelector("svg").replaceWith(icon(arm.state));
   }
   setText(box.querySelector("strong"), arm.word);

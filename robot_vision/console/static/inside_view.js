@@ -18,6 +18,7 @@ export class InsideView extends Picture {
     this.bitmap?.close();
     this.bitmap = null;
     this.freshness.forget();
+    this._seenSinceMs = null;
     this.invalidate();
   }
 

@@ -19,6 +19,7 @@ import { TopView } from "./top_view.js";
 import { Tracks } from "./tracks.js";
 
 const TICK_MS = 100;
+const PATIENCE_MS = 2000;
 const RATES_HZ = { state: 8, objects: 10, frame: 10, depth: 3, features: 3, attention: 5, metrics: 1 };
 
 const tracks = new Tracks();
@@ -98,7 +99,7 @@ function tick() {
 
 /** Live, but this picture has never come: why, in words. */
 function missing(topic, picture) {
-  if (picture.header || !state) return null;
+  if (picture.lookedAtMs < PATIENCE_MS || picture.header || !state) return null;
   if (topic === "depth") {
     return { title: "No depth", reason: "Neither the camera nor the model gives depth." };
   }

@@ -34,7 +34,7 @@ export class ObjectsTable {
       onclick: () => this._select(this._tracks.selected === row.id ? null : row.id),
     }, swatch, `#${row.id}`);
     const cells = [el("td", { class: "text" }, button), el("td", { class: "text" })];
-    for (let i = 0; i < 9; i += 1) cells.push(el("td", { class: i === 1 ? "text" : "" }));
+    for (let i = 0; i < 8; i += 1) cells.push(el("td", { class: i === 1 ? "text" : "" }));
     return el("tr", {}, ...cells);
   }
 
@@ -51,7 +51,6 @@ export class ObjectsTable {
       row.position_m ? number(Math.hypot(x, y, z)) : "–",
       row.velocity_mps ? number(Math.hypot(...row.velocity_mps)) : "–",
       row.size_m ? row.size_m.map((value) => number(value * 100, 0)).join("×") : "–",
-      number(row.age_s, 1),
     ];
     values.forEach((value, i) => setText(element.cells[i + 1], value));
   }

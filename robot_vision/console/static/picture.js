@@ -15,6 +15,7 @@ export class Picture {
     this._over = el("div", { class: "over", hidden: true }, this._word, this._reason);
     root.append(this.canvas, this._ageLabel, this._over);
     this.freshness = new Freshness();
+    this._seenSinceMs = null;
     this.bitmap = null;
     this._painter = painter(this.canvas, (context, width, height) => {
       draw(context, width, height, this);
@@ -41,6 +42,13 @@ export class Picture {
 
   invalidate() {
     this._painter.invalidate();
+  }
+
+  /** For how long the picture has been looked at, and so asked for. */
+  get lookedAtMs() {
+    if (!this.visible || document.hidden) this._seenSinceMs = null;
+    else this._seenSinceMs ??= performance.now();
+    return this._seenSinceMs === null ? 0 : performance.now() - this._seenSinceMs;
   }
 
   get visible() {

@@ -31,13 +31,9 @@ export class Timing {
     ], (stage) => (context, width, height) => this._drawStage(context, width, height, stage));
     this._table("rates", Object.entries(state.rates_hz), ([, rate]) => [hz(rate)],
       (topic) => (context, width, height) => this._drawRate(context, width, height, topic));
-    const losses = [
-      ...state.drops.map(({ cause, total }) => [cause, { total, what: "lost" }]),
-      ...state.degraded.map(({ cause, total }) => [cause, { total, what: "served with less" }]),
-    ];
-    byId("no-drops").hidden = losses.length > 0;
-    this._table("drops", losses, ([, { total, what }]) => [`${count(total)} ${what}`],
-      (cause) => (context, width, height) => this._drawDrops(context, width, height, cause));
+    this._losses("drops", state.drops);
+    this._losses("degraded", state.degraded);
+    byId("no-drops").hidden = state.drops.length + state.degraded.length > 0;
     const missed = Object.entries(state.dropped ?? {}).filter(([, times]) => times > 0);
     setText(byId("missed"), missed.length
       ? `This page reads too slowly; it missed ${missed.map(([t, n]) => `${t} ×${n}`).join(", ")}.`
@@ -48,6 +44,12 @@ export class Timing {
   redraw() {
     this._chart.invalidate();
     for (const one of this._painters.values()) one.invalidate();
+  }
+
+  _losses(id, counts) {
+    byId(id).parentElement.hidden = counts.length === 0;
+    this._table(id, counts.map(({ cause, total }) => [cause, total]), ([, total]) => [count(total)],
+      (cause) => (context, width, height) => this._drawDrops(context, width, height, cause));
   }
 
   // A table row per name: its words, a small chart, and its numbers.

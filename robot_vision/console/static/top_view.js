@@ -50,7 +50,11 @@ export class TopView {
     context.font = FONT;
     drawGrid(context, { width, height, perM, place });
     drawCamera(context, place, axes);
-    for (const point of points) drawObject(context, point, place, perM, this._tracks.selected);
+    const labels = [];
+    for (const point of points) {
+      drawObject(context, point, place, perM, this._tracks.selected);
+      drawLabel(context, point, place, labels);
+    }
     context.fillStyle = themed("muted");
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
@@ -156,10 +160,23 @@ function drawObject(context, point, place, perM, selected) {
   context.strokeStyle = themed("text");
   context.lineWidth = row.id === selected ? 2.5 : 1;
   context.stroke();
+}
+
+// Labels move down until they cover no other.
+function drawLabel(context, { row, right, forward }, place, labels) {
+  const [x, y] = place(right, forward);
+  const text = `#${row.id} ${row.class}`;
+  const label = { x: x + 9, y: y - 8, width: context.measureText(text).width };
+  const covers = (other) => Math.abs(other.y - label.y) < 12
+    && other.x < label.x + label.width && label.x < other.x + other.width;
+  for (let tries = 0; tries < 8 && labels.some(covers); tries += 1) {
+    label.y = labels.find(covers).y + 12;
+  }
+  labels.push(label);
   context.fillStyle = themed("text");
   context.textAlign = "left";
   context.textBaseline = "middle";
-  context.fillText(`#${row.id} ${row.class}`, x + 9, y - 8);
+  context.fillText(text, label.x, label.y);
 }
 
 /** Where it will be in one second. */
