@@ -24,15 +24,16 @@ export function armState(state, connected) {
       sentence: `The policy has said nothing for ${silent}.`,
     };
   }
-  const reasons = policy.reasons.join("; ");
+  const reasons = [...new Set(policy.reasons)].join("; ");
+  const because = reasons && `: ${reasons}`;
   if (!policy.enabled) {
-    return { state: "hold", word: "HOLD", sentence: reasons || "The arm keeps its pose." };
+    return { state: "hold", word: "HOLDING", sentence: `The arm keeps its pose${because}.` };
   }
   if (policy.holding) {
     return {
       state: "waiting",
       word: "ENABLED, WAITING",
-      sentence: reasons ? `The arm keeps its pose: ${reasons}.` : "The arm keeps its pose.",
+      sentence: `The arm keeps its pose${because}.`,
     };
   }
   return { state: "moving", word: "MOVING", sentence: goal(policy) };
