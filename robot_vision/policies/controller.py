@@ -135,9 +135,10 @@ class Controller:
             self._enabled = enabled
 
     def reset(self, now_ns: int) -> None:
-        """Forget instruction and chunks, and be disabled."""
+        """Forget instruction, chunks and where the arm was, and be disabled."""
         with self._lock:
             self._clear()
+            self._history.clear()
             self._instructed_ns = now_ns
 
     def heartbeat(self, now_ns: int) -> None:
@@ -177,6 +178,7 @@ class Controller:
             self._clock_back_s = 0.0
             if admission.chunk is None:
                 self._ensemble.flush()
+                self._chunk_stamp_ns = None
                 return admission
             self._chunk_stamp_ns = decision.stamp_ns
             self._ensemble.add(admission.chunk, base_from_tool=robot_at_observation.base_from_tool)

@@ -148,7 +148,7 @@ def test_a_reset_forgets_all_and_disables():
     status = rig.controller.status(rig.now_ns)
     assert (status.enabled, status.instruction, status.chunk_age_s) == (False, "", None)
     # An episode of a simulation may begin at an earlier time.
-    rig.now_ns, rig.commands = START_NS - 10**9, []
+    rig.now_ns, rig.commands = rig.now_ns - 500 * MS, []
     rig.controller.reset(rig.now_ns)
     rig.begin()
     assert "clock" not in rig.controller.status(rig.now_ns).interventions
