@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import get_native_id
 
 from robot_vision.console.pictures import (
     DepthScale,
@@ -19,6 +22,8 @@ from robot_vision.console.schema import PictureHeader, Topic
 from robot_vision.console.snapshots import Kept, Snapshots
 from robot_vision.console.views import objects_view
 from robot_vision.core.console_config import ConsoleConfig
+
+_NICE = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +40,9 @@ class Renditions:
     def __init__(self, snapshots: Snapshots, config: ConsoleConfig) -> None:
         self._snapshots = snapshots
         self._config = config
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="console-encoder")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="console-encoder", initializer=_yield_to_models
+        )
         self._made: dict[Topic, Rendition] = {}
         self._locks: dict[Topic, asyncio.Lock] = {}
         self._features = FeatureColors()
@@ -79,6 +86,12 @@ class Renditions:
         if topic == "features":
             return _binary(topic, kept, png(self._features.paint(value.grid)))
         return _binary(topic, kept, attention_picture(value.weight))
+
+
+def _yield_to_models() -> None:
+    """Where cores are short, models run first. Linux has this per thread."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)
 
 
 def message_text(topic: Topic, data: str) -> str:

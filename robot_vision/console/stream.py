@@ -1,6 +1,6 @@
 """`/api/stream`: each viewer gets the newest of its topics at its rates, and nothing piles up.
 
-A viewer has no queue: what is sent is chosen when it can be sent. Pictures are made just after
+A viewer has no queue: what is sent is chosen when it can be sent. Everything is made just after
 a frame's result came, while the pipeline waits for the next frame.
 """
 
@@ -24,6 +24,8 @@ _POLICY_VIOLATION = 1008
 _WRONG_MESSAGES = 20
 # A message goes out so much of its period early rather than a frame late.
 _EARLY = 0.25
+# And that of the clock's topics so much later than it might, to fall after a result as well.
+_LATE = 0.25
 _STATE_PERIOD_S = 0.1
 # Topics that are always worth sending; the others only when there is something new.
 _BY_CLOCK: tuple[Topic, ...] = ("state", "metrics")
@@ -136,7 +138,7 @@ class Viewer:
 
     def hear_of_news(self, now_s: float) -> None:
         """A result came: wake up if a topic may have waited for it."""
-        if any(self._early_s(t) <= now_s for t in self.rates if t not in _BY_CLOCK):
+        if any(self._early_s(topic) <= now_s for topic in self.rates):
             self._has_news = True
             self._awake.set()
 
@@ -215,11 +217,9 @@ class Viewer:
         await asyncio.wait_for(sending, self._viewers.send_s)
 
     def _is_ready(self, topic: Topic, now_s: float, *, news: bool) -> bool:
-        if topic in _BY_CLOCK:
-            return now_s >= self._due_s[topic]
         if not self._has_new(topic):
             return False
-        if topic not in self._sent:
+        if topic not in self._sent and topic not in _BY_CLOCK:
             return True
         return now_s >= (self._early_s(topic) if news else self._latest_s(topic))
 
@@ -235,7 +235,7 @@ class Viewer:
     def _latest_s(self, topic: Topic) -> float:
         """When to send though no further result came since."""
         if topic in _BY_CLOCK:
-            return self._due_s[topic]
+            return self._due_s[topic] + _LATE * self._period_s(topic)
         return self._due_s[topic] + self._period_s(topic) if self._has_new(topic) else math.inf
 
     def _count_missed(self, topic: Topic, now_s: float, *, busy_since_s: float) -> None:
