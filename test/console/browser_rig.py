@@ -61,7 +61,9 @@ def opened(
     chromium: Any, url: str, *, size: Any = DESKTOP, theme: str = "light", quiet: bool = True
 ) -> Iterator[Any]:
     """A page in a profile of its own. With `quiet` it must end without a complaint."""
-    context = chromium.new_context(viewport=size, color_scheme=theme, accept_downloads=True)
+    context = chromium.new_context(
+        viewport=size, color_scheme=theme, reduced_motion="reduce", accept_downloads=True
+    )
     context.set_default_timeout(WAIT_MS)
     page, complaints = context.new_page(), Complaints()
     complaints.listen(page)
