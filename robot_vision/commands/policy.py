@@ -55,16 +55,16 @@ def train(
     torchrun --nproc-per-node 2 "$(command -v robot-vision)" train policy …
     """
     from robot_vision.commands.train import parsed
-    from robot_vision.simulation.robot.phrases import VOCABULARY
     from robot_vision.training.curves import draw_curves
     from robot_vision.training.policy.recipe import load_policy_recipe
     from robot_vision.training.policy.train import train_policy
+    from robot_vision.training.policy.words import robot_vocabulary
     from robot_vision.training.report import ConsoleReporter
     from robot_vision.training.run import CURVES
 
     loaded = load_policy_recipe(recipe, parsed(overrides or []))
     with ConsoleReporter() as reporter:
-        train_policy(loaded, out, vocabulary=VOCABULARY, reporter=reporter)
+        train_policy(loaded, out, vocabulary=robot_vocabulary(), reporter=reporter)
     draw_curves(out / CURVES, out / "curves.png")
 
 

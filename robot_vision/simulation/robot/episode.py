@@ -1,6 +1,6 @@
 """An episode: the expert drives the arm through the same commands as a policy would."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +59,13 @@ def run_expert(
     rng: np.random.Generator,
     noise: Noise = QUIET,
     linger_s: float = 0.4,
+    on_command: Callable[[RobotWorld], object] = lambda _: None,
 ) -> Iterator[Tick]:
     """Let the expert do the task; yields every `PERIOD_S`, while the world stands still.
 
-    Ends `linger_s` after the expert has finished, at the task's time-out, or when the target has
-    left the arm's reach; success is that of the world then.
+    `on_command` is called after each command was followed for `COMMAND_S`. Ends `linger_s` after
+    the expert has finished, at the task's time-out, or when the target has left the arm's reach;
+    success is that of the world then.
     """
     start_s = world.time_s
     finished_s: float | None = None
@@ -88,7 +90,10 @@ def run_expert(
             return
         disturbance.rebase()
         for step in range(round(PERIOD_S / STEP_S)):
-            _follow(world, commanded, poses[step], float(gripper[step]), disturbance, task)
+            for _ in _follow(
+                world, commanded, poses[step], float(gripper[step]), disturbance, task
+            ):
+                on_command(world)
             commanded = poses[step]
 
 
@@ -99,8 +104,8 @@ def _follow(
     gripper_open: float,
     disturbance: "_Disturbance",
     task: Task,
-) -> None:
-    """Stream commands from one target to the next over `STEP_S`, disturbed."""
+) -> Iterator[None]:
+    """Stream commands from one target to the next over `STEP_S`, disturbed; yields after each."""
     count = round(STEP_S / COMMAND_S)
     yaw = np.arctan2(before[1, 0], before[0, 0])
     turn = np.arctan2(after[1, 0], after[0, 0]) - yaw
@@ -113,6 +118,7 @@ def _follow(
         pose = tool_down(place, float(yaw + share * turn + offset_rad))
         world.command(pose, 1.0 if lets_go else gripper_open)
         world.step(COMMAND_S)
+        yield
 
 
 class _Disturbance:

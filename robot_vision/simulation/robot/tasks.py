@@ -104,7 +104,7 @@ def absent_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | Non
         directions = list(DIRECTIONS)
         direction = directions[int(rng.integers(len(directions)))]
         return Task(kind=kind, target=target, direction=direction)
-    relation = RELATIONS[destination.class_name] if destination else None
+    relation = RELATIONS.get(destination.class_name, "on") if destination else None
     return Task(kind=kind, target=target, destination=destination, relation=relation)
 
 

@@ -89,6 +89,7 @@ class RobotWorld:
         self._eyes: Eyes | None = None
         self._site = int(model.site(TOOL).id)
         self._finger_geoms = np.array([model.geom(name).id for name in FINGERS])
+        self._hand_bodies = [int(model.body(name).id) for name in ("hand", *FINGERS)]
         self._item_of_body = np.full(model.nbody, -1)
         for index, item in enumerate(items):
             self._item_of_body[item.body_id] = index
@@ -158,6 +159,15 @@ class RobotWorld:
             touched.append({int(i) for i in self._item_of_body[self.model.geom_bodyid[others]]})
         both = (touched[0] & touched[1]) - {-1}
         return min(both) if both else -1
+
+    @property
+    def touched_items(self) -> set[int]:
+        """Rows of the items that fingers or hand touch."""
+        if not self.data.ncon:
+            return set()
+        bodies = self.model.geom_bodyid[self.data.contact.geom]
+        by_hand = np.isin(bodies, self._hand_bodies).any(axis=1)
+        return {int(i) for i in self._item_of_body[bodies[by_hand]].ravel()} - {-1}
 
     def base_from_item(self, index: int) -> Float[np.ndarray, "4 4"]:
         """Ground truth: pose of an item's frame (its middle)."""

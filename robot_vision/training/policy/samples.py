@@ -92,7 +92,7 @@ def save_episode(
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     with partial.open("wb") as stream:
-        np.savez(stream, texts_json=np.array(json.dumps(list(texts))), **arrays)
+        np.savez_compressed(stream, texts_json=np.array(json.dumps(list(texts))), **arrays)
     partial.replace(file)
 
 

@@ -1,0 +1,206 @@
+"""Demonstrations in parallel processes: perception sees what the simulated robot does.
+
+The expert leads, disturbed; or a policy leads, and the expert says what it should have done
+(DAgger, Ross et al. 2011). An episode depends on recipe and number alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.types import Observation
+from robot_vision.policies.observation import PolicyInputs, encode_observation
+from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
+from robot_vision.simulation.palette import SPLITS, Split
+from robot_vision.simulation.robot.episode import STEP_S, STEPS, Noise, run_expert
+from robot_vision.simulation.robot.expert import is_finished, is_lost
+from robot_vision.simulation.robot.phrases import instruct
+from robot_vision.simulation.robot.task import KINDS, Task
+from robot_vision.simulation.robot.tasks import absent_task, build_task_world, possible_tasks
+from robot_vision.simulation.robot.world import RobotWorld
+from robot_vision.training.policy.closed_loop import ClosedLoop, Delays
+from robot_vision.training.policy.labels import Labelled, answer, labelled
+from robot_vision.training.policy.parallel import run_jobs
+from robot_vision.training.policy.samples import (
+    Sample,
+    SetDescription,
+    save_episode,
+    write_description,
+)
+from robot_vision.training.policy.sight import Eyesight, Sight
+
+HISTORY = 2
+# Instructions shown with each frame: that of the episode, others that are possible, absent things.
+_OTHERS, _ABSENT = 3, 1
+_WORDINGS = 6
+# A policy that leads gets on with its task or is given up.
+_LED_S = 1.2
+_MOST_LATENCY_S = 0.15
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectRecipe:
+    """What episodes depend on. `policy` is a bundle that leads; empty: the expert leads.
+
+    `perception` holds parameters of the service by dotted name, for the live service to match.
+    """
+
+    seed: int
+    split: Split
+    perception_model: str
+    policy: str = ""
+    perception: dict[str, Any] = field(default_factory=dict)
+
+
+Frames = list[tuple[PolicyInputs, list[Sample]]]
+
+
+def collect_episodes(
+    folder: Path,
+    recipe: CollectRecipe,
+    *,
+    episodes: int,
+    processes: int,
+    on_progress: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Write the episodes that the folder lacks; `on_progress` is told how many are there.
+
+    Raises `ConfigError` if the folder holds episodes of another kind.
+    """
+    eyesight = _eyesight(recipe.perception_model, tuple(recipe.perception.items()))
+    write_description(
+        folder,
+        SetDescription(
+            perception_model_id=eyesight.model_id,
+            class_names=eyesight.class_names,
+            perception=recipe.perception,
+            history=HISTORY,
+            step_s=STEP_S,
+            recipe=asdict(recipe),
+        ),
+    )
+    missing = [n for n in range(episodes) if not _file(folder, n).exists()]
+    done = episodes - len(missing)
+    on_progress(done)
+    jobs = [(folder, recipe, number) for number in missing]
+    for _ in run_jobs(write_one, jobs, processes=processes):
+        done += 1
+        on_progress(done)
+
+
+def write_one(job: tuple[Path, CollectRecipe, int]) -> None:
+    """Make and write one episode."""
+    folder, recipe, number = job
+    save_episode(_file(folder, number), make_episode(recipe, number), horizon=STEPS)
+
+
+def make_episode(recipe: CollectRecipe, number: int) -> Frames:
+    """The frames of one episode, each with the expert's answers to several instructions."""
+    key = (recipe.seed, SPLITS.index(recipe.split), number)
+    rng = np.random.default_rng(key)
+    eyesight = _eyesight(recipe.perception_model, tuple(recipe.perception.items()))
+    world, task = build_task_world(rng, split=recipe.split, kind=KINDS[number % len(KINDS)])
+    with world:
+        teacher = _Teacher(world, task, held_out=recipe.split != "train", rng=rng)
+        sight = Sight(world, eyesight, history=HISTORY, step_s=STEP_S)
+        lead = _policy_leads if recipe.policy else _expert_leads
+        for observation in lead(sight, world, task, recipe, rng):
+            teacher.teach(observation)
+    return teacher.frames
+
+
+def _expert_leads(
+    sight: Sight, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
+) -> Iterator[Observation]:
+    del recipe
+    for _ in run_expert(
+        world, task, rng=rng, noise=Noise(), linger_s=0.3, on_command=lambda _: sight.note()
+    ):
+        yield sight.observe(sight.look())
+
+
+def _policy_leads(
+    sight: Sight, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
+) -> Iterator[Observation]:
+    """Until the task is done or its time is up: mishaps are what is to be learnt from."""
+    words = instruct(task, rng, held_out=False)
+    delays = Delays(latency_s=float(rng.uniform(0.03, _MOST_LATENCY_S)))
+    loop = ClosedLoop(sight, world, _policy(recipe.policy), words, delays=delays)
+    finished_s: float | None = None
+    while world.time_s < task.time_out_s and not is_lost(world, task):
+        seen = loop.advance()
+        if seen is None:
+            continue
+        yield seen
+        if not is_finished(world, task):
+            finished_s = None
+        elif finished_s is None:
+            finished_s = world.time_s
+        elif world.time_s - finished_s > _LED_S:
+            return
+
+
+class _Teacher:
+    """Keeps what was seen of one episode, and what the expert says to it."""
+
+    def __init__(
+        self, world: RobotWorld, task: Task, *, held_out: bool, rng: np.random.Generator
+    ) -> None:
+        self._world, self._task, self._rng = world, task, rng
+        self._held_out = held_out
+        self._texts: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.frames: Frames = []
+
+    def teach(self, observation: Observation) -> None:
+        """Add a frame; the world stands as it did at the observation's stamp."""
+        inputs = encode_observation(observation, history=HISTORY)
+        seen = labelled(self._world, observation, inputs)
+        samples = [answer(seen, task, self._wordings(task)) for task in self._tasks(seen)]
+        self.frames.append((inputs, [s for s in samples if s is not None]))
+
+    def _tasks(self, seen: Labelled) -> Iterator[Task]:
+        """The episode's own, others that could be asked for now, and some about absent things."""
+        yield self._task
+        visible = set(seen.item[seen.item >= 0].tolist()) - {self._task.target.item}
+        others = [t for t in possible_tasks(self._world) if t.target.item in visible]
+        self._rng.shuffle(others)  # pyright: ignore[reportArgumentType]
+        # Those that name one thing first: two in three tasks are about pairs.
+        kinds = self._rng.permutation(len(KINDS))
+        chosen = [next((t for t in others if t.kind == KINDS[k]), None) for k in kinds]
+        yield from [t for t in chosen if t is not None][:_OTHERS]
+        for _ in range(_ABSENT):
+            yield absent_task(self._world, self._rng)
+
+    def _wordings(self, task: Task) -> tuple[str, ...]:
+        """Some paraphrases, the same in all frames of the episode."""
+        key = _meaning(task)
+        if key not in self._texts:
+            self._texts[key] = tuple(
+                instruct(task, self._rng, held_out=self._held_out and bool(k % 2))
+                for k in range(_WORDINGS)
+            )
+        return self._texts[key]
+
+
+def _meaning(task: Task) -> tuple[str, ...]:
+    """What words say of a task."""
+    named = [f"{n.color_name} {n.class_name}" for n in (task.target, task.destination) if n]
+    return (task.kind, str(task.direction), *named)
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.npz"
+
+
+@lru_cache(maxsize=1)
+def _eyesight(model: str, perception: tuple[tuple[str, Any], ...]) -> Eyesight:
+    return Eyesight(model, dict(perception))
+
+
+@lru_cache(maxsize=1)
+def _policy(name: str) -> OnnxPolicy:
+    return load_policy(name, threads=1, spin=False)

@@ -1,0 +1,48 @@
+"""Jobs of the simulated robot in processes, one thread each."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import TypeVar
+
+import cv2
+
+from robot_vision.threads import leave_cores_to_models
+
+JobT = TypeVar("JobT")
+ResultT = TypeVar("ResultT")
+_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
+
+
+def run_jobs(
+    work: Callable[[JobT], ResultT], jobs: Sequence[JobT], *, processes: int
+) -> Iterator[ResultT]:
+    """Results as they come; `work` is a function of a module. One process means this one."""
+    processes = min(processes, len(jobs))
+    if processes <= 1:
+        yield from map(work, jobs)
+        return
+    # spawn: a forked process would share the parent's GL state
+    context = multiprocessing.get_context("spawn")
+    before = {name: os.environ.get(name) for name in _LIMITS}
+    os.environ.update(dict.fromkeys(_LIMITS, "1"))  # read when a child first loads the libraries
+    try:
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_start) as pool:
+            futures = [pool.submit(work, job) for job in jobs]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _start() -> None:
+    cv2.setNumThreads(1)
+    leave_cores_to_models()

@@ -1,0 +1,91 @@
+"""What the service would know of a simulated robot: its pictures perceived, its arm's states."""
+
+from dataclasses import replace
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.types import Frame, Observation
+from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.pipeline import Pipeline
+from robot_vision.policies.history import History
+from robot_vision.simulation.robot.world import RobotWorld
+from robot_vision.tracking import build_tracker
+
+# No camera has a stamp of 0.
+START_NS = NS_PER_S
+# Between two states that the arm reports, as the simulated robot's node has them.
+STATE_S = 0.02
+_REMEMBERED_S = 2.0
+
+
+def service_config(model: str, perception: dict[str, object]) -> ServiceConfig:
+    """Perception on one thread, with parameters by dotted name."""
+    config = ServiceConfig(model=model, device="cpu", threads=1, spin=False)
+    return with_values(config, perception)
+
+
+class Eyesight:
+    """Loaded models of perception, to be used in many episodes."""
+
+    def __init__(self, model: str, perception: dict[str, object]) -> None:
+        self.config = service_config(model, perception)
+        self._perceiver: Perceiver = build_perceiver(self.config)
+
+    @property
+    def model_id(self) -> str:
+        return self._perceiver.model_id
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self._perceiver.class_names
+
+    def pipeline(self) -> Pipeline:
+        """A pipeline whose tracker has seen nothing yet."""
+        tracker = build_tracker(self.config.tracker)
+        return Pipeline(self.config, perceiver=self._perceiver, tracker=tracker)
+
+
+class Sight:
+    """One episode: states are noted as they come, pictures become observations.
+
+    Nothing but what cameras and arm report goes in.
+    """
+
+    def __init__(self, world: RobotWorld, eyesight: Eyesight, *, history: int, step_s: float):
+        self._world, self._pipeline = world, eyesight.pipeline()
+        self._history_steps, self._step_s = history, step_s
+        self._states = History(keep_s=history * step_s + _REMEMBERED_S)
+        self._noted_s = float("-inf")
+        self.note()
+
+    @property
+    def now_ns(self) -> int:
+        return START_NS + round(self._world.time_s * NS_PER_S)
+
+    def note(self) -> bool:
+        """Take in what the arm reports, if it is time for that; says whether it was."""
+        time_s = self._world.time_s
+        if time_s - self._noted_s < STATE_S - 1e-6:
+            return False
+        self._noted_s = time_s
+        self._states.add(self._world.state(self.now_ns))
+        return True
+
+    def look(self, *, depth: bool = True) -> Frame:
+        """The fixed camera's picture of now."""
+        frame = self._world.frame(self.now_ns)
+        return frame if depth else replace(frame, depth_m=None, depth_stamp_ns=None)
+
+    def observe(self, frame: Frame) -> Observation:
+        """Perception of a frame, with the arm at its stamp."""
+        robot = self._states.at(frame.stamp_ns)
+        assert robot is not None
+        return Observation(
+            perception=self._pipeline.process(frame),
+            base_from_camera=self._world.base_from_camera,
+            robot=robot,
+            history=self._states.before(
+                frame.stamp_ns, count=self._history_steps, step_s=self._step_s
+            ),
+        )
