@@ -95,12 +95,18 @@ def evaluate(
     latency: Annotated[
         float, typer.Option(min=0, help="seconds from a camera's stamp to the policy's answer")
     ] = 0.06,
+    model: Annotated[
+        str, typer.Option(help="bundle of the perception; empty: what the policy was trained on")
+    ] = "",
     processes: Processes = 0,
 ) -> None:
-    """Success in closed loop on the simulated robot, perception in the loop."""
+    """Success in closed loop on the simulated robot, perception in the loop.
+
+    A folder that holds some of the episodes already is completed.
+    """
     from robot_vision.commands.scenes import progress_bar
     from robot_vision.training.policy.evaluate import CONDITIONS, evaluate_policy
-    from robot_vision.training.policy.report import print_report
+    from robot_vision.training.policy.report import draw_degradation, print_report
 
     if conditions == "list":
         for name, condition in CONDITIONS.items():
@@ -115,8 +121,11 @@ def evaluate(
             episodes=episodes,
             seed=seed,
             latency_s=latency,
+            model=model,
             processes=processes or os.cpu_count() or 1,
             out=out,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     print_report(report)
+    if out and draw_degradation(report, out / "degradation.png"):
+        typer.echo(f"{out}/evaluation.json, {out}/degradation.png")

@@ -26,6 +26,7 @@ class PolicyRecipe(Params):
     seed: int = param(0, "seed of weights, order and noise", ge=0)
     device: str = param("auto", "cpu, cuda, or auto")
     threads: int = param(1, "threads of each process on the CPU", ge=1, le=256)
+    loaders: int = param(1, "threads that make batches", ge=1, le=256)
     batch_size: int = param(128, "samples a step, of each process", ge=1, le=65536)
     steps: int = param(0, "steps of the run; 0: by time alone", ge=0)
     budget_minutes: float = param(0.0, "minutes of training; 0: by steps alone", ge=0)

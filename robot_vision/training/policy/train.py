@@ -1,6 +1,10 @@
 """Imitation: the loop over batches of demonstrations, resumable, in one process or several."""
 
+import itertools
 import math
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -199,16 +203,12 @@ def _round(
     """`round_steps` steps; returns the state after them and the means of the losses."""
     recipe, first, sums = run.recipe, state, dict[str, float]()
     started_s = perf_counter()
-    share = _draw_share(run)
+    batches = _batches(run, state.step)
     for _ in range(recipe.round_steps):
         part = min(1.0, _progress(recipe, state))
         for group in run.optimizer.param_groups:
             group["lr"] = _learning_rate(recipe, state.step, part)
-        rng = np.random.default_rng((recipe.seed, state.step, rank()))
-        rows = rng.choice(len(run.source), recipe.batch_size, p=share)
-        batch = make_batch(run.source, rows, statistics=run.statistics, rng=rng, recipe=recipe).to(
-            run.device
-        )
+        batch = next(batches).to(run.device)
         for name, value in _step(run, batch).items():
             sums[name] = sums.get(name, 0.0) + value
         trained_s = agreed(first.trained_s + perf_counter() - started_s, run.device)
@@ -216,6 +216,7 @@ def _round(
         reporter.on_step(min(1.0, _progress(recipe, state)))
         if _progress(recipe, state) >= 1:
             break
+    batches.close()
     steps, elapsed_s = state.step - first.step, state.trained_s - first.trained_s
     row = {
         "step": state.step,
@@ -225,6 +226,25 @@ def _round(
         "learning_rate": run.optimizer.param_groups[0]["lr"],
     }
     return state, row | {name: value / steps for name, value in sums.items()}
+
+
+def _batches(run: PolicyRun, first_step: int) -> Generator[PolicyBatch, None, None]:
+    """The batches from a step on, made ahead by threads; each depends on its step alone."""
+    share, recipe = _draw_share(run), run.recipe
+
+    def make(step: int) -> PolicyBatch:
+        rng = np.random.default_rng((recipe.seed, step, rank()))
+        rows = rng.choice(len(run.source), recipe.batch_size, p=share)
+        return make_batch(run.source, rows, statistics=run.statistics, rng=rng, recipe=recipe)
+
+    with ThreadPoolExecutor(recipe.loaders) as pool:
+        ahead = deque(pool.submit(make, first_step + k) for k in range(2 * recipe.loaders))
+        try:
+            for step in itertools.count(first_step + len(ahead)):
+                yield ahead.popleft().result()
+                ahead.append(pool.submit(make, step))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _draw_share(run: PolicyRun) -> np.ndarray:
