@@ -1,27 +1,47 @@
-"""`bench console`: what the console costs a frame: alone, with nobody connected, with viewers.
+"""`bench console`: what the console costs a frame: none, with nobody connected, with viewers.
 
-Three nodes run in turn, in many short rounds, because a machine's speed drifts: what counts are
-ratios within a round.
+A machine's speed drifts and two processes differ, so that one process is measured in short
+blocks: without a console, with one, with one and viewers, in changing order.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from socket import create_server
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import time
 from typing import Any
 
 import numpy as np
 import psutil
 
+from robot_vision.bench.console_blocks import (
+    ALONE,
+    CONDITIONS,
+    IDLE,
+    WATCHED,
+    Condition,
+    condition_of,
+)
 from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.ros import BenchError
 from robot_vision.bench.stages import percentiles_ms
 
-ALONE, IDLE, WATCHED = "no console", "nobody connected", "viewers"
 _START_S = 60.0
-_SETTLE_S = 2.0
+# A console that comes or goes, and viewers that connect, cost what belongs to no block.
+_BEGIN_S, _END_S = 1.5, 0.1
+_SETTLE_S = 3.0
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Ages of the frames of a block, and what the service's process worked for each."""
+
+    condition: Condition
+    age_ms: Sequence[float]
+    cpu_ms: float
 
 
 def bench_console(
@@ -35,29 +55,22 @@ def bench_console(
     width_px: int,
     height_px: int,
 ) -> dict[str, Any]:
-    """Ages of frames under each condition, and their ratios. Raises `BenchError`."""
+    """Ages of frames under each condition, and their ratios. Raises `BenchError`.
+
+    A round is a block of `seconds` of each condition.
+    """
     from robot_vision.ros.processes import use_private_domain
     from robot_vision.ros.profile import use_shared_memory_profile
 
     use_private_domain()
     use_shared_memory_profile()
-    camera_args = [f"--fps={fps}", f"--width={width_px}", f"--height={height_px}"]
-    camera_args.append(f"--seconds={_SETTLE_S + seconds + 1}")
-    ages: dict[str, list[list[float]]] = defaultdict(list)
-    cpu: dict[str, list[float]] = defaultdict(list)
-    conditions = [ALONE, IDLE, WATCHED]
-    for number in range(rounds):
-        for condition in conditions[number % 3 :] + conditions[: number % 3]:
-            watching = (viewers, viewer_fps) if condition == WATCHED else None
-            ages_ms, cpu_percent = _measure(
-                ros_args,
-                camera_args,
-                console=condition != ALONE,
-                watching=watching,
-                seconds=seconds,
-            )
-            ages[condition].append(ages_ms)
-            cpu[condition].append(cpu_percent)
+    lasts_s = _START_S + (rounds + 1) * len(CONDITIONS) * seconds
+    camera = [f"--fps={fps}", f"--width={width_px}", f"--height={height_px}"]
+    camera.append(f"--seconds={lasts_s}")
+    with TemporaryDirectory() as logs:
+        blocks, messages = _measure(
+            ros_args, camera, [str(viewers), str(viewer_fps)], rounds, seconds, Path(logs)
+        )
     return {
         "bench": "console",
         "machine": describe_machine(),
@@ -65,90 +78,124 @@ def bench_console(
         "fps": fps,
         "viewers": viewers,
         "viewer_fps": viewer_fps,
+        "viewer_messages_hz": round(messages / (rounds * viewers * seconds), 1),
         "rounds": rounds,
-        "frames": {condition: sum(map(len, rows)) for condition, rows in ages.items()},
-        "cpu_percent": {name: round(float(np.mean(v)), 1) for name, v in cpu.items()},
-        **ratios(ages),
+        "seconds": seconds,
+        **{f"cpu_ms_per_frame, {c}": round(_cpu_ms(blocks, c), 3) for c in CONDITIONS},
+        **ratios(blocks),
         "stage_ms": percentiles_ms(
-            {f"age, {condition}": age}
-            for condition in conditions
-            for ages_ms in ages[condition]
-            for age in ages_ms
+            {f"age, {block.condition}": age} for block in _sorted(blocks) for age in block.age_ms
         ),
     }
 
 
-def ratios(ages_ms: dict[str, list[list[float]]]) -> dict[str, float]:
-    """Medians over the rounds of each condition's p50 and p95 against those without a console."""
-    result = {}
-    for condition, name in ((IDLE, "idle"), (WATCHED, "watched")):
+def ratios(blocks: Sequence[Block]) -> dict[str, float | str]:
+    """Nobody watching against no console, viewers against nobody: percentiles of the ages.
+
+    Each with its 95 % interval, by drawing whole rounds anew.
+    """
+    ages_ms = {c: [block.age_ms for block in blocks if block.condition == c] for c in CONDITIONS}
+    rounds = len(ages_ms[ALONE])
+    drawn = np.random.default_rng(0).integers(rounds, size=(_RESAMPLES, rounds))
+    result: dict[str, float | str] = {}
+    for name, over, under in (("idle", IDLE, ALONE), ("watched", WATCHED, IDLE)):
         for percentile in (50, 95):
-            each = [
-                np.percentile(with_console, percentile) / np.percentile(alone, percentile)
-                for with_console, alone in zip(ages_ms[condition], ages_ms[ALONE], strict=True)
-            ]
-            result[f"{name}_p{percentile}_ratio"] = round(float(np.median(each)), 4)
+            pair = (ages_ms[over], ages_ms[under])
+            each = [_ratio(*pair, chosen, percentile) for chosen in drawn]
+            low, high = np.percentile(each, [2.5, 97.5])
+            key = f"{name}_p{percentile}_ratio"
+            result[key] = round(_ratio(*pair, np.arange(rounds), percentile), 4)
+            result[f"{key}, 95 % interval"] = f"{low:.3f} to {high:.3f}"
     return result
+
+
+def _ratio(
+    over: Sequence[Sequence[float]],
+    under: Sequence[Sequence[float]],
+    chosen: np.ndarray,
+    percentile: float,
+) -> float:
+    """Of percentiles over the blocks of the rounds `chosen`, all together."""
+    top, bottom = (
+        np.percentile(np.concatenate([ages_ms[i] for i in chosen]), percentile)
+        for ages_ms in (over, under)
+    )
+    return float(top / bottom)
+
+
+def _sorted(blocks: Sequence[Block]) -> list[Block]:
+    return sorted(blocks, key=lambda block: CONDITIONS.index(block.condition))
+
+
+def _cpu_ms(blocks: Sequence[Block], condition: Condition) -> float:
+    return float(np.mean([block.cpu_ms for block in blocks if block.condition == condition]))
 
 
 def _measure(
     ros_args: Sequence[str],
-    camera_args: Sequence[str],
-    *,
-    console: bool,
-    watching: tuple[int, float] | None,
-    seconds: float,
-) -> tuple[list[float], float]:
-    """Ages in milliseconds of the frames of one node, and its load of the processor."""
+    camera: Sequence[str],
+    viewing: Sequence[str],
+    rounds: int,
+    block_s: float,
+    logs: Path,
+) -> tuple[list[Block], int]:
+    """The blocks of whole rounds, and how many messages all viewers got together."""
     from robot_vision.ros.monitor import Monitor
     from robot_vision.ros.processes import child
 
-    with TemporaryDirectory() as logs:
-        node_log = Path(logs, "node.log")
-        monitor = Monitor()
-        with (
-            _node(ros_args, console=console, log=node_log) as node,
-            child("robot_vision.ros.camera", *camera_args, log=str(Path(logs, "camera.log"))),
-        ):
-            ready = monitor.spin_until(
-                lambda: bool(monitor.heard.results) or node.poll() is not None, timeout_s=_START_S
-            )
-            if not ready or node.poll() is not None:
-                raise BenchError(f"no frame came: {node_log.read_text()[-2000:]}")
-            with _viewers(node_log, watching, logs):
-                monitor.spin(_SETTLE_S)
-                first, process = len(monitor.heard.results), psutil.Process(node.pid)
-                before, begin_s = process.cpu_times(), monotonic()
-                monitor.spin(seconds)
-                after, elapsed_s = process.cpu_times(), monotonic() - begin_s
-                results = monitor.heard.results[first:]
-        monitor.close()
+    port = _free_port()
+    service_log, viewers_log = logs / "service.log", logs / "viewers.log"
+    service = [str(block_s), "--ros-args", "-p", f"console:port:={port}", *ros_args]
+    looking = [f"http://127.0.0.1:{port}", *viewing, str(block_s)]
+    monitor = Monitor()
+    with ExitStack() as stack:
+        node = stack.enter_context(
+            child("robot_vision.bench.console_service", *service, log=str(service_log))
+        )
+        stack.enter_context(
+            child("robot_vision.ros.camera", *camera, log=str(logs / "camera.log"))
+        )
+        monitor.spin_until(
+            lambda: bool(monitor.heard.results) or node.poll() is not None, timeout_s=_START_S
+        )
+        if not monitor.heard.results:
+            raise BenchError(f"no frame came: {service_log.read_text()[-2000:]}")
+        stack.enter_context(
+            child("robot_vision.bench.console_viewers", *looking, log=str(viewers_log))
+        )
+        process = psutil.Process(node.pid)
+        first = (int((time() + _SETTLE_S) // block_s) // len(CONDITIONS) + 1) * len(CONDITIONS)
+        last = first + rounds * len(CONDITIONS)
+        blocks = [_block(monitor, process, number, block_s) for number in range(first, last)]
+        monitor.spin(1.0)
+    monitor.close()
+    counts = viewers_log.read_text().split()
+    if not counts or not all(count.isdigit() for count in counts):
+        words = viewers_log.read_text()[-2000:] + service_log.read_text()[-2000:]
+        raise BenchError(f"the viewers did not see all they were to see: {words}")
+    return blocks, sum(map(int, counts))
+
+
+def _block(monitor: Any, process: psutil.Process, number: int, block_s: float) -> Block:
+    begin_s, end_s = number * block_s + _BEGIN_S, (number + 1) * block_s - _END_S
+    monitor.spin(max(begin_s - time(), 0))
+    before_s, seen = _worked_s(process), len(monitor.heard.results)
+    monitor.spin(end_s - time())
+    after_s, results = _worked_s(process), monitor.heard.results[seen:]
     if not results:
-        raise BenchError(f"frames stopped: {node_log.name}")
-    used_s = after.user + after.system - before.user - before.system
-    return [result["age_ms"] for result in results], 100 * used_s / elapsed_s
+        raise BenchError("frames stopped while they were measured")
+    return Block(
+        condition=condition_of(number),
+        age_ms=[result["age_ms"] for result in results],
+        cpu_ms=1e3 * (after_s - before_s) / len(results),
+    )
 
 
-@contextmanager
-def _node(ros_args: Sequence[str], *, console: bool, log: Path) -> Iterator[Any]:
-    from robot_vision.ros.processes import child
-
-    options = ["--console", "--console-port=0"] if console else []
-    with child("robot_vision", "run", *options, *ros_args, log=str(log)) as node:
-        yield node
+def _worked_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
-@contextmanager
-def _viewers(node_log: Path, watching: tuple[int, float] | None, logs: str) -> Iterator[None]:
-    from robot_vision.ros.processes import child
-
-    if watching is None:
-        yield
-        return
-    url = node_log.read_text().partition("console at ")[2].split()[0]
-    arguments = [url, str(watching[0]), str(watching[1])]
-    log = str(Path(logs, "viewers.log"))
-    with child("robot_vision.bench.console_viewers", *arguments, log=log) as viewers:
-        yield
-        if viewers.poll() is not None:
-            raise BenchError(f"the viewers ended: {Path(log).read_text()[-2000:]}")
+def _free_port() -> int:
+    with create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

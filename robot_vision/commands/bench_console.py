@@ -15,8 +15,8 @@ def console(
     model: Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")] = (
         "native-s"
     ),
-    rounds: Annotated[int, typer.Option(help="of three conditions each", min=1)] = 5,
-    seconds: Annotated[float, typer.Option(help="measured per condition", min=1)] = 15.0,
+    rounds: Annotated[int, typer.Option(help="of three blocks: none, idle, viewers", min=1)] = 20,
+    seconds: Annotated[float, typer.Option(help="per block", min=2.5)] = 4.5,
     fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
     viewers: Annotated[int, typer.Option(help="clients of the stream", min=1)] = 2,
     viewer_fps: Annotated[float, typer.Option(help="frames per second of each", min=0.1)] = 10.0,
@@ -26,7 +26,10 @@ def console(
         "out/bench_console.json"
     ),
 ) -> None:
-    """The age of frames without a console, with nobody connected, and with viewers, in turn."""
+    """The age of frames without a console, with nobody connected, and with viewers, in turn.
+
+    Takes rounds × 3 × seconds: four and a half minutes.
+    """
     from rich.console import Console
 
     from robot_vision.bench.console import bench_console

@@ -1,0 +1,45 @@
+"""The service for measurements: `python -m … BLOCK_S ROS_ARGS…`, until it is ended.
+
+Its console is there only in some blocks (`console_blocks.py`), so that frames with and without
+one come from the same process: two processes differ by more than a console costs.
+"""
+
+import sys
+from threading import Thread
+from time import sleep, time
+
+from robot_vision.bench.console_blocks import ALONE, condition_at
+from robot_vision.ros.console import console_node
+from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.run import ServedNode, run
+
+_POLL_S = 0.05
+
+
+def main() -> None:
+    block_s, *ros_args = sys.argv[1:]
+    sys.exit(run(ros_args, lambda: _nodes(float(block_s))))
+
+
+def _nodes(block_s: float) -> list[ServedNode]:
+    seeing = PerceptionNode()
+    Thread(target=_come_and_go, args=(seeing, block_s), daemon=True).start()
+    return [seeing]
+
+
+def _come_and_go(seeing: PerceptionNode, block_s: float) -> None:
+    console = None
+    while True:
+        sleep(_POLL_S)
+        wanted, executor = condition_at(time(), block_s) != ALONE, seeing.executor
+        if wanted and console is None and executor is not None:
+            console = console_node(seeing)
+            executor.add_node(console)  # pyright: ignore[reportArgumentType]
+        elif console is not None and not wanted and executor is not None:
+            executor.remove_node(console)  # pyright: ignore[reportArgumentType]
+            console.destroy_node()
+            console = None
+
+
+if __name__ == "__main__":
+    main()
