@@ -57,6 +57,7 @@ class History:
         self._drops_told: dict[str, int] = {}
         self._drops: dict[str, int] = {}
         self._input_hz: dict[str, float] = {}
+        self._commands: Said | None = None
         self._interventions: dict[str, int] = {}
         self.histograms: dict[str, Histogram] = {}
         self.results = 0
@@ -137,15 +138,23 @@ class History:
         point = SecondOfFrames(
             at_s=float(int(self._second[0].wall_s)),
             age_ms=_spreads_ms([result.stage_s for result in self._second]),
-            rates_hz={**self._input_hz, "output": float(len(self._second))},
+            rates_hz=self._rates_hz(),
             drops=drops,
         )
         self._second.clear()
         self._numbers[0] += 1
         self._seconds.append((self._numbers[0], point))
 
+    def _rates_hz(self) -> dict[str, float]:
+        """Of the second that ends; a policy that said nothing lately has no rate."""
+        rates, told = dict(self._input_hz), self._commands
+        if told is not None and self._second[-1].wall_s - told.wall_s < _RATE_S:
+            rates["command"] = told.status.command_hz or 0.0
+        rates["output"] = float(len(self._second))
+        return rates
+
     def _take_status(self, said: Said) -> None:
-        status = said.status
+        status, self._commands = said.status, said
         point = ActionPoint(
             at_s=said.wall_s,
             action=status.action,

@@ -353,12 +353,14 @@ def test_a_killed_camera_is_shown_within_a_second(
             assert page.get_attribute("#camera", "data-stale") == "true"
             wait_for_text(page, "#camera .age", "OLD FRAME")
             wait_for_text(page, "#diagnostics .silence", "rgb")
+            assert page.locator(".old:visible").count() == 2
             ages = {page.text_content("#camera .age") for _ in distinct_texts(page)}
             assert len(ages) == 3
         finally:
             around.frames = True
         wait_for_text(page, "#link", "Live")
         wait_until_true(page, "document.querySelector('#camera').dataset.stale === 'false'")
+        assert page.locator(".old:visible").count() == 0
 
 
 # When the last new picture was shown, and when the page first said that there is no camera.

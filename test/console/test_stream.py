@@ -229,7 +229,13 @@ def test_actions_come_with_the_interventions_that_are_new() -> None:
         hear_topic(stream, "metrics")
         for counts in ({"speed": 1}, {"speed": 1}, {"speed": 2, "workspace": 1}):
             rig.snapshots.policy_said(
-                PolicyStatus(enabled=True, holding=False, action=[0.01] * 7, interventions=counts)
+                PolicyStatus(
+                    enabled=True,
+                    holding=False,
+                    action=[0.01] * 7,
+                    interventions=counts,
+                    command_hz=100.0,
+                )
             )
         points: list[dict[str, Any]] = []
         while len(points) < 3:
@@ -237,10 +243,14 @@ def test_actions_come_with_the_interventions_that_are_new() -> None:
         policy = None
         while policy is None:  # a state of before may still be under way
             policy = hear_topic(stream, "state").data["policy"]
+        seconds: list[dict[str, Any]] = []
+        while not seconds:
+            seconds = hear_topic(stream, "metrics").data["seconds"]
     assert [p["interventions"] for p in points] == [["speed"], [], ["speed", "workspace"]]
     assert points[0]["action"] == [0.01] * 7
     assert policy["enabled"]
     assert policy["silent_s"] < 20
+    assert seconds[-1]["rates_hz"]["command"] == 100.0
 
 
 def test_attention_is_a_picture_with_alpha(rig: ConsoleRig) -> None:

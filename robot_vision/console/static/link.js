@@ -12,8 +12,8 @@ export function judge(status, state, picture) {
   const { camera } = state;
   if (camera.status === "no camera") {
     const reason = camera.reason || "no frames come";
-    const trouble = { title: "No camera", reason: `${reason} (for ${seconds(camera.for_s)})` };
-    return { level: "error", word: `No camera for ${seconds(camera.for_s)}`, trouble };
+    const word = `No camera for ${seconds(camera.for_s)}`;
+    return { level: "error", word, trouble: { title: "No camera", reason } };
   }
   if (camera.status === "starting") {
     const reason = camera.reason || state.model.doing || "the service starts";

@@ -10,8 +10,8 @@ const SPREAD = [
   { of: "p99", color: "c4", dash: [2, 3] },
 ];
 
-const WORDS = { age: "age, in all", rgb: "colour in", depth: "depth in", output: "results out",
-  command: "commands out" };
+const WORDS = { age: "age, in all", rgb: "colour in", depth: "depth in",
+  camera_info: "intrinsics in", output: "results out", command: "commands out" };
 
 export class Timing {
   constructor(series) {
@@ -36,7 +36,7 @@ export class Timing {
     byId("no-drops").hidden = state.drops.length + state.degraded.length > 0;
     const missed = Object.entries(state.dropped ?? {}).filter(([, times]) => times > 0);
     setText(byId("missed"), missed.length
-      ? `This page reads too slowly; it missed ${missed.map(([t, n]) => `${t} ×${n}`).join(", ")}.`
+      ? `More came than this page or the console could take: ${missed.map(([t, n]) => `${t} ×${n}`).join(", ")} left out.`
       : "");
   }
 
