@@ -23,6 +23,15 @@ def collect(
     policy: Annotated[
         str, typer.Option(help="let this policy lead and the expert say what it should have done")
     ] = "",
+    frames: Annotated[
+        int, typer.Option(min=0, help="end each episode after so many; 0: whole episodes")
+    ] = 0,
+    others: Annotated[
+        int, typer.Option(min=0, help="other instructions that each frame is shown with")
+    ] = 3,
+    absent: Annotated[
+        int, typer.Option(min=0, help="instructions about absent things, with each frame")
+    ] = 1,
     processes: Processes = 0,
 ) -> None:
     """Demonstrations from the simulated robot: what perception saw and the expert would do."""
@@ -30,7 +39,13 @@ def collect(
     from robot_vision.training.policy.collect import CollectRecipe, collect_episodes
 
     recipe = CollectRecipe(
-        seed=seed, split=parse_split(split), perception_model=model, policy=policy
+        seed=seed,
+        split=parse_split(split),
+        perception_model=model,
+        policy=policy,
+        frames=frames,
+        others=others,
+        absent=absent,
     )
     with progress_bar() as progress:
         task = progress.add_task(f"episodes of {split}", total=episodes)

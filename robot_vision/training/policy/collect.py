@@ -7,6 +7,7 @@ The expert leads, disturbed; or a policy leads, and the expert says what it shou
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ from robot_vision.simulation.robot.episode import STEP_S, STEPS, Noise, run_expe
 from robot_vision.simulation.robot.expert import is_finished, is_lost
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Task
-from robot_vision.simulation.robot.tasks import absent_task, build_task_world, possible_tasks
+from robot_vision.simulation.robot.tasks import (
+    absent_task,
+    build_task_world,
+    possible_tasks,
+    success,
+)
 from robot_vision.simulation.robot.world import RobotWorld
 from robot_vision.training.policy.closed_loop import ClosedLoop, Delays
 from robot_vision.training.policy.labels import Labelled, answer, labelled
@@ -34,25 +40,29 @@ from robot_vision.training.policy.samples import (
 from robot_vision.training.policy.sight import Eyesight, Sight
 
 HISTORY = 2
-# Instructions shown with each frame: that of the episode, others that are possible, absent things.
-_OTHERS, _ABSENT = 3, 1
 _WORDINGS = 6
-# A policy that leads gets on with its task or is given up.
-_LED_S = 1.2
-_MOST_LATENCY_S = 0.15
+# A policy that leads is watched so long after it is done, and given up if it stays in a place.
+_DONE_S, _STUCK_S, _STUCK_M = 1.2, 3.0, 0.01
+_LATENCY_S = (0.03, 0.15)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollectRecipe:
     """What episodes depend on. `policy` is a bundle that leads; empty: the expert leads.
 
-    `perception` holds parameters of the service by dotted name, for the live service to match.
+    `frames` ends episodes early, 0 leaves them whole: a glance at many scenes teaches words at
+    little cost. Each frame is shown with the episode's instruction, `others` that could be given
+    in it, and `absent` about things that are not there. `perception` holds parameters of the
+    service by dotted name, for the live service to match.
     """
 
     seed: int
     split: Split
     perception_model: str
     policy: str = ""
+    frames: int = 0
+    others: int = 3
+    absent: int = 1
     perception: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,10 +115,10 @@ def make_episode(recipe: CollectRecipe, number: int) -> Frames:
     eyesight = _eyesight(recipe.perception_model, tuple(recipe.perception.items()))
     world, task = build_task_world(rng, split=recipe.split, kind=KINDS[number % len(KINDS)])
     with world:
-        teacher = _Teacher(world, task, held_out=recipe.split != "train", rng=rng)
+        teacher = _Teacher(world, task, recipe, rng)
         sight = Sight(world, eyesight, history=HISTORY, step_s=STEP_S)
         lead = _policy_leads if recipe.policy else _expert_leads
-        for observation in lead(sight, world, task, recipe, rng):
+        for observation in islice(lead(sight, world, task, recipe, rng), recipe.frames or None):
             teacher.teach(observation)
     return teacher.frames
 
@@ -128,19 +138,20 @@ def _policy_leads(
 ) -> Iterator[Observation]:
     """Until the task is done or its time is up: mishaps are what is to be learnt from."""
     words = instruct(task, rng, held_out=False)
-    delays = Delays(latency_s=float(rng.uniform(0.03, _MOST_LATENCY_S)))
+    delays = Delays(latency_s=float(rng.uniform(*_LATENCY_S)))
     loop = ClosedLoop(sight, world, _policy(recipe.policy), words, delays=delays)
-    finished_s: float | None = None
+    undone_s = moved_s = world.time_s
+    place_m = world.base_from_tool[:3, 3]
     while world.time_s < task.time_out_s and not is_lost(world, task):
         seen = loop.advance()
         if seen is None:
             continue
         yield seen
-        if not is_finished(world, task):
-            finished_s = None
-        elif finished_s is None:
-            finished_s = world.time_s
-        elif world.time_s - finished_s > _LED_S:
+        if not (is_finished(world, task) or (task.kind == "push" and success(world, task))):
+            undone_s = world.time_s
+        if np.linalg.norm(world.base_from_tool[:3, 3] - place_m) > _STUCK_M:
+            moved_s, place_m = world.time_s, world.base_from_tool[:3, 3]
+        if world.time_s - undone_s > _DONE_S or world.time_s - moved_s > _STUCK_S:
             return
 
 
@@ -148,10 +159,9 @@ class _Teacher:
     """Keeps what was seen of one episode, and what the expert says to it."""
 
     def __init__(
-        self, world: RobotWorld, task: Task, *, held_out: bool, rng: np.random.Generator
+        self, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
     ) -> None:
-        self._world, self._task, self._rng = world, task, rng
-        self._held_out = held_out
+        self._world, self._task, self._recipe, self._rng = world, task, recipe, rng
         self._texts: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.frames: Frames = []
 
@@ -167,20 +177,22 @@ class _Teacher:
         yield self._task
         visible = set(seen.item[seen.item >= 0].tolist()) - {self._task.target.item}
         others = [t for t in possible_tasks(self._world) if t.target.item in visible]
-        self._rng.shuffle(others)  # pyright: ignore[reportArgumentType]
-        # Those that name one thing first: two in three tasks are about pairs.
-        kinds = self._rng.permutation(len(KINDS))
-        chosen = [next((t for t in others if t.kind == KINDS[k]), None) for k in kinds]
-        yield from [t for t in chosen if t is not None][:_OTHERS]
-        for _ in range(_ABSENT):
+        # Kinds take turns: there are many more pairs to put than things to pick.
+        by_kind = [[t for t in others if t.kind == kind] for kind in KINDS]
+        for tasks in by_kind:
+            self._rng.shuffle(tasks)  # pyright: ignore[reportArgumentType]
+        turns = [t for turn in zip_longest(*by_kind) for t in turn if t is not None]
+        first = int(self._rng.integers(len(KINDS)))
+        yield from [*turns[first:], *turns[:first]][: self._recipe.others]
+        for _ in range(self._recipe.absent):
             yield absent_task(self._world, self._rng)
 
     def _wordings(self, task: Task) -> tuple[str, ...]:
         """Some paraphrases, the same in all frames of the episode."""
-        key = _meaning(task)
+        key, held_out = _meaning(task), self._recipe.split != "train"
         if key not in self._texts:
             self._texts[key] = tuple(
-                instruct(task, self._rng, held_out=self._held_out and bool(k % 2))
+                instruct(task, self._rng, held_out=held_out and bool(k % 2))
                 for k in range(_WORDINGS)
             )
         return self._texts[key]
