@@ -10,7 +10,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import psutil
@@ -18,6 +18,7 @@ import pytest
 import requests
 import schemathesis
 from console_rig import ConsoleRig, HeardCommander, console_rig, jpeg_of, perceptions, wait_until
+from deaf_clients import UPGRADE, deaf_client
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import (
@@ -113,8 +114,7 @@ REQUEST_STARTS = [
     b"boundary=x\r\n",
     b"POST /api/instruction HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"POST /api/instruction HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n",
-    b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    UPGRADE,
     b"",
 ]
 
@@ -258,7 +258,7 @@ def test_200_slow_clients_cost_neither_memory_nor_frames() -> None:
         alone = _told_in(rig, seconds=2.0)
         before_mb = rss_mb()
         for _ in range(200):
-            stack.enter_context(_deaf_client(rig))
+            stack.enter_context(deaf_client(rig.url))
         with rig.client() as console:
             wait_until(lambda: console.state().viewers >= 150, timeout_s=60)
             crowded = _told_in(rig, seconds=3.0) / 1.5
@@ -275,35 +275,18 @@ def _told_in(rig: ConsoleRig, *, seconds: float) -> int:
     return rig.feeder.told - told
 
 
-def _deaf_client(rig: ConsoleRig) -> socket.socket:
-    """A client of the stream that asks for everything, as fast as can be, and reads nothing."""
-    host, _, port = rig.url.removeprefix("http://").partition(":")
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    connection.connect((host, int(port)))
-    connection.sendall(REQUEST_STARTS[4] + b"\r\n")
-    assert connection.recv(12) == b"HTTP/1.1 101"
-    connection.sendall(_masked(_ALL_TOPICS))
-    return connection
-
-
-_ALL_TOPICS = json.dumps(
-    {"topics": {"state": 30, "objects": 60, "frame": 60, "depth": 30, "metrics": 10}}
-).encode()
-
-
-def _masked(text: bytes) -> bytes:
-    """A text frame of a WebSocket client, masked with zeros."""
-    length = bytes([0x80 | 126]) + len(text).to_bytes(2, "big")
-    return b"\x81" + length + bytes(4) + text
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_ten_thousand_of_each(rig: ConsoleRig) -> None:
-    before_mb = rss_mb()
-    throw_requests(rig, count=SLOW_COUNT)
-    throw_bytes(rig, count=SLOW_COUNT)
-    throw_messages(rig, count=SLOW_COUNT)
+    """`pytest -m slow -s test/console/test_abuse.py` prints the figures."""
+    before_mb, begin_s = rss_mb(), monotonic()
+    for throw in (throw_requests, throw_bytes, throw_messages):
+        outcome = throw(rig, count=SLOW_COUNT)
+        told = f", answers by status {dict(sorted(outcome.items()))}" if outcome else ""
+        print(
+            f"{throw.__name__} ×{SLOW_COUNT}: {monotonic() - begin_s:.0f} s, "
+            f"{rss_mb() - before_mb:+.0f} MB since the start{told}",
+            flush=True,
+        )
     assert rss_mb() - before_mb < 2 * SPARE_MB
     assert_alive(rig)
