@@ -15,6 +15,7 @@ _SCALE_COLORS = 17
 # Okabe and Ito's vermilion: reads over colour images, for any colour vision.
 _ATTENTION_RGB = (213, 94, 0)
 _MOST_ALPHA = 200
+_OPAQUE_ABOVE_MEAN = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,9 +75,13 @@ def depth_picture(depth_m: Float32[np.ndarray, "h w"]) -> tuple[Picture, DepthSc
 
 
 def attention_picture(weight: Float32[np.ndarray, "h w"]) -> Picture:
-    """Weights as the opacity of one colour; the largest is the most opaque."""
+    """Weights as the opacity of one colour; the largest is the most opaque.
+
+    Unless all are much alike: a policy that looks everywhere paints everything weakly.
+    """
     finite = np.nan_to_num(weight, nan=0.0, posinf=0.0, neginf=0.0).clip(0)
-    alpha = finite / max(float(finite.max()), 1e-12) * _MOST_ALPHA
+    most = max(float(finite.max()), _OPAQUE_ABOVE_MEAN * float(finite.mean()), 1e-12)
+    alpha = finite / most * _MOST_ALPHA
     pixels = np.empty((*weight.shape, 4), np.uint8)
     pixels[..., :3] = _ATTENTION_RGB
     pixels[..., 3] = alpha.astype(np.uint8)

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from robot_vision.console.client import Shown, Told, read_message
-from robot_vision.console.pictures import FeatureColors
+from robot_vision.console.pictures import FeatureColors, attention_picture
 from robot_vision.console.schema import PolicyStatus
 from robot_vision.console.snapshots import Attention
 
@@ -262,6 +262,12 @@ def test_attention_is_a_picture_with_alpha(rig: ConsoleRig) -> None:
     assert image.shape == (6, 8, 4)
     assert image[2, 5, 3] > 100
     assert np.count_nonzero(image[..., 3]) == 1
+
+
+def test_attention_to_everything_alike_is_painted_weakly() -> None:
+    picture = attention_picture(np.full((6, 8), 0.02, np.float32))
+    alpha = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_UNCHANGED)[..., 3]
+    assert 0 < alpha.min() == alpha.max() < 64
 
 
 @pytest.mark.parametrize(
