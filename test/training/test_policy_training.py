@@ -14,7 +14,11 @@ from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.onnx_policy import load_policy
 from robot_vision.training.checkpoint import load_weights_file
-from robot_vision.training.policy.recipe import PolicyRecipe
+from robot_vision.training.policy.recipe import (
+    PolicyRecipe,
+    load_policy_recipe,
+    save_policy_recipe,
+)
 from robot_vision.training.policy.samples import (
     NONE,
     POINTABLE,
@@ -246,3 +250,11 @@ def test_an_instruction_outside_the_vocabulary_is_an_error(
     small = VOCABULARY.model_copy(update={"words": ("go", "to", "the", "red", "brick")})
     with pytest.raises(ConfigError, match="cannot be learnt: unknown words"):
         train_policy(recipe_for(*episodes, steps=1), tmp_path, vocabulary=small, reporter=Silent())
+
+
+def test_the_recipe_of_the_package_is_accepted_and_kept(tmp_path: Path) -> None:
+    file = Path(__file__).parents[2] / "config" / "recipes" / "policy_s.yaml"
+    recipe = load_policy_recipe(file)
+    assert recipe.steps or recipe.budget_minutes
+    save_policy_recipe(recipe, tmp_path / "kept.yaml")
+    assert load_policy_recipe(tmp_path / "kept.yaml") == recipe

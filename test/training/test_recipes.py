@@ -7,7 +7,8 @@ import pytest
 from robot_vision.core.errors import ConfigError
 from robot_vision.training.recipe import load_recipe, save_recipe
 
-RECIPES = sorted((Path(__file__).parents[2] / "config" / "recipes").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "config" / "recipes"
+RECIPES = sorted(file for file in FOLDER.glob("*.yaml") if not file.stem.startswith("policy"))
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
