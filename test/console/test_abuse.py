@@ -1,6 +1,6 @@
 """Malformed requests, nonsense on the WebSocket and slow clients: nothing breaks, frames flow.
 
-How many malformed requests and messages: 300 each, or ROBOT_VISION_ABUSE of them (10,000 in the
+How many malformed requests and messages: 150 each, or ROBOT_VISION_ABUSE of them (10,000 in the
 slow test).
 """
 
@@ -32,7 +32,7 @@ from websockets.sync.client import ClientConnection, connect
 # The service's own threads use `random`, which hypothesis takes for ours.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
-COUNT = int(os.environ.get("ROBOT_VISION_ABUSE", "300"))
+COUNT = int(os.environ.get("ROBOT_VISION_ABUSE", "150"))
 SLOW_COUNT = max(COUNT, 10_000)
 # Memory that allocators keep and caches fill, and no more however much is thrown at it.
 SPARE_MB = 150
