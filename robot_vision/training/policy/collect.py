@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.types import Observation
+from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import PolicyInputs, encode_observation
 from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
 from robot_vision.simulation.palette import SPLITS, Split
@@ -79,9 +81,17 @@ def collect_episodes(
 ) -> None:
     """Write the episodes that the folder lacks; `on_progress` is told how many are there.
 
-    Raises `ConfigError` if the folder holds episodes of another kind.
+    Raises `ConfigError` if the folder holds episodes of another kind, or the policy that is to
+    lead was trained on another perception.
     """
     eyesight = _eyesight(recipe.perception_model, tuple(recipe.perception.items()))
+    if recipe.policy:
+        wanted = find_policy(recipe.policy).manifest.action_spec.perception_model_id
+        if wanted != eyesight.model_id:
+            raise ConfigError(
+                f"{recipe.policy} was trained on {wanted}; {recipe.perception_model!r} is "
+                f"{eyesight.model_id}: train it anew, or name the bundle with --model"
+            )
     write_description(
         folder,
         SetDescription(

@@ -12,13 +12,24 @@ _CURVES: dict[str, dict[float, str]] = {
     "frames dropped, %": {0: "held_out", 20: "lost_20", 50: "lost_50"},
     "added delay, ms": {0: "held_out", 50: "delay_50", 100: "delay_100", 200: "delay_200"},
 }
+_WIDTH = 140  # where nobody says how wide the terminal is
 _BARS = ("held_out", "depth_lost", "camera_moved", "lights")
 
 
 def print_report(report: dict[str, Any], console: Console | None = None) -> None:
     """Shares of success in percent, with their 95 % intervals."""
     table = Table(title=f"{report['policy_id']}: success in closed loop, %")
-    for column in ("condition", "all", *_KINDS, "named first", "starved", "jump", "s"):
+    for column in (
+        "condition",
+        "all",
+        *_KINDS,
+        "named first",
+        "seen",
+        "pointed",
+        "starved",
+        "jump",
+        "s",
+    ):
         table.add_column(column)
     for name, found in report["conditions"].items():
         table.add_row(
@@ -26,13 +37,18 @@ def print_report(report: dict[str, Any], console: Console | None = None) -> None
             _percent(found["success"]),
             *(_percent(found[kind]) if kind in found else "" for kind in _KINDS),
             _percent(found["named_first"]),
+            f"{100 * found['seen']:.0f}",
+            f"{100 * found['pointed']:.0f}",
             str(found["starved"]),
             ""
             if found["jump_p95"] is None
             else f"{found['jump_median']:.2f} (p95 {found['jump_p95']:.2f})",
             f"{found['time_s']:.1f}",
         )
-    (console or Console()).print(table)
+    console = console or Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    console.print(table)
 
 
 def draw_degradation(report: dict[str, Any], file: Path) -> bool:
