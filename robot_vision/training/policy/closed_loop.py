@@ -73,7 +73,8 @@ class ClosedLoop:
         self._next_frame_ns = sight.now_ns
         self._last_m: np.ndarray | None = None
         self._starved_at_start: int | None = None
-        self.decision: Decision | None = None
+        self.decision: Decision | None = None  # the latest that has arrived
+        self.answer: Decision | None = None  # to what was seen last; it may be on its way
         self.record = Record()
         self._controller.robot(world.state(sight.now_ns), sight.now_ns)
         self._controller.instruct(self._instruction, sight.now_ns)
@@ -99,7 +100,7 @@ class ClosedLoop:
 
     def _see(self, now_ns: int) -> Observation:
         observation = self._sight.observe(self._sight.look(depth=self._delays.depth))
-        decision = self._policy.decide(observation, self._instruction)
+        decision = self.answer = self._policy.decide(observation, self._instruction)
         due_ns = now_ns + round(self._delays.latency_s * NS_PER_S)
         self._answers.append((due_ns, decision, observation.robot))
         return observation

@@ -11,11 +11,16 @@ import numpy as np
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.robot_config import RobotSimConfig
+from robot_vision.core.types import Decision, Observation
 from robot_vision.model_store.policies import find_policy
+from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
+from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.world import RobotWorld
 from robot_vision.training.policy.closed_loop import ClosedLoop, Delays, Record
 from robot_vision.training.policy.conditions import CONDITIONS, Trial, draw_trial
+from robot_vision.training.policy.labels import labelled
 from robot_vision.training.policy.parallel import run_jobs
 from robot_vision.training.policy.sight import Eyesight, Sight
 
@@ -40,7 +45,8 @@ class Setup:
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """An episode. `first_touched` says whether the first thing touched was the one named, None
-    if nothing was. `jump` is the 95th percentile of the command's steps at the beginning of
+    if nothing was. `seen` is the share of frames in which perception had the thing named (or the
+    hand held it), `pointed` that in which the policy pointed at it. `jump` is the 95th percentile of the command's steps at the beginning of
     chunks over that of the other steps, None where it hardly moved."""
 
     condition: str
@@ -51,6 +57,8 @@ class Outcome:
     first_touched: bool | None
     moved_m: float
     time_s: float
+    seen: float
+    pointed: float
     starved: int
     jump: float | None
     commands: int
@@ -122,8 +130,10 @@ def _run(trial: Trial, name: str, number: int, policy: OnnxPolicy, eyesight: Eye
     since_s: float | None = None
     absent = task.target.item < 0
     limit_s = HOLD_S if absent else task.time_out_s
+    watch = _Watch(world, task, history=spec.history)
     while world.time_s < limit_s:
-        if loop.advance() is not None:
+        if (seen := loop.advance()) is not None:
+            watch.judge(seen, loop.answer)
             continue
         moved_m = max(moved_m, float(np.linalg.norm(world.base_from_tool[:3, 3] - start_m)))
         if first is None and (touched := world.touched_items):
@@ -145,12 +155,43 @@ def _run(trial: Trial, name: str, number: int, policy: OnnxPolicy, eyesight: Eye
         first_touched=first,
         moved_m=round(moved_m, 4),
         time_s=round(world.time_s, 2),
+        seen=watch.seen,
+        pointed=watch.pointed,
         starved=loop.record.starved,
         jump=jump_ratio(loop.record),
         commands=loop.record.commands,
         interventions=loop.record.interventions,
         last_hold=decision.hold_reason if decision else "",
     )
+
+
+class _Watch:
+    """Why an episode fails: perception misses what is named, or the policy points elsewhere."""
+
+    def __init__(self, world: RobotWorld, task: Task, *, history: int) -> None:
+        self._world, self._task, self._history = world, task, history
+        self._frames = self._seen = self._pointed = 0
+
+    def judge(self, observation: Observation, decision: Decision | None) -> None:
+        """Count a frame; the world stands as it did at its stamp."""
+        if self._task.target.item < 0 or decision is None:
+            return
+        inputs = encode_observation(observation, history=self._history)
+        item = labelled(self._world, observation, inputs).item
+        meant = set(inputs.track_id[item == self._task.target.item].tolist())
+        if self._world.held_item == self._task.target.item:
+            meant.add(-1)
+        self._frames += 1
+        self._seen += bool(meant)
+        self._pointed += decision.action is not None and decision.target_track_id in meant
+
+    @property
+    def seen(self) -> float:
+        return round(self._seen / max(1, self._frames), 3)
+
+    @property
+    def pointed(self) -> float:
+        return round(self._pointed / max(1, self._frames), 3)
 
 
 def jump_ratio(record: Record) -> float | None:
@@ -228,6 +269,8 @@ def _sum_up(outcomes: list[Outcome]) -> dict[str, Any]:
         **{kind: _share([o.success for o in outcomes if o.kind == kind]) for kind in kinds},
         "named_first": _share([o.first_touched is True for o in outcomes]),
         "named_of_touched": _share([bool(o.first_touched) for o in touched]),
+        "seen": round(float(np.mean([o.seen for o in outcomes])), 3),
+        "pointed": round(float(np.mean([o.pointed for o in outcomes])), 3),
         "starved": sum(o.starved for o in outcomes),
         "jump_median": round(float(np.median(jumps)), 3) if jumps else None,
         "jump_p95": round(float(np.quantile(jumps, 0.95)), 3) if jumps else None,

@@ -13,23 +13,14 @@ _CURVES: dict[str, dict[float, str]] = {
     "added delay, ms": {0: "held_out", 50: "delay_50", 100: "delay_100", 200: "delay_200"},
 }
 _WIDTH = 140  # where nobody says how wide the terminal is
+_OTHERS = ("named first", "seen", "pointed", "starved", "jump", "s")
 _BARS = ("held_out", "depth_lost", "camera_moved", "lights")
 
 
 def print_report(report: dict[str, Any], console: Console | None = None) -> None:
     """Shares of success in percent, with their 95 % intervals."""
     table = Table(title=f"{report['policy_id']}: success in closed loop, %")
-    for column in (
-        "condition",
-        "all",
-        *_KINDS,
-        "named first",
-        "seen",
-        "pointed",
-        "starved",
-        "jump",
-        "s",
-    ):
+    for column in ("condition", "all", *_KINDS, *_OTHERS):
         table.add_column(column)
     for name, found in report["conditions"].items():
         table.add_row(
@@ -40,9 +31,7 @@ def print_report(report: dict[str, Any], console: Console | None = None) -> None
             f"{100 * found['seen']:.0f}",
             f"{100 * found['pointed']:.0f}",
             str(found["starved"]),
-            ""
-            if found["jump_p95"] is None
-            else f"{found['jump_median']:.2f} (p95 {found['jump_p95']:.2f})",
+            "" if found["jump_median"] is None else f"{found['jump_median']:.2f}",
             f"{found['time_s']:.1f}",
         )
     console = console or Console()
