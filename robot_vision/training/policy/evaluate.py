@@ -44,10 +44,13 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """An episode. `first_touched` says whether the first thing touched was the one named, None
-    if nothing was. `seen` is the share of frames in which perception had the thing named (or the
-    hand held it), `pointed` that in which the policy pointed at it. `jump` is the 95th percentile of the command's steps at the beginning of
-    chunks over that of the other steps, None where it hardly moved."""
+    """An episode.
+
+    `first_touched` says whether the first thing touched was the one named, None if nothing was.
+    `seen` is the share of frames in which perception had the thing named (or the hand held it),
+    `pointed` that in which the policy pointed at it. `jump` is the 95th percentile of the
+    command's steps at the beginning of chunks over that of the others, None if it hardly moved.
+    """
 
     condition: str
     number: int
