@@ -40,6 +40,7 @@ class SceneRenderer:
         self._scene = scene
         self._size_px = size_px
         self._renderer = open_renderer(scene.model, size_px=size_px)
+        self._exact_context = _open_exact_context(scene.model)
         self._item_of_body = np.full(scene.model.nbody, NO_ITEM, np.int32)
         for index, item in enumerate(scene.items):
             self._item_of_body[item.body_id] = index
@@ -48,6 +49,7 @@ class SceneRenderer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._exact_context.free()
         self._renderer.close()
 
     def upload_textures(self) -> None:
@@ -62,23 +64,24 @@ class SceneRenderer:
         flags = self._renderer.scene.flags
         flags[mujoco.mjtRndFlag.mjRND_SHADOW] = shadows
         flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = False
-        rgb, _ = self._draw()
+        rgb, _ = self._draw(self._context)
         flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = True
         flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
-        code, depth = self._draw()
+        code, depth = self._draw(self._exact_context)
         return Rendering(rgb=rgb, depth_m=metres(depth), item_index=self._items(code))
 
     @property
     def _context(self) -> Any:
         return self._renderer._mjr_context  # its only way to textures
 
-    def _draw(self) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, context: Any) -> tuple[np.ndarray, np.ndarray]:
         width_px, height_px = self._size_px
         view = mujoco.MjrRect(0, 0, width_px, height_px)
         color = np.empty((height_px, width_px, 3), np.uint8)
         depth = np.empty((height_px, width_px), np.float32)
-        mujoco.mjr_render(view, self._renderer.scene, self._context)
-        mujoco.mjr_readPixels(color, depth, view, self._context)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
+        mujoco.mjr_render(view, self._renderer.scene, context)
+        mujoco.mjr_readPixels(color, depth, view, context)
         return np.ascontiguousarray(color[::-1]), np.ascontiguousarray(depth[::-1])
 
     def _items(self, code_rgb: UInt8[np.ndarray, "h w 3"]) -> Int32[np.ndarray, "h w"]:
@@ -90,6 +93,15 @@ class SceneRenderer:
                 item_of_code[geom.segid + 1] = self._item_of_body[model.geom_bodyid[geom.objid]]
         code = code_rgb.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         return item_of_code[np.minimum(code, scene.ngeom)]
+
+
+def _open_exact_context(model: MjModel) -> Any:
+    """Buffers without antialiasing, which on some drivers blends numbers and depths at edges."""
+    samples, model.vis.quality.offsamples = model.vis.quality.offsamples, 0
+    context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
+    model.vis.quality.offsamples = samples
+    context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+    return context
 
 
 def metres(depth: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
