@@ -233,6 +233,7 @@ def throw_messages(rig: ConsoleRig, *, count: int) -> None:
                 pass
             except ConnectionClosed:
                 streams.clear()
+                stack.close()
 
         throw()
 

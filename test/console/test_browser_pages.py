@@ -141,7 +141,7 @@ def test_a_server_that_ends_and_comes_back(chromium: Any) -> None:
     with console_rig(fps=10) as rig:
         port = int(rig.url.rpartition(":")[2])
         with opened(chromium, rig.url, quiet=False) as page:
-            wait_for_text(page, "#link", "Live")
+            page.wait_for_selector("#camera[data-stale=false]")
             rig.server.close()
             wait_for_text(page, "#camera .over", "Disconnected")
             assert page.get_attribute("#camera", "data-stale") == "true"
