@@ -28,17 +28,20 @@ def _nodes(block_s: float) -> list[ServedNode]:
 
 
 def _come_and_go(seeing: PerceptionNode, block_s: float) -> None:
-    console = None
-    while True:
+    while (executor := seeing.executor) is None:
         sleep(_POLL_S)
-        wanted, executor = condition_at(time(), block_s) != ALONE, seeing.executor
-        if wanted and console is None and executor is not None:
+    # The first one at once: its imports take longer than a block begins.
+    console, wanted = None, True
+    while True:
+        if wanted and console is None:
             console = console_node(seeing)
             executor.add_node(console)  # pyright: ignore[reportArgumentType]
-        elif console is not None and not wanted and executor is not None:
+        elif console is not None and not wanted:
             executor.remove_node(console)  # pyright: ignore[reportArgumentType]
             console.destroy_node()
             console = None
+        sleep(_POLL_S)
+        wanted = condition_at(time(), block_s) != ALONE
 
 
 if __name__ == "__main__":
