@@ -33,7 +33,7 @@ class ConsoleConfig(Params):
     token_file: str = param("", "file whose first line is the token, instead of `token`")
     allowed_hosts: list[str] = param([], "further names by which browsers reach this host")
     no_camera_after_s: float = param(
-        0.6, "without a frame for so long (or three frames) it says so", unit="s", gt=0, le=60
+        0.5, "without a frame for so long (or three frames) it says so", unit="s", gt=0, le=60
     )
     frame_width_px: int = param(640, "frames are sent no wider", unit="px", ge=64, le=8192)
     jpeg_quality: int = param(80, "of the frames sent", ge=10, le=100)
