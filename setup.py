@@ -19,10 +19,10 @@ def share(folder: str, pattern: str) -> tuple[str, list[str]]:
 
 SIM = ["mujoco>=3.3.7", "opencv-python-headless>=4.12", "pycocotools>=2.0.8"]
 TRAIN = [
-    "torch>=2.4",
+    "torch>=2.5.1",
     "onnx>=1.17",
     "onnxscript>=0.5",
-    "albumentations==2.0.8",
+    "kornia>=0.8",
     "faster-coco-eval>=1.6",
     "matplotlib>=3.8",
     "safetensors>=0.4",

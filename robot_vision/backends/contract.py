@@ -29,6 +29,8 @@ def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
     inputs = {image.name: np.zeros(shape, image.dtype)}
     if image.depth_name:
         inputs[image.depth_name] = np.zeros((1, 1, height, width), np.float32)
+    if image.focal_name:
+        inputs[image.focal_name] = np.zeros((1, 1), np.float32)
     if image.size_name:
         inputs[image.size_name] = np.array([[width, height]], np.int64)
     return inputs

@@ -1,4 +1,4 @@
-"""`robot-vision bench model`: the native model's latency, as ratios of one run."""
+"""`robot-vision bench model` and `bench gpu`: the native model's latency."""
 
 from typing import Annotated
 
@@ -6,8 +6,9 @@ import typer
 
 
 def register(bench_app: typer.Typer) -> None:
-    """Add the command to `robot-vision bench`."""
+    """Add the commands to `robot-vision bench`."""
     bench_app.command(name="model")(model)
+    bench_app.command(name="gpu")(gpu)
 
 
 def model(
@@ -35,4 +36,33 @@ def model(
         f"{times.separate_nets_ms:.1f}",
         f"{times.against_separate_nets:.1f}",
     )
+    Console().print(table)
+
+
+def gpu(
+    architecture: Annotated[str, typer.Option(help="native-s or native-m")] = "native-s",
+    width: Annotated[int, typer.Option(help="pixels", min=64)] = 416,
+    height: Annotated[int, typer.Option(help="pixels", min=64)] = 320,
+    runs: Annotated[int, typer.Option(min=10, help="runs of each")] = 200,
+) -> None:
+    """On a CUDA card: FP32 and FP16, with a CUDA graph and without, one frame and many."""
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from robot_vision.bench.gpu import measure_gpu
+
+    times = measure_gpu(
+        architecture, width_px=width, height_px=height, batches=[1, 32, 128], runs=runs
+    )
+    card = torch.cuda.get_device_name()
+    table = Table(
+        "precision", "CUDA graph", "batch", "p50 ms", "p95 ms", "frames/s",
+        title=f"{architecture} {width}×{height}, torch {torch.__version__}, {card}",
+    )  # fmt: skip
+    for time in times:
+        table.add_row(
+            time.precision, "yes" if time.graph else "no", str(time.batch),
+            f"{time.p50_ms:.2f}", f"{time.p95_ms:.2f}", f"{time.frames_per_s:.0f}",
+        )  # fmt: skip
     Console().print(table)

@@ -46,6 +46,9 @@ class ModelInput(BaseModel):
     dtype: Literal["float32", "float16", "uint8"] = "float32"
     layout: Literal["nchw", "nhwc"] = "nchw"
     depth_name: str = Field("", description="input for depth in metres, f32 [1,1,H,W], 0 invalid")
+    focal_name: str = Field(
+        "", description="input for the focal length in input pixels, f32 [1,1], 0 unknown"
+    )
     size_name: str = Field(
         "", description="input for the size that boxes are scaled to, i64 [1,2] as width, height"
     )

@@ -129,6 +129,7 @@ def _input(*, width_px: int, height_px: int) -> ModelInput:
     return ModelInput(
         name=INPUTS[0],
         depth_name=INPUTS[1],
+        focal_name=INPUTS[2],
         width_px=width_px,
         height_px=height_px,
         resize="letterbox",

@@ -59,12 +59,12 @@ def evaluate_bundle(
 
 def input_batches(
     cache: SampleCache, *, images: int, batch_size: int = 1
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Inputs of the first images of a set, as the service would feed them."""
     count = min(images, len(cache))
     for start in range(0, count, batch_size):
         batch = collate([cache[i] for i in range(start, min(start + batch_size, count))])
-        yield batch.rgb.numpy(), batch.depth_m.numpy()
+        yield batch.rgb.numpy(), batch.depth_m.numpy(), batch.focal_px.numpy()
 
 
 def check_parity(model: NativeModel, file: Path, cache: SampleCache, *, images: int) -> float:

@@ -8,7 +8,7 @@ import torch
 
 from robot_vision.models.native import OUTPUTS, NativeModel, ServedNative
 
-INPUTS = ("rgb", "depth_m")
+INPUTS = ("rgb", "depth_m", "focal_px")
 # In a graph no output may be called as an input is: this one is called otherwise.
 TENSOR_OF_ROLE = {role: "metric_depth_m" if role in INPUTS else role for role in OUTPUTS}
 OPSET = 18
@@ -25,12 +25,13 @@ def export_onnx(
     served = ServedNative(model).cpu().eval()
     rgb = torch.zeros(2, height_px, width_px, 3, dtype=torch.uint8)
     depth_m = torch.ones(2, 1, height_px, width_px)
+    focal_px = torch.ones(2, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             served,
-            (rgb, depth_m),
+            (rgb, depth_m, focal_px),
             input_names=list(INPUTS),
             output_names=list(TENSOR_OF_ROLE.values()),
             dynamic_shapes=_free_dimensions(any_size),
@@ -53,4 +54,4 @@ def _free_dimensions(any_size: bool) -> dict[str, dict[int, torch.export.Dim]]:
         )
         rgb |= {1: height, 2: width}
         depth_m |= {2: height, 3: width}
-    return {"rgb": rgb, "depth_m": depth_m}
+    return {"rgb": rgb, "depth_m": depth_m, "focal_px": {0: batch}}

@@ -18,8 +18,8 @@ def onnx_predictor(file: Path, *, threads: int = 1) -> Predictor:
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
-    def predict(rgb: np.ndarray, depth_m: np.ndarray) -> dict[str, np.ndarray]:
-        fed = dict(zip(INPUTS, (rgb, depth_m), strict=True))
+    def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
+        fed = dict(zip(INPUTS, inputs, strict=True))
         outputs = session.run(list(TENSOR_OF_ROLE.values()), fed)
         return {r: np.asarray(v) for r, v in zip(TENSOR_OF_ROLE, outputs, strict=True)}
 
@@ -29,7 +29,7 @@ def onnx_predictor(file: Path, *, threads: int = 1) -> Predictor:
 def largest_differences(
     original: Predictor,
     exported: Predictor,
-    inputs: Iterable[tuple[np.ndarray, np.ndarray]],
+    inputs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
 ) -> dict[str, float]:
     """Per output, the largest difference over all inputs.
 
@@ -37,8 +37,8 @@ def largest_differences(
     pixel 0.1 is the difference of two numbers of hundreds, and is as exact as they are.
     """
     worst: dict[str, float] = {}
-    for rgb, depth_m in inputs:
-        one, other = original(rgb, depth_m), exported(rgb, depth_m)
+    for given in inputs:
+        one, other = original(*given), exported(*given)
         for role, value in one.items():
             scale = np.maximum(np.abs(value).max(axis=-1, keepdims=True), 1.0)
             difference = np.abs(value - other[role]) / scale

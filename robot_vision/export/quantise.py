@@ -29,9 +29,7 @@ def to_fp16(file: Path, target: Path) -> Path:
     return target
 
 
-def to_int8(
-    file: Path, target: Path, calibration: Iterable[tuple[np.ndarray, np.ndarray]]
-) -> Path:
+def to_int8(file: Path, target: Path, calibration: Iterable[tuple[np.ndarray, ...]]) -> Path:
     """Weights per channel and activations in eight bits, their ranges from `calibration`."""
     prepared = target.with_suffix(".prepared.onnx")
     quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
@@ -53,8 +51,8 @@ def to_int8(
 
 
 class _Reader(CalibrationDataReader):
-    def __init__(self, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-        self._rows: Iterator[tuple[np.ndarray, np.ndarray]] = iter(calibration)
+    def __init__(self, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
+        self._rows: Iterator[tuple[np.ndarray, ...]] = iter(calibration)
 
     def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         row = next(self._rows, None)

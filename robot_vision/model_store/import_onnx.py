@@ -101,6 +101,8 @@ def _describe_input(
             described["depth_name"] = tensor.name
         elif len(tensor.shape) == 2 and str(tensor.type) == _SIZE_TYPE:
             described["size_name"] = tensor.name
+        elif len(tensor.shape) == 2 and tensor.shape[1] == 1:
+            described["focal_name"] = tensor.name
     return described
 
 

@@ -6,6 +6,7 @@ and depth at a quarter of the size, predicted as a correction of the sensor's wh
 One definition, two sizes. The tensors are those of `ARCHITECTURE.md`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ STRIDES = (8, 16, 32)
 FEATURE_STRIDE = 16
 QUARTER = 4
 PRIOR_SCORE = 0.01
+# A depth from colour alone is learnt as through this lens, and scaled by the real one.
+NOMINAL_FOCAL_PX = 360.0
 OUTPUTS = (
     "boxes_xyxy",
     "scores",
@@ -53,7 +56,7 @@ class NativeSpec:
 
 SPECS = {
     "native-s": NativeSpec(
-        stem=16, widths=(32, 64, 128, 256), depths=(1, 3, 5, 3), neck=64, head_depth=2, quarter=32
+        stem=16, widths=(32, 64, 160, 320), depths=(1, 3, 5, 3), neck=64, head_depth=2, quarter=32
     ),
     "native-m": NativeSpec(
         stem=24,
@@ -161,9 +164,10 @@ class QuarterDecoder(nn.Module):
 
 
 class NativeModel(nn.Module):
-    """`forward(rgb u8 [B,H,W,3], depth_m f32 [B,1,H,W])` → named tensors, class scores as logits.
+    """`forward(rgb u8 [B,H,W,3], depth_m f32 [B,1,H,W], focal_px f32 [B,1])` → named tensors.
 
-    H and W are multiples of 32. `depth_m` is 0 where invalid, all zeros when there is no sensor.
+    H and W are multiples of 32. `depth_m` is 0 where invalid, all zeros when there is no sensor;
+    `focal_px` is in pixels of the input, 0 where it is not known. Class scores are logits.
     """
 
     def __init__(self, spec: NativeSpec, *, classes: int) -> None:
@@ -176,7 +180,7 @@ class NativeModel(nn.Module):
         self.features = nn.Conv2d(spec.neck, spec.features, 1)
         self.embedding = nn.Linear(spec.widths[-1], spec.embedding)
 
-    def forward(self, rgb: Tensor, depth_m: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> dict[str, Tensor]:
         valid = (depth_m > 0).to(torch.float32)
         maps = self.encoder(_network_input(rgb, depth_m, valid))
         pyramid = self.neck(maps)
@@ -188,7 +192,7 @@ class NativeModel(nn.Module):
             "boxes_xyxy": boxes_xyxy,
             "mask_coefficients": coefficients,
             "mask_prototypes": prototypes.float(),
-            "depth_m": _metric_depth(depth_parts.float(), depth_m, valid),
+            "depth_m": _metric_depth(depth_parts.float(), depth_m, valid, focal_px),
             "features": self.features(pyramid[1]).float(),
             "embedding": F.normalize(embedding.float(), dim=1),
         }
@@ -211,8 +215,8 @@ class ServedNative(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, rgb: Tensor, depth_m: Tensor) -> tuple[Tensor, ...]:
-        named = self.model(rgb, depth_m)
+    def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> tuple[Tensor, ...]:
+        named = self.model(rgb, depth_m, focal_px)
         named["scores"] = named.pop("class_logits").sigmoid()
         return tuple(named[name] for name in OUTPUTS)
 
@@ -244,14 +248,18 @@ def _network_input(rgb: Tensor, depth_m: Tensor, valid: Tensor) -> Tensor:
     return torch.cat([color, log_depth, valid], dim=1)
 
 
-def _metric_depth(parts: Tensor, depth_m: Tensor, valid: Tensor) -> Tensor:
+def _metric_depth(parts: Tensor, depth_m: Tensor, valid: Tensor, focal_px: Tensor) -> Tensor:
     """Depth in metres from three maps of logarithms, by what the sensor says.
 
     Where it sees, its depth times the first; in its holes, the depth around times the third;
-    without a sensor, the second alone. One map for each, because where the sensor sees the best
-    correction is next to none, and a map that learns this could not fill holes.
+    without a sensor, the second alone, scaled by the focal length: how large a thing appears
+    tells its depth through a known lens only (Metric3D, arXiv:2307.10984). One map for each,
+    because where the sensor sees the best correction is next to none, and a map that learns
+    this could not fill holes.
     """
     seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
+    focal_px = torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
+    alone = alone + (torch.log(focal_px) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
     sensor_m, weight = quarter_depth(depth_m, valid)
     base_m, has_base = fill_depth(sensor_m, weight)
     base = torch.log(base_m.clamp(min=0.05))

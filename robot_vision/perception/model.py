@@ -60,7 +60,7 @@ class Model:
     def run(self, frame: Frame, *, stage_s: MutableMapping[str, float]) -> ModelRun:
         """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`."""
         with timed(stage_s, "preprocess"):
-            inputs, placement = self._preprocess(frame.rgb, frame.depth_m)
+            inputs, placement = self._preprocess(frame.rgb, frame.depth_m, frame.camera)
         with timed(stage_s, "inference"):
             tensors = self.backend.run(inputs)
         return ModelRun(

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 
 from robot_vision.core.manifest import ModelInput
+from robot_vision.core.types import Camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,12 @@ class Preprocessor:
         self,
         rgb: UInt8[np.ndarray, "h w 3"],
         depth_m: Float32[np.ndarray, "hd wd"] | None = None,
+        camera: Camera | None = None,
     ) -> tuple[dict[str, np.ndarray], Placement]:
-        """The model's inputs, valid until the next call, and where the image lies in them."""
+        """The model's inputs, valid until the next call, and where the image lies in them.
+
+        `camera` tells models that ask for it the focal length.
+        """
         spec = self._spec
         placement = self._place(width_px=rgb.shape[1], height_px=rgb.shape[0])
         size = (placement.width_px, placement.height_px)
@@ -102,6 +107,8 @@ class Preprocessor:
         if spec.depth_name:
             self._fill_depth(depth_m, placement)
             inputs[spec.depth_name] = self._depth_m
+        if spec.focal_name:
+            inputs[spec.focal_name] = np.full((1, 1), _focal_px(camera, placement), np.float32)
         if spec.size_name:
             inputs[spec.size_name] = np.array([[spec.width_px, spec.height_px]], np.int64)
         return inputs, placement
@@ -136,6 +143,11 @@ class Preprocessor:
         view_m = self._depth_m[0, 0][placement.window]
         cv2.resize(depth_m, size, dst=view_m, interpolation=cv2.INTER_NEAREST)
         cv2.patchNaNs(view_m, 0)
+
+
+def _focal_px(camera: Camera | None, placement: Placement) -> float:
+    """The focal length in pixels of the input, 0 while no intrinsics are known."""
+    return camera.fx_px * placement.width_px / camera.width_px if camera is not None else 0.0
 
 
 def _cells(start_px: int, length_px: int, stride_px: float) -> tuple[int, int]:

@@ -1,124 +1,174 @@
-"""Random changes of samples, by albumentations, and what our depth sensor may lack."""
+"""Random changes of samples, on the device that trains: one warp, light and lens, less depth.
 
-import os
-from dataclasses import replace
+The warp is torch's own, because boxes, depth and the focal length follow it; light and lens are
+kornia's. Everything is drawn from torch's global generators: seed them for the same batch again.
+"""
 
-import cv2
-import numpy as np
-from jaxtyping import UInt16
+from dataclasses import dataclass
 
-from robot_vision.training.dataset import PAD_VALUE, Sample
+import kornia.augmentation as K
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robot_vision.training.dataset import MILLIMETRES_PER_METRE, PAD_VALUE, Batch, SampleStack
 from robot_vision.training.recipe import Augmentation
-
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-
-import albumentations as A
 
 SMALLEST_BOX_PX = 2.0
 SMALLEST_VISIBLE_PART = 0.25
 MAX_HOLES = 6
+_LIGHT = 0.25
+_HUE = 0.02
 
 
-class AlbumentationsAugment:
-    """Mirror, zoom, shift and crop; brightness, hue, blur; depth withheld or with holes.
+class Augmenter:
+    """Samples of a stack, changed at random, as a batch of the size asked for.
 
-    A crop holds an object where there is one. Sizes below the sample's are crops, not smaller
-    pictures: objects keep the size that they have in service, so that what is learnt on cheap
-    crops serves on whole views. Zoom leaves metric depth as it is: the same scene through a
-    longer lens.
+    Mirror, zoom, shift and crop; brightness, contrast, colour, blur; depth withheld or with
+    holes. A crop holds an object where there is one. Sizes below the sample's are crops, not
+    smaller pictures: objects keep the size that they have in service, so that what is learnt on
+    cheap crops serves on whole views. Zoom leaves metric depth as it is and lengthens the focal
+    length: the same scene through a longer lens.
     """
 
     def __init__(self, options: Augmentation) -> None:
         self._options = options
-        self._composed: dict[tuple[int, int], A.Compose] = {}
+        self._lens = nn.Sequential(
+            K.ColorJiggle(_LIGHT, _LIGHT, _LIGHT, _HUE, p=options.color),
+            K.RandomGaussianBlur((5, 5), (0.1, 1.5), p=options.color / 2),
+        )
 
+    @torch.no_grad()
     def __call__(
-        self, sample: Sample, *, rng: np.random.Generator, width_px: int, height_px: int
-    ) -> Sample:
-        compose = self._compose(width_px, height_px)
-        compose.set_random_seed(int(rng.integers(2**31)))
-        out = compose(
-            image=sample.rgb,
-            depth=sample.depth_mm,
-            depth_true=sample.depth_true_mm,
-            instances=sample.instances,
-            bboxes=sample.box_xyxy_px,
-            rows=np.arange(len(sample.class_id)),
-        )
-        rows = np.asarray(out["rows"], np.int64).reshape(-1)
-        return replace(
-            sample,
-            rgb=out["image"],
-            depth_mm=self._degrade(out["depth"], rng),
-            depth_true_mm=out["depth_true"],
-            instances=out["instances"],
-            box_xyxy_px=np.asarray(out["bboxes"], np.float32).reshape(-1, 4),
-            class_id=sample.class_id[rows],
-            color_id=sample.color_id[rows],
-            instance_id=sample.instance_id[rows],
+        self, stack: SampleStack, rows: Tensor, *, width_px: int, height_px: int
+    ) -> Batch:
+        device = stack.planes.device
+        planes = stack.planes[rows.to(stack.planes.device)]
+        class_id, boxes_xyxy = stack.class_id[rows.to(device)], stack.boxes_xyxy[rows.to(device)]
+        warp = self._draw(planes, boxes_xyxy, class_id, width_px=width_px, height_px=height_px)
+        rgb, measured = _warped(planes, warp)
+        boxes_xyxy, kept = _warp_boxes(boxes_xyxy, warp)
+        class_id = torch.where(kept, class_id, -1)
+        numbers = torch.arange(1, class_id.shape[1] + 1, device=device).expand_as(class_id)
+        return Batch(
+            rgb=self._through_lens(rgb),
+            depth_m=self._degrade(measured[:, 1:2]),
+            focal_px=(stack.focal_px[rows.to(device)] * warp.scale)[:, None],
+            depth_true_m=measured[:, 2:3, 2::4, 2::4],
+            instances=measured[:, 0, 2::4, 2::4].to(torch.uint8),
+            boxes_xyxy=torch.where(kept[..., None], boxes_xyxy, 0.0),
+            class_id=class_id,
+            color_id=torch.where(kept, stack.color_id[rows.to(device)], -1),
+            instance_id=torch.where(kept, numbers, 0),
         )
 
-    def _compose(self, width_px: int, height_px: int) -> A.Compose:
-        key = (width_px, height_px)
-        if key not in self._composed:
-            self._composed[key] = _compose(self._options, width_px, height_px)
-        return self._composed[key]
+    def _draw(
+        self,
+        planes: Tensor,
+        boxes_xyxy: Tensor,
+        class_id: Tensor,
+        *,
+        width_px: int,
+        height_px: int,
+    ) -> "Warp":
+        options, count, device = self._options, len(planes), planes.device
+        size = torch.tensor([planes.shape[2], planes.shape[1]], device=device)
+        out_size = torch.tensor([width_px, height_px], device=device)
+        scale = torch.empty(count, device=device).uniform_(options.scale_min, options.scale_max)
+        window = out_size / scale[:, None]
+        near = _random_object(boxes_xyxy, class_id, otherwise=size / 2)
+        near = near + (torch.rand(count, 2, device=device) - 0.5) * 0.8 * window
+        low = torch.minimum(window / 2, size - window / 2)
+        high = torch.maximum(window / 2, size - window / 2)
+        shift = (torch.rand(count, 2, device=device) * 2 - 1) * options.shift * size
+        flip = torch.where(torch.rand(count, device=device) < options.flip, -1.0, 1.0)
+        return Warp(
+            center=near.clamp(low, high) + shift,
+            scale=scale,
+            flip=flip,
+            width_px=width_px,
+            height_px=height_px,
+        )
 
-    def _degrade(
-        self, depth_mm: UInt16[np.ndarray, "h w"], rng: np.random.Generator
-    ) -> UInt16[np.ndarray, "h w"]:
-        if rng.random() < self._options.depth_withheld:
-            return np.zeros_like(depth_mm)
-        if rng.random() < self._options.depth_holes:
-            return punch_holes(depth_mm, rng)
-        return depth_mm
+    def _through_lens(self, rgb: Tensor) -> Tensor:
+        seen = self._lens(rgb / 255).clamp(0, 1)
+        return (seen * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+    def _degrade(self, depth_m: Tensor) -> Tensor:
+        chance = torch.rand(2, len(depth_m), 1, 1, 1, device=depth_m.device)
+        holed = torch.where(chance[0] < self._options.depth_holes, punch_holes(depth_m), depth_m)
+        return torch.where(chance[1] < self._options.depth_withheld, 0.0, holed)
 
 
-def punch_holes(
-    depth_mm: UInt16[np.ndarray, "h w"], rng: np.random.Generator
-) -> UInt16[np.ndarray, "h w"]:
-    """Elliptic holes of up to a third of the size."""
-    holed = depth_mm.copy()
-    height, width = holed.shape
-    for _ in range(int(rng.integers(1, MAX_HOLES + 1))):
-        center = (int(rng.integers(width)), int(rng.integers(height)))
-        axes = (int(rng.integers(4, width // 6)), int(rng.integers(4, height // 6)))
-        cv2.ellipse(holed, center, axes, float(rng.uniform(0, 180)), 0, 360, 0, -1)
-    return holed
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Warp:
+    """A view of each sample: of size `width_px` × `height_px` around `center` [B,2], in pixels of
+    the sample, enlarged by `scale` [B] and mirrored where `flip` [B] is −1."""
+
+    center: Tensor
+    scale: Tensor
+    flip: Tensor
+    width_px: int
+    height_px: int
+
+    @property
+    def gain(self) -> Tensor:
+        """Pixels of the view per pixel of the sample, across and down: [B,2]."""
+        return torch.stack([self.scale * self.flip, self.scale], dim=1)
 
 
-def _compose(options: Augmentation, width_px: int, height_px: int) -> A.Compose:
-    return A.Compose(
-        [
-            A.HorizontalFlip(p=options.flip),
-            A.Affine(
-                scale=(options.scale_min, options.scale_max),
-                translate_percent=(-options.shift, options.shift),
-                interpolation=cv2.INTER_LINEAR,
-                mask_interpolation=cv2.INTER_NEAREST,
-                fill=PAD_VALUE,
-                fill_mask=0,
-                p=1.0 if options.scale_min < 1 or options.scale_max > 1 else 0.0,
-            ),
-            A.AtLeastOneBBoxRandomCrop(height_px, width_px),
-            A.RandomBrightnessContrast(
-                brightness_limit=0.25, contrast_limit=0.25, p=options.color
-            ),
-            A.HueSaturationValue(
-                hue_shift_limit=6, sat_shift_limit=25, val_shift_limit=0, p=options.color
-            ),
-            A.OneOf(
-                [A.Blur(blur_limit=(3, 5)), A.ImageCompression(quality_range=(40, 90))],
-                p=options.color / 2,
-            ),
-        ],
-        bbox_params=A.BboxParams(
-            format="pascal_voc",
-            label_fields=["rows"],
-            clip=True,
-            min_width=SMALLEST_BOX_PX,
-            min_height=SMALLEST_BOX_PX,
-            min_visibility=SMALLEST_VISIBLE_PART,
-        ),
-        additional_targets={"depth": "mask", "depth_true": "mask", "instances": "mask"},
-    )
+def _random_object(boxes_xyxy: Tensor, class_id: Tensor, *, otherwise: Tensor) -> Tensor:
+    """The middle of an object of each sample, or a place for samples without any: [B,2]."""
+    chance = torch.rand(class_id.shape, device=class_id.device) * (class_id >= 0)
+    chosen = chance.argmax(dim=1)[:, None, None].expand(-1, 1, 4)
+    low, high = boxes_xyxy.gather(1, chosen)[:, 0].split(2, dim=1)
+    has_any = (class_id >= 0).any(dim=1, keepdim=True)
+    return torch.where(has_any, (low + high) / 2, otherwise)
+
+
+def _warped(planes: Tensor, warp: Warp) -> tuple[Tensor, Tensor]:
+    """Colour 0 to 255 [B,3,h,w]; instances, sensor depth and true depth in metres [B,3,h,w]."""
+    size = torch.tensor([planes.shape[2], planes.shape[1]], device=planes.device)
+    out_size = torch.tensor([warp.width_px, warp.height_px], device=planes.device)
+    theta = torch.zeros(len(planes), 2, 3, device=planes.device)
+    theta[:, :, :2] = torch.diag_embed(out_size / size / warp.gain)
+    theta[:, :, 2] = 2 * warp.center / size - 1
+    shape = [len(planes), 3, warp.height_px, warp.width_px]
+    grid = F.affine_grid(theta, shape, align_corners=False)
+    values = planes.permute(0, 3, 1, 2).to(torch.float32)
+    color = F.grid_sample(values[:, :3] - PAD_VALUE, grid, align_corners=False) + PAD_VALUE
+    depth_m = (values[:, 4::2] + 256 * values[:, 5::2]) / MILLIMETRES_PER_METRE
+    exact = torch.cat([values[:, 3:4], depth_m], dim=1)
+    return color, F.grid_sample(exact, grid, mode="nearest", align_corners=False)
+
+
+def _warp_boxes(boxes_xyxy: Tensor, warp: Warp) -> tuple[Tensor, Tensor]:
+    """Boxes in the view, clipped to it, and which of them are still to be seen."""
+    out_size = torch.tensor([warp.width_px, warp.height_px], device=boxes_xyxy.device)
+    corners = boxes_xyxy.unflatten(2, (2, 2))
+    moved = (corners - warp.center[:, None, None]) * warp.gain[:, None, None] + out_size / 2
+    low, high = moved.amin(dim=2), moved.amax(dim=2)
+    seen_low = torch.minimum(low.clamp(min=0), out_size)
+    seen_high = torch.minimum(high.clamp(min=0), out_size)
+    seen = seen_high - seen_low
+    part = seen.prod(dim=2) / (high - low).prod(dim=2).clamp(min=1e-6)
+    kept = (part >= SMALLEST_VISIBLE_PART) & (seen >= SMALLEST_BOX_PX).all(dim=2)
+    return torch.cat([seen_low, seen_high], dim=2), kept
+
+
+def punch_holes(depth_m: Tensor) -> Tensor:
+    """Elliptic holes of up to a third of the size in depth [B,1,H,W]."""
+    count, _, height, width = depth_m.shape
+    device = depth_m.device
+    y = torch.arange(height, device=device)[:, None]
+    x = torch.arange(width, device=device)
+    holes = torch.randint(1, MAX_HOLES + 1, (count, 1, 1, 1), device=device)
+    kept = torch.ones_like(depth_m, dtype=torch.bool)
+    for number in range(MAX_HOLES):
+        across, down, wide, high, turn = torch.rand(5, count, 1, 1, 1, device=device)
+        dx, dy = x - across * width, y - down * height
+        sin, cos = torch.sin(turn * torch.pi), torch.cos(turn * torch.pi)
+        u = (dx * cos + dy * sin) / (4 + wide * width / 6)
+        v = (dy * cos - dx * sin) / (4 + high * height / 6)
+        kept &= (u.square() + v.square() > 1) | (number >= holes)
+    return depth_m * kept

@@ -16,7 +16,10 @@ from robot_vision.core.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Annotated:
-    """One image of a set: its files and what is annotated in it, in pixels of the file."""
+    """One image of a set: its files and what is annotated in it, in pixels of the file.
+
+    `focal_px` is 0 where the set does not tell it (`intrinsics_px`).
+    """
 
     image_id: int
     width_px: int
@@ -24,6 +27,7 @@ class Annotated:
     rgb_file: Path
     depth_file: Path | None
     depth_true_file: Path | None
+    focal_px: float
     box_xyxy_px: Float32[np.ndarray, "n 4"]
     class_id: Int64[np.ndarray, " n"]
     color: tuple[str, ...]
@@ -110,6 +114,7 @@ def _annotated(
         rgb_file=_file(root, image["file_name"], "rgb"),
         depth_file=_optional_file(root, image.get("depth_file"), "depth"),
         depth_true_file=_optional_file(root, image.get("depth_true_file"), "depth_true"),
+        focal_px=float((image.get("intrinsics_px") or [0.0])[0]),
         box_xyxy_px=_boxes_xyxy(annotations),
         class_id=_class_ids(annotations, row_of),
         color=tuple(str(a.get("color", "")) for a in annotations),

@@ -1,15 +1,15 @@
-"""Training samples: decoded once into a cache at the training size, then augmented and stacked."""
+"""Training samples: decoded once into a cache at the training size, read one by one or stacked."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8, UInt16
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelInput
@@ -24,10 +24,11 @@ MILLIMETRES_PER_METRE = 1000.0
 class Sample:
     """One training image. `instances` holds 1 + the row of the object seen, 0 for none.
 
-    Depths are in millimetres, 0 where unknown.
+    Depths are in millimetres, 0 where unknown; so is the focal length, in pixels of the sample.
     """
 
     image_id: int
+    focal_px: float
     rgb: UInt8[np.ndarray, "h w 3"]
     depth_mm: UInt16[np.ndarray, "h w"]
     depth_true_mm: UInt16[np.ndarray, "h w"]
@@ -47,9 +48,9 @@ class Batch:
     `depth_true_m` and `instances` are sampled at a quarter of the size, where they are learnt.
     """
 
-    image_id: list[int]
     rgb: Tensor
     depth_m: Tensor
+    focal_px: Tensor
     depth_true_m: Tensor
     instances: Tensor
     boxes_xyxy: Tensor
@@ -57,22 +58,27 @@ class Batch:
     color_id: Tensor
     instance_id: Tensor
 
-    def to(self, device: torch.device) -> "Batch":
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return Batch(image_id=self.image_id, **moved)
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleStack:
+    """All samples of a set on one device; objects are padded with class −1.
 
-@runtime_checkable
-class Augment(Protocol):
-    """Changes a sample at random, to the size asked for."""
+    `planes` u8 [N,H,W,8] are colour, instances, one byte unused, sensor depth and true depth in
+    millimetres (low byte first); `focal_px` [N], `boxes_xyxy` [N,M,4], `class_id` [N,M].
+    """
 
-    def __call__(
-        self, sample: Sample, *, rng: np.random.Generator, width_px: int, height_px: int
-    ) -> Sample: ...
+    planes: Tensor
+    focal_px: Tensor
+    boxes_xyxy: Tensor
+    class_id: Tensor
+    color_id: Tensor
+
+    def __len__(self) -> int:
+        return len(self.planes)
 
 
 class SampleCache:
-    """Decodes a set's images at one size and keeps them as one file each."""
+    """Decodes a set's images at one size and keeps them in one file, a row each."""
 
     def __init__(self, source: CocoSet, *, width_px: int, height_px: int, folder: Path) -> None:
         self.source = source
@@ -83,10 +89,14 @@ class SampleCache:
             height_px=height_px,
             pad_value=PAD_VALUE,
             depth_name="",
+            focal_name="",
             size_name="",
         )
-        self._folder = folder / f"{width_px}x{height_px}"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{width_px}x{height_px}-{len(source.images)}"
+        shape = (len(source.images), height_px, width_px, 8)
+        self._planes = _open_array(folder / f"{name}.planes", shape)
+        self._is_decoded = _open_array(folder / f"{name}.decoded", shape[:1])
         self._color_ids = {name: row for row, name in enumerate(source.color_names)}
 
     def __len__(self) -> int:
@@ -94,10 +104,11 @@ class SampleCache:
 
     def __getitem__(self, index: int) -> Sample:
         annotated = self.source.images[index]
-        planes = self._planes(annotated)
+        planes = self._row(index)
         placement = self.placement(annotated)
         return Sample(
             image_id=annotated.image_id,
+            focal_px=annotated.focal_px * placement.width_px / placement.view_width_px,
             rgb=planes[..., :3],
             instances=planes[..., 3],
             depth_mm=np.ascontiguousarray(planes[..., 4:6]).view(np.uint16)[..., 0],
@@ -110,16 +121,23 @@ class SampleCache:
             instance_id=np.arange(1, len(annotated.class_id) + 1),
         )
 
-    def _planes(self, annotated: Annotated) -> UInt8[np.ndarray, "h w 8"]:
-        file = self._folder / f"{annotated.image_id:08d}.npy"
-        if file.exists():
-            return np.load(file)
-        planes = self._decode(annotated)
-        partial = file.with_suffix(f".{id(planes)}.tmp")
-        with partial.open("wb") as stream:
-            np.save(stream, planes)
-        partial.replace(file)
-        return planes
+    def stacked(self, device: torch.device) -> SampleStack:
+        """All samples; on the CPU the planes stay in their file and are read when used."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            samples = list(pool.map(self.__getitem__, range(len(self))))
+        return SampleStack(
+            planes=torch.from_numpy(self._planes).to(device),
+            focal_px=torch.tensor([s.focal_px for s in samples], device=device),
+            boxes_xyxy=_padded([s.box_xyxy_px for s in samples], 0.0).to(device),
+            class_id=_padded([s.class_id for s in samples], -1).to(device),
+            color_id=_padded([s.color_id for s in samples], -1).to(device),
+        )
+
+    def _row(self, index: int) -> UInt8[np.ndarray, "h w 8"]:
+        if not self._is_decoded[index]:
+            self._planes[index] = self._decode(self.source.images[index])
+            self._is_decoded[index] = 1
+        return np.asarray(self._planes[index])
 
     def _decode(self, annotated: Annotated) -> UInt8[np.ndarray, "h w 8"]:
         rgb = _read(annotated.rgb_file, cv2.IMREAD_COLOR_RGB)
@@ -148,25 +166,6 @@ class SampleCache:
         return place(self._input, width_px=width_px, height_px=height_px)
 
 
-class SampleStream(Dataset[Sample]):
-    """The cache, augmented: item (number, width, height) is the `number`-th sample of the run.
-
-    The order is a fresh permutation per pass and depends on the seed and the number only, so that
-    a resumed run goes on with the samples that an uninterrupted one would have had.
-    """
-
-    def __init__(self, cache: SampleCache, *, augment: Augment, seed: int) -> None:
-        self._cache, self._augment, self._seed = cache, augment, seed
-
-    def __getitem__(self, item: tuple[int, int, int]) -> Sample:
-        number, width_px, height_px = item
-        passes, position = divmod(number, len(self._cache))
-        order = np.random.default_rng((self._seed, passes)).permutation(len(self._cache))
-        rng = np.random.default_rng((self._seed, number, 1))
-        sample = self._cache[int(order[position])]
-        return self._augment(sample, rng=rng, width_px=width_px, height_px=height_px)
-
-
 def to_input(
     box_xyxy_px: Float32[np.ndarray, "n 4"], placement: Placement
 ) -> Float32[np.ndarray, "n 4"]:
@@ -181,30 +180,37 @@ def to_input(
 
 def collate(samples: list[Sample]) -> Batch:
     """Stack samples of one size."""
-    most = max(1, *(len(s.class_id) for s in samples)) if samples else 1
-
-    def padded(rows: list[np.ndarray], fill: float) -> Tensor:
-        shape = (len(rows), most, *rows[0].shape[1:])
-        out = np.full(shape, fill, rows[0].dtype)
-        for index, row in enumerate(rows):
-            out[index, : len(row)] = row
-        return torch.from_numpy(out)
-
     depth_mm = np.stack([s.depth_mm for s in samples])[:, None]
     true_mm = np.stack([s.depth_true_mm[2::4, 2::4] for s in samples])[:, None]
     return Batch(
-        image_id=[s.image_id for s in samples],
         rgb=torch.from_numpy(np.stack([s.rgb for s in samples])),
         depth_m=torch.from_numpy(depth_mm.astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)),
+        focal_px=torch.tensor([[s.focal_px] for s in samples], dtype=torch.float32),
         depth_true_m=torch.from_numpy(
             true_mm.astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)
         ),
         instances=torch.from_numpy(np.stack([s.instances[2::4, 2::4] for s in samples])),
-        boxes_xyxy=padded([s.box_xyxy_px for s in samples], 0.0),
-        class_id=padded([s.class_id for s in samples], -1),
-        color_id=padded([s.color_id for s in samples], -1),
-        instance_id=padded([s.instance_id for s in samples], 0),
+        boxes_xyxy=_padded([s.box_xyxy_px for s in samples], 0.0),
+        class_id=_padded([s.class_id for s in samples], -1),
+        color_id=_padded([s.color_id for s in samples], -1),
+        instance_id=_padded([s.instance_id for s in samples], 0),
     )
+
+
+def _padded(rows: list[np.ndarray], fill: float) -> Tensor:
+    """Rows [n,...] of different lengths as one tensor [N,M,...] of at least one column."""
+    most = max(1, *(len(row) for row in rows))
+    out = np.full((len(rows), most, *rows[0].shape[1:]), fill, rows[0].dtype)
+    for index, row in enumerate(rows):
+        out[index, : len(row)] = row
+    return torch.from_numpy(out)
+
+
+def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Bytes of a file as an array, zeros where nothing was written; processes may share it."""
+    with file.open("ab") as stream:
+        stream.truncate(int(np.prod(shape)))
+    return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
 def _read(file: Path, flag: int) -> np.ndarray:

@@ -15,7 +15,8 @@ from robot_vision.training.findings import Found, decode
 
 BATCH_SIZE = 8
 
-Predictor = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
+# Of colour, depth in metres and focal lengths, as `NativeModel` takes them.
+Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,11 +56,11 @@ def torch_predictor(model: NativeModel, *, device: torch.device) -> Predictor:
     """Runs the model in torch, in evaluation mode, and puts it back as it was."""
     served = ServedNative(model)
 
-    def predict(rgb: np.ndarray, depth_m: np.ndarray) -> dict[str, np.ndarray]:
+    def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
         training = model.training
         served.eval()
         with torch.no_grad():
-            out = served(torch.from_numpy(rgb).to(device), torch.from_numpy(depth_m).to(device))
+            out = served(*(torch.from_numpy(array).to(device) for array in inputs))
         served.train(training)
         return {name: t.cpu().numpy() for name, t in zip(OUTPUTS, out, strict=True)}
 
@@ -73,7 +74,8 @@ def _find(
         samples = [cache[i] for i in range(start, min(start + BATCH_SIZE, count))]
         batch = collate(samples)
         depth_m = batch.depth_m.numpy()
-        out = predict(batch.rgb.numpy(), np.zeros_like(depth_m) if withheld else depth_m)
+        given_m = np.zeros_like(depth_m) if withheld else depth_m
+        out = predict(batch.rgb.numpy(), given_m, batch.focal_px.numpy())
         for row, sample in enumerate(samples):
             yield decode(sample, {name: tensor[row] for name, tensor in out.items()})
 

@@ -49,7 +49,6 @@ class Recipe(Params):
     seed: int = param(0, "seed of weights, order and augmentation", ge=0)
     device: str = param("auto", "cpu, cuda, or auto")
     threads: int = param(1, "threads of each process on the CPU", ge=1, le=256)
-    workers: int = param(0, "processes that prepare samples; 0: in the training process", ge=0)
     batch_size: int = param(16, "samples a step, of all processes together", ge=1, le=1024)
     steps: int = param(0, "steps of the run; 0: by time alone", ge=0)
     budget_minutes: float = param(0.0, "minutes of training; 0: by steps alone", ge=0)

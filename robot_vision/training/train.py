@@ -1,17 +1,15 @@
 """The training loop: rounds of steps, a checkpoint after each, an evaluation after some."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.augment import AlbumentationsAugment
+from robot_vision.training.batches import BatchStream, cache_folder
 from robot_vision.training.checkpoint import (
     RunState,
     load_checkpoint,
@@ -20,11 +18,10 @@ from robot_vision.training.checkpoint import (
 )
 from robot_vision.training.coco_set import load_coco_set
 from robot_vision.training.curves import append_row
-from robot_vision.training.dataset import Batch, SampleCache, SampleStream, collate
+from robot_vision.training.dataset import Batch, SampleCache
 from robot_vision.training.distributed import (
     agreed,
     average_gradients,
-    process_count,
     process_group,
     rank,
 )
@@ -66,8 +63,9 @@ def _train(run: Run, reporter: Reporter) -> RunState:
         state = load_checkpoint(checkpoint, modules=run.modules, optimizer=run.optimizer)
     if rank() == 0:
         save_recipe(recipe, run.folder / RECIPE)
+    stream = BatchStream(recipe, run.device)
     while progress(recipe, state) < 1 and not _out_of_patience(recipe, state):
-        state, row = _round(run, state, reporter)
+        state, row = _round(run, stream, state, reporter)
         if _evaluation_due(recipe, state):
             state, metrics = _evaluate(run, state)
             row |= metrics
@@ -96,37 +94,38 @@ def learning_rate_factor(recipe: Recipe, step: int, part: float) -> float:
     return min(1.0, (step + 1) / max(1, recipe.warmup_steps)) * cosine
 
 
-def _round(run: Run, state: RunState, reporter: Reporter) -> tuple[RunState, dict[str, float]]:
+def _round(
+    run: Run, stream: BatchStream, state: RunState, reporter: Reporter
+) -> tuple[RunState, dict[str, float]]:
     """`round_steps` steps; returns the state after them and the mean of the losses."""
-    recipe = run.recipe
-    sums: dict[str, float] = {}
-    first = state
+    recipe, first, means = run.recipe, state, RunningMeans()
+    size = resolution_at(recipe, progress(recipe, state))
     started_s = perf_counter()
-    for batch in _batches(run, state):
-        part = progress(recipe, state)
-        factor = learning_rate_factor(recipe, state.step, part)
+    for _ in range(recipe.round_steps):
+        factor = learning_rate_factor(recipe, state.step, progress(recipe, state))
         for group in run.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * factor
-        torch.manual_seed(recipe.seed + state.step)
-        for name, value in _step(run, batch.to(run.device)).items():
-            sums[name] = sums.get(name, 0.0) + value
+        means.add(_step(run, stream.batch(state.step, size)))
         trained_s = agreed(first.trained_s + perf_counter() - started_s, run.device)
         state = replace(state, step=state.step + 1, trained_s=trained_s)
         reporter.on_step(min(1.0, progress(recipe, state)))
         if progress(recipe, state) >= 1:
             break
+    losses = means.read()
+    if not math.isfinite(losses["gradient"]):
+        raise FloatingPointError(f"the gradient is {losses['gradient']}; losses {losses}")
     steps = state.step - first.step
     elapsed_s = state.trained_s - first.trained_s
     row = {"step": state.step, "minutes": state.trained_s / 60, "part": progress(recipe, state)}
     row["images_per_s"] = steps * recipe.batch_size / elapsed_s
     row["learning_rate"] = run.optimizer.param_groups[0]["lr"]
-    return state, row | {name: value / steps for name, value in sums.items()}
+    return state, row | losses
 
 
-def _step(run: Run, batch: Batch) -> dict[str, float]:
+def _step(run: Run, batch: Batch) -> dict[str, Tensor]:
     run.model.train()
     with torch.autocast(run.device.type, torch.bfloat16, enabled=run.device.type == "cuda"):
-        out = run.model(batch.rgb, batch.depth_m)
+        out = run.model(batch.rgb, batch.depth_m, batch.focal_px)
     total, losses = run.criterion(out, batch)
     run.optimizer.zero_grad(set_to_none=True)
     total.backward()
@@ -134,53 +133,25 @@ def _step(run: Run, batch: Batch) -> dict[str, float]:
         parameter for group in run.optimizer.param_groups for parameter in group["params"]
     )
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), GRADIENT_NORM)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(f"the gradient is {norm.item()}; losses {losses}")
     run.optimizer.step()
     run.averaged.update_parameters(run.model)
-    return {"total": total.item()} | {name: loss.item() for name, loss in losses.items()}
+    return {"total": total.detach(), "gradient": norm} | losses
 
 
-def _batches(run: Run, state: RunState) -> Iterator[Batch]:
-    """The batches of one round. The set is read anew, so that it may grow while we train."""
-    recipe = run.recipe
-    source = load_coco_set(Path(recipe.train_set))
-    largest = max(recipe.resolutions, key=lambda r: r.width_px)
-    cache = SampleCache(
-        source,
-        width_px=largest.width_px,
-        height_px=largest.height_px,
-        folder=cache_folder(recipe.cache_dir, recipe.train_set),
-    )
-    stream = SampleStream(
-        cache, augment=AlbumentationsAugment(recipe.augmentation), seed=recipe.seed
-    )
-    size = resolution_at(recipe, progress(recipe, state))
-    steps = range(state.step, state.step + recipe.round_steps)
-    first, stride = rank(), process_count()
-    numbers = (
-        range(s * recipe.batch_size + first, (s + 1) * recipe.batch_size, stride) for s in steps
-    )
-    yield from DataLoader(
-        stream,
-        batch_sampler=[[(n, size.width_px, size.height_px) for n in batch] for batch in numbers],
-        collate_fn=collate,
-        num_workers=recipe.workers,
-        prefetch_factor=4 if recipe.workers else None,
-        worker_init_fn=_start_worker,
-    )
+class RunningMeans:
+    """Means of losses, summed up where they are: reading each would make a GPU wait."""
 
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
 
-def cache_folder(cache_dir: str, set_folder: str) -> Path:
-    """Where decoded samples of a set are kept."""
-    return Path(cache_dir) / Path(set_folder).name if cache_dir else Path(set_folder) / "cache"
+    def add(self, losses: dict[str, Tensor]) -> None:
+        self._count += 1
+        for name, loss in losses.items():
+            self._sums[name] = self._sums[name] + loss if name in self._sums else loss.clone()
 
-
-def _start_worker(_: int) -> None:
-    import cv2
-
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
+    def read(self) -> dict[str, float]:
+        return {name: float(total) / self._count for name, total in self._sums.items()}
 
 
 def _evaluate(run: Run, state: RunState) -> tuple[RunState, dict[str, float]]:

@@ -40,6 +40,7 @@ NATIVE = {
         "dtype": "uint8",
         "layout": "nhwc",
         "depth_name": "depth_m",
+        "focal_name": "focal_px",
     },
 }
 
@@ -80,6 +81,7 @@ def test_weights_of_a_registered_model_run_as_it_is_served(tmp_path: Path) -> No
         {
             "rgb": np.zeros((1, 32, 64, 3), np.uint8),
             "depth_m": np.zeros((1, 1, 32, 64), np.float32),
+            "focal_px": np.zeros((1, 1), np.float32),
         }
     )
     assert outputs["scores"].shape[2] == 2

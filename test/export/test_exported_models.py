@@ -25,7 +25,9 @@ def inputs(
         rgb = rng.integers(0, 256, (batch, height_px, width_px, 3), dtype=np.uint8)
         depth_m = rng.uniform(0.3, 4, (batch, 1, height_px, width_px)).astype(np.float32)
         depth_m[rng.random(depth_m.shape) < (0.3, 1.0)[index % 2]] = 0
-        yield rgb, depth_m
+        focal_px = rng.uniform(200, 500, (batch, 1)).astype(np.float32)
+        focal_px[0] *= index % 2
+        yield rgb, depth_m, focal_px
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +36,8 @@ def model() -> NativeModel:
     torch.manual_seed(0)
     model = build_native("native-s", classes=4)
     with torch.no_grad():
-        for rgb, depth_m in inputs(frames=4, batch=4):
-            model.train()(torch.from_numpy(rgb), torch.from_numpy(depth_m))
+        for given in inputs(frames=4, batch=4):
+            model.train()(*map(torch.from_numpy, given))
     return model.eval()
 
 
@@ -100,7 +102,7 @@ def test_eight_bits_are_smaller_and_still_the_same_model(file: Path, tmp_path: P
     kinds = {node.op_type for node in onnx.load(small).graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
     exact, quantised = onnx_predictor(file), onnx_predictor(small)
-    for rgb, depth_m in inputs(frames=2):
-        one, other = exact(rgb, depth_m), quantised(rgb, depth_m)
+    for given in inputs(frames=2):
+        one, other = exact(*given), quantised(*given)
         cosine = float((one["embedding"] * other["embedding"]).sum())
         assert cosine > 0.9

@@ -28,7 +28,7 @@ def frames(*, count: int, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) 
     size = (count, height_px, width_px, 3)
     rgb = torch.randint(0, 256, size, dtype=torch.uint8, generator=generator)
     depth_m = torch.rand(count, 1, height_px, width_px, generator=generator) * 2 + 0.3
-    return [rgb, depth_m]
+    return [rgb, depth_m, torch.full((count, 1), 360.0)]
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
@@ -69,14 +69,28 @@ def test_any_size_of_whole_cells_runs() -> None:
 
 def test_the_sensor_carries_depth_until_training_knows_better() -> None:
     model = build_native("native-s", classes=CLASSES).eval()
-    rgb, _ = frames(count=1)
+    rgb, _, focal_px = frames(count=1)
     depth_m = torch.full((1, 1, HEIGHT_PX, WIDTH_PX), 1.7)
     with torch.no_grad():
-        seen = model(rgb, depth_m)["depth_m"]
-        blind = model(rgb, torch.zeros_like(depth_m))["depth_m"]
+        seen = model(rgb, depth_m, focal_px)["depth_m"]
+        blind = model(rgb, torch.zeros_like(depth_m), focal_px)["depth_m"]
     assert (seen - 1.7).abs().max() < 0.4
     assert not torch.allclose(seen, blind)
     assert torch.isfinite(blind).all()
+
+
+def test_a_longer_lens_sees_the_same_picture_farther_away() -> None:
+    model = build_native("native-s", classes=CLASSES).eval()
+    rgb, depth_m, focal_px = frames(count=1)
+    with torch.no_grad():
+        unknown, nominal, long = (
+            model(rgb, torch.zeros_like(depth_m), focal_px * factor)["depth_m"]
+            for factor in (0.0, 1.0, 1.5)
+        )
+        seen = [model(rgb, depth_m, focal_px * factor)["depth_m"] for factor in (1.0, 1.5)]
+    assert torch.equal(unknown, nominal)
+    assert torch.allclose(long, nominal * 1.5, rtol=1e-4)
+    assert torch.equal(*seen)
 
 
 def test_holes_are_filled_from_around_and_seen_cells_are_kept() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.manifest import ModelInput
+from robot_vision.core.types import Camera
 from robot_vision.perception.preprocess import Preprocessor, place
 
 RESIZES = ("letterbox", "letterbox_topleft", "stretch")
@@ -115,6 +116,18 @@ def test_depth_follows_the_image_with_0_for_unknown() -> None:
     assert set(depth[0, 0, :23].ravel()) == {0}
     assert set(depth[0, 0, 25:].ravel()) == {2}
     assert not preprocess(rgb)[0]["d"].any()
+
+
+def test_the_focal_length_is_told_in_pixels_of_the_input() -> None:
+    preprocess = Preprocessor(spec(focal_name="f"))
+    rgb = np.zeros((240, 320, 3), np.uint8)
+    intrinsics = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
+    camera = Camera(frame_id="c", width_px=640, height_px=480, intrinsics_px=intrinsics)
+    inputs, placement = preprocess(rgb, None, camera)
+    assert inputs["f"].dtype == np.float32
+    assert inputs["f"].tolist() == [[pytest.approx(600 * placement.width_px / 640)]]
+    unknown, _ = preprocess(rgb)
+    assert unknown["f"].tolist() == [[0.0]]
 
 
 def test_the_size_given_to_a_graph_is_that_of_its_input() -> None:

@@ -72,8 +72,8 @@ def test_depth_loss_is_zero_when_right_and_ignores_what_is_unknown() -> None:
 
 def test_appearance_loss_is_less_when_like_objects_look_alike(batch: Batch) -> None:
     labels = torch.unique(batch.class_id * 1000 + batch.color_id)
-    alike = torch.zeros(len(batch.image_id), len(labels), 6, 8)
-    for image in range(len(batch.image_id)):
+    alike = torch.zeros(len(batch.rgb), len(labels), 6, 8)
+    for image in range(len(batch.rgb)):
         for box, kind, color in zip(
             batch.boxes_xyxy[image], batch.class_id[image], batch.color_id[image], strict=True
         ):
@@ -87,7 +87,7 @@ def test_appearance_loss_is_less_when_like_objects_look_alike(batch: Batch) -> N
 def test_every_task_pulls_on_the_network(batch: Batch) -> None:
     model = build_native("native-s", classes=2).train()
     criterion = MultiTaskLoss(SPECS["native-s"], classes=2, colors=2, weights=LossWeights())
-    total, losses = criterion(model(batch.rgb, batch.depth_m), batch)
+    total, losses = criterion(model(batch.rgb, batch.depth_m, batch.focal_px), batch)
     total.backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
@@ -100,7 +100,7 @@ def test_a_set_of_boxes_alone_trains_the_detector_alone(boxes_set: Path, tmp_pat
     batch = collate([cache[i] for i in range(4)])
     model = build_native("native-s", classes=2).train()
     criterion = MultiTaskLoss(SPECS["native-s"], classes=2, colors=0, weights=LossWeights())
-    total, losses = criterion(model(batch.rgb, batch.depth_m), batch)
+    total, losses = criterion(model(batch.rgb, batch.depth_m, batch.focal_px), batch)
     total.backward()
     assert losses["depth"].item() == 0.0
     assert losses["masks"].item() == 0.0

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from robot_vision.core.config import with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.augment import AlbumentationsAugment, punch_holes
+from robot_vision.training.augment import Augmenter, punch_holes
+from robot_vision.training.batches import BatchStream
 from robot_vision.training.coco_set import decode_segmentation, instance_map, load_coco_set
-from robot_vision.training.dataset import Sample, SampleCache, SampleStream, collate
-from robot_vision.training.recipe import Augmentation
+from robot_vision.training.dataset import Batch, Sample, SampleCache, collate
+from robot_vision.training.recipe import Augmentation, Recipe, Resolution
 
 
 @pytest.fixture
@@ -82,49 +84,103 @@ def test_a_missing_picture_is_named(shapes_set: Path, tmp_path: Path) -> None:
         cache[0]
 
 
+def augmented(cache: SampleCache, *, size: tuple[int, int], seed: int, **options: float) -> Batch:
+    """Every sample once, in the order of the set."""
+    torch.manual_seed(seed)
+    stack = cache.stacked(torch.device("cpu"))
+    augment = Augmenter(with_values(Augmentation(), dict(options)))
+    return augment(stack, torch.arange(len(stack)), width_px=size[0], height_px=size[1])
+
+
 @pytest.mark.parametrize("size", [(160, 128), (96, 64)])
 def test_boxes_stay_around_their_objects_through_augmentation(
     cache: SampleCache, size: tuple[int, int]
 ) -> None:
-    stream = SampleStream(cache, augment=AlbumentationsAugment(Augmentation()), seed=1)
     checked = 0
-    for number in range(40):
-        sample = stream[(number, *size)]
-        assert sample.rgb.shape == (size[1], size[0], 3)
-        for instance, box in zip(sample.instance_id, sample.box_xyxy_px, strict=True):
-            assert np.allclose(extent_of(sample, int(instance)), box, atol=3.0)
+    for seed in range(5):
+        batch = augmented(cache, size=size, seed=seed)
+        assert batch.rgb.shape == (12, size[1], size[0], 3)
+        for image, row in (batch.class_id >= 0).nonzero().tolist():
+            seen = batch.instances[image] == batch.instance_id[image, row]
+            rows, columns = seen.nonzero(as_tuple=True)
+            low = torch.stack([columns.min(), rows.min()]) * 4
+            high = torch.stack([columns.max(), rows.max()]) * 4 + 4
+            assert torch.allclose(
+                torch.cat([low, high]).float(), batch.boxes_xyxy[image, row], atol=6.0
+            )
             checked += 1
-    assert checked > 30
+    assert checked > 60
 
 
-def test_augmentation_is_the_same_for_the_same_number(cache: SampleCache) -> None:
-    one, other = (
-        SampleStream(cache, augment=AlbumentationsAugment(Augmentation()), seed=1)
-        for _ in range(2)
-    )
-    for number in (5, 17):
-        a, b = one[(number, 96, 64)], other[(number, 96, 64)]
-        assert np.array_equal(a.rgb, b.rgb)
-        assert np.array_equal(a.depth_mm, b.depth_mm)
-        assert np.array_equal(a.box_xyxy_px, b.box_xyxy_px)
+def test_crops_hold_an_object(cache: SampleCache) -> None:
+    batch = augmented(cache, size=(96, 64), seed=3, shift=0)
+    assert (batch.class_id >= 0).any(dim=1).float().mean() > 0.9
 
 
-def test_every_pass_shows_each_image_once(cache: SampleCache) -> None:
-    still = Augmentation(flip=0, scale_min=1, scale_max=1, shift=0, color=0)
-    stream = SampleStream(cache, augment=AlbumentationsAugment(still), seed=3)
-    for start in (0, len(cache)):
-        numbers = range(start, start + len(cache))
-        seen = sorted(stream[(n, 160, 128)].image_id for n in numbers)
-        assert seen == list(range(1, len(cache) + 1))
+def test_without_changes_a_sample_stays_as_it_is(cache: SampleCache) -> None:
+    still = {"flip": 0, "scale_min": 1, "scale_max": 1, "shift": 0, "color": 0}
+    batch = augmented(cache, size=(160, 128), seed=0, depth_withheld=0, depth_holes=0, **still)
+    plain = collate([cache[i] for i in range(len(cache))])
+    assert torch.equal(batch.rgb, plain.rgb)
+    assert torch.allclose(batch.boxes_xyxy, plain.boxes_xyxy, atol=1e-3)
+    for name in ("depth_m", "depth_true_m", "instances", "class_id", "color_id", "instance_id"):
+        assert torch.equal(getattr(batch, name), getattr(plain, name)), name
+
+
+def test_zoom_lengthens_the_lens_and_leaves_depth(shapes_set: Path, tmp_path: Path) -> None:
+    content = json.loads((shapes_set / "annotations.json").read_text())
+    for image in content["images"]:
+        image["intrinsics_px"] = [100.0, 100.0, 64.0, 48.0]
+        for name in ("file_name", "depth_file", "depth_true_file"):
+            image[name] = str(shapes_set / image[name])
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+    source = load_coco_set(tmp_path)
+    cache = SampleCache(source, width_px=160, height_px=128, folder=tmp_path)
+    options = {"scale_min": 2, "scale_max": 2, "depth_withheld": 0, "depth_holes": 0}
+    batch = augmented(cache, size=(160, 128), seed=0, **options)
+    assert torch.allclose(batch.focal_px, torch.tensor(250.0))
+    depths_mm = (batch.depth_true_m.unique() * 1000).round().tolist()
+    assert set(depths_mm) <= {0, 900, 1500}
+
+
+def stream_of(shapes_set: Path, folder: Path, **values: object) -> BatchStream:
+    chosen: dict[str, object] = {"train_set": str(shapes_set), "cache_dir": str(folder)}
+    chosen["resolutions"] = [{"width_px": 160, "height_px": 128}]
+    recipe = with_values(Recipe(), chosen | values)
+    return BatchStream(recipe, torch.device("cpu"))
+
+
+def test_a_step_has_the_same_batch_again(shapes_set: Path, tmp_path: Path) -> None:
+    one, other = (stream_of(shapes_set, tmp_path, seed=1, batch_size=4) for _ in range(2))
+    size = Resolution(width_px=96, height_px=64)
+    for step in (5, 2):
+        a, b = one.batch(step, size), other.batch(step, size)
+        assert torch.equal(a.rgb, b.rgb)
+        assert torch.equal(a.depth_m, b.depth_m)
+        assert torch.equal(a.boxes_xyxy, b.boxes_xyxy)
+    assert not torch.equal(one.batch(1, size).rgb, one.batch(3, size).rgb)
+
+
+def test_every_pass_shows_each_image_once(shapes_set: Path, tmp_path: Path) -> None:
+    still = {"flip": 0, "scale_min": 1, "scale_max": 1, "shift": 0, "color": 0}
+    options = {f"augmentation.{name}": value for name, value in still.items()}
+    stream = stream_of(shapes_set, tmp_path, batch_size=4, **options)
+    plain = SampleCache(load_coco_set(shapes_set), width_px=160, height_px=128, folder=tmp_path)
+    known = [torch.from_numpy(plain[i].rgb) for i in range(12)]
+    size = Resolution(width_px=160, height_px=128)
+    for first in (0, 3):
+        shown = torch.cat([stream.batch(first + step, size).rgb for step in range(3)])
+        seen = [next(i for i, k in enumerate(known) if torch.equal(k, rgb)) for rgb in shown]
+        assert sorted(seen) == list(range(12))
 
 
 def test_depth_is_withheld_as_often_as_asked(cache: SampleCache) -> None:
     def share_without(part: float) -> float:
-        augment = AlbumentationsAugment(Augmentation(depth_withheld=part, color=0))
-        stream = SampleStream(cache, augment=augment, seed=0)
-        samples = [stream[(n, 96, 64)] for n in range(60)]
-        assert all(s.depth_true_mm.any() for s in samples)
-        return float(np.mean([not s.depth_mm.any() for s in samples]))
+        batches = [
+            augmented(cache, size=(96, 64), seed=seed, depth_withheld=part) for seed in range(5)
+        ]
+        assert all(batch.depth_true_m.flatten(1).any(dim=1).all() for batch in batches)
+        return float(np.mean([(~b.depth_m.flatten(1).any(dim=1)).float().mean() for b in batches]))
 
     assert share_without(0.0) == 0.0
     assert share_without(1.0) == 1.0
@@ -132,10 +188,11 @@ def test_depth_is_withheld_as_often_as_asked(cache: SampleCache) -> None:
 
 
 def test_holes_only_remove() -> None:
-    depth_mm = np.full((96, 128), 1200, np.uint16)
-    holed = punch_holes(depth_mm, np.random.default_rng(0))
-    assert set(np.unique(holed)) == {0, 1200}
-    assert (holed == 0).mean() < 0.6
+    torch.manual_seed(0)
+    depth_m = torch.full((8, 1, 96, 128), 1.2)
+    holed = punch_holes(depth_m)
+    assert torch.equal(holed.unique(), torch.tensor([0.0, 1.2]))
+    assert ((holed == 0).flatten(1).float().mean(dim=1) < 0.7).all()
 
 
 def test_batches_pad_objects_and_sample_truth_at_a_quarter(cache: SampleCache) -> None:
