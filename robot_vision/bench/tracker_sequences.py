@@ -43,13 +43,22 @@ def keep_frames(sequence: Sequence, kept: np.ndarray, *, name: str) -> Sequence:
     )
 
 
-def thin(sequence: Sequence, *, frame_rate_hz: float) -> Sequence:
-    """The frames nearest in time to a slower camera's: uneven where the rates do not divide."""
+def thin(sequence: Sequence, *, frame_rate_hz: float, phase: int = 0) -> Sequence:
+    """The frames nearest in time to a slower camera's that begins at frame `phase`.
+
+    They are uneven where the rates do not divide.
+    """
     stamps_s = np.array([m.stamp_ns for m in sequence.measurements]) / NS_PER_S
-    wanted_s = np.arange(stamps_s[0], stamps_s[-1] + 1e-6, 1 / frame_rate_hz)
+    wanted_s = np.arange(stamps_s[phase], stamps_s[-1] + 1e-6, 1 / frame_rate_hz)
     nearest = np.abs(stamps_s[None, :] - wanted_s[:, None]).argmin(axis=1)
     kept = np.unique(nearest)
     return keep_frames(sequence, kept, name=f"{sequence.name} at {frame_rate_hz:g} FPS")
+
+
+def thin_all(sequence: Sequence, *, frame_rate_hz: float) -> list[Sequence]:
+    """Thinned from each frame at which a slower camera may begin: one alone is luck."""
+    phases = max(1, round(sequence.frame_rate_hz / frame_rate_hz))
+    return [thin(sequence, frame_rate_hz=frame_rate_hz, phase=k) for k in range(phases)]
 
 
 def drop_at_random(sequence: Sequence, *, share: float, seed: int) -> Sequence:

@@ -79,9 +79,6 @@ class TrackerConfig(Params):
     confirm_evidence: float = param(
         1.8, "log-odds at which a track is confirmed", unit="nat", ge=-10, le=100
     )
-    match_evidence: float = param(
-        1.0, "log-odds that a track gains when a detection fits it", unit="nat", ge=0, le=10
-    )
     overlap_penalty: float = param(
         3.7, "log-odds that a detection on top of a track loses as a new one", unit="nat", ge=0
     )
@@ -92,14 +89,13 @@ class TrackerConfig(Params):
         0.3, "a tentative track ends after so long without a detection", unit="s", ge=0, le=60
     )
 
-    prior: float = param(5.0, "support of a pair before anything is compared", unit="nat")
-    tail: float = param(4.0, "heaviness of the tails of boxes: degrees of freedom", gt=0)
-    iou_weight: float = param(5.7, "support between no and full overlap", unit="nat", ge=0)
+    prior: float = param(
+        4.0, "support of a pair before anything is compared, in image or space", unit="nat"
+    )
+    tail: float = param(4.0, "heaviness of the tails of errors: degrees of freedom", gt=0)
     class_penalty: float = param(3.0, "support lost when classes differ", unit="nat", ge=0)
     appearance_limit: float = param(4.0, "most that looks may say", unit="nat", ge=0)
     depth_weight: float = param(0.5, "share of the distance in space in the support", ge=0)
-    depth_prior: float = param(4.0, "support of a pair at no distance in space", unit="nat")
-    depth_tail: float = param(4.0, "heaviness of the tails in space: degrees of freedom", gt=0)
     loss_rate: float = param(1.5, "support lost per second unseen", unit="nat/s", ge=0)
     stop_penalty: float = param(
         2.0, "support lost by the guess that an unseen object stayed", unit="nat", ge=0
@@ -108,27 +104,22 @@ class TrackerConfig(Params):
         0.5, "wander of an object that stayed, per box size", unit="1/s^0.5", gt=0
     )
     low_penalty: float = param(2.0, "support lost by unsure detections", unit="nat", ge=0)
-    low_recent_s: float = param(
-        0.27, "unsure detections only continue tracks seen so lately", unit="s", ge=0, le=60
-    )
-    tentative_penalty: float = param(0.5, "support lost by tentative tracks", unit="nat", ge=0)
 
     box_noise: float = param(
-        0.063, "standard deviation of detected boxes, per box size", ge=0.001, le=1
+        0.045, "standard deviation of a box's edge, per box size, until learnt", ge=0.001, le=1
     )
     box_speed: float = param(
-        2.5, "standard deviation of speeds at first, per box size", unit="1/s", gt=0, le=100
+        1.5, "standard deviation of speeds at first, per box size", unit="1/s", gt=0, le=100
     )
     box_acceleration: float = param(
-        1.0, "white acceleration of boxes, per box size", unit="1/s^1.5", gt=0, le=100
+        1.4, "white acceleration of boxes, per box size", unit="1/s^1.5", gt=0, le=100
     )
     size_share: float = param(0.4, "changes of size, as a share of those of place", gt=0, le=1)
     box_damping_per_s: float = param(0.2, "decay of the speed of centres", unit="1/s", ge=0)
-    size_damping_per_s: float = param(1.5, "decay of the speed of sizes", unit="1/s", ge=0)
+    size_damping_per_s: float = param(6.0, "decay of the speed of sizes", unit="1/s", ge=0)
     unrest_limit: float = param(
         8.0, "most that common surprise, as from a shaken camera, raises the acceleration", ge=1
     )
-    unrest_memory_s: float = param(0.1, "how fast it is noticed", unit="s", gt=0, le=60)
     replay_after_s: float = param(
         0.5, "gap after which a box is led again to where it is found", unit="s", ge=0, le=60
     )
@@ -139,8 +130,7 @@ class TrackerConfig(Params):
         0.15, "white acceleration in space", unit="m/s^1.5", gt=0, le=100
     )
     class_memory: float = param(5.0, "largest lead of a class in the vote of scores", gt=0)
-    size_blend: float = param(0.1, "share of a new size in the mean", gt=0, le=1)
-    appearance_blend: float = param(0.1, "share of a new look in the mean", gt=0, le=1)
+    blend: float = param(0.1, "share of a new size or look in the mean", gt=0, le=1)
 
 
 class ServiceConfig(Params):

@@ -7,9 +7,8 @@ from scipy.optimize import linear_sum_assignment
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
 from robot_vision.tracking.appearance import AppearanceModel
-from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.tracking.kalman import squared_distance
-from robot_vision.tracking.motion import axis_shares, scale_px
+from robot_vision.tracking.motion import axis_shares, noise_px2, scale_px
 from robot_vision.tracking.observations import Observations
 from robot_vision.tracking.table import TENTATIVE, TrackTable, points_of
 
@@ -27,19 +26,18 @@ def associate(
 ) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
     """Rows of tracks and rows of observations that belong together.
 
-    In two stages, as ByteTrack (Zhang et al., ECCV 2022): sure detections choose first among all
-    tracks, unsure ones then among those seen a moment ago.
+    In stages, as ByteTrack (Zhang et al., ECCV 2022): sure detections choose first among
+    confirmed tracks, unsure ones then; tentative tracks take what sure ones are left.
     """
     if not len(table) or not len(seen):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     support = pair_support(table, seen, stamp_ns=stamp_ns, model=model, config=config)
     high = seen.score >= config.high_score
     tentative = table["state"] == TENTATIVE
-    recent = (stamp_ns - table["seen_ns"]) / NS_PER_S <= config.low_recent_s
     stages = (
         (~tentative, high, 0.0),
-        (~tentative & recent, ~high & (seen.score >= config.low_score), config.low_penalty),
-        (tentative, high, config.tentative_penalty),
+        (~tentative, ~high & (seen.score >= config.low_score), config.low_penalty),
+        (tentative, high, 0.0),
     )
     track_free, seen_free = np.ones(len(table), bool), np.ones(len(seen), bool)
     pairs = []
@@ -70,12 +68,10 @@ def pair_support(
     expected = np.concatenate([box["position"], seen_box["position"]])
     scale = scale_px(expected)
     variance = np.concatenate([box["var_position"], seen_box["var_position"]])
-    variance += (config.box_noise * scale) ** 2
+    variance += noise_px2(expected, config=config)
     variance[n:] += (config.stop_drift * scale[n:] * axis_shares(config)) ** 2 * gap_s
     support = _box_support(expected, variance, seen, scale=scale, config=config)
     support = np.maximum(support[:n], support[n:] - config.stop_penalty)
-    overlap = pairwise_iou(cxcywh_to_xyxy(box["position"]), seen.box_xyxy_px)
-    support += config.iou_weight * (overlap - 0.5)
     support -= config.loss_rate * gap_s
     support -= config.class_penalty * (table["class_id"][:, None] != seen.class_id[None])
     cosine = table["appearance"] @ seen.appearance.T
@@ -91,18 +87,23 @@ def _box_support(
     scale: Float[np.ndarray, "n 1"],
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
-    """Of a Student's t in centre and size: detectors err more often far off than a normal."""
-    # One axis at a time: arrays of pairs are large, and contiguous ones are fast.
-    d2 = np.zeros((len(expected_cxcywh_px), len(seen)))
-    for expected, variance, box in zip(
-        expected_cxcywh_px.T, variance_px2.T, seen.box_cxcywh_px.T, strict=True
-    ):
-        innovation = np.subtract.outer(expected, box)
-        innovation *= innovation
-        innovation /= variance[:, None]
-        d2 += innovation
-    support = config.prior - 0.5 * (config.tail + 4) * np.log1p(d2 / config.tail)
+    """Of Student's t, one for x and one for y, each in centre and size.
+
+    Detectors err more often far off than a normal. What is half hidden is off along one
+    direction and fits along the other, so the two are judged apart.
+    """
+    # One quantity at a time: arrays of pairs are large, and contiguous ones are fast.
+    unlikely = np.ones((len(expected_cxcywh_px), len(seen)))
+    for axis in (0, 1):
+        d2 = np.ones_like(unlikely)
+        for k in (axis, axis + 2):
+            innovation = np.subtract.outer(expected_cxcywh_px[:, k], seen.box_cxcywh_px[:, k])
+            innovation *= innovation
+            innovation /= config.tail * variance_px2[:, k : k + 1]
+            d2 += innovation
+        unlikely *= d2
     spread = np.log(variance_px2 / scale**2).sum(axis=1)
+    support = config.prior - 0.5 * (config.tail + 2) * np.log(unlikely)
     return support - 0.5 * spread[:, None]
 
 
@@ -126,9 +127,9 @@ def _depth_support(
         covariance_m2=seen.covariance_m2[columns],
     )
     support = np.zeros(known.shape)
-    tail = config.depth_tail
+    tail = config.tail
     support[rows, columns] = config.depth_weight * (
-        config.depth_prior - 0.5 * (tail + 3) * np.log1p(d2 / tail)
+        config.prior - 0.5 * (tail + 3) * np.log1p(d2 / tail)
     )
     return support
 

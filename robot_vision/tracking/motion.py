@@ -18,7 +18,8 @@ from robot_vision.tracking.table import TrackTable, axes_of, empty_table, fill, 
 
 # Steps of the straight line along which a track is led again when it is found after a gap.
 REPLAY_STEPS = 5
-MEDIAN_OF_CHI2 = 2 * np.log(2)  # Of two degrees of freedom.
+# What an error of an edge's place does to centre and size, where the two edges err apart.
+EDGE_SHARES = np.array([0.5, 0.5, 2.0, 2.0])
 # After so long nothing is known any more; longer steps would only overflow.
 LONGEST_STEP_S = 600.0
 
@@ -33,14 +34,20 @@ def axis_shares(config: TrackerConfig) -> Float[np.ndarray, "4"]:
     return np.array([1.0, 1.0, config.size_share, config.size_share])
 
 
+def noise_px2(
+    box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig
+) -> Float[np.ndarray, "n 4"]:
+    """Variance of detected boxes in centre and size."""
+    return (config.box_noise * scale_px(box_cxcywh_px)) ** 2 * EDGE_SHARES
+
+
 def start_boxes(box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig) -> AxisStates:
     """States of boxes seen once: at rest as far as known."""
     scale = scale_px(box_cxcywh_px)
-    ones = np.ones((1, 4))
     return AxisStates(
         position=box_cxcywh_px,
         velocity=np.zeros_like(box_cxcywh_px),
-        var_position=(config.box_noise * scale) ** 2 * ones,
+        var_position=noise_px2(box_cxcywh_px, config=config),
         cov_position_velocity=np.zeros_like(box_cxcywh_px),
         var_velocity=(config.box_speed * scale * axis_shares(config)) ** 2,
     )
@@ -64,7 +71,7 @@ def correct_boxes(
     states: AxisStates, box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig
 ) -> AxisStates:
     """Correct boxes by the detections that belong to them."""
-    variance = (config.box_noise * scale_px(box_cxcywh_px)) ** 2 * np.ones((1, 4))
+    variance = noise_px2(box_cxcywh_px, config=config)
     return update_axes(states, measured=box_cxcywh_px, variance=variance)
 
 
@@ -116,13 +123,13 @@ def correct_tracks(
     track["class_id"] = np.where(lead < 0, seen.class_id, track["class_id"])
     track["class_score"] = np.minimum(np.abs(lead), config.class_memory)
     track["score"] = seen.score
-    track["evidence"] += evidence(seen.score) + config.match_evidence
+    track["evidence"] += evidence(seen.score)
     _correct_boxes(track, seen, stamp_ns=stamp_ns, config=config)
     _correct_points(track["point"], seen, config=config)
     track["seen_ns"] = stamp_ns
     track["detection_index"] = seen.index
-    track["size_m"] = _blend(track["size_m"], seen.size_m, weight=config.size_blend)
-    look = _blend(track["appearance"], seen.appearance, weight=config.appearance_blend)
+    track["size_m"] = _blend(track["size_m"], seen.size_m, weight=config.blend)
+    look = _blend(track["appearance"], seen.appearance, weight=config.blend)
     track["appearance"] = _unit(look)
     table[rows] = track
 
@@ -208,16 +215,3 @@ def _blend(
 def _unit(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.maximum(norm, 1e-9)
-
-
-def surprise(
-    box: AxisStates, box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig
-) -> float:
-    """How far off the centres of boxes are from what was expected: 1 where noise explains it.
-
-    The median over boxes of the normalised innovation squared, over its expected value.
-    """
-    scale = scale_px(box.position)
-    variance = box.var_position[:, :2] + (config.box_noise * scale) ** 2
-    innovation = box_cxcywh_px[:, :2] - box.position[:, :2]
-    return float(np.median((innovation**2 / variance).sum(axis=1)) / MEDIAN_OF_CHI2)

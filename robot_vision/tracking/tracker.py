@@ -11,13 +11,13 @@ from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
 from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.association import associate
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
+from robot_vision.tracking.calibration import common_move, learn_noise, learn_unrest
 from robot_vision.tracking.camera_motion import CameraMotion
 from robot_vision.tracking.motion import (
     correct_tracks,
     evidence,
     predict_tracks,
     start_tracks,
-    surprise,
 )
 from robot_vision.tracking.observations import Observations, observe, take
 from robot_vision.tracking.report import report_tracks
@@ -31,9 +31,6 @@ from robot_vision.tracking.table import (
     with_appearance_width,
 )
 
-# The camera is only blamed for what so many objects do at once.
-LEAST_WITNESSES = 3
-
 
 class StampedTracker:
     """Tracks boxes in the image and, where depth is known, points in a fixed frame.
@@ -42,7 +39,7 @@ class StampedTracker:
     """
 
     def __init__(self, config: TrackerConfig) -> None:
-        self._config = config
+        self._given_config = self._config = config
         self._next_id = 1
         self._epoch = 0
         self._events: list[TrackEvent] = []
@@ -61,11 +58,9 @@ class StampedTracker:
             model=self._appearance_model,
             config=self._config,
         )
-        self._learn_unrest(rows, columns, seen)
+        self._calibrate(rows, columns, seen)
         self._learn_appearance(rows, columns, seen)
-        if len(rows):
-            matched = take(seen, columns)
-            correct_tracks(self._table, rows, matched, stamp_ns=stamp_ns, config=self._config)
+        self._correct(rows, columns, seen, stamp_ns=stamp_ns)
         self._change_states(stamp_ns)
         if len(columns) < len(seen):
             unmatched = np.ones(len(seen), bool)
@@ -97,18 +92,40 @@ class StampedTracker:
         self._camera = CameraMotion(estimate=self._config.camera_motion)
         self._appearance_model = AppearanceModel()
         self._unrest = 1.0
+        self._config = self._given_config
 
-    def _learn_unrest(
+    def _calibrate(
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
     ) -> None:
-        """Where all boxes move otherwise than expected, the camera does: expect more of it."""
-        if len(rows) < LEAST_WITNESSES:
-            return
+        """Learn of camera and detector from what is off, before the tracks are corrected."""
         expected = axes_of(self._table["box"][rows])
-        ratio = surprise(expected, seen.box_cxcywh_px[columns], config=self._config)
-        pace = 1 - np.exp(-self._dt_s / self._config.unrest_memory_s)
-        raised = self._unrest * min(max(ratio, 0.25), 4.0) ** pace
-        self._unrest = float(min(max(raised, 1.0), self._config.unrest_limit))
+        boxes = seen.box_cxcywh_px[columns]
+        self._unrest = learn_unrest(
+            self._unrest, expected, boxes, dt_s=self._dt_s, config=self._config
+        )
+        self._config = learn_noise(expected, boxes, dt_s=self._dt_s, config=self._config)
+
+    def _correct(
+        self,
+        rows: Int64[np.ndarray, " k"],
+        columns: Int64[np.ndarray, " k"],
+        seen: Observations,
+        *,
+        stamp_ns: int,
+    ) -> None:
+        """Correct the tracks found; those not found follow what the others have in common."""
+        if not len(rows):
+            return
+        table = self._table
+        expected = {name: table["box"][name][rows, :2] for name in ("position", "velocity")}
+        matched = take(seen, columns)
+        correct_tracks(table, rows, matched, stamp_ns=stamp_ns, config=self._config)
+        unseen = np.ones(len(table), bool)
+        unseen[rows] = False
+        if unseen.any():
+            for name, values in expected.items():
+                moved = common_move(table["box"][name][rows, :2] - values)
+                table["box"][name][unseen, :2] += moved
 
     def _learn_appearance(
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
