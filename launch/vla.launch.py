@@ -26,7 +26,9 @@ def generate_launch_description() -> LaunchDescription:
         package="robot_vision",
         executable="console_node",
         namespace=LaunchConfiguration("namespace", default=""),
-        remappings=[("instruction", LaunchConfiguration("instruction", default="instruction"))],
+        remappings=[
+            (topic, LaunchConfiguration(topic, default=topic)) for topic in ("rgb", "instruction")
+        ],
         output="screen",
         condition=IfCondition(LaunchConfiguration("console")),
     )

@@ -76,6 +76,23 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
     assert offenders == []
 
 
+@pytest.mark.parametrize(
+    ("modules", "homes"),
+    [
+        ({"fastapi", "uvicorn", "starlette"}, ("console/",)),
+        ({"pyarrow"}, ("demonstrations/", "replay/tracks_table.py")),
+        ({"av"}, ("demonstrations/",)),
+        ({"kornia"}, ("training/",)),
+    ],
+    ids=["web", "parquet", "video", "augmentation"],
+)
+def test_extras_are_imported_where_they_serve_only(
+    modules: set[str], homes: tuple[str, ...]
+) -> None:
+    offenders = [p for p in sources() if roots(imports_of(p)) & modules and not inside(p, *homes)]
+    assert offenders == []
+
+
 def test_core_imports_little() -> None:
     for path in sorted((PACKAGE / "core").glob("*.py")):
         foreign = roots(imports_of(path)) - CORE_MAY_IMPORT - sys.stdlib_module_names

@@ -63,6 +63,11 @@ def measure_gpu(
     return times
 
 
+def describe_card() -> str:
+    """torch's version and the card that it uses."""
+    return f"torch {torch.__version__}, {torch.cuda.get_device_name()}"
+
+
 def _inputs(batch: int, *, width_px: int, height_px: int) -> tuple[Tensor, Tensor, Tensor]:
     rgb = torch.randint(0, 256, (batch, height_px, width_px, 3), dtype=torch.uint8, device="cuda")
     depth_m = torch.rand(batch, 1, height_px, width_px, device="cuda") + 0.3

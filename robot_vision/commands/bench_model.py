@@ -46,19 +46,17 @@ def gpu(
     runs: Annotated[int, typer.Option(min=10, help="runs of each")] = 200,
 ) -> None:
     """On a CUDA card: FP32 and FP16, with a CUDA graph and without, one frame and many."""
-    import torch
     from rich.console import Console
     from rich.table import Table
 
-    from robot_vision.bench.gpu import measure_gpu
+    from robot_vision.bench.gpu import describe_card, measure_gpu
 
     times = measure_gpu(
         architecture, width_px=width, height_px=height, batches=[1, 32, 128], runs=runs
     )
-    card = torch.cuda.get_device_name()
     table = Table(
         "precision", "CUDA graph", "batch", "p50 ms", "p95 ms", "frames/s",
-        title=f"{architecture} {width}×{height}, torch {torch.__version__}, {card}",
+        title=f"{architecture} {width}×{height}, {describe_card()}",
     )  # fmt: skip
     for time in times:
         table.add_row(

@@ -20,6 +20,7 @@ from robot_vision.demo.caption import with_caption
 from robot_vision.demo.inputs import DemoError
 from robot_vision.demo.robot_display import outcome_table, robot_view
 from robot_vision.demo.video import VideoFile
+from robot_vision.demo.web import console_options, console_words
 from robot_vision.model_store.policies import find_policy
 from robot_vision.ros.monitor import Monitor, stages_of
 from robot_vision.ros.operator import Operator
@@ -86,6 +87,7 @@ def show_robot(demo: RobotDemo, console: Console) -> list[Outcome]:
     robot_log, service_log = demo.out / "robot.log", demo.out / "service.log"
     robot = ["--ros-args", "-p", f"seed:={demo.seed}"]
     service = ["run", "--policy", "-p", f"policy:={policy}", "-p", "camera_pose.source:=topic"]
+    service += console_options()
     video = VideoFile(demo.out / "overlay.mp4")
     shown = _Show(demo, video)
     try:
@@ -99,6 +101,7 @@ def show_robot(demo: RobotDemo, console: Console) -> list[Outcome]:
                 ),
             }
             shown.wait_until_ready(processes, robot_log)
+            console.print(console_words(service_log), highlight=False)
             outcomes = shown.run(console, processes)
     finally:
         video.close()

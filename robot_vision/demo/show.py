@@ -15,6 +15,7 @@ from robot_vision.demo.age_plot import age_plot
 from robot_vision.demo.display import live_view, objects_seen
 from robot_vision.demo.inputs import DemoError, find_model, find_recording, node_arguments
 from robot_vision.demo.video import VideoFile
+from robot_vision.demo.web import console_options, console_words
 from robot_vision.replay.discovery import Topics, find_topics
 from robot_vision.replay.recording import Recording
 from robot_vision.ros.monitor import Monitor, stages_of
@@ -51,8 +52,10 @@ def show(demo: Demo, console: Console) -> None:
         video = VideoFile(demo.out / "overlay.mp4")
         monitor = Monitor(all_outputs=True, on_overlay=video.add)
         arguments = [*node_arguments(topics, model=model), *demo.node_args]
-        with child("robot_vision.ros.run", *arguments, log=str(node_log)) as node:
+        service = ["run", "--no-policy", *console_options()]
+        with child("robot_vision", *service, *arguments, log=str(node_log)) as node:
             _wait_until_active(monitor, node, node_log)
+            console.print(console_words(node_log), highlight=False)
             with child(
                 "robot_vision.ros.player", str(recording), "--loops=0", log=str(player_log)
             ):
