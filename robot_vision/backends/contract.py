@@ -26,7 +26,7 @@ def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
     image = manifest.input
     height, width = image.height_px, image.width_px
     shape = (1, 3, height, width) if image.layout == "nchw" else (1, height, width, 3)
-    inputs = {image.name: np.zeros(shape, image.dtype)}
+    inputs: dict[str, np.ndarray] = {image.name: np.zeros(shape, image.dtype)}
     if image.depth_name:
         inputs[image.depth_name] = np.zeros((1, 1, height, width), np.float32)
     if image.focal_name:

@@ -11,7 +11,7 @@ from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
 from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.association import associate
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
-from robot_vision.tracking.calibration import common_move, learn_noise, learn_unrest
+from robot_vision.tracking.calibration import common_move, learn
 from robot_vision.tracking.camera_motion import CameraMotion
 from robot_vision.tracking.motion import (
     correct_tracks,
@@ -100,10 +100,9 @@ class StampedTracker:
         """Learn of camera and detector from what is off, before the tracks are corrected."""
         expected = axes_of(self._table["box"][rows])
         boxes = seen.box_cxcywh_px[columns]
-        self._unrest = learn_unrest(
+        self._unrest, self._config = learn(
             self._unrest, expected, boxes, dt_s=self._dt_s, config=self._config
         )
-        self._config = learn_noise(expected, boxes, dt_s=self._dt_s, config=self._config)
 
     def _correct(
         self,
