@@ -66,7 +66,9 @@ def _surprise(d2: Float[np.ndarray, " n"]) -> float:
     return min(max(ratio, 1 / LARGEST_STEP), LARGEST_STEP)
 
 
-def _median(values: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
+def _median(
+    values: Float[np.ndarray, " n"] | Float[np.ndarray, "n k"],
+) -> np.float64 | Float[np.ndarray, " k"]:
     """The median of each column: NumPy's own takes longer than all else here."""
     n, ordered = len(values), np.sort(values, axis=0)
     return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2

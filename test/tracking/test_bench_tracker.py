@@ -5,7 +5,7 @@ import pytest
 
 from robot_vision.bench.mot import judge, read_mot_sequence
 from robot_vision.bench.tracker import answers_of, build_set, compare, point_errors
-from robot_vision.bench.tracker_sequences import keep_frames
+from robot_vision.bench.tracker_sequences import keep_frames, thin_all
 from robot_vision.core.config import TrackerConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.tracking import build_tracker
@@ -43,3 +43,11 @@ def test_a_perfect_answer_scores_a_hundred(shared_data):
 def test_a_folder_that_is_no_sequence_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"det\.txt"):
         read_mot_sequence(tmp_path)
+
+
+def test_thinning_takes_each_frame_in_one_phase():
+    sequence = build_set("crossings", seeds=[0])[0]
+    thinned = thin_all(sequence, frame_rate_hz=15)
+    stamps = sorted(m.stamp_ns for one in thinned for m in one.measurements)
+    assert len(thinned) == 2
+    assert stamps == [m.stamp_ns for m in sequence.measurements]

@@ -156,6 +156,29 @@ def test_fast_objects_keep_their_identities_at_low_rates(step):
     assert all(tracks.track_id.tolist() == [1, 2] for tracks in answers)
 
 
+def test_a_box_that_was_being_hidden_keeps_its_size_while_unseen():
+    hiding = [[100, 80, 140 - 2 * k, 120] for k in range(15)]
+    frames = [measure([box_at(120)], frame=k) for k in range(10)]
+    frames += [measure([box], frame=10 + k) for k, box in enumerate(hiding)]
+    last = run([*frames, measure([], frame=50)])[-1]
+    left, top, right, bottom = last.box_xyxy_px[0]
+    assert last.state.tolist() == [TrackState.COASTING]
+    assert 5 < right - left < 20
+    assert bottom - top == pytest.approx(40, abs=2)
+
+
+def test_what_is_unseen_follows_what_all_others_do():
+    """A camera that turns at a stroke, told by nobody, carries the hidden object along."""
+    places = [50, 150, 250, 350, 450]
+    frames = [measure([box_at(x) for x in places], frame=k) for k in range(20)]
+    frames += [
+        measure([box_at(x + 6 * k) for x in places[:4]], frame=19 + k) for k in range(1, 16)
+    ]
+    last = run(frames)[-1]
+    hidden = last.box_xyxy_px[last.track_id == 5][0]
+    assert (hidden[0] + hidden[2]) / 2 == pytest.approx(450 + 6 * 15, abs=15)
+
+
 def test_skipped_frames_carry_tracks_without_ending_them():
     tracker = build_tracker(TrackerConfig(coast_s=0.2))
     for k in range(10):
