@@ -68,7 +68,7 @@ def _surprise(d2: Float[np.ndarray, " n"]) -> float:
 
 def _median(
     values: Float[np.ndarray, " n"] | Float[np.ndarray, "n k"],
-) -> np.float64 | Float[np.ndarray, " k"]:
+) -> Float[np.ndarray, "*k"]:
     """The median of each column: NumPy's own takes longer than all else here."""
     n, ordered = len(values), np.sort(values, axis=0)
-    return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+    return np.asarray((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
