@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -61,6 +61,8 @@ def test_messages_are_written_or_counted_as_dropped(
     executor.add_node(node)
     total, deadline_s = 0, monotonic() + 30
     while total < 5 and monotonic() < deadline_s:
+        # As fast as it can, it would fill the buffer before the writer's thread has its turn.
+        sleep(0.005)
         publisher.publish(String(data="x" * 100))
         executor.spin_once(timeout_sec=0.05)
         total = recorder.dropped.total() + recorder.counts.total()
