@@ -40,7 +40,7 @@ CONSOLE = [
 setup(
     name=NAME,
     version="0.2.0",
-    description="Perception service for robots on ROS 2: features, depth, tracked 3-D objects, actions",
+    description="Perception for robots on ROS 2: features, depth, tracked objects, actions",
     license="Apache-2.0",
     maintainer="robot_vision maintainers",
     maintainer_email="maintainers@example.com",
