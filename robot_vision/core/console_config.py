@@ -44,7 +44,7 @@ class ConsoleNodeConfig(ConsoleConfig):
     """The console as a ROS 2 node."""
 
     perception: str = param("perception", "name of the perception node whose topics are shown")
-    policy: str = param("policy", "name of the policy node that is shown and commanded")
+    policy_node: str = param("policy", "name of the policy node that is shown and commanded")
     rgb_transport: Literal["raw", "compressed"] = param(
         "raw", "beside a running graph: Image on rgb, or CompressedImage on rgb/compressed"
     )

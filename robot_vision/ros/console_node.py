@@ -58,7 +58,7 @@ class ConsoleNode(Node):
         else:
             self._topics = ConsoleTopics(self, self.snapshots, config, on_problem=self._warn_once)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        policy = config.policy
+        policy = config.policy_node
         self.create_subscription(String, f"{policy}/status/json", self._on_status, _QOS)
         self._attention: Any = None
         self._attention_wanted_s = -np.inf
@@ -126,7 +126,7 @@ class ConsoleNode(Node):
             self._attention_wanted_s = monotonic()
         wanted = monotonic() - self._attention_wanted_s < _ATTENTION_KEPT_S
         if wanted and self._attention is None:
-            name = f"{self.config.policy}/attention"
+            name = f"{self.config.policy_node}/attention"
             self._attention = self.create_subscription(Image, name, self._on_attention, _QOS)
         elif not wanted and self._attention is not None:
             self.destroy_subscription(self._attention)
