@@ -158,6 +158,7 @@ def test_an_instruction_from_elsewhere_is_in_the_history_too(native_bundle: Path
         wait_for(around, lambda: texts() == ["reach the cup"], console)
 
 
+@pytest.mark.slow  # It fails in whole runs and passes alone: the policy does not answer in 2 s.
 def test_beside_a_graph_the_topics_say_the_same(native_bundle: Path) -> None:
     with beside(native_bundle) as (around, console):
         assert around.camera.rgb.get_subscription_count() == 1
@@ -179,7 +180,6 @@ def test_beside_a_graph_the_topics_say_the_same(native_bundle: Path) -> None:
         around.wait_for_status(enabled=False)
 
 
-@pytest.mark.slow  # It failed once in a whole run and passes alone; why is not yet known.
 def test_beside_a_graph_whose_perception_dies(native_bundle: Path) -> None:
     with (
         surroundings() as around,
