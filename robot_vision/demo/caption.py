@@ -1,5 +1,6 @@
 """What the arm was told and does, written below a picture."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-_BAR_PX = 44
+_BAR_PX = 64
+_LINE_PX, _CHARACTER_PX = 19, 6.0
 _WHITE, _GREEN, _AMBER, _GREY = (255, 255, 255), (120, 220, 120), (255, 190, 80), (170, 170, 170)
 
 
@@ -16,16 +18,25 @@ def with_caption(
 ) -> UInt8[np.ndarray, "h2 w 3"]:
     """The picture above a bar with the instruction, and whether it is followed."""
     bar = np.zeros((_BAR_PX, rgb.shape[1], 3), np.uint8)
-    _write(bar, status.get("instruction") or "no instruction", 17, _WHITE)
     if not status.get("enabled"):
-        _write(bar, "disabled", 36, _GREY)
+        text, color = "disabled", _GREY
     elif status.get("holding"):
-        _write(bar, f"holding: {'; '.join(status['reasons'])}", 36, _AMBER)
+        text, color = f"holding: {'; '.join(status['reasons'])}", _AMBER
     else:
-        _write(bar, "moving", 36, _GREEN)
+        text, color = "moving", _GREEN
+    _write(bar, status.get("instruction") or "no instruction", _WHITE, line=0, lines=1)
+    _write(bar, text, color, line=1, lines=2)
     return np.concatenate([rgb, bar])
 
 
-def _write(bar: np.ndarray, text: str, y_px: int, color: tuple[int, int, int]) -> None:
+def _write(
+    bar: np.ndarray, text: str, color: tuple[int, int, int], *, line: int, lines: int
+) -> None:
+    """Write in at most so many lines from that one on; it shows where something was cut."""
     plain = text.encode("ascii", "replace").decode()
-    cv2.putText(bar, plain, (6, y_px), cv2.FONT_HERSHEY_SIMPLEX, 0.42, color, 1, cv2.LINE_AA)
+    wrapped = textwrap.wrap(
+        plain, int(bar.shape[1] / _CHARACTER_PX), max_lines=lines, placeholder=" ..."
+    )
+    for number, part in enumerate(wrapped):
+        place = (6, 17 + (line + number) * _LINE_PX)
+        cv2.putText(bar, part, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, color, 1, cv2.LINE_AA)

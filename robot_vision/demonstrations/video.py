@@ -16,6 +16,7 @@ import numpy as np
 from av.error import FFmpegError
 from jaxtyping import UInt8
 
+from robot_vision.demonstrations.scheduling import scheduled_as_before
 from robot_vision.demonstrations.schema import DatasetError
 
 ENCODER = "libsvtav1"
@@ -50,6 +51,8 @@ class VideoWriter:
         self._stream.width, self._stream.height = width_px, height_px
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = Fraction(1, fps)
+        with scheduled_as_before():
+            self._stream.codec_context.open()
         self._count = 0
 
     def add(self, rgb: UInt8[np.ndarray, "h w 3"]) -> None:

@@ -19,7 +19,7 @@ INSTRUCTION_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-_ANSWER_S = 5.0
+_ANSWER_S = 2.0
 _POLL_S = 0.001
 _LOOK_S = 0.5
 

@@ -1,20 +1,17 @@
 """Generate training sets in parallel processes; what is there already is not made again."""
 
 import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.simulation.coco_writer import merge_parts, part_file, prepare_set, write_part
 from robot_vision.simulation.frame import make_frame
 from robot_vision.simulation.palette import SPLITS, Split
+from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.render import SceneRenderer
 from robot_vision.simulation.scene import build_scene, settle
 
@@ -56,28 +53,12 @@ def generate_set(
     on_progress(done)
     merged = done
     jobs = [(folder, i, recipe) for i in missing]
-    for count in _run(jobs, processes=processes):
+    for count in run_jobs(_make_scene, jobs, processes=processes):
         done += count
         on_progress(done)
         if done - merged >= _MERGE_EVERY_FRAMES:
             merged = merge_parts(folder)
     return merge_parts(folder)
-
-
-def _run(jobs: list[Job], *, processes: int) -> Iterator[int]:
-    """Frames made by each job as it ends. One process means this one."""
-    if processes == 1:
-        yield from map(_make_scene, jobs)
-        return
-    # spawn: a forked process would share the parent's GL state
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker) as pool:
-        futures = [pool.submit(_make_scene, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def frame_numbers(scene_index: int, recipe: SetRecipe) -> range:
@@ -107,12 +88,6 @@ def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
                 + ", ".join(f"{k} is {found.get(k)!r}, asked for {wanted[k]!r}" for k in differing)
             )
     path.write_text(json.dumps(wanted, indent=1))
-
-
-def _start_worker() -> None:
-    # one process per core already; nested threads would only contend
-    cv2.setNumThreads(1)
-    os.environ["LP_NUM_THREADS"] = "1"  # Mesa's software renderer
 
 
 def _make_scene(job: Job) -> int:

@@ -43,8 +43,10 @@ class Augmenter:
         self, stack: SampleStack, rows: Tensor, *, width_px: int, height_px: int
     ) -> Batch:
         device = stack.planes.device
-        planes = stack.planes[rows.to(stack.planes.device)]
-        class_id, boxes_xyxy = stack.class_id[rows.to(device)], stack.boxes_xyxy[rows.to(device)]
+        rows = rows.to(device)
+        planes, class_id, boxes_xyxy = (
+            all_rows[rows] for all_rows in (stack.planes, stack.class_id, stack.boxes_xyxy)
+        )
         warp = self._draw(planes, boxes_xyxy, class_id, width_px=width_px, height_px=height_px)
         rgb, measured = _warped(planes, warp)
         boxes_xyxy, kept = _warp_boxes(boxes_xyxy, warp)
@@ -53,12 +55,12 @@ class Augmenter:
         return Batch(
             rgb=self._through_lens(rgb),
             depth_m=self._degrade(measured[:, 1:2]),
-            focal_px=(stack.focal_px[rows.to(device)] * warp.scale)[:, None],
+            focal_px=(stack.focal_px[rows] * warp.scale)[:, None],
             depth_true_m=measured[:, 2:3, 2::4, 2::4],
             instances=measured[:, 0, 2::4, 2::4].to(torch.uint8),
             boxes_xyxy=torch.where(kept[..., None], boxes_xyxy, 0.0),
             class_id=class_id,
-            color_id=torch.where(kept, stack.color_id[rows.to(device)], -1),
+            color_id=torch.where(kept, stack.color_id[rows], -1),
             instance_id=torch.where(kept, numbers, 0),
         )
 

@@ -108,7 +108,7 @@ class SampleCache:
         placement = self.placement(annotated)
         return Sample(
             image_id=annotated.image_id,
-            focal_px=annotated.focal_px * placement.width_px / placement.view_width_px,
+            focal_px=self._focal_px(annotated),
             rgb=planes[..., :3],
             instances=planes[..., 3],
             depth_mm=np.ascontiguousarray(planes[..., 4:6]).view(np.uint16)[..., 0],
@@ -117,21 +117,31 @@ class SampleCache:
             crowd_xyxy_px=to_input(annotated.crowd_xyxy_px, placement),
             crowd_class_id=annotated.crowd_class_id,
             class_id=annotated.class_id,
-            color_id=np.array([self._color_ids.get(c, -1) for c in annotated.color], np.int64),
+            color_id=self._colors_of(annotated),
             instance_id=np.arange(1, len(annotated.class_id) + 1),
         )
 
     def stacked(self, device: torch.device) -> SampleStack:
         """All samples; on the CPU the planes stay in their file and are read when used."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            samples = list(pool.map(self.__getitem__, range(len(self))))
+            list(pool.map(self._row, range(len(self))))
+        images = self.source.images
+        boxes = [to_input(image.box_xyxy_px, self.placement(image)) for image in images]
+        focal_px = [self._focal_px(image) for image in images]
         return SampleStack(
             planes=torch.from_numpy(self._planes).to(device),
-            focal_px=torch.tensor([s.focal_px for s in samples], device=device),
-            boxes_xyxy=_padded([s.box_xyxy_px for s in samples], 0.0).to(device),
-            class_id=_padded([s.class_id for s in samples], -1).to(device),
-            color_id=_padded([s.color_id for s in samples], -1).to(device),
+            focal_px=torch.tensor(focal_px, dtype=torch.float32, device=device),
+            boxes_xyxy=_padded(boxes, 0.0).to(device),
+            class_id=_padded([image.class_id for image in images], -1).to(device),
+            color_id=_padded([self._colors_of(image) for image in images], -1).to(device),
         )
+
+    def _focal_px(self, annotated: Annotated) -> float:
+        placement = self.placement(annotated)
+        return annotated.focal_px * placement.width_px / placement.view_width_px
+
+    def _colors_of(self, annotated: Annotated) -> Int64[np.ndarray, " n"]:
+        return np.array([self._color_ids.get(c, -1) for c in annotated.color], np.int64)
 
     def _row(self, index: int) -> UInt8[np.ndarray, "h w 8"]:
         if not self._is_decoded[index]:

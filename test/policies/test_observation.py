@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_cases import Brick, observe, robot_at
 
-from robot_vision.policies.observation import (
+from robot_vision.policies.observation import encode_observation
+from robot_vision.policies.tokens import (
     MAX_OBJECTS,
     OBJECT_SLICES,
     VISUAL_SLICES,
-    encode_observation,
     robot_width,
     without_depth,
 )

@@ -118,8 +118,7 @@ def test_a_killed_camera_is_told_within_a_second_then_why(native_bundle: Path) -
         around.frames = False
         stopped_s = monotonic()
         wait_for(around, lambda: console.state().camera.status == "no camera", console)
-        # Within a second where nothing else runs; the suite may share its cores.
-        assert monotonic() - stopped_s < 3.0
+        assert monotonic() - stopped_s < 1.0 + 0.05
         wait_for(around, lambda: "nothing came for" in console.state().silence, console)
         assert not console.is_ready()
         around.frames = True
@@ -158,7 +157,6 @@ def test_an_instruction_from_elsewhere_is_in_the_history_too(native_bundle: Path
         wait_for(around, lambda: texts() == ["reach the cup"], console)
 
 
-@pytest.mark.slow  # It fails in whole runs and passes alone: the policy does not answer in 2 s.
 def test_beside_a_graph_the_topics_say_the_same(native_bundle: Path) -> None:
     with beside(native_bundle) as (around, console):
         assert around.camera.rgb.get_subscription_count() == 1

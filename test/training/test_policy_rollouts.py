@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.policies.language import tokenise
-from robot_vision.policies.observation import OBJECT_SLICES, encode_observation
+from robot_vision.policies.observation import encode_observation
+from robot_vision.policies.tokens import OBJECT_SLICES
 from robot_vision.simulation.palette import is_held_out
 from robot_vision.simulation.robot.episode import run_expert
 from robot_vision.simulation.robot.phrases import instruct

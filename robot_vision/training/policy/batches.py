@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.policies.observation import (
+from robot_vision.policies.tokens import (
     OBJECT_SLICES,
     ROBOT_FIELDS,
     base_from_tool_axes,

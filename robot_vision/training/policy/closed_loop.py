@@ -6,6 +6,7 @@ into commands at its rate, and these act after a delay of their own, as in the l
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Command, Decision, Observation, RobotState
 from robot_vision.policies.controller import Controller
+from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
 from robot_vision.simulation.robot.world import RobotWorld
 from robot_vision.training.policy.sight import Sight
 
@@ -47,6 +49,12 @@ class Record:
     starved: int = 0
     commands: int = 0
     interventions: dict[str, int] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=1)
+def policy_of(name: str) -> OnnxPolicy:
+    """The policy of that name on one thread; a process that runs many episodes loads it once."""
+    return load_policy(name, threads=1, spin=False)
 
 
 class ClosedLoop:

@@ -6,7 +6,6 @@ The expert leads, disturbed; or a policy leads, and the expert says what it shou
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ import numpy as np
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.types import Observation
 from robot_vision.model_store.policies import find_policy
-from robot_vision.policies.observation import PolicyInputs, encode_observation
-from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
+from robot_vision.policies.observation import encode_observation
+from robot_vision.policies.tokens import PolicyInputs
 from robot_vision.simulation.palette import SPLITS, Split
+from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.robot.episode import STEP_S, STEPS, Noise, run_expert
 from robot_vision.simulation.robot.expert import is_finished, is_lost
 from robot_vision.simulation.robot.phrases import instruct
@@ -30,16 +30,15 @@ from robot_vision.simulation.robot.tasks import (
     success,
 )
 from robot_vision.simulation.robot.world import RobotWorld
-from robot_vision.training.policy.closed_loop import ClosedLoop, Delays
+from robot_vision.training.policy.closed_loop import ClosedLoop, Delays, policy_of
 from robot_vision.training.policy.labels import Labelled, answer, labelled
-from robot_vision.training.policy.parallel import run_jobs
 from robot_vision.training.policy.samples import (
     Sample,
     SetDescription,
     save_episode,
     write_description,
 )
-from robot_vision.training.policy.sight import Eyesight, Sight
+from robot_vision.training.policy.sight import Sight, eyesight_of
 
 HISTORY = 2
 _WORDINGS = 6
@@ -84,7 +83,7 @@ def collect_episodes(
     Raises `ConfigError` if the folder holds episodes of another kind, or the policy that is to
     lead was trained on another perception.
     """
-    eyesight = _eyesight(recipe.perception_model, tuple(recipe.perception.items()))
+    eyesight = eyesight_of(recipe.perception_model, recipe.perception)
     if recipe.policy:
         wanted = find_policy(recipe.policy).manifest.action_spec.perception_model_id
         if wanted != eyesight.model_id:
@@ -122,7 +121,7 @@ def make_episode(recipe: CollectRecipe, number: int) -> Frames:
     """The frames of one episode, each with the expert's answers to several instructions."""
     key = (recipe.seed, SPLITS.index(recipe.split), number)
     rng = np.random.default_rng(key)
-    eyesight = _eyesight(recipe.perception_model, tuple(recipe.perception.items()))
+    eyesight = eyesight_of(recipe.perception_model, recipe.perception)
     world, task = build_task_world(rng, split=recipe.split, kind=KINDS[number % len(KINDS)])
     with world:
         teacher = _Teacher(world, task, recipe, rng)
@@ -149,7 +148,7 @@ def _policy_leads(
     """Until the task is done or its time is up: mishaps are what is to be learnt from."""
     words = instruct(task, rng, held_out=False)
     delays = Delays(latency_s=float(rng.uniform(*_LATENCY_S)))
-    loop = ClosedLoop(sight, world, _policy(recipe.policy), words, delays=delays)
+    loop = ClosedLoop(sight, world, policy_of(recipe.policy), words, delays=delays)
     undone_s = moved_s = world.time_s
     place_m = world.base_from_tool[:3, 3]
     while world.time_s < task.time_out_s and not is_lost(world, task):
@@ -216,13 +215,3 @@ def _meaning(task: Task) -> tuple[str, ...]:
 
 def _file(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.npz"
-
-
-@lru_cache(maxsize=1)
-def _eyesight(model: str, perception: tuple[tuple[str, Any], ...]) -> Eyesight:
-    return Eyesight(model, dict(perception))
-
-
-@lru_cache(maxsize=1)
-def _policy(name: str) -> OnnxPolicy:
-    return load_policy(name, threads=1, spin=False)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,15 @@ from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Decision, Observation
 from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
+from robot_vision.policies.onnx_policy import OnnxPolicy
+from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
-from robot_vision.training.policy.closed_loop import ClosedLoop, Delays, Record
+from robot_vision.training.policy.closed_loop import ClosedLoop, Delays, Record, policy_of
 from robot_vision.training.policy.conditions import CONDITIONS, Trial, draw_trial
 from robot_vision.training.policy.labels import labelled
-from robot_vision.training.policy.parallel import run_jobs
-from robot_vision.training.policy.sight import Eyesight, Sight
+from robot_vision.training.policy.sight import Eyesight, Sight, eyesight_of
 
 EPISODES_FILE, EVALUATION_FILE = "episodes.jsonl", "evaluation.json"
 SUCCESS_S = 0.5  # success must last
@@ -115,9 +114,8 @@ def evaluate_policy(
 def run_one(job: Job) -> Outcome:
     """Run one episode."""
     setup, name, number = job
-    policy = _policy(setup.policy)
-    perception = tuple(policy.manifest.perception.items())
-    eyesight = _eyesight(setup.perception_model, perception)
+    policy = policy_of(setup.policy)
+    eyesight = eyesight_of(setup.perception_model, policy.manifest.perception)
     trial = draw_trial(CONDITIONS[name], seed=setup.seed, number=number, latency_s=setup.latency_s)
     with trial.world:
         return _run(trial, name, number, policy, eyesight)
@@ -220,7 +218,7 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float) -> Setup:
     manifest = find_policy(policy).manifest
     wanted = manifest.action_spec.perception_model_id
     model = model or wanted.partition("@")[0]
-    found = _eyesight(model, tuple(manifest.perception.items())).model_id
+    found = eyesight_of(model, manifest.perception).model_id
     if found != wanted:
         raise ConfigError(
             f"{manifest.policy_id} was trained on {wanted}; {model!r} is {found}: name the "
@@ -285,13 +283,3 @@ def _share(hits: list[bool]) -> dict[str, float]:
     low, high = wilson(sum(hits), len(hits))
     share = sum(hits) / len(hits) if hits else 0.0
     return {"share": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": len(hits)}
-
-
-@lru_cache(maxsize=1)
-def _eyesight(model: str, perception: tuple[tuple[str, Any], ...]) -> Eyesight:
-    return Eyesight(model, dict(perception))
-
-
-@lru_cache(maxsize=1)
-def _policy(name: str) -> OnnxPolicy:
-    return load_policy(name, threads=1, spin=False)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.core.types import Observation
 from robot_vision.policies import rotations
-from robot_vision.policies.observation import MAX_OBJECTS, OBJECT_SLICES, PolicyInputs
+from robot_vision.policies.tokens import MAX_OBJECTS, OBJECT_SLICES, PolicyInputs
 from robot_vision.simulation.robot.episode import STEP_S, STEPS
 from robot_vision.simulation.robot.expert import plan
 from robot_vision.simulation.robot.task import Task

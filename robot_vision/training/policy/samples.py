@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.policies.language import padded, tokenise
-from robot_vision.policies.observation import MAX_OBJECTS, PolicyInputs
+from robot_vision.policies.tokens import MAX_OBJECTS, PolicyInputs
 
 POINTABLE = MAX_OBJECTS + 2
 HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1

@@ -1,6 +1,9 @@
 """What the service would know of a simulated robot: its pictures perceived, its arm's states."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig, with_values
@@ -44,6 +47,16 @@ class Eyesight:
         """A pipeline whose tracker has seen nothing yet."""
         tracker = build_tracker(self.config.tracker)
         return Pipeline(self.config, perceiver=self._perceiver, tracker=tracker)
+
+
+def eyesight_of(model: str, perception: Mapping[str, Any]) -> Eyesight:
+    """Models by name and parameters; a process that runs many episodes loads them once."""
+    return _loaded(model, tuple(perception.items()))
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, perception: tuple[tuple[str, Any], ...]) -> Eyesight:
+    return Eyesight(model, dict(perception))
 
 
 class Sight:

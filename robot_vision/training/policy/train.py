@@ -19,7 +19,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.models.policy import Policy, PolicySpec
 from robot_vision.models.registry import MODELS
-from robot_vision.policies.observation import (
+from robot_vision.policies.tokens import (
     GEOMETRY_WIDTH,
     OBJECT_SLICES,
     OBJECT_WIDTH,

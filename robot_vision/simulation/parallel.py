@@ -1,12 +1,10 @@
-"""Jobs of the simulated robot in processes, one thread each."""
+"""Jobs that render or simulate, in processes of one thread each."""
 
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import TypeVar
-
-import cv2
 
 from robot_vision.threads import leave_cores_to_models
 
@@ -28,7 +26,9 @@ def run_jobs(
     before = {name: os.environ.get(name) for name in _LIMITS}
     os.environ.update(dict.fromkeys(_LIMITS, "1"))  # read when a child first loads the libraries
     try:
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_start) as pool:
+        with ProcessPoolExecutor(
+            processes, mp_context=context, initializer=leave_cores_to_models
+        ) as pool:
             futures = [pool.submit(work, job) for job in jobs]
             try:
                 for future in as_completed(futures):
@@ -41,8 +41,3 @@ def run_jobs(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _start() -> None:
-    cv2.setNumThreads(1)
-    leave_cores_to_models()
