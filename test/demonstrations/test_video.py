@@ -15,7 +15,7 @@ def policies_of_all_threads() -> set[int]:
 def test_encoding_makes_no_thread_real_time(tmp_path: Path) -> None:
     """As root, the encoder by itself would take the highest priority for all of them."""
     before = policies_of_all_threads()
-    assert before == {os.SCHED_OTHER}
+    assert not before & {os.SCHED_FIFO, os.SCHED_RR}
     video = VideoWriter(tmp_path / "a.mp4", fps=20, width_px=64, height_px=48)
     for shade in range(5):
         video.add(np.full((48, 64, 3), 40 * shade, np.uint8))
