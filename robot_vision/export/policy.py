@@ -67,6 +67,7 @@ def random_inputs(policy: Policy, *, seed: int) -> tuple[Tensor, ...]:
         normal("visual", 1, spec.visual_cells, spec.visual_width),
         torch.rand(1, 1, generator=draw) < 0.8,
         normal("robot", 1, spec.robot_width),
+        torch.randn(1, 2, objects + 2, generator=draw),
     )
 
 

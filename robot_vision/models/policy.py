@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from robot_vision.models.registry import MODELS
 
-HAND, NONE = 0, 1  # what can be pointed at after the objects: what the hand holds, and nothing
 _NEVER = -1e4
 # Lengths at which the head is told of a distance, so that millimetres matter as metres do.
 _SCALES_M = (0.3, 0.08, 0.02)
@@ -177,6 +176,7 @@ class PolicyNetwork(nn.Module):
         visual: Tensor,
         visual_present: Tensor,
         robot: Tensor,
+        bias: Tensor | None = None,
         pointable: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Outputs `action` [B,T,7] (normalised), `pointers` [B,2,N+2] as logits (target and
@@ -184,7 +184,8 @@ class PolicyNetwork(nn.Module):
 
         `text` f32 [B,L,D] and `text_present` bool [B,L]; `objects` f32 [B,N,O] and
         `objects_present` bool [B,N]; `visual` f32 [B,cells,V] and `visual_present` bool [B,1];
-        `robot` f32 [B,R]. `pointable` bool [B,2,N+2], while training, says what is right: the
+        `robot` f32 [B,R]; `bias` f32 [B,2,N+2] is added to the pointers' logits before one is
+        followed (`policies/pointing.py`), and not to those given out. `pointable` bool [B,2,N+2], while training, says what is right: the
         action head is then told of the best among these.
         """
         normal_objects = self._normal("objects", objects)
@@ -213,9 +214,9 @@ class PolicyNetwork(nn.Module):
         weights = text_present.unsqueeze(-1).to(text.dtype)
         said = (text * weights).sum(1) / weights.sum(1).clamp(min=1)
         logits = self._point(scene[:, : count + 2], act, objects_present)
-        allowed = logits
+        allowed = logits if bias is None else logits + bias
         if pointable is not None:
-            allowed = logits.masked_fill(~pointable, 2 * _NEVER)
+            allowed = allowed.masked_fill(~pointable, 2 * _NEVER)
         pointed = allowed.argmax(dim=-1)
         parts = [act, self.summary(said), normal_robot]
         parts += [self._geometry(objects, normal_objects, pointed[:, row]) for row in range(2)]

@@ -11,6 +11,7 @@ from robot_vision.model_store.policies import PolicyBundle, find_policy
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.session import open_policy_session
+from robot_vision.policies.pointing import NONE, PointingMemory
 from robot_vision.policies.tokens import MAX_OBJECTS, VISUAL_COLUMNS, VISUAL_ROWS, PolicyInputs
 
 LANGUAGE_INPUTS = ("tokens",)
@@ -22,9 +23,9 @@ NETWORK_INPUTS = (
     "visual",
     "visual_present",
     "robot",
+    "bias",
 )
 NETWORK_OUTPUTS = ("action", "pointers", "attention")
-_NONE = MAX_OBJECTS + 1
 # A warm-up makes the first frame as fast as the others.
 _WARM_UP_RUNS = 2
 
@@ -39,6 +40,8 @@ class OnnxPolicy:
         self.spec: ActionSpec = bundle.manifest.action_spec
         self._language = open_policy_session(bundle.language_path, threads=1)
         self._network = open_policy_session(bundle.network_path, threads=threads, spin=spin)
+        self._instruction: Instruction | None = None
+        self._memory = PointingMemory()
         self._warm_up()
 
     def instruct(self, text: str) -> Instruction:
@@ -64,16 +67,22 @@ class OnnxPolicy:
         stage_s: dict[str, float] = {}
         with timed(stage_s, "policy_tokens"):
             inputs = encode_observation(observation, history=self.spec.history)
+        if instruction is not self._instruction:
+            self._instruction, self._memory = instruction, PointingMemory()
+        bias = self._memory.bias(inputs, stamp_ns)
         with timed(stage_s, "policy_network"):
-            action, pointers, attention = self._run(inputs, instruction.encoding)
-        target, destination = (int(choice) for choice in pointers.argmax(axis=1))
-        nothing = target == _NONE
+            action, pointers, attention = self._run(inputs, instruction.encoding, bias)
+        target, destination = (int(choice) for choice in (pointers + bias).argmax(axis=1))
+        is_sure = self._memory.note(inputs, pointers, bias, stamp_ns)
+        hold = ""
+        if target == NONE:
+            hold = f"nothing in view is what is named in {instruction.text!r}"
+        elif not is_sure:
+            hold = f"making sure what is named in {instruction.text!r}"
         return Decision(
             stamp_ns=stamp_ns,
-            action=None if nothing else action,
-            hold_reason=f"nothing in view is what is named in {instruction.text!r}"
-            if nothing
-            else "",
+            action=None if hold else action,
+            hold_reason=hold,
             target_track_id=_track_id(inputs, target),
             destination_track_id=_track_id(inputs, destination),
             attention=attention.reshape(VISUAL_ROWS, VISUAL_COLUMNS),
@@ -91,7 +100,10 @@ class OnnxPolicy:
         return f"perception is by {model_id}; {self.manifest.policy_id} was trained on {wanted}"
 
     def _run(
-        self, inputs: PolicyInputs, encoding: Float32[np.ndarray, "l d"]
+        self,
+        inputs: PolicyInputs,
+        encoding: Float32[np.ndarray, "l d"],
+        bias: Float32[np.ndarray, "2 p"],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         words = self.manifest.vocabulary.max_words
         text = np.zeros((1, words, encoding.shape[1]), np.float32)
@@ -104,6 +116,7 @@ class OnnxPolicy:
             inputs.visual[None],
             np.array([[inputs.has_visual]]),
             inputs.robot[None],
+            bias[None],
         )
         outputs = self._network.run(
             list(NETWORK_OUTPUTS), dict(zip(NETWORK_INPUTS, fed, strict=True))

@@ -12,6 +12,9 @@ from jaxtyping import Bool, Float32, Int64
 from robot_vision.policies.surface import HEIGHT_CELLS
 
 MAX_OBJECTS = 16
+# What can be pointed at after the objects: what the hand holds, and nothing.
+HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1
+POINTABLE = MAX_OBJECTS + 2
 MAX_CLASSES = 10
 FEATURES = 64
 PATCH_PX = 8

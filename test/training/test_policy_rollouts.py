@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from robot_vision.core.errors import ConfigError
 from robot_vision.policies.language import tokenise
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.tokens import OBJECT_SLICES
+from robot_vision.policies.tokens import HAND, NONE, OBJECT_SLICES
 from robot_vision.simulation.palette import is_held_out
 from robot_vision.simulation.robot.episode import run_expert
 from robot_vision.simulation.robot.phrases import instruct
@@ -27,12 +27,7 @@ from robot_vision.training.policy.conditions import CONDITIONS, draw_trial
 from robot_vision.training.policy.evaluate import evaluate_policy, jump_ratio, wilson
 from robot_vision.training.policy.labels import answer, labelled
 from robot_vision.training.policy.report import draw_degradation, print_report
-from robot_vision.training.policy.samples import (
-    HAND,
-    NONE,
-    load_set,
-    read_description,
-)
+from robot_vision.training.policy.samples import load_set, read_description
 from robot_vision.training.policy.sight import Eyesight, Sight
 from robot_vision.training.policy.words import robot_vocabulary
 

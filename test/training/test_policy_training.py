@@ -13,6 +13,7 @@ from robot_vision.export.policy_bundle import export_policy_run
 from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.onnx_policy import load_policy
+from robot_vision.policies.tokens import NONE, POINTABLE
 from robot_vision.training.checkpoint import load_weights_file
 from robot_vision.training.policy.recipe import (
     PolicyRecipe,
@@ -20,8 +21,6 @@ from robot_vision.training.policy.recipe import (
     save_policy_recipe,
 )
 from robot_vision.training.policy.samples import (
-    NONE,
-    POINTABLE,
     Sample,
     SetDescription,
     save_episode,

@@ -12,13 +12,20 @@ from jaxtyping import Bool, Float, Float32, Int64
 from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.core.types import Observation
 from robot_vision.policies import rotations
-from robot_vision.policies.tokens import MAX_OBJECTS, OBJECT_SLICES, PolicyInputs
+from robot_vision.policies.tokens import (
+    HAND,
+    MAX_OBJECTS,
+    NONE,
+    OBJECT_SLICES,
+    POINTABLE,
+    PolicyInputs,
+)
 from robot_vision.simulation.robot.episode import STEP_S, STEPS
 from robot_vision.simulation.robot.expert import plan
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import PUSHED_M, corners_in_base, pushed_m
 from robot_vision.simulation.robot.world import RobotWorld
-from robot_vision.training.policy.samples import HAND, NONE, POINTABLE, Sample
+from robot_vision.training.policy.samples import Sample
 
 _LEAST_IOU = 0.4
 _NEAR_M = 0.03

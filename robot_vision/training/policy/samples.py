@@ -17,10 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.policies.language import padded, tokenise
-from robot_vision.policies.tokens import MAX_OBJECTS, PolicyInputs
+from robot_vision.policies.tokens import PolicyInputs
 
-POINTABLE = MAX_OBJECTS + 2
-HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1
 SET_FILE = "set.json"
 _FRAME_ARRAYS = ("objects", "present", "visual", "has_visual", "robot")
 _SAMPLE_ARRAYS = ("frame", "texts", "pointers", "action", "moves")

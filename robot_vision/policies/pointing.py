@@ -1,0 +1,146 @@
+"""What the words have been found to mean so far: a pointer keeps what the arm hides.
+
+The network sees a moment. A thing that the gripper covers looks like another, and what the
+fingers hold may not be seen at all; without memory the arm would stop over what it has come for.
+What earlier frames said is averaged over about a second and weighs in each choice. Where looks
+cannot be trusted, because the arm is in the way, a thing once found is not taken back.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.policies.tokens import (
+    HAND,
+    NONE,
+    OBJECT_SLICES,
+    POINTABLE,
+    ROBOT_FIELDS,
+    PolicyInputs,
+    slices_of,
+)
+
+MEMORY_S = 1.0
+SURE_S = 0.15  # so long something must have been meant before the arm goes for it
+FORGOTTEN_S = 2.0  # a longer gap between frames, and nothing is remembered
+# A track unseen for so long, or so near the tool, may be hidden by the arm.
+HIDDEN_S, HIDDEN_M = 0.15, 0.14
+# Fingers measured between these hold something.
+HOLDING_OPEN = (0.03, 0.93)
+
+_PAST_WEIGHT = 3.0  # of what earlier frames said, against what this one says
+_LEARNT_S = 0.3  # until then it weighs less
+# Logarithms of shares: the least that counts, and that of what has just appeared.
+_FLOOR, _NEW = -6.0, -3.0
+_BARRED = -1e4
+_HAND_KEY, _NONE_KEY = -1, -2  # beside the ids of tracks
+_GRIPPER = slices_of(ROBOT_FIELDS)["gripper"].start
+
+
+@dataclass
+class _Pointer:
+    """Mean logarithm of the share that each key was given, and what was chosen last.
+
+    What `is_hidden` may look like nothing only because the arm is in the way.
+    """
+
+    said: dict[int, float] = field(default_factory=dict)
+    found: int | None = None
+    is_hidden: bool = False
+
+
+class PointingMemory:
+    """Memory of one instruction. For each frame ask for `bias`, run the network, `note` it."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pointers = (_Pointer(), _Pointer())
+        self._stamp_ns: int | None = None
+        self._known_s = self._meant_s = 0.0
+
+    def bias(self, inputs: PolicyInputs, stamp_ns: int) -> Float32[np.ndarray, "2 p"]:
+        """What is to be added to the logits of target and destination in this frame."""
+        if not 0 <= self._passed_s(stamp_ns) <= FORGOTTEN_S:
+            self._forget()
+        keys = _keys(inputs)
+        weight = _PAST_WEIGHT * min(1.0, self._known_s / _LEARNT_S)
+        bias = np.zeros((2, POINTABLE), np.float32)
+        for row, pointer in enumerate(self._pointers):
+            _follow(pointer, inputs)
+            for place, key in keys.items():
+                bias[row, place] = weight * pointer.said.get(key, _NEW)
+            if pointer.is_hidden:
+                bias[row, NONE] = _BARRED
+        return bias
+
+    def note(
+        self,
+        inputs: PolicyInputs,
+        logits: Float32[np.ndarray, "2 p"],
+        bias: Float32[np.ndarray, "2 p"],
+        stamp_ns: int,
+    ) -> bool:
+        """Take in the network's answer to a frame; says whether it is enough to act on."""
+        passed_s = self._passed_s(stamp_ns)
+        self._stamp_ns = stamp_ns
+        self._known_s += passed_s
+        keys, share = _keys(inputs), _log_share(logits)
+        choice = (logits + bias).argmax(axis=1)
+        keep = float(np.exp(-passed_s / MEMORY_S))
+        for row, pointer in enumerate(self._pointers):
+            now = {key: float(share[row, place]) for place, key in keys.items()}
+            if pointer.is_hidden:
+                now |= {k: pointer.said[k] for k in (pointer.found, _NONE_KEY) if k is not None}
+            pointer.said = {
+                key: keep * pointer.said.get(key, value) + (1 - keep) * value
+                for key, value in now.items()
+            }
+            pointer.found = None if choice[row] == NONE else keys[int(choice[row])]
+        meant = self._pointers[0].found is not None
+        self._meant_s = self._meant_s + passed_s if meant else 0.0
+        return self._meant_s >= SURE_S
+
+    def _passed_s(self, stamp_ns: int) -> float:
+        return 0.0 if self._stamp_ns is None else seconds_between(self._stamp_ns, stamp_ns)
+
+
+def _follow(pointer: _Pointer, inputs: PolicyInputs) -> None:
+    """What was found and is no longer tracked is in the hand, if that holds something."""
+    low, high = HOLDING_OPEN
+    holding = bool(low < inputs.robot[_GRIPPER] < high)
+    rows = np.flatnonzero(inputs.present & (inputs.track_id == pointer.found))
+    if not holding:
+        pointer.said[_HAND_KEY] = _FLOOR
+    if pointer.found is None:
+        pointer.is_hidden = False
+    elif len(rows):
+        pointer.is_hidden = _is_in_the_way(inputs.objects[rows[0]])
+    elif holding:
+        of_track = pointer.said[pointer.found]
+        pointer.said[_HAND_KEY] = max(of_track, pointer.said[_HAND_KEY])
+        pointer.found, pointer.is_hidden = _HAND_KEY, True
+    else:
+        pointer.found, pointer.is_hidden = None, False
+
+
+def _is_in_the_way(token: Float32[np.ndarray, " o"]) -> bool:
+    _, unseen_s = token[OBJECT_SLICES["age_and_unseen"]]
+    away_m = np.linalg.norm(token[OBJECT_SLICES["centre_from_tool"]][:2])
+    return bool(unseen_s > HIDDEN_S or away_m < HIDDEN_M)
+
+
+def _keys(inputs: PolicyInputs) -> dict[int, int]:
+    """What is remembered by, for each place that can be pointed at."""
+    rows = np.flatnonzero(inputs.present)
+    tracks = {int(row): int(inputs.track_id[row]) for row in rows}
+    return tracks | {HAND: _HAND_KEY, NONE: _NONE_KEY}
+
+
+def _log_share(logits: Float32[np.ndarray, "2 p"]) -> Float32[np.ndarray, "2 p"]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    share = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.maximum(share, _FLOOR)
