@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from rclpy._rclpy_pybind11 import RCLError
+from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import (
     ExternalShutdownException,
@@ -39,6 +39,9 @@ class CameraFirstExecutor(SingleThreadedExecutor):
         try:
             task, entity, _ = self.wait_for_ready_callbacks(timeout_sec=timeout_sec)
         except (ExternalShutdownException, ShutdownException, TimeoutException):
+            return
+        except InvalidHandle:
+            # Another thread destroyed a subscription as the wait began: the next does without it.
             return
         except RCLError:
             # A context that is shut down while a wait begins makes the wait fail.
