@@ -32,11 +32,16 @@ def collect(
     absent: Annotated[
         int, typer.Option(min=0, help="instructions about absent things, with each frame")
     ] = 1,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="a parameter of perception beside the recipe's: name=value"),
+    ] = None,
     processes: Processes = 0,
 ) -> None:
     """Demonstrations from the simulated robot: what perception saw and the expert would do."""
     from robot_vision.commands.scenes import parse_split, progress_bar
-    from robot_vision.training.policy.collect import CollectRecipe, collect_episodes
+    from robot_vision.commands.train import parsed
+    from robot_vision.training.policy.collect import PERCEPTION, CollectRecipe, collect_episodes
 
     recipe = CollectRecipe(
         seed=seed,
@@ -46,6 +51,7 @@ def collect(
         frames=frames,
         others=others,
         absent=absent,
+        perception=PERCEPTION | parsed(overrides or []),
     )
     with progress_bar() as progress:
         task = progress.add_task(f"episodes of {split}", total=episodes)

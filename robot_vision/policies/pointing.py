@@ -95,8 +95,9 @@ class PointingMemory:
             now = {key: float(share[row, place]) for place, key in keys.items()}
             if pointer.is_hidden:
                 now |= {k: pointer.said[k] for k in (pointer.found, _NONE_KEY) if k is not None}
+            is_early = self._known_s < _LEARNT_S
             pointer.said = {
-                key: keep * pointer.said.get(key, value) + (1 - keep) * value
+                key: keep * pointer.said.get(key, value if is_early else _NEW) + (1 - keep) * value
                 for key, value in now.items()
             }
             pointer.found = None if choice[row] == NONE else keys[int(choice[row])]
@@ -109,22 +110,20 @@ class PointingMemory:
 
 
 def _follow(pointer: _Pointer, inputs: PolicyInputs) -> None:
-    """What was found and is no longer tracked is in the hand, if that holds something."""
+    """What the fingers closed upon is in the hand; an open hand holds nothing."""
     low, high = HOLDING_OPEN
     holding = bool(low < inputs.robot[_GRIPPER] < high)
     rows = np.flatnonzero(inputs.present & (inputs.track_id == pointer.found))
+    is_held = pointer.found == _HAND_KEY and holding
+    pointer.is_hidden = is_held or (len(rows) > 0 and _is_in_the_way(inputs.objects[rows[0]]))
     if not holding:
         pointer.said[_HAND_KEY] = _FLOOR
-    if pointer.found is None:
-        pointer.is_hidden = False
-    elif len(rows):
-        pointer.is_hidden = _is_in_the_way(inputs.objects[rows[0]])
-    elif holding:
-        of_track = pointer.said[pointer.found]
-        pointer.said[_HAND_KEY] = max(of_track, pointer.said[_HAND_KEY])
-        pointer.found, pointer.is_hidden = _HAND_KEY, True
-    else:
-        pointer.found, pointer.is_hidden = None, False
+    elif pointer.found is not None and (pointer.is_hidden or not len(rows)):
+        of_found = pointer.said[pointer.found]
+        pointer.said[_HAND_KEY] = max(of_found, pointer.said[_HAND_KEY])
+    if pointer.found is not None and not len(rows):
+        pointer.found = _HAND_KEY if holding else None
+        pointer.is_hidden = holding
 
 
 def _is_in_the_way(token: Float32[np.ndarray, " o"]) -> bool:

@@ -41,6 +41,12 @@ from robot_vision.training.policy.samples import (
 from robot_vision.training.policy.sight import Sight, eyesight_of
 
 HISTORY = 2
+# Whoever can point at nothing does not mind a false track; one that is missing cannot be had.
+PERCEPTION = {
+    "detector.score_threshold": 0.25,
+    "tracker.high_score": 0.3,
+    "tracker.birth_evidence": -0.85,  # as log-odds, a score of 0.3
+}
 _WORDINGS = 6
 # A policy that leads is watched so long after it is done, and given up if it stays in a place.
 _DONE_S, _STUCK_S, _STUCK_M = 1.2, 3.0, 0.01
