@@ -69,7 +69,10 @@ class Tracker(Protocol):
 
 @runtime_checkable
 class Policy(Protocol):
-    """From words and observations to chunks of actions. Owns no clock, no state of an episode."""
+    """From words and observations to chunks of actions. Owns no clock.
+
+    It may remember what it has made of an instruction, by the very object that `instruct` gave.
+    """
 
     spec: ActionSpec
     provider: str

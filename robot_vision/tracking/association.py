@@ -71,12 +71,16 @@ def pair_support(
     variance += noise_px2(expected, config=config)
     variance[n:] += (config.stop_drift * scale[n:] * axis_shares(config)) ** 2 * gap_s
     support = _box_support(expected, variance, seen, scale=scale, config=config)
-    support = np.maximum(support[:n], support[n:] - config.stop_penalty)
+    moving, stopped = support[:n], support[n:]
+    stopped -= config.stop_penalty
+    support = np.maximum(moving, stopped, out=moving)
     support -= config.loss_rate * gap_s
-    support -= config.class_penalty * (table["class_id"][:, None] != seen.class_id[None])
+    differs = table["class_id"][:, None] != seen.class_id[None]
+    np.subtract(support, config.class_penalty, out=support, where=differs)
     cosine = table["appearance"] @ seen.appearance.T
     support += model.support(cosine, limit=config.appearance_limit)
-    return support + _depth_support(table, seen, worthwhile=support > WORTHWHILE, config=config)
+    support += _depth_support(table, seen, worthwhile=support > WORTHWHILE, config=config)
+    return support
 
 
 def _box_support(
@@ -92,19 +96,22 @@ def _box_support(
     Detectors err more often far off than a normal. What is half hidden is off along one
     direction and fits along the other, so the two are judged apart.
     """
-    # One quantity at a time: arrays of pairs are large, and contiguous ones are fast.
-    unlikely = np.ones((len(expected_cxcywh_px), len(seen)))
+    # One quantity at a time and in place: arrays of pairs are large, and new memory is dear.
+    shape = len(expected_cxcywh_px), len(seen)
+    unlikely, d2, term = np.ones(shape), np.empty(shape), np.empty(shape)
     for axis in (0, 1):
-        d2 = np.ones_like(unlikely)
+        d2.fill(1.0)
         for k in (axis, axis + 2):
-            innovation = np.subtract.outer(expected_cxcywh_px[:, k], seen.box_cxcywh_px[:, k])
-            innovation *= innovation
-            innovation /= config.tail * variance_px2[:, k : k + 1]
-            d2 += innovation
+            np.subtract(expected_cxcywh_px[:, k : k + 1], seen.box_cxcywh_px[:, k], out=term)
+            term *= term
+            term /= config.tail * variance_px2[:, k : k + 1]
+            d2 += term
         unlikely *= d2
+    support = np.log(unlikely, out=unlikely)
+    support *= -0.5 * (config.tail + 2)
     spread = np.log(variance_px2 / scale**2).sum(axis=1)
-    support = config.prior - 0.5 * (config.tail + 2) * np.log(unlikely)
-    return support - 0.5 * spread[:, None]
+    support += (config.prior - 0.5 * spread)[:, None]
+    return support
 
 
 def _depth_support(
