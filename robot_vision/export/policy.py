@@ -78,8 +78,8 @@ def check_policy_parity(
 
     Relative to the largest value of an output where that exceeds 1.
     """
-    network = open_policy_session(file, threads=1)
-    language = open_policy_session(language_file, threads=1)
+    network = open_policy_session(file, inputs=NETWORK_INPUTS, threads=1)
+    language = open_policy_session(language_file, inputs=LANGUAGE_INPUTS, threads=1)
     worst = 0.0
     for seed in range(runs):
         inputs = random_inputs(policy, seed=seed)

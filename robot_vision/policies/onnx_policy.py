@@ -4,7 +4,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle, find_policy
@@ -38,8 +37,12 @@ class OnnxPolicy:
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
         self.manifest = bundle.manifest
         self.spec: ActionSpec = bundle.manifest.action_spec
-        self._language = open_policy_session(bundle.language_path, threads=1)
-        self._network = open_policy_session(bundle.network_path, threads=threads, spin=spin)
+        self._language = open_policy_session(
+            bundle.language_path, inputs=LANGUAGE_INPUTS, threads=1
+        )
+        self._network = open_policy_session(
+            bundle.network_path, inputs=NETWORK_INPUTS, threads=threads, spin=spin
+        )
         self._instruction: Instruction | None = None
         self._memory = PointingMemory()
         self._warm_up()
@@ -137,11 +140,6 @@ class OnnxPolicy:
 def load_policy(name: str, *, threads: int = 0, spin: bool = True) -> OnnxPolicy:
     """Load a policy by name or folder; raises `BundleError` if it cannot be."""
     return OnnxPolicy(find_policy(name), threads=threads, spin=spin)
-
-
-def perception_for(bundle: PolicyBundle, config: ServiceConfig) -> ServiceConfig:
-    """`config` with the perception parameters that the policy was trained with."""
-    return with_values(config, bundle.manifest.perception)
 
 
 def _track_id(inputs: PolicyInputs, choice: int) -> int:

@@ -8,8 +8,13 @@ import onnxruntime as ort
 from robot_vision.core.errors import BundleError
 
 
-def open_policy_session(file: Path, *, threads: int, spin: bool = True) -> ort.InferenceSession:
-    """Load `file`; `threads` 0 takes all cores. Raises `BundleError` if it cannot be loaded."""
+def open_policy_session(
+    file: Path, *, inputs: tuple[str, ...], threads: int, spin: bool = True
+) -> ort.InferenceSession:
+    """Load `file`; `threads` 0 takes all cores.
+
+    Raises `BundleError` if it cannot be loaded or takes other `inputs`.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
@@ -18,6 +23,12 @@ def open_policy_session(file: Path, *, threads: int, spin: bool = True) -> ort.I
     # Threads poll within a run; between runs the cores are others'.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base but this
         raise BundleError(f"{file} cannot be loaded: {error}") from error
+    found = tuple(tensor.name for tensor in session.get_inputs())
+    if set(found) != set(inputs):
+        raise BundleError(
+            f"{file} takes {', '.join(found)}; expected {', '.join(inputs)}: export it again"
+        )
+    return session

@@ -74,7 +74,7 @@ class Watcher:
         for place, share in target.items():
             logits[0, place] = np.log(share)
         logits[1, NONE] = 0
-        logits[:, : MAX_OBJECTS][:, ~inputs.present] = -1e4
+        logits[:, :MAX_OBJECTS][:, ~inputs.present] = -1e4
         bias = self.memory.bias(inputs, self.stamp_ns)
         self.is_sure = self.memory.note(inputs, logits, bias, self.stamp_ns)
         return int((logits + bias)[0].argmax())

@@ -13,6 +13,7 @@ from expert_policy import ExpertPolicy
 from typer.testing import CliRunner
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.language import tokenise
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.tokens import HAND, NONE, OBJECT_SLICES
@@ -22,7 +23,12 @@ from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS
 from robot_vision.simulation.robot.tasks import absent_task, build_task_world, success
 from robot_vision.training.policy.closed_loop import ClosedLoop, Delays, Record
-from robot_vision.training.policy.collect import CollectRecipe, collect_episodes, make_episode
+from robot_vision.training.policy.collect import (
+    PERCEPTION,
+    CollectRecipe,
+    collect_episodes,
+    make_episode,
+)
 from robot_vision.training.policy.conditions import CONDITIONS, draw_trial
 from robot_vision.training.policy.evaluate import evaluate_policy, jump_ratio, wilson
 from robot_vision.training.policy.labels import answer, labelled
@@ -256,6 +262,7 @@ def test_from_the_simulated_robot_to_an_evaluated_bundle(tmp_path: Path) -> None
 
     data, bundle, out = tmp_path / "data", tmp_path / "policy-s", tmp_path / "evaluation"
     run("collect", "--out", str(data), "--episodes", "6", "--frames", "12", "--processes", "2")
+    assert read_description(data).perception == PERCEPTION
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         f"train_sets: [{data}]\nval_sets: [{data}]\nsteps: 30\nbatch_size: 32\n"
@@ -263,6 +270,7 @@ def test_from_the_simulated_robot_to_an_evaluated_bundle(tmp_path: Path) -> None
     )
     run("train", "policy", str(recipe), "--out", str(tmp_path / "run"))
     run("export", "policy", str(tmp_path / "run"), "--out", str(bundle))
+    assert find_policy(str(bundle)).manifest.perception == PERCEPTION
     common = ["--policy", str(bundle), "--processes", "2"]
     names = "absent,lost_50,held_out"
     run("evaluate", "policy", *common, "--episodes", "2", "--conditions", names, "--out", str(out))

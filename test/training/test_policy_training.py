@@ -1,5 +1,6 @@
 """Imitation on a made-up table: the policy learns to point at what is named and to go there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,16 @@ import pytest
 import torch
 from policy_cases import CLASS_NAMES, MODEL_ID, Brick, observe, robot_at
 
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.types import Decision, Observation
 from robot_vision.export.policy_bundle import export_policy_run
 from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.onnx_policy import load_policy
+from robot_vision.policies.onnx_policy import NETWORK_INPUTS, OnnxPolicy, load_policy
+from robot_vision.policies.pointing import SURE_S
+from robot_vision.policies.session import open_policy_session
 from robot_vision.policies.tokens import NONE, POINTABLE
 from robot_vision.training.checkpoint import load_weights_file
 from robot_vision.training.policy.recipe import (
@@ -164,6 +169,16 @@ def test_it_learns_to_point_to_hold_and_to_move(
     assert last["action"] < 0.6 * run[1][0]["action"]
 
 
+def decide(policy: OnnxPolicy, observation: Observation, words: str) -> Decision:
+    """What it decides once it has seen the same for long enough to be sure."""
+    instruction = policy.instruct(words)
+    first = policy.decide(observation, instruction)
+    assert first.action is None
+    later_ns = observation.stamp_ns + round(2 * SURE_S * NS_PER_S)
+    later = replace(observation.perception, stamp_ns=later_ns)
+    return policy.decide(replace(observation, perception=later), instruction)
+
+
 def test_the_bundle_does_what_the_words_say_and_says_why_it_holds(bundle: Path) -> None:
     policy = load_policy(str(bundle), threads=1)
     rng = np.random.default_rng(7)
@@ -172,7 +187,7 @@ def test_the_bundle_does_what_the_words_say_and_says_why_it_holds(bundle: Path) 
         bricks, names, robot = random_scene(rng)
         observation = observe(bricks, robot=robot)
         for row, color in enumerate(names):
-            decision = policy.decide(observation, policy.instruct(f"go to the {color} brick"))
+            decision = decide(policy, observation, f"go to the {color} brick")
             if decision.target_track_id != 5 + row or decision.action is None:
                 continue
             step = decision.action[0, :3] * policy.spec.statistics.scale[:3]
@@ -185,9 +200,7 @@ def test_the_bundle_does_what_the_words_say_and_says_why_it_holds(bundle: Path) 
     assert right >= 34
     bricks, names, robot = random_scene(rng)
     absent = next(color for color in COLORS if color not in names)
-    held = policy.decide(
-        observe(bricks, robot=robot), policy.instruct(f"go to the {absent} brick")
-    )
+    held = decide(policy, observe(bricks, robot=robot), f"go to the {absent} brick")
     assert held.action is None
     assert absent in held.hold_reason
 
@@ -198,8 +211,6 @@ def test_unknown_words_and_foreign_features_hold_with_the_reason(bundle: Path) -
     refused = policy.decide(observation, policy.instruct("go to the red gizmo"))
     assert refused.action is None
     assert "gizmo" in refused.hold_reason
-    from dataclasses import replace
-
     other = replace(observation.perception, model_id="other@2")
     foreign = policy.decide(
         replace(observation, perception=other), policy.instruct("go to the red brick")
@@ -217,6 +228,11 @@ def test_a_damaged_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
     (copy / "policy.onnx").write_bytes((copy / "policy.onnx").read_bytes()[:-1] + b"x")
     with pytest.raises(BundleError, match="damaged"):
         find_policy(str(copy))
+
+
+def test_a_network_of_another_make_is_refused(bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"takes tokens; expected text, .*bias: export it again"):
+        open_policy_session(bundle / "language.onnx", inputs=NETWORK_INPUTS, threads=1)
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(
