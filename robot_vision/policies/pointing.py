@@ -69,8 +69,12 @@ class PointingMemory:
         keys = _keys(inputs)
         weight = _PAST_WEIGHT * min(1.0, self._known_s / _LEARNT_S)
         bias = np.zeros((2, POINTABLE), np.float32)
+        target, destination = self._pointers
+        _follow(target, inputs, holding=_is_holding(inputs))
+        _follow(destination, inputs, holding=False)  # it is never what the hand holds
+        # Who cannot see what is meant does not know what is to become of it either.
+        destination.is_hidden |= target.is_hidden and destination.found is not None
         for row, pointer in enumerate(self._pointers):
-            _follow(pointer, inputs)
             for place, key in keys.items():
                 bias[row, place] = weight * pointer.said.get(key, _NEW)
             if pointer.is_hidden:
@@ -109,10 +113,8 @@ class PointingMemory:
         return 0.0 if self._stamp_ns is None else seconds_between(self._stamp_ns, stamp_ns)
 
 
-def _follow(pointer: _Pointer, inputs: PolicyInputs) -> None:
+def _follow(pointer: _Pointer, inputs: PolicyInputs, *, holding: bool) -> None:
     """What the fingers closed upon is in the hand; an open hand holds nothing."""
-    low, high = HOLDING_OPEN
-    holding = bool(low < inputs.robot[_GRIPPER] < high)
     rows = np.flatnonzero(inputs.present & (inputs.track_id == pointer.found))
     is_held = pointer.found == _HAND_KEY and holding
     pointer.is_hidden = is_held or (len(rows) > 0 and _is_in_the_way(inputs.objects[rows[0]]))
@@ -124,6 +126,11 @@ def _follow(pointer: _Pointer, inputs: PolicyInputs) -> None:
     if pointer.found is not None and not len(rows):
         pointer.found = _HAND_KEY if holding else None
         pointer.is_hidden = holding
+
+
+def _is_holding(inputs: PolicyInputs) -> bool:
+    low, high = HOLDING_OPEN
+    return bool(low < inputs.robot[_GRIPPER] < high)
 
 
 def _is_in_the_way(token: Float32[np.ndarray, " o"]) -> bool:

@@ -64,20 +64,27 @@ class Watcher:
         self.memory = PointingMemory()
         self.stamp_ns = NS_PER_S
         self.is_sure = False
+        self.destination = NONE
 
     def see(
-        self, inputs: PolicyInputs, target: dict[int, float], *, after_s: float = PERIOD_S
+        self,
+        inputs: PolicyInputs,
+        target: dict[int, float],
+        *,
+        destination: dict[int, float] | None = None,
+        after_s: float = PERIOD_S,
     ) -> int:
-        """The place that the target's pointer ends at."""
+        """The place that the target's pointer ends at; `destination` is where the other does."""
         self.stamp_ns += round(after_s * NS_PER_S)
         logits = np.full((2, POINTABLE), -8.0, np.float32)
-        for place, share in target.items():
-            logits[0, place] = np.log(share)
-        logits[1, NONE] = 0
+        for row, shares in enumerate((target, destination or {NONE: 1.0})):
+            for place, share in shares.items():
+                logits[row, place] = np.log(share)
         logits[:, :MAX_OBJECTS][:, ~inputs.present] = -1e4
         bias = self.memory.bias(inputs, self.stamp_ns)
         self.is_sure = self.memory.note(inputs, logits, bias, self.stamp_ns)
-        return int((logits + bias)[0].argmax())
+        place, self.destination = (int(k) for k in (logits + bias).argmax(axis=1))
+        return place
 
 
 @pytest.fixture
@@ -118,6 +125,19 @@ def test_what_vanishes_between_the_fingers_is_in_the_hand(watcher: Watcher) -> N
         assert watcher.see(held, {HAND: 0.02, NONE: 0.98}) == HAND
     opened = tokens_of(Thing(track_id=8), gripper_open=1.0)
     assert watcher.see(opened, {HAND: 0.02, NONE: 0.98}) == NONE
+
+
+def test_the_destination_is_kept_while_the_target_cannot_be_seen() -> None:
+    watcher = Watcher()
+    for _ in range(5):
+        both = tokens_of(Thing(track_id=7, away_m=NEAR_M), Thing(track_id=8))
+        watcher.see(both, {0: 0.95, NONE: 0.05}, destination={1: 0.9, NONE: 0.1})
+    held = tokens_of(Thing(track_id=8), gripper_open=0.7)
+    for _ in range(50):
+        watcher.see(held, {HAND: 0.02, NONE: 0.98}, destination={0: 0.02, NONE: 0.98})
+        assert watcher.destination == 0
+    watcher.see(tokens_of(gripper_open=0.7), {HAND: 0.9}, destination={HAND: 0.1, NONE: 0.9})
+    assert watcher.destination == NONE  # what is lost from sight is not in the hand
 
 
 @pytest.mark.parametrize("gripper_open", [1.0, 0.0])
