@@ -85,7 +85,7 @@ class PolicyConfig(Params):
     """From perception to commands."""
 
     policy: str = param("policy-s", "policy bundle: a name in the store or a folder")
-    threads: int = param(0, "threads of the policy on the CPU; 0 takes all cores", ge=0, le=256)
+    threads: int = param(1, "threads of the policy on the CPU; 0 takes all cores", ge=0, le=256)
     command_hz: float = param(100.0, "rate of the command stream", unit="Hz", ge=50, le=100)
     blend_s: float = param(
         0.15,
