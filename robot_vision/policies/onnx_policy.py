@@ -75,8 +75,9 @@ class OnnxPolicy:
         bias = self._memory.bias(inputs, stamp_ns)
         with timed(stage_s, "policy_network"):
             action, pointers, attention = self._run(inputs, instruction.encoding, bias)
-        target, destination = (int(choice) for choice in (pointers + bias).argmax(axis=1))
-        is_sure = self._memory.note(inputs, pointers, bias, stamp_ns)
+        choice = (pointers + bias).argmax(axis=1)
+        is_sure = self._memory.note(inputs, pointers, choice, stamp_ns)
+        target, destination = choice.tolist()
         hold = ""
         if target == NONE:
             hold = f"nothing in view is what is named in {instruction.text!r}"

@@ -9,7 +9,7 @@ cannot be trusted, because the arm is in the way, a thing once found is not take
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.policies.tokens import (
@@ -17,9 +17,8 @@ from robot_vision.policies.tokens import (
     NONE,
     OBJECT_SLICES,
     POINTABLE,
-    ROBOT_FIELDS,
+    ROBOT_SLICES,
     PolicyInputs,
-    slices_of,
 )
 
 MEMORY_S = 1.0
@@ -36,7 +35,6 @@ _LEARNT_S = 0.3  # until then it weighs less
 _FLOOR, _NEW = -6.0, -3.0
 _BARRED = -1e4
 _HAND_KEY, _NONE_KEY = -1, -2  # beside the ids of tracks
-_GRIPPER = slices_of(ROBOT_FIELDS)["gripper"].start
 
 
 @dataclass
@@ -85,15 +83,17 @@ class PointingMemory:
         self,
         inputs: PolicyInputs,
         logits: Float32[np.ndarray, "2 p"],
-        bias: Float32[np.ndarray, "2 p"],
+        choice: Int64[np.ndarray, "2"],
         stamp_ns: int,
     ) -> bool:
-        """Take in the network's answer to a frame; says whether it is enough to act on."""
+        """Take in the network's answer to a frame, and the places that were chosen.
+
+        Returns whether it is enough to act on.
+        """
         passed_s = self._passed_s(stamp_ns)
         self._stamp_ns = stamp_ns
         self._known_s += passed_s
         keys, share = _keys(inputs), _log_share(logits)
-        choice = (logits + bias).argmax(axis=1)
         keep = float(np.exp(-passed_s / MEMORY_S))
         for row, pointer in enumerate(self._pointers):
             now = {key: float(share[row, place]) for place, key in keys.items()}
@@ -130,7 +130,8 @@ def _follow(pointer: _Pointer, inputs: PolicyInputs, *, holding: bool) -> None:
 
 def _is_holding(inputs: PolicyInputs) -> bool:
     low, high = HOLDING_OPEN
-    return bool(low < inputs.robot[_GRIPPER] < high)
+    gripper_open = inputs.robot[ROBOT_SLICES["gripper"]].item()
+    return low < gripper_open < high
 
 
 def _is_in_the_way(token: Float32[np.ndarray, " o"]) -> bool:

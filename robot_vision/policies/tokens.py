@@ -67,6 +67,7 @@ def slices_of(fields: dict[str, int]) -> dict[str, slice]:
 
 OBJECT_SLICES = slices_of(GEOMETRY_FIELDS | LOOK_FIELDS)
 VISUAL_SLICES = slices_of(VISUAL_FIELDS)
+ROBOT_SLICES = slices_of(ROBOT_FIELDS)
 GEOMETRY_WIDTH = sum(GEOMETRY_FIELDS.values())
 OBJECT_WIDTH = GEOMETRY_WIDTH + sum(LOOK_FIELDS.values())
 VISUAL_WIDTH = sum(VISUAL_FIELDS.values())
@@ -110,7 +111,7 @@ class PolicyInputs:
 
 def base_from_tool_axes(robot: Float32[np.ndarray, "*b r"]) -> Float32[np.ndarray, "*b 3 3"]:
     """The tool's axes as columns, from robot tokens."""
-    rows = robot[..., slices_of(ROBOT_FIELDS)["rotation"]].reshape(*robot.shape[:-1], 2, 3)
+    rows = robot[..., ROBOT_SLICES["rotation"]].reshape(*robot.shape[:-1], 2, 3)
     rows = np.concatenate([rows, np.cross(rows[..., :1, :], rows[..., 1:, :])], axis=-2)
     return np.swapaxes(rows, -1, -2)
 
@@ -127,8 +128,7 @@ def without_depth(
     """
     objects, visual = objects.copy(), visual.copy()
     at = {name: objects[..., place] for name, place in OBJECT_SLICES.items()}
-    robot_at = slices_of(ROBOT_FIELDS)
-    tool = robot[..., None, robot_at["tool"]]
+    tool = robot[..., None, ROBOT_SLICES["tool"]]
     for name in _MEASURED_BY_DEPTH:
         at[name][:] = 0
     seen = np.any(objects != 0, axis=-1, keepdims=True)

@@ -16,13 +16,12 @@ from robot_vision.policies.tokens import (
     OBJECT_SLICES,
     OBJECT_WIDTH,
     POINTABLE,
-    ROBOT_FIELDS,
+    ROBOT_SLICES,
     VISUAL_COLUMNS,
     VISUAL_ROWS,
     VISUAL_WIDTH,
     PolicyInputs,
     robot_width,
-    slices_of,
 )
 
 PERIOD_S = 0.1
@@ -46,7 +45,7 @@ def tokens_of(*things: Thing, gripper_open: float = 1.0) -> PolicyInputs:
         objects[row, OBJECT_SLICES["age_and_unseen"]] = 1, thing.unseen_s
         track_id[row] = thing.track_id
     robot = np.zeros(robot_width(2), np.float32)
-    robot[slices_of(ROBOT_FIELDS)["gripper"]] = gripper_open
+    robot[ROBOT_SLICES["gripper"]] = gripper_open
     return PolicyInputs(
         objects=objects,
         present=track_id >= 0,
@@ -82,8 +81,9 @@ class Watcher:
                 logits[row, place] = np.log(share)
         logits[:, :MAX_OBJECTS][:, ~inputs.present] = -1e4
         bias = self.memory.bias(inputs, self.stamp_ns)
-        self.is_sure = self.memory.note(inputs, logits, bias, self.stamp_ns)
-        place, self.destination = (int(k) for k in (logits + bias).argmax(axis=1))
+        choice = (logits + bias).argmax(axis=1)
+        self.is_sure = self.memory.note(inputs, logits, choice, self.stamp_ns)
+        place, self.destination = choice.tolist()
         return place
 
 
@@ -192,6 +192,7 @@ def test_shares_of_any_size_are_finite(watcher: Watcher) -> None:
     logits = np.full((2, POINTABLE), -3e4, np.float32)
     logits[:, 0] = 3e4
     bias = watcher.memory.bias(inputs, watcher.stamp_ns)
-    watcher.memory.note(inputs, logits, bias, watcher.stamp_ns)
+    choice = (logits + bias).argmax(axis=1)
+    watcher.memory.note(inputs, logits, choice, watcher.stamp_ns)
     later = watcher.memory.bias(replace(inputs), watcher.stamp_ns + NS_PER_S // 10)
     assert np.isfinite(later).all()
