@@ -84,13 +84,16 @@ class McapFile:
 def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
     """Topics as the summary repeats them, so that a damaged first chunk does not hide them."""
     start = file.tell()
-    file.seek(max(0, file.seek(0, SEEK_END) - _CLOSING.size))
+    size_bytes = file.seek(0, SEEK_END)
+    file.seek(max(0, size_bytes - _CLOSING.size))
     closing = file.read(_CLOSING.size)
-    if len(closing) == _CLOSING.size:
-        opcode, _, summary_start, _, _, magic = _CLOSING.unpack(closing)
-        if opcode == Opcode.FOOTER and magic == MAGIC and summary_start:
-            file.seek(summary_start)
-            list(channels.read(_split_records(file.read(MAX_SUMMARY_BYTES), channels.report)))
+    is_closed = len(closing) == _CLOSING.size and closing.endswith(MAGIC)
+    opcode, _, summary_start, *_ = _CLOSING.unpack(closing) if is_closed else (0, 0, 0)
+    if opcode == Opcode.FOOTER and summary_start >= size_bytes:
+        channels.report(f"the summary is said to begin at {summary_start} of {size_bytes} bytes")
+    elif opcode == Opcode.FOOTER and summary_start:
+        file.seek(summary_start)
+        list(channels.read(_split_records(file.read(MAX_SUMMARY_BYTES), channels.report)))
     file.seek(start)
 
 

@@ -94,6 +94,17 @@ def test_changed_bytes_never_raise(kind: str, places: list[float], mask: int) ->
     path.unlink()
 
 
+def test_a_summary_that_lies_beyond_the_end_costs_nothing(tmp_path: Path) -> None:
+    data = bytearray(intact("plain.mcap"))
+    summary_start_at = len(data) - len(MAGIC) - 20  # two offsets and a checksum before the magic
+    data[summary_start_at : summary_start_at + 8] = bytes([255]) * 8
+    path = tmp_path / "a.mcap"
+    path.write_bytes(data)
+    stamps_ns, problems = read(path)
+    assert stamps_ns == SCENE.stamps_ns()
+    assert "chunk damaged" in problems
+
+
 @pytest.mark.parametrize("kind", ["zstd.mcap", "lz4.mcap", "plain.mcap"])
 def test_a_damaged_chunk_costs_its_frames_only(kind: str, tmp_path: Path) -> None:
     data = bytearray(intact(kind))
