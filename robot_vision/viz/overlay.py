@@ -15,6 +15,7 @@ Trails: TypeAlias = Mapping[int, Sequence[tuple[float, float]]]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INSET_SHARE = 0.22
 _DASH_PX = 7.0
+_TEXT_SCALE, _MARGIN_PX = 0.45, 3
 _SHADE: Rgb = (24, 24, 24)
 _PAPER: Rgb = (255, 255, 255)
 
@@ -22,7 +23,7 @@ _PAPER: Rgb = (255, 255, 255)
 def draw_overlay(
     perception: Perception, *, age_s: float | None = None, trails: Trails | None = None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The frame with boxes named `name #id 1.23 m`, a depth inset and a status line.
+    """The frame with boxes named `name #id 1.23 m`, a depth inset and a status below.
 
     Tracks that coast (predicted, not seen) are dashed. `age_s` is the age of the frame at its
     output; `trails` are past centres in pixels by track id.
@@ -98,9 +99,9 @@ def _dashed_line(
         cv2.line(image, a, b, color, round(2 * unit), cv2.LINE_AA)
 
 
-def _tag(image: np.ndarray, text: str, corner: tuple[int, int], color: Rgb, unit: float) -> None:
-    """Text on a plate above `corner`, moved to stay inside the image."""
-    scale, margin = 0.45 * unit, round(3 * unit)
+def _tag(image: np.ndarray, text: str, corner: tuple[int, int], color: Rgb, unit: float) -> int:
+    """Text on a plate above `corner`, moved to stay inside the image; returns the plate's top."""
+    scale, margin = _TEXT_SCALE * unit, round(_MARGIN_PX * unit)
     (width, height), baseline = cv2.getTextSize(text, _FONT, scale, 1)
     plate_height = height + baseline + margin
     left = int(np.clip(corner[0], 0, max(0, image.shape[1] - width - 2 * margin)))
@@ -110,6 +111,7 @@ def _tag(image: np.ndarray, text: str, corner: tuple[int, int], color: Rgb, unit
     )
     origin = (left + margin, top + height + margin)
     cv2.putText(image, text, origin, _FONT, scale, ink_on(color), 1, cv2.LINE_AA)
+    return top
 
 
 def _draw_trail(
@@ -134,7 +136,7 @@ def _draw_inset(image: np.ndarray, depth_m: np.ndarray) -> None:
 def _draw_status(
     image: np.ndarray, perception: Perception, age_s: float | None, unit: float
 ) -> None:
-    """One line at the bottom: stamp, age, objects, depth, model, and what is missing."""
+    """At the bottom: stamp, age, objects, depth, model, and what is missing."""
     seen = int(np.count_nonzero(perception.tracks.state != TrackState.ENDED))
     parts = [f"{perception.stamp_ns / 1e9:.3f} s"]
     if age_s is not None:
@@ -144,4 +146,19 @@ def _draw_status(
         parts.append(f"depth {perception.depth.source} {perception.depth.valid_fraction:.0%}")
     parts.append(perception.model_id)
     parts.extend(perception.notes)
-    _tag(image, "  ".join(parts), (0, image.shape[0]), _SHADE, unit)
+    bottom = image.shape[0]
+    for line in reversed(_lines(parts, image.shape[1], unit)):
+        bottom = _tag(image, line, (0, bottom), _SHADE, unit)
+
+
+def _lines(parts: Sequence[str], width_px: int, unit: float) -> list[str]:
+    """`parts` in as few lines as fit the width; one that is too long has a line of its own."""
+    room_px = width_px - 2 * round(_MARGIN_PX * unit)
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]}  {part}" if lines else part
+        if lines and cv2.getTextSize(longer, _FONT, _TEXT_SCALE * unit, 1)[0][0] <= room_px:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines

@@ -121,3 +121,15 @@ def test_near_is_brighter_than_far_and_unknown_is_black() -> None:
     assert (np.diff(brightness[:4]) < 0).all()
     assert colors[0, 4].tolist() == [0, 0, 0]
     assert not colorize_depth(np.full((2, 2), np.nan, np.float32)).any()
+
+
+@pytest.mark.parametrize("width_px", [240, 416, 640])
+def test_the_last_thing_to_be_told_is_in_the_picture(width_px: int) -> None:
+    told = perception(tracks(BOX), size=(320, width_px), depth_m=np.ones((320, width_px), "f4"))
+    images = [
+        draw_overlay(replace(told, notes=("depth lost", note)), age_s=0.012)
+        for note in ("camera info lost", "camera info 1 s old")
+    ]
+    changed = np.argwhere((images[0] != images[1]).any(axis=2))
+    assert len(changed) > 50
+    assert changed[:, 0].min() > 320 * 0.7
