@@ -4,7 +4,6 @@ Time is what callers say it is. A worker may hand over decisions while a timer a
 """
 
 import math
-from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import RLock
@@ -15,11 +14,12 @@ from jaxtyping import Float64
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import PolicyConfig
-from robot_vision.core.types import Command, Decision, Instruction, Intervention, RobotState
+from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies import rotations
 from robot_vision.policies.check import check_spec
 from robot_vision.policies.chunk import Ensemble, Target
 from robot_vision.policies.history import History
+from robot_vision.policies.interventions import InterventionLog
 from robot_vision.policies.safety import Admission, admit
 from robot_vision.policies.smooth import length
 from robot_vision.policies.stream import Stream, Streamed
@@ -29,12 +29,6 @@ from robot_vision.policies.watchdog import FUTURE_SLACK_S, Hold, Situation, hold
 _BACK_SLACK_S = 0.005
 # So long is remembered where the arm was, beyond what an observation wants.
 _REMEMBERED_S = 2.0
-
-# While nothing is sent, only the latest interventions are kept to tell; all are counted.
-_MOST_UNTOLD = 32
-
-# What stops for less than this is one intervention, not two.
-_PAUSE_S = 0.5
 
 _MET_WORDS = {
     "workspace": "the target is beyond the workspace, or too fast to stop before its end",
@@ -82,8 +76,7 @@ class Controller:
         self._ensemble = Ensemble(step_s=spec.step_s, blend_s=config.blend_s)
         limits = config.safety.model_dump()
         self._words = {name: words.format(**limits) for name, words in _MET_WORDS.items()}
-        self._counts: Counter[str] = Counter()
-        self._untold: deque[Intervention] = deque(maxlen=_MOST_UNTOLD)
+        self._log = InterventionLog()
         self._clear()
 
     def _clear(self) -> None:
@@ -102,7 +95,7 @@ class Controller:
         self._stream: Stream | None = None
         self._last: Command | None = None
         self._streamed: Streamed | None = None
-        self._ongoing: dict[str, int] = {}
+        self._log.end_all()
         self._lagging = False
         self._away = (0.0, 0.0)
         self._robot_was_lost = False
@@ -152,7 +145,7 @@ class Controller:
         if not (gripper_is_known and rotations.is_pose(state.base_from_tool)):
             detail = "a state of the robot has no finite tool pose or gripper; it was dropped"
             with self._lock:
-                self._tell("robot_pose", detail, now_ns)
+                self._log.tell("robot_pose", detail, now_ns)
             return
         with self._lock:
             self._history.add(state)
@@ -170,11 +163,11 @@ class Controller:
         with self._lock:
             late = self._why_not_now(decision, now_ns)
             if late:
-                self._tell("untimely_decision", late, now_ns)
+                self._log.tell("untimely_decision", late, now_ns)
                 return Admission(chunk=None, refused=late)
             self._decision, self._admission = decision, admission
             for told in admission.interventions:
-                self._count(told)
+                self._log.add(told)
             self._clock_back_s = 0.0
             if admission.chunk is None:
                 self._ensemble.flush()
@@ -226,7 +219,7 @@ class Controller:
                 holding=not self._enabled or bool(found),
                 reasons=reasons if self._enabled else ("disabled", *reasons),
                 instruction=self._instruction.text if self._instruction else "",
-                interventions=dict(self._counts),
+                interventions=self._log.counts,
                 chunk_age_s=_age_s(self._chunk_stamp_ns, now_ns),
                 perception_age_s=_age_s(decision.stamp_ns if decision else None, now_ns),
                 robot_age_s=_age_s(robot.stamp_ns if robot else None, now_ns),
@@ -325,7 +318,7 @@ class Controller:
         """Begin at the measured tool, at rest."""
         if self._stream is not None:
             moved = "the arm was elsewhere when its state came back; commands start from there"
-            self._tell("restart", moved, now_ns)
+            self._log.tell("restart", moved, now_ns)
         self._stream = Stream(
             position_m=robot.base_from_tool[:3, 3].copy(),
             quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
@@ -346,10 +339,9 @@ class Controller:
 
     def _command(self, streamed: Streamed, found: tuple[Hold, ...], now_ns: int) -> Command:
         for name in streamed.met:
-            self._tell_if_new(name, self._words[name], now_ns)
+            self._log.tell_if_new(name, self._words[name], now_ns)
         for hold in found:
-            self._tell_if_new(hold.cause, hold.reason, now_ns)
-        told, self._untold = tuple(self._untold), deque(maxlen=_MOST_UNTOLD)
+            self._log.tell_if_new(hold.cause, hold.reason, now_ns)
         pose = rotations.pose_matrix(streamed.position_m, streamed.quaternion)
         gripper = 0.0 if self._gripper is None else self._gripper
         return Command(
@@ -361,7 +353,7 @@ class Controller:
             action=self._step_to(streamed, gripper),
             holding=bool(found),
             reasons=tuple(hold.reason for hold in found),
-            interventions=told,
+            interventions=self._log.take(),
         )
 
     def _step_to(self, streamed: Streamed, gripper: float) -> Float64[np.ndarray, "7"]:
@@ -373,21 +365,6 @@ class Controller:
             step[3:6] = rotations.between(before.quaternion, streamed.quaternion)
         step[6] = gripper
         return step
-
-    def _tell_if_new(self, limit: str, detail: str, now_ns: int) -> None:
-        """Tell once of what goes on: again only after a pause."""
-        last_ns = self._ongoing.get(limit)
-        if last_ns is None or abs(seconds_between(last_ns, now_ns)) > _PAUSE_S:
-            self._tell(limit, detail, now_ns)
-        self._ongoing[limit] = now_ns
-
-    def _tell(self, limit: str, detail: str, now_ns: int) -> None:
-        self._count(Intervention(stamp_ns=now_ns, limit=limit, detail=detail))
-
-    def _count(self, told: Intervention) -> None:
-        """Count an intervention, and tell of it with the next command."""
-        self._counts[told.limit] += 1
-        self._untold.append(told)
 
 
 def _target_at(robot: RobotState) -> Target:
