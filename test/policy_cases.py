@@ -1,6 +1,6 @@
 """Observations of a made-up table: a camera above it, blocks of known place and colour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,61 +64,19 @@ def observe(
     stamp_ns: int = 1_000_000_000,
 ) -> Observation:
     """What a perfect perception would say of `bricks`, seen from straight above."""
-    rgb = np.full((HEIGHT_PX, WIDTH_PX, 3), 120, np.uint8)
-    depth_m = np.full((HEIGHT_PX, WIDTH_PX), 0.8, np.float32)
-    camera_from_base = invert_transform(BASE_FROM_CAMERA)
-    boxes, positions = [], []
-    for brick in bricks:
-        half = np.array(brick.size_m[:2]) / 2
-        top = np.array(
-            [
-                [*(np.array(brick.centre_m) + half * (sx, sy)), brick.size_m[2]]
-                for sx in (-1, 1)
-                for sy in (-1, 1)
-            ]
-        )
-        pixels = project(transform_points(camera_from_base, top), camera=CAMERA)
-        low, high = pixels.min(axis=0), pixels.max(axis=0)
-        (left, first), (right, last) = low.round().astype(int), high.round().astype(int)
-        rgb[first:last, left:right] = brick.rgb
-        depth_m[first:last, left:right] = 0.8 - brick.size_m[2]
-        boxes.append([*low, *high])
-        positions.append(transform_points(camera_from_base, top.mean(axis=0, keepdims=True))[0])
-    frame = Frame(
-        stamp_ns=stamp_ns,
-        frame_id="camera",
-        rgb=rgb,
-        camera=CAMERA,
-        depth_m=depth_m if with_depth else None,
-    )
-    count = len(bricks)
-    box = np.array(boxes, np.float32).reshape(count, 4)
-    score = np.array([b.score for b in bricks], np.float32)
-    class_id = np.array([b.class_id for b in bricks], np.int64)
-    point = np.array(positions, np.float32).reshape(count, 3)
-    state = TrackState.COASTING if coasting else TrackState.CONFIRMED
-    tracks = Tracks(
-        stamp_ns=stamp_ns,
-        track_id=np.arange(count, dtype=np.int64) + 5,
-        state=np.full(count, state, np.int64),
-        box_xyxy_px=box,
-        score=score,
-        class_id=class_id,
-        position_in_camera_m=point,
-        position_covariance_m2=np.zeros((count, 3, 3), np.float32),
-        velocity_in_camera_mps=np.zeros((count, 3), np.float32),
-        velocity_covariance_m2ps2=np.zeros((count, 3, 3), np.float32),
-        size_m=np.array([b.size_m for b in bricks], np.float32).reshape(count, 3),
-        age_s=np.full(count, 1.0, np.float32),
-        unseen_s=np.full(count, 0.4 if coasting else 0.0, np.float32),
-        detection_index=np.full(count, -1, np.int64)
-        if coasting
-        else np.arange(count, dtype=np.int64),
-    )
+    frame = _picture(bricks, stamp_ns)
+    tracks = _tracks(bricks, stamp_ns, coasting=coasting)
+    depth_m = frame.depth_m
+    assert depth_m is not None
     perception = Perception(
         stamp_ns=stamp_ns,
-        frame=frame,
-        detections=Detections(stamp_ns=stamp_ns, box_xyxy_px=box, score=score, class_id=class_id),
+        frame=frame if with_depth else replace(frame, depth_m=None),
+        detections=Detections(
+            stamp_ns=stamp_ns,
+            box_xyxy_px=tracks.box_xyxy_px,
+            score=tracks.score,
+            class_id=tracks.class_id,
+        ),
         depth=Depth(stamp_ns=stamp_ns, depth_m=depth_m, source="fused", valid_fraction=1.0)
         if with_depth
         else None,
@@ -134,6 +92,52 @@ def observe(
         base_from_camera=BASE_FROM_CAMERA,
         robot=robot or robot_at((0.4, 0.0, 0.3)),
         history=history,
+    )
+
+
+def _tops_in_base(brick: Brick) -> np.ndarray:
+    """Corners of a brick's upper side, [4, 3]."""
+    half = np.array(brick.size_m[:2]) / 2
+    signs = [(sx, sy) for sx in (-1, 1) for sy in (-1, 1)]
+    return np.array([[*(brick.centre_m + half * sign), brick.size_m[2]] for sign in signs])
+
+
+def _box_px(brick: Brick) -> np.ndarray:
+    tops = transform_points(invert_transform(BASE_FROM_CAMERA), _tops_in_base(brick))
+    pixels = project(tops, camera=CAMERA)
+    return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+
+
+def _picture(bricks: list[Brick], stamp_ns: int) -> Frame:
+    rgb = np.full((HEIGHT_PX, WIDTH_PX, 3), 120, np.uint8)
+    depth_m = np.full((HEIGHT_PX, WIDTH_PX), 0.8, np.float32)
+    for brick in bricks:
+        left, first, right, last = _box_px(brick).round().astype(int)
+        rgb[first:last, left:right] = brick.rgb
+        depth_m[first:last, left:right] = 0.8 - brick.size_m[2]
+    return Frame(stamp_ns=stamp_ns, frame_id="camera", rgb=rgb, camera=CAMERA, depth_m=depth_m)
+
+
+def _tracks(bricks: list[Brick], stamp_ns: int, *, coasting: bool) -> Tracks:
+    count = len(bricks)
+    middles = [_tops_in_base(brick).mean(axis=0) for brick in bricks]
+    point = transform_points(invert_transform(BASE_FROM_CAMERA), np.reshape(middles, (count, 3)))
+    row = np.arange(count, dtype=np.int64)
+    return Tracks(
+        stamp_ns=stamp_ns,
+        track_id=row + 5,
+        state=np.full(count, TrackState.COASTING if coasting else TrackState.CONFIRMED, np.int64),
+        box_xyxy_px=np.array([_box_px(b) for b in bricks], np.float32).reshape(count, 4),
+        score=np.array([b.score for b in bricks], np.float32),
+        class_id=np.array([b.class_id for b in bricks], np.int64),
+        position_in_camera_m=point.astype(np.float32),
+        position_covariance_m2=np.zeros((count, 3, 3), np.float32),
+        velocity_in_camera_mps=np.zeros((count, 3), np.float32),
+        velocity_covariance_m2ps2=np.zeros((count, 3, 3), np.float32),
+        size_m=np.array([b.size_m for b in bricks], np.float32).reshape(count, 3),
+        age_s=np.full(count, 1.0, np.float32),
+        unseen_s=np.full(count, 0.4 if coasting else 0.0, np.float32),
+        detection_index=np.full_like(row, -1) if coasting else row,
     )
 
 

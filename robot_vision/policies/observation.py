@@ -5,7 +5,7 @@ The same code serves training and service.
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
 from robot_vision.core.appearance import pool_appearance
 from robot_vision.core.errors import ConfigError
@@ -13,23 +13,21 @@ from robot_vision.core.geometry import invert_transform, transform_points
 from robot_vision.core.types import (
     Camera,
     Depth,
-    Frame,
     Observation,
     Perception,
     RobotState,
     Tracks,
     TrackState,
 )
+from robot_vision.policies.looks import object_colors, scene_light
 from robot_vision.policies.surface import SurfaceView, see_surface
 from robot_vision.policies.tokens import (
     FEATURES,
     HISTORY_WIDTH,
-    LOOK_FIELDS,
     MAX_CLASSES,
     MAX_OBJECTS,
     OBJECT_SLICES,
     OBJECT_WIDTH,
-    PATCH_PX,
     USUAL_HEIGHT_M,
     VISUAL_COLUMNS,
     VISUAL_ROWS,
@@ -93,7 +91,7 @@ def _object_tokens(
     height_px, width_px = perception.frame.rgb.shape[:2]
     box_px = tracks.box_xyxy_px[row]
     _fill_track(at, tracks, row, width_px=width_px, height_px=height_px)
-    at["patch"][:] = _patches(perception.frame, box_px)
+    _fill_colors(at, perception, row)
     if perception.features is not None:
         at["appearance"][:] = pool_appearance(
             perception.features, box_px, width_px=width_px, height_px=height_px
@@ -156,29 +154,42 @@ def _fill_places(
 def _surfaces(observation: Observation, row: Int64[np.ndarray, " k"]) -> list[SurfaceView | None]:
     """The visible surface of each object detected in this frame, where there is depth."""
     perception = observation.perception
-    frame, depth = perception.frame, _depth_map(perception)
-    if frame.camera is None or depth is None:
+    camera, depth = perception.frame.camera, _depth_map(perception)
+    if camera is None or depth is None:
         return [None] * len(row)
-    tracks, detections = perception.tracks, perception.detections
-    found = []
-    for index in row:
-        detection = int(tracks.detection_index[index])
-        if detection < 0:
-            found.append(None)
-            continue
-        mask = None if detections.mask is None else detections.mask[detection]
-        found.append(
-            see_surface(
-                tracks.box_xyxy_px[index],
-                mask=mask,
-                rgb=frame.rgb,
+    tool_from_base = invert_transform(observation.robot.base_from_tool)
+    found: list[SurfaceView | None] = [None] * len(row)
+    for place, index in enumerate(row):
+        if perception.tracks.detection_index[index] >= 0:
+            found[place] = see_surface(
+                perception.tracks.box_xyxy_px[index],
+                mask=_mask_of(perception, index),
                 depth_m=depth,
-                camera=frame.camera,
+                camera=camera,
                 base_from_camera=observation.base_from_camera,
-                tool_from_base=invert_transform(observation.robot.base_from_tool),
+                tool_from_base=tool_from_base,
             )
-        )
     return found
+
+
+def _fill_colors(
+    at: dict[str, np.ndarray], perception: Perception, row: Int64[np.ndarray, " k"]
+) -> None:
+    """Colours of what was detected in this frame; the scene's light for all."""
+    tracks, rgb = perception.tracks, perception.frame.rgb
+    at["light"][:] = scene_light(rgb)
+    for place, index in enumerate(row):
+        if tracks.detection_index[index] < 0:
+            continue
+        box, mask = tracks.box_xyxy_px[index], _mask_of(perception, index)
+        for name, value in object_colors(rgb, box, mask).items():
+            at[name][place] = value
+
+
+def _mask_of(perception: Perception, index: np.int64) -> Bool[np.ndarray, "hm wm"] | None:
+    """The mask of a detected track, where the model gives masks."""
+    mask = perception.detections.mask
+    return None if mask is None else mask[perception.tracks.detection_index[index]]
 
 
 def _depth_map(perception: Perception) -> Float32[np.ndarray, "h w"] | None:
@@ -203,24 +214,6 @@ def _fill_surface(
     at["extent"][index] = surface.extent_m
     at["sides"][index] = surface.sides_m
     at["heights"][index] = surface.heights_m.ravel()
-    at["color"][index] = surface.color
-    at["chroma"][index] = surface.color / max(float(surface.color.max()), 0.04)
-
-
-def _patches(frame: Frame, box_px: Float32[np.ndarray, "k 4"]) -> Float32[np.ndarray, "k p"]:
-    """The picture in each box, shrunk, in 0…1."""
-    height_px, width_px = frame.rgb.shape[:2]
-    patches = np.zeros((len(box_px), LOOK_FIELDS["patch"]), np.float32)
-    for index, box in enumerate(box_px):
-        left, top = (int(v) for v in np.clip(box[:2], 0, (width_px - 2, height_px - 2)))
-        right, bottom = (
-            int(v) for v in np.clip(np.ceil(box[2:]), (left + 1, top + 1), (width_px, height_px))
-        )
-        small = cv2.resize(
-            frame.rgb[top:bottom, left:right], (PATCH_PX, PATCH_PX), interpolation=cv2.INTER_AREA
-        )
-        patches[index] = small.ravel() / np.float32(255)
-    return patches
 
 
 def _ground_points(

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.errors import BundleError
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle, find_policy
@@ -11,7 +12,15 @@ from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.pointing import NONE, PointingMemory
 from robot_vision.policies.session import open_policy_session
-from robot_vision.policies.tokens import MAX_OBJECTS, VISUAL_COLUMNS, VISUAL_ROWS, PolicyInputs
+from robot_vision.policies.tokens import (
+    MAX_OBJECTS,
+    OBJECT_WIDTH,
+    VISUAL_COLUMNS,
+    VISUAL_ROWS,
+    VISUAL_WIDTH,
+    PolicyInputs,
+    robot_width,
+)
 
 LANGUAGE_INPUTS = ("tokens",)
 NETWORK_INPUTS = (
@@ -30,7 +39,10 @@ _WARM_UP_RUNS = 2
 
 
 class OnnxPolicy:
-    """A policy bundle, loaded and warm. See `core.interfaces.Policy`."""
+    """A policy bundle, loaded and warm. See `core.interfaces.Policy`.
+
+    Raises `BundleError` if its networks cannot be loaded or take other inputs than are made here.
+    """
 
     provider = "cpu"
 
@@ -43,6 +55,7 @@ class OnnxPolicy:
         self._network = open_policy_session(
             bundle.network_path, inputs=NETWORK_INPUTS, threads=threads, spin=spin
         )
+        self._check_tokens(bundle)
         self._instruction: Instruction | None = None
         self._memory = PointingMemory()
         self._warm_up()
@@ -127,6 +140,21 @@ class OnnxPolicy:
         )
         action, pointers, attention = (np.asarray(output)[0] for output in outputs)
         return action, pointers, attention
+
+    def _check_tokens(self, bundle: PolicyBundle) -> None:
+        """Raises `BundleError` if the network was trained on tokens of another make."""
+        made = {
+            "objects": [1, MAX_OBJECTS, OBJECT_WIDTH],
+            "visual": [1, VISUAL_ROWS * VISUAL_COLUMNS, VISUAL_WIDTH],
+            "robot": [1, robot_width(self.spec.history)],
+        }
+        taken = {tensor.name: tensor.shape for tensor in self._network.get_inputs()}
+        for name, shape in made.items():
+            if taken[name] != shape:
+                raise BundleError(
+                    f"{bundle.network_path} takes {name} of shape {taken[name]}; this version "
+                    f"makes {shape}: train the policy anew"
+                )
 
     def _warm_up(self) -> None:
         blank = {t.name: t for t in self._network.get_inputs()}

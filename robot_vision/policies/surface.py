@@ -7,7 +7,7 @@ gripper are the object's. The base frame's origin lies in the table top.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32
 
 from robot_vision.core.geometry import transform_points
 from robot_vision.core.types import Camera
@@ -43,14 +43,12 @@ class SurfaceView:
     extent_m: Float[np.ndarray, "2"]
     sides_m: Float[np.ndarray, "4"]
     heights_m: Float32[np.ndarray, "c c"]
-    color: Float[np.ndarray, "3"]
 
 
 def see_surface(
     box_px: Float32[np.ndarray, "4"],
     *,
     mask: Bool[np.ndarray, "hm wm"] | None,
-    rgb: UInt8[np.ndarray, "h w 3"],
     depth_m: Float32[np.ndarray, "hd wd"],
     camera: Camera,
     base_from_camera: Float[np.ndarray, "4 4"],
@@ -74,8 +72,7 @@ def see_surface(
         chosen = masked if masked.sum() >= _LEAST_POINTS else chosen
     if chosen.sum() < _LEAST_POINTS:
         return None
-    color = _looked_up(rgb, u[chosen], v[chosen], camera)
-    return _describe(point[chosen], color / 255)
+    return _describe(point[chosen])
 
 
 def _sample_pixels(
@@ -96,11 +93,10 @@ def _looked_up(values: np.ndarray, u: np.ndarray, v: np.ndarray, camera: Camera)
     return values[rows, columns]
 
 
-def _describe(point_m: Float[np.ndarray, "n 3"], color: Float[np.ndarray, "n 3"]) -> SurfaceView:
+def _describe(point_m: Float[np.ndarray, "n 3"]) -> SurfaceView:
     # One sort serves all quantiles: NumPy's own take longer than all else here.
-    ordered = np.sort(np.column_stack([point_m, color]), axis=0)
-    middle = _quantile(ordered, 0.5)
-    centre = middle[:3]
+    ordered = np.sort(point_m, axis=0)
+    centre = _quantile(ordered, 0.5)
     offset = point_m[:, :2] - centre[:2]
     from_mean = offset - offset.mean(axis=0)
     covariance = from_mean.T @ from_mean / (len(offset) - 1)
@@ -120,7 +116,6 @@ def _describe(point_m: Float[np.ndarray, "n 3"], color: Float[np.ndarray, "n 3"]
         extent_m=_quantile(along, 1 - _EDGE) - _quantile(along, _EDGE),
         sides_m=np.stack([low[:2] - centre[:2], high[:2] - centre[:2]], axis=1).ravel(),
         heights_m=_height_map(offset, point_m[:, 2]),
-        color=middle[3:],
     )
 
 

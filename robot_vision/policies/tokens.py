@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
+from robot_vision.policies.looks import LIGHT_WIDTH, SHADES
 from robot_vision.policies.surface import HEIGHT_CELLS
 
 MAX_OBJECTS = 16
@@ -17,7 +18,6 @@ HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1
 POINTABLE = MAX_OBJECTS + 2
 MAX_CLASSES = 10
 FEATURES = 64
-PATCH_PX = 8
 VISUAL_ROWS, VISUAL_COLUMNS = 7, 9
 
 # What the action head is told of an object it points at, then what else tells objects apart.
@@ -47,9 +47,12 @@ LOOK_FIELDS = {
     "class_score": MAX_CLASSES,
     "color": 3,
     "chroma": 3,
+    "clipped": 1,
+    "shades": 3 * SHADES,
+    "around": 3,
+    "light": LIGHT_WIDTH,
     "appearance": FEATURES,
     "heights": HEIGHT_CELLS * HEIGHT_CELLS,
-    "patch": 3 * PATCH_PX * PATCH_PX,
 }
 VISUAL_FIELDS = {"features": FEATURES, "place": 3, "has_place": 1}
 HISTORY_FIELDS = {"was": 1, "moved": 3, "turned": 3, "gripper": 1}
@@ -84,8 +87,6 @@ _MEASURED_BY_DEPTH = (
     "size",
     "has_surface",
     "has_position",
-    "color",
-    "chroma",
     "heights",
 )
 # Height of the middle of a thing that nothing but its box tells of.

@@ -235,6 +235,14 @@ def test_a_network_of_another_make_is_refused(bundle: Path) -> None:
         open_policy_session(bundle / "language.onnx", inputs=NETWORK_INPUTS, threads=1)
 
 
+def test_a_policy_for_other_tokens_is_refused(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_vision.policies.onnx_policy.OBJECT_WIDTH", 7)
+    with pytest.raises(BundleError, match=r"objects of shape .*; this version makes \[1, 16, 7\]"):
+        load_policy(str(bundle))
+
+
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(
     episodes: tuple[Path, Path], tmp_path: Path
 ) -> None:

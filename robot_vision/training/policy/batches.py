@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.policies.looks import chroma_of
 from robot_vision.policies.tokens import (
     OBJECT_SLICES,
     ROBOT_FIELDS,
@@ -16,7 +17,9 @@ from robot_vision.policies.tokens import (
 from robot_vision.training.policy.recipe import PolicyRecipe
 from robot_vision.training.policy.samples import PolicySet
 
-_LOOKS = ("color", "chroma", "appearance", "heights", "patch")
+# RGB after RGB; what is left over at the end of a field is no colour.
+_COLORS = ("color", "shades", "around", "light")
+_LOOKS = (*_COLORS, "chroma", "appearance", "heights")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,8 +55,10 @@ def make_batch(
     present, has_visual = source.present[frame].copy(), source.has_visual[frame][:, None].copy()
     robot, pointers = source.robot[frame].copy(), source.pointers[rows]
     if recipe is not None:
+        _change_exposure(objects, recipe, rng)
         _add_noise(objects, present, robot, recipe, rng)
         objects, visual = _lose_depth(objects, visual, robot, recipe, rng)
+        _lose_appearance(objects, recipe, rng)
         has_visual &= rng.random((len(rows), 1)) >= recipe.dropout.visual
         lost_history = rng.random(len(rows)) < recipe.dropout.history
         robot[lost_history, sum(ROBOT_FIELDS.values()) :] = 0
@@ -77,6 +82,20 @@ def make_batch(
         action=torch.from_numpy(action),
         moves=torch.from_numpy(source.moves[rows]),
     )
+
+
+def _change_exposure(objects: np.ndarray, recipe: PolicyRecipe, rng: np.random.Generator) -> None:
+    """The same views by a camera of other exposure and white balance."""
+    count = len(objects)
+    gain = recipe.exposure_noise * rng.standard_normal((count, 1), dtype=np.float32)
+    gain = np.exp(gain + recipe.tint_noise * rng.standard_normal((count, 3), dtype=np.float32))
+    for name in _COLORS:
+        place = OBJECT_SLICES[name]
+        colors = (place.stop - place.start) // 3
+        place = slice(place.start, place.start + 3 * colors)
+        brighter = objects[..., place] * np.tile(gain, colors)[:, None]
+        objects[..., place] = np.minimum(brighter, 1)
+    objects[..., OBJECT_SLICES["chroma"]] = chroma_of(objects[..., OBJECT_SLICES["color"]])
 
 
 def _add_noise(
@@ -111,3 +130,9 @@ def _lose_depth(
     if lost.any():
         objects[lost], visual[lost] = without_depth(objects[lost], visual[lost], robot[lost])
     return objects, visual
+
+
+def _lose_appearance(objects: np.ndarray, recipe: PolicyRecipe, rng: np.random.Generator) -> None:
+    """Features tell looks apart that training has shown; colours and shapes also tell others."""
+    lost = rng.random(len(objects)) < recipe.dropout.appearance
+    objects[lost, :, OBJECT_SLICES["appearance"]] = 0

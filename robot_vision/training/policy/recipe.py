@@ -12,6 +12,7 @@ class Dropout(Params):
 
     depth: float = param(0.1, "no measured depth", ge=0, le=1)
     visual: float = param(0.2, "no visual tokens", ge=0, le=1)
+    appearance: float = param(0.5, "no pooled features of objects", ge=0, le=1)
     history: float = param(0.4, "no history of the arm", ge=0, le=1)
     others: float = param(0.1, "each object that is not meant", ge=0, le=1)
 
@@ -36,6 +37,8 @@ class PolicyRecipe(Params):
     ema_decay: float = param(0.997, "decay of the averaged weights", ge=0, lt=1)
     round_steps: int = param(200, "steps between lines of the log", ge=1)
     val_samples: int = param(4000, "held-out samples of an evaluation", ge=1)
+    exposure_noise: float = param(0.2, "changes of exposure, in logarithms", ge=0, le=1)
+    tint_noise: float = param(0.05, "changes of white balance, in logarithms", ge=0, le=1)
     look_noise: float = param(0.1, "noise of looks, in deviations", ge=0, le=1)
     place_noise_m: float = param(0.002, "noise of places", unit="m", ge=0, le=0.1)
     hold_weight: float = param(1.0, "how often samples that ask to hold are drawn", ge=0)
