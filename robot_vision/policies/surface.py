@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32
 
 from robot_vision.core.geometry import transform_points
 from robot_vision.core.types import Camera
+from robot_vision.policies.sampling import looked_up, spread_over
 
 HEIGHT_CELLS = 8
 CELL_M = 0.022
@@ -58,8 +59,9 @@ def see_surface(
 
     `depth_m` and `mask` are maps over the same view, of any size.
     """
-    u, v = _sample_pixels(box_px, camera)
-    z = _looked_up(depth_m, u, v, camera).astype(np.float64)
+    size_px = camera.width_px, camera.height_px
+    u, v = spread_over(box_px[:2], box_px[2:], size_px=size_px, side=_SAMPLES)
+    z = looked_up(depth_m, u, v, size_px=size_px).astype(np.float64)
     z[~np.isfinite(z)] = 0
     ray = np.stack([(u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px], axis=1)
     point = transform_points(base_from_camera, np.column_stack([ray * z[:, None], z]))
@@ -68,29 +70,11 @@ def see_surface(
     hand = (in_tool[:, 2] < _HAND_BEHIND_M) & (np.abs(in_tool[:, :2]) < _HAND_REACH_M).all(axis=1)
     chosen &= ~hand
     if mask is not None:
-        masked = chosen & _looked_up(mask, u, v, camera)
+        masked = chosen & looked_up(mask, u, v, size_px=size_px)
         chosen = masked if masked.sum() >= _LEAST_POINTS else chosen
     if chosen.sum() < _LEAST_POINTS:
         return None
     return _describe(point[chosen])
-
-
-def _sample_pixels(
-    box_px: Float32[np.ndarray, "4"], camera: Camera
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    low = np.clip(box_px[:2], 0, (camera.width_px - 1, camera.height_px - 1))
-    high = np.clip(box_px[2:], low + 1, (camera.width_px, camera.height_px))
-    step = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-    u, v = np.meshgrid(*(low + (high - low) * step[:, None]).T)
-    return u.ravel().astype(np.float64), v.ravel().astype(np.float64)
-
-
-def _looked_up(values: np.ndarray, u: np.ndarray, v: np.ndarray, camera: Camera) -> np.ndarray:
-    """Values of a map over the camera's view at its pixels."""
-    height, width = values.shape[:2]
-    rows = np.clip((v * (height / camera.height_px)).astype(int), 0, height - 1)
-    columns = np.clip((u * (width / camera.width_px)).astype(int), 0, width - 1)
-    return values[rows, columns]
 
 
 def _describe(point_m: Float[np.ndarray, "n 3"]) -> SurfaceView:
