@@ -32,8 +32,10 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# What only computes runs on all cores, a thread each; what keeps real time then has them alone.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not real_time"
+	$(BIN)/python -m pytest -m "not slow and real_time"
 
 demo: $(STAMP)
 	$(BIN)/robot-vision demo

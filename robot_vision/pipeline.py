@@ -152,6 +152,7 @@ class Pipeline:
         needs_gray = self.config.tracker.camera_motion
         return Measurements(
             detections=percept.detections,
+            image_size_px=(width_px, height_px),
             lifted=lifted,
             appearance=appearance,
             camera=frame.camera,

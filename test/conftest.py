@@ -22,3 +22,11 @@ def shared_data() -> Path:
     if not _SHARED_DATA.is_dir():
         pytest.skip(f"real data is absent: no folder {_SHARED_DATA}")
     return _SHARED_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with real DDS, servers and browsers keep real time: nothing may run beside them."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in ("ros", "console") or item.get_closest_marker("ros"):
+            item.add_marker(pytest.mark.real_time)

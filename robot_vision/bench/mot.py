@@ -39,16 +39,18 @@ class Scores:
 
 
 def read_mot_sequence(folder: Path) -> Sequence:
-    """Read `det/det.txt`, `gt/gt.txt` and, for name and frame rate, `seqinfo.ini` if there.
+    """Read `det/det.txt`, `gt/gt.txt` and, for rate and image size, `seqinfo.ini` if there.
 
     Scores outside 0 … 1 are spread over 0 … 1 between their 1st and 99th percentile. Raises
     `ConfigError` where a file is missing or not in the MOTChallenge format.
     """
     folder = Path(folder)
-    rate_hz = _frame_rate_hz(folder)
+    info = _sequence_info(folder)
+    rate_hz = info.getfloat("Sequence", "frameRate", fallback=DEFAULT_FRAME_RATE_HZ)
     found = _read_rows(folder / "det" / "det.txt", columns=7)
     true = _pedestrians(_read_rows(folder / "gt" / "gt.txt", columns=6))
     score = _unit_scores(found[:, 6])
+    image_size_px = _image_size_px(info, _xyxy(found))
     last = int(max(found[:, 0].max(initial=0), true[:, 0].max(initial=0)))
     measurements, truths = [], []
     for frame in range(1, last + 1):
@@ -62,7 +64,8 @@ def read_mot_sequence(folder: Path) -> Sequence:
                     box_xyxy_px=_xyxy(found[rows]).astype(np.float32),
                     score=score[rows].astype(np.float32),
                     class_id=np.zeros(len(rows), np.int64),
-                )
+                ),
+                image_size_px=image_size_px,
             )
         )
         now = true[true[:, 0] == frame]
@@ -127,10 +130,24 @@ def _numbered(ids: list[np.ndarray]) -> tuple[int, list[np.ndarray]]:
     return len(known), [np.searchsorted(known, frame) for frame in ids]
 
 
-def _frame_rate_hz(folder: Path) -> float:
+def _sequence_info(folder: Path) -> configparser.ConfigParser:
     info = configparser.ConfigParser()
+    info.read_dict({"Sequence": {}})
     info.read(folder / "seqinfo.ini")
-    return info.getfloat("Sequence", "frameRate", fallback=DEFAULT_FRAME_RATE_HZ)
+    return info
+
+
+def _image_size_px(
+    info: configparser.ConfigParser, boxes_xyxy: np.ndarray
+) -> tuple[int, int] | None:
+    """Width and height; none where they are not told or boxes go on beyond the border."""
+    width_px, height_px = (
+        info.getint("Sequence", key, fallback=0) for key in ("imWidth", "imHeight")
+    )
+    size_px = np.array([width_px, height_px])
+    slack_px = np.maximum(1.0, 0.01 * size_px)
+    beyond = (boxes_xyxy[:, :2] < -slack_px) | (boxes_xyxy[:, 2:] > size_px + slack_px)
+    return (width_px, height_px) if size_px.all() and not beyond.any() else None
 
 
 def _read_rows(path: Path, *, columns: int) -> np.ndarray:

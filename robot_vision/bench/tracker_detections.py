@@ -275,6 +275,7 @@ def _measurements(found: _Found, scene: Scene, k: int, *, stamp_ns: int) -> Meas
             size_m=np.full((n, 3), 0.1, np.float32),
         ),
         appearance=found.appearance[order].astype(np.float32),
+        image_size_px=(scene.camera.width_px, scene.camera.height_px),
         camera=scene.camera,
         fixed_from_camera=scene.fixed_from_camera[k],
     )

@@ -69,5 +69,8 @@ def drop_at_random(sequence: Sequence, *, share: float, seed: int) -> Sequence:
 
 def boxes_only(sequence: Sequence) -> Sequence:
     """The sequence without depth, appearance and camera: what 2-D trackers are given."""
-    bare = tuple(Measurements(detections=m.detections) for m in sequence.measurements)
+    bare = tuple(
+        Measurements(detections=m.detections, image_size_px=m.image_size_px)
+        for m in sequence.measurements
+    )
     return replace(sequence, measurements=bare)

@@ -129,9 +129,14 @@ class Lifted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measurements:
-    """All that a tracker is given for one frame."""
+    """All that a tracker is given for one frame.
+
+    `image_size_px` is width and height of the image that boxes end at; without it they are taken
+    as whole.
+    """
 
     detections: Detections
+    image_size_px: tuple[int, int] | None = None
     lifted: Lifted | None = None
     appearance: Float32[np.ndarray, "n d"] | None = None
     camera: Camera | None = None

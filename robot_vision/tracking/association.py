@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
 from robot_vision.tracking.appearance import AppearanceModel
+from robot_vision.tracking.borders import outwards
 from robot_vision.tracking.kalman import squared_distance
 from robot_vision.tracking.motion import axis_shares, noise_px2, scale_px
 from robot_vision.tracking.observations import Observations
@@ -106,12 +107,42 @@ def _box_support(
             term *= term
             term /= config.tail * variance_px2[:, k : k + 1]
             d2 += term
+        cut = np.flatnonzero(seen.cut[:, axis] | seen.cut[:, axis + 2])
+        if len(cut):
+            d2[:, cut] = (
+                1.0
+                + _cut_distance2(
+                    expected_cxcywh_px[:, axis::2],
+                    variance_px2[:, axis::2],
+                    seen_px=seen.box_cxcywh_px[cut, axis::2],
+                    outwards=outwards(seen.cut[cut])[:, axis],
+                )
+                / config.tail
+            )
         unlikely *= d2
     support = np.log(unlikely, out=unlikely)
     support *= -0.5 * (config.tail + 2)
     spread = np.log(variance_px2 / scale**2).sum(axis=1)
     support += (config.prior - 0.5 * spread)[:, None]
     return support
+
+
+def _cut_distance2(
+    expected_px: Float[np.ndarray, "n 2"],
+    variance_px2: Float[np.ndarray, "n 2"],
+    *,
+    seen_px: Float[np.ndarray, "k 2"],
+    outwards: Float[np.ndarray, " k"],
+) -> Float[np.ndarray, "n k"]:
+    """Squared distance, in centre and size along one axis, of boxes that the border cuts.
+
+    What is expected of a box beyond the border is granted: only the edge in the image is judged,
+    and that no more is seen than expected.
+    """
+    longer = expected_px[:, 1:] - seen_px[:, 1]
+    hidden = np.maximum(longer, 0.0)
+    off = expected_px[:, :1] - seen_px[:, 0] - outwards * hidden / 2
+    return off**2 / variance_px2[:, :1] + np.minimum(longer, 0.0) ** 2 / variance_px2[:, 1:]
 
 
 def _depth_support(

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int64
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
+from robot_vision.tracking.borders import whole_boxes
 from robot_vision.tracking.kalman import (
     AxisStates,
     predict_axes,
@@ -20,6 +21,9 @@ from robot_vision.tracking.table import TrackTable, axes_of, empty_table, fill, 
 REPLAY_STEPS = 5
 # What an error of an edge's place does to centre and size, where the two edges err apart.
 EDGE_SHARES = np.array([0.5, 0.5, 2.0, 2.0])
+# How much larger than seen, per box size, a thing may be that was never seen whole.
+CUT_SHARE = 0.5
+UNKNOWN_PX2 = 1e12
 # After so long nothing is known any more; longer steps would only overflow.
 LONGEST_STEP_S = 600.0
 
@@ -41,13 +45,16 @@ def noise_px2(
     return (config.box_noise * scale_px(box_cxcywh_px)) ** 2 * EDGE_SHARES
 
 
-def start_boxes(box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig) -> AxisStates:
-    """States of boxes seen once: at rest as far as known."""
+def start_boxes(seen: Observations, *, config: TrackerConfig) -> AxisStates:
+    """States of boxes seen once: at rest as far as known, and as large as they are seen."""
+    box_cxcywh_px = seen.box_cxcywh_px
     scale = scale_px(box_cxcywh_px)
+    cut = seen.cut[:, :2] | seen.cut[:, 2:]
     return AxisStates(
         position=box_cxcywh_px,
         velocity=np.zeros_like(box_cxcywh_px),
-        var_position=noise_px2(box_cxcywh_px, config=config),
+        var_position=noise_px2(box_cxcywh_px, config=config)
+        + (CUT_SHARE * scale) ** 2 * np.concatenate([cut / 4, cut], axis=1),
         cov_position_velocity=np.zeros_like(box_cxcywh_px),
         var_velocity=(config.box_speed * scale * axis_shares(config)) ** 2,
     )
@@ -68,10 +75,16 @@ def predict_boxes(
 
 
 def correct_boxes(
-    states: AxisStates, box_cxcywh_px: Float[np.ndarray, "n 4"], *, config: TrackerConfig
+    states: AxisStates,
+    box_cxcywh_px: Float[np.ndarray, "n 4"],
+    *,
+    guessed_px: Float[np.ndarray, "n 2"],
+    config: TrackerConfig,
 ) -> AxisStates:
-    """Correct boxes by the detections that belong to them."""
+    """Correct boxes by the detections that belong to them, of which a part may be guessed."""
     variance = noise_px2(box_cxcywh_px, config=config)
+    guess = guessed_px > 0
+    variance[:, 2:] = np.where(guess, UNKNOWN_PX2, variance[:, 2:])
     return update_axes(states, measured=box_cxcywh_px, variance=variance)
 
 
@@ -80,6 +93,7 @@ def replay_boxes(
     box_cxcywh_px: Float[np.ndarray, "n 4"],
     *,
     gap_s: Float[np.ndarray, " n"],
+    guessed_px: Float[np.ndarray, "n 2"],
     config: TrackerConfig,
 ) -> AxisStates:
     """Lead boxes from where they were last seen to where they are found again.
@@ -92,7 +106,7 @@ def replay_boxes(
         share = step / REPLAY_STEPS
         between = (1 - share) * seen_box.position + share * box_cxcywh_px
         states = predict_boxes(states, dt_s=gap_s[:, None] / REPLAY_STEPS, config=config)
-        states = correct_boxes(states, between, config=config)
+        states = correct_boxes(states, between, guessed_px=guessed_px, config=config)
     return states
 
 
@@ -150,7 +164,7 @@ def start_tracks(
     track["score"], track["evidence"] = seen.score, worth
     track["born_ns"] = track["seen_ns"] = stamp_ns
     track["detection_index"] = seen.index
-    fill(track["box"], start_boxes(seen.box_cxcywh_px, config=config))
+    fill(track["box"], start_boxes(seen, config=config))
     track["seen_box"] = track["box"]
     point = start_points(seen.position_m, seen.covariance_m2, speed_std_mps=config.point_speed_mps)
     fill(track["point"], point)
@@ -168,14 +182,18 @@ def _correct_boxes(
     track: TrackTable, seen: Observations, *, stamp_ns: int, config: TrackerConfig
 ) -> None:
     box = track["box"]
-    fill(box, correct_boxes(axes_of(box), seen.box_cxcywh_px, config=config))
+    seen_box, guessed_px = whole_boxes(
+        seen.box_cxcywh_px, seen.cut, size_px=box["position"][:, 2:]
+    )
+    fill(box, correct_boxes(axes_of(box), seen_box, guessed_px=guessed_px, config=config))
     gap_s = (stamp_ns - track["seen_ns"]) / NS_PER_S
     lost = np.flatnonzero(gap_s > config.replay_after_s)
     if len(lost):
         replayed = replay_boxes(
             axes_of(track["seen_box"][lost]),
-            seen.box_cxcywh_px[lost],
+            seen_box[lost],
             gap_s=gap_s[lost],
+            guessed_px=guessed_px[lost],
             config=config,
         )
         for name, values in vars(replayed).items():

@@ -4,9 +4,10 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from robot_vision.core.types import Lifted, Measurements
+from robot_vision.tracking.borders import cut_sides
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 MAX_DISTANCE_M = 1e5
@@ -21,12 +22,13 @@ class Observations:
     """Detections by falling score, in 64 bits; `index` is the row that each had when it came.
 
     `position_m`, `covariance_m2` and `size_m` are NaN where depth says nothing, `appearance`
-    (unit rows) where there is none.
+    (unit rows) where there is none. `cut` tells the sides that the image's border cuts.
     """
 
     index: Int64[np.ndarray, " n"]
     box_cxcywh_px: Float[np.ndarray, "n 4"]
     box_xyxy_px: Float[np.ndarray, "n 4"]
+    cut: Bool[np.ndarray, "n 4"]
     score: Float[np.ndarray, " n"]
     class_id: Int64[np.ndarray, " n"]
     position_m: Float[np.ndarray, "n 3"]
@@ -55,10 +57,12 @@ def observe(measurements: Measurements) -> Observations:
     keys = (*position.T, *boxes.T, detections.class_id, -detections.score)
     order = np.lexsort(keys)
     order = order[usable[order]]
+    ordered_xyxy_px = cxcywh_to_xyxy(boxes[order])
     return Observations(
         index=order.astype(np.int64),
         box_cxcywh_px=boxes[order],
-        box_xyxy_px=cxcywh_to_xyxy(boxes[order]),
+        box_xyxy_px=ordered_xyxy_px,
+        cut=cut_sides(ordered_xyxy_px, measurements.image_size_px),
         score=score[order],
         class_id=detections.class_id[order],
         position_m=position[order],

@@ -6,6 +6,7 @@ from jaxtyping import Float, Float32
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import TrackEvent, Tracks
+from robot_vision.tracking.borders import within_image
 from robot_vision.tracking.boxes import cxcywh_to_xyxy
 from robot_vision.tracking.kalman import transform_points
 from robot_vision.tracking.table import TrackTable, points_of
@@ -20,10 +21,12 @@ def report_tracks(
     fixed_from_camera: Float[np.ndarray, "4 4"],
     epoch: int,
     events: tuple[TrackEvent, ...],
+    image_size_px: tuple[int, int] | None,
 ) -> Tracks:
     """The tracks at `stamp_ns`, copied: the table goes on changing.
 
-    Boxes may reach beyond the image: objects leave it.
+    Boxes end at the border of the image where its size is known; those of objects that left it
+    are beyond.
     """
     point = transform_points(points_of(table["point"]), invert_transform(fixed_from_camera))
     mean, covariance = _float32(point.mean), _float32(point.covariance)
@@ -31,7 +34,9 @@ def report_tracks(
         stamp_ns=stamp_ns,
         track_id=table["track_id"].copy(),
         state=table["state"].copy(),
-        box_xyxy_px=_float32(cxcywh_to_xyxy(table["box"]["position"])),
+        box_xyxy_px=_float32(
+            within_image(cxcywh_to_xyxy(table["box"]["position"]), image_size_px)
+        ),
         score=table["score"].astype(np.float32),
         class_id=table["class_id"].copy(),
         position_in_camera_m=mean[:, :3],

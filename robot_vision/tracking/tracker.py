@@ -10,6 +10,7 @@ from robot_vision.core.config import TrackerConfig
 from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
 from robot_vision.tracking.appearance import AppearanceModel
 from robot_vision.tracking.association import associate
+from robot_vision.tracking.borders import within_image
 from robot_vision.tracking.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.tracking.calibration import common_move, learn
 from robot_vision.tracking.camera_motion import CameraMotion
@@ -48,6 +49,7 @@ class StampedTracker:
     def update(self, measurements: Measurements) -> Tracks:
         """Advance to the stamp of the measurements and correct the tracks by them."""
         stamp_ns = measurements.stamp_ns
+        self._image_size_px = measurements.image_size_px
         self._advance(stamp_ns)
         self._camera.follow(self._table, measurements)
         seen = self._one_appearance(self._in_fixed_frame(observe(measurements)))
@@ -88,6 +90,7 @@ class StampedTracker:
     def _forget(self) -> None:
         self._table = empty_table()
         self._stamp_ns: int | None = None
+        self._image_size_px: tuple[int, int] | None = None
         self._dt_s = 0.0
         self._camera = CameraMotion(estimate=self._config.camera_motion)
         self._appearance_model = AppearanceModel()
@@ -98,8 +101,9 @@ class StampedTracker:
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
     ) -> None:
         """Learn of camera and detector from what is off, before the tracks are corrected."""
-        expected = axes_of(self._table["box"][rows])
-        boxes = seen.box_cxcywh_px[columns]
+        whole = ~seen.cut[columns].any(axis=1)
+        expected = axes_of(self._table["box"][rows[whole]])
+        boxes = seen.box_cxcywh_px[columns[whole]]
         self._unrest, self._config = learn(
             self._unrest, expected, boxes, dt_s=self._dt_s, config=self._config
         )
@@ -189,7 +193,8 @@ class StampedTracker:
 
     def _begin_tracks(self, seen: Observations, stamp_ns: int) -> None:
         config = self._config
-        overlap = pairwise_iou(seen.box_xyxy_px, cxcywh_to_xyxy(self._table["box"]["position"]))
+        tracked = cxcywh_to_xyxy(self._table["box"]["position"])
+        overlap = pairwise_iou(seen.box_xyxy_px, within_image(tracked, self._image_size_px))
         worth = evidence(seen.score) - config.overlap_penalty * overlap.max(axis=1, initial=0.0)
         begins = (seen.score >= config.high_score) & (worth >= config.birth_evidence)
         if not begins.any():
@@ -226,4 +231,5 @@ class StampedTracker:
             fixed_from_camera=self._camera.fixed_from_camera,
             epoch=self._epoch,
             events=events,
+            image_size_px=self._image_size_px,
         )

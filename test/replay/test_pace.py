@@ -15,6 +15,8 @@ from robot_vision.replay.feeding import WriteBehind, read_ahead
 from robot_vision.replay.runner import RunCounts, RunOptions, run
 from robot_vision.tracking import build_tracker
 
+pytestmark = pytest.mark.real_time
+
 
 class Slow(Pipeline):
     """The pipeline on a slower machine."""

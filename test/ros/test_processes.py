@@ -58,6 +58,13 @@ def play(monitor: Monitor, bag: Path, *, speed: float) -> list[dict[str, Any]]:
     return monitor.heard.results[before:]
 
 
+def superseded(monitor: Monitor) -> int:
+    """Frames told to be skipped because a newer one came, since the node began."""
+    inputs = monitor.heard.status["perception: inputs"]
+    told = {value.key: value.value for value in inputs.values}
+    return int(told.get("dropped: superseded", 0))
+
+
 def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
     bag = shared_data / "bags" / "redkitchen_mcap"
     topics = find_topics(Recording(bag), wanted=Topics())
@@ -75,18 +82,28 @@ def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
             FRAMES,
         )
         assert monitor.spin_until(lambda: is_active(monitor), timeout_s=60)
+        assert monitor.spin_until(
+            lambda: "perception: inputs" in monitor.heard.status, timeout_s=10
+        )
         # At 30 FPS; slower if this machine is too busy for that, or for hearing all that was sent.
         for speed in (1.0, 0.5, 0.2):
             sent.clear()
             depth_stamps.clear()
+            skipped = superseded(monitor)
             results = play(monitor, bag, speed=speed)
             if len(results) == len(sent) == FRAMES:
                 break
-    stamps = [result["stamp_ns"] for result in results]
-    assert len(set(stamps)) == FRAMES
-    assert set(stamps) <= sent
-    assert depth_stamps <= sent
-    assert len(depth_stamps) >= FRAMES - 2
+        monitor.spin_until(
+            lambda: superseded(monitor) - skipped + len(results) >= FRAMES, timeout_s=5
+        )
+        skipped = superseded(monitor) - skipped
+    # A busy machine may be late for a frame, which is then told; one may miss a topic's beginning.
+    stamps = {result["stamp_ns"] for result in results}
+    assert len(stamps) == len(results) >= 0.9 * FRAMES
+    assert len(results) + skipped >= FRAMES - 1
+    assert len(stamps - sent) <= FRAMES - len(sent)
+    assert depth_stamps <= stamps | sent
+    assert len(depth_stamps) >= len(results) - 2
     seen = [o for r in results for o in r["objects"] if o["state"] == "confirmed"]
     for name in ("chair", "cup"):
         distance_m = [o["position_m"][2] for o in seen if o["class"] == name and o["position_m"]]

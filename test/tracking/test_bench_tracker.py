@@ -45,6 +45,16 @@ def test_a_folder_that_is_no_sequence_is_named(tmp_path):
         read_mot_sequence(tmp_path)
 
 
+@pytest.mark.parametrize(("left_px", "known"), [(0.0, (640, 480)), (-30.0, None)])
+def test_the_image_s_size_is_told_where_boxes_end_at_its_border(tmp_path, left_px, known):
+    for name in ("det", "gt"):
+        (tmp_path / name).mkdir()
+        row = f"1,1,{left_px},100,50,80,1\n"
+        (tmp_path / name / f"{name}.txt").write_text(row)
+    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nimWidth=640\nimHeight=480\n")
+    assert read_mot_sequence(tmp_path).measurements[0].image_size_px == known
+
+
 def test_thinning_takes_each_frame_in_one_phase():
     sequence = build_set("crossings", seeds=[0])[0]
     thinned = thin_all(sequence, frame_rate_hz=15)

@@ -36,6 +36,7 @@ def measure(
     sigma_m: float = 0.01,
     camera=None,
     gray=None,
+    image_size_px=None,
 ) -> Measurements:
     n = len(boxes)
     lifted = None
@@ -57,6 +58,7 @@ def measure(
         fixed_from_camera=fixed_from_camera,
         camera=camera,
         gray=gray,
+        image_size_px=image_size_px,
     )
 
 
@@ -165,6 +167,53 @@ def test_a_box_that_was_being_hidden_keeps_its_size_while_unseen():
     assert last.state.tolist() == [TrackState.COASTING]
     assert 5 < right - left < 20
     assert bottom - top == pytest.approx(40, abs=2)
+
+
+IMAGE_PX = (640, 480)
+
+
+def seen_in_image(boxes) -> np.ndarray:
+    """Boxes as a detector gives them: what is beyond the border is cut off."""
+    return np.clip(np.asarray(boxes, np.float64), 0, [*IMAGE_PX, *IMAGE_PX])
+
+
+def passing(centres_x, *, step: float = 4, side: float = 80) -> list[Measurements]:
+    """An object of `side` px that is seen at these places, where it is in the image at all."""
+    frames = []
+    for k, x in enumerate(centres_x):
+        boxes = seen_in_image([box_at(x, side=side)])
+        boxes = boxes[boxes[:, 2] - boxes[:, 0] > side / 5]
+        frames.append(measure(boxes, frame=step * k, image_size_px=IMAGE_PX))
+    return frames
+
+
+@pytest.mark.parametrize("turn_x", [-60, 700])
+def test_who_left_over_the_border_is_known_again_however_little_is_seen(turn_x):
+    away = np.sign(turn_x - 320) * np.arange(12) * 34.0
+    frames = passing([*(turn_x - away[::-1]), *(turn_x - away[1:])])
+    answers = run(frames)
+    assert any(len(m.detections) == 0 for m in frames)
+    assert {i for tracks in answers for i in tracks.track_id.tolist()} == {1}
+    assert answers[-1].state.tolist() == [TrackState.CONFIRMED]
+
+
+def test_the_edge_in_the_image_is_followed_as_if_the_whole_were_seen():
+    centres_x = [*range(560, 670, 10), *range(660, 520, -10)]
+    frames = passing(centres_x, step=1)
+    whole = [measure([box_at(x, side=80)], frame=k) for k, x in enumerate(centres_x)]
+    for tracks, expected in zip(run(frames), run(whole), strict=True):
+        np.testing.assert_allclose(
+            tracks.box_xyxy_px, seen_in_image(expected.box_xyxy_px), atol=0.5
+        )
+
+
+def test_what_left_the_image_is_told_beyond_it():
+    frames = passing([560, 580, 600, 620, 640], step=1)
+    tracker = build_tracker(TrackerConfig())
+    for measurements in frames:
+        tracker.update(measurements)
+    later = tracker.predict(round(12 * FRAME_NS))
+    assert later.box_xyxy_px[0, 0] > IMAGE_PX[0]
 
 
 def test_what_is_unseen_follows_what_all_others_do():
@@ -338,6 +387,7 @@ def wild_measurements(draw, frames: int = 4) -> list[Measurements]:
     out = []
     for stamp_ns in stamps:
         n = draw(st.integers(0, 4))
+        image_size_px = draw(st.sampled_from([None, IMAGE_PX]))
         box, score, position, covariance, size, look = (
             draw(hnp.arrays(np.float32, (n, *shape), elements=finite32))
             for shape in ((4,), (), (3,), (3, 3), (3,), (5,))
@@ -354,6 +404,7 @@ def wild_measurements(draw, frames: int = 4) -> list[Measurements]:
                     position_in_camera_m=position, covariance_m2=covariance, size_m=size
                 ),
                 appearance=look,
+                image_size_px=image_size_px,
             )
         )
     return out
@@ -393,6 +444,17 @@ def scene(seed: int, *, frames: int = 12) -> list[Measurements]:
             )
         )
     return out
+
+
+def cut(measurements: Measurements, side_px: int) -> Measurements:
+    """As seen in an image so small that its border cuts some of the boxes."""
+    found = measurements.detections
+    boxes = np.clip(found.box_xyxy_px, 0, side_px)
+    return replace(
+        measurements,
+        detections=replace(found, box_xyxy_px=boxes),
+        image_size_px=(side_px, side_px),
+    )
 
 
 def rows_by_id(tracks: Tracks) -> dict[int, np.ndarray]:
@@ -469,10 +531,12 @@ def test_translating_the_scene_translates_the_tracks(seed, right_px, down_px):
 
 
 @settings(max_examples=8)
-@given(st.integers(0, 10**6))
-def test_mirroring_the_scene_mirrors_the_tracks(seed):
-    width = np.float32(640)
+@given(st.integers(0, 10**6), st.sampled_from([None, 300]))
+def test_mirroring_the_scene_mirrors_the_tracks(seed, cut_px):
+    width = np.float32(cut_px or 640)
     frames = scene(seed)
+    if cut_px:
+        frames = [cut(m, cut_px) for m in frames]
     mirrored = []
     for m in frames:
         box = m.detections.box_xyxy_px
@@ -489,5 +553,5 @@ def test_mirroring_the_scene_mirrors_the_tracks(seed):
         expected, given_boxes = rows_by_id(one), rows_by_id(other)
         assert expected.keys() == given_boxes.keys()
         for track_id, box in expected.items():
-            flipped = [640 - box[2], box[1], 640 - box[0], box[3]]
+            flipped = [width - box[2], box[1], width - box[0], box[3]]
             np.testing.assert_allclose(given_boxes[track_id], flipped, atol=0.01)
