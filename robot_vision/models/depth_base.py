@@ -21,7 +21,8 @@ def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 def fill_depth(depth_m: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Fill cells of no weight from the mean around them (pull–push, Gortler et al. 1996).
 
-    Returns the filled depth and, per image, whether there was any depth to fill from.
+    Returns the filled depth and how near what it comes from is: 1 in the cell itself, halved
+    with each coarser level, 0 where it is the mean of the whole image (0 m if nothing was seen).
     """
     total = depth_m * weight
     levels = [(total, weight)]
@@ -30,8 +31,11 @@ def fill_depth(depth_m: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         levels.append((total, weight))
     count = weight.mean(dim=(2, 3), keepdim=True)
     filled = total.mean(dim=(2, 3), keepdim=True) / count.clamp(min=1e-6)
-    for total, weight in reversed(levels):
-        coarse = F.interpolate(filled, size=total.shape[2:], mode="nearest")
-        seen = (weight > 0).to(total.dtype)
-        filled = seen * total / weight.clamp(min=1e-6) + (1 - seen) * coarse
-    return filled, count > 0
+    nearness = torch.zeros_like(filled)
+    for level, (total, weight) in reversed(list(enumerate(levels))):
+        coarse = F.interpolate(
+            torch.cat([filled, nearness], dim=1), size=total.shape[2:], mode="nearest"
+        )
+        fine = torch.cat([total / weight.clamp(min=1e-6), torch.full_like(total, 0.5**level)], 1)
+        filled, nearness = torch.where(weight > 0, fine, coarse).split(1, dim=1)
+    return filled, nearness

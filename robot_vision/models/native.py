@@ -145,21 +145,30 @@ class Head(nn.Module):
 
 
 class QuarterDecoder(nn.Module):
-    """Prototypes, and what metric depth is made of, at a quarter of the size."""
+    """Prototypes, and what metric depth is made of, at a quarter of the size.
+
+    It is told the depth that holes are filled with: a correction of what is not known could only
+    be right by chance.
+    """
 
     def __init__(self, spec: NativeSpec) -> None:
         super().__init__()
         self.skip = ConvNorm(spec.widths[0], spec.quarter, activation=nn.Identity)
         self.reduce = ConvNorm(spec.neck, spec.quarter, activation=nn.Identity)
+        self.around = nn.Conv2d(2, spec.quarter, 1, bias=False)
         self.refine = separable_stack(spec.quarter, 2, kernel=5)
         self.prototypes = nn.Conv2d(spec.quarter, spec.prototypes, 1)
         self.depth = nn.Conv2d(spec.quarter, 3, 3, padding=1)
         nn.init.zeros_(_bias(self.depth))
         nn.init.normal_(self.depth.weight, std=0.01)
+        nn.init.zeros_(self.around.weight)
 
-    def forward(self, quarter: Tensor, eighth: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, quarter: Tensor, eighth: Tensor, sensor: "SensorDepth"
+    ) -> tuple[Tensor, Tensor]:
         up = F.interpolate(self.reduce(eighth), scale_factor=2.0, mode="bilinear")
-        x = self.refine(F.relu(self.skip(quarter) + up))
+        around = self.around(torch.cat([sensor.log_filled, sensor.nearness], dim=1))
+        x = self.refine(F.relu(self.skip(quarter) + up + around))
         return self.prototypes(x), self.depth(x)
 
 
@@ -182,9 +191,10 @@ class NativeModel(nn.Module):
 
     def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> dict[str, Tensor]:
         valid = (depth_m > 0).to(torch.float32)
+        sensor = _sensor_depth(depth_m, valid)
         maps = self.encoder(_network_input(rgb, depth_m, valid))
         pyramid = self.neck(maps)
-        prototypes, depth_parts = self.decoder(maps[0], pyramid[0])
+        prototypes, depth_parts = self.decoder(maps[0], pyramid[0], sensor)
         logits, boxes_xyxy, coefficients = self._detect(pyramid)
         embedding = self.embedding(maps[-1].mean(dim=(2, 3)))
         return {
@@ -192,7 +202,7 @@ class NativeModel(nn.Module):
             "boxes_xyxy": boxes_xyxy,
             "mask_coefficients": coefficients,
             "mask_prototypes": prototypes.float(),
-            "depth_m": _metric_depth(depth_parts.float(), depth_m, valid, focal_px),
+            "depth_m": _metric_depth(depth_parts.float(), sensor, focal_px),
             "features": self.features(pyramid[1]).float(),
             "embedding": F.normalize(embedding.float(), dim=1),
         }
@@ -248,7 +258,32 @@ def _network_input(rgb: Tensor, depth_m: Tensor, valid: Tensor) -> Tensor:
     return torch.cat([color, log_depth, valid], dim=1)
 
 
-def _metric_depth(parts: Tensor, depth_m: Tensor, valid: Tensor, focal_px: Tensor) -> Tensor:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SensorDepth:
+    """The sensor's depth at a quarter of the size, holes filled from around: maps [B,1,h,w].
+
+    `nearness` is that of `fill_depth`; `known` is false everywhere where there is no depth.
+    """
+
+    log_filled: Tensor
+    nearness: Tensor
+    seen: Tensor
+    known: Tensor
+
+
+def _sensor_depth(depth_m: Tensor, valid: Tensor) -> SensorDepth:
+    sensor_m, weight = quarter_depth(depth_m, valid)
+    filled_m, nearness = fill_depth(sensor_m, weight)
+    known = filled_m > 0
+    return SensorDepth(
+        log_filled=torch.log(filled_m.clamp(min=0.05)) * known,
+        nearness=nearness,
+        seen=weight > 0,
+        known=known,
+    )
+
+
+def _metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tensor:
     """Depth in metres from three maps of logarithms, by what the sensor says.
 
     Where it sees, its depth times the first; in its holes, the depth around times the third;
@@ -260,11 +295,8 @@ def _metric_depth(parts: Tensor, depth_m: Tensor, valid: Tensor, focal_px: Tenso
     seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
     focal_px = torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
     alone = alone + (torch.log(focal_px) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
-    sensor_m, weight = quarter_depth(depth_m, valid)
-    base_m, has_base = fill_depth(sensor_m, weight)
-    base = torch.log(base_m.clamp(min=0.05))
-    with_sensor = base + torch.where(weight > 0, seen, hole)
-    return torch.exp(torch.where(has_base, with_sensor, alone))
+    with_sensor = sensor.log_filled + torch.where(sensor.seen, seen, hole)
+    return torch.exp(torch.where(sensor.known, with_sensor, alone))
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:

@@ -19,6 +19,7 @@ SMALLEST_VISIBLE_PART = 0.25
 MAX_HOLES = 6
 _LIGHT = 0.25
 _HUE = 0.02
+_DULLEST, _VIVID_RANGE = 0.3, 1.0
 
 
 class Augmenter:
@@ -49,11 +50,13 @@ class Augmenter:
         )
         warp = self._draw(planes, boxes_xyxy, class_id, width_px=width_px, height_px=height_px)
         rgb, measured = _warped(planes, warp)
+        rgb, hue_turned = self._turn_hues(rgb)
         boxes_xyxy, kept = _warp_boxes(boxes_xyxy, warp)
         class_id = torch.where(kept, class_id, -1)
         numbers = torch.arange(1, class_id.shape[1] + 1, device=device).expand_as(class_id)
         return Batch(
             rgb=self._through_lens(rgb),
+            hue_turned=hue_turned,
             depth_m=self._degrade(measured[:, 1:2]),
             focal_px=(stack.focal_px[rows] * warp.scale)[:, None],
             depth_true_m=measured[:, 2:3, 2::4, 2::4],
@@ -91,6 +94,14 @@ class Augmenter:
             width_px=width_px,
             height_px=height_px,
         )
+
+    def _turn_hues(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """All hues of some samples turned by the same angle, more or less vivid; and which."""
+        chance, angle, vivid = torch.rand(3, len(rgb), device=rgb.device)
+        turned = chance < self._options.hue
+        turns = hue_turns(2 * torch.pi * angle, saturation=_DULLEST + _VIVID_RANGE * vivid)
+        changed = torch.einsum("bij,bjhw->bihw", turns, rgb).clamp(0, 255)
+        return torch.where(turned[:, None, None, None], changed, rgb), turned
 
     def _through_lens(self, rgb: Tensor) -> Tensor:
         seen = self._lens(rgb / 255).clamp(0, 1)
@@ -156,6 +167,15 @@ def _warp_boxes(boxes_xyxy: Tensor, warp: Warp) -> tuple[Tensor, Tensor]:
     part = seen.prod(dim=2) / (high - low).prod(dim=2).clamp(min=1e-6)
     kept = (part >= SMALLEST_VISIBLE_PART) & (seen >= SMALLEST_BOX_PX).all(dim=2)
     return torch.cat([seen_low, seen_high], dim=2), kept
+
+
+def hue_turns(angle_rad: Tensor, *, saturation: Tensor) -> Tensor:
+    """Matrices [B,3,3] that turn RGB about the axis of greys, which they leave as they are."""
+    device = angle_rad.device
+    grey = torch.full((3, 3), 1 / 3, device=device)
+    around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device) / 3**0.5
+    sin, cos, kept = (v[:, None, None] for v in (angle_rad.sin(), angle_rad.cos(), saturation))
+    return grey + kept * (cos * (torch.eye(3, device=device) - grey) + sin * around)
 
 
 def punch_holes(depth_m: Tensor) -> Tensor:

@@ -46,9 +46,11 @@ class Batch:
     """Samples stacked; objects are padded with class −1 to the most there are in one.
 
     `depth_true_m` and `instances` are sampled at a quarter of the size, where they are learnt.
+    `hue_turned` [B] tells where colours are no longer what they are called.
     """
 
     rgb: Tensor
+    hue_turned: Tensor
     depth_m: Tensor
     focal_px: Tensor
     depth_true_m: Tensor
@@ -194,6 +196,7 @@ def collate(samples: list[Sample]) -> Batch:
     true_mm = np.stack([s.depth_true_mm[2::4, 2::4] for s in samples])[:, None]
     return Batch(
         rgb=torch.from_numpy(np.stack([s.rgb for s in samples])),
+        hue_turned=torch.zeros(len(samples), dtype=torch.bool),
         depth_m=torch.from_numpy(depth_mm.astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)),
         focal_px=torch.tensor([[s.focal_px] for s in samples], dtype=torch.float32),
         depth_true_m=torch.from_numpy(

@@ -13,6 +13,7 @@ from robot_vision.training.recipe import LossWeights
 
 NEGATIVE_WEIGHT = 0.75
 NEGATIVE_POWER = 2.0
+GIVEN_DEPTH_WEIGHT = 0.25
 MOST_MASKS = 96
 TEMPERATURE = 0.1
 LOG_SCALE_RANGE = math.log(10.0)
@@ -53,7 +54,7 @@ class MultiTaskLoss(nn.Module):
             "classes": class_loss(out["class_logits"], batch.class_id, assignment),
             "boxes": box_loss(out["boxes_xyxy"], batch.boxes_xyxy, assignment),
             "masks": mask_loss(out, batch, assignment),
-            "depth": depth_loss(out["depth_m"], batch.depth_true_m),
+            "depth": depth_loss(out["depth_m"], batch.depth_true_m, batch.depth_m),
             "features": appearance_loss(out["features"], batch),
             "embedding": self._presence_loss(out["embedding"], batch),
         }
@@ -72,7 +73,10 @@ class MultiTaskLoss(nn.Module):
             known = ids >= 0
             target[rows.expand_as(ids)[known], ids[known] + offset] = 1.0
         logits = self.presence(embedding * math.sqrt(embedding.shape[1]))
-        return F.binary_cross_entropy_with_logits(logits, target)
+        asked = torch.ones_like(target)
+        asked[batch.hue_turned, self.classes :] = 0.0
+        loss = F.binary_cross_entropy_with_logits(logits, target, weight=asked, reduction="sum")
+        return loss / asked.sum()
 
 
 def class_loss(logits: Tensor, object_classes: Tensor, assignment: Assignment) -> Tensor:
@@ -144,19 +148,25 @@ def _box_masks(boxes: Tensor, size: torch.Size) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :]).to(boxes.dtype)
 
 
-def depth_loss(depth_m: Tensor, depth_true_m: Tensor) -> Tensor:
-    """Error of the log depth and of its gradients at three scales (arXiv:1804.00607)."""
+def depth_loss(depth_m: Tensor, depth_true_m: Tensor, given_m: Tensor) -> Tensor:
+    """Error of the log depth and of its gradients at three scales (arXiv:1804.00607).
+
+    Cells whose depth is among the `given_m` (at full size) weigh less: little is left to learn
+    there, and they are many.
+    """
     known = depth_true_m > 0
     if not bool(known.any()):
         return depth_m.sum() * 0.0
     error = torch.where(known, torch.log(depth_m) - torch.log(depth_true_m.clamp(min=1e-3)), 0.0)
-    weight = known.to(error.dtype)
+    given = given_m[..., QUARTER // 2 :: QUARTER, QUARTER // 2 :: QUARTER] > 0
+    weight = known * torch.where(given, GIVEN_DEPTH_WEIGHT, 1.0)
     loss = (error.abs() * weight).sum() / weight.sum()
     for step in (1, 2, 4):
         coarse, coarse_weight = error[..., ::step, ::step], weight[..., ::step, ::step]
         for axis in (2, 3):
-            both = coarse_weight.narrow(axis, 1, coarse.shape[axis] - 1) * coarse_weight.narrow(
-                axis, 0, coarse.shape[axis] - 1
+            count = coarse.shape[axis] - 1
+            both = torch.minimum(
+                coarse_weight.narrow(axis, 1, count), coarse_weight.narrow(axis, 0, count)
             )
             gradient = coarse.diff(dim=axis).abs() * both
             loss = loss + 0.25 * gradient.sum() / both.sum().clamp(min=1.0)
@@ -166,9 +176,11 @@ def depth_loss(depth_m: Tensor, depth_true_m: Tensor) -> Tensor:
 def appearance_loss(features: Tensor, batch: Batch) -> Tensor:
     """Objects of one class and colour alike, others apart (supervised contrast, arXiv:2004.11362).
 
-    On the features pooled in the objects' boxes, as the tracker pools them.
+    On the features pooled in the objects' boxes, as the tracker pools them; not where hues were
+    turned.
     """
-    image, row = (batch.class_id >= 0).nonzero(as_tuple=True)
+    named = (batch.class_id >= 0) & ~batch.hue_turned[:, None]
+    image, row = named.nonzero(as_tuple=True)
     if len(image) < 2:
         return features.sum() * 0.0
     pooled = F.normalize(_pool(features, batch.boxes_xyxy[image, row], image), dim=1)

@@ -24,6 +24,9 @@ class Augmentation(Params):
     scale_max: float = param(1.25, "largest zoom", gt=0, le=4)
     shift: float = param(0.1, "largest shift, as a part of the size", ge=0, le=0.5)
     color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
+    hue: float = param(
+        0.0, "part of samples whose hues are all turned, so that shapes have no colour", ge=0, le=1
+    )
     depth_withheld: float = param(0.35, "part of samples without sensor depth", ge=0, le=1)
     depth_holes: float = param(0.3, "part of samples with additional holes", ge=0, le=1)
 

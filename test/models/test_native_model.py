@@ -99,18 +99,20 @@ def test_holes_are_filled_from_around_and_seen_cells_are_kept() -> None:
     depth_m[..., 16:40, 8:32] = 0.0
     valid = (depth_m > 0).float()
     quarter, weight = quarter_depth(depth_m, valid)
-    filled, has_depth = fill_depth(quarter, weight)
-    assert bool(has_depth.all())
+    filled, nearness = fill_depth(quarter, weight)
     assert torch.all(filled > 0)
+    assert torch.equal(nearness == 1, weight > 0)
+    middle, edge = nearness[0, 0, 7, 5], nearness[0, 0, 4, 2]
+    assert 0 < middle < edge < 1
     assert torch.allclose(filled[..., 4:10, 2:8], torch.tensor(2.0))
     assert torch.equal(filled[weight > 0], quarter[weight > 0])
 
 
 def test_without_any_depth_there_is_nothing_to_fill_from() -> None:
     nothing = torch.zeros(2, 1, 16, 24)
-    filled, has_depth = fill_depth(nothing, nothing)
-    assert not bool(has_depth.any())
-    assert torch.isfinite(filled).all()
+    filled, nearness = fill_depth(nothing, nothing)
+    assert not bool(filled.any())
+    assert not bool(nearness.any())
 
 
 def test_weights_for_other_classes_leave_only_the_class_layers_fresh() -> None:

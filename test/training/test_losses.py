@@ -1,5 +1,6 @@
 """Each loss is least where the prediction is right, and its gradient points there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,35 @@ def test_depth_loss_is_zero_when_right_and_ignores_what_is_unknown() -> None:
     wrong = truth * 1.3
     unknown = truth.clone()
     unknown[..., :8, :] = 0
-    assert depth_loss(truth, truth).item() == pytest.approx(0.0, abs=1e-6)
-    assert depth_loss(wrong, truth).item() > 0.2
+    nothing = torch.zeros(1, 1, 64, 96)
+    assert depth_loss(truth, truth, nothing).item() == pytest.approx(0.0, abs=1e-6)
+    assert depth_loss(wrong, truth, nothing).item() > 0.2
     mixed = torch.cat([wrong[..., :8, :], truth[..., 8:, :]], dim=2)
-    assert depth_loss(mixed, unknown).item() == pytest.approx(0.0, abs=1e-6)
-    assert depth_loss(truth, torch.zeros_like(truth)).item() == 0.0
+    assert depth_loss(mixed, unknown, nothing).item() == pytest.approx(0.0, abs=1e-6)
+    assert depth_loss(truth, torch.zeros_like(truth), nothing).item() == 0.0
+
+
+def test_depth_that_the_sensor_gives_weighs_less_than_what_must_be_guessed() -> None:
+    truth = torch.full((1, 1, 16, 24), 1.0)
+    given = torch.zeros(1, 1, 64, 96)
+    given[..., :48] = 1.0
+    wrong_where_given, wrong_elsewhere = truth.clone(), truth.clone()
+    wrong_where_given[..., :12] *= 1.2
+    wrong_elsewhere[..., 12:] *= 1.2
+    assert depth_loss(wrong_where_given, truth, given) < 0.5 * depth_loss(
+        wrong_elsewhere, truth, given
+    )
+
+
+def test_turned_hues_ask_for_no_colours(batch: Batch) -> None:
+    model = build_native("native-s", classes=3)
+    criterion = MultiTaskLoss(model.spec, classes=3, colors=4, weights=LossWeights())
+    out = model(batch.rgb, batch.depth_m, batch.focal_px)
+    turned = replace(batch, hue_turned=torch.ones(len(batch.rgb), dtype=torch.bool))
+    criterion(out, turned)[0].backward()
+    for_colors = criterion.presence.weight.grad[3:]
+    assert not for_colors.any()
+    assert appearance_loss(out["features"], turned).item() == 0.0
 
 
 def test_appearance_loss_is_less_when_like_objects_look_alike(batch: Batch) -> None:

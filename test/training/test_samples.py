@@ -9,7 +9,7 @@ import torch
 
 from robot_vision.core.config import with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.augment import Augmenter, punch_holes
+from robot_vision.training.augment import Augmenter, hue_turns, punch_holes
 from robot_vision.training.batches import BatchStream
 from robot_vision.training.coco_set import decode_segmentation, instance_map, load_coco_set
 from robot_vision.training.dataset import Batch, Sample, SampleCache, collate
@@ -110,6 +110,27 @@ def test_boxes_stay_around_their_objects_through_augmentation(
             )
             checked += 1
     assert checked > 60
+
+
+def test_turned_hues_are_told_and_leave_all_else(cache: SampleCache) -> None:
+    still = {"flip": 0, "scale_min": 1, "scale_max": 1, "shift": 0, "color": 0}
+    batch = augmented(cache, size=(160, 128), seed=1, hue=0.5, **still)
+    plain = collate([cache[i] for i in range(len(cache))])
+    assert 0 < batch.hue_turned.sum() < len(cache)
+    for image, turned in enumerate(batch.hue_turned.tolist()):
+        assert torch.equal(batch.rgb[image], plain.rgb[image]) != turned
+    assert torch.equal(batch.class_id, plain.class_id)
+    assert torch.equal(batch.instances, plain.instances)
+
+
+def test_turned_hues_keep_greys_and_come_round() -> None:
+    third = torch.tensor([2 * torch.pi / 3, 0.0])
+    turns = hue_turns(third, saturation=torch.tensor([1.0, 0.0]))
+    assert torch.allclose(turns.sum(dim=2), torch.ones(2, 3), atol=1e-6)
+    red, green, blue = torch.eye(3)
+    assert torch.allclose(turns[0] @ red, green, atol=1e-6)
+    assert torch.allclose(turns[0] @ green, blue, atol=1e-6)
+    assert torch.allclose(turns[1] @ red, torch.full((3,), 1 / 3), atol=1e-6)
 
 
 def test_crops_hold_an_object(cache: SampleCache) -> None:
