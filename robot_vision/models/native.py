@@ -267,7 +267,6 @@ class SensorDepth:
 
     log_filled: Tensor
     nearness: Tensor
-    seen: Tensor
     known: Tensor
 
 
@@ -278,7 +277,6 @@ def _sensor_depth(depth_m: Tensor, valid: Tensor) -> SensorDepth:
     return SensorDepth(
         log_filled=torch.log(filled_m.clamp(min=0.05)) * known,
         nearness=nearness,
-        seen=weight > 0,
         known=known,
     )
 
@@ -295,7 +293,7 @@ def _metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tenso
     seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
     focal_px = torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
     alone = alone + (torch.log(focal_px) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
-    with_sensor = sensor.log_filled + torch.where(sensor.seen, seen, hole)
+    with_sensor = sensor.log_filled + torch.where(sensor.nearness == 1, seen, hole)
     return torch.exp(torch.where(sensor.known, with_sensor, alone))
 
 

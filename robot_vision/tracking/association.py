@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
 from robot_vision.tracking.appearance import AppearanceModel
-from robot_vision.tracking.borders import outwards
+from robot_vision.tracking.borders import cut_axes, outwards
 from robot_vision.tracking.kalman import squared_distance
 from robot_vision.tracking.motion import axis_shares, noise_px2, scale_px
 from robot_vision.tracking.observations import Observations
@@ -107,7 +107,7 @@ def _box_support(
             term *= term
             term /= config.tail * variance_px2[:, k : k + 1]
             d2 += term
-        cut = np.flatnonzero(seen.cut[:, axis] | seen.cut[:, axis + 2])
+        cut = np.flatnonzero(cut_axes(seen.cut)[:, axis])
         if len(cut):
             d2[:, cut] = (
                 1.0

@@ -26,9 +26,14 @@ def whole_boxes(
     size_px: Float[np.ndarray, "n 2"],
 ) -> tuple[Float[np.ndarray, "n 4"], Float[np.ndarray, "n 2"]]:
     """Boxes drawn out beyond the border to the `size_px` known of them, and by how much."""
-    missing = np.maximum(size_px - box_cxcywh_px[:, 2:], 0.0) * (cut[:, :2] | cut[:, 2:])
+    missing = np.maximum(size_px - box_cxcywh_px[:, 2:], 0.0) * cut_axes(cut)
     centre = box_cxcywh_px[:, :2] + outwards(cut) * missing / 2
     return np.concatenate([centre, box_cxcywh_px[:, 2:] + missing], axis=1), missing
+
+
+def cut_axes(cut: Bool[np.ndarray, "n 4"]) -> Bool[np.ndarray, "n 2"]:
+    """Whether boxes are cut across and down, on either side."""
+    return cut[:, :2] | cut[:, 2:]
 
 
 def outwards(cut: Bool[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 2"]:

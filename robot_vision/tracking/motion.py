@@ -5,7 +5,7 @@ from jaxtyping import Float, Int64
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
-from robot_vision.tracking.borders import whole_boxes
+from robot_vision.tracking.borders import cut_axes, whole_boxes
 from robot_vision.tracking.kalman import (
     AxisStates,
     predict_axes,
@@ -49,7 +49,7 @@ def start_boxes(seen: Observations, *, config: TrackerConfig) -> AxisStates:
     """States of boxes seen once: at rest as far as known, and as large as they are seen."""
     box_cxcywh_px = seen.box_cxcywh_px
     scale = scale_px(box_cxcywh_px)
-    cut = seen.cut[:, :2] | seen.cut[:, 2:]
+    cut = cut_axes(seen.cut)
     return AxisStates(
         position=box_cxcywh_px,
         velocity=np.zeros_like(box_cxcywh_px),

@@ -49,8 +49,8 @@ class StampedTracker:
     def update(self, measurements: Measurements) -> Tracks:
         """Advance to the stamp of the measurements and correct the tracks by them."""
         stamp_ns = measurements.stamp_ns
-        self._image_size_px = measurements.image_size_px
         self._advance(stamp_ns)
+        self._image_size_px = measurements.image_size_px
         self._camera.follow(self._table, measurements)
         seen = self._one_appearance(self._in_fixed_frame(observe(measurements)))
         rows, columns = associate(

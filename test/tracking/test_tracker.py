@@ -207,6 +207,14 @@ def test_the_edge_in_the_image_is_followed_as_if_the_whole_were_seen():
         )
 
 
+def test_the_border_is_known_in_the_first_frame_of_an_epoch_too():
+    tracker = build_tracker(TrackerConfig())
+    tracker.update(measure([box_at(300)], frame=9, image_size_px=IMAGE_PX))
+    tracks = tracker.update(measure([[600, 80, 660, 160]], image_size_px=IMAGE_PX))
+    assert tracks.epoch == 1
+    assert tracks.box_xyxy_px[:, 2].tolist() == [IMAGE_PX[0]]
+
+
 def test_what_left_the_image_is_told_beyond_it():
     frames = passing([560, 580, 600, 620, 640], step=1)
     tracker = build_tracker(TrackerConfig())
