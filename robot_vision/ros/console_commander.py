@@ -19,7 +19,8 @@ INSTRUCTION_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-_ANSWER_S = 2.0
+# Reliable DDS sends what was lost again with its heartbeat, after 3 s.
+_ANSWER_S = 5.0
 _POLL_S = 0.001
 _LOOK_S = 0.5
 

@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 from native_bundle import HEIGHT_PX, WIDTH_PX
 from policy_rig import Surroundings, policy_node, ros_arguments, served, surroundings
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
+from std_srvs.srv import SetBool
 
 from robot_vision.console.client import Console, ConsoleRefusedError, Shown, Told
 from robot_vision.ros.console_node import ConsoleNode
@@ -200,6 +202,29 @@ def test_commands_without_a_policy_are_refused(native_bundle: Path) -> None:
             assert caught.value.status == 409
         with pytest.raises(ConsoleRefusedError, match="nobody listens to /instruction"):
             console.instruct("reach the cube")
+
+
+@pytest.mark.parametrize(("late_s", "done"), [(3.2, True), (7.0, False)])
+def test_an_answer_may_be_as_late_as_a_heartbeat_of_dds(late_s: float, done: bool) -> None:
+    """A reliable writer sends what was lost again after 3 s; who never answers is told of."""
+    with surroundings() as around, served(lambda context: [console_node(context)]) as nodes:
+
+        def answer(_: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+            sleep(late_s)
+            response.success, response.message = True, "at last"
+            return response
+
+        around.node.create_service(
+            SetBool, "/policy/enable", answer, callback_group=ReentrantCallbackGroup()
+        )
+        with Console(nodes[0].server.url) as console:
+            wait_for(around, lambda: console.state().commands.allowed, console)
+            if done:
+                assert console.enable().message == "at last"
+                return
+            with pytest.raises(ConsoleRefusedError, match="did not answer within 5 s"):
+                console.enable()
+            assert console.state().commands.allowed
 
 
 def test_attention_is_asked_for_only_while_somebody_looks(native_bundle: Path) -> None:
