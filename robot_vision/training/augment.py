@@ -1,9 +1,8 @@
 """Random changes of samples, on the device that trains: one warp, light and lens, less depth.
 
-Warp and light are our own: boxes, depth and the focal length follow the warp, and both, done for
-the view's pixels only, take a quarter of the time of general ones, which had cost a third of a
-training step on a CPU. The lens is kornia's. Everything is drawn from torch's global generators:
-seed them for the same batch again.
+Warp and light are our own: boxes, depth and the focal length follow the warp, and done for the
+pixels of the view only they take half the processor time of general ones. The lens is kornia's.
+Everything is drawn from torch's global generators: seed them for the same batch again.
 """
 
 from dataclasses import dataclass
