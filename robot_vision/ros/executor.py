@@ -49,16 +49,16 @@ class CameraFirstExecutor(SingleThreadedExecutor):
                 raise
             return
         if entity is not None and isinstance(entity.callback_group, _AT_ONCE):
-            _run(task)
+            self._run(task)
         else:
-            self._slow.submit(_run, task)
+            self._slow.submit(self._run, task)
+
+    def _run(self, task: Task) -> None:
+        task()
+        error = task.exception()
+        # When the context is shut down, whatever is called at that moment fails.
+        if error is not None and self._context.ok():
+            get_logger("executor").error(f"a callback failed: {type(error).__name__}: {error}")
 
 
 _AT_ONCE = (CameraGroup, UrgentGroup)
-
-
-def _run(task: Task) -> None:
-    task()
-    error = task.exception()
-    if error is not None:
-        get_logger("executor").error(f"a callback failed: {type(error).__name__}: {error}")

@@ -168,7 +168,7 @@ class PolicyNode(ServiceNode):
                 outputs=self._outputs,
                 health=self._health,
                 now_ns=self._now_ns,
-                log=self._log_failure,
+                log=self._log_error,
             )
         )
         self._robot = RobotInputs(
@@ -183,16 +183,11 @@ class PolicyNode(ServiceNode):
         )
         self._health.start(("perception", *(topic.role for topic in self._robot.topics)))
         self._listen(self._worker, self._camera_pose, self._loaded.class_names)
-        self._stream = Stream(self._tick, 1.0 / self.config.command_hz, log=self._log_failure)
+        self._stream = Stream(self._tick, 1.0 / self.config.command_hz, log=self._log_error)
 
     def _tick(self) -> None:
         if self._commander is not None and self.context.ok():
             self._commander.tick()
-
-    def _log_failure(self, text: str) -> None:
-        # When the context is shut down, whatever works at that moment fails.
-        if self.context.ok():
-            self.get_logger().error(text)
 
     def _listen(
         self, worker: PolicyWorker, pose: CameraPose, class_names: tuple[str, ...]

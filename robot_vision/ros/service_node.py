@@ -92,7 +92,9 @@ class ServiceNode(LifecycleNode):
         return True
 
     def _log_error(self, text: str) -> None:
-        self.get_logger().error(text)
+        # When the context is shut down, whatever works at that moment fails.
+        if self.context.ok():
+            self.get_logger().error(text)
 
     def _transition(
         self,
