@@ -1,7 +1,7 @@
 """From a detector's outputs to the detections of a frame."""
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from robot_vision.core.config import DetectorConfig
 from robot_vision.core.errors import ConfigError
@@ -10,7 +10,7 @@ from robot_vision.core.types import Detections
 from robot_vision.perception.decode_native import masks_of
 from robot_vision.perception.decoding import DECODERS, Candidates
 from robot_vision.perception.model import ModelRun
-from robot_vision.perception.nms import suppress
+from robot_vision.perception.nms import suppress, vote
 from robot_vision.perception.preprocess import Placement
 
 _DEFAULT_MIN_SCORE = 0.25
@@ -31,8 +31,7 @@ class Detector:
     def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
         """Detections by falling score: finite, of some area, inside the frame."""
         found = self._decoder.decode(run.outputs, self._manifest, min_score=self._min_score)
-        row = self._select(found, run.placement)
-        box = run.placement.boxes_in_view(found.box_xyxy_px[row])
+        row, box = self._select(found, run.placement)
         mask = None
         prototypes = run.grid("mask_prototypes")
         if prototypes is not None and "mask_coefficients" in run.outputs:
@@ -46,24 +45,23 @@ class Detector:
             mask=mask,
         )
 
-    def _select(self, found: Candidates, placement: Placement) -> Int64[np.ndarray, " k"]:
-        """Rows of the candidates to keep, by falling score."""
+    def _select(
+        self, found: Candidates, placement: Placement
+    ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k 4"]]:
+        """Rows of the candidates to keep, by falling score, and their boxes in the frame."""
         box = found.box_xyxy_px
         usable = np.isfinite(box).all(axis=1) & np.isfinite(found.score)
         usable &= self._kept_class[found.class_id]
         usable[usable] = _has_area(placement.boxes_in_view(box[usable]))
         row = np.flatnonzero(usable)
+        in_view = placement.boxes_in_view(box[row])
+        score, class_id = found.score[row], found.class_id[row]
         limit = self._config.max_detections
         if not self._decoder.needs_nms:
-            return row[np.argsort(-found.score[row], kind="stable")][:limit]
-        kept = suppress(
-            box[row],
-            found.score[row],
-            found.class_id[row],
-            iou=self._config.nms_iou,
-            limit=limit,
-        )
-        return row[kept]
+            kept = np.argsort(-score, kind="stable")[:limit]
+            return row[kept], in_view[kept]
+        kept = suppress(box[row], score, class_id, iou=self._config.nms_iou, limit=limit)
+        return row[kept], vote(kept, in_view, score, class_id)
 
 
 def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int64
 from pycocotools import mask as rle
 
 from robot_vision.perception.decoding import best_class
-from robot_vision.perception.nms import suppress
+from robot_vision.perception.nms import suppress, vote
 from robot_vision.training.dataset import Sample
 
 MIN_SCORE = 0.02
@@ -42,13 +42,14 @@ def decode(sample: Sample, out: dict[str, np.ndarray]) -> Found:
         iou=NMS_IOU,
         limit=MAX_DETECTIONS,
     )
+    voted = vote(kept, candidates.box_xyxy_px, candidates.score, candidates.class_id)
     coefficients = out["mask_coefficients"][candidates.row[kept]]
     return Found(
         sample=sample,
-        box_xyxy_px=candidates.box_xyxy_px[kept],
+        box_xyxy_px=voted,
         score=candidates.score[kept],
         class_id=candidates.class_id[kept],
-        mask=_masks(coefficients, out["mask_prototypes"], candidates.box_xyxy_px[kept]),
+        mask=_masks(coefficients, out["mask_prototypes"], voted),
         depth_m=out["depth_m"][0],
     )
 

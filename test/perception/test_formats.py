@@ -56,9 +56,9 @@ def yolox() -> Model:
 
 def yolov8(*, transposed: bool = False) -> Model:
     rows = np.concatenate([cxcywh(IN_INPUT), one_hot(SCORES)], axis=1)
-    # A weaker box on the first of its class, and a strong one of another class: NMS by class.
+    # A weaker box of the first's class, near enough to be dropped but not to have a vote.
     extra = rows[:1].copy()
-    extra[0, 6], extra[0, 0] = 0.8, extra[0, 0] + 1
+    extra[0, 6], extra[0, 0] = 0.8, extra[0, 0] + 6
     rows = np.concatenate([rows, extra, np.zeros((5, 7), np.float32)])
     return {"format": "yolov8"}, {"out": (rows if transposed else rows.T)[None].copy()}
 

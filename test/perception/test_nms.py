@@ -1,11 +1,11 @@
-"""Suppression: what is kept does not overlap, what is dropped does, classes stay apart."""
+"""Suppression and votes: what is kept does not overlap, what is dropped does, classes apart."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from robot_vision.perception.nms import suppress
+from robot_vision.perception.nms import suppress, vote
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -49,3 +49,28 @@ def test_the_limit_keeps_the_best() -> None:
     score = np.linspace(0, 0.9, 10).astype(np.float32)
     kept = suppress(box, score, np.zeros(10, np.int64), iou=0.5, limit=3)
     assert kept.tolist() == [9, 8, 7]
+
+
+@given(cases())
+def test_votes_stay_within_what_overlaps(
+    case: tuple[np.ndarray, np.ndarray, np.ndarray, float],
+) -> None:
+    box, score, class_id, limit = case
+    kept = suppress(box, score, class_id, iou=limit, limit=100)
+    voted = vote(kept, box, score, class_id)
+    assert voted.shape == (len(kept), 4)
+    for row, corners in zip(kept, voted, strict=True):
+        near = [iou(box[row], other) > 0.7 - 1e-6 for other in box]
+        voters = box[np.array(near) & (class_id == class_id[row])]
+        assert (corners >= voters.min(axis=0) - 1e-4).all()
+        assert (corners <= voters.max(axis=0) + 1e-4).all()
+
+
+def test_sure_votes_count_for_more_and_other_classes_for_nothing() -> None:
+    box = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 1, 10, 11]], np.float32)
+    score, class_id = np.array([0.8, 0.4, 0.4], np.float32), np.array([0, 0, 1])
+    voted = vote(np.array([0]), box, score, class_id)[0]
+    assert 0 < voted[0] < 1 / 3
+    assert voted[1] == 0
+    surer = vote(np.array([0]), box, np.array([0.8, 0.7, 0.4], np.float32), class_id)[0]
+    assert voted[0] < surer[0] < 0.5
