@@ -97,7 +97,7 @@ def test_each_object_is_right_once(perfect: list[Found]) -> None:
 
 
 def test_decoding_selects_as_the_service_does(perfect: list[Found]) -> None:
-    box = np.array([[10, 10, 30, 30], [11, 10, 31, 30], [60, 40, 90, 300]], np.float32)
+    box = np.array([[10, 10, 30, 30], [14, 10, 34, 30], [60, 40, 90, 300]], np.float32)
     scores = np.array([[0.9, 0.0], [0.8, 0.0], [0.0, 0.5]], np.float32)
     found = decode(
         perfect[0].sample,
