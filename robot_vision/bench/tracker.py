@@ -17,6 +17,7 @@ from robot_vision.core.config import TrackerConfig
 from robot_vision.core.interfaces import Tracker
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Detections, Lifted, Measurements, TrackState
+from robot_vision.threads import leave_cores_to_models
 from robot_vision.tracking import build_tracker
 from robot_vision.tracking.adapters import LIBRARY_CLASSES, LibraryTracker
 
@@ -117,6 +118,7 @@ def speed_ms(objects: int, *, frames: int = 300) -> dict[str, float]:
 
     Of the processor's time, all threads together: what one core needs, whoever else is at work.
     """
+    leave_cores_to_models()  # as the service does
     tracker = build_tracker(TrackerConfig())
     times = Percentiles(size=frames)
     for measurements in _crowd(objects, frames=frames):
