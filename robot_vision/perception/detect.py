@@ -61,6 +61,9 @@ class Detector:
             kept = np.argsort(-score, kind="stable")[:limit]
             return row[kept], in_view[kept]
         kept = suppress(box[row], score, class_id, iou=self._config.nms_iou, limit=limit)
+        # Other formats are served as their authors do: YOLOX gains nothing by votes.
+        if self._manifest.format != "native":
+            return row[kept], in_view[kept]
         return row[kept], vote(kept, in_view, score, class_id)
 
 
