@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from robot_vision.bench.tracker_sequences import Sequence, Truth
+from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.types import Detections, Measurements
-from robot_vision.tracking.boxes import pairwise_iou
 
 DEFAULT_FRAME_RATE_HZ = 25.0
 PEDESTRIAN = 1

@@ -26,6 +26,7 @@ class DetrDecoder:
 
     roles = ("labels", "boxes", "scores")
     needs_nms = False
+    votes = False
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float
@@ -55,6 +56,7 @@ class DetrLogitsDecoder:
 
     roles = ("logits", "boxes")
     needs_nms = False
+    votes = False
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float

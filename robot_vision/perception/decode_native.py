@@ -20,6 +20,7 @@ class NativeDecoder:
 
     roles = ("boxes_xyxy", "scores")
     needs_nms = True
+    votes = True
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float

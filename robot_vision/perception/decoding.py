@@ -32,6 +32,11 @@ class Decoder(Protocol):
     @property
     def needs_nms(self) -> bool: ...
 
+    @property
+    def votes(self) -> bool:
+        """Whether boxes that are suppressed have a say in where the kept ones lie."""
+        ...
+
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float
     ) -> Candidates: ...

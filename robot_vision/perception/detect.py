@@ -49,22 +49,21 @@ class Detector:
         self, found: Candidates, placement: Placement
     ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k 4"]]:
         """Rows of the candidates to keep, by falling score, and their boxes in the frame."""
-        box = found.box_xyxy_px
-        usable = np.isfinite(box).all(axis=1) & np.isfinite(found.score)
-        usable &= self._kept_class[found.class_id]
-        usable[usable] = _has_area(placement.boxes_in_view(box[usable]))
-        row = np.flatnonzero(usable)
-        in_view = placement.boxes_in_view(box[row])
+        finite = np.isfinite(found.box_xyxy_px).all(axis=1) & np.isfinite(found.score)
+        row = np.flatnonzero(finite & self._kept_class[found.class_id])
+        box = placement.boxes_in_view(found.box_xyxy_px[row])
+        has_area = _has_area(box)
+        row, box = row[has_area], box[has_area]
         score, class_id = found.score[row], found.class_id[row]
         limit = self._config.max_detections
         if not self._decoder.needs_nms:
             kept = np.argsort(-score, kind="stable")[:limit]
-            return row[kept], in_view[kept]
-        kept = suppress(box[row], score, class_id, iou=self._config.nms_iou, limit=limit)
-        # Other formats are served as their authors do: YOLOX gains nothing by votes.
-        if self._manifest.format != "native":
-            return row[kept], in_view[kept]
-        return row[kept], vote(kept, in_view, score, class_id)
+        else:
+            whole = found.box_xyxy_px[row]
+            kept = suppress(whole, score, class_id, iou=self._config.nms_iou, limit=limit)
+        if self._decoder.votes:
+            return row[kept], vote(kept, box, score, class_id)
+        return row[kept], box[kept]
 
 
 def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float, Int64
 
+from robot_vision.core.boxes import pairwise_iou
+
 _VOTES_FROM_IOU = 0.7
 _VOTE_SPREAD = 0.02
 
@@ -51,20 +53,9 @@ def vote(
     where: boxes weigh by score and overlap (score voting: Kim and Lee, ECCV 2020).
     """
     # In double precision a mean of single ones does not leave the frame that they lie in.
-    overlap = _overlaps(box_xyxy_px[kept], box_xyxy_px).astype(np.float64)
+    overlap = pairwise_iou(box_xyxy_px[kept], box_xyxy_px).astype(np.float64)
     votes = (overlap > _VOTES_FROM_IOU) & (class_id[kept, None] == class_id)
     weight = np.where(votes, np.exp(-((1 - overlap) ** 2) / _VOTE_SPREAD) * score, 0.0)
     weight[np.arange(len(kept)), kept] = np.maximum(score[kept], np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)
     return (weight @ box_xyxy_px).astype(box_xyxy_px.dtype)
-
-
-def _overlaps(
-    one: Float[np.ndarray, "k 4"], other: Float[np.ndarray, "n 4"]
-) -> Float[np.ndarray, "k n"]:
-    """IoU of each box with each other."""
-    low = np.maximum(one[:, None, :2], other[:, :2])
-    high = np.minimum(one[:, None, 2:], other[:, 2:])
-    shared = np.maximum(high - low, 0).prod(axis=2)
-    area, other_area = ((box[:, 2:] - box[:, :2]).prod(axis=1) for box in (one, other))
-    return shared / np.maximum(area[:, None] + other_area - shared, np.finfo(np.float32).tiny)

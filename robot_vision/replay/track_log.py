@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.objects import class_name
 from robot_vision.core.types import Perception, TrackState
-from robot_vision.tracking.boxes import pairwise_iou
 
 SWITCH_IOU = 0.3
 SWITCH_GAP_S = 1.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
+from robot_vision.core.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from robot_vision.core.types import Lifted, Measurements
 from robot_vision.tracking.borders import cut_sides
-from robot_vision.tracking.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 
 MAX_DISTANCE_M = 1e5
 MIN_VARIANCE_M2 = 1e-6

@@ -153,10 +153,10 @@ def _random_object(boxes_xyxy: Tensor, class_id: Tensor, *, otherwise: Tensor) -
 
 
 class View:
-    """What a warp shows of the samples `rows` of `planes`, sampled where it is asked for.
+    """What a warp shows of the samples `rows` of `planes`: colours between pixels, else nearest.
 
     A warp shifts, zooms and mirrors, so that a view's pixels lie on rows and columns of the
-    sample: each is gathered as one word of 8 bytes.
+    sample: each is gathered as one word, its 8 bytes as `SampleStack` has them.
     """
 
     def __init__(self, planes: Tensor, rows: Tensor, warp: Warp) -> None:
@@ -167,6 +167,13 @@ class View:
         y = torch.arange(warp.height_px, device=device) + (1 - warp.height_px) / 2
         self._x = warp.center[:, :1] + x / warp.gain[:, :1]
         self._y = warp.center[:, 1:] + y / warp.gain[:, 1:]
+        height, width = self._words.shape[1:]
+        in_rows, in_columns = (
+            (place >= 0) & (place < size) for place, size in ((self._y, height), (self._x, width))
+        )
+        self._inside = in_rows[:, :, None] & in_columns[:, None, :]
+        nearest = self._at(self._y.floor().long(), self._x.floor().long())
+        self._nearest = torch.where(self._inside, nearest, 0)
 
     def rgb(self) -> Tensor:
         """Colour 0 to 255 [B,3,h,w], between pixels by distance; grey where nothing is."""
@@ -176,24 +183,20 @@ class View:
         upper = torch.lerp(self._colors(above, left), self._colors(above, right), across)
         lower = torch.lerp(self._colors(below, left), self._colors(below, right), across)
         color = torch.lerp(upper, lower, down)
-        seen = self._inside(self._y, self._x)[..., None]
-        return torch.where(seen, color, float(PAD_VALUE)).permute(0, 3, 1, 2).contiguous()
+        color = torch.where(self._inside[..., None], color, float(PAD_VALUE))
+        return color.permute(0, 3, 1, 2).contiguous()
 
     def depth_m(self) -> Tensor:
         """The sensor's depth [B,1,h,w], 0 where unknown."""
-        return _metres(self._nearest(self._y, self._x) >> 32)[:, None]
+        return _metres(self._nearest >> 32)[:, None]
 
     def depth_true_m(self) -> Tensor:
         """True depth at a quarter of the size [B,1,h/4,w/4], 0 where unknown."""
-        return _metres(self._nearest(self._y[:, 2::4], self._x[:, 2::4]) >> 48)[:, None]
+        return _metres(self._nearest[:, 2::4, 2::4] >> 48)[:, None]
 
     def instances(self) -> Tensor:
         """1 + the object seen at a quarter of the size u8 [B,h/4,w/4], 0 for none."""
-        return (self._nearest(self._y[:, 2::4], self._x[:, 2::4]) >> 24 & 0xFF).to(torch.uint8)
-
-    def _nearest(self, y: Tensor, x: Tensor) -> Tensor:
-        words = self._at(y.floor().long(), x.floor().long())
-        return torch.where(self._inside(y, x), words, 0)
+        return (self._nearest[:, 2::4, 2::4] >> 24 & 0xFF).to(torch.uint8)
 
     def _colors(self, y: Tensor, x: Tensor) -> Tensor:
         return self._at(y, x).view(torch.uint8).unflatten(2, (-1, 8))[..., :3].to(torch.float32)
@@ -203,11 +206,6 @@ class View:
         height, width = self._words.shape[1:]
         y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
         return self._words[self._rows, y[:, :, None], x[:, None, :]]
-
-    def _inside(self, y: Tensor, x: Tensor) -> Tensor:
-        height, width = self._words.shape[1:]
-        in_rows, in_columns = (y >= 0) & (y < height), (x >= 0) & (x < width)
-        return in_rows[:, :, None] & in_columns[:, None, :]
 
 
 def _neighbours(place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -264,6 +262,6 @@ def punch_holes(depth_m: Tensor) -> Tensor:
         wide_px, high_px = 4 + wide * width / 6, 4 + high * height / 6
         u = dx * (cos / wide_px) + dy * (sin / wide_px)
         v = dy * (cos / high_px) - dx * (sin / high_px)
-        smallest = torch.where(number < holes, 1.0, -1.0)
-        kept &= torch.addcmul(u.square_(), v, v) > smallest
+        is_hole = number < holes
+        kept &= torch.addcmul(u.square_(), v, v) > torch.where(is_hole, 1.0, -1.0)
     return depth_m * kept

@@ -1,8 +1,9 @@
 """Whether a score of 0.8 is right eight times in ten, and the score that serves best."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 
+from robot_vision.core.boxes import pairwise_iou
 from robot_vision.training.findings import Found
 
 RIGHT_IOU = 0.5
@@ -51,24 +52,13 @@ def right_detections(found: Found) -> Bool[np.ndarray, " n"]:
     sample = found.sample
     free = np.ones(len(sample.class_id), bool)
     right = np.zeros(len(found.score), bool)
-    overlap = box_iou(found.box_xyxy_px, sample.box_xyxy_px)
+    overlap = pairwise_iou(found.box_xyxy_px, sample.box_xyxy_px)
     for row, class_id in enumerate(found.class_id):
         fit = np.where(free & (sample.class_id == class_id), overlap[row], 0.0)
         if fit.size and fit.max() >= RIGHT_IOU:
             free[fit.argmax()] = False
             right[row] = True
     return right
-
-
-def box_iou(
-    a: Float32[np.ndarray, "n 4"], b: Float32[np.ndarray, "m 4"]
-) -> Float[np.ndarray, "n m"]:
-    """Intersection over union of every box of `a` with every box of `b`."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    area_a, area_b = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
-    return shared / np.maximum(area_a[:, None] + area_b[None] - shared, 1e-9)
 
 
 def _judged(
@@ -78,7 +68,9 @@ def _judged(
     scores, rights = [np.zeros(0)], [np.zeros(0, bool)]
     for f in found:
         right = right_detections(f)
-        on_crowd = box_iou(f.box_xyxy_px, f.sample.crowd_xyxy_px).max(axis=1, initial=0) >= 0.5
+        on_crowd = (
+            pairwise_iou(f.box_xyxy_px, f.sample.crowd_xyxy_px).max(axis=1, initial=0) >= 0.5
+        )
         counted = right | ~on_crowd
         scores.append(f.score[counted])
         rights.append(right[counted])

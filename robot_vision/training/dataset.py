@@ -65,7 +65,7 @@ class Batch:
 class SampleStack:
     """All samples of a set on one device; objects are padded with class −1.
 
-    `planes` u8 [N,H,W,8] are colour, instances, one byte unused, sensor depth and true depth in
+    `planes` u8 [N,H,W,8] are colour, instances, sensor depth and true depth in
     millimetres (low byte first); `focal_px` [N], `boxes_xyxy` [N,M,4], `class_id` [N,M].
     """
 

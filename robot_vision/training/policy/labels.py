@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
+from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.core.types import Observation
 from robot_vision.policies import rotations
@@ -51,7 +52,7 @@ def labelled(world: RobotWorld, observation: Observation, inputs: PolicyInputs) 
     rows = [row_of_id[int(k)] for k in inputs.track_id[inputs.present]]
     items = np.full(MAX_OBJECTS, -1, np.int64)
     if rows:
-        overlap = _iou(tracks.box_xyxy_px[rows], _item_boxes(world, observation))
+        overlap = pairwise_iou(tracks.box_xyxy_px[rows], _item_boxes(world, observation))
         away_m = _distances(world, inputs)
         # A place tells where boxes do not: what is hidden in part, or predicted.
         support = np.where(overlap >= _LEAST_IOU, overlap, 0) + (away_m < _NEAR_M)
@@ -127,14 +128,6 @@ def _item_boxes(world: RobotWorld, observation: Observation) -> Float[np.ndarray
         pixels = np.clip(project(points, camera=camera), 0, limit)
         boxes.append([*pixels.min(axis=0), *pixels.max(axis=0)])
     return np.array(boxes)
-
-
-def _iou(a: np.ndarray, b: np.ndarray) -> Float[np.ndarray, "n k"]:
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    area_a, area_b = ((x[:, 2:] - x[:, :2]).prod(axis=1) for x in (a, b))
-    return common / np.maximum(area_a[:, None] + area_b[None] - common, 1e-9)
 
 
 def _distances(world: RobotWorld, inputs: PolicyInputs) -> Float[np.ndarray, "n k"]:
