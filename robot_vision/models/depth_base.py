@@ -1,10 +1,11 @@
-"""Sensor depth at a quarter of the size, its holes filled from coarser and coarser averages."""
+"""Sensor depth at a quarter of the size, holes filled from coarser averages, and its slopes."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 FILL_LEVELS = 3
+STEEPEST = 4.0
 
 
 def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,3 +40,16 @@ def fill_depth(depth_m: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         fine = torch.cat([total / weight.clamp(min=1e-6), torch.full_like(total, 0.5**level)], 1)
         filled, nearness = torch.where(weight > 0, fine, coarse).split(1, dim=1)
     return filled, nearness
+
+
+def surface_slopes(log_depth: Tensor, focal_px: Tensor) -> Tensor:
+    """How fast surfaces recede to the right and down: [B,2,h,w] of log depth [B,1,h,w].
+
+    Metres of depth per metre across at that depth (central differences), whatever the distance
+    and the lens; steps between things are clamped. `focal_px` [B,1] is in cells of the map.
+    """
+    padded = F.pad(log_depth, (1, 1, 1, 1), mode="replicate")
+    right = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+    slopes = torch.cat([right, down], dim=1) * (focal_px / 2)[..., None, None]
+    return slopes.clamp(-STEEPEST, STEEPEST)

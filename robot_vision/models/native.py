@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robot_vision.models.blocks import ConvNorm, SeparableBlock, separable_stack
-from robot_vision.models.depth_base import fill_depth, quarter_depth
+from robot_vision.models.depth_base import fill_depth, quarter_depth, surface_slopes
 from robot_vision.models.registry import MODELS
 
 STRIDES = (8, 16, 32)
@@ -40,7 +40,8 @@ OUTPUTS = (
 class NativeSpec:
     """Widths (channels) and depths (blocks) of one size of the model.
 
-    `widths` and `depths` are those of the stages at strides 4, 8, 16 and 32.
+    `widths` and `depths` are those of the stages at strides 4, 8, 16 and 32, `relief` the widths
+    of what is read from the slopes of surfaces at strides 4, 8 and 16.
     """
 
     stem: int
@@ -49,6 +50,7 @@ class NativeSpec:
     neck: int
     head_depth: int
     quarter: int
+    relief: tuple[int, int, int]
     prototypes: int = 16
     features: int = 64
     embedding: int = 64
@@ -56,7 +58,13 @@ class NativeSpec:
 
 SPECS = {
     "native-s": NativeSpec(
-        stem=16, widths=(32, 64, 160, 320), depths=(1, 3, 5, 3), neck=64, head_depth=2, quarter=32
+        stem=16,
+        widths=(32, 64, 160, 320),
+        depths=(1, 3, 5, 3),
+        neck=64,
+        head_depth=2,
+        quarter=32,
+        relief=(24, 64, 96),
     ),
     "native-m": NativeSpec(
         stem=24,
@@ -65,12 +73,49 @@ SPECS = {
         neck=128,
         head_depth=3,
         quarter=64,
+        relief=(32, 96, 160),
     ),
 }
 
 
+class Relief(nn.Module):
+    """Slopes of surfaces → what the encoder's maps at strides 4, 8 and 16 are told of shapes.
+
+    Shapes hardly show in the depth itself: what tells a can from a box is a hundredth of its
+    distance. Begins as nothing, so that weights from before it was there can be trained on.
+    """
+
+    def __init__(self, spec: NativeSpec) -> None:
+        super().__init__()
+        quarter, eighth, sixteenth = spec.relief
+        self.stages = nn.ModuleList(
+            [
+                ConvNorm(4, quarter, kernel=3),
+                nn.Sequential(
+                    SeparableBlock(quarter, eighth, stride=2),
+                    SeparableBlock(eighth, eighth, kernel=5),
+                ),
+                SeparableBlock(eighth, sixteenth, kernel=5, stride=2),
+            ]
+        )
+        self.told = nn.ModuleList(
+            nn.Conv2d(own, width, 1, bias=False)
+            for own, width in zip(spec.relief, spec.widths[:-1], strict=True)
+        )
+        for layer in self.told:
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = []
+        for stage, told in zip(self.stages, self.told, strict=True):
+            x = stage(x)
+            maps.append(told(x))
+        return maps
+
+
 class Encoder(nn.Module):
-    """Colour, log depth and its validity → features at strides 4, 8, 16, 32."""
+    """Colour, log depth and its validity, and maps of relief to be added to those of the same
+    stride → features at strides 4, 8, 16, 32."""
 
     def __init__(self, spec: NativeSpec) -> None:
         super().__init__()
@@ -83,11 +128,13 @@ class Encoder(nn.Module):
             previous = width
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, relief: list[Tensor]) -> list[Tensor]:
         x = self.stem(x)
         maps = []
-        for stage in self.stages:
+        for level, stage in enumerate(self.stages):
             x = stage(x)
+            if level < len(relief):
+                x = x + relief[level]
             maps.append(x)
         return maps
 
@@ -182,6 +229,7 @@ class NativeModel(nn.Module):
     def __init__(self, spec: NativeSpec, *, classes: int) -> None:
         super().__init__()
         self.spec = spec
+        self.relief = Relief(spec)
         self.encoder = Encoder(spec)
         self.neck = Neck(spec)
         self.heads = nn.ModuleList(Head(spec, classes=classes) for _ in STRIDES)
@@ -192,7 +240,8 @@ class NativeModel(nn.Module):
     def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> dict[str, Tensor]:
         valid = (depth_m > 0).to(torch.float32)
         sensor = _sensor_depth(depth_m, valid)
-        maps = self.encoder(_network_input(rgb, depth_m, valid))
+        relief = self.relief(_shape_input(sensor, focal_px))
+        maps = self.encoder(_network_input(rgb, depth_m, valid), relief)
         pyramid = self.neck(maps)
         prototypes, depth_parts = self.decoder(maps[0], pyramid[0], sensor)
         logits, boxes_xyxy, coefficients = self._detect(pyramid)
@@ -281,6 +330,16 @@ def _sensor_depth(depth_m: Tensor, valid: Tensor) -> SensorDepth:
     )
 
 
+def _shape_input(sensor: SensorDepth, focal_px: Tensor) -> Tensor:
+    """Slopes to the right and down, and the depth that they are of, [B,4,h,w]."""
+    slopes = surface_slopes(sensor.log_filled, _focal_px(focal_px) / QUARTER)
+    return torch.cat([slopes, sensor.log_filled, sensor.nearness], dim=1)
+
+
+def _focal_px(focal_px: Tensor) -> Tensor:
+    return torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
+
+
 def _metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tensor:
     """Depth in metres from three maps of logarithms, by what the sensor says.
 
@@ -291,8 +350,7 @@ def _metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tenso
     this could not fill holes.
     """
     seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
-    focal_px = torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
-    alone = alone + (torch.log(focal_px) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
+    alone = alone + (torch.log(_focal_px(focal_px)) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
     with_sensor = sensor.log_filled + torch.where(sensor.nearness == 1, seen, hole)
     return torch.exp(torch.where(sensor.known, with_sensor, alone))
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from robot_vision.models import MODELS
-from robot_vision.models.depth_base import fill_depth, quarter_depth
+from robot_vision.models.depth_base import STEEPEST, fill_depth, quarter_depth, surface_slopes
 from robot_vision.models.native import (
     OUTPUTS,
     SPECS,
@@ -113,6 +113,29 @@ def test_without_any_depth_there_is_nothing_to_fill_from() -> None:
     filled, nearness = fill_depth(nothing, nothing)
     assert not bool(filled.any())
     assert not bool(nearness.any())
+
+
+@pytest.mark.parametrize("focal_px", [60.0, 120.0])
+@pytest.mark.parametrize("distance_m", [0.5, 2.0])
+@pytest.mark.parametrize("slope", [-1.0, 0.3])
+def test_slopes_are_those_of_the_surface_at_any_distance_and_through_any_lens(
+    focal_px: float, distance_m: float, slope: float
+) -> None:
+    across = (torch.arange(33) - 16) / focal_px
+    depth_m = (distance_m / (1 - slope * across)).expand(1, 1, 25, 33)
+    slopes = surface_slopes(depth_m.log(), torch.tensor([[focal_px]]))
+    assert float(slopes[0, 0, 12, 16]) == pytest.approx(slope, rel=0.01)
+    assert float(slopes[0, 1, 12, 16]) == pytest.approx(0.0, abs=1e-4)
+    down = surface_slopes(depth_m.log().transpose(2, 3), torch.tensor([[focal_px]]))
+    assert torch.equal(down[0, 1].T, slopes[0, 0])
+
+
+def test_a_step_between_things_is_clamped_and_no_depth_has_no_slope() -> None:
+    step = torch.ones(2, 1, 16, 24).log()
+    step[0, ..., 12:] = 5.0
+    slopes = surface_slopes(step, torch.full((2, 1), 90.0))
+    assert float(slopes[0].max()) == STEEPEST
+    assert not bool(slopes[1].any())
 
 
 def test_weights_for_other_classes_leave_only_the_class_layers_fresh() -> None:
