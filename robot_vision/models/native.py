@@ -98,12 +98,13 @@ class Relief(nn.Module):
                 SeparableBlock(eighth, sixteenth, kernel=5, stride=2),
             ]
         )
-        self.told = nn.ModuleList(
+        told = [
             nn.Conv2d(own, width, 1, bias=False)
             for own, width in zip(spec.relief, spec.widths[:-1], strict=True)
-        )
-        for layer in self.told:
+        ]
+        for layer in told:
             nn.init.zeros_(layer.weight)
+        self.told = nn.ModuleList(told)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = []
