@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 FILL_LEVELS = 3
-STEEPEST = 4.0
+STEEPEST = 4.0  # metres of depth per metre across
 
 
 def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:

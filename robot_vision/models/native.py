@@ -115,8 +115,10 @@ class Relief(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Colour, log depth and its validity, and maps of relief to be added to those of the same
-    stride → features at strides 4, 8, 16, 32."""
+    """Colour, log depth and its validity → features at strides 4, 8, 16, 32.
+
+    Maps of relief are added to those of the same stride.
+    """
 
     def __init__(self, spec: NativeSpec) -> None:
         super().__init__()
@@ -240,6 +242,7 @@ class NativeModel(nn.Module):
 
     def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> dict[str, Tensor]:
         valid = (depth_m > 0).to(torch.float32)
+        focal_px = torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
         sensor = _sensor_depth(depth_m, valid)
         relief = self.relief(_shape_input(sensor, focal_px))
         maps = self.encoder(_network_input(rgb, depth_m, valid), relief)
@@ -333,12 +336,8 @@ def _sensor_depth(depth_m: Tensor, valid: Tensor) -> SensorDepth:
 
 def _shape_input(sensor: SensorDepth, focal_px: Tensor) -> Tensor:
     """Slopes to the right and down, and the depth that they are of, [B,4,h,w]."""
-    slopes = surface_slopes(sensor.log_filled, _focal_px(focal_px) / QUARTER)
+    slopes = surface_slopes(sensor.log_filled, focal_px / QUARTER)
     return torch.cat([slopes, sensor.log_filled, sensor.nearness], dim=1)
-
-
-def _focal_px(focal_px: Tensor) -> Tensor:
-    return torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
 
 
 def _metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tensor:
@@ -351,7 +350,7 @@ def _metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tenso
     this could not fill holes.
     """
     seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
-    alone = alone + (torch.log(_focal_px(focal_px)) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
+    alone = alone + (torch.log(focal_px) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
     with_sensor = sensor.log_filled + torch.where(sensor.nearness == 1, seen, hole)
     return torch.exp(torch.where(sensor.known, with_sensor, alone))
 
