@@ -1,5 +1,12 @@
-"""The console's commands as ROS 2 knows them: words as a topic, enable and reset as services."""
+"""The console's commands as ROS 2 knows them: words as a topic, enable and reset as services.
 
+A service's answer can be lost for good though the command was done: DDS may have matched the two
+ends of the request but not yet those of the answer (github.com/ros2/rmw_fastrtps/issues/842).
+Asking again could undo what somebody else commanded meanwhile, so that the policy's own status
+stands in for an answer that does not come.
+"""
+
+from collections.abc import Callable
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
@@ -11,7 +18,8 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.console.commander import InstructionLog
-from robot_vision.console.schema import GivenInstruction, Outcome
+from robot_vision.console.schema import GivenInstruction, Outcome, PolicyStatus
+from robot_vision.console.snapshots import Snapshots
 
 # As the policy's subscription: words are told once, and to those that come later as well.
 INSTRUCTION_QOS = QoSProfile(
@@ -19,16 +27,21 @@ INSTRUCTION_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-# Reliable DDS sends what was lost again with its heartbeat, after 3 s.
 _ANSWER_S = 5.0
+# A status that comes so late after a command was made after it: one is sent every 0.1 s.
+_STATUS_AFTER_S = 1.0
 _POLL_S = 0.001
 _LOOK_S = 0.5
 
 
 class RosCommander:
-    """Commands the policy node named `policy`; called from the console's threads."""
+    """Commands the policy node named `policy`, whose status comes into `snapshots`.
 
-    def __init__(self, node: Node, policy: str) -> None:
+    Called from the console's threads.
+    """
+
+    def __init__(self, node: Node, policy: str, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
         self._log = InstructionLog()
         self._lock = Lock()
         self._words = node.create_publisher(String, "instruction", INSTRUCTION_QOS)
@@ -64,23 +77,31 @@ class RosCommander:
         self._log.add(message.data)
 
     def enable(self, enabled: bool) -> Outcome:
-        return _ask(self._enable, SetBool.Request(data=enabled))
+        request = SetBool.Request(data=enabled)
+        return self._ask(self._enable, request, lambda status: status.enabled == enabled)
 
     def reset(self) -> Outcome:
-        return _ask(self._reset, Trigger.Request())
+        def forgot(status: PolicyStatus) -> bool:
+            return not (status.enabled or status.instruction)
 
+        return self._ask(self._reset, Trigger.Request(), forgot)
 
-def _ask(client: Any, request: Any) -> Outcome:
-    """The answer of a service of type SetBool or Trigger, or why there is none."""
-    if not client.service_is_ready():
-        return Outcome(done=False, message=f"nobody serves {client.srv_name}")
-    future = client.call_async(request)
-    until_s = monotonic() + _ANSWER_S
-    while not future.done():
-        if monotonic() > until_s:
-            client.remove_pending_request(future)
-            words = f"{client.srv_name} did not answer within {_ANSWER_S:g} s"
-            return Outcome(done=False, message=words)
-        sleep(_POLL_S)
-    answer = future.result()
-    return Outcome(done=answer.success, message=answer.message)
+    def _ask(self, client: Any, request: Any, is_done: Callable[[PolicyStatus], bool]) -> Outcome:
+        """The answer of a service of type SetBool or Trigger, or what the status says instead."""
+        if not client.service_is_ready():
+            return Outcome(done=False, message=f"nobody serves {client.srv_name}")
+        asked_s = monotonic()
+        future = client.call_async(request)
+        while not future.done():
+            lost = f"{client.srv_name} did not answer within"
+            said = self._snapshots.policy
+            if said and said.at_s > asked_s + _STATUS_AFTER_S and is_done(said.value):
+                client.remove_pending_request(future)
+                words = f"{lost} {_STATUS_AFTER_S:g} s; the policy's status says that it is done"
+                return Outcome(done=True, message=words)
+            if monotonic() > asked_s + _ANSWER_S:
+                client.remove_pending_request(future)
+                return Outcome(done=False, message=f"{lost} {_ANSWER_S:g} s")
+            sleep(_POLL_S)
+        answer = future.result()
+        return Outcome(done=answer.success, message=answer.message)

@@ -255,7 +255,7 @@ class PolicyNode(ServiceNode):
         return response
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Forget chunks and what was held for; whether it is enabled stays."""
+        """Forget instruction and chunks, and be disabled."""
         response.success = self._commander is not None
         if self._commander is not None:
             self._commander.reset()

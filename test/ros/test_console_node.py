@@ -17,9 +17,12 @@ from native_bundle import HEIGHT_PX, WIDTH_PX
 from policy_rig import Surroundings, policy_node, ros_arguments, served, surroundings
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
+from rclpy.node import Node
+from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from robot_vision.console.client import Console, ConsoleRefusedError, Shown, Told
+from robot_vision.console.schema import PolicyStatus
 from robot_vision.ros.console_node import ConsoleNode
 from robot_vision.ros.convert import ns_from_stamp
 from robot_vision.ros.perception_node import PerceptionNode
@@ -204,27 +207,53 @@ def test_commands_without_a_policy_are_refused(native_bundle: Path) -> None:
             console.instruct("reach the cube")
 
 
-@pytest.mark.parametrize(("late_s", "done"), [(3.2, True), (7.0, False)])
-def test_an_answer_may_be_as_late_as_a_heartbeat_of_dds(late_s: float, done: bool) -> None:
-    """A reliable writer sends what was lost again after 3 s; who never answers is told of."""
-    with surroundings() as around, served(lambda context: [console_node(context)]) as nodes:
+@contextmanager
+def slow_policy(answer_s: float, *, enabled: bool | None) -> Iterator[Console]:
+    """A console of a policy whose answers take so long; its status, if any, says `enabled`."""
 
-        def answer(_: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-            sleep(late_s)
-            response.success, response.message = True, "at last"
-            return response
+    def answer(_: Any, response: SetBool.Response) -> SetBool.Response:
+        sleep(answer_s)
+        response.success, response.message = True, "at last"
+        return response
 
-        around.node.create_service(
-            SetBool, "/policy/enable", answer, callback_group=ReentrantCallbackGroup()
-        )
-        with Console(nodes[0].server.url) as console:
-            wait_for(around, lambda: console.state().commands.allowed, console)
-            if done:
-                assert console.enable().message == "at last"
-                return
-            with pytest.raises(ConsoleRefusedError, match="did not answer within 5 s"):
-                console.enable()
-            assert console.state().commands.allowed
+    def policy(context: Context) -> Node:
+        node = Node("policy", context=context)
+        group = ReentrantCallbackGroup()
+        node.create_service(SetBool, "~/enable", answer, callback_group=group)
+        if enabled is not None:
+            says = node.create_publisher(String, "~/status/json", 5)
+            words = String(data=PolicyStatus(enabled=enabled).model_dump_json())
+            node.create_timer(0.1, lambda: says.publish(words), callback_group=group)
+        return node
+
+    with ExitStack() as stack:
+        around = stack.enter_context(surroundings())
+        stack.enter_context(served(lambda context: [policy(context)]))
+        nodes = stack.enter_context(served(lambda context: [console_node(context)]))
+        console = stack.enter_context(Console(nodes[0].server.url))
+        wait_for(around, lambda: console.state().commands.allowed, console)
+        wait_for(around, lambda: (console.state().policy is None) == (enabled is None), console)
+        yield console
+
+
+def test_a_late_answer_is_waited_for() -> None:
+    with slow_policy(3.2, enabled=None) as console:
+        assert console.enable().message == "at last"
+
+
+def test_a_policy_that_neither_answers_nor_does_it_is_told_of() -> None:
+    with slow_policy(7.0, enabled=False) as console:
+        with pytest.raises(ConsoleRefusedError, match="did not answer within 5 s"):
+            console.enable()
+        assert console.state().commands.allowed
+
+
+def test_the_status_stands_in_for_an_answer_that_is_lost() -> None:
+    with slow_policy(7.0, enabled=True) as console:
+        begun_s = monotonic()
+        assert "the policy's status says that it is done" in console.enable().message
+        # A status that was on its way when the command went out proves nothing.
+        assert 1.0 < monotonic() - begun_s < 5.0
 
 
 def test_attention_is_asked_for_only_while_somebody_looks(native_bundle: Path) -> None:
