@@ -190,13 +190,8 @@ class PolicyNetwork(nn.Module):
         """
         normal_objects = self._normal("objects", objects)
         normal_robot = self._normal("robot", robot)
-        batch = objects.shape[0]
-        special = self.special.expand(batch, -1, -1)
-        robot_token = self.robot_in(normal_robot)[:, None]
-        scene = torch.cat([self.object_in(normal_objects), special, robot_token], dim=1)
-        always = torch.ones_like(objects_present[:, :1]).expand(-1, special.shape[1] + 1)
+        scene, scene_bias = self._scene(normal_objects, objects_present, normal_robot)
         text_bias = _bias(text_present)
-        scene_bias = _bias(torch.cat([objects_present, always], dim=1))
         visual_bias = _bias(visual_present.expand(-1, visual.shape[1]))
         view = self.visual_in(self._normal("visual", visual)) + self.visual_place
         view = view + self.visual_to_text(view, text, text_bias)
@@ -211,23 +206,32 @@ class PolicyNetwork(nn.Module):
             )
         count = objects.shape[1]
         act = self.summary(scene[:, count + 2])
-        weights = text_present.unsqueeze(-1).to(text.dtype)
-        said = (text * weights).sum(1) / weights.sum(1).clamp(min=1)
         logits = self._point(scene[:, : count + 2], act, objects_present)
-        allowed = logits if bias is None else logits + bias
-        if pointable is not None:
-            allowed = allowed.masked_fill(~pointable, 2 * _NEVER)
-        pointed = allowed.argmax(dim=-1)
-        parts = [act, self.summary(said), normal_robot]
-        parts += [self._geometry(objects, normal_objects, pointed[:, row]) for row in range(2)]
-        x = self.head_in(torch.cat(parts, dim=1))
-        for block in self.head:
-            x = x + block(x)
+        pointed = _followed(logits, bias, pointable)
+        told = [act, self.summary(_mean(text, text_present)), normal_robot]
+        told += [self._geometry(objects, normal_objects, pointed[:, row]) for row in range(2)]
         return {
-            "action": self.head_out(F.gelu(x)).unflatten(1, (self.spec.horizon, 7)),
+            "action": self._steps(torch.cat(told, dim=1)),
             "pointers": logits,
             "attention": self.attend.weights(act[:, None], view, visual_bias)[:, 0],
         }
+
+    def _scene(
+        self, normal_objects: Tensor, objects_present: Tensor, normal_robot: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens of the objects, the hand, nothing, the act and the robot; and their bias."""
+        special = self.special.expand(len(normal_objects), -1, -1)
+        robot_token = self.robot_in(normal_robot)[:, None]
+        scene = torch.cat([self.object_in(normal_objects), special, robot_token], dim=1)
+        always = torch.ones_like(objects_present[:, :1]).expand(-1, special.shape[1] + 1)
+        return scene, _bias(torch.cat([objects_present, always], dim=1))
+
+    def _steps(self, told: Tensor) -> Tensor:
+        """The action head: [B,T,7]."""
+        x = self.head_in(told)
+        for block in self.head:
+            x = x + block(x)
+        return self.head_out(F.gelu(x)).unflatten(1, (self.spec.horizon, 7))
 
     def _normal(self, name: str, tokens: Tensor) -> Tensor:
         mean, scale = getattr(self, f"{name}_mean"), getattr(self, f"{name}_scale")
@@ -261,6 +265,20 @@ class Policy(nn.Module):
         self.spec = spec
         self.language = LanguageEncoder(spec)
         self.network = PolicyNetwork(spec)
+
+
+def _followed(logits: Tensor, bias: Tensor | None, pointable: Tensor | None) -> Tensor:
+    """What target and destination are taken to be, [B,2]."""
+    allowed = logits if bias is None else logits + bias
+    if pointable is not None:
+        allowed = allowed.masked_fill(~pointable, 2 * _NEVER)
+    return allowed.argmax(dim=-1)
+
+
+def _mean(tokens: Tensor, present: Tensor) -> Tensor:
+    """Mean of the tokens that are present, [B,D]."""
+    weights = present.unsqueeze(-1).to(tokens.dtype)
+    return (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 def _bias(present: Tensor) -> Tensor:
