@@ -53,21 +53,24 @@ def train(
 def evaluate(
     model: Annotated[str, typer.Argument(help="a native bundle: a name or a folder")],
     data: SetFolder,
-    out: Annotated[Path, typer.Option(help="folder of metrics.json and gallery.png")],
+    out: Annotated[Path, typer.Option(help="folder of metrics, confusions and gallery")],
     images: Annotated[int, typer.Option(min=0, help="0: all")] = 0,
     worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
 ) -> None:
-    """AP, mask AP, depth errors and calibration on a held-out set, and a gallery of failures."""
+    """AP, mask AP, depth errors and calibration on a held-out set; what is confused; failures."""
     from rich.console import Console
 
     from robot_vision.export.measure import evaluate_bundle
     from robot_vision.model_store.store import find_bundle
 
-    metrics = evaluate_bundle(find_bundle(model), data, out=out, images=images, worst=worst)
+    bundle = find_bundle(model)
+    metrics, confused = evaluate_bundle(bundle, data, out=out, images=images, worst=worst)
     console = Console()
     for name, value in metrics.items():
         console.print(f"{name:32} {value}", highlight=False)
-    console.print(f"{out}/metrics.json, {out}/gallery.png", highlight=False)
+    console.print(f"at {metrics['best_f1_threshold']}: {confused.summary()}", highlight=False)
+    files = ("metrics.json", "confusions.csv", "gallery.png")
+    console.print(", ".join(f"{out}/{name}" for name in files), highlight=False)
 
 
 def export(

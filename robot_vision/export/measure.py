@@ -13,6 +13,7 @@ from robot_vision.export.parity import TOLERANCE, largest_differences, onnx_pred
 from robot_vision.model_store.store import Bundle
 from robot_vision.models.native import NativeModel
 from robot_vision.training.coco_set import load_coco_set
+from robot_vision.training.confusions import Confusions, confusions
 from robot_vision.training.dataset import SampleCache, collate
 from robot_vision.training.evaluate import Evaluation, evaluate, torch_predictor
 from robot_vision.training.gallery import draw_gallery
@@ -32,8 +33,11 @@ def evaluate_file(file: Path, cache: SampleCache, *, images: int) -> Evaluation:
 
 def evaluate_bundle(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
-) -> dict[str, float | str]:
-    """Metrics of a native ONNX bundle, written as `metrics.json`, and `gallery.png`."""
+) -> tuple[dict[str, float | str], Confusions]:
+    """Metrics of a native ONNX bundle, and what it confuses at the threshold of its best F1.
+
+    Writes `metrics.json`, `confusions.csv` and `gallery.png`.
+    """
     manifest = bundle.manifest
     if manifest.format != "native" or bundle.model_path.suffix != ".onnx":
         raise BundleError(
@@ -54,7 +58,9 @@ def evaluate_bundle(
     threshold = float(metrics["best_f1_threshold"])
     names = cache.source.class_names
     draw_gallery(evaluation.found, names, out / "gallery.png", threshold=threshold, count=worst)
-    return metrics
+    confused = confusions(evaluation.found, names, threshold=threshold)
+    confused.write(out / "confusions.csv")
+    return metrics, confused
 
 
 def input_batches(

@@ -1,13 +1,17 @@
 """The whole way in small: scenes, training, evaluation, export, and the service that loads it."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
 
+from robot_vision.cli import app
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
@@ -47,6 +51,10 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def annotations(folder: Path) -> list[dict[str, Any]]:
+    return json.loads((folder / "annotations.json").read_text())["annotations"]
+
+
 @pytest.mark.timeout(900)
 def test_it_learns_from_scenes_and_serves_what_it_learnt(scenes: Path, tmp_path: Path) -> None:
     recipe = with_values(
@@ -81,6 +89,17 @@ def test_it_learns_from_scenes_and_serves_what_it_learnt(scenes: Path, tmp_path:
     metrics = bundle.manifest.metrics
     assert float(metrics["AP50"]) > LEAST_AP50
     assert float(metrics["onnx_against_torch_max"]) <= 1e-4
+
+    evaluated = tmp_path / "evaluated"
+    command = ["evaluate", str(tmp_path / "tiny"), "--data", str(scenes), "--out", str(evaluated)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert json.loads((evaluated / "metrics.json").read_text())["AP50"] == metrics["AP50"]
+    rows = [r.split(",") for r in (evaluated / "confusions.csv").read_text().splitlines()]
+    objects = sum(not a["iscrowd"] for a in annotations(scenes))
+    assert sum(int(count) for row in rows[1:-2] for count in row[1:]) == objects
+    assert f"of {objects} objects" in result.output.replace("\n", " ")
+    assert (evaluated / "gallery.png").exists()
 
     perceiver = build_perceiver(
         with_values(ServiceConfig(), {"model": str(tmp_path / "tiny"), "device": "cpu"})

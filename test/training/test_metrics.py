@@ -14,6 +14,7 @@ from robot_vision.training.calibration import (
 )
 from robot_vision.training.coco_metrics import average_precision
 from robot_vision.training.coco_set import load_coco_set
+from robot_vision.training.confusions import confusions
 from robot_vision.training.curves import append_row, draw_curves, read_rows
 from robot_vision.training.dataset import SampleCache
 from robot_vision.training.depth_metrics import DepthErrors
@@ -83,17 +84,55 @@ def test_calibration_is_the_gap_of_score_and_precision(perfect: list[Found]) -> 
     assert best_threshold(perfect)[0] == pytest.approx(1.0)
 
 
-def test_each_object_is_right_once(perfect: list[Found]) -> None:
-    twice = replace(
-        perfect[0],
-        box_xyxy_px=np.repeat(perfect[0].box_xyxy_px, 2, axis=0),
-        score=np.repeat(perfect[0].score, 2),
-        class_id=np.repeat(perfect[0].class_id, 2),
-        mask=np.repeat(perfect[0].mask, 2, axis=0),
+def doubled(found: Found) -> Found:
+    """Every detection twice."""
+    return replace(
+        found,
+        box_xyxy_px=np.repeat(found.box_xyxy_px, 2, axis=0),
+        score=np.repeat(found.score, 2),
+        class_id=np.repeat(found.class_id, 2),
+        mask=np.repeat(found.mask, 2, axis=0),
     )
+
+
+def test_each_object_is_right_once(perfect: list[Found]) -> None:
+    twice = doubled(perfect[0])
     assert right_detections(twice).sum() == len(perfect[0].class_id)
     assert mistakes(twice, 0.5) == len(perfect[0].class_id)
     assert mistakes(perfect[0], 0.5) == 0
+
+
+def test_confusions_tell_names_from_misses_and_false_alarms(
+    perfect: list[Found], tmp_path: Path
+) -> None:
+    objects = np.bincount(np.concatenate([f.sample.class_id for f in perfect]), minlength=2)
+    right = confusions(perfect, NAMES, threshold=0.5)
+    assert right.counts.tolist() == [[objects[0], 0, 0], [0, objects[1], 0], [0] * 3, [0] * 3]
+    assert "most often taken for another: none" in right.summary()
+
+    misnamed = [replace(f, class_id=np.zeros_like(f.class_id)) for f in perfect]
+    discs = confusions(misnamed, NAMES, threshold=0.5)
+    assert discs.counts[1].tolist() == [objects[1], 0, 0]
+    assert f"slab for disc ({objects[1]})" in discs.summary()
+    discs.write(tmp_path / "confusions.csv")
+    assert (tmp_path / "confusions.csv").read_text().splitlines() == [
+        "truth,disc,slab,not found",
+        f"disc,{objects[0]},0,0",
+        f"slab,{objects[1]},0,0",
+        "found before,0,0,0",
+        "no object,0,0,0",
+    ]
+
+    unsure = confusions(perfect, NAMES, threshold=0.95)
+    assert unsure.counts[:, -1].tolist() == [*objects, 0, 0]
+
+    first = perfect[0]
+    twice = confusions([doubled(first)], NAMES, threshold=0.5)
+    assert "0 not found" in twice.summary()
+    assert f"{len(first.class_id)} found twice, 0 false alarms" in twice.summary()
+    elsewhere = replace(first, box_xyxy_px=first.box_xyxy_px + np.float32(500))
+    lost = confusions([elsewhere], NAMES, threshold=0.5)
+    assert lost.counts[-1, :-1].sum() == lost.counts[:-1, -1].sum() == len(first.class_id)
 
 
 def test_decoding_selects_as_the_service_does(perfect: list[Found]) -> None:
