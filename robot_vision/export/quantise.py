@@ -68,3 +68,6 @@ def _separate_scales(graph: onnx.GraphProto) -> None:
             own = graph.initializer.add()
             own.CopyFrom(scales)
             own.name = node.input[2] = f"{scales.name}_{index}"
+    used = {name for node in graph.node for name in node.input}
+    for unused in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(unused)

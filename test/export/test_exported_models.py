@@ -94,6 +94,9 @@ def test_half_precision_is_smaller_and_close(file: Path, tmp_path: Path) -> None
     assert worst["scores"] < 0.02
     assert worst["boxes_xyxy"] < 0.05
     assert worst["depth_m"] < 0.05
+    graph = onnx.load(half).graph
+    used = {name for node in graph.node for name in node.input}
+    assert {tensor.name for tensor in graph.initializer} <= used
 
 
 def test_eight_bits_are_smaller_and_still_the_same_model(file: Path, tmp_path: Path) -> None:
