@@ -62,12 +62,12 @@ class _Reader(CalibrationDataReader):
 def _separate_scales(graph: onnx.GraphProto) -> None:
     """Give each `Resize` scales of its own: the converter names a cast after each use of them."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    for index, node in enumerate(n for n in graph.node if n.op_type == "Resize"):
-        scales = constants.get(node.input[2]) if len(node.input) > 2 else None
-        if scales is not None:
+    resized = [n for n in graph.node if n.op_type == "Resize" and len(n.input) > 2]
+    owned: set[str] = set()
+    for index, node in enumerate(resized):
+        name = node.input[2]
+        if name in owned and name in constants:
             own = graph.initializer.add()
-            own.CopyFrom(scales)
-            own.name = node.input[2] = f"{scales.name}_{index}"
-    used = {name for node in graph.node for name in node.input}
-    for unused in [tensor for tensor in graph.initializer if tensor.name not in used]:
-        graph.initializer.remove(unused)
+            own.CopyFrom(constants[name])
+            own.name = node.input[2] = f"{name}_{index}"
+        owned.add(name)

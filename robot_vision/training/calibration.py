@@ -1,7 +1,7 @@
 """Whether a score of 0.8 is right eight times in ten, and the score that serves best."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.training.findings import Found
@@ -49,16 +49,34 @@ def mistakes(found: Found, threshold: float) -> int:
 
 def right_detections(found: Found) -> Bool[np.ndarray, " n"]:
     """By falling score, each detection takes the free object of its class that it fits best."""
-    sample = found.sample
-    free = np.ones(len(sample.class_id), bool)
-    right = np.zeros(len(found.score), bool)
-    overlap = pairwise_iou(found.box_xyxy_px, sample.box_xyxy_px)
-    for row, class_id in enumerate(found.class_id):
-        fit = np.where(free & (sample.class_id == class_id), overlap[row], 0.0)
-        if fit.size and fit.max() >= RIGHT_IOU:
-            free[fit.argmax()] = False
-            right[row] = True
-    return right
+    same_class = found.class_id[:, None] == found.sample.class_id
+    return taken_objects(np.where(same_class, object_overlap(found), 0.0)) >= 0
+
+
+def taken_objects(fit: Float[np.ndarray, "n objects"]) -> Int64[np.ndarray, " n"]:
+    """The object that each detection takes, −1 for none: in order, the free one of best fit.
+
+    `fit` are IoUs, and at least 0.5 is asked for.
+    """
+    taken = np.full(len(fit), -1)
+    free = np.ones(fit.shape[1], bool)
+    for row in range(len(fit)):
+        own = np.where(free, fit[row], 0.0)
+        if own.max(initial=0) >= RIGHT_IOU:
+            taken[row] = own.argmax()
+            free[taken[row]] = False
+    return taken
+
+
+def object_overlap(found: Found) -> Float[np.ndarray, "n objects"]:
+    """IoU of each detection with each object of the image."""
+    return pairwise_iou(found.box_xyxy_px, found.sample.box_xyxy_px)
+
+
+def is_hardly_visible(found: Found) -> Bool[np.ndarray, " n"]:
+    """Detections of what is too small or too hidden to be asked for."""
+    overlap = pairwise_iou(found.box_xyxy_px, found.sample.crowd_xyxy_px)
+    return overlap.max(axis=1, initial=0) >= RIGHT_IOU
 
 
 def _judged(
@@ -68,10 +86,7 @@ def _judged(
     scores, rights = [np.zeros(0)], [np.zeros(0, bool)]
     for f in found:
         right = right_detections(f)
-        on_crowd = (
-            pairwise_iou(f.box_xyxy_px, f.sample.crowd_xyxy_px).max(axis=1, initial=0) >= 0.5
-        )
-        counted = right | ~on_crowd
+        counted = right | ~is_hardly_visible(f)
         scores.append(f.score[counted])
         rights.append(right[counted])
     return np.concatenate(scores), np.concatenate(rights)

@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from robot_vision.core.boxes import pairwise_iou
-from robot_vision.training.calibration import RIGHT_IOU
+from robot_vision.training.calibration import (
+    RIGHT_IOU,
+    is_hardly_visible,
+    object_overlap,
+    taken_objects,
+)
 from robot_vision.training.findings import Found
 
 NOT_FOUND = "not found"
@@ -63,18 +67,14 @@ def confusions(
     Detections of hardly visible objects do not count.
     """
     counts = np.zeros((len(class_names) + 2, len(class_names) + 1), np.int64)
+    of_objects, again, alarms = counts[:-2], counts[-2], counts[-1]
     for f in found:
-        truth, free = f.sample.class_id, np.ones(len(f.sample.class_id), bool)
-        overlap = pairwise_iou(f.box_xyxy_px, f.sample.box_xyxy_px)
-        crowd = pairwise_iou(f.box_xyxy_px, f.sample.crowd_xyxy_px).max(axis=1, initial=0)
-        for row in np.flatnonzero(f.score >= threshold):
-            fit = np.where(free, overlap[row], 0.0)
-            if fit.max(initial=0) >= RIGHT_IOU:
-                free[fit.argmax()] = False
-                counts[truth[fit.argmax()], f.class_id[row]] += 1
-            elif overlap[row].max(initial=0) >= RIGHT_IOU:
-                counts[-2, f.class_id[row]] += 1
-            elif crowd[row] < RIGHT_IOU:
-                counts[-1, f.class_id[row]] += 1
-        np.add.at(counts[:, -1], truth[free], 1)
+        truth, overlap = f.sample.class_id, object_overlap(f)
+        sure, taken = f.score >= threshold, taken_objects(overlap)
+        first, other = sure & (taken >= 0), sure & (taken < 0)
+        seen = overlap.max(axis=1, initial=0) >= RIGHT_IOU
+        np.add.at(of_objects, (truth[taken[first]], f.class_id[first]), 1)
+        np.add.at(of_objects[:, -1], np.delete(truth, taken[first]), 1)
+        np.add.at(again, f.class_id[other & seen], 1)
+        np.add.at(alarms, f.class_id[other & ~seen & ~is_hardly_visible(f)], 1)
     return Confusions(class_names=class_names, counts=counts)
