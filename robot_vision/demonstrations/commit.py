@@ -74,7 +74,7 @@ def _place(folder: Path, index: DatasetIndex, record: EpisodeRecord, frames: int
     row |= {"dataset_from_index": index.frames, "dataset_to_index": index.frames + frames}
     for camera in form.cameras:
         plain = folder / f"{camera.name}-plain.mp4"
-        remux(folder / f"{camera.name}.mp4", plain, frames=frames)
+        remux(folder / f"{camera.name}.mp4", plain, frames=frames, fps=form.fps)
         stats[camera.color_key] = _video_stats(plain, frames, form.fps)
         key = camera.color_key
         put(plain, index.root / layout.VIDEO_V30.format(video_key=key, **place))

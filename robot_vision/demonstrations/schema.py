@@ -17,6 +17,8 @@ TARGET = "target_pose"
 STAMP = "stamp_ns"
 ROBOT_STAMP = "stamp_ns.robot"
 
+VIDEO_CODEC = "vp9"
+
 # Two axes of the tool say its rotation without a jump, which a rotation vector has at π: just
 # where a tool that points straight down is (Zhou et al., CVPR 2019).
 TOOL_NAMES = tuple(f"tool.{name}" for name in ("x", "y", "z", "xx", "xy", "xz", "yx", "yy", "yz"))
@@ -189,7 +191,7 @@ def _camera_features(camera: CameraFormat, fps: int) -> dict[str, dict[str, Any]
             "info": {
                 "video.height": camera.height_px,
                 "video.width": camera.width_px,
-                "video.codec": "av1",
+                "video.codec": VIDEO_CODEC,
                 "video.pix_fmt": "yuv420p",
                 "video.fps": fps,
                 "video.channels": 3,

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TypeVar
 
 from robot_vision.threads import leave_cores_to_models
@@ -27,7 +29,7 @@ def run_jobs(
     os.environ.update(dict.fromkeys(_LIMITS, "1"))  # read when a child first loads the libraries
     try:
         with ProcessPoolExecutor(
-            processes, mp_context=context, initializer=leave_cores_to_models
+            processes, mp_context=context, initializer=_begin_worker
         ) as pool:
             futures = [pool.submit(work, job) for job in jobs]
             try:
@@ -41,3 +43,16 @@ def run_jobs(
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _begin_worker() -> None:
+    leave_cores_to_models()
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot say so, and a worker would wait for its jobs for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
