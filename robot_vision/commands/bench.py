@@ -69,6 +69,23 @@ def ros(
     _tell(result, out)
 
 
+@bench_app.command()
+def demonstrations(
+    recording: Recording = None,
+    frames: Annotated[int, typer.Option(help="frames of the episode", min=1)] = 300,
+    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
+    out: Out = Path("out/bench_demonstrations.json"),
+) -> None:
+    """Record an episode and read it back: processor time and bytes a frame."""
+    from robot_vision.bench.demonstrations import bench_demonstrations
+    from robot_vision.bench.frames import load_frames
+
+    loaded = load_frames(recording, count=90, width_px=width, height_px=height)
+    _tell(bench_demonstrations(loaded, count=frames, depth=depth), out)
+
+
 def _tell(result: dict[str, Any], out: Path) -> None:
     from rich.console import Console
 

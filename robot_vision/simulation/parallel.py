@@ -28,9 +28,7 @@ def run_jobs(
     before = {name: os.environ.get(name) for name in _LIMITS}
     os.environ.update(dict.fromkeys(_LIMITS, "1"))  # read when a child first loads the libraries
     try:
-        with ProcessPoolExecutor(
-            processes, mp_context=context, initializer=_begin_worker
-        ) as pool:
+        with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker) as pool:
             futures = [pool.submit(work, job) for job in jobs]
             try:
                 for future in as_completed(futures):
