@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -25,20 +25,34 @@ KINDS = ("zstd.mcap", "lz4.mcap", "plain.mcap", "sqlite.db3", "ros1.bag")
 @lru_cache
 def intact(kind: str) -> bytes:
     """The bytes of a recording of `SCENE` in small chunks."""
-    folder = Path(mkdtemp())
+    with TemporaryDirectory() as folder:
+        return _written(kind, Path(folder)).read_bytes()
+
+
+def _written(kind: str, folder: Path) -> Path:
     if kind.endswith(".mcap"):
         compression = {"zstd": CompressionType.ZSTD, "lz4": CompressionType.LZ4}.get(
             kind.partition(".")[0], CompressionType.NONE
         )
-        path = write_mcap(
+        return write_mcap(
             folder / kind, SCENE.messages(), compression=compression, chunk_bytes=1 << 17
         )
-    elif kind.endswith(".db3"):
+    if kind.endswith(".db3"):
         write_rosbag2(folder / "b", SCENE.messages(), storage=StoragePlugin.SQLITE3)
-        path = folder / "b" / "b.db3"
-    else:
-        path = write_ros1(folder / kind, SCENE.messages())
-    return path.read_bytes()
+        return folder / "b" / "b.db3"
+    return write_ros1(folder / kind, SCENE.messages())
+
+
+def suffix(kind: str) -> str:
+    return kind.rpartition(".")[2]
+
+
+def read_bytes(data: bytes, name: str) -> tuple[list[int], dict]:
+    """What `read` gives for a file of these bytes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        return read(path)
 
 
 def read(path: Path) -> tuple[list[int], dict]:
@@ -56,11 +70,9 @@ def read(path: Path) -> tuple[list[int], dict]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_recording_cut_in_the_middle_gives_its_first_part(kind: str, tmp_path: Path) -> None:
+def test_a_recording_cut_in_the_middle_gives_its_first_part(kind: str) -> None:
     data = intact(kind)
-    path = tmp_path / f"cut.{kind.rpartition('.')[2]}"
-    path.write_bytes(data[: len(data) * 2 // 3])
-    stamps_ns, problems = read(path)
+    stamps_ns, problems = read_bytes(data[: len(data) * 2 // 3], f"cut.{suffix(kind)}")
     assert problems
     assert stamps_ns == SCENE.stamps_ns()[: len(stamps_ns)]
     assert len(stamps_ns) >= 4
@@ -71,11 +83,8 @@ def test_a_recording_cut_in_the_middle_gives_its_first_part(kind: str, tmp_path:
 @given(share=st.floats(0, 1))
 def test_a_recording_cut_anywhere_is_read_up_to_there(kind: str, share: float) -> None:
     data = intact(kind)
-    path = Path(mkdtemp()) / f"cut.{kind.rpartition('.')[2]}"
-    path.write_bytes(data[: round(share * len(data))])
-    stamps_ns, _ = read(path)
+    stamps_ns, _ = read_bytes(data[: round(share * len(data))], f"cut.{suffix(kind)}")
     assert set(stamps_ns) <= set(SCENE.stamps_ns())
-    path.unlink()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -88,45 +97,36 @@ def test_changed_bytes_never_raise(kind: str, places: list[float], mask: int) ->
     data = bytearray(intact(kind))
     for place in places:
         data[int(place * len(data))] ^= mask
-    path = Path(mkdtemp()) / f"changed.{kind.rpartition('.')[2]}"
-    path.write_bytes(data)
-    read(path)
-    path.unlink()
+    read_bytes(bytes(data), f"changed.{suffix(kind)}")
 
 
-def test_a_summary_that_lies_beyond_the_end_costs_nothing(tmp_path: Path) -> None:
+def test_a_summary_that_lies_beyond_the_end_costs_nothing() -> None:
     data = bytearray(intact("plain.mcap"))
     summary_start_at = len(data) - len(MAGIC) - 20  # two offsets and a checksum before the magic
     data[summary_start_at : summary_start_at + 8] = bytes([255]) * 8
-    path = tmp_path / "a.mcap"
-    path.write_bytes(data)
-    stamps_ns, problems = read(path)
+    stamps_ns, problems = read_bytes(bytes(data), "a.mcap")
     assert stamps_ns == SCENE.stamps_ns()
     assert "chunk damaged" in problems
 
 
 @pytest.mark.parametrize("kind", ["zstd.mcap", "lz4.mcap", "plain.mcap"])
-def test_a_damaged_chunk_costs_its_frames_only(kind: str, tmp_path: Path) -> None:
+def test_a_damaged_chunk_costs_its_frames_only(kind: str) -> None:
     data = bytearray(intact(kind))
     at = len(data) // 2
     data[at : at + 200] = bytes(200)
-    path = tmp_path / "a.mcap"
-    path.write_bytes(data)
-    stamps_ns, problems = read(path)
+    stamps_ns, problems = read_bytes(bytes(data), "a.mcap")
     assert "chunk damaged" in problems or "file damaged" in problems
     assert 5 <= len(stamps_ns) < SCENE.frames
     assert stamps_ns[0] == SCENE.stamps_ns()[0]
     assert stamps_ns[-1] == SCENE.stamps_ns()[-1]
 
 
-def test_after_a_lost_record_length_the_next_chunk_is_found(tmp_path: Path) -> None:
+def test_after_a_lost_record_length_the_next_chunk_is_found() -> None:
     data = bytearray(intact("zstd.mcap"))
     first_chunk = len(MAGIC) + 9 + int.from_bytes(data[len(MAGIC) + 1 : len(MAGIC) + 9], "little")
     assert data[first_chunk] == Opcode.CHUNK
     data[first_chunk + 1 : first_chunk + 9] = b"\xff" * 8
-    path = tmp_path / "a.mcap"
-    path.write_bytes(data)
-    stamps_ns, problems = read(path)
+    stamps_ns, problems = read_bytes(bytes(data), "a.mcap")
     assert "bytes skipped" in problems["file damaged"]["first"]
     assert len(stamps_ns) >= 7
 
