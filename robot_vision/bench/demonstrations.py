@@ -1,10 +1,10 @@
 """`bench demonstrations`: what recording an episode costs a robot, and reading it a training."""
 
 import random
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
 from typing import Any
 
@@ -24,8 +24,11 @@ _CAMERA = "front"
 _JOINTS = tuple(f"joint{number}" for number in range(1, 8))
 
 
-def bench_demonstrations(frames: Sequence[Frame], *, count: int, depth: bool) -> dict[str, Any]:
-    """Record `count` frames as one episode and read them back: processor time and bytes."""
+def bench_demonstrations(frames: Sequence[Frame], *, count: int) -> dict[str, Any]:
+    """Record `count` frames as one episode and read them back: processor time and bytes.
+
+    With depth if the first of `frames` has any.
+    """
     rows: dict[str, list[float]] = {}
 
     def timed(stage: str, work: Callable[[], object]) -> None:
@@ -33,12 +36,12 @@ def bench_demonstrations(frames: Sequence[Frame], *, count: int, depth: bool) ->
         work()
         rows.setdefault(stage, []).append((process_time() - before_s) * 1e3)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         root = Path(folder) / "set"
         limits = DiskLimits(min_free_bytes=0)
-        with DatasetWriter(root, _form(frames[0], depth=depth), limits=limits) as writer:
+        with DatasetWriter(root, _form(frames[0]), limits=limits) as writer:
             writer.begin("bench")
-            for sample in _samples(frames, count=count, depth=depth):
+            for sample in _samples(frames, count=count):
                 timed("record a frame", lambda sample=sample: writer.add(sample))
             timed("end the episode", lambda: writer.end(success=True))
         with Dataset(root) as dataset:
@@ -54,7 +57,7 @@ def bench_demonstrations(frames: Sequence[Frame], *, count: int, depth: bool) ->
         "bench": "demonstrations",
         "machine": describe_machine(),
         "image": f"{frames[0].rgb.shape[1]}×{frames[0].rgb.shape[0]}",
-        "depth": depth,
+        "depth": frames[0].depth_m is not None,
         "frames": count,
         "video_kb_per_frame": round(kilobytes[".mp4"] / count, 2),
         "depth_and_numbers_kb_per_frame": round(kilobytes[".parquet"] / count, 2),
@@ -64,31 +67,26 @@ def bench_demonstrations(frames: Sequence[Frame], *, count: int, depth: bool) ->
     }
 
 
-def _form(frame: Frame, *, depth: bool) -> DatasetFormat:
+def _form(frame: Frame) -> DatasetFormat:
     height_px, width_px = frame.rgb.shape[:2]
+    depth_height_px, depth_width_px = (0, 0) if frame.depth_m is None else frame.depth_m.shape
     camera = CameraFormat(
         name=_CAMERA,
         width_px=width_px,
         height_px=height_px,
-        depth_width_px=width_px if depth else 0,
-        depth_height_px=height_px if depth else 0,
+        depth_width_px=depth_width_px,
+        depth_height_px=depth_height_px,
     )
     return DatasetFormat(fps=_FPS, robot_type="bench", joint_names=_JOINTS, cameras=(camera,))
 
 
-def _samples(frames: Sequence[Frame], *, count: int, depth: bool) -> Iterator[Sample]:
+def _samples(frames: Sequence[Frame], *, count: int) -> Iterator[Sample]:
     """An arm at rest sees the frames, forth and back so that pictures never jump."""
     there_and_back = [*frames, *frames[-2:0:-1]]
     still = np.eye(4)
     for number in range(count):
         frame = there_and_back[number % len(there_and_back)]
         stamp_ns = (number + 1) * NS_PER_S // _FPS
-        seen = replace(
-            frame,
-            stamp_ns=stamp_ns,
-            depth_m=frame.depth_m if depth else None,
-            depth_stamp_ns=stamp_ns if depth else None,
-        )
         robot = RobotState(
             stamp_ns=stamp_ns,
             joint_position_rad=np.zeros(len(_JOINTS)),
@@ -97,7 +95,7 @@ def _samples(frames: Sequence[Frame], *, count: int, depth: bool) -> Iterator[Sa
         )
         yield Sample(
             stamp_ns=stamp_ns,
-            frames={_CAMERA: seen},
+            frames={_CAMERA: replace(frame, stamp_ns=stamp_ns, depth_stamp_ns=None)},
             robot=robot,
             action=step_between(still, still, 1.0),
             base_from_target=still,

@@ -79,11 +79,15 @@ def demonstrations(
     out: Out = Path("out/bench_demonstrations.json"),
 ) -> None:
     """Record an episode and read it back: processor time and bytes a frame."""
+    from dataclasses import replace
+
     from robot_vision.bench.demonstrations import bench_demonstrations
     from robot_vision.bench.frames import load_frames
 
     loaded = load_frames(recording, count=90, width_px=width, height_px=height)
-    _tell(bench_demonstrations(loaded, count=frames, depth=depth), out)
+    if not depth:
+        loaded = [replace(frame, depth_m=None) for frame in loaded]
+    _tell(bench_demonstrations(loaded, count=frames), out)
 
 
 def _tell(result: dict[str, Any], out: Path) -> None:

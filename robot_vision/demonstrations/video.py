@@ -3,8 +3,8 @@
 While an episode grows, its video is fragmented: every frame is complete on disk when the next
 begins. `remux` then copies the packets into a plain MP4, which every reader takes.
 Encoder: libvpx (BSD), on the calling thread alone, without delay. SVT-AV1, which LeRobot writes,
-hands a frame from thread to thread; version 4.1 without delay now and then waits for ever, and
-nothing can end it (measured beside other work: one video of some thousands).
+hands a frame from thread to thread; version 4.1 without delay now and then waits for ever beside
+other work, and nothing can end it.
 """
 
 from collections.abc import Iterator

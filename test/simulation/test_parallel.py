@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from robot_vision.simulation.parallel import run_jobs
 
 _ENDLESS = """
-import os, sys, time
+import sys
 sys.path.insert(0, sys.argv[1])
 from test_parallel import never_ends
 from robot_vision.simulation.parallel import run_jobs
@@ -68,7 +69,7 @@ def is_running(process: Path) -> bool:
         return False
 
 
-def _until(condition, what: str, *, limit_s: float = 60.0) -> None:
+def _until(condition: Callable[[], bool], what: str, *, limit_s: float = 60.0) -> None:
     end_s = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < end_s, f"not within {limit_s} s: {what}"
