@@ -1,6 +1,7 @@
 """A policy node under test over real DDS: perception, an arm and an operator around it."""
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -8,6 +9,7 @@ from threading import Event
 from time import monotonic, sleep, time_ns
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -275,7 +277,14 @@ def surroundings(*, clock: bool = False, remappings: Sequence[str] = ()) -> Iter
 
 @contextmanager
 def served(make_nodes: Callable[[Context], Sequence[Any]]) -> Iterator[list[Any]]:
-    """Nodes in a context and threads of their own, as in `run`."""
+    """Nodes in a context and threads of their own, as in `run`.
+
+    Types are not checked meanwhile: that takes three quarters of what the control loop does in
+    time, so that a slow machine would no longer keep it.
+    """
+    jaxtyping.config.update("jaxtyping_disable", True)
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
     context = Context()
     rclpy.init(context=context)
     executor = CameraFirstExecutor(context=context)
@@ -298,6 +307,8 @@ def served(make_nodes: Callable[[Context], Sequence[Any]]) -> Iterator[list[Any]
         for node in reversed(nodes):
             node.destroy_node()
         executor.shutdown(timeout_sec=0)
+        sys.setswitchinterval(usual_s)
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 _ENDS = (ExternalShutdownException,)
