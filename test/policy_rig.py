@@ -35,6 +35,7 @@ from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.policy_messages import pose_from_transform, transform_from_pose
 from robot_vision.ros.policy_node import LoadedPolicy, PolicyNode
 from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.run import SWITCH_S
 
 # The tiny model sees a cube 1.5 m before the camera, which looks down from above the table.
 CAMERA_POSE = {
@@ -46,6 +47,8 @@ CUBE_M = (0.465, -0.015, 0.05)
 LEAP_M = 0.05
 START_M = (0.40, 0.15, 0.30)
 DOWN = np.diag([1.0, -1.0, -1.0])
+# Long enough for a busy machine: who waits in vain only, waits so long.
+WAIT_S = 60.0
 
 
 class TestArm:
@@ -171,7 +174,7 @@ class Surroundings:
     def _on_spec(self, message: String) -> None:
         self.spec = message.data
 
-    def wait_for(self, condition: Callable[[], Any], *, timeout_s: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[[], Any], *, timeout_s: float = WAIT_S) -> None:
         until_s = monotonic() + timeout_s
         while not condition():
             if monotonic() > until_s:
@@ -180,7 +183,7 @@ class Surroundings:
                 raise AssertionError(
                     f"not within {timeout_s} s; {json.dumps(said, indent=1)}; status {last}"
                 )
-            sleep(0.005)
+            sleep(0.02)
 
     def wait_until_said(self, part: str, *words: str) -> None:
         """Until /diagnostics of the policy says the words from now on."""
@@ -230,7 +233,9 @@ class Surroundings:
         return held()[0]
 
     def wait_until_moving(self) -> None:
-        self.wait_for_status(enabled=True, holding=False)
+        """Until the policy is followed, and the arm was told so."""
+        status = self.wait_for_status(enabled=True, holding=False)
+        self.wait_for(lambda: self.arm.told and self.stamps_ns()[-1] >= status["stamp_ns"])
 
     def instruct(self, text: str) -> None:
         if self._instruction is None:
@@ -279,12 +284,12 @@ def surroundings(*, clock: bool = False, remappings: Sequence[str] = ()) -> Iter
 def served(make_nodes: Callable[[Context], Sequence[Any]]) -> Iterator[list[Any]]:
     """Nodes in a context and threads of their own, as in `run`.
 
-    Types are not checked meanwhile: that takes three quarters of what the control loop does in
-    time, so that a slow machine would no longer keep it.
+    Types are not checked meanwhile: on a slow machine that alone takes more than all of the
+    control loop's time.
     """
     jaxtyping.config.update("jaxtyping_disable", True)
     usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH_S)
     context = Context()
     rclpy.init(context=context)
     executor = CameraFirstExecutor(context=context)

@@ -19,7 +19,7 @@ from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.profile import use_shared_memory_profile
 from robot_vision.ros.service_node import ServiceNode
 
-_SWITCH_S = 0.0005
+SWITCH_S = 0.0005
 
 
 @runtime_checkable
@@ -65,7 +65,7 @@ def _policy_node(seeing: PerceptionNode | None = None, *, required: bool = True)
     from robot_vision.ros.policy_node import PolicyNode
 
     # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     return PolicyNode(perception=seeing, required=required)
 
 

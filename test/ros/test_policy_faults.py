@@ -147,7 +147,7 @@ def test_a_robot_controller_that_restarts_elsewhere_is_led_from_where_it_is(
         around.arm.silent = False
         around.wait_until_moving()
         _, at_m = positions(around)
-        fresh = at_m[before:]
+        fresh = at_m[before - 1 :]
         jumped = np.flatnonzero(np.linalg.norm(np.diff(fresh, axis=0), axis=1) > 0.05)
         # One new beginning, at the arm; from there on no step is larger than the limits allow.
         assert len(jumped) == 1

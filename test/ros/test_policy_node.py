@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rclpy
 from geometry_msgs.msg import TwistStamped
 from policy_rig import (
     CUBE_M,
@@ -191,9 +192,10 @@ def test_a_perception_of_another_model_refuses_to_start(native_bundle: Path) -> 
 
 def test_an_instruction_that_cannot_arrive_is_told(native_bundle: Path) -> None:
     with policy_rig(native_bundle) as around:
-        publisher = around.node.create_publisher(String, "instruction", QoSProfile(depth=1))
+        other = rclpy.create_node("other", context=around.node.context)
+        other.create_publisher(String, "instruction", QoSProfile(depth=1))
         around.wait_until_said("inputs", "instruction: QoS incompatible", "transient_local")
-        around.node.destroy_publisher(publisher)
+        other.destroy_node()
         around.instruct("to the cube")
         around.wait_for_status(instruction="to the cube")
 

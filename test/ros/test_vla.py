@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
-from policy_rig import ros_arguments, served
+from policy_rig import WAIT_S, ros_arguments, served
 from rclpy.context import Context
 from seeker import HEIGHT_ABOVE_M, Seeker
 
@@ -45,30 +45,34 @@ class Places:
     """Where perception saw each class in the base frame, and where the tool is."""
 
     def __init__(self, monitor: Monitor) -> None:
-        self.base_from_camera = np.eye(4)
-        self.tool_m = np.zeros(3)
+        self._camera = PoseStamped()
+        self._tool = PoseStamped()
         self._monitor = monitor
         monitor.node.create_subscription(PoseStamped, "camera_pose", self._on_camera, LATCHED_QOS)
         monitor.node.create_subscription(PoseStamped, "tool_pose", self._on_tool, 5)
 
     def _on_camera(self, message: Any) -> None:
-        self.base_from_camera = transform_from_pose(message.pose)
+        self._camera = message
 
     def _on_tool(self, message: Any) -> None:
-        self.tool_m = transform_from_pose(message.pose)[:3, 3]
+        self._tool = message
+
+    @property
+    def tool_m(self) -> np.ndarray:
+        return transform_from_pose(self._tool.pose)[:3, 3]
 
     def of(self, track_id: int) -> np.ndarray | None:
         for item in self._monitor.heard.results[-1]["objects"]:
             if item["id"] == track_id and item["position_m"]:
                 at = np.array([item["position_m"]], np.float64)
-                return transform_points(self.base_from_camera, at)[0]
+                return transform_points(transform_from_pose(self._camera.pose), at)[0]
         return None
 
 
 def test_the_arm_goes_over_what_it_is_told_and_holds_when_the_robot_is_gone(
     tmp_path: Path,
 ) -> None:
-    robot = ["--ros-args", "-p", "seed:=5", "-p", "task:=pick", "-p", "camera_hz:=5.0"]
+    robot = ["--ros-args", "-p", "seed:=5", "-p", "task:=pick", "-p", "camera_hz:=3.0"]
     with (
         child("robot_vision.ros.robot_sim", *robot, log=str(tmp_path / "robot.log")) as process,
         served(nodes),
@@ -84,7 +88,7 @@ def lead(monitor: Monitor, process: Any) -> None:
     operator, places = Operator(monitor), Places(monitor)
     seen, heard = operator.seen, monitor.heard
     operator.wait_until_seen()
-    assert monitor.spin_until(lambda: bool(heard.results), timeout_s=40)
+    assert monitor.spin_until(lambda: bool(heard.results), timeout_s=WAIT_S)
     wanted = confirmed(monitor)
     operator.instruct(f"over the {wanted}")
     operator.enable(True)
@@ -96,11 +100,11 @@ def lead(monitor: Monitor, process: Any) -> None:
         over_m = at_m + np.array([0, 0, HEIGHT_ABOVE_M])
         return bool(np.linalg.norm(places.tool_m - over_m) < CLOSE_M)
 
-    assert monitor.spin_until(is_over, timeout_s=40), json.dumps(seen.status)
+    assert monitor.spin_until(is_over, timeout_s=WAIT_S), json.dumps(seen.status)
     assert seen.age_s
     process.kill()
     assert monitor.spin_until(
-        lambda: seen.status["holding"] and seen.status["reasons"] != [], timeout_s=20
+        lambda: seen.status["holding"] and seen.status["reasons"] != [], timeout_s=WAIT_S
     )
     assert any("old" in reason for reason in seen.status["reasons"])
 
@@ -117,5 +121,5 @@ def confirmed(monitor: Monitor) -> str:
         )
         return bool(found)
 
-    assert monitor.spin_until(look, timeout_s=40)
+    assert monitor.spin_until(look, timeout_s=WAIT_S)
     return found[0]
