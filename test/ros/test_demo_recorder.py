@@ -162,7 +162,11 @@ class Bench:
         self.wait_for(heard)
         self.say()
 
-    def wait_for(self, condition: Any, *, limit_s: float = 20.0) -> None:
+    def wait_until_recorded(self, frames: int) -> None:
+        """Whoever ends the episode earlier cuts off what is still under way."""
+        self.wait_for(lambda: self.status["frames"] >= frames)
+
+    def wait_for(self, condition: Any, *, limit_s: float = 60.0) -> None:
         end_s = monotonic() + limit_s
         while not condition():
             assert monotonic() < end_s, f"not within {limit_s} s; status {self.status}"
@@ -233,7 +237,7 @@ def test_an_episode_is_what_the_robot_said(tmp_path: Path) -> None:
         on.meet()
         assert on.begin() == (True, f"recording episode 0 of {tmp_path / 'set'}: {WORDS!r}")
         record(on, range(31))
-        on.wait_for(lambda: on.status["frames"] >= 28)
+        on.wait_until_recorded(30)
         done, words = on.end(success=True)
     assert done
     assert words.startswith("episode 0: 30 frames, success")
@@ -309,6 +313,7 @@ def test_what_does_not_come_is_bridged_and_told(tmp_path: Path) -> None:
         record(on, range(6, 8), image=False, depth=False)
         record(on, range(8, 10), depth=False)
         record(on, range(10, 21))
+        on.wait_until_recorded(20)
         done, words = on.end()
     assert done
     assert "images of front repeated: 2" in words
@@ -345,6 +350,7 @@ def test_actions_from_steps_and_from_the_arm_itself(tmp_path: Path, source: str)
         on.meet()
         on.begin()
         record(on, range(12))
+        on.wait_until_recorded(11)
         on.end()
     with Dataset(tmp_path / "set") as dataset:
         for step in list(steps(dataset))[1:]:
@@ -390,6 +396,7 @@ def test_an_operator_at_the_command_line(tmp_path: Path) -> None:
             give("success")
         assert give("begin", instruction="put it down").endswith("'put it down'")
         record(on, range(8))
+        on.wait_until_recorded(7)
         assert give("failure").startswith("episode 0: 7 frames, failure")
         with pytest.raises(ConfigError, match="no recorder answers at /nobody"):
             give("discard", recorder="/nobody")

@@ -36,19 +36,24 @@ def going(around: Surroundings) -> None:
 
 
 def positions(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
-    """Stamps (s) and positions (m) of all commands so far."""
+    """Stamps (ns) and positions (m) of all commands so far."""
     told = [message for _, message in list(around.arm.told)]
-    stamps_s = np.array([ns_from_stamp(m.header.stamp) for m in told]) / NS
+    stamps_ns = np.array([ns_from_stamp(m.header.stamp) for m in told])
     at_m = [[m.pose.position.x, m.pose.position.y, m.pose.position.z] for m in told]
-    return stamps_s, np.array(at_m)
+    return stamps_ns, np.array(at_m)
 
 
-def assert_still(around: Surroundings) -> None:
-    """Commands go on; once the arm has braked within its limits, they repeat one pose."""
-    begin = len(around.arm.told)
-    around.wait_for(lambda: around.stamps_ns()[-1] - around.stamps_ns()[begin - 1] > NS)
-    stamps_s, at_m = positions(around)
-    braked = stamps_s > stamps_s[begin - 1] + BRAKING_S
+def assert_still(around: Surroundings, held: dict[str, Any]) -> None:
+    """Commands go on; once the hold has come to stay (a last frame may be under way) and the arm
+    has braked within its limits, they repeat one pose."""
+
+    def braked_ns() -> int:
+        going_ns = [s["stamp_ns"] for s in list(around.statuses) if not s["holding"]]
+        return max([held["stamp_ns"], *going_ns]) + round(BRAKING_S * NS)
+
+    around.wait_for(lambda: around.stamps_ns()[-1] > braked_ns() + NS // 2)
+    stamps_ns, at_m = positions(around)
+    braked = stamps_ns > braked_ns()
     assert braked.sum() > 5
     assert np.ptp(at_m[braked], axis=0).max() < STILL_M
 
@@ -65,8 +70,8 @@ def test_frames_that_stop_hold_and_frames_that_come_back_go_on(native_bundle: Pa
         )
         around.wait_for(lambda: followed)
         around.frames = False
-        around.wait_until_held_for("perception is", "s old")
-        assert_still(around)
+        held = around.wait_until_held_for("perception is", "s old")
+        assert_still(around, held)
         # The stamp of the command that was told together with the frame that it follows from.
         age_s = [(told_ns - seen_ns) / NS for told_ns, seen_ns in followed]
         assert max(age_s) <= 0.3 + 2 * PERIOD_S
@@ -79,8 +84,8 @@ def test_a_picture_that_stands_still_holds_though_stamps_go_on(native_bundle: Pa
     with policy_rig(native_bundle, watchdog__perception_s=0.3) as around:
         going(around)
         around.frozen = True
-        around.wait_until_held_for("the camera's picture has not changed for")
-        assert_still(around)
+        held = around.wait_until_held_for("the camera's picture has not changed for")
+        assert_still(around, held)
         around.wait_until_said("commands", "holding", "picture has not changed")
         around.frozen = False
         around.wait_until_moving()
@@ -90,9 +95,9 @@ def test_actions_that_are_no_numbers_hold(native_bundle: Path) -> None:
     with policy_rig(native_bundle) as around:
         going(around)
         around.instruct("go mad")
-        status = around.wait_until_held_for("finite")
-        assert_still(around)
-        assert sum(status["interventions"].values()) > 0
+        held = around.wait_until_held_for("finite")
+        assert_still(around, held)
+        assert sum(held["interventions"].values()) > 0
         around.wait_until_said("commands", "holding", "finite")
         around.instruct("to the cube")
         around.wait_until_moving()
@@ -108,8 +113,8 @@ def test_a_lost_heartbeat_holds_and_one_that_comes_back_goes_on(native_bundle: P
         around.heart_beats = True
         around.wait_until_moving()
         around.heart_beats = False
-        around.wait_until_held_for("no heartbeat for")
-        assert_still(around)
+        held = around.wait_until_held_for("no heartbeat for")
+        assert_still(around, held)
         around.wait_until_said("commands", "holding", "no heartbeat for")
         around.heart_beats = True
         around.wait_until_moving()
@@ -137,9 +142,9 @@ def test_a_robot_controller_that_restarts_elsewhere_is_led_from_where_it_is(
     with policy_rig(native_bundle) as around:
         going(around)
         around.arm.silent = True
-        around.wait_until_held_for("state of the robot is", "s old")
+        held = around.wait_until_held_for("state of the robot is", "s old")
         around.wait_until_said("commands", "holding", "state of the robot")
-        assert_still(around)
+        assert_still(around, held)
         moved_m = around.arm.position_m + np.array([-0.1, 0.12, 0.1])
         around.arm.base_from_tool = around.arm.base_from_tool.copy()
         around.arm.base_from_tool[:3, 3] = moved_m
@@ -190,9 +195,9 @@ def test_a_perception_process_that_is_killed_holds_and_a_new_one_goes_on(
             going(around)
             killed_s = monotonic()
             process.kill()
-            around.wait_until_held_for("perception is", "s old")
+            held = around.wait_until_held_for("perception is", "s old")
             assert monotonic() - killed_s > 0.3
-            assert_still(around)
+            assert_still(around, held)
         around.wait_until_said("inputs", "objects: no publisher on /perception/objects/json")
         with perception_process(native_bundle):
             around.wait_until_moving()
