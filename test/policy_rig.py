@@ -281,15 +281,26 @@ def surroundings(*, clock: bool = False, remappings: Sequence[str] = ()) -> Iter
 
 
 @contextmanager
-def served(make_nodes: Callable[[Context], Sequence[Any]]) -> Iterator[list[Any]]:
+def as_shipped(*, check_types: bool) -> Iterator[None]:
+    """Threads take turns as in `run`, and types are checked or not."""
+    unchecked, switch_s = jaxtyping.config.jaxtyping_disable, sys.getswitchinterval()
+    jaxtyping.config.update("jaxtyping_disable", not check_types)
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(switch_s)
+        jaxtyping.config.update("jaxtyping_disable", unchecked)
+
+
+@contextmanager
+def served(
+    make_nodes: Callable[[Context], Sequence[Any]], *, check_types: bool = False
+) -> Iterator[list[Any]]:
     """Nodes in a context and threads of their own, as in `run`.
 
-    Types are not checked meanwhile: on a slow machine that alone takes more than all of the
-    control loop's time.
+    Checking types takes more of a slow machine than the control loop has: only where time is slow.
     """
-    jaxtyping.config.update("jaxtyping_disable", True)
-    usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
     context = Context()
     rclpy.init(context=context)
     executor = CameraFirstExecutor(context=context)
@@ -305,15 +316,14 @@ def served(make_nodes: Callable[[Context], Sequence[Any]]) -> Iterator[list[Any]
     thread = threading.Thread(target=spin)
     thread.start()
     try:
-        yield nodes
+        with as_shipped(check_types=check_types):
+            yield nodes
     finally:
         context.try_shutdown()
         thread.join()
         for node in reversed(nodes):
             node.destroy_node()
         executor.shutdown(timeout_sec=0)
-        sys.setswitchinterval(usual_s)
-        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 _ENDS = (ExternalShutdownException,)

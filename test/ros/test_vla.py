@@ -80,7 +80,7 @@ def test_the_arm_goes_over_what_it_is_told_and_nothing_is_told_when_the_robot_is
     robot = ["--ros-args", "-p", "seed:=5", "-p", "task:=pick", "-p", f"speed:={SPEED}"]
     with (
         child("robot_vision.ros.robot_sim", *robot, log=str(tmp_path / "robot.log")) as process,
-        served(nodes),
+        served(nodes, check_types=True),
     ):
         monitor = Monitor()
         try:
