@@ -281,7 +281,7 @@ def surroundings(*, clock: bool = False, remappings: Sequence[str] = ()) -> Iter
 
 
 @contextmanager
-def as_shipped(*, check_types: bool) -> Iterator[None]:
+def as_in_run(*, check_types: bool) -> Iterator[None]:
     """Threads take turns as in `run`, and types are checked or not."""
     unchecked, switch_s = jaxtyping.config.jaxtyping_disable, sys.getswitchinterval()
     jaxtyping.config.update("jaxtyping_disable", not check_types)
@@ -316,7 +316,7 @@ def served(
     thread = threading.Thread(target=spin)
     thread.start()
     try:
-        with as_shipped(check_types=check_types):
+        with as_in_run(check_types=check_types):
             yield nodes
     finally:
         context.try_shutdown()

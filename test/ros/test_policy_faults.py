@@ -25,6 +25,7 @@ pytestmark = pytest.mark.ros
 PERIOD_S = 0.01
 STILL_M = 1e-4
 BRAKING_S = 0.6
+LAST_FRAME_S = 2.0
 NS = 1_000_000_000
 
 
@@ -52,6 +53,7 @@ def assert_still(around: Surroundings, held: dict[str, Any]) -> None:
         return max([held["stamp_ns"], *going_ns]) + round(BRAKING_S * NS)
 
     around.wait_for(lambda: around.stamps_ns()[-1] > braked_ns() + NS // 2)
+    assert braked_ns() - held["stamp_ns"] < (BRAKING_S + LAST_FRAME_S) * NS
     stamps_ns, at_m = positions(around)
     braked = stamps_ns > braked_ns()
     assert braked.sum() > 5
