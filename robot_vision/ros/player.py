@@ -29,7 +29,8 @@ _TYPES = {
     for name in ("Image", "CompressedImage", "CameraInfo")
 }
 # Readers show one by one, and the reader's side needs a little longer than this one.
-_DISCOVERY_S = 1.0
+_SETTLE_S = 1.0
+_LAST_SENT_S = 1.0
 
 
 def camera_messages(path: Path) -> Iterator[RawMessage]:
@@ -64,15 +65,15 @@ class Player:
                 kind = _TYPES[message.msgtype]
                 self._publishers[message.topic] = node.create_publisher(kind, message.topic, _QOS)
 
-    def wait_for_readers(self, timeout_s: float) -> bool:
-        """Until somebody subscribed and no more come; whether that was so within the time."""
+    def wait_for_readers(self, timeout_s: float, *, settle_s: float) -> bool:
+        """Until somebody subscribed and for `settle_s` no more; whether so within the time."""
         deadline_s = monotonic() + timeout_s
         readers, since_s = 0, monotonic()
         while monotonic() < deadline_s and self._node.context.ok():
             now = sum(p.get_subscription_count() for p in self._publishers.values())
             if now != readers:
                 readers, since_s = now, monotonic()
-            if readers and monotonic() - since_s > _DISCOVERY_S:
+            if readers and monotonic() - since_s > settle_s:
                 return True
             sleep(0.05)
         return False
@@ -100,18 +101,21 @@ def main(
     speed: Annotated[float, typer.Option(help="times the recorded pace", min=0.01)] = 1.0,
     loops: Annotated[int, typer.Option(help="times through; 0 plays until stopped")] = 1,
     wait_s: Annotated[float, typer.Option(help="longest wait for a subscriber", min=0)] = 60.0,
+    settle_s: Annotated[
+        float, typer.Option(help="play when for so long no more subscribed", min=0)
+    ] = _SETTLE_S,
 ) -> None:
     """Play a recording's camera topics over ROS 2."""
     use_shared_memory_profile()
     rclpy.init(args=sys.argv[:1])
     player = Player(rclpy.create_node("player"), path)
-    player.wait_for_readers(wait_s)
+    player.wait_for_readers(wait_s, settle_s=settle_s)
     played = 0
     with suppress(KeyboardInterrupt):
         while ok() and (loops == 0 or played < loops):
             player.play(speed=speed)
             played += 1
-        sleep(_DISCOVERY_S)
+        sleep(_LAST_SENT_S)
     typer.echo(" ".join(f"{topic}:{count}" for topic, count in player.published.items()))
 
 
