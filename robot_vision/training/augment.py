@@ -11,12 +11,14 @@ import kornia.augmentation as K
 import torch
 from torch import Tensor
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.training.dataset import MILLIMETRES_PER_METRE, PAD_VALUE, Batch, SampleStack
 from robot_vision.training.recipe import Augmentation
 
 SMALLEST_BOX_PX = 2.0
 SMALLEST_VISIBLE_PART = 0.25
 MAX_HOLES = 6
+SOUGHT = 4.0
 # Light: brightness, contrast and saturation as factors about 1, hue as a part of the circle.
 _LIGHT = 0.25
 _HUE = 0.02
@@ -28,14 +30,25 @@ class Augmenter:
     """Samples of a stack, changed at random, as a batch of the size asked for.
 
     Mirror, zoom, shift and crop; brightness, contrast, colour, blur; depth withheld or with
-    holes. A crop holds an object where there is one. Sizes below the sample's are crops, not
+    holes. A crop holds an object where there is one; small ones and classes that are sought are
+    drawn more often where the options say so. Raises `ConfigError` if a class that is sought is
+    none of `class_names`. Sizes below the sample's are crops, not
     smaller pictures: objects keep the size that they have in service, so that what is learnt on
     cheap crops serves on whole views. Zoom leaves metric depth as it is and lengthens the focal
     length: the same scene through a longer lens.
     """
 
-    def __init__(self, options: Augmentation) -> None:
+    def __init__(self, options: Augmentation, class_names: tuple[str, ...]) -> None:
+        unknown = set(options.sought) - set(class_names)
+        if unknown:
+            raise ConfigError(
+                f"augmentation.sought = {options.sought}: the set has no class "
+                f"{', '.join(sorted(unknown))}; it has {', '.join(class_names) or 'none'}"
+            )
         self._options = options
+        sought = [SOUGHT if name in options.sought else 1.0 for name in class_names]
+        # Classes are −1 where rows are padded, which is the last.
+        self._pull = torch.tensor([*sought, 1.0])
         self._lens = K.RandomGaussianBlur((5, 5), (0.1, 1.5), p=options.color / 2)
 
     @torch.no_grad()
@@ -84,7 +97,9 @@ class Augmenter:
         out_size = torch.tensor([width_px, height_px], device=device)
         scale = torch.empty(count, device=device).uniform_(options.scale_min, options.scale_max)
         window = out_size / scale[:, None]
-        near = _random_object(boxes_xyxy, class_id, otherwise=size / 2)
+        area = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]).prod(dim=2).clamp(min=1.0)
+        rate = self._pull.to(device)[class_id] * area**-options.small_objects
+        near = _random_object(boxes_xyxy, rate * (class_id >= 0), otherwise=size / 2)
         near = near + (torch.rand(count, 2, device=device) - 0.5) * 0.8 * window
         low = torch.minimum(window / 2, size - window / 2)
         high = torch.maximum(window / 2, size - window / 2)
@@ -143,12 +158,15 @@ class Warp:
         return torch.stack([self.scale * self.flip, self.scale], dim=1)
 
 
-def _random_object(boxes_xyxy: Tensor, class_id: Tensor, *, otherwise: Tensor) -> Tensor:
-    """The middle of an object of each sample, or a place for samples without any: [B,2]."""
-    chance = torch.rand(class_id.shape, device=class_id.device) * (class_id >= 0)
-    chosen = chance.argmax(dim=1)[:, None, None].expand(-1, 1, 4)
+def _random_object(boxes_xyxy: Tensor, rate: Tensor, *, otherwise: Tensor) -> Tensor:
+    """The middle of an object of each sample, or a place for samples without any: [B,2].
+
+    Objects are drawn by their `rate` [B,M]: that whose exponential clock of this rate is first.
+    """
+    time = torch.empty_like(rate).exponential_() / rate
+    chosen = time.argmin(dim=1)[:, None, None].expand(-1, 1, 4)
     low, high = boxes_xyxy.gather(1, chosen)[:, 0].split(2, dim=1)
-    has_any = (class_id >= 0).any(dim=1, keepdim=True)
+    has_any = (rate > 0).any(dim=1, keepdim=True)
     return torch.where(has_any, (low + high) / 2, otherwise)
 
 

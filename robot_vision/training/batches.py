@@ -27,7 +27,7 @@ class BatchStream:
             folder=cache_folder(recipe.cache_dir, recipe.train_set),
         )
         self._stack = cache.stacked(device)
-        self._augment = Augmenter(recipe.augmentation)
+        self._augment = Augmenter(recipe.augmentation, cache.source.class_names)
         self._recipe = recipe
         self._pass, self._order = -1, list[int]()
 

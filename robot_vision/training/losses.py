@@ -14,6 +14,8 @@ from robot_vision.training.recipe import LossWeights
 NEGATIVE_WEIGHT = 0.75
 NEGATIVE_POWER = 2.0
 GIVEN_DEPTH_WEIGHT = 0.25
+HOLE_WEIGHT = 3.0
+MOST_LOG_ERROR = 2.0  # e² times too far; beyond it a relative error would outweigh all others
 MOST_MASKS = 96
 TEMPERATURE = 0.1
 LOG_SCALE_RANGE = math.log(10.0)
@@ -149,18 +151,21 @@ def _box_masks(boxes: Tensor, size: torch.Size) -> Tensor:
 
 
 def depth_loss(depth_m: Tensor, depth_true_m: Tensor, given_m: Tensor) -> Tensor:
-    """Error of the log depth and of its gradients at three scales (arXiv:1804.00607).
+    """Error of the depth, and of the log depth's gradients at three scales (arXiv:1804.00607).
 
-    Cells whose depth is among the `given_m` (at full size) weigh less: little is left to learn
-    there, and they are many.
+    The error is the mean of the logarithm's and the relative one, to which a depth too far
+    matters more. Cells whose depth is among the `given_m` (at full size) weigh less: little is
+    left to learn there, and they are many. Holes in depth that is given weigh more: they are few.
     """
     known = depth_true_m > 0
     if not bool(known.any()):
         return depth_m.sum() * 0.0
     error = torch.where(known, torch.log(depth_m) - torch.log(depth_true_m.clamp(min=1e-3)), 0.0)
     given = given_m[..., QUARTER // 2 :: QUARTER, QUARTER // 2 :: QUARTER] > 0
-    weight = known * torch.where(given, GIVEN_DEPTH_WEIGHT, 1.0)
-    loss = (error.abs() * weight).sum() / weight.sum()
+    ungiven = torch.where(given.flatten(1).any(dim=1), HOLE_WEIGHT, 1.0)[:, None, None, None]
+    weight = known * torch.where(given, GIVEN_DEPTH_WEIGHT, ungiven)
+    relative = torch.expm1(error.clamp(max=MOST_LOG_ERROR))
+    loss = ((error.abs() + relative.abs()) / 2 * weight).sum() / weight.sum()
     for step in (1, 2, 4):
         coarse, coarse_weight = error[..., ::step, ::step], weight[..., ::step, ::step]
         for axis in (2, 3):

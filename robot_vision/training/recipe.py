@@ -23,6 +23,12 @@ class Augmentation(Params):
     scale_min: float = param(0.7, "smallest zoom", gt=0, le=4)
     scale_max: float = param(1.25, "largest zoom", gt=0, le=4)
     shift: float = param(0.1, "largest shift, as a part of the size", ge=0, le=0.5)
+    small_objects: float = param(
+        0.0, "a crop is around an object drawn by its area to the power of minus this", ge=0, le=2
+    )
+    sought: list[str] = param(
+        [], "classes that crops are around four times as often as around others"
+    )
     color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
     hue: float = param(
         0.0, "part of samples whose hues are all turned, so that shapes have no colour", ge=0, le=1

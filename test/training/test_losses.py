@@ -84,6 +84,24 @@ def test_depth_that_the_sensor_gives_weighs_less_than_what_must_be_guessed() -> 
     )
 
 
+def test_what_is_too_far_costs_more_than_what_is_as_many_times_too_near() -> None:
+    truth = torch.full((1, 1, 16, 24), 1.0)
+    nothing = torch.zeros(1, 1, 64, 96)
+    too_near, too_far = (depth_loss(truth * part, truth, nothing) for part in (1 / 1.5, 1.5))
+    assert 1.1 * too_near < too_far
+    assert torch.isfinite(depth_loss(truth * 1e6, truth, nothing))
+
+
+def test_a_hole_weighs_more_than_as_much_of_a_picture_without_depth() -> None:
+    truth = torch.full((2, 1, 16, 24), 1.0)
+    given = torch.zeros(2, 1, 64, 96)
+    given[0, ..., 48:] = 1.0
+    wrong_in_hole, wrong_without = truth.clone(), truth.clone()
+    wrong_in_hole[0, ..., :12] *= 1.2
+    wrong_without[1, ..., :12] *= 1.2
+    assert depth_loss(wrong_in_hole, truth, given) > 1.5 * depth_loss(wrong_without, truth, given)
+
+
 def test_turned_hues_ask_for_no_colours(batch: Batch) -> None:
     model = build_native("native-s", classes=3)
     criterion = MultiTaskLoss(model.spec, classes=3, colors=4, weights=LossWeights())

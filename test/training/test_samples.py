@@ -12,7 +12,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.training.augment import Augmenter, hue_turns, punch_holes
 from robot_vision.training.batches import BatchStream
 from robot_vision.training.coco_set import decode_segmentation, instance_map, load_coco_set
-from robot_vision.training.dataset import Batch, Sample, SampleCache, collate
+from robot_vision.training.dataset import Batch, Sample, SampleCache, SampleStack, collate
 from robot_vision.training.recipe import Augmentation, Recipe, Resolution
 
 
@@ -88,7 +88,7 @@ def augmented(cache: SampleCache, *, size: tuple[int, int], seed: int, **options
     """Every sample once, in the order of the set."""
     torch.manual_seed(seed)
     stack = cache.stacked(torch.device("cpu"))
-    augment = Augmenter(with_values(Augmentation(), dict(options)))
+    augment = Augmenter(with_values(Augmentation(), dict(options)), cache.source.class_names)
     return augment(stack, torch.arange(len(stack)), width_px=size[0], height_px=size[1])
 
 
@@ -131,6 +131,40 @@ def test_turned_hues_keep_greys_and_come_round() -> None:
     assert torch.allclose(turns[0] @ red, green, atol=1e-6)
     assert torch.allclose(turns[0] @ green, blue, atol=1e-6)
     assert torch.allclose(turns[1] @ red, torch.full((3,), 1 / 3), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "least", "most"),
+    [
+        ({}, 0.4, 0.6),
+        ({"small_objects": 1}, 0.9, 1.0),
+        ({"sought": ["disc"]}, 0.7, 0.9),
+        ({"sought": ["slab"]}, 0.1, 0.3),
+    ],
+)
+def test_crops_are_around_small_and_sought_objects_as_often_as_asked(
+    options: dict[str, object], least: float, most: float
+) -> None:
+    slab, small_disc = [0.0, 0.0, 80.0, 100.0], [120.0, 90.0, 136.0, 106.0]
+    stack = SampleStack(
+        planes=torch.zeros(1, 128, 160, 8, dtype=torch.uint8),
+        focal_px=torch.tensor([200.0]),
+        boxes_xyxy=torch.tensor([[slab, small_disc, [0.0] * 4]]),
+        class_id=torch.tensor([[1, 0, -1]]),
+        color_id=torch.tensor([[0, 0, -1]]),
+    )
+    still = {"scale_min": 1, "scale_max": 1, "shift": 0}
+    augment = Augmenter(with_values(Augmentation(), still | options), ("disc", "slab"))
+    torch.manual_seed(0)
+    batch = augment(stack, torch.zeros(400, dtype=torch.int64), width_px=64, height_px=64)
+    shows_disc = (batch.class_id == 0).any(dim=1)
+    assert torch.all(shows_disc ^ (batch.class_id == 1).any(dim=1))
+    assert least < shows_disc.float().mean() < most
+
+
+def test_a_sought_class_that_the_set_lacks_is_named() -> None:
+    with pytest.raises(ConfigError, match="no class spoon; it has disc, slab"):
+        Augmenter(Augmentation(sought=["disc", "spoon"]), ("disc", "slab"))
 
 
 def test_crops_hold_an_object(cache: SampleCache) -> None:
