@@ -26,7 +26,7 @@ class DetrDecoder:
 
     roles = ("labels", "boxes", "scores")
     needs_nms = False
-    votes = False
+    weighs_overlaps = False
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float
@@ -56,7 +56,7 @@ class DetrLogitsDecoder:
 
     roles = ("logits", "boxes")
     needs_nms = False
-    votes = False
+    weighs_overlaps = False
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.perception.decoding import DECODERS, Candidates, best_class, misfit
+from robot_vision.perception.decoding import DECODERS, Candidates, every_class, misfit
 from robot_vision.perception.preprocess import Placement
 
 MASK_ROLES = ("mask_coefficients", "mask_prototypes")
@@ -20,7 +20,7 @@ class NativeDecoder:
 
     roles = ("boxes_xyxy", "scores")
     needs_nms = True
-    votes = True
+    weighs_overlaps = True
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float
@@ -31,7 +31,7 @@ class NativeDecoder:
         shape = (1, boxes.shape[1], len(manifest.classes))
         if scores.shape != shape:
             raise misfit(manifest, "scores", scores, str(list(shape)))
-        return best_class(
+        return every_class(
             scores[0].astype(np.float32, copy=False),
             boxes[0].astype(np.float32, copy=False),
             min_score,

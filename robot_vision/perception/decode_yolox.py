@@ -18,7 +18,7 @@ class YoloxDecoder:
 
     roles = ("output",)
     needs_nms = True
-    votes = False  # served as its authors do
+    weighs_overlaps = False  # served as its authors do
 
     def decode(
         self, outputs: Mapping[str, np.ndarray], manifest: ModelManifest, *, min_score: float

@@ -33,8 +33,8 @@ class Decoder(Protocol):
     def needs_nms(self) -> bool: ...
 
     @property
-    def votes(self) -> bool:
-        """Whether boxes that are suppressed have a say in where the kept ones lie."""
+    def weighs_overlaps(self) -> bool:
+        """Whether boxes that overlap have a say in where kept ones lie and how sure they are."""
         ...
 
     def decode(
@@ -57,6 +57,16 @@ def best_class(
     row = row[kept]
     return Candidates(
         box_xyxy_px=box_xyxy_px[row], score=score[kept], class_id=class_id[kept], row=row
+    )
+
+
+def every_class(
+    scores: Float32[np.ndarray, "n c"], box_xyxy_px: Float32[np.ndarray, "n 4"], min_score: float
+) -> Candidates:
+    """Candidates from rows of class scores: one for each class that reaches `min_score`."""
+    row, class_id = np.divmod(np.flatnonzero(scores >= min_score), scores.shape[1])
+    return Candidates(
+        box_xyxy_px=box_xyxy_px[row], score=scores[row, class_id], class_id=class_id, row=row
     )
 
 

@@ -10,10 +10,11 @@ from robot_vision.core.types import Detections
 from robot_vision.perception.decode_native import masks_of
 from robot_vision.perception.decoding import DECODERS, Candidates
 from robot_vision.perception.model import ModelRun
-from robot_vision.perception.nms import suppress, vote
+from robot_vision.perception.nms import suppress, weigh_overlaps
 from robot_vision.perception.preprocess import Placement
 
 _DEFAULT_MIN_SCORE = 0.25
+_MOST_WEIGHED = 100
 
 
 class Detector:
@@ -31,7 +32,7 @@ class Detector:
     def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
         """Detections by falling score: finite, of some area, inside the frame."""
         found = self._decoder.decode(run.outputs, self._manifest, min_score=self._min_score)
-        row, box = self._select(found, run.placement)
+        row, box, score = self._select(found, run.placement)
         mask = None
         prototypes = run.grid("mask_prototypes")
         if prototypes is not None and "mask_coefficients" in run.outputs:
@@ -40,17 +41,19 @@ class Detector:
         return Detections(
             stamp_ns=stamp_ns,
             box_xyxy_px=box,
-            score=found.score[row],
+            score=score,
             class_id=found.class_id[row],
             mask=mask,
         )
 
     def _select(
         self, found: Candidates, placement: Placement
-    ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k 4"]]:
-        """Rows of the candidates to keep, by falling score, and their boxes in the frame."""
+    ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k 4"], Float32[np.ndarray, " k"]]:
+        """Rows of the candidates to keep, their boxes in the frame, and falling scores."""
         finite = np.isfinite(found.box_xyxy_px).all(axis=1) & np.isfinite(found.score)
-        row = np.flatnonzero(finite & self._kept_class[found.class_id])
+        # A name that nobody asked for may be the better one of a thing that has two.
+        asked = self._kept_class[found.class_id] | self._decoder.weighs_overlaps
+        row = np.flatnonzero(finite & asked)
         box = placement.boxes_in_view(found.box_xyxy_px[row])
         has_area = _has_area(box)
         row, box = row[has_area], box[has_area]
@@ -60,10 +63,13 @@ class Detector:
             kept = np.argsort(-score, kind="stable")[:limit]
         else:
             whole = found.box_xyxy_px[row]
-            kept = suppress(whole, score, class_id, iou=self._config.nms_iou, limit=limit)
-        if self._decoder.votes:
-            return row[kept], vote(kept, box, score, class_id)
-        return row[kept], box[kept]
+            most = max(limit, _MOST_WEIGHED) if self._decoder.weighs_overlaps else limit
+            kept = suppress(whole, score, class_id, iou=self._config.nms_iou, limit=most)
+        if not self._decoder.weighs_overlaps:
+            return row[kept], box[kept], score[kept]
+        kept, box, score = weigh_overlaps(kept, box, score, class_id, min_score=self._min_score)
+        wanted = np.flatnonzero(self._kept_class[class_id[kept]])[:limit]
+        return row[kept[wanted]], box[wanted], score[wanted]
 
 
 def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:

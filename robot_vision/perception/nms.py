@@ -1,12 +1,14 @@
-"""Non-maximum suppression within each class, and what the suppressed say about the kept."""
+"""Non-maximum suppression within each class, and what boxes that overlap say about each other."""
 
 import numpy as np
 from jaxtyping import Float, Int64
 
 from robot_vision.core.boxes import pairwise_iou
 
-_VOTES_FROM_IOU = 0.7
+_SAME_THING_IOU = 0.7
 _VOTE_SPREAD = 0.02
+_DOUBT_SPREAD = 0.5
+_OTHER_NAME_DOUBT = 0.5
 
 
 def suppress(
@@ -54,8 +56,47 @@ def vote(
     """
     # In double precision a mean of single ones does not leave the frame that they lie in.
     overlap = pairwise_iou(box_xyxy_px[kept], box_xyxy_px).astype(np.float64)
-    votes = (overlap > _VOTES_FROM_IOU) & (class_id[kept, None] == class_id)
+    votes = (overlap > _SAME_THING_IOU) & (class_id[kept, None] == class_id)
     weight = np.where(votes, np.exp(-((1 - overlap) ** 2) / _VOTE_SPREAD) * score, 0.0)
     weight[np.arange(len(kept)), kept] = np.maximum(score[kept], np.finfo(np.float32).tiny)
     weight /= weight.sum(axis=1, keepdims=True)
     return (weight @ box_xyxy_px).astype(box_xyxy_px.dtype)
+
+
+def doubt(
+    box_xyxy_px: Float[np.ndarray, "k 4"],
+    score: Float[np.ndarray, " k"],
+    class_id: Int64[np.ndarray, " k"],
+) -> Float[np.ndarray, " k"]:
+    """The scores of kept boxes, by falling score, less what surer ones that overlap explain.
+
+    One of the same class lowers a score as by soft suppression (Bodla et al., ICCV 2017,
+    arXiv:1704.04503). Where both show the same thing under two names, the surer name takes up
+    to half of the other's score, by its own.
+    """
+    overlap = pairwise_iou(box_xyxy_px, box_xyxy_px)
+    other_name = class_id[:, None] != class_id
+    same_class = np.exp(-(overlap**2) / _DOUBT_SPREAD)
+    other_class = 1 - _OTHER_NAME_DOUBT * np.clip(score, 0, 1) * (overlap > _SAME_THING_IOU)
+    left = np.where(other_name, other_class, same_class)
+    is_surer = np.tri(len(score), k=-1, dtype=bool)
+    return score * left.prod(axis=1, where=is_surer)
+
+
+def weigh_overlaps(
+    kept: Int64[np.ndarray, " k"],
+    box_xyxy_px: Float[np.ndarray, "n 4"],
+    score: Float[np.ndarray, " n"],
+    class_id: Int64[np.ndarray, " n"],
+    *,
+    min_score: float,
+) -> tuple[Int64[np.ndarray, " m"], Float[np.ndarray, "m 4"], Float[np.ndarray, " m"]]:
+    """Rows of `kept` with a score of `min_score` after doubts, boxes after votes, and scores.
+
+    By falling score.
+    """
+    box = vote(kept, box_xyxy_px, score, class_id)
+    doubted = doubt(box, score[kept], class_id[kept])
+    order = np.argsort(-doubted, kind="stable")
+    order = order[doubted[order] >= min_score]
+    return kept[order], box[order], doubted[order]

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from pycocotools import mask as rle
 
-from robot_vision.perception.decoding import best_class
-from robot_vision.perception.nms import suppress, vote
+from robot_vision.perception.decoding import every_class
+from robot_vision.perception.nms import suppress, weigh_overlaps
 from robot_vision.training.dataset import Sample
 
 MIN_SCORE = 0.02
@@ -34,7 +34,7 @@ def decode(sample: Sample, out: dict[str, np.ndarray]) -> Found:
     """Detections of one image, by the service's own selection."""
     height, width = sample.rgb.shape[:2]
     boxes = np.clip(out["boxes_xyxy"], 0, np.array([width, height] * 2, np.float32))
-    candidates = best_class(out["scores"], boxes, MIN_SCORE)
+    candidates = every_class(out["scores"], boxes, MIN_SCORE)
     kept = suppress(
         candidates.box_xyxy_px,
         candidates.score,
@@ -42,14 +42,20 @@ def decode(sample: Sample, out: dict[str, np.ndarray]) -> Found:
         iou=NMS_IOU,
         limit=MAX_DETECTIONS,
     )
-    voted = vote(kept, candidates.box_xyxy_px, candidates.score, candidates.class_id)
+    kept, box, score = weigh_overlaps(
+        kept,
+        candidates.box_xyxy_px,
+        candidates.score,
+        candidates.class_id,
+        min_score=MIN_SCORE,
+    )
     coefficients = out["mask_coefficients"][candidates.row[kept]]
     return Found(
         sample=sample,
-        box_xyxy_px=voted,
-        score=candidates.score[kept],
+        box_xyxy_px=box,
+        score=score,
         class_id=candidates.class_id[kept],
-        mask=_masks(coefficients, out["mask_prototypes"], voted),
+        mask=_masks(coefficients, out["mask_prototypes"], box),
         depth_m=out["depth_m"][0],
     )
 

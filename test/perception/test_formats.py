@@ -178,6 +178,43 @@ def test_native_masks_depth_and_features(tmp_path: Path) -> None:
     assert np.linalg.norm(percept.features.embedding) == pytest.approx(1)
 
 
+def one_thing_of_two_names(sure: float, unsure: float) -> Model:
+    """The native model's answer to one thing: a cell that gives it the first two class names."""
+    described, constants = native()
+    scores = np.zeros_like(constants["scores"])
+    scores[0, 0, :2] = sure, unsure
+    return described, constants | {"scores": scores}
+
+
+@pytest.mark.parametrize(
+    ("sure", "unsure", "threshold", "classes", "found"),
+    [
+        (0.8, 0.7, 0.5, [], [0]),
+        (0.7, 0.8, 0.5, [], [1]),
+        (0.8, 0.7, 0.3, [], [0, 1]),
+        (0.8, 0.7, 0.5, CLASSES[1:2], []),  # what is surely a cup is no bowl for want of cups
+        (0.4, 0.7, 0.5, CLASSES[1:2], [1]),
+    ],
+)
+def test_one_thing_has_one_name_where_another_is_much_less_sure(
+    tmp_path: Path,
+    sure: float,
+    unsure: float,
+    threshold: float,
+    classes: list[str],
+    found: list[int],
+) -> None:
+    percept = perceive(
+        bundle_of(tmp_path / "m", one_thing_of_two_names(sure, unsure)),
+        detector__score_threshold=threshold,
+        detector__classes=classes,
+        detector__max_detections=2,
+    )
+    assert percept.detections.class_id.tolist() == found
+    assert percept.detections.mask is not None
+    assert len(percept.detections.mask) == len(found)
+
+
 def test_a_detector_alone_has_no_features_and_no_depth(tmp_path: Path) -> None:
     percept = perceive(bundle_of(tmp_path / "m", yolox()))
     assert percept.features is None

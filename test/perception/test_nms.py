@@ -1,11 +1,11 @@
-"""Suppression and votes: what is kept does not overlap, what is dropped does, classes apart."""
+"""Suppression, votes and doubts: what is kept, where it lies and how sure it is."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from robot_vision.perception.nms import suppress, vote
+from robot_vision.perception.nms import doubt, suppress, vote, weigh_overlaps
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
@@ -74,3 +74,45 @@ def test_sure_votes_count_for_more_and_other_classes_for_nothing() -> None:
     assert voted[1] == 0
     surer = vote(np.array([0]), box, np.array([0.8, 0.7, 0.4], np.float32), class_id)[0]
     assert voted[0] < surer[0] < 0.5
+
+
+@given(cases())
+def test_doubt_only_lowers_scores_and_never_the_surest(
+    case: tuple[np.ndarray, np.ndarray, np.ndarray, float],
+) -> None:
+    box, score, class_id, limit = case
+    kept = suppress(box, score, class_id, iou=limit, limit=100)
+    doubted = doubt(box[kept], score[kept], class_id[kept])
+    assert (doubted <= score[kept]).all()
+    assert (doubted >= 0).all()
+    for row, (before, after) in enumerate(zip(score[kept], doubted, strict=True)):
+        if all(iou(box[kept[row]], box[surer]) == 0 for surer in kept[:row]):
+            assert after == before
+
+
+def test_a_second_name_of_one_thing_is_doubted_and_one_inside_another_is_not() -> None:
+    box = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [3, 3, 7, 7]], np.float32)
+    score, class_id = np.array([0.8, 0.7, 0.6], np.float32), np.array([0, 1, 2])
+    assert np.allclose(doubt(box, score, class_id), [0.8, 0.7 * (1 - 0.8 / 2), 0.6])
+
+
+def test_the_more_a_surer_one_of_its_class_overlaps_the_less_a_box_is_worth() -> None:
+    box = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [8, 20, 18, 30]], np.float32)
+    score, class_id = np.array([0.9, 0.8, 0.7], np.float32), np.zeros(3, np.int64)
+    beside, nearer = (
+        doubt(box + np.array([[0] * 4, [shift, 0] * 2, [0] * 4], np.float32), score, class_id)
+        for shift in (0, -1)
+    )
+    assert nearer[1] < beside[1] < 0.8
+    assert beside[2] == nearer[2] == np.float32(0.7)
+
+
+def test_what_is_doubted_below_the_threshold_goes_and_the_rest_stays_in_order() -> None:
+    box = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [30, 0, 40, 10]], np.float32)
+    score, class_id = np.array([0.8, 0.7, 0.6], np.float32), np.array([0, 1, 1])
+    everything = weigh_overlaps(np.arange(3), box, score, class_id, min_score=0.0)
+    assert everything[0].tolist() == [0, 2, 1]
+    row, kept_box, kept_score = weigh_overlaps(np.arange(3), box, score, class_id, min_score=0.5)
+    assert row.tolist() == [0, 2]
+    assert np.array_equal(kept_box, box[row])
+    assert np.array_equal(kept_score, score[row])
