@@ -81,6 +81,10 @@ def export(
     weights: Annotated[str, typer.Option(help="file of the run: the last, or best")] = (
         "weights.safetensors"
     ),
+    average_with: Annotated[
+        Path | None,
+        typer.Option(help="weights that the run began from: the mean of both is exported"),
+    ] = None,
     version: Annotated[str, typer.Option(help="of the bundle")] = "1",
 ) -> None:
     """Write a bundle: ONNX checked against torch on 100 frames, weights, metrics on the set."""
@@ -98,6 +102,7 @@ def export(
         held_out=data,
         precision=cast(Precision, precision),
         version=version,
+        averaged_with=average_with,
     )
     typer.echo(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
 

@@ -1,7 +1,6 @@
 """From a training run to a bundle of the model store: ONNX, weights, manifest with metrics."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Literal
@@ -18,7 +17,7 @@ from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE, export_onnx
 from robot_vision.export.quantise import to_fp16, to_int8
 from robot_vision.model_store.store import Bundle, write_bundle
 from robot_vision.models.native import FEATURE_STRIDE, NativeModel, build_native
-from robot_vision.training.checkpoint import load_weights_file
+from robot_vision.training.checkpoint import load_weights_file, mean_weights, save_weights
 from robot_vision.training.curves import read_rows
 from robot_vision.training.dataset import PAD_VALUE
 from robot_vision.training.recipe import Recipe, load_recipe
@@ -35,15 +34,25 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 
 def export_run(
-    run: Path, folder: Path, *, weights: Path, held_out: Path, precision: Precision, version: str
+    run: Path,
+    folder: Path,
+    *,
+    weights: Path,
+    held_out: Path,
+    precision: Precision,
+    version: str,
+    averaged_with: Path | None = None,
 ) -> Bundle:
     """Export a run's weights into `folder`; the manifest gets the metrics of what is exported.
 
-    Raises `BundleError` if the FP32 graph differs from torch on real frames.
+    `averaged_with` is a file of weights that the run began from. Raises `BundleError` if the FP32
+    graph differs from torch on real frames, `ConfigError` if the weights cannot be averaged.
     """
     recipe = load_recipe(run / RECIPE)
     size = recipe.resolutions[-1]
-    tensors, classes = load_weights_file(weights)
+    tensors, classes = (
+        mean_weights(weights, averaged_with) if averaged_with else load_weights_file(weights)
+    )
     model = build_native(recipe.model, classes=len(classes))
     model.load_state_dict(tensors)
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +61,7 @@ def export_run(
     cache = open_held_out(held_out, width_px=size.width_px, height_px=size.height_px)
     parity = check_parity(model, file, cache, images=PARITY_IMAGES)
     _convert(file, precision, recipe)
-    shutil.copyfile(weights, folder / BUNDLE_WEIGHTS)
+    save_weights(folder / BUNDLE_WEIGHTS, model, class_names=classes)
     metrics = manifest_metrics(evaluate_file(file, cache, images=0))
     metrics |= {"onnx_against_torch_max": float(f"{parity:.2g}")} | _provenance(
         run, recipe, held_out

@@ -85,6 +85,33 @@ def load_weights_file(file: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         raise ConfigError(f"cannot read the weights {file}: {error}") from error
 
 
+def mean_weights(file: Path, other: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Mean of two files of `save_weights` of which one was trained from the other.
+
+    Often better than either (Wortsman et al., arXiv:2109.01903). Raises `ConfigError` if they
+    are of different networks or classes.
+    """
+    (tensors, classes), (others, other_classes) = load_weights_file(file), load_weights_file(other)
+    shapes, other_shapes = (
+        {name: tuple(t.shape) for name, t in weights.items()} for weights in (tensors, others)
+    )
+    if (shapes, classes) != (other_shapes, other_classes):
+        differing = sorted(
+            name
+            for name in shapes.keys() | other_shapes.keys()
+            if shapes.get(name) != other_shapes.get(name)
+        )
+        raise ConfigError(
+            f"{file} and {other} cannot be averaged: they are of classes {', '.join(classes)} and "
+            f"{', '.join(other_classes)} and differ in {', '.join(differing) or 'no layer'}"
+        )
+    counted = {name for name, t in tensors.items() if not t.is_floating_point()}
+    return {
+        name: t if name in counted else torch.lerp(t, others[name], 0.5)
+        for name, t in tensors.items()
+    }, classes
+
+
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     start = f"{prefix}."
     return {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}
