@@ -14,7 +14,7 @@ from robot_vision.perception.nms import suppress, weigh_overlaps
 from robot_vision.perception.preprocess import Placement
 
 _DEFAULT_MIN_SCORE = 0.25
-_MOST_WEIGHED = 100
+_MOST_WEIGHED = 100  # though fewer are asked for: others may doubt them
 
 
 class Detector:
