@@ -18,7 +18,7 @@ from robot_vision.training.recipe import Augmentation
 SMALLEST_BOX_PX = 2.0
 SMALLEST_VISIBLE_PART = 0.25
 MAX_HOLES = 6
-SOUGHT = 4.0
+SOUGHT_TIMES = 4.0
 # Light: brightness, contrast and saturation as factors about 1, hue as a part of the circle.
 _LIGHT = 0.25
 _HUE = 0.02
@@ -46,9 +46,9 @@ class Augmenter:
                 f"{', '.join(sorted(unknown))}; it has {', '.join(class_names) or 'none'}"
             )
         self._options = options
-        sought = [SOUGHT if name in options.sought else 1.0 for name in class_names]
-        # Classes are −1 where rows are padded, which is the last.
-        self._pull = torch.tensor([*sought, 1.0])
+        rates = [SOUGHT_TIMES if name in options.sought else 1.0 for name in class_names]
+        # Class −1, of rows that are padding, is the last.
+        self._class_rate = torch.tensor([*rates, 0.0])
         self._lens = K.RandomGaussianBlur((5, 5), (0.1, 1.5), p=options.color / 2)
 
     @torch.no_grad()
@@ -98,8 +98,8 @@ class Augmenter:
         scale = torch.empty(count, device=device).uniform_(options.scale_min, options.scale_max)
         window = out_size / scale[:, None]
         area = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]).prod(dim=2).clamp(min=1.0)
-        rate = self._pull.to(device)[class_id] * area**-options.small_objects
-        near = _random_object(boxes_xyxy, rate * (class_id >= 0), otherwise=size / 2)
+        rate = self._class_rate.to(device)[class_id] * area**-options.small_objects
+        near = _random_object(boxes_xyxy, rate, otherwise=size / 2)
         near = near + (torch.rand(count, 2, device=device) - 0.5) * 0.8 * window
         low = torch.minimum(window / 2, size - window / 2)
         high = torch.maximum(window / 2, size - window / 2)
@@ -161,7 +161,8 @@ class Warp:
 def _random_object(boxes_xyxy: Tensor, rate: Tensor, *, otherwise: Tensor) -> Tensor:
     """The middle of an object of each sample, or a place for samples without any: [B,2].
 
-    Objects are drawn by their `rate` [B,M]: that whose exponential clock of this rate is first.
+    Objects are drawn by their `rate` [B,M], 0 for none: that whose exponential clock of this
+    rate is first.
     """
     time = torch.empty_like(rate).exponential_() / rate
     chosen = time.argmin(dim=1)[:, None, None].expand(-1, 1, 4)

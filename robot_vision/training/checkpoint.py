@@ -105,11 +105,11 @@ def mean_weights(file: Path, other: Path) -> tuple[dict[str, Tensor], tuple[str,
             f"{file} and {other} cannot be averaged: they are of classes {', '.join(classes)} and "
             f"{', '.join(other_classes)} and differ in {', '.join(differing) or 'no layer'}"
         )
-    counted = {name for name, t in tensors.items() if not t.is_floating_point()}
-    return {
-        name: t if name in counted else torch.lerp(t, others[name], 0.5)
+    mean = {
+        name: torch.lerp(t, others[name], 0.5) if t.is_floating_point() else t
         for name, t in tensors.items()
-    }, classes
+    }
+    return mean, classes
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
