@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import read_yaml
 
 ParamsT = TypeVar("ParamsT", bound="Params")
 
@@ -202,9 +202,9 @@ class NodeConfig(ServiceConfig):
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; raises `ConfigError` naming the file and what is wrong with it."""
     try:
-        data = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+        data = read_yaml(Path(path))
+    except ForeignFileError as error:
+        raise ConfigError(str(error)) from error
     if data is None:
         return {}
     if not isinstance(data, dict):

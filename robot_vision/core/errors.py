@@ -20,6 +20,10 @@ class EncodingError(RobotVisionError, ValueError):
     """Image bytes do not fit their declared encoding, or the encoding is not supported."""
 
 
+class ForeignFileError(RobotVisionError, ValueError):
+    """A file that somebody else wrote names what it must not, or cannot be read within bounds."""
+
+
 class BundleError(RobotVisionError, ValueError):
     """A model bundle is missing, damaged, or does not fit the format that it declares."""
 

@@ -45,7 +45,8 @@ def test_unknown_names_list_what_is_available(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("- a\n- b\n", "expected a mapping"), ("a: [", "cannot read"), ("3", "int")]
+    ("text", "said"),
+    [("- a\n- b\n", "expected a mapping"), ("a: [", "expected YAML"), ("3", "int")],
 )
 def test_bad_yaml_is_an_error_that_names_the_file(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "bad.yaml"
