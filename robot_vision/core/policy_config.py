@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
+from robot_vision.core.arm_config import ArmConfig
 from robot_vision.core.config import Params, param
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -33,6 +34,9 @@ class SafetyConfig(Params):
     max_step_m: float = param(0.05, "largest Δ of one step of a chunk", unit="m", gt=0, le=1)
     max_step_rad: float = param(
         0.25, "largest turn of one step of a chunk", unit="rad", gt=0, le=3
+    )
+    max_instruction_chars: int = param(
+        500, "longer instructions are refused", unit="characters", gt=0, le=100_000
     )
     gripper_close_below: float = param(0.4, "an open gripper closes below this", ge=0, le=1)
     gripper_open_above: float = param(0.6, "a closed gripper opens above this", ge=0, le=1)
@@ -99,3 +103,4 @@ class PolicyConfig(Params):
     )
     safety: SafetyConfig = SafetyConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
+    arm: ArmConfig = ArmConfig()

@@ -230,12 +230,14 @@ class RobotState:
     """Where the arm is. The tool point lies between the finger tips, its z axis along them.
 
     `gripper_open` is measured: 0 closed, 1 open; a held object keeps it between.
+    `joint_names` are those of `joint_position_rad`, where they are known.
     """
 
     stamp_ns: int
     joint_position_rad: Float64[np.ndarray, " j"]
     base_from_tool: Float64[np.ndarray, "4 4"]
     gripper_open: float
+    joint_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

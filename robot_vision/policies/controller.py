@@ -3,7 +3,6 @@
 Time is what callers say it is. A worker may hand over decisions while a timer asks for commands.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import RLock
@@ -16,12 +15,14 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies import rotations
+from robot_vision.policies.arm_gate import Refusal
+from robot_vision.policies.arm_watch import ArmWatch, about_arm
 from robot_vision.policies.check import check_spec
-from robot_vision.policies.chunk import Ensemble, Target
+from robot_vision.policies.chunk import Ensemble
 from robot_vision.policies.history import History
 from robot_vision.policies.interventions import InterventionLog
+from robot_vision.policies.kinematics import Kinematics
 from robot_vision.policies.safety import Admission, admit
-from robot_vision.policies.smooth import length
 from robot_vision.policies.stream import Stream, Streamed
 from robot_vision.policies.watchdog import FUTURE_SLACK_S, Hold, Situation, holds
 
@@ -47,11 +48,13 @@ class ControllerStatus:
 
     `interventions` counts by limit or cause of holding since the start. `action` is the last
     decision's first step (Δxyz m, Δrotation vector rad, gripper), None after a hold.
+    `needs_enable`: it holds until it is enabled anew, whatever comes.
     """
 
     stamp_ns: int
     enabled: bool
     holding: bool
+    needs_enable: bool
     reasons: tuple[str, ...]
     instruction: str
     interventions: Mapping[str, int]
@@ -73,6 +76,7 @@ class Controller:
         self._lock = RLock()
         self._period_s = 1 / config.command_hz
         self._history = History(keep_s=spec.history * spec.step_s + _REMEMBERED_S)
+        self._arm = ArmWatch(config)
         self._ensemble = Ensemble(step_s=spec.step_s, blend_s=config.blend_s)
         limits = config.safety.model_dump()
         self._words = {name: words.format(**limits) for name, words in _MET_WORDS.items()}
@@ -96,9 +100,7 @@ class Controller:
         self._last: Command | None = None
         self._streamed: Streamed | None = None
         self._log.end_all()
-        self._lagging = False
-        self._away = (0.0, 0.0)
-        self._robot_was_lost = False
+        self._arm.stop()
 
     def _forget_decisions(self) -> None:
         self._ensemble.flush()
@@ -121,9 +123,12 @@ class Controller:
             self._instruction = instruction
 
     def enable(self, enabled: bool, now_ns: int) -> None:  # noqa: ARG002 (one shape for all)
-        """Allow or forbid to move. What follows starts at the measured tool."""
+        """Allow or forbid to move. What follows starts at the measured tool, once it is steady.
+
+        Where the arm's state was lost and came back elsewhere, being enabled anew begins again.
+        """
         with self._lock:
-            if enabled != self._enabled:
+            if enabled != self._enabled or self._arm.needs_enable:
                 self._stop()
             self._enabled = enabled
 
@@ -131,7 +136,7 @@ class Controller:
         """Forget instruction, chunks and where the arm was, and be disabled."""
         with self._lock:
             self._clear()
-            self._history.clear()
+            self._forget_arm()
             self._instructed_ns = now_ns
 
     def heartbeat(self, now_ns: int) -> None:
@@ -139,16 +144,29 @@ class Controller:
         with self._lock:
             self._heartbeat_ns = now_ns
 
-    def robot(self, state: RobotState, now_ns: int) -> None:
-        """Where the arm is. A state without a finite pose is dropped and counted."""
-        gripper_is_known = np.isfinite(state.gripper_open)
-        if not (gripper_is_known and rotations.is_pose(state.base_from_tool)):
-            detail = "a state of the robot has no finite tool pose or gripper; it was dropped"
-            with self._lock:
-                self._log.tell("robot_pose", detail, now_ns)
-            return
+    def robot(self, state: RobotState, now_ns: int) -> Refusal | None:
+        """Where the arm is, if that can be believed; else why not, and the arm holds."""
         with self._lock:
+            moves = self._arm.moves
+            refusal = self._arm.take(state, now_ns)
+            if refusal is not None:
+                cause = "late_state" if refusal.kind == "late" else "arm_state"
+                self._log.tell_if_new(cause, refusal.reason, now_ns)
+                return refusal
+            if self._arm.moves != moves:
+                self._history.clear()
             self._history.add(state)
+            return None
+
+    def arm_fault(self, reason: str) -> None:
+        """What makes the arm's states unreliable as a whole; empty words end it."""
+        with self._lock:
+            self._arm.fault = reason
+
+    def describe_arm(self, kinematics: Kinematics | None) -> None:
+        """Compare joints with tool poses from now on."""
+        with self._lock:
+            self._arm.describe(kinematics)
 
     def decided(
         self, decision: Decision, robot_at_observation: RobotState, now_ns: int
@@ -217,6 +235,7 @@ class Controller:
                 stamp_ns=now_ns,
                 enabled=self._enabled,
                 holding=not self._enabled or bool(found),
+                needs_enable=bool(self._arm.needs_enable),
                 reasons=reasons if self._enabled else ("disabled", *reasons),
                 instruction=self._instruction.text if self._instruction else "",
                 interventions=self._log.counts,
@@ -231,31 +250,26 @@ class Controller:
     # What it says -------------------------------------------------------------------------
 
     def command(self, now_ns: int) -> Command | None:
-        """What the arm is told now; None while disabled or before the arm's pose is known."""
+        """What the arm is sent now; None while disabled or before it is known to stand still."""
         with self._lock:
             passed_s = self._passed_s(now_ns)
             if not self._enabled:
                 return None
             robot = self._history.newest
-            self._watch_tracking(robot)
-            found = self._holds(now_ns)
-            causes = {hold.cause for hold in found}
-            robot_is_lost = "robot_state" in causes
-            if robot is not None and not robot_is_lost and self._must_start():
-                self._start(robot, now_ns)
+            found = self._look_at_arm(now_ns)
+            if self._stream is None and robot is not None and not about_arm(found):
+                self._start(robot)
                 found, passed_s = self._holds(now_ns), 0.0
-            self._robot_was_lost = robot_is_lost
             if self._stream is None:
                 return None
             target = None if found else self._ensemble.target(now_ns, lead_s=self._stream.lead_s)
             if target is not None:
                 self._grip(target.gripper_open)
-            elif causes == {"tracking"} and robot is not None:
-                # An arm that cannot follow is met where it is, not pulled on.
-                target = _target_at(robot)
-            streamed = self._stream.advance(passed_s, target)
+            halt = any(hold.urgent for hold in found)
+            streamed = self._stream.advance(passed_s, target, halt=halt)
             self._last = self._command(streamed, found, now_ns)
             self._streamed = streamed
+            self._arm.commanded(self._last.base_from_tool)
             return self._last
 
     def _passed_s(self, now_ns: int) -> float:
@@ -265,29 +279,23 @@ class Controller:
         if passed_s >= -_BACK_SLACK_S:
             return passed_s
         self._clock_back_s = -passed_s
-        self._history.clear()
+        self._forget_arm()
         self._forget_decisions()
         self._heartbeat_ns = None
         if self._instructed_ns is not None:
             self._instructed_ns = now_ns
         return self._period_s
 
-    def _watch_tracking(self, robot: RobotState | None) -> None:
-        """Notice that the measured tool is away from the commanded one, and no longer is."""
-        if robot is None or self._last is None:
-            self._away, self._lagging = (0.0, 0.0), False
-            return
-        commanded, measured = self._last.base_from_tool, robot.base_from_tool
-        cosine = (np.vdot(commanded[:3, :3], measured[:3, :3]) - 1) / 2
-        away_m = length(commanded[:3, 3] - measured[:3, 3])
-        away_rad = math.acos(min(1.0, max(-1.0, cosine)))
-        self._away = away_m, away_rad
-        # Half the limit ends it, so that it does not begin again at once.
-        share = 0.5 if self._lagging else 1.0
-        limits = self._config.watchdog
-        self._lagging = (0 < limits.tracking_m * share < away_m) or (
-            0 < limits.tracking_rad * share < away_rad
-        )
+    def _forget_arm(self) -> None:
+        self._history.clear()
+        self._arm.forget()
+
+    def _look_at_arm(self, now_ns: int) -> tuple[Hold, ...]:
+        """Every reason to hold, after the arm was compared with what it was sent."""
+        self._arm.look(now_ns, lost=about_arm(self._holds(now_ns)))
+        if self._arm.needs_enable:
+            self._forget_decisions()
+        return self._holds(now_ns)
 
     def _holds(self, now_ns: int) -> tuple[Hold, ...]:
         decision, robot = self._decision, self._history.newest
@@ -297,9 +305,10 @@ class Controller:
             robot_stamp_ns=robot.stamp_ns if robot else None,
             heartbeat_ns=self._heartbeat_ns,
             instruction=self._instruction,
+            arm=self._arm.holds() if self._enabled else (),
             refused=self._refused(),
             has_chunk=self._ensemble.valid_until_ns > now_ns,
-            away=self._away if self._lagging else None,
+            away=self._arm.away if self._arm.is_lagging else None,
             clock_back_s=self._clock_back_s,
         )
         return holds(situation, self._config.watchdog)
@@ -307,18 +316,12 @@ class Controller:
     def _refused(self) -> Hold | None:
         if self._decision is None or self._admission is None or self._admission.chunk:
             return None
-        cause = "policy" if self._decision.action is None else "refused_action"
-        return Hold(cause=cause, reason=self._admission.refused)
+        wants_to = self._decision.action is None
+        cause = "policy" if wants_to else "refused_action"
+        return Hold(cause=cause, reason=self._admission.refused, urgent=not wants_to)
 
-    def _must_start(self) -> bool:
-        """Whether there is no stream yet, or the arm was moved while nobody knew where it was."""
-        return self._stream is None or (self._robot_was_lost and self._lagging)
-
-    def _start(self, robot: RobotState, now_ns: int) -> None:
+    def _start(self, robot: RobotState) -> None:
         """Begin at the measured tool, at rest."""
-        if self._stream is not None:
-            moved = "the arm was elsewhere when its state came back; commands start from there"
-            self._log.tell("restart", moved, now_ns)
         self._stream = Stream(
             position_m=robot.base_from_tool[:3, 3].copy(),
             quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
@@ -328,7 +331,7 @@ class Controller:
         )
         if self._gripper is None:
             self._gripper = min(max(robot.gripper_open, 0.0), 1.0)
-        self._last, self._streamed, self._lagging = None, None, False
+        self._last = self._streamed = None
 
     def _grip(self, wanted: float) -> None:
         """Open or close where the wish is clear, else stay."""
@@ -365,14 +368,6 @@ class Controller:
             step[3:6] = rotations.between(before.quaternion, streamed.quaternion)
         step[6] = gripper
         return step
-
-
-def _target_at(robot: RobotState) -> Target:
-    return Target(
-        position_m=robot.base_from_tool[:3, 3],
-        quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
-        gripper_open=robot.gripper_open,
-    )
 
 
 def _age_s(stamp_ns: int | None, now_ns: int) -> float | None:

@@ -3,7 +3,8 @@
 Two stages on a grid of time. The leader pursues the target with limited speed and acceleration. A
 moving average over 2·acceleration/jerk then limits the jerk, and being an average it keeps speed
 and acceleration, and any convex set that holds the leader. Between two grid points the average is
-an exact cubic, so that it may be read at any time.
+an exact cubic, so that it may be read at any time. A halt leaves the average out: it brakes at
+once with all the acceleration, without a limit of jerk, and both begin anew at rest.
 """
 
 import math
@@ -53,16 +54,22 @@ class Follower:
         self.limits, self._step_s, self._follow_s = limits, step_s, follow_s
         taps = max(1, math.ceil(2 * limits.acceleration / limits.jerk / step_s - 1e-9))
         self.window_s = taps * step_s
-        self.lead, self.lead_velocity = start, np.zeros(3)
-        # Per past step: the leader's place, velocity and acceleration at its beginning.
-        still = (start, np.zeros(3), np.zeros(3))
-        self._past = deque([still] * taps, maxlen=taps)
-        # And its mean place within it.
-        self._means = deque([start] * taps, maxlen=taps)
+        self._taps = taps
         self.cubic = Cubic(
             place=start, velocity=np.zeros(3), acceleration=np.zeros(3), jerk=np.zeros(3)
         )
-        self._mean = start
+        self._rest_at(start)
+
+    def _rest_at(self, place: Vector) -> None:
+        """Begin anew at rest: leader and average are there."""
+        self.is_halting = False
+        self._mean = self.lead = place
+        self.lead_velocity = np.zeros(3)
+        # Per past step: the leader's place, velocity and acceleration at its beginning.
+        still = (place, np.zeros(3), np.zeros(3))
+        self._past = deque([still] * self._taps, maxlen=self._taps)
+        # And its mean place within it.
+        self._means = deque([place] * self._taps, maxlen=self._taps)
 
     @property
     def owed(self) -> Vector:
@@ -109,6 +116,33 @@ class Follower:
         rest = speed - whole * per_step
         distance = self._step_s * (whole * (speed - per_step * whole / 2) + rest / 2)
         return place + velocity * (distance / speed)
+
+    @property
+    def halts_at(self) -> Vector:
+        """Where it comes to rest if it is halted from the next step on."""
+        return self.stop_from(self._mean, self._velocity_ahead)
+
+    @property
+    def _velocity_ahead(self) -> Vector:
+        """Of the average at the beginning of the next step."""
+        if self.is_halting:
+            return self.lead_velocity
+        return (self.lead - self._past[0][0]) / self.window_s
+
+    def halt(self) -> None:
+        """Enter the next step braking along the straight line, as hard as the limits allow."""
+        velocity, step_s = self._velocity_ahead, self._step_s
+        acceleration = cut(-velocity / step_s, self.limits.acceleration)
+        self.cubic = Cubic(
+            place=self._mean, velocity=velocity, acceleration=acceleration, jerk=np.zeros(3)
+        )
+        end = self._mean + self.cubic.moved(step_s)
+        if length(velocity) <= self.limits.acceleration * step_s:
+            self._rest_at(end)
+            return
+        self.is_halting = True
+        self._mean = self.lead = end
+        self.lead_velocity = velocity + acceleration * step_s
 
     def take(self, acceleration: Vector) -> None:
         """Enter the next step, in which the leader has this acceleration."""

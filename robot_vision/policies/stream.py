@@ -3,6 +3,9 @@
 The leader of the position moves always so that it could still brake inside the workspace. Braking
 is along a straight line, and the workspace is convex: it holds the line if it holds its ends. A
 turn is treated like a position: as the integral of its angular velocity.
+
+A halt brakes harder: at once and along a straight line, with all the acceleration and no limit of
+jerk. Where that line would leave the workspace the leader brakes instead.
 """
 
 from dataclasses import dataclass
@@ -36,7 +39,7 @@ class Streamed:
 class Stream:
     """A tool that starts at rest at a pose and follows targets within the limits.
 
-    A start outside the workspace is accepted: from there it only goes inwards.
+    From a start outside the workspace it only goes inwards; how far outside is for the caller.
     """
 
     def __init__(
@@ -77,28 +80,30 @@ class Stream:
         self._into_step_s = 0.0
         self.lead_s = self._place.window_s / 2 + follow_s
 
-    def advance(self, passed_s: float, target: Target | None) -> Streamed:
+    def advance(self, passed_s: float, target: Target | None, *, halt: bool = False) -> Streamed:
         """The pose `passed_s` after the last one; without a (finite) target it brakes and stays.
+
+        With `halt` it brakes within speed over acceleration, whatever the target.
 
         Targets should be those of `lead_s` after now: that is how far the stream lags behind
         slow ones. Those that move fast enough to need braking it follows a few hundredths of a
         second later.
         """
         met: set[str] = set()
-        if target is not None and not _is_finite(target):
+        if halt or (target is not None and not _is_finite(target)):
             target = None
         is_late = passed_s > _MOST_PERIODS * self._period_s
         self._into_step_s += self._period_s if is_late else max(passed_s, 0.0)
         while self._into_step_s >= self._period_s - 1e-9:
             self._into_step_s = max(0.0, self._into_step_s - self._period_s)
-            self._step(target, met)
+            self._step(target, met, halt)
         return self._streamed(frozenset(met))
 
-    def _step(self, target: Target | None, met: set[str]) -> None:
+    def _step(self, target: Target | None, met: set[str], halt: bool) -> None:
         self._quaternion = self._turned(self._period_s)
-        if target is None:
-            self._take_place(self._place.brake(), met)
-            self._turn.take(self._turn.brake())
+        halt = halt or self._place.is_halting or self._turn.is_halting
+        if halt or target is None:
+            self._brake(met, halt)
             return
         inside_m = np.minimum(np.maximum(target.position_m, self._low), self._high)
         if length(inside_m - target.position_m) > 1e-6:
@@ -114,6 +119,18 @@ class Stream:
         for name, follower in (("jerk", self._place), ("turn_jerk", self._turn)):
             if length(follower.cubic.jerk) > 0.99 * follower.limits.jerk:
                 met.add(name)
+
+    def _brake(self, met: set[str], halt: bool) -> None:
+        """Brake hard, where that ends in the workspace, or gently. A halt goes on to its end."""
+        place = self._place
+        if place.is_halting or (halt and self._holds(place.halts_at, place.halts_at)):
+            place.halt()
+        else:
+            self._take_place(place.brake(), met)
+        if halt:
+            self._turn.halt()
+        else:
+            self._turn.take(self._turn.brake())
 
     def _take_place(self, acceleration: Vector, met: set[str]) -> None:
         """Take the acceleration, or as much of it as leaves room to brake in the workspace."""

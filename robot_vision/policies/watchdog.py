@@ -12,17 +12,23 @@ FUTURE_SLACK_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """A reason to hold: its name, by which it is counted, and words."""
+    """A reason to hold: its name, by which it is counted, and words.
+
+    `urgent`: something is wrong, so that the arm brakes as hard as it may. Others belong to the
+    work, and it brakes gently.
+    """
 
     cause: str
     reason: str
+    urgent: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Situation:
     """What the watchdog looks at; stamps are None where nothing came yet.
 
-    `refused` says why the newest decision is none to act by. `away` is set while the arm does not
+    `arm` has what is wrong with the reports of where it is. `refused` says why the newest decision
+    is none to act by. `away` is set while the arm does not
     follow: distance (m) and turn (rad) of the measured from the commanded tool. `clock_back_s` is
     how far the clock went back since the last chunk.
     """
@@ -32,6 +38,7 @@ class Situation:
     robot_stamp_ns: int | None
     heartbeat_ns: int | None
     instruction: Instruction | None
+    arm: tuple[Hold, ...]
     refused: Hold | None
     has_chunk: bool
     away: tuple[float, float] | None
@@ -42,6 +49,7 @@ def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
     """Every reason to hold, the most telling first; none if the arm may move."""
     found = [
         _clock(seen),
+        *seen.arm,
         _robot(seen, config),
         _heartbeat(seen, config),
         _instruction(seen),
@@ -70,7 +78,8 @@ def _robot(seen: Situation, config: WatchdogConfig) -> Hold | None:
 
 def _perception(seen: Situation, config: WatchdogConfig) -> Hold | None:
     if seen.perception_stamp_ns is None:
-        return Hold(cause="perception", reason="nothing seen yet that the policy decided on")
+        yet = "nothing seen yet that the policy decided on"
+        return Hold(cause="perception", reason=yet, urgent=False)
     return _age("perception", "perception", seen.perception_stamp_ns, seen, config.perception_s)
 
 
@@ -98,9 +107,9 @@ def _heartbeat(seen: Situation, config: WatchdogConfig) -> Hold | None:
 
 def _instruction(seen: Situation) -> Hold | None:
     if seen.instruction is None:
-        return Hold(cause="instruction", reason="no instruction")
+        return Hold(cause="instruction", reason="no instruction", urgent=False)
     if seen.instruction.problem:
-        return Hold(cause="instruction", reason=seen.instruction.problem)
+        return Hold(cause="instruction", reason=seen.instruction.problem, urgent=False)
     return None
 
 
@@ -109,7 +118,7 @@ def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:
         return None
     far = (
         f"the arm is {seen.away[0]:.3g} m and {seen.away[1]:.3g} rad from where it was "
-        f"told to be (at most {config.tracking_m:g} m and {config.tracking_rad:g} rad)"
+        f"commanded to be (at most {config.tracking_m:g} m and {config.tracking_rad:g} rad)"
     )
     return Hold(cause="tracking", reason=far)
 
@@ -117,4 +126,4 @@ def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:
 def _chunk(seen: Situation) -> Hold | None:
     if seen.has_chunk or seen.refused is not None or seen.perception_stamp_ns is None:
         return None
-    return Hold(cause="chunk", reason="no actions that are still valid")
+    return Hold(cause="chunk", reason="no actions that are still valid", urgent=False)

@@ -122,8 +122,12 @@ def assert_within_limits(
     safety: SafetyConfig,
     *,
     slack: float = 1e-6,
+    jerk: bool = True,
 ) -> None:
-    """Speed, acceleration and jerk by divided differences, and the workspace."""
+    """Speed, acceleration and jerk by divided differences, and the workspace.
+
+    Without `jerk` that is left out: a halt brakes at once.
+    """
     place = np.array([pose[:3, 3] for pose in poses])
     assert (place >= np.array(safety.workspace_min_m) - 1e-9).all()
     assert (place <= np.array(safety.workspace_max_m) + 1e-9).all()
@@ -137,6 +141,8 @@ def assert_within_limits(
         for order, (differences, limit) in enumerate(
             zip(_derivatives(change, time), limits, strict=True), start=1
         ):
+            if order == 3 and not jerk:
+                continue
             worst = np.linalg.norm(differences, axis=1).max(initial=0.0)
             # Rounding of places is magnified by each division by time.
             noise = 1e-14 / np.diff(time).min(initial=1.0) ** order

@@ -47,7 +47,9 @@ def assert_stopped_and_smooth(rig: Rig) -> None:
 def assert_smooth(rig: Rig) -> None:
     commands = [command for command in rig.commands if command is not None]
     time_s = np.arange(len(commands)) * TICK_S
-    assert_within_limits([c.base_from_tool for c in commands], time_s, SafetyConfig())
+    # Holds for faults brake at once, without a limit of jerk.
+    poses = [c.base_from_tool for c in commands]
+    assert_within_limits(poses, time_s, SafetyConfig(), jerk=False)
 
 
 def assert_goes_on(rig: Rig) -> None:
@@ -68,7 +70,7 @@ def test_perception_that_ends_is_held_at_its_limit_and_recovered_from():
     assert_stopped_and_smooth(rig)
     rig.camera_alive = True
     assert_goes_on(rig)
-    assert rig.controller.status(rig.now_ns).interventions["perception"] == 2
+    assert rig.controller.status(rig.now_ns).interventions["perception"] == 1
 
 
 def test_frames_that_stand_still_are_no_perception():
@@ -93,18 +95,23 @@ def test_a_robot_that_says_nothing_is_not_moved():
     assert "restart" not in rig.controller.status(rig.now_ns).interventions
 
 
-def test_an_arm_that_was_moved_meanwhile_is_led_on_from_where_it_is():
+def test_an_arm_that_was_moved_meanwhile_waits_to_be_enabled_anew():
     rig = rig_of().begin()
     rig.arm_alive = rig.arm_follows = False
     rig.run(0.6)
+    stood = last(rig).base_from_tool
     rig.pose = pose_of((0.3, 0.2, 0.3))
     rig.arm_alive = True
+    rig.run(0.5)
+    assert rig.controller.status(rig.now_ns).needs_enable
+    assert last(rig).reasons[0].startswith("call ~/enable again: the arm was moved")
+    np.testing.assert_array_equal(last(rig).base_from_tool, stood)
+    rig.controller.enable(True, rig.now_ns)
+    rig.commands.clear()
     command = rig.tick()
     assert command is not None
     np.testing.assert_allclose(command.base_from_tool, rig.pose, atol=1e-12)
-    assert [told.limit for told in command.interventions] == ["restart"]
     rig.arm_follows = True
-    rig.commands.clear()
     assert_goes_on(rig)
 
 
@@ -190,18 +197,19 @@ def test_a_decision_from_the_future_does_not_shut_out_those_of_now():
 
 
 def test_an_arm_that_is_blocked_is_not_pulled_on_but_waited_for():
-    rig = rig_of(**{"watchdog.tracking_m": 0.03})
+    rig = rig_of(**{"watchdog.tracking_m": 0.03, "arm.frozen_s": 0.0})
     rig.decide = lambda _: moving((0.3, 0, 0))
     rig.begin()
     rig.arm_follows = False
     stuck_m = rig.pose[:3, 3]
     ticks_to_hold(rig)
-    assert any("from where it was told to be (at most 0.03 m" in r for r in last(rig).reasons)
-    away_m = []
+    assert any("commanded to be (at most 0.03 m" in r for r in last(rig).reasons)
+    rig.run(0.16)
+    stood_m = last(rig).base_from_tool[:3, 3]
+    assert np.linalg.norm(stood_m - stuck_m) < 0.1
     for _ in range(200):
         rig.tick()
-        away_m.append(np.linalg.norm(last(rig).base_from_tool[:3, 3] - stuck_m))
-    assert max(away_m) < 0.1
+        np.testing.assert_array_equal(last(rig).base_from_tool[:3, 3], stood_m)
     assert_smooth(rig)
     rig.pose = last(rig).base_from_tool
     rig.arm_follows = True
@@ -211,6 +219,7 @@ def test_an_arm_that_is_blocked_is_not_pulled_on_but_waited_for():
 
 def test_checks_that_are_switched_off_do_not_hold():
     off = {f"watchdog.{name}": 0.0 for name in ("robot_state_s", "tracking_m", "tracking_rad")}
+    off["arm.frozen_s"] = 0.0
     rig = rig_of(**off).begin()
     rig.arm_follows = False
     rig.run(1.0)

@@ -1,0 +1,235 @@
+"""The one place that admits arm states: a model of what an arm can plausibly report.
+
+Drivers publish poses before they have read an encoder, repeat old values, or two of them publish
+at once. What is refused here never becomes a start of commands, an observation or a target.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.arm_config import ArmConfig
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.types import RobotState
+from robot_vision.policies import rotations
+from robot_vision.policies.kinematics import Kinematics
+from robot_vision.policies.smooth import length
+from robot_vision.policies.watchdog import FUTURE_SLACK_S
+
+# No tool comes nearer to the base's origin, which is where unset messages are.
+_ORIGIN_M = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a state is not believed. `jump`: it may be true all the same, the arm was moved.
+
+    `late` ones say nothing new: they are dropped, and no reason to hold.
+    """
+
+    kind: Literal["implausible", "jump", "late"]
+    reason: str
+
+
+class ArmGate:
+    """Admits states one by one, by those admitted before. Not locked: its owner is.
+
+    `moves` counts how often the arm was believed to be elsewhere after a jump.
+    """
+
+    def __init__(self, config: ArmConfig) -> None:
+        self._config = config
+        self.kinematics: Kinematics | None = None
+        self.moves = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all states: the clock or the task begins anew."""
+        self._recent: deque[RobotState] = deque(maxlen=self._config.steady_samples)
+        self._jumped: list[RobotState] = []
+        self._refused: Refusal | None = None
+        self._clean = 0  # states admitted in a row since one was refused
+        self._unchanged_since_ns = 0
+        self._commanded: tuple[np.ndarray, np.ndarray] | None = None
+        self._commanded_at_change = self._commanded
+
+    @property
+    def newest(self) -> RobotState | None:
+        return self._recent[-1] if self._recent else None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why states are not relied on now; None after enough good ones in a row."""
+        return self._refused
+
+    def take(self, state: RobotState, now_ns: int) -> Refusal | None:
+        """Admit a state (None), or refuse it and say why."""
+        if late := self._late(state):
+            return late
+        reason = self._implausible(state, now_ns) or self._inconsistent(state)
+        if reason:
+            self._jumped = []
+            return self._refuse(Refusal(kind="implausible", reason=reason))
+        newest = self.newest
+        if newest is not None and (jump := self._jump(newest, state)):
+            return self._maybe_moved(state, Refusal(kind="jump", reason=jump))
+        self._jumped = []
+        self._admit(state)
+        return None
+
+    def steady_problem(self) -> str:
+        """Why the arm is not known to stand still; empty if it does."""
+        config, recent = self._config, self._recent
+        if len(recent) < config.steady_samples:
+            return f"{len(recent)} of {config.steady_samples} states of the arm in a row"
+        last = recent[-1]
+        away = [distance(last.base_from_tool, state.base_from_tool) for state in recent]
+        most_m, most_rad = max(m for m, _ in away), max(rad for _, rad in away)
+        if most_m > config.steady_m or most_rad > config.steady_rad:
+            return f"the arm moves ({most_m:.3g} m, {most_rad:.3g} rad in {len(recent)} states)"
+        return ""
+
+    def commanded(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
+        """What the arm was sent; see `frozen_problem`."""
+        self._commanded = base_from_tool
+        if self._commanded_at_change is None:
+            self._commanded_at_change = base_from_tool
+
+    def not_commanded(self) -> None:
+        """No command goes out any more."""
+        self._commanded = self._commanded_at_change = None
+
+    def frozen_problem(self) -> str:
+        """Words if all values stay the same, bit by bit, though commands have moved; else ''."""
+        config, newest = self._config, self.newest
+        if not config.frozen_s or newest is None or self._commanded is None:
+            return ""
+        same_s = seconds_between(self._unchanged_since_ns, newest.stamp_ns)
+        if same_s <= config.frozen_s:
+            return ""
+        assert self._commanded_at_change is not None
+        moved_m, moved_rad = distance(self._commanded_at_change, self._commanded)
+        if moved_m <= config.frozen_m and moved_rad <= config.frozen_rad:
+            return ""
+        return (
+            f"no value of the arm's state has changed for {same_s:.3g} s (at most "
+            f"{config.frozen_s:g}) while commands moved by {moved_m:.3g} m, {moved_rad:.3g} rad"
+        )
+
+    def _admit(self, state: RobotState) -> None:
+        before = self.newest
+        if before is None or not _same_values(before, state):
+            self._unchanged_since_ns = state.stamp_ns
+            self._commanded_at_change = self._commanded
+        if self._refused is not None:
+            self._clean += 1
+            if self._clean >= self._config.steady_samples:
+                self._refused = None
+        self._recent.append(state)
+
+    def _refuse(self, refusal: Refusal) -> Refusal:
+        self._refused, self._clean = refusal, 0
+        return refusal
+
+    def _maybe_moved(self, state: RobotState, refusal: Refusal) -> Refusal | None:
+        """Believe a jump once enough states in a row agree that the arm is there."""
+        agrees = self._jumped and not self._jump(self._jumped[-1], state)
+        self._jumped = [*self._jumped, state] if agrees else [state]
+        if len(self._jumped) < self._config.steady_samples:
+            return self._refuse(refusal)
+        jumped, commanded = self._jumped, self._commanded
+        self.clear()
+        self._commanded = commanded
+        for one in jumped:
+            self._admit(one)
+        self.moves += 1
+        return None
+
+    def _late(self, state: RobotState) -> Refusal | None:
+        newest = self.newest
+        if newest is None or state.stamp_ns > newest.stamp_ns:
+            return None
+        behind_s = seconds_between(state.stamp_ns, newest.stamp_ns)
+        words = f"a state of the arm is stamped {behind_s:.3g} s before the newest one"
+        return Refusal(kind="late", reason=words)
+
+    def _implausible(self, state: RobotState, now_ns: int) -> str:
+        """What no arm can report, whatever it reported before."""
+        ahead_s = seconds_between(now_ns, state.stamp_ns)
+        if ahead_s > FUTURE_SLACK_S:
+            return f"the state of the arm is stamped {ahead_s:.3g} s in the future"
+        joints, place_m = state.joint_position_rad, state.base_from_tool[:3, 3]
+        if not (np.isfinite(state.gripper_open) and np.isfinite(joints).all()):
+            return "the state of the arm has joints or a gripper that are not finite"
+        if not rotations.is_pose(state.base_from_tool):
+            return "the tool's pose is no finite rigid transform"
+        farthest_m = float(abs(place_m).max())
+        if farthest_m > self._config.reach_m:
+            return (
+                f"the tool is {farthest_m:.3g} m from the base; no more than "
+                f"arm.reach_m = {self._config.reach_m:g} is possible"
+            )
+        if farthest_m < _ORIGIN_M:
+            return (
+                "the tool's pose is the origin of the base, as in a message that was never set: "
+                "the driver has read no encoder yet"
+            )
+        return ""
+
+    def _inconsistent(self, state: RobotState) -> str:
+        """Whether joints and tool pose contradict each other."""
+        if self.kinematics is None:
+            return ""
+        positions = dict(zip(state.joint_names, state.joint_position_rad.tolist(), strict=False))
+        expected = self.kinematics.base_from_tool(positions)
+        if expected is None:
+            return ""
+        away_m, away_rad = distance(expected, state.base_from_tool)
+        config = self._config
+        if away_m <= config.consistent_m and away_rad <= config.consistent_rad:
+            return ""
+        return (
+            f"the tool's pose is {away_m:.3g} m and {away_rad:.3g} rad from where the joints put "
+            f"it (at most {config.consistent_m:g} m and {config.consistent_rad:g} rad)"
+        )
+
+    def _jump(self, before: RobotState, after: RobotState) -> str:
+        """How the move between two states is more than the arm can do; empty if it is not."""
+        config = self._config
+        passed_s = seconds_between(before.stamp_ns, after.stamp_ns)
+        counted_s = min(passed_s, config.gap_s)
+        moved_m, moved_rad = distance(before.base_from_tool, after.base_from_tool)
+        most_m = config.max_speed_mps * counted_s + config.slack_m
+        most_rad = config.max_turn_radps * counted_s + config.slack_rad
+        if moved_m > most_m or moved_rad > most_rad:
+            return (
+                f"the tool moved by {moved_m:.3g} m and {moved_rad:.3g} rad in {passed_s:.3g} s; "
+                f"the arm can do {most_m:.3g} m and {most_rad:.3g} rad"
+            )
+        old, new = before.joint_position_rad, after.joint_position_rad
+        most = config.max_joint_speed * counted_s + config.slack_rad
+        if config.max_joint_speed and old.shape == new.shape and old.size:
+            joint = float(abs(new - old).max())
+            if joint > most:
+                return f"a joint moved by {joint:.3g} in {passed_s:.3g} s; at most {most:.3g}"
+        return ""
+
+
+def distance(
+    first: Float[np.ndarray, "4 4"], second: Float[np.ndarray, "4 4"]
+) -> tuple[float, float]:
+    """Distance (m) and turn (rad) between two poses."""
+    cosine = (np.vdot(first[:3, :3], second[:3, :3]) - 1) / 2
+    return length(first[:3, 3] - second[:3, 3]), math.acos(min(1.0, max(-1.0, cosine)))
+
+
+def _same_values(first: RobotState, second: RobotState) -> bool:
+    return (
+        np.array_equal(first.base_from_tool, second.base_from_tool)
+        and np.array_equal(first.joint_position_rad, second.joint_position_rad)
+        and first.gripper_open == second.gripper_open
+    )

@@ -1,0 +1,146 @@
+"""Whether commands may start where the arm is, go on, or wait until somebody enables them anew."""
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.types import RobotState
+from robot_vision.policies.arm_gate import ArmGate, Refusal, distance
+from robot_vision.policies.kinematics import Kinematics
+from robot_vision.policies.watchdog import Hold
+
+# Holds that leave it open where the arm is.
+_ARM_CAUSES = frozenset(
+    {"arm_fault", "arm_frozen", "arm_state", "needs_enable", "robot_state", "start"}
+)
+
+
+class ArmWatch:
+    """Judges admitted states against commands. Not locked: its owner is.
+
+    `away` is how far (m, rad) the newest admitted state is from the last command; `is_lagging`
+    whether that is more than the watchdog's limit. `needs_enable` says why only being enabled anew
+    lets commands go on; empty while nothing of the kind happened.
+    """
+
+    def __init__(self, config: PolicyConfig) -> None:
+        self._config = config
+        self._gate = ArmGate(config.arm)
+        self.fault = ""
+        self.stop()
+
+    def stop(self) -> None:
+        """Commands end, or begin anew: nothing is commanded, and no enable is asked for."""
+        self._commanded: Float[np.ndarray, "4 4"] | None = None
+        self._gate.not_commanded()
+        self._moves_at_start = self._gate.moves
+        self._was_lost = False
+        self._waiting_since_ns: int | None = None
+        self.needs_enable = ""
+        self.away, self.is_lagging = (0.0, 0.0), False
+
+    def forget(self) -> None:
+        """The clock or the task begins anew: no state is known."""
+        self._gate.clear()
+
+    def describe(self, kinematics: Kinematics | None) -> None:
+        """Compare joints with tool poses from now on."""
+        self._gate.kinematics = kinematics
+
+    @property
+    def moves(self) -> int:
+        """How often the arm was believed to be elsewhere after a jump."""
+        return self._gate.moves
+
+    def take(self, state: RobotState, now_ns: int) -> Refusal | None:
+        """Admit a state (None), or refuse it and say why."""
+        return self._gate.take(state, now_ns)
+
+    def commanded(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
+        """What the arm was sent."""
+        self._commanded = base_from_tool
+        self._gate.commanded(base_from_tool)
+
+    def look(self, now_ns: int, *, lost: bool) -> None:
+        """Compare the arm with what it was sent; `lost` says that its state is not known now."""
+        self._look_at_distance()
+        if self.needs_enable:
+            return
+        if self._commanded is None:
+            self.needs_enable = self._why_not_start(now_ns)
+        elif self._gate.moves != self._moves_at_start:
+            self.needs_enable = "the arm was moved, or reports another place than before"
+        elif self._was_lost and not lost and self._is_far():
+            self.needs_enable = (
+                f"the arm was {self.away[0]:.3g} m and {self.away[1]:.3g} rad from the command "
+                f"when its state came back"
+            )
+        self._was_lost = lost
+
+    def holds(self) -> tuple[Hold, ...]:
+        """What is wrong with where the arm reports to be."""
+        refusal = self._gate.refusal
+        again = f"call ~/enable again: {self.needs_enable}" if self.needs_enable else ""
+        problems = {
+            "arm_fault": self.fault,
+            "arm_state": refusal.reason if refusal else "",
+            "arm_frozen": self._gate.frozen_problem(),
+            "start": self._gate.steady_problem() if self._commanded is None else "",
+            "needs_enable": again,
+        }
+        return tuple(Hold(cause=cause, reason=why) for cause, why in problems.items() if why)
+
+    def _look_at_distance(self) -> None:
+        """Notice that the measured tool is away from the commanded one, and no longer is."""
+        robot = self._gate.newest
+        if robot is None or self._commanded is None:
+            self.away, self.is_lagging = (0.0, 0.0), False
+            return
+        self.away = away_m, away_rad = distance(self._commanded, robot.base_from_tool)
+        # Half the limit ends it, so that it does not begin again at once.
+        share = 0.5 if self.is_lagging else 1.0
+        limits = self._config.watchdog
+        self.is_lagging = (0 < limits.tracking_m * share < away_m) or (
+            0 < limits.tracking_rad * share < away_rad
+        )
+
+    def _is_far(self) -> bool:
+        arm, (away_m, away_rad) = self._config.arm, self.away
+        return away_m > arm.restart_m or away_rad > arm.restart_rad
+
+    def _why_not_start(self, now_ns: int) -> str:
+        """Why commands cannot start where the arm is; empty while that may yet change."""
+        robot, refusal = self._gate.newest, self._gate.refusal
+        if refusal is not None and refusal.kind == "implausible":
+            return refusal.reason
+        if robot is None:
+            return ""
+        if outside := self._outside(robot):
+            return outside
+        waiting = refusal.reason if refusal else self._gate.steady_problem()
+        if not waiting:
+            self._waiting_since_ns = None
+            return ""
+        if self._waiting_since_ns is None:
+            self._waiting_since_ns = now_ns
+        waited_s = abs(seconds_between(self._waiting_since_ns, now_ns))
+        return waiting if waited_s > self._config.arm.start_wait_s else ""
+
+    def _outside(self, robot: RobotState) -> str:
+        """How the tool is too far outside the workspace to start there; empty if it is not."""
+        safety, most_m = self._config.safety, self._config.arm.outside_m
+        place_m = robot.base_from_tool[:3, 3]
+        inside_m = np.clip(place_m, safety.workspace_min_m, safety.workspace_max_m)
+        outside_m = float(np.abs(place_m - inside_m).max())
+        if outside_m <= most_m:
+            return ""
+        return (
+            f"the tool at {np.round(place_m, 3).tolist()} m is {outside_m:.3g} m outside the "
+            f"workspace (at most {most_m:g}): move it there, or change safety.workspace_*"
+        )
+
+
+def about_arm(found: tuple[Hold, ...]) -> bool:
+    """Whether holds leave it open where the arm is."""
+    return any(hold.cause in _ARM_CAUSES for hold in found)
