@@ -35,9 +35,6 @@ class SafetyConfig(Params):
     max_step_rad: float = param(
         0.25, "largest turn of one step of a chunk", unit="rad", gt=0, le=3
     )
-    max_instruction_chars: int = param(
-        500, "longer instructions are refused", unit="characters", gt=0, le=100_000
-    )
     gripper_close_below: float = param(0.4, "an open gripper closes below this", ge=0, le=1)
     gripper_open_above: float = param(0.6, "a closed gripper opens above this", ge=0, le=1)
 
@@ -91,6 +88,9 @@ class PolicyConfig(Params):
     policy: str = param("policy-s", "policy bundle: a name in the store or a folder")
     threads: int = param(1, "threads of the policy on the CPU; 0 takes all cores", ge=0, le=256)
     command_hz: float = param(100.0, "rate of the command stream", unit="Hz", ge=50, le=100)
+    max_instruction_chars: int = param(
+        500, "longer instructions are refused", unit="characters", gt=0, le=100_000
+    )
     blend_s: float = param(
         0.15,
         "where chunks overlap, one that is older by this weighs e times less",

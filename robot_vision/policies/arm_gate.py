@@ -54,7 +54,7 @@ class ArmGate:
         self._refused: Refusal | None = None
         self._clean = 0  # states admitted in a row since one was refused
         self._unchanged_since_ns = 0
-        self._commanded: tuple[np.ndarray, np.ndarray] | None = None
+        self._commanded: Float[np.ndarray, "4 4"] | None = None
         self._commanded_at_change = self._commanded
 
     @property

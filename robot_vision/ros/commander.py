@@ -10,6 +10,7 @@ from robot_vision.core.objects import quaternion_xyzw
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.controller import Controller
+from robot_vision.policies.kinematics import Kinematics
 from robot_vision.ros.policy_outputs import PolicyOutputs
 
 
@@ -58,8 +59,16 @@ class Commander:
     def heartbeat(self) -> None:
         self._controller.heartbeat(self._now_ns())
 
-    def robot(self, state: RobotState) -> None:
-        self._controller.robot(state, self._now_ns())
+    def robot(self, state: RobotState) -> str:
+        """Take where the arm is; returns why that is not believed, or nothing."""
+        refusal = self._controller.robot(state, self._now_ns())
+        return refusal.reason if refusal is not None else ""
+
+    def arm_fault(self, reason: str) -> None:
+        self._controller.arm_fault(reason)
+
+    def describe_arm(self, kinematics: Kinematics | None) -> None:
+        self._controller.describe_arm(kinematics)
 
     def robot_at(self, stamp_ns: int) -> RobotState | None:
         return self._controller.robot_at(stamp_ns)
@@ -100,6 +109,7 @@ class Commander:
             "stamp_ns": status.stamp_ns,
             "enabled": status.enabled,
             "holding": status.holding,
+            "needs_enable": status.needs_enable,
             "reasons": list(status.reasons),
             "instruction": status.instruction,
             "instruction_problem": instruction.problem if instruction else "",

@@ -38,7 +38,7 @@ from robot_vision.ros.stream import Stream
 _STATUS_PERIOD_S = 0.1
 _SILENT_AFTER_S = 2.0
 # Topics that are quiet while nobody has anything to say.
-_MAY_BE_QUIET = ("instruction", "heartbeat")
+_MAY_BE_QUIET = ("instruction", "heartbeat", "robot_description")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,6 +176,8 @@ class PolicyNode(ServiceNode):
             self.config,
             RobotCallbacks(
                 on_state=commander.robot,
+                on_arm_fault=commander.arm_fault,
+                on_description=commander.describe_arm,
                 on_instruction=commander.instruct,
                 on_heartbeat=commander.heartbeat,
             ),

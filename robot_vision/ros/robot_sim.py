@@ -43,6 +43,7 @@ from robot_vision.ros.sim_physics import ExposureSlot, Physics, Told
 from robot_vision.ros.sim_scene import Scene, build_scene
 from robot_vision.ros.sim_transforms import SimTransforms
 from robot_vision.simulation.robot.task import Kind
+from robot_vision.simulation.robot.urdf import urdf_of
 
 BASE, TOOL = "base", "tool"
 _STATE_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -66,10 +67,12 @@ class RobotSim(Node):
         self._tool = self.create_publisher(PoseStamped, "tool_pose", _STATE_QOS)
         self._camera_pose = self.create_publisher(PoseStamped, "camera_pose", LATCHED_QOS)
         self._task = self.create_publisher(String, "~/task", LATCHED_QOS)
+        self._description = self.create_publisher(String, "robot_description", LATCHED_QOS)
         self._sim_clock = self.create_publisher(Clock, "/clock", 10) if config.speed != 1 else None
         self._transforms = SimTransforms(self, base=BASE, tool=TOOL)
         scene = build_scene(self._seed, kind=self._kind)
         self._announce(scene, self.get_clock().now().nanoseconds)
+        self._description.publish(String(data=urdf_of(scene.world.model, base=BASE, tool=TOOL)))
         self._exposures = ExposureSlot()
         self._cameras = SimCameras(
             self, self._exposures, config, now_ns=lambda: self._physics.now_ns, fail=self._fail

@@ -67,6 +67,11 @@ def qos_problem(node: Node, topic: ListenedTopic) -> str:
     return f"QoS incompatible with {'; '.join(mismatches)} ({hint})"
 
 
+def publisher_names(node: Node, topic: str) -> list[str]:
+    """Full names of the nodes that publish a topic, one for each of their publishers."""
+    return sorted(map(_name, node.get_publishers_info_by_topic(topic)))
+
+
 def _name(publisher: TopicEndpointInfo) -> str:
     return f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
 
