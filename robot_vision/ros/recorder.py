@@ -194,9 +194,11 @@ def record(
     from rclpy.utilities import ok, try_shutdown
 
     from robot_vision.ros.profile import use_shared_memory_profile
+    from robot_vision.ros.shared_memory import clean_shared_memory
 
     recording = RotatingRecording(folder, split_bytes=split_bytes, max_bytes=max_bytes)
     use_shared_memory_profile()
+    clean_shared_memory(log=log)
     rclpy.init()
     node = rclpy.create_node("robot_vision_recorder")
     recorder = Recorder(
