@@ -1,17 +1,16 @@
 """Memory that nobody uses any more goes back to the system."""
 
 import ctypes
-import gc
 
 
 def give_memory_back() -> None:
-    """Collect what is unreachable and hand free pages back; a thread that waits for nothing calls.
+    """Hand free pages back; called where nothing waits, it takes some milliseconds.
 
-    ONNX Runtime's sessions come and go in threads of their own, and glibc keeps an arena of
-    memory for each: what a closed session freed stays with the process, in pieces that the next
-    session does not fit into. Where the C library is not glibc, this only collects.
+    A model is loaded by whatever thread has time, and glibc keeps an arena of memory for each:
+    what a closed model freed stays with the process, in pieces that the next one does not fit
+    into. Other threads run on meanwhile (Python's lock is let go of). Without glibc this does
+    nothing.
     """
-    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

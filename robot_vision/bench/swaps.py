@@ -1,5 +1,6 @@
 """Models swapped while frames are served: what it does to memory and to the frames' latency."""
 
+import resource
 from pathlib import Path
 from threading import Event, Lock, Thread
 from time import perf_counter
@@ -9,12 +10,13 @@ from robot_vision.bench.frames import load_frames
 from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.config import ServiceConfig
+from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.timing import timed
 from robot_vision.memory import give_memory_back
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline
 
 _FRAME_EVERY_S = 0.05
-_PAGE_MB = 4096 / 1e6
 
 
 def bench_swaps(config: ServiceConfig, *, count: int, gives_back: bool = True) -> dict[str, Any]:
@@ -26,23 +28,18 @@ def bench_swaps(config: ServiceConfig, *, count: int, gives_back: bool = True) -
     frames = _Frames(pipeline)
     memory_mb: list[float] = []
     stages: list[dict[str, float]] = []
+
+    def swap() -> None:
+        stages.append(_swap(config, frames, gives_back=gives_back))
+
     for _ in range(count):
-        begin_s = perf_counter()
-        perceiver = build_perceiver(config)
-        loaded_s = perf_counter()
-        frames.swap(perceiver)
-        swapped_s = perf_counter()
-        if gives_back:
-            give_memory_back()
-        ended_s = perf_counter()
+        # A thread for each: the node has several that take turns, and memory is kept per thread.
+        thread = Thread(target=swap)
+        thread.start()
+        thread.join()
         memory_mb.append(_resident_mb())
-        stages.append(
-            {
-                "load": 1e3 * (loaded_s - begin_s),
-                "swap": 1e3 * (swapped_s - loaded_s),
-                "give_back": 1e3 * (ended_s - swapped_s),
-            }
-        )
+    if len(stages) < count:
+        raise RuntimeError(f"{count - len(stages)} of {count} swaps failed: see above")
     frame_ms = frames.stop()
     pipeline.perceiver.close()
     return {
@@ -60,6 +57,19 @@ def bench_swaps(config: ServiceConfig, *, count: int, gives_back: bool = True) -
     }
 
 
+def _swap(config: ServiceConfig, frames: "_Frames", *, gives_back: bool) -> dict[str, float]:
+    """Milliseconds of each step."""
+    stage_s: dict[str, float] = {}
+    with timed(stage_s, "load"):
+        perceiver = build_perceiver(config)
+    with timed(stage_s, "swap"):
+        frames.swap(perceiver)
+    if gives_back:
+        with timed(stage_s, "give back"):
+            give_memory_back()
+    return {stage: 1e3 * seconds for stage, seconds in stage_s.items()}
+
+
 class _Frames:
     """Serves frames in its thread from construction to `stop`."""
 
@@ -72,7 +82,7 @@ class _Frames:
         self._thread = Thread(target=self._run, name="frames", daemon=True)
         self._thread.start()
 
-    def swap(self, perceiver: Any) -> None:
+    def swap(self, perceiver: Perceiver) -> None:
         with self._between_frames:
             old = self._pipeline.swap_perceiver(perceiver)
         old.close()
@@ -99,4 +109,4 @@ def _warm_up(count: int) -> int:
 
 
 def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_MB
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6

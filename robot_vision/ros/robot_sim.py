@@ -37,8 +37,8 @@ from robot_vision.ros.policy_messages import (
     transform_from_pose,
 )
 from robot_vision.ros.profile import use_shared_memory_profile
-from robot_vision.ros.shared_memory import clean_shared_memory
 from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.shared_memory import clean_shared_memory
 from robot_vision.ros.sim_cameras import SimCameras
 from robot_vision.ros.sim_physics import ExposureSlot, Physics, Told
 from robot_vision.ros.sim_scene import Scene, build_scene

@@ -58,7 +58,8 @@ class Worker:
     def swap_perceiver(self, perceiver: Perceiver) -> None:
         """Use other models from the next frame on, and close the old ones."""
         with self._between_frames:
-            self._parts.pipeline.swap_perceiver(perceiver).close()
+            old = self._parts.pipeline.swap_perceiver(perceiver)
+        old.close()  # takes tens of milliseconds, which no frame waits for
 
     @property
     def is_alive(self) -> bool:

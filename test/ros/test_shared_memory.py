@@ -53,7 +53,7 @@ def participant() -> Iterator[tuple["subprocess.Popen[str]", Path]]:
 
 def segment_of(pid: int) -> Path:
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        name = Path(os.readlink(link)).name
+        name = link.readlink().name
         if name.startswith("fastrtps_") and "port" not in name and name.endswith("_el"):
             return SHM / name.removesuffix("_el")
     raise AssertionError("no segment: is shared memory in use?")
