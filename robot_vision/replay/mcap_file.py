@@ -10,7 +10,6 @@ import zlib
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Literal
 
 import lz4.frame
@@ -33,7 +32,7 @@ from mcap.records import (
 from mcap.records import Chunk as ChunkRecord
 from mcap.writer import MCAP0_MAGIC
 
-from robot_vision.replay.disk import DiskFullError, writing_to
+from robot_vision.core.disk import DiskFullError, reserve_room, writing_to
 from robot_vision.replay.ros_types import output_types
 
 CHUNK_BYTES = 1 << 20
@@ -64,9 +63,7 @@ class McapFile:
         self._bytes = 0
         self._is_open = True
         with writing_to(path), ExitStack() as opened:
-            # Without a name, so that it goes with the process, however that ends.
-            self._room = opened.enter_context(TemporaryFile(dir=path.parent, buffering=0))
-            self._room.write(os.urandom(_ROOM_BYTES))
+            self._room = opened.enter_context(reserve_room(path.parent, size_bytes=_ROOM_BYTES))
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             opened.callback(os.close, self._file)
             self._append(MCAP0_MAGIC + _packed(Header("ros2", "robot_vision")))

@@ -4,7 +4,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from robot_vision.replay.disk import DiskFullError
+from robot_vision.core.disk import DiskFullError
 from robot_vision.replay.mcap_file import McapFile
 from robot_vision.replay.output_messages import MESSAGES
 from robot_vision.replay.ros_types import make, output_types

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from robot_vision.replay.disk import writing_to
+from robot_vision.core.disk import writing_to
 from robot_vision.replay.feeding import WriteBehind
 from robot_vision.replay.mcap_out import McapOutput
 from robot_vision.replay.runner import Processed

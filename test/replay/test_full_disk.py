@@ -13,7 +13,7 @@ import yaml
 from mcap.reader import make_reader
 from small_disk import small_disk
 
-from robot_vision.replay.disk import DiskFullError
+from robot_vision.core.disk import DiskFullError
 from robot_vision.replay.mcap_file import CHUNK_BYTES, McapFile
 from robot_vision.replay.messages import Problems
 from robot_vision.replay.recording import Recording
@@ -118,7 +118,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 from test_full_disk import TOPIC, message
-from robot_vision.replay.disk import DiskFullError
+from robot_vision.core.disk import DiskFullError
 from robot_vision.replay.rotating import RotatingRecording
 recording = RotatingRecording(Path(sys.argv[1]), split_bytes=10**8, max_bytes=10**9)
 try:

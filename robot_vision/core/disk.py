@@ -1,9 +1,12 @@
 """What cannot be written: said with the file, the reason, the room that is free and what to do."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from robot_vision.core.errors import RobotVisionError
 
@@ -13,7 +16,7 @@ class DiskFullError(RobotVisionError, OSError):
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(
-            f"cannot write {path}: {error.strerror or error}; {_free(path.parent)}: make room, "
+            f"cannot write {path}: {error.strerror or error}; {free_room(path.parent)}: make room, "
             "or write to another disk. What was written before can be read"
         )
 
@@ -32,8 +35,23 @@ def writing_to(path: Path) -> Iterator[None]:
         raise DiskFullError(path, error) from error
 
 
-def _free(folder: Path) -> str:
+def reserve_room(folder: Path, *, size_bytes: int) -> IO[bytes]:
+    """Room on the disk for what must be written at the end, until the file is closed.
+
+    It has no name, so that it goes with the process, however that ends.
+    """
+    room = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115: whoever asked closes it
     try:
-        return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB are free at {folder}"
+        room.write(os.urandom(size_bytes))  # zeros take no room on disks that compress
+    except OSError:
+        room.close()
+        raise
+    return room
+
+
+def free_room(path: Path) -> str:
+    """How much is free where `path` is, in words."""
+    try:
+        return f"{shutil.disk_usage(path).free / 1e6:.1f} MB are free at {path}"
     except OSError as error:
-        return f"{folder} cannot be looked at ({error})"
+        return f"{path} cannot be looked at ({error})"
