@@ -16,8 +16,8 @@ class DiskFullError(RobotVisionError, OSError):
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(
-            f"cannot write {path}: {error.strerror or error}; {free_room(path.parent)}: make room, "
-            "or write to another disk. What was written before can be read"
+            f"cannot write {path}: {error.strerror or error}; {free_room(path.parent)}: "
+            "make room, or write to another disk. What was written before can be read"
         )
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ def reserve_room(folder: Path, *, size_bytes: int) -> IO[bytes]:
 
     It has no name, so that it goes with the process, however that ends.
     """
-    room = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115: whoever asked closes it
+    room = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
     try:
         room.write(os.urandom(size_bytes))  # zeros take no room on disks that compress
     except OSError:

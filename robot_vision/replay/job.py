@@ -8,10 +8,10 @@ from time import perf_counter
 from typing import Any, Literal
 
 from robot_vision.core.config import ServiceConfig, flatten
+from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.bag import BagOptions
-from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.replay.drift import Drift
 from robot_vision.replay.figures import Figures
 from robot_vision.replay.golden import behaviour_of, check, load_golden

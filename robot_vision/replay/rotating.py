@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from robot_vision.core.errors import ConfigError
 from robot_vision.core.disk import DiskFullError
+from robot_vision.core.errors import ConfigError
 from robot_vision.replay.mcap_file import McapFile
 
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.objects import class_name
 from robot_vision.core.types import TrackState
-from robot_vision.core.disk import writing_to
 from robot_vision.replay.runner import Processed
 
 COLUMNS = {

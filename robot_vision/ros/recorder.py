@@ -25,6 +25,7 @@ _NOT_RECORDED = ("/parameter_events", "/rosout", "/clock")
 _TRANSFORMS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMessage"}
 _QUEUE_DEPTH = 20
 _FOLLOW_S = 0.2
+_MOST_TOPICS = 200
 # What waits longer is written as a chunk of its own: a process that dies loses no more than this.
 _FLUSH_S = 1.0
 
@@ -60,6 +61,7 @@ class Recorder:
         self._not_taken: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.failure = ""
+        self._has_said = False
         self._thread = Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
         self._timer = node.create_timer(_FOLLOW_S, self.follow)
@@ -71,7 +73,15 @@ class Recorder:
         """
         for topic, type_name in self._topics().items():
             if topic not in self._subscriptions and self._node.count_publishers(topic):
+                if len(self._subscriptions) >= _MOST_TOPICS:
+                    self._say_once(f"{topic} is not recorded: {_MOST_TOPICS} topics are already")
+                    return
                 self._subscriptions[topic] = self._subscribe(topic, type_name)
+
+    def _say_once(self, words: str) -> None:
+        if not self._has_said:
+            self._has_said = True
+            self._log(words)
 
     @property
     def topics(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demonstrations_kit import FORM, LIMITS, sample_of, write_episodes
+from demonstrations_kit import LIMITS, sample_of, write_episodes
 from small_disk import fill, small_disk
 
 from robot_vision.demonstrations.check import problems
