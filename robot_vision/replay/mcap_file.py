@@ -55,7 +55,7 @@ class McapFile:
         self.counts: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self.first_ns = self.last_ns = 0
-        self._compression = compression
+        self._compression: Compression = compression
         self._schemas: dict[str, Schema] = {}
         self._channels: dict[str, Channel] = {}
         self._indices: list[ChunkIndex] = []

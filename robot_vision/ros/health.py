@@ -10,6 +10,7 @@ from robot_vision.core.foreign import shortened
 from robot_vision.core.timing import Percentiles
 
 _MOST_CAUSES = 100
+_OTHERS = "other causes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +114,9 @@ class _Causes:
         self._example: dict[str, str] = {}
 
     def add(self, cause: str, example: str) -> bool:
-        if cause not in self._total and len(self._total) >= _MOST_CAUSES:
-            cause, example = "other causes", f"{cause}: {example}"
         cause, example = shortened(cause), shortened(example)
+        if cause not in self._total and len(self._total) >= _MOST_CAUSES:
+            cause, example = _OTHERS, shortened(f"{cause}: {example}")
         self._total[cause] += 1
         self._recent[cause] += 1
         self._example[cause] = example

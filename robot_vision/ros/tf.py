@@ -1,6 +1,7 @@
 """The camera's pose in a target frame, from tf2 where it is installed."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ class TargetFrame:
         self.name = name
         self._buffer = tf2_ros.Buffer(node=node)
         self._error = tf2_ros.TransformException
-        self._listener = tf2_ros.TransformListener(_Bounded(self._buffer, node), node)
+        warn = partial(node.get_logger().warning, throttle_duration_sec=1.0)
+        bounded = BoundedBuffer(self._buffer, warn)
+        self._listener = tf2_ros.TransformListener(bounded, node)
 
     def from_camera(
         self, frame_id: str, stamp_ns: int, *, report: Callable[[str], object]
@@ -55,12 +58,12 @@ class TargetFrame:
         self._listener.unregister()
 
 
-class _Bounded:
+class BoundedBuffer:
     """What the listener fills: tf2's buffer, which keeps every frame that it ever heard of."""
 
-    def __init__(self, buffer: Any, node: Node) -> None:
+    def __init__(self, buffer: Any, warn: Callable[[str], object]) -> None:
         self._buffer = buffer
-        self._node = node
+        self._warn = warn
         self._known: set[str] = set()
         self._refused = 0
 
@@ -81,9 +84,8 @@ class _Bounded:
             self._known |= names
             return True
         self._refused += 1
-        self._node.get_logger().warning(
+        self._warn(
             f"/tf: {self._refused} transforms refused so far: more than {MOST_FRAMES} frames, or "
-            f"a name of more than {MOST_FRAME_ID_CHARACTERS} characters",
-            throttle_duration_sec=1.0,
+            f"a name of more than {MOST_FRAME_ID_CHARACTERS} characters"
         )
         return False
