@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 from mcap.reader import make_reader
+from replay_scenes import Scene, red_square_bundle, write_mcap
+from small_disk import fill as ballast
 from small_disk import small_disk
 
+from robot_vision.core.config import ServiceConfig
 from robot_vision.core.disk import DiskFullError
+from robot_vision.replay.job import Job, run_job
 from robot_vision.replay.mcap_file import CHUNK_BYTES, McapFile
 from robot_vision.replay.messages import Problems
 from robot_vision.replay.recording import Recording
@@ -153,3 +157,27 @@ def test_a_limit_on_files_is_told_like_a_full_disk(tmp_path: Path) -> None:
     assert count > 50
     assert len(list(Recording(tmp_path / "a").messages(Problems()))) == count
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 3_000_000
+
+
+def test_replay_ends_with_the_reason_and_its_outputs_can_be_read(tmp_path: Path) -> None:
+    bag = tmp_path / "bag.mcap"
+    write_mcap(bag, list(Scene(frames=40).messages()))
+    with small_disk(tmp_path / "disk", size_mb=2) as folder:
+        ballast(folder, leave_bytes=540 << 10)
+        job = Job(
+            name="bag",
+            path=bag,
+            config=ServiceConfig(model=str(red_square_bundle(tmp_path / "model")), threads=1),
+            out=folder / "out",
+        )
+        result = run_job(job)
+        assert result["status"] == "failed"
+        assert "No space left on device" in result["error"]
+        assert "make room" in result["error"]
+        with (folder / "out" / "perception.mcap").open("rb") as file:
+            summary = make_reader(file).get_summary()
+            assert summary is not None
+            assert summary.statistics is not None
+            file.seek(0)
+            seen = sum(1 for _ in make_reader(file).iter_messages())
+            assert seen == summary.statistics.message_count > 0
