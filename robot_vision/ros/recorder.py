@@ -177,7 +177,9 @@ class Recorder:
             if monotonic() >= next_flush_s:
                 next_flush_s = monotonic() + _FLUSH_S
                 self._try(self._recording.flush)
+                self._count()
         self._try(self._recording.close, always=True)
+        self._count()
 
     def _append(self, topic: RecordedTopic, log_ns: int, data: bytes) -> None:
         if self.failure:
@@ -197,7 +199,6 @@ class Recorder:
             if not self.failure:
                 self.failure = f"recording ended: {error}"
                 self._log(self.failure)
-        self._count()
 
     def _count(self) -> None:
         self.counts = self._recording.counts
