@@ -90,6 +90,24 @@ def demonstrations(
     _tell(bench_demonstrations(loaded, count=frames), out)
 
 
+@bench_app.command()
+def swaps(
+    model: Model = "native-s",
+    threads: Threads = 0,
+    count: Annotated[int, typer.Option(help="models loaded one after the other", min=1)] = 250,
+    give_back: Annotated[
+        bool, typer.Option(help="hand free memory back after each, as the node does")
+    ] = True,
+    out: Out = Path("out/bench_swaps.json"),
+) -> None:
+    """Swap models while frames are served: memory after each, and what frames wait for."""
+    from robot_vision.bench.swaps import bench_swaps
+    from robot_vision.core.config import ServiceConfig
+
+    config = ServiceConfig(model=model, threads=threads)
+    _tell(bench_swaps(config, count=count, gives_back=give_back), out)
+
+
 def _tell(result: dict[str, Any], out: Path) -> None:
     from rich.console import Console
 

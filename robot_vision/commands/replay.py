@@ -140,10 +140,11 @@ def record(
     )
     for topic in recorder.topics:
         lost = f", {recorder.dropped[topic]} dropped" if recorder.dropped[topic] else ""
-        console.print(f"{topic}: {recorder.counts[topic]} messages{lost}", highlight=False)
+        words = f"{topic}: {recorder.counts[topic]} messages{lost}"
+        console.print(words, highlight=False, markup=False)
     if recorder.failure or not recorder.counts:
         reason = recorder.failure or f"nothing came from or to {node}: is it running?"
-        console.print(f"[red]{reason}[/]", highlight=False)
+        console.print(reason, style="red", highlight=False, markup=False)
         raise typer.Exit(2)
 
 

@@ -12,6 +12,7 @@ MOST_TEXT_BYTES = 64 * 2**20
 # PyYAML is written in Python: a megabyte takes seconds.
 MOST_YAML_BYTES = 1 * 2**20
 _LONGEST_QUOTE = 200
+_LONGEST_LINE = 500
 
 
 def inside(root: Path, name: str) -> Path:
@@ -33,6 +34,14 @@ def quoted(text: object) -> str:
     """A stranger's text as one line of bounded length, safe to log: controls are escaped."""
     shown = repr(str(text)[: _LONGEST_QUOTE + 1])
     return shown if len(str(text)) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}…'"
+
+
+def shortened(text: object, *, most: int = _LONGEST_LINE) -> str:
+    """Words that have a stranger's in them as one line of at most `most` characters."""
+    line = str(text)[: most + 1]
+    if not line.isprintable():
+        line = repr(line)[1:-1]
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def read_text(path: Path, *, most_bytes: int = MOST_TEXT_BYTES) -> str:

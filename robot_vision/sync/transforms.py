@@ -15,10 +15,18 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import invert_transform, transform_from_quaternion
 
 MAX_DEPTH = 64
+# The largest robots have some hundred frames.
+MOST_FRAMES = 2000
+MOST_SAMPLES = 400_000
+_LONGEST_NAME = 256
 
 
 class TransformBuffer:
-    """Keeps the last `keep_s` of every moving transform, and all static ones."""
+    """Keeps the last `keep_s` of every moving transform, and all static ones.
+
+    In bounded memory: of at most `MOST_FRAMES` frames, and less of each where all of them
+    together would have more than `MOST_SAMPLES`.
+    """
 
     def __init__(self, *, keep_s: float = 10.0) -> None:
         self._keep_ns = round(keep_s * NS_PER_S)
@@ -36,11 +44,19 @@ class TransformBuffer:
         quaternion_xyzw: Float64[np.ndarray, "4"],
         is_static: bool = False,
     ) -> None:
-        """Take a transform in; raises `ValueError` if it is not finite or has no rotation."""
+        """Take a transform in.
+
+        Raises `ValueError` if it is not finite or has no rotation, for a name that is too long
+        and for one frame too many.
+        """
+        if max(len(parent), len(child)) > _LONGEST_NAME:
+            raise ValueError(f"a frame's name has more than {_LONGEST_NAME} characters")
         norm = float(np.linalg.norm(quaternion_xyzw))
         if not (np.isfinite(translation_m).all() and np.isfinite(norm) and norm > 1e-9):
             raise ValueError(f"transform {parent} to {child} is not a rigid transform")
         parent, child = parent.lstrip("/"), child.lstrip("/")
+        if child not in self._parent_of and len(self._parent_of) >= MOST_FRAMES:
+            raise ValueError(f"transform {parent} to {child} is one of more than {MOST_FRAMES}")
         rotation = quaternion_xyzw / norm
         self._parent_of[child] = parent
         if is_static:
@@ -53,7 +69,8 @@ class TransformBuffer:
         if at < len(samples) and samples[at][0] == stamp_ns:
             return
         samples.insert(at, (stamp_ns, translation_m, rotation))
-        while samples[0][0] < samples[-1][0] - self._keep_ns:
+        most = MOST_SAMPLES // len(self._moving)
+        while samples[0][0] < samples[-1][0] - self._keep_ns or len(samples) > most:
             samples.popleft()
 
     def chain(self, frame: str) -> list[str]:

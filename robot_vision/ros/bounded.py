@@ -1,0 +1,47 @@
+"""Messages of strangers are refused by their size as bytes, before they become objects.
+
+Twenty megabytes of text or a million names take seconds of Python's lock to make and to drop.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.serialization import deserialize_message
+
+# Some ten times what the largest robots say; images are bounded by whoever decodes them.
+WORDS_BYTES = 4 << 10
+POSE_BYTES = 4 << 10
+STATE_BYTES = 64 << 10
+CAMERA_INFO_BYTES = 64 << 10
+TRANSFORMS_BYTES = 256 << 10
+OBJECTS_BYTES = 1 << 20
+
+MOST_INSTRUCTION_CHARACTERS = 500
+MOST_FRAME_ID_CHARACTERS = 256
+
+
+def bounded(
+    kind: Any,
+    callback: Callable[[Any], None],
+    *,
+    most_bytes: int,
+    refuse: Callable[[str], object],
+) -> Callable[[bytes], None]:
+    """A callback for a subscription that is `raw`; `refuse` is told in words of what is larger."""
+
+    def take(data: bytes) -> None:
+        if len(data) > most_bytes:
+            refuse(f"a message is larger than {most_bytes} bytes, the most that is taken")
+        else:
+            callback(deserialize_message(data, kind))
+
+    return take
+
+
+def checked_frame_id(frame_id: str) -> str:
+    """Raises `ValueError` if it is too long to be a name."""
+    if len(frame_id) > MOST_FRAME_ID_CHARACTERS:
+        raise ValueError(
+            f"frame_id has more than {MOST_FRAME_ID_CHARACTERS} characters: {frame_id[:40]!r}…"
+        )
+    return frame_id
