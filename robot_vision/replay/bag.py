@@ -16,8 +16,11 @@ import numpy as np
 from robot_vision.codecs.compressed import decode_compressed, decode_compressed_depth
 from robot_vision.codecs.depth import decode_depth
 from robot_vision.codecs.image import decode_image
+from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
+from robot_vision.core.errors import CameraError
+from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.types import Camera
 from robot_vision.replay.discovery import (
     CAMERA_INFO,
@@ -28,7 +31,7 @@ from robot_vision.replay.discovery import (
     find_topics,
 )
 from robot_vision.replay.frames import InputHealth, RawFrame, Stream
-from robot_vision.replay.messages import Decoder, RawMessage, stamp_to_ns
+from robot_vision.replay.messages import Decoder, Problems, RawMessage, stamp_to_ns
 from robot_vision.replay.recording import Recording
 from robot_vision.sync.pairing import Pair, Pairer
 from robot_vision.sync.transforms import TransformBuffer
@@ -69,7 +72,7 @@ class BagSource:
         self.health = InputHealth()
         self._options = options or BagOptions()
         self._config = config
-        self._recording = Recording(path)
+        self._recording = Recording(path, config.limits)
         self.topics = find_topics(self._recording, wanted=self._options.topics)
         self.health.others = self.topics.others
         self._decoder = Decoder(is_ros1=self._recording.is_ros1)
@@ -115,7 +118,7 @@ class BagSource:
             elif message.topic == self.topics.info and message.msgtype == CAMERA_INFO:
                 content = self._decoder.decode(message, self.health.problems)
                 if content is not None:
-                    self._cameras.add(content)
+                    self._cameras.add(content, self.health.problems)
             elif message.msgtype in TRANSFORMS:
                 self._add_transforms(message)
 
@@ -159,8 +162,8 @@ class BagSource:
         return RawFrame(
             stamp_ns=pair.stamp_ns,
             frame_id=frame_id,
-            read_rgb=_rgb_reader(pair.rgb),
-            read_depth=_depth_reader(pair.depth, raw_unit_m=self._config.depth.raw_unit_m),
+            read_rgb=_rgb_reader(pair.rgb, self._config.limits),
+            read_depth=_depth_reader(pair.depth, self._config),
             depth_stamp_ns=pair.depth_stamp_ns,
             camera=self._cameras.at(pair.stamp_ns),
             fixed_from_camera=self._fixed_from_camera(frame_id, pair.stamp_ns),
@@ -184,20 +187,22 @@ class _Cameras:
     """Intrinsics as they change over a recording."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[int, Camera]] = []
+        self._known: list[tuple[int, Camera | None]] = []
 
-    def add(self, info: Any) -> None:
-        matrix = np.asarray(info.k if hasattr(info, "k") else info.K, np.float64).reshape(3, 3)
-        if not (matrix[0, 0] > 0 and np.isfinite(matrix).all()):
-            return
-        camera = Camera(
-            frame_id=info.header.frame_id,
-            width_px=int(info.width),
-            height_px=int(info.height),
-            intrinsics_px=matrix,
-            distortion=np.asarray(info.d if hasattr(info, "d") else info.D, np.float64),
-        )
-        if not self._known or not camera.same_as(self._known[-1][1]):
+    def add(self, info: Any, problems: Problems) -> None:
+        """Take them in; as live, the camera is unknown from those on that cannot be a lens's."""
+        camera = None
+        try:
+            camera = checked_camera(
+                frame_id=info.header.frame_id,
+                width_px=int(info.width),
+                height_px=int(info.height),
+                intrinsics_px=info.k if hasattr(info, "k") else info.K,
+                distortion=info.d if hasattr(info, "d") else info.D,
+            )
+        except CameraError as error:
+            problems.add("intrinsics invalid", f"camera_info has {error}")
+        if not self._known or not _same(camera, self._known[-1][1]):
             self._known = [*self._known[-7:], (stamp_to_ns(info.header.stamp), camera)]
 
     def at(self, stamp_ns: int) -> Camera | None:
@@ -206,6 +211,10 @@ class _Cameras:
             return None
         before = [camera for known_ns, camera in self._known if known_ns <= stamp_ns]
         return before[-1] if before else self._known[0][1]
+
+
+def _same(camera: Camera | None, other: Camera | None) -> bool:
+    return other is None if camera is None else camera.same_as(other)
 
 
 def _in_order(
@@ -237,22 +246,21 @@ def _in_order(
     yield from (item for _, _, item in sorted(waiting, key=lambda entry: entry[:2]))
 
 
-def _rgb_reader(image: _Image) -> Callable[[], np.ndarray]:
+def _rgb_reader(image: _Image, limits: InputLimits) -> Callable[[], np.ndarray]:
     content = image.content
     if image.msgtype == COMPRESSED:
-        return partial(decode_compressed, content.data, format=content.format)
-    return partial(decode_image, content.data, **_layout(content))
+        return partial(decode_compressed, content.data, format=content.format, limits=limits)
+    return partial(decode_image, content.data, **_layout(content), limits=limits)
 
 
-def _depth_reader(image: _Image | None, *, raw_unit_m: float) -> Callable[[], np.ndarray] | None:
+def _depth_reader(image: _Image | None, config: ServiceConfig) -> Callable[[], np.ndarray] | None:
     if image is None:
         return None
     content = image.content
+    how = {"raw_unit_m": config.depth.raw_unit_m, "limits": config.limits}
     if image.msgtype == COMPRESSED:
-        return partial(
-            decode_compressed_depth, content.data, format=content.format, raw_unit_m=raw_unit_m
-        )
-    return partial(decode_depth, content.data, **_layout(content), raw_unit_m=raw_unit_m)
+        return partial(decode_compressed_depth, content.data, format=content.format, **how)
+    return partial(decode_depth, content.data, **_layout(content), **how)
 
 
 def _layout(content: Any) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S, seconds_between
-from robot_vision.core.errors import EncodingError
+from robot_vision.core.errors import CameraError, EncodingError
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Frame
 from robot_vision.replay.messages import Problems
@@ -149,9 +150,13 @@ def _camera(
     if intrinsics_px is not None:
         fx, fy, cx, cy = intrinsics_px
         matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
-        return Camera(
-            frame_id=raw.frame_id, width_px=width_px, height_px=height_px, intrinsics_px=matrix
-        )
+        try:
+            return checked_camera(
+                frame_id=raw.frame_id, width_px=width_px, height_px=height_px, intrinsics_px=matrix
+            )
+        except CameraError as error:
+            problems.add("intrinsics invalid", f"--intrinsics has {error}")
+            return None
     camera = raw.camera
     if camera is not None and (camera.width_px, camera.height_px) != (width_px, height_px):
         size = f"{camera.width_px}×{camera.height_px} px, the image has {width_px}×{height_px}"

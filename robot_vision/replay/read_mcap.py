@@ -6,22 +6,22 @@ for the next chunk, and a chunk that the end of the file cuts short still gives 
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from io import SEEK_END, BytesIO
+from io import SEEK_CUR, SEEK_END, BytesIO
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
-import lz4.frame
-import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Schema
 
-from robot_vision.replay.messages import Problems, RawMessage
+from robot_vision.codecs.unpack import Unpacker
+from robot_vision.replay.messages import LONGEST_NAME, Problems, RawMessage, TopicTable
 
 MAGIC = b"\x89MCAP0\r\n"
 MAX_RECORD_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 1 << 26
+MAX_DESCRIPTION_BYTES = 1 << 22
 SEARCH_BYTES = 1 << 22
 _FRAMING = Struct("<BQ")
 _CLOSING = Struct("<BQQQI8s")
@@ -34,8 +34,16 @@ class McapFile:
 
     is_ros1 = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unpacker: Unpacker) -> None:
         self._path = path
+        self._unpacker = unpacker
+        chunk_bytes = unpacker.limits.chunk_bytes
+        self._most_bytes = {
+            Opcode.CHUNK: chunk_bytes,
+            Opcode.MESSAGE: chunk_bytes,
+            Opcode.SCHEMA: MAX_DESCRIPTION_BYTES,
+            Opcode.CHANNEL: MAX_DESCRIPTION_BYTES,
+        }
         self.size_bytes = path.stat().st_size
         self.read_bytes = 0
 
@@ -48,7 +56,7 @@ class McapFile:
             for opcode, body, complete in self._records(file, problems):
                 self.read_bytes = file.tell()
                 if opcode == Opcode.CHUNK:
-                    yield from channels.read(_open_chunk(body, complete, channels.report))
+                    yield from channels.read(self._open_chunk(body, complete, channels.report))
                 elif complete:
                     yield from channels.read([(opcode, body)])
         self.read_bytes = self.size_bytes
@@ -77,8 +85,33 @@ class McapFile:
                     return
                 file.seek(found)
                 continue
-            body = file.read(length)
-            yield opcode, body, len(body) == length
+            most_bytes = self._most_bytes.get(opcode)
+            if most_bytes is not None and length <= most_bytes:
+                body = file.read(min(length, self.size_bytes - file.tell()))
+                yield opcode, body, len(body) == length
+                continue
+            file.seek(length, SEEK_CUR)  # attachments, metadata and indexes are of no use here
+            if most_bytes is not None:
+                detail = f"{self._path.name} at byte {offset}: {length} bytes"
+                problems.add(f"record of more than {most_bytes} bytes", detail)
+
+    def _open_chunk(
+        self, body: bytes, complete: bool, report: Callable[[str], None]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Records in a chunk; of an incomplete one those before the cut, of a false one none."""
+        try:
+            chunk = Chunk.read(ReadDataStream(BytesIO(body)))
+            said_bytes = chunk.uncompressed_size if complete else None
+            data = self._unpacker.unpack(chunk.data, chunk.compression, most_bytes=said_bytes)
+            if complete and len(data) != chunk.uncompressed_size:
+                raise ValueError(f"{len(data)} bytes; it says {chunk.uncompressed_size}")
+        except Exception as error:  # decompressors and parsers raise their own errors on damage
+            report(f"chunk of {len(body)} bytes not read: {error!r}")
+            return
+        if complete and chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc:
+            report(f"chunk of {len(body)} bytes not read: its checksum differs")
+            return
+        yield from _split_records(data, report)
 
 
 def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
@@ -104,7 +137,7 @@ class _Channels:
         self._file_name = file_name
         self._problems = problems
         self._type_of_schema: dict[int, str] = {}
-        self._channels: dict[int, tuple[str, str]] = {}
+        self._channels = TopicTable()
 
     def report(self, detail: str) -> None:
         self._problems.add("chunk damaged", f"{self._file_name}: {detail}")
@@ -118,7 +151,7 @@ class _Channels:
 
     def _message(self, body: bytes) -> Iterator[RawMessage]:
         channel_id, _, log_ns, _ = _MESSAGE_HEAD.unpack_from(body)
-        topic, msgtype = self._channels.get(channel_id, ("", ""))
+        topic, msgtype = self._channels.get(channel_id)
         if not topic:
             detail = f"{self._file_name}: channel {channel_id} was never described"
             self._problems.add("message of an unknown topic", detail)
@@ -131,30 +164,13 @@ class _Channels:
         try:
             if opcode == Opcode.SCHEMA:
                 schema = Schema.read(stream)
-                self._type_of_schema[schema.id] = schema.name
+                self._type_of_schema[schema.id] = schema.name[: LONGEST_NAME + 1]
                 return
             channel = Channel.read(stream)
+            msgtype = self._type_of_schema.get(channel.schema_id, "")
+            self._channels.learn(channel.id, channel.topic, msgtype)
         except Exception as error:  # damaged bytes raise whatever the parser meets
             self.report(f"description of a topic: {error!r}")
-            return
-        msgtype = self._type_of_schema.get(channel.schema_id, "")
-        self._channels[channel.id] = (channel.topic, msgtype)
-
-
-def _open_chunk(
-    body: bytes, complete: bool, report: Callable[[str], None]
-) -> Iterator[tuple[int, bytes]]:
-    """Records in a chunk; of an incomplete one those before the cut, of a false one none."""
-    try:
-        chunk = Chunk.read(ReadDataStream(BytesIO(body)))
-        data = _decompress(chunk, complete=complete)
-    except Exception as error:  # decompressors and parsers raise their own errors on damage
-        report(f"chunk of {len(body)} bytes not read: {error!r}")
-        return
-    if complete and chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc:
-        report(f"chunk of {len(body)} bytes not read: its checksum differs")
-        return
-    yield from _split_records(data, report)
 
 
 def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple[int, bytes]]:
@@ -167,18 +183,6 @@ def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple
             return
         yield opcode, data[position : position + length]
         position += length
-
-
-def _decompress(chunk: Chunk, *, complete: bool) -> bytes:
-    if chunk.compression == "zstd":
-        if complete:
-            return zstandard.decompress(chunk.data, max_output_size=chunk.uncompressed_size)
-        return zstandard.ZstdDecompressor().decompressobj().decompress(chunk.data)
-    if chunk.compression == "lz4":
-        return lz4.frame.LZ4FrameDecompressor().decompress(chunk.data)
-    if chunk.compression == "":
-        return chunk.data
-    raise ValueError(f"compression {chunk.compression!r}; expected zstd, lz4 or none")
 
 
 def _find_chunk(file: BinaryIO, start: int, size_bytes: int) -> int | None:
