@@ -11,6 +11,8 @@ from robot_vision.core.errors import EncodingError
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 KINDS = ("JPEG", "PNG", "WebP", "BMP")
+# The first atoms of MP4 and MOV files, old ones too.
+_ISO_MEDIA = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
@@ -31,6 +33,16 @@ def image_size_px(data: bytes) -> tuple[int, int]:
     """Width and height of an encoded image; raises `EncodingError` as `read_header` does."""
     header = read_header(data)
     return header.width_px, header.height_px
+
+
+def is_video(data: bytes) -> bool:
+    """Whether a file that begins so is MP4 or MOV, Matroska (WebM) or AVI.
+
+    FFmpeg knows other containers by their content, some of which name files and addresses that
+    it then opens.
+    """
+    is_avi = data[:4] == b"RIFF" and data[8:12] == b"AVI "
+    return is_avi or data[4:8] in _ISO_MEDIA or data[:4] == b"\x1a\x45\xdf\xa3"
 
 
 def read_header(data: bytes) -> ImageHeader:

@@ -10,7 +10,7 @@ class InputLimits(Params):
     """
 
     image_mpx: float = param(
-        36.0, "largest image that is decoded (8K video has 33)", unit="Mpx", gt=0, le=1000
+        20.0, "largest image that is decoded (4K video has 8)", unit="Mpx", gt=0, le=1000
     )
     encoded_mb: float = param(
         128.0, "largest JPEG, PNG or other encoded image", unit="MB", gt=0, le=4000

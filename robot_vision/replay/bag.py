@@ -1,7 +1,8 @@
 """Recordings become frames: put in order, paired, with intrinsics and the camera's pose.
 
-Messages are put in the order of their stamps within a window of `ORDER_S`; what is held is that
-window and nothing else, so memory does not grow with the recording.
+Messages are put in the order of their stamps within a window of `ORDER_S`, and of
+`limits.window_mb`; what is held is that window and nothing else, so memory does not grow with the
+recording, nor with what its stamps claim.
 """
 
 import heapq
@@ -60,6 +61,7 @@ class _Image:
     is_depth: bool
     content: Any
     msgtype: str
+    size_bytes: int
 
 
 class BagSource:
@@ -88,17 +90,27 @@ class BagSource:
 
     def raw_frames(self) -> Iterator[RawFrame]:
         tolerance_s = self._config.sync.tolerance_s
+        window_bytes = self._config.limits.window_bytes
         pairer: Pairer[_Image, _Image] = Pairer(
-            tolerance_s=tolerance_s, wait_s=0.0, latest_only=False, depth_keep=64
+            tolerance_s=tolerance_s,
+            wait_s=0.0,
+            latest_only=False,
+            depth_keep=64,
+            depth_keep_bytes=window_bytes,
         )
         last_ns = -1
-        for image in _in_order(self._images(), tolerance_s=tolerance_s, health=self.health):
+        for image in _in_order(
+            self._images(),
+            tolerance_s=tolerance_s,
+            window_bytes=window_bytes,
+            health=self.health,
+        ):
             if image is None:
                 pairer.reset()
                 last_ns = -1
                 continue
             if image.is_depth:
-                pairer.add_depth(image.stamp_ns, image)
+                pairer.add_depth(image.stamp_ns, image, size_bytes=image.size_bytes)
                 continue
             if image.stamp_ns == last_ns:
                 detail = f"{self._rgb.name}: stamp {last_ns} ns"
@@ -135,7 +147,11 @@ class BagSource:
         encoding = content.encoding if message.msgtype == IMAGE else content.format
         (self._depth if is_depth else self._rgb).add(stamp_ns, encoding)
         yield _Image(
-            stamp_ns=stamp_ns, is_depth=is_depth, content=content, msgtype=message.msgtype
+            stamp_ns=stamp_ns,
+            is_depth=is_depth,
+            content=content,
+            msgtype=message.msgtype,
+            size_bytes=len(message.data),
         )
 
     def _add_transforms(self, message: RawMessage) -> None:
@@ -218,7 +234,7 @@ def _same(camera: Camera | None, other: Camera | None) -> bool:
 
 
 def _in_order(
-    images: Iterator[_Image], *, tolerance_s: float, health: InputHealth
+    images: Iterator[_Image], *, tolerance_s: float, window_bytes: int, health: InputHealth
 ) -> Iterator[_Image | None]:
     """Images by rising stamp, depth ahead by the tolerance so that the nearest is known in time.
 
@@ -227,11 +243,13 @@ def _in_order(
     lead_ns = round(tolerance_s * NS_PER_S)
     waiting: list[tuple[int, int, _Image]] = []
     newest_ns = released_ns = -1
+    held_bytes = 0
     for number, image in enumerate(images):
         if newest_ns - image.stamp_ns > RESTART_S * NS_PER_S:
             yield from (item for _, _, item in sorted(waiting, key=lambda entry: entry[:2]))
             waiting.clear()
             newest_ns = released_ns = -1
+            held_bytes = 0
             health.problems.add("stamps went back", f"to {image.stamp_ns} ns: tracking restarts")
             yield None
         key_ns = image.stamp_ns - (lead_ns if image.is_depth else 0)
@@ -240,8 +258,12 @@ def _in_order(
             continue
         heapq.heappush(waiting, (key_ns, number, image))
         newest_ns = max(newest_ns, image.stamp_ns)
-        while waiting and waiting[0][0] < newest_ns - ORDER_S * NS_PER_S:
+        held_bytes += image.size_bytes
+        while waiting and (
+            waiting[0][0] < newest_ns - ORDER_S * NS_PER_S or held_bytes > window_bytes
+        ):
             released_ns, _, ready = heapq.heappop(waiting)
+            held_bytes -= ready.size_bytes
             yield ready
     yield from (item for _, _, item in sorted(waiting, key=lambda entry: entry[:2]))
 

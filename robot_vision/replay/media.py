@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from robot_vision.codecs.bounded import read_image
+from robot_vision.codecs.bounded import check_size, read_image
 from robot_vision.codecs.depth import metres_from_raw
+from robot_vision.codecs.header import is_video
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
@@ -50,9 +51,14 @@ class VideoSource:
     def raw_frames(self) -> Iterator[RawFrame]:
         video = self._open()
         self._read, last_ns = 0, -1
+        size: tuple[int, ...] = ()
         while True:
             good, bgr = video.read()
             if not good:
+                break
+            if bgr.shape != (size := size or bgr.shape):
+                detail = f"{self.name}: from {size[1]}×{size[0]} to {bgr.shape[1]}×{bgr.shape[0]}"
+                self.health.problems.add("video changes its size", detail)
                 break
             stamp_ns = round(video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
             if stamp_ns <= last_ns:  # some containers have no presentation times
@@ -69,9 +75,22 @@ class VideoSource:
             self.health.problems.add("video ends early", detail)
 
     def _open(self) -> cv2.VideoCapture:
-        video = cv2.VideoCapture(str(self._path))
-        if not video.isOpened():
-            raise BagError(f"{self._path} cannot be opened as a video")
+        with self._path.open("rb") as file:
+            is_known = is_video(file.read(16))
+        # Each of FFmpeg's threads would hold pictures of its own.
+        options = [cv2.CAP_PROP_N_THREADS, 1]
+        video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
+        if video is None or not video.isOpened():
+            raise BagError(f"{self._path} cannot be opened as a video (MP4, MOV, Matroska or AVI)")
+        sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        width_px, height_px = (int(video.get(side)) for side in sides)
+        try:
+            check_size(
+                width_px, height_px, limits=self._config.limits, what=f"{self._path}: video"
+            )
+        except EncodingError as error:
+            video.release()
+            raise BagError(str(error)) from error
         return video
 
 

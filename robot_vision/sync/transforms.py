@@ -15,6 +15,10 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import invert_transform, transform_from_quaternion
 
 MAX_DEPTH = 64
+# A robot has hundreds of frames, at hundreds of hertz; samples take about 400 bytes each.
+MOST_FRAMES = 4096
+MOST_SAMPLES = 300_000
+LONGEST_NAME = 256
 
 
 class TransformBuffer:
@@ -25,6 +29,7 @@ class TransformBuffer:
         self._parent_of: dict[str, str] = {}
         self._static: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._moving: dict[str, deque[tuple[int, np.ndarray, np.ndarray]]] = {}
+        self._samples = 0
 
     def add(
         self,
@@ -36,7 +41,11 @@ class TransformBuffer:
         quaternion_xyzw: Float64[np.ndarray, "4"],
         is_static: bool = False,
     ) -> None:
-        """Take a transform in; raises `ValueError` if it is not finite or has no rotation."""
+        """Take a transform in.
+
+        Raises `ValueError` if it is not finite, has no rotation, or is of one frame too many.
+        """
+        self._check_names(parent, child)
         norm = float(np.linalg.norm(quaternion_xyzw))
         if not (np.isfinite(translation_m).all() and np.isfinite(norm) and norm > 1e-9):
             raise ValueError(f"transform {parent} to {child} is not a rigid transform")
@@ -48,13 +57,27 @@ class TransformBuffer:
             return
         samples = self._moving.setdefault(child, deque())
         if samples and stamp_ns < samples[-1][0] - self._keep_ns:
+            self._samples -= len(samples)
             samples.clear()  # time began anew: a loop, or another recording
         at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
         if at < len(samples) and samples[at][0] == stamp_ns:
             return
         samples.insert(at, (stamp_ns, translation_m, rotation))
-        while samples[0][0] < samples[-1][0] - self._keep_ns:
+        self._samples += 1
+        while samples[0][0] < samples[-1][0] - self._keep_ns or (
+            self._samples > MOST_SAMPLES and len(samples) > 1
+        ):
             samples.popleft()
+            self._samples -= 1
+
+    def _check_names(self, parent: str, child: str) -> None:
+        longest = max(len(parent), len(child))
+        if longest > LONGEST_NAME:
+            raise ValueError(
+                f"a frame's name of {longest} characters; expected at most {LONGEST_NAME}"
+            )
+        if len(self._parent_of) >= MOST_FRAMES and child.lstrip("/") not in self._parent_of:
+            raise ValueError(f"more than {MOST_FRAMES} frames: {child} is left out")
 
     def chain(self, frame: str) -> list[str]:
         """`frame` and its ancestors up to the root."""
