@@ -17,6 +17,8 @@ from robot_vision.core.errors import ForeignFileError
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 COMPRESSIONS = ("", "zstd", "lz4", "bz2")
+# A short recording of a covered camera is all zeros, and packs to nothing.
+CHUNKS_ALWAYS = 16
 _PIECE_BYTES = 1 << 20
 # What zstd needs beside its output; `zstd --ultra --long` asks for more.
 _MOST_WINDOW_BYTES = 1 << 27
@@ -30,7 +32,8 @@ class Unpacker:
 
     def __init__(self, packed_bytes: int, limits: InputLimits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self._left_bytes = max(limits.chunk_bytes, round(packed_bytes * limits.growth))
+        least_bytes = CHUNKS_ALWAYS * limits.chunk_bytes
+        self._left_bytes = max(least_bytes, round(packed_bytes * limits.growth))
 
     def unpack(self, data: bytes, compression: str, *, most_bytes: int | None = None) -> bytes:
         """Of a stream that is cut short, what was there.
@@ -60,7 +63,13 @@ class Unpacker:
         Raises `ForeignFileError` if it is damaged, or more than limits or the disk allow.
         """
         free_bytes = shutil.disk_usage(target.parent).free - _DISK_RESERVE_BYTES
-        limit = min(self._left_bytes, self.limits.file_bytes, max(free_bytes, 0))
+        grown_bytes = round(packed.stat().st_size * self.limits.growth)
+        limit = min(
+            max(self.limits.chunk_bytes, grown_bytes),
+            self._left_bytes,
+            self.limits.file_bytes,
+            max(free_bytes, 0),
+        )
         written = 0
         with packed.open("rb") as file, target.open("wb") as plain:
             for piece in _pieces(file, "zstd"):

@@ -25,7 +25,7 @@ class InputLimits(Params):
         64.0, "largest file that is unpacked to disk to be read", unit="GB", gt=0, le=10000
     )
     growth: float = param(
-        1000.0, "most that a recording may unpack to, per byte of it, beyond chunk_mb", ge=1
+        1000.0, "most that a recording may unpack to, per byte of it, beyond 16 chunk_mb", ge=1
     )
     step_s: float = param(
         20.0, "longest time for one row of a recording's database", unit="s", gt=0, le=600

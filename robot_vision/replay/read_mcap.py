@@ -20,7 +20,9 @@ from robot_vision.replay.messages import LONGEST_NAME, Problems, RawMessage, Top
 
 MAGIC = b"\x89MCAP0\r\n"
 MAX_RECORD_BYTES = 1 << 30
-MAX_SUMMARY_BYTES = 1 << 26
+MAX_SUMMARY_BYTES = 1 << 25
+# All that can be told apart by their 16-bit numbers, and some twice.
+MAX_DESCRIPTIONS = 200_000
 MAX_DESCRIPTION_BYTES = 1 << 22
 SEARCH_BYTES = 1 << 22
 _FRAMING = Struct("<BQ")
@@ -143,10 +145,16 @@ class _Channels:
         self._problems.add("chunk damaged", f"{self._file_name}: {detail}")
 
     def read(self, records: Iterable[tuple[int, bytes]]) -> Iterator[RawMessage]:
+        """Messages among the records of a chunk or of the summary."""
+        descriptions = 0
         for opcode, body in records:
             if opcode == Opcode.MESSAGE and len(body) >= _MESSAGE_HEAD.size:
                 yield from self._message(body)
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+                descriptions += 1
+                if descriptions > MAX_DESCRIPTIONS:
+                    self.report(f"more than {MAX_DESCRIPTIONS} descriptions of topics")
+                    return
                 self._learn(opcode, body)
 
     def _message(self, body: bytes) -> Iterator[RawMessage]:
@@ -178,6 +186,9 @@ def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple
     while position + _FRAMING.size <= len(data):
         opcode, length = _FRAMING.unpack_from(data, position)
         position += _FRAMING.size
+        if opcode == 0:
+            report(f"zeros from byte {position - _FRAMING.size} on, where a record should be")
+            return
         if position + length > len(data):
             report(f"the last {len(data) - position} bytes of a chunk are an incomplete record")
             return

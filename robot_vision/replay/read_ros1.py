@@ -19,6 +19,7 @@ OP_MESSAGE, OP_CHUNK, OP_CONNECTION = b"\x02", b"\x05", b"\x07"
 _U32 = Struct("<I")
 _TIME = Struct("<II")
 MAX_HEADER_BYTES = 1 << 20
+MAX_DAMAGED_RECORDS = 1000
 
 
 class Ros1File:
@@ -81,8 +82,11 @@ class Ros1File:
         try:
             name = header[b"compression"].decode()
             data = self._unpacker.unpack(data, "" if name == "none" else name)
+            most_damaged = problems.count("record damaged") + MAX_DAMAGED_RECORDS
             for inner_header, inner_data in _inner_records(data):
                 yield from self._read(inner_header, inner_data, topics, problems)
+                if problems.count("record damaged") > most_damaged:
+                    raise ValueError(f"more than {MAX_DAMAGED_RECORDS} damaged records in a chunk")
         except (KeyError, StructError, ValueError) as error:
             problems.add("record damaged", f"{self._path.name}: {error!r}")
 
