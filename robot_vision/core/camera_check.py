@@ -6,7 +6,6 @@ Where it cannot, the camera counts as unknown: frames are processed without 3-D.
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from robot_vision.core.errors import CameraError
 from robot_vision.core.types import Camera
@@ -27,10 +26,10 @@ def checked_camera(
     frame_id: str,
     width_px: int,
     height_px: int,
-    intrinsics_px: ArrayLike,
-    distortion: ArrayLike = (),
+    intrinsics_px: object,
+    distortion: object = (),
 ) -> Camera:
-    """A camera from a stranger's numbers.
+    """A camera from a stranger's numbers, as arrays or lists.
 
     Raises `CameraError` with the value and what was expected if no lens can have them.
     """

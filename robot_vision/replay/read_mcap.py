@@ -5,6 +5,7 @@ for the next chunk, and a chunk that the end of the file cuts short still gives 
 """
 
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from io import SEEK_CUR, SEEK_END, BytesIO
 from pathlib import Path
@@ -23,6 +24,7 @@ MAX_RECORD_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 1 << 25
 # All that can be told apart by their 16-bit numbers, and some twice.
 MAX_DESCRIPTIONS = 200_000
+MAX_DAMAGED_DESCRIPTIONS = 1000
 MAX_DESCRIPTION_BYTES = 1 << 22
 SEARCH_BYTES = 1 << 22
 _FRAMING = Struct("<BQ")
@@ -128,7 +130,8 @@ def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
         channels.report(f"the summary is said to begin at {summary_start} of {size_bytes} bytes")
     elif opcode == Opcode.FOOTER and summary_start:
         file.seek(summary_start)
-        list(channels.read(_split_records(file.read(MAX_SUMMARY_BYTES), channels.report)))
+        summary = file.read(MAX_SUMMARY_BYTES)
+        deque(channels.read(_split_records(summary, channels.report)), maxlen=0)
     file.seek(start)
 
 
@@ -146,16 +149,18 @@ class _Channels:
 
     def read(self, records: Iterable[tuple[int, bytes]]) -> Iterator[RawMessage]:
         """Messages among the records of a chunk or of the summary."""
-        descriptions = 0
+        descriptions = damaged = 0
         for opcode, body in records:
             if opcode == Opcode.MESSAGE and len(body) >= _MESSAGE_HEAD.size:
                 yield from self._message(body)
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
                 descriptions += 1
-                if descriptions > MAX_DESCRIPTIONS:
-                    self.report(f"more than {MAX_DESCRIPTIONS} descriptions of topics")
+                damaged += not self._learn(opcode, body)
+                if descriptions > MAX_DESCRIPTIONS or damaged > MAX_DAMAGED_DESCRIPTIONS:
+                    self.report(
+                        f"{descriptions} descriptions of topics, {damaged} of them damaged"
+                    )
                     return
-                self._learn(opcode, body)
 
     def _message(self, body: bytes) -> Iterator[RawMessage]:
         channel_id, _, log_ns, _ = _MESSAGE_HEAD.unpack_from(body)
@@ -167,18 +172,21 @@ class _Channels:
         data = body[_MESSAGE_HEAD.size :]
         yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data)
 
-    def _learn(self, opcode: int, body: bytes) -> None:
+    def _learn(self, opcode: int, body: bytes) -> bool:
+        """Whether the description could be read."""
         stream = ReadDataStream(BytesIO(body))
         try:
             if opcode == Opcode.SCHEMA:
                 schema = Schema.read(stream)
                 self._type_of_schema[schema.id] = schema.name[: LONGEST_NAME + 1]
-                return
+                return True
             channel = Channel.read(stream)
             msgtype = self._type_of_schema.get(channel.schema_id, "")
             self._channels.learn(channel.id, channel.topic, msgtype)
         except Exception as error:  # damaged bytes raise whatever the parser meets
             self.report(f"description of a topic: {error!r}")
+            return False
+        return True
 
 
 def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple[int, bytes]]:
