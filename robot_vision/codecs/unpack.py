@@ -97,7 +97,7 @@ def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
     try:
         if compression == "zstd":
             decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW_BYTES)
-            with decompressor.stream_reader(packed) as stream:
+            with decompressor.stream_reader(packed) as stream:  # pyright: ignore[reportArgumentType]
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
         elif compression == "lz4":
