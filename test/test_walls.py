@@ -106,6 +106,7 @@ def test_stages_do_not_know_each_other(stage: str) -> None:
     allowed = {
         "perception": {"core", "perception", "backends", "model_store"},
         "backends": {"core", "backends", "model_store", "models"},
+        "demonstrations": {"core", "demonstrations", "codecs"},
     }.get(stage, {"core", stage})
     for path in sorted((PACKAGE / stage).glob("*.py")):
         ours = {n for n in imports_of(path) if n.startswith("robot_vision.")}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.dataset import Dataset
+from robot_vision.demonstrations.dataset import Dataset, camera_of
 from robot_vision.demonstrations.episodes import Place, find_places
 from robot_vision.demonstrations.schema import STAMP, DatasetError
 from robot_vision.demonstrations.video import count_frames
@@ -65,6 +65,10 @@ def _of_episode(dataset: Dataset, place: Place, *, every_image: bool) -> Iterato
     except DatasetError as error:
         yield str(error)
         return
+    episode = dataset.episodes[place.episode_index]
+    for camera in dataset.form.cameras if dataset.form else ():
+        if problem := camera_of(episode, camera)[1]:
+            yield problem
     images = [n for n, f in dataset.features.items() if f["dtype"] in ("video", "image")]
     wanted = range(place.length) if every_image else sorted({0, place.length - 1})
     for key in images:

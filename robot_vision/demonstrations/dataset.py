@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import UInt8, UInt16
 
+from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.errors import CameraError
 from robot_vision.core.types import Camera, Frame
 from robot_vision.demonstrations import layout
 from robot_vision.demonstrations.episodes import (
@@ -238,7 +240,7 @@ class Dataset:
             stamp_ns=int(numbers[camera.stamp_key]),
             frame_id=_camera_frame_id(episode, camera.name),
             rgb=self.image(episode.index, frame_index, camera.color_key),
-            camera=_camera(episode, camera),
+            camera=camera_of(episode, camera)[0],
             depth_m=depth_m,
             depth_stamp_ns=depth_stamp_ns,
         )
@@ -323,17 +325,22 @@ def _camera_frame_id(episode: Episode, name: str) -> str:
     return record.frame_id if record else name
 
 
-def _camera(episode: Episode, camera: CameraFormat) -> Camera | None:
+def camera_of(episode: Episode, camera: CameraFormat) -> tuple[Camera | None, str]:
+    """The camera as it was in an episode; None where it is not known, with what is wrong."""
     record = episode.record.cameras.get(camera.name) if episode.record else None
     if record is None or record.intrinsics_px is None:
-        return None
-    return Camera(
-        frame_id=record.frame_id,
-        width_px=camera.width_px,
-        height_px=camera.height_px,
-        intrinsics_px=np.array(record.intrinsics_px, np.float64),
-        distortion=np.array(record.distortion, np.float64),
-    )
+        return None, ""
+    try:
+        known = checked_camera(
+            frame_id=record.frame_id,
+            width_px=camera.width_px,
+            height_px=camera.height_px,
+            intrinsics_px=record.intrinsics_px,
+            distortion=record.distortion,
+        )
+    except CameraError as error:
+        return None, f"the intrinsics of {camera.name!r} are {error}"
+    return known, ""
 
 
 def _shrink(cache: OrderedDict[int, Any]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from av.error import FFmpegError
 from jaxtyping import UInt8
 
+from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.demonstrations.schema import DatasetError
 
 _ENCODER = "libvpx-vp9"
@@ -28,6 +29,11 @@ _OPTIONS = {
     "deadline": "realtime",
     "cpu-used": "8",
     "lag-in-frames": "0",
+}
+# Of others' videos: no larger pictures, and no playlists, which name files to be opened.
+_GUARD = {
+    "max_pixels": str(round(DEFAULT_LIMITS.image_px)),
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
 }
 _GROWING = {
     "movflags": "frag_every_frame+empty_moov+default_base_moof",
@@ -98,7 +104,7 @@ def remux(source: Path, target: Path, *, frames: int, fps: int) -> None:
 
 def _packets(path: Path) -> Iterator["av.Packet"]:
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=_GUARD) as container:
             for packet in container.demux(video=0):
                 if packet.size:
                     yield packet
@@ -113,8 +119,9 @@ class VideoReader:
         self._path = path
         self._fps = fps
         try:
-            self._container = av.open(str(path))
+            self._container = av.open(str(path), options=_GUARD)
             self._stream = self._container.streams.video[0]
+            self._stream.codec_context.options = {"max_pixels": _GUARD["max_pixels"]}
             self._time_base = self._stream.time_base or Fraction(1, 1000)
         except (OSError, FFmpegError, IndexError) as error:
             raise DatasetError(f"{path}: expected a video, but {error}") from error
@@ -137,7 +144,8 @@ class VideoReader:
                     break
         except (OSError, FFmpegError) as error:
             raise DatasetError(
-                f"{self._path} cannot be decoded at {time_s:.3f} s: {error}"
+                f"{self._path} cannot be decoded at {time_s:.3f} s: {error} "
+                f"(pictures of at most {DEFAULT_LIMITS.image_mpx:g} megapixels are)"
             ) from error
         raise DatasetError(f"{self._path} has no frame at {time_s:.3f} s")
 

@@ -1,6 +1,7 @@
 """What the options of `robot-vision replay` mean: texts in, values or `ConfigError` out."""
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import cast, get_args
 
@@ -72,8 +73,8 @@ def _intrinsics(text: str) -> Intrinsics | None:
         fx, fy, cx, cy = (float(part) for part in text.split(","))
     except ValueError as error:
         raise ConfigError(f"--intrinsics {text!r}: expected four numbers fx,fy,cx,cy") from error
-    if fx <= 0 or fy <= 0:
-        raise ConfigError(f"--intrinsics {text!r}: focal lengths must be above 0")
+    if not (0 < fx < inf and 0 < fy < inf):
+        raise ConfigError(f"--intrinsics {text!r}: expected finite focal lengths above 0")
     return fx, fy, cx, cy
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from robot_vision.core.disk import writing_to
-from robot_vision.replay.feeding import WriteBehind
+from robot_vision.replay.feeding import MOST_WAITING_BYTES, WriteBehind
 from robot_vision.replay.mcap_out import McapOutput
 from robot_vision.replay.runner import Processed
 from robot_vision.replay.thumbnails import Thumbnail, Thumbnails
@@ -64,4 +64,10 @@ def open_outputs(
             mcap.add(entry.done)
             thumbnails.add(entry.done, new_ids=entry.new_ids, switched=entry.switched)
 
-        yield Outputs(stack.enter_context(WriteBehind(write, size=WAITING_FRAMES)), thumbnails)
+        behind = WriteBehind(
+            write,
+            size=WAITING_FRAMES,
+            weigh=lambda entry: entry.done.perception.frame.nbytes,
+            most_bytes=MOST_WAITING_BYTES,
+        )
+        yield Outputs(stack.enter_context(behind), thumbnails)

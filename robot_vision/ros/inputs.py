@@ -19,6 +19,7 @@ except ImportError:  # Humble
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import NodeConfig
+from robot_vision.core.errors import EncodingError
 from robot_vision.ros.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.health import Health
@@ -177,7 +178,9 @@ class Inputs:
 
     def _on_rgb(self, raw: bytes | CompressedImage) -> None:
         arrived_s, now_ns = perf_counter(), self._clock.now().nanoseconds
-        message = _image(raw)
+        message = self._image("rgb", raw)
+        if message is None:
+            return
         stamp_ns = ns_from_stamp(message.header.stamp)
         if not self._usable("rgb", message, now_ns):
             return
@@ -192,7 +195,9 @@ class Inputs:
             self._health.dropped("superseded", "a newer frame came before this one was begun")
 
     def _on_depth(self, raw: bytes | CompressedImage) -> None:
-        message = _image(raw)
+        message = self._image("depth", raw)
+        if message is None:
+            return
         stamp_ns = ns_from_stamp(message.header.stamp)
         if not self._usable("depth", message, self._clock.now().nanoseconds):
             return
@@ -203,6 +208,14 @@ class Inputs:
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._health.arrived("camera_info")
         self._camera_info = message
+
+    def _image(self, role: str, raw: bytes | CompressedImage) -> ImageMessage | None:
+        try:
+            return received_image(raw) if isinstance(raw, bytes) else raw
+        except EncodingError as error:
+            self._health.arrived(role)
+            self._health.dropped(f"{role} unreadable", str(error))
+            return None
 
     def _usable(self, role: str, message: ImageMessage, now_ns: int) -> bool:
         self._health.arrived(role)
@@ -233,10 +246,6 @@ class Inputs:
                 + (" or publish /clock (use_sim_time is set)" if now_ns == 0 else ""),
             )
         return True
-
-
-def _image(raw: bytes | CompressedImage) -> ImageMessage:
-    return received_image(raw) if isinstance(raw, bytes) else raw
 
 
 def new_pairer(config: NodeConfig) -> Pairer[_Arrival, ImageMessage]:

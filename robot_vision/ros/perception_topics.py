@@ -115,7 +115,8 @@ class PerceptionTopics:
         try:
             self._camera = camera_from_info(message)
         except ConfigError as error:
-            self._health.noted("intrinsics invalid", str(error))
+            self._camera = None
+            self._health.noted("intrinsics invalid", f"camera_info has {error}")
 
     def _on_objects(self, message: String) -> None:
         self._health.arrived("objects")

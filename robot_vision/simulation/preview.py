@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 from pycocotools import mask as coco_mask
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.codecs.bounded import read_image
+from robot_vision.core.errors import ConfigError, EncodingError
 
 _BGR = UInt8[np.ndarray, "h w 3"]
 
@@ -39,9 +40,7 @@ def contact_sheet(folder: Path, *, first: int, frames: int, columns: int = 3) ->
 def _tile(
     folder: Path, image: dict[str, Any], annotations: list[dict[str, Any]], names: dict[int, str]
 ) -> _BGR:
-    picture = cv2.imread(str(folder / image["file_name"]))
-    if picture is None:
-        raise ConfigError(f"cannot read {folder / image['file_name']}")
+    picture = _read(folder / image["file_name"], cv2.IMREAD_COLOR)
     for annotation in annotations:
         _draw(picture, annotation, names)
     depths = [
@@ -50,6 +49,13 @@ def _tile(
         if key in image
     ]
     return np.hstack([picture, *depths])
+
+
+def _read(path: Path, flags: int) -> np.ndarray:
+    try:
+        return read_image(path, flags)
+    except EncodingError as error:
+        raise ConfigError(f"cannot read an image of the set: {error}") from error
 
 
 def _draw(picture: _BGR, annotation: dict[str, Any], names: dict[int, str]) -> None:
@@ -68,9 +74,7 @@ def _draw(picture: _BGR, annotation: dict[str, Any], names: dict[int, str]) -> N
 
 
 def _depth_picture(path: Path) -> _BGR:
-    depth_mm = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if depth_mm is None:
-        raise ConfigError(f"cannot read {path}")
+    depth_mm = _read(path, cv2.IMREAD_UNCHANGED)
     near = np.clip(depth_mm / 2500 * 255, 0, 255).astype(np.uint8)
     picture = cv2.applyColorMap(255 - near, cv2.COLORMAP_TURBO)
     picture[depth_mm == 0] = 0

@@ -11,7 +11,10 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 from pycocotools import mask as rle
 
+from robot_vision.codecs.bounded import check_size
+from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.limits_config import DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,6 +96,10 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> UInt8[np.nd
         encoded = rle.frPyObjects(segmentation, height, width)
     else:
         encoded = segmentation
+        if tuple(encoded["size"]) != (height, width):
+            raise ConfigError(
+                f"a mask of {encoded['size']} (height, width); its image has {[height, width]}"
+            )
     with warnings.catch_warnings():
         # pycocotools 2.0.11 has yet to learn NumPy 2's __array__(copy=...)
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -107,14 +114,16 @@ def _annotated(
 ) -> Annotated:
     crowd = [a for a in annotations if a.get("iscrowd", 0)]
     annotations = [a for a in annotations if not a.get("iscrowd", 0)]
+    width_px, height_px = int(image["width"]), int(image["height"])
+    check_size(width_px, height_px, limits=DEFAULT_LIMITS, what=f"image {image['id']}")
     return Annotated(
         image_id=int(image["id"]),
-        width_px=int(image["width"]),
-        height_px=int(image["height"]),
+        width_px=width_px,
+        height_px=height_px,
         rgb_file=_file(root, image["file_name"], "rgb"),
         depth_file=_optional_file(root, image.get("depth_file"), "depth"),
         depth_true_file=_optional_file(root, image.get("depth_true_file"), "depth_true"),
-        focal_px=float((image.get("intrinsics_px") or [0.0])[0]),
+        focal_px=_focal_px(image),
         box_xyxy_px=_boxes_xyxy(annotations),
         class_id=_class_ids(annotations, row_of),
         color=tuple(str(a.get("color", "")) for a in annotations),
@@ -122,6 +131,16 @@ def _annotated(
         crowd_xyxy_px=_boxes_xyxy(crowd),
         crowd_class_id=_class_ids(crowd, row_of),
     )
+
+
+def _focal_px(image: Mapping[str, Any]) -> float:
+    """0 where the set does not have it; raises `CameraError` if no lens can have it."""
+    if not image.get("intrinsics_px"):
+        return 0.0
+    fx, fy, cx, cy = image["intrinsics_px"]
+    size = {"width_px": int(image["width"]), "height_px": int(image["height"])}
+    matrix = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
+    return checked_camera(frame_id="", intrinsics_px=matrix, **size).fx_px
 
 
 def _boxes_xyxy(annotations: list[Mapping[str, Any]]) -> Float32[np.ndarray, "n 4"]:

@@ -28,11 +28,11 @@ def test_frames_beyond_the_most_are_refused_and_known_ones_go_on(is_static: bool
     buffer = TransformBuffer()
     for number in range(MOST_FRAMES):
         add(buffer, f"frame {number}", 1, is_static=is_static)
-    with pytest.raises(ValueError, match="one of more than 2000"):
+    with pytest.raises(ValueError, match="more than 2000 frames"):
         add(buffer, "one more", 1, is_static=is_static)
     add(buffer, "frame 5", 2, is_static=is_static)
     assert buffer.lookup(target="base", source="frame 5", stamp_ns=2) is not None
-    with pytest.raises(ValueError, match="more than 256 characters"):
+    with pytest.raises(ValueError, match="expected at most 256"):
         add(buffer, "x" * 10**6, 1)
 
 
@@ -46,3 +46,15 @@ def test_samples_are_bounded_and_the_newest_stay(monkeypatch: pytest.MonkeyPatch
     tracemalloc.stop()
     assert size_bytes < 600_000
     assert buffer.lookup(target="base", source="frame 1", stamp_ns=5_999) is not None
+
+
+def test_a_new_frame_takes_its_share_of_the_samples_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transforms, "MOST_SAMPLES", 100)
+    buffer = TransformBuffer()
+    for frame in ("first", "second", "third"):
+        for stamp_ns in range(1000):
+            add(buffer, frame, stamp_ns)
+        assert sum(map(len, buffer._moving.values())) <= 100
+    assert buffer.lookup(target="base", source="first", stamp_ns=999) is not None
