@@ -17,6 +17,7 @@ from robot_vision.demonstrations.images import depth_mm_from_m, encode_depth
 from robot_vision.demonstrations.sample import Sample, pose_vector, state_vector
 from robot_vision.demonstrations.schema import (
     ACTION,
+    NUMBERED,
     ROBOT_STAMP,
     STAMP,
     STATE,
@@ -30,7 +31,6 @@ from robot_vision.demonstrations.schema import (
 from robot_vision.demonstrations.tables import row_schema
 from robot_vision.demonstrations.video import VideoWriter
 
-NUMBERED = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 NO_STAMP = -1
 
 
