@@ -1,7 +1,7 @@
 """What is printed: words of strangers never style, move or break the terminal.
 
-Every table and line goes through a `Screen`. Names in files, instructions and class names are shown
-as they are: no markup, no emoji codes, and what a terminal would obey as an escape.
+Every table and line goes through a `Screen`. Names in files, instructions and class names are
+shown as they are: no markup, no emoji codes, and what a terminal would obey as an escape.
 """
 
 from typing import Any

@@ -91,11 +91,10 @@ def demonstrations(
 
 
 def _tell(result: dict[str, Any], out: Path) -> None:
-    from rich.console import Console
-
     from robot_vision.bench.stages import show, write
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    console = Screen()
     show(console, result)
     write(out, result)
-    console.print(f"written: {out}", highlight=False)
+    console.print(f"written: {out}")

@@ -107,7 +107,7 @@ def _write_rows(
     }
     images: dict[str, list[np.ndarray]] = {camera.depth_key: [] for camera in depths}
     looked_at = set(sampled(frames))
-    with pq.ParquetWriter(path, schema, compression="snappy") as writer:
+    with path.open("wb") as file, pq.ParquetWriter(file, schema, compression="snappy") as writer:
         for first, part in _parts(folder, form, frames):
             numbers = np.arange(first, first + part.num_rows)
             writer.write_table(_numbered(part, schema, constants, numbers, form.fps, first_index))

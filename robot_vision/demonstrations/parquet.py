@@ -6,6 +6,7 @@ So rows and values are counted before they are read, and read a bounded part at 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Raises `DatasetError` if the file is missing or damaged."""
     try:
-        # Not `pq.read_table`, which would make folders like chunk-000 into columns.
-        return pq.ParquetFile(path, memory_map=True)
+        # Not `pq.read_table`, which would make folders like chunk-000 into columns; and mapped
+        # here, because Arrow takes no path that is not UTF-8.
+        with path.open("rb") as file:
+            content = mmap(file.fileno(), 0, access=ACCESS_READ)
+        return pq.ParquetFile(pa.BufferReader(pa.py_buffer(content)))
     except _FAULTS as error:
         raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
 

@@ -47,7 +47,8 @@ def _column_type(feature: Mapping[str, Any]) -> pa.DataType:
 
 def write_table(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="snappy")
+    with path.open("wb") as file:  # Arrow takes no path that is not UTF-8
+        pq.write_table(table, file, compression="snappy")
 
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:

@@ -19,6 +19,8 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 FRAME_ID = "camera"
 DEFAULT_RATE_HZ = 30.0
+_HEAD_BYTES = 4096
+_MOST_STAMP_NS = 2**62
 
 
 class VideoSource:
@@ -67,6 +69,7 @@ class VideoSource:
             self.health.problems.add("video ends early", detail)
 
     def _open(self) -> cv2.VideoCapture:
+        _must_not_be_text(self._path)
         video = cv2.VideoCapture(str(self._path))
         if not video.isOpened():
             raise BagError(f"{self._path} cannot be opened as a video")
@@ -130,17 +133,34 @@ def _raw_frame(
     )
 
 
+def _must_not_be_text(path: Path) -> None:
+    """Raise `BagError` for a list of other files and addresses, which FFmpeg would open."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise BagError(f"{path} cannot be opened as a video: {error}") from error
+    if b"\0" not in head:
+        raise BagError(f"{path} cannot be opened as a video: it is text")
+
+
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+    )
 
 
 def _stamps_ns(files: list[Path]) -> list[int]:
     """Seconds in the names where every name is one and they rise, else 30 Hz."""
     try:
         stamps_ns = [round(float(file.stem) * NS_PER_S) for file in files]
-    except ValueError:
+        if not all(0 <= stamp_ns < _MOST_STAMP_NS for stamp_ns in stamps_ns):
+            stamps_ns = []
+    except (ValueError, OverflowError):
         stamps_ns = []
     rising = all(a < b for a, b in pairwise(stamps_ns))
     fractional = any("." in file.stem for file in files)
