@@ -94,11 +94,12 @@ def _copy_episode(
     values = (np.full_like(rows, number), rows + first_index, np.full_like(rows, task_index))
     columns = {name: table[name] for name in schema.names}
     columns |= {name: pa.array(v) for name, v in zip(_NUMBERS, values, strict=True)}
+    try:
+        renumbered = pa.table([columns[name] for name in schema.names], schema=schema)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise DatasetError(f"{place.data} is not of the form of its dataset: {error}") from error
     files = Files(out)
-    write_table(
-        pa.table([columns[name] for name in schema.names], schema=schema),
-        files.path(layout.DATA_V21, **names),
-    )
+    write_table(renumbered, files.path(layout.DATA_V21, **names))
     for key, (path, _) in place.video.items():
         video = files.path(layout.VIDEO_V21, video_key=key, **names)
         video.parent.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from robot_vision.core.foreign import quoted
 from robot_vision.demonstrations.parquet import MOST_EPISODES, read_rows
+from robot_vision.demonstrations.paths import counted
 from robot_vision.demonstrations.schema import DatasetError
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -87,7 +88,7 @@ def read_tasks(path: Path) -> list[str]:
         raise DatasetError(
             f"{path}: expected columns task_index, task; has {quoted(', '.join(rows[0]))}"
         )
-    by_index = {row["task_index"]: row[names[0]] for row in rows}
+    by_index = {counted(r["task_index"], "task_index", where=path): r[names[0]] for r in rows}
     if set(by_index) != set(range(len(rows))):
         raise DatasetError(
             f"{path}: task_index is {quoted(list(by_index)[:20])}, expected 0, 1, 2, …"

@@ -83,7 +83,7 @@ def _results(path: Path) -> dict[str, dict[str, Any]]:
         if summary["version"] != VERSION:
             found = quoted(summary["version"])
             raise ConfigError(f"{path} has version {found}, expected {VERSION}")
-        return {bag["bag"]: bag for bag in summary["bags"] if "behaviour" in bag}
+        return {str(bag["bag"]): bag for bag in summary["bags"] if "behaviour" in bag}
     except ConfigError:
         raise
     except (ForeignFileError, KeyError, TypeError) as error:
@@ -133,7 +133,7 @@ def _mean(values: list[float]) -> float | None:
 def _text(value: float | str | None) -> str:
     if value is None:
         return "–"
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
 
 
 def _change(row: Row) -> str:

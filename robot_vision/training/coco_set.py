@@ -19,6 +19,7 @@ _FAULTS = (
 )  # fmt: skip
 MOST_ANNOTATION_BYTES = 2**30  # COCO's own training set has half of that
 _LONGEST_NAME = 200
+_MOST_SIDE_PX = 16384
 # How far beyond its image a polygon may go, in sizes of the image.
 _MOST_BEYOND = 10
 
@@ -74,6 +75,14 @@ def load_coco_set(root: Path) -> CocoSet:
             _annotated(Path(root), image, by_image.get(image["id"], []), row_of)
             for image in data["images"]
         )
+        for image in images:
+            if not (
+                1 <= image.width_px <= _MOST_SIDE_PX and 1 <= image.height_px <= _MOST_SIDE_PX
+            ):
+                size = quoted(f"{image.width_px}×{image.height_px}")
+                raise ConfigError(
+                    f"image {image.image_id} has {size} px, expected sides to {_MOST_SIDE_PX}"
+                )
         class_names = tuple(_name(category["name"]) for category in categories)
         color_names = tuple(_name(color) for color in colors)
     except (ConfigError, ForeignFileError) as error:
@@ -98,9 +107,18 @@ def instance_map(annotated: Annotated) -> UInt8[np.ndarray, "h w"]:
 
 
 def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
-    """A mask from COCO's polygons, compressed or plain run lengths."""
+    """A mask from COCO's polygons, compressed or plain run lengths; raises `ConfigError`."""
+    try:
+        _check_segmentation(segmentation, size)
+        return _decoded(segmentation, size)
+    except ConfigError:
+        raise
+    except Exception as error:  # pycocotools raises just that
+        raise ConfigError(f"a segmentation cannot be read: {quoted(repr(error))}") from error
+
+
+def _decoded(segmentation: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
     height, width = size
-    _check_segmentation(segmentation, size)
     if isinstance(segmentation, list):
         encoded = rle.merge(rle.frPyObjects(segmentation, height, width))
     elif isinstance(segmentation["counts"], list):
@@ -122,11 +140,12 @@ def _check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:
             if points.ndim != 1 or not (np.abs(points) <= far).all():
                 raise ConfigError(f"a polygon is {quoted(polygon)}, its image has {size} pixels")
         return
-    counts = segmentation["counts"]
-    if isinstance(counts, list):
-        lengths = np.asarray(counts, np.int64)
+    if list(segmentation["size"]) != list(size):
+        raise ConfigError(f"a mask has {quoted(segmentation['size'])} pixels, its image {size}")
+    if isinstance(segmentation["counts"], list):
+        lengths = np.asarray(segmentation["counts"], np.int64)
         covered = int(lengths.sum()) if lengths.ndim == 1 and (lengths >= 0).all() else -1
-        if covered != size[0] * size[1] or list(segmentation["size"]) != list(size):
+        if covered != size[0] * size[1]:
             raise ConfigError(f"run lengths cover {covered} pixels of an image of {size}")
 
 
