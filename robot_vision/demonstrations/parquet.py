@@ -21,7 +21,8 @@ MOST_VALUES = 50_000_000
 MOST_TABLE_BYTES = 2**30
 # Of those that become Python's own numbers and texts, which take ten times the room.
 _MOST_ROW_VALUES = 5_000_000
-_MOST_BATCH_BYTES = 2**28
+_MOST_ROW_BYTES = 2**28
+_MOST_BATCH_BYTES = 2**26
 _MOST_BATCH_ROWS = 65_536
 _FAULTS = (OSError, pa.ArrowException, ValueError, MemoryError)
 
@@ -55,7 +56,9 @@ def read_rows(
     with opened(path) as file:
         if file.metadata.num_rows > most:
             raise DatasetError(f"{path} has {file.metadata.num_rows} rows; readable are {most}")
-        table = read_columns(file, path, columns, most_values=_MOST_ROW_VALUES)
+        table = read_columns(
+            file, path, columns, most_values=_MOST_ROW_VALUES, most_bytes=_MOST_ROW_BYTES
+        )
     try:
         return table.to_pylist()
     except _FAULTS as error:  # text that is no UTF-8
@@ -69,6 +72,7 @@ def read_columns(
     *,
     group: int | None = None,
     most_values: int = MOST_VALUES,
+    most_bytes: int = MOST_TABLE_BYTES,
 ) -> pa.Table:
     """Columns of a file or of one row group; raises `DatasetError` naming `path`."""
     names = file.schema_arrow.names
@@ -87,10 +91,10 @@ def read_columns(
         for batch in file.iter_batches(
             batch_size=rows_a_batch, row_groups=list(groups), columns=wanted
         ):
-            batches.append(batch)
-            size += batch.nbytes
-            if size > MOST_TABLE_BYTES:
-                raise DatasetError(f"{path} holds more than {MOST_TABLE_BYTES} bytes of values")
+            batches.append(_spelled_out(batch))
+            size += batches[-1].nbytes
+            if size > most_bytes:
+                raise DatasetError(f"{path} holds more than {most_bytes} bytes of values")
         schema = file.schema_arrow
         chosen = schema if wanted is None else pa.schema([schema.field(name) for name in wanted])
         if not batches:
@@ -100,6 +104,16 @@ def read_columns(
         raise
     except _FAULTS as error:
         raise DatasetError(f"{path} is damaged: {error}") from error
+
+
+def _spelled_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Without dictionaries, which let one text stand in any number of rows uncounted."""
+    for number, field in enumerate(batch.schema):
+        if pa.types.is_dictionary(field.type):
+            batch = batch.set_column(number, field.name, batch.column(number).dictionary_decode())
+        elif "dictionary<" in str(field.type):
+            raise DatasetError(f"column {quoted(field.name)} is of type {quoted(field.type)}")
+    return batch
 
 
 def _sizes(file: pq.ParquetFile, wanted: set[str], groups: Sequence[int]) -> tuple[int, int]:

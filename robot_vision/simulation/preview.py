@@ -63,7 +63,7 @@ def _draw(picture: _BGR, annotation: dict[str, Any], names: dict[int, str]) -> N
     """Paint one annotation's mask, box and name onto `picture`."""
     hue = annotation["id"] * 47 % 180
     tone = cv2.cvtColor(np.array([[[hue, 255, 255]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
-    if annotation["iscrowd"]:
+    if annotation.get("iscrowd"):
         tone = np.array([128, 128, 128], np.uint8)
     segmentation = annotation["segmentation"]
     if list(segmentation["size"]) != list(picture.shape[:2]):

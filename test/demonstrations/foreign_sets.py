@@ -87,7 +87,7 @@ main()
 """
 
 
-def bounded(arguments: list[str], *, most_bytes: int = 6 * 2**30, most_s: int = 20) -> list[str]:
+def bounded(arguments: list[str], *, most_bytes: int, most_s: int = 20) -> list[str]:
     """The command line that runs `robot-vision` within bounds."""
     code = BOUNDED.format(most_bytes=most_bytes, most_s=most_s)
     return [sys.executable, "-c", code, *arguments]
