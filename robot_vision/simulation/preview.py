@@ -6,10 +6,10 @@ from typing import Any
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from pycocotools import mask as coco_mask
 
-from robot_vision.core.errors import ConfigError, RobotVisionError
+from robot_vision.core.errors import ConfigError, ForeignFileError, RobotVisionError
 from robot_vision.core.foreign import inside, plain, quoted, read_json
+from robot_vision.training.coco_set import MOST_ANNOTATION_BYTES, decode_segmentation
 
 _BGR = UInt8[np.ndarray, "h w 3"]
 
@@ -17,11 +17,13 @@ _BGR = UInt8[np.ndarray, "h w 3"]
 def contact_sheet(folder: Path, *, first: int, frames: int, columns: int = 3) -> _BGR:
     """Frames with masks and boxes, beside their sensor depth and exact depth (BGR picture).
 
-    Ignore regions are grey. Raises `ConfigError` or `ForeignFileError` if the set cannot be read.
+    Ignore regions are grey. Raises `ConfigError` if the set cannot be read.
     """
-    content = read_json(folder / "annotations.json", most_bytes=2**30)
     try:
+        content = read_json(folder / "annotations.json", most_bytes=MOST_ANNOTATION_BYTES)
         return _sheet(folder, content, first=first, frames=frames, columns=columns)
+    except ForeignFileError as error:
+        raise ConfigError(f"cannot read the set in {folder}: {error}") from error
     except RobotVisionError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, cv2.error) as error:
@@ -65,10 +67,7 @@ def _draw(picture: _BGR, annotation: dict[str, Any], names: dict[int, str]) -> N
     tone = cv2.cvtColor(np.array([[[hue, 255, 255]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0]
     if annotation.get("iscrowd"):
         tone = np.array([128, 128, 128], np.uint8)
-    segmentation = annotation["segmentation"]
-    if list(segmentation["size"]) != list(picture.shape[:2]):
-        raise ConfigError(f"a mask is of {quoted(segmentation['size'])}, not of its image")
-    mask = coco_mask.decode(segmentation).astype(np.uint8)
+    mask = decode_segmentation(annotation["segmentation"], picture.shape[:2])
     outline, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outline, -1, tone.tolist(), 1)
     box = np.clip(np.array(annotation["bbox"], np.float64), -1e5, 1e5)
