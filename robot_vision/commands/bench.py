@@ -109,11 +109,10 @@ def swaps(
 
 
 def _tell(result: dict[str, Any], out: Path) -> None:
-    from rich.console import Console
-
     from robot_vision.bench.stages import show, write
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    console = Screen()
     show(console, result)
     write(out, result)
-    console.print(f"written: {out}", highlight=False)
+    console.print(f"written: {out}")

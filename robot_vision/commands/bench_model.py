@@ -17,11 +17,11 @@ def model(
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
 ) -> None:
     """ONNX Runtime against eager torch, and against three separate nets at 224×224, on the CPU."""
-    from rich.console import Console
     from rich.table import Table
 
     from robot_vision.bench.model import measure_model
     from robot_vision.model_store.store import find_bundle
+    from robot_vision.terminal import Screen
 
     bundle = find_bundle(name)
     times = measure_model(bundle, threads=threads, rounds=rounds)
@@ -36,7 +36,7 @@ def model(
         f"{times.separate_nets_ms:.1f}",
         f"{times.against_separate_nets:.1f}",
     )
-    Console().print(table)
+    Screen().print(table)
 
 
 def gpu(
@@ -46,10 +46,10 @@ def gpu(
     runs: Annotated[int, typer.Option(min=10, help="runs of each")] = 200,
 ) -> None:
     """On a CUDA card: FP32 and FP16, with a CUDA graph and without, one frame and many."""
-    from rich.console import Console
     from rich.table import Table
 
     from robot_vision.bench.gpu import describe_card, measure_gpu
+    from robot_vision.terminal import Screen
 
     times = measure_gpu(
         architecture, width_px=width, height_px=height, batches=[1, 32, 128], runs=runs
@@ -63,4 +63,4 @@ def gpu(
             time.precision, "yes" if time.graph else "no", str(time.batch),
             f"{time.p50_ms:.2f}", f"{time.p95_ms:.2f}", f"{time.frames_per_s:.0f}",
         )  # fmt: skip
-    Console().print(table)
+    Screen().print(table)

@@ -34,12 +34,11 @@ def demo(
     Writes a video with the objects drawn in, a plot of ages and a summary. Where nothing can be
     rendered or there is no policy, it says so and plays the shipped recording into perception.
     """
-    from rich.console import Console
-
     from robot_vision.demo.robot import CannotShow, RobotDemo, show_robot, why_not
     from robot_vision.demo.show import Demo, show
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    console = Screen()
     reason = ""
     if not (recording or bag or model):
         reason = why_not(policy)
@@ -56,6 +55,6 @@ def demo(
                 return
             except CannotShow as error:
                 reason = str(error)
-        console.print(f"no simulated robot: {reason}", style="yellow", highlight=False)
+        console.print(f"no simulated robot: {reason}", style="yellow")
         console.print("the shipped recording is played instead")
     show(Demo(recording=bag, model=model, seconds=seconds or 12.0, out=out), console)

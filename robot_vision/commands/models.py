@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.terminal import Screen
 
 if TYPE_CHECKING:
     from robot_vision.model_store.store import Bundle
@@ -18,7 +19,6 @@ Name = Annotated[str, typer.Argument(help="name in the store, or a folder with m
 @app.command("list")
 def list_models() -> None:
     """The bundles in the store: those of the package and those in ROBOT_VISION_MODELS."""
-    from rich.console import Console
     from rich.table import Table
 
     from robot_vision.model_store.store import list_bundles
@@ -29,14 +29,13 @@ def list_models() -> None:
         size = f"{m.input.width_px}×{m.input.height_px}"
         count = str(len(m.classes))
         table.add_row(m.model_id, m.task, m.format, size, count, m.licence, str(bundle.path))
-    Console().print(table)
+    Screen().print(table)
 
 
 @app.command()
 def show(name: Name) -> None:
     """What a bundle's manifest says, and whether its file is what the manifest says."""
     import yaml
-    from rich.console import Console
 
     from robot_vision.model_store.store import find_bundle
 
@@ -44,7 +43,7 @@ def show(name: Name) -> None:
     described = bundle.manifest.model_dump(mode="json")
     described["classes"] = ", ".join(bundle.manifest.classes)
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100)
-    Console().print(f"{bundle.path} (verified)\n{text}", highlight=False, markup=False)
+    Screen().print(f"{bundle.path} (verified)\n{text}")
 
 
 @app.command()
@@ -78,7 +77,6 @@ def import_model(
 ) -> None:
     """Check that an ONNX file runs and fits a format, and write a bundle for it."""
     import yaml
-    from rich.console import Console
 
     from robot_vision.model_store.import_onnx import describe_onnx
     from robot_vision.model_store.store import Bundle, write_bundle
@@ -97,25 +95,22 @@ def import_model(
     in_place = manifest.model_copy(update={"file": model_file.name})
     _try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
     bundle = write_bundle(out or Path(name), manifest, model_file)
-    Console().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})", highlight=False)
+    Screen().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})")
 
 
 def _try_out(bundle: "Bundle", device: str) -> None:
-    from rich.console import Console
-
     from robot_vision.core.config import ServiceConfig, with_values
     from robot_vision.perception.model import load_model
 
-    console = Console()
+    console = Screen()
     config = with_values(ServiceConfig(), {"device": device})
     model = load_model(bundle, config, announce=console.print)
     console.print(
         f"{bundle.manifest.model_id}: {bundle.model_path} runs on {model.backend.provider}, "
         f"its outputs fit format {bundle.manifest.format}",
-        highlight=False,
     )
     if model.backend.fallback_reason:
-        console.print(f"not on a better device: {model.backend.fallback_reason}", highlight=False)
+        console.print(f"not on a better device: {model.backend.fallback_reason}")
     model.backend.close()
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.terminal import Screen
+
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
 ]
@@ -62,7 +64,7 @@ def collect(
             processes=processes or os.cpu_count() or 1,
             on_progress=lambda done: progress.update(task, completed=done),
         )
-    typer.echo(f"{episodes} episodes in {out}")
+    Screen().print(f"{episodes} episodes in {out}")
 
 
 def train(
@@ -102,7 +104,7 @@ def export(
     from robot_vision.export.policy_bundle import export_policy_run
 
     bundle = export_policy_run(run, out, version=version, evaluation=evaluation, limits=limits)
-    typer.echo(f"{bundle.manifest.policy_id} in {out}")
+    Screen().print(f"{bundle.manifest.policy_id} in {out}")
 
 
 def evaluate(
@@ -131,7 +133,7 @@ def evaluate(
 
     if conditions == "list":
         for name, condition in CONDITIONS.items():
-            typer.echo(f"{name:20} {condition.description}")
+            Screen().print(f"{name:20} {condition.description}")
         return
     names = list(CONDITIONS) if conditions == "all" else conditions.split(",")
     with progress_bar() as progress:
@@ -149,4 +151,4 @@ def evaluate(
         )
     print_report(report)
     if out and draw_degradation(report, out / "degradation.png"):
-        typer.echo(f"{out}/evaluation.json, {out}/degradation.png")
+        Screen().print(f"{out}/evaluation.json, {out}/degradation.png")

@@ -21,6 +21,7 @@ from robot_vision.demonstrations.images import depth_mm_from_m, encode_depth
 from robot_vision.demonstrations.sample import Sample, pose_vector, state_vector
 from robot_vision.demonstrations.schema import (
     ACTION,
+    NUMBERED,
     ROBOT_STAMP,
     STAMP,
     STATE,
@@ -34,7 +35,6 @@ from robot_vision.demonstrations.schema import (
 from robot_vision.demonstrations.tables import row_schema
 from robot_vision.demonstrations.video import VideoWriter
 
-NUMBERED = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 NO_STAMP = -1
 # For `episode.json` as it is written at the end.
 _ROOM_BYTES = 64 << 10

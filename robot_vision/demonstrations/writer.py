@@ -15,6 +15,7 @@ from robot_vision.demonstrations.commit import commit
 from robot_vision.demonstrations.ended import EndedEpisode, EpisodeWaitsError
 from robot_vision.demonstrations.growing import GrowingEpisode
 from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.paths import Files
 from robot_vision.demonstrations.sample import Sample
 from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
 
@@ -54,6 +55,7 @@ class DatasetWriter:
             _must_be_empty(root)
             if form is None:
                 raise DatasetError(f"{root} is no dataset of robot_vision: no {layout.OURS}")
+        Files(root).check_links()  # what is written must not land where a link leads
         with writing_to(root):
             (root / layout.RECORDING).mkdir(parents=True, exist_ok=True)
             self._lock = (root / layout.RECORDING / "lock").open("w")

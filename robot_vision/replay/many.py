@@ -89,7 +89,7 @@ def fingerprint(job: Job) -> str:
     for path in (job.path, job.golden):
         for file in _files(path):
             about = file.stat()
-            digest.update(f"{file}{about.st_size}{about.st_mtime_ns}".encode())
+            digest.update(os.fsencode(f"{file}{about.st_size}{about.st_mtime_ns}"))
     return digest.hexdigest()
 
 

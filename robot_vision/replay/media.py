@@ -22,6 +22,7 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 FRAME_ID = "camera"
 DEFAULT_RATE_HZ = 30.0
+_MOST_STAMP_NS = 2**62
 
 
 class VideoSource:
@@ -75,8 +76,11 @@ class VideoSource:
             self.health.problems.add("video ends early", detail)
 
     def _open(self) -> cv2.VideoCapture:
-        with self._path.open("rb") as file:
-            is_known = is_video(file.read(16))
+        try:
+            with self._path.open("rb") as file:
+                is_known = is_video(file.read(16))
+        except OSError as error:
+            raise BagError(f"{self._path} cannot be opened as a video: {error}") from error
         # Each of FFmpeg's threads would hold pictures of its own.
         options = [cv2.CAP_PROP_N_THREADS, 1]
         video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
@@ -155,14 +159,20 @@ def _raw_frame(
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+    )
 
 
 def _stamps_ns(files: list[Path]) -> list[int]:
     """Seconds in the names where every name is one and they rise, else 30 Hz."""
     try:
         stamps_ns = [round(float(file.stem) * NS_PER_S) for file in files]
-    except ValueError:
+        if not all(0 <= stamp_ns < _MOST_STAMP_NS for stamp_ns in stamps_ns):
+            stamps_ns = []
+    except (ValueError, OverflowError):
         stamps_ns = []
     rising = all(a < b for a, b in pairwise(stamps_ns))
     fractional = any("." in file.stem for file in files)

@@ -28,13 +28,17 @@ def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -
 
 def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
     """Bags with names for tables and folders; equal names get a number."""
-    named: list[tuple[str, Path]] = []
-    seen: dict[str, int] = {}
+    named: dict[str, Path] = {}
     for path in bags:
-        name = path.resolve().name if path.is_dir() else path.stem
-        seen[name] = seen.get(name, 0) + 1
-        named.append((name if seen[name] == 1 else f"{name}-{seen[name]}", path))
-    return named
+        stem = path.resolve().name if path.is_dir() else path.stem
+        # `...mcap` has the stem `..`, which would be the folder above --out.
+        name = first = stem if stem.strip(".") else "recording"
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{first}-{number}"
+        named[name] = path
+    return list(named.items())
 
 
 def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunOptions:

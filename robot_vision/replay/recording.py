@@ -65,7 +65,9 @@ class Recording:
             return [path]
         if not path.is_dir():
             raise BagError(f"{path} does not exist")
-        present = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
+        present = sorted(
+            file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.is_file()
+        )
         if not present:
             raise BagError(f"{path} holds no file ending in {', '.join(SUFFIXES)}")
         return self._by_metadata(path, present)
@@ -74,6 +76,7 @@ class Recording:
         """The files in the order that metadata.yaml gives; without it, by name."""
         try:
             info = load_yaml(path / "metadata.yaml")["rosbag2_bagfile_information"]
+            # Names alone: a recording's files lie in its folder, and no other is opened.
             names = [Path(name).name for name in info["relative_file_paths"]]
             self._compressed_messages = (info.get("compression_mode") or "").lower() == "message"
         except (ConfigError, KeyError, TypeError, AttributeError) as error:

@@ -10,7 +10,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import shortened
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.robot_config import CameraPoseConfig
 from robot_vision.ros.bounded import POSE_BYTES, bounded
@@ -104,4 +104,7 @@ class PoseTopic:
             self._refuse(str(error))
 
     def _refuse(self, why: str) -> None:
-        self._base_from_camera, self._problem = None, shortened(f"camera_pose: {why}")
+        self._base_from_camera, self._problem = (
+            None,
+            brief(f"camera_pose: {why}", most=LONGEST_LINE),
+        )

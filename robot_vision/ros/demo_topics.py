@@ -12,7 +12,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.core.foreign import shortened
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.demonstrations.align import Aligner
 from robot_vision.demonstrations.sample import stepped
 from robot_vision.demonstrations.session import Session
@@ -128,7 +128,7 @@ class DemoTopics:
 
     def refuse(self, role: str, why: str) -> None:
         """Count what cannot be used in `unusable`, which the status has; logged once."""
-        note = shortened(f"{role} unusable: {why}")
+        note = brief(f"{role} unusable: {why}", most=LONGEST_LINE)
         if note not in self.unusable and len(self.unusable) >= _MOST_PROBLEMS:
             note = "other problems"
         if note not in self.unusable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
-from robot_vision.core.foreign import shortened
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.timing import Percentiles
 
 _MOST_CAUSES = 100
@@ -114,9 +114,9 @@ class _Causes:
         self._example: dict[str, str] = {}
 
     def add(self, cause: str, example: str) -> bool:
-        cause, example = shortened(cause), shortened(example)
+        cause, example = brief(cause, most=LONGEST_LINE), brief(example, most=LONGEST_LINE)
         if cause not in self._total and len(self._total) >= _MOST_CAUSES:
-            cause, example = _OTHERS, shortened(f"{cause}: {example}")
+            cause, example = _OTHERS, brief(f"{cause}: {example}", most=LONGEST_LINE)
         self._total[cause] += 1
         self._recent[cause] += 1
         self._example[cause] = example

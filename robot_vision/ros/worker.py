@@ -11,7 +11,7 @@ from jaxtyping import Float64
 
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.foreign import shortened
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.objects import objects_of
 from robot_vision.core.timing import timed
@@ -129,5 +129,6 @@ class Worker:
     def _drop(self, cause: str, example: str) -> bool:
         is_first = self._parts.health.dropped(cause, example)
         if is_first:
-            self._parts.log(f"{cause}: {shortened(example)} (counted in /diagnostics from now on)")
+            words = brief(example, most=LONGEST_LINE)
+            self._parts.log(f"{cause}: {words} (counted in /diagnostics from now on)")
         return is_first

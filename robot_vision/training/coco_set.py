@@ -1,6 +1,5 @@
 """A COCO set on disk: ours with depth and masks, or a user's with boxes only."""
 
-import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +12,18 @@ from pycocotools import mask as rle
 
 from robot_vision.codecs.bounded import check_size
 from robot_vision.core.camera_check import checked_camera
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, EncodingError, ForeignFileError
+from robot_vision.core.foreign import inside, plain, quoted, read_json
 from robot_vision.core.limits_config import DEFAULT_LIMITS
+
+# A set of strangers' may say anything; these are what it cannot mean.
+_FAULTS = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError,
+)  # fmt: skip
+MOST_ANNOTATION_BYTES = 2**30  # COCO's own training set has half of that
+_LONGEST_NAME = 200
+# How far beyond its image a polygon may go, in sizes of the image.
+_MOST_BEYOND = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +65,7 @@ def load_coco_set(root: Path) -> CocoSet:
     """Read `<root>/annotations.json`; raises `ConfigError` when it is absent or not COCO."""
     file = Path(root) / "annotations.json"
     try:
-        data = json.loads(file.read_text())
+        data = read_json(file, most_bytes=MOST_ANNOTATION_BYTES)
         categories = sorted(data["categories"], key=lambda category: category["id"])
         row_of = {category["id"]: row for row, category in enumerate(categories)}
         by_image: dict[int, list[Mapping[str, Any]]] = {}
@@ -68,12 +77,16 @@ def load_coco_set(root: Path) -> CocoSet:
             _annotated(Path(root), image, by_image.get(image["id"], []), row_of)
             for image in data["images"]
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"cannot read the COCO set {file}: {error!r}") from error
+        class_names = tuple(_name(category["name"]) for category in categories)
+        color_names = tuple(_name(color) for color in colors)
+    except (ConfigError, EncodingError, ForeignFileError) as error:
+        raise ConfigError(f"cannot read the COCO set {file}: {error}") from error
+    except _FAULTS as error:
+        raise ConfigError(f"cannot read the COCO set {file}: {quoted(repr(error))}") from error
     return CocoSet(
         root=Path(root),
-        class_names=tuple(category["name"] for category in categories),
-        color_names=tuple(colors),
+        class_names=class_names,
+        color_names=color_names,
         images=images,
     )
 
@@ -88,7 +101,17 @@ def instance_map(annotated: Annotated) -> UInt8[np.ndarray, "h w"]:
 
 
 def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
-    """A mask from COCO's polygons, compressed or plain run lengths."""
+    """A mask from COCO's polygons, compressed or plain run lengths; raises `ConfigError`."""
+    try:
+        _check_segmentation(segmentation, size)
+        return _decoded(segmentation, size)
+    except ConfigError:
+        raise
+    except Exception as error:  # pycocotools raises just that
+        raise ConfigError(f"a segmentation cannot be read: {quoted(repr(error))}") from error
+
+
+def _decoded(segmentation: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:
     height, width = size
     if isinstance(segmentation, list):
         encoded = rle.merge(rle.frPyObjects(segmentation, height, width))
@@ -96,14 +119,28 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> UInt8[np.nd
         encoded = rle.frPyObjects(segmentation, height, width)
     else:
         encoded = segmentation
-        if tuple(encoded["size"]) != (height, width):
-            raise ConfigError(
-                f"a mask of {encoded['size']} (height, width); its image has {[height, width]}"
-            )
     with warnings.catch_warnings():
         # pycocotools 2.0.11 has yet to learn NumPy 2's __array__(copy=...)
         warnings.simplefilter("ignore", DeprecationWarning)
         return np.asarray(rle.decode(encoded), np.uint8)
+
+
+def _check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:
+    """Raise `ConfigError` for what makes pycocotools allocate without bounds, or write beyond."""
+    if isinstance(segmentation, list):
+        far = _MOST_BEYOND * max(size)
+        for polygon in segmentation:
+            points = np.asarray(polygon, np.float64)
+            if points.ndim != 1 or not (np.abs(points) <= far).all():
+                raise ConfigError(f"a polygon is {quoted(polygon)}, its image has {size} pixels")
+        return
+    if list(segmentation["size"]) != list(size):
+        raise ConfigError(f"a mask has {quoted(segmentation['size'])} pixels, its image {size}")
+    if isinstance(segmentation["counts"], list):
+        lengths = np.asarray(segmentation["counts"], np.int64)
+        covered = int(lengths.sum()) if lengths.ndim == 1 and (lengths >= 0).all() else -1
+        if covered != size[0] * size[1]:
+            raise ConfigError(f"run lengths cover {covered} pixels of an image of {size}")
 
 
 def _annotated(
@@ -115,7 +152,7 @@ def _annotated(
     crowd = [a for a in annotations if a.get("iscrowd", 0)]
     annotations = [a for a in annotations if not a.get("iscrowd", 0)]
     width_px, height_px = int(image["width"]), int(image["height"])
-    check_size(width_px, height_px, limits=DEFAULT_LIMITS, what=f"image {image['id']}")
+    check_size(width_px, height_px, limits=DEFAULT_LIMITS, what=f"image {quoted(image['id'])}")
     return Annotated(
         image_id=int(image["id"]),
         width_px=width_px,
@@ -126,7 +163,7 @@ def _annotated(
         focal_px=_focal_px(image),
         box_xyxy_px=_boxes_xyxy(annotations),
         class_id=_class_ids(annotations, row_of),
-        color=tuple(str(a.get("color", "")) for a in annotations),
+        color=tuple(plain(str(a.get("color", ""))) for a in annotations),
         segmentation=tuple(a.get("segmentation") for a in annotations),
         crowd_xyxy_px=_boxes_xyxy(crowd),
         crowd_class_id=_class_ids(crowd, row_of),
@@ -145,6 +182,8 @@ def _focal_px(image: Mapping[str, Any]) -> float:
 
 def _boxes_xyxy(annotations: list[Mapping[str, Any]]) -> Float32[np.ndarray, "n 4"]:
     boxes = np.array([a["bbox"] for a in annotations], np.float32).reshape(-1, 4)
+    if not np.isfinite(boxes).all():
+        raise ConfigError("a bbox is not finite")
     boxes[:, 2:] += boxes[:, :2]
     return boxes
 
@@ -156,11 +195,21 @@ def _class_ids(
 
 
 def _file(root: Path, name: str, folder: str) -> Path:
-    """A file named relative to the set, or to its folder of that kind or of images."""
-    for candidate in (root / name, root / folder / name, root / "images" / name):
-        if candidate.exists():
-            return candidate
-    return root / name
+    """A file named relative to the set, or to its folder of that kind or of images.
+
+    Raises `ForeignFileError` for one that is not below the set.
+    """
+    for found in (name, f"{folder}/{name}", f"images/{name}"):
+        if (root / found).is_file():
+            return inside(root, found)
+    return inside(root, name)
+
+
+def _name(text: object) -> str:
+    """The name of a class or a colour, as it can be drawn, printed and written to files."""
+    if not isinstance(text, str) or not text or len(text) > _LONGEST_NAME:
+        raise ConfigError(f"a name is {quoted(text)}, expected 1 to {_LONGEST_NAME} letters")
+    return plain(text)
 
 
 def _optional_file(root: Path, name: str | None, folder: str) -> Path | None:
