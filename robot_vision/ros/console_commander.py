@@ -42,6 +42,7 @@ class RosCommander:
 
     def __init__(self, node: Node, policy: str, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
+        self._context = node.context
         self._log = InstructionLog()
         self._lock = Lock()
         self._words = node.create_publisher(String, "instruction", INSTRUCTION_QOS)
@@ -93,6 +94,8 @@ class RosCommander:
         asked_s = monotonic()
         future = client.call_async(request)
         while not future.done():
+            if not self._context.ok():
+                return Outcome(done=False, message="the console is being shut down")
             lost = f"{client.srv_name} did not answer within"
             said = self._snapshots.policy
             if said and said.at_s > asked_s + _STATUS_AFTER_S and is_done(said.value):
