@@ -23,7 +23,6 @@ from robot_vision.console.routes import analysis_routes, command_routes, watchin
 from robot_vision.console.snapshots import Snapshots
 from robot_vision.console.stream import Viewers
 from robot_vision.console.views import Views
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
 
 STATIC = Path(__file__).parent / "static"
@@ -41,22 +40,20 @@ set, every request shows it: `Authorization: Bearer …`, or the cookie of the p
 def create_app(
     snapshots: Snapshots,
     commander: Commander,
-    service: ServiceConfig,
+    analyst: Analyst,
     config: ConsoleConfig,
     *,
     on_token: Callable[[Any], None] = lambda _: None,
 ) -> Guard:
     """The application, guarded. Its token is `config.token`; empty: none is asked for.
 
-    `service` names the models that analyse pictures of clients; `on_token` hears of connections
-    that have shown the token.
+    `analyst` is closed with it; `on_token` hears of connections that have shown the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
     views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
     renditions = Renditions(snapshots, config)
     limits = config.limits
     viewers = Viewers(snapshots, views, renditions, limits)
-    analyst = Analyst(service, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ An ASGI middleware around the whole application; it also puts the security heade
 answer. Whoever is refused gets JSON with the reason.
 """
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -11,6 +12,7 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,6 +35,7 @@ _ALWAYS_IN_TIME = ("/api/hold",)
 # uvicorn bounds a head only while it is not whole.
 _LONGEST_TARGET = 8_192
 _LONGEST_HEADERS = 16_384
+_ENDING = "the console is being shut down"
 # Refusals that are logged, per second and client: more would fill the disk.
 _LOGGED_HZ, _LOGGED_BURST = 0.5, 20.0
 
@@ -124,6 +127,10 @@ class Guard:
                 await self._app(scope, bounded, guarded)
         except ConsoleError as error:  # of ours: the application answers its own
             await _refuse(scope, receive, guarded, error)
+        except asyncio.CancelledError:  # by the server, which ends and waits no longer
+            if scope["type"] == "http":
+                with suppress(RuntimeError):  # the answer has begun
+                    await _refuse(scope, receive, guarded, ConsoleError(503, _ENDING))
 
     def _check(self, scope: Scope) -> None:
         _check_head(scope)

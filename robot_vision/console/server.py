@@ -9,6 +9,7 @@ from threading import Thread
 
 import uvicorn
 
+from robot_vision.console.analyst import Analyst
 from robot_vision.console.app import create_app
 from robot_vision.console.commander import Commander, NoCommander
 from robot_vision.console.connections import Connections
@@ -44,15 +45,17 @@ class ConsoleServer:
             most=config.limits.connections,
             most_per_address=config.limits.connections_per_address,
         )
+        self._analyst = Analyst(service or ServiceConfig(), config.limits)
         self._guard = create_app(
             snapshots,
             commander or NoCommander(),
-            service or ServiceConfig(),
+            self._analyst,
             config,
             on_token=self.connections.trust,
         )
         self._server: uvicorn.Server | None = None
         self._thread: Thread | None = None
+        self._is_stuck = False
         self.url = ""
 
     def start(self) -> None:
@@ -70,9 +73,16 @@ class ConsoleServer:
     def close(self) -> None:
         """Stop serving; connections are closed. At most two seconds."""
         if self._server is not None and self._thread is not None:
+            self._analyst.close()
             self._server.should_exit = True
             self._thread.join(_END_S)
+            self._is_stuck = self._thread.is_alive()
             self._server = self._thread = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is in work that cannot be interrupted, a model that loads."""
+        return self._is_stuck or self._analyst.busy
 
     def _serve(self, server: uvicorn.Server, listening: socket.socket) -> None:
         asyncio.run(server.serve([listening]))

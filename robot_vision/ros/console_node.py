@@ -72,8 +72,8 @@ class ConsoleNode(Node):
 
     @property
     def busy(self) -> bool:
-        """Nothing here cannot be interrupted."""
-        return False
+        """Whether a picture of a client is being analysed: that cannot be interrupted."""
+        return self.server.busy
 
     def destroy_node(self) -> None:
         """Stop serving first, so that nobody asks a node that is gone."""
