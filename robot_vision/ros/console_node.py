@@ -61,7 +61,7 @@ class ConsoleNode(Node):
             self._topics = ConsoleTopics(self, self.snapshots, config, self._refusals)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         policy = config.policy_node
-        self._status_topic = f"{policy}/status/json"
+        self._status_topic = self.resolve_topic_name(f"{policy}/status/json")
         self.create_subscription(String, self._status_topic, self._on_status, _QOS)
         self._attention: Any = None
         self._attention_wanted_s = -np.inf
