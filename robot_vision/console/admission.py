@@ -133,19 +133,19 @@ def _admit(
     missing = [name for name in needed if name not in data]
     if missing:
         raise UnusableError(f"it lacks {', '.join(missing)}")
-    unusable = 0
+    unusable, words = 0, ""
     # What is wrong goes; what contains it goes where it cannot do without.
     for _ in range(_DEEPEST):
         try:
             return model.model_validate_json(json.dumps(data), strict=True), unusable
         except ValidationError as error:
             errors = error.errors(include_url=False, include_input=False)
-        wrong = {_place(e["loc"]) for e in errors}
+        wrong, words = {_place(e["loc"]) for e in errors}, in_words(errors)
         if any(place[0] in needed and len(place) == 1 for place in wrong):
-            raise UnusableError(in_words(errors))
+            raise UnusableError(words)
         unusable += len(wrong)
         _leave_out(data, wrong)
-    raise UnusableError(in_words(errors))
+    raise UnusableError(words)
 
 
 def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
