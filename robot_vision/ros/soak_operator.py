@@ -68,8 +68,9 @@ class SoakOperator:
     def enable(self) -> None:
         """Let the arm move."""
         self._enabled_s = monotonic()
-        self._watch.enabled()
+        self._watch.enables()
         self._ask("enable", lambda: self._operator.enable(True))
+        self._watch.enabled()
 
     def keep_task(self) -> None:
         """Between faults: another task when this one is done, takes too long, or goes nowhere."""

@@ -60,10 +60,14 @@ class Watch:
     def now_ns(self) -> int:
         return self._monitor.node.get_clock().now().nanoseconds
 
-    def enabled(self) -> None:
-        """The operator enables now."""
-        self.commands.enabled(self.now_ns())
+    def enables(self) -> None:
+        """The operator asks for enabling now."""
+        self.commands.enables(self.now_ns())
         self.held.moves()
+
+    def enabled(self) -> None:
+        """The policy node has answered."""
+        self.commands.enabled(self.now_ns())
 
     def take_ages_ms(self) -> list[float]:
         """Ages of the results since the last call; what was heard is let go."""
@@ -97,7 +101,10 @@ class Watch:
     def _on_status(self, message: String) -> None:
         said = json.loads(message.data)
         status = SaidStatus(
-            stamp_ns=said["stamp_ns"], enabled=said["enabled"], holding=said["holding"]
+            stamp_ns=said["stamp_ns"],
+            enabled=said["enabled"],
+            holding=said["holding"],
+            reasons=tuple(said["reasons"]),
         )
         self.statuses.append(status)
         observation_ns = self._operator.seen.observation_ns

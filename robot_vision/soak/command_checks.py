@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.core.clock import seconds_between
+from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.soak_config import SoakConfig
 from robot_vision.policies import rotations
@@ -21,8 +21,11 @@ _MOST_PERIODS = 3.0
 # Clocks are read to a microsecond or so.
 _CLOCK_S = 2e-5
 _KEPT = 4000
-_START_AFTER_ENABLE_S = 5.0
+_START_AFTER_ANSWER_NS = NS_PER_S // 2
+# A stream that was off: so many periods are missing.
+_OFF_PERIODS = 5.0
 _WINDOW_S = 1.0
+_FOR_EVER_NS = 2**63
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,15 +65,20 @@ class CommandChecks:
         self._high = np.array(policy.safety.workspace_max_m, np.float64)
         self._before: SentCommand | None = None
         self._motion: _Motion | None = None
-        self._enabled_ns = 0
+        # When the operator enabled last, and until when a start may follow from that.
+        self._enabled_ns = self._start_until_ns = 0
         self._gap_allowed_until_ns = 0
         self._window: tuple[int, int] | None = None
         self.recent: deque[SentCommand] = deque(maxlen=_KEPT)
 
-    def enabled(self, now_ns: int) -> None:
-        """The operator enables: the next command may be anywhere, where the tool is."""
-        self._enabled_ns = now_ns
+    def enables(self, now_ns: int) -> None:
+        """The operator asks for enabling: commands may begin anew, where the tool is."""
+        self._enabled_ns, self._start_until_ns = now_ns, _FOR_EVER_NS
         self._window = None
+
+    def enabled(self, now_ns: int) -> None:
+        """The operator was answered: commands that go on must begin anew soon, or never."""
+        self._start_until_ns = now_ns + _START_AFTER_ANSWER_NS
 
     def allow_gap(self, until_ns: int) -> None:
         """Nobody can expect commands until then."""
@@ -83,13 +91,17 @@ class CommandChecks:
         before, self._before = self._before, command
         self.recent.append(command)
         if before is None:
-            self._check_start(command, before)
+            self._check_start(command)
             return
         passed_s = seconds_between(before.stamp_ns, command.stamp_ns)
         if not self._ledger.check(
             "order", passed_s > 0, f"a stamp {-passed_s:.4f} s before the one before"
         ):
             self._motion = None
+            return
+        was_off = passed_s * self._policy.command_hz > _OFF_PERIODS
+        if was_off and before.stamp_ns <= self._enabled_ns:
+            self._check_start(command)
             return
         self._check_rate(before, command, passed_s)
         self._check_motion(before, command, passed_s)
@@ -109,12 +121,9 @@ class CommandChecks:
         ledger.check("zeros", math.hypot(*at) >= self._config.origin_m, _point(at))
         return True
 
-    def _check_start(self, command: SentCommand, before: SentCommand | None) -> None:
-        """A command that does not go on from the one before."""
-        allowed = seconds_between(self._enabled_ns, command.stamp_ns) < _START_AFTER_ENABLE_S
-        if before is not None and not allowed:
-            return
-        self._enabled_ns = 0
+    def _check_start(self, command: SentCommand) -> None:
+        """A command that does not go on from the one before, and need not."""
+        self._start_until_ns = 0
         self._motion = None
         true = self._true_tool(command.stamp_ns)
         if true is None:
@@ -147,8 +156,8 @@ class CommandChecks:
         speed = math.hypot(*moved) / (passed_s + _CLOCK_S)
         turn_speed = math.hypot(*turned) / (passed_s + _CLOCK_S)
         leaps = speed > over * safety.max_speed_mps or turn_speed > over * safety.max_turn_radps
-        if leaps and seconds_between(self._enabled_ns, command.stamp_ns) < _START_AFTER_ENABLE_S:
-            self._check_start(command, before)
+        if leaps and command.stamp_ns < self._start_until_ns:
+            self._check_start(command)
             return
         ledger.check(
             "speed",

@@ -24,6 +24,7 @@ class SaidStatus:
     stamp_ns: int
     enabled: bool
     holding: bool
+    reasons: tuple[str, ...] = ()
 
 
 def braking_s(policy: PolicyConfig) -> float:
@@ -115,17 +116,17 @@ class HeldStays:
         since_ns = self._since_ns + self._braking_ns
         for command in waiting:
             if since_ns <= command.stamp_ns <= status.stamp_ns:
-                self._check(command)
+                self._check(command, status)
 
     def moves(self) -> None:
         """Whatever was held is not any more."""
         self._since_ns = self._anchor = None
 
-    def _check(self, command: SentCommand) -> None:
+    def _check(self, command: SentCommand, status: SaidStatus) -> None:
         if self._anchor is None:
             self._anchor = command.position_m
         moved_m = math.hypot(*(command.position_m - self._anchor))
-        words = f"{moved_m:.3f} m while the status says that it holds"
+        words = f"{moved_m:.4f} m while it holds: {'; '.join(status.reasons)}"
         self._ledger.check("held stays", moved_m <= self._config.still_m, words)
 
 
