@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from robot_vision.core.errors import ConfigError
 
@@ -20,6 +20,7 @@ Message = Any
 Change = Callable[[Message], list[Message]]
 
 
+@runtime_checkable
 class Rig(Protocol):
     """What a fault can do to the loop. All of it ends when the `with` block ends."""
 
