@@ -92,9 +92,7 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
     monitor = Monitor()
     stack.callback(monitor.close)
     operator = Operator(monitor)
-    frames: list[Any] = []
-    # The watch comes later, and needs the injector.
-    injector = Injector(on_frame=lambda now_ns: frames and frames[0](now_ns))
+    injector = Injector()
     stack.callback(injector.close)
     processes: dict[Process, Any] = {
         "service": stack.enter_context(child("robot_vision", *service, log=str(service_log))),
@@ -116,7 +114,7 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
         raise SoakError(f"the loop did not start within {_START_S:g} s; {words}")
     probe = ConsoleProbe(_url(service_log), token)
     stack.callback(probe.close)
-    run = SoakRun(
+    return SoakRun(
         SoakParts(
             monitor=monitor,
             operator=operator,
@@ -134,8 +132,6 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
         ledger,
         began_s=monotonic(),
     )
-    frames.append(run.watch.frames.sent_at)
-    return run
 
 
 def _url(service_log: Path) -> str:

@@ -54,12 +54,13 @@ class _True:
 class Injector:
     """Works in a thread of its own from construction to `close`.
 
+    `on_frame` is called with the time when a colour image is published.
     `first_changed_ns` is when a fault first changed a message, since `forget`; `problems` are
     changes that failed.
     """
 
-    def __init__(self, *, on_frame: Callable[[int], None]) -> None:
-        self._on_frame = on_frame
+    def __init__(self) -> None:
+        self.on_frame: Callable[[int], None] | None = None
         self._changes: dict[Topic, Change] = {}
         self._second: tuple[Any, float] | None = None
         self._truth: deque[_True] = deque(maxlen=_TRUTH_KEPT)
@@ -138,8 +139,8 @@ class Injector:
         return pass_on
 
     def _publish(self, topic: Topic, message: Any) -> None:
-        if topic == "rgb":
-            self._on_frame(self.now_ns())
+        if topic == "rgb" and self.on_frame is not None:
+            self.on_frame(self.now_ns())
         self._publishers[topic].publish(message)
 
     def _change(self, topic: Topic, change: Change, raw: bytes) -> None:

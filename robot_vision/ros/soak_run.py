@@ -8,7 +8,6 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -19,6 +18,7 @@ from robot_vision.core.soak_config import SoakConfig
 from robot_vision.ros.monitor import Monitor
 from robot_vision.ros.operator import Operator
 from robot_vision.ros.soak_injector import Injector
+from robot_vision.ros.soak_look import Ended, SoakLook
 from robot_vision.ros.soak_operator import SoakOperator
 from robot_vision.ros.soak_rig import SoakRig
 from robot_vision.ros.soak_watch import Watch
@@ -26,19 +26,13 @@ from robot_vision.soak.console_probe import ConsoleProbe
 from robot_vision.soak.fault import Fault, Process
 from robot_vision.soak.holding import HoldJudge
 from robot_vision.soak.ledger import Ledger
-from robot_vision.soak.machine import growth, judge_growth, look
-from robot_vision.soak.outcome import FaultRun, Outcome, Rates
+from robot_vision.soak.machine import growth, judge_growth
+from robot_vision.soak.outcome import FaultRun, Outcome
 from robot_vision.soak.schedule import Planned, schedule
 
 _STEP_S = 0.05
 _SETTLE_S = 1.5
-# Whoever wakes a stopped process waits so long for what piled up.
-_AFTER_STOP_S = 3.0
 _NS = 1_000_000_000
-
-
-class Ended(Exception):
-    """The soak cannot go on; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,6 +69,7 @@ class SoakRun:
             parts.config,
             true_tool=parts.injector.true_tool,
         )
+        parts.injector.on_frame = self.watch.frames.sent_at
         self._operator = SoakOperator(
             parts.operator, self.watch, ledger, parts.config, spin=self._spin
         )
@@ -89,9 +84,9 @@ class SoakRun:
             out=parts.out,
             ledger=ledger,
         )
-        self._stopped_until_s = 0.0
-        self._spoke_ns = self.watch.now_ns()
-        self._sampled_s = -parts.config.sample_s
+        self._look = SoakLook(
+            parts.processes, parts.probe, self.watch, outcome, ledger, parts.config
+        )
         self._live: Live | None = None
         self._doing = "starting"
 
@@ -120,7 +115,7 @@ class SoakRun:
         outcome, frames = self._outcome, self.watch.frames
         outcome.seconds = round(self._at_s, 1)
         outcome.scenes = self._operator.scenes
-        outcome.frames_sent, outcome.frames_missing = frames.sent, frames.missing()
+        outcome.frames_sent, outcome.frames_missing = frames.sent, frames.lost
         outcome.notes += list(dict.fromkeys(self._parts.injector.problems))
         self._ledger.fault = "the whole run"
         for name, samples in outcome.samples.items():
@@ -193,7 +188,7 @@ class SoakRun:
     def _during(self, planned: Planned) -> None:
         fault, until_s = planned.fault, monotonic() + planned.duration_s
         if fault.stops_service:
-            self._stopped_until_s = until_s + _AFTER_STOP_S
+            self._look.service_stopped(until_s)
             until_ns = self.watch.now_ns() + round((planned.duration_s + 1.0) * _NS)
             self.watch.commands.allow_gap(until_ns)
         try:
@@ -232,54 +227,10 @@ class SoakRun:
         until_s = monotonic() + seconds
         while (left_s := until_s - monotonic()) > 0:
             self._parts.monitor.spin(min(left_s, _STEP_S))
-            self._look()
+            if self._look.look(self._at_s):
+                self._show()
             if between is not None:
                 between()
-
-    def _look(self) -> None:
-        self._ledger.now_s = self._at_s
-        self._check_console()
-        if monotonic() > self._stopped_until_s and self._stopped_until_s:
-            self._stopped_until_s = 0.0
-            self._spoke_ns = self.watch.now_ns()
-        for name, process in self._parts.processes.items():
-            status = process.poll()
-            if status is not None:
-                self._ledger.check("lives", False, f"{name} ended with status {status}")
-                raise Ended(f"{name} ended with status {status}")
-        if self._at_s - self._sampled_s >= self._parts.config.sample_s:
-            self._sample()
-
-    def _check_console(self) -> None:
-        answers = self._parts.probe.answers
-        while answers:
-            began_s, took_s, problem = answers.popleft()
-            if began_s + took_s < self._stopped_until_s or began_s < self._stopped_until_s:
-                continue
-            words = f"/api/state took {took_s:.2f} s {problem}".strip()
-            holds = not problem and took_s <= self._parts.config.console_s
-            self._ledger.check("console", holds, words)
-
-    def _sample(self) -> None:
-        passed_s, self._sampled_s = self._at_s - self._sampled_s, self._at_s
-        ages_ms = self.watch.take_ages_ms()
-        commands = self.watch.counts.pop("commands", 0)
-        self._outcome.rates.append(
-            Rates(
-                at_s=round(self._at_s, 1),
-                results_hz=round(len(ages_ms) / passed_s, 2),
-                commands_hz=round(commands / passed_s, 2),
-                age_p95_ms=round(float(np.percentile(ages_ms, 95)), 1) if ages_ms else None,
-            )
-        )
-        for name, process in self._parts.processes.items():
-            sample = look(process.pid, self._at_s)
-            if sample is not None:
-                self._outcome.samples.setdefault(name, []).append(sample)
-        if not self._stopped_until_s:
-            self.watch.check_diagnostics(since_ns=self._spoke_ns)
-        self._ledger.check("lives", True)
-        self._show()
 
     def _show(self) -> None:
         status = self._parts.operator.seen.status

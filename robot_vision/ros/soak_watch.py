@@ -69,13 +69,14 @@ class Watch:
         """The policy node has answered."""
         self.commands.enabled(self.now_ns())
 
-    def take_ages_ms(self) -> list[float]:
-        """Ages of the results since the last call; what was heard is let go."""
+    def take_ages_ms(self) -> tuple[list[float], list[float]]:
+        """Ages of results and of commands since the last call; what was heard is let go."""
         heard, seen = self._monitor.heard, self._operator.seen
-        ages_ms = [result["age_ms"] for result in heard.results]
+        of_results = [result["age_ms"] for result in heard.results]
+        of_commands = [age_s * 1e3 for age_s in seen.age_s]
         for kept in (heard.results, heard.received_age_s, seen.age_s):
             kept.clear()
-        return ages_ms
+        return of_results, of_commands
 
     def check_diagnostics(self, *, since_ns: int) -> None:
         """Both nodes told of themselves not long ago; silence counts from `since_ns` at most."""

@@ -18,10 +18,10 @@ class FrameCount:
         self._ledger, self._most = ledger, config.most_lost_frames
         self._sent_ns: deque[int] = deque(maxlen=_KEPT)
         self.sent = 0
-        self.lost = 0
         self._outputs: int | None = None
         self._drops = 0
         self._missing: int | None = None
+        self._at_first = 0
         self._stamp_ns = 0
 
     def sent_at(self, now_ns: int) -> None:
@@ -44,17 +44,24 @@ class FrameCount:
 
     def check(self) -> None:
         """At a quiet moment: no more frames are missing than at the quiet moment before."""
-        missing = self.missing()
+        missing = self._count_missing()
         if missing is None:
             return
         if self._missing is not None:
             new = missing - self._missing
             words = f"{new} frames are neither results nor counted as dropped"
-            if not self._ledger.check("frames counted", new <= self._most, words):
-                self.lost += new
+            self._ledger.check("frames counted", new <= self._most, words)
+        else:
+            self._at_first = missing
         self._missing = missing
 
-    def missing(self) -> int | None:
+    @property
+    def lost(self) -> int | None:
+        """Frames that nobody counted since the first check, those under way included."""
+        missing = self._count_missing()
+        return None if missing is None or self._missing is None else missing - self._at_first
+
+    def _count_missing(self) -> int | None:
         """Frames sent until the last report that it does not account for; None before one."""
         if self._outputs is None:
             return None

@@ -25,12 +25,16 @@ class FaultRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Between two looks: results and commands a second, and the 95th percentile of ages."""
+    """Between two looks: results and commands a second, and the 95th percentiles of ages.
+
+    Of results, and from the camera's stamp to the first command that followed from it.
+    """
 
     at_s: float
     results_hz: float
     commands_hz: float
-    age_p95_ms: float | None
+    result_age_p95_ms: float | None
+    command_age_p95_ms: float | None
 
 
 @dataclass(kw_only=True)

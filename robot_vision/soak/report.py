@@ -23,7 +23,7 @@ def write_report(folder: Path, outcome: Outcome, ledger: Ledger) -> Path:
         "faults.svg": timeline(outcome.runs, end_s=outcome.seconds) if outcome.runs else "",
         "memory.svg": lines(_memory(outcome), title="Memory", y_label="MB"),
         "rates.svg": lines(_rates(outcome), title="Rates", y_label="per second"),
-        "ages.svg": lines(_ages(outcome), title="Age of results, p95", y_label="ms"),
+        "ages.svg": lines(_ages(outcome), title="Age since the camera's stamp, p95", y_label="ms"),
     }
     for name, drawn in plots.items():
         if drawn:
@@ -151,7 +151,12 @@ def _rates(outcome: Outcome) -> list[Series]:
 
 def _ages(outcome: Outcome) -> list[Series]:
     x = [rate.at_s for rate in outcome.rates]
-    return [Series(name="age", x=x, y=[rate.age_p95_ms for rate in outcome.rates], color=1)]
+    results = [rate.result_age_p95_ms for rate in outcome.rates]
+    commands = [rate.command_age_p95_ms for rate in outcome.rates]
+    return [
+        Series(name="results", x=x, y=results, color=1),
+        Series(name="commands", x=x, y=commands, color=2),
+    ]
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -40,7 +40,13 @@ def an_outcome() -> Outcome:
         Growth(process="service", slope_mb_per_h=None, growth_mb=5.0, threads=0, files=0)
     ]
     outcome.rates = [
-        Rates(at_s=2.0 * k, results_hz=10.0, commands_hz=100.0, age_p95_ms=60.0 if k else None)
+        Rates(
+            at_s=2.0 * k,
+            results_hz=10.0,
+            commands_hz=100.0,
+            result_age_p95_ms=60.0,
+            command_age_p95_ms=70.0 if k % 3 else None,
+        )
         for k in range(10)
     ]
     outcome.frames_sent = 300
