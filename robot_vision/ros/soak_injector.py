@@ -38,6 +38,7 @@ _KINDS: dict[Topic, Any] = {
 }
 _TRUTH_KEPT = 500
 _TRUTH_S = 0.1
+_REST_M = 0.002
 
 
 def remappings() -> list[str]:
@@ -97,6 +98,15 @@ class Injector:
         nearest = min(known, key=lambda true: abs(true.stamp_ns - stamp_ns))
         apart_s = abs(seconds_between(nearest.stamp_ns, stamp_ns))
         return nearest.position_m if apart_s <= _TRUTH_S else None
+
+    def rests(self, *, since_ns: int, for_s: float) -> bool:
+        """Whether the true tool has stood still for so long, all of it after `since_ns`."""
+        known = [true for true in list(self._truth) if true.stamp_ns > since_ns]
+        if not known or seconds_between(known[0].stamp_ns, known[-1].stamp_ns) < for_s:
+            return False
+        newest_ns = known[-1].stamp_ns
+        late = [t.position_m for t in known if seconds_between(t.stamp_ns, newest_ns) <= for_s]
+        return bool(np.ptp(np.array(late), axis=0).max() < _REST_M)
 
     def forget(self) -> None:
         """The next change is the first one."""

@@ -21,6 +21,7 @@ _OWN_REASONS = (
 )
 _STEP_S = 0.05
 _FOLLOW_S = 6.0
+_REST_S = 5.0
 _TRIES = 3
 _ENABLE_EVERY_S = 1.0
 
@@ -35,7 +36,10 @@ class Recovery:
 
 
 class SoakOperator:
-    """Spins by `spin`, so that everything is looked at meanwhile."""
+    """Spins by `spin`, so that everything is looked at meanwhile.
+
+    `rests` says whether the true arm has stood still for a while since a stamp.
+    """
 
     def __init__(
         self,
@@ -45,9 +49,11 @@ class SoakOperator:
         config: SoakConfig,
         *,
         spin: Callable[[float], None],
+        rests: Callable[[int], bool],
     ) -> None:
         self._operator, self._watch = operator, watch
         self._ledger, self._config, self._spin = ledger, config, spin
+        self._rests = rests
         self._task_s = monotonic()
         self._enabled_s = 0.0
         self._held_since_s: float | None = None
@@ -61,7 +67,9 @@ class SoakOperator:
         """Another table, its words, and the arm may move."""
         self._task_s, self._held_since_s = monotonic(), None
         self.scenes += 1
+        asked_ns = self._watch.now_ns()
         self._ask("new scene", self._operator.new_scene)
+        self._wait_for_rest(asked_ns)
         self._operator.instruct(self._operator.seen.task["instruction"])
         self.enable()
 
@@ -71,6 +79,12 @@ class SoakOperator:
         self._watch.enables()
         self._ask("enable", lambda: self._operator.enable(True))
         self._watch.enabled()
+
+    def _wait_for_rest(self, since_ns: int) -> None:
+        """Nobody enables an arm that is being put elsewhere."""
+        until_s = monotonic() + _REST_S
+        while not self._rests(since_ns) and monotonic() < until_s:
+            self._spin(_STEP_S)
 
     def keep_task(self) -> None:
         """Between faults: another task when this one is done, takes too long, or goes nowhere."""

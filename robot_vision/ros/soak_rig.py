@@ -31,7 +31,10 @@ _ANSWER_S = 60.0
 
 
 class SoakRig:
-    """Implements `soak.fault.Rig`; `processes` are those that a fault may stop."""
+    """Implements `soak.fault.Rig`; `processes` are those that a fault may stop.
+
+    `notes` say what could not be done.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class SoakRig:
         # A publisher of its own: that of the operator keeps the words of the task.
         self._words = injector.node.create_publisher(String, "instruction", LATCHED_QOS)
         self._diagnostics = injector.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.notes: list[str] = []
         self._transforms: Any = None
         with suppress(ImportError):
             from tf2_msgs.msg import TFMessage
@@ -176,6 +180,8 @@ class SoakRig:
 
     def publish_transforms(self, count: int) -> None:
         if self._transforms is None:
+            note = "transforms_flood: nothing was published, tf2_msgs is not installed"
+            self.notes = [note]
             return
         from geometry_msgs.msg import TransformStamped
         from tf2_msgs.msg import TFMessage

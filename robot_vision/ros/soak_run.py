@@ -32,6 +32,7 @@ from robot_vision.soak.schedule import Planned, schedule
 
 _STEP_S = 0.05
 _SETTLE_S = 1.5
+_REST_S = 0.4
 _NS = 1_000_000_000
 
 
@@ -71,7 +72,12 @@ class SoakRun:
         )
         parts.injector.on_frame = self.watch.frames.sent_at
         self._operator = SoakOperator(
-            parts.operator, self.watch, ledger, parts.config, spin=self._spin
+            parts.operator,
+            self.watch,
+            ledger,
+            parts.config,
+            spin=self._spin,
+            rests=lambda since_ns: parts.injector.rests(since_ns=since_ns, for_s=_REST_S),
         )
         self._judge = HoldJudge(ledger, policy, parts.config)
         self._rig = SoakRig(
@@ -116,7 +122,7 @@ class SoakRun:
         outcome.seconds = round(self._at_s, 1)
         outcome.scenes = self._operator.scenes
         outcome.frames_sent, outcome.frames_missing = frames.sent, frames.lost
-        outcome.notes += list(dict.fromkeys(self._parts.injector.problems))
+        outcome.notes += list(dict.fromkeys([*self._parts.injector.problems, *self._rig.notes]))
         self._ledger.fault = "the whole run"
         for name, samples in outcome.samples.items():
             found = growth(name, samples, self._parts.config)
@@ -164,6 +170,7 @@ class SoakRun:
                 recovered_s=recovery.recovered_s,
                 enabled_again=recovery.enabled_again,
                 new_scene=recovery.new_scene,
+                frames_lost=self.watch.frames.lost,
                 violations={
                     name: count - earlier.get(name, 0)
                     for name, count in found.items()

@@ -8,6 +8,7 @@ from random import Random
 from robot_vision.soak.fault import Rig, fault
 
 _LONG = 2_000_000
+_MORE_THAN_PLACES = 600
 
 
 @fault(0.5, 2.0)
@@ -68,7 +69,7 @@ def service_frozen(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
         yield
 
 
-@fault(4.0, 8.0)
+@fault(8.0, 12.0)
 def recorder_killed(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
     """A recorder of demonstrations comes, records, and is killed."""
     with rig.recorder():
@@ -89,9 +90,9 @@ def console_hold(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
 
 
 @fault(2.0, 4.0, try_hold=True)
-def console_half_requests(rig: Rig, random: Random) -> Iterator[None]:
-    """A client without token begins hundreds of requests and ends none."""
-    with rig.half_requests(random.choice((100, 600))):
+def console_half_requests(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
+    """A client without token begins more requests than there are places, and ends none."""
+    with rig.half_requests(_MORE_THAN_PLACES):
         yield
 
 
@@ -105,11 +106,12 @@ def console_flood(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(2.0, 4.0, try_hold=True)
 def console_picture_bombs(rig: Rig, random: Random) -> Iterator[None]:
-    """Small PNG files of very many pixels, with and without token."""
-    bomb = png(random.choice((4096, 20_000)))
-    body = {"files": [("image", ("bomb.png", bomb))], "data": {"tasks": "detection"}}
+    """Small PNG files of as many pixels as are allowed or more, with and without token."""
+    bombs = [png(side_px) for side_px in (4096, 20_000)]
 
     def throw() -> None:
+        bomb = random.choice(bombs)
+        body = {"files": [("image", ("bomb.png", bomb))], "data": {"tasks": "detection"}}
         rig.request("POST", "/api/analyze", **body)
         rig.upload(bomb)
 

@@ -10,7 +10,10 @@ from robot_vision.soak.machine import Growth, Sample
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRun:
-    """One fault as it went. `recovered_s` is None if commands did not follow in time."""
+    """One fault as it went. `recovered_s` is None if commands did not follow in time.
+
+    `frames_lost` is how many frames nobody had counted until then, in all.
+    """
 
     number: int
     name: str
@@ -20,6 +23,7 @@ class FaultRun:
     recovered_s: float | None
     enabled_again: bool
     new_scene: bool
+    frames_lost: int | None
     violations: Mapping[str, int]
 
 

@@ -16,6 +16,7 @@ def a_run(number: int, name: str, **values: object) -> FaultRun:
         "recovered_s": 0.4,
         "enabled_again": False,
         "new_scene": False,
+        "frames_lost": 0,
         "violations": {},
     } | values
     return FaultRun(
