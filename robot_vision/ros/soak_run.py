@@ -178,6 +178,8 @@ class SoakRun:
                 },
             )
         )
+        # What goes wrong from here on is most likely of something else.
+        ledger.fault = f"pause after {fault.name}"
         if ledger.total > before and self._live is not None:
             words = ", ".join(f"{k} ×{n}" for k, n in self._outcome.runs[-1].violations.items())
             self._live.console.print(
