@@ -20,7 +20,7 @@ _OWN_REASONS = (
     "the policy gave no action",
 )
 _STEP_S = 0.05
-_FOLLOW_S = 6.0
+_FOLLOW_S = 4.0
 _REST_S = 5.0
 _TRIES = 3
 _ENABLE_EVERY_S = 1.0
@@ -67,9 +67,8 @@ class SoakOperator:
         """Another table, its words, and the arm may move."""
         self._task_s, self._held_since_s = monotonic(), None
         self.scenes += 1
-        asked_ns = self._watch.now_ns()
         self._ask("new scene", self._operator.new_scene)
-        self._wait_for_rest(asked_ns)
+        self._wait_for_rest(self._watch.now_ns())
         self._operator.instruct(self._operator.seen.task["instruction"])
         self.enable()
 

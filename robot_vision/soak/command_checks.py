@@ -116,7 +116,7 @@ class CommandChecks:
         ledger.check(
             "workspace",
             outside_m <= self._config.margin_m,
-            f"{_point(at)} is {outside_m:.3f} m outside",
+            f"{_point(at)} is {outside_m:.3g} m outside",
         )
         ledger.check("zeros", math.hypot(*at) >= self._config.origin_m, _point(at))
         return True
@@ -129,7 +129,7 @@ class CommandChecks:
         if true is None:
             return
         away_m = math.hypot(*(command.position_m - true))
-        words = f"began at {_point(command.position_m)}, {away_m:.3f} m from the true tool"
+        words = f"began at {_point(command.position_m)}, {away_m:.3g} m from the true tool"
         self._ledger.check("start", away_m <= self._config.start_m, words)
 
     def _check_rate(self, before: SentCommand, command: SentCommand, passed_s: float) -> None:
@@ -162,10 +162,10 @@ class CommandChecks:
         ledger.check(
             "speed",
             speed <= over * safety.max_speed_mps,
-            f"{speed:.2f} m/s: {_point(before.position_m)} to {_point(command.position_m)} "
+            f"{speed:.3g} m/s: {_point(before.position_m)} to {_point(command.position_m)} "
             f"in {passed_s * 1e3:.1f} ms",
         )
-        words = f"{turn_speed:.2f} rad/s over {passed_s * 1e3:.1f} ms"
+        words = f"{turn_speed:.3g} rad/s over {passed_s * 1e3:.1f} ms"
         ledger.check("turn speed", turn_speed <= over * safety.max_turn_radps, words)
         late = passed_s > _MOST_PERIODS / self._policy.command_hz
         motion = _Motion(velocity=moved / passed_s, turn=turned / passed_s, time_s=passed_s)
@@ -185,8 +185,8 @@ class CommandChecks:
         ):
             change = math.hypot(*(new - old)) - blur * math.hypot(*new)
             value = change / between_s
-            self._ledger.check(name, value <= over * most, f"{value:.2f}, limit {most:g}")
+            self._ledger.check(name, value <= over * most, f"{value:.3g}, limit {most:g}")
 
 
 def _point(at: Vector) -> str:
-    return "(" + ", ".join(f"{value:.3f}" for value in at.tolist()) + ")"
+    return "(" + ", ".join(f"{value:.4g}" for value in at.tolist()) + ")"

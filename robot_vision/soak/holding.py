@@ -73,8 +73,8 @@ class HoldJudge:
             self._ledger.check("hold reported", held, words)
         if len(standing) > 1:
             places = np.array([c.position_m for c in standing])
-            moved_m = float(np.linalg.norm(np.ptp(places, axis=0)))
-            words = f"{fault.name}: commands travel {moved_m:.3f} m where they should stand"
+            moved_m = math.hypot(*np.ptp(places, axis=0))
+            words = f"{fault.name}: commands travel {moved_m:.3g} m where they should stand"
             held &= self._ledger.check("stands", moved_m <= self._config.still_m, words)
         return "held" if held else "not held"
 
@@ -126,7 +126,7 @@ class HeldStays:
         if self._anchor is None:
             self._anchor = command.position_m
         moved_m = math.hypot(*(command.position_m - self._anchor))
-        words = f"{moved_m:.4f} m while it holds: {'; '.join(status.reasons)}"
+        words = f"{moved_m:.4g} m while it holds: {'; '.join(status.reasons)}"
         self._ledger.check("held stays", moved_m <= self._config.still_m, words)
 
 

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.ros
 
 # What no fault may break, whatever the arm does about it.
 ALWAYS = ("finite", "frame", "order", "lives", "answers", "parameters", "recovers")
+# What the arm itself must keep, also where other work takes the cores.
+OF_THE_ARM = ("speed", "turn speed", "workspace", "zeros", "start", "hold reported", "stands")
 
 
 def soaked(out: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -46,7 +48,8 @@ def test_some_seconds_of_soak(policy_bundle: Path, tmp_path: Path) -> None:
     assert_sound(status, report, tmp_path)
     assert {run["name"] for run in report["runs"]} >= {"camera_silent", "words_empty"}
     assert report["invariants"]["hold reported"]["checks"] > 0
-    assert status == 0, [i for i in report["invariants"].values() if i["violations"]]
+    for name in OF_THE_ARM:
+        assert not report["invariants"][name]["violations"], report["invariants"][name]
 
 
 @pytest.mark.slow
