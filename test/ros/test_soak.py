@@ -1,7 +1,11 @@
 """`robot-vision soak` over real DDS: it tries the loop, and leaves a report."""
 
 import json
+import sys
 from pathlib import Path
+from signal import SIGINT
+from subprocess import Popen
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -65,6 +69,27 @@ def test_five_minutes_of_soak_violate_nothing(policy_bundle: Path, tmp_path: Pat
     }
     assert set(report["invariants"]) == set(INVARIANTS)
     assert status == 0, json.dumps(broken, indent=1)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_a_report_of_what_was_done(policy_bundle: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "robot_vision", "soak", "--minutes=10", "--out", tmp_path]
+    process = Popen([*command, f"--policy={policy_bundle}", "--faults=words_empty"])
+    try:
+        until_s = monotonic() + 120
+        while "enabled by ~/enable" not in text_of(tmp_path / "service.log"):
+            assert monotonic() < until_s
+            sleep(0.2)
+        process.send_signal(SIGINT)
+        assert process.wait(60) in (0, 1)
+    finally:
+        process.kill()
+        process.wait()
+    assert json.loads(text_of(tmp_path / "report.json"))["ended"] == "interrupted"
+
+
+def text_of(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
 
 
 def test_what_cannot_be_run_is_refused_in_words(tmp_path: Path) -> None:
