@@ -18,6 +18,7 @@ from robot_vision.commands import (
     replay,
     run,
     scenes,
+    soak,
     train,
 )
 from robot_vision.core.errors import RobotVisionError
@@ -41,6 +42,7 @@ bench_vla.register(bench.bench_app)
 bench_console.register(bench.bench_app)
 demo.register(app)
 console.register(app)
+soak.register(app)
 train.register(app)
 
 
