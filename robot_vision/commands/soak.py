@@ -33,13 +33,13 @@ def soak(
     with a report of what was done. Exit status: 0 all held, 1 something was violated, 2 it could
     not run.
     """
-    from rich.console import Console
     from rich.table import Column, Table
 
     from robot_vision.core.errors import ConfigError
     from robot_vision.soak.fault import chosen
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    screen = Screen()
     wanted = chosen(faults)
     if show:
         table = Table(
@@ -57,7 +57,7 @@ def soak(
                 "yes" if fault.must_hold else "",
                 "yes" if fault.may_need_enable else "",
             )
-        console.print(table)
+        screen.print(table)
         return
     seconds = hours * _S_PER_H + minutes * _S_PER_MIN
     if not seconds:
@@ -68,4 +68,4 @@ def soak(
     asked = Soak(
         seconds=seconds, seed=seed, faults=wanted, out=out, policy=policy, camera_hz=camera_hz
     )
-    raise typer.Exit(0 if run(asked, console) else 1)
+    raise typer.Exit(0 if run(asked, screen) else 1)

@@ -8,8 +8,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from rich.console import Console
-
 from robot_vision.bench.machine import describe_machine
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import RobotVisionError
@@ -25,6 +23,7 @@ from robot_vision.soak.fault import Fault, Process
 from robot_vision.soak.ledger import Ledger
 from robot_vision.soak.outcome import Outcome
 from robot_vision.soak.report import write_report
+from robot_vision.terminal import Screen, styled
 
 _START_S = 120.0
 
@@ -46,7 +45,7 @@ class SoakError(RobotVisionError, RuntimeError):
     """The loop did not start; the message has the children's last words."""
 
 
-def soak(wanted: Soak, console: Console) -> bool:
+def soak(wanted: Soak, screen: Screen) -> bool:
     """Run until the time is over or Ctrl-C, write the report; returns whether all held.
 
     Raises `SoakError` if the loop does not start.
@@ -63,16 +62,11 @@ def soak(wanted: Soak, console: Console) -> bool:
     ledger = Ledger()
     with ExitStack() as stack:
         run = _started(wanted, outcome, ledger, stack)
-        run.run(console)
+        run.run(screen)
     path = write_report(wanted.out, outcome, ledger)
     colour = "red" if ledger.total else "green"
-    console.print(
-        f"{len(outcome.runs)} faults in {outcome.seconds:.0f} s: {ledger.total} violations; "
-        f"report: {path}",
-        style=colour,
-        highlight=False,
-        markup=False,
-    )
+    words = f"{len(outcome.runs)} faults in {outcome.seconds:.0f} s: {ledger.total} violations; "
+    screen.print(styled(f"{words}report: {path}", colour))
     return not ledger.total
 
 

@@ -8,7 +8,6 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
@@ -29,6 +28,7 @@ from robot_vision.soak.ledger import Ledger
 from robot_vision.soak.machine import growth, judge_growth
 from robot_vision.soak.outcome import FaultRun, Outcome
 from robot_vision.soak.schedule import Planned, schedule
+from robot_vision.terminal import Screen
 
 _STEP_S = 0.05
 _SETTLE_S = 1.5
@@ -100,10 +100,10 @@ class SoakRun:
     def _at_s(self) -> float:
         return monotonic() - self._began_s
 
-    def run(self, console: Console) -> None:
+    def run(self, screen: Screen) -> None:
         """Fault after fault until the time is over, Ctrl-C, or a process is gone."""
         self._outcome.ended = "time is over"
-        with Live(console=console, auto_refresh=False, transient=True) as live:
+        with Live(console=screen, auto_refresh=False, transient=True) as live:
             self._live = live
             try:
                 self._operator.next_task()
@@ -182,9 +182,7 @@ class SoakRun:
         ledger.fault = f"pause after {fault.name}"
         if ledger.total > before and self._live is not None:
             words = ", ".join(f"{k} ×{n}" for k, n in self._outcome.runs[-1].violations.items())
-            self._live.console.print(
-                f"{begin_s:7.1f} s  {fault.name}: {words}", highlight=False, markup=False
-            )
+            self._live.console.print(f"{begin_s:7.1f} s  {fault.name}: {words}")
 
     def _violations_before(self, fault: str) -> dict[str, int]:
         counts: dict[str, int] = {}
