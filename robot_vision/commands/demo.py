@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
 
 def register(app: typer.Typer) -> None:
     """Add `demo` to the command line."""
@@ -28,6 +31,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="folder of video, plot and summary")] = Path(
         "out/demo"
     ),
+    allow_code: AllowCode = False,
 ) -> None:
     """A simulated robot does what words say: perception and policy over real ROS 2.
 
@@ -39,6 +43,7 @@ def demo(
     from robot_vision.demo.robot import CannotShow, RobotDemo, show_robot, why_not
     from robot_vision.demo.show import Demo, show
 
+    permit_code(allow_code)
     console = Console()
     reason = ""
     if not (recording or bag or model):

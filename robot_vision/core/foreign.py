@@ -12,6 +12,8 @@ MOST_TEXT_BYTES = 64 * 2**20
 # PyYAML is written in Python: a megabyte takes seconds.
 MOST_YAML_BYTES = 1 * 2**20
 _LONGEST_QUOTE = 200
+_LONGEST_NUMBER = 100
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def inside(root: Path, name: str) -> Path:
@@ -73,7 +75,7 @@ def parse_yaml(text: str, *, what: str) -> Any:
         return yaml.load(text, Loader=_PlainLoader)
     except RecursionError:
         raise ForeignFileError(f"{what}: YAML is nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except Exception as error:  # PyYAML raises what it stumbles over: a key that is not there …
         raise ForeignFileError(f"{what}: expected YAML, but {error}") from error
 
 
@@ -87,4 +89,11 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
             raise yaml.YAMLError(f"it uses an alias (line {mark.line + 1}); write the value out")
-        return super().compose_node(parent, index)
+        node = super().compose_node(parent, index)
+        # 1:1:1:… is a number to the base of 60: a megabyte of it takes a minute.
+        if node is not None and node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            raise yaml.YAMLError(
+                f"it has a number of {len(node.value)} characters "
+                f"(line {node.start_mark.line + 1}); expected at most {_LONGEST_NUMBER}"
+            )
+        return node

@@ -66,6 +66,9 @@ class ModelManifest(BaseModel):
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
     architecture: str = Field("", description="torch model in the registry, for files of weights")
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
+        {}, description="further files that `file` reads (weights of ONNX beside it): sha256s"
+    )
     input: ModelInput
     outputs: dict[str, str] = {}
     classes: tuple[str, ...] = ()

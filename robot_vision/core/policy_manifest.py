@@ -40,6 +40,9 @@ class PolicyManifest(BaseModel):
     sha256: Sha256 = ""
     language_file: FileName = "language.onnx"
     language_sha256: Sha256 = ""
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
+        {}, description="further files that the networks read (weights beside them): sha256s"
+    )
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
     vocabulary: Vocabulary
