@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError, ForeignFileError
 from robot_vision.core.foreign import inside, quoted
-from robot_vision.model_store.file_kinds import external_files
+from robot_vision.model_store.file_kinds import external_files, is_regular
 
 _MOST_LISTED = 5
 _LONGEST_VALUE = 200
@@ -86,9 +86,12 @@ def _verify(folder: Path, name: str, expected: str, *, manifest: Path) -> None:
         path = inside(folder, name)
     except ForeignFileError as error:
         raise BundleError(f"{manifest}: {error}") from error
-    if not path.is_file():
+    if not is_regular(path):
         present = _some((quoted(p.name)[1:-1] for p in sorted(folder.iterdir())), ", ")
-        raise BundleError(f"{path} is missing, or no regular file; the folder has: {present}")
+        raise BundleError(
+            f"{folder / quoted(name)[1:-1]} is missing, or no regular file; "
+            f"the folder has: {present}"
+        )
     actual = sha256_of(path)
     if not expected:
         raise BundleError(f"{manifest} has no sha256; that of {path.name} is {actual}")

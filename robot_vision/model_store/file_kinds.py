@@ -41,6 +41,14 @@ _UNSAFE_OPERATORS = {"EPContext", "PythonOp", "PythonOpGrad", "Snpe"}
 _LONGEST_HEADER = 100 * 2**20  # of safetensors, as its own reader has it
 
 
+def is_regular(path: Path) -> bool:
+    """Whether there is a regular file, whatever a stranger called it."""
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
 def kind_of(file: Path) -> Kind:
     """What the file is by its name."""
     return _KIND_OF_SUFFIX.get(file.suffix.lower(), "other")
@@ -148,6 +156,6 @@ def _checked_name(file: Path, name: str) -> str:
             f"{about}, which a link leads out of its folder: it was not opened (if the link is "
             "yours, copy the folder with `cp -rL`)"
         ) from error
-    if not path.is_file():
+    if not is_regular(path):
         raise BundleError(f"{about}, which is not there: it belongs beside the model")
     return name
