@@ -72,7 +72,7 @@ def parse_yaml(text: str, *, what: str) -> Any:
     if len(text.encode()) > MOST_YAML_BYTES:
         raise ForeignFileError(f"{what} is longer than {MOST_YAML_BYTES} bytes of YAML")
     try:
-        return yaml.load(text, Loader=_PlainLoader)
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a yaml.SafeLoader
     except RecursionError:
         raise ForeignFileError(f"{what}: YAML is nested too deeply") from None
     except Exception as error:  # PyYAML raises what it stumbles over: a key that is not there …
