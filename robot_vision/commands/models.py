@@ -21,7 +21,6 @@ Name = Annotated[str, typer.Argument(help="name in the store, or a folder with m
 def list_models() -> None:
     """The bundles in the store: those of the package and those in ROBOT_VISION_MODELS."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from robot_vision.model_store.store import list_bundles
@@ -31,8 +30,7 @@ def list_models() -> None:
         m = bundle.manifest
         size = f"{m.input.width_px}×{m.input.height_px}"
         count = str(len(m.classes))
-        words = (m.model_id, m.task, m.format, size, count, m.licence, str(bundle.path))
-        table.add_row(*map(escape, words))
+        table.add_row(m.model_id, m.task, m.format, size, count, m.licence, str(bundle.path))
     Console().print(table)
 
 
@@ -109,8 +107,7 @@ def import_model(
     in_place = manifest.model_copy(update={"file": model_file.name})
     _try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
     bundle = write_bundle(out or Path(name), manifest, model_file)
-    written = f"written: {bundle.path} (sha256 {bundle.manifest.sha256})"
-    Console().print(written, highlight=False, markup=False)
+    Console().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})", highlight=False)
 
 
 def _print_powers(bundle: "Bundle") -> None:
@@ -133,23 +130,20 @@ def _print_powers(bundle: "Bundle") -> None:
 
 def _try_out(bundle: "Bundle", device: str) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
     from robot_vision.core.config import ServiceConfig, with_values
     from robot_vision.perception.model import load_model
 
     console = Console()
     config = with_values(ServiceConfig(), {"device": device})
-    model = load_model(bundle, config, announce=lambda text: console.print(escape(text)))
+    model = load_model(bundle, config, announce=console.print)
     console.print(
         f"{bundle.manifest.model_id}: {bundle.model_path} runs on {model.backend.provider}, "
         f"its outputs fit format {bundle.manifest.format}",
         highlight=False,
-        markup=False,
     )
     if model.backend.fallback_reason:
-        reason = f"not on a better device: {model.backend.fallback_reason}"
-        console.print(reason, highlight=False, markup=False)
+        console.print(f"not on a better device: {model.backend.fallback_reason}", highlight=False)
     model.backend.close()
 
 

@@ -1,12 +1,13 @@
 """A `model.yaml` or `policy.yaml` of a stranger costs bounded time and ends in words."""
 
 import os
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
@@ -74,20 +75,24 @@ def test_a_hostile_bundle_in_the_store_hides_no_other(
     assert "native-s" in [bundle.manifest.name for bundle in list_bundles()]
 
 
-def test_markup_in_a_manifest_is_shown_as_it_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("perception", "message"),
+    [
+        ({"model": "/tmp/other"}, "must not set model"),
+        ({"engine_cache_dir": "/tmp/engines"}, "must not set engine_cache_dir"),
+        ({"autostart": False}, "unknown parameter 'autostart'"),
+        ({"nothing.like_it": 1}, "unknown parameter 'nothing.like_it'"),
+        ({"detector.score_threshold": 7}, "detector.score_threshold = 7"),
+    ],
+)
+def test_a_policy_sets_no_files_of_the_service(
+    tmp_path: Path, perception: dict[str, object], message: str
 ) -> None:
-    monkeypatch.setenv(SEARCH_PATH_VARIABLE, str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "300")
-    folder = tmp_path / "odd"
-    shutil.copytree(find_bundle("native-s").path, folder)
-    manifest = folder / "model.yaml"
-    text = manifest.read_text().replace("name: native-s", "name: 'odd [/red] [bold]'", 1)
-    manifest.write_text(text.replace("licence: Apache-2.0", "licence: '[/]'", 1))
-    for command in (["list"], ["show", "odd"], ["verify", "odd", "--device", "cpu"]):
-        result = CliRunner().invoke(app, ["models", *command])
-        assert result.exit_code == 0, result.exception
-        assert "odd [/red] [bold]" in result.output
+    described = find_policy("policy-s").manifest.model_dump(mode="json")
+    text = yaml.safe_dump(described | {"perception": perception})
+    (tmp_path / "policy.yaml").write_text(text)
+    with pytest.raises(BundleError, match=re.escape(message)):
+        find_policy(tmp_path)
 
 
 @pytest.mark.parametrize("value", ["&a [*a]", "1:" * 200_000 + "1", "!!timestamp x", "[" * 9999])
