@@ -92,7 +92,10 @@ def _verify(folder: Path, name: str, expected: str, *, manifest: Path) -> None:
             f"{folder / quoted(name)[1:-1]} is missing, or no regular file; "
             f"the folder has: {present}"
         )
-    actual = sha256_of(path)
+    try:
+        actual = sha256_of(path)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error}") from error
     if not expected:
         raise BundleError(f"{manifest} has no sha256; that of {path.name} is {actual}")
     if actual != expected:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import FORMATS_OF_TASK, Format, ModelManifest
 from robot_vision.model_store.bundle_files import explain
-from robot_vision.model_store.file_kinds import kind_of, refuse_code
+from robot_vision.model_store.file_kinds import WHAT_A_KIND_CAN_DO, kind_of
 from robot_vision.model_store.onnx_open import open_onnx
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
@@ -70,8 +70,8 @@ def _open(model_file: Path) -> ort.InferenceSession:
     if not Path(model_file).is_file():
         raise BundleError(f"{model_file} is not a file; expected an ONNX model")
     if kind_of(model_file) != "onnx":
-        refuse_code(model_file)
-        raise BundleError(f"{model_file} is not an ONNX model: its name does not end in .onnx")
+        what = WHAT_A_KIND_CAN_DO.get(kind_of(model_file), "its name does not end in .onnx")
+        raise BundleError(f"{model_file} is not an ONNX model ({what}): convert it to ONNX")
     return open_onnx(model_file)
 
 

@@ -10,6 +10,7 @@ from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.model_store.bundle_files import explain, sha256_of, sha256s, verify_files
+from robot_vision.model_store.file_kinds import is_regular
 from robot_vision.model_store.store import locate, stored_folders
 
 POLICY_FILE = "policy.yaml"
@@ -56,7 +57,7 @@ def list_policies() -> list[PolicyBundle]:
 def open_policy(folder: Path) -> PolicyBundle:
     """Read a policy's manifest, without checking its files; raises `BundleError`."""
     manifest_path = Path(folder) / POLICY_FILE
-    if not manifest_path.is_file():
+    if not is_regular(manifest_path):
         raise BundleError(f"{folder} is no policy bundle: it has no {POLICY_FILE}")
     try:
         manifest = PolicyManifest.model_validate(load_yaml(manifest_path))

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +21,7 @@ from robot_vision.model_store.bundle_files import (
     sha256s,
     verify_files,
 )
+from robot_vision.model_store.file_kinds import is_regular
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ def list_bundles() -> list[Bundle]:
 def open_bundle(folder: Path) -> Bundle:
     """Read a bundle's manifest, without checking its model; raises `BundleError`."""
     manifest_path = Path(folder) / MANIFEST_FILE
-    if not manifest_path.is_file():
+    if not is_regular(manifest_path):
         raise BundleError(f"{folder} is no model bundle: it has no {MANIFEST_FILE}")
     try:
         manifest = ModelManifest.model_validate(load_yaml(manifest_path))
@@ -116,9 +118,10 @@ def locate(name_or_path: str, manifest_file: str) -> Path:
     stored = stored_folders(manifest_file)
     if name_or_path in stored:
         return stored[name_or_path]
-    folder = Path(name_or_path).expanduser()
-    if name_or_path and folder.is_dir():
-        return folder
+    with suppress(OSError, RuntimeError):  # a name that is too long, the home of nobody
+        folder = Path(name_or_path).expanduser()
+        if name_or_path and folder.is_dir():
+            return folder
     close = get_close_matches(name_or_path, stored, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise BundleError(

@@ -9,6 +9,7 @@ from onnx_models import make_bundle, save_model
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.io_binding import BoundRunner
+from robot_vision.backends.onnx_session import SessionRequest
 from robot_vision.core.errors import BundleError, DeviceError
 from robot_vision.core.interfaces import Backend
 from robot_vision.model_store.store import Bundle, write_bundle
@@ -148,3 +149,19 @@ def test_bound_inputs_give_what_a_plain_run_gives(tmp_path: Path) -> None:
         results.append((image, runner.run({"images": image})["same"]))
     for image, output in results:
         assert np.array_equal(output, image)
+
+
+def test_the_name_of_a_bundle_leads_to_no_other_folder_of_engines(tmp_path: Path) -> None:
+    bundle = echo(tmp_path / "echo")
+    manifest = bundle.manifest.model_copy(update={"name": "../../evil/" + "x" * 300})
+    request = SessionRequest(
+        bundle=Bundle(path=bundle.path, manifest=manifest),
+        device="tensorrt",
+        threads=1,
+        spin=True,
+        engine_cache_dir=tmp_path / "cache",
+        announce=print,
+    )
+    assert request.engine_dir.parent == tmp_path / "cache"
+    request.engine_dir.mkdir(parents=True)
+    assert request.engine_dir.resolve().is_relative_to(tmp_path / "cache")

@@ -65,6 +65,12 @@ def test_what_is_no_file_is_not_opened(
         find(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-that-name", "a\0b", ""])
+def test_a_name_of_no_folder_is_an_unknown_name(name: str) -> None:
+    with pytest.raises(BundleError, match="no model bundle"):
+        find_bundle(name)
+
+
 def test_a_hostile_bundle_in_the_store_hides_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
