@@ -5,6 +5,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from time import monotonic
 
 import numpy as np
 import onnx
@@ -336,3 +337,11 @@ def test_a_policys_network_is_looked_into_too(policy: Path, tmp_path: Path) -> N
         write_policy(policy, open_policy(policy).manifest)
     with pytest.raises(BundleError, match="not a file of its folder"):
         OnnxPolicy(open_policy(policy))
+
+
+def test_millions_of_empty_fields_end_in_time_and_in_words(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x3a\x00" * 6_000_000)
+    begin_s = monotonic()
+    with pytest.raises(BundleError, match="more than 5000000 fields"):
+        external_files(tmp_path / "m.onnx")
+    assert monotonic() - begin_s < 60

@@ -17,7 +17,6 @@ _ENDLESS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from test_parallel import never_ends
-from robot_vision.core.code_permission import code_is_permitted, permit_code
 from robot_vision.simulation.parallel import run_jobs
 
 if __name__ == "__main__":
