@@ -23,7 +23,7 @@ def verify_files(
     Every file must lie below `folder` and have its sha256, and a model may read none but
     `others`: what has no sha256 in `manifest` is no part of the bundle.
     """
-    for name, expected in {**models, **others}.items():
+    for name, expected in {**others, **models}.items():
         _verify(folder, name, expected, manifest=manifest)
     for name in models:
         unlisted = [n for n in external_files(folder / name) if n not in others]
