@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
 
 def register(bench_app: typer.Typer) -> None:
     """Add the commands to `robot-vision bench`."""
@@ -15,6 +18,7 @@ def model(
     name: Annotated[str, typer.Option("--model", help="a native bundle")] = "native-s",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
+    allow_code: AllowCode = False,
 ) -> None:
     """ONNX Runtime against eager torch, and against three separate nets at 224×224, on the CPU."""
     from rich.table import Table
@@ -23,6 +27,7 @@ def model(
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
 
+    permit_code(allow_code)
     bundle = find_bundle(name)
     times = measure_model(bundle, threads=threads, rounds=rounds)
     size = f"{bundle.manifest.input.width_px}×{bundle.manifest.input.height_px}"

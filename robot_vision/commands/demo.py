@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
 
 def register(app: typer.Typer) -> None:
     """Add `demo` to the command line."""
@@ -28,6 +31,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="folder of video, plot and summary")] = Path(
         "out/demo"
     ),
+    allow_code: AllowCode = False,
 ) -> None:
     """A simulated robot does what words say: perception and policy over real ROS 2.
 
@@ -38,6 +42,7 @@ def demo(
     from robot_vision.demo.show import Demo, show
     from robot_vision.terminal import Screen
 
+    permit_code(allow_code)
     console = Screen()
     reason = ""
     if not (recording or bag or model):

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
 from robot_vision.terminal import Screen
 
 Override = Annotated[
@@ -39,12 +41,14 @@ def collect(
         typer.Option("--set", help="a parameter of perception beside the recipe's: name=value"),
     ] = None,
     processes: Processes = 0,
+    allow_code: AllowCode = False,
 ) -> None:
     """Demonstrations from the simulated robot: what perception saw and the expert would do."""
     from robot_vision.commands.scenes import parse_split, progress_bar
     from robot_vision.commands.train import parsed
     from robot_vision.training.policy.collect import PERCEPTION, CollectRecipe, collect_episodes
 
+    permit_code(allow_code)
     recipe = CollectRecipe(
         seed=seed,
         split=parse_split(split),
@@ -122,6 +126,7 @@ def evaluate(
         str, typer.Option(help="bundle of the perception; empty: what the policy was trained on")
     ] = "",
     processes: Processes = 0,
+    allow_code: AllowCode = False,
 ) -> None:
     """Success in closed loop on the simulated robot, perception in the loop.
 
@@ -131,6 +136,7 @@ def evaluate(
     from robot_vision.training.policy.evaluate import CONDITIONS, evaluate_policy
     from robot_vision.training.policy.report import draw_degradation, print_report
 
+    permit_code(allow_code)
     if conditions == "list":
         for name, condition in CONDITIONS.items():
             Screen().print(f"{name:20} {condition.description}")

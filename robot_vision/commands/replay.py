@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
 
 INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and part", "Results", "Many bags"
@@ -43,6 +45,7 @@ def replay(
     jobs: Annotated[int, _option("bags at a time, each in its process", MANY)] = 1,
     ray: Annotated[str, _option("address of a Ray cluster; local starts one", MANY)] = "",
     resume: Annotated[bool, _option("keep results of the same inputs in --out", MANY)] = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
     from robot_vision.replay import options
@@ -51,6 +54,7 @@ def replay(
     from robot_vision.replay.discovery import Topics
     from robot_vision.replay.job import Job
 
+    permit_code(allow_code)
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     node = options.parse_parameters(param or [], config=config, model=model)

@@ -109,14 +109,13 @@ def export(
 
 def parsed(pairs: list[str]) -> dict[str, object]:
     """`name=value` pairs, values as in YAML; raises `ConfigError`."""
-    import yaml
-
     from robot_vision.core.errors import ConfigError
+    from robot_vision.core.foreign import parse_yaml
 
     values: dict[str, object] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigError(f"--set {pair!r}: expected name=value")
-        values[name] = yaml.safe_load(value)
+        values[name] = parse_yaml(value, what=f"--set {name}")
     return values

@@ -17,6 +17,8 @@ _LONGEST_QUOTE = 200
 # What a terminal obeys (controls, ESC among them, but line ends and tabs), what turns the order of
 # letters, and bytes of a file name that are no UTF-8, which no stream takes.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST_NUMBER = 100
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def inside(root: Path, name: str) -> Path:
@@ -90,10 +92,10 @@ def parse_yaml(text: str, *, what: str) -> Any:
     if len(text.encode()) > MOST_YAML_BYTES:
         raise ForeignFileError(f"{what} is longer than {MOST_YAML_BYTES} bytes of YAML")
     try:
-        return yaml.load(text, Loader=_PlainLoader)
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a yaml.SafeLoader
     except RecursionError:
         raise ForeignFileError(f"{what}: YAML is nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except Exception as error:  # PyYAML raises what it stumbles over: a key that is not there …
         raise ForeignFileError(f"{what}: expected YAML, but {error}") from error
 
 
@@ -107,4 +109,11 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
             raise yaml.YAMLError(f"it uses an alias (line {mark.line + 1}); write the value out")
-        return super().compose_node(parent, index)
+        node = super().compose_node(parent, index)
+        # 1:1:1:… is a number to the base of 60: a megabyte of it takes a minute.
+        if node is not None and node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            raise yaml.YAMLError(
+                f"it has a number of {len(node.value)} characters "
+                f"(line {node.start_mark.line + 1}); expected at most {_LONGEST_NUMBER}"
+            )
+        return node

@@ -10,6 +10,7 @@ from typing import Any
 from rich.live import Live
 
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.code_permission import code_arguments
 from robot_vision.demo.age_plot import age_plot
 from robot_vision.demo.display import live_view, objects_seen
 from robot_vision.demo.inputs import DemoError, find_model, find_recording, node_arguments
@@ -52,7 +53,7 @@ def show(demo: Demo, console: Screen) -> None:
         video = VideoFile(demo.out / "overlay.mp4")
         monitor = Monitor(all_outputs=True, on_overlay=video.add)
         arguments = [*node_arguments(topics, model=model), *demo.node_args]
-        service = ["run", "--no-policy", *console_options()]
+        service = ["run", "--no-policy", *code_arguments(), *console_options()]
         with child("robot_vision", *service, *arguments, log=str(node_log)) as node:
             _wait_until_active(monitor, node, node_log)
             console.print(console_words(node_log))

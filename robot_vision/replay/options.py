@@ -5,10 +5,9 @@ from math import inf
 from pathlib import Path
 from typing import cast, get_args
 
-import yaml
-
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import parse_yaml
 from robot_vision.replay.frames import Intrinsics
 from robot_vision.replay.outputs import Images, TracksFormat
 from robot_vision.replay.parameters import node_config
@@ -22,7 +21,7 @@ def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"--param {text!r}: expected name=value")
-        changes[name] = yaml.safe_load(value)
+        changes[name] = parse_yaml(value, what=f"--param {name}")
     return node_config(config, changes | ({"model": model} if model else {}))
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import time
 
-_FOLDER = Path("/dev/shm")
+_FOLDER = Path("/dev/shm")  # noqa: S108 - of Fast DDS, checked for whose it is
 _LOCK_NAME = re.compile(r"fastrtps_[0-9a-f]{16}_el")
 # A process that starts makes the lock's file and locks it a moment later.
 _YOUNGEST_S = 5.0

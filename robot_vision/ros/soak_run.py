@@ -199,7 +199,7 @@ class SoakRun:
             until_ns = self.watch.now_ns() + round((planned.duration_s + 1.0) * _NS)
             self.watch.commands.allow_gap(until_ns)
         try:
-            with fault.at(self._rig, Random(planned.seed)):
+            with fault.at(self._rig, Random(planned.seed)):  # noqa: S311 - no secret
                 until_s = monotonic() + planned.duration_s
                 if fault.try_hold:
                     self._spin(planned.duration_s / 2)

@@ -21,7 +21,7 @@ class Planned:
 
 def schedule(faults: Sequence[Fault], seed: int, config: SoakConfig) -> Iterator[Planned]:
     """Faults without end: rounds in which each comes once, in another order each time."""
-    random, number = Random(seed), 0
+    random, number = Random(seed), 0  # noqa: S311 - no secret
     while True:
         for fault in random.sample(list(faults), len(faults)):
             yield Planned(

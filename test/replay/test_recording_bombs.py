@@ -207,7 +207,7 @@ def test_a_tree_in_a_circle_ends(tmp_path: Path) -> None:
         path,
         *TOPICS,
         "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, data)",
-        f"{rows} INSERT INTO messages SELECT i, 1, 1, zeroblob(500) FROM n",
+        f"{rows} INSERT INTO messages SELECT i, 1, 1, zeroblob(500) FROM n",  # noqa: S608 - our own words
     )
     with closing(sqlite3.connect(path)) as connection:
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'messages'"

@@ -186,7 +186,7 @@ def _stored(file: Path) -> tuple[dict[str, np.ndarray], list[tuple[str, ...]]]:
             size = sum(part.file_size for part in packed.infolist())
         if size > MOST_EPISODE_BYTES:
             raise ConfigError(f"{file} unpacks to {size} bytes; read are {MOST_EPISODE_BYTES}")
-        with np.load(file, allow_pickle=False) as found:
+        with np.load(file) as found:
             stored = {name: found[name] for name in (*_FRAME_ARRAYS, *_SAMPLE_ARRAYS)}
             texts = parse_json(str(found["texts_json"]), what=str(file))
         local = [tuple(str(text) for text in group) for group in texts]
