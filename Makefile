@@ -11,7 +11,7 @@ EXTRAS := sim,train,console,dataset,test
 VENV_FLAGS := --system-site-packages
 endif
 
-.PHONY: setup check test demo bench format clean
+.PHONY: setup check audit test demo bench format clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,13 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
+
+# Asks PyPI about every installed package: not part of check, which works without a network.
+audit: $(STAMP)
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
+	$(BIN)/python tools/audit.py $(VENV)/audit/bin/pip-audit \
+		"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 format: $(STAMP)
 	$(BIN)/ruff format .

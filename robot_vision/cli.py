@@ -1,9 +1,9 @@
 """`robot-vision …`: each command lives in a file of `commands/`, light to import."""
 
 import sys
+from io import TextIOWrapper
 
 import typer
-from rich.console import Console
 
 from robot_vision.commands import (
     bench,
@@ -18,9 +18,11 @@ from robot_vision.commands import (
     replay,
     run,
     scenes,
+    soak,
     train,
 )
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.terminal import say_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,13 +42,17 @@ bench_vla.register(bench.bench_app)
 bench_console.register(bench.bench_app)
 demo.register(app)
 console.register(app)
+soak.register(app)
 train.register(app)
 
 
 def main() -> None:
     """Entry point: errors made for the user are printed in one line, with exit status 2."""
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show is an escape
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except RobotVisionError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+    except (RobotVisionError, OSError) as error:
+        say_error(error)
         sys.exit(2)

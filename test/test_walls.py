@@ -106,6 +106,7 @@ def test_stages_do_not_know_each_other(stage: str) -> None:
     allowed = {
         "perception": {"core", "perception", "backends", "model_store"},
         "backends": {"core", "backends", "model_store", "models"},
+        "demonstrations": {"core", "demonstrations", "codecs"},
     }.get(stage, {"core", stage})
     for path in sorted((PACKAGE / stage).glob("*.py")):
         ours = {n for n in imports_of(path) if n.startswith("robot_vision.")}
@@ -130,3 +131,45 @@ def test_the_robots_path_needs_neither_torch_nor_ros_nor_mujoco(module: str) -> 
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def calls_in(path: Path) -> set[str]:
+    """Dotted names of what is called: `torch.load`, `load`."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {ast.unparse(call.func) for call in calls}
+
+
+def keywords_in(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
+
+
+def test_nothing_reads_what_can_run_code() -> None:
+    """Beside ruff's S rules, which know no `torch.load` and no import of pickle."""
+    modules = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    calls = {"torch.load", "torch.jit.load", "torch.hub.load", "eval", "exec", "__import__"}
+    keywords = {"allow_pickle", "trust_remote_code", "weights_only"}
+    for path in sources():
+        assert roots(imports_of(path)) & modules == set(), path
+        assert calls_in(path) & calls == set(), path
+        assert keywords_in(path) & keywords == set(), path
+        assert "register_custom_ops_library" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ("call", "homes"),
+    [
+        ("torch.export.load", ("backends/torch_backend.py",)),
+        ("ort.InferenceSession", ("model_store/onnx_open.py",)),
+        (
+            "permit_code",
+            ("commands/", "replay/many.py", "simulation/parallel.py"),
+        ),
+        ("yaml.load", ("core/foreign.py",)),
+        ("yaml.safe_load", ()),
+    ],
+)
+def test_loaders_have_one_door(call: str, homes: tuple[str, ...]) -> None:
+    callers = [path for path in sources() if call in calls_in(path)]
+    assert [path for path in callers if not inside(path, *homes)] == []
+    assert bool(callers) is bool(homes)

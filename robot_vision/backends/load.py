@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robot_vision.core.errors import BundleError, MissingDependencyError
 from robot_vision.core.interfaces import Backend
+from robot_vision.model_store.file_kinds import external_files, refuse_code
 from robot_vision.model_store.store import Bundle
 
 _log = logging.getLogger(__name__)
@@ -28,9 +29,11 @@ def load_backend(
     `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores; `spin` lets ONNX
     Runtime's threads poll for work within a run. `announce` is told in words what takes long.
     Raises `DeviceError` if the device is not available and `BundleError` if the model cannot be
-    loaded or is not what its manifest says.
+    loaded, is not what its manifest says, or can run code that nobody allowed (`--allow-code`).
     """
-    suffix = bundle.model_path.suffix
+    refuse_code(bundle.model_path)
+    external_files(bundle.model_path)
+    suffix = bundle.model_path.suffix.lower()
     if suffix == ".onnx":
         from robot_vision.backends.onnx_backend import OnnxBackend
         from robot_vision.backends.onnx_session import SessionRequest

@@ -1,6 +1,7 @@
 """Sessions of ONNX Runtime on the CPU, CUDA or TensorRT, proven by a run before they are used."""
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import onnxruntime as ort
 from robot_vision.backends.contract import TensorSpec, blank_inputs, check_inputs
 from robot_vision.backends.progress import announced
 from robot_vision.core.errors import BundleError, DeviceError
+from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.model_store.store import Bundle
 
 _PROVIDERS = {
@@ -46,7 +48,9 @@ class SessionRequest:
     def engine_dir(self) -> Path:
         """Where TensorRT keeps this model's engines."""
         manifest = self.bundle.manifest
-        return self.engine_cache_dir.expanduser() / f"{manifest.name}-{manifest.sha256[:12]}"
+        # A stranger's name must not lead to another folder: an engine is a program.
+        name = re.sub(r"[^\w.-]", "_", manifest.name)[:64]
+        return self.engine_cache_dir.expanduser() / f"{name}-{manifest.sha256[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +116,7 @@ def _create(request: SessionRequest, provider: str) -> ort.InferenceSession:
         providers.append(_PROVIDERS["cuda"])
     if provider != "cpu":
         providers.append(_PROVIDERS["cpu"])
-    path = request.bundle.model_path
-    try:
-        return ort.InferenceSession(str(path), _session_options(request), providers=providers)
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        raise BundleError(f"{path} cannot be loaded: {error}") from error
+    return open_onnx(request.bundle.model_path, _session_options(request), providers=providers)
 
 
 def _session_options(request: SessionRequest) -> ort.SessionOptions:

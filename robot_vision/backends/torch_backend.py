@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from robot_vision.backends.contract import blank_inputs, wanted_outputs
 from robot_vision.core.errors import BundleError, DeviceError, UnknownNameError
+from robot_vision.model_store.file_kinds import refuse_code
 from robot_vision.model_store.store import Bundle
 from robot_vision.models import MODELS
 from robot_vision.models.native import OUTPUTS, NativeModel, ServedNative
@@ -78,16 +79,17 @@ def _choose_device(device: str) -> tuple[str, str]:
 
 
 def _load(bundle: Bundle) -> nn.Module:
-    if bundle.model_path.suffix == ".pt2":
+    refuse_code(bundle.model_path)
+    if bundle.model_path.suffix.lower() == ".pt2":
         try:
             return torch.export.load(bundle.model_path).module()
-        except (RuntimeError, ValueError, OSError, KeyError) as error:
+        except Exception as error:  # what it raises is up to the file
             raise BundleError(f"{bundle.model_path} cannot be loaded: {error}") from error
     manifest = bundle.manifest
     try:
         model = MODELS.get(manifest.architecture)(classes=len(manifest.classes))
         model.load_state_dict(load_file(bundle.model_path))
-    except (UnknownNameError, RuntimeError, SafetensorError) as error:
+    except (UnknownNameError, RuntimeError, TypeError, OSError, SafetensorError) as error:
         raise BundleError(f"{bundle.model_path} cannot be loaded: {error}") from error
     model.eval()
     return ServedNative(model) if isinstance(model, NativeModel) else model

@@ -11,11 +11,13 @@ from jaxtyping import Float, Int64
 from robot_vision.bench.tracker_sequences import Sequence, Truth
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import read_text
 from robot_vision.core.types import Detections, Measurements
 
 DEFAULT_FRAME_RATE_HZ = 25.0
 PEDESTRIAN = 1
+MOST_FRAMES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,7 +135,12 @@ def _numbered(ids: list[np.ndarray]) -> tuple[int, list[np.ndarray]]:
 def _sequence_info(folder: Path) -> configparser.ConfigParser:
     info = configparser.ConfigParser()
     info.read_dict({"Sequence": {}})
-    info.read(folder / "seqinfo.ini")
+    file = folder / "seqinfo.ini"
+    try:
+        info.read_string(read_text(file) if file.exists() else "")
+        float(info.get("Sequence", "frameRate", fallback=DEFAULT_FRAME_RATE_HZ))
+    except (configparser.Error, ForeignFileError, ValueError) as error:
+        raise ConfigError(f"cannot read {file}: {error}") from error
     return info
 
 
@@ -153,13 +160,15 @@ def _image_size_px(
 def _read_rows(path: Path, *, columns: int) -> np.ndarray:
     try:
         rows = np.loadtxt(path, delimiter=",", ndmin=2, dtype=np.float64)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         raise ConfigError(f"cannot read {path} as MOTChallenge rows: {error}") from error
     if rows.shape[1] < columns:
         raise ConfigError(
             f"{path}: {rows.shape[1]} columns; expected at least {columns} "
             "(frame, id, left, top, width, height, score, …)"
         )
+    if not np.isfinite(rows).all() or not (np.abs(rows[:, :2]) <= MOST_FRAMES).all():
+        raise ConfigError(f"{path}: expected finite numbers, frames and ids to {MOST_FRAMES}")
     return rows
 
 

@@ -10,6 +10,7 @@ import psutil
 
 from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.stages import overhead_ms, percentiles_ms
+from robot_vision.core.code_permission import code_arguments
 from robot_vision.core.errors import RobotVisionError
 
 _START_S = 120.0
@@ -42,7 +43,8 @@ def bench_ros(
     with TemporaryDirectory() as logs:
         node_log, camera_log = Path(logs, "node.log"), Path(logs, "camera.log")
         monitor = Monitor(all_outputs=True)
-        with child("robot_vision.ros.run", *ros_args, log=str(node_log)) as node:
+        service = ["run", "--no-policy", *code_arguments(), *ros_args]
+        with child("robot_vision", *service, log=str(node_log)) as node:
             active = monitor.spin_until(
                 lambda: _is_active(monitor.heard, node), timeout_s=_START_S
             )

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from robot_vision.core.timing import Percentiles
+from robot_vision.terminal import Screen
 
 
 def percentiles_ms(frames: Iterable[Mapping[str, float]]) -> dict[str, dict[str, float]]:
@@ -28,13 +28,12 @@ def overhead_ms(frame: Mapping[str, float], *, whole: str) -> float:
     return frame[whole] - frame.get("inference", 0.0)
 
 
-def show(console: Console, result: Mapping[str, Any]) -> None:
+def show(console: Screen, result: Mapping[str, Any]) -> None:
     """Print a result: what was measured on what, a row for each stage, then the rest."""
     machine = result["machine"]
     console.print(
         f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}, "
         f"{machine['system']}",
-        highlight=False,
     )
     table = Table("stage, ms", "p50", "p95", "p99", "max", box=None, pad_edge=False)
     for stage, values in result["stage_ms"].items():
@@ -42,7 +41,7 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     console.print(table)
     for name, value in result.items():
         if not isinstance(value, dict):
-            console.print(f"{name}: {value}", highlight=False)
+            console.print(f"{name}: {value}")
 
 
 def write(path: Path, result: Mapping[str, Any]) -> None:

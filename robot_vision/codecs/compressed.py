@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from robot_vision.codecs.bounded import decode_within
 from robot_vision.codecs.depth import metres_from_raw, only_valid
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, as_bytes
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 COMPRESSED_FORMATS = ("jpeg", "png")
 COMPRESSED_DEPTH_FORMATS = ("16UC1; compressedDepth png", "32FC1; compressedDepth png")
@@ -18,28 +20,32 @@ _DEPTH_HEADER = struct.Struct("<iff")
 _END_MARKS = {"jpeg": b"\xff\xd9", "png": b"IEND"}
 
 
-def decode_compressed(data: Buffer, *, format: str) -> UInt8[np.ndarray, "h w 3"]:
+def decode_compressed(
+    data: Buffer, *, format: str, limits: InputLimits = DEFAULT_LIMITS
+) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a JPEG or PNG. `format` is that of `sensor_msgs/CompressedImage`.
 
     A file that ends early is refused: decoders fill the rest with grey. Raises
-    `UnsupportedEncodingError` for other formats and `EncodingError` for damaged data.
+    `UnsupportedEncodingError` for other formats and `EncodingError` for data that are damaged or
+    larger than `limits`.
     """
     name = format.lower().replace("jpg", "jpeg")
     kind = next((kind for kind in COMPRESSED_FORMATS if kind in name), None)
     if kind is None or "compresseddepth" in name:
         raise UnsupportedEncodingError(format, kind="compressed", supported=COMPRESSED_FORMATS)
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = _decode(as_bytes(data), flags, end_mark=_END_MARKS[kind], what=kind)
+    image = _decode(as_bytes(data).tobytes(), flags, kind=kind, what=kind, limits=limits)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def decode_compressed_depth(
-    data: Buffer, *, format: str, raw_unit_m: float = 0.001
+    data: Buffer, *, format: str, raw_unit_m: float = 0.001, limits: InputLimits = DEFAULT_LIMITS
 ) -> Float32[np.ndarray, "h w"]:
     """Depth in metres, NaN where invalid, of a `compressedDepth` PNG.
 
     32-bit depth was stored as quantised inverse depth; its parameters are in the header. Raises
-    `UnsupportedEncodingError` for other formats and `EncodingError` for damaged data.
+    `UnsupportedEncodingError` for other formats and `EncodingError` for data that are damaged or
+    larger than `limits`.
     """
     encoding, _, transport = format.partition(";")
     encoding, transport = encoding.strip(), transport.strip()
@@ -55,10 +61,11 @@ def decode_compressed_depth(
         raise EncodingError(f"{memory.size} bytes; expected a header of 12 bytes and a PNG")
     _, quant_a, quant_b = _DEPTH_HEADER.unpack(memory[: _DEPTH_HEADER.size].tobytes())
     raw = _decode(
-        memory[_DEPTH_HEADER.size :],
+        memory[_DEPTH_HEADER.size :].tobytes(),
         cv2.IMREAD_UNCHANGED,
-        end_mark=_END_MARKS["png"],
+        kind="png",
         what="compressedDepth png",
+        limits=limits,
     )
     if raw.dtype != np.uint16 or raw.ndim != 2:
         raise EncodingError(f"depth PNG of {raw.dtype} {raw.shape}; expected uint16, one channel")
@@ -69,13 +76,7 @@ def decode_compressed_depth(
     return only_valid(np.where(raw == 0, np.float32(np.nan), depth_m))
 
 
-def _decode(data: np.ndarray, flags: int, *, end_mark: bytes, what: str) -> np.ndarray:
-    if data.tobytes().rfind(end_mark) < 0:
-        raise EncodingError(f"{what} of {data.size} bytes is cut off: it has no end mark")
-    try:
-        image = cv2.imdecode(data, flags)
-    except cv2.error as error:
-        raise EncodingError(f"{what} of {data.size} bytes cannot be decoded: {error}") from error
-    if image is None:
-        raise EncodingError(f"{what} of {data.size} bytes is damaged: it cannot be decoded")
-    return image
+def _decode(data: bytes, flags: int, *, kind: str, what: str, limits: InputLimits) -> np.ndarray:
+    if data.rfind(_END_MARKS[kind]) < 0:
+        raise EncodingError(f"{what} of {len(data)} bytes is cut off: it has no end mark")
+    return decode_within(data, flags, limits=limits, what=what)

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 _DTYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4", "64FC1": "f8"}
 
@@ -22,11 +23,13 @@ def decode_depth(
     step: int,
     is_bigendian: bool = False,
     raw_unit_m: float = 0.001,
+    limits: InputLimits = DEFAULT_LIMITS,
 ) -> Float32[np.ndarray, "h w"]:
     """Depth in metres of a raw depth image; 32FC1 that is valid throughout is not copied.
 
     `raw_unit_m` is the step of 16-bit depth. Raises `UnsupportedEncodingError` for an encoding
-    that is not in `DEPTH_ENCODINGS`, `EncodingError` if the bytes do not fit it.
+    that is not in `DEPTH_ENCODINGS`, `EncodingError` if the bytes do not fit it or
+    the image is larger than `limits`.
     """
     if encoding not in _DTYPES:
         raise UnsupportedEncodingError(encoding, kind="depth", supported=DEPTH_ENCODINGS)
@@ -38,6 +41,7 @@ def decode_depth(
         height_px=height_px,
         step=step,
         is_bigendian=is_bigendian,
+        limits=limits,
     )
     if raw.dtype == np.uint16:
         return metres_from_raw(raw, raw_unit_m=raw_unit_m)

@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +97,13 @@ def decode_image(
     height_px: int,
     step: int,
     is_bigendian: bool = False,
+    limits: InputLimits = DEFAULT_LIMITS,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a raw colour image; a read-only view of `data` where the encoding is `rgb8`.
 
     `step` is the length of a row in bytes, padding included. Raises `UnsupportedEncodingError`
-    for an encoding that is not in `IMAGE_ENCODINGS`, `EncodingError` if the bytes do not fit it.
+    for an encoding that is not in `IMAGE_ENCODINGS`, `EncodingError` if the bytes do not fit it or
+    the image is larger than `limits`.
     """
     if encoding not in _ENCODINGS:
         raise UnsupportedEncodingError(encoding, kind="image", supported=IMAGE_ENCODINGS)
@@ -113,5 +116,6 @@ def decode_image(
         height_px=height_px,
         step=step,
         is_bigendian=is_bigendian,
+        limits=limits,
     )
     return image if form.to_rgb is None else form.to_rgb(image)

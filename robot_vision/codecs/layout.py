@@ -5,7 +5,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from robot_vision.codecs.bounded import check_size
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.limits_config import InputLimits
 
 # What ROS messages and bags hold: bytes, memoryview, array('B') or a NumPy array.
 Buffer: TypeAlias = object
@@ -38,16 +40,17 @@ def pixels(
     height_px: int,
     step: int,
     is_bigendian: bool,
+    limits: InputLimits,
 ) -> np.ndarray:
     """View of [H, W] (one channel) or [H, W, C] pixels in native byte order.
 
     Copies only where the byte order is not the machine's or pixels are not aligned. Raises
-    `EncodingError` where the size, `step` and the number of bytes contradict each other.
+    `EncodingError` where the size, `step` and the number of bytes contradict each other, or
+    `limits` are exceeded.
     """
     file_dtype = np.dtype(dtype).newbyteorder(">" if is_bigendian else "<")
     row_bytes = width_px * channels * file_dtype.itemsize
-    if width_px <= 0 or height_px <= 0:
-        raise EncodingError(f"image of {width_px}×{height_px} px; expected at least 1×1")
+    check_size(width_px, height_px, limits=limits, what="image")
     if step < row_bytes:
         raise EncodingError(
             f"step is {step} bytes; {width_px} px × {channels} × {file_dtype.itemsize} bytes "

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from robot_vision.commands import bench_tracker
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, as JSON and as a table.")
 
@@ -32,12 +34,14 @@ def pipeline(
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
     out: Out = Path("out/bench_pipeline.json"),
+    allow_code: AllowCode = False,
 ) -> None:
     """Frames through the pipeline in this process, without ROS."""
     from robot_vision.bench.frames import load_frames
     from robot_vision.bench.pipeline import bench_pipeline
     from robot_vision.core.config import ServiceConfig
 
+    permit_code(allow_code)
     loaded = load_frames(recording, count=90, width_px=width, height_px=height)
     config = ServiceConfig(model=model, threads=threads)
     _tell(bench_pipeline(config, loaded, count=frames), out)
@@ -53,11 +57,13 @@ def ros(
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
     out: Out = Path("out/bench_ros.json"),
+    allow_code: AllowCode = False,
 ) -> None:
     """A camera process and the node's process over real DDS, with every output subscribed to."""
     from robot_vision.bench.ros import bench_ros
 
-    ros_args = ["--ros-args", "-p", f"model:={model}", "-p", f"threads:={threads}"]
+    permit_code(allow_code)
+    ros_args = ["-p", f"model:={model}", "-p", f"threads:={threads}"]
     result = bench_ros(
         ros_args=ros_args,
         seconds=seconds,
@@ -90,12 +96,29 @@ def demonstrations(
     _tell(bench_demonstrations(loaded, count=frames), out)
 
 
+@bench_app.command()
+def swaps(
+    model: Model = "native-s",
+    threads: Threads = 0,
+    count: Annotated[int, typer.Option(help="models loaded one after the other", min=1)] = 250,
+    give_back: Annotated[
+        bool, typer.Option(help="hand free memory back after each, as the node does")
+    ] = True,
+    out: Out = Path("out/bench_swaps.json"),
+) -> None:
+    """Swap models while frames are served: memory after each, and what frames wait for."""
+    from robot_vision.bench.swaps import bench_swaps
+    from robot_vision.core.config import ServiceConfig
+
+    config = ServiceConfig(model=model, threads=threads)
+    _tell(bench_swaps(config, count=count, gives_back=give_back), out)
+
+
 def _tell(result: dict[str, Any], out: Path) -> None:
-    from rich.console import Console
-
     from robot_vision.bench.stages import show, write
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    console = Screen()
     show(console, result)
     write(out, result)
-    console.print(f"written: {out}", highlight=False)
+    console.print(f"written: {out}")

@@ -30,10 +30,9 @@ def console(
 
     Takes rounds × 3 × seconds: four and a half minutes.
     """
-    from rich.console import Console
-
     from robot_vision.bench.console import bench_console
     from robot_vision.bench.stages import show, write
+    from robot_vision.terminal import Screen
 
     result = bench_console(
         ros_args=["-p", f"model:={model}"],
@@ -45,7 +44,7 @@ def console(
         width_px=width,
         height_px=height,
     )
-    screen = Console()
+    screen = Screen()
     show(screen, result)
     write(out, result)
-    screen.print(f"written: {out}", highlight=False)
+    screen.print(f"written: {out}")

@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
 
 def register(bench_app: typer.Typer) -> None:
     """Add the commands to `robot-vision bench`."""
@@ -15,14 +18,16 @@ def model(
     name: Annotated[str, typer.Option("--model", help="a native bundle")] = "native-s",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
+    allow_code: AllowCode = False,
 ) -> None:
     """ONNX Runtime against eager torch, and against three separate nets at 224×224, on the CPU."""
-    from rich.console import Console
     from rich.table import Table
 
     from robot_vision.bench.model import measure_model
     from robot_vision.model_store.store import find_bundle
+    from robot_vision.terminal import Screen
 
+    permit_code(allow_code)
     bundle = find_bundle(name)
     times = measure_model(bundle, threads=threads, rounds=rounds)
     size = f"{bundle.manifest.input.width_px}×{bundle.manifest.input.height_px}"
@@ -36,7 +41,7 @@ def model(
         f"{times.separate_nets_ms:.1f}",
         f"{times.against_separate_nets:.1f}",
     )
-    Console().print(table)
+    Screen().print(table)
 
 
 def gpu(
@@ -46,10 +51,10 @@ def gpu(
     runs: Annotated[int, typer.Option(min=10, help="runs of each")] = 200,
 ) -> None:
     """On a CUDA card: FP32 and FP16, with a CUDA graph and without, one frame and many."""
-    from rich.console import Console
     from rich.table import Table
 
     from robot_vision.bench.gpu import describe_card, measure_gpu
+    from robot_vision.terminal import Screen
 
     times = measure_gpu(
         architecture, width_px=width, height_px=height, batches=[1, 32, 128], runs=runs
@@ -63,4 +68,4 @@ def gpu(
             time.precision, "yes" if time.graph else "no", str(time.batch),
             f"{time.p50_ms:.2f}", f"{time.p95_ms:.2f}", f"{time.frames_per_s:.0f}",
         )  # fmt: skip
-    Console().print(table)
+    Screen().print(table)

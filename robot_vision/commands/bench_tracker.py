@@ -38,17 +38,16 @@ def tracker(
 
     Without `--mot`, TUD-Campus is taken from ../shared/data where it is there.
     """
-    from rich.console import Console
-
     from robot_vision.bench import tracker as bench
     from robot_vision.bench.machine import describe_machine
+    from robot_vision.terminal import Screen, styled
 
-    console = Console()
+    console = Screen()
     folders = list(mot or ([TUD_CAMPUS] if TUD_CAMPUS.is_dir() and not scene else []))
     result: dict[str, Any] = {"machine": describe_machine(), "sets": {}}
     drawn = range(first_seed, first_seed + seeds)
     for name, sequences in _sets(folders, scene, seeds=drawn):
-        console.print(f"[bold]{name}[/], {len(sequences)} sequence(s)")
+        console.print(styled(name, "bold").append(f", {len(sequences)} sequence(s)", ""))
         scores = bench.compare(sequences)
         console.print(_table(scores))
         points = bench.point_errors(sequences)

@@ -23,14 +23,13 @@ def vla(
 
     Exit status 1 if a bar is missed.
     """
-    from rich.console import Console
-
     from robot_vision.bench.stages import show, write
     from robot_vision.bench.vla import bench_vla
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    console = Screen()
     result = bench_vla(policy=policy, seconds=seconds, camera_hz=camera_hz)
     show(console, result)
     write(out, result)
-    console.print(f"written: {out}", highlight=False)
+    console.print(f"written: {out}")
     raise typer.Exit(0 if result["passed"] else 1)

@@ -4,6 +4,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
 Host = Annotated[str, typer.Option(help="address to listen on; any but loopback has a token")]
 Port = Annotated[int, typer.Option(help="TCP port; 0 takes a free one", min=0, max=65535)]
 TokenFile = Annotated[str, typer.Option(help="file whose first line is the token")]
@@ -22,6 +25,7 @@ def console(
     host: Host = "127.0.0.1",
     port: Port = 8088,
     token_file: TokenFile = "",
+    allow_code: AllowCode = False,
 ) -> None:
     """Show a running perception node and policy in a browser, from their topics.
 
@@ -30,6 +34,7 @@ def console(
     from robot_vision.ros.console import console_node
     from robot_vision.ros.run import run
 
+    permit_code(allow_code)
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
     ours = console_arguments(host=host, port=port, token_file=token_file)
     raise typer.Exit(run(["--ros-args", *ours, *ros_args], lambda: [console_node()]))

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
 
 def register(app: typer.Typer) -> None:
     """Add `demo` to the command line."""
@@ -28,18 +31,19 @@ def demo(
     out: Annotated[Path, typer.Option(help="folder of video, plot and summary")] = Path(
         "out/demo"
     ),
+    allow_code: AllowCode = False,
 ) -> None:
     """A simulated robot does what words say: perception and policy over real ROS 2.
 
     Writes a video with the objects drawn in, a plot of ages and a summary. Where nothing can be
     rendered or there is no policy, it says so and plays the shipped recording into perception.
     """
-    from rich.console import Console
-
     from robot_vision.demo.robot import CannotShow, RobotDemo, show_robot, why_not
     from robot_vision.demo.show import Demo, show
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    permit_code(allow_code)
+    console = Screen()
     reason = ""
     if not (recording or bag or model):
         reason = why_not(policy)
@@ -56,6 +60,6 @@ def demo(
                 return
             except CannotShow as error:
                 reason = str(error)
-        console.print(f"no simulated robot: {reason}", style="yellow", highlight=False)
+        console.print(f"no simulated robot: {reason}", style="yellow")
         console.print("the shipped recording is played instead")
     show(Demo(recording=bag, model=model, seconds=seconds or 12.0, out=out), console)

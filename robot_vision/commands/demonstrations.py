@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import brief
+from robot_vision.terminal import Screen, say
 
 app = typer.Typer(
     no_args_is_help=True, help="Record demonstrations as LeRobot datasets, and check them."
 )
+
+_MOST_ROWS = 1000
 
 Folder = Annotated[Path, typer.Argument(help="folder of a dataset")]
 
@@ -50,17 +53,18 @@ def episode(
 
     if instruction and order is not Order.begin:
         raise ConfigError(f"an instruction goes with begin, not with {order.value}")
-    _say(give(order.value, instruction=instruction, recorder=recorder))
+    say(give(order.value, instruction=instruction, recorder=recorder))
 
 
 @app.command()
 def info(folder: Folder) -> None:
     """What is in a dataset: its episodes, numbers with units, cameras."""
     from robot_vision.demonstrations.dataset import Dataset
+    from robot_vision.demonstrations.info import words_of
 
     with Dataset(folder) as dataset:
         frames, seconds = len(dataset), len(dataset) / dataset.fps
-        _say(
+        say(
             f"{len(dataset.episodes)} episodes, {frames} frames, {seconds:.1f} s at "
             f"{dataset.fps} Hz, {_megabytes(folder):.1f} MB; {dataset.info['codebase_version']}"
         )
@@ -71,23 +75,26 @@ def info(folder: Folder) -> None:
                 name,
                 feature["dtype"],
                 "×".join(str(n) for n in feature["shape"]),
-                " ".join(feature["names"] or ()),
-                " ".join(dict.fromkeys(units)),
+                brief(" ".join(words_of(feature.get("names")))),
+                brief(" ".join(dict.fromkeys(units))),
             )
         episodes = Table("episode", "frames", "instruction", "success", "lost", "notes")
-        for one in dataset.episodes:
+        for one in dataset.episodes[:_MOST_ROWS]:
             record = one.record
             episodes.add_row(
                 str(one.index),
                 str(one.length),
-                one.instruction,
+                brief(one.instruction),
                 _yes_no(record.success if record else None),
                 str(record.lost_frames) if record else "",
-                "; ".join(f"{n}: {c}" for n, c in record.notes.items()) if record else "",
+                brief("; ".join(f"{n}: {c}" for n, c in record.notes.items())) if record else "",
             )
-    console = Console()
+        left_out = len(dataset.episodes) - _MOST_ROWS
+    console = Screen()
     console.print(features)
     console.print(episodes)
+    if left_out > 0:
+        console.print(f"and {left_out} episodes more")
 
 
 @app.command()
@@ -103,11 +110,11 @@ def check(
     if repair:
         with DatasetWriter(folder) as writer:
             for told in writer.recovered:
-                _say(told)
+                say(told)
     found = problems(folder, every_image=every_image)
     for problem in found:
-        _say(problem)
-    _say(f"{folder}: {len(found)} problems" if found else f"{folder}: nothing is wrong")
+        say(problem)
+    say(f"{folder}: {len(found)} problems" if found else f"{folder}: nothing is wrong")
     raise typer.Exit(1 if found else 0)
 
 
@@ -120,7 +127,7 @@ def export(
     """Copy a dataset in LeRobot's older version v2.1."""
     from robot_vision.demonstrations.export import export_v21
 
-    _say(f"{export_v21(folder, out, only_success=only_success)} episodes in {out}")
+    say(f"{export_v21(folder, out, only_success=only_success)} episodes in {out}")
 
 
 @app.command()
@@ -144,9 +151,9 @@ def generate(
         split=parse_split(split),
         noise=Noise() if noise else QUIET,
         wrist=wrist,
-        on_progress=lambda number: _say(f"episode {number}"),
+        on_progress=lambda number: say(f"episode {number}"),
     )
-    _say(f"{succeeded} of {episodes} succeeded; {_megabytes(out):.1f} MB in {out}")
+    say(f"{succeeded} of {episodes} succeeded; {_megabytes(out):.1f} MB in {out}")
 
 
 def _megabytes(folder: Path) -> float:
@@ -155,7 +162,3 @@ def _megabytes(folder: Path) -> float:
 
 def _yes_no(success: bool | None) -> str:
     return {None: "unknown", True: "yes", False: "no"}[success]
-
-
-def _say(text: str) -> None:
-    Console(stderr=True).print(text, highlight=False)

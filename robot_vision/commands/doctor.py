@@ -13,17 +13,16 @@ def doctor() -> None:
 
     The exit status is 1 if something keeps the service from working.
     """
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from robot_vision.doctor import examine
+    from robot_vision.terminal import Screen, styled
 
     style = {"ok": "green", "warn": "yellow", "error": "red"}
     table = Table("", "checked", "found", "what to do", box=None, pad_edge=False)
     findings = list(examine())
     for finding in findings:
-        mark = f"[{style[finding.level]}]{finding.level}[/]"
-        table.add_row(mark, finding.subject, escape(finding.found), escape(finding.advice))
-    Console().print(table)
+        mark = styled(finding.level, style[finding.level])
+        table.add_row(mark, finding.subject, finding.found, finding.advice)
+    Screen().print(table)
     raise typer.Exit(1 if any(finding.level == "error" for finding in findings) else 0)

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
+from robot_vision.terminal import Screen
 
 if TYPE_CHECKING:
     from robot_vision.model_store.store import Bundle
@@ -18,7 +21,6 @@ Name = Annotated[str, typer.Argument(help="name in the store, or a folder with m
 @app.command("list")
 def list_models() -> None:
     """The bundles in the store: those of the package and those in ROBOT_VISION_MODELS."""
-    from rich.console import Console
     from rich.table import Table
 
     from robot_vision.model_store.store import list_bundles
@@ -29,14 +31,13 @@ def list_models() -> None:
         size = f"{m.input.width_px}×{m.input.height_px}"
         count = str(len(m.classes))
         table.add_row(m.model_id, m.task, m.format, size, count, m.licence, str(bundle.path))
-    Console().print(table)
+    Screen().print(table)
 
 
 @app.command()
 def show(name: Name) -> None:
-    """What a bundle's manifest says, and whether its file is what the manifest says."""
+    """What a bundle's manifest says, whether its files are so, and whether they can run code."""
     import yaml
-    from rich.console import Console
 
     from robot_vision.model_store.store import find_bundle
 
@@ -44,18 +45,23 @@ def show(name: Name) -> None:
     described = bundle.manifest.model_dump(mode="json")
     described["classes"] = ", ".join(bundle.manifest.classes)
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100)
-    Console().print(f"{bundle.path} (verified)\n{text}", highlight=False, markup=False)
+    Screen().print(f"{bundle.path} (verified)\n{text}")
+    _print_powers(bundle)
 
 
 @app.command()
 def verify(
     name: Name,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
+    allow_code: AllowCode = False,
 ) -> None:
-    """Check a bundle's sha256, load it, and run it on a blank frame."""
+    """Check a bundle's sha256s, say whether it can run code, load it, run it on a blank frame."""
     from robot_vision.model_store.store import find_bundle
 
-    _try_out(find_bundle(name), device)
+    permit_code(allow_code)
+    bundle = find_bundle(name)
+    _print_powers(bundle)
+    _try_out(bundle, device)
 
 
 @app.command("import")
@@ -77,9 +83,7 @@ def import_model(
     out: Annotated[Path | None, typer.Option(help="folder to write; default: ./<name>")] = None,
 ) -> None:
     """Check that an ONNX file runs and fits a format, and write a bundle for it."""
-    import yaml
-    from rich.console import Console
-
+    from robot_vision.core.foreign import parse_yaml
     from robot_vision.model_store.import_onnx import describe_onnx
     from robot_vision.model_store.store import Bundle, write_bundle
 
@@ -91,31 +95,47 @@ def import_model(
         classes=_lines(classes) if classes else (),
         size_px=_size(size) if size else None,
         outputs=_pairs(output, "output"),
-        image={key: yaml.safe_load(value) for key, value in _pairs(input, "input").items()},
+        image={
+            key: parse_yaml(value, what=f"--input {key}")
+            for key, value in _pairs(input, "input").items()
+        },
         licence=licence,
     )
     in_place = manifest.model_copy(update={"file": model_file.name})
     _try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
     bundle = write_bundle(out or Path(name), manifest, model_file)
-    Console().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})", highlight=False)
+    Screen().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})")
+
+
+def _print_powers(bundle: "Bundle") -> None:
+    """Which kinds of model file can run code, and whether this bundle's is of one of them."""
+    from robot_vision.model_store.file_kinds import RUNS_CODE, WHAT_A_KIND_CAN_DO, kind_of
+
+    kind = kind_of(bundle.model_path)
+    if kind == "other":
+        answer = "is of no kind that is loaded"
+    else:
+        answer = "can run any code when loaded" if kind in RUNS_CODE else "cannot run code"
+    lines = [
+        f"{bundle.manifest.file} {answer}. Of the kinds of file:",
+        *(f"  {what}" for what in WHAT_A_KIND_CAN_DO.values()),
+    ]
+    Screen().print("\n".join(lines), soft_wrap=True)
 
 
 def _try_out(bundle: "Bundle", device: str) -> None:
-    from rich.console import Console
-
     from robot_vision.core.config import ServiceConfig, with_values
     from robot_vision.perception.model import load_model
 
-    console = Console()
+    console = Screen()
     config = with_values(ServiceConfig(), {"device": device})
     model = load_model(bundle, config, announce=console.print)
     console.print(
         f"{bundle.manifest.model_id}: {bundle.model_path} runs on {model.backend.provider}, "
         f"its outputs fit format {bundle.manifest.format}",
-        highlight=False,
     )
     if model.backend.fallback_reason:
-        console.print(f"not on a better device: {model.backend.fallback_reason}", highlight=False)
+        console.print(f"not on a better device: {model.backend.fallback_reason}")
     model.backend.close()
 
 

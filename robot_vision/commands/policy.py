@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+from robot_vision.terminal import Screen
+
 Override = Annotated[
     list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
 ]
@@ -37,12 +41,14 @@ def collect(
         typer.Option("--set", help="a parameter of perception beside the recipe's: name=value"),
     ] = None,
     processes: Processes = 0,
+    allow_code: AllowCode = False,
 ) -> None:
     """Demonstrations from the simulated robot: what perception saw and the expert would do."""
     from robot_vision.commands.scenes import parse_split, progress_bar
     from robot_vision.commands.train import parsed
     from robot_vision.training.policy.collect import PERCEPTION, CollectRecipe, collect_episodes
 
+    permit_code(allow_code)
     recipe = CollectRecipe(
         seed=seed,
         split=parse_split(split),
@@ -62,7 +68,7 @@ def collect(
             processes=processes or os.cpu_count() or 1,
             on_progress=lambda done: progress.update(task, completed=done),
         )
-    typer.echo(f"{episodes} episodes in {out}")
+    Screen().print(f"{episodes} episodes in {out}")
 
 
 def train(
@@ -102,7 +108,7 @@ def export(
     from robot_vision.export.policy_bundle import export_policy_run
 
     bundle = export_policy_run(run, out, version=version, evaluation=evaluation, limits=limits)
-    typer.echo(f"{bundle.manifest.policy_id} in {out}")
+    Screen().print(f"{bundle.manifest.policy_id} in {out}")
 
 
 def evaluate(
@@ -120,6 +126,7 @@ def evaluate(
         str, typer.Option(help="bundle of the perception; empty: what the policy was trained on")
     ] = "",
     processes: Processes = 0,
+    allow_code: AllowCode = False,
 ) -> None:
     """Success in closed loop on the simulated robot, perception in the loop.
 
@@ -129,9 +136,10 @@ def evaluate(
     from robot_vision.training.policy.evaluate import CONDITIONS, evaluate_policy
     from robot_vision.training.policy.report import draw_degradation, print_report
 
+    permit_code(allow_code)
     if conditions == "list":
         for name, condition in CONDITIONS.items():
-            typer.echo(f"{name:20} {condition.description}")
+            Screen().print(f"{name:20} {condition.description}")
         return
     names = list(CONDITIONS) if conditions == "all" else conditions.split(",")
     with progress_bar() as progress:
@@ -149,4 +157,4 @@ def evaluate(
         )
     print_report(report)
     if out and draw_degradation(report, out / "degradation.png"):
-        typer.echo(f"{out}/evaluation.json, {out}/degradation.png")
+        Screen().print(f"{out}/evaluation.json, {out}/degradation.png")

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
 
 INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and part", "Results", "Many bags"
@@ -43,6 +45,7 @@ def replay(
     jobs: Annotated[int, _option("bags at a time, each in its process", MANY)] = 1,
     ray: Annotated[str, _option("address of a Ray cluster; local starts one", MANY)] = "",
     resume: Annotated[bool, _option("keep results of the same inputs in --out", MANY)] = False,
+    allow_code: AllowCode = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
     from robot_vision.replay import options
@@ -51,6 +54,7 @@ def replay(
     from robot_vision.replay.discovery import Topics
     from robot_vision.replay.job import Job
 
+    permit_code(allow_code)
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     node = options.parse_parameters(param or [], config=config, model=model)
@@ -75,12 +79,11 @@ def replay(
 
 def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:
     """Table and verdict, files, exit status; `golden` is written to if given."""
-    from rich.console import Console
-
     from robot_vision.replay.golden import save_golden
     from robot_vision.replay.summary import EXIT_STATUS, print_summary, verdict_of, write_json
+    from robot_vision.terminal import Screen
 
-    console = Console()
+    console = Screen()
     print_summary(console, results)
     if json is not None:
         write_json(json, results)
@@ -96,12 +99,11 @@ def compare(
     everything: Annotated[bool, typer.Option("--all", help="show equal figures too")] = False,
 ) -> None:
     """Two replays of the same bags side by side. Exit status: 1 if beyond golden tolerances."""
-    from rich.console import Console
-
     from robot_vision.replay.compare import compare_files, print_comparison
+    from robot_vision.terminal import Screen
 
     comparisons = compare_files(before, after)
-    print_comparison(Console(), comparisons, everything=everything)
+    print_comparison(Screen(), comparisons, everything=everything)
     raise typer.Exit(int(any(c.drifts for c in comparisons)))
 
 
@@ -123,11 +125,10 @@ def record(
     duration: Annotated[float, typer.Option(help="seconds; 0: until Ctrl-C", min=0)] = 0.0,
 ) -> None:
     """Record a running node's inputs and outputs to MCAP, for `replay`. Needs ROS 2."""
-    from rich.console import Console
-
     from robot_vision.ros.recorder import record as record_node
+    from robot_vision.terminal import Screen, styled
 
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     recorder = record_node(
         folder,
         target=node,
@@ -136,14 +137,14 @@ def record(
         max_bytes=round(max_disk_gb * 1e9),
         buffer_bytes=round(buffer_mb * 1e6),
         duration_s=duration,
-        log=lambda text: console.print(text, highlight=False, markup=False),
+        log=console.print,
     )
     for topic in recorder.topics:
         lost = f", {recorder.dropped[topic]} dropped" if recorder.dropped[topic] else ""
-        console.print(f"{topic}: {recorder.counts[topic]} messages{lost}", highlight=False)
+        console.print(f"{topic}: {recorder.counts[topic]} messages{lost}")
     if recorder.failure or not recorder.counts:
         reason = recorder.failure or f"nothing came from or to {node}: is it running?"
-        console.print(f"[red]{reason}[/]", highlight=False)
+        console.print(styled(reason, "red"))
         raise typer.Exit(2)
 
 

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.console import Host, Port, TokenFile, console_arguments
+from robot_vision.core.code_permission import permit_code
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +31,7 @@ def run(
     console_host: Host = "127.0.0.1",
     console_port: Port = 8088,
     console_token_file: TokenFile = "",
+    allow_code: AllowCode = False,
 ) -> None:
     """Run perception and policy in one process. Nothing moves before the service ~/enable.
 
@@ -37,6 +40,7 @@ def run(
     """
     from robot_vision.ros import run as nodes
 
+    permit_code(allow_code)
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
     make_nodes = {
         None: nodes.perception_and_policy_if_it_can,

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.terminal import Screen, say, text_column
 
 if TYPE_CHECKING:
     from robot_vision.simulation.palette import Split
@@ -50,7 +50,7 @@ def generate(
             processes=processes or os.cpu_count() or 1,
             on_progress=lambda done: progress.update(task, completed=done),
         )
-    _say(f"{total} frames in {out}/annotations.json")
+    say(f"{total} frames in {out}/annotations.json")
 
 
 @app.command()
@@ -87,7 +87,7 @@ def record(
             on_progress=lambda done: progress.update(task, completed=done),
         )
     size_mb = sum(file.stat().st_size for file in out.iterdir()) / 1e6
-    _say(f"{recorded} frames, {size_mb:.2f} MB in {out}")
+    say(f"{recorded} frames, {size_mb:.2f} MB in {out}")
 
 
 @app.command()
@@ -105,7 +105,7 @@ def preview(
     sheet = contact_sheet(folder, first=first, frames=frames)
     if not cv2.imwrite(str(out), sheet):
         raise ConfigError(f"cannot write {out}")
-    _say(f"{out}: {frames} frames from number {first}")
+    say(f"{out}: {frames} frames from number {first}")
 
 
 def parse_split(split: str) -> "Split":
@@ -131,13 +131,9 @@ def parse_size(size: str) -> tuple[int, int]:
 
 def progress_bar() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=Screen(stderr=True),
     )
-
-
-def _say(text: str) -> None:
-    Console(stderr=True).print(text, highlight=False)

@@ -58,19 +58,18 @@ def evaluate(
     worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
 ) -> None:
     """AP, mask AP, depth errors and calibration on a held-out set; what is confused; failures."""
-    from rich.console import Console
-
     from robot_vision.export.measure import evaluate_bundle
     from robot_vision.model_store.store import find_bundle
+    from robot_vision.terminal import Screen
 
     bundle = find_bundle(model)
     metrics, confused = evaluate_bundle(bundle, data, out=out, images=images, worst=worst)
-    console = Console()
+    console = Screen()
     for name, value in metrics.items():
-        console.print(f"{name:32} {value}", highlight=False)
-    console.print(f"at {metrics['best_f1_threshold']}: {confused.summary()}", highlight=False)
+        console.print(f"{name:32} {value}")
+    console.print(f"at {metrics['best_f1_threshold']}: {confused.summary()}")
     files = ("metrics.json", "confusions.csv", "gallery.png")
-    console.print(", ".join(f"{out}/{name}" for name in files), highlight=False)
+    console.print(", ".join(f"{out}/{name}" for name in files))
 
 
 def export(
@@ -92,6 +91,7 @@ def export(
 
     from robot_vision.core.errors import ConfigError
     from robot_vision.export.bundle import Precision, export_run
+    from robot_vision.terminal import Screen
 
     if precision not in get_args(Precision):
         raise ConfigError(f"precision {precision!r}; available: {', '.join(get_args(Precision))}")
@@ -104,19 +104,18 @@ def export(
         version=version,
         averaged_with=average_with,
     )
-    typer.echo(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
+    Screen().print(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
 
 
 def parsed(pairs: list[str]) -> dict[str, object]:
     """`name=value` pairs, values as in YAML; raises `ConfigError`."""
-    import yaml
-
     from robot_vision.core.errors import ConfigError
+    from robot_vision.core.foreign import parse_yaml
 
     values: dict[str, object] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator:
             raise ConfigError(f"--set {pair!r}: expected name=value")
-        values[name] = yaml.safe_load(value)
+        values[name] = parse_yaml(value, what=f"--set {name}")
     return values

@@ -13,6 +13,7 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import UInt8
 
+from robot_vision.console.decoder import Decoder
 from robot_vision.console.findings import detected, overlay
 from robot_vision.console.kept_images import KeptImages
 from robot_vision.console.pictures import FeatureColors, depth_picture, jpeg, png
@@ -25,7 +26,7 @@ from robot_vision.console.schema import (
     Similarity,
     Task,
 )
-from robot_vision.console.uploads import decode_picture, decode_video, is_video
+from robot_vision.console.uploads import is_video
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.interfaces import Perceiver
@@ -59,6 +60,8 @@ class Analyst:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="console-analyst")
         self._waiting = 0
         self._closing = False
+        self._is_working = False
+        self._decoder = Decoder(limits)
         self._perceiver: Perceiver | None = None
         self.images = KeptImages(limits.kept_mb * 1e6)
 
@@ -70,14 +73,27 @@ class Analyst:
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._analyze, uploads, tasks)
+            return await loop.run_in_executor(self._thread, self._work, uploads, tasks)
         finally:
             self._waiting -= 1
 
+    @property
+    def busy(self) -> bool:
+        """Whether an analysis is in work: loading and running a model cannot be interrupted."""
+        return self._is_working
+
     def close(self) -> None:
-        """End after the picture in work."""
+        """End after the picture in work; what is being decoded is not awaited. Thread-safe."""
         self._closing = True
+        self._decoder.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _work(self, uploads: Sequence[Upload], tasks: Sequence[Task]) -> Analysis:
+        self._is_working = True
+        try:
+            return self._analyze(uploads, tasks)
+        finally:
+            self._is_working = False
 
     def _analyze(self, uploads: Sequence[Upload], tasks: Sequence[Task]) -> Analysis:
         start_s = perf_counter()
@@ -116,14 +132,12 @@ class Analyst:
 
     def _decode(self, uploads: Sequence[Upload]) -> list[_Picture]:
         if len(uploads) == 1 and is_video(uploads[0].data):
-            times_s, frames = decode_video(
-                uploads[0].data, name=uploads[0].name, limits=self._limits
-            )
+            times_s, frames = self._decoder.video(uploads[0].data, name=uploads[0].name)
             return [_Picture(rgb=rgb, time_s=t) for t, rgb in zip(times_s, frames, strict=True)]
         if any(is_video(upload.data) for upload in uploads):
             raise ConsoleError(422, "a video is analysed alone: send it without other files")
         return [
-            _Picture(rgb=decode_picture(upload.data, name=upload.name, limits=self._limits))
+            _Picture(rgb=self._decoder.picture(upload.data, name=upload.name))
             for upload in uploads
         ]
 

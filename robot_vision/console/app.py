@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -14,15 +14,15 @@ from fastapi.staticfiles import StaticFiles
 from robot_vision.console.analyst import Analyst
 from robot_vision.console.commander import Commander
 from robot_vision.console.exposition import Exposition
-from robot_vision.console.guard import COOKIE, Guard, Rates, Token, client_of
+from robot_vision.console.guard import COOKIE, Guard, Token
 from robot_vision.console.history import History
 from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.rates import Rates, client_of
 from robot_vision.console.renditions import Renditions
 from robot_vision.console.routes import analysis_routes, command_routes, watching_routes
 from robot_vision.console.snapshots import Snapshots
 from robot_vision.console.stream import Viewers
 from robot_vision.console.views import Views
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
 
 STATIC = Path(__file__).parent / "static"
@@ -38,18 +38,22 @@ set, every request shows it: `Authorization: Bearer …`, or the cookie of the p
 
 
 def create_app(
-    snapshots: Snapshots, commander: Commander, service: ServiceConfig, config: ConsoleConfig
+    snapshots: Snapshots,
+    commander: Commander,
+    analyst: Analyst,
+    config: ConsoleConfig,
+    *,
+    on_token: Callable[[Any], None] = lambda _: None,
 ) -> Guard:
     """The application, guarded. Its token is `config.token`; empty: none is asked for.
 
-    `service` names the models that analyse pictures of clients.
+    `analyst` is closed with it; `on_token` hears of connections that have shown the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
     views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
     renditions = Renditions(snapshots, config)
     limits = config.limits
-    viewers = Viewers(snapshots, views, renditions, most=limits.viewers, send_s=limits.send_s)
-    analyst = Analyst(service, limits)
+    viewers = Viewers(snapshots, views, renditions, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -75,14 +79,14 @@ def create_app(
     _add_pages(app, token, wrong)
     app.include_router(watching_routes(viewers, Exposition(viewers, history)))
     app.include_router(command_routes(commander))
-    app.include_router(analysis_routes(analyst, limits))
+    app.include_router(analysis_routes(analyst))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:
         await viewers.serve(socket)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    return Guard(app, config=config, token=token, wrong=wrong)
+    return Guard(app, config=config, token=token, wrong=wrong, on_token=on_token)
 
 
 async def _settle(history: History) -> None:

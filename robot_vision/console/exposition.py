@@ -10,18 +10,20 @@ from prometheus_client.core import (
     Metric,
 )
 
-from robot_vision.console.history import BUCKETS_S, Histogram, History
+from robot_vision.console.history import BUCKETS_S, MOST_NAMES, Histogram, History
 from robot_vision.console.stream import Viewers
 
 PREFIX = "robot_vision_"
+_OTHERS = "others"
 
 
 class Exposition:
-    """Collects from the views; keeps no figures of its own."""
+    """Collects from the views; keeps no figures of its own, only which names there are."""
 
     def __init__(self, viewers: Viewers, history: History) -> None:
         self._viewers = viewers
         self._history = history
+        self._names: dict[str, set[str]] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -37,27 +39,33 @@ class Exposition:
         state = self._viewers.state()
         yield self._ages()
         yield _counter("results", "frames whose result was published", self._history.results)
-        yield _labelled(
+        yield self._labelled(
             CounterMetricFamily(f"{PREFIX}drops", "frames lost, by cause", labels=["cause"]),
             {count.cause: count.total for count in state.drops},
         )
-        yield _labelled(
+        yield self._labelled(
             CounterMetricFamily(f"{PREFIX}degraded", "frames served with less", labels=["cause"]),
             {count.cause: count.total for count in state.degraded},
         )
-        yield _labelled(
+        yield self._labelled(
             GaugeMetricFamily(f"{PREFIX}rate_hertz", "messages per second", labels=["topic"]),
             state.rates_hz,
         )
         memory = {"console": state.memory.console_mb, "perception": state.memory.perception_mb}
-        yield _labelled(
+        yield self._labelled(
             GaugeMetricFamily(f"{PREFIX}memory_bytes", "resident memory", labels=["process"]),
             {process: mb * 1e6 for process, mb in memory.items() if mb is not None},
+        )
+        yield self._labelled(
+            CounterMetricFamily(
+                f"{PREFIX}unusable", "what topics said that was not understood", labels=["topic"]
+            ),
+            state.unusable,
         )
         live = float(state.camera.status == "live")
         yield GaugeMetricFamily(f"{PREFIX}frames_flow", "1 while frames flow", live)
         yield GaugeMetricFamily(f"{PREFIX}viewers", "clients of the stream", state.viewers)
-        yield _labelled(
+        yield self._labelled(
             CounterMetricFamily(
                 f"{PREFIX}stream_drops", "messages not sent to slow viewers", labels=["topic"]
             ),
@@ -68,12 +76,25 @@ class Exposition:
             yield GaugeMetricFamily(f"{PREFIX}policy_enabled", "1 while enabled", enabled)
             holding = float(state.policy.holding)
             yield GaugeMetricFamily(f"{PREFIX}policy_holding", "1 while it holds", holding)
-            yield _labelled(
+            yield self._labelled(
                 CounterMetricFamily(
                     f"{PREFIX}interventions", "of the safety filter", labels=["limit"]
                 ),
                 state.policy.interventions,
             )
+
+    def _labelled(self, family: Metric, values: Mapping[str, float]) -> Metric:
+        """Names come from topics: only so many become series, the rest are summed up in one."""
+        known = self._names.setdefault(family.name, set())
+        summed: dict[str, float] = {}
+        for label, value in values.items():
+            if len(known) < MOST_NAMES:
+                known.add(label)
+            shown = label if label in known else _OTHERS
+            summed[shown] = summed.get(shown, 0.0) + value
+        for label, value in summed.items():
+            family.add_metric([label], value)  # pyright: ignore[reportAttributeAccessIssue]
+        return family
 
     def _ages(self) -> Metric:
         family = HistogramMetricFamily(
@@ -96,9 +117,3 @@ def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
 
 def _counter(name: str, words: str, value: float) -> Metric:
     return CounterMetricFamily(f"{PREFIX}{name}", words, value)
-
-
-def _labelled(family: Metric, values: Mapping[str, float]) -> Metric:
-    for label, value in values.items():
-        family.add_metric([label], value)  # pyright: ignore[reportAttributeAccessIssue]
-    return family

@@ -11,17 +11,18 @@ import ipaddress
 import json
 import logging
 import socket
-from collections import OrderedDict
-from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
-from time import monotonic
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from robot_vision.console.bodies import Bodies
 from robot_vision.console.problems import ConsoleError
+from robot_vision.console.rates import Rates, client_of
 from robot_vision.core.console_config import ConsoleConfig
+from robot_vision.core.foreign import quoted
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +32,12 @@ _PAGES = ("/", "/analyze")
 _READING = ("GET", "HEAD")
 # Stopping the robot is never refused for coming too often.
 _ALWAYS_IN_TIME = ("/api/hold",)
-_SMALL_BODY = 64_000
-_BODY_S = 30.0
-_MOST_CLIENTS = 4096
-_BURST_S = 2.0
+# uvicorn bounds a head only while it is not whole.
+_LONGEST_TARGET = 8_192
+_LONGEST_HEADERS = 16_384
+_ENDING = "the console is being shut down"
+# Refusals that are logged, per second and client: more would fill the disk.
+_LOGGED_HZ, _LOGGED_BURST = 0.5, 20.0
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -78,46 +81,36 @@ class Token:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.fits(shown.strip()):
             return True
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and hmac.compare_digest(
-            cookie.value.encode("utf-8", "replace"), self.cookie.encode()
+        return any(
+            hmac.compare_digest(value.encode("utf-8", "replace"), self.cookie.encode())
+            for value in _cookies(headers.get("cookie", ""))
         )
-
-
-class Rates:
-    """A token bucket per client address; the addresses longest unheard of are forgotten."""
-
-    def __init__(self, rate_hz: float, *, burst: float | None = None) -> None:
-        self._rate_hz = rate_hz
-        self._burst = max(burst or rate_hz * _BURST_S, 1.0)
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str) -> bool:
-        """Use up one; returns whether there was one."""
-        now_s = monotonic()
-        left, at_s = self._left.pop(client, (self._burst, now_s))
-        left = min(left + (now_s - at_s) * self._rate_hz, self._burst)
-        self._left[client] = (max(left - 1, 0) if left >= 1 else left, now_s)
-        if len(self._left) > _MOST_CLIENTS:
-            self._left.popitem(last=False)
-        return left >= 1
 
 
 class Guard:
     """Host, rate, token, origin and size, in this order; then the application.
 
     `wrong` counts wrong tokens of a client: those of its requests, and those of the login page.
+    `on_token` hears of the connections whose requests have the token.
     """
 
-    def __init__(self, app: ASGIApp, *, config: ConsoleConfig, token: Token, wrong: Rates) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        config: ConsoleConfig,
+        token: Token,
+        wrong: Rates,
+        on_token: Callable[[Any], None],
+    ) -> None:
         self._app = app
         self._config = config
         self._token = token
         self._hosts = _host_names(config.host, config.allowed_hosts)
         self._requests = Rates(config.limits.requests_hz)
+        self._logged = Rates(_LOGGED_HZ, burst=_LOGGED_BURST)
+        self._bodies = Bodies(config.limits)
+        self._on_token = on_token
         self._wrong = wrong
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,24 +120,35 @@ class Guard:
         guarded = _with_headers(scope, send)
         try:
             self._check(scope)
-        except ConsoleError as error:
+            if scope["type"] == "websocket":
+                await self._app(scope, receive, guarded)
+                return
+            with self._bodies.taken(scope, receive) as bounded:
+                await self._app(scope, bounded, guarded)
+        except ConsoleError as error:  # of ours: the application answers its own
             await _refuse(scope, receive, guarded, error)
-            return
-        if scope["type"] == "http":
-            receive = self._bounded(scope, receive)
-        await self._app(scope, receive, guarded)
+        except asyncio.CancelledError:  # by the server, which ends and waits no longer
+            if scope["type"] == "http":
+                with suppress(RuntimeError):  # the answer has begun
+                    await _refuse(scope, receive, guarded, ConsoleError(503, _ENDING))
 
     def _check(self, scope: Scope) -> None:
+        _check_head(scope)
         headers, client = Headers(scope=scope), client_of(scope)
         self._check_host(headers)
-        path = scope["path"]
-        if path not in _ALWAYS_IN_TIME and not self._requests.take(client):
+        path, has_token = scope["path"], bool(self._token) and self._token.is_shown_by(headers)
+        if has_token:
+            self._on_token(scope["client"])
+        # Strangers behind the same address use up nothing of those with the token.
+        asker = f"{client} with the token" if has_token else client
+        if path not in _ALWAYS_IN_TIME and not self._requests.take(asker):
             limit_hz = self._config.limits.requests_hz
             raise ConsoleError(429, f"more than {limit_hz:g} requests per second from {client}")
-        self._check_token(scope, headers, client)
+        if self._token and not has_token:
+            self._check_open(scope, headers, client)
         if scope["type"] == "websocket" or scope["method"] not in _READING:
             self._check_origin(headers)
-        self._check_length(path, headers)
+        self._bodies.check_length(path, headers)
 
     def _check_host(self, headers: Headers) -> None:
         """Refuse names that are not this machine's: a web page may point its own at us."""
@@ -157,16 +161,16 @@ class Guard:
                 f"{', '.join(sorted(self._hosts))} and to addresses (see allowed_hosts)",
             )
 
-    def _check_token(self, scope: Scope, headers: Headers, client: str) -> None:
+    def _check_open(self, scope: Scope, headers: Headers, client: str) -> None:
+        """Only what everybody may see is open to whoever has not shown the token."""
         path = scope["path"]
-        if not self._token or path in _OPEN_PATHS or path.startswith("/static/"):
-            return
-        if self._token.is_shown_by(headers):
+        if path in _OPEN_PATHS or path.startswith("/static/"):
             return
         if ("authorization" in headers or "cookie" in headers) and not self._wrong.take(client):
             raise ConsoleError(429, f"too many wrong tokens from {client}: wait a little")
-        if "/api/" in path and scope.get("method") == "POST":
-            _log.warning("refused without the token: POST %s from %s", path[:100], client)
+        is_command = "/api/" in path and scope.get("method") == "POST"
+        if is_command and self._logged.take(client):
+            _log.warning("refused without the token: POST %s from %s", quoted(path), client)
         raise ConsoleError(
             401, "this console needs its token: log in at /login, or send Authorization: Bearer …"
         )
@@ -178,46 +182,25 @@ class Guard:
         if origins and origins[0].lower() not in (f"http://{host}", f"https://{host}"):
             raise ConsoleError(403, f"requests from pages of {origins[0][:100]!r} are refused")
 
-    def _check_length(self, path: str, headers: Headers) -> None:
-        length = headers.get("content-length", "0")
-        most = self._most_bytes(path)
-        if not length.isascii() or not length.isdigit() or int(length[:15]) > most:
-            raise ConsoleError(413, f"the body has {length[:20]} bytes; at most {most} are taken")
 
-    def _most_bytes(self, path: str) -> int:
-        if path == "/api/analyze":
-            return round(self._config.limits.upload_mb * 1e6)
-        return _SMALL_BODY
-
-    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
-        """`receive` that counts: a body may be longer than it says, or never come."""
-        most, came, until_s = self._most_bytes(scope["path"]), 0, monotonic() + _BODY_S
-        ended = False
-
-        async def bounded() -> Message:
-            nonlocal came, ended
-            if ended:
-                return await receive()
-            try:
-                left_s = max(until_s - monotonic(), 0.001)
-                message = await asyncio.wait_for(receive(), left_s)
-            except asyncio.TimeoutError:
-                raise HTTPException(408, f"the body did not come within {_BODY_S:g} s") from None
-            came += len(message.get("body", b""))
-            ended = not message.get("more_body", False)
-            if came > most:
-                raise HTTPException(
-                    413, f"the body is longer than the {most} bytes that are taken"
-                )
-            return message
-
-        return bounded
+def _check_head(scope: Scope) -> None:
+    """Refuse what takes long to take apart: 10⁵ parameters, cookies of a megabyte."""
+    target_bytes = len(scope["raw_path"]) + len(scope["query_string"])
+    if target_bytes > _LONGEST_TARGET:
+        text = f"the path and its parameters have {target_bytes} bytes"
+        raise ConsoleError(414, f"{text}; at most {_LONGEST_TARGET} are taken")
+    header_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
+    if header_bytes > _LONGEST_HEADERS:
+        text = f"the headers have {header_bytes} bytes; at most {_LONGEST_HEADERS} are taken"
+        raise ConsoleError(431, text)
 
 
-def client_of(scope: Scope) -> str:
-    """The address that a request came from."""
-    client = scope.get("client")
-    return client[0] if client else "unknown"
+def _cookies(header: str) -> Iterable[str]:
+    """The values of our cookie. Ours is never quoted: no grammar of cookies is needed."""
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == COOKIE:
+            yield value.strip()
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:

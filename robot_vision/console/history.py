@@ -7,9 +7,11 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 
+from robot_vision.console.admission import COUNTS, count_of, number_of
 from robot_vision.console.schema import (
     ActionPoint,
     Diagnosis,
@@ -20,9 +22,13 @@ from robot_vision.console.schema import (
 from robot_vision.console.snapshots import ResultTimes, Said, Snapshots
 from robot_vision.core.timing import Percentiles
 
+T = TypeVar("T")
+
+# Stages, causes and topics: whoever makes up more names is not followed.
+MOST_NAMES = 64
 KEPT_SECONDS = 300
 KEPT_ACTIONS = 3000
-DROPPED, DEGRADED = "dropped: ", "degraded: "
+DROPPED, DEGRADED = COUNTS
 # Upper ends of the buckets of ages and stages, in seconds.
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
 _RATE_S = 2.0
@@ -107,11 +113,8 @@ class History:
             return self._numbers[1], [point for n, point in self._actions if n > number]
 
     def _take_report(self, diagnosis: Diagnosis) -> None:
-        values = diagnosis.values
-        self._drops_told |= counts_of(values, DROPPED)
-        for key, value in values.items():
-            if key.endswith("_hz"):
-                self._input_hz[key.removesuffix("_hz")] = float(value)
+        _take_in(self._drops_told, counts_of(diagnosis.values, DROPPED))
+        _take_in(self._input_hz, rates_of(diagnosis.values))
 
     def _take_result(self, result: ResultTimes) -> None:
         self.results += 1
@@ -121,6 +124,8 @@ class History:
         self.last_result_s = result.at_s
         self._arrivals.append(result.at_s)
         for stage, seconds in result.stage_s.items():
+            if stage not in self._recent and len(self._recent) >= MOST_NAMES:
+                continue
             self._recent.setdefault(stage, Percentiles(_RECENT)).add(seconds)
             self.histograms.setdefault(stage, Histogram()).add(seconds)
         if self._second and int(result.wall_s) != int(self._second[0].wall_s):
@@ -170,13 +175,31 @@ class History:
         return [limit for limit, n in status.interventions.items() if n > known.get(limit, 0)]
 
 
+def _take_in(known: dict[str, T], news: Mapping[str, T]) -> None:
+    """Newer values, of no more names than are worth knowing."""
+    for name, value in news.items():
+        if name in known or len(known) < MOST_NAMES:
+            known[name] = value
+
+
 def counts_of(values: Mapping[str, str], prefix: str) -> dict[str, int]:
     """The counts among the values of a diagnosis whose keys begin with `prefix`."""
-    return {
-        key.removeprefix(prefix): int(value)
+    counts = {
+        key.removeprefix(prefix): count_of(value)
         for key, value in values.items()
-        if key.startswith(prefix) and value.isdigit()
+        if key.startswith(prefix)
     }
+    return {cause: count for cause, count in counts.items() if count is not None}
+
+
+def rates_of(values: Mapping[str, str]) -> dict[str, float]:
+    """The rates among the values of a diagnosis, by topic; what is no number is left out."""
+    rates = {
+        key.removesuffix("_hz"): number_of(value)
+        for key, value in values.items()
+        if key.endswith("_hz")
+    }
+    return {topic: rate for topic, rate in rates.items() if rate is not None}
 
 
 def _spreads_ms(frames: Sequence[Mapping[str, float]]) -> dict[str, Spread]:

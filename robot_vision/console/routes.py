@@ -1,6 +1,8 @@
 """The HTTP routes of the API, with examples and every answer that they may give."""
 
+import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
@@ -11,8 +13,8 @@ from pydantic import BaseModel
 from robot_vision.console.analyst import Analyst, Upload
 from robot_vision.console.commander import Commander
 from robot_vision.console.exposition import Exposition
-from robot_vision.console.guard import Rates, client_of
 from robot_vision.console.problems import ConsoleError
+from robot_vision.console.rates import client_of
 from robot_vision.console.schema import (
     Analysis,
     InstructionRequest,
@@ -23,11 +25,12 @@ from robot_vision.console.schema import (
     Task,
 )
 from robot_vision.console.stream import Viewers
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.foreign import quoted
 
 _log = logging.getLogger(__name__)
 
 _MOST_FILES = 8
+_HOLD_THREADS = 4
 
 
 def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -39,14 +42,19 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         404: "There is no such thing.",
         408: "The body did not come in time.",
         409: "The robot or its policy did not do it; why is in `detail`.",
+        414: "The path or its parameters are too long.",
         413: "The body, a picture or a video is too large.",
         415: "The file is of no kind that is taken.",
         421: "The Host header is none of this console's names.",
         422: "The values are not accepted; which and why is in `detail`.",
         429: "Too many requests.",
+        431: "The headers are too long.",
         503: "Not now; why is in `detail`.",
     }
-    return {s: {"model": Problem, "description": words[s]} for s in (401, 421, 429, *statuses)}
+    return {
+        s: {"model": Problem, "description": words[s]}
+        for s in (401, 414, 421, 429, 431, *statuses)
+    }
 
 
 _CHANGING = _answers(400, 403, 408, 409, 413, 422)
@@ -120,11 +128,19 @@ def command_routes(commander: Commander) -> APIRouter:
     """What moves the robot, or stops it. Every command is logged."""
     router = APIRouter(tags=["command"], responses=_CHANGING)
 
+    # Hold never waits for a thread that waits for the answer to something else.
+    holding = ThreadPoolExecutor(_HOLD_THREADS, thread_name_prefix="console-hold")
+
     async def passed_on(request: Request, words: str, *command: Any) -> Outcome:
-        outcome: Outcome = await run_in_threadpool(*command)
+        if words == "hold":
+            loop = asyncio.get_running_loop()
+            outcome: Outcome = await loop.run_in_executor(holding, *command)
+        else:
+            outcome = await run_in_threadpool(*command)
         result = "done" if outcome.done else "not done"
         client = client_of(request.scope)
-        _log.warning("command %s from %s: %s, %s", words, client, result, outcome.message)
+        message = quoted(outcome.message)
+        _log.warning("command %s from %s: %s, %s", words, client, result, message)
         if not outcome.done:
             raise ConsoleError(409, outcome.message)
         return outcome
@@ -153,14 +169,12 @@ def command_routes(commander: Commander) -> APIRouter:
     return router
 
 
-def analysis_routes(analyst: Analyst, limits: LimitsConfig) -> APIRouter:
+def analysis_routes(analyst: Analyst) -> APIRouter:
     """Pictures in, answers out."""
     router = APIRouter(tags=["analyze"])
-    rates = Rates(limits.analyses_hz, burst=max(10.0, 2 * limits.analyses_hz))
 
     @router.post("/api/analyze", responses=_answers(400, 403, 408, 413, 415, 422, 503))
     async def analyze(
-        request: Request,
         image: Annotated[
             list[UploadFile],
             File(
@@ -172,10 +186,6 @@ def analysis_routes(analyst: Analyst, limits: LimitsConfig) -> APIRouter:
         ],
     ) -> Analysis:
         """What the model says about pictures, or about frames of a short video."""
-        client = client_of(request.scope)
-        if not rates.take(client):
-            text = f"more than {limits.analyses_hz:g} analyses per second from {client}"
-            raise ConsoleError(429, text)
         names = [f"image {number}" for number in range(1, len(image) + 1)]
         uploads = [
             Upload(name=name, data=await file.read())

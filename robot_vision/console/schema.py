@@ -35,7 +35,12 @@ CameraStatus = Literal["live", "no camera", "starting"]
 MAX_RATE_HZ = 60.0
 MAX_INSTRUCTION = 500
 
-Polygon = list[tuple[float, float]]
+# What topics say in figures: those beyond are no measurements.
+Figure = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Point = Annotated[list[Figure], Field(min_length=3, max_length=3)]
+Square = Annotated[list[Point], Field(min_length=3, max_length=3)]
+Polygon = Annotated[list[tuple[Figure, Figure]], Field(max_length=10_000)]
 Rate = Annotated[float, Field(gt=0, le=MAX_RATE_HZ)]
 
 
@@ -129,14 +134,14 @@ class PolicyStatus(BaseModel):
     instruction_problem: str = ""
     target_id: int | None = None
     destination_id: int | None = None
-    action: list[float] | None = None
+    action: Annotated[list[Figure], Field(max_length=32)] | None = None
     pose: Any = None
-    gripper_open: float | None = None
-    interventions: dict[str, int] = {}
-    chunk_age_s: float | None = None
-    perception_age_s: float | None = None
-    policy_ms: float | None = None
-    command_hz: float | None = None
+    gripper_open: Figure | None = None
+    interventions: dict[str, Annotated[int, Field(ge=0)]] = {}
+    chunk_age_s: Figure | None = None
+    perception_age_s: Figure | None = None
+    policy_ms: Figure | None = None
+    command_hz: Figure | None = None
     late: Any = None
     silent_s: float = 0.0
 
@@ -160,6 +165,7 @@ class State(Model):
 
     `rates_hz` by topic (rgb, depth, output, command); `age_ms` percentiles by stage in the
     order of the flow, `age` is the whole. `silence` is why nothing comes, empty while it does.
+    `unusable` counts what topics said that could not be understood, by topic: it shows as unknown.
     `dropped` counts what this client of the stream missed for reading too slowly, by topic.
     """
 
@@ -178,6 +184,7 @@ class State(Model):
     instructions: list[GivenInstruction]
     commands: CommandsState
     viewers: int
+    unusable: dict[str, int] = Field(default_factory=dict)
     dropped: dict[str, int] = Field(default_factory=dict)
 
 
@@ -188,19 +195,21 @@ class ObjectRow(BaseModel):
     there is no mask in this frame.
     """
 
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     id: int
-    class_name: str = Field(alias="class")
-    score: float
+    class_name: str = Field(alias="class", max_length=1000)
+    score: Figure
     state: Literal["tentative", "confirmed", "coasting", "ended"]
-    position_m: list[float] | None = None
-    velocity_mps: list[float] | None = None
-    size_m: list[float] | None = None
-    box_xyxy_px: list[float] | None = None
-    age_s: float
-    unseen_s: float
-    outline_px: list[Polygon] | None = None
+    position_m: Point | None = None
+    position_covariance_m2: Square | None = None
+    velocity_mps: Point | None = None
+    velocity_covariance_m2ps2: Square | None = None
+    size_m: Point | None = None
+    box_xyxy_px: Annotated[list[Figure], Field(min_length=4, max_length=4)] | None = None
+    age_s: Finite
+    unseen_s: Finite
+    outline_px: Annotated[list[Polygon], Field(max_length=1000)] | None = None
 
 
 class ObjectsView(BaseModel):
@@ -209,20 +218,25 @@ class ObjectsView(BaseModel):
     `frame_id` is the frame of positions and velocities; `age_ms` the frame's age when published.
     """
 
-    model_config = ConfigDict(extra="allow", protected_namespaces=())
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
     stamp_ns: int
-    frame_id: str
+    frame_id: str = Field(max_length=1000)
     width_px: int = 0
     height_px: int = 0
-    age_ms: float
-    stage_ms: dict[str, float]
-    model: str
+    age_ms: Finite
+    stage_ms: Annotated[dict[str, Finite], Field(max_length=64)]
+    model: str = Field(max_length=1000)
     depth_source: DepthSource | None = None
     epoch: int = 0
-    orientation_xyzw: list[float] = [0.0, 0.0, 0.0, 1.0]
-    objects: list[ObjectRow]
-    notes: list[str] = []
+    orientation_xyzw: Annotated[list[Figure], Field(min_length=4, max_length=4)] = [
+        0.0,
+        0.0,
+        0.0,
+        1.0,
+    ]
+    objects: Annotated[list[ObjectRow], Field(max_length=1000)]
+    notes: Annotated[list[Annotated[str, Field(max_length=1001)]], Field(max_length=100)] = []
 
 
 class PictureHeader(Model):

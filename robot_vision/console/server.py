@@ -6,24 +6,25 @@ import secrets
 import socket
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from robot_vision.console.analyst import Analyst
 from robot_vision.console.app import create_app
 from robot_vision.console.commander import Commander, NoCommander
+from robot_vision.console.connections import Connections
 from robot_vision.console.guard import is_loopback
+from robot_vision.console.protocols import bounded_http, bounded_websocket
 from robot_vision.console.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
 from robot_vision.core.errors import ConfigError
 
 _END_S = 1.9
-_REQUEST_S = 10.0
 _LEAST_TOKEN = 16
-_LARGEST_MESSAGE = 16_384
 _SEND_BUFFER = 131_072
+_ACCEPTED_AT_ONCE = 8
+_WAITING_TO_BE_ACCEPTED = 1024
 
 
 class ConsoleServer:
@@ -40,11 +41,21 @@ class ConsoleServer:
         config = _with_token(config)
         self.token = config.token
         self._config = config
+        self.connections = Connections(
+            most=config.limits.connections,
+            most_per_address=config.limits.connections_per_address,
+        )
+        self._analyst = Analyst(service or ServiceConfig(), config.limits)
         self._guard = create_app(
-            snapshots, commander or NoCommander(), service or ServiceConfig(), config
+            snapshots,
+            commander or NoCommander(),
+            self._analyst,
+            config,
+            on_token=self.connections.trust,
         )
         self._server: uvicorn.Server | None = None
         self._thread: Thread | None = None
+        self._is_stuck = False
         self.url = ""
 
     def start(self) -> None:
@@ -53,7 +64,7 @@ class ConsoleServer:
         port = listening.getsockname()[1]
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         self.url = f"http://{host}:{port}"
-        self._server = uvicorn.Server(self._uvicorn_config())
+        self._server = _Server(self._uvicorn_config())
         self._thread = Thread(
             target=self._serve, args=(self._server, listening), name="console", daemon=True
         )
@@ -62,22 +73,31 @@ class ConsoleServer:
     def close(self) -> None:
         """Stop serving; connections are closed. At most two seconds."""
         if self._server is not None and self._thread is not None:
+            self._analyst.close()
             self._server.should_exit = True
             self._thread.join(_END_S)
+            self._is_stuck = self._thread.is_alive()
             self._server = self._thread = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is in work that cannot be interrupted, a model that loads."""
+        return self._is_stuck or self._analyst.busy
 
     def _serve(self, server: uvicorn.Server, listening: socket.socket) -> None:
         asyncio.run(server.serve([listening]))
 
     def _uvicorn_config(self) -> uvicorn.Config:
+        limits = self._config.limits
         return uvicorn.Config(
             self._guard,
             loop="asyncio",
-            http=bounded_protocol(self._config.limits.connections),
-            ws="websockets-sansio",
-            ws_max_size=_LARGEST_MESSAGE,
+            http=bounded_http(self.connections, limits),
+            ws=bounded_websocket(self.connections, limits),
+            ws_max_size=round(limits.message_kb * 1e3),
             ws_per_message_deflate=False,
             lifespan="on",
+            backlog=_ACCEPTED_AT_ONCE,
             log_config=None,
             log_level=logging.ERROR,
             access_log=False,
@@ -87,22 +107,17 @@ class ConsoleServer:
         )
 
 
-def bounded_protocol(most: int) -> type[H11Protocol]:
-    """uvicorn's HTTP with a bound on connections, and on the time until a request is there."""
+class _Server(uvicorn.Server):
+    """Many may wait to be accepted; few are accepted at a time.
 
-    class BoundedProtocol(H11Protocol):
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            if len(self.connections) > most:
-                transport.abort()
-            else:
-                self.loop.call_later(_REQUEST_S, self._end_if_silent)
+    asyncio has one figure for both. But a crowd accepted at once would be at the door before the
+    first of it is read, and push out whoever came to hold the robot.
+    """
 
-        def _end_if_silent(self) -> None:
-            if self.scope is None and not self.transport.is_closing():
-                self.transport.close()
-
-    return BoundedProtocol
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_WAITING_TO_BE_ACCEPTED)
 
 
 def _with_token(config: ConsoleConfig) -> ConsoleConfig:

@@ -4,7 +4,7 @@ Writers are the pipeline's thread and ROS callbacks. They never wait: each store
 and, only while somebody looks, sets an event. All else happens in the console's own threads.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -91,6 +91,7 @@ class Snapshots:
         self.reports: deque[tuple[float, Diagnosis]] = deque(maxlen=_WAITING_REPORTS)
         self.results: deque[ResultTimes] = deque(maxlen=_WAITING_RESULTS)
         self.said: deque[Said] = deque(maxlen=_WAITING_REPORTS)
+        self.unusable: Counter[str] = Counter()
         self.wanted: frozenset[Topic] = frozenset()
         self.on_news: Callable[[], None] | None = None
         self._versions = count(1)
@@ -142,10 +143,16 @@ class Snapshots:
     def diagnosed(self, diagnoses: Iterable[Diagnosis]) -> None:
         """Statuses of a message of /diagnostics."""
         for diagnosis in diagnoses:
-            if diagnosis.name in self.diagnoses or len(self.diagnoses) < _MOST_DIAGNOSES:
-                self.diagnoses[diagnosis.name] = self._keep(diagnosis, 0.0)
-                if diagnosis.name.startswith(f"{self.perception_name}: "):
-                    self.reports.append((time(), diagnosis))
+            name = diagnosis.name
+            if name not in self.diagnoses and len(self.diagnoses) >= _MOST_DIAGNOSES:
+                del self.diagnoses[min(self.diagnoses, key=lambda n: self.diagnoses[n].at_s)]
+            self.diagnoses[name] = self._keep(diagnosis, 0.0)
+            if name.startswith(f"{self.perception_name}: "):
+                self.reports.append((time(), diagnosis))
+
+    def could_not_use(self, topic: str, count: int = 1) -> None:
+        """So many messages or figures of `topic` were not understood."""
+        self.unusable[topic] += count
 
     def _keep(self, value: T, age_s: float) -> Kept[T]:
         return Kept(value=value, version=next(self._versions), at_s=monotonic(), age_s=age_s)

@@ -14,10 +14,12 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from robot_vision.console.problems import in_words
+from robot_vision.console.rates import Rates
 from robot_vision.console.renditions import Renditions, message_text
 from robot_vision.console.schema import State, Subscription, Topic
 from robot_vision.console.snapshots import Snapshots
 from robot_vision.console.views import Views
+from robot_vision.core.console_config import LimitsConfig
 
 _TRY_AGAIN_LATER = 1013
 _POLICY_VIOLATION = 1008
@@ -27,6 +29,7 @@ _EARLY = 0.25
 # And that of the clock's topics so much later than it might, to fall after a result as well.
 _LATE = 0.25
 _STATE_PERIOD_S = 0.1
+_CLOSE_S = 1.0
 # Topics that are always worth sending; the others only when there is something new.
 _BY_CLOCK: tuple[Topic, ...] = ("state", "metrics")
 _ENDS = (WebSocketDisconnect, asyncio.TimeoutError, RuntimeError)
@@ -40,15 +43,12 @@ class Viewers:
         snapshots: Snapshots,
         views: Views,
         renditions: Renditions,
-        *,
-        most: int,
-        send_s: float,
+        limits: LimitsConfig,
     ) -> None:
         self._snapshots = snapshots
         self.views = views
         self.renditions = renditions
-        self.send_s = send_s
-        self._most = most
+        self.limits = limits
         self._viewers: set[Viewer] = set()
         self._state: tuple[float, State] | None = None
         self.dropped: Counter[str] = Counter()
@@ -59,8 +59,9 @@ class Viewers:
     async def serve(self, socket: WebSocket) -> None:
         """One client, from its connection to its end."""
         await socket.accept()
-        if len(self._viewers) >= self._most:
-            await socket.close(_TRY_AGAIN_LATER, f"{self._most} viewers are connected already")
+        most = self.limits.viewers
+        if len(self._viewers) >= most:
+            await socket.close(_TRY_AGAIN_LATER, f"{most} viewers are connected already")
             return
         viewer = Viewer(socket, self)
         self._viewers.add(viewer)
@@ -113,6 +114,7 @@ class Viewer:
         self._metrics_after: tuple[int, int] | None = None
         self._dropped: Counter[str] = Counter()
         self._problem = ""
+        self._parting = ""
         self._awake = asyncio.Event()
         self._has_news = False
         self._is_over = False
@@ -134,7 +136,7 @@ class Viewer:
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._socket.application_state == WebSocketState.CONNECTED:
                 with suppress(*_ENDS):
-                    await asyncio.wait_for(self._socket.close(_POLICY_VIOLATION), 1.0)
+                    await asyncio.wait_for(self._close(), _CLOSE_S)
 
     def hear_of_news(self, now_s: float) -> None:
         """A result came: wake up if a topic may have waited for it."""
@@ -142,11 +144,19 @@ class Viewer:
             self._has_news = True
             self._awake.set()
 
+    async def _close(self) -> None:
+        await self._socket.close(_POLICY_VIOLATION, self._parting)
+
     async def _listen(self) -> None:
-        wrong = 0
+        wrong, messages_hz = 0, self._viewers.limits.messages_hz
+        rate = Rates(messages_hz)
+        self._parting = f"{_WRONG_MESSAGES} messages were not understood"
         while wrong < _WRONG_MESSAGES:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
+                return
+            if not rate.take(""):
+                self._parting = f"more than {messages_hz:g} messages per second"
                 return
             try:
                 text = message.get("text") or message.get("bytes") or ""
@@ -214,7 +224,7 @@ class Viewer:
             sending = self._socket.send_text(message)
         else:
             sending = self._socket.send_bytes(message)
-        await asyncio.wait_for(sending, self._viewers.send_s)
+        await asyncio.wait_for(sending, self._viewers.limits.send_s)
 
     def _is_ready(self, topic: Topic, now_s: float, *, news: bool) -> bool:
         if not self._has_new(topic):

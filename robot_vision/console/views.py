@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import psutil
 
+from robot_vision.console.admission import number_of, objects_in
 from robot_vision.console.commander import Commander
-from robot_vision.console.history import DEGRADED, DROPPED, History, counts_of
+from robot_vision.console.history import DEGRADED, DROPPED, History, counts_of, rates_of
 from robot_vision.console.outlines import outlines_px
 from robot_vision.console.schema import (
     CameraState,
@@ -71,6 +72,7 @@ class Views:
             instructions=self._commander.instructions(),
             commands=self._commands(),
             viewers=viewers,
+            unusable=dict(self._snapshots.unusable),
         )
 
     def frames_flow(self) -> tuple[bool, str]:
@@ -157,11 +159,7 @@ class Views:
     def _rates_hz(
         self, now_s: float, inputs: dict[str, str], policy: PolicyStatus | None
     ) -> dict[str, float]:
-        rates = {
-            key.removesuffix("_hz"): float(value)
-            for key, value in inputs.items()
-            if key.endswith("_hz")
-        }
+        rates = rates_of(inputs)
         rates["output"] = round(self._history.output_hz(now_s), 2)
         if policy is not None and policy.command_hz is not None:
             rates["command"] = policy.command_hz
@@ -187,7 +185,7 @@ class Views:
         told = self._values("model").get("memory_rss_mb", "")
         return Memory(
             console_mb=round(self._process.memory_info().rss / 1e6, 1),
-            perception_mb=float(told) if told else None,
+            perception_mb=number_of(told),
         )
 
     def _policy(self) -> PolicyStatus | None:
@@ -231,7 +229,7 @@ def objects_view(kept: Kept[Sighting | ObjectsView]) -> ObjectsView:
     data["height_px"], data["width_px"] = perception.frame.rgb.shape[:2]
     for row, outline in zip(data["objects"], _outlines(perception), strict=True):
         row["outline_px"] = outline
-    return ObjectsView.model_validate(data)
+    return objects_in(data)
 
 
 def _outlines(perception: Perception) -> list[list[list[tuple[float, float]]] | None]:

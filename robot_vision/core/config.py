@@ -7,23 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
+from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.params import Params, param
 
 ParamsT = TypeVar("ParamsT", bound="Params")
-
-
-class Params(BaseModel):
-    """A group of parameters. Unknown names and values out of bounds are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def param(default: Any, description: str, *, unit: str = "", **bounds: Any) -> Any:
-    """A parameter with its default, description, unit and pydantic bounds (`ge`, `le`, …)."""
-    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
 
 
 class SyncConfig(Params):
@@ -156,6 +147,7 @@ class ServiceConfig(Params):
     detector: DetectorConfig = DetectorConfig()
     depth: DepthConfig = DepthConfig()
     tracker: TrackerConfig = TrackerConfig()
+    limits: InputLimits = InputLimits()
 
 
 class InputConfig(Params):

@@ -9,18 +9,38 @@ class LimitsConfig(Params):
     """Bounds on what clients may ask; beyond, they get an error that names the bound."""
 
     viewers: int = param(256, "clients of the stream at a time", ge=1, le=10000)
-    connections: int = param(512, "connections at a time", ge=1, le=100000)
+    connections: int = param(
+        512, "connections at a time; beyond, the oldest without the token goes", ge=1, le=100000
+    )
+    connections_per_address: int = param(
+        256, "of these without the token, from one address", ge=1, le=100000
+    )
     requests_hz: float = param(50.0, "requests per client address", unit="Hz", gt=0, le=1e6)
     analyses_hz: float = param(2.0, "analyses per client address", unit="Hz", gt=0, le=1e6)
+    messages_hz: float = param(20.0, "messages of a client of the stream", unit="Hz", gt=0, le=1e6)
+    message_kb: float = param(
+        16.0, "size of such a message, and of all of a second", unit="kB", ge=1, le=1000
+    )
     logins_hz: float = param(0.5, "wrong tokens per client address", unit="Hz", gt=0, le=1e6)
     waiting_analyses: int = param(4, "analyses that wait for their turn", ge=0, le=100)
     upload_mb: float = param(24.0, "size of a request to analyse", unit="MB", gt=0, le=1000)
+    uploads: int = param(8, "requests to analyse that come in at a time", ge=1, le=1000)
     picture_px: int = param(4096, "width and height of a picture", unit="px", ge=16, le=16384)
+    picture_s: float = param(3.0, "time to decode a picture", unit="s", gt=0, le=600)
     video_s: float = param(20.0, "length of a video", unit="s", gt=0, le=600)
+    video_decode_s: float = param(30.0, "time to decode a video", unit="s", gt=0, le=600)
     video_frames: int = param(32, "frames analysed of a video, evenly spread", ge=1, le=1000)
     kept_mb: float = param(64.0, "images of analyses kept to be fetched", unit="MB", gt=0)
+    head_s: float = param(
+        10.0,
+        "until a request is there, but for its body; then the connection is closed",
+        unit="s",
+        gt=0,
+        le=600,
+    )
+    body_s: float = param(30.0, "until the body of a request is there", unit="s", gt=0, le=600)
     send_s: float = param(
-        10.0, "a viewer that reads nothing for so long is let go", unit="s", gt=0
+        10.0, "a client that reads nothing for so long is let go", unit="s", gt=0
     )
 
 

@@ -20,6 +20,10 @@ class EncodingError(RobotVisionError, ValueError):
     """Image bytes do not fit their declared encoding, or the encoding is not supported."""
 
 
+class CameraError(ConfigError):
+    """A camera's calibration cannot be that of a lens."""
+
+
 class ForeignFileError(RobotVisionError, ValueError):
     """A file that somebody else wrote names what it must not, or cannot be read within bounds."""
 

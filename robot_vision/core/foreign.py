@@ -1,6 +1,7 @@
 """What strangers wrote: paths that stay below a root, text, JSON and YAML read within bounds."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from robot_vision.core.errors import ForeignFileError
 MOST_TEXT_BYTES = 64 * 2**20
 # PyYAML is written in Python: a megabyte takes seconds.
 MOST_YAML_BYTES = 1 * 2**20
+LONGEST_LINE = 500
 _LONGEST_QUOTE = 200
+# What a terminal obeys (controls, ESC among them, but line ends and tabs), what turns the order of
+# letters, and bytes of a file name that are no UTF-8, which no stream takes.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST_NUMBER = 100
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def inside(root: Path, name: str) -> Path:
@@ -35,11 +42,26 @@ def quoted(text: object) -> str:
     return shown if len(str(text)) <= _LONGEST_QUOTE else f"{shown[:_LONGEST_QUOTE]}…'"
 
 
+def plain(text: object) -> str:
+    """A stranger's text as it can be shown and stored anywhere: what is obeyed is an escape."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+
+
+def brief(text: object, *, most: int = _LONGEST_QUOTE) -> str:
+    """`plain` text as one line of at most `most` letters, for a table or a sentence."""
+    line = plain(str(text)[: most + 1]).replace("\n", "\\n").replace("\t", "\\t")
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def read_text(path: Path, *, most_bytes: int = MOST_TEXT_BYTES) -> str:
     """UTF-8 text of at most `most_bytes`; raises `ForeignFileError` naming file and fault."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe may never end
+            raise ForeignFileError(f"{path} is no plain file: it was not opened")
         with path.open("rb") as file:
             content = file.read(most_bytes + 1)
+    except ForeignFileError:
+        raise
     except (OSError, ValueError) as error:
         raise ForeignFileError(f"cannot read {path}: {error}") from error
     if len(content) > most_bytes:
@@ -70,10 +92,10 @@ def parse_yaml(text: str, *, what: str) -> Any:
     if len(text.encode()) > MOST_YAML_BYTES:
         raise ForeignFileError(f"{what} is longer than {MOST_YAML_BYTES} bytes of YAML")
     try:
-        return yaml.load(text, Loader=_PlainLoader)
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a yaml.SafeLoader
     except RecursionError:
         raise ForeignFileError(f"{what}: YAML is nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except Exception as error:  # PyYAML raises what it stumbles over: a key that is not there …
         raise ForeignFileError(f"{what}: expected YAML, but {error}") from error
 
 
@@ -87,4 +109,11 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
             raise yaml.YAMLError(f"it uses an alias (line {mark.line + 1}); write the value out")
-        return super().compose_node(parent, index)
+        node = super().compose_node(parent, index)
+        # 1:1:1:… is a number to the base of 60: a megabyte of it takes a minute.
+        if node is not None and node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            raise yaml.YAMLError(
+                f"it has a number of {len(node.value)} characters "
+                f"(line {node.start_mark.line + 1}); expected at most {_LONGEST_NUMBER}"
+            )
+        return node

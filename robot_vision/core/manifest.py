@@ -66,6 +66,8 @@ class ModelManifest(BaseModel):
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
     architecture: str = Field("", description="torch model in the registry, for files of weights")
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    # Further files that `file` reads (weights of ONNX kept beside it), and their sha256.
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
     input: ModelInput
     outputs: dict[str, str] = {}
     classes: tuple[str, ...] = ()

@@ -2,11 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.config import ServiceConfig, with_values
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
+# A policy says how sure detections must be, not which files the service opens.
+_NAMES_OF_FILES = ("model", "depth_model", "feature_model", "engine_cache_dir")
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
@@ -40,6 +43,8 @@ class PolicyManifest(BaseModel):
     sha256: Sha256 = ""
     language_file: FileName = "language.onnx"
     language_sha256: Sha256 = ""
+    # Further files that the networks read (weights kept beside them), and their sha256.
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
     vocabulary: Vocabulary
@@ -49,6 +54,15 @@ class PolicyManifest(BaseModel):
     licence: str = "unknown"
     description: str = ""
     limits: str = ""
+
+    @field_validator("perception")
+    @classmethod
+    def _perception_is_of_the_service(cls, values: dict[str, Any]) -> dict[str, Any]:
+        forbidden = [name for name in values if name in _NAMES_OF_FILES]
+        if forbidden:
+            raise ValueError(f"a policy must not set {', '.join(forbidden)} of the service")
+        with_values(ServiceConfig(), values)
+        return values
 
     @property
     def policy_id(self) -> str:

@@ -69,6 +69,11 @@ class Frame:
     depth_stamp_ns: int | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its pixels."""
+        return self.rgb.nbytes + (0 if self.depth_m is None else self.depth_m.nbytes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Features:

@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from robot_vision.terminal import styled
+
 _RECENT = 60
 _ROWS = 12
 _LEVEL_STYLE = {b"\x00": "green", b"\x01": "yellow", b"\x02": "red", b"\x03": "red"}
@@ -22,7 +24,7 @@ def live_view(
     if results:
         parts.append(_object_table(results[-1]["objects"]))
     parts += [
-        Text(f"{name}: {said.message}", style=_LEVEL_STYLE.get(said.level, ""))
+        styled(f"{name}: {said.message}", _LEVEL_STYLE.get(said.level, ""))
         for name, said in sorted(status.items())
     ]
     return Group(*parts)
@@ -32,7 +34,7 @@ def _rate_line(results: Sequence[Mapping[str, Any]]) -> Text:
     stamps_s = [result["stamp_ns"] / 1e9 for result in results[-_RECENT:]]
     rate_hz = (len(stamps_s) - 1) / (stamps_s[-1] - stamps_s[0]) if len(stamps_s) > 1 else 0.0
     model = results[-1]["model"] if results else ""
-    return Text(f"{len(results)} frames, {rate_hz:.1f} per second  {model}", style="bold")
+    return styled(f"{len(results)} frames, {rate_hz:.1f} per second  {model}", "bold")
 
 
 def _stage_table(stages: Sequence[Mapping[str, float]]) -> Table:

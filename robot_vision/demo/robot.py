@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.live import Live
 
 from robot_vision.core.clock import seconds_between
@@ -26,6 +25,7 @@ from robot_vision.ros.monitor import Monitor, stages_of
 from robot_vision.ros.operator import Operator
 from robot_vision.ros.processes import child, use_private_domain
 from robot_vision.ros.profile import use_shared_memory_profile
+from robot_vision.terminal import Screen
 
 _START_S = 120.0
 _REFRESH_S = 0.2
@@ -74,7 +74,7 @@ def why_not(policy: str) -> str:
     return ""
 
 
-def show_robot(demo: RobotDemo, console: Console) -> list[Outcome]:
+def show_robot(demo: RobotDemo, console: Screen) -> list[Outcome]:
     """Task after task for the time given; leaves video, plot and summary.
 
     Raises `CannotShow` if the robot cannot be drawn, `DemoError` if the service does not start.
@@ -101,7 +101,7 @@ def show_robot(demo: RobotDemo, console: Console) -> list[Outcome]:
                 ),
             }
             shown.wait_until_ready(processes, robot_log)
-            console.print(console_words(service_log), highlight=False)
+            console.print(console_words(service_log))
             outcomes = shown.run(console, processes)
     finally:
         video.close()
@@ -134,7 +134,7 @@ class _Show:
             if not ready or process.poll() is not None:
                 raise DemoError(f"the demonstration did not start: {_last_words(log)}")
 
-    def run(self, console: Console, processes: dict[Path, Any]) -> list[Outcome]:
+    def run(self, console: Screen, processes: dict[Path, Any]) -> list[Outcome]:
         until_s = monotonic() + self._demo.seconds
         outcomes: list[Outcome] = []
         with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -183,7 +183,7 @@ class _Show:
             },
         )
 
-    def conclude(self, outcomes: list[Outcome], console: Console) -> None:
+    def conclude(self, outcomes: list[Outcome], console: Screen) -> None:
         heard, seen, out = self.monitor.heard, self.operator.seen, self._demo.out
         if not heard.results or not self._video.frames:
             raise DemoError(f"nothing came out of the service; see {out / 'service.log'}")
@@ -220,4 +220,4 @@ class _Show:
 
 
 def _last_words(log: Path) -> str:
-    return log.read_text()[-2000:].strip() or f"{log} is empty"
+    return log.read_text(errors="replace")[-2000:].strip() or f"{log} is empty"

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
 from robot_vision.demo.display import live_view
 from robot_vision.ros.monitor import stages_of
+from robot_vision.terminal import styled
 
 _RECENT = 60
 
@@ -32,8 +32,8 @@ def robot_view(heard: Any, seen: Any, words: str) -> Group:
     figures.add_row("interventions", met or "none")
     recent = heard.results[-_RECENT:]
     return Group(
-        Text(f"“{words}”", style="bold"),
-        Text(f"{state}   {task['time_s']:.0f} of {task['time_out_s']:.0f} s", style=style),
+        styled(f"“{words}”", "bold"),
+        styled(f"{state}   {task['time_s']:.0f} of {task['time_out_s']:.0f} s", style),
         figures,
         live_view(recent, [stages_of(result) for result in recent], heard.status),
     )

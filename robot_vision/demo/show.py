@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.code_permission import code_arguments
 from robot_vision.demo.age_plot import age_plot
 from robot_vision.demo.display import live_view, objects_seen
 from robot_vision.demo.inputs import DemoError, find_model, find_recording, node_arguments
@@ -21,6 +21,7 @@ from robot_vision.replay.recording import Recording
 from robot_vision.ros.monitor import Monitor, stages_of
 from robot_vision.ros.processes import child, use_private_domain
 from robot_vision.ros.profile import use_shared_memory_profile
+from robot_vision.terminal import Screen
 
 _START_S = 120.0
 _END_S = 1.0
@@ -38,7 +39,7 @@ class Demo:
     node_args: Sequence[str] = ()
 
 
-def show(demo: Demo, console: Console) -> None:
+def show(demo: Demo, console: Screen) -> None:
     """Run the demonstration. Raises `DemoError` if nothing came out of the node."""
     domain = use_private_domain()
     use_shared_memory_profile()
@@ -52,10 +53,10 @@ def show(demo: Demo, console: Console) -> None:
         video = VideoFile(demo.out / "overlay.mp4")
         monitor = Monitor(all_outputs=True, on_overlay=video.add)
         arguments = [*node_arguments(topics, model=model), *demo.node_args]
-        service = ["run", "--no-policy", *console_options()]
+        service = ["run", "--no-policy", *code_arguments(), *console_options()]
         with child("robot_vision", *service, *arguments, log=str(node_log)) as node:
             _wait_until_active(monitor, node, node_log)
-            console.print(console_words(node_log), highlight=False)
+            console.print(console_words(node_log))
             with child(
                 "robot_vision.ros.player", str(recording), "--loops=0", log=str(player_log)
             ):
@@ -72,10 +73,10 @@ def _wait_until_active(monitor: Monitor, node: Any, log: Path) -> None:
         return active or node.poll() is not None
 
     if not monitor.spin_until(outputs_or_dead, timeout_s=_START_S) or node.poll() is not None:
-        raise DemoError(f"the node did not start: {log.read_text()[-2000:]}")
+        raise DemoError(f"the node did not start: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _watch(monitor: Monitor, console: Console, *, seconds: float) -> None:
+def _watch(monitor: Monitor, console: Screen, *, seconds: float) -> None:
     """Show what comes, for `seconds` from the first result on."""
     heard = monitor.heard
     monitor.spin_until(lambda: bool(heard.results), timeout_s=_START_S)
@@ -88,7 +89,7 @@ def _watch(monitor: Monitor, console: Console, *, seconds: float) -> None:
 
 
 def _conclude(
-    results: Sequence[dict[str, Any]], video: VideoFile, out: Path, console: Console
+    results: Sequence[dict[str, Any]], video: VideoFile, out: Path, console: Screen
 ) -> None:
     if not results or not video.frames:
         raise DemoError(f"nothing came out of the node; see {out / 'node.log'}")

@@ -1,18 +1,20 @@
 """Says all that is wrong with a dataset, in words, rather than stopping at the first thing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from robot_vision.core.foreign import brief
 from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.dataset import Dataset
+from robot_vision.demonstrations.dataset import Dataset, camera_of
 from robot_vision.demonstrations.episodes import Place, find_places
 from robot_vision.demonstrations.schema import STAMP, DatasetError
 from robot_vision.demonstrations.video import count_frames
 
 # LeRobot's `tolerance_s` between a row's timestamp and its frame in the video.
 _TOLERANCE_S = 1e-4
+_MOST_TASKS = 10  # that a problem names
 
 
 def problems(
@@ -65,6 +67,10 @@ def _of_episode(dataset: Dataset, place: Place, *, every_image: bool) -> Iterato
     except DatasetError as error:
         yield str(error)
         return
+    episode = dataset.episodes[place.episode_index]
+    for camera in dataset.form.cameras if dataset.form else ():
+        if problem := camera_of(episode, camera)[1]:
+            yield problem
     images = [n for n, f in dataset.features.items() if f["dtype"] in ("video", "image")]
     wanted = range(place.length) if every_image else sorted({0, place.length - 1})
     for key in images:
@@ -74,7 +80,7 @@ def _of_episode(dataset: Dataset, place: Place, *, every_image: bool) -> Iterato
             except DatasetError as error:
                 yield str(error)
                 break
-            if list(shape[:2]) != list(dataset.features[key]["shape"])[:2]:
+            if list(shape[:2]) != dataset.features[key]["shape"][:2]:
                 yield f"{key} has shape {shape}, info.json {dataset.features[key]['shape']}"
                 break
 
@@ -88,16 +94,23 @@ def _numbers(dataset: Dataset, place: Place) -> Iterator[str]:
         "timestamp": frame_index / dataset.fps,
     }
     for name, values in expected.items():
-        wrong = np.flatnonzero(np.abs(numbers[name] - values) > _TOLERANCE_S)
+        wrong = np.flatnonzero(~(np.abs(numbers[name] - values) <= _TOLERANCE_S))
         if len(wrong):
             row = int(wrong[0])
             yield f"{name} of frame {row} is {numbers[name][row]}, expected {values[row]}"
-    tasks = {int(index) for index in np.unique(numbers["task_index"])}
-    words = [dataset.tasks[i] for i in sorted(tasks) if 0 <= i < len(dataset.tasks)]
+    tasks = np.unique(numbers["task_index"])
+    known = tasks[(tasks >= 0) & (tasks < len(dataset.tasks))]
+    words = [dataset.tasks[int(i)] for i in known]
     if sorted(words) != sorted(place.tasks):
-        yield f"its rows have the tasks {words}, meta {list(place.tasks)}"
-    if STAMP in numbers and (np.diff(numbers[STAMP]) <= 0).any():
+        yield f"its rows have the tasks {_some(words)}, meta {_some(place.tasks)}"
+    if dataset.form is not None and (np.diff(numbers[STAMP]) <= 0).any():
         yield f"{STAMP} does not rise"
     for name, values in numbers.items():
-        if name.startswith(("observation.", "action")) and not np.isfinite(values).all():
+        if values.dtype.kind != "f" or not name.startswith(("observation.", "action")):
+            continue
+        if not np.isfinite(values).all():
             yield f"{name} is not finite in {int((~np.isfinite(values)).sum())} places"
+
+
+def _some(tasks: Sequence[str]) -> list[str]:
+    return [brief(task) for task in tasks[:_MOST_TASKS]]

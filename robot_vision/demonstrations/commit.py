@@ -17,10 +17,12 @@ import pyarrow.parquet as pq
 
 from robot_vision.demonstrations import layout
 from robot_vision.demonstrations.files import put, read_model, write_json
-from robot_vision.demonstrations.growing import NUMBERED, growing_schema
+from robot_vision.demonstrations.growing import growing_schema
 from robot_vision.demonstrations.images import decode_depth_mm
 from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.paths import fill
 from robot_vision.demonstrations.schema import (
+    NUMBERED,
     CameraFormat,
     DatasetFormat,
     EpisodeRecord,
@@ -77,12 +79,12 @@ def _place(folder: Path, index: DatasetIndex, record: EpisodeRecord, frames: int
         remux(folder / f"{camera.name}.mp4", plain, frames=frames, fps=form.fps)
         stats[camera.color_key] = _video_stats(plain, frames, form.fps)
         key = camera.color_key
-        put(plain, index.root / layout.VIDEO_V30.format(video_key=key, **place))
+        put(plain, index.root / fill(layout.VIDEO_V30, video_key=key, **place))
         row |= {f"videos/{key}/{name}": value for name, value in place.items()}
         row |= {f"videos/{key}/from_timestamp": 0.0}
         row |= {f"videos/{key}/to_timestamp": frames / form.fps}
     write_json(index.root / layout.record_path(number), record.model_dump())
-    put(rows, index.root / layout.DATA_V30.format(**place))
+    put(rows, index.root / fill(layout.DATA_V30, **place))
     index.append(row | episode_columns(stats), stats)
 
 
@@ -105,7 +107,7 @@ def _write_rows(
     }
     images: dict[str, list[np.ndarray]] = {camera.depth_key: [] for camera in depths}
     looked_at = set(sampled(frames))
-    with pq.ParquetWriter(path, schema, compression="snappy") as writer:
+    with path.open("wb") as file, pq.ParquetWriter(file, schema, compression="snappy") as writer:
         for first, part in _parts(folder, form, frames):
             numbers = np.arange(first, first + part.num_rows)
             writer.write_table(_numbered(part, schema, constants, numbers, form.fps, first_index))

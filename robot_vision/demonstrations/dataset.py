@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from jaxtyping import UInt8, UInt16
 
+from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.errors import CameraError
 from robot_vision.core.types import Camera, Frame
 from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.episodes import (
-    Place,
-    find_places,
-    read_info,
-    read_task_names,
-)
+from robot_vision.demonstrations.episodes import Place, find_places, read_task_names
 from robot_vision.demonstrations.files import read_model
 from robot_vision.demonstrations.images import decode_depth_mm, depth_m_from_mm
+from robot_vision.demonstrations.info import read_info
+from robot_vision.demonstrations.paths import Files
+from robot_vision.demonstrations.rows import IMAGES, Rows
 from robot_vision.demonstrations.sample import Step, pose_from_vector, robot_from_state
 from robot_vision.demonstrations.schema import (
     ACTION,
@@ -65,15 +63,15 @@ class Dataset:
         self.info = read_info(self.root)
         self.fps: int = self.info["fps"]
         self.tasks = read_task_names(self.root, self.info)
-        ours = self.root / layout.OURS
+        self._files = Files(self.root)
+        ours = self._files.path(layout.OURS)
         self.form = read_model(ours, DatasetFormat) if ours.exists() else None
         self._places = find_places(self.root, self.info)
         self.episodes = tuple(self._episode(place) for place in self._places)
         self._first = np.array([episode.first_index for episode in self.episodes])
         self._columns: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
         self._videos: OrderedDict[Path, VideoReader] = OrderedDict()
-        self._tables: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
-        self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
+        self._rows = Rows(self._places, self.features)
 
     def __enter__(self) -> "Dataset":
         return self
@@ -111,7 +109,10 @@ class Dataset:
         """All numbers of an episode by feature: [length] or [length, n]."""
         if episode_index not in self._columns:
             _shrink(self._columns)
-            self._columns[episode_index] = self._read_columns(self._place(episode_index))
+            columns = self._rows.columns(self._place(episode_index))
+            if self.form is not None:
+                _must_be_of(self.form, columns, self.root)
+            self._columns[episode_index] = columns
         self._columns.move_to_end(episode_index)
         return self._columns[episode_index]
 
@@ -130,10 +131,10 @@ class Dataset:
             path, first_s = place.video[feature]
             return self._video(path).frame(first_s + frame_index / self.fps)
         if self.features.get(feature, {}).get("dtype") != "image":
-            images = [n for n, f in self.features.items() if f["dtype"] in ("video", "image")]
+            images = [n for n, f in self.features.items() if f["dtype"] in IMAGES]
             raise DatasetError(f"no images {feature!r}; available: {', '.join(images) or 'none'}")
         return decode_depth_mm(
-            self._stored_image(place, frame_index, feature),
+            self._rows.image(place, frame_index, feature),
             of=f"{place.data}, episode {episode_index}, frame {frame_index}, {feature}",
         )
 
@@ -166,13 +167,11 @@ class Dataset:
         """Close the files that are open."""
         for video in self._videos.values():
             video.close()
-        for table in self._tables.values():
-            table.close(force=True)
         self._videos.clear()
-        self._tables.clear()
+        self._rows.close()
 
     def _episode(self, place: Place) -> Episode:
-        path = self.root / layout.record_path(place.episode_index)
+        path = self._files.path(layout.record_path(place.episode_index))
         # LeRobot may have appended episodes, of which it tells less.
         record = read_model(path, EpisodeRecord) if path.exists() else None
         return Episode(
@@ -204,25 +203,6 @@ class Dataset:
             )
         return place
 
-    def _read_columns(self, place: Place) -> dict[str, np.ndarray]:
-        table = self._table(place.data)
-        names = [n for n, f in self.features.items() if f["dtype"] not in ("video", "image")]
-        missing = sorted(set(names) - set(table.schema_arrow.names))
-        if missing:
-            raise DatasetError(f"{place.data}: no column {', '.join(missing)}")
-        try:
-            rows = table.read(columns=names)
-        except (OSError, pa.ArrowException) as error:
-            raise DatasetError(f"{place.data} is damaged: {error}") from error
-        is_mine = rows["episode_index"].to_numpy() == place.episode_index
-        mine = rows.filter(pa.array(is_mine))
-        if mine.num_rows != place.length:
-            raise DatasetError(
-                f"{place.data} has {mine.num_rows} rows of episode {place.episode_index}, "
-                f"meta says {place.length}"
-            )
-        return {name: _array(mine[name]) for name in names}
-
     def _frame(
         self,
         episode: Episode,
@@ -238,7 +218,7 @@ class Dataset:
             stamp_ns=int(numbers[camera.stamp_key]),
             frame_id=_camera_frame_id(episode, camera.name),
             rgb=self.image(episode.index, frame_index, camera.color_key),
-            camera=_camera(episode, camera),
+            camera=camera_of(episode, camera)[0],
             depth_m=depth_m,
             depth_stamp_ns=depth_stamp_ns,
         )
@@ -250,43 +230,6 @@ class Dataset:
             self._videos[path] = VideoReader(path, fps=self.fps)
         self._videos.move_to_end(path)
         return self._videos[path]
-
-    def _table(self, path: Path) -> pq.ParquetFile:
-        if path not in self._tables:
-            if len(self._tables) >= _OPEN_FILES:
-                self._tables.popitem(last=False)[1].close(force=True)
-            try:
-                self._tables[path] = pq.ParquetFile(path, memory_map=True)
-            except (OSError, pa.ArrowException) as error:
-                raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
-        self._tables.move_to_end(path)
-        return self._tables[path]
-
-    def _stored_image(self, place: Place, frame_index: int, feature: str) -> bytes:
-        table = self._table(place.data)
-        row = self._row_of(place, frame_index)
-        for group in range(table.num_row_groups):
-            rows = table.metadata.row_group(group).num_rows
-            if row < rows:
-                return self._images(table, place.data, group, feature)[row]["bytes"].as_py() or b""
-            row -= rows
-        raise DatasetError(f"{place.data} has no row of frame {frame_index}")
-
-    def _images(
-        self, table: pq.ParquetFile, path: Path, group: int, feature: str
-    ) -> pa.ChunkedArray:
-        if self._group is None or self._group[:3] != (path, group, feature):
-            try:
-                images = table.read_row_group(group, columns=[feature])[feature]
-            except (OSError, pa.ArrowException) as error:
-                raise DatasetError(f"{path} is damaged: {error}") from error
-            self._group = (path, group, feature, images)
-        return self._group[3]
-
-    def _row_of(self, place: Place, frame_index: int) -> int:
-        """Row in the file: others' files may have several episodes."""
-        before = [p.length for p in self._places[: place.episode_index] if p.data == place.data]
-        return sum(before) + frame_index
 
 
 def steps(
@@ -311,11 +254,19 @@ def steps(
             yield dataset.step(number, frame_index, cameras=cameras)
 
 
-def _array(column: pa.ChunkedArray) -> np.ndarray:
-    if pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
-        flat = [chunk.flatten().to_numpy() for chunk in column.chunks]
-        return np.concatenate(flat).reshape(len(column), -1)
-    return column.to_numpy()
+def _must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) -> None:
+    """Raise `DatasetError` where rows are not of the form that they are said to have."""
+    for name, feature in form.features().items():
+        if feature["dtype"] in IMAGES:
+            continue
+        shape = () if feature["shape"] == [1] else tuple(feature["shape"])
+        found = columns.get(name)
+        kind = np.dtype(feature["dtype"]).kind
+        if found is None or found.shape[1:] != shape or found.dtype.kind != kind:
+            has = "nothing" if found is None else f"{found.dtype} {found.shape[1:]}"
+            raise DatasetError(
+                f"{root}: {name} is {has} a row, {layout.OURS} says {feature['dtype']} {shape}"
+            )
 
 
 def _camera_frame_id(episode: Episode, name: str) -> str:
@@ -323,17 +274,22 @@ def _camera_frame_id(episode: Episode, name: str) -> str:
     return record.frame_id if record else name
 
 
-def _camera(episode: Episode, camera: CameraFormat) -> Camera | None:
+def camera_of(episode: Episode, camera: CameraFormat) -> tuple[Camera | None, str]:
+    """The camera as it was in an episode; None where it is not known, with what is wrong."""
     record = episode.record.cameras.get(camera.name) if episode.record else None
     if record is None or record.intrinsics_px is None:
-        return None
-    return Camera(
-        frame_id=record.frame_id,
-        width_px=camera.width_px,
-        height_px=camera.height_px,
-        intrinsics_px=np.array(record.intrinsics_px, np.float64),
-        distortion=np.array(record.distortion, np.float64),
-    )
+        return None, ""
+    try:
+        known = checked_camera(
+            frame_id=record.frame_id,
+            width_px=camera.width_px,
+            height_px=camera.height_px,
+            intrinsics_px=record.intrinsics_px,
+            distortion=record.distortion,
+        )
+    except CameraError as error:
+        return None, f"the intrinsics of {camera.name!r} are {error}"
+    return known, ""
 
 
 def _shrink(cache: OrderedDict[int, Any]) -> None:

@@ -1,14 +1,19 @@
 """Where the episodes of a dataset are, whichever of LeRobot's versions it is of."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robot_vision.core.foreign import quoted
 from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import read_json
+from robot_vision.demonstrations.files import read_json_lines
+from robot_vision.demonstrations.parquet import MOST_EPISODES, read_rows
+from robot_vision.demonstrations.paths import Files, counted
 from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.tables import read_table, read_tasks
+from robot_vision.demonstrations.tables import read_tasks
+
+MOST_VIDEO_S = 1e7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,37 +28,25 @@ class Place:
     video: dict[str, tuple[Path, float]]
 
 
-def read_info(root: Path) -> dict[str, Any]:
-    """`meta/info.json`; raises `DatasetError` if it is not one that can be read."""
-    if not (root / layout.INFO).exists():
-        raise DatasetError(f"{root} is no dataset: no {layout.INFO}")
-    info = read_json(root / layout.INFO)
-    missing = [name for name in ("codebase_version", "fps", "features") if name not in info]
-    if missing:
-        raise DatasetError(f"{root / layout.INFO}: no {', '.join(missing)}")
-    if info["codebase_version"] not in (layout.V30, layout.V21):
-        raise DatasetError(
-            f"{root} is of version {info['codebase_version']}; "
-            f"readable are {layout.V30}, {layout.V21}"
-        )
-    return info
-
-
 def find_places(root: Path, info: dict[str, Any]) -> list[Place]:
     """All episodes in order; raises `DatasetError` if they are not numbered 0, 1, 2, …"""
     is_v30 = info["codebase_version"] == layout.V30
     places = _places_v30(root, info) if is_v30 else _places_v21(root, info)
     numbers = [place.episode_index for place in places]
     if numbers != list(range(len(places))):
-        raise DatasetError(f"{root}: episodes are numbered {numbers}, expected 0, 1, 2, …")
+        some = f"{numbers[:10]}" + (" …" if len(numbers) > 10 else "")
+        raise DatasetError(f"{root}: episodes are numbered {some}, expected 0, 1, 2, …")
     return places
 
 
 def read_task_names(root: Path, info: dict[str, Any]) -> list[str]:
     """Instructions by task index."""
+    files = Files(root)
     if info["codebase_version"] == layout.V30:
-        return read_tasks(root / layout.TASKS) if (root / layout.TASKS).exists() else []
-    return [line["task"] for line in _lines(root / layout.TASKS_V21)]
+        path = files.path(layout.TASKS)
+        return read_tasks(path) if path.exists() else []
+    path = files.path(layout.TASKS_V21)
+    return [_text(line, "task", where=path) for line in _entries(path)]
 
 
 def video_keys(info: dict[str, Any]) -> list[str]:
@@ -61,62 +54,105 @@ def video_keys(info: dict[str, Any]) -> list[str]:
 
 
 def _places_v30(root: Path, info: dict[str, Any]) -> list[Place]:
-    rows: list[dict[str, Any]] = []
+    files, keys = Files(root), video_keys(info)
+    of_videos = [f"videos/{key}" for key in keys]
+    wanted = ["episode_index", "length", "dataset_from_index", "tasks"]
+    wanted += [f"{of}/{name}" for of in ("data", *of_videos) for name in _PLACE]
+    wanted += [f"{of}/from_timestamp" for of in of_videos]
+    places: list[Place] = []
     for path in sorted(root.glob("meta/episodes/*/*.parquet")):
-        rows += read_table(path).to_pylist()
-    try:
-        return [_place_v30(root, info, row) for row in rows]
-    except KeyError as error:
-        raise DatasetError(f"{root}/meta/episodes: no column {error}") from error
+        files.path(path.relative_to(root))
+        rows = read_rows(path, wanted, most=MOST_EPISODES - len(places))
+        places += [_place_v30(files, info, row, keys, path) for row in rows]
+    return places
 
 
-def _place_v30(root: Path, info: dict[str, Any], row: dict[str, Any]) -> Place:
+_PLACE = ("chunk_index", "file_index")
+
+
+def _place_v30(
+    files: Files, info: dict[str, Any], row: dict[str, Any], keys: Sequence[str], where: Path
+) -> Place:
     def path(template: str, of: str, **names: str) -> Path:
-        place = {name: row[f"{of}/{name}"] for name in ("chunk_index", "file_index")}
-        return root / template.format(**place, **names)
+        place = {
+            name: counted(row[f"{of}/{name}"], f"{of}/{name}", where=where) for name in _PLACE
+        }
+        return files.path(_template(info, template), **place, **names)
 
     return Place(
-        episode_index=row["episode_index"],
-        length=row["length"],
-        first_index=row["dataset_from_index"],
-        tasks=tuple(row["tasks"]),
-        data=path(info["data_path"], "data"),
+        episode_index=counted(row["episode_index"], "episode_index", where=where),
+        length=counted(row["length"], "length", where=where),
+        first_index=counted(row["dataset_from_index"], "dataset_from_index", where=where),
+        tasks=_tasks(row, where),
+        data=path("data_path", "data"),
         video={
             key: (
-                path(info["video_path"], f"videos/{key}", video_key=key),
-                row[f"videos/{key}/from_timestamp"],
+                path("video_path", f"videos/{key}", video_key=key),
+                _seconds(row, f"videos/{key}/from_timestamp", where),
             )
-            for key in video_keys(info)
+            for key in keys
         },
     )
 
 
 def _places_v21(root: Path, info: dict[str, Any]) -> list[Place]:
+    files, keys = Files(root), video_keys(info)
     places: list[Place] = []
-    for line in _lines(root / layout.EPISODES_V21):
-        number = line["episode_index"]
+    where = files.path(layout.EPISODES_V21)
+    for line in _entries(where):
+        number = counted(line.get("episode_index"), "episode_index", where=where)
         names = {
             "episode_index": number,
             "episode_chunk": number // info.get("chunks_size", layout.FILES_PER_CHUNK),
         }
+        template = _template(info, "video_path") if keys else ""
         places.append(
             Place(
                 episode_index=number,
-                length=line["length"],
+                length=counted(line.get("length"), "length", where=where),
                 first_index=places[-1].first_index + places[-1].length if places else 0,
-                tasks=tuple(line["tasks"]),
-                data=root / info["data_path"].format(**names),
-                video={
-                    key: (root / info["video_path"].format(video_key=key, **names), 0.0)
-                    for key in video_keys(info)
-                },
+                tasks=_tasks(line, where),
+                data=files.path(_template(info, "data_path"), **names),
+                video={key: (files.path(template, video_key=key, **names), 0.0) for key in keys},
             )
         )
     return places
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DatasetError(f"{path}: expected a line of JSON per entry, but {error}") from error
+def _entries(path: Path) -> list[dict[str, Any]]:
+    lines = read_json_lines(path)
+    if len(lines) > MOST_EPISODES:
+        raise DatasetError(f"{path} has {len(lines)} lines; readable are {MOST_EPISODES}")
+    for line in lines:
+        if not isinstance(line, dict):
+            raise DatasetError(f"{path}: expected an object a line, found {quoted(line)}")
+    return lines
+
+
+def _template(info: dict[str, Any], name: str) -> str:
+    template = info.get(name)
+    if not template:
+        raise DatasetError(f"{layout.INFO}: no {name}")
+    return template
+
+
+def _tasks(row: dict[str, Any], where: Path) -> tuple[str, ...]:
+    tasks = row.get("tasks")
+    if not isinstance(tasks, list) or not all(isinstance(task, str) for task in tasks):
+        raise DatasetError(f"{where}: tasks are {quoted(tasks)}, expected a list of texts")
+    return tuple(tasks)
+
+
+def _text(row: dict[str, Any], name: str, *, where: Path) -> str:
+    if not isinstance(row.get(name), str):
+        raise DatasetError(f"{where}: {name} is {quoted(row.get(name))}, expected a text")
+    return row[name]
+
+
+def _seconds(row: dict[str, Any], name: str, where: Path) -> float:
+    value = row[name]
+    if not isinstance(value, float | int) or not 0 <= value <= MOST_VIDEO_S:
+        raise DatasetError(
+            f"{where}: {name} is {quoted(value)}, expected seconds from 0 to {MOST_VIDEO_S:.0f}"
+        )
+    return float(value)

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robot_vision.core.foreign import quoted
 from robot_vision.demonstrations import layout
 from robot_vision.demonstrations.dataset import Dataset, Episode
 from robot_vision.demonstrations.episodes import Place, find_places
 from robot_vision.demonstrations.files import write_json, write_text
+from robot_vision.demonstrations.parquet import MOST_EPISODES, opened, read_columns, read_rows
+from robot_vision.demonstrations.paths import Files
 from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.tables import read_table, row_schema, stats_of, write_table
+from robot_vision.demonstrations.tables import row_schema, stats_of, write_table
+from robot_vision.demonstrations.video import count_frames
 
 _NUMBERS = ("episode_index", "index", "task_index")
+_STATS = ("min", "max", "mean", "std", "count")
 
 
 def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
@@ -27,9 +32,13 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
     dataset = Dataset(root)
     if dataset.form is None or dataset.info["codebase_version"] != layout.V30:
         raise DatasetError(f"{root} is not a {layout.V30} dataset made by robot_vision")
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise DatasetError(f"{out} is there already; give a new folder")
+    if dataset.features.keys() != dataset.form.features().keys():
+        raise DatasetError(f"{root}: the features of {layout.INFO} are not those of {layout.OURS}")
     places = find_places(root, dataset.info)
+    if not all(place.tasks for place in places):
+        raise DatasetError(f"{root} has an episode without an instruction")
     kept = [
         (dataset.episodes[place.episode_index], place)
         for place in places
@@ -47,10 +56,10 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
     first_index = 0
     for number, (episode, place) in enumerate(kept):
         numbers = (number, first_index, tasks.index(place.tasks[0]))
-        changed = _copy_episode(dataset, place, out, numbers)
+        changed = _copy_episode(dataset, episode, place, out, numbers)
         episode_stats = {
-            name: _plain(values)
-            for name, values in (stats[episode.index] | changed).items()
+            name: _plain(values, of=name)
+            for name, values in (stats.get(episode.index, {}) | changed).items()
             # v2.1 takes every feature with images in its name for colour.
             if not name.endswith("_depth")
         }
@@ -62,35 +71,43 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
     for path, content in lines.items():
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in content)
         write_text(out / path, text)
-    shutil.copy(root / layout.OURS, out / layout.OURS)
+    write_json(out / layout.OURS, dataset.form.model_dump())
     write_json(out / layout.INFO, _info(dataset, len(kept), first_index, len(tasks)))
     dataset.close()
     return len(kept)
 
 
 def _copy_episode(
-    dataset: Dataset, place: Place, out: Path, numbers: tuple[int, int, int]
+    dataset: Dataset, episode: Episode, place: Place, out: Path, numbers: tuple[int, int, int]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Copy an episode under its new numbers; returns the statistics that these change."""
+    assert dataset.form is not None
     number, first_index, task_index = numbers
     names = {"episode_chunk": number // layout.FILES_PER_CHUNK, "episode_index": number}
+    dataset.columns(place.episode_index)  # raises for rows that are not as they are said to be
+    schema = row_schema(dataset.form.features())
+    with opened(place.data) as file:
+        table = read_columns(file, place.data, schema.names)
+    if table.num_rows != place.length:
+        raise DatasetError(f"{place.data} has {table.num_rows} rows, meta says {place.length}")
     rows = np.arange(place.length)
     values = (np.full_like(rows, number), rows + first_index, np.full_like(rows, task_index))
-    table = read_table(place.data)
-    columns = {name: table[name] for name in table.column_names}
+    columns = {name: table[name] for name in schema.names}
     columns |= {name: pa.array(v) for name, v in zip(_NUMBERS, values, strict=True)}
-    schema = row_schema(dataset.features)
-    write_table(
-        pa.table([columns[name] for name in schema.names], schema=schema),
-        out / layout.DATA_V21.format(**names),
-    )
+    try:
+        renumbered = pa.table([columns[name] for name in schema.names], schema=schema)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise DatasetError(f"{place.data} is not of the form of its dataset: {error}") from error
+    files = Files(out)
+    write_table(renumbered, files.path(layout.DATA_V21, **names))
     for key, (path, _) in place.video.items():
-        video = out / layout.VIDEO_V21.format(video_key=key, **names)
+        video = files.path(layout.VIDEO_V21, video_key=key, **names)
         video.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, video)
-    record = out / layout.record_path(number)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(dataset.root / layout.record_path(place.episode_index), record)
+        if not count_frames(path):
+            raise DatasetError(f"{path}: expected a video (MP4); nothing was copied from there")
+        shutil.copyfile(path, video)
+    if episode.record is not None:
+        write_json(out / layout.record_path(number), episode.record.model_dump())
     return {
         name: {
             "min": np.array([v.min()]),
@@ -104,17 +121,19 @@ def _copy_episode(
 
 
 def _stats(root: Path) -> dict[int, dict[str, dict[str, np.ndarray]]]:
-    rows = [
-        row
-        for path in sorted(root.glob("meta/episodes/*/*.parquet"))
-        for row in read_table(path).to_pylist()
-    ]
-    return {row["episode_index"]: stats_of(row) for row in rows}
+    stats: dict[int, dict[str, dict[str, np.ndarray]]] = {}
+    for path in sorted(root.glob("meta/episodes/*/*.parquet")):
+        for row in read_rows(path, most=MOST_EPISODES):
+            stats[row["episode_index"]] = stats_of(row)
+    return stats
 
 
-def _plain(stats: dict[str, np.ndarray]) -> dict[str, Any]:
+def _plain(stats: dict[str, np.ndarray], *, of: str) -> dict[str, Any]:
     """The statistics that v2.1 knows."""
-    return {name: stats[name].tolist() for name in ("min", "max", "mean", "std", "count")}
+    missing = [name for name in _STATS if name not in stats]
+    if missing:
+        raise DatasetError(f"meta/episodes: no {', '.join(missing)} of {quoted(of)}")
+    return {name: stats[name].tolist() for name in _STATS}
 
 
 def _is_success(episode: Episode) -> bool:
@@ -137,5 +156,5 @@ def _info(dataset: Dataset, episodes: int, frames: int, tasks: int) -> dict[str,
         "splits": {"train": f"0:{episodes}"},
         "data_path": layout.DATA_V21,
         "video_path": layout.VIDEO_V21 if cameras else None,
-        "features": dataset.features,
+        "features": dataset.form.features(),
     }

@@ -7,6 +7,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from robot_vision.core import foreign
+from robot_vision.core.errors import ForeignFileError
+from robot_vision.core.foreign import quoted
 from robot_vision.demonstrations.schema import DatasetError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -25,10 +28,18 @@ def put(temporary: Path, path: Path) -> None:
         os.close(folder)
 
 
+def fresh(path: Path) -> Path:
+    """Where a file is written before it is `put`; a link there would lead elsewhere, and goes."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    return temporary
+
+
 def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
+    temporary = fresh(path)
+    # What is no text is written as the escape that JSON has for it.
+    temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     put(temporary, path)
 
 
@@ -39,16 +50,37 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """Raises `DatasetError` if the file is missing or is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DatasetError(f"{path}: expected JSON, but {error}") from error
+        return foreign.read_json(path)
+    except ForeignFileError as error:
+        raise DatasetError(str(error)) from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """A line of JSON per entry; raises `DatasetError`."""
+    try:
+        # Only line ends: `splitlines` would cut where a text has a separator of its own.
+        lines = foreign.read_text(path).split("\n")
+        return [
+            foreign.parse_json(line, what=f"{path}, line {number}")
+            for number, line in enumerate(lines, start=1)
+            if line.strip()
+        ]
+    except ForeignFileError as error:
+        raise DatasetError(str(error)) from error
 
 
 def read_model(path: Path, kind: type[ModelT]) -> ModelT:
     """Raises `DatasetError` if the file is missing or does not fit."""
+    return checked(read_json(path), kind, where=path)
+
+
+def checked(content: Any, kind: type[ModelT], *, where: object) -> ModelT:
+    """What a file says as a model; raises `DatasetError` with the first thing that is wrong."""
     try:
-        return kind.model_validate(read_json(path))
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(f"{path}: {where}: {first['msg']}, found {first['input']!r}") from error
+        place = quoted(".".join(str(part) for part in first["loc"]))[1:-1]
+        raise DatasetError(
+            f"{where}: {place}: {first['msg']}, found {quoted(first['input'])}"
+        ) from error

@@ -1,5 +1,8 @@
 """An episode while it is recorded: complete on disk up to its last frame at any time.
 
+The operator's mark of success comes first when it ends, in room that is kept for it: a full disk
+takes the end of a video, but never the mark.
+
 A folder `.recording/<id>/` has `episode.json`, the rows as an Arrow stream (one batch a frame) and
 a fragmented video per camera. Whether it ended well or was cut off, `commit.py` reads it the same
 way.
@@ -11,12 +14,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robot_vision.core.disk import reserve_room
 from robot_vision.core.types import Frame
 from robot_vision.demonstrations.files import write_json
 from robot_vision.demonstrations.images import depth_mm_from_m, encode_depth
 from robot_vision.demonstrations.sample import Sample, pose_vector, state_vector
 from robot_vision.demonstrations.schema import (
     ACTION,
+    NUMBERED,
     ROBOT_STAMP,
     STAMP,
     STATE,
@@ -30,8 +35,9 @@ from robot_vision.demonstrations.schema import (
 from robot_vision.demonstrations.tables import row_schema
 from robot_vision.demonstrations.video import VideoWriter
 
-NUMBERED = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 NO_STAMP = -1
+# For `episode.json` as it is written at the end.
+_ROOM_BYTES = 64 << 10
 
 
 def growing_schema(form: DatasetFormat) -> pa.Schema:
@@ -45,6 +51,7 @@ class GrowingEpisode:
 
     def __init__(self, folder: Path, form: DatasetFormat, record: EpisodeRecord) -> None:
         folder.mkdir(parents=True)
+        self._room = reserve_room(folder, size_bytes=_ROOM_BYTES)
         self.folder = folder
         self.record = record
         self.frames = 0
@@ -73,14 +80,25 @@ class GrowingEpisode:
         self._rows.write_batch(pa.RecordBatch.from_pylist([row], schema=self._schema))
         self.frames += 1
 
-    def close(self, *, success: bool | None = None, notes: dict[str, int] | None = None) -> None:
-        """End the files; nothing more is taken."""
-        for video in self._videos.values():
-            video.close()
-        self._rows.close()
-        self._file.close()
-        self.record = self.record.model_copy(update={"success": success, "notes": notes or {}})
+    def mark(self, *, success: bool | None, notes: dict[str, int]) -> None:
+        """Write down how it ended; `record` has it also where that raises `OSError`."""
+        self.record = self.record.model_copy(update={"success": success, "notes": notes})
+        self._room.close()
         self._write_record()
+
+    def close(self) -> str:
+        """End the files; nothing more is taken. Returns why an end could not be written, if so.
+
+        The files can be read all the same, up to what was written.
+        """
+        problem = ""
+        ends = [video.close for video in self._videos.values()]
+        for end in (self._room.close, *ends, self._rows.close, self._file.close):
+            try:
+                end()
+            except OSError as error:  # each is tried: none must keep its file open
+                problem = problem or str(error)
+        return problem
 
     def _write_record(self) -> None:
         write_json(self.folder / "episode.json", self.record.model_dump())

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt16
 
+from robot_vision.codecs.bounded import decode_within
+from robot_vision.core.errors import EncodingError
 from robot_vision.demonstrations.schema import DatasetError
 
 MM_PER_M = 1000.0
@@ -30,9 +32,12 @@ def encode_depth(depth_mm: UInt16[np.ndarray, "h w"]) -> bytes:
 
 def decode_depth_mm(png: bytes, *, of: str) -> UInt16[np.ndarray, "h w"]:
     """Millimetres, 0 invalid. Raises `DatasetError` that names `of`."""
-    depth_mm = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
-    if depth_mm is None or depth_mm.dtype != np.uint16 or depth_mm.ndim != 2:
-        found = "no image" if depth_mm is None else f"{depth_mm.dtype} {depth_mm.shape}"
+    try:
+        depth_mm = decode_within(png, cv2.IMREAD_UNCHANGED)
+    except EncodingError as error:
+        raise DatasetError(f"{of}: expected a 16-bit PNG of depth, found {error}") from error
+    if depth_mm.dtype != np.uint16 or depth_mm.ndim != 2:
+        found = f"{depth_mm.dtype} {depth_mm.shape}"
         raise DatasetError(f"{of}: expected a 16-bit PNG of depth, found {found}")
     return depth_mm
 

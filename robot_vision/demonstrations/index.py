@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robot_vision.core.foreign import quoted
 from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import put, read_json, read_model, write_json
+from robot_vision.demonstrations.files import fresh, put, read_json, read_model, write_json
+from robot_vision.demonstrations.parquet import MOST_EPISODES, read_rows
+from robot_vision.demonstrations.paths import Files, counted, fill
 from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
 from robot_vision.demonstrations.stats import Stats, joined
 from robot_vision.demonstrations.tables import (
-    read_table,
     read_tasks,
     stats_of,
     tasks_table,
@@ -21,6 +23,15 @@ from robot_vision.demonstrations.tables import (
 
 # A file is written anew for each episode in it.
 _EPISODES_PER_FILE = 200
+# What an episode's row says of where it is, and of where the next one goes.
+_COUNTED = (
+    "episode_index",
+    "dataset_to_index",
+    "data/chunk_index",
+    "data/file_index",
+    "meta/episodes/chunk_index",
+    "meta/episodes/file_index",
+)
 
 
 class DatasetIndex:
@@ -49,10 +60,10 @@ class DatasetIndex:
         """A dataset of ours; what is derived is brought up to date."""
         index = cls(root, read_model(root / layout.OURS, DatasetFormat))
         info = read_json(root / layout.INFO) if (root / layout.INFO).exists() else {}
-        if info.get("codebase_version", layout.V30) != layout.V30:
+        version = info.get("codebase_version", layout.V30) if isinstance(info, dict) else None
+        if version != layout.V30:
             raise DatasetError(
-                f"{root} is of version {info['codebase_version']}; "
-                f"only {layout.V30} is appended to"
+                f"{root} is of version {quoted(version)}; only {layout.V30} is appended to"
             )
         if info.get("total_episodes") != index.episodes:
             index._write_derived()
@@ -90,7 +101,7 @@ class DatasetIndex:
             self._place, self._rows = layout.next_place(*self._place), []
         chunk_index, file_index = self._place
         row |= {"meta/episodes/chunk_index": chunk_index, "meta/episodes/file_index": file_index}
-        path = layout.EPISODES_V30.format(chunk_index=chunk_index, file_index=file_index)
+        path = fill(layout.EPISODES_V30, chunk_index=chunk_index, file_index=file_index)
         self._rows.append(row)
         self._replace(pa.Table.from_pylist(self._rows), self.root / path)
         self._last = row
@@ -98,20 +109,31 @@ class DatasetIndex:
         self._write_derived()
 
     def _load(self) -> None:
+        files = Files(self.root)
         parts: list[dict[str, dict[str, np.ndarray]]] = []
         for path in sorted(self.root.glob("meta/episodes/*/*.parquet")):
-            self._rows = read_table(path).to_pylist()
+            files.path(path.relative_to(self.root))
+            self._rows = read_rows(path, most=MOST_EPISODES - len(parts))
             parts += [stats_of(row) for row in self._rows]
+            for row in self._rows:
+                for name in _COUNTED:
+                    counted(row.get(name), name, where=path)
         if self._rows:
             self._last = self._rows[-1]
             self._place = (
                 self._last["meta/episodes/chunk_index"],
                 self._last["meta/episodes/file_index"],
             )
-            self._stats = joined(parts)
+            try:
+                self._stats = joined(parts)
+            except (KeyError, IndexError, ValueError, TypeError) as error:
+                raise DatasetError(
+                    f"{self.root}/meta/episodes: no statistics to go on from: {error!r}"
+                ) from error
 
     def _replace(self, table: pa.Table, path: Path) -> None:
-        temporary = path.with_name(f".{path.name}.new")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = fresh(path)
         write_table(table, temporary)
         put(temporary, path)
 

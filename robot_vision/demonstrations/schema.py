@@ -16,6 +16,8 @@ ACTION = "action"
 TARGET = "target_pose"
 STAMP = "stamp_ns"
 ROBOT_STAMP = "stamp_ns.robot"
+# The numbers that every row has, by which episodes and frames are found.
+NUMBERED = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 
 VIDEO_CODEC = "vp9"
 

@@ -84,8 +84,14 @@ class Session:
         return len(slots)
 
     def end(self, *, success: bool | None) -> Ended:
-        """Write what waits and make the episode part of the dataset."""
-        self.work(at_end=True)
+        """Write what waits and make the episode part of the dataset.
+
+        Raises `EpisodeWaitsError` where there is no room for that now.
+        """
+        try:
+            self.work(at_end=True)
+        except OSError as error:  # what was written before is ended and kept
+            self.stopped = f"{type(error).__name__}: {error}"
         frames, notes = self.frames, self.notes
         number = self._writer.end(success=success, notes=notes)
         return Ended(episode_index=number, frames=frames, notes=notes, stopped=self.stopped)

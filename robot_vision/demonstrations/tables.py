@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robot_vision.core.foreign import quoted
+from robot_vision.demonstrations.parquet import MOST_EPISODES, read_rows
+from robot_vision.demonstrations.paths import counted
 from robot_vision.demonstrations.schema import DatasetError
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -45,17 +48,8 @@ def _column_type(feature: Mapping[str, Any]) -> pa.DataType:
 
 def write_table(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, compression="snappy")
-
-
-def read_table(path: Path, **options: Any) -> pa.Table:
-    """Raises `DatasetError` if the file is missing or damaged."""
-    try:
-        # Not `pq.read_table`, which would make folders like chunk-000 into columns.
-        with pq.ParquetFile(path) as file:
-            return file.read(**options)
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path}: expected a Parquet file, but {error}") from error
+    with path.open("wb") as file:  # Arrow takes no path that is not UTF-8
+        pq.write_table(table, file, compression="snappy")
 
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
@@ -88,13 +82,20 @@ def tasks_table(tasks: Sequence[str]) -> pa.Table:
 
 def read_tasks(path: Path) -> list[str]:
     """The words of each task index."""
-    table = read_table(path)
-    names = [name for name in table.column_names if name != "task_index"]
-    if "task_index" not in table.column_names or len(names) != 1:
-        raise DatasetError(f"{path}: expected columns task_index, task; has {table.column_names}")
-    by_index = dict(zip(table["task_index"].to_pylist(), table[names[0]].to_pylist(), strict=True))
-    if sorted(by_index) != list(range(len(by_index))):
-        raise DatasetError(f"{path}: task_index is {sorted(by_index)}, expected 0, 1, 2, …")
+    rows = read_rows(path, most=MOST_EPISODES)
+    names = [name for name in (rows[0] if rows else {}) if name != "task_index"]
+    if rows and ("task_index" not in rows[0] or len(names) != 1):
+        raise DatasetError(
+            f"{path}: expected columns task_index, task; has {quoted(', '.join(rows[0]))}"
+        )
+    by_index = {counted(r["task_index"], "task_index", where=path): r[names[0]] for r in rows}
+    if set(by_index) != set(range(len(rows))):
+        raise DatasetError(
+            f"{path}: task_index is {quoted(list(by_index)[:20])}, expected 0, 1, 2, …"
+        )
+    for words in by_index.values():
+        if not isinstance(words, str):
+            raise DatasetError(f"{path}: a task is {quoted(words)}, expected words")
     return [by_index[index] for index in range(len(by_index))]
 
 
@@ -112,6 +113,6 @@ def stats_of(row: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
     stats: dict[str, dict[str, np.ndarray]] = {}
     for column, value in row.items():
         if column.startswith("stats/"):
-            feature, name = column.removeprefix("stats/").rsplit("/", 1)
+            feature, _, name = column.removeprefix("stats/").rpartition("/")
             stats.setdefault(feature, {})[name] = np.array(value)
     return stats

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from jaxtyping import UInt8
 
+from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.demonstrations.schema import DatasetError
 
 _ENCODER = "libvpx-vp9"
@@ -29,6 +31,11 @@ _OPTIONS = {
     "cpu-used": "8",
     "lag-in-frames": "0",
 }
+# FFmpeg looks into a file for its kind, and some kinds are lists of other files and addresses.
+_KIND = "mp4"
+_MOST_PIXELS = round(DEFAULT_LIMITS.image_px)
+_GUARD = {"protocol_whitelist": "file", "max_pixels": str(_MOST_PIXELS)}
+_FAULTS = (OSError, FFmpegError, IndexError, ValueError, OverflowError, TypeError, MemoryError)
 _GROWING = {
     "movflags": "frag_every_frame+empty_moov+default_base_moof",
     "flush_packets": "1",
@@ -83,7 +90,7 @@ def remux(source: Path, target: Path, *, frames: int, fps: int) -> None:
     last for no time.
     """
     with (
-        av.open(str(source)) as grown,
+        _opened(source) as grown,
         av.open(str(target), "w", format="mp4", options={"movflags": "faststart"}) as plain,
     ):
         stream = grown.streams.video[0]
@@ -98,12 +105,16 @@ def remux(source: Path, target: Path, *, frames: int, fps: int) -> None:
 
 def _packets(path: Path) -> Iterator["av.Packet"]:
     try:
-        with av.open(str(path)) as container:
+        with _opened(path) as container:
             for packet in container.demux(video=0):
                 if packet.size:
                     yield packet
-    except (FFmpegError, IndexError):  # cut off: what came before counts
+    except _FAULTS:  # cut off: what came before counts
         return
+
+
+def _opened(path: Path) -> InputContainer:
+    return av.open(str(path), format=_KIND, options=_GUARD)
 
 
 class VideoReader:
@@ -113,11 +124,20 @@ class VideoReader:
         self._path = path
         self._fps = fps
         try:
-            self._container = av.open(str(path))
+            self._container = _opened(path)
             self._stream = self._container.streams.video[0]
             self._time_base = self._stream.time_base or Fraction(1, 1000)
-        except (OSError, FFmpegError, IndexError) as error:
-            raise DatasetError(f"{path}: expected a video, but {error}") from error
+            width_px, height_px = self._stream.width, self._stream.height
+        except _FAULTS as error:
+            raise DatasetError(f"{path}: expected a video (MP4), but {error}") from error
+        if width_px * height_px > _MOST_PIXELS:
+            self._container.close()
+            raise DatasetError(
+                f"{path}: {width_px}×{height_px} px; at most {DEFAULT_LIMITS.image_mpx:g} "
+                "megapixels are decoded"
+            )
+        # Frames may be larger than the file says.
+        self._stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
         self._stream.thread_type = "NONE"  # low delay, and many readers share few cores
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._next_s = np.inf
@@ -135,9 +155,10 @@ class VideoReader:
                     return frame.to_ndarray(format="rgb24")
                 if frame.time > time_s:
                     break
-        except (OSError, FFmpegError) as error:
+        except _FAULTS as error:
             raise DatasetError(
-                f"{self._path} cannot be decoded at {time_s:.3f} s: {error}"
+                f"{self._path} cannot be decoded at {time_s:.3f} s: {error} "
+                f"(pictures of at most {DEFAULT_LIMITS.image_mpx:g} megapixels are)"
             ) from error
         raise DatasetError(f"{self._path} has no frame at {time_s:.3f} s")
 

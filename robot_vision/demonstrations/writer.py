@@ -2,16 +2,20 @@
 
 import fcntl
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
 from robot_vision import __version__
+from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.demonstrations import layout
 from robot_vision.demonstrations.commit import commit
+from robot_vision.demonstrations.ended import EndedEpisode, EpisodeWaitsError
 from robot_vision.demonstrations.growing import GrowingEpisode
 from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.paths import Files
 from robot_vision.demonstrations.sample import Sample
 from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
 
@@ -44,13 +48,17 @@ class DatasetWriter:
         self.root = root
         self._limits = limits or DiskLimits()
         self._episode: GrowingEpisode | None = None
+        self._ended: list[EndedEpisode] = []
+        self._is_behind = False
         self._exists = (root / layout.OURS).exists()
         if not self._exists:
             _must_be_empty(root)
             if form is None:
                 raise DatasetError(f"{root} is no dataset of robot_vision: no {layout.OURS}")
-        (root / layout.RECORDING).mkdir(parents=True, exist_ok=True)
-        self._lock = (root / layout.RECORDING / "lock").open("w")
+        Files(root).check_links()  # what is written must not land where a link leads
+        with writing_to(root):
+            (root / layout.RECORDING).mkdir(parents=True, exist_ok=True)
+            self._lock = (root / layout.RECORDING / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._index = self._open(form)
@@ -58,6 +66,9 @@ class DatasetWriter:
         except BlockingIOError as error:
             self._lock.close()
             raise DatasetError(f"{root} is being written to by another process") from error
+        except OSError as error:
+            self._lock.close()
+            raise DiskFullError(root, error) from error
         except BaseException:
             self._lock.close()
             raise
@@ -98,6 +109,7 @@ class DatasetWriter:
             raise DatasetError("an episode is open; end or discard it first")
         if not instruction.strip():
             raise DatasetError("an episode needs an instruction: what is the robot to do?")
+        self._add_ended()
         self._check_room()
         record = EpisodeRecord(
             recording_id=uuid4().hex,
@@ -106,7 +118,11 @@ class DatasetWriter:
             topics=topics or {},
         )
         folder = self.root / layout.RECORDING / record.recording_id
-        self._episode = GrowingEpisode(folder, self.form, record)
+        try:
+            self._episode = GrowingEpisode(folder, self.form, record)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def add(self, sample: Sample) -> None:
         """Append to the open episode.
@@ -122,19 +138,35 @@ class DatasetWriter:
     def end(
         self, *, success: bool | None = None, notes: dict[str, int] | None = None
     ) -> int | None:
-        """Make the open episode part of the dataset; its number, None if it has no frame."""
+        """Make the open episode part of the dataset; its number, None if it has no frame.
+
+        Raises `EpisodeWaitsError` where there is no room for that: the episode and its mark are
+        kept, and added by `add_waiting`, before the next episode, or when the dataset is opened.
+        """
         episode = self._open_episode()
         self._episode = None
-        episode.close(success=success, notes=notes)
-        number = commit(episode.folder, self._index)
-        self._bytes = _size(self.root)
-        return number
+        ended = EndedEpisode.end(episode, success=success, notes=notes or {})
+        self._ended.append(ended)
+        self._add_ended()
+        return ended.number
+
+    @property
+    def waiting(self) -> int:
+        """Episodes that have ended and for which there was no room."""
+        return len(self._ended)
+
+    def add_waiting(self) -> list[str]:
+        """Try again to add episodes that wait for room; says which are part of the dataset now."""
+        waiting = list(self._ended)
+        with suppress(EpisodeWaitsError):
+            self._add_ended()
+        return [f"episode {e.number} found room: {e.words}" for e in waiting if e.is_added]
 
     def discard(self) -> int:
         """Forget the open episode; returns the number of frames that it had."""
         episode = self._open_episode()
         self._episode = None
-        episode.close()
+        episode.close()  # whether there was room for its end does not matter
         shutil.rmtree(episode.folder)
         return episode.frames
 
@@ -143,6 +175,24 @@ class DatasetWriter:
         if self._episode is not None:
             self.discard()
         self._lock.close()
+
+    def _add_ended(self) -> None:
+        """Commit what has ended, in order: numbers are those of the order of recording."""
+        while self._ended:
+            ended = self._ended[0]
+            try:
+                if self._is_behind:
+                    self._index = DatasetIndex.open(self.root)
+                ended.add(self._index)
+                self._is_behind = False
+            except OSError as error:
+                self._is_behind = True  # the index in memory and the disk may differ
+                raise EpisodeWaitsError(ended.waits(error, self.root)) from error
+            except DatasetError as error:
+                del self._ended[0]
+                raise DatasetError(_put_aside(ended.folder, error)) from error
+            del self._ended[0]
+        self._bytes = _size(self.root)
 
     def _open(self, form: DatasetFormat | None) -> DatasetIndex:
         if not self._exists:
@@ -159,12 +209,19 @@ class DatasetWriter:
 
     def _finish(self, folder: Path) -> str:
         before = self._index.episodes
+        if not (folder / "rows.arrows").exists():
+            commit(folder, self._index)  # forgets it
+            return "an episode that was interrupted before its first frame is gone"
         try:
-            number = commit(folder, self._index, interrupted=True)
+            ended = EndedEpisode.interrupted(folder)
         except DatasetError as error:
-            aside = folder.with_name(_DAMAGED + folder.name)
-            folder.rename(aside)
-            return f"an interrupted episode cannot be read and was put aside as {aside}: {error}"
+            return _put_aside(folder, error)
+        self._ended.append(ended)
+        try:
+            self._add_ended()
+        except DatasetError as error:  # it waits for room, or is put aside
+            return str(error)
+        number = ended.number
         if number is None:
             return "an episode that was interrupted before its first frame is gone"
         if number < before:
@@ -195,6 +252,11 @@ class DatasetWriter:
                 f"{self.root} takes {(self._bytes + growing) / 1e6:.0f} MB; "
                 f"the limit is {self._limits.max_bytes / 1e6:.0f} MB"
             )
+
+
+def _put_aside(folder: Path, error: DatasetError) -> str:
+    aside = folder.rename(folder.with_name(_DAMAGED + folder.name))
+    return f"an episode cannot be read and was put aside as {aside}: {error}"
 
 
 def _must_be_empty(root: Path) -> None:

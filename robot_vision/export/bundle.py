@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from robot_vision.core.foreign import read_json
 from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.export.measure import (
     check_parity,
@@ -120,7 +121,7 @@ def _provenance(run: Path, recipe: Recipe, held_out: Path) -> dict[str, float | 
 def _data_recipe(folder: Path) -> str:
     """What `robot-vision scenes generate` was asked for, or the name of a set of other origin."""
     file = folder / "recipe.json"
-    return json.dumps(json.loads(file.read_text())) if file.is_file() else folder.name
+    return json.dumps(read_json(file)) if file.is_file() else folder.name
 
 
 def _describe(model: NativeModel, recipe: Recipe) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 
 from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE
+from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.training.evaluate import Predictor
 
 TOLERANCE = 1e-4
@@ -16,7 +17,7 @@ def onnx_predictor(file: Path, *, threads: int = 1) -> Predictor:
     """Runs the model of `file` on the CPU through ONNX Runtime; outputs by role."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    session = open_onnx(file, options)
 
     def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
         fed = dict(zip(INPUTS, inputs, strict=True))

@@ -1,6 +1,5 @@
 """From a run of the policy's training to a bundle of the model store."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,6 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import read_json
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.export.policy import export_policy
 from robot_vision.model_store.policies import PolicyBundle, write_policy
@@ -65,7 +66,9 @@ def export_policy_run(
     # Half precision: the weights are for going on with training, the graphs are what runs.
     half = {name: tensor.to(torch.float16).contiguous() for name, tensor in tensors.items()}
     save_file(half, folder / manifest.weights_file)
-    measured = json.loads(evaluation.read_text()) if evaluation else {}
+    measured = read_json(evaluation) if evaluation else {}
+    if not isinstance(measured, dict):
+        raise ConfigError(f"{evaluation} is no report of `robot-vision evaluate policy`")
     found = measured | {
         "held_out": {k: float(v) for k, v in last.items() if k.startswith("val_") and v},
         "onnx_against_torch_max": float(f"{parity:.2g}"),

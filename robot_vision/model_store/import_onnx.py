@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import FORMATS_OF_TASK, Format, ModelManifest
-from robot_vision.model_store.store import explain
+from robot_vision.model_store.bundle_files import explain
+from robot_vision.model_store.file_kinds import WHAT_A_KIND_CAN_DO, kind_of
+from robot_vision.model_store.onnx_open import open_onnx
 
 _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 # What the projects that these formats come from train with.
@@ -67,10 +69,10 @@ def describe_onnx(
 def _open(model_file: Path) -> ort.InferenceSession:
     if not Path(model_file).is_file():
         raise BundleError(f"{model_file} is not a file; expected an ONNX model")
-    try:
-        return ort.InferenceSession(str(model_file), providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        raise BundleError(f"{model_file} is not an ONNX model that loads: {error}") from error
+    if kind_of(model_file) != "onnx":
+        what = WHAT_A_KIND_CAN_DO.get(kind_of(model_file), "its name does not end in .onnx")
+        raise BundleError(f"{model_file} is not an ONNX model ({what}): convert it to ONNX")
+    return open_onnx(model_file)
 
 
 def _describe_input(

@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.policy_manifest import PolicyManifest
-from robot_vision.model_store.store import explain, locate, sha256_of, stored_folders
+from robot_vision.model_store.bundle_files import explain, sha256_of, sha256s, verify_files
+from robot_vision.model_store.file_kinds import is_regular
+from robot_vision.model_store.store import locate, stored_folders
 
 POLICY_FILE = "policy.yaml"
 
@@ -37,18 +39,13 @@ def find_policy(name_or_path: str | Path) -> PolicyBundle:
     its manifest says.
     """
     bundle = open_policy(locate(str(name_or_path), POLICY_FILE))
-    for file, expected in (
-        (bundle.network_path, bundle.manifest.sha256),
-        (bundle.language_path, bundle.manifest.language_sha256),
-    ):
-        if not file.is_file():
-            raise BundleError(f"policy {bundle.manifest.name!r}: {file} is missing")
-        actual = sha256_of(file)
-        if actual != expected:
-            raise BundleError(
-                f"policy {bundle.manifest.name!r}: {file} is damaged or was replaced: its sha256 "
-                f"is {actual}, {POLICY_FILE} says {expected or 'none'}"
-            )
+    manifest = bundle.manifest
+    verify_files(
+        bundle.path,
+        {manifest.file: manifest.sha256, manifest.language_file: manifest.language_sha256},
+        manifest.files,
+        manifest=bundle.path / POLICY_FILE,
+    )
     return bundle
 
 
@@ -60,7 +57,7 @@ def list_policies() -> list[PolicyBundle]:
 def open_policy(folder: Path) -> PolicyBundle:
     """Read a policy's manifest, without checking its files; raises `BundleError`."""
     manifest_path = Path(folder) / POLICY_FILE
-    if not manifest_path.is_file():
+    if not is_regular(manifest_path):
         raise BundleError(f"{folder} is no policy bundle: it has no {POLICY_FILE}")
     try:
         manifest = PolicyManifest.model_validate(load_yaml(manifest_path))
@@ -77,6 +74,7 @@ def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
         update={
             "sha256": sha256_of(folder / manifest.file),
             "language_sha256": sha256_of(folder / manifest.language_file),
+            "files": sha256s(folder, [manifest.file, manifest.language_file]),
         }
     )
     described = manifest.model_dump(mode="json")

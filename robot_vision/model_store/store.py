@@ -1,9 +1,8 @@
 """Model bundles: folders of `model.yaml` and a model's file, found by name and verified."""
 
-import hashlib
 import logging
 import os
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +13,15 @@ from pydantic import ValidationError
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifest import ModelManifest
+from robot_vision.model_store.bundle_files import (
+    copy_external_files,
+    copy_file,
+    explain,
+    sha256_of,
+    sha256s,
+    verify_files,
+)
+from robot_vision.model_store.file_kinds import is_regular
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +68,7 @@ def list_bundles() -> list[Bundle]:
 def open_bundle(folder: Path) -> Bundle:
     """Read a bundle's manifest, without checking its model; raises `BundleError`."""
     manifest_path = Path(folder) / MANIFEST_FILE
-    if not manifest_path.is_file():
+    if not is_regular(manifest_path):
         raise BundleError(f"{folder} is no model bundle: it has no {MANIFEST_FILE}")
     try:
         manifest = ModelManifest.model_validate(load_yaml(manifest_path))
@@ -72,53 +80,37 @@ def open_bundle(folder: Path) -> Bundle:
 
 
 def verify_bundle(bundle: Bundle) -> None:
-    """Check that the model's file is there and has the manifest's sha256; else `BundleError`."""
-    if not bundle.model_path.is_file():
-        present = ", ".join(sorted(p.name for p in bundle.path.iterdir()))
-        raise BundleError(
-            f"bundle {bundle.manifest.name!r}: {bundle.model_path} is missing; "
-            f"the folder has: {present}"
-        )
-    expected = bundle.manifest.sha256
-    actual = sha256_of(bundle.model_path)
-    if not expected:
-        raise BundleError(
-            f"bundle {bundle.manifest.name!r}: {MANIFEST_FILE} has no sha256; "
-            f"that of {bundle.model_path.name} is {actual}"
-        )
-    if actual != expected:
-        raise BundleError(
-            f"bundle {bundle.manifest.name!r}: {bundle.model_path} is damaged or was replaced: "
-            f"its sha256 is {actual}, {MANIFEST_FILE} says {expected}"
-        )
+    """Check that the model's files are there and have their sha256; else `BundleError`."""
+    manifest = bundle.manifest
+    verify_files(
+        bundle.path,
+        {manifest.file: manifest.sha256},
+        manifest.files,
+        manifest=bundle.path / MANIFEST_FILE,
+    )
 
 
 def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bundle:
-    """Write a bundle: copies `model_file` beside a `model.yaml` with its sha256.
+    """Write a bundle: copies `model_file` and what it reads beside a `model.yaml` with sha256s.
 
-    The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced.
+    The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced. Raises
+    `BundleError` if `model_file` is no model, or reads what is not of its folder.
     """
-    if not Path(model_file).is_file():
+    model_file, folder = Path(model_file), Path(folder)
+    if not model_file.is_file():
         raise BundleError(f"{model_file} is not a file; expected a model to put in a bundle")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / manifest.file
-    if not target.exists() or not target.samefile(model_file):
-        shutil.copyfile(model_file, target)
-    manifest = manifest.model_copy(update={"sha256": sha256_of(target)})
+    copy_external_files(model_file, folder, reserved=(manifest.file, MANIFEST_FILE))
+    copy_file(model_file, folder / manifest.file)
+    manifest = manifest.model_copy(
+        update={
+            "sha256": sha256_of(folder / manifest.file),
+            "files": sha256s(folder, [manifest.file]),
+        }
+    )
     described = manifest.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
     return Bundle(path=folder, manifest=manifest)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def locate(name_or_path: str, manifest_file: str) -> Path:
@@ -126,9 +118,10 @@ def locate(name_or_path: str, manifest_file: str) -> Path:
     stored = stored_folders(manifest_file)
     if name_or_path in stored:
         return stored[name_or_path]
-    folder = Path(name_or_path).expanduser()
-    if name_or_path and folder.is_dir():
-        return folder
+    with suppress(OSError, RuntimeError):  # a name that is too long, the home of nobody
+        folder = Path(name_or_path).expanduser()
+        if name_or_path and folder.is_dir():
+            return folder
     close = get_close_matches(name_or_path, stored, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise BundleError(
@@ -146,10 +139,3 @@ def stored_folders(manifest_file: str) -> dict[str, Path]:
         for manifest in sorted(root.glob(f"*/{manifest_file}")):
             folders.setdefault(manifest.parent.name, manifest.parent)
     return folders
-
-
-def explain(error: ValidationError) -> str:
-    """Each field of a manifest that was not accepted, with its value and what is expected."""
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
-    )

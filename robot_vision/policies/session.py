@@ -6,6 +6,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
+from robot_vision.model_store.onnx_open import open_onnx
 
 
 def open_policy_session(
@@ -22,10 +23,7 @@ def open_policy_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     # Threads poll within a run; between runs the cores are others'.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    try:
-        session = ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base but this
-        raise BundleError(f"{file} cannot be loaded: {error}") from error
+    session = open_onnx(file, options)
     found = tuple(tensor.name for tensor in session.get_inputs())
     if set(found) != set(inputs):
         raise BundleError(

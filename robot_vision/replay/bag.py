@@ -1,7 +1,8 @@
 """Recordings become frames: put in order, paired, with intrinsics and the camera's pose.
 
-Messages are put in the order of their stamps within a window of `ORDER_S`; what is held is that
-window and nothing else, so memory does not grow with the recording.
+Messages are put in the order of their stamps within a window of `ORDER_S`, and of
+`limits.window_mb`; what is held is that window and nothing else, so memory does not grow with the
+recording, nor with what its stamps claim.
 """
 
 import heapq
@@ -16,8 +17,11 @@ import numpy as np
 from robot_vision.codecs.compressed import decode_compressed, decode_compressed_depth
 from robot_vision.codecs.depth import decode_depth
 from robot_vision.codecs.image import decode_image
+from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
+from robot_vision.core.errors import CameraError
+from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.types import Camera
 from robot_vision.replay.discovery import (
     CAMERA_INFO,
@@ -28,7 +32,7 @@ from robot_vision.replay.discovery import (
     find_topics,
 )
 from robot_vision.replay.frames import InputHealth, RawFrame, Stream
-from robot_vision.replay.messages import Decoder, RawMessage, stamp_to_ns
+from robot_vision.replay.messages import Decoder, Problems, RawMessage, stamp_to_ns
 from robot_vision.replay.recording import Recording
 from robot_vision.sync.pairing import Pair, Pairer
 from robot_vision.sync.transforms import TransformBuffer
@@ -57,6 +61,7 @@ class _Image:
     is_depth: bool
     content: Any
     msgtype: str
+    size_bytes: int
 
 
 class BagSource:
@@ -69,7 +74,7 @@ class BagSource:
         self.health = InputHealth()
         self._options = options or BagOptions()
         self._config = config
-        self._recording = Recording(path)
+        self._recording = Recording(path, config.limits)
         self.topics = find_topics(self._recording, wanted=self._options.topics)
         self.health.others = self.topics.others
         self._decoder = Decoder(is_ros1=self._recording.is_ros1)
@@ -85,17 +90,27 @@ class BagSource:
 
     def raw_frames(self) -> Iterator[RawFrame]:
         tolerance_s = self._config.sync.tolerance_s
+        window_bytes = self._config.limits.window_bytes
         pairer: Pairer[_Image, _Image] = Pairer(
-            tolerance_s=tolerance_s, wait_s=0.0, latest_only=False, depth_keep=64
+            tolerance_s=tolerance_s,
+            wait_s=0.0,
+            latest_only=False,
+            depth_keep=64,
+            depth_keep_bytes=window_bytes,
         )
         last_ns = -1
-        for image in _in_order(self._images(), tolerance_s=tolerance_s, health=self.health):
+        for image in _in_order(
+            self._images(),
+            tolerance_s=tolerance_s,
+            window_bytes=window_bytes,
+            health=self.health,
+        ):
             if image is None:
                 pairer.reset()
                 last_ns = -1
                 continue
             if image.is_depth:
-                pairer.add_depth(image.stamp_ns, image)
+                pairer.add_depth(image.stamp_ns, image, size_bytes=image.size_bytes)
                 continue
             if image.stamp_ns == last_ns:
                 detail = f"{self._rgb.name}: stamp {last_ns} ns"
@@ -115,7 +130,7 @@ class BagSource:
             elif message.topic == self.topics.info and message.msgtype == CAMERA_INFO:
                 content = self._decoder.decode(message, self.health.problems)
                 if content is not None:
-                    self._cameras.add(content)
+                    self._cameras.add(content, self.health.problems)
             elif message.msgtype in TRANSFORMS:
                 self._add_transforms(message)
 
@@ -132,7 +147,11 @@ class BagSource:
         encoding = content.encoding if message.msgtype == IMAGE else content.format
         (self._depth if is_depth else self._rgb).add(stamp_ns, encoding)
         yield _Image(
-            stamp_ns=stamp_ns, is_depth=is_depth, content=content, msgtype=message.msgtype
+            stamp_ns=stamp_ns,
+            is_depth=is_depth,
+            content=content,
+            msgtype=message.msgtype,
+            size_bytes=len(message.data),
         )
 
     def _add_transforms(self, message: RawMessage) -> None:
@@ -159,8 +178,8 @@ class BagSource:
         return RawFrame(
             stamp_ns=pair.stamp_ns,
             frame_id=frame_id,
-            read_rgb=_rgb_reader(pair.rgb),
-            read_depth=_depth_reader(pair.depth, raw_unit_m=self._config.depth.raw_unit_m),
+            read_rgb=_rgb_reader(pair.rgb, self._config.limits),
+            read_depth=_depth_reader(pair.depth, self._config),
             depth_stamp_ns=pair.depth_stamp_ns,
             camera=self._cameras.at(pair.stamp_ns),
             fixed_from_camera=self._fixed_from_camera(frame_id, pair.stamp_ns),
@@ -184,20 +203,22 @@ class _Cameras:
     """Intrinsics as they change over a recording."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[int, Camera]] = []
+        self._known: list[tuple[int, Camera | None]] = []
 
-    def add(self, info: Any) -> None:
-        matrix = np.asarray(info.k if hasattr(info, "k") else info.K, np.float64).reshape(3, 3)
-        if not (matrix[0, 0] > 0 and np.isfinite(matrix).all()):
-            return
-        camera = Camera(
-            frame_id=info.header.frame_id,
-            width_px=int(info.width),
-            height_px=int(info.height),
-            intrinsics_px=matrix,
-            distortion=np.asarray(info.d if hasattr(info, "d") else info.D, np.float64),
-        )
-        if not self._known or not camera.same_as(self._known[-1][1]):
+    def add(self, info: Any, problems: Problems) -> None:
+        """Take them in; as live, the camera is unknown from those on that cannot be a lens's."""
+        camera = None
+        try:
+            camera = checked_camera(
+                frame_id=info.header.frame_id,
+                width_px=int(info.width),
+                height_px=int(info.height),
+                intrinsics_px=info.k if hasattr(info, "k") else info.K,
+                distortion=info.d if hasattr(info, "d") else info.D,
+            )
+        except CameraError as error:
+            problems.add("intrinsics invalid", f"camera_info has {error}")
+        if not self._known or not _same(camera, self._known[-1][1]):
             self._known = [*self._known[-7:], (stamp_to_ns(info.header.stamp), camera)]
 
     def at(self, stamp_ns: int) -> Camera | None:
@@ -208,8 +229,12 @@ class _Cameras:
         return before[-1] if before else self._known[0][1]
 
 
+def _same(camera: Camera | None, other: Camera | None) -> bool:
+    return other is None if camera is None else camera.same_as(other)
+
+
 def _in_order(
-    images: Iterator[_Image], *, tolerance_s: float, health: InputHealth
+    images: Iterator[_Image], *, tolerance_s: float, window_bytes: int, health: InputHealth
 ) -> Iterator[_Image | None]:
     """Images by rising stamp, depth ahead by the tolerance so that the nearest is known in time.
 
@@ -218,11 +243,13 @@ def _in_order(
     lead_ns = round(tolerance_s * NS_PER_S)
     waiting: list[tuple[int, int, _Image]] = []
     newest_ns = released_ns = -1
+    held_bytes = 0
     for number, image in enumerate(images):
         if newest_ns - image.stamp_ns > RESTART_S * NS_PER_S:
             yield from (item for _, _, item in sorted(waiting, key=lambda entry: entry[:2]))
             waiting.clear()
             newest_ns = released_ns = -1
+            held_bytes = 0
             health.problems.add("stamps went back", f"to {image.stamp_ns} ns: tracking restarts")
             yield None
         key_ns = image.stamp_ns - (lead_ns if image.is_depth else 0)
@@ -231,28 +258,31 @@ def _in_order(
             continue
         heapq.heappush(waiting, (key_ns, number, image))
         newest_ns = max(newest_ns, image.stamp_ns)
-        while waiting and waiting[0][0] < newest_ns - ORDER_S * NS_PER_S:
+        held_bytes += image.size_bytes
+        while waiting and (
+            waiting[0][0] < newest_ns - ORDER_S * NS_PER_S or held_bytes > window_bytes
+        ):
             released_ns, _, ready = heapq.heappop(waiting)
+            held_bytes -= ready.size_bytes
             yield ready
     yield from (item for _, _, item in sorted(waiting, key=lambda entry: entry[:2]))
 
 
-def _rgb_reader(image: _Image) -> Callable[[], np.ndarray]:
+def _rgb_reader(image: _Image, limits: InputLimits) -> Callable[[], np.ndarray]:
     content = image.content
     if image.msgtype == COMPRESSED:
-        return partial(decode_compressed, content.data, format=content.format)
-    return partial(decode_image, content.data, **_layout(content))
+        return partial(decode_compressed, content.data, format=content.format, limits=limits)
+    return partial(decode_image, content.data, **_layout(content), limits=limits)
 
 
-def _depth_reader(image: _Image | None, *, raw_unit_m: float) -> Callable[[], np.ndarray] | None:
+def _depth_reader(image: _Image | None, config: ServiceConfig) -> Callable[[], np.ndarray] | None:
     if image is None:
         return None
     content = image.content
+    how = {"raw_unit_m": config.depth.raw_unit_m, "limits": config.limits}
     if image.msgtype == COMPRESSED:
-        return partial(
-            decode_compressed_depth, content.data, format=content.format, raw_unit_m=raw_unit_m
-        )
-    return partial(decode_depth, content.data, **_layout(content), raw_unit_m=raw_unit_m)
+        return partial(decode_compressed_depth, content.data, format=content.format, **how)
+    return partial(decode_depth, content.data, **_layout(content), **how)
 
 
 def _layout(content: Any) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 """Two replays of the same bags side by side: two models, or two revisions of the code."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from robot_vision.core.errors import ConfigError
-from robot_vision.replay.drift import TOLERANCES, Drift, compare
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import brief, quoted, read_json
+from robot_vision.replay.drift import TOLERANCES, Drift, compare_foreign
 from robot_vision.replay.summary import VERSION
+from robot_vision.terminal import Screen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,48 +38,64 @@ def compare_files(before: Path, after: Path) -> list[Comparison]:
     shared = [name for name in first if name in second]
     if not shared:
         raise ConfigError(
-            f"{before} and {after} share no bag: {', '.join(first)} against {', '.join(second)}"
+            f"{before} and {after} share no bag: {brief(', '.join(first))} against "
+            f"{brief(', '.join(second))}"
         )
-    return [_comparison(name, first[name], second[name]) for name in shared]
+    try:
+        return [_comparison(name, first[name], second[name]) for name in shared]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"{before} and {after} cannot be compared: {quoted(repr(error))}"
+        ) from error
 
 
 def print_comparison(
-    console: Console, comparisons: Sequence[Comparison], *, everything: bool
+    console: Screen, comparisons: Sequence[Comparison], *, everything: bool
 ) -> None:
     """A table per bag, then what is beyond tolerance."""
     for comparison in comparisons:
-        table = Table(title=comparison.bag, box=None, header_style="bold")
+        table = Table(title=brief(comparison.bag), box=None, header_style="bold")
         table.add_column("figure", no_wrap=True)
         for name in ("before", "after", "change"):
             table.add_column(name, justify="right")
         for row in comparison.rows:
             if everything or row.before != row.after:
-                table.add_row(row.figure, _text(row.before), _text(row.after), _change(row))
+                table.add_row(
+                    brief(row.figure),
+                    brief(_text(row.before)),
+                    brief(_text(row.after)),
+                    _change(row),
+                )
         console.print(table)
         for drift in comparison.drifts:
             console.print(
                 f"beyond tolerance: {drift.figure}: {drift.expected} became {drift.actual} "
                 f"(tolerance {drift.tolerance}) {drift.where}".rstrip(),
-                highlight=False,
-                markup=False,
                 soft_wrap=True,
             )
 
 
 def _results(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        summary = json.loads(path.read_text())
+        summary = read_json(path)
         if summary["version"] != VERSION:
-            raise ConfigError(f"{path} has version {summary['version']}, expected {VERSION}")
-        return {bag["bag"]: bag for bag in summary["bags"] if "behaviour" in bag}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{path} is not a file of `replay --json`: {error!r}") from error
+            found = quoted(summary["version"])
+            raise ConfigError(f"{path} has version {found}, expected {VERSION}")
+        return {str(bag["bag"]): bag for bag in summary["bags"] if "behaviour" in bag}
+    except ConfigError:
+        raise
+    except (ForeignFileError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} is not a file of `replay --json`: {quoted(repr(error))}"
+        ) from error
 
 
 def _comparison(name: str, first: dict[str, Any], second: dict[str, Any]) -> Comparison:
     before, after = _figures(first), _figures(second)
     names = [*before, *(figure for figure in after if figure not in before)]
-    drifts = compare(first["behaviour"], second["behaviour"], tolerances=TOLERANCES)
+    drifts = compare_foreign(first["behaviour"], second["behaviour"], tolerances=TOLERANCES)
     rows = [Row(figure=n, before=before.get(n), after=after.get(n)) for n in names]
     return Comparison(bag=name, rows=rows, drifts=drifts)
 
@@ -117,7 +133,7 @@ def _mean(values: list[float]) -> float | None:
 def _text(value: float | str | None) -> str:
     if value is None:
         return "–"
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
 
 
 def _change(row: Row) -> str:

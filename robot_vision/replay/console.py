@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TimeRemainingColumn
 
 from robot_vision.core.config import with_values
+from robot_vision.core.foreign import brief
 from robot_vision.replay.job import Job, run_job
 from robot_vision.replay.many import (
     remember,
@@ -16,6 +16,7 @@ from robot_vision.replay.many import (
     take_finished,
     threads_per_job,
 )
+from robot_vision.terminal import Screen, text_column
 
 
 def run_with_bar(
@@ -28,8 +29,8 @@ def run_with_bar(
     order = {job.name: number for number, job in enumerate(jobs)}
     results, to_do = take_finished(jobs) if resume else ([], list(jobs))
     finished_before = len(results)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    columns = (text_column("{task.description}"), BarColumn(), text_column("{task.fields[text]}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Screen(stderr=True)) as bar:
         line = bar.add_task("replay", total=len(to_do), text="")
         for result in _results(to_do, workers=workers, ray=ray, bar=bar, line=line):
             remember(jobs[order[result["bag"]]], result)
@@ -51,7 +52,7 @@ def _results(
 
 def _in_turn(jobs: list[Job], *, bar: Progress, line: TaskID) -> Iterator[dict[str, Any]]:
     for before, job in enumerate(jobs):
-        bar.update(line, description=job.name)
+        bar.update(line, description=brief(job.name))
 
         def follow(done: float, text: str, before: int = before) -> None:
             bar.update(line, completed=before + done, text=text)

@@ -6,11 +6,9 @@ from typing import Any
 
 from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.image import IMAGE_ENCODINGS
-from robot_vision.replay.messages import BagError, Decoder, Problems
+from robot_vision.replay.messages import COMPRESSED, IMAGE, BagError, Decoder, Problems
 from robot_vision.replay.recording import Recording
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 TRANSFORMS = ("tf2_msgs/msg/TFMessage", "tf/msg/tfMessage")
 

@@ -2,10 +2,44 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from math import inf
 from queue import Full, Queue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+# Of decoded frames in each of the two queues: about 100 of VGA with depth, one of 20 megapixels.
+MOST_WAITING_BYTES = 200_000_000
+
+
+def weightless(_: object) -> int:
+    """For items of which only the number counts."""
+    return 0
+
+
+class HeavyQueue(Queue[T]):
+    """A queue of at most `size` items, and fewer where they weigh more than `most_bytes`."""
+
+    def __init__(self, size: int, *, weigh: Callable[[T], int], most_bytes: float) -> None:
+        super().__init__(size)
+        self._weigh = weigh
+        self._most_bytes = most_bytes
+        self._held_bytes = self._newest_bytes = 0
+
+    def _qsize(self) -> int:
+        # `Queue` asks before it knows the next item: it will weigh what the last one did.
+        is_heavy = self._held_bytes + self._newest_bytes > self._most_bytes
+        return self.maxsize if self.queue and is_heavy else len(self.queue)
+
+    def _put(self, item: T) -> None:
+        self._newest_bytes = self._weigh(item)
+        self._held_bytes += self._newest_bytes
+        super()._put(item)
+
+    def _get(self) -> T:
+        item = super()._get()
+        self._held_bytes -= self._weigh(item)
+        return item
 
 
 class NewestWins(Generic[T]):
@@ -61,9 +95,19 @@ def fed(slot: NewestWins[T], feed: Callable[[], None]) -> Iterator[T]:
         raise failure[0]
 
 
-def read_ahead(items: Iterator[T], *, size: int) -> Iterator[T]:
-    """Iterate in a thread, at most `size` items ahead: decoding overlaps with the models."""
-    queue: Queue[tuple[T | None, BaseException | None]] = Queue(size)
+def read_ahead(
+    items: Iterator[T],
+    *,
+    size: int,
+    weigh: Callable[[T], int] = weightless,
+    most_bytes: float = inf,
+) -> Iterator[T]:
+    """Iterate in a thread, so many items or bytes ahead: decoding overlaps with the models."""
+    queue: Queue[tuple[T | None, BaseException | None]] = HeavyQueue(
+        size,
+        weigh=lambda entry: 0 if entry[0] is None else weigh(entry[0]),
+        most_bytes=most_bytes,
+    )
     stop = threading.Event()
 
     def put(item: T | None, error: BaseException | None = None) -> None:
@@ -100,14 +144,26 @@ def read_ahead(items: Iterator[T], *, size: int) -> Iterator[T]:
 
 
 class WriteBehind(Generic[T]):
-    """Hands items to `write` in a thread, in order; `put` waits while `size` of them wait.
+    """Hands items to `write` in a thread, in order; `put` waits while `size` of them wait, or
+    fewer that weigh more than `most_bytes`.
 
     What `write` raises is raised by the next `put`, or by leaving the context.
     """
 
-    def __init__(self, write: Callable[[T], None], *, size: int) -> None:
+    def __init__(
+        self,
+        write: Callable[[T], None],
+        *,
+        size: int,
+        weigh: Callable[[T], int] = weightless,
+        most_bytes: float = inf,
+    ) -> None:
         self._write = write
-        self._queue: Queue[T | None] = Queue(size)
+        self._queue: Queue[T | None] = HeavyQueue(
+            size,
+            weigh=lambda item: 0 if item is None else weigh(item),
+            most_bytes=most_bytes,
+        )
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="replay-writer", daemon=True)
 

@@ -8,8 +8,10 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S, seconds_between
-from robot_vision.core.errors import EncodingError
+from robot_vision.core.errors import CameraError, EncodingError
+from robot_vision.core.foreign import quoted
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Frame
 from robot_vision.replay.messages import Problems
@@ -18,6 +20,7 @@ Intrinsics: TypeAlias = tuple[float, float, float, float]
 """fx, fy, cx, cy in pixels."""
 
 OFFSETS_KEPT = 20_000
+MOST_ENCODINGS = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +57,9 @@ class Stream:
             self._longest_gap_ns, self._gap_at_ns = stamp_ns - self._last_ns, self._last_ns
         self._last_ns = max(stamp_ns, self._last_ns)
         self.count += 1
-        self.encodings[encoding] += 1
+        name = quoted(encoding)[1:-1]
+        is_listed = name in self.encodings or len(self.encodings) < MOST_ENCODINGS
+        self.encodings[name if is_listed else "others"] += 1
 
     def as_dict(self) -> dict[str, Any]:
         span_s = seconds_between(self._first_ns, self._last_ns)
@@ -149,9 +154,13 @@ def _camera(
     if intrinsics_px is not None:
         fx, fy, cx, cy = intrinsics_px
         matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
-        return Camera(
-            frame_id=raw.frame_id, width_px=width_px, height_px=height_px, intrinsics_px=matrix
-        )
+        try:
+            return checked_camera(
+                frame_id=raw.frame_id, width_px=width_px, height_px=height_px, intrinsics_px=matrix
+            )
+        except CameraError as error:
+            problems.add("intrinsics invalid", f"--intrinsics has {error}")
+            return None
     camera = raw.camera
     if camera is not None and (camera.width_px, camera.height_px) != (width_px, height_px):
         size = f"{camera.width_px}×{camera.height_px} px, the image has {width_px}×{height_px}"

@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from robot_vision.core.errors import ConfigError
-from robot_vision.replay.drift import TOLERANCES, Drift, compare
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import quoted, read_json
+from robot_vision.replay.drift import TOLERANCES, Drift, compare_foreign
 
 VERSION = 1
 MIN_TRACK_FRAMES = 5
@@ -36,18 +37,27 @@ def behaviour_of(figures: dict[str, Any]) -> dict[str, Any]:
 def load_golden(path: Path) -> dict[str, Any]:
     """Read a golden file; raises `ConfigError` that says what is wrong with it."""
     try:
-        golden = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        golden = read_json(path)
+    except ForeignFileError as error:
         raise ConfigError(f"cannot read the golden file {path}: {error}") from error
     if not isinstance(golden, dict) or golden.get("version") != VERSION:
         raise ConfigError(
             f"{path} is not a golden file of version {VERSION}; made by another one?"
         )
-    unknown = set(golden.get("tolerances", {})) - set(TOLERANCES)
+    tolerances = golden.get("tolerances", {})
+    for part in (tolerances, golden.get("bags")):
+        if not isinstance(part, dict):
+            raise ConfigError(
+                f"{path}: expected bags and tolerances by name, found {quoted(part)}"
+            )
+    unknown = set(tolerances) - set(TOLERANCES)
     if unknown:
         raise ConfigError(
-            f"{path}: unknown tolerances {sorted(unknown)}; known: {', '.join(TOLERANCES)}"
+            f"{path}: unknown tolerances {quoted(sorted(unknown))}; known: {', '.join(TOLERANCES)}"
         )
+    for name, value in tolerances.items():
+        if not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise ConfigError(f"{path}: {name} is {quoted(value)}, expected a number from 0")
     return golden
 
 
@@ -69,7 +79,7 @@ def check(golden: dict[str, Any], *, bag: str, behaviour: dict[str, Any]) -> lis
         known = ", ".join(sorted(golden["bags"])) or "none"
         raise ConfigError(f"the golden file has no bag {bag!r}; it has: {known}")
     tolerances = {**TOLERANCES, **golden.get("tolerances", {})}
-    return compare(golden["bags"][bag], behaviour, tolerances=tolerances)
+    return compare_foreign(golden["bags"][bag], behaviour, tolerances=tolerances)
 
 
 def _compact(golden: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from robot_vision.core.config import ServiceConfig, flatten
+from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.bag import BagOptions
@@ -59,7 +60,11 @@ def run_job(job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
         result |= {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     result["wall_s"] = perf_counter() - start_s
     if job.out is not None:
-        _write_results(job.out, result)
+        try:
+            with writing_to(job.out / "summary.json"):
+                _write_results(job.out, result)
+        except DiskFullError as error:
+            result |= {"status": "failed", "error": result["error"] or str(error)}
     return result
 
 

@@ -6,7 +6,6 @@ A bag that fails, or takes its process down with it, is a line in the table; the
 import json
 import multiprocessing
 import os
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
@@ -14,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from robot_vision.core.code_permission import code_is_permitted, permit_code
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.replay.job import Job, run_job
 
@@ -44,9 +44,11 @@ def run_on_ray(jobs: Sequence[Job], *, address: str) -> Iterator[dict[str, Any]]
     ray.init(address=address, log_to_driver=False)
     try:
         # One attempt: a bag that takes a worker down would do so again.
-        task = ray.remote(max_retries=0)(run_job)
+        task = ray.remote(max_retries=0)(_permitted_job)
+        permitted = code_is_permitted()
         waiting = {
-            task.options(num_cpus=max(job.config.threads, 1)).remote(job): job for job in jobs
+            task.options(num_cpus=max(job.config.threads, 1)).remote(job, permitted): job
+            for job in jobs
         }
         while waiting:
             (ready,), _ = ray.wait(list(waiting), num_returns=1)
@@ -81,7 +83,7 @@ def fingerprint(job: Job) -> str:
     """Changes with the bag's files, the model's, the golden file and the options."""
     from robot_vision.model_store.store import find_bundle
 
-    digest = sha256(pickle.dumps((job.run, job.bag, job.images, job.tracks_format)))
+    digest = sha256(repr((job.run, job.bag, job.images, job.tracks_format)).encode())
     digest.update(job.config.model_dump_json().encode())
     for name in (job.config.model, job.config.depth_model, job.config.feature_model):
         if name:
@@ -89,7 +91,7 @@ def fingerprint(job: Job) -> str:
     for path in (job.path, job.golden):
         for file in _files(path):
             about = file.stat()
-            digest.update(f"{file}{about.st_size}{about.st_mtime_ns}".encode())
+            digest.update(os.fsencode(f"{file}{about.st_size}{about.st_mtime_ns}"))
     return digest.hexdigest()
 
 
@@ -133,7 +135,7 @@ def _in_process(job: Job) -> dict[str, Any]:
         result_file = Path(folder) / "result.json"
         # spawn: a fork would copy the locks of this process's threads
         process = multiprocessing.get_context("spawn").Process(
-            target=_child, args=(job, result_file), name=job.name
+            target=_child, args=(job, result_file, code_is_permitted()), name=job.name
         )
         process.start()
         process.join()
@@ -143,7 +145,13 @@ def _in_process(job: Job) -> dict[str, Any]:
             return failed(job, f"its process ended with exit code {process.exitcode}")
 
 
-def _child(job: Job, result_file: Path) -> None:
-    result = run_job(job)
+def _child(job: Job, result_file: Path, permitted: bool) -> None:
+    result = _permitted_job(job, permitted)
     result.pop("thumbnails", None)
     result_file.write_text(json.dumps(result))
+
+
+def _permitted_job(job: Job, permitted: bool) -> dict[str, Any]:
+    """Run in a process of its own, with the permission that the command line gave."""
+    permit_code(permitted)
+    return run_job(job)

@@ -8,10 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from robot_vision.codecs.bounded import check_size, read_image
 from robot_vision.codecs.depth import metres_from_raw
+from robot_vision.codecs.header import is_video
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.limits_config import InputLimits
 from robot_vision.replay.frames import InputHealth, RawFrame, Stream
 from robot_vision.replay.messages import BagError
 
@@ -19,6 +22,7 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 FRAME_ID = "camera"
 DEFAULT_RATE_HZ = 30.0
+_MOST_STAMP_NS = 2**62
 
 
 class VideoSource:
@@ -34,7 +38,7 @@ class VideoSource:
         self._stream = Stream(path.name, "rgb")
         self.health.streams = [self._stream]
         self._depth_files = _images(path.with_name(f"{path.stem}_depth"))
-        self._raw_unit_m = config.depth.raw_unit_m
+        self._config = config
         self._count = self._read = 0
         video = self._open()
         self._count = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 1)
@@ -48,9 +52,14 @@ class VideoSource:
     def raw_frames(self) -> Iterator[RawFrame]:
         video = self._open()
         self._read, last_ns = 0, -1
+        size: tuple[int, ...] = ()
         while True:
             good, bgr = video.read()
             if not good:
+                break
+            if bgr.shape != (size := size or bgr.shape):
+                detail = f"{self.name}: from {size[1]}×{size[0]} to {bgr.shape[1]}×{bgr.shape[0]}"
+                self.health.problems.add("video changes its size", detail)
                 break
             stamp_ns = round(video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
             if stamp_ns <= last_ns:  # some containers have no presentation times
@@ -60,16 +69,32 @@ class VideoSource:
             depth = self._depth_files[self._read] if self._read < len(self._depth_files) else None
             self._read += 1
             rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-            yield _raw_frame(stamp_ns, lambda rgb=rgb: rgb, depth, self._raw_unit_m, self.health)
+            yield _raw_frame(stamp_ns, lambda rgb=rgb: rgb, depth, self._config, self.health)
         video.release()
         if self._read < self._count:
             detail = f"{self.name}: {self._read} of {self._count} frames"
             self.health.problems.add("video ends early", detail)
 
     def _open(self) -> cv2.VideoCapture:
-        video = cv2.VideoCapture(str(self._path))
-        if not video.isOpened():
-            raise BagError(f"{self._path} cannot be opened as a video")
+        try:
+            with self._path.open("rb") as file:
+                is_known = is_video(file.read(16))
+        except OSError as error:
+            raise BagError(f"{self._path} cannot be opened as a video: {error}") from error
+        # Each of FFmpeg's threads would hold pictures of its own.
+        options = [cv2.CAP_PROP_N_THREADS, 1]
+        video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
+        if video is None or not video.isOpened():
+            raise BagError(f"{self._path} cannot be opened as a video (MP4, MOV, Matroska or AVI)")
+        sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        width_px, height_px = (int(video.get(side)) for side in sides)
+        try:
+            check_size(
+                width_px, height_px, limits=self._config.limits, what=f"{self._path}: video"
+            )
+        except EncodingError as error:
+            video.release()
+            raise BagError(str(error)) from error
         return video
 
 
@@ -83,7 +108,7 @@ class FolderSource:
     def __init__(self, path: Path, *, config: ServiceConfig) -> None:
         self.name = path.name
         self.health = InputHealth()
-        self._raw_unit_m = config.depth.raw_unit_m
+        self._config = config
         folder = next((path / n for n in ("rgb", "color") if (path / n).is_dir()), path)
         self._files = _images(folder)
         if not self._files:
@@ -108,16 +133,15 @@ class FolderSource:
                 depth = depth_by_stem.get(file.stem)
             else:
                 depth = self._depth_files[index] if index < len(self._depth_files) else None
-            yield _raw_frame(
-                stamp_ns, partial(_read_rgb, file), depth, self._raw_unit_m, self.health
-            )
+            read_rgb = partial(_read_rgb, file, self._config.limits)
+            yield _raw_frame(stamp_ns, read_rgb, depth, self._config, self.health)
 
 
 def _raw_frame(
     stamp_ns: int,
     read_rgb: Callable[[], np.ndarray],
     depth: Path | None,
-    raw_unit_m: float,
+    config: ServiceConfig,
     health: InputHealth,
 ) -> RawFrame:
     health.add_pair(stamp_ns, stamp_ns if depth else None)
@@ -125,7 +149,9 @@ def _raw_frame(
         stamp_ns=stamp_ns,
         frame_id=FRAME_ID,
         read_rgb=read_rgb,
-        read_depth=partial(_read_depth, depth, raw_unit_m) if depth else None,
+        read_depth=partial(_read_depth, depth, config.depth.raw_unit_m, config.limits)
+        if depth
+        else None,
         depth_stamp_ns=stamp_ns if depth else None,
     )
 
@@ -133,14 +159,20 @@ def _raw_frame(
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+    )
 
 
 def _stamps_ns(files: list[Path]) -> list[int]:
     """Seconds in the names where every name is one and they rise, else 30 Hz."""
     try:
         stamps_ns = [round(float(file.stem) * NS_PER_S) for file in files]
-    except ValueError:
+        if not all(0 <= stamp_ns < _MOST_STAMP_NS for stamp_ns in stamps_ns):
+            stamps_ns = []
+    except (ValueError, OverflowError):
         stamps_ns = []
     rising = all(a < b for a, b in pairwise(stamps_ns))
     fractional = any("." in file.stem for file in files)
@@ -149,22 +181,12 @@ def _stamps_ns(files: list[Path]) -> list[int]:
     return [round(index * NS_PER_S / DEFAULT_RATE_HZ) for index in range(len(files))]
 
 
-def _read(file: Path, flags: int) -> np.ndarray:
-    try:
-        image = cv2.imdecode(np.fromfile(file, np.uint8), flags)
-    except (OSError, cv2.error) as error:
-        raise EncodingError(f"{file} cannot be read: {error}") from error
-    if image is None:
-        raise EncodingError(f"{file} is not an image, or is damaged")
-    return image
+def _read_rgb(file: Path, limits: InputLimits) -> np.ndarray:
+    return cv2.cvtColor(read_image(file, cv2.IMREAD_COLOR, limits=limits), cv2.COLOR_BGR2RGB)
 
 
-def _read_rgb(file: Path) -> np.ndarray:
-    return cv2.cvtColor(_read(file, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-
-def _read_depth(file: Path, raw_unit_m: float) -> np.ndarray:
-    raw = _read(file, cv2.IMREAD_UNCHANGED)
+def _read_depth(file: Path, raw_unit_m: float, limits: InputLimits) -> np.ndarray:
+    raw = read_image(file, cv2.IMREAD_UNCHANGED, limits=limits)
     if raw.dtype != np.uint16 or raw.ndim != 2:
         raise EncodingError(f"{file} is {raw.dtype} {raw.shape}; expected 16 bits, one channel")
     return metres_from_raw(raw, raw_unit_m=raw_unit_m)

@@ -7,6 +7,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import RobotVisionError
 
+MOST_TOPICS = 10_000
+LONGEST_NAME = 1000
+# Transforms and intrinsics become a thousand times as large once they are Python objects.
+MOST_BYTES_BUT_OF_IMAGES = 1 << 20
+IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+
 
 class BagError(RobotVisionError, ValueError):
     """A recording cannot be opened, or holds nothing that can be replayed."""
@@ -20,6 +26,30 @@ class RawMessage:
     msgtype: str
     log_ns: int
     data: bytes
+
+
+class TopicTable:
+    """Topics by the number that a file gives them; bounded, as their names are a stranger's."""
+
+    def __init__(self) -> None:
+        self._topics: dict[int, tuple[str, str]] = {}
+        self._names: set[str] = set()
+
+    def learn(self, number: int, topic: str, msgtype: str) -> None:
+        """Raises `ValueError` for a name that is too long, or one topic too many."""
+        if max(len(topic), len(msgtype)) > LONGEST_NAME:
+            raise ValueError(
+                f"a topic's name of {len(topic)} and type of {len(msgtype)} characters; "
+                f"expected at most {LONGEST_NAME}"
+            )
+        self._names.add(topic)
+        if len(self._names) > MOST_TOPICS:
+            raise ValueError(f"more than {MOST_TOPICS} topics")
+        self._topics[number] = (topic, msgtype)
+
+    def get(self, number: int) -> tuple[str, str]:
+        """Name and type; empty for a number that was never described."""
+        return self._topics.get(number, ("", ""))
 
 
 class Problems:
@@ -68,6 +98,11 @@ class Decoder:
 
     def decode(self, message: RawMessage, problems: Problems) -> Any | None:
         """The message object, or None if its bytes do not fit its type."""
+        size = len(message.data)
+        if size > MOST_BYTES_BUT_OF_IMAGES and message.msgtype not in (IMAGE, COMPRESSED):
+            detail = f"{message.topic}: {size} bytes of {message.msgtype}"
+            problems.add(f"message of more than {MOST_BYTES_BUT_OF_IMAGES} bytes", detail)
+            return None
         try:
             return self._deserialize(message.data, message.msgtype)
         except Exception as error:  # damaged bytes raise whatever the generated code meets

@@ -1,13 +1,13 @@
 """What the options of `robot-vision replay` mean: texts in, values or `ConfigError` out."""
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import cast, get_args
 
-import yaml
-
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import parse_yaml
 from robot_vision.replay.frames import Intrinsics
 from robot_vision.replay.outputs import Images, TracksFormat
 from robot_vision.replay.parameters import node_config
@@ -21,19 +21,23 @@ def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"--param {text!r}: expected name=value")
-        changes[name] = yaml.safe_load(value)
+        changes[name] = parse_yaml(value, what=f"--param {name}")
     return node_config(config, changes | ({"model": model} if model else {}))
 
 
 def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
     """Bags with names for tables and folders; equal names get a number."""
-    named: list[tuple[str, Path]] = []
-    seen: dict[str, int] = {}
+    named: dict[str, Path] = {}
     for path in bags:
-        name = path.resolve().name if path.is_dir() else path.stem
-        seen[name] = seen.get(name, 0) + 1
-        named.append((name if seen[name] == 1 else f"{name}-{seen[name]}", path))
-    return named
+        stem = path.resolve().name if path.is_dir() else path.stem
+        # `...mcap` has the stem `..`, which would be the folder above --out.
+        name = first = stem if stem.strip(".") else "recording"
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{first}-{number}"
+        named[name] = path
+    return list(named.items())
 
 
 def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunOptions:
@@ -72,8 +76,8 @@ def _intrinsics(text: str) -> Intrinsics | None:
         fx, fy, cx, cy = (float(part) for part in text.split(","))
     except ValueError as error:
         raise ConfigError(f"--intrinsics {text!r}: expected four numbers fx,fy,cx,cy") from error
-    if fx <= 0 or fy <= 0:
-        raise ConfigError(f"--intrinsics {text!r}: focal lengths must be above 0")
+    if not (0 < fx < inf and 0 < fy < inf):
+        raise ConfigError(f"--intrinsics {text!r}: expected finite focal lengths above 0")
     return fx, fy, cx, cy
 
 

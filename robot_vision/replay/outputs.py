@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from robot_vision.replay.feeding import WriteBehind
+from robot_vision.core.disk import writing_to
+from robot_vision.replay.feeding import MOST_WAITING_BYTES, WriteBehind
 from robot_vision.replay.mcap_out import McapOutput
 from robot_vision.replay.runner import Processed
 from robot_vision.replay.thumbnails import Thumbnail, Thumbnails
@@ -53,12 +54,20 @@ def open_outputs(
         return
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        table = stack.enter_context(open_table(out / f"tracks.{tracks_format}"))
+        tracks = out / f"tracks.{tracks_format}"
+        table = stack.enter_context(open_table(tracks))
         mcap = stack.enter_context(McapOutput(out / "perception.mcap", images=images))
 
         def write(entry: _Entry) -> None:
-            table.add(entry.done)
+            with writing_to(tracks):
+                table.add(entry.done)
             mcap.add(entry.done)
             thumbnails.add(entry.done, new_ids=entry.new_ids, switched=entry.switched)
 
-        yield Outputs(stack.enter_context(WriteBehind(write, size=WAITING_FRAMES)), thumbnails)
+        behind = WriteBehind(
+            write,
+            size=WAITING_FRAMES,
+            weigh=lambda entry: entry.done.perception.frame.nbytes,
+            most_bytes=MOST_WAITING_BYTES,
+        )
+        yield Outputs(stack.enter_context(behind), thumbnails)

@@ -5,23 +5,27 @@ for the next chunk, and a chunk that the end of the file cuts short still gives 
 """
 
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from io import SEEK_END, BytesIO
+from io import SEEK_CUR, SEEK_END, BytesIO
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
-import lz4.frame
-import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Schema
 
-from robot_vision.replay.messages import Problems, RawMessage
+from robot_vision.codecs.unpack import Unpacker
+from robot_vision.replay.messages import LONGEST_NAME, Problems, RawMessage, TopicTable
 
 MAGIC = b"\x89MCAP0\r\n"
 MAX_RECORD_BYTES = 1 << 30
-MAX_SUMMARY_BYTES = 1 << 26
+MAX_SUMMARY_BYTES = 1 << 25
+# All that can be told apart by their 16-bit numbers, and some twice.
+MAX_DESCRIPTIONS = 200_000
+MAX_DAMAGED_DESCRIPTIONS = 1000
+MAX_DESCRIPTION_BYTES = 1 << 22
 SEARCH_BYTES = 1 << 22
 _FRAMING = Struct("<BQ")
 _CLOSING = Struct("<BQQQI8s")
@@ -34,8 +38,16 @@ class McapFile:
 
     is_ros1 = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unpacker: Unpacker) -> None:
         self._path = path
+        self._unpacker = unpacker
+        chunk_bytes = unpacker.limits.chunk_bytes
+        self._most_bytes = {
+            Opcode.CHUNK: chunk_bytes,
+            Opcode.MESSAGE: chunk_bytes,
+            Opcode.SCHEMA: MAX_DESCRIPTION_BYTES,
+            Opcode.CHANNEL: MAX_DESCRIPTION_BYTES,
+        }
         self.size_bytes = path.stat().st_size
         self.read_bytes = 0
 
@@ -48,7 +60,7 @@ class McapFile:
             for opcode, body, complete in self._records(file, problems):
                 self.read_bytes = file.tell()
                 if opcode == Opcode.CHUNK:
-                    yield from channels.read(_open_chunk(body, complete, channels.report))
+                    yield from channels.read(self._open_chunk(body, complete, channels.report))
                 elif complete:
                     yield from channels.read([(opcode, body)])
         self.read_bytes = self.size_bytes
@@ -77,8 +89,33 @@ class McapFile:
                     return
                 file.seek(found)
                 continue
-            body = file.read(length)
-            yield opcode, body, len(body) == length
+            most_bytes = self._most_bytes.get(opcode)
+            if most_bytes is not None and length <= most_bytes:
+                body = file.read(min(length, self.size_bytes - file.tell()))
+                yield opcode, body, len(body) == length
+                continue
+            file.seek(length, SEEK_CUR)  # attachments, metadata and indexes are of no use here
+            if most_bytes is not None:
+                detail = f"{self._path.name} at byte {offset}: {length} bytes"
+                problems.add(f"record of more than {most_bytes} bytes", detail)
+
+    def _open_chunk(
+        self, body: bytes, complete: bool, report: Callable[[str], None]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Records in a chunk; of an incomplete one those before the cut, of a false one none."""
+        try:
+            chunk = Chunk.read(ReadDataStream(BytesIO(body)))
+            said_bytes = chunk.uncompressed_size if complete else None
+            data = self._unpacker.unpack(chunk.data, chunk.compression, most_bytes=said_bytes)
+            if complete and len(data) != chunk.uncompressed_size:
+                raise ValueError(f"{len(data)} bytes; it says {chunk.uncompressed_size}")
+        except Exception as error:  # decompressors and parsers raise their own errors on damage
+            report(f"chunk of {len(body)} bytes not read: {error!r}")
+            return
+        if complete and chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc:
+            report(f"chunk of {len(body)} bytes not read: its checksum differs")
+            return
+        yield from _split_records(data, report)
 
 
 def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
@@ -93,7 +130,8 @@ def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
         channels.report(f"the summary is said to begin at {summary_start} of {size_bytes} bytes")
     elif opcode == Opcode.FOOTER and summary_start:
         file.seek(summary_start)
-        list(channels.read(_split_records(file.read(MAX_SUMMARY_BYTES), channels.report)))
+        summary = file.read(MAX_SUMMARY_BYTES)
+        deque(channels.read(_split_records(summary, channels.report)), maxlen=0)
     file.seek(start)
 
 
@@ -104,21 +142,29 @@ class _Channels:
         self._file_name = file_name
         self._problems = problems
         self._type_of_schema: dict[int, str] = {}
-        self._channels: dict[int, tuple[str, str]] = {}
+        self._channels = TopicTable()
 
     def report(self, detail: str) -> None:
         self._problems.add("chunk damaged", f"{self._file_name}: {detail}")
 
     def read(self, records: Iterable[tuple[int, bytes]]) -> Iterator[RawMessage]:
+        """Messages among the records of a chunk or of the summary."""
+        descriptions = damaged = 0
         for opcode, body in records:
             if opcode == Opcode.MESSAGE and len(body) >= _MESSAGE_HEAD.size:
                 yield from self._message(body)
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
-                self._learn(opcode, body)
+                descriptions += 1
+                damaged += not self._learn(opcode, body)
+                if descriptions > MAX_DESCRIPTIONS or damaged > MAX_DAMAGED_DESCRIPTIONS:
+                    self.report(
+                        f"{descriptions} descriptions of topics, {damaged} of them damaged"
+                    )
+                    return
 
     def _message(self, body: bytes) -> Iterator[RawMessage]:
         channel_id, _, log_ns, _ = _MESSAGE_HEAD.unpack_from(body)
-        topic, msgtype = self._channels.get(channel_id, ("", ""))
+        topic, msgtype = self._channels.get(channel_id)
         if not topic:
             detail = f"{self._file_name}: channel {channel_id} was never described"
             self._problems.add("message of an unknown topic", detail)
@@ -126,35 +172,21 @@ class _Channels:
         data = body[_MESSAGE_HEAD.size :]
         yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data)
 
-    def _learn(self, opcode: int, body: bytes) -> None:
+    def _learn(self, opcode: int, body: bytes) -> bool:
+        """Whether the description could be read."""
         stream = ReadDataStream(BytesIO(body))
         try:
             if opcode == Opcode.SCHEMA:
                 schema = Schema.read(stream)
-                self._type_of_schema[schema.id] = schema.name
-                return
+                self._type_of_schema[schema.id] = schema.name[: LONGEST_NAME + 1]
+                return True
             channel = Channel.read(stream)
+            msgtype = self._type_of_schema.get(channel.schema_id, "")
+            self._channels.learn(channel.id, channel.topic, msgtype)
         except Exception as error:  # damaged bytes raise whatever the parser meets
             self.report(f"description of a topic: {error!r}")
-            return
-        msgtype = self._type_of_schema.get(channel.schema_id, "")
-        self._channels[channel.id] = (channel.topic, msgtype)
-
-
-def _open_chunk(
-    body: bytes, complete: bool, report: Callable[[str], None]
-) -> Iterator[tuple[int, bytes]]:
-    """Records in a chunk; of an incomplete one those before the cut, of a false one none."""
-    try:
-        chunk = Chunk.read(ReadDataStream(BytesIO(body)))
-        data = _decompress(chunk, complete=complete)
-    except Exception as error:  # decompressors and parsers raise their own errors on damage
-        report(f"chunk of {len(body)} bytes not read: {error!r}")
-        return
-    if complete and chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc:
-        report(f"chunk of {len(body)} bytes not read: its checksum differs")
-        return
-    yield from _split_records(data, report)
+            return False
+        return True
 
 
 def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple[int, bytes]]:
@@ -162,23 +194,14 @@ def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple
     while position + _FRAMING.size <= len(data):
         opcode, length = _FRAMING.unpack_from(data, position)
         position += _FRAMING.size
+        if opcode == 0:
+            report(f"zeros from byte {position - _FRAMING.size} on, where a record should be")
+            return
         if position + length > len(data):
             report(f"the last {len(data) - position} bytes of a chunk are an incomplete record")
             return
         yield opcode, data[position : position + length]
         position += length
-
-
-def _decompress(chunk: Chunk, *, complete: bool) -> bytes:
-    if chunk.compression == "zstd":
-        if complete:
-            return zstandard.decompress(chunk.data, max_output_size=chunk.uncompressed_size)
-        return zstandard.ZstdDecompressor().decompressobj().decompress(chunk.data)
-    if chunk.compression == "lz4":
-        return lz4.frame.LZ4FrameDecompressor().decompress(chunk.data)
-    if chunk.compression == "":
-        return chunk.data
-    raise ValueError(f"compression {chunk.compression!r}; expected zstd, lz4 or none")
 
 
 def _find_chunk(file: BinaryIO, start: int, size_bytes: int) -> int | None:

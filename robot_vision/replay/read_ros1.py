@@ -4,25 +4,22 @@ Chunks are read in the order of the file and the index is not needed, so a bag t
 closed, or was cut, gives what it holds.
 """
 
-import bz2
 from collections.abc import Iterator
+from io import SEEK_CUR
 from pathlib import Path
 from struct import Struct
 from struct import error as StructError
 from typing import BinaryIO
 
-import lz4.frame
-
-from robot_vision.replay.messages import Problems, RawMessage
+from robot_vision.codecs.unpack import Unpacker
+from robot_vision.replay.messages import Problems, RawMessage, TopicTable
 
 MAGIC = b"#ROSBAG V2.0\n"
-MAX_RECORD_BYTES = 1 << 30
-OP_MESSAGE, OP_CHUNK, OP_CONNECTION = 2, 5, 7
-# what decompressors and parsers raise on damaged bytes
-_DAMAGE = (KeyError, IndexError, StructError, OSError, EOFError, ValueError, RuntimeError)
+OP_MESSAGE, OP_CHUNK, OP_CONNECTION = b"\x02", b"\x05", b"\x07"
 _U32 = Struct("<I")
 _TIME = Struct("<II")
-_DECOMPRESS = {b"none": bytes, b"bz2": bz2.decompress, b"lz4": lz4.frame.decompress}
+MAX_HEADER_BYTES = 1 << 20
+MAX_DAMAGED_RECORDS = 1000
 
 
 class Ros1File:
@@ -30,77 +27,101 @@ class Ros1File:
 
     is_ros1 = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unpacker: Unpacker) -> None:
         self._path = path
+        self._unpacker = unpacker
         self.size_bytes = path.stat().st_size
         self.read_bytes = 0
 
     def messages(self, problems: Problems) -> Iterator[RawMessage]:
-        topics: dict[int, tuple[str, str]] = {}
+        topics = TopicTable()
         with self._path.open("rb") as file:
             if file.readline(64) != MAGIC:
                 problems.add("file damaged", f"{self._path.name} does not begin as a ROS 1 bag")
                 return
             for header, data in self._records(file, problems):
                 self.read_bytes = file.tell()
-                yield from self._read(header, data, topics, problems)
+                if header.get(b"op") == OP_CHUNK:
+                    yield from self._read_chunk(header, data, topics, problems)
+                else:
+                    yield from self._read(header, data, topics, problems)
         self.read_bytes = self.size_bytes
 
     def _read(
         self,
         header: dict[bytes, bytes],
         data: bytes,
-        topics: dict[int, tuple[str, str]],
+        topics: TopicTable,
         problems: Problems,
     ) -> Iterator[RawMessage]:
         try:
-            operation = header[b"op"][0]
-            if operation == OP_CHUNK:
-                data = _DECOMPRESS[header[b"compression"]](data)
-                for inner_header, inner_data in _inner_records(data):
-                    yield from self._read(inner_header, inner_data, topics, problems)
-            elif operation == OP_CONNECTION:
+            operation = header[b"op"]
+            if operation == OP_CONNECTION:
                 msgtype = _fields(data)[b"type"].decode().replace("/", "/msg/", 1)
-                topics[_U32.unpack(header[b"conn"])[0]] = (header[b"topic"].decode(), msgtype)
+                number = _U32.unpack(header[b"conn"])[0]
+                topics.learn(number, header[b"topic"].decode(), msgtype)
             elif operation == OP_MESSAGE:
-                topic, msgtype = topics[_U32.unpack(header[b"conn"])[0]]
+                number = _U32.unpack(header[b"conn"])[0]
+                topic, msgtype = topics.get(number)
+                if not topic:
+                    raise KeyError(number)
                 seconds, nanoseconds = _TIME.unpack(header[b"time"])
                 log_ns = seconds * 1_000_000_000 + nanoseconds
                 yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data)
-        except (
-            KeyError,
-            IndexError,
-            StructError,
-            OSError,
-            EOFError,
-            ValueError,
-            RuntimeError,
-        ) as e:
-            problems.add("record damaged", f"{self._path.name}: {e!r}")
+        except (KeyError, StructError, ValueError) as error:
+            problems.add("record damaged", f"{self._path.name}: {error!r}")
+
+    def _read_chunk(
+        self,
+        header: dict[bytes, bytes],
+        data: bytes,
+        topics: TopicTable,
+        problems: Problems,
+    ) -> Iterator[RawMessage]:
+        """Messages in a chunk; a chunk within a chunk is none of its records."""
+        try:
+            name = header[b"compression"].decode()
+            data = self._unpacker.unpack(data, "" if name == "none" else name)
+            most_damaged = problems.count("record damaged") + MAX_DAMAGED_RECORDS
+            for inner_header, inner_data in _inner_records(data):
+                yield from self._read(inner_header, inner_data, topics, problems)
+                if problems.count("record damaged") > most_damaged:
+                    raise ValueError(f"more than {MAX_DAMAGED_RECORDS} damaged records in a chunk")
+        except (KeyError, StructError, ValueError) as error:
+            problems.add("record damaged", f"{self._path.name}: {error!r}")
 
     def _records(
         self, file: BinaryIO, problems: Problems
     ) -> Iterator[tuple[dict[bytes, bytes], bytes]]:
-        while file.tell() < self.size_bytes:
-            offset = file.tell()
-            parts = [_read_sized(file), _read_sized(file)]
-            if parts[0] is None or parts[1] is None:
+        most_bytes = self._unpacker.limits.chunk_bytes
+        while (offset := file.tell()) < self.size_bytes:
+            header = _read(file, _length(file), MAX_HEADER_BYTES)
+            length = _length(file) if header is not None else None
+            if header is None or length is None or file.tell() + length > self.size_bytes:
                 left = self.size_bytes - offset
                 detail = f"{self._path.name} at byte {offset}: the last {left} bytes are not read"
                 problems.add("file cut short", detail)
                 return
+            data = _read(file, length, most_bytes)
+            if data is None:
+                file.seek(length, SEEK_CUR)
+                detail = f"{self._path.name} at byte {offset}: {length} bytes"
+                problems.add(f"record of more than {most_bytes} bytes", detail)
+                continue
             try:
-                yield _fields(parts[0]), parts[1]
+                yield _fields(header), data
             except ValueError as error:
                 problems.add("record damaged", f"{self._path.name} at byte {offset}: {error}")
 
 
-def _read_sized(file: BinaryIO) -> bytes | None:
+def _length(file: BinaryIO) -> int | None:
     head = file.read(_U32.size)
-    if len(head) < _U32.size:
-        return None
-    (length,) = _U32.unpack(head)
-    if length > MAX_RECORD_BYTES:
+    return _U32.unpack(head)[0] if len(head) == _U32.size else None
+
+
+def _read(file: BinaryIO, length: int | None, most_bytes: int) -> bytes | None:
+    """So many bytes; None if that is too many, or more than there are."""
+    if length is None or length > most_bytes:
         return None
     data = file.read(length)
     return data if len(data) == length else None

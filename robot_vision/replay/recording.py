@@ -1,15 +1,14 @@
 """A recording: one file, or the files of a split bag one after the other."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-import zstandard
-
+from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.config import load_yaml
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.replay.messages import BagError, Container, Problems, RawMessage
 from robot_vision.replay.read_mcap import McapFile
 from robot_vision.replay.read_ros1 import Ros1File
@@ -24,8 +23,9 @@ class Recording:
     Damage never raises: what can be read is read, the rest is in `problems`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: InputLimits = DEFAULT_LIMITS) -> None:
         self.path = path
+        self._limits = limits
         self._problems_on_opening = Problems()
         self._compressed_messages = False
         self._paths = self._find_files(path)
@@ -47,12 +47,13 @@ class Recording:
         for kind, seen in self._problems_on_opening.as_dict().items():
             problems.add(kind, seen["first"], times=seen["count"])
         self._read_before = 0
+        unpacker = Unpacker(self.size_bytes, self._limits)
         for path in self._paths:
-            with _Opened(path, problems) as container:
+            with _Opened(path, unpacker, problems) as container:
                 self._current = container
                 messages = container.messages(problems)
                 if self._compressed_messages:
-                    messages = _decompressed(messages, problems)
+                    messages = _decompressed(messages, unpacker, problems)
                 yield from messages
                 self._read_before += path.stat().st_size
                 self._current = None
@@ -64,7 +65,9 @@ class Recording:
             return [path]
         if not path.is_dir():
             raise BagError(f"{path} does not exist")
-        present = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
+        present = sorted(
+            file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.is_file()
+        )
         if not present:
             raise BagError(f"{path} holds no file ending in {', '.join(SUFFIXES)}")
         return self._by_metadata(path, present)
@@ -73,6 +76,7 @@ class Recording:
         """The files in the order that metadata.yaml gives; without it, by name."""
         try:
             info = load_yaml(path / "metadata.yaml")["rosbag2_bagfile_information"]
+            # Names alone: a recording's files lie in its folder, and no other is opened.
             names = [Path(name).name for name in info["relative_file_paths"]]
             self._compressed_messages = (info.get("compression_mode") or "").lower() == "message"
         except (ConfigError, KeyError, TypeError, AttributeError) as error:
@@ -82,52 +86,57 @@ class Recording:
         for name in names:
             if not (path / name).is_file():
                 self._problems_on_opening.add("file missing", f"{path / name}")
-        listed = [path / name for name in names if (path / name).is_file()]
+        listed = [path / name for name in dict.fromkeys(names) if (path / name).is_file()]
         return listed or present
 
 
 class _Opened:
     """A container of the kind that the file's name says, unpacked first where it is zipped."""
 
-    def __init__(self, path: Path, problems: Problems) -> None:
+    def __init__(self, path: Path, unpacker: Unpacker, problems: Problems) -> None:
         self._path = path
+        self._unpacker = unpacker
         self._problems = problems
         self._unpacked: Path | None = None
 
     def __enter__(self) -> Container:
         path = self._path
         if path.suffix == ".zstd":
-            path = self._unpacked = _unpack(path, self._problems)
+            path = self._unpacked = _unpack(path, self._unpacker, self._problems)
         if path.suffix == ".mcap":
-            return McapFile(path)
+            return McapFile(path, self._unpacker)
         if path.suffix == ".bag":
-            return Ros1File(path)
-        return SqliteFile(path)
+            return Ros1File(path, self._unpacker)
+        return SqliteFile(path, self._unpacker)
 
     def __exit__(self, *exc: object) -> None:
         if self._unpacked is not None:
             self._unpacked.unlink(missing_ok=True)
 
 
-def _decompressed(messages: Iterator[RawMessage], problems: Problems) -> Iterator[RawMessage]:
+def _decompressed(
+    messages: Iterator[RawMessage], unpacker: Unpacker, problems: Problems
+) -> Iterator[RawMessage]:
     """Messages of a recording whose messages were compressed one by one."""
     for message in messages:
         try:
-            data = zstandard.ZstdDecompressor().decompressobj().decompress(message.data)
-        except zstandard.ZstdError as error:
+            data = unpacker.unpack(message.data, "zstd")
+        except ForeignFileError as error:
             detail = f"{message.topic} at log time {message.log_ns} ns: {error}"
             problems.add("message damaged", detail)
             continue
         yield replace(message, data=data)
 
 
-def _unpack(path: Path, problems: Problems) -> Path:
+def _unpack(path: Path, unpacker: Unpacker, problems: Problems) -> Path:
     """A temporary copy of a file compressed as a whole, as far as it can be decompressed."""
-    suffix = Path(path.stem).suffix
-    with NamedTemporaryFile(suffix=suffix, delete=False) as plain, path.open("rb") as packed:
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(packed) as stream:
-                shutil.copyfileobj(stream, plain)
-        except zstandard.ZstdError as error:
-            problems.add("file damaged", f"{path.name}: {error}")
-        return Path(plain.name)
+    with NamedTemporaryFile(suffix=Path(path.stem).suffix, delete=False) as file:
+        plain = Path(file.name)
+    try:
+        unpacker.unpack_file(path, plain)
+    except ForeignFileError as error:
+        problems.add("file damaged", f"{path.name}: {error}")
+    except BaseException:
+        plain.unlink(missing_ok=True)
+        raise
+    return plain

@@ -27,7 +27,8 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
         for n in range(1, COLORS + 1)
     )
     html = Template(template).substitute(title=escape(result["bag"]), colors=colors, body=body)
-    path.write_text(html, encoding="utf-8")
+    # A file's name may be no UTF-8.
+    path.write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
 def _head(result: dict[str, Any]) -> str:

@@ -4,18 +4,17 @@ Each file stands for itself (definitions and latched messages are in all of them
 with its metadata.yaml is a rosbag2 recording.
 """
 
+import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from mcap.writer import CompressionType, Writer
 
+from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
-from robot_vision.replay.ros_types import output_types
-
-CHUNK_BYTES = 1 << 20
+from robot_vision.replay.mcap_file import McapFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +26,12 @@ class RecordedTopic:
     latched: bool = False
 
 
-@dataclass
-class _File:
-    path: Path
-    counts: Counter[str] = field(default_factory=Counter)
-    first_ns: int = 0
-    last_ns: int = 0
-
-
 class RotatingRecording:
     """Writes messages to `folder`, files of about `split_bytes`, at most `max_bytes` in all.
 
-    Raises `ConfigError` if `folder` is there already, `OSError` if it cannot be written.
+    Raises `ConfigError` if `folder` is there already, `DiskFullError` if it cannot be written:
+    then nothing more is taken, and what is there stays readable. `counts` has the messages by
+    topic that can be read from the files there are, `lost` those that could not be written.
     """
 
     def __init__(self, folder: Path, *, split_bytes: int, max_bytes: int) -> None:
@@ -46,67 +39,84 @@ class RotatingRecording:
             raise ConfigError(f"{folder} is there already; expected a new folder for a recording")
         if max_bytes < 2 * split_bytes:
             raise ConfigError(f"{max_bytes} bytes in all; expected at least two files' worth")
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be made: {error}") from error
         self._folder = folder
         self._split_bytes = split_bytes
         self._max_bytes = max_bytes
         self._topics: dict[str, RecordedTopic] = {}
         self._latched: dict[str, bytes] = {}
-        self._files: list[_File] = []
+        self._not_taken: Counter[str] = Counter()
         self._number = 0
-        self._open_next()
+        self._files = [self._next()]
         self.deleted: list[str] = []
+
+    @property
+    def counts(self) -> Counter[str]:
+        return sum((file.counts for file in self._files), Counter())
+
+    @property
+    def lost(self) -> Counter[str]:
+        return sum((file.lost for file in self._files), self._not_taken)
 
     def write(self, topic: RecordedTopic, *, log_ns: int, data: bytes) -> None:
         """Append a serialized message; begins a new file, and deletes old ones, as needed."""
-        if self._stream.tell() > self._split_bytes:
-            self._close_file()
-            self._open_next()
-            for name, last in self._latched.items():
-                self._append(self._topics[name], log_ns, last)
-            self._delete_oldest()
+        if self._files[-1].size_bytes > self._split_bytes:
+            try:
+                self._split(log_ns)
+            except DiskFullError:
+                self._not_taken[topic.name] += 1
+                raise
         self._topics[topic.name] = topic
         if topic.latched:
             self._latched[topic.name] = data
-        self._append(topic, log_ns, data)
+        self._files[-1].add(topic.name, topic.type_name, log_ns=log_ns, data=data)
+
+    def flush(self) -> None:
+        """Write what waits: only what is written is counted, and stays when the process dies."""
+        self._files[-1].flush()
 
     def close(self) -> None:
-        """Finish the last file and describe the recording in metadata.yaml."""
-        self._close_file()
-        text = yaml.safe_dump(self._metadata(), sort_keys=False)
-        (self._folder / "metadata.yaml").write_text(text)
+        """Finish the last file and describe the recording in metadata.yaml; both are tried."""
+        failure: DiskFullError | None = None
+        try:
+            self._files[-1].close()
+        except DiskFullError as error:
+            failure = error
+        try:
+            self._describe()
+        except OSError as error:
+            failure = failure or DiskFullError(self._folder / "metadata.yaml", error)
+        if failure is not None:
+            raise failure
 
-    def _append(self, topic: RecordedTopic, log_ns: int, data: bytes) -> None:
-        file = self._files[-1]
-        if topic.name not in self._channels:
-            definition, _ = output_types().generate_msgdef(topic.type_name, ros_version=2)
-            schema_id = self._writer.register_schema(
-                topic.type_name, "ros2msg", definition.encode()
-            )
-            self._channels[topic.name] = self._writer.register_channel(
-                topic.name, "cdr", schema_id
-            )
-        self._writer.add_message(
-            self._channels[topic.name], log_time=log_ns, publish_time=log_ns, data=data
-        )
-        file.counts[topic.name] += 1
-        file.first_ns = file.first_ns or log_ns
-        file.last_ns = max(file.last_ns, log_ns)
+    def _split(self, log_ns: int) -> None:
+        self._files[-1].close()
+        self._files.append(self._next())
+        for name, last in self._latched.items():
+            self._files[-1].add(name, self._topics[name].type_name, log_ns=log_ns, data=last)
+        self._delete_oldest()
 
-    def _open_next(self) -> None:
+    def _next(self) -> McapFile:
         path = self._folder / f"{self._folder.name}_{self._number}.mcap"
         self._number += 1
-        self._stream = path.open("wb")
-        self._writer = Writer(
-            self._stream, compression=CompressionType.LZ4, chunk_size=CHUNK_BYTES
-        )
-        self._writer.start(profile="ros2", library="robot_vision")
-        self._channels: dict[str, int] = {}
-        self._files.append(_File(path))
+        return McapFile(path, compression="lz4")
 
-    def _close_file(self) -> None:
-        self._writer.finish()
-        self._stream.close()
+    def _describe(self) -> None:
+        """Write metadata.yaml: all of it or none."""
+        partial = self._folder / ".metadata.yaml.partial"
+        text = yaml.safe_dump(self._metadata(), sort_keys=False)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self._folder / "metadata.yaml")
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
 
     def _delete_oldest(self) -> None:
         """Room for the file just begun, so that the whole stays below the limit."""
@@ -120,7 +130,7 @@ class RotatingRecording:
 
     def _metadata(self) -> dict[str, Any]:
         """What `ros2 bag` wants to know of a recording (rosbag2 format 5)."""
-        counts = sum((file.counts for file in self._files), Counter())
+        counts = self.counts
         start_ns = min((file.first_ns for file in self._files if file.counts), default=0)
         end_ns = max((file.last_ns for file in self._files), default=0)
         topics = [
@@ -150,7 +160,7 @@ class RotatingRecording:
         return {"rosbag2_bagfile_information": info}
 
 
-def _about(file: _File) -> dict[str, Any]:
+def _about(file: McapFile) -> dict[str, Any]:
     return {
         "path": file.path.name,
         "starting_time": {"nanoseconds_since_epoch": file.first_ns},

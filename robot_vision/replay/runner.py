@@ -8,7 +8,7 @@ from time import monotonic_ns, perf_counter
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.types import Frame, Perception
 from robot_vision.pipeline import Pipeline
-from robot_vision.replay.feeding import NewestWins, fed, read_ahead
+from robot_vision.replay.feeding import MOST_WAITING_BYTES, NewestWins, fed, read_ahead
 from robot_vision.replay.frames import FrameSource, Intrinsics, RawFrame, decode
 
 READ_AHEAD = 4
@@ -59,7 +59,12 @@ def run(
     if options.rate > 0:
         decoded = _paced(raw_frames, source, options, counts)
     else:
-        decoded = read_ahead(_decoded(raw_frames, source, options, counts), size=READ_AHEAD)
+        decoded = read_ahead(
+            _decoded(raw_frames, source, options, counts),
+            size=READ_AHEAD,
+            weigh=lambda item: item[0].nbytes,
+            most_bytes=MOST_WAITING_BYTES,
+        )
     for frame, decode_s, due_ns in decoded:
         perception = pipeline.process(frame)
         stage_s = {"decode": decode_s, **perception.stage_s}

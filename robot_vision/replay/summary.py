@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from robot_vision.core.foreign import brief
+from robot_vision.terminal import Screen, styled
 
 VERSION = 1
 EXIT_STATUS = {"pass": 0, "regression": 1, "failed": 2}
@@ -27,7 +30,7 @@ def write_json(path: Path, results: Sequence[dict[str, Any]]) -> None:
     path.write_text(json.dumps(summary, indent=1))
 
 
-def print_summary(console: Console, results: Sequence[dict[str, Any]]) -> None:
+def print_summary(console: Screen, results: Sequence[dict[str, Any]]) -> None:
     """Table, drifts, problems of the inputs, and the verdict."""
     table = Table(box=None, header_style="bold")
     for title in ("bag", "verdict", "frames", "×real time", "tracks", "id switches", "digest"):
@@ -38,16 +41,17 @@ def print_summary(console: Console, results: Sequence[dict[str, Any]]) -> None:
     for result in results:
         _print_details(console, result)
     verdict = verdict_of(results)
-    console.print(f"[bold {_STYLE[verdict]}]{verdict}[/]", highlight=False)
+    console.print(styled(verdict, f"bold {_STYLE[verdict]}"))
 
 
-def _row(result: dict[str, Any]) -> tuple[str, ...]:
-    status = f"[{_STYLE[result['status']]}]{result['status']}[/]"
+def _row(result: dict[str, Any]) -> tuple[str | Text, ...]:
+    status = styled(result["status"], _STYLE[result["status"]])
+    name = brief(result["bag"])
     if "figures" not in result:
-        return (result["bag"], status, "–", "–", "–", "–", "–")
+        return (name, status, "–", "–", "–", "–", "–")
     figures, run = result["figures"], result["run"]
     return (
-        result["bag"],
+        name,
         status,
         f"{figures['frames']}",
         f"{run['times_real_time']:.1f}",
@@ -57,9 +61,9 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _print_details(console: Console, result: dict[str, Any]) -> None:
+def _print_details(console: Screen, result: dict[str, Any]) -> None:
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
     name = result["bag"]
     if result["error"]:

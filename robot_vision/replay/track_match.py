@@ -19,17 +19,32 @@ def match_tracks(
     """
     if not expected or not actual:
         return [], list(expected)
-    cost = np.array([[_distance_px(before, after) for after in actual] for before in expected])
+    cost = _distances_px(expected, actual)
     rows, columns = linear_sum_assignment(cost)
     matched = {r: c for r, c in zip(rows, columns, strict=True) if cost[r, c] < MAX_DISTANCE_PX}
     pairs = [(expected[r], actual[c]) for r, c in matched.items()]
     return pairs, [row for index, row in enumerate(expected) if index not in matched]
 
 
-def _distance_px(a: dict[str, Any], b: dict[str, Any]) -> float:
-    first, last = max(a["first_s"], b["first_s"]), min(a["last_s"], b["last_s"])
-    longest_s = max(a["last_s"] - a["first_s"], b["last_s"] - b["first_s"], 1e-6)
-    if a["class"] != b["class"] or (last - first) / longest_s < MIN_OVERLAP:
-        return FAR_PX
-    boxes = np.array([a["mean_box_xyxy_px"], b["mean_box_xyxy_px"]])
-    return float(np.abs(boxes[0] - boxes[1]).mean())
+def _distances_px(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> np.ndarray:
+    """Between mean boxes, far where tracks are of other classes or times: [before, after]."""
+    (first, last, boxes), names = _arrays(after), np.array([row["class"] for row in after])
+    cost = np.full((len(before), len(after)), FAR_PX)
+    for row, (begin_s, end_s, box) in enumerate(zip(*_arrays(before), strict=True)):
+        shared_s = np.minimum(last, end_s) - np.maximum(first, begin_s)
+        longest_s = np.maximum(np.maximum(last - first, end_s - begin_s), 1e-6)
+        is_near = (names == before[row]["class"]) & (shared_s / longest_s >= MIN_OVERLAP)
+        cost[row, is_near] = np.abs(boxes[is_near] - box).mean(axis=1)
+    return cost
+
+
+def _arrays(tracks: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First and last seconds, and mean boxes [n, 4]; raises `ValueError` if not finite."""
+    arrays = (
+        np.array([row["first_s"] for row in tracks], np.float64),
+        np.array([row["last_s"] for row in tracks], np.float64),
+        np.array([row["mean_box_xyxy_px"] for row in tracks], np.float64).reshape(-1, 4),
+    )
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("times or boxes of tracks are not finite")
+    return arrays

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.objects import class_name
 from robot_vision.core.types import TrackState
@@ -52,7 +53,8 @@ def open_table(path: Path) -> Iterator[TracksTable]:
     try:
         yield table
     finally:
-        table.close()
+        with writing_to(path):
+            table.close()
 
 
 class _Csv:

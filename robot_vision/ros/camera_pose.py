@@ -10,8 +10,10 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.robot_config import CameraPoseConfig
+from robot_vision.ros.bounded import POSE_BYTES, bounded
 from robot_vision.ros.policy_messages import transform_from_pose
 from robot_vision.ros.robot_inputs import LATCHED_QOS
 from robot_vision.ros.tf import TargetFrame
@@ -73,8 +75,9 @@ class PoseTopic:
         self._base_frame = base_frame
         self._base_from_camera: Float64[np.ndarray, "4 4"] | None = None
         self._problem = f"nothing came on {node.resolve_topic_name('camera_pose')}"
+        take = bounded(PoseStamped, self._on_pose, most_bytes=POSE_BYTES, refuse=self._refuse)
         self._subscription = node.create_subscription(
-            PoseStamped, "camera_pose", self._on_pose, LATCHED_QOS, callback_group=group
+            PoseStamped, "camera_pose", take, LATCHED_QOS, callback_group=group, raw=True
         )
 
     def from_camera(
@@ -98,4 +101,10 @@ class PoseTopic:
                 raise ValueError(f"it is in frame {frame_id!r}; expected {self._base_frame!r}")
             self._base_from_camera = transform_from_pose(message.pose)
         except ValueError as error:
-            self._base_from_camera, self._problem = None, f"camera_pose: {error}"
+            self._refuse(str(error))
+
+    def _refuse(self, why: str) -> None:
+        self._base_from_camera, self._problem = (
+            None,
+            brief(f"camera_pose: {why}", most=LONGEST_LINE),
+        )

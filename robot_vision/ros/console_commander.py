@@ -17,9 +17,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.console.admission import text_of
 from robot_vision.console.commander import InstructionLog
-from robot_vision.console.schema import GivenInstruction, Outcome, PolicyStatus
+from robot_vision.console.schema import MAX_INSTRUCTION, GivenInstruction, Outcome, PolicyStatus
 from robot_vision.console.snapshots import Snapshots
+from robot_vision.ros.console_refusals import Refusals
 
 # As the policy's subscription: words are told once, and to those that come later as well.
 INSTRUCTION_QOS = QoSProfile(
@@ -40,8 +42,10 @@ class RosCommander:
     Called from the console's threads.
     """
 
-    def __init__(self, node: Node, policy: str, snapshots: Snapshots) -> None:
+    def __init__(self, node: Node, policy: str, snapshots: Snapshots, refusals: Refusals) -> None:
+        self._refusals = refusals
         self._snapshots = snapshots
+        self._context = node.context
         self._log = InstructionLog()
         self._lock = Lock()
         self._words = node.create_publisher(String, "instruction", INSTRUCTION_QOS)
@@ -74,7 +78,11 @@ class RosCommander:
         return Outcome(done=True, message=f"told on {self._words.topic_name}")
 
     def _on_words(self, message: String) -> None:
-        self._log.add(message.data)
+        if len(message.data) > MAX_INSTRUCTION:
+            words = f"{len(message.data)} characters; at most {MAX_INSTRUCTION} are taken"
+            self._refusals.add(self._words.topic_name, words)
+            return
+        self._log.add(text_of(message.data))
 
     def enable(self, enabled: bool) -> Outcome:
         request = SetBool.Request(data=enabled)
@@ -93,6 +101,8 @@ class RosCommander:
         asked_s = monotonic()
         future = client.call_async(request)
         while not future.done():
+            if not self._context.ok():
+                return Outcome(done=False, message="the console is being shut down")
             lost = f"{client.srv_name} did not answer within"
             said = self._snapshots.policy
             if said and said.at_s > asked_s + _STATUS_AFTER_S and is_done(said.value):

@@ -1,27 +1,29 @@
 """The console as a ROS 2 node: in the process of a perception node, or beside a running graph."""
 
-import json
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from pydantic import ValidationError
 from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from robot_vision.console.schema import Diagnosis, Level, PolicyStatus
+from robot_vision.console.admission import UnusableError, admit_diagnosis, admit_status
+from robot_vision.console.schema import Level
 from robot_vision.console.server import ConsoleServer
 from robot_vision.console.snapshots import Attention, Snapshots
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleNodeConfig
+from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Perception
 from robot_vision.ros.console_commander import RosCommander
+from robot_vision.ros.console_images import weights_of
+from robot_vision.ros.console_refusals import Refusals
 from robot_vision.ros.console_topics import ConsoleTopics
 from robot_vision.ros.convert import ns_from_stamp
 from robot_vision.ros.params import declare
@@ -49,31 +51,32 @@ class ConsoleNode(Node):
         self.config = config = declare(self, ConsoleNodeConfig())
         self.problem = ""
         self._perception = perception
-        self._told: set[str] = set()
         name = self.resolve_service_name(config.perception)
         self.snapshots = Snapshots(perception=name)
+        self._refusals = Refusals(self, self.snapshots)
         self._topics: ConsoleTopics | None = None
         if perception is not None:
             perception.add_listener(self._on_perception)
         else:
-            self._topics = ConsoleTopics(self, self.snapshots, config, on_problem=self._warn_once)
+            self._topics = ConsoleTopics(self, self.snapshots, config, self._refusals)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         policy = config.policy_node
-        self.create_subscription(String, f"{policy}/status/json", self._on_status, _QOS)
+        self._status_topic = self.resolve_topic_name(f"{policy}/status/json")
+        self.create_subscription(String, self._status_topic, self._on_status, _QOS)
         self._attention: Any = None
         self._attention_wanted_s = -np.inf
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_WISHES_S, self._follow_wishes, clock=steady)
         service = perception.config if perception else ServiceConfig(model=config.model)
-        commander = RosCommander(self, policy, self.snapshots)
+        commander = RosCommander(self, policy, self.snapshots, self._refusals)
         self.server = ConsoleServer(self.snapshots, config, commander=commander, service=service)
         self.server.start()
         self._announce()
 
     @property
     def busy(self) -> bool:
-        """Nothing here cannot be interrupted."""
-        return False
+        """Whether a picture of a client is being analysed: that cannot be interrupted."""
+        return self.server.busy
 
     def destroy_node(self) -> None:
         """Stop serving first, so that nobody asks a node that is gone."""
@@ -95,25 +98,33 @@ class ConsoleNode(Node):
         self.snapshots.perceived(perception, stage_s, target_frame=target_frame)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        self.snapshots.diagnosed(
-            Diagnosis(
-                level=_LEVELS.get(status.level, "error"),
-                name=status.name,
-                message=status.message,
-                values={item.key: item.value for item in status.values},
+        for status in message.status:
+            diagnosis, unusable = admit_diagnosis(
+                _LEVELS.get(status.level, "error"),
+                status.name,
+                status.message,
+                ((item.key, item.value) for item in status.values),
             )
-            for status in message.status
-        )
+            words = f"values of {diagnosis.name} that are no numbers, or too many"
+            self._refusals.add("/diagnostics", words, unusable)
+            self.snapshots.diagnosed([diagnosis])
 
     def _on_status(self, message: String) -> None:
         try:
-            self.snapshots.policy_said(PolicyStatus.model_validate(json.loads(message.data)))
-        except (ValueError, ValidationError) as error:
-            self._warn_once(f"the policy's status is not understood: {error}")
+            status, unusable = admit_status(message.data)
+        except UnusableError as error:
+            self._refusals.add(self._status_topic, str(error))
+            return
+        self._refusals.add(self._status_topic, "fields that are no such", unusable)
+        self.snapshots.policy_said(status)
 
     def _on_attention(self, message: Image) -> None:
         stamp_ns = ns_from_stamp(message.header.stamp)
-        weight = np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+        try:
+            weight = weights_of(message)
+        except EncodingError as error:
+            self._refusals.add(f"{self.config.policy_node}/attention", str(error))
+            return
         age_s = seconds_between(stamp_ns, self.get_clock().now().nanoseconds)
         self.snapshots.saw_attention(Attention(stamp_ns=stamp_ns, weight=weight), age_s=age_s)
 
@@ -130,8 +141,3 @@ class ConsoleNode(Node):
         elif not wanted and self._attention is not None:
             self.destroy_subscription(self._attention)
             self._attention = None
-
-    def _warn_once(self, words: str) -> None:
-        if words not in self._told:
-            self._told.add(words)
-            self.get_logger().warning(words)

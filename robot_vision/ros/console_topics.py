@@ -1,6 +1,5 @@
 """A perception node's topics for the console beside it; heavy ones only while somebody looks."""
 
-import json
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -11,12 +10,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
+from robot_vision.console.admission import UnusableError, admit_objects, text_of
 from robot_vision.console.schema import ObjectsView, Topic
 from robot_vision.console.snapshots import Snapshots
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.console_config import ConsoleNodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Depth, Features, Frame
+from robot_vision.ros.console_images import depth_of, features_of
+from robot_vision.ros.console_refusals import Refusals
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp, rgb_from_message
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -33,12 +35,11 @@ class ConsoleTopics:
         node: Node,
         snapshots: Snapshots,
         config: ConsoleNodeConfig,
-        *,
-        on_problem: Callable[[str], None],
+        refusals: Refusals,
     ) -> None:
         self._node = node
         self._snapshots = snapshots
-        self._on_problem = on_problem
+        self._refusals = refusals
         self._subscriptions: dict[Topic, Any] = {}
         self._wanted_s: dict[Topic, float] = {}
         compressed = config.rgb_transport == "compressed"
@@ -73,14 +74,19 @@ class ConsoleTopics:
         try:
             rgb = rgb_from_message(message)
         except EncodingError as error:
-            self._on_problem(f"{self._heavy['frame'][1]}: {error}")
+            self._refuse("frame", error)
             return
-        frame = Frame(stamp_ns=stamp_ns, frame_id=message.header.frame_id, rgb=rgb)
+        frame_id = text_of(message.header.frame_id)
+        frame = Frame(stamp_ns=stamp_ns, frame_id=frame_id, rgb=rgb)
         self._snapshots.saw_frame(frame, age_s=self._age_s(stamp_ns))
 
     def _on_depth(self, message: Image) -> None:
         stamp_ns = ns_from_stamp(message.header.stamp)
-        depth_m = np.frombuffer(message.data, np.float32).reshape(message.height, message.width)
+        try:
+            depth_m = depth_of(message)
+        except EncodingError as error:
+            self._refuse("depth", error)
+            return
         newest = self._snapshots.objects
         told = newest.value if newest is not None else None
         depth = Depth(
@@ -93,8 +99,11 @@ class ConsoleTopics:
 
     def _on_features(self, message: Image) -> None:
         stamp_ns = ns_from_stamp(message.header.stamp)
-        grid = np.frombuffer(message.data, np.float32)
-        grid = grid.reshape(message.height, message.width, -1).transpose(2, 0, 1)
+        try:
+            grid = features_of(message)
+        except EncodingError as error:
+            self._refuse("features", error)
+            return
         features = Features(
             stamp_ns=stamp_ns,
             grid=grid,
@@ -105,14 +114,21 @@ class ConsoleTopics:
         self._snapshots.saw_features(features, age_s=self._age_s(stamp_ns))
 
     def _on_objects(self, message: String) -> None:
-        result = json.loads(message.data)
-        stage_s = {stage: ms / 1e3 for stage, ms in result["stage_ms"].items()}
-        stage_s["age"] = result["age_ms"] / 1e3
+        name = self._results.topic_name
+        try:
+            view, unusable = admit_objects(message.data)
+        except UnusableError as error:
+            self._refusals.add(name, str(error))
+            return
+        self._refusals.add(name, "rows or fields that are no such", unusable)
+        stage_s = {stage: ms / 1e3 for stage, ms in view.stage_ms.items()}
+        stage_s["age"] = view.age_ms / 1e3
         frame = self._snapshots.frame
         if frame is not None:
-            result["height_px"], result["width_px"] = frame.value.rgb.shape[:2]
-        self._snapshots.saw_objects(
-            ObjectsView.model_validate(result),
-            stage_s=stage_s,
-            age_s=self._age_s(result["stamp_ns"]),
-        )
+            height_px, width_px = frame.value.rgb.shape[:2]
+            view = view.model_copy(update={"height_px": height_px, "width_px": width_px})
+        age_s = self._age_s(view.stamp_ns)
+        self._snapshots.saw_objects(view, stage_s=stage_s, age_s=age_s)
+
+    def _refuse(self, topic: Topic, error: EncodingError) -> None:
+        self._refusals.add(self._heavy[topic][1], str(error))

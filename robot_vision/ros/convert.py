@@ -13,9 +13,10 @@ from robot_vision.codecs.compressed import decode_compressed, decode_compressed_
 from robot_vision.codecs.depth import decode_depth
 from robot_vision.codecs.image import decode_image
 from robot_vision.codecs.layout import UnsupportedEncodingError
+from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.errors import ConfigError
 from robot_vision.core.geometry import scaled_camera
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Camera
 from robot_vision.ros.received_image import ReceivedImage
 
@@ -37,20 +38,13 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 
 
 def camera_from_info(info: CameraInfo) -> Camera:
-    """Pinhole camera of a `CameraInfo`; raises `ConfigError` if its K does not project."""
-    intrinsics_px = np.asarray(info.k, np.float64).reshape(3, 3)
-    fx_px, fy_px = intrinsics_px[0, 0], intrinsics_px[1, 1]
-    if not (np.isfinite(intrinsics_px).all() and fx_px > 0 and fy_px > 0):
-        raise ConfigError(
-            f"camera_info has fx = {fx_px:g}, fy = {fy_px:g} px; expected positive focal lengths "
-            "(an uncalibrated camera publishes zeros)"
-        )
-    return Camera(
+    """Pinhole camera of a `CameraInfo`; raises `CameraError` if it cannot be that of a lens."""
+    return checked_camera(
         frame_id=info.header.frame_id,
         width_px=info.width,
         height_px=info.height,
-        intrinsics_px=intrinsics_px,
-        distortion=np.asarray(info.d, np.float64),
+        intrinsics_px=np.asarray(info.k),
+        distortion=np.asarray(info.d),
     )
 
 
@@ -91,15 +85,17 @@ class InfoWriter:
         return self._message
 
 
-def rgb_from_message(message: ImageMessage) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB of a colour image. Raises `EncodingError`.
+def rgb_from_message(
+    message: ImageMessage, *, limits: InputLimits = DEFAULT_LIMITS
+) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB of a colour image. Raises `EncodingError`, also for one that is larger than `limits`.
 
     Encodings without a path of ours go through `cv_bridge` where it is installed.
     """
     if isinstance(message, CompressedImage):
-        return decode_compressed(message.data, format=message.format)
+        return decode_compressed(message.data, format=message.format, limits=limits)
     try:
-        return decode_image(message.data, **_layout(message))
+        return decode_image(message.data, **_layout(message), limits=limits)
     except UnsupportedEncodingError:
         bridge = _cv_bridge()
         if bridge is None:
@@ -107,11 +103,15 @@ def rgb_from_message(message: ImageMessage) -> UInt8[np.ndarray, "h w 3"]:
         return bridge.imgmsg_to_cv2(message, desired_encoding="rgb8")
 
 
-def depth_from_message(message: ImageMessage, *, raw_unit_m: float) -> Float32[np.ndarray, "h w"]:
-    """Depth in metres, NaN where invalid. Raises `EncodingError`."""
+def depth_from_message(
+    message: ImageMessage, *, raw_unit_m: float, limits: InputLimits = DEFAULT_LIMITS
+) -> Float32[np.ndarray, "h w"]:
+    """Depth in metres, NaN where invalid. Raises `EncodingError`, as `rgb_from_message` does."""
     if isinstance(message, CompressedImage):
-        return decode_compressed_depth(message.data, format=message.format, raw_unit_m=raw_unit_m)
-    return decode_depth(message.data, raw_unit_m=raw_unit_m, **_layout(message))
+        return decode_compressed_depth(
+            message.data, format=message.format, raw_unit_m=raw_unit_m, limits=limits
+        )
+    return decode_depth(message.data, raw_unit_m=raw_unit_m, **_layout(message), limits=limits)
 
 
 def _layout(message: Image | ReceivedImage) -> dict[str, Any]:

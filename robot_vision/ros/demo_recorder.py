@@ -6,6 +6,7 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.ros.bounded import (
+    MOST_INSTRUCTION_CHARACTERS,
+    POSE_BYTES,
+    WORDS_BYTES,
+    bounded,
+)
 from robot_vision.ros.demo_topics import DemoTopics
 from robot_vision.ros.demo_worker import PoseOf, RecordingThread
 from robot_vision.ros.params import declare
@@ -34,16 +41,19 @@ class DemoRecorder(Node):
         self.config = declare(self, DemonstrationConfig())
         self.problem = ""
         self._instruction = ""
-        heard = DemoTopics(self, self.config)
+        self._heard = heard = DemoTopics(self, self.config)
         self._status = self.create_publisher(String, "~/status/json", LATCHED_QOS)
         self._recording = RecordingThread(
             self.config,
             heard,
-            pose_of=_pose_source(self, self.config),
+            pose_of=_pose_source(self, self.config, heard),
             log=self.get_logger().warning,
             on_status=self._publish_status,
         )
-        self.create_subscription(String, "instruction", self._on_instruction, LATCHED_QOS)
+        words = bounded(
+            String, self._on_instruction, most_bytes=WORDS_BYTES, refuse=self._refuse_instruction
+        )
+        self.create_subscription(String, "instruction", words, LATCHED_QOS, raw=True)
         group = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/begin", self._on_begin, callback_group=group)
         self.create_service(SetBool, "~/end", self._on_end, callback_group=group)
@@ -60,8 +70,20 @@ class DemoRecorder(Node):
         super().destroy_node()
 
     def _on_instruction(self, message: String) -> None:
-        self._instruction = message.data
-        self._recording.instruct(message.data)
+        if len(message.data) > MOST_INSTRUCTION_CHARACTERS:
+            most = MOST_INSTRUCTION_CHARACTERS
+            self._refuse_instruction(f"it has more than {most} characters, the most that is taken")
+            return
+        self._instruct(message.data)
+
+    def _refuse_instruction(self, why: str) -> None:
+        """No episode begins with the words before: they are not what is wanted now."""
+        self._heard.refuse("instruction", why)
+        self._instruct("")
+
+    def _instruct(self, words: str) -> None:
+        self._instruction = words
+        self._recording.instruct(words)
 
     def _on_begin(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         instruction = self._instruction
@@ -88,7 +110,7 @@ class DemoRecorder(Node):
         self._status.publish(String(data=json.dumps(status)))
 
 
-def _pose_source(node: Node, config: DemonstrationConfig) -> PoseOf:
+def _pose_source(node: Node, config: DemonstrationConfig, heard: DemoTopics) -> PoseOf:
     """Gives where a camera stands by its name, frame and stamp; None where it is not known."""
     if config.camera_pose == "tf":
         tree = TargetFrame(node, config.frame_id)
@@ -104,7 +126,10 @@ def _pose_source(node: Node, config: DemonstrationConfig) -> PoseOf:
                     with suppress(ValueError):
                         poses[name] = transform_from_pose(message.pose)
 
-            node.create_subscription(PoseStamped, f"{name}/camera_pose", take, LATCHED_QOS)
+            topic = f"{name}/camera_pose"
+            refuse = partial(heard.refuse, topic)
+            raw = bounded(PoseStamped, take, most_bytes=POSE_BYTES, refuse=refuse)
+            node.create_subscription(PoseStamped, topic, raw, LATCHED_QOS, raw=True)
     return lambda name, _, __: poses.get(name)
 
 

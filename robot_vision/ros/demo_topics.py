@@ -1,6 +1,7 @@
 """What the recorder of demonstrations hears. Callbacks only store."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -11,9 +12,17 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.demonstrations.align import Aligner
 from robot_vision.demonstrations.sample import stepped
 from robot_vision.demonstrations.session import Session
+from robot_vision.ros.bounded import (
+    CAMERA_INFO_BYTES,
+    POSE_BYTES,
+    STATE_BYTES,
+    bounded,
+    checked_frame_id,
+)
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.inputs import CameraGroup
 from robot_vision.ros.policy_messages import transform_from_pose
@@ -22,6 +31,12 @@ from robot_vision.ros.policy_messages import transform_from_pose
 _IMAGE_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
 _STATE_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 _MOST_PROBLEMS = 100
+# Images are bounded where they are decoded.
+_MOST_BYTES = {
+    JointState: STATE_BYTES,
+    PoseStamped: POSE_BYTES,
+    CameraInfo: CAMERA_INFO_BYTES,
+}
 
 
 class DemoTopics:
@@ -102,14 +117,23 @@ class DemoTopics:
             try:
                 callback(message)
             except ValueError as error:
-                note = f"{role} unusable: {error}"
-                if note not in self.unusable and len(self.unusable) < _MOST_PROBLEMS:
-                    self._node.get_logger().warning(note)
-                    self.unusable[note] = 0
-                if note in self.unusable:
-                    self.unusable[note] += 1
+                self.refuse(role, str(error))
 
-        self._node.create_subscription(kind, topic, take, qos, callback_group=group)
+        most_bytes = _MOST_BYTES.get(kind)
+        if most_bytes is None:
+            self._node.create_subscription(kind, topic, take, qos, callback_group=group)
+            return
+        raw = bounded(kind, take, most_bytes=most_bytes, refuse=partial(self.refuse, role))
+        self._node.create_subscription(kind, topic, raw, qos, callback_group=group, raw=True)
+
+    def refuse(self, role: str, why: str) -> None:
+        """Count what cannot be used in `unusable`, which the status has; logged once."""
+        note = brief(f"{role} unusable: {why}", most=LONGEST_LINE)
+        if note not in self.unusable and len(self.unusable) >= _MOST_PROBLEMS:
+            note = "other problems"
+        if note not in self.unusable:
+            self._node.get_logger().warning(note)
+        self.unusable[note] = self.unusable.get(note, 0) + 1
 
     def _put(self, put: Callable[[Aligner], object]) -> None:
         with self._lock:
@@ -200,6 +224,7 @@ def _transport(transport: str, suffix: str) -> tuple[Any, str]:
 
 
 def _stamp_of(message: Any) -> int:
+    checked_frame_id(message.header.frame_id)
     stamp_ns = ns_from_stamp(message.header.stamp)
     if stamp_ns == 0:
         raise ValueError("header.stamp is 0")

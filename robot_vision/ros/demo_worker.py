@@ -13,14 +13,10 @@ import numpy as np
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.types import Camera, Frame
-from robot_vision.demonstrations.align import AlignConfig, Slot
+from robot_vision.demonstrations.align import Slot
+from robot_vision.demonstrations.ended import EpisodeWaitsError
 from robot_vision.demonstrations.sample import Sample
-from robot_vision.demonstrations.schema import (
-    ActionConvention,
-    CameraFormat,
-    DatasetError,
-    DatasetFormat,
-)
+from robot_vision.demonstrations.schema import DatasetError, DatasetFormat
 from robot_vision.demonstrations.session import Ended, Session
 from robot_vision.demonstrations.writer import DatasetWriter, DiskLimits
 from robot_vision.ros.convert import (
@@ -29,11 +25,13 @@ from robot_vision.ros.convert import (
     depth_from_message,
     rgb_from_message,
 )
+from robot_vision.ros.demo_format import align_config, dataset_format
 from robot_vision.ros.demo_topics import DemoTopics
 
 _POLL_S = 0.02
 _STATUS_S = 0.5
 _ANSWER_S = 60.0
+_TRY_AGAIN_S = 5.0
 
 PoseOf = Callable[[str, str, int], "np.ndarray | None"]
 
@@ -60,6 +58,7 @@ class RecordingThread:
         self._cameras: dict[str, Camera] = {}
         self._instruction = ""
         self._told_stop = ""
+        self._told_waiting = ""
         self._asked: SimpleQueue[tuple[Callable[[RecordingThread], str], Future[str]] | None]
         self._asked = SimpleQueue()
         if (Path(config.dataset) / "meta").exists():
@@ -75,7 +74,12 @@ class RecordingThread:
         """Have the thread do something; raises what it raises, or `TimeoutError`."""
         answer: Future[str] = Future()
         self._asked.put((what, answer))
-        return answer.result(_ANSWER_S)
+        try:
+            return answer.result(_ANSWER_S)
+        except TimeoutError:
+            raise TimeoutError(
+                f"no answer in {_ANSWER_S:.0f} s: it may still be done; see ~/status/json"
+            ) from None
 
     def instruct(self, words: str) -> None:
         self._instruction = words
@@ -95,11 +99,14 @@ class RecordingThread:
             )
         if missing := self._heard.missing():
             raise DatasetError(f"nothing came yet on {', '.join(missing)}")
-        form = self._form()
+        form = dataset_format(self._config, self._heard)
         writer = self._open(form)
+        self._cameras = {
+            name: camera_from_info(self._heard.infos[name]) for name in self._config.cameras
+        }
         self._session = Session(
             writer,
-            self._align(),
+            align_config(self._config),
             self._to_sample,
             instruction=instruction,
             topics=self._heard.topics,
@@ -113,7 +120,11 @@ class RecordingThread:
     def end(self, *, success: bool) -> str:
         """Close the open episode and keep it."""
         session = self._close_session()
-        ended = session.end(success=success)
+        try:
+            ended = session.end(success=success)
+        except EpisodeWaitsError as error:
+            self._told_waiting = str(error)
+            raise
         if ended.episode_index is None:
             missing = session.missing
             why = f"nothing came from {', '.join(missing)}" if missing else "it was too short"
@@ -134,7 +145,7 @@ class RecordingThread:
         return session
 
     def _run(self) -> None:
-        next_status_s = 0.0
+        next_status_s = next_trial_s = 0.0
         while True:
             with suppress(Empty):
                 asked = self._asked.get(timeout=_POLL_S)
@@ -143,16 +154,38 @@ class RecordingThread:
                 self._do(*asked)
                 next_status_s = 0.0
             self._work()
+            if monotonic() >= next_trial_s:
+                next_trial_s = monotonic() + _TRY_AGAIN_S
+                self._add_waiting()
             if monotonic() >= next_status_s:
                 next_status_s = monotonic() + _STATUS_S
                 self._on_status(self._status())
 
     def _finish(self) -> None:
         if self._session is not None:
-            ended = self._close_session().end(success=None)
-            self._log(f"episode {ended.episode_index} ended with the node: {ended.frames} frames")
+            try:
+                ended = self._close_session().end(success=None)
+                told = f"episode {ended.episode_index} ended with the node: {ended.frames} frames"
+            except DatasetError as error:
+                told = f"the episode ended with the node: {error}"
+            self._log(told)
         if self._writer is not None:
+            self._add_waiting()
+            if self._writer.waiting:
+                self._log(f"{self._writer.waiting} episodes wait for room in the dataset")
             self._writer.close()
+
+    def _add_waiting(self) -> None:
+        """Add episodes for which there was no room when they ended."""
+        if self._writer is None or not self._writer.waiting or self._session is not None:
+            return
+        try:
+            for told in self._writer.add_waiting():
+                self._log(told)
+        except DatasetError as error:
+            self._log(str(error))
+        if not self._writer.waiting:
+            self._told_waiting = ""
 
     def _do(self, what: Callable[["RecordingThread"], str], answer: "Future[str]") -> None:
         try:
@@ -180,6 +213,8 @@ class RecordingThread:
             "recording": session is not None,
             "frames": session.frames if session else 0,
             "stopped": session.stopped if session else "",
+            "waiting": writer.waiting if writer else 0,
+            "why_waiting": self._told_waiting,
             "instruction": self._instruction,
             "missing": self._heard.missing(),
             "notes": session.notes if session else {},
@@ -202,50 +237,6 @@ class RecordingThread:
         if form is not None:
             self._writer.must_have(form)
         return self._writer
-
-    def _form(self) -> DatasetFormat:
-        config = self._config
-        cameras = []
-        for name in config.cameras:
-            height_px, width_px = rgb_from_message(self._heard.images[name]).shape[:2]
-            depth_px = (0, 0)
-            if name in config.depth_cameras:
-                depth_px = self._depth_m(self._heard.depths[name]).shape
-            cameras.append(
-                CameraFormat(
-                    name=name,
-                    width_px=width_px,
-                    height_px=height_px,
-                    depth_width_px=depth_px[1],
-                    depth_height_px=depth_px[0],
-                )
-            )
-            self._cameras[name] = camera_from_info(self._heard.infos[name])
-        return DatasetFormat(
-            fps=config.fps,
-            robot_type=config.robot_type,
-            joint_names=self._heard.joint_names,
-            cameras=tuple(cameras),
-            action=ActionConvention(
-                frame_id=config.frame_id,
-                tool_frame_id=config.tool_frame_id,
-                source=config.action_source,
-            ),
-        )
-
-    def _align(self) -> AlignConfig:
-        config, tolerance = self._config, self._config.tolerance
-        return AlignConfig(
-            fps=config.fps,
-            cameras=tuple(config.cameras),
-            depth_cameras=tuple(config.depth_cameras),
-            follows_command=config.action_source != "measured",
-            camera_tolerance_s=tolerance.camera_s,
-            depth_tolerance_s=tolerance.depth_s,
-            robot_tolerance_s=tolerance.robot_s,
-            command_tolerance_s=tolerance.command_s,
-            wait_s=tolerance.wait_s,
-        )
 
     def _to_sample(self, slot: Slot) -> Sample:
         frames: dict[str, Frame] = {}

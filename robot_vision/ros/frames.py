@@ -24,13 +24,14 @@ class FrameBuilder:
     def use(self, config: NodeConfig) -> None:
         """Take up new parameters."""
         self._raw_unit_m = config.depth.raw_unit_m
+        self._limits = config.limits
         self._wants_depth = config.input.depth_transport != "none"
 
     def build(
         self, capture: Capture, *, fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
     ) -> Frame:
         """The frame of a capture; raises `EncodingError` if its colour image cannot be read."""
-        rgb = rgb_from_message(capture.rgb)
+        rgb = rgb_from_message(capture.rgb, limits=self._limits)
         depth_m = self._depth(capture)
         return Frame(
             stamp_ns=capture.stamp_ns,
@@ -55,7 +56,9 @@ class FrameBuilder:
                 "use the driver's depth that is aligned to colour",
             )
         try:
-            return depth_from_message(capture.depth, raw_unit_m=self._raw_unit_m)
+            return depth_from_message(
+                capture.depth, raw_unit_m=self._raw_unit_m, limits=self._limits
+            )
         except EncodingError as error:
             self._health.noted("depth unreadable", str(error))
             return None
@@ -82,5 +85,5 @@ class FrameBuilder:
         try:
             return camera_from_info(info)
         except ConfigError as error:
-            self._health.noted("intrinsics invalid", str(error))
+            self._health.noted("intrinsics invalid", f"camera_info has {error}")
             return None

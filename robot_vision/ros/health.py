@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.timing import Percentiles
+
+_MOST_CAUSES = 100
+_OTHERS = "other causes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +106,17 @@ class Health:
 
 
 class _Causes:
+    """Bounded, as causes and examples may have words in them that others wrote."""
+
     def __init__(self) -> None:
         self._total: Counter[str] = Counter()
         self._recent: Counter[str] = Counter()
         self._example: dict[str, str] = {}
 
     def add(self, cause: str, example: str) -> bool:
+        cause, example = brief(cause, most=LONGEST_LINE), brief(example, most=LONGEST_LINE)
+        if cause not in self._total and len(self._total) >= _MOST_CAUSES:
+            cause, example = _OTHERS, brief(f"{cause}: {example}", most=LONGEST_LINE)
         self._total[cause] += 1
         self._recent[cause] += 1
         self._example[cause] = example

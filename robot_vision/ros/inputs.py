@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition
 from time import monotonic_ns, perf_counter
 from typing import Any
@@ -18,6 +19,8 @@ except ImportError:  # Humble
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import NodeConfig
+from robot_vision.core.errors import EncodingError
+from robot_vision.ros.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.health import Health
 from robot_vision.ros.own_thread import OwnThread
@@ -103,7 +106,12 @@ class Inputs:
         callbacks: dict[str, Callable[[Any], None]] = {
             "rgb": self._on_rgb,
             "depth": self._on_depth,
-            "camera_info": self._on_camera_info,
+            "camera_info": bounded(
+                CameraInfo,
+                self._on_camera_info,
+                most_bytes=CAMERA_INFO_BYTES,
+                refuse=partial(health.noted, "camera_info refused"),
+            ),
         }
         self._subscriptions = [
             node.create_subscription(
@@ -111,7 +119,7 @@ class Inputs:
                 topic.name,
                 callbacks[topic.role],
                 topic.qos,
-                raw=topic.message_type is Image,
+                raw=topic.message_type in (Image, CameraInfo),
                 callback_group=self._thread,
                 event_callbacks=self._events(topic),
             )
@@ -170,9 +178,11 @@ class Inputs:
 
     def _on_rgb(self, raw: bytes | CompressedImage) -> None:
         arrived_s, now_ns = perf_counter(), self._clock.now().nanoseconds
-        message = _image(raw)
+        message = self._image("rgb", raw)
+        if message is None:
+            return
         stamp_ns = ns_from_stamp(message.header.stamp)
-        if not self._usable("rgb", stamp_ns, now_ns):
+        if not self._usable("rgb", message, now_ns):
             return
         transport_s = seconds_between(stamp_ns, now_ns)
         arrival = _Arrival(message=message, transport_s=transport_s, arrived_s=arrived_s)
@@ -185,9 +195,11 @@ class Inputs:
             self._health.dropped("superseded", "a newer frame came before this one was begun")
 
     def _on_depth(self, raw: bytes | CompressedImage) -> None:
-        message = _image(raw)
+        message = self._image("depth", raw)
+        if message is None:
+            return
         stamp_ns = ns_from_stamp(message.header.stamp)
-        if not self._usable("depth", stamp_ns, self._clock.now().nanoseconds):
+        if not self._usable("depth", message, self._clock.now().nanoseconds):
             return
         with self._ready:
             self._pairer.add_depth(stamp_ns, message)
@@ -197,8 +209,22 @@ class Inputs:
         self._health.arrived("camera_info")
         self._camera_info = message
 
-    def _usable(self, role: str, stamp_ns: int, now_ns: int) -> bool:
+    def _image(self, role: str, raw: bytes | CompressedImage) -> ImageMessage | None:
+        try:
+            return received_image(raw) if isinstance(raw, bytes) else raw
+        except EncodingError as error:
+            self._health.arrived(role)
+            self._health.dropped(f"{role} unreadable", str(error))
+            return None
+
+    def _usable(self, role: str, message: ImageMessage, now_ns: int) -> bool:
         self._health.arrived(role)
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        try:
+            checked_frame_id(message.header.frame_id)
+        except ValueError as error:
+            self._health.dropped(f"{role} unusable", str(error))
+            return False
         if stamp_ns == 0:
             self._health.dropped(
                 f"{role} without stamp", "header.stamp is 0: the driver must set the capture time"
@@ -220,10 +246,6 @@ class Inputs:
                 + (" or publish /clock (use_sim_time is set)" if now_ns == 0 else ""),
             )
         return True
-
-
-def _image(raw: bytes | CompressedImage) -> ImageMessage:
-    return received_image(raw) if isinstance(raw, bytes) else raw
 
 
 def new_pairer(config: NodeConfig) -> Pairer[_Arrival, ImageMessage]:

@@ -59,6 +59,10 @@ class Operator:
     def new_scene(self) -> dict[str, Any]:
         """Another table and task; the policy is disabled and forgets what it was told."""
         self._ask(self._reset, Trigger.Request())
+        return self.other_table()
+
+    def other_table(self) -> dict[str, Any]:
+        """Another table and task under whatever the policy does: the arm is at once elsewhere."""
         answer = self._ask(self._new_scene, Trigger.Request())
         scene = json.loads(answer.message)
         self._wait(lambda: self.seen.task.get("seed") == scene["seed"], "the new scene")

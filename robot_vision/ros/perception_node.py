@@ -10,6 +10,7 @@ from rclpy.parameter import Parameter
 
 from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
+from robot_vision.memory import give_memory_back
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.diagnostics import NodeState, diagnostics
@@ -180,6 +181,7 @@ class PerceptionNode(ServiceNode):
             self._worker.swap_perceiver(perceiver)
         else:
             pipeline.swap_perceiver(perceiver).close()
+        give_memory_back()
         self.get_logger().info(f"{perceiver.model_id} runs on {perceiver.provider} from now on")
 
     def _report(self) -> None:

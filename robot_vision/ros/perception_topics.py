@@ -4,9 +4,9 @@ Messages of one frame come on several topics and in any order: they meet by thei
 topics do not tell stays empty: detections with their masks and lifted rows.
 """
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,22 @@ from robot_vision.core.types import (
     TrackState,
     no_detections,
 )
+from robot_vision.ros.bounded import (
+    CAMERA_INFO_BYTES,
+    OBJECTS_BYTES,
+    bounded,
+    checked_frame_id,
+)
 from robot_vision.ros.convert import camera_from_info, ns_from_stamp, rgb_from_message
 from robot_vision.ros.health import Health
+from robot_vision.ros.objects_text import read_objects
 from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.robot_inputs import RobotTopic
 
 # Frames that wait for the rest of their messages.
 _KEPT_FRAMES = 8
+_NAMED = 5
+_MOST_BYTES = {String: OBJECTS_BYTES, CameraInfo: CAMERA_INFO_BYTES}
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
 # What of a frame there must be. Depth is waited for where the perception node has some.
 _NEEDED = ("objects", "features", "embedding", "colour")
@@ -81,13 +90,20 @@ class PerceptionTopics:
             ("camera_info", "camera_info", CameraInfo, self._on_camera_info),
         ]
         for role, topic, kind, callback in listen:
-            self._subscriptions.append(
-                node.create_subscription(kind, topic, callback, _QOS, callback_group=self._thread)
-            )
+            self._subscriptions.append(self._subscribe(role, topic, kind, callback))
             type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
             name = node.resolve_topic_name(topic)
             self.topics.append(RobotTopic(role=role, name=name, type_name=type_name, qos=_QOS))
         self._thread.start(self._subscriptions)
+
+    def _subscribe(self, role: str, topic: str, kind: Any, callback: Callable[[Any], None]) -> Any:
+        most_bytes = _MOST_BYTES.get(kind)
+        if most_bytes is not None:
+            refuse = partial(self._health.dropped, f"{role} refused")
+            callback = bounded(kind, callback, most_bytes=most_bytes, refuse=refuse)
+        return self._node.create_subscription(
+            kind, topic, callback, _QOS, callback_group=self._thread, raw=most_bytes is not None
+        )
 
     def close(self) -> None:
         self._thread.stop()
@@ -99,16 +115,26 @@ class PerceptionTopics:
         try:
             self._camera = camera_from_info(message)
         except ConfigError as error:
-            self._health.noted("intrinsics invalid", str(error))
+            self._camera = None
+            self._health.noted("intrinsics invalid", f"camera_info has {error}")
 
     def _on_objects(self, message: String) -> None:
         self._health.arrived("objects")
-        result = json.loads(message.data)
-        self._add(result["stamp_ns"], "objects", result)
+        try:
+            result = read_objects(message.data)
+        except ValueError as error:
+            self._health.dropped("perception unusable", str(error))
+        else:
+            self._add(result["stamp_ns"], "objects", result)
 
     def _keeper(self, role: str) -> Callable[[Image], None]:
         def keep(message: Image) -> None:
             self._health.arrived(role)
+            try:
+                checked_frame_id(message.header.frame_id)
+            except ValueError as error:
+                self._health.dropped("perception unusable", f"{role}: {error}")
+                return
             self._add(ns_from_stamp(message.header.stamp), role, message)
 
         return keep
@@ -160,7 +186,8 @@ class PerceptionTopics:
         rows = result["objects"]
         unknown = {row["class"] for row in rows} - set(self._class_names)
         if unknown:
-            raise ValueError(f"classes {sorted(unknown)} are not of {result['model']}")
+            some = sorted(unknown)[:_NAMED]
+            raise ValueError(f"classes {some} ({len(unknown)}) are not of {result['model']}")
         position, velocity, covariance, velocity_covariance = self._in_camera(
             result, camera_frame, rows
         )

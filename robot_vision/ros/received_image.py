@@ -10,6 +10,8 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from robot_vision.core.errors import EncodingError
+
 _LITTLE_ENDIAN_CDR = b"\x00\x01"
 _STAMP, _U32, _SIZE, _FLAG = (struct.Struct(f) for f in ("<iI", "<I", "<II", "<B"))
 
@@ -28,9 +30,19 @@ class ReceivedImage:
 
 
 def received_image(message: bytes) -> ReceivedImage | Image:
-    """A serialized `sensor_msgs/Image`. Unusual byte orders are left to the middleware."""
-    if message[:2] != _LITTLE_ENDIAN_CDR:
-        return deserialize_message(message, Image)
+    """A serialized `sensor_msgs/Image`; raises `EncodingError` if the bytes are none.
+
+    Unusual byte orders are left to the middleware.
+    """
+    try:
+        if message[:2] != _LITTLE_ENDIAN_CDR:
+            return deserialize_message(message, Image)
+        return _looked_at(message)
+    except (struct.error, UnicodeDecodeError, RuntimeError) as error:
+        raise EncodingError(f"{len(message)} bytes are no sensor_msgs/Image: {error}") from error
+
+
+def _looked_at(message: bytes) -> ReceivedImage:
     # CDR: after four bytes that tell the byte order, numbers are aligned to their own size.
     sec, nanosec = _STAMP.unpack_from(message, 4)
     frame_id, at = _text(message, 4 + _STAMP.size)

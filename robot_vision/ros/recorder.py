@@ -8,10 +8,11 @@ import importlib
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 from rclpy.node import Node
@@ -24,13 +25,16 @@ _NOT_RECORDED = ("/parameter_events", "/rosout", "/clock")
 _TRANSFORMS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMessage"}
 _QUEUE_DEPTH = 20
 _FOLLOW_S = 0.2
+_MOST_TOPICS = 200
+# What waits longer is written as a chunk of its own: a process that dies loses no more than this.
+_FLUSH_S = 1.0
 
 
 class Recorder:
     """Follows the topics of `target` ("/perception") from construction to `close`.
 
-    `counts` has messages written by topic; `dropped` those for which there was no room, and
-    `failure` is why writing ended early, if it did.
+    `counts` has the messages by topic that can be read back; `dropped` those that are not there,
+    in the buffer or on the disk having no room; `failure` is why writing ended early, if it did.
     """
 
     def __init__(
@@ -54,8 +58,10 @@ class Recorder:
         self._lock = Lock()
         self._subscriptions: dict[str, Any] = {}
         self.counts: Counter[str] = Counter()
+        self._not_taken: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.failure = ""
+        self._has_said = False
         self._thread = Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
         self._timer = node.create_timer(_FOLLOW_S, self.follow)
@@ -67,7 +73,15 @@ class Recorder:
         """
         for topic, type_name in self._topics().items():
             if topic not in self._subscriptions and self._node.count_publishers(topic):
+                if len(self._subscriptions) >= _MOST_TOPICS:
+                    self._say_once(f"{topic} is not recorded: {_MOST_TOPICS} topics are already")
+                    return
                 self._subscriptions[topic] = self._subscribe(topic, type_name)
+
+    def _say_once(self, words: str) -> None:
+        if not self._has_said:
+            self._has_said = True
+            self._log(words)
 
     @property
     def topics(self) -> list[str]:
@@ -147,34 +161,49 @@ class Recorder:
     def _take(self, topic: RecordedTopic, data: bytes) -> None:
         with self._lock:
             if self._waiting_bytes + len(data) > self._buffer_bytes or self.failure:
-                self.dropped[topic.name] += 1
+                self._not_taken[topic.name] += 1
                 return
             self._waiting_bytes += len(data)
         self._queue.put((topic, time_ns(), data))
 
     def _write(self) -> None:
-        while (item := self._queue.get()) is not None:
-            topic, log_ns, data = item
-            if not self.failure:
-                self._append(topic, log_ns, data)
-            with self._lock:
-                self._waiting_bytes -= len(data)
-        try:
-            self._recording.close()
-        except OSError as error:
-            self._fail(error)
+        next_flush_s = monotonic() + _FLUSH_S
+        while True:
+            with suppress(Empty):
+                item = self._queue.get(timeout=max(next_flush_s - monotonic(), 0.0))
+                if item is None:
+                    break
+                self._append(*item)
+            if monotonic() >= next_flush_s:
+                next_flush_s = monotonic() + _FLUSH_S
+                self._try(self._recording.flush)
+                self._count()
+        self._try(self._recording.close, always=True)
+        self._count()
 
     def _append(self, topic: RecordedTopic, log_ns: int, data: bytes) -> None:
-        try:
-            self._recording.write(topic, log_ns=log_ns, data=bytes(data))
-            self.counts[topic.name] += 1
-        except OSError as error:
-            self.dropped[topic.name] += 1
-            self._fail(error)
+        if self.failure:
+            with self._lock:
+                self._not_taken[topic.name] += 1
+        self._try(lambda: self._recording.write(topic, log_ns=log_ns, data=bytes(data)))
+        with self._lock:
+            self._waiting_bytes -= len(data)
 
-    def _fail(self, error: OSError) -> None:
-        self.failure = f"recording ended: {error}"
-        self._log(self.failure)
+    def _try(self, work: Callable[[], None], *, always: bool = False) -> None:
+        """Do `work` unless writing has ended; a failure of it ends writing."""
+        if self.failure and not always:
+            return
+        try:
+            work()
+        except OSError as error:
+            if not self.failure:
+                self.failure = f"recording ended: {error}"
+                self._log(self.failure)
+
+    def _count(self) -> None:
+        self.counts = self._recording.counts
+        with self._lock:
+            self.dropped = self._not_taken + self._recording.lost
 
 
 def record(
@@ -188,15 +217,20 @@ def record(
     duration_s: float,
     log: Callable[[str], Any],
 ) -> Recorder:
-    """Record until `duration_s` is over (0: until Ctrl-C or SIGTERM); returns the counts."""
+    """Record until `duration_s` is over (0: until Ctrl-C or SIGTERM); returns the counts.
+
+    Ends when nothing more can be written: `failure` of what is returned says why.
+    """
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.utilities import ok, try_shutdown
 
     from robot_vision.ros.profile import use_shared_memory_profile
+    from robot_vision.ros.shared_memory import clean_shared_memory
 
     recording = RotatingRecording(folder, split_bytes=split_bytes, max_bytes=max_bytes)
     use_shared_memory_profile()
+    clean_shared_memory(log=log)
     rclpy.init()
     node = rclpy.create_node("robot_vision_recorder")
     recorder = Recorder(
@@ -211,7 +245,7 @@ def record(
     executor.add_node(node)
     end_ns = time_ns() + round(duration_s * 1e9) if duration_s else None
     try:
-        while ok() and (end_ns is None or time_ns() < end_ns):
+        while ok() and not recorder.failure and (end_ns is None or time_ns() < end_ns):
             executor.spin_once(timeout_sec=0.2)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

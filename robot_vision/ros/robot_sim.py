@@ -38,6 +38,7 @@ from robot_vision.ros.policy_messages import (
 )
 from robot_vision.ros.profile import use_shared_memory_profile
 from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.shared_memory import clean_shared_memory
 from robot_vision.ros.sim_cameras import SimCameras
 from robot_vision.ros.sim_physics import ExposureSlot, Physics, Told
 from robot_vision.ros.sim_scene import Scene, build_scene
@@ -231,6 +232,7 @@ class RobotSim(Node):
 def run(ros_args: list[str]) -> int:
     """Serve until a signal; returns the exit status, 2 where the scene cannot be shown."""
     use_shared_memory_profile()
+    clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
     rclpy.init(args=[sys.argv[0], *ros_args])
     executor = CameraFirstExecutor()

@@ -18,6 +18,7 @@ from robot_vision.ros.executor import CameraFirstExecutor
 from robot_vision.ros.perception_node import PerceptionNode
 from robot_vision.ros.profile import use_shared_memory_profile
 from robot_vision.ros.service_node import ServiceNode
+from robot_vision.ros.shared_memory import clean_shared_memory
 
 SWITCH_S = 0.0005
 
@@ -79,6 +80,7 @@ def run(
     They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
     """
     use_shared_memory_profile()
+    clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
     rclpy.init(args=[sys.argv[0], *ros_args])
     executor = CameraFirstExecutor()

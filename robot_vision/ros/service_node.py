@@ -8,6 +8,7 @@ from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportU
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.memory import give_memory_back
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -56,6 +57,7 @@ class ServiceNode(LifecycleNode):
         """Let models and publishers go, and their memory now rather than some time."""
         self._release()
         gc.collect()
+        give_memory_back()
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

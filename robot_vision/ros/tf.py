@@ -1,6 +1,8 @@
 """The camera's pose in a target frame, from tf2 where it is installed."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -9,6 +11,8 @@ from rclpy.time import Time
 
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.ros.bounded import MOST_FRAME_ID_CHARACTERS
+from robot_vision.sync.transforms import MOST_FRAMES
 
 
 class TargetFrame:
@@ -25,7 +29,9 @@ class TargetFrame:
         self.name = name
         self._buffer = tf2_ros.Buffer(node=node)
         self._error = tf2_ros.TransformException
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
+        warn = partial(node.get_logger().warning, throttle_duration_sec=1.0)
+        bounded = BoundedBuffer(self._buffer, warn)
+        self._listener = tf2_ros.TransformListener(bounded, node)
 
     def from_camera(
         self, frame_id: str, stamp_ns: int, *, report: Callable[[str], object]
@@ -50,3 +56,36 @@ class TargetFrame:
 
     def close(self) -> None:
         self._listener.unregister()
+
+
+class BoundedBuffer:
+    """What the listener fills: tf2's buffer, which keeps every frame that it ever heard of."""
+
+    def __init__(self, buffer: Any, warn: Callable[[str], object]) -> None:
+        self._buffer = buffer
+        self._warn = warn
+        self._known: set[str] = set()
+        self._refused = 0
+
+    def set_transform(self, transform: Any, authority: str) -> None:
+        if self._takes(transform):
+            self._buffer.set_transform(transform, authority)
+
+    def set_transform_static(self, transform: Any, authority: str) -> None:
+        if self._takes(transform):
+            self._buffer.set_transform_static(transform, authority)
+
+    def _takes(self, transform: Any) -> bool:
+        names = {transform.child_frame_id, transform.header.frame_id}
+        if names <= self._known:
+            return True
+        fits = len(self._known) + len(names) <= MOST_FRAMES
+        if fits and max(map(len, names)) <= MOST_FRAME_ID_CHARACTERS:
+            self._known |= names
+            return True
+        self._refused += 1
+        self._warn(
+            f"/tf: {self._refused} transforms refused so far: more than {MOST_FRAMES} frames, or "
+            f"a name of more than {MOST_FRAME_ID_CHARACTERS} characters"
+        )
+        return False

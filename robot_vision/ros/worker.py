@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.objects import objects_of
 from robot_vision.core.timing import timed
@@ -58,7 +59,8 @@ class Worker:
     def swap_perceiver(self, perceiver: Perceiver) -> None:
         """Use other models from the next frame on, and close the old ones."""
         with self._between_frames:
-            self._parts.pipeline.swap_perceiver(perceiver).close()
+            old = self._parts.pipeline.swap_perceiver(perceiver)
+        old.close()  # takes tens of milliseconds, which no frame waits for
 
     @property
     def is_alive(self) -> bool:
@@ -127,5 +129,6 @@ class Worker:
     def _drop(self, cause: str, example: str) -> bool:
         is_first = self._parts.health.dropped(cause, example)
         if is_first:
-            self._parts.log(f"{cause}: {example} (counted in /diagnostics from now on)")
+            words = brief(example, most=LONGEST_LINE)
+            self._parts.log(f"{cause}: {words} (counted in /diagnostics from now on)")
         return is_first

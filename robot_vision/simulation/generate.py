@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import read_json
 from robot_vision.simulation.coco_writer import merge_parts, part_file, prepare_set, write_part
 from robot_vision.simulation.frame import make_frame
 from robot_vision.simulation.palette import SPLITS, Split
@@ -72,7 +73,7 @@ def _is_complete(folder: Path, scene_index: int, recipe: SetRecipe) -> bool:
     path = part_file(folder, scene_index)
     if not path.exists():
         return False
-    return len(json.loads(path.read_text())["images"]) >= len(frame_numbers(scene_index, recipe))
+    return len(read_json(path)["images"]) >= len(frame_numbers(scene_index, recipe))
 
 
 def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
@@ -80,7 +81,9 @@ def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
     path = folder / "recipe.json"
     wanted = asdict(recipe)
     if path.exists():
-        found = json.loads(path.read_text())
+        found = read_json(path)
+        if not isinstance(found, dict):
+            raise ConfigError(f"{path} holds no recipe of a set")
         differing = [k for k in wanted if k != "count" and found.get(k) != wanted[k]]
         if differing:
             raise ConfigError(

@@ -8,6 +8,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TypeVar
 
+from robot_vision.core.code_permission import code_is_permitted, permit_code
 from robot_vision.threads import leave_cores_to_models
 
 JobT = TypeVar("JobT")
@@ -28,7 +29,12 @@ def run_jobs(
     before = {name: os.environ.get(name) for name in _LIMITS}
     os.environ.update(dict.fromkeys(_LIMITS, "1"))  # read when a child first loads the libraries
     try:
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker) as pool:
+        with ProcessPoolExecutor(
+            processes,
+            mp_context=context,
+            initializer=_begin_worker,
+            initargs=(code_is_permitted(),),
+        ) as pool:
             futures = [pool.submit(work, job) for job in jobs]
             try:
                 for future in as_completed(futures):
@@ -43,7 +49,8 @@ def run_jobs(
                 os.environ[name] = value
 
 
-def _begin_worker() -> None:
+def _begin_worker(permitted: bool) -> None:
+    permit_code(permitted)
     leave_cores_to_models()
     Thread(target=_end_with_parent, daemon=True).start()
 

@@ -6,6 +6,7 @@ depth is to be expected, or when its wait is over. Nothing is dropped without be
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from math import inf
 from typing import Generic, TypeVar
 
 from robot_vision.core.clock import NS_PER_S
@@ -34,7 +35,8 @@ class Pairer(Generic[Rgb, DepthItem]):
 
     `add_rgb` and `add_depth` take items in order of arrival, with the time of arrival; `poll`
     gives the pair that is ready, if any. With `latest_only` one colour frame waits at most;
-    without it (replay, where every frame counts) they queue. A stamp that goes back begins anew:
+    without it (replay, where every frame counts) they queue. At most `depth_keep` items of depth
+    wait, and `depth_keep_bytes` where `add_depth` has sizes. A stamp that goes back begins anew:
     what waits from before the jump is forgotten.
 
     `counts` has `superseded` (a newer colour came first), `no_depth` (none is coming),
@@ -42,13 +44,20 @@ class Pairer(Generic[Rgb, DepthItem]):
     """
 
     def __init__(
-        self, *, tolerance_s: float, wait_s: float, latest_only: bool = True, depth_keep: int = 8
+        self,
+        *,
+        tolerance_s: float,
+        wait_s: float,
+        latest_only: bool = True,
+        depth_keep: int = 8,
+        depth_keep_bytes: float = inf,
     ) -> None:
         self._tolerance_ns = round(tolerance_s * NS_PER_S)
         self._wait_ns = round(wait_s * NS_PER_S)
         self._latest_only = latest_only
         self._rgb: deque[tuple[int, int, Rgb]] = deque()
-        self._depth: deque[tuple[int, DepthItem]] = deque(maxlen=depth_keep)
+        self._depth: deque[tuple[int, DepthItem, int]] = deque(maxlen=depth_keep)
+        self._depth_keep_bytes = depth_keep_bytes
         self._depth_expected = False
         self._in_vain = 0
         self._recent_rgb_ns: deque[int] = deque(maxlen=_RECENT_STAMPS)
@@ -65,7 +74,7 @@ class Pairer(Generic[Rgb, DepthItem]):
         self._rgb.append((stamp_ns, arrival_ns, item))
         self._recent_rgb_ns.append(stamp_ns)
 
-    def add_depth(self, stamp_ns: int, item: DepthItem) -> None:
+    def add_depth(self, stamp_ns: int, item: DepthItem, *, size_bytes: int = 0) -> None:
         if self._depth and stamp_ns < self._depth[-1][0]:
             self.counts["unused_depth"] += len(self._depth)
             self._depth.clear()
@@ -73,7 +82,10 @@ class Pairer(Generic[Rgb, DepthItem]):
         self._in_vain = 0
         if len(self._depth) == self._depth.maxlen:
             self.counts["unused_depth"] += 1
-        self._depth.append((stamp_ns, item))
+        self._depth.append((stamp_ns, item, size_bytes))
+        while len(self._depth) > 1 and sum(d[2] for d in self._depth) > self._depth_keep_bytes:
+            self._depth.popleft()
+            self.counts["unused_depth"] += 1
         if self._recent_rgb_ns:
             self._recent_offsets_ns.append(min(abs(stamp_ns - s) for s in self._recent_rgb_ns))
 
@@ -135,7 +147,7 @@ class Pairer(Generic[Rgb, DepthItem]):
             return Pair(
                 stamp_ns=stamp_ns, rgb=item, depth=None, depth_stamp_ns=None, reason=reason
             )
-        nearest_ns, depth = nearest
+        nearest_ns, depth, _ = nearest
         while self._depth[0][0] < nearest_ns:
             self._depth.popleft()
             self.counts["unused_depth"] += 1

@@ -7,6 +7,7 @@ have.
 
 from bisect import bisect_left
 from collections import deque
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -15,16 +16,27 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import invert_transform, transform_from_quaternion
 
 MAX_DEPTH = 64
+# A robot has hundreds of frames, at hundreds of hertz; samples take about 400 bytes each.
+MOST_FRAMES = 2000
+MOST_SAMPLES = 300_000
+LONGEST_NAME = 256
+
+# Stamp in nanoseconds, translation in metres, quaternion.
+Samples: TypeAlias = deque[tuple[int, np.ndarray, np.ndarray]]
 
 
 class TransformBuffer:
-    """Keeps the last `keep_s` of every moving transform, and all static ones."""
+    """Keeps the last `keep_s` of every moving transform, and all static ones.
+
+    In bounded memory: of at most `MOST_FRAMES` frames, each with its share of `MOST_SAMPLES`,
+    so that none pushes out what others have.
+    """
 
     def __init__(self, *, keep_s: float = 10.0) -> None:
         self._keep_ns = round(keep_s * NS_PER_S)
         self._parent_of: dict[str, str] = {}
         self._static: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._moving: dict[str, deque[tuple[int, np.ndarray, np.ndarray]]] = {}
+        self._moving: dict[str, Samples] = {}
 
     def add(
         self,
@@ -36,25 +48,52 @@ class TransformBuffer:
         quaternion_xyzw: Float64[np.ndarray, "4"],
         is_static: bool = False,
     ) -> None:
-        """Take a transform in; raises `ValueError` if it is not finite or has no rotation."""
+        """Take a transform in.
+
+        Raises `ValueError` if it is not finite or has no rotation, for a name that is too long
+        and for one frame too many.
+        """
+        parent, child = parent.lstrip("/"), child.lstrip("/")
+        self._check_names(parent, child)
         norm = float(np.linalg.norm(quaternion_xyzw))
         if not (np.isfinite(translation_m).all() and np.isfinite(norm) and norm > 1e-9):
             raise ValueError(f"transform {parent} to {child} is not a rigid transform")
-        parent, child = parent.lstrip("/"), child.lstrip("/")
         rotation = quaternion_xyzw / norm
         self._parent_of[child] = parent
         if is_static:
             self._static[child] = (translation_m, rotation)
             return
-        samples = self._moving.setdefault(child, deque())
+        samples = self._samples_of(child)
         if samples and stamp_ns < samples[-1][0] - self._keep_ns:
             samples.clear()  # time began anew: a loop, or another recording
         at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
         if at < len(samples) and samples[at][0] == stamp_ns:
             return
         samples.insert(at, (stamp_ns, translation_m, rotation))
-        while samples[0][0] < samples[-1][0] - self._keep_ns:
+        most = self._share()
+        while samples[0][0] < samples[-1][0] - self._keep_ns or len(samples) > most:
             samples.popleft()
+
+    def _samples_of(self, child: str) -> Samples:
+        if child not in self._moving:
+            self._moving[child] = deque()
+            most = self._share()
+            for samples in self._moving.values():  # all shares are smaller from now on
+                while len(samples) > most:
+                    samples.popleft()
+        return self._moving[child]
+
+    def _share(self) -> int:
+        return MOST_SAMPLES // len(self._moving)
+
+    def _check_names(self, parent: str, child: str) -> None:
+        longest = max(len(parent), len(child))
+        if longest > LONGEST_NAME:
+            raise ValueError(
+                f"a frame's name of {longest} characters; expected at most {LONGEST_NAME}"
+            )
+        if len(self._parent_of) >= MOST_FRAMES and child not in self._parent_of:
+            raise ValueError(f"more than {MOST_FRAMES} frames: {child} is left out")
 
     def chain(self, frame: str) -> list[str]:
         """`frame` and its ancestors up to the root."""

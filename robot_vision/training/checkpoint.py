@@ -56,7 +56,7 @@ def load_checkpoint(
         tensors = load_file(file)
         for prefix, module in modules.items():
             module.load_state_dict(_below(tensors, prefix))
-    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ConfigError(f"cannot resume from {file}: {error}") from error
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     rows: dict[int, dict[str, Tensor]] = {}
@@ -81,7 +81,7 @@ def load_weights_file(file: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         with safe_open(file, framework="pt") as opened:
             classes = tuple(json.loads((opened.metadata() or {}).get("classes", "[]")))
         return load_file(file), classes
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"cannot read the weights {file}: {error}") from error
 
 

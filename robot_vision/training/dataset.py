@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float32, Int64, UInt8, UInt16
 from torch import Tensor
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.codecs.bounded import read_image
+from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.manifest import ModelInput
 from robot_vision.perception.preprocess import Placement, place
 from robot_vision.training.coco_set import Annotated, CocoSet, instance_map
@@ -227,7 +228,7 @@ def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _read(file: Path, flag: int) -> np.ndarray:
-    image = cv2.imread(str(file), flag)
-    if image is None:
-        raise ConfigError(f"cannot read the image {file} that the annotations name")
-    return image
+    try:
+        return read_image(file, flag)
+    except EncodingError as error:
+        raise ConfigError(f"cannot read an image that the annotations name: {error}") from error

@@ -3,9 +3,9 @@
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from robot_vision.terminal import Screen
 from robot_vision.training.distributed import rank
 
 
@@ -23,7 +23,7 @@ class ConsoleReporter:
 
     def __init__(self) -> None:
         columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._bar = Progress(*columns, console=Screen(stderr=True))
         self._task = self._bar.add_task("training", total=1.0)
 
     def __enter__(self) -> "ConsoleReporter":

@@ -9,6 +9,7 @@ from onnx_models import make_bundle, save_model
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.io_binding import BoundRunner
+from robot_vision.backends.onnx_session import SessionRequest
 from robot_vision.core.errors import BundleError, DeviceError
 from robot_vision.core.interfaces import Backend
 from robot_vision.model_store.store import Bundle, write_bundle
@@ -118,7 +119,7 @@ def test_a_model_that_is_not_what_its_manifest_says_is_refused(
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     bundle = echo(tmp_path / "echo")
     bundle.model_path.write_bytes(b"not a model")
-    with pytest.raises(BundleError, match="cannot be loaded"):
+    with pytest.raises(BundleError, match="is not an ONNX model"):
         load_backend(bundle, device="cpu")
 
 
@@ -148,3 +149,19 @@ def test_bound_inputs_give_what_a_plain_run_gives(tmp_path: Path) -> None:
         results.append((image, runner.run({"images": image})["same"]))
     for image, output in results:
         assert np.array_equal(output, image)
+
+
+def test_the_name_of_a_bundle_leads_to_no_other_folder_of_engines(tmp_path: Path) -> None:
+    bundle = echo(tmp_path / "echo")
+    manifest = bundle.manifest.model_copy(update={"name": "../../evil/" + "x" * 300})
+    request = SessionRequest(
+        bundle=Bundle(path=bundle.path, manifest=manifest),
+        device="tensorrt",
+        threads=1,
+        spin=True,
+        engine_cache_dir=tmp_path / "cache",
+        announce=print,
+    )
+    assert request.engine_dir.parent == tmp_path / "cache"
+    request.engine_dir.mkdir(parents=True)
+    assert request.engine_dir.resolve().is_relative_to(tmp_path / "cache")

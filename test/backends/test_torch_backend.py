@@ -1,10 +1,12 @@
 """PyTorch behind the same interface: exported programs, and weights of our own models."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_vision.core.code_permission import permit_code
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import BundleError, DeviceError
 from robot_vision.core.manifest import ModelManifest
@@ -51,11 +53,15 @@ class Brightness(torch.nn.Module):
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Bundle:
+def program(tmp_path: Path) -> Iterator[Bundle]:
+    """A program of our own, allowed as `--allow-code` does."""
     exported = torch.export.export(Brightness(), (torch.zeros(1, 3, 4, 8),))
     torch.export.save(exported, tmp_path / "exported.pt2")
     manifest = ModelManifest.model_validate(DEPTH)
-    return write_bundle(tmp_path / "bundle", manifest, tmp_path / "exported.pt2")
+    bundle = write_bundle(tmp_path / "bundle", manifest, tmp_path / "exported.pt2")
+    permit_code(True)
+    yield bundle
+    permit_code(False)
 
 
 def native(tmp_path: Path, **changes: object) -> Bundle:

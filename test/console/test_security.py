@@ -120,7 +120,7 @@ def test_without_the_token_commands_are_refused_and_logged(
                 command()
             assert caught.value.status == 401
     assert locked.commander.heard == []
-    assert "refused without the token: POST /api/enable from 127.0.0.1" in caplog.text
+    assert "refused without the token: POST '/api/enable' from 127.0.0.1" in caplog.text
     with Console(locked.url, token=TOKEN) as owner:
         assert owner.enable().done
         assert owner.hold().done
@@ -324,3 +324,22 @@ def _answers(rig: ConsoleRig) -> bool:
         return httpx.get(f"{rig.url}/healthz").status_code == 200
     except httpx.HTTPError:
         return False
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/hold%0aWARNING forged", "/api/x%0d%0a%1b[2Jforged", "/api/%e2%80%a8forged"]
+)
+def test_paths_and_words_forge_no_line_of_the_log(
+    locked: ConsoleRig, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    address = locked.url.removeprefix("http://")
+    with caplog.at_level(logging.INFO), closing(http.client.HTTPConnection(address)) as stranger:
+        stranger.putrequest("POST", path.replace(" ", "%20"))
+        stranger.putheader("Authorization", "Bearer \x1b[31mred")
+        stranger.endheaders()
+        assert stranger.getresponse().status == 401
+        with Console(locked.url, token=TOKEN) as owner:
+            owner.enable()
+    messages = [record.getMessage() for record in caplog.records]
+    assert any("forged" in message for message in messages)
+    assert all(message.isprintable() for message in messages)

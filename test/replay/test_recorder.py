@@ -1,6 +1,9 @@
 """The recorder never waits: what does not fit is dropped and counted."""
 
 import os
+import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +11,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from small_disk import small_disk
 
 rclpy: Any = pytest.importorskip(
     "rclpy", reason="ROS 2 is not installed: pip install 'robot_vision[ros]'"
@@ -75,3 +79,49 @@ def test_messages_are_written_or_counted_as_dropped(
     assert (recorder.counts[topic] >= 5, recorder.dropped[topic] >= 5) == (fits, not fits)
     messages = list(Recording(tmp_path / "a").messages(Problems()))
     assert len(messages) == recorder.counts[topic]
+
+
+SPEAK = """
+import os, rclpy
+from std_msgs.msg import String
+rclpy.init()
+node = rclpy.create_node("perception")
+publisher = node.create_publisher(String, "~/objects/json", 10)
+def say():
+    publisher.publish(String(data=os.urandom(25_000).hex()))
+node.create_timer(0.005, say)
+rclpy.spin(node)
+"""
+
+
+def test_a_full_disk_ends_recording_with_the_reason_and_true_counts(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "ROS_DOMAIN_ID": str((os.getpid() + 57) % 100 + 1),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "COLUMNS": "1000",
+    }
+    with small_disk(tmp_path / "disk", size_mb=4) as disk:
+        speaker = subprocess.Popen([sys.executable, "-c", SPEAK], env=environment)
+        try:
+            recording = subprocess.run(
+                [sys.executable, "-m", "robot_vision", "record", str(disk / "a")],
+                capture_output=True,
+                text=True,
+                env=environment,
+                timeout=60,
+                check=False,
+            )
+        finally:
+            speaker.kill()
+            speaker.wait()
+        said = recording.stderr
+        assert recording.returncode == 2, said
+        assert "Traceback" not in said
+        assert "No space left on device" in said
+        assert f"MB are free at {disk / 'a'}: make room, or write to another disk" in said
+        found = re.search(r"/perception/objects/json: (\d+) messages, (\d+) dropped", said)
+        assert found, said
+        assert int(found[2]) > 0
+        messages = list(Recording(disk / "a").messages(Problems()))
+        assert len(messages) == int(found[1]) > 10
+        assert f"message_count: {len(messages)}" in (disk / "a" / "metadata.yaml").read_text()

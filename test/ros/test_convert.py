@@ -130,7 +130,9 @@ def test_scaled_intrinsics_see_the_same_place(size_px: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("k", [[0.0] * 9, [float("nan")] * 9, [-1.0, 0, 0, 0, -1, 0, 0, 0, 1]])
 def test_intrinsics_that_do_not_project_are_refused(k: list[float]) -> None:
-    with pytest.raises(ConfigError, match="expected positive focal lengths"):
+    with pytest.raises(
+        ConfigError, match=r"expected (positive focal lengths|nine finite numbers)"
+    ):
         camera_from_info(CameraInfo(width=4, height=4, k=[float(v) for v in k]))
 
 

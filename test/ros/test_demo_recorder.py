@@ -29,6 +29,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from small_disk import fill, small_disk
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -288,6 +289,30 @@ def test_episodes_are_appended_discarded_and_judged(tmp_path: Path) -> None:
         said = [(e.instruction, e.record.success) for e in dataset.episodes if e.record]
         assert said == [(WORDS, True), ("push it to the left", False), (WORDS, None)]
     assert problems(tmp_path / "set") == []
+
+
+def test_success_survives_a_full_disk_and_the_operator_is_told(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", size_mb=8) as disk,
+        bench(disk / "set", **{"limits.min_free_gb": 0.0}) as on,
+    ):
+        on.meet()
+        on.begin()
+        record(on, range(12))
+        on.wait_until_recorded(11)
+        ballast = fill(disk)
+        done, words = on.end(success=True)
+        assert not done
+        assert "success marked as: success) is not part of the dataset yet" in words
+        assert "No space left on device" in words
+        assert "is added as soon as there is room" in words
+        on.wait_for(lambda: on.status["waiting"] == 1 and on.status["why_waiting"] == words)
+        ballast.unlink()
+        on.wait_for(lambda: on.status["waiting"] == 0 and on.status["episodes"] == 1)
+        with Dataset(disk / "set") as dataset:
+            record_of = dataset.episodes[0].record
+            assert record_of is not None
+            assert record_of.success is True
 
 
 def test_it_says_what_is_missing(tmp_path: Path) -> None:

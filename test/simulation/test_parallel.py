@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from robot_vision.core.code_permission import code_is_permitted, permit_code
 from robot_vision.simulation.parallel import run_jobs
 
 _ENDLESS = """
@@ -74,3 +75,16 @@ def _until(condition: Callable[[], bool], what: str, *, limit_s: float = 60.0) -
     while not condition():
         assert time.monotonic() < end_s, f"not within {limit_s} s: {what}"
         time.sleep(0.05)
+
+
+def permission_of(_: int) -> bool:
+    return code_is_permitted()
+
+
+@pytest.mark.parametrize("permitted", [False, True])
+def test_workers_may_load_what_the_command_line_allows(permitted: bool) -> None:
+    permit_code(permitted)
+    try:
+        assert list(run_jobs(permission_of, [1, 2], processes=2)) == [permitted] * 2
+    finally:
+        permit_code(False)

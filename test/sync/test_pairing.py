@@ -151,3 +151,15 @@ def test_replay_loses_no_frame(events: list[tuple[str, float, float]]) -> None:
     while (pair := p.poll(10**15)) is not None:
         pairs.append(pair)
     assert len(pairs) == sum(stream == "rgb" for stream, _, _ in events)
+
+
+def test_depth_that_waits_is_bounded_in_bytes_too() -> None:
+    p = pairer(depth_keep=64, depth_keep_bytes=100)
+    for number in range(20):
+        p.add_depth(number, f"depth {number}", size_bytes=30)
+    assert p.counts["unused_depth"] == 17
+    p.add_depth(20, "large", size_bytes=1000)  # one always waits
+    p.add_rgb(20, "rgb", arrival_ns=0)
+    pair = p.poll(0, flush=True)
+    assert pair is not None
+    assert pair.depth == "large"

@@ -1,6 +1,7 @@
 """From COCO files to batches: cached, augmented, and boxes still around their objects."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -183,13 +184,12 @@ def test_without_changes_a_sample_stays_as_it_is(cache: SampleCache) -> None:
 
 
 def test_zoom_lengthens_the_lens_and_leaves_depth(shapes_set: Path, tmp_path: Path) -> None:
-    content = json.loads((shapes_set / "annotations.json").read_text())
+    root = shutil.copytree(shapes_set, tmp_path / "set")
+    content = json.loads((root / "annotations.json").read_text())
     for image in content["images"]:
         image["intrinsics_px"] = [100.0, 100.0, 64.0, 48.0]
-        for name in ("file_name", "depth_file", "depth_true_file"):
-            image[name] = str(shapes_set / image[name])
-    (tmp_path / "annotations.json").write_text(json.dumps(content))
-    source = load_coco_set(tmp_path)
+    (root / "annotations.json").write_text(json.dumps(content))
+    source = load_coco_set(root)
     cache = SampleCache(source, width_px=160, height_px=128, folder=tmp_path)
     options = {"scale_min": 2, "scale_max": 2, "depth_withheld": 0, "depth_holes": 0}
     batch = augmented(cache, size=(160, 128), seed=0, **options)

@@ -4,8 +4,13 @@ import { byId, el, icon, keyed, setText } from "./dom.js";
 const LEVELS = { ok: "ok", warn: "warning", error: "error", stale: "stale" };
 const SHAPES = { ok: "ok", warn: "warn", error: "error", stale: "unknown" };
 
-export function showDiagnostics({ diagnostics, silence }) {
-  const items = diagnostics.map((item) => ({ ...item, key: item.name }));
+export function showDiagnostics({ diagnostics, silence, unusable }) {
+  const items = diagnostics.map((item) => ({ ...item, key: `of ${item.name}` }));
+  const counts = Object.entries(unusable).map(([topic, count]) => `${topic} ×${count}`);
+  if (counts.length) {
+    const message = `not understood and shown as unknown: ${counts.join(", ")}`;
+    items.push({ key: "unusable", level: "warn", name: "what topics say", message });
+  }
   if (silence) items.unshift({ key: "", level: "error", name: "why it is silent", message: silence });
   byId("no-diagnostics").hidden = items.length > 0;
   keyed(byId("diagnostics"), items, { key: (item) => item.key, create, update });

@@ -88,7 +88,8 @@ function project(row, { right, forward }) {
 }
 
 function drawGrid(context, { width, height, perM, place }) {
-  const stepM = GRID_STEPS_M.find((step) => step * perM >= GRID_PX) ?? GRID_STEPS_M.at(-1);
+  // Never closer than that, however far an object seems to be: the lines would be billions.
+  const stepM = GRID_STEPS_M.find((step) => step * perM >= GRID_PX) ?? GRID_PX / perM;
   const digits = stepM < 0.1 ? 2 : stepM < 1 ? 1 : 0;
   context.strokeStyle = themed("line");
   context.fillStyle = themed("muted");

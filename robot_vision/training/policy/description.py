@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robot_vision.core.action_spec import ActionStatistics
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted, read_json
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.models.policy import PolicySpec
 from robot_vision.training.policy.samples import SetDescription
@@ -39,10 +40,13 @@ def load_description(folder: Path) -> RunDescription:
     file = folder / RUN_FILE
     if not file.is_file():
         raise ConfigError(f"{folder} is no run of `robot-vision train policy`: no {RUN_FILE}")
-    content = json.loads(file.read_text())
-    return RunDescription(
-        spec=PolicySpec(**content["spec"]),
-        vocabulary=Vocabulary.model_validate(content["vocabulary"]),
-        statistics=ActionStatistics.model_validate(content["statistics"]),
-        shown=SetDescription.model_validate(content["shown"]),
-    )
+    content = read_json(file)
+    try:
+        return RunDescription(
+            spec=PolicySpec(**content["spec"]),
+            vocabulary=Vocabulary.model_validate(content["vocabulary"]),
+            statistics=ActionStatistics.model_validate(content["statistics"]),
+            shown=SetDescription.model_validate(content["shown"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{file} describes no run: {quoted(repr(error))}") from error

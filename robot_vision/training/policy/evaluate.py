@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import parse_json, quoted, read_text
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Decision, Observation
 from robot_vision.model_store.policies import find_policy
@@ -241,10 +242,16 @@ def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
     if not file.exists():
         file.write_text(json.dumps(asdict(setup)) + "\n")
         return {}
-    first, *lines = file.read_text().splitlines()
-    if json.loads(first) != asdict(setup):
-        raise ConfigError(f"{file} holds episodes of another kind: {first}; asked for {setup}")
-    outcomes = [Outcome(**json.loads(line)) for line in lines]
+    first, *lines = read_text(file).split("\n")
+    if parse_json(first, what=str(file)) != asdict(setup):
+        raise ConfigError(
+            f"{file} holds episodes of another kind: {quoted(first)}; asked for {setup}"
+        )
+    try:
+        found = [parse_json(line, what=str(file)) for line in lines if line]
+        outcomes = [Outcome(**values) for values in found]
+    except TypeError as error:
+        raise ConfigError(f"{file} holds no episodes: {quoted(error)}") from error
     return {(o.condition, o.number): o for o in outcomes}
 
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from robot_vision.core.foreign import brief
+from robot_vision.terminal import Screen
 
 _KINDS = ("pick", "put", "push")
 # A curve each: what is on its axis, and the conditions by value.
@@ -17,9 +19,9 @@ _OTHERS = ("named first", "seen", "pointed", "starved", "jump", "s")
 _BARS = ("held_out", "depth_lost", "camera_moved", "lights")
 
 
-def print_report(report: dict[str, Any], console: Console | None = None) -> None:
+def print_report(report: dict[str, Any], console: Screen | None = None) -> None:
     """Shares of success in percent, with their 95 % intervals."""
-    table = Table(title=f"{report['policy_id']}: success in closed loop, %")
+    table = Table(title=f"{brief(report['policy_id'])}: success in closed loop, %")
     for column in ("condition", "all", *_KINDS, *_OTHERS):
         table.add_column(column)
     for name, found in report["conditions"].items():
@@ -34,7 +36,7 @@ def print_report(report: dict[str, Any], console: Console | None = None) -> None
             "" if found["jump_median"] is None else f"{found['jump_median']:.2f}",
             f"{found['time_s']:.1f}",
         )
-    console = console or Console()
+    console = console or Screen()
     if not console.is_terminal:
         console.width = _WIDTH
     console.print(table)

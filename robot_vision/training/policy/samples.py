@@ -9,17 +9,20 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Int64
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import parse_json, quoted, read_text
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.tokens import PolicyInputs
 
 SET_FILE = "set.json"
+MOST_EPISODE_BYTES = 2**31
 _FRAME_ARRAYS = ("objects", "present", "visual", "has_visual", "robot")
 _SAMPLE_ARRAYS = ("frame", "texts", "pointers", "action", "moves")
 
@@ -129,8 +132,8 @@ def read_description(folder: Path) -> SetDescription:
     """What `write_description` wrote; raises `ConfigError` if it is missing or damaged."""
     file = folder / SET_FILE
     try:
-        return SetDescription.model_validate_json(file.read_text())
-    except (OSError, ValidationError) as error:
+        return SetDescription.model_validate_json(read_text(file))
+    except (ForeignFileError, ValidationError) as error:
         raise ConfigError(f"{folder} is no set of episodes: {error}") from error
 
 
@@ -163,18 +166,42 @@ def load_set(folders: list[str], vocabulary: Vocabulary) -> PolicySet:
     wordings: dict[tuple[str, ...], int] = {}
     frames = 0
     for file in episode_files(folders):
-        with np.load(file) as stored:
-            local = [tuple(group) for group in json.loads(str(stored["texts_json"]))]
-            numbers = np.array([wordings.setdefault(g, len(wordings)) for g in local])
-            for name in (*_FRAME_ARRAYS, *_SAMPLE_ARRAYS):
-                joined[name].append(stored[name])
-            joined["frame"][-1] = joined["frame"][-1] + frames
-            joined["texts"][-1] = numbers[joined["texts"][-1]]
-            frames += len(stored["robot"])
+        stored, local = _stored(file)
+        numbers = np.array([wordings.setdefault(g, len(wordings)) for g in local])
+        stored["frame"] = stored["frame"] + frames
+        stored["texts"] = numbers[stored["texts"]]
+        for name, values in stored.items():
+            joined[name].append(values)
+        frames += len(stored["robot"])
     arrays = {name: np.concatenate(joined.pop(name)) for name in list(joined)}
     groups = arrays.pop("texts")
     tokens, first, count = _token_table(list(wordings), vocabulary)
     return PolicySet(**arrays, tokens=tokens, first_text=first[groups], text_count=count[groups])
+
+
+def _stored(file: Path) -> tuple[dict[str, np.ndarray], list[tuple[str, ...]]]:
+    """The arrays of an episode, and its instructions; raises `ConfigError` where it is none."""
+    try:
+        with ZipFile(file) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > MOST_EPISODE_BYTES:
+            raise ConfigError(f"{file} unpacks to {size} bytes; read are {MOST_EPISODE_BYTES}")
+        with np.load(file) as found:
+            stored = {name: found[name] for name in (*_FRAME_ARRAYS, *_SAMPLE_ARRAYS)}
+            texts = parse_json(str(found["texts_json"]), what=str(file))
+        local = [tuple(str(text) for text in group) for group in texts]
+        _must_point_at(stored["texts"], len(local))
+        _must_point_at(stored["frame"], len(stored["robot"]))
+    except ConfigError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError, MemoryError, BadZipFile) as error:
+        raise ConfigError(f"{file} holds no episode: {quoted(repr(error))}") from error
+    return stored, local
+
+
+def _must_point_at(rows: np.ndarray, count: int) -> None:
+    if rows.dtype.kind not in "iu" or not ((rows >= 0) & (rows < count)).all():
+        raise ValueError(f"rows are not from 0 to {count - 1}")
 
 
 def _token_table(

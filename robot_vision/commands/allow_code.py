@@ -1,0 +1,15 @@
+"""The option `--allow-code` of every command that loads models."""
+
+from typing import Annotated
+
+import typer
+
+from robot_vision.core.code_permission import OPTION
+
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        OPTION,
+        help="load model files that can run any code (.pt2); only if you trust who made them",
+    ),
+]

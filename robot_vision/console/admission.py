@@ -1,0 +1,206 @@
+"""What topics say, validated where it enters: nothing that is no number goes any further.
+
+Anybody on the robot may publish. What is unusable is left out, so that it shows as unknown, and
+is counted; a message without what it is about is refused as a whole (`UnusableError`).
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from robot_vision.console.problems import in_words
+from robot_vision.console.schema import Diagnosis, Level, ObjectsView, PolicyStatus
+from robot_vision.core.errors import ForeignFileError, RobotVisionError
+from robot_vision.core.foreign import parse_json
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+UNKNOWN = "unknown"
+_LONGEST_STATUS = 64_000
+_LONGEST_OBJECTS = 2_000_000
+_LONGEST_TEXT = 1_000
+_LONGEST_NAME = 200
+_MOST_VALUES = 100
+_MOST_ITEMS = 1_000
+_DEEPEST = 8
+_LARGEST_INT = 2**63 - 1
+_LARGEST_COUNT_DIGITS = 15
+# Keys of diagnoses whose values are figures: rates and memory, and counts by cause.
+_FIGURES = ("_hz", "_mb")
+_OBJECTS_NEED = ("stamp_ns", "frame_id", "age_ms", "stage_ms", "model", "objects")
+COUNTS = ("dropped: ", "degraded: ")
+
+
+class UnusableError(RobotVisionError, ValueError):
+    """A message cannot be understood; the text says why."""
+
+
+def number_of(text: str) -> float | None:
+    """The finite number that a text is; None for any other text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def count_of(text: str) -> int | None:
+    """The count that a text is, 0 or more; None for any other text."""
+    is_count = text.isascii() and text.isdigit() and len(text) <= _LARGEST_COUNT_DIGITS
+    return int(text) if is_count else None
+
+
+def text_of(text: str, *, longest: int = _LONGEST_TEXT) -> str:
+    """Text that can be sent on: bounded, and valid Unicode."""
+    cut = text if len(text) <= longest else f"{text[:longest]}…"
+    return cut.encode("utf-8", "replace").decode()
+
+
+def admit_diagnosis(
+    level: Level, name: str, message: str, values: Iterable[tuple[str, str]]
+) -> tuple[Diagnosis, int]:
+    """A status of /diagnostics, and how many of its figures are none."""
+    kept: dict[str, str] = {}
+    unusable = 0
+    for number, (key, value) in enumerate(values):
+        if number >= _MOST_VALUES:
+            unusable += 1
+            break
+        is_usable = _is_usable(key, value)
+        unusable += not is_usable
+        kept[text_of(key, longest=_LONGEST_NAME)] = text_of(value) if is_usable else UNKNOWN
+    diagnosis = Diagnosis(
+        level=level,
+        name=text_of(name, longest=_LONGEST_NAME),
+        message=text_of(message),
+        values=kept,
+    )
+    return diagnosis, unusable
+
+
+def _is_usable(key: str, value: str) -> bool:
+    if key.startswith(COUNTS):
+        return count_of(value) is not None
+    return not key.endswith(_FIGURES) or number_of(value) is not None
+
+
+def admit_status(text: str) -> tuple[PolicyStatus, int]:
+    """`~/status/json` of the policy, and how many of its fields are unusable.
+
+    Whether it is enabled and holds must be there: a guess could say that the arm rests.
+    """
+    data = _parsed(text, longest=_LONGEST_STATUS, what="the policy's status")
+    return _admit(PolicyStatus, data, needed=("enabled", "holding"))
+
+
+def admit_objects(text: str) -> tuple[ObjectsView, int]:
+    """`~/objects/json`, and how many of its rows and fields are unusable."""
+    if len(text) <= _LONGEST_OBJECTS:
+        try:
+            return ObjectsView.model_validate_json(text, strict=True), 0
+        except ValidationError:
+            pass  # looked at in detail, which takes longer
+    data = _parsed(text, longest=_LONGEST_OBJECTS, what="objects")
+    return _admit(ObjectsView, data, needed=_OBJECTS_NEED)
+
+
+def objects_in(data: dict[str, Any]) -> ObjectsView:
+    """Objects of this process, where a calibration that is wrong puts them anywhere."""
+    try:
+        return ObjectsView.model_validate(data)
+    except ValidationError:
+        return _admit(ObjectsView, plain(data), needed=_OBJECTS_NEED)[0]
+
+
+def _parsed(text: str, *, longest: int, what: str) -> dict[str, Any]:
+    if len(text) > longest:
+        raise UnusableError(f"{what}: {len(text)} characters; at most {longest} are taken")
+    try:
+        data = plain(parse_json(text, what=what))
+    except ForeignFileError as error:
+        raise UnusableError(str(error)) from error
+    if not isinstance(data, dict):
+        raise UnusableError(f"{what}: expected an object in JSON, but it is no object")
+    return data
+
+
+def _admit(
+    model: type[ModelT], data: dict[str, Any], *, needed: tuple[str, ...]
+) -> tuple[ModelT, int]:
+    missing = [name for name in needed if name not in data]
+    if missing:
+        raise UnusableError(f"it lacks {', '.join(missing)}")
+    unusable, words = 0, ""
+    # What is wrong goes; what contains it goes where it cannot do without.
+    for _ in range(_DEEPEST):
+        try:
+            return model.model_validate_json(json.dumps(data), strict=True), unusable
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+        wrong, words = {_place(e["loc"]) for e in errors}, in_words(errors)
+        if any(place[0] in needed and len(place) == 1 for place in wrong):
+            raise UnusableError(words)
+        unusable += len(wrong)
+        _leave_out(data, wrong)
+    raise UnusableError(words)
+
+
+def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """What to leave out: a top-level field, or a field of a row, or a whole row."""
+    if location[0] == "objects" and len(location) > 1:
+        return location[:3]
+    return location[:1]
+
+
+def _leave_out(data: dict[str, Any], places: set[tuple[int | str, ...]]) -> None:
+    rows = data.get("objects")
+    gone: set[int] = set()
+    for place in places:
+        if len(place) == 1:
+            data.pop(str(place[0]), None)
+            continue
+        row = int(place[1])
+        field = place[2] if len(place) > 2 else None
+        assert isinstance(rows, list)
+        if isinstance(rows[row], dict) and field in _MAY_LACK and field in rows[row]:
+            rows[row][field] = None
+        else:
+            gone.add(row)
+    if gone:
+        data["objects"] = [row for n, row in enumerate(rows or ()) if n not in gone]
+
+
+_MAY_LACK = frozenset(
+    {
+        "position_m",
+        "position_covariance_m2",
+        "velocity_mps",
+        "velocity_covariance_m2ps2",
+        "size_m",
+        "box_xyxy_px",
+        "outline_px",
+    }
+)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """JSON of bounded depth, width and length; what is no number or too much becomes None."""
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, str):
+        return text_of(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST_INT else None
+    if isinstance(value, list | tuple):
+        return [plain(item, depth + 1) for item in value[:_MOST_ITEMS]]
+    return {
+        text_of(key, longest=_LONGEST_NAME): plain(item, depth + 1)
+        for key, item in list(value.items())[:_MOST_VALUES]
+    }

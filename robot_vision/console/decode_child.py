@@ -1,0 +1,140 @@
+"""The child process that decodes pictures and videos of clients, until its input ends.
+
+A job comes on standard input: its header (`JOB`) and the file. The answer goes to standard
+output: `ANSWER`, then either words that say what is wrong, or the times (f64 seconds) and the
+frames (RGB). Codecs are large and old: a file made to break them breaks this process alone.
+"""
+
+import os
+import resource
+import signal
+import struct
+import sys
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+
+# Is it a video; bytes; largest width and height, longest video, most frames; time to take.
+JOB = struct.Struct("<?QIdId")
+# Is it refused; bytes of words; or else count, height and width of the frames.
+ANSWER = struct.Struct("<?IIII")
+# What is said first: all is imported, and time may be taken.
+READY = b"!"
+
+_MEMORY_BYTES = 2_000_000_000
+_MOST_BYTES = 400_000_000
+_DAMAGED = "the file is damaged: it cannot be decoded"
+
+
+class RefusedError(Exception):
+    """What is wrong with a file, in words."""
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    cv2.setNumThreads(1)
+    jobs, out = sys.stdin.buffer, sys.stdout.buffer
+    out.write(READY)
+    out.flush()
+    while len(header := jobs.read(JOB.size)) == JOB.size:
+        is_video, size, picture_px, video_s, most, limit_s = JOB.unpack(header)
+        data = jobs.read(size)
+        # Whoever asked may be gone: then nobody else ends this.
+        signal.setitimer(signal.ITIMER_REAL, limit_s)
+        try:
+            if is_video:
+                answer = video(data, picture_px=picture_px, video_s=video_s, most=most)
+            else:
+                answer = ([0.0], [picture(data)])
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        except (RefusedError, cv2.error, MemoryError) as error:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            words = str(error) if isinstance(error, RefusedError) else _DAMAGED
+            write_refusal(out, words)
+        else:
+            write_frames(out, *answer)
+        out.flush()
+
+
+def write_refusal(out: BinaryIO, words: str) -> None:
+    text = words.encode()
+    out.write(ANSWER.pack(True, len(text), 0, 0, 0) + text)
+
+
+def write_frames(out: BinaryIO, times_s: list[float], frames: list[np.ndarray]) -> None:
+    out.write(ANSWER.pack(False, 0, len(frames), *frames[0].shape[:2]))
+    out.write(np.array(times_s, "<f8").tobytes())
+    for frame in frames:
+        out.write(np.ascontiguousarray(frame).data)
+
+
+def picture(data: bytes) -> np.ndarray:
+    """RGB of a picture whose kind and size the parent has checked."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise RefusedError(_DAMAGED)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)
+
+
+def video(
+    data: bytes, *, picture_px: int, video_s: float, most: int
+) -> tuple[list[float], list[np.ndarray]]:
+    """Times and frames, from a file in memory: a process that is killed leaves none behind."""
+    file = os.memfd_create("video")
+    try:
+        with os.fdopen(os.dup(file), "wb") as writer:
+            writer.write(data)
+        return read(f"/proc/self/fd/{file}", picture_px=picture_px, video_s=video_s, most=most)
+    finally:
+        os.close(file)
+
+
+def read(
+    path: str, *, picture_px: int, video_s: float, most: int
+) -> tuple[list[float], list[np.ndarray]]:
+    """Times and frames, thinned evenly whenever there are too many."""
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise RefusedError("no video that can be decoded")
+    width_px, height_px = (
+        int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
+    check_size(width_px, height_px, picture_px)
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    fps = fps if 0 < fps <= 1000 else 30.0
+    times_s: list[float] = []
+    frames: list[np.ndarray] = []
+    index, step = 0, 1
+    while capture.grab():
+        time_s = index / fps
+        if time_s > video_s:
+            raise RefusedError(f"the video is longer than the {video_s:g} s that are taken")
+        if index % step == 0:
+            got, frame = capture.retrieve()
+            if not got:
+                raise RefusedError(_DAMAGED)
+            check_size(frame.shape[1], frame.shape[0], picture_px)
+            if frames and frame.shape != frames[0].shape:
+                raise RefusedError("its pictures change their size")
+            frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+            times_s.append(time_s)
+        while len(frames) > most or sum(f.nbytes for f in frames) > _MOST_BYTES:
+            frames, times_s, step = frames[::2], times_s[::2], 2 * step
+        index += 1
+    if not frames:
+        raise RefusedError("the video has no pictures that can be decoded")
+    return times_s, frames
+
+
+def check_size(width_px: int, height_px: int, picture_px: int) -> None:
+    if not (0 < width_px <= picture_px and 0 < height_px <= picture_px):
+        raise RefusedError(
+            f"its pictures have {width_px}×{height_px} px; "
+            f"from 1×1 to {picture_px}×{picture_px} are taken"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Whether a camera's calibration can be that of a lens: the one place where intrinsics enter.
+
+Where it cannot, the camera counts as unknown: frames are processed without 3-D.
+"""
+
+import math
+
+import numpy as np
+
+from robot_vision.core.errors import CameraError
+from robot_vision.core.types import Camera
+
+# From a telescope to just short of a pinhole's half space; a fisheye's K lies well within.
+LEAST_VIEW_DEG, MOST_VIEW_DEG = 0.5, 179.0
+# A cropped image may leave its principal point outside, but not by many images.
+FARTHEST_CENTRE_SIZES = 3.0
+LARGEST_ASPECT = 4.0
+LARGEST_SIDE_PX = 100_000
+# The longest model of `sensor_msgs/CameraInfo` in use (OpenCV's tilted sensor).
+MOST_COEFFICIENTS = 14
+LARGEST_COEFFICIENT = 1e4
+
+
+def checked_camera(
+    *,
+    frame_id: str,
+    width_px: int,
+    height_px: int,
+    intrinsics_px: object,
+    distortion: object = (),
+) -> Camera:
+    """A camera from a stranger's numbers, as arrays or lists.
+
+    Raises `CameraError` with the value and what was expected if no lens can have them.
+    """
+    try:
+        matrix = np.array(intrinsics_px, np.float64)
+        coefficients = np.array(distortion, np.float64).ravel()
+    except (TypeError, ValueError):  # lists of lists of different lengths, or of words
+        raise CameraError("numbers of no regular shape; expected K as nine numbers") from None
+    if matrix.size != 9 or not np.isfinite(matrix).all():
+        raise CameraError(f"K = {matrix.ravel().tolist()[:9]}; expected nine finite numbers")
+    if not (0 < width_px <= LARGEST_SIDE_PX and 0 < height_px <= LARGEST_SIDE_PX):
+        raise CameraError(
+            f"an image of {width_px}×{height_px} px; expected sides from 1 to {LARGEST_SIDE_PX} px"
+        )
+    camera = Camera(
+        frame_id=frame_id,
+        width_px=width_px,
+        height_px=height_px,
+        intrinsics_px=matrix.reshape(3, 3),
+        distortion=coefficients,
+    )
+    _check_lens(camera)
+    _check_distortion(coefficients)
+    return camera
+
+
+def _check_lens(camera: Camera) -> None:
+    fx_px, fy_px = camera.fx_px, camera.fy_px
+    if not (fx_px > 0 and fy_px > 0):
+        raise CameraError(
+            f"fx = {fx_px:g}, fy = {fy_px:g} px; expected positive focal lengths "
+            "(an uncalibrated camera publishes zeros)"
+        )
+    longer_px = max(camera.width_px, camera.height_px)
+    for axis, focal_px, centre_px, size_px in (
+        ("x", fx_px, camera.cx_px, camera.width_px),
+        ("y", fy_px, camera.cy_px, camera.height_px),
+    ):
+        view_deg = math.degrees(2 * math.atan(size_px / 2 / focal_px))
+        # Along a side of a few pixels the view is as narrow as they are few: the longer counts.
+        is_narrow = view_deg < LEAST_VIEW_DEG and size_px == longer_px
+        if is_narrow or view_deg > MOST_VIEW_DEG:
+            raise CameraError(
+                f"f{axis} = {focal_px:g} px, which makes a field of view of {view_deg:.3g}° over "
+                f"{size_px} px; expected {LEAST_VIEW_DEG:g}° to {MOST_VIEW_DEG:g}°"
+            )
+        if abs(centre_px - size_px / 2) > FARTHEST_CENTRE_SIZES * size_px:
+            raise CameraError(
+                f"c{axis} = {centre_px:g} px; expected the principal point within "
+                f"{FARTHEST_CENTRE_SIZES:g} image sizes of the middle of {size_px} px"
+            )
+    if not 1 / LARGEST_ASPECT <= fx_px / fy_px <= LARGEST_ASPECT:
+        raise CameraError(
+            f"fx = {fx_px:g}, fy = {fy_px:g} px; expected neither to be more than "
+            f"{LARGEST_ASPECT:g} times the other"
+        )
+
+
+def _check_distortion(coefficients: np.ndarray) -> None:
+    if coefficients.size > MOST_COEFFICIENTS:
+        raise CameraError(
+            f"{coefficients.size} distortion coefficients; expected at most {MOST_COEFFICIENTS}"
+        )
+    if not (np.abs(coefficients) <= LARGEST_COEFFICIENT).all():  # NaN is not
+        raise CameraError(
+            f"distortion {coefficients.tolist()}; expected finite coefficients of at most "
+            f"{LARGEST_COEFFICIENT:g}"
+        )

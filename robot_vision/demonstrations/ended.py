@@ -1,0 +1,75 @@
+"""An episode that has ended and is to become part of the dataset, now or when there is room."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from robot_vision.core.disk import free_room
+from robot_vision.demonstrations.commit import commit
+from robot_vision.demonstrations.files import read_model, write_json
+from robot_vision.demonstrations.growing import GrowingEpisode
+from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.schema import DatasetError, EpisodeRecord
+
+_RECORD = "episode.json"
+
+
+class EpisodeWaitsError(DatasetError):
+    """An episode has ended and is kept with its mark, but there was no room to add it."""
+
+
+@dataclass(kw_only=True)
+class EndedEpisode:
+    """`record` has the mark; `is_marked` says whether the disk has it as well."""
+
+    folder: Path
+    record: EpisodeRecord
+    is_marked: bool
+    is_cut_off: bool
+    number: int | None = None
+    is_added: bool = False
+
+    @classmethod
+    def end(
+        cls, episode: GrowingEpisode, *, success: bool | None, notes: dict[str, int]
+    ) -> "EndedEpisode":
+        """Mark and close; what there is no room for is seen to by `add`."""
+        is_marked = True
+        try:
+            episode.mark(success=success, notes=notes)
+        except OSError:
+            is_marked = False
+        return cls(
+            is_cut_off=bool(episode.close()),
+            folder=episode.folder,
+            record=episode.record,
+            is_marked=is_marked,
+        )
+
+    @classmethod
+    def interrupted(cls, folder: Path) -> "EndedEpisode":
+        """One that an earlier process left. Raises `DatasetError`."""
+        record = read_model(folder / _RECORD, EpisodeRecord)
+        return cls(folder=folder, record=record, is_marked=True, is_cut_off=True)
+
+    def add(self, index: DatasetIndex) -> None:
+        """Commit; raises `OSError` where there is no room, and can be tried again."""
+        if not self.is_marked:
+            write_json(self.folder / _RECORD, self.record.model_dump())
+            self.is_marked = True
+        self.number = commit(self.folder, index, interrupted=self.is_cut_off)
+        self.is_added = True
+
+    @property
+    def words(self) -> str:
+        mark = {True: "success", False: "failure", None: "unknown"}[self.record.success]
+        return f"{self.record.instruction!r}, success marked as: {mark}"
+
+    def waits(self, error: OSError, root: Path) -> str:
+        """What is told of it where it could not be added."""
+        where = f"with its mark in {self.folder}, also if this process ends"
+        if not self.is_marked:
+            where = f"in {self.folder}, its mark in memory only: do not end this process before"
+        return (
+            f"an episode ({self.words}) is not part of the dataset yet: {error}; "
+            f"{free_room(root)}. It is kept {where}, and is added as soon as there is room"
+        )

@@ -1,0 +1,82 @@
+"""`meta/info.json` as LeRobot writes it, read within bounds: anybody may have written it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from robot_vision.demonstrations import layout
+from robot_vision.demonstrations.files import checked, read_json
+from robot_vision.demonstrations.paths import FEATURE_NAME, LONGEST_TEMPLATE
+from robot_vision.demonstrations.schema import NUMBERED, DatasetError
+
+MOST_FEATURES = 1000
+MOST_FPS = 10_000
+# Of an image's side or a vector's length.
+MOST_IN_SHAPE = 1_000_000
+
+_FeatureName = Annotated[str, StringConstraints(pattern=FEATURE_NAME)]
+_Template = Annotated[str, StringConstraints(max_length=LONGEST_TEMPLATE)]
+
+
+class _Units(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    units: list[str] = []
+
+
+class _Feature(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    dtype: str = Field(max_length=50)
+    shape: list[Annotated[int, Field(ge=0, le=MOST_IN_SHAPE)]] = Field(max_length=8)
+    info: _Units | None = None
+
+
+class _Info(BaseModel):
+    """What is read of `info.json`; LeRobot's versions write more, which is let be."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    fps: float = Field(gt=0, le=MOST_FPS, allow_inf_nan=False)
+    chunks_size: int = Field(layout.FILES_PER_CHUNK, ge=1, le=10**9)
+    features: dict[_FeatureName, _Feature] = Field(max_length=MOST_FEATURES)
+    data_path: _Template | None = None
+    video_path: _Template | None = None
+
+
+def read_info(root: Path) -> dict[str, Any]:
+    """`meta/info.json`; raises `DatasetError` if it is not one that can be read."""
+    path = root / layout.INFO
+    if not path.exists():
+        raise DatasetError(f"{root} is no dataset: no {layout.INFO}")
+    info = read_json(path)
+    if not isinstance(info, dict):
+        raise DatasetError(f"{path}: expected an object, found {type(info).__name__}")
+    missing = [name for name in ("codebase_version", "fps", "features") if name not in info]
+    if missing:
+        raise DatasetError(f"{path}: no {', '.join(missing)}")
+    if info["codebase_version"] not in (layout.V30, layout.V21):
+        raise DatasetError(
+            f"{root} is of version {str(info['codebase_version'])[:50]}; "
+            f"readable are {layout.V30}, {layout.V21}"
+        )
+    checked(info, _Info, where=path)
+    missing = [name for name in NUMBERED if name not in info["features"]]
+    if missing:
+        raise DatasetError(f"{path}: no feature {', '.join(missing)}")
+    return info
+
+
+def words_of(names: object) -> Iterator[str]:
+    """The names that a feature gives its numbers: LeRobot's sets have lists, dicts, or both."""
+    waiting = [names]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += reversed(list(item.values()))
+        elif isinstance(item, list):
+            waiting += reversed(item)
+        elif item is not None:
+            yield str(item)

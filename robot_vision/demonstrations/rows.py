@@ -1,0 +1,103 @@
+"""What the rows of a dataset hold: numbers by feature, and images that are stored in them."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robot_vision.core.foreign import quoted
+from robot_vision.demonstrations.episodes import Place
+from robot_vision.demonstrations.parquet import open_parquet, read_columns
+from robot_vision.demonstrations.schema import NUMBERED, DatasetError
+
+IMAGES = ("video", "image")
+_OPEN_FILES = 8
+
+
+class Rows:
+    """The rows of all episodes; files are opened when they are needed, a few at a time."""
+
+    def __init__(self, places: Sequence[Place], features: Mapping[str, Any]) -> None:
+        self._places = places
+        self._features = features
+        self._tables: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
+        self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
+
+    def columns(self, place: Place) -> dict[str, np.ndarray]:
+        """All numbers of an episode by feature; raises `DatasetError`."""
+        names = [n for n, f in self._features.items() if f["dtype"] not in IMAGES]
+        rows = read_columns(self._table(place.data), place.data, names)
+        try:
+            mine = rows.filter(pa.array(rows["episode_index"].to_numpy() == place.episode_index))
+        except (pa.ArrowException, ValueError, TypeError) as error:
+            raise DatasetError(f"{place.data}: episode_index is no number: {error}") from error
+        if mine.num_rows != place.length:
+            raise DatasetError(
+                f"{place.data} has {mine.num_rows} rows of episode {place.episode_index}, "
+                f"meta says {place.length}"
+            )
+        columns = {name: _array(mine[name], name, place.data) for name in names}
+        for name in NUMBERED:
+            if columns[name].shape != (place.length,) or columns[name].dtype.kind not in "iuf":
+                raise DatasetError(f"{place.data}: {name} has to be one number a row")
+        return columns
+
+    def image(self, place: Place, frame_index: int, feature: str) -> bytes:
+        """An image as it is stored; empty where there is none."""
+        table = self._table(place.data)
+        row = self._row_of(place, frame_index)
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if row < rows:
+                return _bytes(self._images(table, place.data, group, feature)[row])
+            row -= rows
+        raise DatasetError(f"{place.data} has no row of frame {frame_index}")
+
+    def close(self) -> None:
+        for table in self._tables.values():
+            table.close(force=True)
+        self._tables.clear()
+
+    def _table(self, path: Path) -> pq.ParquetFile:
+        if path not in self._tables:
+            if len(self._tables) >= _OPEN_FILES:
+                self._tables.popitem(last=False)[1].close(force=True)
+            self._tables[path] = open_parquet(path)
+        self._tables.move_to_end(path)
+        return self._tables[path]
+
+    def _images(
+        self, table: pq.ParquetFile, path: Path, group: int, feature: str
+    ) -> pa.ChunkedArray:
+        if self._group is None or self._group[:3] != (path, group, feature):
+            images = read_columns(table, path, [feature], group=group)[feature]
+            self._group = (path, group, feature, images)
+        return self._group[3]
+
+    def _row_of(self, place: Place, frame_index: int) -> int:
+        """Row in the file: others' files may have several episodes."""
+        before = [p.length for p in self._places[: place.episode_index] if p.data == place.data]
+        return sum(before) + frame_index
+
+
+def _bytes(stored: pa.Scalar) -> bytes:
+    """LeRobot stores an image as a structure of its bytes and a path, which is not followed."""
+    value = stored.as_py()
+    content = value.get("bytes") if isinstance(value, dict) else value
+    return content if isinstance(content, bytes) else b""
+
+
+def _array(column: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
+    try:
+        if pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
+            flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+            return np.concatenate(flat).reshape(len(column), -1)
+        return column.to_numpy()
+    except (pa.ArrowException, ValueError, TypeError, NotImplementedError) as error:
+        raise DatasetError(
+            f"{path}: {quoted(name)} is not a number or a vector: {error}"
+        ) from error

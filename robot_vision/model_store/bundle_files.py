@@ -1,0 +1,121 @@
+"""The files of a bundle: each below its folder, and each with the sha256 of its manifest."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from robot_vision.core.errors import BundleError, ForeignFileError
+from robot_vision.core.foreign import inside, quoted
+from robot_vision.model_store.file_kinds import external_files, is_regular
+
+_MOST_LISTED = 5
+_LONGEST_VALUE = 200
+
+
+def verify_files(
+    folder: Path, models: Mapping[str, str], others: Mapping[str, str], *, manifest: Path
+) -> None:
+    """Check `models` and the `others` that they read, names to sha256s; else `BundleError`.
+
+    Every file must lie below `folder` and have its sha256, and a model may read none but
+    `others`: what has no sha256 in `manifest` is no part of the bundle.
+    """
+    for name, expected in {**others, **models}.items():
+        _verify(folder, name, expected, manifest=manifest)
+    for name in models:
+        unlisted = [n for n in external_files(folder / name) if n not in others]
+        if unlisted:
+            names = _some(map(quoted, unlisted), ", ")
+            raise BundleError(
+                f"{folder / name} reads weights from {names}, whose sha256 {manifest} does not "
+                "give: write the bundle again (`robot-vision models import`)"
+            )
+
+
+def copy_external_files(model_file: Path, folder: Path, *, reserved: Iterable[str]) -> None:
+    """Put what `model_file` reads into `folder` beside it, under the names that it reads.
+
+    Raises `BundleError` if one of these names is `reserved` for another file of the bundle.
+    """
+    names = external_files(model_file)
+    for name in names:
+        if Path(name) in map(Path, reserved):
+            raise BundleError(
+                f"{model_file} reads weights from {quoted(name)}, which is the name of another "
+                "file of its bundle: export it with another name for its weights"
+            )
+    for name in names:
+        copy_file(model_file.parent / name, folder / name)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy unless it is there already: a bundle may be written where its model lies."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or not target.samefile(source):
+        shutil.copyfile(source, target)
+
+
+def sha256s(folder: Path, models: Iterable[str]) -> dict[str, str]:
+    """Names and sha256s of the files in `folder` that these models read beside themselves."""
+    names = {name for model in models for name in external_files(folder / model)}
+    return {name: sha256_of(folder / name) for name in sorted(names)}
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def explain(error: ValidationError) -> str:
+    """Each field of a manifest that was not accepted, with its value and what is expected."""
+    return _some(
+        f"{'.'.join(map(_part, e['loc']))} = {_short(repr(e['input']))}: {_short(e['msg'])}"
+        for e in error.errors(include_url=False)
+    )
+
+
+def _verify(folder: Path, name: str, expected: str, *, manifest: Path) -> None:
+    try:
+        path = inside(folder, name)
+    except ForeignFileError as error:
+        raise BundleError(f"{manifest}: {error}") from error
+    if not is_regular(path):
+        present = _some((quoted(p.name)[1:-1] for p in sorted(folder.iterdir())), ", ")
+        raise BundleError(
+            f"{folder / quoted(name)[1:-1]} is missing, or no regular file; "
+            f"the folder has: {present}"
+        )
+    try:
+        actual = sha256_of(path)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error}") from error
+    if not expected:
+        raise BundleError(f"{manifest} has no sha256; that of {path.name} is {actual}")
+    if actual != expected:
+        raise BundleError(
+            f"{path} is damaged or was replaced: its sha256 is {actual}, {manifest.name} says "
+            f"{expected}"
+        )
+
+
+def _part(part: int | str) -> str:
+    text = str(part)
+    return text if text.isprintable() and len(text) <= 60 else quoted(text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _some(parts: Iterable[str], between: str = "; ") -> str:
+    """The first few of many, as one text: a stranger's file must not fill a log."""
+    listed = list(parts)
+    more = [f"and {len(listed) - _MOST_LISTED} more"] if len(listed) > _MOST_LISTED else []
+    return between.join(listed[:_MOST_LISTED] + more)

@@ -1,0 +1,23 @@
+"""The one door to ONNX Runtime: no file goes through before it was looked into."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from robot_vision.core.errors import BundleError
+from robot_vision.model_store.file_kinds import external_files
+
+CPU = "CPUExecutionProvider"
+
+
+def open_onnx(
+    file: Path, options: ort.SessionOptions | None = None, *, providers: Sequence[Any] = (CPU,)
+) -> ort.InferenceSession:
+    """Load an ONNX file; raises `BundleError` if it is none or asks for what is never given."""
+    external_files(file)
+    try:
+        return ort.InferenceSession(str(file), options, providers=list(providers))
+    except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        raise BundleError(f"{file} cannot be loaded as an ONNX model: {error}") from error

@@ -1,0 +1,96 @@
+"""What the processes take: memory, threads, open files; and whether it grows."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+import psutil
+
+from robot_vision.core.soak_config import SoakConfig
+from robot_vision.soak.ledger import Ledger
+
+_S_PER_H = 3600.0
+_LEAST_SAMPLES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One look at a process; memory includes that of its children."""
+
+    at_s: float
+    rss_mb: float
+    threads: int
+    files: int
+    cpu_s: float
+
+
+def look(pid: int, at_s: float) -> Sample | None:
+    """None if it is gone."""
+    try:
+        process = psutil.Process(pid)
+        rss = process.memory_info().rss
+        for child in process.children(recursive=True):
+            with suppress(psutil.Error):
+                rss += child.memory_info().rss
+        times = process.cpu_times()
+        return Sample(
+            at_s=round(at_s, 1),
+            rss_mb=round(rss / 1e6, 2),
+            threads=process.num_threads(),
+            files=process.num_fds(),
+            cpu_s=round(times.user + times.system, 2),
+        )
+    except psutil.Error:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """Of one process: slope after the warm-up (None if that is too short), and the growth."""
+
+    process: str
+    slope_mb_per_h: float | None
+    growth_mb: float
+    threads: float
+    files: float
+
+
+def growth(process: str, samples: Sequence[Sample], config: SoakConfig) -> Growth | None:
+    """None where there are too few samples to say."""
+    if len(samples) < _LEAST_SAMPLES:
+        return None
+    late = [s for s in samples if s.at_s - samples[0].at_s >= config.warm_up_s]
+    slope = None
+    if len(late) >= _LEAST_SAMPLES and late[-1].at_s - late[0].at_s >= config.slope_span_s:
+        fit = np.polyfit([s.at_s for s in late], [s.rss_mb for s in late], 1)
+        slope = round(float(fit[0]) * _S_PER_H, 3)
+    quarter = len(samples) // 4
+    early, end = samples[quarter : 2 * quarter], samples[-quarter:]
+
+    def grown(name: str) -> float:
+        values = (median(getattr(s, name) for s in part) for part in (early, end))
+        before, after = values
+        return round(after - before, 2)
+
+    return Growth(
+        process=process,
+        slope_mb_per_h=slope,
+        growth_mb=grown("rss_mb"),
+        threads=grown("threads"),
+        files=grown("files"),
+    )
+
+
+def judge_growth(found: Growth, config: SoakConfig, ledger: Ledger) -> None:
+    """Long runs are bounded by the slope; short ones, in which all is still new, generously."""
+    name = found.process
+    if found.slope_mb_per_h is not None:
+        words = f"{name}: {found.slope_mb_per_h:+.2f} MB/h"
+        ledger.check("memory", found.slope_mb_per_h < config.slope_mb_per_h, words)
+    else:
+        words = f"{name}: {found.growth_mb:+.1f} MB"
+        ledger.check("memory", found.growth_mb < config.growth_mb, words)
+    ledger.check("threads", found.threads <= config.threads, f"{name}: {found.threads:+g}")
+    ledger.check("files", found.files <= config.files, f"{name}: {found.files:+g}")

@@ -1,0 +1,103 @@
+"""Nonsense on every topic that the console reads: it goes on, and says how much it was."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from policy_rig import ros_arguments, served
+from rclpy.context import Context
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from robot_vision.console.client import Console
+from robot_vision.ros.console_commander import INSTRUCTION_QOS
+from robot_vision.ros.console_node import ConsoleNode
+
+pytestmark = pytest.mark.ros
+
+STATUS = {"enabled": True, "holding": False, "command_hz": 100.0}
+TEXTS = ["", "{", "null", "[]", "{}", "NaN", '{"stage_ms": {"a": "b"}}', "[" * 100_000]
+
+
+@contextmanager
+def console_and_stranger() -> Iterator[tuple[Console, Node]]:
+    """The console beside a graph, and a node that publishes what it likes."""
+
+    def make(context: Context) -> list[Any]:
+        arguments = ros_arguments({"port": 0, "limits.requests_hz": 1e5})
+        return [
+            ConsoleNode(context=context, cli_args=arguments),
+            Node("stranger", context=context),
+        ]
+
+    with served(make) as (console, stranger), Console(console.server.url) as client:
+        yield client, stranger
+
+
+def wait_until(condition: Any, *, timeout_s: float = 20.0) -> None:
+    until_s = monotonic() + timeout_s
+    while not condition():
+        assert monotonic() < until_s
+        sleep(0.05)
+
+
+def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
+    with console_and_stranger() as (console, stranger):
+        diagnostics = stranger.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        status = stranger.create_publisher(String, "policy/status/json", 10)
+        objects = stranger.create_publisher(String, "perception/objects/json", 10)
+        words = stranger.create_publisher(String, "instruction", INSTRUCTION_QOS)
+        wrong = DiagnosticStatus(
+            level=b"\x09",
+            name="perception: inputs",
+            message="<img src=x onerror=alert(1)>",
+            values=[KeyValue(key="rgb_hz", value="1e999"), KeyValue(key="x_hz", value="\n")],
+        )
+        topics = ("/diagnostics", "/policy/status/json", "/perception/objects/json")
+
+        def told() -> bool:
+            diagnostics.publish(DiagnosticArray(status=[wrong]))
+            words.publish(String(data="z" * 100_000))
+            for text in TEXTS:
+                status.publish(String(data=text))
+                objects.publish(String(data=text))
+            return set(topics) <= set(console.state().unusable)
+
+        wait_until(told)
+        wait_until(lambda: told() and any("instruction" in t for t in console.state().unusable))
+        state = console.state()
+        assert "rgb" not in state.rates_hz
+        assert state.instructions == []
+        assert state.policy is None
+
+        def recovered() -> bool:
+            status.publish(String(data=json.dumps(STATUS)))
+            return console.state().policy is not None
+
+        wait_until(recovered)
+        assert httpx.get(f"{console.url}/metrics").status_code == 200
+
+
+def test_images_that_are_none_are_counted_and_the_stream_goes_on() -> None:
+    with console_and_stranger() as (console, stranger):
+        names = ("perception/depth/image", "perception/features", "policy/attention")
+        publishers = [stranger.create_publisher(Image, name, 2) for name in names]
+        shapes = [(0, 0, 0), (3, 5, 7), (2**31, 2**31, 4), (1, 1, 4)]
+        stream = console.stream({"state": 20, "depth": 20, "features": 20, "attention": 20})
+        until_s = monotonic() + 20
+        for message in stream:
+            for publisher in publishers:
+                for height, width, size in shapes:
+                    image = Image(height=height, width=width, data=b"\xff" * size)
+                    publisher.publish(image)
+            told = getattr(message, "data", {}).get("unusable", {})
+            if len(told) == len(names):
+                break
+            assert monotonic() < until_s, told
+        assert console.state().commands is not None
