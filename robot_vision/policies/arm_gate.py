@@ -26,12 +26,12 @@ _ORIGIN_M = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why a state is not believed. `jump`: it may be true all the same, the arm was moved.
+    """Why a state is not believed. `doubtful`: it may be true all the same, or end by itself.
 
     `late` ones say nothing new: they are dropped, and no reason to hold.
     """
 
-    kind: Literal["implausible", "jump", "late"]
+    kind: Literal["implausible", "doubtful", "late"]
     reason: str
 
 
@@ -76,10 +76,15 @@ class ArmGate:
             return self._refuse(Refusal(kind="implausible", reason=reason))
         newest = self.newest
         if newest is not None and (jump := self._jump(newest, state)):
-            return self._maybe_moved(state, Refusal(kind="jump", reason=jump))
+            return self._maybe_moved(state, Refusal(kind="doubtful", reason=jump))
         self._jumped = []
         self._admit(state)
         return None
+
+    def unusable(self, reason: str) -> None:
+        """A report came that is no state at all."""
+        self._jumped = []
+        self._refuse(Refusal(kind="doubtful", reason=reason))
 
     def steady_problem(self) -> str:
         """Why the arm is not known to stand still; empty if it does."""

@@ -57,6 +57,10 @@ class ArmWatch:
         """Admit a state (None), or refuse it and say why."""
         return self._gate.take(state, now_ns)
 
+    def unusable(self, reason: str) -> None:
+        """A report came that is no state at all."""
+        self._gate.unusable(reason)
+
     def commanded(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
         """What the arm was sent."""
         self._commanded = base_from_tool

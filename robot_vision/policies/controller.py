@@ -158,6 +158,12 @@ class Controller:
             self._history.add(state)
             return None
 
+    def robot_unusable(self, reason: str, now_ns: int) -> None:
+        """A report of the arm came that is no state at all: it holds, as for one refused."""
+        with self._lock:
+            self._arm.unusable(reason)
+            self._log.tell_if_new("arm_state", reason, now_ns)
+
     def arm_fault(self, reason: str) -> None:
         """What makes the arm's states unreliable as a whole; empty words end it."""
         with self._lock:

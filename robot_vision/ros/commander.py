@@ -64,6 +64,9 @@ class Commander:
         refusal = self._controller.robot(state, self._now_ns())
         return refusal.reason if refusal is not None else ""
 
+    def robot_unusable(self, reason: str) -> None:
+        self._controller.robot_unusable(reason, self._now_ns())
+
     def arm_fault(self, reason: str) -> None:
         self._controller.arm_fault(reason)
 

@@ -176,6 +176,7 @@ class PolicyNode(ServiceNode):
             self.config,
             RobotCallbacks(
                 on_state=commander.robot,
+                on_unusable=commander.robot_unusable,
                 on_arm_fault=commander.arm_fault,
                 on_description=commander.describe_arm,
                 on_instruction=commander.instruct,

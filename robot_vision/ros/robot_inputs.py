@@ -49,11 +49,13 @@ _BYTES_PER_CHARACTER, _HEAD_BYTES = 4, 64
 class RobotCallbacks:
     """Who is called. `on_instruction` may take its time, the others must not.
 
-    `on_state` returns why a state was refused, or nothing; `on_arm_fault` gets what makes all
+    `on_state` returns why a state was refused, or nothing; `on_unusable` gets why a report is no
+    state at all; `on_arm_fault` gets what makes all
     states unreliable, and empty words when that has ended.
     """
 
     on_state: Callable[[RobotState], str]
+    on_unusable: Callable[[str], None]
     on_arm_fault: Callable[[str], None]
     on_description: Callable[[Kinematics | None], None]
     on_instruction: Callable[[str], None]
@@ -143,7 +145,11 @@ class RobotInputs:
         try:
             self._joints.add(message, sequence=sequence, now_ns=self._now_ns())
         except ValueError as error:
-            self._health.dropped("robot state unusable", str(error))
+            self._unusable(error)
+
+    def _unusable(self, error: ValueError) -> None:
+        self._health.dropped("robot state unusable", str(error))
+        self._callbacks.on_unusable(str(error))
 
     def _on_instruction(self, message: String) -> None:
         self._health.arrived("instruction")
@@ -202,7 +208,7 @@ class RobotInputs:
         try:
             state = self._state(message)
         except ValueError as error:
-            self._health.dropped("robot state unusable", str(error))
+            self._unusable(error)
         else:
             if why := self._callbacks.on_state(state):
                 self._health.dropped("robot state refused", why)

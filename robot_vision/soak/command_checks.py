@@ -156,7 +156,14 @@ class CommandChecks:
         speed = math.hypot(*moved) / (passed_s + _CLOCK_S)
         turn_speed = math.hypot(*turned) / (passed_s + _CLOCK_S)
         leaps = speed > over * safety.max_speed_mps or turn_speed > over * safety.max_turn_radps
-        if leaps and command.stamp_ns < self._start_until_ns:
+        starts = leaps or (
+            self._stood()
+            and (
+                speed > over * safety.max_acceleration_mps2 * (passed_s + _CLOCK_S)
+                or turn_speed > over * safety.max_turn_radps2 * (passed_s + _CLOCK_S)
+            )
+        )
+        if starts and command.stamp_ns < self._start_until_ns:
             self._check_start(command)
             return
         ledger.check(
@@ -172,6 +179,10 @@ class CommandChecks:
         if self._motion is not None and not leaps and not late:
             self._check_change(self._motion, motion)
         self._motion = None if leaps or late else motion
+
+    def _stood(self) -> bool:
+        motion = self._motion
+        return motion is not None and not (motion.velocity.any() or motion.turn.any())
 
     def _check_change(self, before: _Motion, after: _Motion) -> None:
         """Mean velocities of two neighbouring intervals are those of their middles."""

@@ -152,6 +152,15 @@ def test_it_waits_for_an_arm_that_moves_and_gives_up_after_a_second() -> None:
     assert rig.controller.status(rig.now_ns).needs_enable
 
 
+def test_a_report_that_is_no_state_is_held_at_once() -> None:
+    rig = moving_rig()
+    rig.controller.robot_unusable("joint_states has no joint 'gripper'", rig.now_ns)
+    rig.tick()
+    assert "joint_states has no joint 'gripper'" in last(rig).reasons
+    rig.run(0.3)
+    assert not last(rig).holding, last(rig).reasons
+
+
 def test_a_fault_of_the_reports_as_a_whole_holds_until_it_ends() -> None:
     rig = moving_rig()
     rig.controller.arm_fault("two publishers of tool_pose: /a, /b")
