@@ -1,6 +1,6 @@
 """The camera's topics: callbacks store the newest, the worker takes pairs from here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from threading import Condition
@@ -23,6 +23,7 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.ros.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.health import Health
+from robot_vision.ros.message_numbers import MessageNumbers
 from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.qos import input_qos
 from robot_vision.ros.received_image import received_image
@@ -103,9 +104,10 @@ class Inputs:
         self.topics = input_topics(node, config)
         health.start(tuple(topic.role for topic in self.topics))
         self._thread = OwnThread("camera", node=node)
-        callbacks: dict[str, Callable[[Any], None]] = {
-            "rgb": self._on_rgb,
-            "depth": self._on_depth,
+        self._numbers = {topic.role: MessageNumbers() for topic in self.topics}
+        callbacks: dict[str, Callable[..., None]] = {
+            "rgb": partial(self._counted, "rgb", self._on_rgb),
+            "depth": partial(self._counted, "depth", self._on_depth),
             "camera_info": bounded(
                 CameraInfo,
                 self._on_camera_info,
@@ -169,12 +171,27 @@ class Inputs:
 
     def _events(self, topic: InputTopic) -> SubscriptionEventCallbacks:
         def on_lost(status: Any) -> None:
+            if self._numbers[topic.role].are_known:
+                return  # gaps in these say it as well, and what nobody else reports
             for _ in range(status.total_count_change):
                 self._health.dropped(
                     f"{topic.role} lost in transport", f"the middleware lost it on {topic.name}"
                 )
 
         return SubscriptionEventCallbacks(message_lost=on_lost)
+
+    def _counted(
+        self,
+        role: str,
+        callback: Callable[[bytes | CompressedImage], None],
+        raw: bytes | CompressedImage,
+        info: Mapping[str, Any],
+    ) -> None:
+        """Take an image, and count those before it that never came."""
+        for _ in range(self._numbers[role].missed(info)):
+            why = "a newer one replaced it before it was taken, or it was lost on the way"
+            self._health.dropped(f"{role} lost in transport", why)
+        callback(raw)
 
     def _on_rgb(self, raw: bytes | CompressedImage) -> None:
         arrived_s, now_ns = perf_counter(), self._clock.now().nanoseconds
