@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from robot_vision.core.arm_config import ArmConfig
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.foreign import quoted
 from robot_vision.core.types import RobotState
 from robot_vision.policies import rotations
 from robot_vision.policies.kinematics import Kinematics
@@ -192,7 +193,11 @@ class ArmGate:
         positions = dict(zip(state.joint_names, state.joint_position_rad.tolist(), strict=False))
         expected = self.kinematics.base_from_tool(positions)
         if expected is None:
-            return ""
+            missing = [name for name in self.kinematics.joint_names if name not in positions]
+            return (
+                f"joint_states has no {quoted(', '.join(missing))} of robot_description; it has "
+                f"{quoted(', '.join(positions) or 'none')}"
+            )
         away_m, away_rad = distance(expected, state.base_from_tool)
         config = self._config
         if away_m <= config.consistent_m and away_rad <= config.consistent_rad:

@@ -11,8 +11,9 @@ from robot_vision.core.foreign import quoted
 from robot_vision.ros.convert import ns_from_stamp
 
 _MOST_JOINTS = 256
-# A joint that was reported so long before the newest has lost its publisher.
-_LOST_S = 1.0
+# A joint that was reported so long before the newest has lost its publisher, and is forgotten: the
+# state is old in the meantime, so that whoever goes by it has stopped.
+_LOST_S = 2.0
 # What was seen in this time says who publishes what.
 _RECENT_NS = 1_000_000_000
 # One number that does not rise may be a publisher that began anew; two in that time are not.
@@ -52,21 +53,24 @@ class JointReports:
             )
         for name, position in positions.items():
             self._joints[name] = _Joint(position=position, stamp_ns=stamp_ns)
+        self._forget_lost()
         self._watch(names, sequence, now_ns)
+
+    def _forget_lost(self) -> None:
+        newest_ns = max((joint.stamp_ns for joint in self._joints.values()), default=0)
+        self._joints = {
+            name: joint
+            for name, joint in self._joints.items()
+            if seconds_between(joint.stamp_ns, newest_ns) <= _LOST_S or not joint.stamp_ns
+        }
 
     def positions(self) -> Mapping[str, float]:
         """By joint, in the order in which they were first reported."""
         return {name: joint.position for name, joint in self._joints.items()}
 
     def stamp_ns(self) -> int:
-        """Of the joint that was reported longest ago; 0 without any. Raises `ValueError`."""
-        if not self._joints:
-            return 0
-        name, oldest = min(self._joints.items(), key=lambda item: item[1].stamp_ns)
-        newest_ns = max(joint.stamp_ns for joint in self._joints.values())
-        if oldest.stamp_ns and (lost_s := seconds_between(oldest.stamp_ns, newest_ns)) > _LOST_S:
-            raise ValueError(f"joint {quoted(name)} was last reported {lost_s:.3g} s ago")
-        return oldest.stamp_ns
+        """Of the joint that was reported longest ago; 0 without any."""
+        return min((joint.stamp_ns for joint in self._joints.values()), default=0)
 
     def reported_twice(self, now_ns: int) -> tuple[str, ...]:
         """Joints that two publishers report, as far as the messages of late show it."""

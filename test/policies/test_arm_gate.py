@@ -197,6 +197,9 @@ def test_joints_and_tool_pose_must_agree_where_the_arm_is_described() -> None:
     refused = rig.controller.robot(state(pose_of((0.45, 0.05, 0.2))), rig.now_ns)
     assert refused is not None
     assert "0.05 m and 0 rad from where the joints put it" in refused.reason
+    refused = rig.controller.robot(robot_of(pose_of((0.45, 0, 0.2)), rig.now_ns + MS), rig.now_ns)
+    assert refused is not None
+    assert "no 'shoulder, lift' of robot_description" in refused.reason
 
 
 def test_kinematics_are_those_of_the_description() -> None:
