@@ -121,7 +121,8 @@ class PolicyStatus(BaseModel):
     """`~/status/json` of the policy node, as it came; `silent_s` is how long ago that was.
 
     `action` is Δx Δy Δz m, Δrx Δry Δrz rad, gripper 0 closed to 1 open. `interventions` counts
-    what the safety filter changed, by limit. `reasons` are those of holding.
+    what the safety filter changed, by limit. `reasons` are those of holding. `needs_enable`: it
+    holds until it is enabled anew.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -129,6 +130,7 @@ class PolicyStatus(BaseModel):
     stamp_ns: int = 0
     enabled: bool = False
     holding: bool = True
+    needs_enable: bool = False
     reasons: list[str] = []
     instruction: str = ""
     instruction_problem: str = ""

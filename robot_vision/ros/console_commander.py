@@ -86,7 +86,11 @@ class RosCommander:
 
     def enable(self, enabled: bool) -> Outcome:
         request = SetBool.Request(data=enabled)
-        return self._ask(self._enable, request, lambda status: status.enabled == enabled)
+
+        def is_done(status: PolicyStatus) -> bool:
+            return status.enabled == enabled and not status.needs_enable
+
+        return self._ask(self._enable, request, is_done)
 
     def reset(self) -> Outcome:
         def forgot(status: PolicyStatus) -> bool:

@@ -29,6 +29,13 @@ export function armState(state, connected) {
   if (!policy.enabled) {
     return { state: "hold", word: "HOLDING", sentence: `The arm keeps its pose${because}.` };
   }
+  if (policy.needs_enable) {
+    return {
+      state: "hold",
+      word: "ENABLE AGAIN",
+      sentence: `The arm keeps its pose${because}.`,
+    };
+  }
   if (policy.holding) {
     return {
       state: "waiting",

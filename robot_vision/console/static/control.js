@@ -33,7 +33,8 @@ export class Control {
     for (const button of document.querySelectorAll("button.hold")) button.disabled = none;
     const blocked = !may || arm.state === "unknown";
     for (const id of ["enable", "reset", "send", "enable-bar"]) byId(id).disabled = blocked;
-    byId("enable").disabled ||= state?.policy?.enabled ?? false;
+    const policy = state?.policy;
+    byId("enable").disabled ||= (policy?.enabled && !policy.needs_enable) ?? false;
     byId("enable-bar").disabled = byId("enable").disabled;
     byId("refused").hidden = none || may || !state;
     if (state && !may) setText(byId("refused"), `No commands: ${state.commands.reason}.`);
