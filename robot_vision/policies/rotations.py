@@ -87,5 +87,6 @@ def is_pose(matrix: Float[np.ndarray, "4 4"]) -> bool:
     if not np.isfinite(matrix).all() or abs(rotation).max() > 2:
         return False
     skew = abs(rotation @ rotation.T - np.eye(3)).max()
-    handed = float(np.cross(rotation[:, 0], rotation[:, 1]) @ rotation[:, 2])
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    handed = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
     return bool(skew < 1e-3 and handed > 0)
