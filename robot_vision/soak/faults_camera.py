@@ -38,8 +38,8 @@ def camera_black(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
 
 @fault(1.2, 3.0, must_hold=True, known_after_s=SILENCE_S)
 def camera_bad_encoding(rig: Rig, random: Random) -> Iterator[None]:
-    """Images are of an encoding that there is not, or of one that does not fit their size."""
-    encoding = random.choice(("no such", "32FC7", "", "mono16"))
+    """Images are of an encoding that there is not, or of one that needs more than there is."""
+    encoding = random.choice(("no such", "32FC7", "", "rgba16"))
 
     def edit(message: Message) -> None:
         message.encoding = encoding
