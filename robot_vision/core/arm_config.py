@@ -35,12 +35,16 @@ class ArmConfig(Params):
     steady_samples: int = param(
         5, "states in a row that must agree before commands start or go on", ge=2, le=1000
     )
+    steady_s: float = param(0.1, "and over so long at least", unit="s", ge=0, le=10)
     steady_m: float = param(
         0.005, "commands start while these states differ by no more", unit="m", gt=0, le=1
     )
     steady_rad: float = param(0.03, "and turn by no more", unit="rad", gt=0, le=3)
     start_wait_s: float = param(
-        1.0, "longest wait for that after ~/enable; then ~/enable is asked for again", unit="s",
+        1.0,
+        "longest wait for that after ~/enable, and for an arm that does not follow; then "
+        "~/enable is asked for again",
+        unit="s",
         gt=0, le=60,
     )  # fmt: skip
     outside_m: float = param(
@@ -65,13 +69,21 @@ class ArmConfig(Params):
     )
     frozen_rad: float = param(0.1, "commands that turned by less need not be", unit="rad", gt=0)
     consistent_m: float = param(
-        0.03,
-        "largest distance of the tool pose from that of the joints by robot_description",
+        0.05,
+        "largest distance of the tool pose from that of the joints by robot_description; "
+        "0: not compared",
         unit="m",
-        gt=0,
+        ge=0,
         le=1,
     )
-    consistent_rad: float = param(0.15, "largest turn between the two", unit="rad", gt=0, le=3)
+    consistent_rad: float = param(
+        0.25, "largest turn between the two; 0: not compared", unit="rad", ge=0, le=3
+    )
+    joints: list[str] = param(
+        [],
+        "joints of the arm, if robot_description does not tell; empty: those that are reported "
+        "with most others, and the gripper's",
+    )
     description_bytes: int = param(
-        8_000_000, "longest robot_description that is read", unit="bytes", gt=0, le=10**9
+        1_000_000, "longest robot_description that is read", unit="bytes", gt=0, le=10**9
     )

@@ -6,6 +6,7 @@ at once. What is refused here never becomes a start of commands, an observation 
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,8 @@ from robot_vision.policies.watchdog import FUTURE_SLACK_S
 
 # No tool comes nearer to the base's origin, which is where unset messages are.
 _ORIGIN_M = 1e-6
+# States of the arm at most that are looked at together, however fast they come.
+_MOST_KEPT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +53,18 @@ class ArmGate:
 
     def clear(self) -> None:
         """Forget all states: the clock or the task begins anew."""
-        self._recent: deque[RobotState] = deque(maxlen=self._config.steady_samples)
+        self._newest: RobotState | None = None
+        # Admitted in a row, as many as it takes to see whether the arm stands still.
+        self._recent: deque[RobotState] = deque(maxlen=_MOST_KEPT)
         self._jumped: list[RobotState] = []
         self._refused: Refusal | None = None
-        self._clean = 0  # states admitted in a row since one was refused
         self._unchanged_since_ns = 0
         self._commanded: Float[np.ndarray, "4 4"] | None = None
         self._commanded_at_change = self._commanded
 
     @property
     def newest(self) -> RobotState | None:
-        return self._recent[-1] if self._recent else None
+        return self._newest
 
     @property
     def refusal(self) -> Refusal | None:
@@ -90,8 +94,11 @@ class ArmGate:
     def steady_problem(self) -> str:
         """Why the arm is not known to stand still; empty if it does."""
         config, recent = self._config, self._recent
-        if len(recent) < config.steady_samples:
-            return f"{len(recent)} of {config.steady_samples} states of the arm in a row"
+        if not self._suffice(recent):
+            return (
+                f"{len(recent)} states of the arm in a row; commands start after "
+                f"{config.steady_samples} in at least {config.steady_s:g} s"
+            )
         last = recent[-1]
         away = [distance(last.base_from_tool, state.base_from_tool) for state in recent]
         most_m, most_rad = max(m for m, _ in away), max(rad for _, rad in away)
@@ -131,21 +138,33 @@ class ArmGate:
         if before is None or not _same_values(before, state):
             self._unchanged_since_ns = state.stamp_ns
             self._commanded_at_change = self._commanded
-        if self._refused is not None:
-            self._clean += 1
-            if self._clean >= self._config.steady_samples:
-                self._refused = None
-        self._recent.append(state)
+        recent, self._newest = self._recent, state
+        recent.append(state)
+        if self._suffice(recent):
+            self._refused = None
+            while len(recent) > self._config.steady_samples and self._spans(recent[1], state):
+                recent.popleft()
+
+    def _suffice(self, states: Sequence[RobotState]) -> bool:
+        """Whether these are enough states, over long enough, to judge by."""
+        if len(states) < self._config.steady_samples:
+            return False
+        return self._spans(states[0], states[-1])
+
+    def _spans(self, first: RobotState, last: RobotState) -> bool:
+        # Stamps are rounded: a nanosecond is not to decide.
+        return seconds_between(first.stamp_ns, last.stamp_ns) >= self._config.steady_s - 1e-6
 
     def _refuse(self, refusal: Refusal) -> Refusal:
-        self._refused, self._clean = refusal, 0
+        self._refused = refusal
+        self._recent.clear()
         return refusal
 
     def _maybe_moved(self, state: RobotState, refusal: Refusal) -> Refusal | None:
         """Believe a jump once enough states in a row agree that the arm is there."""
         agrees = self._jumped and not self._jump(self._jumped[-1], state)
-        self._jumped = [*self._jumped, state] if agrees else [state]
-        if len(self._jumped) < self._config.steady_samples:
+        self._jumped = [*self._jumped[-_MOST_KEPT:], state] if agrees else [state]
+        if not self._suffice(self._jumped):
             return self._refuse(refusal)
         jumped, commanded = self._jumped, self._commanded
         self.clear()
@@ -173,10 +192,10 @@ class ArmGate:
             return "the state of the arm has joints or a gripper that are not finite"
         if not rotations.is_pose(state.base_from_tool):
             return "the tool's pose is no finite rigid transform"
-        farthest_m = float(abs(place_m).max())
+        farthest_m = float(abs(place_m).max())  # of one axis: a square of 1e300 overflows
         if farthest_m > self._config.reach_m:
             return (
-                f"the tool is {farthest_m:.3g} m from the base; no more than "
+                f"the tool is {farthest_m:.3g} m from the base along an axis; no more than "
                 f"arm.reach_m = {self._config.reach_m:g} is possible"
             )
         if farthest_m < _ORIGIN_M:
@@ -188,7 +207,8 @@ class ArmGate:
 
     def _inconsistent(self, state: RobotState) -> str:
         """Whether joints and tool pose contradict each other."""
-        if self.kinematics is None:
+        config = self._config
+        if self.kinematics is None or not (config.consistent_m and config.consistent_rad):
             return ""
         positions = dict(zip(state.joint_names, state.joint_position_rad.tolist(), strict=False))
         expected = self.kinematics.base_from_tool(positions)
@@ -199,7 +219,6 @@ class ArmGate:
                 f"{quoted(', '.join(positions) or 'none')}"
             )
         away_m, away_rad = distance(expected, state.base_from_tool)
-        config = self._config
         if away_m <= config.consistent_m and away_rad <= config.consistent_rad:
             return ""
         return (
@@ -222,7 +241,8 @@ class ArmGate:
             )
         old, new = before.joint_position_rad, after.joint_position_rad
         most = config.max_joint_speed * counted_s + config.slack_rad
-        if config.max_joint_speed and old.shape == new.shape and old.size:
+        same = before.joint_names == after.joint_names and old.shape == new.shape
+        if config.max_joint_speed and same and old.size:
             joint = float(abs(new - old).max())
             if joint > most:
                 return f"a joint moved by {joint:.3g} in {passed_s:.3g} s; at most {most:.3g}"

@@ -37,6 +37,7 @@ class ArmWatch:
         self._moves_at_start = self._gate.moves
         self._was_lost = False
         self._waiting_since_ns: int | None = None
+        self._stuck_since_ns: int | None = None
         self.needs_enable = ""
         self.away, self.is_lagging = (0.0, 0.0), False
 
@@ -80,6 +81,8 @@ class ArmWatch:
                 f"the arm was {self.away[0]:.3g} m and {self.away[1]:.3g} rad from the command "
                 f"when its state came back"
             )
+        elif self._is_stuck(now_ns):
+            self.needs_enable = "the arm does not follow; commands start anew where it is"
         self._was_lost = lost
 
     def holds(self) -> tuple[Hold, ...]:
@@ -108,6 +111,16 @@ class ArmWatch:
         self.is_lagging = (0 < limits.tracking_m * share < away_m) or (
             0 < limits.tracking_rad * share < away_rad
         )
+
+    def _is_stuck(self, now_ns: int) -> bool:
+        """Whether the arm has not followed for so long that it will not by itself."""
+        if not (self.is_lagging or self._gate.frozen_problem()):
+            self._stuck_since_ns = None
+            return False
+        if self._stuck_since_ns is None:
+            self._stuck_since_ns = now_ns
+        stuck_s = abs(seconds_between(self._stuck_since_ns, now_ns))
+        return stuck_s > self._config.arm.start_wait_s
 
     def _is_far(self) -> bool:
         arm, (away_m, away_rad) = self._config.arm, self.away

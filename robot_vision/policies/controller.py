@@ -150,8 +150,8 @@ class Controller:
             moves = self._arm.moves
             refusal = self._arm.take(state, now_ns)
             if refusal is not None:
-                cause = "late_state" if refusal.kind == "late" else "arm_state"
-                self._log.tell_if_new(cause, refusal.reason, now_ns)
+                if refusal.kind != "late":
+                    self._log.tell_if_new("arm_state", refusal.reason, now_ns)
                 return refusal
             if self._arm.moves != moves:
                 self._history.clear()

@@ -60,9 +60,12 @@ class Commander:
         self._controller.heartbeat(self._now_ns())
 
     def robot(self, state: RobotState) -> str:
-        """Take where the arm is; returns why that is not believed, or nothing."""
+        """Take where the arm is; returns why that is not believed, or nothing.
+
+        A state that is not newer is no fault: the tool's pose often comes oftener than joints.
+        """
         refusal = self._controller.robot(state, self._now_ns())
-        return refusal.reason if refusal is not None else ""
+        return "" if refusal is None or refusal.kind == "late" else refusal.reason
 
     def robot_unusable(self, reason: str) -> None:
         self._controller.robot_unusable(reason, self._now_ns())

@@ -23,7 +23,7 @@ from robot_vision.policies.kinematics import Kinematics, read_urdf
 from robot_vision.ros.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.convert import ns_from_stamp
 from robot_vision.ros.health import Health
-from robot_vision.ros.joint_reports import JointReports
+from robot_vision.ros.joint_reports import MAX_FUTURE_S, JointReports
 from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.policy_messages import transform_from_pose
 from robot_vision.ros.silence import publisher_names
@@ -38,7 +38,8 @@ LATCHED_QOS = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-_MAX_FUTURE_S = 0.05
+# Joints that are older than the tool's pose by less are of the same moment.
+_JOINTS_BEHIND_S = 0.1
 # How often the graph is asked who publishes the arm's state.
 _SOURCES_PERIOD_S = 0.25
 # A character is at most four bytes, and a message has a head.
@@ -87,6 +88,7 @@ class RobotInputs:
         self._callbacks = callbacks
         self._health = health
         self._joints = JointReports()
+        self._chain: tuple[str, ...] = ()
         self._fault = ""
         self.topics: list[RobotTopic] = []
         self._thread = OwnThread("robot", node=node)
@@ -168,8 +170,10 @@ class RobotInputs:
             )
         except ConfigError as error:
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
+            self._chain = ()
             self._callbacks.on_description(None)
         else:
+            self._chain = kinematics.joint_names
             self._callbacks.on_description(kinematics)
 
     def _look_at_sources(self) -> None:
@@ -215,42 +219,34 @@ class RobotInputs:
 
     def _state(self, tool: PoseStamped) -> RobotState:
         """The arm by both topics, as old as the older of them. Raises `ValueError`."""
-        positions = self._joints.positions()
-        if not positions:
-            raise ValueError("tool_pose came, but no joint_states yet")
         frame_id = tool.header.frame_id
         if frame_id != self._config.expected.frame_id:
             raise ValueError(
                 f"tool_pose is in frame {frame_id!r}; expected {self._config.expected.frame_id!r}"
             )
-        stamp_ns = min(ns_from_stamp(tool.header.stamp), self._joints.stamp_ns())
+        stamp_ns = ns_from_stamp(tool.header.stamp)
         if stamp_ns == 0:
-            raise ValueError("header.stamp of tool_pose or joint_states is 0")
-        if (ahead_s := seconds_between(self._now_ns(), stamp_ns)) > _MAX_FUTURE_S:
-            raise ValueError(f"its stamp is {ahead_s:.3f} s ahead of this node's clock")
-        arm, gripper = self._split(positions)
+            raise ValueError("header.stamp of tool_pose is 0")
+        if (ahead_s := seconds_between(self._now_ns(), stamp_ns)) > MAX_FUTURE_S:
+            raise ValueError(f"tool_pose is stamped {ahead_s:.3f} s ahead of this node's clock")
+        positions, joints_ns = self._joints.positions(
+            self._chain or self._config.arm.joints, gripper=self._config.gripper.joint
+        )
+        if seconds_between(joints_ns, stamp_ns) > _JOINTS_BEHIND_S:
+            stamp_ns = joints_ns
+        opening = self._gripper_open(positions.pop(self._config.gripper.joint))
         return RobotState(
             stamp_ns=stamp_ns,
-            joint_position_rad=np.array([*arm.values()], np.float64),
+            joint_position_rad=np.array([*positions.values()], np.float64),
             base_from_tool=transform_from_pose(tool.pose),
-            gripper_open=gripper,
-            joint_names=tuple(arm),
+            gripper_open=opening,
+            joint_names=tuple(positions),
         )
 
-    def _split(self, positions: Mapping[str, float]) -> tuple[dict[str, float], float]:
-        """Positions of the arm's joints, and how far the gripper is open, from 0 to 1."""
+    def _gripper_open(self, position: float) -> float:
+        """How far the gripper is open, from 0 to 1; not finite where its joint is not."""
         gripper = self._config.gripper
-        if gripper.joint not in positions:
-            raise ValueError(
-                f"joint_states has no joint {gripper.joint!r} (gripper.joint) with a position; "
-                f"it has {', '.join(positions) or 'none'}"
-            )
-        arm = {name: value for name, value in positions.items() if name != gripper.joint}
-        span = gripper.open - gripper.closed
-        share = (positions[gripper.joint] - gripper.closed) / span
-        if not np.isfinite([*arm.values(), share]).all():
-            raise ValueError(f"joint_states has positions that are not finite: {dict(positions)}")
-        return arm, float(np.clip(share, 0.0, 1.0))
+        return float(np.clip((position - gripper.closed) / (gripper.open - gripper.closed), 0, 1))
 
 
 def _bounded(

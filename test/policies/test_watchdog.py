@@ -207,14 +207,30 @@ def test_an_arm_that_is_blocked_is_not_pulled_on_but_waited_for():
     rig.run(0.16)
     stood_m = last(rig).base_from_tool[:3, 3]
     assert np.linalg.norm(stood_m - stuck_m) < 0.1
-    for _ in range(200):
+    for _ in range(50):
         rig.tick()
         np.testing.assert_array_equal(last(rig).base_from_tool[:3, 3], stood_m)
     assert_smooth(rig)
     rig.pose = last(rig).base_from_tool
     rig.arm_follows = True
     rig.decide = lambda _: moving((0.05, 0, 0))
+    rig.run(0.3)
     assert_goes_on(rig)
+
+
+@pytest.mark.parametrize("values", [{}, {"arm.frozen_s": 0.0}], ids=["frozen", "tracking"])
+def test_an_arm_that_stays_blocked_is_let_go_by_a_new_enable(values):
+    rig = rig_of(**values)
+    rig.decide = lambda _: moving((0.3, 0, 0))
+    rig.begin()
+    rig.arm_follows = False
+    rig.run(2.0)
+    assert rig.controller.status(rig.now_ns).needs_enable
+    assert any("the arm does not follow" in reason for reason in last(rig).reasons)
+    rig.controller.enable(True, rig.now_ns)
+    command = rig.tick()
+    assert command is not None
+    np.testing.assert_allclose(command.base_from_tool, rig.pose, atol=1e-12)
 
 
 def test_checks_that_are_switched_off_do_not_hold():

@@ -1,5 +1,7 @@
 """Joint states of several publishers: merged by name, forgotten when lost, refused when twice."""
 
+import math
+
 import pytest
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
@@ -27,17 +29,37 @@ def test_arm_and_gripper_may_publish_apart() -> None:
     reports = heard(
         (10.0, 1, {"a": 1, "b": 2}), (10.1, 1, {"grip": 3}), (10.2, 2, {"a": 4, "b": 5})
     )
-    assert reports.positions() == {"a": 4, "b": 5, "grip": 3}
-    assert reports.stamp_ns() == round(10.1 * NS)
+    positions, stamp_ns = reports.positions((), gripper="grip")
+    assert positions == {"a": 4, "b": 5, "grip": 3}
+    assert stamp_ns == round(10.1 * NS)
     assert reports.reported_twice(round(10.2 * NS)) == ()
 
 
+def test_other_joints_do_not_make_the_arm_old() -> None:
+    arm = [(10 + k / 50, k, {"a": 1, "b": 2, "grip": 3}) for k in range(50)]
+    reports = heard((10.0, 1, {"head": math.nan}), *arm)
+    positions, stamp_ns = reports.positions((), gripper="grip")
+    assert list(positions) == ["a", "b", "grip"]
+    assert stamp_ns == round(10.98 * NS)
+    assert "head" in reports.positions(("head",), gripper="grip")[0]
+
+
 def test_a_joint_that_is_not_reported_any_more_makes_the_state_old_and_is_then_forgotten() -> None:
-    before = heard((10.0, 1, {"a": 1}), (10.0, 1, {"lost": 2}), (11.9, 2, {"a": 3}))
-    assert before.stamp_ns() == 10 * NS
-    after = heard((10.0, 1, {"a": 1}), (10.0, 1, {"lost": 2}), (12.1, 2, {"a": 3}))
-    assert after.positions() == {"a": 3}
-    assert after.stamp_ns() == round(12.1 * NS)
+    arm = {"a": 1.0, "b": 2.0, "grip": 3.0}
+    before = heard((10.0, 1, arm), (11.9, 2, {"a": 3}), (11.9, 2, {"grip": 3}))
+    assert before.positions(("a", "b"), gripper="grip")[1] == 10 * NS
+    after = heard((10.0, 1, arm), (12.1, 2, {"a": 3}), (12.1, 2, {"grip": 3}))
+    with pytest.raises(ValueError, match="no joint 'b' with a position; it has 'a, grip'"):
+        after.positions(("a", "b"), gripper="grip")
+    assert after.positions((), gripper="grip") == ({"a": 3, "grip": 3}, round(12.1 * NS))
+
+
+def test_a_stamp_that_says_nothing_changes_nothing() -> None:
+    reports = heard((10.0, 1, {"a": 1, "grip": 2}))
+    for stamp_s, now_s in ((0.0, 10.0), (60.0, 10.0)):
+        with pytest.raises(ValueError, match="stamp"):
+            reports.add(message(stamp_s, a=5.0), sequence=2, now_ns=round(now_s * NS))
+    assert reports.positions((), gripper="grip") == ({"a": 1, "grip": 2}, 10 * NS)
 
 
 def test_one_joint_in_two_sets_of_names_is_reported_twice() -> None:
