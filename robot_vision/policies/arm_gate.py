@@ -26,6 +26,10 @@ from robot_vision.policies.watchdog import FUTURE_SLACK_S
 _ORIGIN_M = 1e-6
 # States of the arm at most that are looked at together, however fast they come.
 _MOST_KEPT = 1000
+# Beyond this nobody counts a joint's turns; sines of what is larger fail.
+_MOST_JOINT = 1e6
+# After so long a silence standing still is to be shown anew.
+_SILENCE_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +77,13 @@ class ArmGate:
 
     def take(self, state: RobotState, now_ns: int) -> Refusal | None:
         """Admit a state (None), or refuse it and say why."""
-        if late := self._late(state):
+        reason = self._implausible(state, now_ns)
+        if not reason and (late := self._late(state)):
             return late
-        reason = self._implausible(state, now_ns) or self._inconsistent(state)
-        if reason:
+        if reason := reason or self._inconsistent(state):
             self._jumped = []
             return self._refuse(Refusal(kind="implausible", reason=reason))
-        newest = self.newest
-        if newest is not None and (jump := self._jump(newest, state)):
+        if jump := self._jumps(state):
             return self._maybe_moved(state, Refusal(kind="doubtful", reason=jump))
         self._jumped = []
         self._admit(state)
@@ -139,6 +142,8 @@ class ArmGate:
             self._unchanged_since_ns = state.stamp_ns
             self._commanded_at_change = self._commanded
         recent, self._newest = self._recent, state
+        if before is not None and seconds_between(before.stamp_ns, state.stamp_ns) > _SILENCE_S:
+            recent.clear()
         recent.append(state)
         if self._suffice(recent):
             self._refused = None
@@ -162,7 +167,8 @@ class ArmGate:
 
     def _maybe_moved(self, state: RobotState, refusal: Refusal) -> Refusal | None:
         """Believe a jump once enough states in a row agree that the arm is there."""
-        agrees = self._jumped and not self._jump(self._jumped[-1], state)
+        jumped = self._jumped
+        agrees = jumped and not (self._jump(jumped[-1], state) or self._drifts(jumped, state))
         self._jumped = [*self._jumped[-_MOST_KEPT:], state] if agrees else [state]
         if not self._suffice(self._jumped):
             return self._refuse(refusal)
@@ -190,6 +196,8 @@ class ArmGate:
         joints, place_m = state.joint_position_rad, state.base_from_tool[:3, 3]
         if not (np.isfinite(state.gripper_open) and np.isfinite(joints).all()):
             return "the state of the arm has joints or a gripper that are not finite"
+        if joints.size and abs(joints).max() > _MOST_JOINT:
+            return f"a joint of the arm is at {abs(joints).max():.3g}; at most {_MOST_JOINT:g}"
         if not rotations.is_pose(state.base_from_tool):
             return "the tool's pose is no finite rigid transform"
         farthest_m = float(abs(place_m).max())  # of one axis: a square of 1e300 overflows
@@ -226,6 +234,22 @@ class ArmGate:
             f"it (at most {config.consistent_m:g} m and {config.consistent_rad:g} rad)"
         )
 
+    def _jumps(self, state: RobotState) -> str:
+        """How the state is too far from those admitted; empty if it is not."""
+        if self._newest is None:
+            return ""
+        return self._jump(self._newest, state) or self._drifts(self._recent, state)
+
+    def _drifts(self, states: Sequence[RobotState], state: RobotState) -> str:
+        """The same from the first of the last `gap_s`: slack counts once in that time.
+
+        With every state of a fast driver it would let it move at any speed.
+        """
+        for before in states:
+            if seconds_between(before.stamp_ns, state.stamp_ns) <= self._config.gap_s:
+                return self._jump(before, state)
+        return ""
+
     def _jump(self, before: RobotState, after: RobotState) -> str:
         """How the move between two states is more than the arm can do; empty if it is not."""
         config = self._config
@@ -243,7 +267,9 @@ class ArmGate:
         most = config.max_joint_speed * counted_s + config.slack_rad
         same = before.joint_names == after.joint_names and old.shape == new.shape
         if config.max_joint_speed and same and old.size:
-            joint = float(abs(new - old).max())
+            moved = abs(new - old)
+            # A joint that turns for ever may be reported from -π to π.
+            joint = float(np.minimum(moved, abs(moved - 2 * np.pi)).max())
             if joint > most:
                 return f"a joint moved by {joint:.3g} in {passed_s:.3g} s; at most {most:.3g}"
         return ""

@@ -72,10 +72,10 @@ class ArmWatch:
         self._look_at_distance()
         if self.needs_enable:
             return
-        if self._commanded is None:
-            self.needs_enable = self._why_not_start(now_ns)
-        elif self._gate.moves != self._moves_at_start:
+        if self._gate.moves != self._moves_at_start:
             self.needs_enable = "the arm was moved, or reports another place than before"
+        elif self._commanded is None:
+            self.needs_enable = self._why_not_start(now_ns)
         elif self._was_lost and not lost and self._is_far():
             self.needs_enable = (
                 f"the arm was {self.away[0]:.3g} m and {self.away[1]:.3g} rad from the command "

@@ -99,6 +99,7 @@ class Controller:
         self._stream: Stream | None = None
         self._last: Command | None = None
         self._streamed: Streamed | None = None
+        self._starts_anew = False
         self._log.end_all()
         self._arm.stop()
 
@@ -128,7 +129,10 @@ class Controller:
         Where the arm's state was lost and came back elsewhere, being enabled anew begins again.
         """
         with self._lock:
-            if enabled != self._enabled or self._arm.needs_enable:
+            anew = enabled and self._enabled and bool(self._arm.needs_enable)
+            if anew and self._streamed is not None and self._streamed.twist.any():
+                self._starts_anew = True  # once it stands
+            elif anew or enabled != self._enabled:
                 self._stop()
             self._enabled = enabled
 
@@ -276,7 +280,10 @@ class Controller:
             self._last = self._command(streamed, found, now_ns)
             self._streamed = streamed
             self._arm.commanded(self._last.base_from_tool)
-            return self._last
+            sent = self._last
+            if self._starts_anew and not streamed.twist.any():
+                self._stop()
+            return sent
 
     def _passed_s(self, now_ns: int) -> float:
         """Seconds since the last command; a clock that went back flushes what it stamped."""

@@ -16,7 +16,8 @@ from robot_vision.core.foreign import quoted
 from robot_vision.policies import rotations
 
 _MOVING = ("revolute", "continuous", "prismatic")
-_MOST_JOINTS = 1000
+_MOST_JOINTS = 100
+_MOST_NUMBER = 1e6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,8 +112,8 @@ def _joint(element: ElementTree.Element) -> tuple[str, _Joint]:
         ),
         axis=axis / norm if norm > 0 else axis,
         source=name if mimic is None else mimic.get("joint", ""),
-        multiplier=1.0 if mimic is None else float(mimic.get("multiplier", "1")),
-        offset=0.0 if mimic is None else float(mimic.get("offset", "0")),
+        multiplier=1.0 if mimic is None else _number(mimic, "multiplier", "1"),
+        offset=0.0 if mimic is None else _number(mimic, "offset", "0"),
     )
     return _link(element, "child"), joint
 
@@ -127,9 +128,16 @@ def _link(joint: ElementTree.Element, side: str) -> str:
 def _numbers(element: ElementTree.Element | None, name: str, default: str) -> list[float]:
     text = default if element is None else element.get(name, default)
     values = [float(part) for part in text.split()]
-    if len(values) != 3 or not np.isfinite(values).all():
+    if len(values) != 3 or not all(abs(value) < _MOST_NUMBER for value in values):
         raise ValueError(f"{name}={quoted(text)}; expected three finite numbers")
     return values
+
+
+def _number(element: ElementTree.Element, name: str, default: str) -> float:
+    text = element.get(name, default)
+    if not abs(float(text)) < _MOST_NUMBER:
+        raise ValueError(f"{name}={quoted(text)}; expected a number below {_MOST_NUMBER:g}")
+    return float(text)
 
 
 def _from_rpy(roll: float, pitch: float, yaw: float) -> rotations.Quaternion:

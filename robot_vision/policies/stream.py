@@ -22,6 +22,8 @@ from robot_vision.policies.smooth import Follower, Limits, Vector, length
 _TURN_SHARE = 0.97
 # What is later than so many periods is not made up for: rather slow than a leap.
 _MOST_PERIODS = 3.0
+# A line along the border may end beside it by rounding.
+_ROUNDING_M = 1e-10
 # Halvings of the way between what pursues the target and what brakes.
 _HALVINGS = 6
 
@@ -161,7 +163,7 @@ class Stream:
     def _holds(self, after: Vector, stop: Vector) -> bool:
         low, high = self._room
         least, most = np.minimum(after, stop), np.maximum(after, stop)
-        return bool((least >= low).all() and (most <= high).all())
+        return bool((least >= low - _ROUNDING_M).all() and (most <= high + _ROUNDING_M).all())
 
     def _turned(self, time_s: float) -> Float[np.ndarray, "4"]:
         if time_s == 0.0:

@@ -17,6 +17,7 @@ from robot_vision.ros.robot_inputs import LATCHED_QOS
 
 _QOS = QoSProfile(depth=20)
 _ANSWER_S = 30.0
+_AGAIN_S = 0.5
 
 
 class OperatorError(RobotVisionError, RuntimeError):
@@ -35,10 +36,16 @@ class Seen:
 
 
 class Operator:
-    """Uses the node of a `Monitor`, and its spinning."""
+    """Uses the node of a `Monitor`, and its spinning.
 
-    def __init__(self, monitor: Monitor) -> None:
+    A new scene moves the arm: with `enables_again` the policy is enabled anew where it asks.
+    """
+
+    def __init__(self, monitor: Monitor, *, enables_again: bool = True) -> None:
         self.seen = Seen()
+        self._enables_again = enables_again
+        self._is_on = False
+        self._again_s = 0.0
         self._monitor = monitor
         node = self._node = monitor.node
         self._instruction = node.create_publisher(String, "instruction", LATCHED_QOS)
@@ -54,10 +61,12 @@ class Operator:
 
     def enable(self, on: bool) -> None:
         """Let the arm move, or not. Raises `OperatorError` unless the policy node agrees."""
+        self._is_on = on and self._enables_again
         self._ask(self._enable, SetBool.Request(data=on))
 
     def new_scene(self) -> dict[str, Any]:
         """Another table and task; the policy is disabled and forgets what it was told."""
+        self._is_on = False
         self._ask(self._reset, Trigger.Request())
         return self.other_table()
 
@@ -92,6 +101,10 @@ class Operator:
     def _on_status(self, message: String) -> None:
         self.seen.status = json.loads(message.data)
         self.seen.statuses += 1
+        again_s = monotonic() - self._again_s
+        if self._is_on and self.seen.status.get("needs_enable") and again_s > _AGAIN_S:
+            self._again_s = monotonic()
+            self._enable.call_async(SetBool.Request(data=True))
 
     def _on_observation(self, message: Header) -> None:
         stamp_ns = ns_from_stamp(message.stamp)

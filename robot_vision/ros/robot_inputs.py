@@ -17,6 +17,7 @@ from std_msgs.msg import Empty, String
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
 from robot_vision.policies.kinematics import Kinematics, read_urdf
@@ -114,6 +115,7 @@ class RobotInputs:
     def close(self) -> None:
         self._thread.stop()
         self._node.destroy_timer(self._timer)
+        self._callbacks.on_arm_fault("")  # whoever listens next looks anew
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
@@ -168,6 +170,8 @@ class RobotInputs:
             kinematics = read_urdf(
                 message.data, base_link=expected.frame_id, tool_link=expected.tool_frame_id
             )
+            if self._config.gripper.joint in kinematics.joint_names:
+                raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
         except ConfigError as error:
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
             self._chain = ()
@@ -195,7 +199,7 @@ class RobotInputs:
         twice = self._joints.reported_twice(self._now_ns()) if len(joints) > 1 else ()
         if twice:
             return (
-                f"{', '.join(twice)} reported twice on joint_states, by two of "
+                f"{quoted(', '.join(twice))} reported twice on joint_states, by two of "
                 f"{', '.join(joints)}; each joint must have one publisher"
             )
         return ""

@@ -85,7 +85,7 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
     service += ["-p", "camera_pose.source:=topic"]
     monitor = Monitor()
     stack.callback(monitor.close)
-    operator = Operator(monitor)
+    operator = Operator(monitor, enables_again=False)
     injector = Injector()
     stack.callback(injector.close)
     processes: dict[Process, Any] = {

@@ -138,6 +138,45 @@ def test_it_does_not_start_outside_the_workspace() -> None:
     assert "0.1 m outside the workspace (at most 0.05)" in " ".join(status.reasons)
 
 
+def test_an_arm_that_appears_elsewhere_after_enable_waits_for_another() -> None:
+    rig = rig_of()
+    rig.run(0.5)
+    rig.now_ns += 300 * MS
+    rig.controller.enable(True, rig.now_ns)
+    rig.commands.clear()
+    rig.pose = pose_of((0.35, 0.3, 0.3))
+    assert rig.run(0.5) == [None] * 50
+    assert rig.controller.status(rig.now_ns).needs_enable
+
+
+def test_enabled_anew_while_it_brakes_it_stands_first() -> None:
+    rig = moving_rig()
+    report(rig, pose_of((0.35, 0.3, 0.3)), 12, noise_m=1e-4)
+    rig.controller.enable(True, rig.now_ns)
+    assert rig.tick() is not None, "it goes on to brake"
+    assert_no_leap(rig)
+
+
+def test_slack_does_not_add_up_for_a_fast_driver() -> None:
+    rig = rig_of()
+    for count in range(300):
+        rig.now_ns += MS
+        pose = pose_of((0.3 + 0.01 * count, 0.0, 0.2))
+        rig.controller.robot(robot_of(pose, rig.now_ns), rig.now_ns)
+    newest = rig.controller.robot_at(rig.now_ns)
+    assert newest is not None
+    assert newest.base_from_tool[0, 3] < 0.6, "ten metres a second is no arm"
+
+
+def test_a_joint_that_turns_past_pi_is_no_jump() -> None:
+    rig = rig_of()
+    for angle in (3.12, 3.13, -3.14, -3.13):
+        rig.now_ns += 10 * MS
+        known = robot_of(pose_of(), rig.now_ns)
+        state = type(known)(**{**vars(known), "joint_position_rad": np.full(7, angle)})
+        assert rig.controller.robot(state, rig.now_ns) is None
+
+
 def test_a_fast_driver_does_not_make_a_moving_arm_steady() -> None:
     rig = rig_of()
     rig.controller.enable(True, rig.now_ns)
