@@ -5,7 +5,7 @@ zstd stands for 30,000 times its size, so a file of a megabyte can fill memory o
 
 import bz2
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ CHUNKS_ALWAYS = 16
 _PIECE_BYTES = 1 << 20
 # What zstd needs beside its output; `zstd --ultra --long` asks for more.
 _MOST_WINDOW_BYTES = 1 << 27
+# pbzip2 writes one for every 900 kB; each that ends copies what is left of a piece.
+_MOST_STREAMS = 1000
 _DISK_RESERVE_BYTES = 1 << 30
 # What the libraries raise on damaged bytes.
 _DAMAGE = (zstandard.ZstdError, RuntimeError, OSError, EOFError, ValueError)
@@ -101,9 +103,9 @@ def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
         elif compression == "lz4":
-            yield from _by_calls(packed, lz4.frame.LZ4FrameDecompressor())
+            yield from _by_calls(packed, lz4.frame.LZ4FrameDecompressor)
         elif compression == "bz2":
-            yield from _by_calls(packed, bz2.BZ2Decompressor())
+            yield from _by_calls(packed, bz2.BZ2Decompressor)
         else:
             raise ForeignFileError(
                 f"compression {compression!r}; expected one of {', '.join(COMPRESSIONS[1:])}, none"
@@ -114,10 +116,17 @@ def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
         raise ForeignFileError(f"{compression} is damaged: {error}") from error
 
 
-def _by_calls(packed: BufferedIOBase, decompressor: Any) -> Iterator[bytes]:
-    """One stream of a decompressor that takes `max_length`."""
-    while not decompressor.eof:
-        fresh = packed.read(_PIECE_BYTES) if decompressor.needs_input else b""
-        if decompressor.needs_input and not fresh:
-            return
-        yield decompressor.decompress(fresh, _PIECE_BYTES)
+def _by_calls(packed: BufferedIOBase, new: Callable[[], Any]) -> Iterator[bytes]:
+    """Streams one after the other, each by a new decompressor that takes `max_length`."""
+    left = b""
+    for _ in range(_MOST_STREAMS):
+        decompressor = new()
+        while not decompressor.eof:
+            fresh = (left or packed.read(_PIECE_BYTES)) if decompressor.needs_input else b""
+            if decompressor.needs_input and not fresh:
+                return
+            left = b""
+            yield decompressor.decompress(fresh, _PIECE_BYTES)
+        left = decompressor.unused_data or b""
+    if left or packed.read(1):
+        raise ValueError(f"more than {_MOST_STREAMS} streams, one after the other")
