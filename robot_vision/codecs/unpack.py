@@ -24,7 +24,8 @@ _PIECE_BYTES = 1 << 20
 _MOST_WINDOW_BYTES = 1 << 27
 # pbzip2 writes one for every 900 kB; each that ends copies what is left of a piece.
 _MOST_STREAMS = 1000
-_DISK_RESERVE_BYTES = 1 << 30
+# What is left free of a disk: less on a small one, such as a container's /tmp.
+_DISK_RESERVE_BYTES, _DISK_RESERVE = 1 << 30, 0.1
 # What the libraries raise on damaged bytes.
 _DAMAGE = (zstandard.ZstdError, RuntimeError, OSError, EOFError, ValueError)
 
@@ -64,13 +65,12 @@ class Unpacker:
 
         Raises `ForeignFileError` if it is damaged, or more than limits or the disk allow.
         """
-        free_bytes = shutil.disk_usage(target.parent).free - _DISK_RESERVE_BYTES
+        room_bytes = _room_bytes(target.parent)
         grown_bytes = round(packed.stat().st_size * self.limits.growth)
         limit = min(
             max(self.limits.chunk_bytes, grown_bytes),
             self._left_bytes,
             self.limits.file_bytes,
-            max(free_bytes, 0),
         )
         written = 0
         with packed.open("rb") as file, target.open("wb") as plain:
@@ -78,8 +78,14 @@ class Unpacker:
                 written += len(piece)
                 if written > limit:
                     raise ForeignFileError(
-                        f"{packed.name} unpacks to more than {limit} bytes (limits.file_gb, "
-                        "limits.growth, or what is free on the disk)"
+                        f"{packed.name} unpacks to more than {limit} bytes (limits.file_gb or "
+                        "limits.growth)"
+                    )
+                if written > room_bytes:
+                    raise ForeignFileError(
+                        f"the disk has no room: {packed.name} unpacks to more than {room_bytes} "
+                        f"bytes, what {target.parent} can take; free some, or set TMPDIR to a "
+                        "folder on a larger disk"
                     )
                 plain.write(piece)
         self.spend(written)
@@ -92,6 +98,13 @@ class Unpacker:
                 f"the recording unpacks to more than {self.limits.growth:g} times its size "
                 "(limits.growth)"
             )
+
+
+def _room_bytes(folder: Path) -> int:
+    """What may be written to the disk of `folder`."""
+    disk = shutil.disk_usage(folder)
+    reserve_bytes = min(_DISK_RESERVE_BYTES, round(_DISK_RESERVE * disk.total))
+    return max(disk.free - reserve_bytes, 0)
 
 
 def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:

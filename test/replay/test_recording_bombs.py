@@ -17,6 +17,7 @@ from child import run_child
 from mcap.opcode import Opcode
 from replay_scenes import Scene, write_mcap, write_rosbag2
 from rosbags.rosbag2 import StoragePlugin
+from small_disk import small_disk
 
 from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.config import NodeConfig, with_values
@@ -120,6 +121,17 @@ def test_a_packed_file_leaves_nothing_on_the_disk(
     assert list(Recording(tmp_path / "a.mcap.zstd", SMALL).messages(problems)) == []
     assert "limits.growth" in str(problems.as_dict())
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_small_disk_takes_a_file_that_it_has_room_for(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", size_mb=20) as disk:
+        for name, megabytes in (("fits", 15), ("large", 19)):
+            (tmp_path / name).write_bytes(zstandard.compress(bytes(megabytes * 2**20)))
+        Unpacker(1000).unpack_file(tmp_path / "fits", disk / "plain")
+        assert (disk / "plain").stat().st_size == 15 * 2**20
+        (disk / "plain").unlink()
+        with pytest.raises(ForeignFileError, match=r"the disk has no room: large unpacks to more"):
+            Unpacker(1000).unpack_file(tmp_path / "large", disk / "plain")
 
 
 def test_chunks_share_what_a_recording_may_grow_to(tmp_path: Path) -> None:
