@@ -171,7 +171,7 @@ class Inputs:
 
     def _events(self, topic: InputTopic) -> SubscriptionEventCallbacks:
         def on_lost(status: Any) -> None:
-            if self._numbers[topic.role].are_known:
+            if self._numbers[topic.role].are_sure:
                 return  # gaps in these say it as well, and what nobody else reports
             for _ in range(status.total_count_change):
                 self._health.dropped(

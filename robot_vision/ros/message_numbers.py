@@ -14,12 +14,16 @@ _MOST_MISSED = 1000
 
 
 class MessageNumbers:
-    """Follows the numbers of one subscription. `are_known` once a message had one."""
+    """Follows the numbers of one subscription."""
 
     def __init__(self) -> None:
-        self.are_known = False
         self._last: int | None = None
         self._unsure = 0
+
+    @property
+    def are_sure(self) -> bool:
+        """Whether a gap is counted now: only then need nobody else report what is lost."""
+        return self._last is not None and self._unsure == 0
 
     def missed(self, info: Mapping[str, Any]) -> int:
         """Messages that were published between the one before and this one, and did not come."""
@@ -27,7 +31,6 @@ class MessageNumbers:
         if number is None:
             return 0
         last, self._last = self._last, number
-        self.are_known = True
         if last is None:
             return 0
         gap = number - last - 1
