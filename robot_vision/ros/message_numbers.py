@@ -4,8 +4,13 @@ Fast DDS reports what it loses on the way, but not what a newer message replaces
 while a process stands still.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from rclpy.subscription import Subscription
+
+# Humble's rclpy calls with the message alone.
+WITH_INFO = hasattr(Subscription, "CallbackType")
 
 # Two publishers on one topic have numbers of their own: for so long a gap says nothing.
 _MESSAGES_UNSURE = 100
@@ -38,3 +43,16 @@ class MessageNumbers:
             self._unsure = _MESSAGES_UNSURE
         self._unsure = max(self._unsure - 1, 0)
         return 0 if self._unsure else gap
+
+
+def with_info(
+    callback: Callable[[Any, Mapping[str, Any]], None], *, has_info: bool = WITH_INFO
+) -> Callable[..., None]:
+    """What to subscribe with, so that `callback` gets a message and its info: empty on Humble."""
+    if has_info:
+        return callback
+
+    def take(message: Any) -> None:
+        callback(message, {})
+
+    return take
