@@ -84,6 +84,41 @@ def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
         assert httpx.get(f"{console.url}/metrics").status_code == 200
 
 
+def publish_until_refused(publisher: Any, message: Any, console: Console) -> None:
+    def count() -> int:
+        return console.state().unusable.get(publisher.topic_name, 0)
+
+    before = count()
+
+    def is_refused() -> bool:
+        publisher.publish(message)
+        return count() > before
+
+    wait_until(is_refused)
+
+
+def test_huge_messages_and_damaged_ones_are_refused_before_they_become_objects() -> None:
+    huge = String(data="x" * 2_000_000)
+    many = DiagnosticArray(status=[DiagnosticStatus(level=b"\x00")] * 20_000)
+    some = DiagnosticArray(status=[DiagnosticStatus(level=b"\x00")] * 150)
+    kinds: dict[str, tuple[Any, list[Any]]] = {
+        "/diagnostics": (DiagnosticArray, [many, b"junk", some]),
+        "/policy/status/json": (String, [huge, b"junk"]),
+        "/perception/objects/json": (String, [huge, b"junk"]),
+        "/instruction": (String, [huge, b"junk"]),
+    }
+    with console_and_stranger() as (console, stranger):
+        for topic, (kind, messages) in kinds.items():
+            qos = INSTRUCTION_QOS if topic == "/instruction" else 10
+            publisher = stranger.create_publisher(kind, topic, qos)
+            for message in messages:
+                publish_until_refused(publisher, message, console)
+        state = console.state()
+    assert state.unusable["/diagnostics"] >= 50, "statuses beyond the most are counted"
+    assert len(state.diagnostics) <= 1
+    assert state.instructions == []
+
+
 def test_images_that_are_none_are_counted_and_the_stream_goes_on() -> None:
     with console_and_stranger() as (console, stranger):
         names = ("perception/depth/image", "perception/features", "policy/attention")
