@@ -61,7 +61,7 @@ def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
         )
         topics = ("/diagnostics", "/policy/status/json", "/perception/objects/json")
 
-        def told() -> bool:
+        def all_counted() -> bool:
             diagnostics.publish(DiagnosticArray(status=[wrong]))
             words.publish(String(data="z" * 100_000))
             for text in TEXTS:
@@ -69,8 +69,10 @@ def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
                 objects.publish(String(data=text))
             return set(topics) <= set(console.state().unusable)
 
-        wait_until(told)
-        wait_until(lambda: told() and any("instruction" in t for t in console.state().unusable))
+        wait_until(all_counted)
+        wait_until(
+            lambda: all_counted() and any("instruction" in t for t in console.state().unusable)
+        )
         state = console.state()
         assert "rgb" not in state.rates_hz
         assert state.instructions == []
@@ -131,8 +133,8 @@ def test_images_that_are_none_are_counted_and_the_stream_goes_on() -> None:
                 for height, width, size in shapes:
                     image = Image(height=height, width=width, data=b"\xff" * size)
                     publisher.publish(image)
-            told = getattr(message, "data", {}).get("unusable", {})
-            if len(told) == len(names):
+            unusable = getattr(message, "data", {}).get("unusable", {})
+            if len(unusable) == len(names):
                 break
-            assert monotonic() < until_s, told
+            assert monotonic() < until_s, unusable
         assert console.state().commands is not None
