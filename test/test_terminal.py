@@ -36,6 +36,12 @@ def test_a_line_shows_every_letter_and_obeys_none() -> None:
     assert plain(HOSTILE) == SHOWN
 
 
+def test_what_turns_the_order_of_letters_is_an_escape() -> None:
+    marks = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert plain(marks) == marks.encode("unicode_escape").decode()
+    assert brief(marks).isascii()
+
+
 def test_a_table_shows_every_letter_and_obeys_none() -> None:
     table = Table(HOSTILE, title=HOSTILE, caption=HOSTILE)
     table.add_row(HOSTILE)

@@ -5,7 +5,7 @@ zstd stands for 30,000 times its size, so a file of a megabyte can fill memory o
 
 import bz2
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,10 @@ CHUNKS_ALWAYS = 16
 _PIECE_BYTES = 1 << 20
 # What zstd needs beside its output; `zstd --ultra --long` asks for more.
 _MOST_WINDOW_BYTES = 1 << 27
-_DISK_RESERVE_BYTES = 1 << 30
+# pbzip2 writes one for every 900 kB; each that ends copies what is left of a piece.
+_MOST_STREAMS = 1000
+# What is left free of a disk: less on a small one, such as a container's /tmp.
+_DISK_RESERVE_BYTES, _DISK_RESERVE = 1 << 30, 0.1
 # What the libraries raise on damaged bytes.
 _DAMAGE = (zstandard.ZstdError, RuntimeError, OSError, EOFError, ValueError)
 
@@ -62,13 +65,12 @@ class Unpacker:
 
         Raises `ForeignFileError` if it is damaged, or more than limits or the disk allow.
         """
-        free_bytes = shutil.disk_usage(target.parent).free - _DISK_RESERVE_BYTES
+        room_bytes = _room_bytes(target.parent)
         grown_bytes = round(packed.stat().st_size * self.limits.growth)
         limit = min(
             max(self.limits.chunk_bytes, grown_bytes),
             self._left_bytes,
             self.limits.file_bytes,
-            max(free_bytes, 0),
         )
         written = 0
         with packed.open("rb") as file, target.open("wb") as plain:
@@ -76,8 +78,14 @@ class Unpacker:
                 written += len(piece)
                 if written > limit:
                     raise ForeignFileError(
-                        f"{packed.name} unpacks to more than {limit} bytes (limits.file_gb, "
-                        "limits.growth, or what is free on the disk)"
+                        f"{packed.name} unpacks to more than {limit} bytes (limits.file_gb or "
+                        "limits.growth)"
+                    )
+                if written > room_bytes:
+                    raise ForeignFileError(
+                        f"the disk has no room: {packed.name} unpacks to more than {room_bytes} "
+                        f"bytes, what {target.parent} can take; free some, or set TMPDIR to a "
+                        "folder on a larger disk"
                     )
                 plain.write(piece)
         self.spend(written)
@@ -92,6 +100,13 @@ class Unpacker:
             )
 
 
+def _room_bytes(folder: Path) -> int:
+    """What may be written to the disk of `folder`."""
+    disk = shutil.disk_usage(folder)
+    reserve_bytes = min(_DISK_RESERVE_BYTES, round(_DISK_RESERVE * disk.total))
+    return max(disk.free - reserve_bytes, 0)
+
+
 def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
     """What a stream holds, a piece of bounded size after the other."""
     try:
@@ -101,9 +116,9 @@ def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
                 while piece := stream.read(_PIECE_BYTES):
                     yield piece
         elif compression == "lz4":
-            yield from _by_calls(packed, lz4.frame.LZ4FrameDecompressor())
+            yield from _by_calls(packed, lz4.frame.LZ4FrameDecompressor)
         elif compression == "bz2":
-            yield from _by_calls(packed, bz2.BZ2Decompressor())
+            yield from _by_calls(packed, bz2.BZ2Decompressor)
         else:
             raise ForeignFileError(
                 f"compression {compression!r}; expected one of {', '.join(COMPRESSIONS[1:])}, none"
@@ -114,10 +129,17 @@ def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
         raise ForeignFileError(f"{compression} is damaged: {error}") from error
 
 
-def _by_calls(packed: BufferedIOBase, decompressor: Any) -> Iterator[bytes]:
-    """One stream of a decompressor that takes `max_length`."""
-    while not decompressor.eof:
-        fresh = packed.read(_PIECE_BYTES) if decompressor.needs_input else b""
-        if decompressor.needs_input and not fresh:
-            return
-        yield decompressor.decompress(fresh, _PIECE_BYTES)
+def _by_calls(packed: BufferedIOBase, new: Callable[[], Any]) -> Iterator[bytes]:
+    """Streams one after the other, each by a new decompressor that takes `max_length`."""
+    left = b""
+    for _ in range(_MOST_STREAMS):
+        decompressor = new()
+        while not decompressor.eof:
+            fresh = (left or packed.read(_PIECE_BYTES)) if decompressor.needs_input else b""
+            if decompressor.needs_input and not fresh:
+                return
+            left = b""
+            yield decompressor.decompress(fresh, _PIECE_BYTES)
+        left = decompressor.unused_data or b""
+    if left or packed.read(1):
+        raise ValueError(f"more than {_MOST_STREAMS} streams, one after the other")

@@ -109,8 +109,8 @@ def check(
 
     if repair:
         with DatasetWriter(folder) as writer:
-            for told in writer.recovered:
-                say(told)
+            for report in writer.recovered:
+                say(report)
     found = problems(folder, every_image=every_image)
     for problem in found:
         say(problem)

@@ -19,7 +19,12 @@ from robot_vision.console.history import History
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.rates import Rates, client_of
 from robot_vision.console.renditions import Renditions
-from robot_vision.console.routes import analysis_routes, command_routes, watching_routes
+from robot_vision.console.routes import (
+    analysis_routes,
+    command_routes,
+    hold_threads,
+    watching_routes,
+)
 from robot_vision.console.snapshots import Snapshots
 from robot_vision.console.stream import Viewers
 from robot_vision.console.views import Views
@@ -54,6 +59,7 @@ def create_app(
     renditions = Renditions(snapshots, config)
     limits = config.limits
     viewers = Viewers(snapshots, views, renditions, limits)
+    holding = hold_threads()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,6 +68,8 @@ def create_app(
         settling.cancel()
         with suppress(asyncio.CancelledError):
             await settling
+        # One that waits for the policy's answer ends by itself.
+        holding.shutdown(wait=False, cancel_futures=True)
         renditions.close()
         analyst.close()
 
@@ -78,7 +86,7 @@ def create_app(
     wrong = Rates(limits.logins_hz, burst=_LOGINS)
     _add_pages(app, token, wrong)
     app.include_router(watching_routes(viewers, Exposition(viewers, history)))
-    app.include_router(command_routes(commander))
+    app.include_router(command_routes(commander, holding))
     app.include_router(analysis_routes(analyst))
 
     @app.websocket("/api/stream")

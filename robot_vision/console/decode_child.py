@@ -91,13 +91,19 @@ def video(
         os.close(file)
 
 
+def opened(path: str) -> cv2.VideoCapture:
+    # FFmpeg takes a thread for each core, also those that the policy needs; each holds pictures.
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    if not capture.isOpened():
+        raise RefusedError("no video that can be decoded")
+    return capture
+
+
 def read(
     path: str, *, picture_px: int, video_s: float, most: int
 ) -> tuple[list[float], list[np.ndarray]]:
     """Times and frames, thinned evenly whenever there are too many."""
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
-    if not capture.isOpened():
-        raise RefusedError("no video that can be decoded")
+    capture = opened(path)
     width_px, height_px = (
         int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
     )

@@ -124,12 +124,17 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     return router
 
 
-def command_routes(commander: Commander) -> APIRouter:
-    """What moves the robot, or stops it. Every command is logged."""
-    router = APIRouter(tags=["command"], responses=_CHANGING)
+def hold_threads() -> ThreadPoolExecutor:
+    """Threads that holding has for itself; whoever makes them shuts them down."""
+    return ThreadPoolExecutor(_HOLD_THREADS, thread_name_prefix="console-hold")
 
-    # Hold never waits for a thread that waits for the answer to something else.
-    holding = ThreadPoolExecutor(_HOLD_THREADS, thread_name_prefix="console-hold")
+
+def command_routes(commander: Commander, holding: ThreadPoolExecutor) -> APIRouter:
+    """What moves the robot, or stops it. Every command is logged.
+
+    Hold never waits for a thread that waits for the answer to something else: it has `holding`.
+    """
+    router = APIRouter(tags=["command"], responses=_CHANGING)
 
     async def passed_on(request: Request, words: str, *command: Any) -> Outcome:
         if words == "hold":

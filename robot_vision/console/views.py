@@ -182,10 +182,10 @@ class Views:
         return sorted(told, key=lambda diagnosis: (_LEVELS[diagnosis.level], diagnosis.name))
 
     def _memory(self) -> Memory:
-        told = self._values("model").get("memory_rss_mb", "")
+        used_mb = self._values("model").get("memory_rss_mb", "")
         return Memory(
             console_mb=round(self._process.memory_info().rss / 1e6, 1),
-            perception_mb=number_of(told),
+            perception_mb=number_of(used_mb),
         )
 
     def _policy(self) -> PolicyStatus | None:

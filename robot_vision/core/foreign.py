@@ -16,7 +16,9 @@ LONGEST_LINE = 500
 _LONGEST_QUOTE = 200
 # What a terminal obeys (controls, ESC among them, but line ends and tabs), what turns the order of
 # letters, and bytes of a file name that are no UTF-8, which no stream takes.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _LONGEST_NUMBER = 100
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 

@@ -65,7 +65,7 @@ class EndedEpisode:
         return f"{self.record.instruction!r}, success marked as: {mark}"
 
     def waits(self, error: OSError, root: Path) -> str:
-        """What is told of it where it could not be added."""
+        """What is reported of it where it could not be added."""
         where = f"with its mark in {self.folder}, also if this process ends"
         if not self.is_marked:
             where = f"in {self.folder}, its mark in memory only: do not end this process before"

@@ -29,7 +29,7 @@ class McapOutput:
         return self
 
     def __exit__(self, kind: object, *exc: object) -> None:
-        # Whoever fails already tells why; the file is finished in any case.
+        # Whoever fails already reports why; the file is finished in any case.
         with suppress(DiskFullError) if kind is not None else nullcontext():
             self._file.close()
 

@@ -22,7 +22,7 @@ from robot_vision.replay.messages import LONGEST_NAME, Problems, RawMessage, Top
 MAGIC = b"\x89MCAP0\r\n"
 MAX_RECORD_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 1 << 25
-# All that can be told apart by their 16-bit numbers, and some twice.
+# All that differ by their 16-bit numbers, and some twice.
 MAX_DESCRIPTIONS = 200_000
 MAX_DAMAGED_DESCRIPTIONS = 1000
 MAX_DESCRIPTION_BYTES = 1 << 22

@@ -82,6 +82,10 @@ class Ros1File:
         try:
             name = header[b"compression"].decode()
             data = self._unpacker.unpack(data, "" if name == "none" else name)
+            (said_bytes,) = _U32.unpack(header[b"size"])
+            if len(data) != said_bytes:
+                detail = f"{self._path.name}: {len(data)} bytes; the chunk says {said_bytes}"
+                problems.add("chunk of another size than it says", detail)
             most_damaged = problems.count("record damaged") + MAX_DAMAGED_RECORDS
             for inner_header, inner_data in _inner_records(data):
                 yield from self._read(inner_header, inner_data, topics, problems)

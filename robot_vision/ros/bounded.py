@@ -13,7 +13,7 @@ WORDS_BYTES = 4 << 10
 POSE_BYTES = 4 << 10
 STATE_BYTES = 64 << 10
 CAMERA_INFO_BYTES = 64 << 10
-TRANSFORMS_BYTES = 256 << 10
+DIAGNOSTICS_BYTES = 128 << 10
 OBJECTS_BYTES = 1 << 20
 
 MOST_INSTRUCTION_CHARACTERS = 500
@@ -27,13 +27,18 @@ def bounded(
     most_bytes: int,
     refuse: Callable[[str], object],
 ) -> Callable[[bytes], None]:
-    """A callback for a subscription that is `raw`; `refuse` is told in words of what is larger."""
+    """A callback for a subscription that is `raw`; `refuse` gets in words what was not taken."""
 
     def take(data: bytes) -> None:
         if len(data) > most_bytes:
             refuse(f"a message is larger than {most_bytes} bytes, the most that is taken")
-        else:
-            callback(deserialize_message(data, kind))
+            return
+        try:
+            message = deserialize_message(data, kind)
+        except RuntimeError:  # rclpy's, of bytes that are cut or wrong
+            refuse(f"a message of {len(data)} bytes is no {kind.__name__}")
+            return
+        callback(message)
 
     return take
 

@@ -7,6 +7,7 @@ stands in for an answer that does not come.
 """
 
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
@@ -21,6 +22,7 @@ from robot_vision.console.admission import text_of
 from robot_vision.console.commander import InstructionLog
 from robot_vision.console.schema import MAX_INSTRUCTION, GivenInstruction, Outcome, PolicyStatus
 from robot_vision.console.snapshots import Snapshots
+from robot_vision.ros.bounded import WORDS_BYTES, bounded
 from robot_vision.ros.console_refusals import Refusals
 
 # As the policy's subscription: words are told once, and to those that come later as well.
@@ -49,8 +51,14 @@ class RosCommander:
         self._log = InstructionLog()
         self._lock = Lock()
         self._words = node.create_publisher(String, "instruction", INSTRUCTION_QOS)
+        take = bounded(
+            String,
+            self._on_words,
+            most_bytes=WORDS_BYTES,
+            refuse=partial(refusals.add, self._words.topic_name),
+        )
         self._heard = node.create_subscription(
-            String, "instruction", self._on_words, INSTRUCTION_QOS
+            String, "instruction", take, INSTRUCTION_QOS, raw=True
         )
         group = MutuallyExclusiveCallbackGroup()
         self._enable = node.create_client(SetBool, f"{policy}/enable", callback_group=group)

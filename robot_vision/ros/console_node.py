@@ -1,6 +1,7 @@
 """The console as a ROS 2 node: in the process of a perception node, or beside a running graph."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -21,6 +22,7 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleNodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Perception
+from robot_vision.ros.bounded import DIAGNOSTICS_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.console_commander import RosCommander
 from robot_vision.ros.console_images import weights_of
 from robot_vision.ros.console_refusals import Refusals
@@ -31,6 +33,8 @@ from robot_vision.ros.perception_node import PerceptionNode
 
 _WISHES_S = 0.2
 _ATTENTION_KEPT_S = 3.0
+# As many as the snapshots keep.
+_MOST_STATUSES = 100
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LEVELS: dict[bytes, Level] = {
     DiagnosticStatus.OK: "ok",
@@ -59,10 +63,12 @@ class ConsoleNode(Node):
             perception.add_listener(self._on_perception)
         else:
             self._topics = ConsoleTopics(self, self.snapshots, config, self._refusals)
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._subscribe(
+            "/diagnostics", DiagnosticArray, self._on_diagnostics, DIAGNOSTICS_BYTES, 10
+        )
         policy = config.policy_node
         self._status_topic = self.resolve_topic_name(f"{policy}/status/json")
-        self.create_subscription(String, self._status_topic, self._on_status, _QOS)
+        self._subscribe(self._status_topic, String, self._on_status, STATE_BYTES, _QOS)
         self._attention: Any = None
         self._attention_wanted_s = -np.inf
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -85,6 +91,18 @@ class ConsoleNode(Node):
             self._perception.remove_listener(self._on_perception)
         super().destroy_node()
 
+    def _subscribe(
+        self,
+        topic: str,
+        kind: Any,
+        callback: Callable[[Any], None],
+        most_bytes: int,
+        qos: QoSProfile | int,
+    ) -> None:
+        refuse = partial(self._refusals.add, topic)
+        take = bounded(kind, callback, most_bytes=most_bytes, refuse=refuse)
+        self.create_subscription(kind, topic, take, qos, raw=True)
+
     def _announce(self) -> None:
         self.get_logger().info(f"console at {self.server.url}")
         if self.server.token and not (self.config.token or self.config.token_file):
@@ -98,7 +116,10 @@ class ConsoleNode(Node):
         self.snapshots.perceived(perception, stage_s, target_frame=target_frame)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
+        too_many = max(len(message.status) - _MOST_STATUSES, 0)
+        words = f"more than {_MOST_STATUSES} statuses in one message"
+        self._refusals.add("/diagnostics", words, too_many)
+        for status in message.status[:_MOST_STATUSES]:
             diagnosis, unusable = admit_diagnosis(
                 _LEVELS.get(status.level, "error"),
                 status.name,

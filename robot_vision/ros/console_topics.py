@@ -1,6 +1,7 @@
 """A perception node's topics for the console beside it; heavy ones only while somebody looks."""
 
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -17,6 +18,7 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.console_config import ConsoleNodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Depth, Features, Frame
+from robot_vision.ros.bounded import OBJECTS_BYTES, bounded
 from robot_vision.ros.console_images import depth_of, features_of
 from robot_vision.ros.console_refusals import Refusals
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp, rgb_from_message
@@ -50,8 +52,11 @@ class ConsoleTopics:
             "depth": (Image, f"{perception}/depth/image", self._on_depth),
             "features": (Image, f"{perception}/features", self._on_features),
         }
+        self._objects = node.resolve_topic_name(f"{perception}/objects/json")
+        refuse = partial(refusals.add, self._objects)
+        take = bounded(String, self._on_objects, most_bytes=OBJECTS_BYTES, refuse=refuse)
         self._results = node.create_subscription(
-            String, f"{perception}/objects/json", self._on_objects, _RESULTS_QOS
+            String, self._objects, take, _RESULTS_QOS, raw=True
         )
 
     def follow_wishes(self) -> None:
@@ -114,7 +119,7 @@ class ConsoleTopics:
         self._snapshots.saw_features(features, age_s=self._age_s(stamp_ns))
 
     def _on_objects(self, message: String) -> None:
-        name = self._results.topic_name
+        name = self._objects
         try:
             view, unusable = admit_objects(message.data)
         except UnusableError as error:

@@ -58,7 +58,7 @@ class RecordingThread:
         self._cameras: dict[str, Camera] = {}
         self._instruction = ""
         self._told_stop = ""
-        self._told_waiting = ""
+        self._why_waiting = ""
         self._asked: SimpleQueue[tuple[Callable[[RecordingThread], str], Future[str]] | None]
         self._asked = SimpleQueue()
         if (Path(config.dataset) / "meta").exists():
@@ -123,7 +123,7 @@ class RecordingThread:
         try:
             ended = session.end(success=success)
         except EpisodeWaitsError as error:
-            self._told_waiting = str(error)
+            self._why_waiting = str(error)
             raise
         if ended.episode_index is None:
             missing = session.missing
@@ -165,10 +165,12 @@ class RecordingThread:
         if self._session is not None:
             try:
                 ended = self._close_session().end(success=None)
-                told = f"episode {ended.episode_index} ended with the node: {ended.frames} frames"
+                report = (
+                    f"episode {ended.episode_index} ended with the node: {ended.frames} frames"
+                )
             except DatasetError as error:
-                told = f"the episode ended with the node: {error}"
-            self._log(told)
+                report = f"the episode ended with the node: {error}"
+            self._log(report)
         if self._writer is not None:
             self._add_waiting()
             if self._writer.waiting:
@@ -180,12 +182,12 @@ class RecordingThread:
         if self._writer is None or not self._writer.waiting or self._session is not None:
             return
         try:
-            for told in self._writer.add_waiting():
-                self._log(told)
+            for report in self._writer.add_waiting():
+                self._log(report)
         except DatasetError as error:
             self._log(str(error))
         if not self._writer.waiting:
-            self._told_waiting = ""
+            self._why_waiting = ""
 
     def _do(self, what: Callable[["RecordingThread"], str], answer: "Future[str]") -> None:
         try:
@@ -214,7 +216,7 @@ class RecordingThread:
             "frames": session.frames if session else 0,
             "stopped": session.stopped if session else "",
             "waiting": writer.waiting if writer else 0,
-            "why_waiting": self._told_waiting,
+            "why_waiting": self._why_waiting,
             "instruction": self._instruction,
             "missing": self._heard.missing(),
             "notes": session.notes if session else {},
@@ -232,8 +234,8 @@ class RecordingThread:
                     min_free_bytes=round(limits.min_free_gb * 1e9),
                 ),
             )
-            for told in self._writer.recovered:
-                self._log(told)
+            for report in self._writer.recovered:
+                self._log(report)
         if form is not None:
             self._writer.must_have(form)
         return self._writer

@@ -23,7 +23,7 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.ros.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
 from robot_vision.ros.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.health import Health
-from robot_vision.ros.message_numbers import MessageNumbers
+from robot_vision.ros.message_numbers import MessageNumbers, with_info
 from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.qos import input_qos
 from robot_vision.ros.received_image import received_image
@@ -106,8 +106,8 @@ class Inputs:
         self._thread = OwnThread("camera", node=node)
         self._numbers = {topic.role: MessageNumbers() for topic in self.topics}
         callbacks: dict[str, Callable[..., None]] = {
-            "rgb": partial(self._counted, "rgb", self._on_rgb),
-            "depth": partial(self._counted, "depth", self._on_depth),
+            "rgb": with_info(partial(self._counted, "rgb", self._on_rgb)),
+            "depth": with_info(partial(self._counted, "depth", self._on_depth)),
             "camera_info": bounded(
                 CameraInfo,
                 self._on_camera_info,
@@ -171,7 +171,7 @@ class Inputs:
 
     def _events(self, topic: InputTopic) -> SubscriptionEventCallbacks:
         def on_lost(status: Any) -> None:
-            if self._numbers[topic.role].are_known:
+            if self._numbers[topic.role].are_sure:
                 return  # gaps in these say it as well, and what nobody else reports
             for _ in range(status.total_count_change):
                 self._health.dropped(

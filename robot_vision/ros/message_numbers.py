@@ -4,8 +4,13 @@ Fast DDS reports what it loses on the way, but not what a newer message replaces
 while a process stands still.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from rclpy.subscription import Subscription
+
+# Humble's rclpy calls with the message alone.
+WITH_INFO = hasattr(Subscription, "CallbackType")
 
 # Two publishers on one topic have numbers of their own: for so long a gap says nothing.
 _MESSAGES_UNSURE = 100
@@ -14,12 +19,16 @@ _MOST_MISSED = 1000
 
 
 class MessageNumbers:
-    """Follows the numbers of one subscription. `are_known` once a message had one."""
+    """Follows the numbers of one subscription."""
 
     def __init__(self) -> None:
-        self.are_known = False
         self._last: int | None = None
         self._unsure = 0
+
+    @property
+    def are_sure(self) -> bool:
+        """Whether a gap is counted now: only then need nobody else report what is lost."""
+        return self._last is not None and self._unsure == 0
 
     def missed(self, info: Mapping[str, Any]) -> int:
         """Messages that were published between the one before and this one, and did not come."""
@@ -27,7 +36,6 @@ class MessageNumbers:
         if number is None:
             return 0
         last, self._last = self._last, number
-        self.are_known = True
         if last is None:
             return 0
         gap = number - last - 1
@@ -35,3 +43,16 @@ class MessageNumbers:
             self._unsure = _MESSAGES_UNSURE
         self._unsure = max(self._unsure - 1, 0)
         return 0 if self._unsure else gap
+
+
+def with_info(
+    callback: Callable[[Any, Mapping[str, Any]], None], *, has_info: bool = WITH_INFO
+) -> Callable[..., None]:
+    """What to subscribe with, so that `callback` gets a message and its info: empty on Humble."""
+    if has_info:
+        return callback
+
+    def take(message: Any) -> None:
+        callback(message, {})
+
+    return take

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import struct
+import threading
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -135,6 +136,16 @@ def test_commands_reach_the_policy_and_are_logged(caplog: pytest.LogCaptureFixtu
     assert commander.heard == ["pick up the mug", "enable", "hold", "reset"]
     for words in ("instruction 'pick up the mug'", "enable", "hold", "reset"):
         assert f"command {words} from 127.0.0.1: done" in caplog.text
+
+
+def test_the_threads_of_hold_end_with_the_console() -> None:
+    before = set(threading.enumerate())
+    with console_rig(feed=False, commander=HeardCommander()) as rig, rig.client() as console:
+        assert console.hold().done
+        new = set(threading.enumerate()) - before
+        holding = [thread for thread in new if thread.name.startswith("console-hold")]
+        assert holding
+    wait_until(lambda: not any(thread.is_alive() for thread in holding))
 
 
 def test_without_a_policy_commands_are_refused_with_the_reason(rig: ConsoleRig) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic
 
+import cv2
 import httpx
 import numpy as np
 import psutil
@@ -22,6 +23,7 @@ from console_rig import (
 )
 from hostile_pictures import slow_picture
 
+from robot_vision.console.decode_child import opened
 from robot_vision.console.decoder import Decoder
 from robot_vision.console.problems import ConsoleError
 from robot_vision.core.console_config import LimitsConfig
@@ -94,6 +96,13 @@ def test_a_video_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(times_s) == len(frames) > 1
     decoder.close()
     assert list(folder.iterdir()) == []
+
+
+def test_a_video_is_decoded_by_one_thread(tmp_path: Path) -> None:
+    video_of([p.frame.rgb for p in perceptions()], tmp_path / "v.mp4", fps=10)
+    capture = opened(str(tmp_path / "v.mp4"))
+    assert capture.get(cv2.CAP_PROP_N_THREADS) == 1
+    capture.release()
 
 
 def test_the_console_answers_while_a_slow_picture_is_decoded() -> None:

@@ -48,11 +48,11 @@ def test_success_survives_a_full_disk(root: Path, leave_kb: int, then: str) -> N
         assert writer.end(success=True) == 1
     except EpisodeWaitsError as error:
         assert writer.waiting == 1
-        told = str(error)
-        assert "'pick the red cube', success marked as: success) is not part of" in told
-        assert "MB are free at" in told
-        assert "with its mark in" in told, "room is kept for it"
-        assert "is added as soon as there is room" in told
+        report = str(error)
+        assert "'pick the red cube', success marked as: success) is not part of" in report
+        assert "MB are free at" in report
+        assert "with its mark in" in report, "room is kept for it"
+        assert "is added as soon as there is room" in report
         assert writer.add_waiting() == []
     else:
         assert writer.waiting == 0

@@ -65,8 +65,8 @@ def test_what_is_counted_can_be_read_and_the_rest_is_dropped(disk: Path, split_b
     assert read.total() > 50
     assert read.total() + recording.lost.total() == taken
     assert set(read) == {TOPIC.name, FEW.name}
-    told = yaml.safe_load((disk / "a" / "metadata.yaml").read_text())
-    about = told["rosbag2_bagfile_information"]
+    metadata = yaml.safe_load((disk / "a" / "metadata.yaml").read_text())
+    about = metadata["rosbag2_bagfile_information"]
     assert about["message_count"] == read.total()
     counts = {
         entry["topic_metadata"]["name"]: entry["message_count"]

@@ -17,6 +17,7 @@ from child import run_child
 from mcap.opcode import Opcode
 from replay_scenes import Scene, write_mcap, write_rosbag2
 from rosbags.rosbag2 import StoragePlugin
+from small_disk import small_disk
 
 from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.config import NodeConfig, with_values
@@ -30,6 +31,11 @@ from robot_vision.replay.recording import Recording
 BOMB_BYTES = 2_000_000_000
 PIECE_BYTES = 50_000_000
 SMALL = InputLimits(chunk_mb=4, step_s=1)
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": zstandard.compress,
+    "lz4": lz4.frame.compress,
+    "bz2": bz2.compress,
+}
 
 READ = """
 from pathlib import Path
@@ -115,6 +121,17 @@ def test_a_packed_file_leaves_nothing_on_the_disk(
     assert list(Recording(tmp_path / "a.mcap.zstd", SMALL).messages(problems)) == []
     assert "limits.growth" in str(problems.as_dict())
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_small_disk_takes_a_file_that_it_has_room_for(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", size_mb=20) as disk:
+        for name, megabytes in (("fits", 15), ("large", 19)):
+            (tmp_path / name).write_bytes(zstandard.compress(bytes(megabytes * 2**20)))
+        Unpacker(1000).unpack_file(tmp_path / "fits", disk / "plain")
+        assert (disk / "plain").stat().st_size == 15 * 2**20
+        (disk / "plain").unlink()
+        with pytest.raises(ForeignFileError, match=r"the disk has no room: large unpacks to more"):
+            Unpacker(1000).unpack_file(tmp_path / "large", disk / "plain")
 
 
 def test_chunks_share_what_a_recording_may_grow_to(tmp_path: Path) -> None:
@@ -317,8 +334,7 @@ def test_millions_of_transforms_are_not_made() -> None:
 def test_unpacking_is_exact_and_says_what_is_wrong() -> None:
     plain = np.random.default_rng(0).integers(0, 16, 1_000_000, np.uint8).tobytes()
     half = InputLimits(chunk_mb=0.5)
-    packers = {"zstd": zstandard.compress, "lz4": lz4.frame.compress, "bz2": bz2.compress}
-    for name, pack in packers.items():
+    for name, pack in PACKERS.items():
         packed = pack(plain)
         assert Unpacker(len(packed)).unpack(packed, name) == plain
         assert plain.startswith(Unpacker(len(packed)).unpack(packed[: len(packed) // 2], name))
@@ -328,6 +344,36 @@ def test_unpacking_is_exact_and_says_what_is_wrong() -> None:
             Unpacker(10**6, half).unpack(packed, name)
     with pytest.raises(ForeignFileError, match=r"compression 'xz'; expected one of zstd"):
         Unpacker(100).unpack(b"abc", "xz")
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_streams_one_after_the_other_are_all_unpacked(name: str) -> None:
+    plain = np.random.default_rng(0).integers(0, 16, 3_000_000, np.uint8).tobytes()
+    parts = [plain[begin : begin + 500_000] for begin in range(0, len(plain), 500_000)]
+    packed = b"".join(PACKERS[name](part) for part in parts)
+    assert Unpacker(len(packed)).unpack(packed, name) == plain
+
+
+@pytest.mark.parametrize("name", ["bz2", "lz4"])
+def test_streams_without_end_are_given_up_soon(name: str) -> None:
+    packed = PACKERS[name](b"") * 500_000
+    begin_s = perf_counter()
+    with pytest.raises(ForeignFileError, match=f"{name} is damaged: more than 1000 streams"):
+        Unpacker(len(packed)).unpack(packed, name)
+    assert perf_counter() - begin_s < 10
+
+
+@pytest.mark.parametrize("compression", ["none", "bz2"])
+def test_a_chunk_of_another_size_than_it_says_is_reported(
+    compression: str, tmp_path: Path
+) -> None:
+    plain = bytes(8) * 10
+    packed = bz2.compress(plain) if compression == "bz2" else plain
+    (tmp_path / "a.bag").write_bytes(ros1_of(compression, packed))
+    problems = Problems()
+    list(Recording(tmp_path / "a.bag").messages(problems))
+    first = problems.as_dict()["chunk of another size than it says"]["first"]
+    assert "80 bytes; the chunk says 0" in first
 
 
 def test_limits_are_parameters_of_a_replay(tmp_path: Path) -> None:

@@ -31,8 +31,12 @@ def test_a_large_message_is_refused_before_it_becomes_an_object() -> None:
     take = bounded(String, got.append, most_bytes=100, refuse=said.append)
     take(serialize_message(String(data="few words")))
     take(serialize_message(String(data="x" * HUGE)))
+    take(b"\x00\x01\x00\x00\xff\xff\xff\x7fabc")
     assert [message.data for message in got] == ["few words"]
-    assert said == ["a message is larger than 100 bytes, the most that is taken"]
+    assert said == [
+        "a message is larger than 100 bytes, the most that is taken",
+        "a message of 11 bytes is no String",
+    ]
 
 
 def test_a_long_instruction_is_refused_with_a_count_and_no_episode_begins_with_the_old(

@@ -61,7 +61,7 @@ def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
         )
         topics = ("/diagnostics", "/policy/status/json", "/perception/objects/json")
 
-        def told() -> bool:
+        def all_counted() -> bool:
             diagnostics.publish(DiagnosticArray(status=[wrong]))
             words.publish(String(data="z" * 100_000))
             for text in TEXTS:
@@ -69,8 +69,10 @@ def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
                 objects.publish(String(data=text))
             return set(topics) <= set(console.state().unusable)
 
-        wait_until(told)
-        wait_until(lambda: told() and any("instruction" in t for t in console.state().unusable))
+        wait_until(all_counted)
+        wait_until(
+            lambda: all_counted() and any("instruction" in t for t in console.state().unusable)
+        )
         state = console.state()
         assert "rgb" not in state.rates_hz
         assert state.instructions == []
@@ -82,6 +84,41 @@ def test_nonsense_on_topics_is_counted_and_the_console_goes_on() -> None:
 
         wait_until(recovered)
         assert httpx.get(f"{console.url}/metrics").status_code == 200
+
+
+def publish_until_refused(publisher: Any, message: Any, console: Console) -> None:
+    def count() -> int:
+        return console.state().unusable.get(publisher.topic_name, 0)
+
+    before = count()
+
+    def is_refused() -> bool:
+        publisher.publish(message)
+        return count() > before
+
+    wait_until(is_refused)
+
+
+def test_huge_messages_and_damaged_ones_are_refused_before_they_become_objects() -> None:
+    huge = String(data="x" * 2_000_000)
+    many = DiagnosticArray(status=[DiagnosticStatus(level=b"\x00")] * 20_000)
+    some = DiagnosticArray(status=[DiagnosticStatus(level=b"\x00")] * 150)
+    kinds: dict[str, tuple[Any, list[Any]]] = {
+        "/diagnostics": (DiagnosticArray, [many, b"junk", some]),
+        "/policy/status/json": (String, [huge, b"junk"]),
+        "/perception/objects/json": (String, [huge, b"junk"]),
+        "/instruction": (String, [huge, b"junk"]),
+    }
+    with console_and_stranger() as (console, stranger):
+        for topic, (kind, messages) in kinds.items():
+            qos = INSTRUCTION_QOS if topic == "/instruction" else 10
+            publisher = stranger.create_publisher(kind, topic, qos)
+            for message in messages:
+                publish_until_refused(publisher, message, console)
+        state = console.state()
+    assert state.unusable["/diagnostics"] >= 50, "statuses beyond the most are counted"
+    assert len(state.diagnostics) <= 1
+    assert state.instructions == []
 
 
 def test_images_that_are_none_are_counted_and_the_stream_goes_on() -> None:
@@ -96,8 +133,8 @@ def test_images_that_are_none_are_counted_and_the_stream_goes_on() -> None:
                 for height, width, size in shapes:
                     image = Image(height=height, width=width, data=b"\xff" * size)
                     publisher.publish(image)
-            told = getattr(message, "data", {}).get("unusable", {})
-            if len(told) == len(names):
+            unusable = getattr(message, "data", {}).get("unusable", {})
+            if len(unusable) == len(names):
                 break
-            assert monotonic() < until_s, told
+            assert monotonic() < until_s, unusable
         assert console.state().commands is not None

@@ -219,7 +219,7 @@ def test_joints_may_have_publishers_apart_but_each_joint_only_one(native_bundle:
         names[:] = ["gripper", "wheel"]
         held = around.wait_until_held_for("gripper", "reported twice on joint_states", "/other")
         assert_still(around, held)
-        # The very same joints as the arm's, where only the messages' numbers tell them apart.
+        # The very same joints as the arm's, which differ only by the messages' numbers.
         names[:] = ["a", "b", "gripper"]
         around.wait_until_held_for("a, b, gripper reported twice", "/other")
         names[:] = ["wheel"]
