@@ -25,6 +25,7 @@ from robot_vision.ros.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.convert import ns_from_stamp
 from robot_vision.ros.health import Health
 from robot_vision.ros.joint_reports import MAX_FUTURE_S, JointReports
+from robot_vision.ros.message_numbers import with_info
 from robot_vision.ros.own_thread import OwnThread
 from robot_vision.ros.policy_messages import transform_from_pose
 from robot_vision.ros.silence import publisher_names
@@ -280,4 +281,4 @@ def _bounded(
         numbered = partial(callback, sequence=info.get("publication_sequence_number"))
         bounded(kind, numbered, most_bytes=most_bytes, refuse=refuse)(data)
 
-    return take
+    return with_info(take)
