@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -119,7 +120,7 @@ class ConsoleNode(Node):
         too_many = max(len(message.status) - _MOST_STATUSES, 0)
         words = f"more than {_MOST_STATUSES} statuses in one message"
         self._refusals.add("/diagnostics", words, too_many)
-        for status in message.status[:_MOST_STATUSES]:
+        for status in islice(message.status, _MOST_STATUSES):
             diagnosis, unusable = admit_diagnosis(
                 _LEVELS.get(status.level, "error"),
                 status.name,
