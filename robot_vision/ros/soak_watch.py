@@ -79,7 +79,7 @@ class Watch:
         return of_results, of_commands
 
     def check_diagnostics(self, *, since_ns: int) -> None:
-        """Both nodes told of themselves not long ago; silence counts from `since_ns` at most."""
+        """Both nodes reported not long ago; silence counts from `since_ns` at most."""
         now_ns = self.now_ns()
         for name in _NODES:
             last_ns = max(self._diagnosed_ns.get(name, 0), since_ns)
