@@ -81,7 +81,7 @@ class ArmConfig(Params):
     )
     joints: list[str] = param(
         [],
-        "joints of the arm, if robot_description does not name them; empty: those that are reported "
+        "joints of the arm, if robot_description does not name them; empty: those reported "
         "with most others, and the gripper's",
     )
     description_bytes: int = param(
