@@ -18,7 +18,7 @@ from robot_vision.core.errors import BundleError, DeviceError, UnknownNameError
 from robot_vision.model_store.file_kinds import refuse_code
 from robot_vision.model_store.store import Bundle
 from robot_vision.models import MODELS
-from robot_vision.models.native import OUTPUTS, NativeModel, ServedNative
+from robot_vision.models.multitask.native import OUTPUTS, NativeModel, ServedNative
 
 
 class TorchBackend:

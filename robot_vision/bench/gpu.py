@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.errors import DeviceError
-from robot_vision.models.native import NativeModel, ServedNative
+from robot_vision.models.multitask.native import NativeModel, ServedNative
 from robot_vision.models.registry import MODELS
 
 WARM_UP_RUNS = 20

@@ -9,9 +9,9 @@ import torch
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
+from robot_vision.bench.separate_nets import SeparateNets
 from robot_vision.model_store.store import Bundle
-from robot_vision.models.native import NativeModel, ServedNative
-from robot_vision.models.reference import SeparateNets
+from robot_vision.models.multitask.native import NativeModel, ServedNative
 from robot_vision.models.registry import MODELS
 
 BLOCK_RUNS = 5
@@ -49,8 +49,7 @@ def measure_model(bundle: Bundle, *, threads: int, rounds: int) -> ModelTimes:
     assert isinstance(native, NativeModel)
     served = ServedNative(native).eval()
     tensors = [torch.from_numpy(array) for array in inputs.values()]
-    separate = MODELS.get("separate-nets")().eval()
-    assert isinstance(separate, SeparateNets)
+    separate = SeparateNets().eval()
     image = separate.example_input()
     with torch.inference_mode():
         onnx_ms, torch_ms, separate_ms = _take_turns(

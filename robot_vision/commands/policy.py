@@ -46,7 +46,7 @@ def collect(
     """Demonstrations from the simulated robot: what perception saw and the expert would do."""
     from robot_vision.commands.scenes import parse_split, progress_bar
     from robot_vision.commands.train import parsed
-    from robot_vision.training.policy.collect import PERCEPTION, CollectRecipe, collect_episodes
+    from robot_vision.rollouts.collect import PERCEPTION, CollectRecipe, collect_episodes
 
     permit_code(allow_code)
     recipe = CollectRecipe(
@@ -82,12 +82,12 @@ def train(
     torchrun --nproc-per-node 2 "$(command -v robot-vision)" train policy …
     """
     from robot_vision.commands.train import parsed
-    from robot_vision.training.curves import draw_curves
-    from robot_vision.training.policy.recipe import load_policy_recipe
-    from robot_vision.training.policy.train import train_policy
-    from robot_vision.training.policy.words import robot_vocabulary
-    from robot_vision.training.report import ConsoleReporter
-    from robot_vision.training.run import CURVES
+    from robot_vision.rollouts.vocabulary import robot_vocabulary
+    from robot_vision.training.engine.curves import draw_curves
+    from robot_vision.training.engine.report import ConsoleReporter
+    from robot_vision.training.engine.run import CURVES
+    from robot_vision.training.tasks.policy import train_policy
+    from robot_vision.training.tasks.policy_recipe import load_policy_recipe
 
     loaded = load_policy_recipe(recipe, parsed(overrides or []))
     with ConsoleReporter() as reporter:
@@ -133,8 +133,8 @@ def evaluate(
     A folder that holds some of the episodes already is completed.
     """
     from robot_vision.commands.scenes import progress_bar
-    from robot_vision.training.policy.evaluate import CONDITIONS, evaluate_policy
-    from robot_vision.training.policy.report import draw_degradation, print_report
+    from robot_vision.rollouts.evaluate import CONDITIONS, evaluate_policy
+    from robot_vision.rollouts.report import draw_degradation, print_report
 
     permit_code(allow_code)
     if conditions == "list":

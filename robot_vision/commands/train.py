@@ -38,11 +38,11 @@ def train(
     On a CPU start one process a core:
     torchrun --nproc-per-node 2 "$(command -v robot-vision)" train …
     """
-    from robot_vision.training.curves import draw_curves
-    from robot_vision.training.recipe import load_recipe
-    from robot_vision.training.report import ConsoleReporter
-    from robot_vision.training.run import CURVES
-    from robot_vision.training.train import train as run_training
+    from robot_vision.training.engine.curves import draw_curves
+    from robot_vision.training.engine.loop import train as run_training
+    from robot_vision.training.engine.old_recipe import load_recipe
+    from robot_vision.training.engine.report import ConsoleReporter
+    from robot_vision.training.engine.run import CURVES
 
     loaded = load_recipe(recipe, parsed(overrides or []))
     with ConsoleReporter() as reporter:

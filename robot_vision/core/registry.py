@@ -4,16 +4,22 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Generic, TypeVar
 
+from robot_vision.core.discovery import import_all
 from robot_vision.core.errors import UnknownNameError
 
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A mapping from names to things of one kind, filled by the decorator `register`."""
+    """A mapping from names to things of one kind, filled by the decorator `register`.
 
-    def __init__(self, kind: str) -> None:
+    With `package`, all modules below it are imported before the first look-up: a file there that
+    registers something is found without being listed anywhere.
+    """
+
+    def __init__(self, kind: str, *, package: str = "") -> None:
         self._kind = kind
+        self._package = package
         self._items: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
@@ -27,6 +33,7 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """Return the item called `name`; raises `UnknownNameError` with the names there are."""
+        self._discover()
         if name not in self._items:
             close = get_close_matches(name, self._items, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -35,10 +42,17 @@ class Registry(Generic[T]):
         return self._items[name]
 
     def __contains__(self, name: object) -> bool:
+        self._discover()
         return name in self._items
 
     def __iter__(self) -> Iterator[str]:
+        self._discover()
         return iter(sorted(self._items))
 
     def __len__(self) -> int:
+        self._discover()
         return len(self._items)
+
+    def _discover(self) -> None:
+        if self._package:
+            import_all(self._package)

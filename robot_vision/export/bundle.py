@@ -17,12 +17,12 @@ from robot_vision.export.measure import (
 from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE, export_onnx
 from robot_vision.export.quantise import to_fp16, to_int8
 from robot_vision.model_store.store import Bundle, write_bundle
-from robot_vision.models.native import FEATURE_STRIDE, NativeModel, build_native
-from robot_vision.training.checkpoint import load_weights_file, mean_weights, save_weights
-from robot_vision.training.curves import read_rows
-from robot_vision.training.dataset import PAD_VALUE
-from robot_vision.training.recipe import Recipe, load_recipe
-from robot_vision.training.run import BUNDLE_WEIGHTS, CURVES, RECIPE
+from robot_vision.models.multitask.native import FEATURE_STRIDE, NativeModel, build_native
+from robot_vision.training.data.samples import PAD_VALUE
+from robot_vision.training.engine.checkpoint import load_weights_file, mean_weights, save_weights
+from robot_vision.training.engine.curves import read_rows
+from robot_vision.training.engine.old_recipe import Recipe, load_recipe
+from robot_vision.training.engine.run import BUNDLE_WEIGHTS, CURVES, RECIPE
 
 LICENCE = "Apache-2.0"
 LIMITS = (

@@ -11,12 +11,12 @@ from robot_vision.core.errors import BundleError
 from robot_vision.export.onnx import TENSOR_OF_ROLE
 from robot_vision.export.parity import TOLERANCE, largest_differences, onnx_predictor
 from robot_vision.model_store.store import Bundle
-from robot_vision.models.native import NativeModel
-from robot_vision.training.coco_set import load_coco_set
-from robot_vision.training.confusions import Confusions, confusions
-from robot_vision.training.dataset import SampleCache, collate
-from robot_vision.training.evaluate import Evaluation, evaluate, torch_predictor
-from robot_vision.training.gallery import draw_gallery
+from robot_vision.models.multitask.native import NativeModel
+from robot_vision.training.data.coco import load_coco_set
+from robot_vision.training.data.samples import SampleCache, collate
+from robot_vision.training.metrics.confusions import Confusions, confusions
+from robot_vision.training.metrics.gallery import draw_gallery
+from robot_vision.training.metrics.native import Evaluation, evaluate, torch_predictor
 
 
 def open_held_out(folder: Path, *, width_px: int, height_px: int) -> SampleCache:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from robot_vision.models.native import OUTPUTS, NativeModel, ServedNative
+from robot_vision.models.multitask.native import OUTPUTS, NativeModel, ServedNative
 
 INPUTS = ("rgb", "depth_m", "focal_px")
 # In a graph no output may be called as an input is: this one is called otherwise.

@@ -8,7 +8,7 @@ import onnxruntime as ort
 
 from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE
 from robot_vision.model_store.onnx_open import open_onnx
-from robot_vision.training.evaluate import Predictor
+from robot_vision.training.metrics.native import Predictor
 
 TOLERANCE = 1e-4
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import BundleError
-from robot_vision.models.policy import Policy, PolicyNetwork
+from robot_vision.models.policies.pointer import Policy, PolicyNetwork
 from robot_vision.policies.onnx_policy import LANGUAGE_INPUTS, NETWORK_INPUTS, NETWORK_OUTPUTS
 from robot_vision.policies.session import open_policy_session
 

@@ -12,13 +12,13 @@ from robot_vision.core.foreign import read_json
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.export.policy import export_policy
 from robot_vision.model_store.policies import PolicyBundle, write_policy
-from robot_vision.models.policy import Policy
+from robot_vision.models.policies.pointer import Policy
 from robot_vision.models.registry import MODELS
-from robot_vision.training.checkpoint import load_weights_file
-from robot_vision.training.curves import read_rows
-from robot_vision.training.policy.description import load_description
-from robot_vision.training.policy.recipe import load_policy_recipe
-from robot_vision.training.run import CURVES, RECIPE, WEIGHTS
+from robot_vision.training.engine.checkpoint import load_weights_file
+from robot_vision.training.engine.curves import read_rows
+from robot_vision.training.engine.run import CURVES, RECIPE, WEIGHTS
+from robot_vision.training.tasks.policy_description import load_description
+from robot_vision.training.tasks.policy_recipe import load_policy_recipe
 
 LICENCE = "Apache-2.0"
 LIMITS = (

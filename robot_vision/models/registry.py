@@ -1,9 +1,13 @@
-"""The registry of torch models: name → builder."""
+"""The torch models that there are: every card in every module below `robot_vision.models`."""
 
-from collections.abc import Callable
-
-from torch import nn
+from typing import Any
 
 from robot_vision.core.registry import Registry
+from robot_vision.models.card import Card
 
-MODELS: Registry[Callable[..., nn.Module]] = Registry("torch model")
+MODELS: Registry[Card[Any]] = Registry("model", package="robot_vision.models")
+
+
+def register_model(card: Card[Any]) -> None:
+    """Make a model known by the name on its card."""
+    MODELS.register(card.name)(card)

@@ -11,8 +11,8 @@ import torch
 from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE, export_onnx
 from robot_vision.export.parity import TOLERANCE, largest_differences, onnx_predictor
 from robot_vision.export.quantise import to_fp16, to_int8
-from robot_vision.models.native import OUTPUTS, NativeModel, build_native
-from robot_vision.training.evaluate import torch_predictor
+from robot_vision.models.multitask.native import OUTPUTS, NativeModel, build_native
+from robot_vision.training.metrics.native import torch_predictor
 
 WIDTH_PX, HEIGHT_PX = 128, 96
 

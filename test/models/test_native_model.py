@@ -5,9 +5,15 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from robot_vision.bench.separate_nets import SeparateNets
 from robot_vision.models import MODELS
-from robot_vision.models.depth_base import STEEPEST, fill_depth, quarter_depth, surface_slopes
-from robot_vision.models.native import (
+from robot_vision.models.layers.sensor_depth import (
+    STEEPEST,
+    fill_depth,
+    quarter_depth,
+    surface_slopes,
+)
+from robot_vision.models.multitask.native import (
     OUTPUTS,
     SPECS,
     NativeModel,
@@ -15,7 +21,6 @@ from robot_vision.models.native import (
     build_native,
     load_weights,
 )
-from robot_vision.models.reference import SeparateNets
 
 WIDTH_PX, HEIGHT_PX = 416, 320
 CLASSES = 10

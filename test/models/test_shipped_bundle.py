@@ -7,9 +7,9 @@ import torch
 from robot_vision.bench.model import measure_model
 from robot_vision.export.parity import TOLERANCE, largest_differences, onnx_predictor
 from robot_vision.model_store.store import Bundle, find_bundle
-from robot_vision.models.native import build_native
-from robot_vision.training.checkpoint import load_weights_file
-from robot_vision.training.evaluate import torch_predictor
+from robot_vision.models.multitask.native import build_native
+from robot_vision.training.engine.checkpoint import load_weights_file
+from robot_vision.training.metrics.native import torch_predictor
 
 MOST_BYTES = 4_500_000
 TOLD = (

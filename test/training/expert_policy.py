@@ -4,11 +4,11 @@ import numpy as np
 
 from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.types import Decision, Instruction, Observation
+from robot_vision.rollouts.labels import steps_between
 from robot_vision.simulation.robot.episode import STEP_S, STEPS
 from robot_vision.simulation.robot.expert import plan
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.world import RobotWorld
-from robot_vision.training.policy.labels import steps_between
 
 SCALE = (0.02, 0.02, 0.02, 0.1, 0.1, 0.1, 0.5)
 MEAN = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_vision.training.assign import all_cells, assign, pairwise_iou
+from robot_vision.training.losses.assign import all_cells, assign, pairwise_iou
 
 WIDTH_PX, HEIGHT_PX = 128, 96
 CLASSES = 3

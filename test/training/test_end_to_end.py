@@ -17,8 +17,8 @@ from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.simulation.generate import SetRecipe, generate_set
-from robot_vision.training.recipe import Recipe
-from robot_vision.training.train import train
+from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.old_recipe import Recipe
 
 FRAMES = 64
 WIDTH_PX, HEIGHT_PX = 224, 160

@@ -7,11 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from robot_vision.models.native import SPECS, build_native
-from robot_vision.training.assign import Assignment
-from robot_vision.training.coco_set import load_coco_set
-from robot_vision.training.dataset import Batch, SampleCache, collate
-from robot_vision.training.losses import (
+from robot_vision.models.multitask.native import SPECS, build_native
+from robot_vision.training.data.coco import load_coco_set
+from robot_vision.training.data.samples import Batch, SampleCache, collate
+from robot_vision.training.engine.old_recipe import LossWeights
+from robot_vision.training.losses.assign import Assignment
+from robot_vision.training.losses.native import (
     MultiTaskLoss,
     appearance_loss,
     box_loss,
@@ -19,7 +20,6 @@ from robot_vision.training.losses import (
     complete_iou,
     depth_loss,
 )
-from robot_vision.training.recipe import LossWeights
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.models.native import build_native
-from robot_vision.training.checkpoint import mean_weights, save_weights
+from robot_vision.models.multitask.native import build_native
+from robot_vision.training.engine.checkpoint import mean_weights, save_weights
 
 
 def weights_of(file: Path, *, seed: int, names: tuple[str, ...] = ("cup", "bowl")) -> Path:

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_vision.training.calibration import (
+from robot_vision.training.data.coco import load_coco_set
+from robot_vision.training.data.samples import SampleCache
+from robot_vision.training.engine.curves import append_row, draw_curves, read_rows
+from robot_vision.training.metrics.calibration import (
     best_threshold,
     expected_calibration_error,
     mistakes,
     right_detections,
 )
-from robot_vision.training.coco_metrics import average_precision
-from robot_vision.training.coco_set import load_coco_set
-from robot_vision.training.confusions import confusions
-from robot_vision.training.curves import append_row, draw_curves, read_rows
-from robot_vision.training.dataset import SampleCache
-from robot_vision.training.depth_metrics import DepthErrors
-from robot_vision.training.findings import Found, decode
-from robot_vision.training.gallery import draw_gallery
+from robot_vision.training.metrics.coco import average_precision
+from robot_vision.training.metrics.confusions import confusions
+from robot_vision.training.metrics.depth import DepthErrors
+from robot_vision.training.metrics.gallery import draw_gallery
+from robot_vision.training.metrics.selected import Found, decode
 
 NAMES = ("disc", "slab")
 

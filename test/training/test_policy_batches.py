@@ -16,9 +16,9 @@ from robot_vision.policies.tokens import (
     VISUAL_WIDTH,
     robot_width,
 )
-from robot_vision.training.policy.batches import PolicyBatch, make_batch
-from robot_vision.training.policy.recipe import Dropout, PolicyRecipe
-from robot_vision.training.policy.samples import PolicySet
+from robot_vision.rollouts.episode_files import PolicySet
+from robot_vision.training.data.policy_batches import PolicyBatch, make_batch
+from robot_vision.training.tasks.policy_recipe import Dropout, PolicyRecipe
 
 SAMPLES = 40
 NO_LOSS = Dropout(depth=0, visual=0, appearance=0, history=0, others=0)

@@ -17,25 +17,25 @@ from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.language import tokenise
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.tokens import HAND, NONE, OBJECT_SLICES
-from robot_vision.simulation.palette import is_held_out
-from robot_vision.simulation.robot.episode import run_expert
-from robot_vision.simulation.robot.phrases import instruct
-from robot_vision.simulation.robot.task import KINDS
-from robot_vision.simulation.robot.tasks import absent_task, build_task_world, success
-from robot_vision.training.policy.closed_loop import ClosedLoop, Delays, Record
-from robot_vision.training.policy.collect import (
+from robot_vision.rollouts.closed_loop import ClosedLoop, Delays, Record
+from robot_vision.rollouts.collect import (
     PERCEPTION,
     CollectRecipe,
     collect_episodes,
     make_episode,
 )
-from robot_vision.training.policy.conditions import CONDITIONS, draw_trial
-from robot_vision.training.policy.evaluate import evaluate_policy, jump_ratio, wilson
-from robot_vision.training.policy.labels import answer, labelled
-from robot_vision.training.policy.report import draw_degradation, print_report
-from robot_vision.training.policy.samples import load_set, read_description
-from robot_vision.training.policy.sight import Eyesight, Sight
-from robot_vision.training.policy.words import robot_vocabulary
+from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
+from robot_vision.rollouts.episode_files import load_set, read_description
+from robot_vision.rollouts.evaluate import evaluate_policy, jump_ratio, wilson
+from robot_vision.rollouts.labels import answer, labelled
+from robot_vision.rollouts.report import draw_degradation, print_report
+from robot_vision.rollouts.simulated_perception import Eyesight, Sight
+from robot_vision.rollouts.vocabulary import robot_vocabulary
+from robot_vision.simulation.palette import is_held_out
+from robot_vision.simulation.robot.episode import run_expert
+from robot_vision.simulation.robot.phrases import instruct
+from robot_vision.simulation.robot.task import KINDS
+from robot_vision.simulation.robot.tasks import absent_task, build_task_world, success
 
 MODEL = "native-s"
 
@@ -241,7 +241,7 @@ def test_commands_start_without_what_they_do_not_need() -> None:
     import subprocess
 
     code = (
-        "import sys, robot_vision.training.policy.collect, robot_vision.training.policy.evaluate;"
+        "import sys, robot_vision.rollouts.collect, robot_vision.rollouts.evaluate;"
         "print([m for m in ('torch', 'rclpy', 'rosbags', 'mcap', 'pyarrow', 'matplotlib')"
         " if m in sys.modules])"
     )

@@ -19,19 +19,19 @@ from robot_vision.policies.onnx_policy import NETWORK_INPUTS, OnnxPolicy, load_p
 from robot_vision.policies.pointing import SURE_S
 from robot_vision.policies.session import open_policy_session
 from robot_vision.policies.tokens import NONE, POINTABLE
-from robot_vision.training.checkpoint import load_weights_file
-from robot_vision.training.policy.recipe import (
-    PolicyRecipe,
-    load_policy_recipe,
-    save_policy_recipe,
-)
-from robot_vision.training.policy.samples import (
+from robot_vision.rollouts.episode_files import (
     Sample,
     SetDescription,
     save_episode,
     write_description,
 )
-from robot_vision.training.policy.train import train_policy
+from robot_vision.training.engine.checkpoint import load_weights_file
+from robot_vision.training.tasks.policy import train_policy
+from robot_vision.training.tasks.policy_recipe import (
+    PolicyRecipe,
+    load_policy_recipe,
+    save_policy_recipe,
+)
 
 HORIZON = 4
 COLORS = {"red": (200, 30, 30), "blue": (30, 40, 210), "green": (30, 170, 40)}

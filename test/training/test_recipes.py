@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.recipe import load_recipe, save_recipe
+from robot_vision.training.engine.old_recipe import load_recipe, save_recipe
 
 FOLDER = Path(__file__).parents[2] / "config" / "recipes"
 RECIPES = sorted(file for file in FOLDER.glob("*.yaml") if not file.stem.startswith("policy"))

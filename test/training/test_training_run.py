@@ -8,15 +8,15 @@ from safetensors.torch import load_file
 
 from robot_vision.core.config import with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.checkpoint import RunState
-from robot_vision.training.curves import read_rows
-from robot_vision.training.recipe import Recipe, load_recipe
-from robot_vision.training.train import (
+from robot_vision.training.engine.checkpoint import RunState
+from robot_vision.training.engine.curves import read_rows
+from robot_vision.training.engine.loop import (
     learning_rate_factor,
     progress,
     resolution_at,
     train,
 )
+from robot_vision.training.engine.old_recipe import Recipe, load_recipe
 
 
 class Rows:

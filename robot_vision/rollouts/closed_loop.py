@@ -1,0 +1,147 @@
+"""A policy leads the simulated robot as it would a real one, on simulated time.
+
+Pictures are perceived and decided on, the answer comes after the latency; the controller turns it
+into commands at its rate, and these act after a delay of their own, as in the live simulator.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.interfaces import Policy
+from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.robot_config import RobotSimConfig
+from robot_vision.core.types import Command, Decision, Observation, RobotState
+from robot_vision.policies.controller import Controller
+from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
+from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.simulation.robot.world import RobotWorld
+
+_NS_PER_TICK = NS_PER_S // 100
+# Reasons to hold that mean that chunks ran out.
+_STARVED = ("chunk", "perception")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delays:
+    """How late things are, and what gets lost. Frames come every `period_s`.
+
+    `latency_s` is from a camera's stamp to the policy's answer, `acting_s` from a command to the
+    arm's motion.
+    """
+
+    period_s: float = 1 / RobotSimConfig().camera_hz
+    latency_s: float = 0.06
+    acting_s: float = RobotSimConfig().lead_s
+    frames_lost: float = 0.0
+    depth: bool = True
+
+
+@dataclass(kw_only=True, eq=False)
+class Record:
+    """What the stream of commands was like: how far each went (m) and which began a chunk."""
+
+    step_m: list[float] = field(default_factory=list)
+    is_boundary: list[bool] = field(default_factory=list)
+    starved: int = 0
+    commands: int = 0
+    interventions: dict[str, int] = field(default_factory=dict)
+
+
+@lru_cache(maxsize=1)
+def policy_of(name: str) -> OnnxPolicy:
+    """The policy of that name on one thread; a process that runs many episodes loads it once."""
+    return load_policy(name, threads=1, spin=False)
+
+
+class ClosedLoop:
+    """One episode; `advance` lets a tick of the controller pass."""
+
+    def __init__(
+        self,
+        sight: Sight,
+        world: RobotWorld,
+        policy: Policy,
+        words: str,
+        *,
+        delays: Delays,
+        config: PolicyConfig | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self._sight, self._world, self._policy, self._delays = sight, world, policy, delays
+        self._rng = rng or np.random.default_rng(0)
+        self._config = config or PolicyConfig(command_hz=100)
+        self._controller = Controller(policy.spec, self._config)
+        self._instruction = policy.instruct(words)
+        self._answers: deque[tuple[int, Decision, RobotState]] = deque()
+        self._commands: deque[tuple[int, Command]] = deque()
+        self._next_frame_ns = sight.now_ns
+        self._last_m: np.ndarray | None = None
+        self._starved_at_start: int | None = None
+        self.decision: Decision | None = None  # the latest that has arrived
+        self.answer: Decision | None = None  # to what was seen last; it may be on its way
+        self.record = Record()
+        self._controller.robot(world.state(sight.now_ns), sight.now_ns)
+        self._controller.instruct(self._instruction, sight.now_ns)
+        self._controller.enable(True, sight.now_ns)
+
+    def advance(self) -> Observation | None:
+        """Let one tick pass; returns what was seen at its beginning, if that was a frame.
+
+        The world has not moved yet when a frame is returned: call again to go on.
+        """
+        now_ns = self._sight.now_ns
+        if now_ns >= self._next_frame_ns:
+            self._next_frame_ns += round(self._delays.period_s * NS_PER_S)
+            if self._rng.random() >= self._delays.frames_lost:
+                return self._see(now_ns)
+        self._hear(now_ns)
+        self._tell(now_ns)
+        self._world.step(_NS_PER_TICK / NS_PER_S)
+        if self._sight.note():
+            after_ns = self._sight.now_ns
+            self._controller.robot(self._world.state(after_ns), after_ns)
+        return None
+
+    def _see(self, now_ns: int) -> Observation:
+        observation = self._sight.observe(self._sight.look(depth=self._delays.depth))
+        decision = self.answer = self._policy.decide(observation, self._instruction)
+        due_ns = now_ns + round(self._delays.latency_s * NS_PER_S)
+        self._answers.append((due_ns, decision, observation.robot))
+        return observation
+
+    def _hear(self, now_ns: int) -> None:
+        """Give the controller the answers that are there by now."""
+        self._is_new = False
+        while self._answers and self._answers[0][0] <= now_ns:
+            _, self.decision, robot = self._answers.popleft()
+            self._is_new |= (
+                self._controller.decided(self.decision, robot, now_ns).chunk is not None
+            )
+
+    def _tell(self, now_ns: int) -> None:
+        """The controller's command sets off, the one that arrives is followed."""
+        command = self._controller.command(now_ns)
+        if command is not None:
+            self._commands.append((now_ns + round(self._delays.acting_s * NS_PER_S), command))
+            self._note(command)
+        while self._commands and self._commands[0][0] <= now_ns:
+            _, arrived = self._commands.popleft()
+            self._world.command(arrived.base_from_tool, arrived.gripper_open)
+
+    def _note(self, command: Command) -> None:
+        record, place_m = self.record, command.base_from_tool[:3, 3]
+        record.commands += 1
+        record.interventions = dict(self._controller.status(command.stamp_ns).interventions)
+        if not command.holding and self._last_m is not None:
+            record.step_m.append(float(np.linalg.norm(place_m - self._last_m)))
+            record.is_boundary.append(self._is_new)
+        self._last_m = place_m
+        starved = sum(record.interventions.get(cause, 0) for cause in _STARVED)
+        if self._starved_at_start is None and not command.holding:
+            self._starved_at_start = starved
+        if self._starved_at_start is not None:
+            record.starved = starved - self._starved_at_start

@@ -1,0 +1,138 @@
+"""Batches of samples, with what a robot may lose left out at random and noise added."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.policies.looks import chroma_of
+from robot_vision.policies.tokens import (
+    OBJECT_SLICES,
+    ROBOT_FIELDS,
+    base_from_tool_axes,
+    without_depth,
+)
+from robot_vision.rollouts.episode_files import PolicySet
+from robot_vision.training.tasks.policy_recipe import PolicyRecipe
+
+# RGB after RGB; what is left over at the end of a field is no colour.
+_COLORS = ("color", "shades", "around", "light")
+_LOOKS = (*_COLORS, "chroma", "appearance", "heights")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PolicyBatch:
+    """Samples as the network takes them, and what it should answer; actions are normalised."""
+
+    tokens: Tensor
+    objects: Tensor
+    present: Tensor
+    visual: Tensor
+    has_visual: Tensor
+    robot: Tensor
+    pointers: Tensor
+    action: Tensor
+    moves: Tensor
+
+    def to(self, device: torch.device) -> "PolicyBatch":
+        return PolicyBatch(**{n: getattr(self, n).to(device) for n in self.__dataclass_fields__})
+
+
+def make_batch(
+    source: PolicySet,
+    rows: np.ndarray,
+    *,
+    statistics: ActionStatistics,
+    rng: np.random.Generator,
+    recipe: PolicyRecipe | None = None,
+) -> PolicyBatch:
+    """Samples `rows` of the set; with the losses and the noise of `recipe`, if one is given."""
+    frame = source.frame[rows]
+    objects = source.objects[frame].astype(np.float32)
+    visual = source.visual[frame].astype(np.float32)
+    present, has_visual = source.present[frame].copy(), source.has_visual[frame][:, None].copy()
+    robot, pointers = source.robot[frame].copy(), source.pointers[rows]
+    if recipe is not None:
+        _change_exposure(objects, recipe, rng)
+        _add_noise(objects, present, robot, recipe, rng)
+        objects, visual = _lose_depth(objects, visual, robot, recipe, rng)
+        _lose_appearance(objects, recipe, rng)
+        has_visual &= rng.random((len(rows), 1)) >= recipe.dropout.visual
+        lost_history = rng.random(len(rows)) < recipe.dropout.history
+        robot[lost_history, sum(ROBOT_FIELDS.values()) :] = 0
+        lost = rng.random(present.shape) < recipe.dropout.others
+        present &= ~lost | pointers[:, :, : present.shape[1]].any(axis=1)
+    objects *= present[..., None]
+    visual *= has_visual[..., None]
+    text = source.first_text[rows] + (rng.random(len(rows)) * source.text_count[rows]).astype(int)
+    tokens = source.tokens[text]
+    words = max(1, int((tokens > 0).sum(axis=1).max()))
+    mean, scale = np.array(statistics.mean), np.array(statistics.scale)
+    action = ((source.action[rows] - mean) / scale).astype(np.float32)
+    return PolicyBatch(
+        tokens=torch.from_numpy(tokens[:, :words]),
+        objects=torch.from_numpy(objects),
+        present=torch.from_numpy(present),
+        visual=torch.from_numpy(visual),
+        has_visual=torch.from_numpy(has_visual),
+        robot=torch.from_numpy(robot),
+        pointers=torch.from_numpy(pointers),
+        action=torch.from_numpy(action),
+        moves=torch.from_numpy(source.moves[rows]),
+    )
+
+
+def _change_exposure(objects: np.ndarray, recipe: PolicyRecipe, rng: np.random.Generator) -> None:
+    """The same views by a camera of other exposure and white balance."""
+    count = len(objects)
+    gain = recipe.exposure_noise * rng.standard_normal((count, 1), dtype=np.float32)
+    gain = np.exp(gain + recipe.tint_noise * rng.standard_normal((count, 3), dtype=np.float32))
+    for name in _COLORS:
+        place = OBJECT_SLICES[name]
+        colors = (place.stop - place.start) // 3
+        place = slice(place.start, place.start + 3 * colors)
+        brighter = objects[..., place] * np.tile(gain, colors)[:, None]
+        objects[..., place] = np.minimum(brighter, 1)
+    objects[..., OBJECT_SLICES["chroma"]] = chroma_of(objects[..., OBJECT_SLICES["color"]])
+
+
+def _add_noise(
+    objects: np.ndarray,
+    present: np.ndarray,
+    robot: np.ndarray,
+    recipe: PolicyRecipe,
+    rng: np.random.Generator,
+) -> None:
+    """Noise on places, the same for each way in which a place is given, and on looks."""
+    shape = (*objects.shape[:2], 3)
+    noise_m = (recipe.place_noise_m * rng.standard_normal(shape, dtype=np.float32)) * present[
+        ..., None
+    ]
+    for name in ("centre", "centre_from_tool"):
+        objects[..., OBJECT_SLICES[name]] += noise_m
+    objects[..., OBJECT_SLICES["centre_in_tool"]] += noise_m @ base_from_tool_axes(robot)
+    for name in _LOOKS:
+        look = objects[..., OBJECT_SLICES[name]]
+        deviation = recipe.look_noise * float(look.std())
+        look += deviation * rng.standard_normal(look.shape, dtype=np.float32)
+
+
+def _lose_depth(
+    objects: np.ndarray,
+    visual: np.ndarray,
+    robot: np.ndarray,
+    recipe: PolicyRecipe,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    lost = rng.random(len(objects)) < recipe.dropout.depth
+    if lost.any():
+        objects[lost], visual[lost] = without_depth(objects[lost], visual[lost], robot[lost])
+    return objects, visual
+
+
+def _lose_appearance(objects: np.ndarray, recipe: PolicyRecipe, rng: np.random.Generator) -> None:
+    """Features tell looks apart that training has shown; colours and shapes also tell others."""
+    lost = rng.random(len(objects)) < recipe.dropout.appearance
+    objects[lost, :, OBJECT_SLICES["appearance"]] = 0

@@ -1,0 +1,234 @@
+"""Training samples: decoded once into a cache at the training size, read one by one or stacked."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, Int64, UInt8, UInt16
+from torch import Tensor
+
+from robot_vision.codecs.bounded import read_image
+from robot_vision.core.errors import ConfigError, EncodingError
+from robot_vision.core.manifest import ModelInput
+from robot_vision.perception.preprocess import Placement, place
+from robot_vision.training.data.coco import Annotated, CocoSet, instance_map
+
+PAD_VALUE = 114
+MILLIMETRES_PER_METRE = 1000.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One training image. `instances` holds 1 + the row of the object seen, 0 for none.
+
+    Depths are in millimetres, 0 where unknown; so is the focal length, in pixels of the sample.
+    """
+
+    image_id: int
+    focal_px: float
+    rgb: UInt8[np.ndarray, "h w 3"]
+    depth_mm: UInt16[np.ndarray, "h w"]
+    depth_true_mm: UInt16[np.ndarray, "h w"]
+    instances: UInt8[np.ndarray, "h w"]
+    box_xyxy_px: Float32[np.ndarray, "n 4"]
+    class_id: Int64[np.ndarray, " n"]
+    color_id: Int64[np.ndarray, " n"]
+    instance_id: Int64[np.ndarray, " n"]
+    crowd_xyxy_px: Float32[np.ndarray, "m 4"]
+    crowd_class_id: Int64[np.ndarray, " m"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batch:
+    """Samples stacked; objects are padded with class −1 to the most there are in one.
+
+    `depth_true_m` and `instances` are sampled at a quarter of the size, where they are learnt.
+    `hue_turned` [B] tells where colours are no longer what they are called.
+    """
+
+    rgb: Tensor
+    hue_turned: Tensor
+    depth_m: Tensor
+    focal_px: Tensor
+    depth_true_m: Tensor
+    instances: Tensor
+    boxes_xyxy: Tensor
+    class_id: Tensor
+    color_id: Tensor
+    instance_id: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SampleStack:
+    """All samples of a set on one device; objects are padded with class −1.
+
+    `planes` u8 [N,H,W,8] are colour, instances, sensor depth and true depth in
+    millimetres (low byte first); `focal_px` [N], `boxes_xyxy` [N,M,4], `class_id` [N,M].
+    """
+
+    planes: Tensor
+    focal_px: Tensor
+    boxes_xyxy: Tensor
+    class_id: Tensor
+    color_id: Tensor
+
+    def __len__(self) -> int:
+        return len(self.planes)
+
+
+class SampleCache:
+    """Decodes a set's images at one size and keeps them in one file, a row each."""
+
+    def __init__(self, source: CocoSet, *, width_px: int, height_px: int, folder: Path) -> None:
+        self.source = source
+        self.width_px, self.height_px = width_px, height_px
+        self._input = ModelInput(
+            name="rgb",
+            width_px=width_px,
+            height_px=height_px,
+            pad_value=PAD_VALUE,
+            depth_name="",
+            focal_name="",
+            size_name="",
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{width_px}x{height_px}-{len(source.images)}"
+        shape = (len(source.images), height_px, width_px, 8)
+        self._planes = _open_array(folder / f"{name}.planes", shape)
+        self._is_decoded = _open_array(folder / f"{name}.decoded", shape[:1])
+        self._color_ids = {name: row for row, name in enumerate(source.color_names)}
+
+    def __len__(self) -> int:
+        return len(self.source.images)
+
+    def __getitem__(self, index: int) -> Sample:
+        annotated = self.source.images[index]
+        planes = self._row(index)
+        placement = self.placement(annotated)
+        return Sample(
+            image_id=annotated.image_id,
+            focal_px=self._focal_px(annotated),
+            rgb=planes[..., :3],
+            instances=planes[..., 3],
+            depth_mm=np.ascontiguousarray(planes[..., 4:6]).view(np.uint16)[..., 0],
+            depth_true_mm=np.ascontiguousarray(planes[..., 6:8]).view(np.uint16)[..., 0],
+            box_xyxy_px=to_input(annotated.box_xyxy_px, placement),
+            crowd_xyxy_px=to_input(annotated.crowd_xyxy_px, placement),
+            crowd_class_id=annotated.crowd_class_id,
+            class_id=annotated.class_id,
+            color_id=self._colors_of(annotated),
+            instance_id=np.arange(1, len(annotated.class_id) + 1),
+        )
+
+    def stacked(self, device: torch.device) -> SampleStack:
+        """All samples; on the CPU the planes stay in their file and are read when used."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(self._row, range(len(self))))
+        images = self.source.images
+        boxes = [to_input(image.box_xyxy_px, self.placement(image)) for image in images]
+        focal_px = [self._focal_px(image) for image in images]
+        return SampleStack(
+            planes=torch.from_numpy(self._planes).to(device),
+            focal_px=torch.tensor(focal_px, dtype=torch.float32, device=device),
+            boxes_xyxy=_padded(boxes, 0.0).to(device),
+            class_id=_padded([image.class_id for image in images], -1).to(device),
+            color_id=_padded([self._colors_of(image) for image in images], -1).to(device),
+        )
+
+    def _focal_px(self, annotated: Annotated) -> float:
+        placement = self.placement(annotated)
+        return annotated.focal_px * placement.width_px / placement.view_width_px
+
+    def _colors_of(self, annotated: Annotated) -> Int64[np.ndarray, " n"]:
+        return np.array([self._color_ids.get(c, -1) for c in annotated.color], np.int64)
+
+    def _row(self, index: int) -> UInt8[np.ndarray, "h w 8"]:
+        if not self._is_decoded[index]:
+            self._planes[index] = self._decode(self.source.images[index])
+            self._is_decoded[index] = 1
+        return np.asarray(self._planes[index])
+
+    def _decode(self, annotated: Annotated) -> UInt8[np.ndarray, "h w 8"]:
+        rgb = _read(annotated.rgb_file, cv2.IMREAD_COLOR_RGB)
+        planes = np.zeros((self.height_px, self.width_px, 8), np.uint8)
+        planes[..., :3] = self._fit(rgb, cv2.INTER_AREA, PAD_VALUE)
+        planes[..., 3] = self._fit(instance_map(annotated), cv2.INTER_NEAREST, 0)
+        for start, file in ((4, annotated.depth_file), (6, annotated.depth_true_file)):
+            if file is not None:
+                depth_mm = _read(file, cv2.IMREAD_UNCHANGED).astype(np.uint16)
+                fitted = self._fit(depth_mm, cv2.INTER_NEAREST, 0)
+                planes[..., start : start + 2] = fitted[..., None].view(np.uint8)
+        return planes
+
+    def _fit(self, image: np.ndarray, interpolation: int, fill: int) -> np.ndarray:
+        canvas = np.full((self.height_px, self.width_px, *image.shape[2:]), fill, image.dtype)
+        placement = self._place(width_px=image.shape[1], height_px=image.shape[0])
+        size = (placement.width_px, placement.height_px)
+        canvas[placement.window] = cv2.resize(image, size, interpolation=interpolation)
+        return canvas
+
+    def placement(self, annotated: Annotated) -> Placement:
+        """Where the image lies in the sample: as the service places it."""
+        return self._place(width_px=annotated.width_px, height_px=annotated.height_px)
+
+    def _place(self, *, width_px: int, height_px: int) -> Placement:
+        return place(self._input, width_px=width_px, height_px=height_px)
+
+
+def to_input(
+    box_xyxy_px: Float32[np.ndarray, "n 4"], placement: Placement
+) -> Float32[np.ndarray, "n 4"]:
+    """Boxes in pixels of an image, in pixels of the input in which it is placed."""
+    scale = (
+        placement.width_px / placement.view_width_px,
+        placement.height_px / placement.view_height_px,
+    )
+    offset = (placement.left_px, placement.top_px)
+    return box_xyxy_px * np.array(scale * 2, np.float32) + np.array(offset * 2, np.float32)
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack samples of one size."""
+    depth_mm = np.stack([s.depth_mm for s in samples])[:, None]
+    true_mm = np.stack([s.depth_true_mm[2::4, 2::4] for s in samples])[:, None]
+    return Batch(
+        rgb=torch.from_numpy(np.stack([s.rgb for s in samples])),
+        hue_turned=torch.zeros(len(samples), dtype=torch.bool),
+        depth_m=torch.from_numpy(depth_mm.astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)),
+        focal_px=torch.tensor([[s.focal_px] for s in samples], dtype=torch.float32),
+        depth_true_m=torch.from_numpy(
+            true_mm.astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)
+        ),
+        instances=torch.from_numpy(np.stack([s.instances[2::4, 2::4] for s in samples])),
+        boxes_xyxy=_padded([s.box_xyxy_px for s in samples], 0.0),
+        class_id=_padded([s.class_id for s in samples], -1),
+        color_id=_padded([s.color_id for s in samples], -1),
+        instance_id=_padded([s.instance_id for s in samples], 0),
+    )
+
+
+def _padded(rows: list[np.ndarray], fill: float) -> Tensor:
+    """Rows [n,...] of different lengths as one tensor [N,M,...] of at least one column."""
+    most = max(1, *(len(row) for row in rows))
+    out = np.full((len(rows), most, *rows[0].shape[1:]), fill, rows[0].dtype)
+    for index, row in enumerate(rows):
+        out[index, : len(row)] = row
+    return torch.from_numpy(out)
+
+
+def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Bytes of a file as an array, zeros where nothing was written; processes may share it."""
+    with file.open("ab") as stream:
+        stream.truncate(int(np.prod(shape)))
+    return np.memmap(file, np.uint8, "r+", shape=shape)
+
+
+def _read(file: Path, flag: int) -> np.ndarray:
+    try:
+        return read_image(file, flag)
+    except EncodingError as error:
+        raise ConfigError(f"cannot read an image that the annotations name: {error}") from error

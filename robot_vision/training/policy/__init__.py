@@ -1,1 +1,0 @@
-"""Training of the policy: demonstrations from the simulated robot, imitation, closed loop."""
