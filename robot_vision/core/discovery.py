@@ -1,4 +1,4 @@
-"""Import every module of a package, so that what registers itself is found and nothing is listed."""
+"""Import all modules of a package, so that what registers itself is found and not listed."""
 
 import importlib
 import pkgutil

@@ -41,7 +41,7 @@ from robot_vision.training.engine.curves import append_row
 from robot_vision.training.engine.distributed import agreed, average_gradients, process_group, rank
 from robot_vision.training.engine.report import Reporter
 from robot_vision.training.engine.run import CHECKPOINT, CURVES, RECIPE, WEIGHTS
-from robot_vision.training.losses.native.policy import mean_figures, policy_figures, policy_loss
+from robot_vision.training.losses.policy import mean_figures, policy_figures, policy_loss
 from robot_vision.training.tasks.policy_description import (
     RUN_FILE,
     RunDescription,
