@@ -1,6 +1,7 @@
 """`robot-vision soak`: the whole loop, with fault after fault, and an operator who goes on."""
 
 import secrets
+import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -46,10 +47,13 @@ class SoakError(RobotVisionError, RuntimeError):
 
 
 def soak(wanted: Soak, screen: Screen) -> bool:
-    """Run until the time is over or Ctrl-C, write the report; returns whether all held.
+    """Run until the time is over, Ctrl-C or SIGTERM, write the report; returns whether all held.
 
     Raises `SoakError` if the loop does not start.
     """
+    # A shell that starts it in the background lets it ignore Ctrl-C, and the report would be lost.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     use_private_domain()
     use_shared_memory_profile()
     wanted.out.mkdir(parents=True, exist_ok=True)

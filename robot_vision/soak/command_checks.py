@@ -156,13 +156,8 @@ class CommandChecks:
         speed = math.hypot(*moved) / (passed_s + _CLOCK_S)
         turn_speed = math.hypot(*turned) / (passed_s + _CLOCK_S)
         leaps = speed > over * safety.max_speed_mps or turn_speed > over * safety.max_turn_radps
-        starts = leaps or (
-            self._stood()
-            and (
-                speed > over * safety.max_acceleration_mps2 * (passed_s + _CLOCK_S)
-                or turn_speed > over * safety.max_turn_radps2 * (passed_s + _CLOCK_S)
-            )
-        )
+        # The first that moves after it stood, however little, may be the jump to the true tool.
+        starts = leaps or (self._stood() and bool(moved.any() or turned.any()))
         if starts and command.stamp_ns < self._start_until_ns:
             self._check_start(command)
             return

@@ -118,3 +118,23 @@ def test_a_start_elsewhere_is_allowed_after_enabling_alone_and_at_the_true_tool_
     check.enabled(2 * NS)
     check.add(command(9 * NS, START_M))
     assert violated(ledger) == {"start"}
+
+
+@pytest.mark.parametrize("late_ms", [2, 10, 20, 28])
+@pytest.mark.parametrize("jump_mm", [0.01, 0.3, 0.9, 1.2])
+def test_a_start_a_millimetre_away_is_a_start_however_late_its_tick(
+    late_ms: int, jump_mm: float
+) -> None:
+    there = START_M + np.array([jump_mm * 1e-3, 0.0, 0.0])
+    ledger = Ledger()
+    check = checks(ledger, there)
+    check.enables(NS)
+    for k in range(10):
+        check.add(command(NS + k * PERIOD_NS))
+    began_ns = NS + 9 * PERIOD_NS
+    check.enables(began_ns)
+    check.enabled(began_ns)
+    started_ns = began_ns + late_ms * NS // 1000
+    for k in range(10):
+        check.add(command(started_ns + k * PERIOD_NS // 4, there))
+    assert ledger.violations == []
