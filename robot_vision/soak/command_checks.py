@@ -172,14 +172,14 @@ class CommandChecks:
         late = passed_s > _MOST_PERIODS / self._policy.command_hz
         motion = _Motion(velocity=moved / passed_s, turn=turned / passed_s, time_s=passed_s)
         if self._motion is not None and not leaps and not late:
-            self._check_change(self._motion, motion)
+            self._check_change(self._motion, motion, command.stamp_ns)
         self._motion = None if leaps or late else motion
 
     def _stood(self) -> bool:
         motion = self._motion
         return motion is not None and not (motion.velocity.any() or motion.turn.any())
 
-    def _check_change(self, before: _Motion, after: _Motion) -> None:
+    def _check_change(self, before: _Motion, after: _Motion, stamp_ns: int) -> None:
         """Mean velocities of two neighbouring intervals are those of their middles."""
         safety, over = self._policy.safety, 1 + self._config.share
         between_s = (before.time_s + after.time_s) / 2 + _CLOCK_S
@@ -191,7 +191,12 @@ class CommandChecks:
         ):
             change = math.hypot(*(new - old)) - blur * math.hypot(*new)
             value = change / between_s
-            self._ledger.check(name, value <= over * most, f"{value:.3g}, limit {most:g}")
+            words = (
+                f"{value:.3g}, limit {most:g}: {_point(old)} over {before.time_s * 1e3:.1f} ms, then "
+                f"{_point(new)} over {after.time_s * 1e3:.1f} ms, "
+                f"{seconds_between(self._enabled_ns, stamp_ns):.3f} s after it was enabled"
+            )
+            self._ledger.check(name, value <= over * most, words)
 
 
 def _point(at: Vector) -> str:
