@@ -192,8 +192,8 @@ class CommandChecks:
             change = math.hypot(*(new - old)) - blur * math.hypot(*new)
             value = change / between_s
             words = (
-                f"{value:.3g}, limit {most:g}: {_point(old)} over {before.time_s * 1e3:.1f} ms, then "
-                f"{_point(new)} over {after.time_s * 1e3:.1f} ms, "
+                f"{value:.3g}, limit {most:g}: {_point(old)} over {before.time_s * 1e3:.1f} ms, "
+                f"then {_point(new)} over {after.time_s * 1e3:.1f} ms, "
                 f"{seconds_between(self._enabled_ns, stamp_ns):.3f} s after it was enabled"
             )
             self._ledger.check(name, value <= over * most, words)
