@@ -100,11 +100,11 @@ def test_core_imports_little() -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", ["codecs", "sync", "backends", "perception", "tracking", "demonstrations"]
+    "stage", ["codecs", "sync", "backends", "formats", "perception", "tracking", "demonstrations"]
 )
 def test_stages_do_not_know_each_other(stage: str) -> None:
     allowed = {
-        "perception": {"core", "perception", "backends", "model_store"},
+        "perception": {"core", "perception", "backends", "model_store", "formats"},
         "backends": {"core", "backends", "model_store", "models"},
         "demonstrations": {"core", "demonstrations", "codecs"},
     }.get(stage, {"core", stage})

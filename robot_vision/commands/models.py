@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.core.code_permission import permit_code
@@ -64,10 +65,24 @@ def verify(
     _try_out(bundle, device)
 
 
-@app.command("import")
+class _NamesFormats(TyperCommand):
+    """Lists the formats in its help, and imports them only then."""
+
+    # Typer's context is click's or one of its own, by its version.
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from robot_vision.formats.registry import formats_of_tasks
+
+        names = "; ".join(f"{task}: {', '.join(of)}" for task, of in formats_of_tasks().items())
+        for option in self.params:
+            if isinstance(option, TyperOption) and option.name == "format":
+                option.help = f"what the outputs mean ({names})"
+        super().format_help(ctx, formatter)
+
+
+@app.command("import", cls=_NamesFormats)
 def import_model(
     model_file: Annotated[Path, typer.Argument(help="ONNX file")],
-    format: Annotated[str, typer.Option(help="yolox, yolov8, detr, detr_logits, depth_metric, …")],
+    format: Annotated[str, typer.Option(help="what the outputs mean")],
     name: Annotated[str, typer.Option(help="name of the bundle; default: the file's")] = "",
     classes: Annotated[
         Path | None, typer.Option(help="text file with one class name per line")
@@ -91,7 +106,7 @@ def import_model(
     manifest = describe_onnx(
         model_file,
         name=name,
-        format=_known_format(format),
+        format=format,
         classes=_lines(classes) if classes else (),
         size_px=_size(size) if size else None,
         outputs=_pairs(output, "output"),
@@ -137,15 +152,6 @@ def _try_out(bundle: "Bundle", device: str) -> None:
     if model.backend.fallback_reason:
         console.print(f"not on a better device: {model.backend.fallback_reason}")
     model.backend.close()
-
-
-def _known_format(format: str) -> Any:
-    from robot_vision.core.manifest import FORMATS_OF_TASK
-
-    known = [name for formats in FORMATS_OF_TASK.values() for name in formats]
-    if format not in known:
-        raise ConfigError(f"unknown format {format!r}; expected one of: {', '.join(known)}")
-    return format
 
 
 def _lines(path: Path) -> list[str]:

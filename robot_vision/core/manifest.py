@@ -2,26 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-Task = Literal["detection", "depth", "features", "multitask"]
-Format = Literal[
-    "yolox",
-    "yolov8",
-    "detr",
-    "detr_logits",
-    "native",
-    "depth_metric",
-    "depth_relative",
-    "features",
-]
-
-FORMATS_OF_TASK: dict[Task, tuple[Format, ...]] = {
-    "detection": ("yolox", "yolov8", "detr", "detr_logits"),
-    "depth": ("depth_metric", "depth_relative"),
-    "features": ("features",),
-    "multitask": ("native",),
-}
+# Which there are is no matter of this file: `robot_vision.formats` knows them.
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
 class ModelInput(BaseModel):
@@ -55,14 +39,18 @@ class ModelInput(BaseModel):
 
 
 class ModelManifest(BaseModel):
-    """What a bundle says of its model. `outputs` maps the format's roles to tensor names."""
+    """What a bundle says of its model. `outputs` maps the format's roles to tensor names.
+
+    That there is such a format, and what it asks of a manifest, is checked by
+    `formats.check.check_manifest` wherever a bundle is opened or described.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     version: str = "1"
-    task: Task
-    format: Format
+    task: Name
+    format: Name
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
     architecture: str = Field("", description="torch model in the registry, for files of weights")
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -81,15 +69,6 @@ class ModelManifest(BaseModel):
     licence: str = "unknown"
     description: str = ""
     limits: str = ""
-
-    @model_validator(mode="after")
-    def _agrees_with_itself(self) -> "ModelManifest":
-        formats = FORMATS_OF_TASK[self.task]
-        if self.format not in formats:
-            raise ValueError(f"task {self.task!r} has the formats {', '.join(formats)}")
-        if self.task in ("detection", "multitask") and not self.classes:
-            raise ValueError(f"task {self.task!r} needs the names of its classes")
-        return self
 
     @property
     def model_id(self) -> str:

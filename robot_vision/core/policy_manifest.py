@@ -38,6 +38,9 @@ class PolicyManifest(BaseModel):
 
     name: str
     version: str = "1"
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)] = Field(
+        "tokens", description="what runs it: a name in `robot_vision.policies.registry.POLICIES`"
+    )
     architecture: str = Field(description="torch model in the registry")
     file: FileName = "policy.onnx"
     sha256: Sha256 = ""

@@ -1,4 +1,4 @@
-"""Describe an ONNX file that somebody else exported, as far as the file and its format tell."""
+"""Describe an ONNX file that somebody else exported, as far as the file and its format say."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,34 +8,23 @@ import onnxruntime as ort
 from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import FORMATS_OF_TASK, Format, ModelManifest
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.formats.check import check_manifest
+from robot_vision.formats.format import Format
+from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.bundle_files import explain
 from robot_vision.model_store.file_kinds import WHAT_A_KIND_CAN_DO, kind_of
 from robot_vision.model_store.onnx_open import open_onnx
 
-_IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-# What the projects that these formats come from train with.
-_HABITS: dict[Format, dict[str, Any]] = {
-    "yolox": {"color": "bgr", "resize": "letterbox_topleft", "scale": 1.0},
-    "yolov8": {"resize": "letterbox"},
-    "detr": {"resize": "stretch"},
-    "detr_logits": {"resize": "stretch", **_IMAGENET},
-    "native": {"resize": "letterbox"},
-    "depth_metric": {"resize": "stretch", **_IMAGENET},
-    "depth_relative": {"resize": "stretch", **_IMAGENET},
-    "features": {"resize": "stretch", **_IMAGENET},
-}
 _KINDS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
 _SIZE_TYPE = "tensor(int64)"
-# Other names for our roles, as Hugging Face's exports have them.
-_OTHER_NAMES = {"pred_boxes": "boxes", "predicted_depth": "depth"}
 
 
 def describe_onnx(
     model_file: Path,
     *,
     name: str,
-    format: Format,
+    format: str,
     classes: Sequence[str] = (),
     size_px: tuple[int, int] | None = None,
     outputs: Mapping[str, str] | None = None,
@@ -46,24 +35,26 @@ def describe_onnx(
 
     `size_px` (width, height) is needed where the file leaves its size open, `outputs` maps roles
     to tensor names, `image` replaces fields of the input (color, resize, mean, …). Raises
-    `BundleError` if the file is no such model.
+    `UnknownNameError` if there is no such format, `BundleError` if the file is no such model.
     """
+    known = FORMATS.get(format)
     session = _open(model_file)
-    task = next(task for task, formats in FORMATS_OF_TASK.items() if format in formats)
     try:
-        return ModelManifest.model_validate(
+        manifest = ModelManifest.model_validate(
             {
                 "name": name,
-                "task": task,
+                "task": known.task,
                 "format": format,
-                "input": _describe_input(session, format, size_px) | dict(image or {}),
-                "outputs": dict(outputs) if outputs else _describe_outputs(session),
+                "input": _describe_input(session, known, size_px) | dict(image or {}),
+                "outputs": dict(outputs) if outputs else _describe_outputs(session, known),
                 "classes": tuple(classes),
                 "licence": licence,
             }
         )
     except ValidationError as error:
         raise BundleError(f"{model_file}: {explain(error)}") from error
+    check_manifest(manifest)
+    return manifest
 
 
 def _open(model_file: Path) -> ort.InferenceSession:
@@ -96,7 +87,7 @@ def _describe_input(
         "height_px": height,
         "layout": layout,
         "dtype": _KINDS[str(image.type)],
-        **_HABITS[format],
+        **format.habits,
     }
     for tensor in by_rank.values():
         if len(tensor.shape) == 4 and tensor.shape[1] == 1:
@@ -108,7 +99,7 @@ def _describe_input(
     return described
 
 
-def _describe_outputs(session: ort.InferenceSession) -> dict[str, str]:
+def _describe_outputs(session: ort.InferenceSession, format: Format) -> dict[str, str]:
     """Roles of the outputs; none named where there is but one, whatever it is called."""
     names = [str(tensor.name) for tensor in session.get_outputs()]
-    return {_OTHER_NAMES.get(name, name): name for name in names} if len(names) > 1 else {}
+    return {format.other_names.get(name, name): name for name in names} if len(names) > 1 else {}

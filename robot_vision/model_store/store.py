@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifest import ModelManifest
+from robot_vision.formats.check import check_manifest
 from robot_vision.model_store.bundle_files import (
     copy_external_files,
     copy_file,
@@ -72,8 +73,11 @@ def open_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{folder} is no model bundle: it has no {MANIFEST_FILE}")
     try:
         manifest = ModelManifest.model_validate(load_yaml(manifest_path))
+        check_manifest(manifest)
     except ConfigError as error:
         raise BundleError(str(error)) from error
+    except BundleError as error:
+        raise BundleError(f"{manifest_path}: {error}") from error
     except ValidationError as error:
         raise BundleError(f"{manifest_path}: {explain(error)}") from error
     return Bundle(path=Path(folder), manifest=manifest)
@@ -94,8 +98,10 @@ def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bun
     """Write a bundle: copies `model_file` and what it reads beside a `model.yaml` with sha256s.
 
     The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced. Raises
-    `BundleError` if `model_file` is no model, or reads what is not of its folder.
+    `BundleError` if the manifest does not agree with its format, or `model_file` is no model or
+    reads what is not of its folder.
     """
+    check_manifest(manifest)
     model_file, folder = Path(model_file), Path(folder)
     if not model_file.is_file():
         raise BundleError(f"{model_file} is not a file; expected a model to put in a bundle")

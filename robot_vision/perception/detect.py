@@ -4,24 +4,31 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from robot_vision.core.config import DetectorConfig
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.placement import Placement
 from robot_vision.core.types import Detections
-from robot_vision.perception.decode_native import masks_of
-from robot_vision.perception.decoding import DECODERS, Candidates
+from robot_vision.formats.format import Candidates
+from robot_vision.formats.registry import FORMATS
 from robot_vision.perception.model import ModelRun
 from robot_vision.perception.nms import suppress, weigh_overlaps
-from robot_vision.perception.preprocess import Placement
 
 _DEFAULT_MIN_SCORE = 0.25
 _MOST_WEIGHED = 100  # though fewer are asked for: others may doubt them
 
 
 class Detector:
-    """Selects detections: threshold, classes, suppression, and back to the frame's pixels."""
+    """Selects detections: threshold, classes, suppression, and back to the frame's pixels.
+
+    Raises `BundleError` if the manifest's format is not one of detectors, `ConfigError` if
+    `config.classes` names a class that the model does not know.
+    """
 
     def __init__(self, manifest: ModelManifest, config: DetectorConfig) -> None:
-        self._decoder = DECODERS.get(manifest.format)
+        detection = FORMATS.get(manifest.format).detection
+        if detection is None:
+            raise BundleError(f"bundle {manifest.name!r}: {manifest.format!r} finds no objects")
+        self._format = detection
         self._manifest = manifest
         self._config = config
         self._min_score = config.score_threshold or manifest.score_threshold or _DEFAULT_MIN_SCORE
@@ -31,13 +38,17 @@ class Detector:
     @np.errstate(over="ignore", invalid="ignore")
     def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
         """Detections by falling score: finite, of some area, inside the frame."""
-        found = self._decoder.decode(run.outputs, self._manifest, min_score=self._min_score)
+        found = self._format.decode(run.outputs, self._manifest, min_score=self._min_score)
         row, box, score = self._select(found, run.placement)
         mask = None
-        prototypes = run.grid("mask_prototypes")
-        if prototypes is not None and "mask_coefficients" in run.outputs:
-            coefficients = run.outputs["mask_coefficients"][0, found.row[row]]
-            mask = masks_of(coefficients, prototypes, box, placement=run.placement)
+        if self._format.masks is not None:
+            mask = self._format.masks(
+                run.outputs,
+                self._manifest,
+                row=found.row[row],
+                box_xyxy_px=box,
+                placement=run.placement,
+            )
         return Detections(
             stamp_ns=stamp_ns,
             box_xyxy_px=box,
@@ -52,20 +63,20 @@ class Detector:
         """Rows of the candidates to keep, their boxes in the frame, and falling scores."""
         finite = np.isfinite(found.box_xyxy_px).all(axis=1) & np.isfinite(found.score)
         # A name that nobody asked for may be the better one of a thing that has two.
-        asked = self._kept_class[found.class_id] | self._decoder.weighs_overlaps
+        asked = self._kept_class[found.class_id] | self._format.weighs_overlaps
         row = np.flatnonzero(finite & asked)
         box = placement.boxes_in_view(found.box_xyxy_px[row])
         has_area = _has_area(box)
         row, box = row[has_area], box[has_area]
         score, class_id = found.score[row], found.class_id[row]
         limit = self._config.max_detections
-        if not self._decoder.needs_nms:
+        if not self._format.needs_nms:
             kept = np.argsort(-score, kind="stable")[:limit]
         else:
             whole = found.box_xyxy_px[row]
-            most = max(limit, _MOST_WEIGHED) if self._decoder.weighs_overlaps else limit
+            most = max(limit, _MOST_WEIGHED) if self._format.weighs_overlaps else limit
             kept = suppress(whole, score, class_id, iou=self._config.nms_iou, limit=most)
-        if not self._decoder.weighs_overlaps:
+        if not self._format.weighs_overlaps:
             return row[kept], box[kept], score[kept]
         kept, box, score = weigh_overlaps(kept, box, score, class_id, min_score=self._min_score)
         wanted = np.flatnonzero(self._kept_class[class_id[kept]])[:limit]

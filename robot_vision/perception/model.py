@@ -12,11 +12,13 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Backend
 from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.placement import Placement
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Frame
+from robot_vision.formats.check import check_outputs
+from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import Bundle
-from robot_vision.perception.formats import check_outputs, roles_of
-from robot_vision.perception.preprocess import Placement, Preprocessor
+from robot_vision.perception.preprocess import Preprocessor
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ def load_model(
 ) -> Model:
     """Load `bundle` on the device of `config` and check that its outputs fit its format.
 
-    `announce` is told what takes long. Raises `BundleError` or `DeviceError`.
+    `announce` gets a line about what takes long. Raises `BundleError` or `DeviceError`.
     """
     backend = load_backend(
         bundle,
@@ -91,7 +93,7 @@ def load_model(
 
 def _tensor_of_role(manifest: ModelManifest, tensors: tuple[str, ...]) -> dict[str, str]:
     """Tensor names by role: as the manifest says, or the only one there is, or of equal names."""
-    roles = roles_of(manifest)
+    roles = FORMATS.get(manifest.format).roles
     if manifest.outputs:
         tensor_of = dict(manifest.outputs)
     elif len(roles) == len(tensors) == 1:

@@ -10,10 +10,10 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Depth, Features, Frame, Percept
+from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.depth_fusion import fuse_depth
 from robot_vision.perception.detect import Detector
-from robot_vision.perception.formats import depth_role
 from robot_vision.perception.model import Model, ModelRun, load_model
 
 _log = logging.getLogger(__name__)
@@ -77,12 +77,13 @@ class ModelPerceiver:
         if self._depth_model is not None and self._config.depth.mode != "sensor":
             run = self._depth_model.run(frame, stage_s=stage_s)
         with timed(stage_s, "depth"):
-            grid = run.grid(depth_role(run.manifest))
+            format = FORMATS.get(run.manifest.format)
+            grid = run.grid(format.depth_role)
             return fuse_depth(
                 stamp_ns=frame.stamp_ns,
                 sensor_m=frame.depth_m,
                 model_depth=None if grid is None else grid[0],
-                kind="relative" if run.manifest.format == "depth_relative" else "metric",
+                kind=format.depth_kind,
                 config=self._config.depth,
             )
 
@@ -98,7 +99,8 @@ def build_perceiver(
 ) -> Perceiver:
     """Load, check and warm the models that `config` names.
 
-    `announce` is told what takes long. Raises `BundleError`, `DeviceError` or `ConfigError`.
+    `announce` gets a line about what takes long. Raises `BundleError`, `DeviceError` or
+    `ConfigError`.
     """
     detector = _load(config, config.model, tasks=("detection", "multitask"), announce=announce)
     depth_model = feature_model = None

@@ -1,71 +1,12 @@
-"""A camera image becomes a model's input, and the model's pixels map back to the camera's.
-
-`Placement` says where the camera's view lies in the input: letterboxed at the centre or the top
-left, or stretched. Images of any aspect ratio keep it under letterboxing.
-"""
-
-from dataclasses import dataclass
+"""A camera image becomes a model's input; `Placement` says where it lies in it."""
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, Shaped, UInt8
+from jaxtyping import Float32, UInt8
 
 from robot_vision.core.manifest import ModelInput
+from robot_vision.core.placement import Placement, place
 from robot_vision.core.types import Camera
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where a view of `view_width_px` × `view_height_px` lies in the model's input."""
-
-    view_width_px: int
-    view_height_px: int
-    left_px: int
-    top_px: int
-    width_px: int
-    height_px: int
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the input that show the view."""
-        return (
-            slice(self.top_px, self.top_px + self.height_px),
-            slice(self.left_px, self.left_px + self.width_px),
-        )
-
-    def boxes_in_view(self, box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 4"]:
-        """Boxes in input pixels as boxes in pixels of the view, clipped to it."""
-        scale = (self.width_px / self.view_width_px, self.height_px / self.view_height_px)
-        offset = np.array((self.left_px, self.top_px) * 2, np.float32)
-        limit = np.array((self.view_width_px, self.view_height_px) * 2, np.float32)
-        boxes = (box_xyxy_px - offset) / np.array(scale * 2, np.float32)
-        return np.clip(boxes, 0, limit).astype(np.float32)
-
-    def crop(self, grid: Shaped[np.ndarray, "*c h w"], *, input_width_px: int) -> np.ndarray:
-        """The part of a grid over the whole input that shows the view, to the nearest cell."""
-        stride_px = input_width_px / grid.shape[-1]
-        top, bottom = _cells(self.top_px, self.height_px, stride_px)
-        left, right = _cells(self.left_px, self.width_px, stride_px)
-        return grid[..., top:bottom, left:right]
-
-
-def place(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
-    """Where an image of that size goes in the input that `spec` describes."""
-    if spec.resize == "stretch":
-        scaled_width_px, scaled_height_px = spec.width_px, spec.height_px
-    else:
-        ratio = min(spec.width_px / width_px, spec.height_px / height_px)
-        scaled_width_px = max(1, round(width_px * ratio))
-        scaled_height_px = max(1, round(height_px * ratio))
-    centred = spec.resize == "letterbox"
-    return Placement(
-        view_width_px=width_px,
-        view_height_px=height_px,
-        left_px=(spec.width_px - scaled_width_px) // 2 if centred else 0,
-        top_px=(spec.height_px - scaled_height_px) // 2 if centred else 0,
-        width_px=scaled_width_px,
-        height_px=scaled_height_px,
-    )
 
 
 class Preprocessor:
@@ -96,7 +37,7 @@ class Preprocessor:
     ) -> tuple[dict[str, np.ndarray], Placement]:
         """The model's inputs, valid until the next call, and where the image lies in them.
 
-        `camera` tells models that ask for it the focal length.
+        `camera` gives the focal length to models that ask for it.
         """
         spec = self._spec
         placement = self._place(width_px=rgb.shape[1], height_px=rgb.shape[0])
@@ -148,8 +89,3 @@ class Preprocessor:
 def _focal_px(camera: Camera | None, placement: Placement) -> float:
     """The focal length in pixels of the input, 0 while no intrinsics are known."""
     return camera.fx_px * placement.width_px / camera.width_px if camera is not None else 0.0
-
-
-def _cells(start_px: int, length_px: int, stride_px: float) -> tuple[int, int]:
-    first = round(start_px / stride_px)
-    return first, max(first + 1, round((start_px + length_px) / stride_px))

@@ -7,10 +7,11 @@ from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import BundleError
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
-from robot_vision.model_store.policies import PolicyBundle, find_policy
+from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.pointing import NONE, PointingMemory
+from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.session import open_policy_session
 from robot_vision.policies.tokens import (
     MAX_OBJECTS,
@@ -166,10 +167,8 @@ class OnnxPolicy:
             self._network.run(None, fed)
 
 
-def load_policy(name: str, *, threads: int = 0, spin: bool = True) -> OnnxPolicy:
-    """Load a policy by name or folder; raises `BundleError` if it cannot be."""
-    return OnnxPolicy(find_policy(name), threads=threads, spin=spin)
-
-
 def _track_id(inputs: PolicyInputs, choice: int) -> int:
     return int(inputs.track_id[choice]) if choice < MAX_OBJECTS else -1
+
+
+POLICIES.register("tokens")(OnnxPolicy)

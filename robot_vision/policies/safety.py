@@ -1,4 +1,4 @@
-"""What the network says becomes a chunk that an arm may be told, or is refused.
+"""What the network says becomes a chunk that an arm may follow, or is refused.
 
 finite check → physical units → limit of each step → absolute targets from the observed tool.
 The limits of the stream (workspace, speed, acceleration, jerk) are in `stream.py`.
@@ -38,8 +38,8 @@ def admit(
     problem = _problem(decision.action, robot, spec)
     if problem:
         limit, refused = problem
-        told = Intervention(stamp_ns=decision.stamp_ns, limit=limit, detail=refused)
-        return Admission(chunk=None, refused=refused, interventions=(told,))
+        broken = Intervention(stamp_ns=decision.stamp_ns, limit=limit, detail=refused)
+        return Admission(chunk=None, refused=refused, interventions=(broken,))
     action, interventions = _within_steps(
         physical_action(decision.action, spec), safety, stamp_ns=decision.stamp_ns
     )

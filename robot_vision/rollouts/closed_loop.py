@@ -16,7 +16,7 @@ from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Command, Decision, Observation, RobotState
 from robot_vision.policies.controller import Controller
-from robot_vision.policies.onnx_policy import OnnxPolicy, load_policy
+from robot_vision.policies.registry import BundledPolicy, load_policy
 from robot_vision.rollouts.simulated_perception import Sight
 from robot_vision.simulation.robot.world import RobotWorld
 
@@ -52,7 +52,7 @@ class Record:
 
 
 @lru_cache(maxsize=1)
-def policy_of(name: str) -> OnnxPolicy:
+def policy_of(name: str) -> BundledPolicy:
     """The policy of that name on one thread; a process that runs many episodes loads it once."""
     return load_policy(name, threads=1, spin=False)
 

@@ -14,7 +14,7 @@ from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Decision, Observation
 from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.onnx_policy import OnnxPolicy
+from robot_vision.policies.registry import BundledPolicy
 from robot_vision.rollouts.closed_loop import ClosedLoop, Delays, Record, policy_of
 from robot_vision.rollouts.conditions import CONDITIONS, Trial, draw_trial
 from robot_vision.rollouts.labels import labelled
@@ -122,7 +122,9 @@ def run_one(job: Job) -> Outcome:
         return _run(trial, name, number, policy, eyesight)
 
 
-def _run(trial: Trial, name: str, number: int, policy: OnnxPolicy, eyesight: Eyesight) -> Outcome:
+def _run(
+    trial: Trial, name: str, number: int, policy: BundledPolicy, eyesight: Eyesight
+) -> Outcome:
     world, task = trial.world, trial.task
     spec = policy.spec
     sight = Sight(world, eyesight, history=spec.history, step_s=spec.step_s)

@@ -18,7 +18,7 @@ from robot_vision.core.interfaces import Policy
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.policies.check import check_spec
 from robot_vision.policies.controller import Controller
-from robot_vision.policies.onnx_policy import load_policy
+from robot_vision.policies.registry import load_policy
 from robot_vision.ros.camera_pose import CameraPose, camera_pose
 from robot_vision.ros.commander import Commander
 from robot_vision.ros.executor import UrgentGroup

@@ -4,6 +4,7 @@ They know boxes and scores only, so positions, velocities and sizes are NaN, and
 reported only in frames in which it was detected.
 """
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +21,7 @@ from robot_vision.core.types import (
     TrackState,
     no_detections,
 )
+from robot_vision.tracking.registry import TRACKERS
 
 LIBRARY_CLASSES = {
     "sort": "SORTTracker",
@@ -137,3 +139,7 @@ class LibraryTracker:
             epoch=self._epoch,
             events=tuple(events),
         )
+
+
+for _name in LIBRARY_CLASSES:
+    TRACKERS.register(_name)(partial(LibraryTracker, name=_name))

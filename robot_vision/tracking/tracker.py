@@ -21,6 +21,7 @@ from robot_vision.tracking.motion import (
     start_tracks,
 )
 from robot_vision.tracking.observations import Observations, observe, take
+from robot_vision.tracking.registry import TRACKERS
 from robot_vision.tracking.report import report_tracks
 from robot_vision.tracking.table import (
     COASTING,
@@ -233,3 +234,6 @@ class StampedTracker:
             events=events,
             image_size_px=self._image_size_px,
         )
+
+
+TRACKERS.register("robot_vision")(StampedTracker)

@@ -74,7 +74,9 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "yolov9"}, r"format = 'yolov9'"),
+        ({"format": "yolov9"}, r"model\.yaml: unknown format 'yolov9'.*did you mean 'yolov8'"),
+        ({"format": "../yolox"}, r"format = '\.\./yolox'"),
+        ({"task": "cooking"}, r"unknown task 'cooking'; available: .*detection"),
         ({"task": "depth"}, r"task 'depth' has the formats depth_metric, depth_relative"),
         ({"classes": []}, r"needs the names of its classes"),
         ({"file": "../../etc/passwd"}, r"file = '\.\./\.\./etc/passwd'"),

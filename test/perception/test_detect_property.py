@@ -8,10 +8,10 @@ from hypothesis.extra.numpy import arrays
 
 from robot_vision.core.config import DetectorConfig
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.perception.decode_yolox import grid_cells
+from robot_vision.core.placement import place
+from robot_vision.formats.yolox import grid_cells
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import ModelRun
-from robot_vision.perception.preprocess import place
 
 CELLS = len(grid_cells(32, 32))
 SHAPES = {

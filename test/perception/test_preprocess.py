@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.manifest import ModelInput
+from robot_vision.core.placement import place
 from robot_vision.core.types import Camera
-from robot_vision.perception.preprocess import Preprocessor, place
+from robot_vision.perception.preprocess import Preprocessor
 
 RESIZES = ("letterbox", "letterbox_topleft", "stretch")
 
@@ -118,7 +119,7 @@ def test_depth_follows_the_image_with_0_for_unknown() -> None:
     assert not preprocess(rgb)[0]["d"].any()
 
 
-def test_the_focal_length_is_told_in_pixels_of_the_input() -> None:
+def test_the_focal_length_is_given_in_pixels_of_the_input() -> None:
     preprocess = Preprocessor(spec(focal_name="f"))
     rgb = np.zeros((240, 320, 3), np.uint8)
     intrinsics = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])

@@ -14,7 +14,7 @@ from torch import Tensor
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.manifest import ModelInput
-from robot_vision.perception.preprocess import Placement, place
+from robot_vision.core.placement import Placement, place
 from robot_vision.training.data.coco import Annotated, CocoSet, instance_map
 
 PAD_VALUE = 114

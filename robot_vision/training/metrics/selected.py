@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from pycocotools import mask as rle
 
-from robot_vision.perception.decoding import every_class
+from robot_vision.formats.boxes import every_class
 from robot_vision.perception.nms import suppress, weigh_overlaps
 from robot_vision.training.data.samples import Sample
 
@@ -65,7 +65,7 @@ def _masks(
     prototypes: Float32[np.ndarray, "k hm wm"],
     box_xyxy_px: Float32[np.ndarray, "n 4"],
 ) -> Bool[np.ndarray, "n hm wm"]:
-    """As `perception/decode_native.py` serves them, on the grid of the input."""
+    """As `formats/masks.py` serves them, on the grid of the input."""
     y, x = (np.arange(size) * MASK_PX + MASK_PX / 2 for size in prototypes.shape[1:])
     within_x = (x >= box_xyxy_px[:, :1]) & (x <= box_xyxy_px[:, 2:3])
     within_y = (y >= box_xyxy_px[:, 1:2]) & (y <= box_xyxy_px[:, 3:])

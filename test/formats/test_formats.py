@@ -11,7 +11,7 @@ from onnx_models import make_bundle
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.types import Frame, Percept
-from robot_vision.perception.decode_yolox import grid_cells
+from robot_vision.formats.yolox import grid_cells
 from robot_vision.perception.perceiver import build_perceiver
 
 CLASSES = ["cup", "bowl", "can"]
@@ -276,7 +276,7 @@ def broken(name: str, output: str, value: np.ndarray) -> Model:
             r"'logits' is \[1, 2, 3\].*expects \[1, 2, 4\]",
         ),
         (broken("native", "scores", np.zeros((1, 5, 2))), r"expects \[1, 5, 3\]"),
-        (broken("native", "boxes_xyxy", np.zeros((5, 4))), r"expects \[1, A, 4\]"),
+        (broken("native", "boxes_xyxy", np.zeros((5, 4))), r"expects \[1, N, 4\]"),
         (broken("native", "mask_coefficients", np.zeros((1, 5, 9))), r"expects \[1, 5, 2\]"),
         (broken("native", "mask_prototypes", np.zeros((2, 3, 4))), r"expects \[1, K, h, w\]"),
         (broken("native", "depth_m", np.zeros((3, 4))), r"expected 4 dimensions"),

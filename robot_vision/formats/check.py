@@ -1,0 +1,54 @@
+"""Whether a manifest agrees with its format, and a model's outputs with both."""
+
+import numpy as np
+
+from robot_vision.core.errors import BundleError, UnknownNameError
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.formats.format import Format, Outputs
+from robot_vision.formats.registry import FORMATS, formats_of_tasks
+
+_DIMENSIONS = {"depth": (3, 4), "depth_m": (4,), "features": (4,), "embedding": (2,)}
+
+
+def check_manifest(manifest: ModelManifest) -> Format:
+    """The manifest's format; raises `BundleError` if it is unknown, or disagrees with the rest."""
+    try:
+        format = FORMATS.get(manifest.format)
+    except UnknownNameError as error:
+        raise BundleError(str(error)) from error
+    if format.task != manifest.task:
+        formats = formats_of_tasks()
+        if manifest.task not in formats:
+            raise BundleError(f"unknown task {manifest.task!r}; available: {', '.join(formats)}")
+        raise BundleError(
+            f"format {format.name!r} has the task {format.task!r}; task {manifest.task!r} has the "
+            f"formats {', '.join(formats[manifest.task])}"
+        )
+    if format.detection is not None and not manifest.classes:
+        raise BundleError(f"format {format.name!r} needs the names of its classes")
+    return format
+
+
+def check_outputs(manifest: ModelManifest, outputs: Outputs) -> None:
+    """Raise `BundleError` unless `outputs`, by role, have the shapes of the manifest's format."""
+    format = FORMATS.get(manifest.format)
+    if format.detection is not None:
+        format.detection.decode(outputs, manifest, min_score=0.5)
+    if format.check is not None:
+        format.check(outputs, manifest)
+    for role, dimensions in _DIMENSIONS.items():
+        output = outputs.get(role)
+        if output is not None and (output.ndim not in dimensions or output.shape[0] != 1):
+            raise BundleError(
+                f"bundle {manifest.name!r}: output {role!r} is {list(output.shape)}; "
+                f"expected {' or '.join(map(str, dimensions))} dimensions, the first of them 1"
+            )
+
+
+def misfit(manifest: ModelManifest, role: str, output: np.ndarray, expected: str) -> BundleError:
+    """The error for an output whose shape is not what the manifest's format and classes say."""
+    return BundleError(
+        f"bundle {manifest.name!r}: output {role!r} is {list(output.shape)}; format "
+        f"{manifest.format!r} with {len(manifest.classes)} classes and an input of "
+        f"{manifest.input.width_px}×{manifest.input.height_px} px expects {expected}"
+    )

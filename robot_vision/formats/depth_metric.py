@@ -1,0 +1,16 @@
+"""Depth in metres from one picture: `depth` [1, h, w] or [1, 1, h, w]."""
+
+from robot_vision.formats.format import Format
+from robot_vision.formats.habits import IMAGENET
+from robot_vision.formats.registry import register_format
+
+register_format(
+    Format(
+        name="depth_metric",
+        task="depth",
+        roles=("depth",),
+        depth_kind="metric",
+        habits={"resize": "stretch", **IMAGENET},
+        other_names={"predicted_depth": "depth"},
+    )
+)

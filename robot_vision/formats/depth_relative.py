@@ -1,0 +1,19 @@
+"""Depth up to scale and shift, as MiDaS and Depth Anything have it: a disparity, nearer is more.
+
+`depth` is [1, h, w] or [1, 1, h, w].
+"""
+
+from robot_vision.formats.format import Format
+from robot_vision.formats.habits import IMAGENET
+from robot_vision.formats.registry import register_format
+
+register_format(
+    Format(
+        name="depth_relative",
+        task="depth",
+        roles=("depth",),
+        depth_kind="relative",
+        habits={"resize": "stretch", **IMAGENET},
+        other_names={"predicted_depth": "depth"},
+    )
+)

@@ -1,0 +1,92 @@
+"""What a format declares: how a model of that kind is fed and what its outputs mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.placement import Placement
+
+Outputs = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """Boxes above the score threshold, in input pixels; `row` is the place in the output."""
+
+    box_xyxy_px: Float32[np.ndarray, "n 4"]
+    score: Float32[np.ndarray, " n"]
+    class_id: Int64[np.ndarray, " n"]
+    row: Int64[np.ndarray, " n"]
+
+
+@runtime_checkable
+class Decode(Protocol):
+    """Candidates of at least `min_score`; raises `BundleError` if the shapes do not fit."""
+
+    def __call__(
+        self, outputs: Outputs, manifest: ModelManifest, *, min_score: float
+    ) -> Candidates: ...
+
+
+@runtime_checkable
+class Masks(Protocol):
+    """Masks over the view of the boxes kept, or None where the model has no such outputs.
+
+    `row` is that of the candidates, `box_xyxy_px` lies in the view.
+    """
+
+    def __call__(
+        self,
+        outputs: Outputs,
+        manifest: ModelManifest,
+        *,
+        row: Int64[np.ndarray, " n"],
+        box_xyxy_px: Float32[np.ndarray, "n 4"],
+        placement: Placement,
+    ) -> Bool[np.ndarray, "n hm wm"] | None: ...
+
+
+@runtime_checkable
+class CheckOutputs(Protocol):
+    """Raises `BundleError` if outputs that `Decode` does not read have other shapes."""
+
+    def __call__(self, outputs: Outputs, manifest: ModelManifest) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detection:
+    """How boxes come out of a model. A format that has it needs the names of classes.
+
+    `needs_nms`: boxes of one object must be suppressed. `weighs_overlaps`: boxes that overlap
+    have a say in where kept ones lie and how sure they are.
+    """
+
+    decode: Decode
+    needs_nms: bool
+    weighs_overlaps: bool = False
+    masks: Masks | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Format:
+    """One format. Register it with `register_format` in the file that implements it.
+
+    `roles` are the outputs that a model must have. Any format may have more: depth under
+    `depth_role`, `features`, `embedding`. `habits` are fields of `ModelInput`: how the projects
+    that the format comes from prepare pictures. `other_names` maps names of tensors, as they
+    export them, to roles. Both are what an import starts from; a manifest says what holds.
+    """
+
+    name: str
+    task: str
+    roles: tuple[str, ...]
+    detection: Detection | None = None
+    check: CheckOutputs | None = None
+    depth_role: str = "depth"
+    depth_kind: Literal["metric", "relative"] = "metric"
+    habits: Mapping[str, Any] = field(default_factory=dict)
+    other_names: Mapping[str, str] = field(default_factory=dict)
