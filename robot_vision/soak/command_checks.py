@@ -20,6 +20,8 @@ Vector = Float64[np.ndarray, "3"]
 _MOST_PERIODS = 3.0
 # Clocks are read to a microsecond or so.
 _CLOCK_S = 2e-5
+# A tool that stands "turns" by the rounding of its quaternion, per interval.
+_ROUNDING = 1e-9
 _KEPT = 4000
 _START_AFTER_ANSWER_NS = NS_PER_S // 2
 # A stream that was off: so many periods are missing.
@@ -157,7 +159,8 @@ class CommandChecks:
         turn_speed = math.hypot(*turned) / (passed_s + _CLOCK_S)
         leaps = speed > over * safety.max_speed_mps or turn_speed > over * safety.max_turn_radps
         # The first that moves after it stood, however little, may be the jump to the true tool.
-        starts = leaps or (self._stood() and bool(moved.any() or turned.any()))
+        moves = math.hypot(*moved) > _ROUNDING or math.hypot(*turned) > _ROUNDING
+        starts = leaps or (self._stood() and moves)
         if starts and command.stamp_ns < self._start_until_ns:
             self._check_start(command)
             return
@@ -177,7 +180,10 @@ class CommandChecks:
 
     def _stood(self) -> bool:
         motion = self._motion
-        return motion is not None and not (motion.velocity.any() or motion.turn.any())
+        if motion is None:
+            return False
+        fastest = max(math.hypot(*motion.velocity), math.hypot(*motion.turn))
+        return fastest * motion.time_s <= _ROUNDING
 
     def _check_change(self, before: _Motion, after: _Motion, stamp_ns: int) -> None:
         """Mean velocities of two neighbouring intervals are those of their middles."""
