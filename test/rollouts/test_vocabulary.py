@@ -43,7 +43,7 @@ def test_sets_of_other_words_are_not_mixed(tmp_path: Path) -> None:
     more = Vocabulary(words=("lift", "mug", "jar"), things=("mug", "jar"), actions=("lift",))
     write_vocabulary(Path(other), more)
     assert common_vocabulary([one, same]) == WORDS
-    with pytest.raises(ConfigError, match="other does not go with .*jar"):
+    with pytest.raises(ConfigError, match=r"other does not go with .*jar"):
         common_vocabulary([one, other])
 
 
