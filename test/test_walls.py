@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "pipeline": "core perception threads tracking",
     # models, and how they come about
     "models": "core policies",
-    "training": "core codecs formats model_store models perception policies rollouts terminal",
+    "training": "core codecs formats model_store models perception policies rollouts terminal viz",
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
     "simulation": "core demonstrations threads",
