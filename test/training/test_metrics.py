@@ -19,7 +19,7 @@ from robot_vision.training.metrics.coco import average_precision
 from robot_vision.training.metrics.confusions import confusions
 from robot_vision.training.metrics.depth import DepthErrors
 from robot_vision.training.metrics.gallery import draw_gallery
-from robot_vision.training.metrics.selected import Found, decode
+from robot_vision.training.metrics.selected import Found, Selection
 
 NAMES = ("disc", "slab")
 
@@ -138,19 +138,36 @@ def test_confusions_tell_names_from_misses_and_false_alarms(
 def test_decoding_selects_as_the_service_does(perfect: list[Found]) -> None:
     box = np.array([[10, 10, 30, 30], [14, 10, 34, 30], [60, 40, 90, 300]], np.float32)
     scores = np.array([[0.9, 0.0], [0.8, 0.0], [0.0, 0.5]], np.float32)
-    found = decode(
+    found = Selection(NAMES, width_px=128, height_px=96)(
         perfect[0].sample,
         {
-            "boxes_xyxy": box,
-            "scores": scores,
-            "mask_coefficients": np.ones((3, 2), np.float32),
-            "mask_prototypes": np.ones((2, 24, 32), np.float32),
-            "depth_m": np.ones((1, 24, 32), np.float32),
+            "boxes_xyxy": box[None],
+            "scores": scores[None],
+            "mask_coefficients": np.ones((1, 3, 2), np.float32),
+            "mask_prototypes": np.ones((1, 2, 24, 32), np.float32),
+            "depth_m": np.ones((1, 1, 24, 32), np.float32),
         },
     )
     assert found.class_id.tolist() == [0, 1]
     assert found.box_xyxy_px[1, 3] == 96
     assert found.mask[0].sum() == 36
+
+
+def test_boxes_are_compared_whole_though_reported_up_to_the_border(perfect: list[Found]) -> None:
+    """Two things that leave the picture at one place are two, as the service has it."""
+    box = np.array([[100, 10, 140, 30], [100, 10, 240, 30]], np.float32)
+    found = Selection(NAMES, width_px=128, height_px=96)(
+        perfect[0].sample,
+        {
+            "boxes_xyxy": box[None],
+            "scores": np.array([[[0.9, 0.0], [0.8, 0.0]]], np.float32),
+            "mask_coefficients": np.ones((1, 2, 2), np.float32),
+            "mask_prototypes": np.ones((1, 2, 24, 32), np.float32),
+            "depth_m": np.ones((1, 1, 24, 32), np.float32),
+        },
+    )
+    assert len(found.score) == 2
+    assert found.box_xyxy_px[:, 2].tolist() == [128, 128]
 
 
 def test_depth_errors_are_those_of_the_literature() -> None:

@@ -11,7 +11,7 @@ from robot_vision.training.data.samples import SampleCache, collate
 from robot_vision.training.metrics.calibration import best_threshold, expected_calibration_error
 from robot_vision.training.metrics.coco import average_precision
 from robot_vision.training.metrics.depth import DepthErrors
-from robot_vision.training.metrics.selected import Found, decode
+from robot_vision.training.metrics.selected import Found, Selection
 
 BATCH_SIZE = 8
 
@@ -70,6 +70,8 @@ def torch_predictor(model: NativeModel, *, device: torch.device) -> Predictor:
 def _find(
     predict: Predictor, cache: SampleCache, count: int, *, withheld: bool
 ) -> Iterator[Found]:
+    height_px, width_px = cache[0].rgb.shape[:2]
+    select = Selection(cache.source.class_names, width_px=width_px, height_px=height_px)
     for start in range(0, count, BATCH_SIZE):
         samples = [cache[i] for i in range(start, min(start + BATCH_SIZE, count))]
         batch = collate(samples)
@@ -77,7 +79,7 @@ def _find(
         given_m = np.zeros_like(depth_m) if withheld else depth_m
         out = predict(batch.rgb.numpy(), given_m, batch.focal_px.numpy())
         for row, sample in enumerate(samples):
-            yield decode(sample, {name: tensor[row] for name, tensor in out.items()})
+            yield select(sample, {name: tensor[row : row + 1] for name, tensor in out.items()})
 
 
 def _depth_metrics(with_depth: list[Found], without: list[Found]) -> dict[str, float]:

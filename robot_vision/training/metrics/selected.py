@@ -1,4 +1,4 @@
-"""What a model finds in a sample, selected as the service selects it."""
+"""What a model finds in a sample: the service's own selection, with less left out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from pycocotools import mask as rle
 
-from robot_vision.formats.boxes import every_class
-from robot_vision.perception.nms import suppress, weigh_overlaps
+from robot_vision.core.config import DetectorConfig
+from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.perception.detect import Detector
+from robot_vision.perception.model import ModelRun
+from robot_vision.perception.preprocess import place
 from robot_vision.training.data.samples import Sample
 
-MIN_SCORE = 0.02
-NMS_IOU = 0.6
-MAX_DETECTIONS = 100
+# AP sees second guesses: far below the score at which the service drops them.
+SELECTION = DetectorConfig(score_threshold=0.02, nms_iou=0.6, max_detections=100)
 MASK_PX = 4
 
 
@@ -30,47 +32,36 @@ class Found:
     depth_m: Float32[np.ndarray, "hm wm"]
 
 
-def decode(sample: Sample, out: dict[str, np.ndarray]) -> Found:
-    """Detections of one image, by the service's own selection."""
-    height, width = sample.rgb.shape[:2]
-    boxes = np.clip(out["boxes_xyxy"], 0, np.array([width, height] * 2, np.float32))
-    candidates = every_class(out["scores"], boxes, MIN_SCORE)
-    kept = suppress(
-        candidates.box_xyxy_px,
-        candidates.score,
-        candidates.class_id,
-        iou=NMS_IOU,
-        limit=MAX_DETECTIONS,
-    )
-    kept, box, score = weigh_overlaps(
-        kept,
-        candidates.box_xyxy_px,
-        candidates.score,
-        candidates.class_id,
-        min_score=MIN_SCORE,
-    )
-    coefficients = out["mask_coefficients"][candidates.row[kept]]
-    return Found(
-        sample=sample,
-        box_xyxy_px=box,
-        score=score,
-        class_id=candidates.class_id[kept],
-        mask=_masks(coefficients, out["mask_prototypes"], box),
-        depth_m=out["depth_m"][0],
-    )
+class Selection:
+    """The service's detector for outputs of a model that has no bundle yet.
 
+    Samples fill the model's input: of `width_px` × `height_px` all, and nothing is padded.
+    """
 
-def _masks(
-    coefficients: Float32[np.ndarray, "n k"],
-    prototypes: Float32[np.ndarray, "k hm wm"],
-    box_xyxy_px: Float32[np.ndarray, "n 4"],
-) -> Bool[np.ndarray, "n hm wm"]:
-    """As `formats/masks.py` serves them, on the grid of the input."""
-    y, x = (np.arange(size) * MASK_PX + MASK_PX / 2 for size in prototypes.shape[1:])
-    within_x = (x >= box_xyxy_px[:, :1]) & (x <= box_xyxy_px[:, 2:3])
-    within_y = (y >= box_xyxy_px[:, 1:2]) & (y <= box_xyxy_px[:, 3:])
-    logits = np.tensordot(coefficients, prototypes, axes=1)
-    return (logits > 0) & within_y[:, :, None] & within_x[:, None, :]
+    def __init__(self, class_names: tuple[str, ...], *, width_px: int, height_px: int) -> None:
+        self._manifest = ModelManifest(
+            name="in-training",
+            task="multitask",
+            format="native",
+            input=ModelInput(name="rgb", width_px=width_px, height_px=height_px),
+            classes=class_names,
+        )
+        self._placement = place(self._manifest.input, width_px=width_px, height_px=height_px)
+        self._detector = Detector(self._manifest, SELECTION)
+
+    def __call__(self, sample: Sample, outputs: dict[str, np.ndarray]) -> Found:
+        """Detections in a sample; `outputs` by role, each of a batch of one."""
+        run = ModelRun(manifest=self._manifest, outputs=outputs, placement=self._placement)
+        found = self._detector.detections(run, stamp_ns=0)
+        assert found.mask is not None
+        return Found(
+            sample=sample,
+            box_xyxy_px=found.box_xyxy_px,
+            score=found.score,
+            class_id=found.class_id,
+            mask=found.mask,
+            depth_m=outputs["depth_m"][0, 0],
+        )
 
 
 def encode_mask(mask: Bool[np.ndarray, "hm wm"]) -> dict[str, Any]:
