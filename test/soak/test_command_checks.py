@@ -130,7 +130,7 @@ def test_a_start_a_millimetre_away_is_a_start_however_late_its_tick(
     check = checks(ledger, there)
     check.enables(NS)
     for k in range(10):  # a quaternion that turns by rounding, as that of a tool at rest does
-        check.add(command(NS + k * PERIOD_NS, quaternion=UPRIGHT + [k % 2 * 1e-16, 0, 0, 0]))
+        check.add(command(NS + k * PERIOD_NS, quaternion=UPRIGHT + np.eye(4)[0] * (k % 2) * 1e-16))
     began_ns = NS + 9 * PERIOD_NS
     check.enables(began_ns)
     check.enabled(began_ns)
