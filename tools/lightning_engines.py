@@ -77,7 +77,7 @@ def run_ours(recipe: Recipe, folder: Path, on_step: OnStep, *, resume: Path | No
 
 
 def run_fabric(
-    recipe: Recipe, folder: Path, on_step: OnStep, *, resume: Path | None, own_clip: bool = True
+    recipe: Recipe, folder: Path, on_step: OnStep, *, resume: Path | None, our_clip: bool = True
 ) -> None:
     """Our loop, with set-up, backward, clipping and checkpoints by Fabric."""
     fabric = lightning.Fabric(accelerator="cpu", devices=1)
@@ -103,7 +103,7 @@ def run_fabric(
         total, _ = criterion(model(batch.rgb, batch.depth_m, batch.focal_px), batch)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(total)
-        if own_clip:  # Fabric clips all of the optimiser's: the balances of the loss too
+        if our_clip:  # Fabric clips all of the optimiser's: the balances of the loss too
             nn.utils.clip_grad_norm_(run.model.parameters(), GRADIENT_NORM)
         else:
             fabric.clip_gradients(model, optimizer, max_norm=GRADIENT_NORM)
@@ -230,7 +230,7 @@ def _cut() -> None:
 RUNS: dict[str, Callable[..., None]] = {
     "ours": run_ours,
     "fabric": run_fabric,
-    "fabric-own-clip": lambda *a, **k: run_fabric(*a, **k, own_clip=False),
+    "fabric-its-clip": lambda *a, **k: run_fabric(*a, **k, our_clip=False),
     "trainer": run_trainer,
     "trainer-plain-loader": lambda *a, **k: run_trainer(*a, **k, stateful=False),
 }

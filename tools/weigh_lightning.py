@@ -111,8 +111,13 @@ def run_child(root: Path, recipe: Recipe, engine: str, part: str) -> None:
         os.environ[CUT] = "1"
     half = folder / f"{recipe.round_steps}.ckpt"
     RUNS[engine](recipe, folder, lambda _: None, resume=half if part == "rest" else None)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    (folder / "peak_mb.json").write_text(json.dumps(peak_mb))
+    (folder / "peak_mb.json").write_text(json.dumps(peak_mb()))
+
+
+def peak_mb() -> float:
+    """Of this program since it began; `ru_maxrss` would be that of its parent, were it larger."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def run_folder(root: Path, engine: str, *, whole: bool) -> Path:
