@@ -31,7 +31,7 @@ def console(
 
     Takes ROS's own arguments as well: -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
     """
-    from robot_vision.ros.console import console_node
+    from robot_vision.ros.console.run import console_node
     from robot_vision.ros.run import run
 
     permit_code(allow_code)

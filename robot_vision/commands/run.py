@@ -49,7 +49,7 @@ def run(
     }[policy]
     if not console:
         raise typer.Exit(nodes.run(["--ros-args", *ros_args], make_nodes))
-    from robot_vision.ros.console import with_console
+    from robot_vision.ros.console.run import with_console
 
     ours = console_arguments(host=console_host, port=console_port, token_file=console_token_file)
     raise typer.Exit(nodes.run(["--ros-args", *ours, *ros_args], with_console(make_nodes)))

@@ -14,11 +14,11 @@ from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.ros.executor import CameraFirstExecutor
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.profile import use_shared_memory_profile
-from robot_vision.ros.service_node import ServiceNode
-from robot_vision.ros.shared_memory import clean_shared_memory
+from robot_vision.ros.common.executor import CameraFirstExecutor
+from robot_vision.ros.common.service_node import ServiceNode
+from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+from robot_vision.ros.middleware.shared_memory import clean_shared_memory
+from robot_vision.ros.perception.node import PerceptionNode
 
 SWITCH_S = 0.0005
 
@@ -63,7 +63,7 @@ def perception_and_policy_if_it_can() -> list[ServedNode]:
 
 
 def _policy_node(seeing: PerceptionNode | None = None, *, required: bool = True) -> ServedNode:
-    from robot_vision.ros.policy_node import PolicyNode
+    from robot_vision.ros.policy.node import PolicyNode
 
     # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
     sys.setswitchinterval(SWITCH_S)

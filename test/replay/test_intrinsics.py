@@ -7,10 +7,10 @@ from replay_scenes import HEIGHT, INFO, WIDTH, Message, Scene, write_mcap, write
 
 from robot_vision.core.config import NodeConfig, ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.replay.bag import BagSource
-from robot_vision.replay.frames import decode
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.options import parse_run
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.jobs.options import parse_run
+from robot_vision.replay.reading.bag import BagSource
+from robot_vision.replay.reading.frames import decode
 
 
 def messages(frames: int, *, fx_px: float, first: int = 0, last: int = 1000) -> list[Message]:

@@ -8,12 +8,12 @@ import pytest
 from replay_scenes import FX, HEIGHT, WIDTH, picture
 
 from robot_vision.core.config import NodeConfig, ServiceConfig, with_values
-from robot_vision.replay.bag import BagOptions
-from robot_vision.replay.frames import FrameSource, decode
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.messages import BagError
-from robot_vision.replay.runner import RunOptions
-from robot_vision.replay.sources import open_source
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.frames import FrameSource, decode
+from robot_vision.replay.reading.messages import BagError
+from robot_vision.replay.reading.sources import open_source
+from robot_vision.replay.running.runner import RunOptions
 
 
 def open_media(path: Path) -> FrameSource:

@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.geometry import project
 from robot_vision.core.types import Camera
-from robot_vision.ros.convert import (
+from robot_vision.ros.messages.convert import (
     ImageWriter,
     InfoWriter,
     camera_from_info,
@@ -26,8 +26,8 @@ from robot_vision.ros.convert import (
     rgb_from_message,
     stamp_from_ns,
 )
-from robot_vision.ros.player import restamped
-from robot_vision.ros.received_image import received_image
+from robot_vision.ros.messages.received_image import received_image
+from robot_vision.ros.tools.player import restamped
 
 CAMERA = Camera(
     frame_id="optical",

@@ -16,8 +16,8 @@ from visualization_msgs.msg import Marker
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.core.types import Detections, Frame, Perception, Tracks, TrackState
-from robot_vision.ros.markers import MarkerWriter
-from robot_vision.ros.vision_messages import detections_message, objects_message
+from robot_vision.ros.messages.markers import MarkerWriter
+from robot_vision.ros.messages.vision import detections_message, objects_message
 
 NAN = float("nan")
 # Camera optical axes (x right, y down, z forward) in a frame x forward, y left, z up, 1 m higher.
