@@ -15,8 +15,8 @@ from std_msgs.msg import String
 from robot_vision.console.client import Console
 from robot_vision.ros.console.node import ConsoleNode
 from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
 from robot_vision.ros.tools.processes import child, free_domain
 
 pytestmark = pytest.mark.ros

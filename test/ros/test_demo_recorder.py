@@ -42,7 +42,7 @@ from robot_vision.ros.demonstrations.node import DemoRecorder
 from robot_vision.ros.demonstrations.operator import give
 from robot_vision.ros.messages.convert import header, info_from_camera
 from robot_vision.ros.messages.poses import pose_from_transform
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 pytestmark = pytest.mark.ros
 

@@ -21,7 +21,7 @@ from std_srvs.srv import Trigger
 
 from robot_vision.ros.messages.convert import header, ns_from_stamp
 from robot_vision.ros.messages.poses import pose_from_transform, transform_from_pose
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.tools.processes import child
 
 pytestmark = pytest.mark.ros

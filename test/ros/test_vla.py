@@ -14,9 +14,9 @@ from seeker import HEIGHT_ABOVE_M, Seeker
 from robot_vision.core.geometry import transform_points
 from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.ros.tools.processes import child

@@ -14,10 +14,12 @@ from rclpy.executors import (
 from rclpy.logging import get_logger
 from rclpy.task import Task
 
-from robot_vision.ros.perception.inputs import CameraGroup
-
 # For two nodes: transitions and parameters of each, and reports beside them.
 _SLOW_THREADS = 4
+
+
+class CameraGroup(MutuallyExclusiveCallbackGroup):
+    """Callbacks of images: they only store, and must not wait for others."""
 
 
 class UrgentGroup(MutuallyExclusiveCallbackGroup):

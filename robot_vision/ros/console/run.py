@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.ros.common.run import ServedNode, run
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.run import ServedNode, run
 
 
 def console_node(perception: PerceptionNode | None = None) -> ServedNode:

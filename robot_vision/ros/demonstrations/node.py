@@ -19,6 +19,7 @@ from std_srvs.srv import SetBool, Trigger
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.ros.common.params import declare
+from robot_vision.ros.common.run import run
 from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.demonstrations.worker import PoseOf, RecordingThread
@@ -29,8 +30,7 @@ from robot_vision.ros.middleware.bounded import (
     WORDS_BYTES,
     bounded,
 )
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
-from robot_vision.ros.run import run
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 
 class DemoRecorder(Node):

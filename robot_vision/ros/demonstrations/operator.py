@@ -12,7 +12,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 Order = Literal["begin", "success", "failure", "discard"]
 

@@ -16,6 +16,7 @@ from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.demonstrations.align import Aligner
 from robot_vision.demonstrations.sample import stepped
 from robot_vision.demonstrations.session import Session
+from robot_vision.ros.common.executor import CameraGroup
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.bounded import (
@@ -25,7 +26,6 @@ from robot_vision.ros.middleware.bounded import (
     bounded,
     checked_frame_id,
 )
-from robot_vision.ros.perception.inputs import CameraGroup
 
 # Best effort, so that every publisher matches; deep, because every message counts.
 _IMAGE_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -1,6 +1,7 @@
 """Quality of service of our topics, and in words why two ends of a topic do not meet."""
 
 from rclpy.qos import (
+    DurabilityPolicy,
     HistoryPolicy,
     QoSCompatibility,
     QoSProfile,
@@ -13,6 +14,12 @@ from robot_vision.core.config import InputConfig
 # Reliable, because results are small or wanted; a few, because a slow reader must not lose any.
 OUTPUT_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE
+)
+# Words are said once, also to those that come later.
+LATCHED_QOS = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import psutil
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from robot_vision.core.config import NodeConfig
-from robot_vision.ros.common.health import Cause, Report
+from robot_vision.ros.common.diagnostics import ERROR, OK, WARN, status_of, words_of
+from robot_vision.ros.common.health import Report
 from robot_vision.ros.messages.convert import stamp_from_ns
-
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,21 +101,3 @@ def _outputs(report: Report, state: NodeState) -> DiagnosticStatus:
         for name, seconds in percentiles.items():
             values[f"{stage}_{name}_ms"] = f"{seconds * 1e3:.3f}"
     return status_of(state.name, "outputs", level, text, values)
-
-
-def words_of(cause: str, why: Cause) -> str:
-    """A cause, how often since the last report, and an example."""
-    return f"{cause} ×{why.recent}" + (f" ({why.example})" if why.example else "")
-
-
-def status_of(
-    node: str, part: str, level: bytes, message: str, values: Mapping[str, str]
-) -> DiagnosticStatus:
-    """The status of a part of a node, by its fully qualified name."""
-    return DiagnosticStatus(
-        level=level,
-        name=f"{node.lstrip('/')}: {part}",
-        message=message,
-        hardware_id=node,
-        values=[KeyValue(key=key, value=value) for key, value in values.items()],
-    )

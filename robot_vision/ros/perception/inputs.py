@@ -7,7 +7,6 @@ from threading import Condition
 from time import monotonic_ns, perf_counter
 from typing import Any
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -83,10 +82,6 @@ def input_topics(node: Node, config: NodeConfig) -> list[InputTopic]:
     info = node.resolve_topic_name("camera_info")
     topics.append(InputTopic(role="camera_info", name=info, message_type=CameraInfo, qos=qos))
     return topics
-
-
-class CameraGroup(MutuallyExclusiveCallbackGroup):
-    """The callbacks that must not wait for others; see `CameraFirstExecutor`."""
 
 
 class Inputs:

@@ -16,7 +16,7 @@ from robot_vision.core.robot_config import CameraPoseConfig
 from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.bounded import POSE_BYTES, bounded
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 Report = Callable[[str], object]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
 from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.ros.common.diagnostics import ERROR, OK, WARN, status_of, words_of
 from robot_vision.ros.common.health import Report
 from robot_vision.ros.common.stream import Evenness
 from robot_vision.ros.messages.convert import stamp_from_ns
-from robot_vision.ros.perception.diagnostics import ERROR, OK, WARN, status_of, words_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,7 @@ from robot_vision.ros.messages.poses import (
     pose_message,
     twist_message,
 )
-from robot_vision.ros.middleware.qos import OUTPUT_QOS
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS, OUTPUT_QOS
 
 # The newest command is the one that counts.
 COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

@@ -11,7 +11,7 @@ from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 
@@ -27,6 +27,7 @@ from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import with_info
 from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.middleware.silence import publisher_names
 from robot_vision.ros.policy.joint_reports import MAX_FUTURE_S, JointReports
 
@@ -34,12 +35,6 @@ from robot_vision.ros.policy.joint_reports import MAX_FUTURE_S, JointReports
 STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Arm and gripper may publish apart: one must not take the other's place.
 _JOINT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-# Words are told once, and to those that come later as well.
-LATCHED_QOS = QoSProfile(
-    depth=1,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
 # Joints that are older than the tool's pose by less are of the same moment.
 _JOINTS_BEHIND_S = 0.1
 # How often the graph is asked who publishes the arm's state.

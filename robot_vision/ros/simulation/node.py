@@ -37,8 +37,8 @@ from robot_vision.ros.messages.poses import (
 )
 from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.middleware.shared_memory import clean_shared_memory
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
 from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ExposureSlot, Physics, Told
 from robot_vision.ros.simulation.scene import Scene, build_scene

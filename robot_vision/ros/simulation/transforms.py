@@ -7,7 +7,7 @@ from rclpy.node import Node
 
 from robot_vision.ros.messages.convert import header
 from robot_vision.ros.messages.poses import transform_message
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 
 class SimTransforms:

@@ -19,7 +19,7 @@ from std_srvs.srv import Trigger
 
 from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.messages.convert import header
-from robot_vision.ros.policy.robot_inputs import LATCHED_QOS
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.soak.injector import Injector
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
