@@ -1,6 +1,6 @@
 """The node `demonstrations`: a robot's topics become episodes of a dataset.
 
-`demo_topics` hears, `demo_worker` owns the dataset; services ask it and wait for its answer.
+`topics` hears, `worker` owns the dataset; services ask it and wait for its answer.
 """
 
 import json

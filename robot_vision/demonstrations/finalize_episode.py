@@ -1,8 +1,8 @@
-"""A growing episode becomes part of a dataset: complete, or not there.
+"""An open episode becomes part of a dataset: complete, or not there.
 
 The files are put in place first; the episode exists from the moment that its row is in
-`meta/episodes`. `info.json` and `stats.json` are derived and come last. A commit that was cut off
-is done again from the growing episode, which goes only at the end.
+`meta/episodes`. `info.json` and `stats.json` are derived and come last. What was cut
+off is done again from the open episode, which goes only at the end.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from robot_vision.demonstrations import layout
 from robot_vision.demonstrations.files import put, read_model, write_json
-from robot_vision.demonstrations.growing import growing_schema
 from robot_vision.demonstrations.images import decode_depth_mm
 from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.open_episode import open_episode_schema
 from robot_vision.demonstrations.paths import fill
 from robot_vision.demonstrations.schema import (
     NUMBERED,
@@ -35,8 +35,10 @@ from robot_vision.demonstrations.video import VideoReader, count_frames, remux
 _ROWS_PER_GROUP = 32
 
 
-def commit(folder: Path, index: DatasetIndex, *, interrupted: bool = False) -> int | None:
-    """Add the growing episode in `folder`; returns its number, None if it has no frame.
+def finalize_episode(
+    folder: Path, index: DatasetIndex, *, interrupted: bool = False
+) -> int | None:
+    """Add the open episode in `folder`; returns its number, None if it has no frame.
 
     Raises `DatasetError` if its files cannot be read; it is then left as it is.
     """
@@ -131,7 +133,7 @@ def _parts(folder: Path, form: DatasetFormat, frames: int) -> Iterator[tuple[int
         waiting.append(batch)
         done = first + len(waiting) == frames
         if done or len(waiting) == _ROWS_PER_GROUP:
-            yield first, pa.Table.from_batches(waiting, growing_schema(form))
+            yield first, pa.Table.from_batches(waiting, open_episode_schema(form))
             first += len(waiting)
             waiting = []
         if done:

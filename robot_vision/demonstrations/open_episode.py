@@ -4,8 +4,8 @@ The operator's mark of success comes first when it ends, in room that is kept fo
 takes the end of a video, but never the mark.
 
 A folder `.recording/<id>/` has `episode.json`, the rows as an Arrow stream (one batch a frame) and
-a fragmented video per camera. Whether it ended well or was cut off, `commit.py` reads it the same
-way.
+a fragmented video per camera. Whether it ended well or was cut off, `finalize_episode` reads it
+the same way.
 """
 
 from pathlib import Path
@@ -40,13 +40,13 @@ NO_STAMP = -1
 _ROOM_BYTES = 64 << 10
 
 
-def growing_schema(form: DatasetFormat) -> pa.Schema:
+def open_episode_schema(form: DatasetFormat) -> pa.Schema:
     """Columns that are known before an episode has its number."""
     features = form.features()
     return row_schema({name: features[name] for name in features if name not in NUMBERED})
 
 
-class GrowingEpisode:
+class OpenEpisode:
     """Takes samples until `close`. `frames` counts them."""
 
     def __init__(self, folder: Path, form: DatasetFormat, record: EpisodeRecord) -> None:
@@ -56,7 +56,7 @@ class GrowingEpisode:
         self.record = record
         self.frames = 0
         self._form = form
-        self._schema = growing_schema(form)
+        self._schema = open_episode_schema(form)
         self._write_record()
         self._file = (folder / "rows.arrows").open("wb", buffering=0)
         self._rows = pa.ipc.new_stream(self._file, self._schema)
