@@ -22,7 +22,8 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.types import Camera
 from robot_vision.ros.common.executor import CameraFirstExecutor
-from robot_vision.ros.messages.convert import header, info_from_camera
+from robot_vision.ros.messages.convert import header
+from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.tools.monitor import Monitor
 

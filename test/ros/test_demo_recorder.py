@@ -40,7 +40,8 @@ from robot_vision.demonstrations.sample import step_between, stepped
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.demonstrations.node import DemoRecorder
 from robot_vision.ros.demonstrations.operator import give
-from robot_vision.ros.messages.convert import header, info_from_camera
+from robot_vision.ros.messages.convert import header
+from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.messages.poses import pose_from_transform
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.disk import DiskFullError
+from robot_vision.core.objects import objects_of
+from robot_vision.core.types import Perception
 from robot_vision.replay.running.runner import Processed
+from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.replay.writing.mcap_file import McapFile
-from robot_vision.replay.writing.output_messages import MESSAGES
-from robot_vision.replay.writing.ros_types import make, output_types
+from robot_vision.replay.writing.ros_types import output_types
+from robot_vision.topics.table import TOPICS, Makers, Result
 
 NAMESPACE = "/perception"
 
@@ -22,7 +25,9 @@ class McapOutput:
 
     def __init__(self, path: Path, *, images: str) -> None:
         self._path = path
-        self._makers = [m for m in MESSAGES if m.image in ("", *_image_kinds(images))]
+        wanted = ("always", *_image_kinds(images))
+        self._topics = [topic for topic in TOPICS if topic.in_file in wanted]
+        self._makers = Makers(FileMessages())
 
     def __enter__(self) -> "McapOutput":
         self._file = McapFile(self._path, compression="zstd")
@@ -34,15 +39,29 @@ class McapOutput:
             self._file.close()
 
     def add(self, done: Processed) -> None:
-        stamp_ns = done.perception.stamp_ns
-        for maker in self._makers:
-            values = maker.values(done.perception)
-            if values is None:
+        result = result_of(done.perception)
+        for topic in self._topics:
+            message = topic.make(self._makers, result)
+            if message is None:
                 continue
-            data = output_types().serialize_cdr(make(maker.type_name, values), maker.type_name)
+            data = output_types().serialize_cdr(message, topic.type_name)
             self._file.add(
-                f"{NAMESPACE}/{maker.topic}", maker.type_name, log_ns=stamp_ns, data=bytes(data)
+                f"{NAMESPACE}/{topic.name}",
+                topic.type_name,
+                log_ns=result.perception.stamp_ns,
+                data=bytes(data),
             )
+
+
+def result_of(perception: Perception) -> Result:
+    """What the node would publish; the age is the time that the pipeline took."""
+    stage_s = dict(perception.stage_s)
+    return Result(
+        perception=perception,
+        objects=objects_of(perception),
+        stage_s=stage_s,
+        age_s=lambda: sum(stage_s.values()),
+    )
 
 
 def _image_kinds(images: str) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """ROS 2 messages without ROS: made from nested values, every other field at its default."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -41,16 +42,31 @@ def output_types() -> Any:
     return store
 
 
+# Type descriptions of rosbags have no defaults other than zero.
+_OTHER_DEFAULTS: dict[str, dict[str, Any]] = {"geometry_msgs/msg/Quaternion": {"w": 1.0}}
+
+
 def make(type_name: str, values: dict[str, Any]) -> Any:
     """A message of `type_name`; nested dicts become its parts, lists of them its sequences."""
+    message_class, fields = _fields_of(type_name)
+    return message_class(
+        **{
+            name: _given(description, values[name]) if name in values else default()
+            for name, (description, default) in fields.items()
+        }
+    )
+
+
+@lru_cache(maxsize=256)
+def _fields_of(type_name: str) -> tuple[Any, dict[str, tuple[Any, Callable[[], Any]]]]:
+    """The class of a message; its fields with their descriptions and what makes their defaults."""
     store = output_types()
-    fields = {}
-    for name, description in store.fielddefs[type_name][1]:
-        if name in values:
-            fields[name] = _given(description, values[name])
-        else:
-            fields[name] = _default(description)
-    return store.types[type_name](**fields)
+    other = _OTHER_DEFAULTS.get(type_name, {})
+    fields = {
+        name: (description, _constant(other[name]) if name in other else _default(description))
+        for name, description in store.fielddefs[type_name][1]
+    }
+    return store.types[type_name], fields
 
 
 def _given(description: Any, value: Any) -> Any:
@@ -65,17 +81,23 @@ def _given(description: Any, value: Any) -> Any:
     return value
 
 
-def _default(description: Any) -> Any:
+def _default(description: Any) -> Callable[[], Any]:
     kind, detail = description
     if kind == Nodetype.NAME:
-        return make(detail, {})
+        return partial(make, detail, {})
     if kind == Nodetype.BASE:
-        return {"string": "", "bool": False}.get(detail[0], 0)
+        return _constant({"string": "", "bool": False}.get(detail[0], 0))
     (inner_kind, inner), length = detail
     count = length if kind == Nodetype.ARRAY else 0
     if inner_kind == Nodetype.NAME:
-        return [make(inner, {}) for _ in range(count)]
-    return np.zeros(count, _dtype(inner[0])) if inner[0] != "string" else [""] * count
+        return lambda: [make(inner, {}) for _ in range(count)]
+    if inner[0] == "string":
+        return lambda: [""] * count
+    return partial(np.zeros, count, _dtype(inner[0]))
+
+
+def _constant(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def _dtype(name: str) -> str:

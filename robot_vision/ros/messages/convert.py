@@ -15,7 +15,6 @@ from robot_vision.codecs.image import decode_image
 from robot_vision.codecs.layout import UnsupportedEncodingError
 from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.geometry import scaled_camera
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Camera
 from robot_vision.ros.messages.received_image import ReceivedImage
@@ -46,43 +45,6 @@ def camera_from_info(info: CameraInfo) -> Camera:
         intrinsics_px=np.asarray(info.k),
         distortion=np.asarray(info.d),
     )
-
-
-def info_from_camera(
-    camera: Camera, *, stamp_ns: int, width_px: int, height_px: int
-) -> CameraInfo:
-    """`CameraInfo` of `camera` seen through an image of another resolution."""
-    seen = scaled_camera(camera, width_px=width_px, height_px=height_px)
-    fx_px, fy_px, cx_px, cy_px = seen.fx_px, seen.fy_px, seen.cx_px, seen.cy_px
-    return CameraInfo(
-        header=header(stamp_ns, camera.frame_id),
-        width=width_px,
-        height=height_px,
-        distortion_model="plumb_bob" if len(camera.distortion) <= 5 else "rational_polynomial",
-        d=camera.distortion.tolist(),
-        k=[fx_px, 0.0, cx_px, 0.0, fy_px, cy_px, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[fx_px, 0.0, cx_px, 0.0, 0.0, fy_px, cy_px, 0.0, 0.0, 0.0, 1.0, 0.0],
-    )
-
-
-class InfoWriter:
-    """One `CameraInfo` message, made anew when the camera or the resolution changes."""
-
-    def __init__(self) -> None:
-        self._made_for: tuple[Camera, int, int] | None = None
-        self._message = CameraInfo()
-
-    def write(self, camera: Camera, *, stamp_ns: int, width_px: int, height_px: int) -> CameraInfo:
-        """`CameraInfo` of `camera` at a resolution; valid until the next call."""
-        wanted = (camera, width_px, height_px)
-        if self._made_for != wanted:
-            self._made_for = wanted
-            self._message = info_from_camera(
-                camera, stamp_ns=stamp_ns, width_px=width_px, height_px=height_px
-            )
-        self._message.header = header(stamp_ns, camera.frame_id)
-        return self._message
 
 
 def rgb_from_message(

@@ -10,17 +10,20 @@ from rclpy.qos import (
 )
 
 from robot_vision.core.config import InputConfig
+from robot_vision.topics.quality import RESULTS, Quality
 
-# Reliable, because results are small or wanted; a few, because a slow reader must not lose any.
-OUTPUT_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE
-)
 # Words are said once, also to those that come later.
 LATCHED_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
+
+
+def profile_of(quality: Quality) -> QoSProfile:
+    """The profile of a topic in the table."""
+    reliability = ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=quality.kept, reliability=reliability)
 
 
 def input_qos(config: InputConfig) -> QoSProfile:
@@ -30,6 +33,9 @@ def input_qos(config: InputConfig) -> QoSProfile:
         depth=config.queue_depth,
         reliability=ReliabilityPolicy[config.reliability.upper()],
     )
+
+
+OUTPUT_QOS = profile_of(RESULTS)
 
 
 def describe(qos: QoSProfile) -> str:

@@ -13,7 +13,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Frame
-from robot_vision.ros.messages.convert import ImageWriter, info_from_camera
+from robot_vision.ros.messages.convert import ImageWriter
+from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.simulation.physics import Exposure, ExposureSlot
 from robot_vision.ros.simulation.scene import Scene
 

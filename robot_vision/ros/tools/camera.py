@@ -16,7 +16,8 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.types import Frame
 from robot_vision.replay.reading.example_frames import load_frames
-from robot_vision.ros.messages.convert import ImageWriter, info_from_camera
+from robot_vision.ros.messages.convert import ImageWriter
+from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 from robot_vision.ros.tools.player import restamped
 

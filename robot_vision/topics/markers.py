@@ -1,17 +1,18 @@
 """Tracked objects as markers: what RViz and Foxglove show without any other package."""
 
 import colorsys
+from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Duration
-from std_msgs.msg import Header
-from visualization_msgs.msg import Marker, MarkerArray
 
 from robot_vision.core.objects import Objects
 from robot_vision.core.types import TrackState
-from robot_vision.ros.messages.convert import header
+from robot_vision.topics.messages import Messages, new_header
 
-_LIFETIME = Duration(sec=1)
+# Constants of `visualization_msgs/msg/Marker`.
+CUBE, TEXT_VIEW_FACING = 1, 9
+ADD, DELETE_ALL = 0, 3
+_LIFETIME_S = 1
 _LABEL_HEIGHT_M = 0.08
 _UNKNOWN_SIZE_M = 0.1
 _LEAST_SIZE_M = 0.01
@@ -23,19 +24,21 @@ class MarkerWriter:
     Markers are filled again for every frame: to make one takes as long as to fill five.
     """
 
-    def __init__(self) -> None:
-        self._clear = Marker(action=Marker.DELETEALL)
-        self._boxes: list[Marker] = []
-        self._labels: list[Marker] = []
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+        self._clear = messages.new("visualization_msgs/msg/Marker")
+        self._clear.action = DELETE_ALL
+        self._boxes: list[Any] = []
+        self._labels: list[Any] = []
 
-    def write(self, objects: Objects) -> MarkerArray:
-        """The markers of a frame; valid until the next call."""
-        stamped = header(objects.stamp_ns, objects.frame_id)
+    def write(self, objects: Objects) -> Any:
+        """The `MarkerArray` of a frame; valid until the next call."""
+        stamped = new_header(self._messages, objects.stamp_ns, objects.frame_id)
         self._clear.header = stamped
         rows = objects.visible_rows()
         while len(self._boxes) < len(rows):
-            self._boxes.append(_marker(Marker.CUBE))
-            self._labels.append(_marker(Marker.TEXT_VIEW_FACING))
+            self._boxes.append(self._marker(CUBE))
+            self._labels.append(self._marker(TEXT_VIEW_FACING))
         up = _up(objects.orientation_xyzw)
         for row, box, label in zip(rows, self._boxes, self._labels, strict=False):
             size_m = np.where(
@@ -50,17 +53,19 @@ class MarkerWriter:
             label.text = _text(objects, row)
         shown = len(rows)
         pairs = zip(self._boxes[:shown], self._labels[:shown], strict=True)
-        return MarkerArray(markers=[self._clear, *(marker for pair in pairs for marker in pair)])
+        array = self._messages.new("visualization_msgs/msg/MarkerArray")
+        array.markers = [self._clear, *(marker for pair in pairs for marker in pair)]
+        return array
 
-
-def _marker(kind: int) -> Marker:
-    marker = Marker(type=kind, action=Marker.ADD, lifetime=_LIFETIME)
-    marker.scale.z = _LABEL_HEIGHT_M
-    return marker
+    def _marker(self, kind: int) -> Any:
+        marker = self._messages.new("visualization_msgs/msg/Marker")
+        marker.type, marker.action, marker.lifetime.sec = kind, ADD, _LIFETIME_S
+        marker.scale.z = _LABEL_HEIGHT_M
+        return marker
 
 
 def _fill(
-    marker: Marker, objects: Objects, row: int, stamped: Header, *, ns: str, position_m: np.ndarray
+    marker: Any, objects: Objects, row: int, stamped: Any, *, ns: str, position_m: np.ndarray
 ) -> None:
     marker.header = stamped
     marker.ns, marker.id = ns, objects.track_id[row] % 2**31
