@@ -21,6 +21,7 @@ from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import CameraError
+from robot_vision.core.frame_check import OTHER_FRAME, frame_problem
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.types import Camera
 from robot_vision.replay.reading.discovery import (
@@ -175,6 +176,10 @@ class BagSource:
         if pair.depth is None and pair.reason:
             self.health.pairing[pair.reason] += 1
         frame_id = pair.rgb.content.header.frame_id
+        if pair.depth is not None:
+            depth_frame = pair.depth.content.header.frame_id
+            if problem := frame_problem(rgb_frame=frame_id, depth_frame=depth_frame):
+                self.health.problems.add(OTHER_FRAME, problem)
         return RawFrame(
             stamp_ns=pair.stamp_ns,
             frame_id=frame_id,

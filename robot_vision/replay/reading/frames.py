@@ -12,6 +12,7 @@ from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.errors import CameraError, EncodingError
 from robot_vision.core.foreign import quoted
+from robot_vision.core.frame_check import OTHER_SIZE, size_problem
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Frame
 from robot_vision.replay.reading.messages import Problems
@@ -161,9 +162,9 @@ def _camera(
         except CameraError as error:
             problems.add("intrinsics invalid", f"--intrinsics has {error}")
             return None
-    camera = raw.camera
-    if camera is not None and (camera.width_px, camera.height_px) != (width_px, height_px):
-        size = f"{camera.width_px}×{camera.height_px} px, the image has {width_px}×{height_px}"
-        problems.add("intrinsics of another size", f"camera_info is for {size}")
+    if raw.camera is None:
         return None
-    return camera
+    if problem := size_problem(raw.camera, width_px=width_px, height_px=height_px):
+        problems.add(OTHER_SIZE, problem)
+        return None
+    return raw.camera

@@ -6,6 +6,7 @@ from sensor_msgs.msg import CameraInfo
 
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import ConfigError, EncodingError
+from robot_vision.core.frame_check import OTHER_FRAME, OTHER_SIZE, frame_problem, size_problem
 from robot_vision.core.types import Camera, Frame
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import (
@@ -53,12 +54,8 @@ class FrameBuilder:
                 self._health.noted(f"depth {capture.why_no_depth}".replace("no_depth", "absent"))
             return None
         rgb_frame, depth_frame = capture.rgb.header.frame_id, capture.depth.header.frame_id
-        if depth_frame != rgb_frame:
-            self._health.noted(
-                "depth in another frame",
-                f"depth is in {depth_frame!r}, colour in {rgb_frame!r}: "
-                "use the driver's depth that is aligned to colour",
-            )
+        if problem := frame_problem(rgb_frame=rgb_frame, depth_frame=depth_frame):
+            self._health.noted(OTHER_FRAME, problem)
         try:
             return depth_from_message(
                 capture.depth, raw_unit_m=self._raw_unit_m, limits=self._limits
@@ -76,12 +73,10 @@ class FrameBuilder:
             if read is None or not read.same_as(self._camera):
                 self._camera = read
         camera = self._camera
-        if camera is not None and (camera.width_px, camera.height_px) != (width_px, height_px):
-            self._health.noted(
-                "intrinsics of another size",
-                f"camera_info is for {camera.width_px}×{camera.height_px} px, "
-                f"the image has {width_px}×{height_px}",
-            )
+        if camera is None:
+            return None
+        if problem := size_problem(camera, width_px=width_px, height_px=height_px):
+            self._health.noted(OTHER_SIZE, problem)
             return None
         return camera
 
