@@ -73,3 +73,9 @@ def test_what_serves_knows_nothing_of_what_shows_or_measures(package: str) -> No
     for path in sorted((PACKAGE / package).rglob("*.py")):
         known = {n.split(".")[1] for n in imports_of(path) if n.startswith("robot_vision.")}
         assert known & ABOVE == set(), f"{path} imports {known & ABOVE}"
+
+
+def test_topics_know_only_results_and_how_to_draw_them() -> None:
+    for path in sorted((PACKAGE / "topics").glob("*.py")):
+        known = {n.split(".")[1] for n in imports_of(path) if n.startswith("robot_vision.")}
+        assert known <= {"core", "topics", "viz"}, f"{path} imports {known}"

@@ -10,8 +10,8 @@ from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle, find_policy
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.pointing import NONE, PointingMemory
 from robot_vision.policies.session import open_policy_session
+from robot_vision.policies.target_memory import NONE, PointingMemory
 from robot_vision.policies.tokens import (
     MAX_OBJECTS,
     OBJECT_WIDTH,

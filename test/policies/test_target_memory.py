@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.policies.pointing import FORGOTTEN_S, HIDDEN_M, SURE_S, PointingMemory
+from robot_vision.policies.target_memory import FORGOTTEN_S, HIDDEN_M, SURE_S, PointingMemory
 from robot_vision.policies.tokens import (
     HAND,
     MAX_OBJECTS,
