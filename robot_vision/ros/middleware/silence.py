@@ -1,7 +1,7 @@
 """Why nothing comes from a topic, in words that say what to do."""
 
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Protocol, runtime_checkable
 
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -14,21 +14,14 @@ _TRANSPORTS = ("/compressed", "/compressedDepth")
 _WITH_TRANSPORT = ("rgb", "depth")
 
 
-@runtime_checkable
-class ListenedTopic(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class ListenedTopic:
     """A subscription as it was made: what for, where, of which type, at which QoS."""
 
-    @property
-    def role(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def type_name(self) -> str: ...
-
-    @property
-    def qos(self) -> QoSProfile: ...
+    role: str
+    name: str
+    type_name: str
+    qos: QoSProfile
 
 
 def why_quiet(node: Node, topic: ListenedTopic, *, quiet_s: float) -> str:

@@ -8,8 +8,7 @@ from time import monotonic_ns, perf_counter
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -21,26 +20,17 @@ from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
+from robot_vision.ros.messages.live import class_of
 from robot_vision.ros.messages.received_image import received_image
 from robot_vision.ros.middleware.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
 from robot_vision.ros.middleware.message_numbers import MessageNumbers, with_info
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import input_qos
+from robot_vision.ros.middleware.silence import ListenedTopic
 from robot_vision.sync.pairing import Pairer
 
-
-@dataclass(frozen=True, kw_only=True)
-class InputTopic:
-    """A subscription as it was made: what for, where, of which type, at which QoS."""
-
-    role: str
-    name: str
-    message_type: Any
-    qos: QoSProfile
-
-    @property
-    def type_name(self) -> str:
-        return f"sensor_msgs/msg/{self.message_type.__name__}"
+IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,20 +57,20 @@ class _Arrival:
     arrived_s: float
 
 
-def input_topics(node: Node, config: NodeConfig) -> list[InputTopic]:
+def input_topics(node: Node, config: NodeConfig) -> list[ListenedTopic]:
     """What the node listens to; transports append to the remapped name, as in image_transport."""
     qos = input_qos(config.input)
     compressed = config.input.rgb_transport == "compressed"
     rgb = node.resolve_topic_name("rgb") + ("/compressed" if compressed else "")
-    image_type = CompressedImage if compressed else Image
-    topics = [InputTopic(role="rgb", name=rgb, message_type=image_type, qos=qos)]
+    image_type = COMPRESSED if compressed else IMAGE
+    topics = [ListenedTopic(role="rgb", name=rgb, type_name=image_type, qos=qos)]
     if config.input.depth_transport != "none":
         compressed = config.input.depth_transport == "compressed"
         depth = node.resolve_topic_name("depth") + ("/compressedDepth" if compressed else "")
-        image_type = CompressedImage if compressed else Image
-        topics.append(InputTopic(role="depth", name=depth, message_type=image_type, qos=qos))
+        image_type = COMPRESSED if compressed else IMAGE
+        topics.append(ListenedTopic(role="depth", name=depth, type_name=image_type, qos=qos))
     info = node.resolve_topic_name("camera_info")
-    topics.append(InputTopic(role="camera_info", name=info, message_type=CameraInfo, qos=qos))
+    topics.append(ListenedTopic(role="camera_info", name=info, type_name=CAMERA_INFO, qos=qos))
     return topics
 
 
@@ -112,11 +102,11 @@ class Inputs:
         }
         self._subscriptions = [
             node.create_subscription(
-                topic.message_type,
+                class_of(topic.type_name),
                 topic.name,
                 callbacks[topic.role],
                 topic.qos,
-                raw=topic.message_type in (Image, CameraInfo),
+                raw=topic.type_name in (IMAGE, CAMERA_INFO),
                 callback_group=self._thread,
                 event_callbacks=self._events(topic),
             )
@@ -164,7 +154,7 @@ class Inputs:
             arrived_s=arrival.arrived_s,
         )
 
-    def _events(self, topic: InputTopic) -> SubscriptionEventCallbacks:
+    def _events(self, topic: ListenedTopic) -> SubscriptionEventCallbacks:
         def on_lost(status: Any) -> None:
             if self._numbers[topic.role].are_sure:
                 return  # gaps in these say it as well, and what nobody else reports

@@ -38,7 +38,7 @@ from robot_vision.ros.middleware.bounded import (
     checked_frame_id,
 )
 from robot_vision.ros.middleware.own_thread import OwnThread
-from robot_vision.ros.policy.robot_inputs import RobotTopic
+from robot_vision.ros.middleware.silence import ListenedTopic
 
 # Frames that wait for the rest of their messages.
 _KEPT_FRAMES = 8
@@ -78,7 +78,7 @@ class PerceptionTopics:
         self._health = health
         self._camera: Camera | None = None
         self._waiting: OrderedDict[int, dict[str, Any]] = OrderedDict()
-        self.topics: list[RobotTopic] = []
+        self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("perceptions", node=node)
         self._subscriptions: list[Any] = []
         listen: list[tuple[str, str, Any, Callable[[Any], None]]] = [
@@ -93,7 +93,7 @@ class PerceptionTopics:
             self._subscriptions.append(self._subscribe(role, topic, kind, callback))
             type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
             name = node.resolve_topic_name(topic)
-            self.topics.append(RobotTopic(role=role, name=name, type_name=type_name, qos=_QOS))
+            self.topics.append(ListenedTopic(role=role, name=name, type_name=type_name, qos=_QOS))
         self._thread.start(self._subscriptions)
 
     def _subscribe(self, role: str, topic: str, kind: Any, callback: Callable[[Any], None]) -> Any:

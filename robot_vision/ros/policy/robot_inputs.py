@@ -28,7 +28,7 @@ from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import with_info
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import LATCHED_QOS
-from robot_vision.ros.middleware.silence import publisher_names
+from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
 from robot_vision.ros.policy.joint_reports import MAX_FUTURE_S, JointReports
 
 # Best effort, so that every publisher matches; the newest state is the one that counts.
@@ -60,16 +60,6 @@ class RobotCallbacks:
     on_heartbeat: Callable[[], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RobotTopic:
-    """A subscription as it was made; see `silence.why_quiet`."""
-
-    role: str
-    name: str
-    type_name: str
-    qos: QoSProfile
-
-
 class RobotInputs:
     """Subscribes from construction to `close`; what cannot be used is counted in `health`."""
 
@@ -87,7 +77,7 @@ class RobotInputs:
         self._joints = JointReports()
         self._chain: tuple[str, ...] = ()
         self._fault = ""
-        self.topics: list[RobotTopic] = []
+        self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("robot", node=node)
         slow = MutuallyExclusiveCallbackGroup()
         states = [
@@ -125,7 +115,7 @@ class RobotInputs:
     ) -> Any:
         package = kind.__module__.partition(".")[0]
         self.topics.append(
-            RobotTopic(
+            ListenedTopic(
                 role=role,
                 name=self._node.resolve_topic_name(role),
                 type_name=f"{package}/msg/{kind.__name__}",
