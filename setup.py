@@ -47,7 +47,12 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={
-        NAME: ["data/**/*", "model_store/bundles/**/*", "replay/static/*", "console/static/*"]
+        NAME: [
+            "data/**/*",
+            "model_store/bundles/**/*",
+            "replay/reporting/static/*",
+            "console/static/*",
+        ]
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
@@ -95,8 +100,8 @@ setup(
             "perception_node = robot_vision.ros.run:main",
             "policy_node = robot_vision.ros.run:policy_main",
             "vla_node = robot_vision.ros.run:vla_main",
-            "robot_sim = robot_vision.ros.robot_sim:main",
-            "console_node = robot_vision.ros.console:main",
+            "robot_sim = robot_vision.ros.simulation.node:main",
+            "console_node = robot_vision.ros.console.run:main",
         ]
     },
 )

@@ -29,12 +29,12 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
-from robot_vision.ros.convert import header, ns_from_stamp, stamp_from_ns
-from robot_vision.ros.executor import CameraFirstExecutor
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.policy_messages import pose_from_transform, transform_from_pose
-from robot_vision.ros.policy_node import LoadedPolicy, PolicyNode
-from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.common.executor import CameraFirstExecutor
+from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
+from robot_vision.ros.messages.poses import pose_from_transform, transform_from_pose
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
 from robot_vision.ros.run import SWITCH_S
 
 # The tiny model sees a cube 1.5 m before the camera, which looks down from above the table.

@@ -21,10 +21,11 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.types import Camera
-from robot_vision.ros.convert import header, info_from_camera
-from robot_vision.ros.executor import CameraFirstExecutor
-from robot_vision.ros.monitor import Monitor
-from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.common.executor import CameraFirstExecutor
+from robot_vision.ros.messages.convert import header
+from robot_vision.ros.messages.live import info_from_camera
+from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.tools.monitor import Monitor
 
 FRAME_ID = "camera_optical"
 CAMERA = Camera(

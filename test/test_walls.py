@@ -119,7 +119,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
     ("modules", "homes"),
     [
         ({"fastapi", "uvicorn", "starlette"}, ("console/",)),
-        ({"pyarrow"}, ("demonstrations/", "replay/tracks_table.py")),
+        ({"pyarrow"}, ("demonstrations/", "replay/writing/tracks_table.py")),
         ({"av"}, ("demonstrations/",)),
         ({"kornia"}, ("training/",)),
     ],
@@ -226,7 +226,7 @@ def test_nothing_reads_what_can_run_code() -> None:
         ("ort.InferenceSession", ("model_store/onnx_open.py",)),
         (
             "permit_code",
-            ("commands/", "replay/many.py", "simulation/parallel.py"),
+            ("commands/", "replay/jobs/run_many.py", "simulation/parallel.py"),
         ),
         ("yaml.load", ("core/foreign.py",)),
         ("yaml.safe_load", ()),

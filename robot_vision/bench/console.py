@@ -24,9 +24,9 @@ from robot_vision.bench.console_blocks import (
     Condition,
     condition_of,
 )
-from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.ros import BenchError
 from robot_vision.bench.stages import percentiles_ms
+from robot_vision.machine import describe_machine
 
 _START_S = 60.0
 # A console that comes or goes, and viewers that connect, cost what belongs to no block.
@@ -59,8 +59,8 @@ def bench_console(
 
     A round is a block of `seconds` of each condition.
     """
-    from robot_vision.ros.processes import use_private_domain
-    from robot_vision.ros.profile import use_shared_memory_profile
+    from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+    from robot_vision.ros.tools.processes import use_private_domain
 
     use_private_domain()
     use_shared_memory_profile()
@@ -140,8 +140,8 @@ def _measure(
     logs: Path,
 ) -> tuple[list[Block], int]:
     """The blocks of whole rounds, and how many messages all viewers got together."""
-    from robot_vision.ros.monitor import Monitor
-    from robot_vision.ros.processes import child
+    from robot_vision.ros.tools.monitor import Monitor
+    from robot_vision.ros.tools.processes import child
 
     port = _free_port()
     service_log, viewers_log = logs / "service.log", logs / "viewers.log"
@@ -153,7 +153,7 @@ def _measure(
             child("robot_vision.bench.console_service", *service, log=str(service_log))
         )
         stack.enter_context(
-            child("robot_vision.ros.camera", *camera, log=str(logs / "camera.log"))
+            child("robot_vision.ros.tools.camera", *camera, log=str(logs / "camera.log"))
         )
         monitor.spin_until(
             lambda: bool(monitor.heard.results) or node.poll() is not None, timeout_s=_START_S

@@ -9,9 +9,9 @@ from threading import Thread
 from time import sleep, time
 
 from robot_vision.bench.console_blocks import ALONE, condition_at
-from robot_vision.ros.console import console_node
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.run import ServedNode, run
+from robot_vision.ros.common.run import ServedNode, run
+from robot_vision.ros.console.run import console_node
+from robot_vision.ros.perception.node import PerceptionNode
 
 _POLL_S = 0.05
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame, RobotState
@@ -18,6 +17,7 @@ from robot_vision.demonstrations.dataset import Dataset
 from robot_vision.demonstrations.sample import Sample, step_between
 from robot_vision.demonstrations.schema import CameraFormat, DatasetFormat
 from robot_vision.demonstrations.writer import DatasetWriter, DiskLimits
+from robot_vision.machine import describe_machine
 
 _FPS = 30
 _CAMERA = "front"

@@ -13,13 +13,13 @@ import numpy as np
 import psutil
 import typer
 
-from robot_vision.bench.machine import describe_machine
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import NodeConfig, with_values
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.messages import Problems, RawMessage, typestore
-from robot_vision.replay.recording import Recording
-from robot_vision.replay.rotating import RecordedTopic, RotatingRecording
+from robot_vision.machine import describe_machine
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.reading.messages import Problems, RawMessage, typestore
+from robot_vision.replay.reading.recording import Recording
+from robot_vision.replay.writing.rotating import RecordedTopic, RotatingRecording
 
 STEP_NS = 33_333_333
 SETTLED_SHARE = 0.2

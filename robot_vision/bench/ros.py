@@ -8,10 +8,10 @@ from typing import Any
 
 import psutil
 
-from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.stages import overhead_ms, percentiles_ms
 from robot_vision.core.code_permission import code_arguments
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.machine import describe_machine
 
 _START_S = 120.0
 _WARM_UP_S = 3.0
@@ -31,9 +31,9 @@ def bench_ros(
     height_px: int,
 ) -> dict[str, Any]:
     """Ages per stage and losses over real DDS. Raises `BenchError` with the children's words."""
-    from robot_vision.ros.monitor import Monitor
-    from robot_vision.ros.processes import child, use_private_domain
-    from robot_vision.ros.profile import use_shared_memory_profile
+    from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+    from robot_vision.ros.tools.monitor import Monitor
+    from robot_vision.ros.tools.processes import child, use_private_domain
 
     use_private_domain()
     use_shared_memory_profile()
@@ -50,7 +50,9 @@ def bench_ros(
             )
             if not active or node.poll() is not None:
                 raise BenchError(f"the node did not start: {node_log.read_text()[-2000:]}")
-            with child("robot_vision.ros.camera", *camera_args, log=str(camera_log)) as camera:
+            with child(
+                "robot_vision.ros.tools.camera", *camera_args, log=str(camera_log)
+            ) as camera:
                 load = _measure(monitor, psutil.Process(node.pid), camera)
         monitor.close()
         published = camera_log.read_text().split()
@@ -84,7 +86,7 @@ def _outcome(heard: Any, *, published: int) -> dict[str, Any]:
 
 def _ages_ms(heard: Any, *, skip: int) -> dict[str, dict[str, float]]:
     """Percentiles of stages and ages, without the first `skip` results."""
-    from robot_vision.ros.monitor import stages_of
+    from robot_vision.ros.tools.monitor import stages_of
 
     rows = []
     for result, received_s in list(zip(heard.results, heard.received_age_s, strict=True))[skip:]:

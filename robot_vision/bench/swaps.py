@@ -6,15 +6,15 @@ from threading import Event, Lock, Thread
 from time import perf_counter
 from typing import Any
 
-from robot_vision.bench.frames import load_frames
-from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.timing import timed
+from robot_vision.machine import describe_machine
 from robot_vision.memory import give_memory_back
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline
+from robot_vision.replay.reading.example_frames import load_frames
 
 _FRAME_EVERY_S = 0.05
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import psutil
 
-from robot_vision.bench.machine import describe_machine
 from robot_vision.bench.ros import BenchError
 from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.timing import Percentiles
+from robot_vision.machine import describe_machine
 
 _START_S = 120.0
 _WARM_UP_S = 3.0
@@ -29,10 +29,10 @@ def bench_vla(
 
     Raises `BenchError` with the children's words where a node does not do its work.
     """
-    from robot_vision.ros.monitor import Monitor
-    from robot_vision.ros.operator import Operator
-    from robot_vision.ros.processes import child, use_private_domain
-    from robot_vision.ros.profile import use_shared_memory_profile
+    from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+    from robot_vision.ros.tools.monitor import Monitor
+    from robot_vision.ros.tools.operator import Operator
+    from robot_vision.ros.tools.processes import child, use_private_domain
 
     use_private_domain()
     use_shared_memory_profile()
@@ -45,7 +45,9 @@ def bench_vla(
         operator = Operator(monitor)
         try:
             with (
-                child("robot_vision.ros.robot_sim", *robot, log=str(robot_log)) as robot_process,
+                child(
+                    "robot_vision.ros.simulation.node", *robot, log=str(robot_log)
+                ) as robot_process,
                 child("robot_vision", *service, log=str(service_log)) as service_process,
             ):
                 processes = {"simulated robot": robot_process, "service": service_process}
@@ -69,7 +71,7 @@ def _lead(
     monitor: Any, operator: Any, processes: Mapping[str, Any], *, seconds: float
 ) -> dict[str, Any]:
     """Task after task for `seconds`; what was measured meanwhile."""
-    from robot_vision.ros.monitor import stages_of
+    from robot_vision.ros.tools.monitor import stages_of
 
     def ended() -> bool:
         return any(process.poll() is not None for process in processes.values())

@@ -37,9 +37,9 @@ def pipeline(
     allow_code: AllowCode = False,
 ) -> None:
     """Frames through the pipeline in this process, without ROS."""
-    from robot_vision.bench.frames import load_frames
     from robot_vision.bench.pipeline import bench_pipeline
     from robot_vision.core.config import ServiceConfig
+    from robot_vision.replay.reading.example_frames import load_frames
 
     permit_code(allow_code)
     loaded = load_frames(recording, count=90, width_px=width, height_px=height)
@@ -88,7 +88,7 @@ def demonstrations(
     from dataclasses import replace
 
     from robot_vision.bench.demonstrations import bench_demonstrations
-    from robot_vision.bench.frames import load_frames
+    from robot_vision.replay.reading.example_frames import load_frames
 
     loaded = load_frames(recording, count=90, width_px=width, height_px=height)
     if not depth:

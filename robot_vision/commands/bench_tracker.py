@@ -39,7 +39,7 @@ def tracker(
     Without `--mot`, TUD-Campus is taken from ../shared/data where it is there.
     """
     from robot_vision.bench import tracker as bench
-    from robot_vision.bench.machine import describe_machine
+    from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen, styled
 
     console = Screen()

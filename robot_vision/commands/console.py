@@ -31,8 +31,8 @@ def console(
 
     Takes ROS's own arguments as well: -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
     """
-    from robot_vision.ros.console import console_node
-    from robot_vision.ros.run import run
+    from robot_vision.ros.common.run import run
+    from robot_vision.ros.console.run import console_node
 
     permit_code(allow_code)
     ros_args = [argument for argument in context.args if argument != "--ros-args"]

@@ -36,7 +36,7 @@ class Order(str, Enum):
 )
 def record(context: typer.Context) -> None:
     """Run the recorder until Ctrl-C. Takes ROS's own arguments, with or without --ros-args."""
-    from robot_vision.ros.demo_recorder import record as run_recorder
+    from robot_vision.ros.demonstrations.node import record as run_recorder
 
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
     raise typer.Exit(run_recorder(["--ros-args", *ros_args]))
@@ -49,7 +49,7 @@ def episode(
     recorder: Annotated[str, typer.Option(help="full name of the node")] = "/demonstrations",
 ) -> None:
     """Have the recorder begin an episode, end it as a success or a failure, or discard it."""
-    from robot_vision.ros.demo_operator import give
+    from robot_vision.ros.demonstrations.operator import give
 
     if instruction and order is not Order.begin:
         raise ConfigError(f"an instruction goes with begin, not with {order.value}")

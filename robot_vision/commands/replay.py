@@ -48,11 +48,11 @@ def replay(
     allow_code: AllowCode = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
-    from robot_vision.replay import options
-    from robot_vision.replay.bag import BagOptions
-    from robot_vision.replay.console import run_with_bar
-    from robot_vision.replay.discovery import Topics
-    from robot_vision.replay.job import Job
+    from robot_vision.replay.jobs import options
+    from robot_vision.replay.jobs.job import Job
+    from robot_vision.replay.jobs.progress import run_with_bar
+    from robot_vision.replay.reading.bag import BagOptions
+    from robot_vision.replay.reading.discovery import Topics
 
     permit_code(allow_code)
     if update_golden and golden is None:
@@ -79,8 +79,13 @@ def replay(
 
 def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:
     """Table and verdict, files, exit status; `golden` is written to if given."""
-    from robot_vision.replay.golden import save_golden
-    from robot_vision.replay.summary import EXIT_STATUS, print_summary, verdict_of, write_json
+    from robot_vision.replay.reporting.golden import save_golden
+    from robot_vision.replay.reporting.verdict import (
+        EXIT_STATUS,
+        print_summary,
+        verdict_of,
+        write_json,
+    )
     from robot_vision.terminal import Screen
 
     console = Screen()
@@ -99,7 +104,7 @@ def compare(
     everything: Annotated[bool, typer.Option("--all", help="show equal figures too")] = False,
 ) -> None:
     """Two replays of the same bags side by side. Exit status: 1 if beyond golden tolerances."""
-    from robot_vision.replay.compare import compare_files, print_comparison
+    from robot_vision.replay.reporting.compare import compare_files, print_comparison
     from robot_vision.terminal import Screen
 
     comparisons = compare_files(before, after)
@@ -125,7 +130,7 @@ def record(
     duration: Annotated[float, typer.Option(help="seconds; 0: until Ctrl-C", min=0)] = 0.0,
 ) -> None:
     """Record a running node's inputs and outputs to MCAP, for `replay`. Needs ROS 2."""
-    from robot_vision.ros.recorder import record as record_node
+    from robot_vision.ros.tools.recorder import record as record_node
     from robot_vision.terminal import Screen, styled
 
     console = Screen(stderr=True)

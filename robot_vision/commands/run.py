@@ -39,6 +39,7 @@ def run(
     -p NAME:=VALUE (of all nodes; policy:NAME:=VALUE of one), -r FROM:=TO (remapping).
     """
     from robot_vision.ros import run as nodes
+    from robot_vision.ros.common.run import run as serve
 
     permit_code(allow_code)
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
@@ -48,8 +49,8 @@ def run(
         False: nodes.perception,
     }[policy]
     if not console:
-        raise typer.Exit(nodes.run(["--ros-args", *ros_args], make_nodes))
-    from robot_vision.ros.console import with_console
+        raise typer.Exit(serve(["--ros-args", *ros_args], make_nodes))
+    from robot_vision.ros.console.run import with_console
 
     ours = console_arguments(host=console_host, port=console_port, token_file=console_token_file)
-    raise typer.Exit(nodes.run(["--ros-args", *ours, *ros_args], with_console(make_nodes)))
+    raise typer.Exit(serve(["--ros-args", *ours, *ros_args], with_console(make_nodes)))

@@ -62,8 +62,8 @@ def soak(
     seconds = hours * _S_PER_H + minutes * _S_PER_MIN
     if not seconds:
         raise ConfigError("how long? expected --hours or --minutes above 0")
-    from robot_vision.ros.soak import Soak
-    from robot_vision.ros.soak import soak as run
+    from robot_vision.ros.soak.loop import Soak
+    from robot_vision.ros.soak.loop import soak as run
 
     asked = Soak(
         seconds=seconds, seed=seed, faults=wanted, out=out, policy=policy, camera_hz=camera_hz

@@ -5,7 +5,7 @@ from pathlib import Path
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.model_store.store import list_bundles, write_bundle
-from robot_vision.replay.discovery import Topics
+from robot_vision.replay.reading.discovery import Topics
 
 _PACKAGE = Path(__file__).parents[1]
 _SHARED_DATA = _PACKAGE.parents[1] / "shared" / "data"

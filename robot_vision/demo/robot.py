@@ -21,10 +21,10 @@ from robot_vision.demo.robot_display import outcome_table, robot_view
 from robot_vision.demo.video import VideoFile
 from robot_vision.demo.web import console_options, console_words
 from robot_vision.model_store.policies import find_policy
-from robot_vision.ros.monitor import Monitor, stages_of
-from robot_vision.ros.operator import Operator
-from robot_vision.ros.processes import child, use_private_domain
-from robot_vision.ros.profile import use_shared_memory_profile
+from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+from robot_vision.ros.tools.monitor import Monitor, stages_of
+from robot_vision.ros.tools.operator import Operator
+from robot_vision.ros.tools.processes import child, use_private_domain
 from robot_vision.terminal import Screen
 
 _START_S = 120.0
@@ -94,7 +94,7 @@ def show_robot(demo: RobotDemo, console: Screen) -> list[Outcome]:
         with ExitStack() as stack:
             processes = {
                 robot_log: stack.enter_context(
-                    child("robot_vision.ros.robot_sim", *robot, log=str(robot_log))
+                    child("robot_vision.ros.simulation.node", *robot, log=str(robot_log))
                 ),
                 service_log: stack.enter_context(
                     child("robot_vision", *service, *demo.service_args, log=str(service_log))

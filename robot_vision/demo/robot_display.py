@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 
 from robot_vision.demo.display import live_view
-from robot_vision.ros.monitor import stages_of
+from robot_vision.ros.tools.monitor import stages_of
 from robot_vision.terminal import styled
 
 _RECENT = 60

@@ -16,11 +16,11 @@ from robot_vision.demo.display import live_view, objects_seen
 from robot_vision.demo.inputs import DemoError, find_model, find_recording, node_arguments
 from robot_vision.demo.video import VideoFile
 from robot_vision.demo.web import console_options, console_words
-from robot_vision.replay.discovery import Topics, find_topics
-from robot_vision.replay.recording import Recording
-from robot_vision.ros.monitor import Monitor, stages_of
-from robot_vision.ros.processes import child, use_private_domain
-from robot_vision.ros.profile import use_shared_memory_profile
+from robot_vision.replay.reading.discovery import Topics, find_topics
+from robot_vision.replay.reading.recording import Recording
+from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+from robot_vision.ros.tools.monitor import Monitor, stages_of
+from robot_vision.ros.tools.processes import child, use_private_domain
 from robot_vision.terminal import Screen
 
 _START_S = 120.0
@@ -58,7 +58,7 @@ def show(demo: Demo, console: Screen) -> None:
             _wait_until_active(monitor, node, node_log)
             console.print(console_words(node_log))
             with child(
-                "robot_vision.ros.player", str(recording), "--loops=0", log=str(player_log)
+                "robot_vision.ros.tools.player", str(recording), "--loops=0", log=str(player_log)
             ):
                 _watch(monitor, console, seconds=demo.seconds)
             monitor.spin(_END_S)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_vision.core.disk import free_room
-from robot_vision.demonstrations.commit import commit
 from robot_vision.demonstrations.files import read_model, write_json
-from robot_vision.demonstrations.growing import GrowingEpisode
+from robot_vision.demonstrations.finalize_episode import finalize_episode
 from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.open_episode import OpenEpisode
 from robot_vision.demonstrations.schema import DatasetError, EpisodeRecord
 
 _RECORD = "episode.json"
@@ -30,7 +30,7 @@ class EndedEpisode:
 
     @classmethod
     def end(
-        cls, episode: GrowingEpisode, *, success: bool | None, notes: dict[str, int]
+        cls, episode: OpenEpisode, *, success: bool | None, notes: dict[str, int]
     ) -> "EndedEpisode":
         """Mark and close; what there is no room for is seen to by `add`."""
         is_marked = True
@@ -56,7 +56,7 @@ class EndedEpisode:
         if not self.is_marked:
             write_json(self.folder / _RECORD, self.record.model_dump())
             self.is_marked = True
-        self.number = commit(self.folder, index, interrupted=self.is_cut_off)
+        self.number = finalize_episode(self.folder, index, interrupted=self.is_cut_off)
         self.is_added = True
 
     @property

@@ -11,10 +11,10 @@ from uuid import uuid4
 from robot_vision import __version__
 from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.commit import commit
 from robot_vision.demonstrations.ended import EndedEpisode, EpisodeWaitsError
-from robot_vision.demonstrations.growing import GrowingEpisode
+from robot_vision.demonstrations.finalize_episode import finalize_episode
 from robot_vision.demonstrations.index import DatasetIndex
+from robot_vision.demonstrations.open_episode import OpenEpisode
 from robot_vision.demonstrations.paths import Files
 from robot_vision.demonstrations.sample import Sample
 from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
@@ -47,7 +47,7 @@ class DatasetWriter:
     ) -> None:
         self.root = root
         self._limits = limits or DiskLimits()
-        self._episode: GrowingEpisode | None = None
+        self._episode: OpenEpisode | None = None
         self._ended: list[EndedEpisode] = []
         self._is_behind = False
         self._exists = (root / layout.OURS).exists()
@@ -119,7 +119,7 @@ class DatasetWriter:
         )
         folder = self.root / layout.RECORDING / record.recording_id
         try:
-            self._episode = GrowingEpisode(folder, self.form, record)
+            self._episode = OpenEpisode(folder, self.form, record)
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -210,7 +210,7 @@ class DatasetWriter:
     def _finish(self, folder: Path) -> str:
         before = self._index.episodes
         if not (folder / "rows.arrows").exists():
-            commit(folder, self._index)  # forgets it
+            finalize_episode(folder, self._index)  # forgets it
             return "an episode that was interrupted before its first frame is gone"
         try:
             ended = EndedEpisode.interrupted(folder)
@@ -234,7 +234,7 @@ class DatasetWriter:
             f"at its end, success {success}"
         )
 
-    def _open_episode(self) -> GrowingEpisode:
+    def _open_episode(self) -> OpenEpisode:
         if self._episode is None:
             raise DatasetError("no episode is open; begin one first")
         return self._episode

@@ -11,7 +11,7 @@ from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.model_store.bundle_files import explain, sha256_of, sha256s, verify_files
 from robot_vision.model_store.file_kinds import is_regular
-from robot_vision.model_store.store import locate, stored_folders
+from robot_vision.model_store.store import locate
 
 POLICY_FILE = "policy.yaml"
 
@@ -47,11 +47,6 @@ def find_policy(name_or_path: str | Path) -> PolicyBundle:
         manifest=bundle.path / POLICY_FILE,
     )
     return bundle
-
-
-def list_policies() -> list[PolicyBundle]:
-    """Every policy in the store, by name; raises `BundleError` if one cannot be read."""
-    return [open_policy(folder) for _, folder in sorted(stored_folders(POLICY_FILE).items())]
 
 
 def open_policy(folder: Path) -> PolicyBundle:

@@ -18,8 +18,8 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.foreign import quoted
 from robot_vision.core.types import RobotState
 from robot_vision.policies import rotations
+from robot_vision.policies.jerk_limiter import length
 from robot_vision.policies.kinematics import Kinematics
-from robot_vision.policies.smooth import length
 from robot_vision.policies.watchdog import FUTURE_SLACK_S
 
 # No tool comes nearer to the base's origin, which is where unset messages are.

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import ActionChunk
 from robot_vision.policies import rotations
-from robot_vision.policies.smooth import cut, length
+from robot_vision.policies.jerk_limiter import cut, length
 
 # Of a chunk that has ended: enough to lead where there is no other.
 _LEAST_WEIGHT = 1e-6

@@ -19,7 +19,7 @@ from robot_vision.core.types import (
     Tracks,
     TrackState,
 )
-from robot_vision.policies.looks import object_colors, scene_light
+from robot_vision.policies.color_features import object_colors, scene_light
 from robot_vision.policies.surface import SurfaceView, see_surface
 from robot_vision.policies.tokens import (
     FEATURES,

@@ -10,9 +10,9 @@ from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.pointing import NONE, PointingMemory
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.session import open_policy_session
+from robot_vision.policies.target_memory import NONE, PointingMemory
 from robot_vision.policies.tokens import (
     MAX_OBJECTS,
     OBJECT_WIDTH,

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from robot_vision.core.policy_config import SafetyConfig
 from robot_vision.policies import rotations
 from robot_vision.policies.chunk import Target
-from robot_vision.policies.smooth import Follower, Limits, Vector, length
+from robot_vision.policies.jerk_limiter import Follower, Limits, Vector, length
 
 # The velocity of a finite turn differs a little from its rotation vector's derivative.
 _TURN_SHARE = 0.97

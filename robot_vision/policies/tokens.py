@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from robot_vision.policies.looks import LIGHT_WIDTH, SHADES
+from robot_vision.policies.color_features import LIGHT_WIDTH, SHADES
 from robot_vision.policies.surface import HEIGHT_CELLS
 
 MAX_OBJECTS = 16

@@ -1,43 +1,11 @@
-"""Runs nodes in one process, with ROS's own arguments; ends cleanly on SIGINT and SIGTERM."""
+"""The nodes of the service, alone or together, and the entry points of `ros2 run`."""
 
-import logging
-import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Protocol, runtime_checkable
 
-import rclpy
-from rclpy.exceptions import InvalidParameterException, ParameterException
-from rclpy.executors import ExternalShutdownException
-from rclpy.node import Node
-from rclpy.utilities import try_shutdown
-
-from robot_vision.core.errors import RobotVisionError
-from robot_vision.ros.executor import CameraFirstExecutor
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.profile import use_shared_memory_profile
-from robot_vision.ros.service_node import ServiceNode
-from robot_vision.ros.shared_memory import clean_shared_memory
+from robot_vision.ros.common.run import ServedNode, run
+from robot_vision.ros.perception.node import PerceptionNode
 
 SWITCH_S = 0.0005
-
-
-@runtime_checkable
-class ServedNode(Protocol):
-    """What `run` asks of a node, beside being an rclpy one.
-
-    `problem` is why it is not in the state that it should be in; `busy` whether it is in work
-    that cannot be interrupted.
-    """
-
-    @property
-    def problem(self) -> str: ...
-
-    @property
-    def busy(self) -> bool: ...
-
-    def destroy_node(self) -> None: ...
 
 
 def perception() -> list[ServedNode]:
@@ -63,54 +31,11 @@ def perception_and_policy_if_it_can() -> list[ServedNode]:
 
 
 def _policy_node(seeing: PerceptionNode | None = None, *, required: bool = True) -> ServedNode:
-    from robot_vision.ros.policy_node import PolicyNode
+    from robot_vision.ros.policy.node import PolicyNode
 
     # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
     sys.setswitchinterval(SWITCH_S)
     return PolicyNode(perception=seeing, required=required)
-
-
-def run(
-    ros_args: Sequence[str] = (),
-    make_nodes: Callable[[], Sequence[ServedNode]] = perception,
-) -> int:
-    """Serve until a signal, or until a node cannot start; returns the exit status.
-
-    `ros_args` are those of every ROS 2 node: `--ros-args --params-file F -p name:=value -r …`.
-    They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
-    """
-    use_shared_memory_profile()
-    clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
-    logging.basicConfig(level=logging.WARNING)
-    rclpy.init(args=[sys.argv[0], *ros_args])
-    executor = CameraFirstExecutor()
-    try:
-        nodes = make_nodes()
-    except (RobotVisionError, InvalidParameterException, ParameterException) as error:
-        print(f"error: {error}", file=sys.stderr)
-        try_shutdown()
-        return 2
-    for node in nodes:
-        assert isinstance(node, Node)
-        executor.add_node(node)
-    # A signal shuts the context down, and that ends the loop; SIGINT also raises.
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
-        executor.spin()
-    # Who listens goes before who is listened to.
-    for node in reversed(nodes):
-        node.destroy_node()
-    executor.shutdown(timeout_sec=0)
-    try_shutdown()
-    status = 2 if any(_failed(node) for node in nodes) else 0
-    if any(node.busy for node in nodes):
-        # A model that is still loading or running cannot be interrupted, and need not be awaited:
-        # the node is gone, and with it its shared memory.
-        os._exit(status)
-    return status
-
-
-def _failed(node: ServedNode) -> bool:
-    return bool(node.problem) and not (isinstance(node, ServiceNode) and not node.required)
 
 
 def main() -> None:

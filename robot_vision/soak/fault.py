@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from robot_vision.core.discovery import import_all
 from robot_vision.core.errors import ConfigError
 
 Topic = Literal["tool_pose", "joint_states", "rgb", "depth", "camera_info"]
@@ -165,9 +166,7 @@ def fault(
 
 def chosen(names: str) -> list[Fault]:
     """Faults by comma-separated names, all of them if there are none; raises `ConfigError`."""
-    # They register themselves when they are imported.
-    from robot_vision.soak import faults_arm, faults_camera, faults_service  # noqa: F401
-
+    import_all("robot_vision.soak.faults")
     wanted = [name.strip() for name in names.split(",") if name.strip()] or list(FAULTS)
     for name in wanted:
         if name not in FAULTS:

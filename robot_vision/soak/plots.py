@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from robot_vision.replay.svg import Series, line_chart
 from robot_vision.soak.outcome import FaultRun
+from robot_vision.viz.svg import Series, line_chart
 
 _COLORS = ("#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#9c755f", "#76b7b2", "#edc948", "#e15759")
 _GOOD, _BAD = _COLORS[2], _COLORS[7]

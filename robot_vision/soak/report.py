@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from statistics import median
 
-from robot_vision.replay.svg import Series
 from robot_vision.soak.ledger import INVARIANTS, Ledger
 from robot_vision.soak.outcome import FaultRun, Outcome, as_json
 from robot_vision.soak.plots import lines, timeline
+from robot_vision.viz.svg import Series
 
 REPORT, FIGURES = "report.md", "report.json"
 

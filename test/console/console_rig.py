@@ -11,15 +11,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from robot_vision.bench.frames import load_frames
 from robot_vision.console.client import Console
 from robot_vision.console.schema import Diagnosis, GivenInstruction, Outcome
-from robot_vision.console.server import ConsoleServer
-from robot_vision.console.snapshots import Snapshots
+from robot_vision.console.serving.server import ConsoleServer
+from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
 from robot_vision.core.types import Perception
 from robot_vision.pipeline import build_pipeline
+from robot_vision.replay.reading.example_frames import load_frames
 
 SERVICE = ServiceConfig(threads=1, spin=False)
 FRAMES = 8

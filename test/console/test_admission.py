@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
-from robot_vision.console.admission import (
+from robot_vision.console.schema import State
+from robot_vision.console.state.admission import (
     UnusableError,
     admit_diagnosis,
     admit_objects,
     admit_status,
 )
-from robot_vision.console.schema import State
 
 NO_NUMBERS = ["", "x", "nan", "NaN", "inf", "-Infinity", "1e999", "²", "9" * 5000, "1,5", "\ud800"]
 ROW = {

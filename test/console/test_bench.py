@@ -51,7 +51,7 @@ def test_ratios_are_those_of_all_rounds_together() -> None:
 @pytest.mark.slow
 @pytest.mark.ros
 def test_the_measurement_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from robot_vision.ros.processes import free_domain
+    from robot_vision.ros.tools.processes import free_domain
 
     monkeypatch.setenv("ROS_DOMAIN_ID", str(free_domain()))
     out = tmp_path / "console.json"

@@ -6,7 +6,7 @@ from typing import Any
 from browser_rig import opened, wait_for_text
 from console_rig import HeardCommander, console_rig
 
-from robot_vision.console.admission import admit_diagnosis, admit_objects, admit_status
+from robot_vision.console.state.admission import admit_diagnosis, admit_objects, admit_status
 
 MARKUP = "<img src=x onerror=alert(1)>"
 ROW = {

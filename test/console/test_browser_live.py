@@ -13,11 +13,11 @@ from rclpy.context import Context
 from std_msgs.msg import String
 
 from robot_vision.console.client import Console
-from robot_vision.ros.console_node import ConsoleNode
-from robot_vision.ros.convert import ns_from_stamp
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.processes import child, free_domain
-from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.console.node import ConsoleNode
+from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.tools.processes import child, free_domain
 
 pytestmark = pytest.mark.ros
 
@@ -99,7 +99,7 @@ def test_the_recording_moves_and_ages(chromium: Any) -> None:
     """A camera of another process publishes the shipped recording; the shipped model runs."""
     with (
         own_domain(),
-        child("robot_vision.ros.camera", "--fps", "8", "--seconds", "600"),
+        child("robot_vision.ros.tools.camera", "--fps", "8", "--seconds", "600"),
         served(service("native-s", with_policy=False)) as nodes,
         opened(chromium, nodes[-1].server.url) as page,
     ):

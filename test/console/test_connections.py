@@ -14,7 +14,7 @@ from deaf_clients import UPGRADE
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from robot_vision.console.connections import Connections
+from robot_vision.console.serving.connections import Connections
 
 TOKEN = "a token of many characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

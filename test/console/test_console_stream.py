@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from robot_vision.console.client import Shown, Told, read_message
-from robot_vision.console.pictures import FeatureColors, attention_picture
+from robot_vision.console.pictures.encoding import FeatureColors, attention_picture
 from robot_vision.console.schema import PolicyStatus
-from robot_vision.console.snapshots import Attention
+from robot_vision.console.state.snapshots import Attention
 
 Message = Told | Shown
 

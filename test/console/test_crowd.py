@@ -14,7 +14,7 @@ from console_rig import wait_until
 from deaf_clients import deaf_client
 
 from robot_vision.console.client import Console
-from robot_vision.ros.processes import child, free_domain
+from robot_vision.ros.tools.processes import child, free_domain
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -55,7 +55,7 @@ def test_200_slow_clients_cost_the_pipeline_no_frame(
     limits = ["-p", "console:limits.send_s:=120.0", "-p", "console:limits.requests_hz:=1e5"]
     service = ["run", "--no-policy", "--console", "--console-port=0", *limits]
     with (
-        child("robot_vision.ros.camera", f"--fps={FPS}", "--seconds=600"),
+        child("robot_vision.ros.tools.camera", f"--fps={FPS}", "--seconds=600"),
         child("robot_vision", *service, log=str(log)) as process,
     ):
         wait_until(lambda: "console at " in log.read_text(), timeout_s=60)

@@ -23,8 +23,8 @@ from console_rig import (
 )
 from hostile_pictures import slow_picture
 
-from robot_vision.console.decode_child import opened
-from robot_vision.console.decoder import Decoder
+from robot_vision.console.pictures.decode_child import opened
+from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.problems import ConsoleError
 from robot_vision.core.console_config import LimitsConfig
 

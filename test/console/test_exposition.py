@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from robot_vision.console.history import BUCKETS_S, Histogram, History
 from robot_vision.console.schema import PolicyStatus
-from robot_vision.console.snapshots import ResultTimes, Snapshots
+from robot_vision.console.state.history import BUCKETS_S, Histogram, History
+from robot_vision.console.state.snapshots import ResultTimes, Snapshots
 
 
 def samples(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -21,12 +21,12 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.model_store.policies import find_policy
 from robot_vision.model_store.store import find_bundle
-from robot_vision.ros.console_node import ConsoleNode
-from robot_vision.ros.monitor import Monitor
-from robot_vision.ros.operator import Operator
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.policy_node import LoadedPolicy, PolicyNode
-from robot_vision.ros.processes import child, free_domain
+from robot_vision.ros.console.node import ConsoleNode
+from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
+from robot_vision.ros.tools.monitor import Monitor
+from robot_vision.ros.tools.operator import Operator
+from robot_vision.ros.tools.processes import child, free_domain
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -149,7 +149,7 @@ def test_pictures_of_every_page(
     monitor = Monitor()
     operator = Operator(monitor)
     with service() as url, Console(url) as console:
-        with child("robot_vision.ros.robot_sim", log=str(tmp_path / "robot.log")):
+        with child("robot_vision.ros.simulation.node", log=str(tmp_path / "robot.log")):
             ready = monitor.spin_until(
                 lambda: bool(operator.seen.task) and console.state().commands.allowed,
                 timeout_s=120.0,

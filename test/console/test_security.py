@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from robot_vision.console.client import Console, ConsoleRefusedError
-from robot_vision.console.server import ConsoleServer
-from robot_vision.console.snapshots import Snapshots
+from robot_vision.console.serving.server import ConsoleServer
+from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.console_config import ConsoleConfig
 from robot_vision.core.errors import ConfigError
 

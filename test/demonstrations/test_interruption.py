@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from demonstrations_kit import FORM, LIMITS, sample_of, write_episodes
 
-from robot_vision.demonstrations import commit, index
+from robot_vision.demonstrations import finalize_episode, index
 from robot_vision.demonstrations.check import problems
 from robot_vision.demonstrations.dataset import Dataset, steps
 from robot_vision.demonstrations.schema import DatasetError
@@ -94,7 +94,7 @@ class PowerCut(BaseException):
 
 
 @pytest.mark.parametrize("after", range(14))
-def test_a_commit_cut_off_after_any_file_is_finished(
+def test_finalizing_cut_off_after_any_file_is_finished(
     tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_episodes(tmp_path / "set", [5])
@@ -111,7 +111,7 @@ def test_a_commit_cut_off_after_any_file_is_finished(
         return putting
 
     with monkeypatch.context() as patch:
-        for module in (commit, index):
+        for module in (finalize_episode, index):
             for name in ("put", "write_json"):
                 patch.setattr(module, name, cut(getattr(module, name)))
         patch.setattr(shutil, "rmtree", cut(shutil.rmtree))

@@ -19,8 +19,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import write_bundle
-from robot_vision.replay.messages import typestore
-from robot_vision.replay.ros_types import make
+from robot_vision.replay.reading.messages import typestore
+from robot_vision.replay.writing.ros_types import make
 
 WIDTH, HEIGHT, SIDE, FX = 320, 240, 48, 300.0
 WALL_M, SQUARE_M = 2.0, 1.0

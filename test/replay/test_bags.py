@@ -27,11 +27,11 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.types import Frame
-from robot_vision.replay.bag import BagOptions, BagSource
-from robot_vision.replay.discovery import Topics
-from robot_vision.replay.frames import FrameSource, decode
-from robot_vision.replay.messages import BagError
-from robot_vision.replay.sources import open_source
+from robot_vision.replay.reading.bag import BagOptions, BagSource
+from robot_vision.replay.reading.discovery import Topics
+from robot_vision.replay.reading.frames import FrameSource, decode
+from robot_vision.replay.reading.messages import BagError
+from robot_vision.replay.reading.sources import open_source
 
 
 def open_bag(path: Path, **options: object) -> BagSource:

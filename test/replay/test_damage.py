@@ -13,10 +13,10 @@ from replay_scenes import Scene, write_mcap, write_ros1, write_rosbag2
 from rosbags.rosbag2 import StoragePlugin
 
 from robot_vision.core.config import ServiceConfig
-from robot_vision.replay.bag import BagSource
-from robot_vision.replay.frames import decode
-from robot_vision.replay.messages import BagError
-from robot_vision.replay.read_mcap import MAGIC
+from robot_vision.replay.reading.bag import BagSource
+from robot_vision.replay.reading.frames import decode
+from robot_vision.replay.reading.mcap import MAGIC
+from robot_vision.replay.reading.messages import BagError
 
 SCENE = Scene(frames=10)
 KINDS = ("zstd.mcap", "lz4.mcap", "plain.mcap", "sqlite.db3", "ros1.bag")

@@ -9,14 +9,14 @@ import pytest
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
-from robot_vision.replay.compare import compare_files
-from robot_vision.replay.drift import MOST_TRACKS
-from robot_vision.replay.golden import check, load_golden
-from robot_vision.replay.media import VideoSource
-from robot_vision.replay.messages import BagError, Problems
-from robot_vision.replay.options import name_bags
-from robot_vision.replay.recording import Recording
-from robot_vision.replay.report import write_report
+from robot_vision.replay.jobs.options import name_bags
+from robot_vision.replay.reading.image_sources import VideoSource
+from robot_vision.replay.reading.messages import BagError, Problems
+from robot_vision.replay.reading.recording import Recording
+from robot_vision.replay.reporting.compare import compare_files
+from robot_vision.replay.reporting.drift import MOST_TRACKS
+from robot_vision.replay.reporting.golden import check, load_golden
+from robot_vision.replay.reporting.report import write_report
 
 GOLDEN = Path(__file__).parents[1] / "golden/tabletop.json"
 

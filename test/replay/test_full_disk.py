@@ -17,12 +17,12 @@ from small_disk import small_disk
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.disk import DiskFullError
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.mcap_file import CHUNK_BYTES, McapFile
-from robot_vision.replay.messages import Problems
-from robot_vision.replay.recording import Recording
-from robot_vision.replay.ros_types import make, output_types
-from robot_vision.replay.rotating import RecordedTopic, RotatingRecording
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.reading.messages import Problems
+from robot_vision.replay.reading.recording import Recording
+from robot_vision.replay.writing.mcap_file import CHUNK_BYTES, McapFile
+from robot_vision.replay.writing.ros_types import make, output_types
+from robot_vision.replay.writing.rotating import RecordedTopic, RotatingRecording
 
 TOPIC = RecordedTopic(name="/words", type_name="std_msgs/msg/String")
 FEW = RecordedTopic(name="/few", type_name="std_msgs/msg/String")
@@ -123,7 +123,7 @@ sys.path.insert(0, sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 from test_full_disk import TOPIC, message
 from robot_vision.core.disk import DiskFullError
-from robot_vision.replay.rotating import RotatingRecording
+from robot_vision.replay.writing.rotating import RotatingRecording
 recording = RotatingRecording(Path(sys.argv[1]), split_bytes=10**8, max_bytes=10**9)
 try:
     for number in range(1000):

@@ -4,7 +4,7 @@ from queue import Full
 
 import pytest
 
-from robot_vision.replay.feeding import HeavyQueue
+from robot_vision.replay.running.feeding import HeavyQueue
 
 
 def test_a_queue_takes_fewer_of_what_is_heavy() -> None:

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from replay_scenes import HEIGHT, INFO, WIDTH, Message, Scene, write_mcap, write_ros1
+from replay_scenes import DEPTH, HEIGHT, INFO, WIDTH, Message, Scene, write_mcap, write_ros1
 
 from robot_vision.core.config import NodeConfig, ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.replay.bag import BagSource
-from robot_vision.replay.frames import decode
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.options import parse_run
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.jobs.options import parse_run
+from robot_vision.replay.reading.bag import BagSource
+from robot_vision.replay.reading.frames import decode
 
 
 def messages(frames: int, *, fx_px: float, first: int = 0, last: int = 1000) -> list[Message]:
@@ -60,3 +60,16 @@ def test_intrinsics_of_the_command_line_are_checked_too(detector: Path, tmp_path
     config = with_values(NodeConfig(), {"model": str(detector), "threads": 1})
     result = run_job(Job(name="a", path=path, config=config, run=run))
     assert "--intrinsics has fx" in result["input"]["problems"]["intrinsics invalid"]["first"]
+
+
+def test_depth_that_is_not_aligned_to_colour_is_reported(tmp_path: Path) -> None:
+    scene = list(Scene(frames=4).messages())
+    for message in scene:
+        if message.topic == DEPTH:
+            message.values["header"] = {**message.values["header"], "frame_id": "cam_depth"}
+    source = BagSource(write_mcap(tmp_path / "a.mcap", scene), config=ServiceConfig())
+    frames = [decode(raw, source.health.problems) for raw in source.raw_frames()]
+    assert all(frame is not None and frame.depth_m is not None for frame in frames)
+    problem = source.health.problems.as_dict()["depth in another frame"]
+    assert problem["count"] == 4
+    assert "depth is in 'cam_depth', colour in 'cam_optical'" in problem["first"]

@@ -11,9 +11,9 @@ import pytest
 from replay_scenes import COLOR, DEPTH, INFO, Scene, write_mcap
 
 from robot_vision.core.config import NodeConfig, with_values
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.messages import Decoder, Problems
-from robot_vision.replay.recording import Recording
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.reading.messages import Decoder, Problems
+from robot_vision.replay.reading.recording import Recording
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed: pip install 'robot_vision[ros]'")
 
@@ -54,7 +54,7 @@ def assert_same(live: list[Any], replayed: list[Any], stamp_ns: int) -> None:
 
 def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
     """Play `scene` slowly to a node while another process records both."""
-    from robot_vision.ros.processes import child
+    from robot_vision.ros.tools.processes import child
 
     ros_args = ["--ros-args", "-r", f"rgb:={COLOR}", "-r", f"depth:={DEPTH}"]
     ros_args += ["-r", f"camera_info:={INFO}"]
@@ -68,7 +68,11 @@ def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
     ):
         wait_for(log, "recording /perception/objects/json")
         with child(
-            "robot_vision.ros.player", str(scene), "--speed", "0.2", log=str(folder / "player.log")
+            "robot_vision.ros.tools.player",
+            str(scene),
+            "--speed",
+            "0.2",
+            log=str(folder / "player.log"),
         ) as player:
             player.wait(120)
         sleep(0.5)

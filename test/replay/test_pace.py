@@ -10,9 +10,9 @@ from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.types import Frame, Perception
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline
-from robot_vision.replay.bag import BagSource
-from robot_vision.replay.feeding import WriteBehind, read_ahead
-from robot_vision.replay.runner import RunCounts, RunOptions, run
+from robot_vision.replay.reading.bag import BagSource
+from robot_vision.replay.running.feeding import WriteBehind, read_ahead
+from robot_vision.replay.running.runner import RunCounts, RunOptions, run
 from robot_vision.tracking import build_tracker
 
 pytestmark = pytest.mark.real_time

@@ -22,9 +22,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     pytest.importorskip("rosidl_generator_py")
 
-from robot_vision.replay.messages import Problems  # noqa: E402
-from robot_vision.replay.recording import Recording  # noqa: E402
-from robot_vision.replay.rotating import RotatingRecording  # noqa: E402
+from robot_vision.replay.reading.messages import Problems  # noqa: E402
+from robot_vision.replay.reading.recording import Recording  # noqa: E402
+from robot_vision.replay.writing.rotating import RotatingRecording  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -48,7 +48,7 @@ def test_messages_are_written_or_counted_as_dropped(
 ) -> None:
     from std_msgs.msg import String
 
-    from robot_vision.ros.recorder import Recorder
+    from robot_vision.ros.tools.recorder import Recorder
 
     said: list[str] = []
     speaker = rclpy.create_node("perception")

@@ -23,10 +23,16 @@ from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import ForeignFileError
 from robot_vision.core.limits_config import InputLimits
-from robot_vision.replay.bag import BagSource
-from robot_vision.replay.messages import MOST_TOPICS, Decoder, Problems, RawMessage, TopicTable
-from robot_vision.replay.read_mcap import MAGIC
-from robot_vision.replay.recording import Recording
+from robot_vision.replay.reading.bag import BagSource
+from robot_vision.replay.reading.mcap import MAGIC
+from robot_vision.replay.reading.messages import (
+    MOST_TOPICS,
+    Decoder,
+    Problems,
+    RawMessage,
+    TopicTable,
+)
+from robot_vision.replay.reading.recording import Recording
 
 BOMB_BYTES = 2_000_000_000
 PIECE_BYTES = 50_000_000
@@ -40,8 +46,8 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 READ = """
 from pathlib import Path
 from robot_vision.core.limits_config import InputLimits
-from robot_vision.replay.messages import Problems
-from robot_vision.replay.recording import Recording
+from robot_vision.replay.reading.messages import Problems
+from robot_vision.replay.reading.recording import Recording
 before_mb = peak_mb()
 problems = Problems()
 limits = InputLimits(chunk_mb=16)
@@ -282,7 +288,7 @@ from pathlib import Path
 import numpy as np
 from replay_scenes import COLOR, DEPTH, START_NS, Message, header_of, raw_image, write_mcap
 from robot_vision.core.config import NodeConfig, with_values
-from robot_vision.replay.bag import BagSource
+from robot_vision.replay.reading.bag import BagSource
 pixels, depth = np.zeros((1000, 2000, 3), np.uint8), np.zeros((1000, 2000), np.uint16)
 def messages():
     for index in range(30):

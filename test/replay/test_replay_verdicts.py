@@ -11,10 +11,10 @@ from replay_scenes import WIDTH, Scene, red_square_bundle, write_mcap
 
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.replay.drift import TOLERANCES
-from robot_vision.replay.golden import load_golden, save_golden
-from robot_vision.replay.job import Job, run_job
-from robot_vision.replay.runner import RunOptions
+from robot_vision.replay.jobs.job import Job, run_job
+from robot_vision.replay.reporting.drift import TOLERANCES
+from robot_vision.replay.reporting.golden import load_golden, save_golden
+from robot_vision.replay.running.runner import RunOptions
 
 
 def replay(path: Path, bundle: Path, **job: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def test_same_digest_in_two_runs_and_two_processes(recording: Path, detector: Pa
     digests = {replay(recording, detector)["figures"]["digest"] for _ in range(2)}
     code = (
         "import sys; from pathlib import Path; from robot_vision.core.config import *;"
-        "from robot_vision.replay.job import *; bag, model = sys.argv[1:];"
+        "from robot_vision.replay.jobs.job import *; bag, model = sys.argv[1:];"
         "values = {'model': model, 'threads': 1, 'detector.nms_iou': 0.2};"
         "config = with_values(NodeConfig(), values);"
         "print(run_job(Job(name='squares', path=Path(bag), config=config))['figures']['digest'])"

@@ -7,10 +7,10 @@ from replay_scenes import Scene
 from rosbags.highlevel import AnyReader
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.replay.messages import Problems
-from robot_vision.replay.recording import Recording
-from robot_vision.replay.ros_types import make, output_types
-from robot_vision.replay.rotating import RecordedTopic, RotatingRecording
+from robot_vision.replay.reading.messages import Problems
+from robot_vision.replay.reading.recording import Recording
+from robot_vision.replay.writing.ros_types import make, output_types
+from robot_vision.replay.writing.rotating import RecordedTopic, RotatingRecording
 
 
 def fill(recording: RotatingRecording, frames: int) -> None:

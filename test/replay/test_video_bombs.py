@@ -9,9 +9,9 @@ from demonstrations_kit import FORM, write_episodes
 from robot_vision.core.config import ServiceConfig
 from robot_vision.demonstrations.dataset import Dataset
 from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.replay.bag import BagOptions
-from robot_vision.replay.messages import BagError
-from robot_vision.replay.sources import open_source
+from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.messages import BagError
+from robot_vision.replay.reading.sources import open_source
 
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n"
 

@@ -18,7 +18,7 @@ if HAS_ROS:
         from robot_vision.core.errors import BundleError
     from robot_vision.core.policy_config import PolicyConfig
     from robot_vision.model_store.policies import find_policy
-    from robot_vision.ros.processes import free_domain
+    from robot_vision.ros.tools.processes import free_domain
 else:
     collect_ignore_glob = ["test_*.py"]
 

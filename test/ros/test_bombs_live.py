@@ -9,11 +9,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import EncodingError
-from robot_vision.ros.convert import header
-from robot_vision.ros.frames import FrameBuilder
-from robot_vision.ros.health import Health
-from robot_vision.ros.inputs import Capture
-from robot_vision.ros.received_image import received_image
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.messages.convert import header
+from robot_vision.ros.messages.received_image import received_image
+from robot_vision.ros.perception.frames import FrameBuilder
+from robot_vision.ros.perception.inputs import Capture
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 

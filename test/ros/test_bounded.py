@@ -14,10 +14,10 @@ from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Header, String
 from test_demo_recorder import WORDS, bench, record
 
-from robot_vision.ros.bounded import bounded, checked_frame_id
-from robot_vision.ros.health import Health
-from robot_vision.ros.objects_text import read_objects
-from robot_vision.ros.tf import BoundedBuffer
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.common.tf import BoundedBuffer
+from robot_vision.ros.messages.objects_text import read_objects
+from robot_vision.ros.middleware.bounded import bounded, checked_frame_id
 from robot_vision.sync.transforms import MOST_FRAMES
 
 pytestmark = pytest.mark.ros

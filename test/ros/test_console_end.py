@@ -34,7 +34,7 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> None:
 @contextmanager
 def console_process(log: Path, *parameters: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     arguments = [word for p in ("port:=0", *SLOW, *parameters) for word in ("-p", p)]
-    command = [sys.executable, "-m", "robot_vision.ros.console", "--ros-args", *arguments]
+    command = [sys.executable, "-m", "robot_vision.ros.console.run", "--ros-args", *arguments]
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -23,9 +23,9 @@ from std_srvs.srv import SetBool
 
 from robot_vision.console.client import Console, ConsoleRefusedError, Shown, Told
 from robot_vision.console.schema import PolicyStatus
-from robot_vision.ros.console_node import ConsoleNode
-from robot_vision.ros.convert import ns_from_stamp
-from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.console.node import ConsoleNode
+from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.perception.node import PerceptionNode
 
 TWO_PERIODS_NS = 20_000_000
 

@@ -16,8 +16,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from robot_vision.console.client import Console
-from robot_vision.ros.console_commander import INSTRUCTION_QOS
-from robot_vision.ros.console_node import ConsoleNode
+from robot_vision.ros.console.commander import INSTRUCTION_QOS
+from robot_vision.ros.console.node import ConsoleNode
 
 pytestmark = pytest.mark.ros
 

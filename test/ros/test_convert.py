@@ -15,19 +15,19 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.geometry import project
 from robot_vision.core.types import Camera
-from robot_vision.ros.convert import (
+from robot_vision.ros.messages.convert import (
     ImageWriter,
-    InfoWriter,
     camera_from_info,
     depth_from_message,
     header,
-    info_from_camera,
     ns_from_stamp,
     rgb_from_message,
     stamp_from_ns,
 )
-from robot_vision.ros.player import restamped
-from robot_vision.ros.received_image import received_image
+from robot_vision.ros.messages.live import LiveMessages, info_from_camera
+from robot_vision.ros.messages.received_image import received_image
+from robot_vision.ros.tools.player import restamped
+from robot_vision.topics.camera_info import InfoWriter
 
 CAMERA = Camera(
     frame_id="optical",
@@ -105,7 +105,7 @@ def test_a_camera_survives() -> None:
 
 
 def test_written_info_follows_camera_size_and_stamp() -> None:
-    writer = InfoWriter()
+    writer = InfoWriter(LiveMessages())
     other = replace(CAMERA, intrinsics_px=CAMERA.intrinsics_px * [[2], [2], [1]])
     for camera, stamp_ns, width_px in (
         (CAMERA, 1, 640),

@@ -37,12 +37,13 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.demonstrations.check import problems
 from robot_vision.demonstrations.dataset import Dataset, steps
 from robot_vision.demonstrations.sample import step_between, stepped
-from robot_vision.ros.convert import header, info_from_camera
-from robot_vision.ros.demo_operator import give
-from robot_vision.ros.demo_recorder import DemoRecorder
-from robot_vision.ros.executor import CameraFirstExecutor
-from robot_vision.ros.policy_messages import pose_from_transform
-from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.common.executor import CameraFirstExecutor
+from robot_vision.ros.demonstrations.node import DemoRecorder
+from robot_vision.ros.demonstrations.operator import give
+from robot_vision.ros.messages.convert import header
+from robot_vision.ros.messages.live import info_from_camera
+from robot_vision.ros.messages.poses import pose_from_transform
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 pytestmark = pytest.mark.ros
 

@@ -11,7 +11,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 from std_msgs.msg import Empty
 
-from robot_vision.ros.executor import CameraFirstExecutor, UrgentGroup
+from robot_vision.ros.common.executor import CameraFirstExecutor, UrgentGroup
 
 pytestmark = pytest.mark.ros
 

@@ -6,8 +6,8 @@ import pytest
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from robot_vision.ros.convert import stamp_from_ns
-from robot_vision.ros.joint_reports import JointReports
+from robot_vision.ros.messages.convert import stamp_from_ns
+from robot_vision.ros.policy.joint_reports import JointReports
 
 NS = 1_000_000_000
 pytestmark = pytest.mark.ros

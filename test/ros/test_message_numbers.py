@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from robot_vision.ros.message_numbers import MessageNumbers, with_info
+from robot_vision.ros.middleware.message_numbers import MessageNumbers, with_info
 
 
 def missed(*numbers: int | None) -> list[int]:

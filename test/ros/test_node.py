@@ -12,7 +12,7 @@ from ros_harness import FRAME_ID, rig, wait_for_readers
 from sensor_msgs.msg import Image
 
 from robot_vision.core.types import Perception
-from robot_vision.ros.convert import ns_from_stamp
+from robot_vision.ros.messages.convert import ns_from_stamp
 
 pytestmark = pytest.mark.ros
 

@@ -1,23 +1,21 @@
 """Objects in their output frame, as JSON, markers and vision_msgs."""
 
 import json
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import Pose, PoseWithCovariance, Vector3
 from hypothesis import given
 from hypothesis import strategies as st
-from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.core.types import Detections, Frame, Perception, Tracks, TrackState
-from robot_vision.ros.markers import MarkerWriter
-from robot_vision.ros.vision_messages import detections_message, objects_message
+from robot_vision.replay.writing.file_messages import FileMessages
+from robot_vision.ros.messages.live import LiveMessages
+from robot_vision.topics.detections import new_detections, new_objects
+from robot_vision.topics.markers import MarkerWriter
 
 NAN = float("nan")
 # Camera optical axes (x right, y down, z forward) in a frame x forward, y left, z up, 1 m higher.
@@ -102,7 +100,7 @@ def test_in_a_target_frame_everything_turns_with_it() -> None:
 
 def test_markers_show_what_is_confirmed_or_coasting_at_a_known_place() -> None:
     objects = objects_of(perception(), target_frame="base", target_from_camera=BASE_FROM_CAMERA)
-    markers = list(MarkerWriter().write(objects).markers)
+    markers = list(MarkerWriter(LiveMessages()).write(objects).markers)
     assert markers[0].action == Marker.DELETEALL
     boxes = [m for m in markers if m.type == Marker.CUBE and m.action == Marker.ADD]
     labels = [m for m in markers if m.type == Marker.TEXT_VIEW_FACING]
@@ -122,86 +120,21 @@ def test_markers_say_nothing_of_the_frame_before() -> None:
             if isinstance(values, list | np.ndarray)
         },
     )
-    writer = MarkerWriter()
+    writer = MarkerWriter(LiveMessages())
     for objects in (both, one, both):
-        assert writer.write(objects) == MarkerWriter().write(objects)
+        assert writer.write(objects) == MarkerWriter(LiveMessages()).write(objects)
 
 
-@dataclass
-class Hypothesis:
-    class_id: str = ""
-    score: float = 0.0
-
-
-@dataclass
-class HypothesisWithPose:
-    hypothesis: Hypothesis = field(default_factory=Hypothesis)
-    pose: PoseWithCovariance = field(default_factory=PoseWithCovariance)
-
-
-@dataclass
-class Box2D:
-    center: Any = field(
-        default_factory=lambda: SimpleNamespace(position=SimpleNamespace(), theta=0.0)
-    )
-    size_x: float = 0.0
-    size_y: float = 0.0
-
-
-@dataclass
-class Box3D:
-    center: Pose = field(default_factory=Pose)
-    size: Vector3 = field(default_factory=Vector3)
-
-
-@dataclass
-class Detection2D:
-    header: Header
-    id: str
-    results: list[Any] = field(default_factory=list)
-    bbox: Box2D = field(default_factory=Box2D)
-
-
-@dataclass
-class Detection3D:
-    header: Header
-    id: str
-    results: list[Any] = field(default_factory=list)
-    bbox: Box3D = field(default_factory=Box3D)
-
-
-@dataclass
-class Array:
-    header: Header
-    detections: list[Any] = field(default_factory=list)
-
-
-@pytest.fixture
-def vision_msgs() -> Any:
-    """The real messages where they are installed, else stand-ins with the fields of 4.x."""
-    try:
-        import vision_msgs.msg
-    except ImportError:
-        return SimpleNamespace(
-            Detection2DArray=Array,
-            Detection3DArray=Array,
-            Detection2D=Detection2D,
-            Detection3D=Detection3D,
-            ObjectHypothesisWithPose=HypothesisWithPose,
-        )
-    return vision_msgs.msg
-
-
-def test_detections_carry_the_track_they_belong_to(vision_msgs: Any) -> None:
-    array = detections_message(vision_msgs, perception())
+def test_detections_carry_the_track_they_belong_to() -> None:
+    array = new_detections(FileMessages(), perception())
     cup, thing = array.detections
     assert (cup.id, thing.id) == ("7", "11")
     assert cup.results[0].hypothesis.class_id == "cup"
     assert (cup.bbox.center.position.x, cup.bbox.size_y) == (15, 20)
 
 
-def test_objects_carry_pose_covariance_and_size(vision_msgs: Any) -> None:
-    array = objects_message(vision_msgs, objects_of(perception()))
+def test_objects_carry_pose_covariance_and_size() -> None:
+    array = new_objects(FileMessages(), objects_of(perception()))
     cup, chair = array.detections
     assert (cup.id, chair.id) == ("7", "9")
     assert cup.bbox.center.position.z == pytest.approx(1.0)

@@ -7,7 +7,7 @@ import rclpy
 from rclpy.context import Context
 from std_msgs.msg import String
 
-from robot_vision.ros.own_thread import OwnThread
+from robot_vision.ros.middleware.own_thread import OwnThread
 
 
 def test_served_without_an_executor_and_after_a_failure() -> None:

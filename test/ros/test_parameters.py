@@ -11,8 +11,8 @@ from rclpy.node import Node
 
 from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
-from robot_vision.ros.parameter_file import DEFAULTS, parameter_file
-from robot_vision.ros.params import declare
+from robot_vision.ros.common.params import declare
+from robot_vision.ros.tools.parameter_file import DEFAULTS, parameter_file
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 
@@ -43,7 +43,7 @@ def test_every_parameter_is_declared_with_description_unit_and_range() -> None:
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_the_file_is_what_the_schema_says(name: str) -> None:
     assert (CONFIG / f"{name}.yaml").read_text() == parameter_file(name), (
-        f"write it anew: python -m robot_vision.ros.parameter_file {name} > config/{name}.yaml"
+        f"python -m robot_vision.ros.tools.parameter_file {name} > config/{name}.yaml writes it"
     )
 
 

@@ -13,9 +13,9 @@ from std_msgs.msg import String
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.objects import json_of, objects_of
 from robot_vision.core.types import Perception
-from robot_vision.ros.health import Health
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.perception_topics import PerceptionTopics
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.perception_topics import PerceptionTopics
 
 pytestmark = pytest.mark.ros
 

@@ -23,7 +23,7 @@ from rclpy.context import Context
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from robot_vision.ros.convert import ns_from_stamp
+from robot_vision.ros.messages.convert import ns_from_stamp
 
 pytestmark = pytest.mark.ros
 

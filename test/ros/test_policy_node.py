@@ -29,8 +29,8 @@ from std_msgs.msg import Header, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from robot_vision.core.action_spec import ActionSpec
-from robot_vision.ros.convert import ns_from_stamp
-from robot_vision.ros.perception_node import PerceptionNode
+from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.perception.node import PerceptionNode
 
 pytestmark = pytest.mark.ros
 

@@ -17,11 +17,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from robot_vision.demo.inputs import node_arguments
 from robot_vision.model_store.import_onnx import describe_onnx
 from robot_vision.model_store.store import write_bundle
-from robot_vision.replay.discovery import Topics, find_topics
-from robot_vision.replay.recording import Recording
-from robot_vision.ros.convert import ns_from_stamp
-from robot_vision.ros.monitor import Monitor
-from robot_vision.ros.processes import child
+from robot_vision.replay.reading.discovery import Topics, find_topics
+from robot_vision.replay.reading.recording import Recording
+from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.tools.monitor import Monitor
+from robot_vision.ros.tools.processes import child
 
 pytestmark = pytest.mark.ros
 
@@ -55,7 +55,7 @@ def play(monitor: Monitor, bag: Path, *, speed: float) -> list[dict[str, Any]]:
     """Results of one run through the recording."""
     before = len(monitor.heard.results)
     options = [f"--speed={speed}", f"--settle-s={SETTLE_S}"]
-    with child("robot_vision.ros.player", str(bag), *options) as player:
+    with child("robot_vision.ros.tools.player", str(bag), *options) as player:
         monitor.spin_until(lambda: player.poll() is not None, timeout_s=120)
     monitor.spin(1)
     return monitor.heard.results[before:]
@@ -146,9 +146,10 @@ def test_a_signal_ends_it_within_two_seconds_and_frees_shared_memory(
 
 ENDLESS_LOADING = """
 import sys, time
-from robot_vision.ros import perception_node, run
-perception_node.build_perceiver = lambda *args, **kwargs: time.sleep(60)
-sys.exit(run.run(["--ros-args", "-p", "diagnostics.period_s:=0.2"]))
+from robot_vision.ros import run
+from robot_vision.ros.perception import node
+node.build_perceiver = lambda *args, **kwargs: time.sleep(60)
+sys.exit(run.run(["--ros-args", "-p", "diagnostics.period_s:=0.2"], run.perception))
 """
 
 

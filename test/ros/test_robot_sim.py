@@ -19,10 +19,10 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from robot_vision.ros.convert import header, ns_from_stamp
-from robot_vision.ros.policy_messages import pose_from_transform, transform_from_pose
-from robot_vision.ros.processes import child
-from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.messages.convert import header, ns_from_stamp
+from robot_vision.ros.messages.poses import pose_from_transform, transform_from_pose
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.tools.processes import child
 
 pytestmark = pytest.mark.ros
 
@@ -99,7 +99,7 @@ def robot(tmp_path: Path, **parameters: Any) -> Iterator[Controller]:
     controller = Controller(context)
     log = tmp_path / "robot.log"
     try:
-        with child("robot_vision.ros.robot_sim", *arguments, log=str(log)) as process:
+        with child("robot_vision.ros.simulation.node", *arguments, log=str(log)) as process:
             controller.wait_for(
                 lambda: (
                     process.poll() is not None

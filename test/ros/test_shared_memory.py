@@ -12,7 +12,7 @@ from time import monotonic, sleep, time
 
 import pytest
 
-from robot_vision.ros.shared_memory import clean_shared_memory
+from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
 pytestmark = pytest.mark.ros
 
@@ -20,7 +20,7 @@ SHM = Path("/dev/shm")
 SEGMENT = "fastrtps_0123456789abcdef"
 PARTICIPANT = """
 import sys
-from robot_vision.ros.profile import use_shared_memory_profile
+from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 use_shared_memory_profile()
 import rclpy
 rclpy.init()

@@ -3,7 +3,7 @@
 from threading import Event
 from time import sleep
 
-from robot_vision.ros.stream import Stream
+from robot_vision.ros.common.stream import Stream
 
 
 def test_ticks_come_at_the_rate_and_end_with_stop() -> None:

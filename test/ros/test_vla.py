@@ -13,13 +13,13 @@ from seeker import HEIGHT_ABOVE_M, Seeker
 
 from robot_vision.core.geometry import transform_points
 from robot_vision.model_store.store import find_bundle
-from robot_vision.ros.monitor import Monitor
-from robot_vision.ros.operator import Operator
-from robot_vision.ros.perception_node import PerceptionNode
-from robot_vision.ros.policy_messages import transform_from_pose
-from robot_vision.ros.policy_node import LoadedPolicy, PolicyNode
-from robot_vision.ros.processes import child
-from robot_vision.ros.robot_inputs import LATCHED_QOS
+from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
+from robot_vision.ros.tools.monitor import Monitor
+from robot_vision.ros.tools.operator import Operator
+from robot_vision.ros.tools.processes import child
 
 pytestmark = pytest.mark.ros
 
@@ -79,7 +79,9 @@ def test_the_arm_goes_over_what_it_is_told_and_nothing_is_told_when_the_robot_is
 ) -> None:
     robot = ["--ros-args", "-p", "seed:=5", "-p", "task:=pick", "-p", f"speed:={SPEED}"]
     with (
-        child("robot_vision.ros.robot_sim", *robot, log=str(tmp_path / "robot.log")) as process,
+        child(
+            "robot_vision.ros.simulation.node", *robot, log=str(tmp_path / "robot.log")
+        ) as process,
         served(nodes, check_types=True),
     ):
         monitor = Monitor()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from robot_vision.soak.fault import FAULTS, Change, Fault, Process, Rig, Topic, chosen
-from robot_vision.soak.faults_service import png
+from robot_vision.soak.faults.service import png
 
 chosen("")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.policies.looks import chroma_of
+from robot_vision.policies.color_features import chroma_of
 from robot_vision.policies.tokens import (
     GEOMETRY_WIDTH,
     MAX_OBJECTS,

@@ -16,9 +16,9 @@ from robot_vision.export.policy_bundle import export_policy_run
 from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.onnx_policy import NETWORK_INPUTS, OnnxPolicy
-from robot_vision.policies.pointing import SURE_S
 from robot_vision.policies.registry import load_policy
 from robot_vision.policies.session import open_policy_session
+from robot_vision.policies.target_memory import SURE_S
 from robot_vision.policies.tokens import NONE, POINTABLE
 from robot_vision.rollouts.episode_files import (
     Sample,

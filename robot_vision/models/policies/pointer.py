@@ -185,7 +185,7 @@ class PolicyNetwork(nn.Module):
         `text` f32 [B,L,D] and `text_present` bool [B,L]; `objects` f32 [B,N,O] and
         `objects_present` bool [B,N]; `visual` f32 [B,cells,V] and `visual_present` bool [B,1];
         `robot` f32 [B,R]; `bias` f32 [B,2,N+2] is added to the pointers' logits before one is
-        followed (`policies/pointing.py`), and not to those given out. `pointable` bool [B,2,N+2],
+        followed (`policies.target_memory`), not to those given out. `pointable` bool [B,2,N+2],
         while training, says what is right: the action head is then told of the best among these.
         """
         normal_objects = self._normal("objects", objects)

@@ -257,8 +257,3 @@ def _others(world: RobotWorld, index: int) -> Iterator[Float[np.ndarray, "n 2"]]
     for other in range(len(world.items)):
         if other != index:
             yield corners_in_base(world, other)[:, :2]
-
-
-def lowest_m(world: RobotWorld, index: int) -> float:
-    """Height of an item's lowest point over the table (metres)."""
-    return float(corners_in_base(world, index)[:, 2].min())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.policies.looks import chroma_of
+from robot_vision.policies.color_features import chroma_of
 from robot_vision.policies.tokens import (
     OBJECT_SLICES,
     ROBOT_FIELDS,

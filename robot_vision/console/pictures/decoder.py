@@ -1,0 +1,173 @@
+"""Pictures and videos from clients, decoded in a child process with bounded memory and time.
+
+One child serves one job after the other, as starting one takes longer than decoding a picture.
+A job that takes too long, or breaks it, ends it; the next job gets a new one.
+"""
+
+import subprocess
+import sys
+from threading import Lock, Timer
+from typing import IO
+
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.console.pictures.decode_child import ANSWER, JOB, READY
+from robot_vision.console.pictures.uploads import UNREADABLE, check_header, check_is_video
+from robot_vision.console.problems import ConsoleError
+from robot_vision.core.console_config import LimitsConfig
+
+# The child ends itself only where nobody else does.
+_LATER_S = 1.0
+_START_S = 30.0
+_ENDING = "the console is being shut down"
+
+Frames = tuple[list[float], UInt8[np.ndarray, "n h w 3"]]
+
+
+class Decoder:
+    """Decodes one file at a time; to be called from one thread. `close` from any."""
+
+    def __init__(self, limits: LimitsConfig) -> None:
+        self._limits = limits
+        self._lock = Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._is_closed = False
+        self._is_working = False
+
+    def picture(self, data: bytes, *, name: str) -> UInt8[np.ndarray, "h w 3"]:
+        """RGB of a PNG, JPEG or WebP. Raises `ConsoleError` with what is wrong with `name`."""
+        size = check_header(data, name=name, limits=self._limits)
+        _, frames = self._decode(data, name=name, is_video=False, limit_s=self._limits.picture_s)
+        if sorted(frames.shape[1:3]) != sorted(size):
+            raise ConsoleError(UNREADABLE, f"{name} is damaged: it cannot be decoded")
+        return frames[0]
+
+    def video(self, data: bytes, *, name: str) -> Frames:
+        """Times in seconds and frames, evenly spread, of an MP4 or WebM; raises `ConsoleError`."""
+        check_is_video(data, name=name)
+        limit_s = self._limits.video_decode_s
+        return self._decode(data, name=name, is_video=True, limit_s=limit_s)
+
+    def close(self) -> None:
+        """End the child, whatever it does."""
+        with self._lock:
+            self._is_closed = True
+            if self._child is not None:
+                self._child.kill()
+                if not self._is_working:
+                    _reap(self._child)
+
+    def _decode(self, data: bytes, *, name: str, is_video: bool, limit_s: float) -> Frames:
+        try:
+            child = self._living_child()
+            return self._ask(child, data, name=name, is_video=is_video, limit_s=limit_s)
+        finally:
+            with self._lock:
+                self._is_working = False
+                if self._is_closed and self._child is not None:
+                    _reap(self._child)
+
+    def _ask(
+        self,
+        child: "subprocess.Popen[bytes]",
+        data: bytes,
+        *,
+        name: str,
+        is_video: bool,
+        limit_s: float,
+    ) -> Frames:
+        limits = self._limits
+        sizes = (limits.picture_px, limits.video_s, limits.video_frames)
+        job = JOB.pack(is_video, len(data), *sizes, limit_s + _LATER_S)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        timer = _kill_after(limit_s, child)
+        try:
+            child.stdin.write(job)
+            child.stdin.write(data)
+            child.stdin.flush()
+            return _answer(child.stdout, name)
+        except (EOFError, BrokenPipeError):
+            is_late = not timer.is_alive()
+            _reap(child)  # the next job gets a new one
+            raise self._broken(name, limit_s if is_late else None) from None
+        finally:
+            timer.cancel()
+
+    def _broken(self, name: str, limit_s: float | None) -> ConsoleError:
+        """Why the child is gone, for the client."""
+        if self._is_closed:
+            return ConsoleError(503, _ENDING)
+        if limit_s is not None:
+            text = f"{name} takes more than {limit_s:g} s to decode"
+            return ConsoleError(UNREADABLE, text)
+        return ConsoleError(UNREADABLE, f"{name} is damaged: it cannot be decoded")
+
+    def _living_child(self) -> "subprocess.Popen[bytes]":
+        with self._lock:
+            if self._is_closed:
+                raise ConsoleError(503, _ENDING)
+            self._is_working = True
+            if self._child is not None and self._child.poll() is None:
+                return self._child
+            if self._child is not None:
+                _reap(self._child)
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "robot_vision.console.pictures.decode_child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            child = self._child
+        if not _has_started(child):
+            if self._is_closed:
+                raise ConsoleError(503, _ENDING)
+            raise ConsoleError(503, "pictures cannot be decoded now: no process starts")
+        return child
+
+
+def _has_started(child: "subprocess.Popen[bytes]") -> bool:
+    """Its imports take their time, which is none of the picture's."""
+    assert child.stdout is not None
+    timer = _kill_after(_START_S, child)
+    try:
+        return child.stdout.read(len(READY)) == READY
+    finally:
+        timer.cancel()
+
+
+def _kill_after(limit_s: float, child: "subprocess.Popen[bytes]") -> Timer:
+    timer = Timer(limit_s, child.kill)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _answer(out: IO[bytes], name: str) -> Frames:
+    """Raises `EOFError` where the child ended before its answer did."""
+    is_refused, length, count, height_px, width_px = ANSWER.unpack(_read(out, ANSWER.size))
+    if is_refused:
+        words = _read(out, length).decode(errors="replace")
+        raise ConsoleError(UNREADABLE, f"{name}: {words}")
+    times_s = np.frombuffer(_read(out, 8 * count), "<f8").tolist()
+    frames = np.frombuffer(_read(out, count * height_px * width_px * 3), np.uint8)
+    return times_s, frames.reshape(count, height_px, width_px, 3)
+
+
+def _read(out: IO[bytes], size: int) -> bytearray:
+    data = bytearray(size)
+    if out.readinto(data) != size:  # pyright: ignore[reportAttributeAccessIssue]
+        raise EOFError
+    return data
+
+
+def _reap(child: "subprocess.Popen[bytes]") -> None:
+    child.kill()
+    child.wait()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue

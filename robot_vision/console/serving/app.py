@@ -1,0 +1,143 @@
+"""The console's web application: pages, files and routes joined."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Form, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from robot_vision.console.commander import Commander
+from robot_vision.console.pictures.analyst import Analyst
+from robot_vision.console.pictures.encoded_pictures import Renditions
+from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.serving.exposition import Exposition
+from robot_vision.console.serving.guard import COOKIE, Guard, Token
+from robot_vision.console.serving.rates import Rates, client_of
+from robot_vision.console.serving.routes import (
+    analysis_routes,
+    command_routes,
+    hold_threads,
+    watching_routes,
+)
+from robot_vision.console.serving.stream import Viewers
+from robot_vision.console.state.history import History
+from robot_vision.console.state.snapshots import Snapshots
+from robot_vision.console.state.state_views import Views
+from robot_vision.core.console_config import ConsoleConfig
+
+STATIC = Path(__file__).parents[1] / "static"
+PAGES = {"/": "index.html", "/analyze": "analyze.html", "/login": "login.html"}
+_SETTLE_S = 1.0
+_LOGINS = 5.0
+_COOKIE_S = 30 * 24 * 3600
+_ABOUT = """What a robot_vision service sees, for programs.
+
+The stream is the WebSocket `/api/stream`: see `robot_vision/console/schema.py`. Where a token is
+set, every request shows it: `Authorization: Bearer …`, or the cookie of the page `/login`.
+"""
+
+
+def create_app(
+    snapshots: Snapshots,
+    commander: Commander,
+    analyst: Analyst,
+    config: ConsoleConfig,
+    *,
+    on_token: Callable[[Any], None] = lambda _: None,
+) -> Guard:
+    """The application, guarded. Its token is `config.token`; empty: none is asked for.
+
+    `analyst` is closed with it; `on_token` hears of connections that have shown the token.
+    """
+    history = History(snapshots, gap_s=config.no_camera_after_s)
+    views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
+    renditions = Renditions(snapshots, config)
+    limits = config.limits
+    viewers = Viewers(snapshots, views, renditions, limits)
+    holding = hold_threads()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        settling = asyncio.create_task(_settle(history))
+        yield
+        settling.cancel()
+        with suppress(asyncio.CancelledError):
+            await settling
+        # One that waits for the policy's answer ends by itself.
+        holding.shutdown(wait=False, cancel_futures=True)
+        renditions.close()
+        analyst.close()
+
+    app = FastAPI(
+        title="robot_vision console",
+        version="1",
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    token = Token(config.token)
+    _add_errors(app)
+    wrong = Rates(limits.logins_hz, burst=_LOGINS)
+    _add_pages(app, token, wrong)
+    app.include_router(watching_routes(viewers, Exposition(viewers, history)))
+    app.include_router(command_routes(commander, holding))
+    app.include_router(analysis_routes(analyst))
+
+    @app.websocket("/api/stream")
+    async def stream(socket: WebSocket) -> None:
+        await viewers.serve(socket)
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return Guard(app, config=config, token=token, wrong=wrong, on_token=on_token)
+
+
+async def _settle(history: History) -> None:
+    """Empty the queues of results also while nobody looks, so that nothing is missing later."""
+    while True:
+        history.settle()
+        await asyncio.sleep(_SETTLE_S)
+
+
+def _add_pages(app: FastAPI, token: Token, wrong: Rates) -> None:
+    for path, name in PAGES.items():
+        app.add_api_route(path, _page(STATIC / name), include_in_schema=False)
+
+    @app.post("/login", include_in_schema=False)
+    async def login(
+        request: Request, shown: Annotated[str, Form(alias="token", max_length=1000)] = ""
+    ) -> Response:
+        if not token.fits(shown):
+            client = client_of(request.scope)
+            if not wrong.take(client):
+                raise ConsoleError(429, f"too many wrong tokens from {client}: wait a little")
+            raise ConsoleError(401, "that is not the token of this console")
+        response = RedirectResponse("/", 303)
+        response.set_cookie(
+            COOKIE, token.cookie, max_age=_COOKIE_S, httponly=True, samesite="strict"
+        )
+        return response
+
+
+def _page(path: Path) -> Callable[[], Awaitable[FileResponse]]:
+    async def page() -> FileResponse:
+        return FileResponse(path)
+
+    return page
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Every failure is `{"detail": words}`."""
+
+    @app.exception_handler(ConsoleError)
+    async def refused(_: Request, error: ConsoleError) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse({"detail": in_words(error.errors())}, 422)

@@ -1,0 +1,99 @@
+"""Bodies of requests: how long they may be and take, and how many uploads come in at a time."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope
+
+from robot_vision.console.problems import ConsoleError
+from robot_vision.console.serving.rates import Rates, client_of
+from robot_vision.core.console_config import LimitsConfig
+
+UPLOAD_PATH = "/api/analyze"
+_SMALL_BODY = 64_000
+_LEAST_BURST = 10.0
+
+
+class Bodies:
+    """Refuses before anything is read what says that it is too long, or one too many."""
+
+    def __init__(self, limits: LimitsConfig) -> None:
+        self._limits = limits
+        self._uploading = 0
+        self._rates = Rates(limits.analyses_hz, burst=max(_LEAST_BURST, 2 * limits.analyses_hz))
+
+    def check_length(self, path: str, headers: Headers) -> None:
+        """Raises `ConsoleError` if the header says that the body is longer than is taken."""
+        length = headers.get("content-length", "0")
+        most = self._most_bytes(path)
+        if not length.isascii() or not length.isdigit() or int(length[:15]) > most:
+            raise ConsoleError(413, f"the body has {length[:20]} bytes; at most {most} are taken")
+
+    @contextmanager
+    def taken(self, scope: Scope, receive: Receive) -> Iterator[Receive]:
+        """`receive` that counts: a body may be longer than it says, or never come.
+
+        Raises `ConsoleError` if too many come in already, or too many came from this client.
+        """
+        if scope["path"] != UPLOAD_PATH or scope["method"] != "POST":
+            yield _Body(receive, self._most_bytes(scope["path"]), self._limits.body_s)
+            return
+        client = client_of(scope)
+        if not self._rates.take(client):
+            text = f"more than {self._limits.analyses_hz:g} analyses per second from {client}"
+            raise ConsoleError(429, text)
+        if self._uploading >= self._limits.uploads:
+            text = f"{self._uploading} uploads are coming in already: try again in a few seconds"
+            raise ConsoleError(503, text)
+        body = _Body(receive, self._most_bytes(UPLOAD_PATH), self._limits.body_s)
+        self._uploading += 1
+        body.on_end = self._upload_ended
+        try:
+            yield body
+        finally:
+            body.end()
+
+    def _upload_ended(self) -> None:
+        self._uploading -= 1
+
+    def _most_bytes(self, path: str) -> int:
+        return round(self._limits.upload_mb * 1e6) if path == UPLOAD_PATH else _SMALL_BODY
+
+
+class _Body:
+    """The body of one request as it comes in."""
+
+    def __init__(self, receive: Receive, most_bytes: int, limit_s: float) -> None:
+        self._receive = receive
+        self._most_bytes = most_bytes
+        self._limit_s = limit_s
+        self._until_s = monotonic() + limit_s
+        self._came_bytes = 0
+        self._has_ended = False
+        self.on_end = lambda: None
+
+    async def __call__(self) -> Message:
+        if self._has_ended:
+            return await self._receive()
+        left_s = max(self._until_s - monotonic(), 0.001)
+        try:
+            message = await asyncio.wait_for(self._receive(), left_s)
+        except asyncio.TimeoutError:
+            text = f"the body did not come within {self._limit_s:g} s"
+            raise HTTPException(408, text, {"Connection": "close"}) from None
+        self._came_bytes += len(message.get("body", b""))
+        if self._came_bytes > self._most_bytes:
+            text = f"the body is longer than the {self._most_bytes} bytes that are taken"
+            raise HTTPException(413, text)
+        if not message.get("more_body", False):
+            self.end()
+        return message
+
+    def end(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self.on_end()

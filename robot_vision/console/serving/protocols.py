@@ -1,0 +1,151 @@
+"""uvicorn's protocols with a deadline for whatever a client may leave half done."""
+
+import asyncio
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from robot_vision.console.serving.connections import Connections
+from robot_vision.core.console_config import LimitsConfig
+
+_POLICY_VIOLATION = 1008
+_TOO_BIG = 1009
+# The application itself refuses a late body, in words; who does not let it end is cut off.
+_LATER_S = 1.0
+# A client of the stream sends a wish now and then: what it may send at once, and each second.
+_BURST_MESSAGES = 4
+_MOST_FRAGMENTS = 16
+
+
+def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Protocol]:
+    """HTTP whose connections are counted, and that waits for nobody longer than `limits` say."""
+    patience_s = {
+        "head": limits.head_s,
+        "body": limits.body_s + _LATER_S,
+        "sending": limits.send_s,
+        "closing": limits.send_s,
+    }
+
+    class BoundedHttp(H11Protocol):
+        _phase = ""
+        _alarm: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if self.client is None:  # it went before it was greeted
+                transport.abort()
+                return
+            connections.came(self.client, transport)
+            self._follow()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self._enter("gone")
+            connections.left(self.client, self.transport)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._follow()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._follow()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._follow()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._follow()
+
+        def handle_websocket_upgrade(self, event: h11.Request) -> None:
+            connections.asks(self.client)
+            self._enter("upgraded")
+            super().handle_websocket_upgrade(event)
+
+        def _follow(self) -> None:
+            if self._phase not in ("upgraded", "gone"):
+                self._enter(self._phase_now())
+
+        def _phase_now(self) -> str:
+            if self.transport.is_closing():
+                return "closing"
+            if self.flow.write_paused:
+                return "sending"
+            if self.conn.their_state is h11.IDLE:
+                return "head"
+            return "body" if self.conn.their_state is h11.SEND_BODY else "working"
+
+        def _enter(self, phase: str) -> None:
+            """Each phase has its time from its beginning on, however much trickles in."""
+            if phase == self._phase:
+                return
+            self._phase = phase
+            if phase == "head":
+                connections.was_answered(self.client)
+            elif phase in ("body", "working"):
+                connections.asks(self.client)
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            if phase in patience_s:
+                self._alarm = self.loop.call_later(patience_s[phase], self._end)
+
+        def _end(self) -> None:
+            if self._phase in ("head", "body"):
+                self.transport.close()
+                self._follow()
+            else:
+                self.transport.abort()
+
+    return BoundedHttp
+
+
+def bounded_websocket(
+    connections: Connections, limits: LimitsConfig
+) -> type[WebSocketsSansIOProtocol]:
+    """WebSockets that end when a client sends too much at once, or does not let them end."""
+    message_bytes = limits.message_kb * 1e3
+    most_bytes = _BURST_MESSAGES * message_bytes
+
+    class BoundedWebSocket(WebSocketsSansIOProtocol):
+        _left_bytes = most_bytes
+        _at_s = 0.0
+
+        def data_received(self, data: bytes) -> None:
+            now_s = self.loop.time()
+            refilled = self._left_bytes + (now_s - self._at_s) * message_bytes
+            allowed = max(0, int(min(refilled, most_bytes)))
+            self._left_bytes, self._at_s = allowed - len(data), now_s
+            super().data_received(data[:allowed])
+            if len(data) > allowed:
+                words = f"more than {message_bytes:.0f} bytes per second"
+                self._fail(_POLICY_VIOLATION, words)
+
+        def handle_cont(self, event: Any) -> None:
+            super().handle_cont(event)
+            if len(self.frames) > _MOST_FRAGMENTS:
+                self._fail(_TOO_BIG, f"a message of more than {_MOST_FRAGMENTS} fragments")
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            connections.left(self.client, self.transport)
+
+        def on_task_complete(self, task: asyncio.Task[None]) -> None:
+            super().on_task_complete(task)
+            # Whoever reads nothing would keep a closed connection for ever.
+            self.loop.call_later(self.close_timeout + limits.send_s, self.transport.abort)
+
+        def _fail(self, code: int, words: str) -> None:
+            if self.close_sent or self.transport.is_closing():
+                return
+            if not self.handshake_complete:
+                self.transport.abort()
+                return
+            self.conn.fail(code, words)
+            self.handle_parser_exception()
+
+    return BoundedWebSocket

@@ -1,0 +1,218 @@
+"""The HTTP routes of the API, with examples and every answer that they may give."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from robot_vision.console.commander import Commander
+from robot_vision.console.pictures.analyst import Analyst, Upload
+from robot_vision.console.problems import ConsoleError
+from robot_vision.console.schema import (
+    Analysis,
+    InstructionRequest,
+    ObjectsView,
+    Outcome,
+    Problem,
+    State,
+    Task,
+)
+from robot_vision.console.serving.exposition import Exposition
+from robot_vision.console.serving.rates import client_of
+from robot_vision.console.serving.stream import Viewers
+from robot_vision.core.foreign import quoted
+
+_log = logging.getLogger(__name__)
+
+_MOST_FILES = 8
+_HOLD_THREADS = 4
+
+
+def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route documents: its own refusals and those of the guard."""
+    words = {
+        400: "The request is malformed.",
+        401: "The token is missing or wrong.",
+        403: "A page of another origin asks.",
+        404: "There is no such thing.",
+        408: "The body did not come in time.",
+        409: "The robot or its policy did not do it; why is in `detail`.",
+        414: "The path or its parameters are too long.",
+        413: "The body, a picture or a video is too large.",
+        415: "The file is of no kind that is taken.",
+        421: "The Host header is none of this console's names.",
+        422: "The values are not accepted; which and why is in `detail`.",
+        429: "Too many requests.",
+        431: "The headers are too long.",
+        503: "Not now; why is in `detail`.",
+    }
+    return {
+        s: {"model": Problem, "description": words[s]}
+        for s in (401, 414, 421, 429, 431, *statuses)
+    }
+
+
+_CHANGING = _answers(400, 403, 408, 409, 413, 422)
+
+
+class Health(BaseModel):
+    """The console answers."""
+
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    """Whether frames flow, and if not, why."""
+
+    ready: bool
+    reason: str
+
+
+def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
+    """What is read only."""
+    router = APIRouter()
+
+    @router.get("/api/state", responses=_answers(), tags=["watch"])
+    async def state() -> State:
+        """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
+        return viewers.state()
+
+    @router.get("/api/objects", responses=_answers(503), tags=["watch"])
+    async def objects() -> ObjectsView:
+        """The tracked objects of the newest frame."""
+        view = await run_in_threadpool(viewers.views.objects)
+        if view is None:
+            raise ConsoleError(503, "no frame was processed yet; /api/state says why")
+        return view
+
+    @router.get("/healthz", responses=_answers(), tags=["probes"])
+    async def healthz() -> Health:
+        """The console's process lives."""
+        return Health()
+
+    @router.get(
+        "/readyz",
+        responses={**_answers(), 503: {"model": Ready, "description": "No frames flow."}},
+        tags=["probes"],
+    )
+    async def readyz() -> Ready:
+        """Frames flow: results come from the camera's images."""
+        flows, reason = viewers.views.frames_flow()
+        ready = Ready(ready=flows, reason=reason)
+        if not flows:
+            return JSONResponse(ready.model_dump(), 503)  # pyright: ignore[reportReturnType]
+        return ready
+
+    @router.get(
+        "/metrics",
+        responses={
+            **_answers(),
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        },
+        response_class=Response,
+        tags=["probes"],
+    )
+    async def metrics() -> Response:
+        """Ages as histograms, drops, rates and memory, for Prometheus."""
+        return Response(exposition.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
+
+
+def hold_threads() -> ThreadPoolExecutor:
+    """Threads that holding has for itself; whoever makes them shuts them down."""
+    return ThreadPoolExecutor(_HOLD_THREADS, thread_name_prefix="console-hold")
+
+
+def command_routes(commander: Commander, holding: ThreadPoolExecutor) -> APIRouter:
+    """What moves the robot, or stops it. Every command is logged.
+
+    Hold never waits for a thread that waits for the answer to something else: it has `holding`.
+    """
+    router = APIRouter(tags=["command"], responses=_CHANGING)
+
+    async def passed_on(request: Request, words: str, *command: Any) -> Outcome:
+        if words == "hold":
+            loop = asyncio.get_running_loop()
+            outcome: Outcome = await loop.run_in_executor(holding, *command)
+        else:
+            outcome = await run_in_threadpool(*command)
+        result = "done" if outcome.done else "not done"
+        client = client_of(request.scope)
+        message = quoted(outcome.message)
+        _log.warning("command %s from %s: %s, %s", words, client, result, message)
+        if not outcome.done:
+            raise ConsoleError(409, outcome.message)
+        return outcome
+
+    @router.post("/api/instruction")
+    async def instruction(request: Request, wanted: InstructionRequest) -> Outcome:
+        """Tell the policy in words what to do. It acts only while it is enabled."""
+        words = f"instruction {wanted.text!r}"
+        return await passed_on(request, words, commander.instruct, wanted.text)
+
+    @router.post("/api/enable")
+    async def enable(request: Request) -> Outcome:
+        """Let the policy move the robot."""
+        return await passed_on(request, "enable", commander.enable, True)
+
+    @router.post("/api/hold")
+    async def hold(request: Request) -> Outcome:
+        """Stop: the policy is disabled and the robot holds its place."""
+        return await passed_on(request, "hold", commander.enable, False)
+
+    @router.post("/api/reset")
+    async def reset(request: Request) -> Outcome:
+        """Forget the instruction and what was planned; the policy stays disabled."""
+        return await passed_on(request, "reset", commander.reset)
+
+    return router
+
+
+def analysis_routes(analyst: Analyst) -> APIRouter:
+    """Pictures in, answers out."""
+    router = APIRouter(tags=["analyze"])
+
+    @router.post("/api/analyze", responses=_answers(400, 403, 408, 413, 415, 422, 503))
+    async def analyze(
+        image: Annotated[
+            list[UploadFile],
+            File(
+                description="PNG, JPEG or WebP; or one MP4 or WebM alone", max_length=_MOST_FILES
+            ),
+        ],
+        tasks: Annotated[
+            list[Task], Form(description="what to answer", max_length=20, min_length=1)
+        ],
+    ) -> Analysis:
+        """What the model says about pictures, or about frames of a short video."""
+        names = [f"image {number}" for number in range(1, len(image) + 1)]
+        uploads = [
+            Upload(name=name, data=await file.read())
+            for name, file in zip(names, image, strict=True)
+        ]
+        return await analyst.analyze(uploads, list(dict.fromkeys(tasks)))
+
+    @router.get(
+        "/api/analyze/images/{name}",
+        responses={
+            **_answers(404, 422),
+            200: {"content": {"image/jpeg": {}, "image/png": {}}},
+        },
+        response_class=Response,
+    )
+    async def image_of_answer(
+        name: Annotated[str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$")],
+    ) -> Response:
+        """An image that an analysis named; kept for some minutes."""
+        picture = analyst.images.find(name)
+        if picture is None:
+            raise ConsoleError(404, "this image is not kept any more: analyse again")
+        return Response(picture.data, media_type=f"image/{picture.format}")
+
+    return router

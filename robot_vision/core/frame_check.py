@@ -1,0 +1,27 @@
+"""Why the parts of a frame do not belong together, in the same words live and in a replay."""
+
+from robot_vision.core.foreign import quoted
+from robot_vision.core.types import Camera
+
+OTHER_SIZE = "intrinsics of another size"
+OTHER_FRAME = "depth in another frame"
+
+
+def size_problem(camera: Camera, *, width_px: int, height_px: int) -> str:
+    """Why intrinsics are not those of an image of this size; empty if they are."""
+    if (camera.width_px, camera.height_px) == (width_px, height_px):
+        return ""
+    return (
+        f"camera_info is for {camera.width_px}×{camera.height_px} px, "
+        f"the image has {width_px}×{height_px}"
+    )
+
+
+def frame_problem(*, rgb_frame: str, depth_frame: str) -> str:
+    """Why depth is not aligned with colour, by the frames of their headers; empty if it is."""
+    if rgb_frame == depth_frame:
+        return ""
+    return (
+        f"depth is in {quoted(depth_frame)}, colour in {quoted(rgb_frame)}: "
+        "use the driver's depth that is aligned to colour"
+    )

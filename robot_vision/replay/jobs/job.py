@@ -1,0 +1,125 @@
+"""One bag replayed: the unit that runs in this process, in another one, or on a cluster."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+from robot_vision.core.config import ServiceConfig, flatten
+from robot_vision.core.disk import DiskFullError, writing_to
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.pipeline import build_pipeline
+from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.sources import open_source
+from robot_vision.replay.reporting.drift import Drift
+from robot_vision.replay.reporting.golden import behaviour_of, check, load_golden
+from robot_vision.replay.reporting.replay_summary import Figures
+from robot_vision.replay.running.runner import RunCounts, RunOptions, run
+from robot_vision.replay.writing.outputs import Images, TracksFormat, open_outputs
+
+Status = Literal["pass", "regression", "failed"]
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to replay and what to write. `out` is the bag's own folder; None writes nothing."""
+
+    name: str
+    path: Path
+    config: ServiceConfig
+    run: RunOptions = field(default_factory=RunOptions)
+    bag: BagOptions = field(default_factory=BagOptions)
+    out: Path | None = None
+    images: Images = "depth"
+    tracks_format: TracksFormat = "csv"
+    golden: Path | None = None
+
+
+def no_progress(done: float, text: str) -> None:
+    """For those who do not watch."""
+
+
+def run_job(job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
+    """Replay a bag and judge it; what fails is in the result, not raised.
+
+    The result has `status`, `error`, `drifts`, `figures`, `behaviour`, `input` and `run`.
+    """
+    start_s = perf_counter()
+    result: dict[str, Any] = {"bag": job.name, "path": str(job.path), "error": "", "drifts": []}
+    try:
+        result |= _replay(job, progress)
+        drifts = _judge(job, result["behaviour"])
+        result["drifts"] = [asdict(drift) for drift in drifts]
+        result["status"] = "regression" if drifts else "pass"
+    except (RobotVisionError, OSError) as error:
+        result |= {"status": "failed", "error": f"{error}"}
+    except Exception as error:  # a boundary: one bag never takes the others down with it
+        result |= {"status": "failed", "error": f"{type(error).__name__}: {error}"}
+    result["wall_s"] = perf_counter() - start_s
+    if job.out is not None:
+        try:
+            with writing_to(job.out / "summary.json"):
+                _write_results(job.out, result)
+        except DiskFullError as error:
+            result |= {"status": "failed", "error": result["error"] or str(error)}
+    return result
+
+
+def _replay(job: Job, progress: Progress) -> dict[str, Any]:
+    source = open_source(job.path, config=job.config, options=job.bag)
+    pipeline = build_pipeline(job.config)
+    figures, counts = Figures(), RunCounts()
+    start_s = perf_counter()
+    with open_outputs(job.out, images=job.images, tracks_format=job.tracks_format) as outputs:
+        for done in run(source, pipeline, options=job.run, counts=counts):
+            new_ids = figures.add(done)
+            outputs.add(done, new_ids=new_ids, switches=figures.tracks.switches)
+            progress(source.done, f"{done.number + 1} frames")
+    run_s = perf_counter() - start_s
+    provider = pipeline.perceiver.provider
+    pipeline.perceiver.close()
+    if counts.processed == 0:
+        raise RobotVisionError(f"{job.path}: no frame could be replayed ({_why(source)})")
+    values = figures.as_dict()
+    return {
+        "figures": values,
+        "behaviour": behaviour_of(values),
+        "input": source.health.as_dict(),
+        "run": {
+            **asdict(counts),
+            "rate": job.run.rate,
+            "run_s": run_s,
+            "frames_per_s": counts.processed / run_s,
+            "times_real_time": values["duration_s"] / run_s,
+            "provider": provider,
+        },
+        "config": flatten(job.config),
+        "thumbnails": outputs.thumbnails(),
+    }
+
+
+def _why(source: Any) -> str:
+    problems = source.health.as_dict()["problems"]
+    return (
+        "; ".join(f"{kind}: {seen['first']}" for kind, seen in problems.items()) or "it is empty"
+    )
+
+
+def _judge(job: Job, behaviour: dict[str, Any]) -> list[Drift]:
+    if job.golden is None:
+        return []
+    return check(load_golden(job.golden), bag=job.name, behaviour=behaviour)
+
+
+def _write_results(out: Path, result: dict[str, Any]) -> None:
+    from robot_vision.replay.reporting.report import write_report
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_report(out / "report.html", result)
+    result.pop("thumbnails", None)
+    partial = out / "summary.json.partial"
+    partial.write_text(json.dumps(result, indent=1))
+    partial.replace(out / "summary.json")

@@ -1,0 +1,87 @@
+"""What the options of `robot-vision replay` mean: texts in, values or `ConfigError` out."""
+
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+from typing import cast, get_args
+
+from robot_vision.core.config import NodeConfig
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import parse_yaml
+from robot_vision.replay.jobs.parameters import node_config
+from robot_vision.replay.reading.frames import Intrinsics
+from robot_vision.replay.running.runner import RunOptions
+from robot_vision.replay.writing.outputs import Images, TracksFormat
+
+
+def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -> NodeConfig:
+    """Parameters from the defaults, then a YAML file, then `name=value` texts, then `model`."""
+    changes = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--param {text!r}: expected name=value")
+        changes[name] = parse_yaml(value, what=f"--param {name}")
+    return node_config(config, changes | ({"model": model} if model else {}))
+
+
+def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Bags with names for tables and folders; equal names get a number."""
+    named: dict[str, Path] = {}
+    for path in bags:
+        stem = path.resolve().name if path.is_dir() else path.stem
+        # `...mcap` has the stem `..`, which would be the folder above --out.
+        name = first = stem if stem.strip(".") else "recording"
+        number = 1
+        while name in named:
+            number += 1
+            name = f"{first}-{number}"
+        named[name] = path
+    return list(named.items())
+
+
+def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunOptions:
+    """Pace, part and intrinsics of a replay."""
+    return RunOptions(
+        rate=_rate(rate), from_s=from_s, to_s=to_s, intrinsics_px=_intrinsics(intrinsics)
+    )
+
+
+def parse_images(text: str) -> Images:
+    """Which images the MCAP gets."""
+    return cast(Images, _choice("--images", text, get_args(Images)))
+
+
+def parse_tracks(text: str) -> TracksFormat:
+    """The format of the table of tracks."""
+    return cast(TracksFormat, _choice("--tracks", text, get_args(TracksFormat)))
+
+
+def _rate(text: str) -> float:
+    named = {"as-fast-as-possible": 0.0, "real-time": 1.0}
+    try:
+        rate = named[text] if text in named else float(text)
+    except ValueError:
+        rate = -1.0
+    if not 0 <= rate < 1000:
+        choices = "as-fast-as-possible, real-time, or a factor above 0"
+        raise ConfigError(f"--rate {text!r}: expected {choices}")
+    return rate
+
+
+def _intrinsics(text: str) -> Intrinsics | None:
+    if not text:
+        return None
+    try:
+        fx, fy, cx, cy = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--intrinsics {text!r}: expected four numbers fx,fy,cx,cy") from error
+    if not (0 < fx < inf and 0 < fy < inf):
+        raise ConfigError(f"--intrinsics {text!r}: expected finite focal lengths above 0")
+    return fx, fy, cx, cy
+
+
+def _choice(option: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ConfigError(f"{option} {value!r}: expected one of {', '.join(choices)}")
+    return value

@@ -1,0 +1,192 @@
+"""Video files and folders of images as sources of frames, with or without depth."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from robot_vision.codecs.bounded import check_size, read_image
+from robot_vision.codecs.depth import metres_from_raw
+from robot_vision.codecs.header import is_video
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.errors import EncodingError
+from robot_vision.core.limits_config import InputLimits
+from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
+from robot_vision.replay.reading.messages import BagError
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+FRAME_ID = "camera"
+DEFAULT_RATE_HZ = 30.0
+_MOST_STAMP_NS = 2**62
+
+
+class VideoSource:
+    """Frames of a video file; stamps are its presentation times, from 0.
+
+    Depth, if any, is in a folder `<video without suffix>_depth` of 16-bit PNGs, one per frame.
+    """
+
+    def __init__(self, path: Path, *, config: ServiceConfig) -> None:
+        self.name = path.name
+        self.health = InputHealth()
+        self._path = path
+        self._stream = Stream(path.name, "rgb")
+        self.health.streams = [self._stream]
+        self._depth_files = _images(path.with_name(f"{path.stem}_depth"))
+        self._config = config
+        self._count = self._read = 0
+        video = self._open()
+        self._count = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 1)
+        self._rate_hz = video.get(cv2.CAP_PROP_FPS) or DEFAULT_RATE_HZ
+        video.release()
+
+    @property
+    def done(self) -> float:
+        return min(self._read / self._count, 1.0)
+
+    def raw_frames(self) -> Iterator[RawFrame]:
+        video = self._open()
+        self._read, last_ns = 0, -1
+        size: tuple[int, ...] = ()
+        while True:
+            good, bgr = video.read()
+            if not good:
+                break
+            if bgr.shape != (size := size or bgr.shape):
+                detail = f"{self.name}: from {size[1]}×{size[0]} to {bgr.shape[1]}×{bgr.shape[0]}"
+                self.health.problems.add("video changes its size", detail)
+                break
+            stamp_ns = round(video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+            if stamp_ns <= last_ns:  # some containers have no presentation times
+                stamp_ns = last_ns + round(NS_PER_S / self._rate_hz)
+            last_ns = stamp_ns
+            self._stream.add(stamp_ns, "video")
+            depth = self._depth_files[self._read] if self._read < len(self._depth_files) else None
+            self._read += 1
+            rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+            yield _raw_frame(stamp_ns, lambda rgb=rgb: rgb, depth, self._config, self.health)
+        video.release()
+        if self._read < self._count:
+            detail = f"{self.name}: {self._read} of {self._count} frames"
+            self.health.problems.add("video ends early", detail)
+
+    def _open(self) -> cv2.VideoCapture:
+        try:
+            with self._path.open("rb") as file:
+                is_known = is_video(file.read(16))
+        except OSError as error:
+            raise BagError(f"{self._path} cannot be opened as a video: {error}") from error
+        # Each of FFmpeg's threads would hold pictures of its own.
+        options = [cv2.CAP_PROP_N_THREADS, 1]
+        video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
+        if video is None or not video.isOpened():
+            raise BagError(f"{self._path} cannot be opened as a video (MP4, MOV, Matroska or AVI)")
+        sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        width_px, height_px = (int(video.get(side)) for side in sides)
+        try:
+            check_size(
+                width_px, height_px, limits=self._config.limits, what=f"{self._path}: video"
+            )
+        except EncodingError as error:
+            video.release()
+            raise BagError(str(error)) from error
+        return video
+
+
+class FolderSource:
+    """Frames of a folder of images, or of its `rgb` (or `color`) and `depth` folders.
+
+    File names that are numbers of seconds are stamps (as in the TUM RGB-D sets); other files
+    follow each other at 30 Hz in the order of their names. Depth files pair in order of names.
+    """
+
+    def __init__(self, path: Path, *, config: ServiceConfig) -> None:
+        self.name = path.name
+        self.health = InputHealth()
+        self._config = config
+        folder = next((path / n for n in ("rgb", "color") if (path / n).is_dir()), path)
+        self._files = _images(folder)
+        if not self._files:
+            raise BagError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        self._depth_files = _images(path / "depth")
+        self._stream = Stream(folder.name, "rgb")
+        self.health.streams = [self._stream]
+        self._read = 0
+
+    @property
+    def done(self) -> float:
+        return self._read / len(self._files)
+
+    def raw_frames(self) -> Iterator[RawFrame]:
+        stamps_ns = _stamps_ns(self._files)
+        depth_by_stem = {file.stem: file for file in self._depth_files}
+        paired_by_name = any(file.stem in depth_by_stem for file in self._files)
+        for index, (stamp_ns, file) in enumerate(zip(stamps_ns, self._files, strict=True)):
+            self._read = index + 1
+            self._stream.add(stamp_ns, file.suffix.lower())
+            if paired_by_name:
+                depth = depth_by_stem.get(file.stem)
+            else:
+                depth = self._depth_files[index] if index < len(self._depth_files) else None
+            read_rgb = partial(_read_rgb, file, self._config.limits)
+            yield _raw_frame(stamp_ns, read_rgb, depth, self._config, self.health)
+
+
+def _raw_frame(
+    stamp_ns: int,
+    read_rgb: Callable[[], np.ndarray],
+    depth: Path | None,
+    config: ServiceConfig,
+    health: InputHealth,
+) -> RawFrame:
+    health.add_pair(stamp_ns, stamp_ns if depth else None)
+    return RawFrame(
+        stamp_ns=stamp_ns,
+        frame_id=FRAME_ID,
+        read_rgb=read_rgb,
+        read_depth=partial(_read_depth, depth, config.depth.raw_unit_m, config.limits)
+        if depth
+        else None,
+        depth_stamp_ns=stamp_ns if depth else None,
+    )
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
+    )
+
+
+def _stamps_ns(files: list[Path]) -> list[int]:
+    """Seconds in the names where every name is one and they rise, else 30 Hz."""
+    try:
+        stamps_ns = [round(float(file.stem) * NS_PER_S) for file in files]
+        if not all(0 <= stamp_ns < _MOST_STAMP_NS for stamp_ns in stamps_ns):
+            stamps_ns = []
+    except (ValueError, OverflowError):
+        stamps_ns = []
+    rising = all(a < b for a, b in pairwise(stamps_ns))
+    fractional = any("." in file.stem for file in files)
+    if stamps_ns and rising and fractional:
+        return stamps_ns
+    return [round(index * NS_PER_S / DEFAULT_RATE_HZ) for index in range(len(files))]
+
+
+def _read_rgb(file: Path, limits: InputLimits) -> np.ndarray:
+    return cv2.cvtColor(read_image(file, cv2.IMREAD_COLOR, limits=limits), cv2.COLOR_BGR2RGB)
+
+
+def _read_depth(file: Path, raw_unit_m: float, limits: InputLimits) -> np.ndarray:
+    raw = read_image(file, cv2.IMREAD_UNCHANGED, limits=limits)
+    if raw.dtype != np.uint16 or raw.ndim != 2:
+        raise EncodingError(f"{file} is {raw.dtype} {raw.shape}; expected 16 bits, one channel")
+    return metres_from_raw(raw, raw_unit_m=raw_unit_m)

@@ -1,0 +1,27 @@
+"""The right source for a path: a recording, a video or a folder of images."""
+
+from pathlib import Path
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.replay.reading.bag import BagOptions, BagSource
+from robot_vision.replay.reading.frames import FrameSource
+from robot_vision.replay.reading.image_sources import VIDEO_SUFFIXES, FolderSource, VideoSource
+from robot_vision.replay.reading.messages import BagError
+from robot_vision.replay.reading.recording import SUFFIXES
+
+
+def open_source(path: Path, *, config: ServiceConfig, options: BagOptions) -> FrameSource:
+    """Open what lies at `path`; raises `BagError` if it is nothing that can be replayed."""
+    if not path.exists():
+        raise BagError(f"{path} does not exist")
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return VideoSource(path, config=config)
+    if path.is_dir() and not _is_recording(path):
+        return FolderSource(path, config=config)
+    return BagSource(path, config=config, options=options)
+
+
+def _is_recording(folder: Path) -> bool:
+    return (folder / "metadata.yaml").exists() or any(
+        file.name.endswith(SUFFIXES) for file in folder.iterdir()
+    )

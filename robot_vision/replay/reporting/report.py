@@ -1,0 +1,250 @@
+"""The report of one replay: a single HTML file that needs nothing else, in light and dark."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from robot_vision.viz.svg import COLORS, Bar, Series, gantt, line_chart, percent_bar
+
+MOST_TRACKS = 60
+MOST_DRIFTS = 200
+_VERDICTS = {"pass": "pass", "regression": "regression", "failed": "could not run"}
+
+
+def write_report(path: Path, result: dict[str, Any]) -> None:
+    """Write the HTML report of a result of `run_job`; a failed one gets its error and inputs."""
+    sections: list[Callable[[dict[str, Any]], str]] = [_head, _drifts]
+    if "figures" in result:
+        sections += [_objects, _tracks, _pictures, _ages, _depth, _inputs, _settings]
+    body = "\n".join(section(result) for section in sections)
+    template = (
+        files("robot_vision.replay.reporting").joinpath("static/report.html").read_text("utf-8")
+    )
+    colors = "\n".join(
+        f".line.c{n} {{ stroke: var(--c{n}); }} .bar.c{n} {{ fill: var(--c{n}); }} "
+        f".swatch.c{n} {{ background: var(--c{n}); }}"
+        for n in range(1, COLORS + 1)
+    )
+    html = Template(template).substitute(title=escape(result["bag"]), colors=colors, body=body)
+    # A file's name may be no UTF-8.
+    path.write_text(html, encoding="utf-8", errors="backslashreplace")
+
+
+def _head(result: dict[str, Any]) -> str:
+    status = result["status"]
+    lines = [
+        f'<span class="verdict {status}">{_VERDICTS[status]}</span>',
+        f"<h1>{escape(result['bag'])}</h1>",
+        f'<p class="muted"><code>{escape(result["path"])}</code></p>',
+    ]
+    if result["error"]:
+        lines.append(f"<p>{escape(result['error'])}</p>")
+    if "figures" in result:
+        lines.append(_facts(result))
+        digest = result["figures"]["digest"]
+        lines.append(f'<p class="muted" style="margin-top:14px">digest <code>{digest}</code></p>')
+    return "<header>" + "\n".join(lines) + "</header>"
+
+
+def _facts(result: dict[str, Any]) -> str:
+    figures, run = result["figures"], result["run"]
+    dropped = sum(run["dropped"].values())
+    facts = [
+        (f"{figures['frames']}", "frames processed"),
+        (f"{dropped + run['undecodable']}", "frames dropped or damaged"),
+        (f"{figures['duration_s']:.1f} s", "recorded"),
+        (f"{run['times_real_time']:.1f}×", "real time"),
+        (f"{len(figures['tracks'])}", "tracks"),
+        (f"{len(figures['id_switches'])}", "id switches"),
+        (f"{escape(figures['model'])}", f"on {escape(run['provider'])}"),
+    ]
+    cells = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in facts)
+    return f'<div class="facts">{cells}</div>'
+
+
+def _drifts(result: dict[str, Any]) -> str:
+    drifts = result["drifts"]
+    if not drifts:
+        return ""
+    rows = [
+        [escape(d[key]) for key in ("figure", "expected", "actual", "tolerance", "where")]
+        for d in drifts[:MOST_DRIFTS]
+    ]
+    table = _table(["figure", "expected", "actual", "tolerance", "where"], rows)
+    return _section(f"{len(drifts)} figures beyond tolerance", table)
+
+
+def _objects(result: dict[str, Any]) -> str:
+    names = (("objects", "confirmed tracks", 1), ("detections", "detections", 2))
+    chart = _chart(result, (*names, ("coasting", "coasting tracks", 3)), y_label="per frame")
+    figures = result["figures"]
+    counts = [
+        [escape(name), f"{count}", f"{figures['tracks_by_class'].get(name, 0)}"]
+        for name, count in sorted(
+            figures["detections_by_class"].items(), key=lambda item: -item[1]
+        )
+    ]
+    table = _table(["class", "detections", "tracks"], counts, numbers={1, 2})
+    return _section("Objects", chart + table)
+
+
+def _tracks(result: dict[str, Any]) -> str:
+    figures = result["figures"]
+    classes = sorted({row["class"] for row in figures["tracks"]})
+    longest = sorted(figures["tracks"], key=lambda row: -row["frames"])[:MOST_TRACKS]
+    bars = [
+        Bar(
+            label=f"{row['class']} {row['id']}",
+            start=row["first_s"],
+            end=row["last_s"],
+            color=classes.index(row["class"]) % COLORS + 1,
+            title=f"track {row['id']}, {row['class']}: {row['frames']} frames confirmed, "
+            f"{row['coasted_frames']} coasting, {row['first_s']:.2f} to {row['last_s']:.2f} s",
+        )
+        for row in sorted(longest, key=lambda row: (row["first_s"], row["id"]))
+    ]
+    marks = [
+        (s["start_s"], f"frame {s['frame']}: track {s['old_id']} may have become {s['new_id']}")
+        for s in figures["id_switches"]
+    ]
+    text = gantt(bars, x_end=figures["duration_s"], marks=marks) if bars else "<p>No tracks.</p>"
+    if marks:
+        text += (
+            '<p class="muted">Dashed lines: a track began where another of its class had been '
+            "lost within a second, as after an id switch.</p>"
+        )
+    if len(figures["tracks"]) > MOST_TRACKS:
+        text += f'<p class="muted">The {MOST_TRACKS} longest of {len(figures["tracks"])}.</p>'
+    return _section("Tracks", text)
+
+
+def _pictures(result: dict[str, Any]) -> str:
+    pictures = "".join(
+        f'<figure><img alt="frame {t["frame"]} with overlay" '
+        f'src="data:image/jpeg;base64,{t["jpeg_base64"]}">'
+        f"<figcaption>frame {t['frame']}: {escape(t['why'])}</figcaption></figure>"
+        for t in result.get("thumbnails", [])
+    )
+    return (
+        _section("Notable frames", f'<div class="pictures">{pictures}</div>') if pictures else ""
+    )
+
+
+def _ages(result: dict[str, Any]) -> str:
+    stages = {name: s for name, s in result["figures"]["stage_s"].items() if s}
+    slowest_s = max((summary["p95"] for summary in stages.values()), default=1.0) or 1.0
+    rows = [
+        [
+            escape(stage),
+            *(f"{1e3 * summary[key]:.2f}" for key in ("p50", "p95", "p99", "max")),
+            percent_bar(summary["p95"] / slowest_s, 1),
+        ]
+        for stage, summary in stages.items()
+    ]
+    table = _table(
+        ["stage", "p50 ms", "p95 ms", "p99 ms", "max ms", "p95"], rows, numbers={1, 2, 3, 4}
+    )
+    chart = _chart(result, (("processing_ms", "processing", 1),), y_label="ms per frame")
+    return _section("Ages per stage", chart + table)
+
+
+def _depth(result: dict[str, Any]) -> str:
+    windows = result["figures"]["windows"]
+    if not any("depth_coverage" in row for row in windows):
+        return _section("Depth", "<p>The recording has no depth, and the model gave none.</p>")
+    coverage = _chart(
+        result, (("depth_coverage", "coverage", 1),), y_label="share of pixels", y_max=1.0
+    )
+    median = _chart(result, (("depth_median_m", "median depth", 2),), y_label="median depth m")
+    return _section("Depth", coverage + median)
+
+
+def _inputs(result: dict[str, Any]) -> str:
+    health = result["input"]
+    streams = [
+        [
+            f"<code>{escape(s['name'])}</code>",
+            escape(s["kind"]),
+            f"{s['messages']}",
+            f"{s['rate_hz']:.2f}",
+            f"{s['longest_gap_s']:.3f}",
+            f"{s['longest_gap_at_s']:.2f}",
+            escape(", ".join(s["encodings"])),
+        ]
+        for s in health["streams"]
+    ]
+    titles = ["stream", "kind", "messages", "Hz", "longest gap s", "at s", "encodings"]
+    parts = [_table(titles, streams, numbers={2, 3, 4, 5}), _pairing(health)]
+    problems = [
+        [escape(kind), f"{seen['count']}", escape(seen["first"])]
+        for kind, seen in health["problems"].items()
+    ]
+    if problems:
+        parts.append(_table(["problem", "count", "first"], problems, numbers={1}))
+    else:
+        parts.append("<p>No problem was met while reading.</p>")
+    if health["other_topics"]:
+        others = [
+            [f"<code>{escape(n)}</code>", escape(t)] for n, t in health["other_topics"].items()
+        ]
+        table = _table(["topic", "type"], others)
+        parts.append(f"<details><summary>Topics not replayed</summary>{table}</details>")
+    return _section("Inputs", "\n".join(parts))
+
+
+def _pairing(health: dict[str, Any]) -> str:
+    counts = "; ".join(f"{count} {name}" for name, count in health["pairing"].items())
+    offset = health["pairing_offset_s"]
+    if offset:
+        counts += (
+            f"; stamps apart by {1e3 * offset['p50']:.2f} ms in the median, "
+            f"{1e3 * offset['max']:.2f} ms at most"
+        )
+    return f'<p style="margin-top:12px">Pairing: {escape(counts)}.</p>' if counts else ""
+
+
+def _settings(result: dict[str, Any]) -> str:
+    rows = [[escape(k), f"<code>{escape(str(v))}</code>"] for k, v in result["config"].items()]
+    table = _table(["parameter", "value"], rows)
+    notes = [[escape(n), f"{count}"] for n, count in result["figures"]["notes"].items()]
+    said = _table(["the pipeline's notes", "frames"], notes, numbers={1}) if notes else ""
+    return _section("Settings", f"{said}<details><summary>Parameters</summary>{table}</details>")
+
+
+def _chart(
+    result: dict[str, Any],
+    lines: Sequence[tuple[str, str, int]],
+    *,
+    y_label: str,
+    y_max: float | None = None,
+) -> str:
+    windows = result["figures"]["windows"]
+    x = [row["start_s"] for row in windows]
+    series = [
+        Series(name=title, x=x, y=[row.get(key) for row in windows], color=color)
+        for key, title, color in lines
+    ]
+    return line_chart(series, y_label=y_label, y_max=y_max)
+
+
+def _table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: set[int] | None = None
+) -> str:
+    """An HTML table of cells that are HTML already; columns in `numbers` are right-aligned."""
+    right = numbers or set()
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f'<{tag} class="n">{cell}</{tag}>' if i in right else f"<{tag}>{cell}</{tag}>"
+            for i, cell in enumerate(cells)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table><tr>{line("th", titles)}</tr>{body}</table></div>'
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n{content}</section>"

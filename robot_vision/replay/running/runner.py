@@ -1,0 +1,127 @@
+"""Frames go through the live pipeline: every one in order, or paced and dropped as when live."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from time import monotonic_ns, perf_counter
+
+from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.types import Frame, Perception
+from robot_vision.pipeline import Pipeline
+from robot_vision.replay.reading.frames import FrameSource, Intrinsics, RawFrame, decode
+from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, NewestWins, fed, read_ahead
+
+READ_AHEAD = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """`rate` 0: as fast as possible, every frame; above 0: that many times real time.
+
+    `from_s` and `to_s` are seconds after the first frame.
+    """
+
+    rate: float = 0.0
+    from_s: float = 0.0
+    to_s: float = float("inf")
+    intrinsics_px: Intrinsics | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Processed:
+    """A frame's answer. `stage_s` has the pipeline's stages, `decode`, and, when paced, `age`:
+    from the moment at which the frame was due until its answer was there."""
+
+    number: int
+    perception: Perception
+    stage_s: Mapping[str, float]
+
+
+@dataclass
+class RunCounts:
+    """What became of the frames of a source."""
+
+    read: int = 0
+    processed: int = 0
+    undecodable: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def run(
+    source: FrameSource,
+    pipeline: Pipeline,
+    *,
+    options: RunOptions,
+    counts: RunCounts,
+) -> Iterator[Processed]:
+    """Answers in the order of the frames' stamps; `counts` is filled on the way."""
+    raw_frames = _between(source.raw_frames(), options)
+    if options.rate > 0:
+        decoded = _paced(raw_frames, source, options, counts)
+    else:
+        decoded = read_ahead(
+            _decoded(raw_frames, source, options, counts),
+            size=READ_AHEAD,
+            weigh=lambda item: item[0].nbytes,
+            most_bytes=MOST_WAITING_BYTES,
+        )
+    for frame, decode_s, due_ns in decoded:
+        perception = pipeline.process(frame)
+        stage_s = {"decode": decode_s, **perception.stage_s}
+        if due_ns is not None:
+            stage_s["age"] = seconds_between(due_ns, monotonic_ns())
+        yield Processed(number=counts.processed, perception=perception, stage_s=stage_s)
+        counts.processed += 1
+
+
+def _between(raw_frames: Iterator[RawFrame], options: RunOptions) -> Iterator[RawFrame]:
+    first_ns = None
+    for raw in raw_frames:
+        first_ns = raw.stamp_ns if first_ns is None else first_ns
+        since_s = seconds_between(first_ns, raw.stamp_ns)
+        if since_s > options.to_s:
+            return
+        if since_s >= options.from_s:
+            yield raw
+
+
+def _decoded(
+    raw_frames: Iterator[RawFrame], source: FrameSource, options: RunOptions, counts: RunCounts
+) -> Iterator[tuple[Frame, float, None]]:
+    for raw in raw_frames:
+        counts.read += 1
+        frame, decode_s = _decode(raw, source, options, counts)
+        if frame is not None:
+            yield frame, decode_s, None
+
+
+def _decode(
+    raw: RawFrame, source: FrameSource, options: RunOptions, counts: RunCounts
+) -> tuple[Frame | None, float]:
+    start_s = perf_counter()
+    frame = decode(raw, source.health.problems, intrinsics_px=options.intrinsics_px)
+    counts.undecodable += frame is None
+    return frame, perf_counter() - start_s
+
+
+def _paced(
+    raw_frames: Iterator[RawFrame], source: FrameSource, options: RunOptions, counts: RunCounts
+) -> Iterator[tuple[Frame, float, int]]:
+    """Each frame at its time; a newer one takes the place of one that still waits, as live."""
+    slot = NewestWins[tuple[RawFrame, int]]()
+
+    def feed() -> None:
+        begin_ns, first_ns = monotonic_ns(), None
+        for raw in raw_frames:
+            first_ns = raw.stamp_ns if first_ns is None else first_ns
+            due_ns = begin_ns + round((raw.stamp_ns - first_ns) / options.rate)
+            if slot.closed.wait(max(due_ns - monotonic_ns(), 0) / NS_PER_S):
+                return
+            counts.read += 1
+            if slot.put((raw, due_ns)):
+                counts.dropped["superseded by a newer frame"] += 1
+
+    for raw, due_ns in fed(slot, feed):
+        frame, decode_s = _decode(raw, source, options, counts)
+        if frame is not None:
+            yield frame, decode_s, due_ns

@@ -1,0 +1,68 @@
+"""The node's topics as an MCAP file, for Foxglove, RViz (`ros2 bag play`) and other tools."""
+
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from robot_vision.core.disk import DiskFullError
+from robot_vision.core.objects import objects_of
+from robot_vision.core.types import Perception
+from robot_vision.replay.running.runner import Processed
+from robot_vision.replay.writing.file_messages import FileMessages
+from robot_vision.replay.writing.mcap_file import McapFile
+from robot_vision.replay.writing.ros_types import output_types
+from robot_vision.topics.table import TOPICS, Makers, Result
+
+NAMESPACE = "/perception"
+
+
+class McapOutput:
+    """Writes each frame's answer under `/perception/…`; log and publish time are the stamp.
+
+    `images`: "none", "depth" (quantised to about a millimetre so that it compresses), or "all"
+    with an overlay as JPEG.
+    """
+
+    def __init__(self, path: Path, *, images: str) -> None:
+        self._path = path
+        wanted = ("always", *_image_kinds(images))
+        self._topics = [topic for topic in TOPICS if topic.in_file in wanted]
+        self._makers = Makers(FileMessages())
+
+    def __enter__(self) -> "McapOutput":
+        self._file = McapFile(self._path, compression="zstd")
+        return self
+
+    def __exit__(self, kind: object, *exc: object) -> None:
+        # Whoever fails already reports why; the file is finished in any case.
+        with suppress(DiskFullError) if kind is not None else nullcontext():
+            self._file.close()
+
+    def add(self, done: Processed) -> None:
+        result = result_of(done.perception)
+        for topic in self._topics:
+            message = topic.make(self._makers, result)
+            if message is None:
+                continue
+            data = output_types().serialize_cdr(message, topic.type_name)
+            self._file.add(
+                f"{NAMESPACE}/{topic.name}",
+                topic.type_name,
+                log_ns=result.perception.stamp_ns,
+                data=bytes(data),
+            )
+
+
+def result_of(perception: Perception) -> Result:
+    """What the node would publish; the age is the time that the pipeline took."""
+    stage_s = dict(perception.stage_s)
+    return Result(
+        perception=perception,
+        objects=objects_of(perception),
+        stage_s=stage_s,
+        age_s=lambda: sum(stage_s.values()),
+    )
+
+
+def _image_kinds(images: str) -> tuple[Any, ...]:
+    return {"none": (), "depth": ("depth",), "all": ("depth", "overlay")}[images]

@@ -1,0 +1,231 @@
+"""What the recorder of demonstrations hears. Callbacks only store."""
+
+from collections.abc import Callable
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+
+from robot_vision.core.demonstration_config import DemonstrationConfig
+from robot_vision.core.foreign import LONGEST_LINE, brief
+from robot_vision.demonstrations.align import Aligner
+from robot_vision.demonstrations.sample import stepped
+from robot_vision.demonstrations.session import Session
+from robot_vision.ros.common.executor import CameraGroup
+from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
+from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.bounded import (
+    CAMERA_INFO_BYTES,
+    POSE_BYTES,
+    STATE_BYTES,
+    bounded,
+    checked_frame_id,
+)
+
+# Best effort, so that every publisher matches; deep, because every message counts.
+_IMAGE_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
+_STATE_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
+_MOST_PROBLEMS = 100
+# Images are bounded where they are decoded.
+_MOST_BYTES = {
+    JointState: STATE_BYTES,
+    PoseStamped: POSE_BYTES,
+    CameraInfo: CAMERA_INFO_BYTES,
+}
+
+
+class DemoTopics:
+    """All subscriptions. Keeps the newest of each, and feeds the session that is open."""
+
+    def __init__(self, node: Node, config: DemonstrationConfig) -> None:
+        self._node = node
+        self._config = config
+        self._lock = Lock()
+        self._session: Session | None = None
+        self._joint_names: tuple[str, ...] = ()
+        self._tool: np.ndarray | None = None
+        self._stepped_target: np.ndarray | None = None
+        self._gripper_command: float | None = None
+        self._gripper_open: float | None = None
+        self.images: dict[str, ImageMessage] = {}
+        self.depths: dict[str, ImageMessage] = {}
+        self.infos: dict[str, CameraInfo] = {}
+        self.unusable: dict[str, int] = {}
+        self.topics: dict[str, str] = {}
+        group = CameraGroup()
+        rgb, suffix = _transport(config.rgb_transport, "compressed")
+        depth, depth_suffix = _transport(config.depth_transport, "compressedDepth")
+        for camera in config.cameras:
+            self._listen(
+                rgb, f"{camera}/rgb", self._on_rgb(camera), _IMAGE_QOS, group, suffix=suffix
+            )
+            info = self._on_info(camera)
+            self._listen(CameraInfo, f"{camera}/camera_info", info, _IMAGE_QOS, group)
+        for camera in config.depth_cameras:
+            take = self._on_depth(camera)
+            self._listen(depth, f"{camera}/depth", take, _IMAGE_QOS, group, suffix=depth_suffix)
+        self._listen(JointState, "joint_states", self._on_joints, _STATE_QOS, group)
+        self._listen(PoseStamped, "tool_pose", self._on_tool, _STATE_QOS, group)
+        if config.action_source == "pose":
+            self._listen(PoseStamped, "command/pose", self._on_pose, _STATE_QOS, group)
+            self._listen(JointState, "command/gripper", self._on_gripper, _STATE_QOS, group)
+        elif config.action_source == "steps":
+            self._listen(JointState, "command/action", self._on_step, _STATE_QOS, group)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """The arm's joints as `joint_states` names them."""
+        return self._joint_names
+
+    def missing(self) -> list[str]:
+        """Topics of which nothing came yet and without which nothing can be recorded."""
+        config = self._config
+        wanted = [(f"{c}/rgb", c in self.images) for c in config.cameras]
+        wanted += [(f"{c}/camera_info", c in self.infos) for c in config.cameras]
+        wanted += [(f"{c}/depth", c in self.depths) for c in config.depth_cameras]
+        wanted += [
+            ("joint_states", bool(self._joint_names)),
+            ("tool_pose", self._tool is not None),
+        ]
+        return [f"{self.topics[name]}" for name, came in wanted if not came]
+
+    def feed(self, session: Session | None) -> None:
+        """Hand all that comes from now on to `session`; None: to nobody."""
+        with self._lock:
+            self._session = session
+            self._stepped_target = None
+
+    def _listen(
+        self,
+        kind: Any,
+        role: str,
+        callback: Callable[[Any], None],
+        qos: QoSProfile,
+        group: CameraGroup,
+        *,
+        suffix: str = "",
+    ) -> None:
+        topic = self._node.resolve_topic_name(role) + suffix
+        self.topics[role] = topic
+
+        def take(message: Any) -> None:
+            try:
+                callback(message)
+            except ValueError as error:
+                self.refuse(role, str(error))
+
+        most_bytes = _MOST_BYTES.get(kind)
+        if most_bytes is None:
+            self._node.create_subscription(kind, topic, take, qos, callback_group=group)
+            return
+        raw = bounded(kind, take, most_bytes=most_bytes, refuse=partial(self.refuse, role))
+        self._node.create_subscription(kind, topic, raw, qos, callback_group=group, raw=True)
+
+    def refuse(self, role: str, why: str) -> None:
+        """Count what cannot be used in `unusable`, which the status has; logged once."""
+        note = brief(f"{role} unusable: {why}", most=LONGEST_LINE)
+        if note not in self.unusable and len(self.unusable) >= _MOST_PROBLEMS:
+            note = "other problems"
+        if note not in self.unusable:
+            self._node.get_logger().warning(note)
+        self.unusable[note] = self.unusable.get(note, 0) + 1
+
+    def _put(self, put: Callable[[Aligner], object]) -> None:
+        with self._lock:
+            if self._session is not None:
+                self._session.feed(put)
+
+    def _on_rgb(self, camera: str) -> Callable[[ImageMessage], None]:
+        def take(message: ImageMessage) -> None:
+            stamp_ns = _stamp_of(message)
+            self.images[camera] = message
+            self._put(lambda aligner: aligner.add_image(camera, stamp_ns, message))
+
+        return take
+
+    def _on_depth(self, camera: str) -> Callable[[ImageMessage], None]:
+        def take(message: ImageMessage) -> None:
+            stamp_ns = _stamp_of(message)
+            self.depths[camera] = message
+            self._put(lambda aligner: aligner.add_depth(camera, stamp_ns, message))
+
+        return take
+
+    def _on_info(self, camera: str) -> Callable[[CameraInfo], None]:
+        def take(message: CameraInfo) -> None:
+            self.infos[camera] = message
+
+        return take
+
+    def _on_joints(self, message: JointState) -> None:
+        stamp_ns = _stamp_of(message)
+        gripper = self._config.gripper
+        positions = dict(zip(message.name, message.position, strict=False))
+        if gripper.joint not in positions:
+            raise ValueError(
+                f"no joint {gripper.joint!r} (gripper.joint) with a position among "
+                f"{', '.join(message.name) or 'none'}"
+            )
+        share = (positions.pop(gripper.joint) - gripper.closed) / (gripper.open - gripper.closed)
+        if self._joint_names and tuple(positions) != self._joint_names:
+            raise ValueError(f"joints are {list(positions)}, were {list(self._joint_names)}")
+        position_rad = np.array(list(positions.values()), np.float64)
+        if not np.isfinite(position_rad).all() or not np.isfinite(share):
+            raise ValueError(f"positions are not finite: {list(message.position)}")
+        self._joint_names = tuple(positions)
+        self._gripper_open = gripper_open = float(np.clip(share, 0.0, 1.0))
+        self._put(lambda aligner: aligner.add_joints(stamp_ns, position_rad, gripper_open))
+
+    def _on_tool(self, message: PoseStamped) -> None:
+        stamp_ns, base_from_tool = self._pose(message)
+        self._tool = base_from_tool
+        self._put(lambda aligner: aligner.add_tool(stamp_ns, base_from_tool))
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        stamp_ns, target = self._pose(message)
+        # A gripper that nobody commands is to stay as it is.
+        commanded, measured = self._gripper_command, self._gripper_open
+        gripper_open = measured if commanded is None else commanded
+        if gripper_open is None:
+            raise ValueError("a pose is commanded before joint_states told the gripper")
+        self._put(lambda aligner: aligner.add_target(stamp_ns, target, gripper_open))
+
+    def _on_gripper(self, message: JointState) -> None:
+        if len(message.position) != 1 or not np.isfinite(message.position[0]):
+            raise ValueError(f"expected one position, found {list(message.position)}")
+        self._gripper_command = float(np.clip(message.position[0], 0.0, 1.0))
+
+    def _on_step(self, message: JointState) -> None:
+        stamp_ns = _stamp_of(message)
+        action = np.array(message.position, np.float64)
+        if action.shape != (7,) or not np.isfinite(action).all():
+            raise ValueError(f"expected seven finite numbers, found {action.tolist()}")
+        before = self._tool if self._stepped_target is None else self._stepped_target
+        if before is None:
+            raise ValueError("a step is commanded before tool_pose said where it begins")
+        target = stepped(before, action)
+        self._stepped_target = target
+        self._put(lambda aligner: aligner.add_target(stamp_ns, target, float(action[6])))
+
+    def _pose(self, message: PoseStamped) -> tuple[int, np.ndarray]:
+        frame_id = message.header.frame_id
+        if frame_id != self._config.frame_id:
+            raise ValueError(f"it is in frame {frame_id!r}; expected {self._config.frame_id!r}")
+        return _stamp_of(message), transform_from_pose(message.pose)
+
+
+def _transport(transport: str, suffix: str) -> tuple[Any, str]:
+    return (Image, "") if transport == "raw" else (CompressedImage, f"/{suffix}")
+
+
+def _stamp_of(message: Any) -> int:
+    checked_frame_id(message.header.frame_id)
+    stamp_ns = ns_from_stamp(message.header.stamp)
+    if stamp_ns == 0:
+        raise ValueError("header.stamp is 0")
+    return stamp_ns

@@ -1,0 +1,51 @@
+"""Quality of service of our topics, and in words why two ends of a topic do not meet."""
+
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
+
+from robot_vision.core.config import InputConfig
+from robot_vision.topics.quality import RESULTS, Quality
+
+# Words are said once, also to those that come later.
+LATCHED_QOS = QoSProfile(
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
+
+def profile_of(quality: Quality) -> QoSProfile:
+    """The profile of a topic in the table."""
+    reliability = ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=quality.kept, reliability=reliability)
+
+
+def input_qos(config: InputConfig) -> QoSProfile:
+    """QoS of the camera's topics. Best effort also receives from reliable publishers."""
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=config.queue_depth,
+        reliability=ReliabilityPolicy[config.reliability.upper()],
+    )
+
+
+OUTPUT_QOS = profile_of(RESULTS)
+
+
+def describe(qos: QoSProfile) -> str:
+    """`best_effort, volatile`: the policies that decide whether two ends meet."""
+    return f"{qos.reliability.name.lower()}, {qos.durability.name.lower()}"
+
+
+def mismatch(*, offered: QoSProfile, requested: QoSProfile) -> str:
+    """Why a publisher does not serve a subscription, naming both sides; empty if it does."""
+    compatibility, _ = qos_check_compatible(offered, requested)
+    if compatibility != QoSCompatibility.ERROR:
+        return ""
+    return f"it offers {describe(offered)}; we request {describe(requested)}"

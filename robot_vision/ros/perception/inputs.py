@@ -1,0 +1,254 @@
+"""The camera's topics: callbacks store the newest, the worker takes pairs from here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from threading import Condition
+from time import monotonic_ns, perf_counter
+from typing import Any
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.config import NodeConfig
+from robot_vision.core.errors import EncodingError
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
+from robot_vision.ros.messages.live import class_of
+from robot_vision.ros.messages.received_image import received_image
+from robot_vision.ros.middleware.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
+from robot_vision.ros.middleware.message_numbers import MessageNumbers, with_info
+from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import input_qos
+from robot_vision.ros.middleware.silence import ListenedTopic
+from robot_vision.sync.pairing import Pairer
+
+IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Capture:
+    """A colour image taken for processing, its depth if there is one, and the latest intrinsics.
+
+    `transport_s` is the time from its stamp to its arrival; `arrived_s` is on `perf_counter`.
+    """
+
+    stamp_ns: int
+    rgb: ImageMessage
+    depth: ImageMessage | None
+    depth_stamp_ns: int | None
+    why_no_depth: str
+    camera_info: CameraInfo | None
+    transport_s: float
+    arrived_s: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Arrival:
+    message: ImageMessage
+    transport_s: float
+    arrived_s: float
+
+
+def input_topics(node: Node, config: NodeConfig) -> list[ListenedTopic]:
+    """What the node listens to; transports append to the remapped name, as in image_transport."""
+    qos = input_qos(config.input)
+    compressed = config.input.rgb_transport == "compressed"
+    rgb = node.resolve_topic_name("rgb") + ("/compressed" if compressed else "")
+    image_type = COMPRESSED if compressed else IMAGE
+    topics = [ListenedTopic(role="rgb", name=rgb, type_name=image_type, qos=qos)]
+    if config.input.depth_transport != "none":
+        compressed = config.input.depth_transport == "compressed"
+        depth = node.resolve_topic_name("depth") + ("/compressedDepth" if compressed else "")
+        image_type = COMPRESSED if compressed else IMAGE
+        topics.append(ListenedTopic(role="depth", name=depth, type_name=image_type, qos=qos))
+    info = node.resolve_topic_name("camera_info")
+    topics.append(ListenedTopic(role="camera_info", name=info, type_name=CAMERA_INFO, qos=qos))
+    return topics
+
+
+class Inputs:
+    """Subscribes from construction to `close`; `wait` gives what is to be processed next."""
+
+    def __init__(self, node: Node, config: NodeConfig, health: Health) -> None:
+        self._node = node
+        self._max_future_s = config.diagnostics.max_future_s
+        self._health = health
+        self._clock = node.get_clock()
+        self._ready = Condition()
+        self._pairer = new_pairer(config)
+        self._camera_info: CameraInfo | None = None
+        self._last_stamp_ns: dict[str, int] = {}
+        self.topics = input_topics(node, config)
+        health.start(tuple(topic.role for topic in self.topics))
+        self._thread = OwnThread("camera", node=node)
+        self._numbers = {topic.role: MessageNumbers() for topic in self.topics}
+        callbacks: dict[str, Callable[..., None]] = {
+            "rgb": with_info(partial(self._counted, "rgb", self._on_rgb)),
+            "depth": with_info(partial(self._counted, "depth", self._on_depth)),
+            "camera_info": bounded(
+                CameraInfo,
+                self._on_camera_info,
+                most_bytes=CAMERA_INFO_BYTES,
+                refuse=partial(health.noted, "camera_info refused"),
+            ),
+        }
+        self._subscriptions = [
+            node.create_subscription(
+                class_of(topic.type_name),
+                topic.name,
+                callbacks[topic.role],
+                topic.qos,
+                raw=topic.type_name in (IMAGE, CAMERA_INFO),
+                callback_group=self._thread,
+                event_callbacks=self._events(topic),
+            )
+            for topic in self.topics
+        ]
+        self._thread.start(self._subscriptions)
+
+    def close(self) -> None:
+        self._thread.stop()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        with self._ready:
+            self._ready.notify_all()
+
+    def use(self, config: NodeConfig) -> None:
+        """Pair by the new parameters from the next frame on."""
+        self._max_future_s = config.diagnostics.max_future_s
+        with self._ready:
+            self._pairer = new_pairer(config)
+
+    @property
+    def worst_offset_s(self) -> float:
+        """Largest stamp difference seen between a colour frame and the depth nearest to it."""
+        return self._pairer.worst_offset_ns / 1e9
+
+    def wait(self, timeout_s: float) -> Capture | None:
+        """The next frame to process, or None if none is ready within the time."""
+        deadline_ns = monotonic_ns() + round(timeout_s * 1e9)
+        with self._ready:
+            while (pair := self._pairer.poll(now_ns := monotonic_ns())) is None:
+                if now_ns >= deadline_ns:
+                    return None
+                until_ns = min(deadline_ns, self._pairer.waiting_until_ns() or deadline_ns)
+                self._ready.wait(max(until_ns - now_ns, 0) / 1e9)
+            camera_info = self._camera_info
+        arrival: _Arrival = pair.rgb
+        return Capture(
+            stamp_ns=pair.stamp_ns,
+            rgb=arrival.message,
+            depth=pair.depth,
+            depth_stamp_ns=pair.depth_stamp_ns,
+            why_no_depth=pair.reason,
+            camera_info=camera_info,
+            transport_s=arrival.transport_s,
+            arrived_s=arrival.arrived_s,
+        )
+
+    def _events(self, topic: ListenedTopic) -> SubscriptionEventCallbacks:
+        def on_lost(status: Any) -> None:
+            if self._numbers[topic.role].are_sure:
+                return  # gaps in these say it as well, and what nobody else reports
+            for _ in range(status.total_count_change):
+                self._health.dropped(
+                    f"{topic.role} lost in transport", f"the middleware lost it on {topic.name}"
+                )
+
+        return SubscriptionEventCallbacks(message_lost=on_lost)
+
+    def _counted(
+        self,
+        role: str,
+        callback: Callable[[bytes | CompressedImage], None],
+        raw: bytes | CompressedImage,
+        info: Mapping[str, Any],
+    ) -> None:
+        """Take an image, and count those before it that never came."""
+        for _ in range(self._numbers[role].missed(info)):
+            why = "a newer one replaced it before it was taken, or it was lost on the way"
+            self._health.dropped(f"{role} lost in transport", why)
+        callback(raw)
+
+    def _on_rgb(self, raw: bytes | CompressedImage) -> None:
+        arrived_s, now_ns = perf_counter(), self._clock.now().nanoseconds
+        message = self._image("rgb", raw)
+        if message is None:
+            return
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        if not self._usable("rgb", message, now_ns):
+            return
+        transport_s = seconds_between(stamp_ns, now_ns)
+        arrival = _Arrival(message=message, transport_s=transport_s, arrived_s=arrived_s)
+        with self._ready:
+            superseded = self._pairer.counts["superseded"]
+            self._pairer.add_rgb(stamp_ns, arrival, arrival_ns=monotonic_ns())
+            superseded = self._pairer.counts["superseded"] - superseded
+            self._ready.notify()
+        if superseded:
+            self._health.dropped("superseded", "a newer frame came before this one was begun")
+
+    def _on_depth(self, raw: bytes | CompressedImage) -> None:
+        message = self._image("depth", raw)
+        if message is None:
+            return
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        if not self._usable("depth", message, self._clock.now().nanoseconds):
+            return
+        with self._ready:
+            self._pairer.add_depth(stamp_ns, message)
+            self._ready.notify()
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._health.arrived("camera_info")
+        self._camera_info = message
+
+    def _image(self, role: str, raw: bytes | CompressedImage) -> ImageMessage | None:
+        try:
+            return received_image(raw) if isinstance(raw, bytes) else raw
+        except EncodingError as error:
+            self._health.arrived(role)
+            self._health.dropped(f"{role} unreadable", str(error))
+            return None
+
+    def _usable(self, role: str, message: ImageMessage, now_ns: int) -> bool:
+        self._health.arrived(role)
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        try:
+            checked_frame_id(message.header.frame_id)
+        except ValueError as error:
+            self._health.dropped(f"{role} unusable", str(error))
+            return False
+        if stamp_ns == 0:
+            self._health.dropped(
+                f"{role} without stamp", "header.stamp is 0: the driver must set the capture time"
+            )
+            return False
+        last_ns = self._last_stamp_ns.get(role)
+        self._last_stamp_ns[role] = stamp_ns
+        if stamp_ns == last_ns:
+            self._health.dropped(f"{role} repeated", f"stamp {stamp_ns} ns came twice")
+            return False
+        if last_ns is not None and stamp_ns < last_ns:
+            back_s = seconds_between(stamp_ns, last_ns)
+            self._health.noted("stamps went back", f"{role} by {back_s:.3f} s: pairing restarted")
+        ahead_s = seconds_between(now_ns, stamp_ns)
+        if ahead_s > self._max_future_s:
+            self._health.noted(
+                "stamp in the future",
+                f"{role} is {ahead_s:.3f} s ahead of this node's clock: synchronise the clocks"
+                + (" or publish /clock (use_sim_time is set)" if now_ns == 0 else ""),
+            )
+        return True
+
+
+def new_pairer(config: NodeConfig) -> Pairer[_Arrival, ImageMessage]:
+    return Pairer(tolerance_s=config.sync.tolerance_s, wait_s=config.sync.wait_s)

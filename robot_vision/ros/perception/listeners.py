@@ -1,0 +1,40 @@
+"""Who else in this process wants each frame's result: the policy and the console."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from threading import Lock
+
+from robot_vision.core.types import Perception
+from robot_vision.ros.common.health import Health
+
+# Called with the perception of a frame and the seconds of its stages, `age` among them.
+Listener = Callable[[Perception, Mapping[str, float]], None]
+
+
+class Listeners:
+    """Told in the worker's thread, so they only store. One that fails costs no frame."""
+
+    def __init__(self, health: Health, log: Callable[[str], object]) -> None:
+        self._health = health
+        self._log = log
+        self._lock = Lock()
+        self._listeners: tuple[Listener, ...] = ()
+
+    def add(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Tell `listener` no more; nothing happens if it is not there."""
+        with self._lock:
+            self._listeners = tuple(known for known in self._listeners if known != listener)
+
+    def tell(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
+        """Call every listener. A failure is counted, and logged the first time it happens."""
+        for listener in self._listeners:
+            try:
+                listener(perception, stage_s)
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                if self._health.noted("listener failed", what):
+                    self._log(traceback.format_exc())

@@ -1,0 +1,110 @@
+"""Where the camera stands in the base frame: from parameters, a topic or tf2."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from jaxtyping import Float64
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import LONGEST_LINE, brief
+from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.robot_config import CameraPoseConfig
+from robot_vision.ros.common.tf import TargetFrame
+from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.bounded import POSE_BYTES, bounded
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+
+Report = Callable[[str], object]
+
+
+@runtime_checkable
+class CameraPose(Protocol):
+    """Gives `base_from_camera` of a frame at a stamp, or None after telling `report` why not."""
+
+    def from_camera(
+        self, frame_id: str, stamp_ns: int, *, report: Report
+    ) -> Float64[np.ndarray, "4 4"] | None: ...
+
+    def close(self) -> None: ...
+
+
+def camera_pose(
+    node: Node, config: CameraPoseConfig, *, base_frame: str, group: CallbackGroup
+) -> CameraPose:
+    """The source that `config` asks for. Raises `RobotVisionError` where it cannot be had."""
+    if config.source == "tf":
+        return TargetFrame(node, base_frame)
+    if config.source == "topic":
+        return PoseTopic(node, base_frame=base_frame, group=group)
+    return FixedPose(config)
+
+
+class FixedPose:
+    """By parameters."""
+
+    def __init__(self, config: CameraPoseConfig) -> None:
+        try:
+            self._base_from_camera = transform_from_quaternion(
+                np.array(config.position_m), np.array(config.quaternion_xyzw)
+            )
+        except ValueError as error:
+            raise ConfigError(f"camera_pose: {error}") from error
+
+    def from_camera(
+        self,
+        frame_id: str,  # noqa: ARG002
+        stamp_ns: int,  # noqa: ARG002
+        *,
+        report: Report,  # noqa: ARG002
+    ) -> Float64[np.ndarray, "4 4"] | None:
+        return self._base_from_camera
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class PoseTopic:
+    """By `camera_pose`, a latched PoseStamped in the base frame."""
+
+    def __init__(self, node: Node, *, base_frame: str, group: CallbackGroup) -> None:
+        self._node = node
+        self._base_frame = base_frame
+        self._base_from_camera: Float64[np.ndarray, "4 4"] | None = None
+        self._problem = f"nothing came on {node.resolve_topic_name('camera_pose')}"
+        take = bounded(PoseStamped, self._on_pose, most_bytes=POSE_BYTES, refuse=self._refuse)
+        self._subscription = node.create_subscription(
+            PoseStamped, "camera_pose", take, LATCHED_QOS, callback_group=group, raw=True
+        )
+
+    def from_camera(
+        self,
+        frame_id: str,  # noqa: ARG002
+        stamp_ns: int,  # noqa: ARG002
+        *,
+        report: Report,
+    ) -> Float64[np.ndarray, "4 4"] | None:
+        if self._base_from_camera is None:
+            report(self._problem)
+        return self._base_from_camera
+
+    def close(self) -> None:
+        self._node.destroy_subscription(self._subscription)
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        frame_id = message.header.frame_id
+        try:
+            if frame_id != self._base_frame:
+                raise ValueError(f"it is in frame {frame_id!r}; expected {self._base_frame!r}")
+            self._base_from_camera = transform_from_pose(message.pose)
+        except ValueError as error:
+            self._refuse(str(error))
+
+    def _refuse(self, why: str) -> None:
+        self._base_from_camera, self._problem = (
+            None,
+            brief(f"camera_pose: {why}", most=LONGEST_LINE),
+        )

@@ -1,0 +1,102 @@
+"""The policy node's topics. Commands are made for each tick, all else only for subscribers."""
+
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from jaxtyping import Float32
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Header, String
+from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.types import ActionChunk, Command
+from robot_vision.ros.messages.convert import ImageWriter, header
+from robot_vision.ros.messages.poses import (
+    action_message,
+    chunk_message,
+    gripper_chunk_message,
+    gripper_message,
+    pose_message,
+    twist_message,
+)
+from robot_vision.ros.middleware.qos import LATCHED_QOS, OUTPUT_QOS
+
+# The newest command is the one that counts.
+COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class PolicyOutputs:
+    """Publishers of `~/…`, active between the node's activation and deactivation."""
+
+    def __init__(self, node: LifecycleNode, spec: ActionSpec) -> None:
+        self._node = node
+        self._spec = spec
+        self._attention_writer = ImageWriter()
+        self._publishers: list[Any] = []
+        self._pose = self._publisher(PoseStamped, "~/command/pose", COMMAND_QOS)
+        self._twist = self._publisher(TwistStamped, "~/command/twist", COMMAND_QOS)
+        self._gripper = self._publisher(JointState, "~/command/gripper", COMMAND_QOS)
+        self._observation = self._publisher(Header, "~/command/observation", COMMAND_QOS)
+        self._action = self._publisher(JointState, "~/action", OUTPUT_QOS)
+        self._chunk = self._publisher(MultiDOFJointTrajectory, "~/action_chunk", OUTPUT_QOS)
+        self._gripper_chunk = self._publisher(JointTrajectory, "~/gripper_chunk", OUTPUT_QOS)
+        self._attention = self._publisher(Image, "~/attention", OUTPUT_QOS)
+        self._status = self._publisher(String, "~/status/json", OUTPUT_QOS)
+        self._action_spec = self._publisher(String, "~/action_spec", LATCHED_QOS)
+
+    def close(self) -> None:
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()
+
+    def _publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
+        publisher = self._node.create_lifecycle_publisher(kind, topic, qos)
+        self._publishers.append(publisher)
+        return publisher
+
+    def command(self, command: Command) -> None:
+        """One tick of the stream; the stamp of the observation behind it comes last."""
+        frame_id = self._spec.frame_id
+        if self._pose.get_subscription_count():
+            self._pose.publish(pose_message(command, frame_id))
+        if self._twist.get_subscription_count():
+            self._twist.publish(twist_message(command, frame_id))
+        if self._gripper.get_subscription_count():
+            self._gripper.publish(gripper_message(command))
+        if self._action.get_subscription_count():
+            self._action.publish(action_message(command, self._spec))
+        if self._observation.get_subscription_count() and not command.holding:
+            self._observation.publish(header(command.observation_stamp_ns, frame_id))
+
+    def chunk(self, chunk: ActionChunk) -> None:
+        if self._chunk.get_subscription_count():
+            self._chunk.publish(chunk_message(chunk, self._spec.tool_frame_id))
+        if self._gripper_chunk.get_subscription_count():
+            self._gripper_chunk.publish(gripper_chunk_message(chunk))
+
+    @property
+    def attention_wanted(self) -> bool:
+        return bool(self._attention.get_subscription_count())
+
+    def attention(
+        self, attention: Float32[np.ndarray, "h w"], *, stamp_ns: int, frame_id: str
+    ) -> None:
+        """Where the policy looks, as an image over the camera's view."""
+        message = self._attention_writer.write(
+            attention, encoding="32FC1", stamp_ns=stamp_ns, frame_id=frame_id
+        )
+        self._attention.publish(message)
+
+    @property
+    def status_wanted(self) -> bool:
+        return bool(self._status.get_subscription_count())
+
+    def status(self, text: str) -> None:
+        self._status.publish(String(data=text))
+
+    def action_spec(self) -> None:
+        """What the numbers mean, for all that subscribe now or later."""
+        self._action_spec.publish(String(data=self._spec.model_dump_json()))

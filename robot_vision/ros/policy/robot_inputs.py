@@ -1,0 +1,269 @@
+"""The robot's and the operator's topics: where the arm is, what it is to do, that it may."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Empty, String
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
+from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.types import RobotState
+from robot_vision.policies.kinematics import Kinematics, read_urdf
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
+from robot_vision.ros.middleware.message_numbers import with_info
+from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
+from robot_vision.ros.policy.joint_reports import MAX_FUTURE_S, JointReports
+
+# Best effort, so that every publisher matches; the newest state is the one that counts.
+STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Arm and gripper may publish apart: one must not take the other's place.
+_JOINT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Joints that are older than the tool's pose by less are of the same moment.
+_JOINTS_BEHIND_S = 0.1
+# How often the graph is asked who publishes the arm's state.
+_SOURCES_PERIOD_S = 0.25
+# A character is at most four bytes, and a message has a head.
+_BYTES_PER_CHARACTER, _HEAD_BYTES = 4, 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RobotCallbacks:
+    """Who is called. `on_instruction` may take its time, the others must not.
+
+    `on_state` returns why a state was refused, or nothing; `on_unusable` gets why a report is no
+    state at all; `on_arm_fault` gets what makes all
+    states unreliable, and empty words when that has ended.
+    """
+
+    on_state: Callable[[RobotState], str]
+    on_unusable: Callable[[str], None]
+    on_arm_fault: Callable[[str], None]
+    on_description: Callable[[Kinematics | None], None]
+    on_instruction: Callable[[str], None]
+    on_heartbeat: Callable[[], None]
+
+
+class RobotInputs:
+    """Subscribes from construction to `close`; what cannot be used is counted in `health`."""
+
+    def __init__(
+        self,
+        node: Node,
+        config: PolicyNodeConfig,
+        callbacks: RobotCallbacks,
+        health: Health,
+    ) -> None:
+        self._node = node
+        self._config = config
+        self._callbacks = callbacks
+        self._health = health
+        self._joints = JointReports()
+        self._chain: tuple[str, ...] = ()
+        self._fault = ""
+        self.topics: list[ListenedTopic] = []
+        self._thread = OwnThread("robot", node=node)
+        slow = MutuallyExclusiveCallbackGroup()
+        states = [
+            self._subscribe("joint_states", JointState, self._on_joints, _JOINT_QOS, self._thread),
+            self._subscribe("tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread),
+            self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, self._thread),
+        ]
+        latched = [
+            self._subscribe("instruction", String, self._on_instruction, LATCHED_QOS, slow),
+            self._subscribe("robot_description", String, self._on_urdf, LATCHED_QOS, slow),
+        ]
+        self._subscriptions = [*states, *latched]
+        self._timer = node.create_timer(
+            _SOURCES_PERIOD_S,
+            self._look_at_sources,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+        self._thread.start(states)
+
+    def close(self) -> None:
+        self._thread.stop()
+        self._node.destroy_timer(self._timer)
+        self._callbacks.on_arm_fault("")  # whoever listens next looks anew
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _subscribe(
+        self,
+        role: str,
+        kind: Any,
+        callback: Callable[..., None],
+        qos: QoSProfile,
+        group: CallbackGroup,
+    ) -> Any:
+        package = kind.__module__.partition(".")[0]
+        self.topics.append(
+            ListenedTopic(
+                role=role,
+                name=self._node.resolve_topic_name(role),
+                type_name=f"{package}/msg/{kind.__name__}",
+                qos=qos,
+            )
+        )
+        taken = _bounded(role, kind, callback, self._config, self._refused)
+        return self._node.create_subscription(
+            kind, role, taken, qos, callback_group=group, raw=True
+        )
+
+    def _refused(self, role: str, why: str) -> None:
+        self._health.dropped(f"{role} refused", why)
+
+    def _on_joints(self, message: JointState, sequence: int | None) -> None:
+        self._health.arrived("joint_states")
+        try:
+            self._joints.add(message, sequence=sequence, now_ns=self._now_ns())
+        except ValueError as error:
+            self._unusable(error)
+
+    def _unusable(self, error: ValueError) -> None:
+        self._health.dropped("robot state unusable", str(error))
+        self._callbacks.on_unusable(str(error))
+
+    def _on_instruction(self, message: String) -> None:
+        self._health.arrived("instruction")
+        most, length = self._config.max_instruction_chars, len(message.data)
+        if length > most:
+            self._refused("instruction", f"it has {length} characters; at most {most} are taken")
+            message.data = ""  # whoever spoke meant other words than those of before
+        self._callbacks.on_instruction(message.data)
+
+    def _on_urdf(self, message: String) -> None:
+        """Compare joints with tool poses from now on, where the arm's description allows it."""
+        expected = self._config.expected
+        try:
+            kinematics = read_urdf(
+                message.data, base_link=expected.frame_id, tool_link=expected.tool_frame_id
+            )
+            if self._config.gripper.joint in kinematics.joint_names:
+                raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
+        except ConfigError as error:
+            self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
+            self._chain = ()
+            self._callbacks.on_description(None)
+        else:
+            self._chain = kinematics.joint_names
+            self._callbacks.on_description(kinematics)
+
+    def _look_at_sources(self) -> None:
+        """Two publishers of the tool's pose, or of one joint, are a fault: which is true?"""
+        if not self._node.context.ok():
+            return
+        fault = self._source_fault()
+        if fault != self._fault:
+            self._fault = fault
+            if fault:
+                self._node.get_logger().error(fault)
+            self._callbacks.on_arm_fault(fault)
+
+    def _source_fault(self) -> str:
+        tools = publisher_names(self._node, self._node.resolve_topic_name("tool_pose"))
+        if len(tools) > 1:
+            return f"{len(tools)} publishers of tool_pose: {', '.join(tools)}; there must be one"
+        joints = publisher_names(self._node, self._node.resolve_topic_name("joint_states"))
+        twice = self._joints.reported_twice(self._now_ns()) if len(joints) > 1 else ()
+        if twice:
+            return (
+                f"{quoted(', '.join(twice))} reported twice on joint_states, by two of "
+                f"{', '.join(joints)}; each joint must have one publisher"
+            )
+        return ""
+
+    def _now_ns(self) -> int:
+        return self._node.get_clock().now().nanoseconds
+
+    def _on_heartbeat(self, _: Empty) -> None:
+        self._health.arrived("heartbeat")
+        self._callbacks.on_heartbeat()
+
+    def _on_tool(self, message: PoseStamped) -> None:
+        self._health.arrived("tool_pose")
+        try:
+            state = self._state(message)
+        except ValueError as error:
+            self._unusable(error)
+        else:
+            if why := self._callbacks.on_state(state):
+                self._health.dropped("robot state refused", why)
+
+    def _state(self, tool: PoseStamped) -> RobotState:
+        """The arm by both topics, as old as the older of them. Raises `ValueError`."""
+        frame_id = tool.header.frame_id
+        if frame_id != self._config.expected.frame_id:
+            raise ValueError(
+                f"tool_pose is in frame {frame_id!r}; expected {self._config.expected.frame_id!r}"
+            )
+        stamp_ns = ns_from_stamp(tool.header.stamp)
+        if stamp_ns == 0:
+            raise ValueError("header.stamp of tool_pose is 0")
+        if (ahead_s := seconds_between(self._now_ns(), stamp_ns)) > MAX_FUTURE_S:
+            raise ValueError(f"tool_pose is stamped {ahead_s:.3f} s ahead of this node's clock")
+        positions, joints_ns = self._joints.positions(
+            self._chain or self._config.arm.joints, gripper=self._config.gripper.joint
+        )
+        if seconds_between(joints_ns, stamp_ns) > _JOINTS_BEHIND_S:
+            stamp_ns = joints_ns
+        opening = self._gripper_open(positions.pop(self._config.gripper.joint))
+        return RobotState(
+            stamp_ns=stamp_ns,
+            joint_position_rad=np.array([*positions.values()], np.float64),
+            base_from_tool=transform_from_pose(tool.pose),
+            gripper_open=opening,
+            joint_names=tuple(positions),
+        )
+
+    def _gripper_open(self, position: float) -> float:
+        """How far the gripper is open, from 0 to 1; not finite where its joint is not."""
+        gripper = self._config.gripper
+        return float(np.clip((position - gripper.closed) / (gripper.open - gripper.closed), 0, 1))
+
+
+def _bounded(
+    role: str,
+    kind: Any,
+    callback: Callable[..., None],
+    config: PolicyNodeConfig,
+    refused: Callable[[str, str], None],
+) -> Callable[..., None]:
+    """A callback for serialized messages that refuses those that are too large."""
+    words = config.max_instruction_chars * _BYTES_PER_CHARACTER + _HEAD_BYTES
+    most_bytes = {
+        "instruction": words,
+        "robot_description": config.arm.description_bytes,
+        "joint_states": STATE_BYTES,
+    }.get(role, POSE_BYTES)
+
+    def refuse(why: str) -> None:
+        refused(role, why)
+        if role == "instruction":
+            callback(String())
+
+    if role != "joint_states":
+        return bounded(kind, callback, most_bytes=most_bytes, refuse=refuse)
+
+    def take(data: bytes, info: Mapping[str, Any]) -> None:
+        numbered = partial(callback, sequence=info.get("publication_sequence_number"))
+        bounded(kind, numbered, most_bytes=most_bytes, refuse=refuse)(data)
+
+    return with_info(take)

@@ -1,0 +1,151 @@
+"""The thread that decides: takes the newest perception, asks the policy, tells the controller."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Condition, Thread
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.interfaces import Policy
+from robot_vision.core.timing import timed
+from robot_vision.core.types import Decision, Instruction, Observation, Perception
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.policy.camera_pose import CameraPose
+from robot_vision.ros.policy.commander import Commander
+from robot_vision.ros.policy.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.outputs import PolicyOutputs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PolicyParts:
+    """What the worker joins: all of it outlives the worker."""
+
+    policy: Policy
+    commander: Commander
+    camera_pose: CameraPose
+    frozen: FrozenCamera
+    outputs: PolicyOutputs
+    health: Health
+    now_ns: Callable[[], int]
+    log: Callable[[str], object]
+
+
+class PolicyWorker:
+    """Runs from construction to `stop`. What fails becomes a reason to hold; the next one counts.
+
+    `policy_ms` is how long the latest decision took.
+    """
+
+    def __init__(self, parts: PolicyParts) -> None:
+        self._parts = parts
+        self._ready = Condition()
+        self._stopping = False
+        self._newest: Perception | None = None
+        self.policy_ms: float | None = None
+        self._thread = Thread(target=self._run, name="policy", daemon=True)
+        self._thread.start()
+
+    def offer(self, perception: Perception, stage_s: Mapping[str, float]) -> None:  # noqa: ARG002
+        """Decide on this as soon as possible, unless a newer one comes before: never blocks."""
+        with self._ready:
+            if self._newest is not None:
+                self._parts.health.dropped("superseded", "a newer frame came before the decision")
+            self._newest = perception
+            self._ready.notify()
+        self._parts.health.arrived("perception")
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self, limit_s: float | None = None) -> bool:
+        """End after the current decision; returns whether it ended within `limit_s`."""
+        with self._ready:
+            self._stopping = True
+            self._ready.notify()
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (perception := self._next()) is not None:
+            try:
+                self._serve(perception)
+            except Exception as error:  # whatever a policy does, the arm holds and it goes on
+                what = f"{type(error).__name__}: {error}"
+                if self._parts.health.dropped("policy failed", what):
+                    self._parts.log(traceback.format_exc())
+                self._tell(_hold(perception, f"the policy failed: {what}"))
+
+    def _next(self) -> Perception | None:
+        with self._ready:
+            while self._newest is None and not self._stopping:
+                self._ready.wait()
+            perception, self._newest = self._newest, None
+            return None if self._stopping else perception
+
+    def _serve(self, perception: Perception) -> None:
+        parts = self._parts
+        instruction = parts.commander.instruction
+        seen = self._observe(perception, instruction)
+        decision = seen if isinstance(seen, Decision) else self._decide(seen, instruction)
+        if parts.commander.instruction is not instruction:
+            parts.health.dropped("for other words", "the instruction changed meanwhile")
+            return
+        self._tell(decision)
+        if decision.attention is not None and parts.outputs.attention_wanted:
+            parts.outputs.attention(
+                decision.attention,
+                stamp_ns=decision.stamp_ns,
+                frame_id=perception.frame.frame_id,
+            )
+
+    def _observe(
+        self, perception: Perception, instruction: Instruction | None
+    ) -> Observation | Decision:
+        """What the policy is to decide by, or a decision to hold that needs no policy."""
+        parts = self._parts
+        if frozen := parts.frozen.problem(perception.frame):
+            return _hold(perception, frozen)
+        wanted = parts.policy.spec.perception_model_id
+        if perception.model_id != wanted:
+            foreign = f"perception is by {perception.model_id}; the policy was trained on {wanted}"
+            return _hold(perception, foreign)
+        problems: list[str] = []
+        base_from_camera = parts.camera_pose.from_camera(
+            perception.frame.frame_id, perception.stamp_ns, report=problems.append
+        )
+        if base_from_camera is None:
+            return _hold(perception, f"the camera's pose is unknown: {'; '.join(problems)}")
+        robot = parts.commander.robot_at(perception.stamp_ns)
+        if robot is None:
+            return _hold(perception, "no state of the robot at the frame's stamp")
+        if instruction is None or instruction.problem:
+            return _hold(perception, instruction.problem if instruction else "no instruction")
+        return Observation(
+            perception=perception,
+            base_from_camera=base_from_camera,
+            robot=robot,
+            history=parts.commander.history(perception.stamp_ns),
+        )
+
+    def _decide(self, observation: Observation, instruction: Instruction | None) -> Decision:
+        assert instruction is not None
+        parts = self._parts
+        stage_s = {"perceived": seconds_between(observation.stamp_ns, parts.now_ns())}
+        with timed(stage_s, "policy"):
+            decision = parts.policy.decide(observation, instruction)
+        self.policy_ms = round(stage_s["policy"] * 1e3, 3)
+        parts.health.finished({**stage_s, **decision.stage_s})
+        return decision
+
+    def _tell(self, decision: Decision) -> None:
+        robot = self._parts.commander.robot_at(decision.stamp_ns)
+        if robot is None:
+            # Without the arm's pose nothing is commanded in any case.
+            self._parts.health.dropped("before the robot", decision.hold_reason)
+            return
+        self._parts.commander.decided(decision, robot)
+
+
+def _hold(perception: Perception, reason: str) -> Decision:
+    return Decision(stamp_ns=perception.stamp_ns, action=None, hold_reason=reason)

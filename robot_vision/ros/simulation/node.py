@@ -1,0 +1,260 @@
+"""The simulated robot as a ROS 2 node: cameras and arm on topics, commands in; see README."""
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.exceptions import InvalidParameterException, ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.utilities import try_shutdown
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header, String
+from std_srvs.srv import Trigger
+
+from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.robot_config import RobotSimConfig
+from robot_vision.core.types import RobotState
+from robot_vision.ros.common.executor import CameraFirstExecutor
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.common.params import declare
+from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
+from robot_vision.ros.messages.poses import (
+    GRIPPER,
+    pose_from_transform,
+    transform_from_pose,
+)
+from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.middleware.shared_memory import clean_shared_memory
+from robot_vision.ros.simulation.cameras import SimCameras
+from robot_vision.ros.simulation.physics import ExposureSlot, Physics, Told
+from robot_vision.ros.simulation.scene import Scene, build_scene
+from robot_vision.ros.simulation.transforms import SimTransforms
+from robot_vision.simulation.robot.task import Kind
+from robot_vision.simulation.robot.urdf import urdf_of
+
+BASE, TOOL = "base", "tool"
+_STATE_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+_COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_TASK_PERIOD_NS = NS_PER_S // 5
+
+
+class RobotSim(Node):
+    """Works from construction to `destroy_node`. Physics and cameras have threads of their own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("robot_sim", **kwargs)
+        config = self.config = declare(self, RobotSimConfig())
+        self._kind: Kind | None = None if config.task == "any" else config.task
+        self._seed = config.seed
+        self._health = Health()
+        self.failed = ""
+        self._gripper = 1.0
+        self._told_task = ("", 0)
+        self._joints = self.create_publisher(JointState, "joint_states", _STATE_QOS)
+        self._tool = self.create_publisher(PoseStamped, "tool_pose", _STATE_QOS)
+        self._camera_pose = self.create_publisher(PoseStamped, "camera_pose", LATCHED_QOS)
+        self._task = self.create_publisher(String, "~/task", LATCHED_QOS)
+        self._description = self.create_publisher(String, "robot_description", LATCHED_QOS)
+        self._sim_clock = self.create_publisher(Clock, "/clock", 10) if config.speed != 1 else None
+        self._transforms = SimTransforms(self, base=BASE, tool=TOOL)
+        scene = build_scene(self._seed, kind=self._kind)
+        self._announce(scene, self.get_clock().now().nanoseconds)
+        self._description.publish(String(data=urdf_of(scene.world.model, base=BASE, tool=TOOL)))
+        self._exposures = ExposureSlot()
+        self._cameras = SimCameras(
+            self, self._exposures, config, now_ns=lambda: self._physics.now_ns, fail=self._fail
+        )
+        self._physics = Physics(
+            scene,
+            config,
+            self._exposures,
+            clock_ns=lambda: self.get_clock().now().nanoseconds,
+            on_tick=self._on_tick,
+            on_state=self._on_state,
+            fail=self._fail,
+        )
+        self._commands = OwnThread("commands", node=self)
+        self._commands.start(self._subscribe())
+        self.create_service(
+            Trigger,
+            "~/reset",
+            self._on_reset,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
+        self._cameras.start()
+        self._physics.start()
+
+    def destroy_node(self) -> None:
+        self._commands.stop()
+        self._physics.stop()
+        self._cameras.stop()
+        super().destroy_node()
+
+    def _fail(self, error: Exception) -> None:
+        """Without time or pictures there is no robot to simulate."""
+        if self.context.ok():
+            self.failed = f"{type(error).__name__}: {error}"
+            self.get_logger().error("".join(traceback.format_exception(error)))
+            self.context.try_shutdown()
+
+    def _subscribe(self) -> list[Any]:
+        """Listen to the command that is to be followed, and to the gripper's."""
+        listen: list[tuple[Any, str, Callable[[Any], None]]] = [
+            (JointState, "policy/command/gripper", self._on_gripper)
+        ]
+        if self.config.command == "pose":
+            listen.append((PoseStamped, "policy/command/pose", self._on_pose))
+        else:
+            listen.append((TwistStamped, "policy/command/twist", self._on_twist))
+        return [
+            self.create_subscription(
+                kind, topic, callback, _COMMAND_QOS, callback_group=self._commands
+            )
+            for kind, topic, callback in listen
+        ]
+
+    def _announce(self, scene: Scene, stamp_ns: int) -> None:
+        """Tell where the camera of a scene stands."""
+        base_from_camera = scene.world.base_from_camera
+        self._camera_pose.publish(
+            PoseStamped(header=header(stamp_ns, BASE), pose=pose_from_transform(base_from_camera))
+        )
+        self._transforms.camera(
+            base_from_camera, stamp_ns=stamp_ns, frame_id=scene.world.camera.frame_id
+        )
+        self.get_logger().info(f"scene {scene.seed}: {scene.instruction}")
+
+    def _on_tick(self, now_ns: int, scene: Scene) -> None:
+        if not self.context.ok():
+            return
+        if self._sim_clock is not None:
+            self._sim_clock.publish(Clock(clock=stamp_from_ns(now_ns)))
+        instruction, told_ns = self._told_task
+        if instruction != scene.instruction or not 0 <= now_ns - told_ns < _TASK_PERIOD_NS:
+            self._told_task = (scene.instruction, now_ns)
+            task = scene.describe(stamp_ns=now_ns)
+            task |= {
+                "behind_s": round(self._physics.behind_s, 3),
+                "pictures_skipped": self._exposures.skipped,
+                "commands_refused": self._refused(),
+            }
+            self._task.publish(String(data=json.dumps(task)))
+
+    def _refused(self) -> int:
+        return sum(why.total for why in self._health.report().drops.values())
+
+    def _on_state(self, state: RobotState) -> None:
+        if not self.context.ok():
+            return
+        stamp_ns = state.stamp_ns
+        positions = state.joint_position_rad.tolist()
+        self._joints.publish(
+            JointState(
+                header=header(stamp_ns, BASE),
+                name=[*(f"joint{k + 1}" for k in range(len(positions))), GRIPPER],
+                position=[*positions, state.gripper_open],
+            )
+        )
+        pose = pose_from_transform(state.base_from_tool)
+        self._tool.publish(PoseStamped(header=header(stamp_ns, BASE), pose=pose))
+        self._transforms.tool(state.base_from_tool, stamp_ns=stamp_ns)
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        try:
+            self._check(message.header)
+            target = transform_from_pose(message.pose)
+        except ValueError as error:
+            self._refuse(str(error))
+        else:
+            self._physics.tell(Told(base_from_tool=target, gripper_open=self._gripper))
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        linear, angular = message.twist.linear, message.twist.angular
+        twist = np.array([linear.x, linear.y, linear.z, angular.x, angular.y, angular.z])
+        try:
+            self._check(message.header)
+            if not np.isfinite(twist).all():
+                raise ValueError(f"twist {twist.tolist()} is not finite")
+        except ValueError as error:
+            self._refuse(str(error))
+        else:
+            until_ns = self._physics.now_ns + round(self.config.command_timeout_s * NS_PER_S)
+            self._physics.tell(Told(twist=twist, until_ns=until_ns, gripper_open=self._gripper))
+
+    def _on_gripper(self, message: JointState) -> None:
+        opening = dict(zip(message.name, message.position, strict=False)).get(GRIPPER)
+        if opening is None or not np.isfinite(opening):
+            self._refuse(f"gripper command has no finite position of {GRIPPER!r}")
+            return
+        self._gripper = float(np.clip(opening, 0.0, 1.0))
+
+    def _check(self, head: Header) -> None:
+        """Raise `ValueError` unless a command is in the base frame and of now."""
+        if head.frame_id != BASE:
+            raise ValueError(f"command in frame {head.frame_id!r}; expected {BASE!r}")
+        age_s = seconds_between(ns_from_stamp(head.stamp), self._physics.now_ns)
+        if age_s > self.config.command_timeout_s:
+            limit_s = self.config.command_timeout_s
+            raise ValueError(f"command is older than command_timeout_s = {limit_s:g} s")
+
+    def _refuse(self, why: str) -> None:
+        if self._health.dropped("command refused", why):
+            self.get_logger().warning(f"{why} (refused; counted on ~/task from now on)")
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Another scene: that of the parameter `seed` if it was set anew, else the next one."""
+        wanted = self.get_parameter("seed").value
+        self._seed = self._seed + 1 if wanted == self.config.seed else int(wanted or 0)
+        self.config = self.config.model_copy(update={"seed": wanted})
+        scene = build_scene(self._seed, kind=self._kind)
+        self._gripper = 1.0
+        self._physics.put_scene(scene)
+        self._announce(scene, self._physics.now_ns)
+        response.success = True
+        response.message = json.dumps({"seed": scene.seed, "instruction": scene.instruction})
+        return response
+
+
+def run(ros_args: list[str]) -> int:
+    """Serve until a signal; returns the exit status, 2 where the scene cannot be shown."""
+    use_shared_memory_profile()
+    clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
+    logging.basicConfig(level=logging.WARNING)
+    rclpy.init(args=[sys.argv[0], *ros_args])
+    executor = CameraFirstExecutor()
+    try:
+        node = RobotSim()
+    except (RobotVisionError, InvalidParameterException, ParameterException) as error:
+        print(f"error: {error}", file=sys.stderr)
+        try_shutdown()
+        return 2
+    executor.add_node(node)
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        executor.spin()
+    node.destroy_node()
+    executor.shutdown(timeout_sec=0)
+    try_shutdown()
+    return 2 if node.failed else 0
+
+
+def main() -> None:
+    """Entry point of `ros2 run robot_vision robot_sim`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What works live is what a replay writes: the same message, byte for byte, of both libraries."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rclpy.serialization import serialize_message
+from test_objects import perception
+
+from robot_vision.core.types import Camera, Depth, Features, Perception
+from robot_vision.replay.writing.file_messages import FileMessages
+from robot_vision.replay.writing.mcap_out import result_of
+from robot_vision.replay.writing.ros_types import output_types
+from robot_vision.ros.messages.live import LiveMessages, class_of
+from robot_vision.topics.table import TOPICS, Makers, OutputTopic
+
+HEIGHT_PX, WIDTH_PX = 48, 64
+
+
+def seen() -> Perception:
+    """A confirmed, a coasting and a tentative track, depth (in steps of a file), features."""
+    given = perception()
+    matrix = np.array([[50.0, 0, 31], [0, 50, 23], [0, 0, 1]])
+    camera = Camera(
+        frame_id="optical",
+        width_px=WIDTH_PX,
+        height_px=HEIGHT_PX,
+        intrinsics_px=matrix,
+        distortion=np.array([0.1, -0.2, 0.0, 0.0, 0.01]),
+    )
+    depth_m = (np.arange(24 * 32, dtype=np.float32) / 1024).reshape(24, 32)
+    depth_m[0, 0] = np.nan
+    rng = np.random.default_rng(0)
+    return replace(
+        given,
+        frame=replace(given.frame, camera=camera),
+        depth=Depth(stamp_ns=given.stamp_ns, depth_m=depth_m, source="fused", valid_fraction=0.99),
+        features=Features(
+            stamp_ns=given.stamp_ns,
+            grid=rng.random((4, 3, 2), np.float32),
+            stride_px=16,
+            embedding=rng.random(8, np.float32),
+            model_id="m@1",
+        ),
+        stage_s={"inference": 0.008},
+    )
+
+
+def both(topic: OutputTopic, times: int = 1) -> tuple[bytes, ...]:
+    """The message as the node publishes it, and as a file holds it; after `times` frames."""
+    result = result_of(seen())
+    live, file = Makers(LiveMessages()), Makers(FileMessages())
+    messages: tuple[Any, Any] = (None, None)
+    for _ in range(times):
+        messages = topic.make(live, result), topic.make(file, result)
+    # Read and written once more: what lies between the fields is not defined.
+    types = output_types()
+    read = types.deserialize_cdr(serialize_message(messages[0]), topic.type_name)
+    return tuple(bytes(types.serialize_cdr(m, topic.type_name)) for m in (read, messages[1]))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("topic", [t for t in TOPICS if t.live], ids=lambda topic: topic.name)
+def test_a_message_is_the_same_live_and_in_a_file(topic: OutputTopic, times: int) -> None:
+    if class_of(topic.type_name) is None:
+        pytest.skip(f"{topic.type_name} is not installed")
+    live, file = both(topic, times)
+    assert live == file
+
+
+def test_a_file_has_what_the_node_publishes_at_the_same_names() -> None:
+    names = [topic.name for topic in TOPICS]
+    assert len(names) == len(set(names))
+    for topic in TOPICS:
+        assert topic.live or topic.in_file != "never", f"{topic.name} goes nowhere"
+    compressed = [topic.name for topic in TOPICS if not topic.live]
+    assert compressed == ["overlay/compressed"]
