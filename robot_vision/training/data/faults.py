@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError
@@ -61,29 +62,29 @@ class Faults:
     def __init__(self, root: Path, *, strict: bool) -> None:
         self._root = root
         self._strict = strict
-        self._count: dict[Fault, int] = {}
-        self._examples: dict[Fault, list[str]] = {}
+        self._found: dict[Fault, dict[str, None]] = {}
 
     def add(self, fault: Fault, where: object, why: object = "") -> None:
-        """Note a fault of a file or a name."""
+        """Note a fault of a file or a name; what was noted before counts once."""
         said = f"{self._short(where)}: {why}" if why else self._short(where)
         if self._strict and fault.is_refused:
             raise ConfigError(
                 f"{self._root}: {fault.words}: {brief(said, most=LONGEST_LINE)}; "
                 f"`robot-vision data check {self._root}` lists all that is wrong"
             )
-        self._count[fault] = self._count.get(fault, 0) + 1
-        examples = self._examples.setdefault(fault, [])
-        if len(examples) < MOST_EXAMPLES:
-            examples.append(brief(said))
+        self._found.setdefault(fault, {})[said] = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was found, worst first."""
         return tuple(
-            Finding(fault=fault, count=self._count[fault], examples=tuple(self._examples[fault]))
+            Finding(
+                fault=fault,
+                count=len(self._found[fault]),
+                examples=tuple(brief(said) for said in islice(self._found[fault], MOST_EXAMPLES)),
+            )
             for fault in Fault
-            if fault in self._count
+            if fault in self._found
         )
 
     def log(self) -> None:

@@ -18,6 +18,14 @@ _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
 
 
+def below(root: Path, name: str) -> Path:
+    """The file or folder that `name` means, below `root` once links and `..` are resolved.
+
+    Raises `ForeignFileError` where it is beside the set.
+    """
+    return root / inside(root, name).resolve().relative_to(root.resolve())
+
+
 def files_below(root: Path, folder: Path, suffixes: Iterable[str], faults: Faults) -> list[Path]:
     """Plain files with these suffixes below `folder`, sorted; hidden ones are left out.
 
