@@ -35,28 +35,17 @@ def check(
     The exit status is 0 if nothing is wrong, 1 if anything is, 2 if the set cannot be read.
     """
     from robot_vision.training.data.check import check_set
-    from robot_vision.training.data.sheet import draw_sheet
+    from robot_vision.training.data.sheet import draw_sheet, write_sheet
 
     checked = check_set(folder, kind, images=images)
     opened, screen = checked.opened, Screen()
     for finding in checked.findings:
         screen.print(str(finding), soft_wrap=True)
     sheet = out / SHEET_FILE
-    _write(sheet, draw_sheet(opened, checked.shown))
+    write_sheet(sheet, draw_sheet(opened, checked.shown))
     found = f"{len(checked.findings)} kinds of faults" if checked.findings else "nothing is wrong"
     say(
         f"{folder} ({checked.kind}): {len(opened.images)} images, "
         f"{len(opened.class_names)} classes, {found}; samples in {sheet}"
     )
     raise typer.Exit(1 if checked.findings else 0)
-
-
-def _write(file: Path, rgb: "object") -> None:
-    import cv2
-    import numpy as np
-
-    from robot_vision.core.errors import ConfigError
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(file), cv2.cvtColor(np.asarray(rgb), cv2.COLOR_RGB2BGR)):
-        raise ConfigError(f"cannot write {file}")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from robot_vision.codecs.bounded import read_image
-from robot_vision.core.errors import EncodingError
+from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.training.data.faults import Fault, Faults, Finding
 from robot_vision.training.data.kinds import SETS
 from robot_vision.training.data.labelled import (
@@ -22,7 +22,7 @@ from robot_vision.training.data.labelled import (
     DetectionSet,
     LabelledSet,
 )
-from robot_vision.training.data.masks import read_mask
+from robot_vision.training.data.masks import decode_segmentation, read_mask
 from robot_vision.training.data.open_set import AUTO, kind_of, read_set, set_and_split
 
 BEYOND_PX = 1.0  # rounding, by tools that write boxes
@@ -71,6 +71,7 @@ def check_set(folder: str | Path, kind: str = AUTO, *, images: int = 0) -> Check
     if isinstance(opened, DetectionSet):
         for image in opened.images:
             _check_boxes(image, faults)
+            _check_masks(image, faults)
     _check_files(opened, _spread(len(opened.images), images), parts, faults)
     return CheckedSet(kind=kind, opened=opened, findings=faults.findings, shown=shown)
 
@@ -148,6 +149,16 @@ def _check_boxes(image: Annotated, faults: Faults) -> None:
         if key in seen:
             faults.add(Fault.BOX_TWICE, image.rgb_file, where)
         seen.add(key)
+
+
+def _check_masks(image: Annotated, faults: Faults) -> None:
+    size = (image.height_px, image.width_px)
+    for number, segmentation in enumerate(image.segmentation, start=1):
+        try:
+            if segmentation:
+                decode_segmentation(segmentation, size)
+        except ConfigError as error:
+            faults.add(Fault.LABELS_UNREADABLE, image.rgb_file, f"mask {number}: {error}")
 
 
 def _check_files(

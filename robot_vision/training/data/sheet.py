@@ -1,15 +1,16 @@
-"""A sheet of samples with their labels drawn, balanced over classes: to look at before training."""
+"""A sheet of samples with their labels drawn, balanced over classes, to look at."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.codecs.bounded import read_image
-from robot_vision.core.errors import EncodingError
+from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.training.data.labelled import (
     IGNORED,
     Annotated,
@@ -51,6 +52,13 @@ def draw_sheet(
     return np.vstack(lines)
 
 
+def write_sheet(file: Path, sheet: _Rgb) -> None:
+    """Write a sheet as PNG, into a folder that is made if need be; raises `ConfigError`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(file), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+        raise ConfigError(f"cannot write {file}")
+
+
 def balanced(shown: Sequence[frozenset[int]], *, most: int) -> list[int]:
     """Up to `most` images such that each class is seen about as often as the others.
 
@@ -87,7 +95,7 @@ def _tile(image: Annotated | Classified | Masked, names: Sequence[str]) -> _Rgb:
         else:
             present = [image.class_id]
         picture = tile.picture
-    except EncodingError:
+    except (EncodingError, ConfigError):
         picture, present = np.full((_HEIGHT_PX, _WIDTH_PX, 3), _GREY, np.uint8), []
         _text(picture, "cannot be read", (8, 20), _PAPER)
     canvas = np.full((_HEIGHT_PX + _CAPTION_PX, _WIDTH_PX, 3), _PAPER, np.uint8)
@@ -116,9 +124,10 @@ def _draw_boxes(tile: _Tile, image: Annotated, names: Sequence[str]) -> list[int
             _blend(tile.picture, _shrunk(mask, tile) > 0, color_of(int(class_id)))
     for box in image.crowd_xyxy_px:
         _draw_box(tile, box, "", _GREY)
-    for box, class_id in zip(image.box_xyxy_px, image.class_id.tolist(), strict=True):
+    class_ids = [int(class_id) for class_id in image.class_id]
+    for box, class_id in zip(image.box_xyxy_px, class_ids, strict=True):
         _draw_box(tile, box, names[class_id], color_of(class_id))
-    return sorted(set(image.class_id.tolist()))
+    return sorted(set(class_ids))
 
 
 def _draw_box(tile: _Tile, box: np.ndarray, name: str, color: Rgb) -> None:
