@@ -14,7 +14,6 @@ import numpy as np
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.training.data.faults import Fault, Faults, Finding
-from robot_vision.training.data.kinds import SETS
 from robot_vision.training.data.labelled import (
     IGNORED,
     Annotated,
@@ -23,7 +22,7 @@ from robot_vision.training.data.labelled import (
     LabelledSet,
 )
 from robot_vision.training.data.masks import decode_segmentation, read_mask
-from robot_vision.training.data.open_set import AUTO, kind_of, read_set, set_and_split
+from robot_vision.training.data.open_set import AUTO, kind_of, read_set, set_and_split, splits_of
 
 BEYOND_PX = 1.0  # rounding, by tools that write boxes
 RARE = 100
@@ -62,7 +61,7 @@ def check_set(folder: str | Path, kind: str = AUTO, *, images: int = 0) -> Check
     opened = read_set(root, kind, split, faults)
     parts = {
         name: frozenset(image.rgb_file for image in read_set(root, kind, name, faults).images)
-        for name in (() if split else SETS.get(kind).splits(root))
+        for name in (() if split else splits_of(root, kind))
     }
     shown = _classes_shown(opened, faults)
     counts = _counts(opened, shown)

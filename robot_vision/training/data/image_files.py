@@ -8,7 +8,7 @@ from pathlib import Path
 from robot_vision.codecs.bounded import check_size
 from robot_vision.codecs.header import read_header
 from robot_vision.core.errors import EncodingError, ForeignFileError
-from robot_vision.core.foreign import inside
+from robot_vision.core.foreign import inside, quoted
 from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.training.data.faults import Fault, Faults
 
@@ -21,9 +21,14 @@ _TURNED = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
 def below(root: Path, name: str) -> Path:
     """The file or folder that `name` means, below `root` once links and `..` are resolved.
 
-    Raises `ForeignFileError` where it is beside the set.
+    Raises `ForeignFileError` where it is beside the set, or no name of a file.
     """
-    return root / inside(root, name).resolve().relative_to(root.resolve())
+    found = root / inside(root, name).resolve().relative_to(root.resolve())
+    try:
+        found.exists()
+    except OSError as error:  # a name that is too long
+        raise ForeignFileError(f"{quoted(name)} is no file: {error.strerror}") from error
+    return found
 
 
 def files_below(root: Path, folder: Path, suffixes: Iterable[str], faults: Faults) -> list[Path]:

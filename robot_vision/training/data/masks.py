@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from pycocotools import mask as rle
 
-from robot_vision.codecs.bounded import decode_within
+from robot_vision.codecs.bounded import decode_within, png_without
 from robot_vision.codecs.header import PNG_MAGIC
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.foreign import quoted
@@ -21,6 +21,7 @@ from robot_vision.training.data.labelled import Annotated
 MOST_BEYOND = 10
 # PNG's kinds of pixels.
 _GRAY, _PALETTE = 0, 3
+_COLORS = (b"PLTE", b"tRNS")
 _HEADER = slice(12, 29)  # name and content of the first chunk
 
 
@@ -75,7 +76,8 @@ def _as_gray(png: bytes, *, what: str) -> tuple[bytes, int]:
         )
     gray = chunk[:13] + bytes([_GRAY]) + chunk[14:]
     checksum = zlib.crc32(gray).to_bytes(4, "big")
-    return png[: _HEADER.start] + gray + checksum + png[_HEADER.stop + 4 :], bits
+    changed = png[: _HEADER.start] + gray + checksum + png[_HEADER.stop + 4 :]
+    return png_without(changed, _COLORS), bits
 
 
 def _decoded(segmentation: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w"]:

@@ -66,6 +66,14 @@ def kind_of(root: Path, kind: str = AUTO) -> str:
     raise ConfigError(f"{root} is no set that is known. Looked for: {looked_for}")
 
 
+def splits_of(root: Path, kind: str) -> tuple[str, ...]:
+    """The names of a set's parts; raises `ConfigError` where they cannot be read."""
+    try:
+        return SETS.get(kind).splits(root)
+    except ForeignFileError as error:
+        raise ConfigError(f"cannot read the set {root} ({kind}): {error}") from error
+
+
 def read_set(root: Path, kind: str, split: str, faults: Faults) -> LabelledSet:
     """A part of a set, or all of it; raises `ConfigError` where nothing can be read."""
     try:
@@ -75,7 +83,7 @@ def read_set(root: Path, kind: str, split: str, faults: Faults) -> LabelledSet:
 
 
 def _chosen_split(root: Path, kind: str, split: str) -> str:
-    splits = SETS.get(kind).splits(root)
+    splits = splits_of(root, kind)
     if split and split not in splits:
         available = ", ".join(splits) or "none: it is one part"
         raise ConfigError(f"{root} has no part {quoted(split)}; available: {available}")

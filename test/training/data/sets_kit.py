@@ -109,8 +109,7 @@ def write_folders(root: Path, *, each: int = 3) -> Path:
     for class_id, name in enumerate(NAMES):
         for number in range(each):
             picture = drawn(10 * class_id + number)
-            left, top, right, bottom = picture.boxes[class_id][1]
-            write_image(root / name / f"{number}.png", picture.bgr[top:bottom, left:right])
+            write_image(root / name / f"{number}.png", picture.bgr)
     return root
 
 
