@@ -101,7 +101,7 @@ def _tile(image: Annotated | Classified | Masked, names: Sequence[str]) -> _Rgb:
     canvas = np.full((_HEIGHT_PX + _CAPTION_PX, _WIDTH_PX, 3), _PAPER, np.uint8)
     height, width = picture.shape[:2]
     canvas[:height, :width] = picture
-    _text(canvas, image.rgb_file.name, (2, _HEIGHT_PX + _LINE_PX - 2), _INK)
+    _text(canvas, "/".join(image.rgb_file.parts[-2:]), (2, _HEIGHT_PX + _LINE_PX - 2), _INK)
     _legend(canvas, present, names)
     return canvas
 
