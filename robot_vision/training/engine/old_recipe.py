@@ -6,7 +6,15 @@ from typing import Any, Literal
 import yaml
 
 from robot_vision.core.config import Params, load_yaml, param, with_values
-from robot_vision.training.data.augment import Augmentation, Resolution
+from robot_vision.training.data.augmentation import Augmentation
+
+
+class Resolution(Params):
+    """Training size up to a part of the run: crops of the view first, all of it at the end."""
+
+    until: float = param(1.0, "part of the run at which this size ends", gt=0, le=1)
+    width_px: int = param(416, "width", unit="px", ge=64, le=2048, multiple_of=32)
+    height_px: int = param(320, "height", unit="px", ge=64, le=2048, multiple_of=32)
 
 
 class LossWeights(Params):

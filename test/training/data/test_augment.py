@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.config import with_values
-from robot_vision.training.data.augment import Augmentation, Augmenter
+from robot_vision.training.data.augment import Augmenter
+from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.hidden import cut_out
 from robot_vision.training.data.lens import developed, noisy
 from robot_vision.training.data.samples import Batch, SampleStack
