@@ -13,6 +13,7 @@ from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.training.data.faults import Fault, Faults
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+_NOT_READ_SUFFIXES = (".avif", ".gif", ".heic", ".jp2", ".ppm", ".tga", ".tif", ".tiff")
 _ENOUGH_BYTES = 2**16  # nearly all headers end before
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
@@ -50,7 +51,9 @@ def files_below(root: Path, folder: Path, suffixes: Iterable[str], faults: Fault
 
 
 def images_below(root: Path, folder: Path, faults: Faults) -> list[Path]:
-    """The images below `folder`, sorted."""
+    """The images below `folder`, sorted; pictures of kinds that are not decoded are faults."""
+    for file in files_below(root, folder, _NOT_READ_SUFFIXES, faults):
+        faults.add(Fault.NOT_READ, file)
     return files_below(root, folder, IMAGE_SUFFIXES, faults)
 
 

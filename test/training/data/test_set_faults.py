@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -245,9 +247,11 @@ def test_faults_of_folders_are_found(tmp_path: Path) -> None:
     root = kit.write_folders(tmp_path)
     (root / "spoon").mkdir()
     kit.write_image(root / "loose.png", kit.drawn(50).bgr)
+    kit.write_image(root / "disc" / "7.tiff", kit.drawn(51).bgr)
     listed = found(root)
     assert "spoon" in listed[Fault.CLASS_EMPTY]
     assert "loose.png" in listed[Fault.IMAGE_WITHOUT_LABELS]
+    assert "disc/7.tiff" in listed[Fault.NOT_READ]
 
 
 def changed_coco(shapes_set: Path, root: Path) -> Path:
@@ -315,3 +319,13 @@ def test_a_sheet_shows_each_class_about_as_often() -> None:
     assert [classes.count(c) for c in (0, 1, 2)] in ([6, 5, 1], [5, 6, 1])
     assert len(balanced(shown, most=200)) == 105
     assert balanced([], most=5) == []
+
+
+def test_sets_are_checked_without_torch(tmp_path: Path) -> None:
+    root = kit.write_label_pngs(tmp_path / "set")
+    program = "import sys; sys.modules['torch'] = None\nfrom robot_vision.cli import main\nmain()"
+    arguments = ["data", "check", str(root), "--out", str(tmp_path)]
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
