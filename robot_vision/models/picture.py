@@ -12,6 +12,7 @@ from robot_vision.models.card import Graph, Serving, Size
 
 PICTURE = {"rgb": "b h w 3"}
 _EXAMPLE_WIDTH_PX, _EXAMPLE_HEIGHT_PX = 96, 64
+_PAD_VALUE = 114  # as training samples have it
 
 
 def noise_pictures(spec: Params, batch: int) -> dict[str, Tensor]:
@@ -65,6 +66,7 @@ def _image(spec: Any, size: Size) -> ModelInput:
         name="rgb",
         width_px=size.width_px,
         height_px=size.height_px,
+        pad_value=_PAD_VALUE,
         depth_name="",
         focal_name="",
         size_name="",

@@ -35,7 +35,7 @@ class Fault(Enum):
     CLASS_RARE = ("classes with less than a hundredth of the examples of another", False)
     NAME_ALIKE = ("names that differ by capitals, spaces or dashes alone", False)
     SIZES_VARY = ("images more than ten times as large as others", False)
-    NOT_READ = ("pictures of kinds that are not read", False)
+    NOT_READ = ("links and pictures of kinds that are not read", False)
 
     def __init__(self, words: str, is_refused: bool) -> None:
         self.words = words

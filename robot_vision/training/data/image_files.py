@@ -35,12 +35,17 @@ def below(root: Path, name: str) -> Path:
 def files_below(root: Path, folder: Path, suffixes: Iterable[str], faults: Faults) -> list[Path]:
     """Plain files with these suffixes below `folder`, sorted; hidden ones are left out.
 
-    Links to folders are not followed, and links out of `root` are faults.
+    Links to folders within are not followed, and links out of `root` not read: both are faults.
     """
     wanted = tuple(suffixes)
     found: list[Path] = []
+    if folder != root and not _is_inside(root, folder, faults):
+        return found
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for link in (Path(place) / name for name in folders):
+            if link.is_symlink():
+                faults.add(Fault.NOT_READ, link, "a link to a folder")
         for name in sorted(names):
             path = Path(place) / name
             if name.startswith(".") or not name.lower().endswith(wanted) or not path.is_file():

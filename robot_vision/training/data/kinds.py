@@ -16,13 +16,15 @@ class SetKind:
     `looked_for` says by which files it is recognised, `is_here` looks for them. `splits` names
     the parts that the folder holds (train, val, …); none if it is not divided. `read` reads a
     part, or with "" all there is; it gives what is wrong to the `Faults`, and raises
-    `ConfigError` or `ForeignFileError` where nothing can be read.
+    `ConfigError` or `ForeignFileError` where nothing can be read. A kind that nearly any folder
+    could be is the `last_resort`: recognised where no other is.
     """
 
     looked_for: str
     is_here: Callable[[Path], bool]
     splits: Callable[[Path], tuple[str, ...]]
     read: Callable[[Path, str, Faults], LabelledSet]
+    last_resort: bool = False
 
 
 SETS: Registry[SetKind] = Registry("kind of set", package="robot_vision.training.data.sets")

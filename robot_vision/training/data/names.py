@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import plain, quoted, read_json, read_text
+from robot_vision.core.foreign import inside, plain, quoted, read_json, read_text
 
 CLASSES_FILE = "classes.txt"
 LABELS_FILE = "labels.json"
@@ -43,12 +43,12 @@ def names_in_file(root: Path) -> tuple[str, ...]:
     Raises `ConfigError` or `ForeignFileError` where they cannot be read.
     """
     if (root / CLASSES_FILE).is_file():
-        lines = read_text(root / CLASSES_FILE, most_bytes=_MOST_BYTES).splitlines()
+        lines = read_text(inside(root, CLASSES_FILE), most_bytes=_MOST_BYTES).splitlines()
         while lines and not lines[-1].strip():
             lines.pop()
         return names_by_id([line.strip() for line in lines], what=root / CLASSES_FILE)
     if (root / LABELS_FILE).is_file():
-        file = root / LABELS_FILE
+        file = inside(root, LABELS_FILE)
         return names_by_id(read_json(file, most_bytes=_MOST_BYTES), what=file)
     return ()
 

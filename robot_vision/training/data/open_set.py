@@ -55,6 +55,7 @@ def kind_of(root: Path, kind: str = AUTO) -> str:
     if not root.is_dir():
         raise ConfigError(f"{root} is no folder; expected the folder of a set")
     found = [name for name in SETS if SETS.get(name).is_here(root)]
+    found = [name for name in found if not SETS.get(name).last_resort] or found
     if len(found) == 1:
         return found[0]
     if found:

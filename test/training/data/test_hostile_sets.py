@@ -70,6 +70,34 @@ def test_links_out_of_a_voc_set_are_not_followed(tmp_path: Path, link: str) -> N
         open_set(f"{root}@train")
 
 
+@pytest.mark.parametrize(
+    ("kind", "link"),
+    [
+        ("yolo", "images"),
+        ("yolo", "labels"),
+        ("yolo", "classes.txt"),
+        ("voc", "JPEGImages"),
+        ("voc", "Annotations"),
+        ("voc", "ImageSets/Main/train.txt"),
+        ("label_pngs", "images"),
+        ("label_pngs", "masks"),
+        ("folders", "disc"),
+    ],
+)
+def test_folders_and_lists_that_lead_out_of_the_set_are_not_read(
+    tmp_path: Path, kind: str, link: str
+) -> None:
+    root = getattr(kit, f"write_{kind}")(tmp_path / "set")
+    if kind == "yolo":
+        (root / "data.yaml").unlink()
+        kit.write_text(root / "classes.txt", "disc\nslab\n")
+    (root / link).rename(tmp_path / "private")
+    (root / link).symlink_to(tmp_path / "private")
+    split = "@train" if kind in ("yolo", "voc") else ""
+    with pytest.raises(ConfigError, match="not a file below"):
+        open_set(f"{root}{split}", kind)
+
+
 def test_labels_are_sought_below_the_set_only() -> None:
     root = Path("/data/images/parts")
     assert label_file_of(root, root / "train" / "1.jpg") == root / "train" / "1.txt"

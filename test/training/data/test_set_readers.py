@@ -1,5 +1,6 @@
 """Sets as people have them: each kind is recognised, and read with the right values."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,8 @@ from robot_vision.training.data.labelled import (
 from robot_vision.training.data.masks import instance_map, read_mask
 from robot_vision.training.data.open_set import kind_of, load_detection_set, open_set
 from robot_vision.training.data.samples import SampleCache
+
+Write = Callable[[Path], Path]
 
 
 def check_detections(opened: DetectionSet, numbers: list[int]) -> None:
@@ -185,14 +188,41 @@ def test_a_folder_of_two_kinds_is_refused_with_the_choices(tmp_path: Path) -> No
         open_set(root, "yol")
 
 
+@pytest.mark.parametrize("write", [kit.write_yolo, kit.write_voc, kit.write_label_pngs])
+def test_further_folders_of_pictures_are_no_classes(tmp_path: Path, write: Write) -> None:
+    root = write(tmp_path)
+    kit.write_image(root / "SegmentationClass" / "0.png", kit.drawn(0).bgr)
+    assert kind_of(root) == write.__name__.removeprefix("write_")
+
+
+def test_parts_with_images_and_labels_are_no_classes(tmp_path: Path) -> None:
+    root = kit.write_yolo(tmp_path)
+    (root / "data.yaml").unlink()
+    for split in ("train", "val"):
+        for folder in ("images", "labels"):
+            (root / split).mkdir(exist_ok=True)
+            (root / folder / split).rename(root / split / folder)
+    with pytest.raises(ConfigError, match="no set that is known"):
+        open_set(root)
+    names = "names: [disc, slab]\ntrain: ../train/images\nval: ../val/images\n"
+    kit.write_text(root / "data.yaml", names)
+    check_detections(load_detection_set(f"{root}@val"), [100, 101])
+
+
+def test_links_within_a_set_are_followed(tmp_path: Path) -> None:
+    root = kit.write_folders(tmp_path)
+    (root / "disc").rename(root / ".discs")
+    (root / "disc").symlink_to(root / ".discs")
+    assert [image.class_id for image in open_set(root).images] == [0, 0, 0, 1, 1, 1]
+
+
 def test_a_set_without_boxes_is_no_detection_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a class an image; expected one with boxes"):
         load_detection_set(kit.write_folders(tmp_path))
 
 
 @pytest.mark.parametrize("write", [kit.write_yolo, kit.write_voc])
-def test_samples_are_made_of_any_set_with_boxes(tmp_path: Path, write: object) -> None:
-    assert callable(write)
+def test_samples_are_made_of_any_set_with_boxes(tmp_path: Path, write: Write) -> None:
     root = write(tmp_path / "set")
     caches = [
         SampleCache(

@@ -11,7 +11,7 @@ from robot_vision.training.data.names import checked_name
 
 _SPLITS = ("train", "val", "valid", "test")
 # Folders of other kinds of sets, and of what is kept beside a set.
-_NO_CLASSES = frozenset(
+_NO_CLASSES = frozenset(_SPLITS) | frozenset(
     ("images", "labels", "masks", "annotations", "jpegimages", "imagesets", "depth",
      "depth_true", "rgb", "cache")
 )  # fmt: skip
@@ -44,7 +44,6 @@ def _class_folders(part: Path) -> list[Path]:
         folder
         for folder in sorted(part.iterdir())
         if folder.is_dir()
-        and not folder.is_symlink()
         and not folder.name.startswith(".")
         and folder.name.lower() not in _NO_CLASSES
     ]
@@ -67,5 +66,6 @@ SETS.register("folders")(
         is_here=_is_here,
         splits=_splits,
         read=read,
+        last_resort=True,
     )
 )

@@ -16,7 +16,13 @@ from robot_vision.core.foreign import quoted, read_text
 from robot_vision.core.foreign_xml import read_xml
 from robot_vision.training.data.boxes import MOST_BOXES_AN_IMAGE, LabelledBox, annotated
 from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.image_files import files_below, has_file, images_below, sized
+from robot_vision.training.data.image_files import (
+    below,
+    files_below,
+    has_file,
+    images_below,
+    sized,
+)
 from robot_vision.training.data.kinds import SETS, SetKind
 from robot_vision.training.data.labelled import Annotated, DetectionSet
 from robot_vision.training.data.names import CLASSES_FILE, checked_name, names_in_file
@@ -164,7 +170,7 @@ def _folders(root: Path) -> tuple[Path, Path]:
 
 def _names_of(root: Path, split: str, faults: Faults) -> list[str]:
     names = list[str]()
-    for line in read_text(root / _LISTS / f"{split}.txt").splitlines():
+    for line in read_text(below(root, str(_LISTS / f"{split}.txt"))).splitlines():
         name = line.strip()
         if name and Path(name).name != name:
             faults.add(Fault.OUTSIDE, root / _LISTS / f"{split}.txt", quoted(name))
@@ -176,7 +182,8 @@ def _names_of(root: Path, split: str, faults: Faults) -> list[str]:
 def _splits(root: Path) -> tuple[str, ...]:
     """Lists of names alone: those of one class, `dog_train.txt`, have a second column."""
     files = sorted((root / _LISTS).glob("*.txt"))
-    return tuple(file.stem for file in files if len(_first_line(file).split()) == 1)
+    lists = [below(root, str(file.relative_to(root))) for file in files]
+    return tuple(file.stem for file in lists if len(_first_line(file).split()) == 1)
 
 
 def _first_line(file: Path) -> str:

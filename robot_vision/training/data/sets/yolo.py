@@ -149,7 +149,7 @@ def _layout(root: Path) -> _Layout:
                 f"{root}: no names of classes; expected {CONFIGS[0]} with names, or {CLASSES_FILE}"
             )
         return _Layout(class_names=names, sources=_split_folders(root / "images"))
-    content = read_yaml(config)
+    content = read_yaml(below(root, config.name))
     if not isinstance(content, dict) or "names" not in content:
         raise ConfigError(f"{config}: expected a mapping with names, train and val")
     if "kpt_shape" in content:
