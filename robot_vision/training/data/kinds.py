@@ -28,9 +28,3 @@ class SetKind:
 
 
 SETS: Registry[SetKind] = Registry("kind of set", package="robot_vision.training.data.sets")
-
-
-def not_divided(root: Path) -> tuple[str, ...]:
-    """The splits of a kind whose folders are one part each."""
-    del root
-    return ()

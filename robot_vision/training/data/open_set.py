@@ -34,7 +34,7 @@ def load_detection_set(folder: str | Path) -> DetectionSet:
     if not isinstance(opened, DetectionSet):
         raise ConfigError(
             f"{folder} is a set with {_labels_of(opened)}; expected one with boxes: "
-            "COCO (annotations.json), YOLO or Pascal VOC"
+            "COCO, YOLO or Pascal VOC"
         )
     return opened
 

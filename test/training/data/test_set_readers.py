@@ -1,5 +1,7 @@
 """Sets as people have them: each kind is recognised, and read with the right values."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +112,23 @@ def test_splits_of_voc_agree_on_their_classes(tmp_path: Path) -> None:
     kit.write_text(root / "Annotations" / "0.xml", kit.voc_xml(slab))
     for split in ("train", "val"):
         assert load_detection_set(f"{root}@{split}").class_names == kit.NAMES
+
+
+@pytest.mark.parametrize("folder", ["train", "images/train", "images", "."])
+def test_coco_may_lie_as_it_is_published(shapes_set: Path, tmp_path: Path, folder: str) -> None:
+    content = json.loads((shapes_set / "annotations.json").read_text())
+    shutil.copytree(shapes_set / "rgb", tmp_path / folder, dirs_exist_ok=True)
+    for image in content["images"]:
+        image["file_name"] = image["file_name"].removeprefix("rgb/")
+    for split in ("train", "val"):
+        file = tmp_path / "annotations" / f"instances_{split}.json"
+        kit.write_text(file, json.dumps(content))
+    kit.write_text(tmp_path / "annotations" / "captions_train.json", "{}")
+    opened = load_detection_set(f"{tmp_path}@train")
+    assert opened.class_names == ("disc", "slab")
+    assert all(image.rgb_file.is_file() for image in opened.images)
+    with pytest.raises(ConfigError, match="parts train, val"):
+        load_detection_set(tmp_path)
 
 
 def test_a_folder_a_class_is_read(tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
-"""COCO: ours with depth and masks, or a user's with boxes only."""
+"""COCO: ours with depth and masks, or a user's with boxes only.
+
+`annotations.json`, or as COCO itself is laid out, `annotations/instances_<part>.json` with images
+in `<part>/` or `images/<part>/`.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,16 +18,25 @@ from robot_vision.core.errors import ConfigError, EncodingError, ForeignFileErro
 from robot_vision.core.foreign import inside, plain, quoted, read_json
 from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.kinds import SETS, SetKind, not_divided
+from robot_vision.training.data.kinds import SETS, SetKind
 from robot_vision.training.data.labelled import Annotated, DetectionSet
 from robot_vision.training.data.names import checked_name
 
 ANNOTATIONS = "annotations.json"
+_INSTANCES = "instances_"
 MOST_ANNOTATION_BYTES = 2**30  # COCO's own training set has half of that
 # A set of strangers' may say anything; these are what it cannot mean.
 _FAULTS = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError,
 )  # fmt: skip
+
+
+class _Place(NamedTuple):
+    """Where an image is named: the set, the part of it, the file of annotations."""
+
+    root: Path
+    split: str
+    file: Path
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +51,7 @@ class _Object:
 
 
 def load_coco_set(root: Path) -> DetectionSet:
-    """Read `<root>/annotations.json`; raises `ConfigError` when it is absent or not COCO.
+    """Read all of a COCO set; raises `ConfigError` when it is absent or not COCO.
 
     Categories are classes in the order of their ids. Annotations with `iscrowd` (hardly visible)
     are neither learnt nor counted.
@@ -50,9 +63,32 @@ def load_coco_set(root: Path) -> DetectionSet:
 
 
 def read(root: Path, split: str, faults: Faults) -> DetectionSet:
-    """Read `<root>/annotations.json`; what cannot be read is left out, and a fault."""
-    del split  # a folder is one part
-    file = root / ANNOTATIONS
+    """Read a split, or all of the set; what cannot be read is left out, and a fault."""
+    files = _annotation_files(root)
+    first, *others = (
+        _read_file(root, name, file, faults) for name, file in files.items() if split in ("", name)
+    )
+    for other in others:
+        if other.class_names != first.class_names:
+            raise ConfigError(
+                f"{root}: {', '.join(f.name for f in files.values())} have other categories; "
+                "expected the same in each"
+            )
+    images = tuple(image for part in (first, *others) for image in part.images)
+    return replace(first, images=images)
+
+
+def _annotation_files(root: Path) -> dict[str, Path]:
+    """Files of annotations by split; that of a set in one part has no name."""
+    found = {
+        file.stem.removeprefix(_INSTANCES): file
+        for file in sorted((root / "annotations").glob(f"{_INSTANCES}*.json"))
+    }
+    whole = root / ANNOTATIONS
+    return {"": whole} if whole.is_file() or not found else found
+
+
+def _read_file(root: Path, split: str, file: Path, faults: Faults) -> DetectionSet:
     try:
         data = read_json(file, most_bytes=MOST_ANNOTATION_BYTES)
         categories = sorted(data["categories"], key=lambda category: category["id"])
@@ -67,7 +103,7 @@ def read(root: Path, split: str, faults: Faults) -> DetectionSet:
     except _FAULTS as error:
         raise ConfigError(f"cannot read the COCO set {file}: {quoted(repr(error))}") from error
     images = (
-        _annotated(root, image, by_image.get(image["id"], []), row_of, faults)
+        _annotated(_Place(root, split, file), image, by_image[image["id"]], row_of, faults)
         for image in data["images"]
     )
     return DetectionSet(
@@ -100,21 +136,21 @@ def _by_image(data: Any, file: Path, faults: Faults) -> dict[Any, list[Mapping[s
 
 
 def _annotated(
-    root: Path,
+    place: _Place,
     image: Mapping[str, Any],
     annotations: list[Mapping[str, Any]],
     row_of: Mapping[Any, int],
     faults: Faults,
 ) -> Annotated | None:
     """One image; None if what it says of itself cannot be."""
-    what = f"{ANNOTATIONS}, image {quoted(image['id'])}"
+    what = f"{place.file.name}, image {quoted(image['id'])}"
     try:
         width_px, height_px = int(image["width"]), int(image["height"])
         check_size(width_px, height_px, limits=DEFAULT_LIMITS, what="it")
         files = {
-            "rgb_file": _file(root, image["file_name"], "rgb"),
-            "depth_file": _optional_file(root, image.get("depth_file"), "depth"),
-            "depth_true_file": _optional_file(root, image.get("depth_true_file"), "depth_true"),
+            "rgb_file": _file(place, image["file_name"], "rgb"),
+            "depth_file": _optional_file(place, image.get("depth_file"), "depth"),
+            "depth_true_file": _optional_file(place, image.get("depth_true_file"), "depth_true"),
         }
         image_id, focal_px = int(image["id"]), _focal_px(image)
     except ForeignFileError as error:
@@ -188,26 +224,28 @@ def _focal_px(image: Mapping[str, Any]) -> float:
     return checked_camera(frame_id="", intrinsics_px=matrix, **size).fx_px
 
 
-def _file(root: Path, name: str, folder: str) -> Path:
-    """A file named relative to the set, or to its folder of that kind or of images.
+def _file(place: _Place, name: str, folder: str) -> Path:
+    """A file named relative to the set, or to its folder of that kind, of images or of the split.
 
     Raises `ForeignFileError` for one that is not below the set.
     """
-    for found in (name, f"{folder}/{name}", f"images/{name}"):
-        if (root / found).is_file():
-            return inside(root, found)
-    return inside(root, name)
+    split = place.split
+    folders = ("", f"{folder}/", "images/", f"{split}/", f"images/{split}/")
+    for found in (f"{before}{name}" for before in folders):
+        if (place.root / found).is_file():
+            return inside(place.root, found)
+    return inside(place.root, name)
 
 
-def _optional_file(root: Path, name: str | None, folder: str) -> Path | None:
-    return _file(root, name, folder) if name else None
+def _optional_file(place: _Place, name: str | None, folder: str) -> Path | None:
+    return _file(place, name, folder) if name else None
 
 
 SETS.register("coco")(
     SetKind(
-        looked_for=f"{ANNOTATIONS} (boxes)",
-        is_here=lambda root: (root / ANNOTATIONS).is_file(),
-        splits=not_divided,
+        looked_for=f"{ANNOTATIONS} or annotations/{_INSTANCES}*.json (boxes)",
+        is_here=lambda root: any(file.is_file() for file in _annotation_files(root).values()),
+        splits=lambda root: tuple(name for name in _annotation_files(root) if name),
         read=read,
     )
 )
