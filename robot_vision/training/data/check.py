@@ -58,10 +58,11 @@ def check_set(folder: str | Path, kind: str = AUTO, *, images: int = 0) -> Check
     root, split = set_and_split(folder)
     kind = kind_of(root, kind)
     faults = Faults(root, strict=False)
+    splits = splits_of(root, kind, split)
     opened = read_set(root, kind, split, faults)
     parts = {
         name: frozenset(image.rgb_file for image in read_set(root, kind, name, faults).images)
-        for name in (() if split else splits_of(root, kind))
+        for name in (() if split else splits)
     }
     shown = _classes_shown(opened, faults)
     counts = _counts(opened, shown)

@@ -67,12 +67,16 @@ def kind_of(root: Path, kind: str = AUTO) -> str:
     raise ConfigError(f"{root} is no set that is known. Looked for: {looked_for}")
 
 
-def splits_of(root: Path, kind: str) -> tuple[str, ...]:
-    """The names of a set's parts; raises `ConfigError` where they cannot be read."""
+def splits_of(root: Path, kind: str, split: str = "") -> tuple[str, ...]:
+    """The names of a set's parts; raises `ConfigError` if `split` is none of them."""
     try:
-        return SETS.get(kind).splits(root)
+        splits = SETS.get(kind).splits(root)
     except ForeignFileError as error:
         raise ConfigError(f"cannot read the set {root} ({kind}): {error}") from error
+    if split and split not in splits:
+        available = ", ".join(splits) or "none: it is one part"
+        raise ConfigError(f"{root} has no part {quoted(split)}; available: {available}")
+    return splits
 
 
 def read_set(root: Path, kind: str, split: str, faults: Faults) -> LabelledSet:
@@ -84,10 +88,7 @@ def read_set(root: Path, kind: str, split: str, faults: Faults) -> LabelledSet:
 
 
 def _chosen_split(root: Path, kind: str, split: str) -> str:
-    splits = splits_of(root, kind)
-    if split and split not in splits:
-        available = ", ".join(splits) or "none: it is one part"
-        raise ConfigError(f"{root} has no part {quoted(split)}; available: {available}")
+    splits = splits_of(root, kind, split)
     if not split and len(splits) > 1:
         raise ConfigError(
             f"{root} has the parts {', '.join(splits)}; name one of them: {root}@{splits[0]}"

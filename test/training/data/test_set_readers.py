@@ -12,6 +12,7 @@ import sets_kit as kit
 
 from robot_vision.codecs.header import image_size_px
 from robot_vision.core.errors import ConfigError, UnknownNameError
+from robot_vision.training.data.check import check_set
 from robot_vision.training.data.image_files import image_file_size_px
 from robot_vision.training.data.kinds import SETS
 from robot_vision.training.data.labelled import (
@@ -57,6 +58,8 @@ def test_a_part_must_be_named_where_there_are_several(tmp_path: Path) -> None:
         load_detection_set(root)
     with pytest.raises(ConfigError, match="no part 'test'; available: train, val"):
         load_detection_set(f"{root}@test")
+    with pytest.raises(ConfigError, match="no part 'test'; available: train, val"):
+        check_set(f"{root}@test")
 
 
 @pytest.mark.parametrize("config", ["names: [disc, slab]", "names: {0: disc, 1: slab}\nnc: 2"])
