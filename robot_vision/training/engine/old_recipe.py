@@ -6,6 +6,7 @@ from typing import Any, Literal
 import yaml
 
 from robot_vision.core.config import Params, load_yaml, param, with_values
+from robot_vision.training.data.augmentation import Augmentation
 
 
 class Resolution(Params):
@@ -14,27 +15,6 @@ class Resolution(Params):
     until: float = param(1.0, "part of the run at which this size ends", gt=0, le=1)
     width_px: int = param(416, "width", unit="px", ge=64, le=2048, multiple_of=32)
     height_px: int = param(320, "height", unit="px", ge=64, le=2048, multiple_of=32)
-
-
-class Augmentation(Params):
-    """Random changes of the training samples."""
-
-    flip: float = param(0.5, "probability of mirroring", ge=0, le=1)
-    scale_min: float = param(0.7, "smallest zoom", gt=0, le=4)
-    scale_max: float = param(1.25, "largest zoom", gt=0, le=4)
-    shift: float = param(0.1, "largest shift, as a part of the size", ge=0, le=0.5)
-    small_objects: float = param(
-        0.0, "a crop is around an object drawn by its area to the power of minus this", ge=0, le=2
-    )
-    sought: list[str] = param(
-        [], "classes that crops are around four times as often as around others"
-    )
-    color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
-    hue: float = param(
-        0.0, "part of samples whose hues are all turned, so that shapes have no colour", ge=0, le=1
-    )
-    depth_withheld: float = param(0.35, "part of samples without sensor depth", ge=0, le=1)
-    depth_holes: float = param(0.3, "part of samples with additional holes", ge=0, le=1)
 
 
 class LossWeights(Params):
