@@ -7,12 +7,10 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
+from robot_vision.commands.overrides import Override, parsed
 from robot_vision.core.code_permission import permit_code
 from robot_vision.terminal import Screen
 
-Override = Annotated[
-    list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
-]
 Processes = Annotated[int, typer.Option(min=0, help="0: one per core")]
 
 
@@ -45,7 +43,6 @@ def collect(
 ) -> None:
     """Demonstrations from the simulated robot: what perception saw and the expert would do."""
     from robot_vision.commands.scenes import parse_split, progress_bar
-    from robot_vision.commands.train import parsed
     from robot_vision.rollouts.collect import PERCEPTION, CollectRecipe, collect_episodes
 
     permit_code(allow_code)
@@ -81,7 +78,6 @@ def train(
     On a CPU start one process a core:
     torchrun --nproc-per-node 2 "$(command -v robot-vision)" train policy …
     """
-    from robot_vision.commands.train import parsed
     from robot_vision.rollouts.vocabulary import robot_vocabulary
     from robot_vision.training.engine.curves import draw_curves
     from robot_vision.training.engine.report import ConsoleReporter

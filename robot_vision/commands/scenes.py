@@ -100,7 +100,7 @@ def preview(
     """Draw boxes, masks and depth of a training set onto one sheet, to look at."""
     import cv2
 
-    from robot_vision.simulation.preview import contact_sheet
+    from robot_vision.training.data.preview import contact_sheet
 
     sheet = contact_sheet(folder, first=first, frames=frames)
     if not cv2.imwrite(str(out), sheet):

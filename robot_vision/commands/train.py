@@ -7,10 +7,8 @@ import typer
 
 from robot_vision.commands import policy
 from robot_vision.commands.default_group import DefaultGroup
+from robot_vision.commands.overrides import Override, parsed
 
-Override = Annotated[
-    list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
-]
 SetFolder = Annotated[Path, typer.Option("--data", help="folder of a COCO set (annotations.json)")]
 
 
@@ -105,17 +103,3 @@ def export(
         averaged_with=average_with,
     )
     Screen().print(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
-
-
-def parsed(pairs: list[str]) -> dict[str, object]:
-    """`name=value` pairs, values as in YAML; raises `ConfigError`."""
-    from robot_vision.core.errors import ConfigError
-    from robot_vision.core.foreign import parse_yaml
-
-    values: dict[str, object] = {}
-    for pair in pairs:
-        name, separator, value = pair.partition("=")
-        if not separator:
-            raise ConfigError(f"--set {pair!r}: expected name=value")
-        values[name] = parse_yaml(value, what=f"--set {name}")
-    return values

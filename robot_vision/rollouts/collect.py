@@ -6,38 +6,31 @@ The expert leads, disturbed; or a policy leads, and the expert says what it shou
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robot_vision.core.errors import ConfigError
 from robot_vision.core.types import Observation
 from robot_vision.model_store.policies import find_policy
-from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.tokens import PolicyInputs
 from robot_vision.rollouts.closed_loop import ClosedLoop, Delays, policy_of
 from robot_vision.rollouts.episode_files import (
-    Sample,
     SetDescription,
     save_episode,
     write_description,
+    write_vocabulary,
 )
-from robot_vision.rollouts.labels import Labelled, answer, labelled
-from robot_vision.rollouts.simulated_perception import Sight, eyesight_of
+from robot_vision.rollouts.simulated_perception import Sight, eyesight_of, must_see_alike
+from robot_vision.rollouts.teacher import Frames, Teacher
+from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import SPLITS, Split
 from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.robot.episode import STEP_S, STEPS, Noise, run_expert
 from robot_vision.simulation.robot.expert import is_finished, is_lost
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Task
-from robot_vision.simulation.robot.tasks import (
-    absent_task,
-    build_task_world,
-    possible_tasks,
-    success,
-)
+from robot_vision.simulation.robot.tasks import build_task_world, success
 from robot_vision.simulation.robot.world import RobotWorld
 
 HISTORY = 2
@@ -47,7 +40,6 @@ PERCEPTION = {
     "tracker.high_score": 0.3,
     "tracker.birth_evidence": -0.85,  # as log-odds, a score of 0.3
 }
-_WORDINGS = 6
 # A policy that leads is watched so long after it is done, and given up if it stays in a place.
 _DONE_S, _STUCK_S, _STUCK_M = 1.2, 3.0, 0.01
 _LATENCY_S = (0.03, 0.15)
@@ -73,9 +65,6 @@ class CollectRecipe:
     perception: dict[str, Any] = field(default_factory=dict)
 
 
-Frames = list[tuple[PolicyInputs, list[Sample]]]
-
-
 def collect_episodes(
     folder: Path,
     recipe: CollectRecipe,
@@ -91,12 +80,7 @@ def collect_episodes(
     """
     eyesight = eyesight_of(recipe.perception_model, recipe.perception)
     if recipe.policy:
-        wanted = find_policy(recipe.policy).manifest.action_spec.perception_model_id
-        if wanted != eyesight.model_id:
-            raise ConfigError(
-                f"{recipe.policy} was trained on {wanted}; {recipe.perception_model!r} is "
-                f"{eyesight.model_id}: train it anew, or name the bundle with --model"
-            )
+        must_see_alike(find_policy(recipe.policy).manifest, recipe.perception_model, eyesight)
     write_description(
         folder,
         SetDescription(
@@ -108,6 +92,7 @@ def collect_episodes(
             recipe=asdict(recipe),
         ),
     )
+    write_vocabulary(folder, robot_vocabulary())
     missing = [n for n in range(episodes) if not _file(folder, n).exists()]
     done = episodes - len(missing)
     on_progress(done)
@@ -130,7 +115,15 @@ def make_episode(recipe: CollectRecipe, number: int) -> Frames:
     eyesight = eyesight_of(recipe.perception_model, recipe.perception)
     world, task = build_task_world(rng, split=recipe.split, kind=KINDS[number % len(KINDS)])
     with world:
-        teacher = _Teacher(world, task, recipe, rng)
+        teacher = Teacher(
+            world,
+            task,
+            rng,
+            history=HISTORY,
+            others=recipe.others,
+            absent=recipe.absent,
+            held_out=recipe.split != "train",
+        )
         sight = Sight(world, eyesight, history=HISTORY, step_s=STEP_S)
         lead = _policy_leads if recipe.policy else _expert_leads
         for observation in islice(lead(sight, world, task, recipe, rng), recipe.frames or None):
@@ -168,55 +161,6 @@ def _policy_leads(
             moved_s, place_m = world.time_s, world.base_from_tool[:3, 3]
         if world.time_s - undone_s > _DONE_S or world.time_s - moved_s > _STUCK_S:
             return
-
-
-class _Teacher:
-    """Keeps what was seen of one episode, and what the expert says to it."""
-
-    def __init__(
-        self, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
-    ) -> None:
-        self._world, self._task, self._recipe, self._rng = world, task, recipe, rng
-        self._texts: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self.frames: Frames = []
-
-    def teach(self, observation: Observation) -> None:
-        """Add a frame; the world stands as it did at the observation's stamp."""
-        inputs = encode_observation(observation, history=HISTORY)
-        seen = labelled(self._world, observation, inputs)
-        samples = [answer(seen, task, self._wordings(task)) for task in self._tasks(seen)]
-        self.frames.append((inputs, [s for s in samples if s is not None]))
-
-    def _tasks(self, seen: Labelled) -> Iterator[Task]:
-        """The episode's own, others that could be asked for now, and some about absent things."""
-        yield self._task
-        visible = set(seen.item[seen.item >= 0].tolist()) - {self._task.target.item}
-        others = [t for t in possible_tasks(self._world) if t.target.item in visible]
-        # Kinds take turns: there are many more pairs to put than things to pick.
-        by_kind = [[t for t in others if t.kind == kind] for kind in KINDS]
-        for tasks in by_kind:
-            self._rng.shuffle(tasks)  # pyright: ignore[reportArgumentType]
-        turns = [t for turn in zip_longest(*by_kind) for t in turn if t is not None]
-        first = int(self._rng.integers(len(KINDS)))
-        yield from [*turns[first:], *turns[:first]][: self._recipe.others]
-        for _ in range(self._recipe.absent):
-            yield absent_task(self._world, self._rng)
-
-    def _wordings(self, task: Task) -> tuple[str, ...]:
-        """Some paraphrases, the same in all frames of the episode."""
-        key, held_out = _meaning(task), self._recipe.split != "train"
-        if key not in self._texts:
-            self._texts[key] = tuple(
-                instruct(task, self._rng, held_out=held_out and bool(k % 2))
-                for k in range(_WORDINGS)
-            )
-        return self._texts[key]
-
-
-def _meaning(task: Task) -> tuple[str, ...]:
-    """What words say of a task."""
-    named = [f"{n.color_name} {n.class_name}" for n in (task.target, task.destination) if n]
-    return (task.kind, str(task.direction), *named)
 
 
 def _file(folder: Path, number: int) -> Path:

@@ -21,7 +21,7 @@ from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.tokens import PolicyInputs
 
-SET_FILE = "set.json"
+SET_FILE, VOCABULARY_FILE = "set.json", "vocabulary.json"
 MOST_EPISODE_BYTES = 2**31
 _FRAME_ARRAYS = ("objects", "present", "visual", "has_visual", "robot")
 _SAMPLE_ARRAYS = ("frame", "texts", "pointers", "action", "moves")
@@ -124,8 +124,7 @@ def write_description(folder: Path, description: SetDescription) -> None:
     file = folder / SET_FILE
     if file.exists() and (found := read_description(folder)) != description:
         raise ConfigError(f"{folder} holds another set: {found}, asked for {description}")
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(description.model_dump_json(indent=1))
+    _write_whole(file, description.model_dump_json(indent=1))
 
 
 def read_description(folder: Path) -> SetDescription:
@@ -137,6 +136,38 @@ def read_description(folder: Path) -> SetDescription:
         raise ConfigError(f"{folder} is no set of episodes: {error}") from error
 
 
+def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+    """Write `vocabulary.json`: the words that the set's instructions are put in."""
+    _write_whole(folder / VOCABULARY_FILE, vocabulary.model_dump_json(indent=1))
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """What `write_vocabulary` wrote; raises `ConfigError` if it is missing or damaged."""
+    file = folder / VOCABULARY_FILE
+    if not file.exists():
+        raise ConfigError(
+            f"{folder} has no {VOCABULARY_FILE}: running `robot-vision collect --out {folder} "
+            "--episodes N` once more, with the options it was collected with, writes it"
+        )
+    try:
+        return Vocabulary.model_validate_json(read_text(file))
+    except (ForeignFileError, ValidationError) as error:
+        raise ConfigError(f"{file} holds no vocabulary: {error}") from error
+
+
+def common_vocabulary(folders: list[str]) -> Vocabulary:
+    """The vocabulary of sets that may be mixed; raises `ConfigError` if theirs differ."""
+    first, *others = [read_vocabulary(Path(folder)) for folder in folders]
+    for folder, other in zip(folders[1:], others, strict=True):
+        if other != first:
+            apart = sorted(set(other.words) ^ set(first.words))
+            raise ConfigError(
+                f"{folder} does not go with {folders[0]}: their vocabularies differ"
+                f"{' in ' + quoted(', '.join(apart)) if apart else ''}; collect one of them anew"
+            )
+    return first
+
+
 def common_description(folders: list[str]) -> SetDescription:
     """The description of sets that may be mixed; raises `ConfigError` if they may not be."""
     first, *others = [read_description(Path(folder)) for folder in folders]
@@ -144,6 +175,14 @@ def common_description(folders: list[str]) -> SetDescription:
         if other.model_copy(update={"recipe": first.recipe}) != first:
             raise ConfigError(f"{folder} does not go with {folders[0]}: {other}, not {first}")
     return first
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(file)
 
 
 def episode_files(folders: list[str]) -> list[Path]:

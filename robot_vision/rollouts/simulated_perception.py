@@ -7,7 +7,9 @@ from typing import Any
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.types import Frame, Observation
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
@@ -52,6 +54,16 @@ class Eyesight:
 def eyesight_of(model: str, perception: Mapping[str, Any]) -> Eyesight:
     """Models by name and parameters; a process that runs many episodes loads them once."""
     return _loaded(model, tuple(perception.items()))
+
+
+def must_see_alike(policy: PolicyManifest, model: str, eyesight: Eyesight) -> None:
+    """Raise `ConfigError` unless `eyesight`, of the bundle `model`, is what the policy knows."""
+    wanted = policy.action_spec.perception_model_id
+    if eyesight.model_id != wanted:
+        raise ConfigError(
+            f"{policy.policy_id} was trained on {wanted}; {model!r} is {eyesight.model_id}: "
+            "name the bundle with --model, or train the policy anew"
+        )
 
 
 @lru_cache(maxsize=1)

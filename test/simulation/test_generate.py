@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from robot_vision.core.errors import ConfigError
 from robot_vision.simulation.generate import SetRecipe, generate_set
 from robot_vision.simulation.palette import CLASS_NAMES, Split, is_held_out
-from robot_vision.simulation.preview import contact_sheet
+from robot_vision.training.data.preview import contact_sheet
 
 # pycocotools' own, under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -25,11 +25,18 @@ from robot_vision.rollouts.collect import (
     make_episode,
 )
 from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
-from robot_vision.rollouts.episode_files import load_set, read_description
-from robot_vision.rollouts.evaluate import evaluate_policy, jump_ratio, wilson
+from robot_vision.rollouts.episode_files import (
+    VOCABULARY_FILE,
+    load_set,
+    read_description,
+    read_vocabulary,
+)
+from robot_vision.rollouts.evaluate import evaluate_policy
 from robot_vision.rollouts.labels import answer, labelled
+from robot_vision.rollouts.outcome import jump_ratio
 from robot_vision.rollouts.report import draw_degradation, print_report
 from robot_vision.rollouts.simulated_perception import Eyesight, Sight
+from robot_vision.rollouts.summary import wilson
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import is_held_out
 from robot_vision.simulation.robot.episode import run_expert
@@ -78,12 +85,14 @@ def test_an_episode_depends_on_recipe_and_number_alone() -> None:
 def test_episodes_are_continued_and_can_be_learnt_from(tmp_path: Path) -> None:
     folder, told = tmp_path / "set", list[int]()
     collect_episodes(folder, recipe_of(), episodes=2, processes=1)
+    (folder / VOCABULARY_FILE).unlink()  # as sets were before they had one
     before = (folder / "000001.npz").stat().st_mtime_ns
     collect_episodes(folder, recipe_of(), episodes=3, processes=1, on_progress=told.append)
     assert told == [2, 3]
     assert (folder / "000001.npz").stat().st_mtime_ns == before
     assert read_description(folder).perception_model_id.startswith(MODEL)
-    found = load_set([str(folder)], robot_vocabulary())
+    assert read_vocabulary(folder) == robot_vocabulary()
+    found = load_set([str(folder)], read_vocabulary(folder))
     assert len(found.robot) == 9
     assert found.pointers.any(axis=2).all()
     held = ~found.moves

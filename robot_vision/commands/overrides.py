@@ -1,0 +1,23 @@
+"""`--set name=value`: a parameter of a recipe, from the command line."""
+
+from typing import Annotated
+
+import typer
+
+Override = Annotated[
+    list[str] | None, typer.Option("--set", help="a parameter of the recipe: name=value")
+]
+
+
+def parsed(pairs: list[str]) -> dict[str, object]:
+    """`name=value` pairs, values as in YAML; raises `ConfigError`."""
+    from robot_vision.core.errors import ConfigError
+    from robot_vision.core.foreign import parse_yaml
+
+    values: dict[str, object] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {pair!r}: expected name=value")
+        values[name] = parse_yaml(value, what=f"--set {name}")
+    return values

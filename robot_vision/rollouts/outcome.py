@@ -1,0 +1,132 @@
+"""One episode of an evaluation: a policy leads, and what came of it is judged."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_vision.core.types import Decision, Observation
+from robot_vision.policies.observation import encode_observation
+from robot_vision.policies.onnx_policy import OnnxPolicy
+from robot_vision.rollouts.closed_loop import ClosedLoop, Record
+from robot_vision.rollouts.conditions import Trial
+from robot_vision.rollouts.labels import labelled
+from robot_vision.rollouts.simulated_perception import Eyesight, Sight
+from robot_vision.simulation.robot.task import Task
+from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.world import RobotWorld
+
+SUCCESS_S = 0.5  # success must last
+HOLD_S, HELD_M = 4.0, 0.01  # nothing is named: so long it is watched, and may move so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """An episode.
+
+    `first_touched` says whether the first thing touched was the one named, None if nothing was.
+    `seen` is the share of frames in which perception had the thing named (or the hand held it),
+    `pointed` that in which the policy pointed at it. `jump` is the 95th percentile of the
+    command's steps at the beginning of chunks over that of the others, None if it hardly moved.
+    """
+
+    condition: str
+    number: int
+    kind: str
+    words: str
+    success: bool
+    first_touched: bool | None
+    moved_m: float
+    time_s: float
+    seen: float
+    pointed: float
+    starved: int
+    jump: float | None
+    commands: int
+    interventions: dict[str, int]
+    last_hold: str
+
+
+def judge_trial(
+    trial: Trial, *, condition: str, number: int, policy: OnnxPolicy, eyesight: Eyesight
+) -> Outcome:
+    """Let the policy lead until the task is done, or its time is up."""
+    world, task = trial.world, trial.task
+    spec = policy.spec
+    sight = Sight(world, eyesight, history=spec.history, step_s=spec.step_s)
+    loop = ClosedLoop(sight, world, policy, trial.words, delays=trial.delays, rng=trial.rng)
+    start_m, moved_m = world.base_from_tool[:3, 3].copy(), 0.0
+    first: bool | None = None
+    since_s: float | None = None
+    absent = task.target.item < 0
+    limit_s = HOLD_S if absent else task.time_out_s
+    watch = _Watch(world, task, history=spec.history)
+    while world.time_s < limit_s:
+        if (seen := loop.advance()) is not None:
+            watch.judge(seen, loop.answer)
+            continue
+        moved_m = max(moved_m, float(np.linalg.norm(world.base_from_tool[:3, 3] - start_m)))
+        if first is None and (touched := world.touched_items):
+            first = task.target.item in touched
+        if not success(world, task):
+            since_s = None
+            continue
+        since_s = world.time_s if since_s is None else since_s
+        if world.time_s - since_s >= SUCCESS_S:
+            break
+    done = since_s is not None and world.time_s - since_s >= SUCCESS_S - 1e-6
+    decision = loop.decision
+    return Outcome(
+        condition=condition,
+        number=number,
+        kind=task.kind,
+        words=trial.words,
+        success=moved_m < HELD_M and first is None if absent else done,
+        first_touched=first,
+        moved_m=round(moved_m, 4),
+        time_s=round(world.time_s, 2),
+        seen=watch.seen,
+        pointed=watch.pointed,
+        starved=loop.record.starved,
+        jump=jump_ratio(loop.record),
+        commands=loop.record.commands,
+        interventions=loop.record.interventions,
+        last_hold=decision.hold_reason if decision else "",
+    )
+
+
+class _Watch:
+    """Why an episode fails: perception misses what is named, or the policy points elsewhere."""
+
+    def __init__(self, world: RobotWorld, task: Task, *, history: int) -> None:
+        self._world, self._task, self._history = world, task, history
+        self._frames = self._seen = self._pointed = 0
+
+    def judge(self, observation: Observation, decision: Decision | None) -> None:
+        """Count a frame; the world stands as it did at its stamp."""
+        if self._task.target.item < 0 or decision is None:
+            return
+        inputs = encode_observation(observation, history=self._history)
+        item = labelled(self._world, observation, inputs).item
+        meant = set(inputs.track_id[item == self._task.target.item].tolist())
+        if self._world.held_item == self._task.target.item:
+            meant.add(-1)
+        self._frames += 1
+        self._seen += bool(meant)
+        self._pointed += decision.action is not None and decision.target_track_id in meant
+
+    @property
+    def seen(self) -> float:
+        return round(self._seen / max(1, self._frames), 3)
+
+    @property
+    def pointed(self) -> float:
+        return round(self._pointed / max(1, self._frames), 3)
+
+
+def jump_ratio(record: Record) -> float | None:
+    """How much further a command goes where a chunk begins than elsewhere; None if at rest."""
+    step, boundary = np.array(record.step_m), np.array(record.is_boundary, bool)
+    if boundary.sum() < 5 or (~boundary).sum() < 5:
+        return None
+    inside = float(np.quantile(step[~boundary], 0.95))
+    return None if inside < 1e-4 else float(np.quantile(step[boundary], 0.95)) / inside

@@ -1,0 +1,44 @@
+"""Many outcomes in figures: shares with their intervals, and what explains them."""
+
+from typing import Any
+
+import numpy as np
+
+from robot_vision.rollouts.outcome import Outcome
+
+_Z = 1.96  # of a confidence of 95 %
+
+
+def sum_up(outcomes: list[Outcome]) -> dict[str, Any]:
+    """Of one condition: shares of success by kind, what was seen, touched and how it moved."""
+    kinds = sorted({o.kind for o in outcomes})
+    jumps = [o.jump for o in outcomes if o.jump is not None]
+    touched = [o for o in outcomes if o.first_touched is not None]
+    return {
+        "success": _share([o.success for o in outcomes]),
+        **{kind: _share([o.success for o in outcomes if o.kind == kind]) for kind in kinds},
+        "named_first": _share([o.first_touched is True for o in outcomes]),
+        "named_of_touched": _share([bool(o.first_touched) for o in touched]),
+        "seen": round(float(np.mean([o.seen for o in outcomes])), 3),
+        "pointed": round(float(np.mean([o.pointed for o in outcomes])), 3),
+        "starved": sum(o.starved for o in outcomes),
+        "jump_median": round(float(np.median(jumps)), 3) if jumps else None,
+        "jump_p95": round(float(np.quantile(jumps, 0.95)), 3) if jumps else None,
+        "time_s": round(float(np.mean([o.time_s for o in outcomes])), 2),
+    }
+
+
+def wilson(successes: int, count: int) -> tuple[float, float]:
+    """The interval in which a share lies with a confidence of 95 % (Wilson, 1927)."""
+    if count == 0:
+        return 0.0, 1.0
+    share, z2 = successes / count, _Z * _Z
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = _Z * np.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    return max(0.0, middle - float(half)), min(1.0, middle + float(half))
+
+
+def _share(hits: list[bool]) -> dict[str, float]:
+    low, high = wilson(sum(hits), len(hits))
+    share = sum(hits) / len(hits) if hits else 0.0
+    return {"share": round(share, 4), "low": round(low, 4), "high": round(high, 4), "n": len(hits)}
