@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.samples import MILLIMETRES_PER_METRE, PAD_VALUE, Batch, SampleStack
-from robot_vision.training.engine.old_recipe import Augmentation
 
 SMALLEST_BOX_PX = 2.0
 SMALLEST_VISIBLE_PART = 0.25

@@ -1,0 +1,24 @@
+"""How training samples are changed at random: the choices of a recipe."""
+
+from robot_vision.core.params import Params, param
+
+
+class Augmentation(Params):
+    """Random changes of the training samples."""
+
+    flip: float = param(0.5, "probability of mirroring", ge=0, le=1)
+    scale_min: float = param(0.7, "smallest zoom", gt=0, le=4)
+    scale_max: float = param(1.25, "largest zoom", gt=0, le=4)
+    shift: float = param(0.1, "largest shift, as a part of the size", ge=0, le=0.5)
+    small_objects: float = param(
+        0.0, "a crop is around an object drawn by its area to the power of minus this", ge=0, le=2
+    )
+    sought: list[str] = param(
+        [], "classes that crops are around four times as often as around others"
+    )
+    color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
+    hue: float = param(
+        0.0, "part of samples whose hues are all turned, so that shapes have no colour", ge=0, le=1
+    )
+    depth_withheld: float = param(0.35, "part of samples without sensor depth", ge=0, le=1)
+    depth_holes: float = param(0.3, "part of samples with additional holes", ge=0, le=1)
