@@ -1,5 +1,6 @@
 """`robot-vision train|evaluate|export`: from a recipe to a bundle of the model store."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -43,10 +44,12 @@ def train(
     """
     from robot_vision.core.errors import ConfigError
     from robot_vision.terminal import Screen
+    from robot_vision.training.engine.curves import draw_curves
     from robot_vision.training.engine.find import find as run_finder
     from robot_vision.training.engine.loop import train as run_training
     from robot_vision.training.engine.recipe_file import load_recipe
     from robot_vision.training.engine.report import ConsoleReporter
+    from robot_vision.training.engine.run import CURVES, CURVES_PICTURE
 
     loaded = load_recipe(recipe, parsed(overrides or []))
     if find:
@@ -56,6 +59,8 @@ def train(
         raise ConfigError("--out is missing: expected the folder of the run")
     with ConsoleReporter() as reporter:
         run_training(loaded, out, reporter=reporter)
+    if os.environ.get("RANK", "0") == "0":
+        draw_curves(out / CURVES, out / CURVES_PICTURE)
 
 
 def evaluate(

@@ -16,7 +16,7 @@ from robot_vision.training.engine.checkpoint import (
     save_checkpoint,
     save_run_weights,
 )
-from robot_vision.training.engine.curves import append_row, draw_curves, drop_rows_after
+from robot_vision.training.engine.curves import append_row, drop_rows_after
 from robot_vision.training.engine.distributed import agreed, process_group, rank, share_buffers
 from robot_vision.training.engine.memory import Memory
 from robot_vision.training.engine.recipe import Recipe
@@ -26,7 +26,6 @@ from robot_vision.training.engine.run import (
     BEST_WEIGHTS,
     CHECKPOINT,
     CURVES,
-    CURVES_PICTURE,
     LAST_WEIGHTS,
     MEMORY,
     RECIPE,
@@ -49,7 +48,7 @@ def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
     """Train, or go on from the folder's checkpoint; returns how far it came.
 
     Writes `recipe.yaml`, `checkpoint.safetensors`, `weights.safetensors` (averaged),
-    `curves.csv`, `curves.png`, `memory.json` and, where the task selects, `best.safetensors`. With `run.patience`, the
+    `curves.csv`, `memory.json` and, where the task selects, `best.safetensors`. With `run.patience`, the
     weights are the best at the end, and `last.safetensors` are the last.
     """
     options = recipe.run
@@ -89,7 +88,6 @@ def _train(run: Run, folder: Path, reporter: Reporter) -> RunState:
             reporter.on_round(row)
     if rank() == 0:
         _restore_best(run, folder, state)
-        draw_curves(folder / CURVES, folder / CURVES_PICTURE)
         reporter.on_note(memory.summary())
     return state
 

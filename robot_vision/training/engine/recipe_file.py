@@ -1,5 +1,6 @@
 """Recipes as files: read, changed by dotted names, checked against their task and model, kept."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def recipe_of(
     except ValidationError as error:
         raise ConfigError(f"{what}: {_explain(error, 'options.')}") from error
     try:
-        recipe = Recipe.model_validate({**merged, "options": options})
+        # As in a file, where there are no tuples: a recipe and what is read back are the same.
+        spec = json.loads(json.dumps(dict(merged.get("spec") or {})))
+        recipe = Recipe.model_validate({**merged, "spec": spec, "options": options})
     except ValidationError as error:
         raise ConfigError(f"{what}: {_explain(error)}") from error
     try:
