@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.commands.overrides import Override, parsed
+from robot_vision.commands.overrides import parsed
 from robot_vision.core.code_permission import permit_code
 from robot_vision.terminal import Screen
 

@@ -29,7 +29,12 @@ def recipe_for(train_set: Path, val_set: Path, **overrides: object) -> Recipe:
     values: dict[str, Any] = {
         "task": "policy",
         "model": "policy-s",
-        "run": {"batch_size": 48, "round_steps": 40, "rounds_per_evaluation": 1, "ema_decay": 0.96},
+        "run": {
+            "batch_size": 48,
+            "round_steps": 40,
+            "rounds_per_evaluation": 1,
+            "ema_decay": 0.96,
+        },
         "optimizer": {
             "learning_rate": 0.002,
             "last_learning_rate": 0.02,
@@ -191,7 +196,7 @@ def test_weights_of_other_words_are_no_start(
     folder = write_episodes(tmp_path / "set", count=1, seed=5, vocabulary=other)
     start = str(run[0] / "weights.safetensors")
     recipe = recipe_for(folder, folder, run__steps=1, run__init_weights=start)
-    with pytest.raises(ConfigError, match="know other words than the episodes have.*cube"):
+    with pytest.raises(ConfigError, match=r"know other words than the episodes have.*cube"):
         train(recipe, tmp_path / "run", reporter=Rows())
     mixed = recipe_for(folder, folder, run__steps=1)
     mixed.options.train_sets.append(str(episodes[0]))

@@ -33,7 +33,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(shapes_set: Path, tmp_path: P
     rest = Rows()
     train(recipe, tmp_path / "cut", reporter=rest)
     assert [row["step"] for row in rest.rows] == [4, 6]
-    assert_same(*(load_file(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "cut")))
+    assert_same(
+        *(load_file(tmp_path / run / "checkpoint.safetensors") for run in ("whole", "cut"))
+    )
     assert [row["step"] for row in read_rows(tmp_path / "cut" / "curves.csv")] == ["2", "4", "6"]
 
 
@@ -129,7 +131,7 @@ def test_a_full_disk_names_the_folder_and_keeps_the_last_checkpoint(
             super().on_round(row)
             monkeypatch.setattr(checkpoint_module, "save_file", full)
 
-    def full(tensors: object, file: Path, metadata: object) -> None:
+    def full(_: object, file: Path, **__: object) -> None:
         Path(file).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -146,7 +148,7 @@ def test_a_full_disk_names_the_folder_and_keeps_the_last_checkpoint(
 
 def test_a_folder_that_cannot_be_made_is_named(shapes_set: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot save recipe.yaml in"):
+    with pytest.raises(ConfigError, match=r"cannot save recipe\.yaml in"):
         train(
             shapes_recipe(shapes_set, tmp_path / "cache"), tmp_path / "file/run", reporter=Rows()
         )
@@ -235,7 +237,7 @@ def falling_ap(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     values = iter((0.5, 0.4, 0.3, 0.2))
 
     def install() -> None:
-        monkeypatch.setattr(PerceptionTask, "evaluate", lambda self, model: {"AP": next(values)})
+        monkeypatch.setattr(PerceptionTask, "evaluate", lambda *_: {"AP": next(values)})
 
     return install
 

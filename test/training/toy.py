@@ -45,10 +45,6 @@ class ToyTask(Task[tuple[Tensor, Tensor]]):
 
     options = ToyOptions
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        super().__init__(recipe, device)
-        self.after: list[int] = []
-
     def batches(
         self, first_step: int, part: float
     ) -> Generator[tuple[Tensor, Tensor], None, None]:
@@ -70,9 +66,6 @@ class ToyTask(Task[tuple[Tensor, Tensor]]):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         error = (answer["y"].float() - batch[1]).square().mean()
         return error, {"error": error.detach()}
-
-    def after_step(self, model: nn.Module, step: int) -> None:
-        self.after.append(step)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         return {"spread": float(model.head.weight.detach().std())}

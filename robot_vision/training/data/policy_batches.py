@@ -135,9 +135,7 @@ def _add_noise(
 ) -> None:
     """Noise on places, the same for each way in which a place is given, and on looks."""
     shape = (*objects.shape[:2], 3)
-    noise_m = (noises.places_m * rng.standard_normal(shape, dtype=np.float32)) * present[
-        ..., None
-    ]
+    noise_m = (noises.places_m * rng.standard_normal(shape, dtype=np.float32)) * present[..., None]
     for name in ("centre", "centre_from_tool"):
         objects[..., OBJECT_SLICES[name]] += noise_m
     objects[..., OBJECT_SLICES["centre_in_tool"]] += noise_m @ base_from_tool_axes(robot)

@@ -1,4 +1,4 @@
-"""The finders, as `robot-vision train --find` shows them: a table and what to put in the recipe."""
+"""The finders as `robot-vision train --find` shows them: a table and a suggestion."""
 
 import os
 

@@ -19,6 +19,7 @@ from robot_vision.training.engine.checkpoint import (
 from robot_vision.training.engine.curves import append_row, drop_rows_after
 from robot_vision.training.engine.distributed import agreed, process_group, rank, share_buffers
 from robot_vision.training.engine.memory import Memory
+from robot_vision.training.engine.rates import set_learning_rate
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import save_recipe
 from robot_vision.training.engine.report import Reporter
@@ -41,15 +42,14 @@ from robot_vision.training.engine.schedule import (
     progress,
 )
 from robot_vision.training.engine.step import RunningMeans, check_finite, train_step
-from robot_vision.training.engine.rates import set_learning_rate
 
 
 def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
     """Train, or go on from the folder's checkpoint; returns how far it came.
 
     Writes `recipe.yaml`, `checkpoint.safetensors`, `weights.safetensors` (averaged),
-    `curves.csv`, `memory.json` and, where the task selects, `best.safetensors`. With `run.patience`, the
-    weights are the best at the end, and `last.safetensors` are the last.
+    `curves.csv`, `memory.json` and, where the task selects, `best.safetensors`. With
+    `run.patience`, the weights are the best at the end, and `last.safetensors` are the last.
     """
     options = recipe.run
     if options.steps == 0 and options.budget_minutes == 0:
@@ -156,9 +156,7 @@ def _evaluate(
     return replace(state, best=found, stale_evaluations=0), figures
 
 
-def _save(
-    run: Run, folder: Path, state: RunState, row: dict[str, float], memory: Memory
-) -> None:
+def _save(run: Run, folder: Path, state: RunState, row: dict[str, float], memory: Memory) -> None:
     save_run_weights(folder / WEIGHTS, run)
     save_checkpoint(folder / CHECKPOINT, run, state)
     try:

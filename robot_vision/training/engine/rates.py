@@ -12,9 +12,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.training.engine.recipe import OptimizerOptions
 
 
-def named_parameters(
-    model: nn.Module, beside: Mapping[str, nn.Module]
-) -> dict[str, nn.Parameter]:
+def named_parameters(model: nn.Module, beside: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
     """Parameters by name: the model's as they are, others below the name of their module."""
     named = dict(model.named_parameters())
     for name, module in beside.items():

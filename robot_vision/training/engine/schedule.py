@@ -32,9 +32,10 @@ def is_evaluation_due(run: RunOptions, state: RunState) -> bool:
     """After some rounds, and at the end."""
     if run.rounds_per_evaluation == 0:
         return False
-    return progress(run, state) >= 1 or state.step % (
-        run.round_steps * run.rounds_per_evaluation
-    ) == 0
+    return (
+        progress(run, state) >= 1
+        or state.step % (run.round_steps * run.rounds_per_evaluation) == 0
+    )
 
 
 def learning_rate_factor(optimizer: OptimizerOptions, step: int, part: float) -> float:

@@ -104,9 +104,7 @@ class PerceptionTask(Task[Batch]):
     def answer(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return model(batch.rgb, batch.depth_m, batch.focal_px)
 
-    def loss(
-        self, answer: dict[str, Tensor], batch: Batch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         return self._criterion(answer, batch)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
