@@ -1,4 +1,4 @@
-"""A command with variants, one of which needs not be named: `train RECIPE`, `train policy …`."""
+"""A command with variants, one of which needs not be named: `evaluate BUNDLE`, `evaluate policy …`."""
 
 from typing import Any
 
