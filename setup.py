@@ -61,7 +61,7 @@ setup(
         share("config", "*.yaml"),
         share("config", "*.xml"),
         share("config/rviz", "*.rviz"),
-        share("config/recipes", "*.yaml"),
+        *(share(str(folder), "*.yaml") for folder in sorted(Path("config/recipes").iterdir())),
     ],
     zip_safe=False,
     install_requires=[

@@ -1,4 +1,4 @@
-"""A command with variants, one of which needs not be named: `train RECIPE`, `train policy …`."""
+"""A command of which one variant needs no name: `evaluate BUNDLE`, `evaluate policy …`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The policy's commands: `collect`, `train policy`, `export policy` and `evaluate policy`."""
+"""The policy's commands: `collect`, `export policy` and `evaluate policy`."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.commands.overrides import Override, parsed
+from robot_vision.commands.overrides import parsed
 from robot_vision.core.code_permission import permit_code
 from robot_vision.terminal import Screen
 
@@ -68,31 +68,8 @@ def collect(
     Screen().print(f"{episodes} episodes in {out}")
 
 
-def train(
-    recipe: Annotated[Path, typer.Argument(help="YAML recipe, as config/recipes/policy_s.yaml")],
-    out: Annotated[Path, typer.Option(help="folder of the run; continued if it is there")],
-    overrides: Override = None,
-) -> None:
-    """Train a policy on episodes, or go on where the run was stopped.
-
-    On a CPU start one process a core:
-    torchrun --nproc-per-node 2 "$(command -v robot-vision)" train policy …
-    """
-    from robot_vision.rollouts.vocabulary import robot_vocabulary
-    from robot_vision.training.engine.curves import draw_curves
-    from robot_vision.training.engine.report import ConsoleReporter
-    from robot_vision.training.engine.run import CURVES
-    from robot_vision.training.tasks.policy import train_policy
-    from robot_vision.training.tasks.policy_recipe import load_policy_recipe
-
-    loaded = load_policy_recipe(recipe, parsed(overrides or []))
-    with ConsoleReporter() as reporter:
-        train_policy(loaded, out, vocabulary=robot_vocabulary(), reporter=reporter)
-    draw_curves(out / CURVES, out / "curves.png")
-
-
 def export(
-    run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train policy`")],
+    run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train`")],
     out: Annotated[Path, typer.Option(help="folder of the bundle")],
     version: Annotated[str, typer.Option(help="of the bundle")] = "1",
     evaluation: Annotated[

@@ -1,5 +1,6 @@
 """`robot-vision train|evaluate|export`: from a recipe to a bundle of the model store."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,6 @@ SetFolder = Annotated[Path, typer.Option("--data", help="folder of a COCO set (a
 def register(app: typer.Typer) -> None:
     """Add the commands: each for perception's model, unless `policy` is named."""
     for name, command, policy_command, what in (
-        ("train", train, policy.train, "Train a model of perception, or a policy."),
         ("evaluate", evaluate, policy.evaluate, "Measure a model of perception, or a policy."),
         ("export", export, policy.export, "Write a bundle of a trained model or policy."),
     ):
@@ -23,29 +23,44 @@ def register(app: typer.Typer) -> None:
         group.command("perception")(command)
         group.command("policy")(policy_command)
         app.add_typer(group, name=name)
+    app.command("train")(train)
     app.command("collect")(policy.collect)
 
 
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML recipe, as in config/recipes")],
-    out: Annotated[Path, typer.Option(help="folder of the run; continued if it is there")],
+    out: Annotated[
+        Path | None, typer.Option(help="folder of the run; continued if it is there")
+    ] = None,
     overrides: Override = None,
+    find: Annotated[
+        str, typer.Option(help="instead of training, find: learning-rate or batch-size")
+    ] = "",
 ) -> None:
-    """Train a native model, or go on where the run was stopped.
+    """Train what a recipe describes, or go on where the run was stopped.
 
-    On a CPU start one process a core:
+    On a CPU start one process a core, else one a GPU:
     torchrun --nproc-per-node 2 "$(command -v robot-vision)" train …
     """
+    from robot_vision.core.errors import ConfigError
+    from robot_vision.terminal import Screen
     from robot_vision.training.engine.curves import draw_curves
+    from robot_vision.training.engine.find import find as run_finder
     from robot_vision.training.engine.loop import train as run_training
-    from robot_vision.training.engine.old_recipe import load_recipe
+    from robot_vision.training.engine.recipe_file import load_recipe
     from robot_vision.training.engine.report import ConsoleReporter
-    from robot_vision.training.engine.run import CURVES
+    from robot_vision.training.engine.run import CURVES, CURVES_PICTURE
 
     loaded = load_recipe(recipe, parsed(overrides or []))
+    if find:
+        run_finder(find, loaded, Screen())
+        return
+    if out is None:
+        raise ConfigError("--out is missing: expected the folder of the run")
     with ConsoleReporter() as reporter:
         run_training(loaded, out, reporter=reporter)
-    draw_curves(out / CURVES, out / "curves.png")
+    if os.environ.get("RANK", "0") == "0":
+        draw_curves(out / CURVES, out / CURVES_PICTURE)
 
 
 def evaluate(

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from runs import Rows
 from typer.testing import CliRunner
 
 pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
@@ -18,7 +19,7 @@ from robot_vision.export.bundle import export_run
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.simulation.generate import SetRecipe, generate_set
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.old_recipe import Recipe
+from robot_vision.training.engine.recipe_file import recipe_of
 
 FRAMES = 64
 WIDTH_PX, HEIGHT_PX = 224, 160
@@ -26,19 +27,6 @@ STEPS = 160
 # By chance AP50 is below 0.01: ten classes, and boxes of any size anywhere.
 LEAST_AP50 = 0.10
 MOST_OF_FIRST_LOSS = 0.85
-
-
-class Losses:
-    """Keeps each round's classification and box loss."""
-
-    def __init__(self) -> None:
-        self.boxes: list[float] = []
-
-    def on_step(self, part: float) -> None:
-        del part
-
-    def on_round(self, row: dict[str, float]) -> None:
-        self.boxes.append(row["boxes"])
 
 
 @pytest.fixture(scope="module")
@@ -57,36 +45,32 @@ def annotations(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(900)
 def test_it_learns_from_scenes_and_serves_what_it_learnt(scenes: Path, tmp_path: Path) -> None:
-    recipe = with_values(
-        Recipe(),
+    recipe = recipe_of(
         {
-            "train_set": str(scenes),
-            "steps": STEPS,
-            "batch_size": 8,
-            "round_steps": 50,
-            "warmup_steps": 20,
-            "ema_decay": 0.95,
-            "rounds_per_evaluation": 0,
-            "resolutions": [{"width_px": WIDTH_PX, "height_px": HEIGHT_PX}],
-            "augmentation.scale_min": 1.0,
-            "augmentation.scale_max": 1.0,
-            "augmentation.shift": 0.0,
-            "augmentation.color": 0.0,
-        },
+            "task": "perception",
+            "model": "native-s",
+            "run": {
+                "steps": STEPS,
+                "batch_size": 8,
+                "round_steps": 50,
+                "ema_decay": 0.95,
+                "rounds_per_evaluation": 0,
+            },
+            "optimizer": {"warmup_steps": 20},
+            "options": {
+                "train_set": str(scenes),
+                "val_set": str(scenes),
+                "resolutions": [{"width_px": WIDTH_PX, "height_px": HEIGHT_PX}],
+                "augmentation": {"scale_min": 1.0, "scale_max": 1.0, "shift": 0.0, "color": 0.0},
+            },
+        }
     )
-    losses = Losses()
+    losses = Rows()
     train(recipe, tmp_path / "run", reporter=losses)
-    assert losses.boxes[-1] < MOST_OF_FIRST_LOSS * losses.boxes[0]
+    assert losses.rows[-1]["boxes"] < MOST_OF_FIRST_LOSS * losses.rows[0]["boxes"]
 
-    bundle = export_run(
-        tmp_path / "run",
-        tmp_path / "tiny",
-        weights=tmp_path / "run" / "weights.safetensors",
-        held_out=scenes,
-        precision="fp32",
-        version="1",
-    )
-    metrics = bundle.manifest.metrics
+    exported = export_run(tmp_path / "run", tmp_path / "tiny")
+    metrics = exported.metrics
     assert float(metrics["AP50"]) > LEAST_AP50
     assert float(metrics["onnx_against_torch_max"]) <= 1e-4
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from robot_vision.models.multitask.native import SPECS, build_native
+from robot_vision.models.multitask.native import build_native
+from robot_vision.models.multitask.native_parts import NativeSpec
 from robot_vision.training.data.coco import load_coco_set
 from robot_vision.training.data.samples import Batch, SampleCache, collate
-from robot_vision.training.engine.old_recipe import LossWeights
 from robot_vision.training.losses.assign import Assignment
 from robot_vision.training.losses.native import (
+    LossWeights,
     MultiTaskLoss,
     appearance_loss,
     box_loss,
@@ -103,7 +104,7 @@ def test_a_hole_weighs_more_than_as_much_of_a_picture_without_depth() -> None:
 
 
 def test_turned_hues_ask_for_no_colours(batch: Batch) -> None:
-    model = build_native("native-s", classes=3)
+    model = build_native(NativeSpec(classes=3))
     criterion = MultiTaskLoss(model.spec, classes=3, colors=4, weights=LossWeights())
     out = model(batch.rgb, batch.depth_m, batch.focal_px)
     turned = replace(batch, hue_turned=torch.ones(len(batch.rgb), dtype=torch.bool))
@@ -128,8 +129,8 @@ def test_appearance_loss_is_less_when_like_objects_look_alike(batch: Batch) -> N
 
 
 def test_every_task_pulls_on_the_network(batch: Batch) -> None:
-    model = build_native("native-s", classes=2).train()
-    criterion = MultiTaskLoss(SPECS["native-s"], classes=2, colors=2, weights=LossWeights())
+    model = build_native(NativeSpec(classes=2)).train()
+    criterion = MultiTaskLoss(model.spec, classes=2, colors=2, weights=LossWeights())
     total, losses = criterion(model(batch.rgb, batch.depth_m, batch.focal_px), batch)
     total.backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
@@ -141,8 +142,8 @@ def test_every_task_pulls_on_the_network(batch: Batch) -> None:
 def test_a_set_of_boxes_alone_trains_the_detector_alone(boxes_set: Path, tmp_path: Path) -> None:
     cache = SampleCache(load_coco_set(boxes_set), width_px=128, height_px=96, folder=tmp_path)
     batch = collate([cache[i] for i in range(4)])
-    model = build_native("native-s", classes=2).train()
-    criterion = MultiTaskLoss(SPECS["native-s"], classes=2, colors=0, weights=LossWeights())
+    model = build_native(NativeSpec(classes=2)).train()
+    criterion = MultiTaskLoss(model.spec, classes=2, colors=0, weights=LossWeights())
     total, losses = criterion(model(batch.rgb, batch.depth_m, batch.focal_px), batch)
     total.backward()
     assert losses["depth"].item() == 0.0

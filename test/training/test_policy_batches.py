@@ -1,5 +1,7 @@
 """Batches show what a camera of other exposure would have seen, and lose what a robot may lose."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,14 +19,18 @@ from robot_vision.policies.tokens import (
     robot_width,
 )
 from robot_vision.rollouts.episode_files import PolicySet
-from robot_vision.training.data.policy_batches import PolicyBatch, make_batch
-from robot_vision.training.tasks.policy_recipe import Dropout, PolicyRecipe
+from robot_vision.training.data.policy_batches import (
+    Changes,
+    Dropout,
+    Noises,
+    PolicyBatch,
+    make_batch,
+)
 
 SAMPLES = 40
 NO_LOSS = Dropout(depth=0, visual=0, appearance=0, history=0, others=0)
-STILL = PolicyRecipe(
-    exposure_noise=0, tint_noise=0, look_noise=0, place_noise_m=0, dropout=NO_LOSS
-)
+NO_NOISE = Noises(exposure=0, tint=0, looks=0, places_m=0)
+STILL = Changes(noises=NO_NOISE, dropout=NO_LOSS)
 STATISTICS = ActionStatistics(mean=[0.0] * 7, scale=[1.0] * 7)
 
 
@@ -54,13 +60,13 @@ def one_object() -> PolicySet:
     )
 
 
-def batch_of(recipe: PolicyRecipe | None) -> PolicyBatch:
+def batch_of(changes: Changes | None) -> PolicyBatch:
     return make_batch(
         one_object(),
         np.arange(SAMPLES),
         statistics=STATISTICS,
         rng=np.random.default_rng(1),
-        recipe=recipe,
+        changes=changes,
     )
 
 
@@ -75,8 +81,8 @@ def test_a_recipe_without_noise_changes_nothing() -> None:
 
 
 def test_exposure_changes_all_colours_of_a_view_alike() -> None:
-    recipe = STILL.model_copy(update={"exposure_noise": 0.2, "tint_noise": 0.05})
-    before, after = batch_of(STILL), batch_of(recipe)
+    changes = replace(STILL, noises=NO_NOISE.model_copy(update={"exposure": 0.2, "tint": 0.05}))
+    before, after = batch_of(STILL), batch_of(changes)
     gain = field(after, "color") / field(before, "color")
     assert np.log(gain).std() > 0.1
     for name, colors in (("shades", 7), ("around", 1), ("light", 7)):
@@ -91,7 +97,7 @@ def test_exposure_changes_all_colours_of_a_view_alike() -> None:
 
 
 def test_features_of_objects_are_lost_as_often_as_the_recipe_says() -> None:
-    recipe = STILL.model_copy(update={"dropout": NO_LOSS.model_copy(update={"appearance": 0.5})})
-    lost = ~field(batch_of(recipe), "appearance").any(axis=1)
+    changes = replace(STILL, dropout=NO_LOSS.model_copy(update={"appearance": 0.5}))
+    lost = ~field(batch_of(changes), "appearance").any(axis=1)
     assert 0.2 < lost.mean() < 0.8
-    assert field(batch_of(recipe), "color").all()
+    assert field(batch_of(changes), "color").all()

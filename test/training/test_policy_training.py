@@ -2,135 +2,53 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from policy_cases import CLASS_NAMES, MODEL_ID, Brick, observe, robot_at
+from policy_cases import MODEL_ID, Brick, observe
+from policy_episodes import COLORS, VOCABULARY, random_scene, write_episodes
+from runs import Rows, assert_same, dotted
+from safetensors.torch import load_file
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.core.types import Decision, Observation
-from robot_vision.export.policy_bundle import export_policy_run
+from robot_vision.export.bundle import export_run
 from robot_vision.model_store.policies import find_policy
-from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.onnx_policy import NETWORK_INPUTS, OnnxPolicy
-from robot_vision.policies.registry import load_policy
+from robot_vision.models.weights import read_weights
+from robot_vision.policies.onnx_policy import NETWORK_INPUTS, OnnxPolicy, load_policy
 from robot_vision.policies.session import open_policy_session
 from robot_vision.policies.target_memory import SURE_S
-from robot_vision.policies.tokens import NONE, POINTABLE
-from robot_vision.rollouts.episode_files import (
-    Sample,
-    SetDescription,
-    save_episode,
-    write_description,
-)
-from robot_vision.training.engine.checkpoint import load_weights_file
-from robot_vision.training.tasks.policy import train_policy
-from robot_vision.training.tasks.policy_recipe import (
-    PolicyRecipe,
-    load_policy_recipe,
-    save_policy_recipe,
-)
-
-HORIZON = 4
-COLORS = {"red": (200, 30, 30), "blue": (30, 40, 210), "green": (30, 170, 40)}
-VOCABULARY = Vocabulary(
-    words=("go", "to", "the", "move", "red", "blue", "green", "brick", "block"),
-    things=("brick", "block"),
-    actions=("go", "move"),
-)
-STEP_M = 0.02
+from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipe_file import recipe_of
 
 
-class Silent:
-    """Keeps the rows of the log."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-
-    def on_step(self, part: float) -> None:
-        del part
-
-    def on_round(self, row: dict[str, float]) -> None:
-        self.rows.append(row)
-
-
-def texts_for(color: str) -> tuple[str, ...]:
-    return f"go to the {color} brick", f"move to the {color} block"
-
-
-def towards(distance_m: np.ndarray) -> np.ndarray:
-    """The made-up expert: straight there, `STEP_M` a step."""
-    action = np.zeros((HORIZON, 7), np.float32)
-    left = distance_m.copy()
-    for row in action:
-        length = max(float(np.linalg.norm(left)), 1e-9)
-        row[:3] = left * min(1.0, STEP_M / length)
-        row[6] = 1.0
-        left -= row[:3]
-    return action
-
-
-def random_scene(rng: np.random.Generator) -> tuple[list[Brick], list[str], object]:
-    names = [str(n) for n in rng.permutation(list(COLORS))[:2]]
-    bricks = [
-        Brick(
-            centre_m=(float(rng.uniform(0.4, 0.6)), float(y + rng.uniform(-0.04, 0.04))),
-            rgb=COLORS[name],
-        )
-        for name, y in zip(names, (-0.08, 0.08), strict=True)
-    ]
-    tool = (float(rng.uniform(0.35, 0.65)), float(rng.uniform(-0.2, 0.2)), 0.2)
-    return bricks, names, robot_at(tool)
-
-
-def write_episodes(folder: Path, *, count: int, seed: int) -> Path:
-    rng = np.random.default_rng(seed)
-    write_description(
-        folder,
-        SetDescription(
-            perception_model_id=MODEL_ID, class_names=CLASS_NAMES, history=2, step_s=0.05
-        ),
-    )
-    for number in range(count):
-        frames = []
-        for _ in range(16):
-            bricks, names, robot = random_scene(rng)
-            inputs = encode_observation(observe(bricks, robot=robot), history=2)
-            samples = []
-            for color in COLORS:
-                pointers = np.zeros((2, POINTABLE), bool)
-                pointers[1, NONE] = True
-                action = None
-                if color in names:
-                    row = names.index(color)
-                    pointers[0, row] = True
-                    place = np.array([*bricks[row].centre_m, 0.05])
-                    action = towards(place - robot.base_from_tool[:3, 3])
-                else:
-                    pointers[0, NONE] = True
-                samples.append(Sample(texts=texts_for(color), pointers=pointers, action=action))
-            frames.append((inputs, samples))
-        save_episode(folder / f"{number:05d}.npz", frames, horizon=HORIZON)
-    return folder
-
-
-def recipe_for(train: Path, val: Path, **values: object) -> PolicyRecipe:
-    return PolicyRecipe.model_validate(
-        {
-            "train_sets": [str(train)],
-            "val_sets": [str(val)],
+def recipe_for(train_set: Path, val_set: Path, **overrides: object) -> Recipe:
+    values: dict[str, Any] = {
+        "task": "policy",
+        "model": "policy-s",
+        "run": {
             "batch_size": 48,
             "round_steps": 40,
-            "warmup_steps": 20,
+            "rounds_per_evaluation": 1,
             "ema_decay": 0.96,
-            "val_samples": 300,
+        },
+        "optimizer": {
             "learning_rate": 0.002,
-            **values,
-        }
-    )
+            "last_learning_rate": 0.02,
+            "weight_decay": 0.03,
+            "warmup_steps": 20,
+            "gradient_norm": 1.0,
+        },
+        "options": {
+            "train_sets": [str(train_set)],
+            "val_sets": [str(val_set)],
+            "val_samples": 300,
+        },
+    }
+    return recipe_of(values, dotted(overrides))
 
 
 @pytest.fixture(scope="module")
@@ -146,17 +64,15 @@ def episodes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def run(
     episodes: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[dict[str, float]]]:
-    folder, reporter = tmp_path_factory.mktemp("run"), Silent()
-    train_policy(
-        recipe_for(*episodes, steps=240), folder, vocabulary=VOCABULARY, reporter=reporter
-    )
+    folder, reporter = tmp_path_factory.mktemp("run"), Rows()
+    train(recipe_for(*episodes, run__steps=240), folder, reporter=reporter)
     return folder, reporter.rows
 
 
 @pytest.fixture(scope="module")
 def bundle(run: tuple[Path, object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles") / "tiny"
-    export_policy_run(run[0], folder, version="1")
+    export_run(run[0], folder)
     return folder
 
 
@@ -247,38 +163,55 @@ def test_a_policy_for_other_tokens_is_refused(
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(
     episodes: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    values = {"batch_size": 8, "round_steps": 3, "val_samples": 20, "steps": 6}
-    whole = recipe_for(*episodes, **values)
-    train_policy(whole, tmp_path / "whole", vocabulary=VOCABULARY, reporter=Silent())
-
-    class Stop(Exception):
-        pass
-
-    class Stopping(Silent):
-        def on_round(self, row: dict[str, float]) -> None:
-            super().on_round(row)
-            raise Stop
-
-    with pytest.raises(Stop):
-        train_policy(whole, tmp_path / "parts", vocabulary=VOCABULARY, reporter=Stopping())
-    state = train_policy(whole, tmp_path / "parts", vocabulary=VOCABULARY, reporter=Silent())
+    recipe = recipe_for(
+        *episodes,
+        run__batch_size=8,
+        run__round_steps=3,
+        run__steps=6,
+        options__val_samples=20,
+        options__loaders=2,
+    )
+    train(recipe, tmp_path / "whole", reporter=Rows())
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "parts", reporter=Rows(stop_after=1))
+    state = train(recipe, tmp_path / "parts", reporter=Rows())
     assert state.step == 6
-    one, _ = load_weights_file(tmp_path / "whole" / "weights.safetensors")
-    other, _ = load_weights_file(tmp_path / "parts" / "weights.safetensors")
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert_same(*(load_file(tmp_path / f / "checkpoint.safetensors") for f in ("whole", "parts")))
 
 
-def test_an_instruction_outside_the_vocabulary_is_an_error(
-    episodes: tuple[Path, Path], tmp_path: Path
+def test_words_and_units_travel_with_the_weights(run: tuple[Path, object]) -> None:
+    weights = read_weights(run[0] / "weights.safetensors")
+    assert weights.model == "policy-s"
+    assert weights.spec["words"] == len(VOCABULARY.words)
+    assert tuple(weights.travels["vocabulary"]["words"]) == VOCABULARY.words
+    assert len(weights.travels["statistics"]["scale"]) == 7
+    assert weights.travels["shown"]["perception_model_id"] == MODEL_ID
+
+
+def test_weights_of_other_words_are_no_start(
+    run: tuple[Path, object], episodes: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    words = (*VOCABULARY.words[:-1], "cube", "block")
+    other = VOCABULARY.model_copy(update={"words": words})
+    folder = write_episodes(tmp_path / "set", count=1, seed=5, vocabulary=other)
+    start = str(run[0] / "weights.safetensors")
+    recipe = recipe_for(folder, folder, run__steps=1, run__init_weights=start)
+    with pytest.raises(ConfigError, match=r"know other words than the episodes have.*cube"):
+        train(recipe, tmp_path / "run", reporter=Rows())
+    mixed = recipe_for(folder, folder, run__steps=1)
+    mixed.options.train_sets.append(str(episodes[0]))
+    with pytest.raises(ConfigError, match="cube"):
+        train(mixed, tmp_path / "run", reporter=Rows())
+
+
+def test_an_instruction_outside_the_vocabulary_is_an_error(tmp_path: Path) -> None:
     small = VOCABULARY.model_copy(update={"words": ("go", "to", "the", "red", "brick")})
+    folder = write_episodes(tmp_path / "set", count=1, seed=5, vocabulary=small)
     with pytest.raises(ConfigError, match="cannot be learnt: unknown words"):
-        train_policy(recipe_for(*episodes, steps=1), tmp_path, vocabulary=small, reporter=Silent())
+        train(recipe_for(folder, folder, run__steps=1), tmp_path / "run", reporter=Rows())
 
 
-def test_the_recipe_of_the_package_is_accepted_and_kept(tmp_path: Path) -> None:
-    file = Path(__file__).parents[2] / "config" / "recipes" / "policy_s.yaml"
-    recipe = load_policy_recipe(file)
-    assert recipe.steps or recipe.budget_minutes
-    save_policy_recipe(recipe, tmp_path / "kept.yaml")
-    assert load_policy_recipe(tmp_path / "kept.yaml") == recipe
+def test_a_policy_needs_episodes(tmp_path: Path) -> None:
+    recipe = recipe_of({"task": "policy", "model": "policy-s", "run": {"steps": 1}})
+    with pytest.raises(ConfigError, match="train_sets is empty"):
+        train(recipe, tmp_path / "run", reporter=Rows())

@@ -12,13 +12,12 @@ from robot_vision.core.config import with_values
 from robot_vision.core.errors import ConfigError
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import BatchStream
+from robot_vision.training.data.batches import BatchStream, Resolution
 from robot_vision.training.data.hidden import punch_holes
 from robot_vision.training.data.light import hue_turns
 from robot_vision.training.data.masks import decode_segmentation, instance_map
 from robot_vision.training.data.samples import Batch, Sample, SampleCache, SampleStack, collate
 from robot_vision.training.data.sets.coco import load_coco_set
-from robot_vision.training.engine.old_recipe import Recipe, Resolution
 
 
 @pytest.fixture
@@ -202,33 +201,34 @@ def test_zoom_lengthens_the_lens_and_leaves_depth(shapes_set: Path, tmp_path: Pa
     assert set(depths_mm) <= {0, 900, 1500}
 
 
-def stream_of(shapes_set: Path, folder: Path, **values: object) -> BatchStream:
-    chosen: dict[str, object] = {"train_set": str(shapes_set), "cache_dir": str(folder)}
-    chosen["resolutions"] = [{"width_px": 160, "height_px": 128}]
-    recipe = with_values(Recipe(), chosen | values)
-    return BatchStream(recipe, torch.device("cpu"))
+def stream_of(shapes_set: Path, folder: Path, *, seed: int = 0, **values: object) -> BatchStream:
+    source = load_coco_set(shapes_set)
+    cache = SampleCache(source, width_px=160, height_px=128, folder=folder)
+    augment = Augmenter(with_values(Augmentation(), values), source.class_names)
+    return BatchStream(cache, augment, seed=seed, device=torch.device("cpu"))
 
 
 def test_a_step_has_the_same_batch_again(shapes_set: Path, tmp_path: Path) -> None:
-    one, other = (stream_of(shapes_set, tmp_path, seed=1, batch_size=4) for _ in range(2))
+    one, other = (stream_of(shapes_set, tmp_path, seed=1) for _ in range(2))
     size = Resolution(width_px=96, height_px=64)
     for step in (5, 2):
-        a, b = one.batch(step, size), other.batch(step, size)
+        a, b = (stream.batch(step, size, batch_size=4) for stream in (one, other))
         assert torch.equal(a.rgb, b.rgb)
         assert torch.equal(a.depth_m, b.depth_m)
         assert torch.equal(a.boxes_xyxy, b.boxes_xyxy)
-    assert not torch.equal(one.batch(1, size).rgb, one.batch(3, size).rgb)
+    first, third = (one.batch(step, size, batch_size=4) for step in (1, 3))
+    assert not torch.equal(first.rgb, third.rgb)
 
 
 def test_every_pass_shows_each_image_once(shapes_set: Path, tmp_path: Path) -> None:
     still = {"flip": 0, "scale_min": 1, "scale_max": 1, "shift": 0, "color": 0}
-    options = {f"augmentation.{name}": value for name, value in still.items()}
-    stream = stream_of(shapes_set, tmp_path, batch_size=4, **options)
+    stream = stream_of(shapes_set, tmp_path, **still)
     plain = SampleCache(load_coco_set(shapes_set), width_px=160, height_px=128, folder=tmp_path)
     known = [torch.from_numpy(plain[i].rgb) for i in range(12)]
     size = Resolution(width_px=160, height_px=128)
     for first in (0, 3):
-        shown = torch.cat([stream.batch(first + step, size).rgb for step in range(3)])
+        batches = [stream.batch(first + step, size, batch_size=4) for step in range(3)]
+        shown = torch.cat([batch.rgb for batch in batches])
         seen = [next(i for i, k in enumerate(known) if torch.equal(k, rgb)) for rgb in shown]
         assert sorted(seen) == list(range(12))
 

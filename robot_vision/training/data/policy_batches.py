@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.core.params import Params, param
 from robot_vision.policies.color_features import chroma_of
 from robot_vision.policies.tokens import (
     OBJECT_SLICES,
@@ -15,11 +16,37 @@ from robot_vision.policies.tokens import (
     without_depth,
 )
 from robot_vision.rollouts.episode_files import PolicySet
-from robot_vision.training.tasks.policy_recipe import PolicyRecipe
 
 # RGB after RGB; what is left over at the end of a field is no colour.
 _COLORS = ("color", "shades", "around", "light")
 _LOOKS = (*_COLORS, "chroma", "appearance", "heights")
+
+
+class Dropout(Params):
+    """How often a sample loses what a robot may lose."""
+
+    depth: float = param(0.1, "no measured depth", ge=0, le=1)
+    visual: float = param(0.2, "no visual tokens", ge=0, le=1)
+    appearance: float = param(0.5, "no pooled features of objects", ge=0, le=1)
+    history: float = param(0.4, "no history of the arm", ge=0, le=1)
+    others: float = param(0.1, "each object that is not meant", ge=0, le=1)
+
+
+class Noises(Params):
+    """What is added to what perception said."""
+
+    exposure: float = param(0.2, "changes of exposure, in logarithms", ge=0, le=1)
+    tint: float = param(0.05, "changes of white balance, in logarithms", ge=0, le=1)
+    looks: float = param(0.1, "noise of looks, in deviations", ge=0, le=1)
+    places_m: float = param(0.002, "noise of places", unit="m", ge=0, le=0.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """How training samples differ from what was recorded."""
+
+    noises: Noises
+    dropout: Dropout
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,23 +73,24 @@ def make_batch(
     *,
     statistics: ActionStatistics,
     rng: np.random.Generator,
-    recipe: PolicyRecipe | None = None,
+    changes: Changes | None = None,
 ) -> PolicyBatch:
-    """Samples `rows` of the set; with the losses and the noise of `recipe`, if one is given."""
+    """Samples `rows` of the set; with losses and noise, if any are given."""
     frame = source.frame[rows]
     objects = source.objects[frame].astype(np.float32)
     visual = source.visual[frame].astype(np.float32)
     present, has_visual = source.present[frame].copy(), source.has_visual[frame][:, None].copy()
     robot, pointers = source.robot[frame].copy(), source.pointers[rows]
-    if recipe is not None:
-        _change_exposure(objects, recipe, rng)
-        _add_noise(objects, present, robot, recipe, rng)
-        objects, visual = _lose_depth(objects, visual, robot, recipe, rng)
-        _lose_appearance(objects, recipe, rng)
-        has_visual &= rng.random((len(rows), 1)) >= recipe.dropout.visual
-        lost_history = rng.random(len(rows)) < recipe.dropout.history
+    if changes is not None:
+        noises, dropout = changes.noises, changes.dropout
+        _change_exposure(objects, noises, rng)
+        _add_noise(objects, present, robot, noises, rng)
+        objects, visual = _lose_depth(objects, visual, robot, dropout, rng)
+        _lose_appearance(objects, dropout, rng)
+        has_visual &= rng.random((len(rows), 1)) >= dropout.visual
+        lost_history = rng.random(len(rows)) < dropout.history
         robot[lost_history, sum(ROBOT_FIELDS.values()) :] = 0
-        lost = rng.random(present.shape) < recipe.dropout.others
+        lost = rng.random(present.shape) < dropout.others
         present &= ~lost | pointers[:, :, : present.shape[1]].any(axis=1)
     objects *= present[..., None]
     visual *= has_visual[..., None]
@@ -84,11 +112,11 @@ def make_batch(
     )
 
 
-def _change_exposure(objects: np.ndarray, recipe: PolicyRecipe, rng: np.random.Generator) -> None:
+def _change_exposure(objects: np.ndarray, noises: Noises, rng: np.random.Generator) -> None:
     """The same views by a camera of other exposure and white balance."""
     count = len(objects)
-    gain = recipe.exposure_noise * rng.standard_normal((count, 1), dtype=np.float32)
-    gain = np.exp(gain + recipe.tint_noise * rng.standard_normal((count, 3), dtype=np.float32))
+    gain = noises.exposure * rng.standard_normal((count, 1), dtype=np.float32)
+    gain = np.exp(gain + noises.tint * rng.standard_normal((count, 3), dtype=np.float32))
     for name in _COLORS:
         place = OBJECT_SLICES[name]
         colors = (place.stop - place.start) // 3
@@ -102,20 +130,18 @@ def _add_noise(
     objects: np.ndarray,
     present: np.ndarray,
     robot: np.ndarray,
-    recipe: PolicyRecipe,
+    noises: Noises,
     rng: np.random.Generator,
 ) -> None:
     """Noise on places, the same for each way in which a place is given, and on looks."""
     shape = (*objects.shape[:2], 3)
-    noise_m = (recipe.place_noise_m * rng.standard_normal(shape, dtype=np.float32)) * present[
-        ..., None
-    ]
+    noise_m = (noises.places_m * rng.standard_normal(shape, dtype=np.float32)) * present[..., None]
     for name in ("centre", "centre_from_tool"):
         objects[..., OBJECT_SLICES[name]] += noise_m
     objects[..., OBJECT_SLICES["centre_in_tool"]] += noise_m @ base_from_tool_axes(robot)
     for name in _LOOKS:
         look = objects[..., OBJECT_SLICES[name]]
-        deviation = recipe.look_noise * float(look.std())
+        deviation = noises.looks * float(look.std())
         look += deviation * rng.standard_normal(look.shape, dtype=np.float32)
 
 
@@ -123,16 +149,16 @@ def _lose_depth(
     objects: np.ndarray,
     visual: np.ndarray,
     robot: np.ndarray,
-    recipe: PolicyRecipe,
+    dropout: Dropout,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    lost = rng.random(len(objects)) < recipe.dropout.depth
+    lost = rng.random(len(objects)) < dropout.depth
     if lost.any():
         objects[lost], visual[lost] = without_depth(objects[lost], visual[lost], robot[lost])
     return objects, visual
 
 
-def _lose_appearance(objects: np.ndarray, recipe: PolicyRecipe, rng: np.random.Generator) -> None:
+def _lose_appearance(objects: np.ndarray, dropout: Dropout, rng: np.random.Generator) -> None:
     """Features tell looks apart that training has shown; colours and shapes also tell others."""
-    lost = rng.random(len(objects)) < recipe.dropout.appearance
+    lost = rng.random(len(objects)) < dropout.appearance
     objects[lost, :, OBJECT_SLICES["appearance"]] = 0

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.models.policies.pointer import PolicyNetwork
+from robot_vision.models.policies.pointer_parts import PolicyNetwork
 from robot_vision.rollouts.episode_files import PolicySet
 
 _FRAMES = 4000

@@ -1,117 +1,157 @@
 """Resumable checkpoints: one safetensors file holds weights, their average and the optimiser."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from robot_vision.core.disk import free_room
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
+from robot_vision.models.weights import Weights, write_weights
+from robot_vision.training.engine.run import Run
+from robot_vision.training.engine.schedule import RunState
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+_OPTIMIZER = "optimizer"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunState:
-    """How far a run is: steps done, seconds spent training, best AP and evaluations since it."""
+def save_checkpoint(file: Path, run: Run, state: RunState) -> None:
+    """Write atomically: a run that is killed, or meets a full disk, keeps the one before.
 
-    step: int = 0
-    trained_s: float = 0.0
-    best_ap: float = 0.0
-    stale_evaluations: int = 0
-
-
-def save_checkpoint(
-    file: Path,
-    *,
-    modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
-    state: RunState,
-    class_names: tuple[str, ...],
-) -> None:
-    """Write atomically, so that a run killed while writing keeps the checkpoint before."""
+    Raises `ConfigError` that names the folder if it cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
-    for prefix, module in modules.items():
+    for prefix, module in run.modules.items():
         for name, tensor in module.state_dict().items():
             tensors[f"{prefix}.{name}"] = tensor.detach().cpu().contiguous()
-    for index, moments in optimizer.state_dict()["state"].items():
+    for name, parameter in _trained(run).items():
         for moment in MOMENTS:
-            tensors[f"optimizer.{index}.{moment}"] = moments[moment].detach().cpu().contiguous()
-    metadata = {"state": json.dumps(asdict(state)), "classes": json.dumps(class_names)}
+            kept = run.optimizer.state.get(parameter, {})
+            if moment in kept:
+                tensors[f"{_OPTIMIZER}.{name}.{moment}"] = kept[moment].detach().cpu().contiguous()
+    metadata = {
+        "state": json.dumps(asdict(state)),
+        "of": json.dumps(_identity(run)),
+        "scaler": json.dumps(run.precision.scaler.state_dict()),
+    }
     partial = file.with_suffix(".partial")
-    save_file(tensors, partial, metadata=metadata)
-    partial.replace(file)
+    try:
+        save_file(tensors, partial, metadata=metadata)
+        partial.replace(file)
+    except (SafetensorError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise cannot_save(file, error) from error
 
 
-def load_checkpoint(
-    file: Path, *, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
-) -> RunState:
-    """Restore what `save_checkpoint` wrote; raises `ConfigError` when it is of another model."""
+def cannot_save(file: Path, error: Exception) -> ConfigError:
+    """What to say of a file of a run that cannot be written."""
+    return ConfigError(
+        f"cannot save {file.name} in {file.parent}: {error}; {free_room(file.parent)}. The last "
+        "good checkpoint is intact: make room and run the same command again"
+    )
+
+
+def save_run_weights(file: Path, run: Run) -> None:
+    """The averaged weights alone: what is shipped and fine-tuned from, with what travels."""
+    weights = Weights(
+        file=file,
+        tensors=run.averaged.module.state_dict(),
+        model=run.card.name,
+        spec=run.spec.model_dump(mode="json"),
+        travels=run.task.travels(),
+    )
+    try:
+        write_weights(file, weights)
+    except (ConfigError, OSError) as error:
+        raise cannot_save(file, error) from error
+
+
+def load_checkpoint(file: Path, run: Run) -> RunState:
+    """Restore what `save_checkpoint` wrote.
+
+    Raises `ConfigError` when it is damaged, or of another task, model, spec or data: both are
+    named.
+    """
     try:
         with safe_open(file, framework="pt") as opened:
-            state = RunState(**json.loads(opened.metadata()["state"]))
+            metadata = dict(opened.metadata() or {})
         tensors = load_file(file)
-        for prefix, module in modules.items():
+        state = RunState(**json.loads(metadata["state"]))
+        identity, scaler = json.loads(metadata["of"]), json.loads(metadata["scaler"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"cannot resume from {file}: {quoted(repr(error))}") from error
+    _check_identity(file, identity, _identity(run))
+    try:
+        for prefix, module in run.modules.items():
             module.load_state_dict(_below(tensors, prefix))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"cannot resume from {file}: {error}") from error
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    rows: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below(tensors, "optimizer").items():
-        index, moment = name.split(".")
-        if tensor.ndim:  # laid out as its parameter is, or the sums would round differently
-            tensor = torch.empty_like(parameters[int(index)]).copy_(tensor)
-        rows.setdefault(int(index), {})[moment] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": rows})
+        _restore_optimizer(run, _below(tensors, _OPTIMIZER))
+        if run.precision.scaler.is_enabled():
+            run.precision.scaler.load_state_dict(scaler)
+    except (KeyError, RuntimeError) as error:
+        raise ConfigError(
+            f"cannot resume from {file}: {error}; the recipe's rates or precision are not those "
+            "that it was written with. Train on in another folder, with run.init_weights"
+        ) from error
     return state
 
 
-def save_weights(file: Path, model: nn.Module, *, class_names: tuple[str, ...]) -> None:
-    """The model's weights alone, with its class names: what is shipped and fine-tuned from."""
-    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
-    save_file(tensors, file, metadata={"classes": json.dumps(class_names)})
-
-
-def load_weights_file(file: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Weights and class names of a file of `save_weights`."""
-    try:
-        with safe_open(file, framework="pt") as opened:
-            classes = tuple(json.loads((opened.metadata() or {}).get("classes", "[]")))
-        return load_file(file), classes
-    except (SafetensorError, OSError, TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"cannot read the weights {file}: {error}") from error
-
-
-def mean_weights(file: Path, other: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Mean of two files of `save_weights` of which one was trained from the other.
-
-    Often better than either (Wortsman et al., arXiv:2109.01903). Raises `ConfigError` if they
-    are of different networks or classes.
-    """
-    (tensors, classes), (others, other_classes) = load_weights_file(file), load_weights_file(other)
-    shapes, other_shapes = (
-        {name: tuple(t.shape) for name, t in weights.items()} for weights in (tensors, others)
-    )
-    if (shapes, classes) != (other_shapes, other_classes):
-        differing = sorted(
-            name
-            for name in shapes.keys() | other_shapes.keys()
-            if shapes.get(name) != other_shapes.get(name)
-        )
-        raise ConfigError(
-            f"{file} and {other} cannot be averaged: they are of classes {', '.join(classes)} and "
-            f"{', '.join(other_classes)} and differ in {', '.join(differing) or 'no layer'}"
-        )
-    mean = {
-        name: torch.lerp(t, others[name], 0.5) if t.is_floating_point() else t
-        for name, t in tensors.items()
+def _identity(run: Run) -> dict[str, Any]:
+    """What a run must share with a checkpoint to go on from it."""
+    return {
+        "task": run.recipe.task,
+        "model": run.card.name,
+        "spec": run.spec.model_dump(mode="json"),
+        "data": json.loads(json.dumps(run.task.travels())),
     }
-    return mean, classes
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _check_identity(file: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    advice = "train into another folder, from its weights if you like (run.init_weights)"
+    for name in ("task", "model"):
+        if found.get(name) != wanted[name]:
+            raise ConfigError(
+                f"cannot resume from {file}: it is of the {name} {quoted(found.get(name))}, the "
+                f"recipe's is {wanted[name]!r}; {advice}"
+            )
+    for name in ("spec", "data"):
+        one, other = dict(found.get(name) or {}), dict(wanted[name])
+        for key in sorted(one.keys() | other.keys()):
+            if one.get(key) != other.get(key):
+                raise ConfigError(
+                    f"cannot resume from {file}: its {name} have {key} "
+                    f"{quoted(one.get(key))}, now it is {quoted(other.get(key))}; {advice}"
+                )
+
+
+def _trained(run: Run) -> dict[str, torch.nn.Parameter]:
+    """What the optimiser moves, by name."""
+    return {
+        name: parameter
+        for group in run.optimizer.param_groups
+        for name, parameter in zip(group["names"], group["params"], strict=True)
+    }
+
+
+def _restore_optimizer(run: Run, tensors: Mapping[str, Tensor]) -> None:
+    parameters = _trained(run)
+    rows: dict[int, dict[str, Tensor]] = {}
+    indices = {name: index for index, name in enumerate(parameters)}
+    for full_name, stored in tensors.items():
+        name, _, moment = full_name.rpartition(".")
+        kept = stored
+        if stored.ndim:  # laid out as its parameter is, or the sums would round differently
+            kept = torch.empty_like(parameters[name]).copy_(stored)
+        rows.setdefault(indices[name], {})[moment] = kept
+    run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": rows})
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     start = f"{prefix}."
     return {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}

@@ -9,10 +9,25 @@ def append_row(file: Path, row: dict[str, float]) -> None:
     rows = read_rows(file) if file.exists() else []
     columns = list(rows[0]) if rows else []
     columns += [name for name in row if name not in columns]
-    with file.open("w", newline="") as stream:
+    _write(file, columns, [*rows, {k: f"{v:.6g}" for k, v in row.items()}])
+
+
+def drop_rows_after(file: Path, step: int) -> None:
+    """Forget rounds that no checkpoint holds: they are trained again."""
+    rows = read_rows(file) if file.exists() else []
+    kept = [row for row in rows if float(row["step"]) <= step]
+    if len(kept) < len(rows):
+        _write(file, list(rows[0]), kept)
+
+
+def _write(file: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
+    """All or nothing: a full disk keeps the log before."""
+    partial = file.with_suffix(".partial")
+    with partial.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
-        writer.writerows([*rows, {k: f"{v:.6g}" for k, v in row.items()}])
+        writer.writerows(rows)
+    partial.replace(file)
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:

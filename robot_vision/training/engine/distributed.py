@@ -10,16 +10,42 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name; each process of a machine has a GPU of its own.
+
+    Raises `ConfigError` where there is no such device, or there are fewer GPUs than processes.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        number, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+        if number >= count:
+            raise ConfigError(
+                f"run.device = 'cuda': process {number + 1} of this machine finds {count} GPUs; "
+                "start as many processes as there are GPUs, or set run.device to cpu"
+            )
+        return torch.device("cuda", number)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"run.device = {name!r}; expected cpu, cuda or auto") from error
 
 
 @contextmanager
-def process_group() -> Iterator[None]:
+def process_group(device_name: str) -> Iterator[None]:
     """Join the processes that torchrun started, if it did."""
     if "WORLD_SIZE" not in os.environ:
         yield
         return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    device = device_of(device_name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield
     finally:
@@ -46,6 +72,18 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     flat /= process_count()
     for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
+
+
+@torch.no_grad()
+def share_buffers(modules: Iterable[nn.Module]) -> None:
+    """Give all processes the buffers of process 0, such as running statistics."""
+    if not dist.is_initialized():
+        return
+    for module in modules:
+        for buffer in module.buffers():
+            shared: Tensor = buffer.contiguous()
+            dist.broadcast(shared, src=0)
+            buffer.copy_(shared)
 
 
 def agreed(value: float, device: torch.device) -> float:

@@ -1,30 +1,54 @@
-"""What a run tells the person who watches it: a bar, and a line a round."""
+"""What the person who watches a run sees: a bar, and a line a round."""
 
+from time import monotonic
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from torch import Tensor
 
 from robot_vision.terminal import Screen
 from robot_vision.training.engine.distributed import rank
 
+# A GPU waits until a loss is read.
+_READ_EVERY_S = 1.0
+
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Told of every step (the part of the run done) and of every round (its row of the log)."""
+    """Hears of every step (the part of the run done, its loss on the device), of every round
+    (its row of the log), and of what a person should know."""
 
-    def on_step(self, part: float) -> None: ...
+    def on_step(self, part: float, loss: Tensor) -> None: ...
 
     def on_round(self, row: dict[str, float]) -> None: ...
 
+    def on_note(self, text: str) -> None: ...
+
 
 class ConsoleReporter:
-    """A bar on stderr and lines on stdout, from process 0 only; a context manager."""
+    """A bar on stderr with loss and time left, lines on stdout; process 0 only."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("training"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=Screen(stderr=True))
-        self._task = self._bar.add_task("training", total=1.0)
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Screen(stderr=True),
+        )
+        self._task = self._bar.add_task("training", total=1.0, loss="…")
+        self._read_s = -_READ_EVERY_S
 
     def __enter__(self) -> "ConsoleReporter":
         return self
@@ -37,10 +61,17 @@ class ConsoleReporter:
     ) -> None:
         self._bar.stop()
 
-    def on_step(self, part: float) -> None:
-        if rank() == 0:
-            self._bar.start()
-            self._bar.update(self._task, completed=part)
+    def on_step(self, part: float, loss: Tensor) -> None:
+        if rank() != 0:
+            return
+        self._bar.start()
+        self._bar.update(self._task, completed=part)
+        if monotonic() - self._read_s >= _READ_EVERY_S:
+            self._bar.update(self._task, loss=f"{loss.item():.4g}")
+            self._read_s = monotonic()
 
     def on_round(self, row: dict[str, float]) -> None:
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+
+    def on_note(self, text: str) -> None:
+        print(text, flush=True)

@@ -2,110 +2,156 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from robot_vision.model_store.store import find_bundle
-from robot_vision.models.multitask.native import NativeModel, build_native, load_weights
-from robot_vision.training.data.coco import load_coco_set
-from robot_vision.training.engine.checkpoint import load_weights_file
-from robot_vision.training.engine.distributed import rank
-from robot_vision.training.engine.old_recipe import Recipe
-from robot_vision.training.losses.native import MultiTaskLoss
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params
+from robot_vision.model_store.policies import POLICY_FILE, find_policy
+from robot_vision.model_store.store import find_bundle, stored_folders
+from robot_vision.models.card import Card
+from robot_vision.models.registry import MODELS
+from robot_vision.models.weights import load_weights, read_weights
+from robot_vision.training.engine.distributed import device_of, process_count
+from robot_vision.training.engine.precision import Precision, choose_precision
+from robot_vision.training.engine.rates import (
+    build_optimizer,
+    freeze,
+    frozen_norms,
+    named_parameters,
+    rate_factors,
+)
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recompute import recompute_blocks
+from robot_vision.training.engine.task import TASKS, Task
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
 BEST_WEIGHTS = "best.safetensors"
+LAST_WEIGHTS = "last.safetensors"
 CURVES = "curves.csv"
+CURVES_PICTURE = "curves.png"
+MEMORY = "memory.json"
 RECIPE = "recipe.yaml"
 BUNDLE_WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """What a run consists of. `averaged` holds the weights that are evaluated and shipped."""
+    """What a run consists of. `averaged` holds the weights that are evaluated and shipped.
+
+    `beside` are the task's own modules, `frozen_norms` what stays in evaluation mode, `notes`
+    what a person should know before it starts.
+    """
 
     recipe: Recipe
-    folder: Path
-    model: NativeModel
+    task: Task[Any]
+    card: Card[Any]
+    spec: Params
+    model: nn.Module
     averaged: AveragedModel
-    criterion: MultiTaskLoss
+    beside: dict[str, nn.Module]
+    frozen_norms: list[nn.Module]
     optimizer: torch.optim.Optimizer
-    class_names: tuple[str, ...]
+    precision: Precision
     device: torch.device
+    notes: tuple[str, ...] = ()
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "averaged": self.averaged, "criterion": self.criterion}
-
-    @property
-    def averaged_model(self) -> NativeModel:
-        module = self.averaged.module
-        assert isinstance(module, NativeModel)
-        return module
+        """All that a checkpoint holds, by name."""
+        return {"model": self.model, "averaged": self.averaged, **self.beside}
 
 
-def build_run(recipe: Recipe, folder: Path) -> Run:
-    """Fresh weights, or those of `init_weights` where they fit, and all that trains them."""
-    torch.manual_seed(recipe.seed)
-    source = load_coco_set(Path(recipe.train_set))
-    device = _device(recipe.device)
-    model = build_native(recipe.model, classes=len(source.class_names))
-    if recipe.init_weights:
-        _start_from(model, _weights_file(recipe.init_weights), source.class_names)
+def build_run(recipe: Recipe) -> Run:
+    """Fresh weights, or those of `init_weights` where they fit, and all that trains them.
+
+    Raises `ConfigError` where data, weights, processes or device do not fit the recipe.
+    """
+    _check_shares(recipe)
+    device = device_of(recipe.run.device)
+    precision = choose_precision(recipe.run.precision, device)
+    task = TASKS.get(recipe.task)(recipe, device)
+    card = MODELS.get(recipe.model)
+    spec = _spec(recipe, card, task)
+    # Seeded here: opening data may draw numbers, and weights must not depend on it.
+    torch.manual_seed(recipe.run.seed)
+    model = card.build(spec)
+    task.prepare(model)
+    notes = _begin_from(recipe.run.init_weights, model, task) if recipe.run.init_weights else ()
     model.to(device)
-    criterion = MultiTaskLoss(
-        model.spec,
-        classes=len(source.class_names),
-        colors=len(source.color_names),
-        weights=recipe.losses,
-    ).to(device)
+    beside = {name: module.to(device) for name, module in task.modules(model).items()}
     averaged = AveragedModel(
-        model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
+        model, multi_avg_fn=get_ema_multi_avg_fn(recipe.run.ema_decay), use_buffers=True
     )
+    parameters = named_parameters(model, beside)
+    factors = rate_factors(list(parameters), recipe.optimizer.rates)
+    freeze(parameters, factors)
+    if recipe.run.recompute:  # after the average was copied: that one is never trained
+        recompute_blocks(model)
     return Run(
         recipe=recipe,
-        folder=folder,
+        task=task,
+        card=card,
+        spec=spec,
         model=model,
         averaged=averaged,
-        criterion=criterion,
-        optimizer=_optimizer(recipe, model, criterion),
-        class_names=source.class_names,
+        beside=beside,
+        frozen_norms=frozen_norms(model),
+        optimizer=build_optimizer(recipe.optimizer, parameters, factors),
+        precision=precision,
         device=device,
+        notes=notes,
     )
 
 
-def _optimizer(recipe: Recipe, model: nn.Module, criterion: nn.Module) -> torch.optim.Optimizer:
-    """AdamW; no decay of biases, norms and balances, which are one-dimensional."""
-    parameters = [*model.parameters(), *criterion.parameters()]
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters if p.ndim > 1]},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+def _check_shares(recipe: Recipe) -> None:
+    parts = process_count() * recipe.run.accumulate
+    if recipe.run.batch_size % parts:
+        raise ConfigError(
+            f"run.batch_size = {recipe.run.batch_size}: expected a multiple of {parts}, for "
+            f"{process_count()} processes and {recipe.run.accumulate} parts of a step in each"
+        )
 
 
-def _start_from(model: NativeModel, file: Path, class_names: tuple[str, ...]) -> None:
-    """Weights of a file; the class head only where it is for the same classes."""
-    tensors, classes = load_weights_file(file)
-    if classes != class_names:
-        tensors = {k: v for k, v in tensors.items() if ".classes." not in k}
-    load_weights(model, tensors)
+def _spec(recipe: Recipe, card: Card[Any], task: Task[Any]) -> Params:
+    """The card's spec with what the recipe changes and the data determine."""
+    found = task.spec_values()
+    for name in found.keys() & recipe.spec.keys():
+        if recipe.spec[name] != found[name]:
+            raise ConfigError(
+                f"spec.{name} = {recipe.spec[name]!r}, but the data have {found[name]!r}: "
+                "leave it out of the recipe"
+            )
+    try:
+        return type(card.spec).model_validate({**card.spec.model_dump(), **recipe.spec, **found})
+    except ValidationError as error:
+        raise ConfigError(f"the data do not fit the model {card.name!r}: {error}") from error
+
+
+def _begin_from(name: str, model: nn.Module, task: Task[Any]) -> tuple[str, ...]:
+    """Load what fits of a file or a bundle; returns notes on what did not."""
+    weights = read_weights(_weights_file(name))
+    tensors = task.initial_weights(weights.tensors, weights.travels)
+    fit = load_weights(model, tensors)
+    if len(fit.fresh) == len(model.state_dict()):
+        raise ConfigError(
+            f"run.init_weights = {name!r} has no layer of this model"
+            + (f": it holds {weights.model!r}" if weights.model else "")
+        )
+    problems = str(fit)
+    return (f"layers that {name} does not give start afresh; {problems}",) if problems else ()
 
 
 def _weights_file(name: str) -> Path:
     """A file of weights, or those of the bundle of that name."""
-    return Path(name) if Path(name).is_file() else find_bundle(name).path / BUNDLE_WEIGHTS
-
-
-def _device(name: str) -> torch.device:
-    """The device of that name; each process on a GPU of its own."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device("cuda", rank()) if name == "cuda" else torch.device(name)
+    if Path(name).is_file():
+        return Path(name)
+    if name in stored_folders(POLICY_FILE) or (Path(name) / POLICY_FILE).is_file():
+        policy = find_policy(name)
+        return policy.path / policy.manifest.weights_file
+    return find_bundle(name).path / BUNDLE_WEIGHTS

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robot_vision.models.multitask.native import FEATURE_STRIDE, QUARTER, NativeSpec
+from robot_vision.core.params import Params, param
+from robot_vision.models.multitask.native_parts import FEATURE_STRIDE, QUARTER, NativeSpec
 from robot_vision.training.data.samples import Batch
-from robot_vision.training.engine.old_recipe import LossWeights
 from robot_vision.training.losses.assign import Assignment, all_cells, assign
 
 NEGATIVE_WEIGHT = 0.75
@@ -19,6 +19,17 @@ MOST_LOG_ERROR = 2.0  # e² times too far; beyond it a relative error would outw
 MOST_MASKS = 96
 TEMPERATURE = 0.1
 LOG_SCALE_RANGE = math.log(10.0)
+
+
+class LossWeights(Params):
+    """How hard each task pulls; the scales of the losses are learnt."""
+
+    classes: float = param(4.0, "classification", ge=0)
+    boxes: float = param(2.0, "box overlap", ge=0)
+    masks: float = param(1.0, "instance masks", ge=0)
+    depth: float = param(2.0, "metric depth", ge=0)
+    features: float = param(0.3, "appearance of objects in the feature grid", ge=0)
+    embedding: float = param(0.1, "what the whole image holds", ge=0)
 
 
 class MultiTaskLoss(nn.Module):

@@ -1,300 +1,182 @@
-"""Imitation: the loop over batches of demonstrations, resumable, in one process or several."""
+"""Imitation: a policy learns from episodes what an expert would do with words and a scene."""
 
 import itertools
-import math
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
-from robot_vision.core.action_spec import ActionStatistics
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.policy_manifest import Vocabulary
-from robot_vision.models.policies.pointer import Policy, PolicySpec
-from robot_vision.models.registry import MODELS
+from robot_vision.core.params import Params, param
+from robot_vision.models.policies.pointer import Policy
 from robot_vision.policies.tokens import (
     GEOMETRY_WIDTH,
+    MAX_OBJECTS,
     OBJECT_SLICES,
     OBJECT_WIDTH,
     VISUAL_COLUMNS,
     VISUAL_ROWS,
     VISUAL_WIDTH,
 )
-from robot_vision.rollouts.episode_files import PolicySet, common_description, load_set
-from robot_vision.training.data.policy_batches import PolicyBatch, make_batch
+from robot_vision.rollouts.episode_files import common_description, common_vocabulary, load_set
+from robot_vision.training.data.policy_batches import (
+    Changes,
+    Dropout,
+    Noises,
+    PolicyBatch,
+    make_batch,
+)
+from robot_vision.training.data.policy_held_out import PolicyHeldOut
 from robot_vision.training.data.policy_statistics import action_statistics, standardise
-from robot_vision.training.engine.checkpoint import (
-    RunState,
-    load_checkpoint,
-    load_weights_file,
-    save_checkpoint,
-    save_weights,
-)
-from robot_vision.training.engine.curves import append_row
-from robot_vision.training.engine.distributed import agreed, average_gradients, process_group, rank
-from robot_vision.training.engine.report import Reporter
-from robot_vision.training.engine.run import CHECKPOINT, CURVES, RECIPE, WEIGHTS
+from robot_vision.training.engine.distributed import process_count, rank
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.policy import mean_figures, policy_figures, policy_loss
-from robot_vision.training.tasks.policy_description import (
-    RUN_FILE,
-    RunDescription,
-    load_description,
-    save_description,
-)
-from robot_vision.training.tasks.policy_recipe import PolicyRecipe, save_policy_recipe
 
-GRADIENT_NORM = 1.0
-LAST_LEARNING_RATE = 0.02
 _VAL_BATCH = 256
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PolicyRun:
-    """What a run consists of. `averaged` holds the weights that are evaluated and shipped."""
+class PolicyOptions(Params):
+    """Which episodes a policy learns from, and how they are changed."""
 
-    recipe: PolicyRecipe
-    folder: Path
-    source: PolicySet
-    held_out: PolicySet | None
-    statistics: ActionStatistics
-    policy: Policy
-    averaged: AveragedModel
-    optimizer: torch.optim.Optimizer
-    device: torch.device
-
-    @property
-    def modules(self) -> dict[str, nn.Module]:
-        return {"model": self.policy, "averaged": self.averaged}
-
-    @property
-    def averaged_policy(self) -> Policy:
-        module = self.averaged.module
-        assert isinstance(module, Policy)
-        return module
+    train_sets: list[str] = param([], "folders of episodes")
+    val_sets: list[str] = param([], "folders of held-out episodes; empty: none are evaluated")
+    loaders: int = param(1, "threads that make batches", ge=1, le=256)
+    val_samples: int = param(4000, "held-out samples of an evaluation", ge=1)
+    hold_weight: float = param(1.0, "how often samples that ask to hold are drawn", ge=0)
+    noises: Noises = Noises()
+    dropout: Dropout = Dropout()
 
 
-def train_policy(
-    recipe: PolicyRecipe, folder: Path, *, vocabulary: Vocabulary, reporter: Reporter
-) -> RunState:
-    """Train, or go on from the folder's checkpoint; returns how far it came.
+@TASKS.register("policy")
+class PolicyTask(Task[PolicyBatch]):
+    """Trains a policy by what the expert would do. The last weights are shipped."""
 
-    Writes `recipe.yaml`, `policy_run.json` (what exporting needs), `checkpoint.safetensors`,
-    `weights.safetensors` (averaged) and `curves.csv`.
-    """
-    if recipe.steps == 0 and recipe.budget_minutes == 0:
-        raise ConfigError("steps = 0 and budget_minutes = 0: one of them must bound the run")
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(recipe.threads)
-    with process_group():
-        run = _build_run(recipe, folder, vocabulary)
-        return _train(run, reporter)
+    options = PolicyOptions
 
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        super().__init__(recipe, device)
+        options: PolicyOptions = recipe.options
+        if not options.train_sets:
+            raise ConfigError("options.train_sets is empty: expected folders of episodes")
+        self._options = options
+        self._shown = common_description(options.train_sets)
+        self._vocabulary = common_vocabulary(options.train_sets)
+        self._source = load_set(options.train_sets, self._vocabulary)
+        val_sets = options.val_sets
+        self._held_out = load_set(val_sets, self._vocabulary) if val_sets else None
+        self._statistics = action_statistics(self._source)
+        weight = np.where(self._source.moves, 1.0, options.hold_weight)
+        self._draw_share = weight / weight.sum()
 
-def policy_spec(vocabulary: Vocabulary, *, robot_tokens: int, horizon: int) -> PolicySpec:
-    """Sizes of a network for the tokens of `policies.observation`."""
-    return PolicySpec(
-        words=len(vocabulary.words),
-        max_words=vocabulary.max_words,
-        object_width=OBJECT_WIDTH,
-        geometry_width=GEOMETRY_WIDTH,
-        centre_from_tool_at=OBJECT_SLICES["centre_from_tool"].start,
-        visual_cells=VISUAL_ROWS * VISUAL_COLUMNS,
-        visual_width=VISUAL_WIDTH,
-        robot_width=robot_tokens,
-        horizon=horizon,
-    )
+    def spec_values(self) -> dict[str, Any]:
+        """Sizes of the network for the tokens of `policies.observation`."""
+        return {
+            "words": len(self._vocabulary.words),
+            "max_words": self._vocabulary.max_words,
+            "max_objects": MAX_OBJECTS,
+            "object_width": OBJECT_WIDTH,
+            "geometry_width": GEOMETRY_WIDTH,
+            "centre_from_tool_at": OBJECT_SLICES["centre_from_tool"].start,
+            "visual_cells": VISUAL_ROWS * VISUAL_COLUMNS,
+            "visual_width": VISUAL_WIDTH,
+            "robot_width": self._source.robot.shape[1],
+            "horizon": self._source.action.shape[1],
+        }
 
+    def prepare(self, model: nn.Module) -> None:
+        assert isinstance(model, Policy)
+        standardise(model.network, self._source)
 
-def _build_run(recipe: PolicyRecipe, folder: Path, vocabulary: Vocabulary) -> PolicyRun:
-    torch.manual_seed(recipe.seed)
-    shown = common_description(recipe.train_sets)
-    source = load_set(recipe.train_sets, vocabulary)
-    held_out = load_set(recipe.val_sets, vocabulary) if recipe.val_sets else None
-    resumed = load_description(folder) if (folder / RUN_FILE).exists() else None
-    statistics = resumed.statistics if resumed else action_statistics(source)
-    spec = policy_spec(
-        vocabulary, robot_tokens=source.robot.shape[1], horizon=source.action.shape[1]
-    )
-    device = torch.device(_device_name(recipe.device))
-    policy = MODELS.get(recipe.model)(spec)
-    assert isinstance(policy, Policy)
-    standardise(policy.network, source)
-    if recipe.init_weights:
-        policy.load_state_dict(load_weights_file(Path(recipe.init_weights))[0])
-    policy.to(device)
-    if rank() == 0:
-        save_policy_recipe(recipe, folder / RECIPE)
-        described = RunDescription(
-            spec=spec, vocabulary=vocabulary, statistics=statistics, shown=shown
-        )
-        save_description(folder, described)
-    return PolicyRun(
-        recipe=recipe,
-        folder=folder,
-        source=source,
-        held_out=held_out,
-        statistics=statistics,
-        policy=policy,
-        averaged=AveragedModel(
-            policy, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
-        ),
-        optimizer=torch.optim.AdamW(
-            [
-                {"params": [p for p in policy.parameters() if p.ndim > 1]},
-                {"params": [p for p in policy.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        ),
-        device=device,
-    )
-
-
-def _device_name(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
-
-
-def _train(run: PolicyRun, reporter: Reporter) -> RunState:
-    checkpoint, state = run.folder / CHECKPOINT, RunState()
-    if checkpoint.exists():
-        state = load_checkpoint(checkpoint, modules=run.modules, optimizer=run.optimizer)
-    while _progress(run.recipe, state) < 1:
-        state, row = _round(run, state, reporter)
-        if rank() == 0:
-            row |= _evaluate(run)
-            append_row(run.folder / CURVES, row)
-            save_weights(run.folder / WEIGHTS, run.averaged_policy, class_names=())
-            save_checkpoint(
-                checkpoint,
-                modules=run.modules,
-                optimizer=run.optimizer,
-                state=state,
-                class_names=(),
+    def initial_weights(
+        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """All of them; raises `ConfigError` where their words are others: tokens would differ."""
+        words = dict(travels.get("vocabulary") or {}).get("words")
+        if words is not None and tuple(words) != self._vocabulary.words:
+            ours = set(self._vocabulary.words) ^ set(words)
+            raise ConfigError(
+                "run.init_weights: the weights know other words than the episodes have; they "
+                f"differ in {', '.join(sorted(ours)[:6]) or 'their order'}"
             )
-            reporter.on_round(row)
-    return state
+        return tensors
 
+    def batches(self, first_step: int, part: float) -> Generator[PolicyBatch, None, None]:
+        """Made ahead by threads; each depends on its step alone."""
+        del part
+        loaders = self._options.loaders
+        with ThreadPoolExecutor(loaders) as pool:
+            ahead = deque(pool.submit(self._batch, first_step + k) for k in range(2 * loaders))
+            try:
+                for step in itertools.count(first_step + len(ahead)):
+                    yield ahead.popleft().result().to(self.device)
+                    ahead.append(pool.submit(self._batch, step))
+            finally:
+                pool.shutdown(cancel_futures=True)
 
-def _progress(recipe: PolicyRecipe, state: RunState) -> float:
-    by_steps = state.step / recipe.steps if recipe.steps else 0.0
-    by_time = state.trained_s / (60 * recipe.budget_minutes) if recipe.budget_minutes else 0.0
-    return max(by_steps, by_time)
+    def _batch(self, step: int) -> PolicyBatch:
+        run, options = self.recipe.run, self._options
+        rng = np.random.default_rng((run.seed, step, rank()))
+        count = run.share(process_count())
+        rows = rng.choice(len(self._source), count, p=self._draw_share)
+        changes = Changes(noises=options.noises, dropout=options.dropout)
+        return make_batch(
+            self._source, rows, statistics=self._statistics, rng=rng, changes=changes
+        )
 
+    def answer(self, model: nn.Module, batch: PolicyBatch) -> dict[str, Tensor]:
+        """The network's answer, its action head led by the truth about what is meant."""
+        out = model(
+            batch.tokens,
+            batch.objects,
+            batch.present,
+            batch.visual,
+            batch.has_visual,
+            batch.robot,
+            pointable=batch.pointers,
+        )
+        return {name: tensor.float() for name, tensor in out.items()}
 
-def _learning_rate(recipe: PolicyRecipe, step: int, part: float) -> float:
-    """Linear warm-up by steps, then a cosine over the run."""
-    cosine = LAST_LEARNING_RATE + (1 - LAST_LEARNING_RATE) * 0.5 * (1 + math.cos(math.pi * part))
-    return recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup_steps)) * cosine
+    def loss(
+        self, answer: dict[str, Tensor], batch: PolicyBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        total, parts = policy_loss(answer, batch)
+        return total, {name: part.detach() for name, part in parts.items()}
 
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures on held-out samples, evenly spread over the sets."""
+        if self._held_out is None:
+            return {}
+        model.eval()
+        count = min(self._options.val_samples, len(self._held_out))
+        rows = np.linspace(0, len(self._held_out) - 1, count).astype(int)
+        rng = np.random.default_rng(self.recipe.run.seed)
+        sums: dict[str, float] = {}
+        for start in range(0, count, _VAL_BATCH):
+            chosen = rows[start : start + _VAL_BATCH]
+            batch = make_batch(self._held_out, chosen, statistics=self._statistics, rng=rng)
+            batch = batch.to(self.device)
+            for name, value in policy_figures(self.answer(model, batch), batch).items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+        return mean_figures(sums)
 
-def _round(
-    run: PolicyRun, state: RunState, reporter: Reporter
-) -> tuple[RunState, dict[str, float]]:
-    """`round_steps` steps; returns the state after them and the means of the losses."""
-    recipe, first, sums = run.recipe, state, dict[str, float]()
-    started_s = perf_counter()
-    batches = _batches(run, state.step)
-    for _ in range(recipe.round_steps):
-        part = min(1.0, _progress(recipe, state))
-        for group in run.optimizer.param_groups:
-            group["lr"] = _learning_rate(recipe, state.step, part)
-        batch = next(batches).to(run.device)
-        for name, value in _step(run, batch).items():
-            sums[name] = sums.get(name, 0.0) + value
-        trained_s = agreed(first.trained_s + perf_counter() - started_s, run.device)
-        state = replace(state, step=state.step + 1, trained_s=trained_s)
-        reporter.on_step(min(1.0, _progress(recipe, state)))
-        if _progress(recipe, state) >= 1:
-            break
-    batches.close()
-    steps, elapsed_s = state.step - first.step, state.trained_s - first.trained_s
-    row = {
-        "step": state.step,
-        "minutes": state.trained_s / 60,
-        "part": _progress(recipe, state),
-        "samples_per_s": steps * recipe.batch_size / elapsed_s,
-        "learning_rate": run.optimizer.param_groups[0]["lr"],
-    }
-    return state, row | {name: value / steps for name, value in sums.items()}
+    def travels(self) -> dict[str, Any]:
+        return {
+            "vocabulary": self._vocabulary.model_dump(mode="json"),
+            "statistics": self._statistics.model_dump(mode="json"),
+            "shown": self._shown.model_dump(mode="json"),
+        }
 
-
-def _batches(run: PolicyRun, first_step: int) -> Generator[PolicyBatch, None, None]:
-    """The batches from a step on, made ahead by threads; each depends on its step alone."""
-    share, recipe = _draw_share(run), run.recipe
-
-    def make(step: int) -> PolicyBatch:
-        rng = np.random.default_rng((recipe.seed, step, rank()))
-        rows = rng.choice(len(run.source), recipe.batch_size, p=share)
-        return make_batch(run.source, rows, statistics=run.statistics, rng=rng, recipe=recipe)
-
-    with ThreadPoolExecutor(recipe.loaders) as pool:
-        ahead = deque(pool.submit(make, first_step + k) for k in range(2 * recipe.loaders))
-        try:
-            for step in itertools.count(first_step + len(ahead)):
-                yield ahead.popleft().result()
-                ahead.append(pool.submit(make, step))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _draw_share(run: PolicyRun) -> np.ndarray:
-    """How likely each sample is drawn."""
-    weight = np.where(run.source.moves, 1.0, run.recipe.hold_weight)
-    return weight / weight.sum()
-
-
-def _step(run: PolicyRun, batch: PolicyBatch) -> dict[str, float]:
-    run.policy.train()
-    total, parts = policy_loss(_answer(run.policy, batch), batch)
-    run.optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    average_gradients(run.policy.parameters())
-    norm = nn.utils.clip_grad_norm_(run.policy.parameters(), GRADIENT_NORM)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(f"the gradient is {norm.item()}; losses {parts}")
-    run.optimizer.step()
-    run.averaged.update_parameters(run.policy)
-    return {"total": total.item()} | {name: part.item() for name, part in parts.items()}
-
-
-def _answer(policy: Policy, batch: PolicyBatch) -> dict[str, torch.Tensor]:
-    """The network's answer, its action head led by the truth about what is meant."""
-    return policy.network(
-        policy.language(batch.tokens),
-        batch.tokens > 0,
-        batch.objects,
-        batch.present,
-        batch.visual,
-        batch.has_visual,
-        batch.robot,
-        pointable=batch.pointers,
-    )
-
-
-@torch.no_grad()
-def _evaluate(run: PolicyRun) -> dict[str, float]:
-    """Figures of the averaged weights on held-out samples, evenly spread over the set."""
-    if run.held_out is None:
-        return {}
-    policy = run.averaged_policy.eval()
-    count = min(run.recipe.val_samples, len(run.held_out))
-    rows = np.linspace(0, len(run.held_out) - 1, count).astype(int)
-    rng = np.random.default_rng(run.recipe.seed)
-    sums: dict[str, float] = {}
-    for start in range(0, count, _VAL_BATCH):
-        chosen = rows[start : start + _VAL_BATCH]
-        batch = make_batch(run.held_out, chosen, statistics=run.statistics, rng=rng)
-        batch = batch.to(run.device)
-        for name, value in policy_figures(_answer(policy, batch), batch).items():
-            sums[name] = sums.get(name, 0.0) + float(value)
-    return mean_figures(sums)
+    @classmethod
+    def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
+        options: PolicyOptions = recipe.options
+        folders = [str(data)] if data else options.val_sets or options.train_sets
+        return PolicyHeldOut(
+            recipe, travels, folders=folders, is_held_out=bool(data or options.val_sets)
+        )

@@ -1,0 +1,156 @@
+"""Whether a model keeps what its card declares: shapes, and what it costs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params
+from robot_vision.models.card import Card
+
+_DIMENSION = re.compile(r"(?:(?P<number>[0-9]+)|(?P<name>[a-z_]\w*))(?P<factor>[*/][0-9]+)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """One declared dimension: a number or a name, times or divided by a number."""
+
+    text: str
+    number: int = 0
+    name: str = ""
+    times: int = 1
+    divided_by: int = 1
+
+    def size(self, known: Mapping[str, int]) -> int | None:
+        """What it must be; None where its name is not known, or cannot be divided so."""
+        base = known.get(self.name) if self.name else self.number
+        if base is None or base % self.divided_by:
+            return None
+        return base * self.times // self.divided_by
+
+
+def parse_shape(declared: str) -> tuple[Dimension, ...]:
+    """Read `b h/16 w/16 64`; raises `ConfigError` that names what is no dimension."""
+    return tuple(_dimension(text, declared) for text in declared.split())
+
+
+def _dimension(text: str, declared: str) -> Dimension:
+    found = _DIMENSION.fullmatch(text)
+    factor = int(found["factor"][1:]) if found and found["factor"] else 1
+    if not found or factor == 0 or (found["number"] and found["factor"]):
+        raise ConfigError(
+            f"{text!r} in the shape {declared!r} is no dimension; expected a number, a name, or "
+            "a name divided or multiplied by a number, as h/16"
+        )
+    divides = bool(found["factor"]) and found["factor"][0] == "/"
+    return Dimension(
+        text=text,
+        number=int(found["number"] or 0),
+        name=found["name"] or "",
+        times=1 if divides else factor,
+        divided_by=factor if divides else 1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A tensor of a model beside its declaration."""
+
+    where: str
+    declared: str
+    dimensions: tuple[Dimension, ...]
+    shape: tuple[int, ...]
+
+
+def check_shapes(
+    card: Card[Any],
+    spec: Params,
+    inputs: Mapping[str, Tensor],
+    outputs: Mapping[str, Tensor],
+) -> None:
+    """Raise `ConfigError` unless names and shapes are those that the card declares.
+
+    Names in the shapes are whole numbers of `spec`, else they must agree in all tensors.
+    """
+    found = [
+        *_beside(card, "input", card.inputs, inputs),
+        *_beside(card, "output", card.outputs, outputs),
+    ]
+    known = {n: v for n, v in spec.model_dump().items() if type(v) is int}
+    for tensor in found:
+        _check_rank(tensor)
+        for dimension, size in zip(tensor.dimensions, tensor.shape, strict=True):
+            if dimension.text == dimension.name:
+                known.setdefault(dimension.name, size)
+    for tensor in found:
+        _check_sizes(tensor, known)
+
+
+def _beside(
+    card: Card[Any], what: str, declared: Mapping[str, str], tensors: Mapping[str, Tensor]
+) -> Iterator[_Found]:
+    if declared.keys() != tensors.keys():
+        raise ConfigError(
+            f"model {card.name!r}: the card declares the {what}s {', '.join(declared)}; "
+            f"found {', '.join(tensors) or 'none'}"
+        )
+    for role, tensor in tensors.items():
+        where = f"model {card.name!r}, {what} {role!r}"
+        try:
+            dimensions = parse_shape(declared[role])
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+        yield _Found(
+            where=where,
+            declared=declared[role],
+            dimensions=dimensions,
+            shape=tuple(int(size) for size in tensor.shape),
+        )
+
+
+def _check_rank(tensor: _Found) -> None:
+    if len(tensor.dimensions) != len(tensor.shape):
+        raise ConfigError(
+            f"{tensor.where}: declared {tensor.declared!r}, {len(tensor.dimensions)} dimensions; "
+            f"found {list(tensor.shape)}"
+        )
+
+
+def _check_sizes(tensor: _Found, known: Mapping[str, int]) -> None:
+    wanted = [dimension.size(known) for dimension in tensor.dimensions]
+    if wanted == list(tensor.shape):
+        return
+    names = {d.name: known.get(d.name, "unknown") for d in tensor.dimensions if d.name}
+    raise ConfigError(
+        f"{tensor.where}: declared {tensor.declared!r}, which is "
+        f"[{', '.join('?' if size is None else str(size) for size in wanted)}] "
+        f"with {', '.join(f'{n} = {v}' for n, v in names.items()) or 'no names'}; "
+        f"found {list(tensor.shape)}"
+    )
+
+
+def parameters_of(card: Card[Any]) -> int:
+    """How many parameters the model of the card's spec has, trainable or not."""
+    with torch.random.fork_rng(devices=[]):
+        return sum(p.numel() for p in card.build(card.spec).parameters())
+
+
+def gmacs_of(card: Card[Any]) -> float:
+    """Billions of multiplications and additions of one sample, at the card's example."""
+    with torch.random.fork_rng(devices=[]):
+        model = card.build(card.spec).eval()
+    inputs = card.example(card.spec, 1)
+    # The counter does not see fused attention on the CPU: by plain products it does.
+    with (
+        torch.no_grad(),
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+    ):
+        model(*inputs.values())
+    return counter.get_total_flops() / 2e9

@@ -1,0 +1,229 @@
+"""The parts of the policy: a language encoder, and a network from tokens to a chunk of actions.
+
+Words attend to what is seen and what is seen attends to words (two-way attention, as SAM's mask
+decoder, arXiv:2304.02643, has it between prompts and image). Pointers (arXiv:1506.03134) name the
+object that is meant and where it is to go; their geometry goes straight into the action head,
+which predicts a chunk of steps at once (ACT, arXiv:2304.13705, without its latent).
+"""
+
+import torch
+import torch.nn.functional as F
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from robot_vision.core.params import Params, param
+from robot_vision.models.layers.attention import (
+    NEVER,
+    Attention,
+    Block,
+    TwoWayLayer,
+    hiding_bias,
+    perceptron,
+)
+from robot_vision.policies.tokens import (
+    GEOMETRY_WIDTH,
+    MAX_OBJECTS,
+    OBJECT_SLICES,
+    OBJECT_WIDTH,
+    VISUAL_COLUMNS,
+    VISUAL_ROWS,
+    VISUAL_WIDTH,
+    robot_width,
+)
+
+# Lengths at which distances are given to the head, so that millimetres matter as metres do.
+_SCALES_M = (0.3, 0.08, 0.02)
+
+
+class PolicySpec(Params):
+    """Sizes of the network, and of the tokens it takes (`policies/tokens.py`)."""
+
+    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
+    max_words: int = param(24, "longest instruction", ge=1, le=128)
+    max_objects: int = param(MAX_OBJECTS, "objects of an observation", ge=1, le=1024)
+    object_width: int = param(OBJECT_WIDTH, "width of an object's token", ge=1, le=4096)
+    geometry_width: int = param(GEOMETRY_WIDTH, "its first columns: geometry", ge=1, le=4096)
+    centre_from_tool_at: int = param(
+        OBJECT_SLICES["centre_from_tool"].start, "column of its place seen from the tool", ge=0
+    )
+    visual_cells: int = param(VISUAL_ROWS * VISUAL_COLUMNS, "tokens of the view", ge=1, le=4096)
+    visual_width: int = param(VISUAL_WIDTH, "width of a token of the view", ge=1, le=4096)
+    robot_width: int = param(robot_width(2), "width of the arm's token", ge=1, le=4096)
+    horizon: int = param(12, "steps of a chunk of actions", ge=1, le=1024)
+    width: int = param(96, "width of all tokens inside", ge=1, le=4096)
+    heads: int = param(4, "heads of the attention; they divide `width`", ge=1, le=64)
+    layers: int = param(2, "two-way layers", ge=1, le=64)
+    head_width: int = param(256, "width of the action head", ge=1, le=4096)
+    head_depth: int = param(3, "blocks of the action head", ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "PolicySpec":
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+        if max(self.geometry_width, self.centre_from_tool_at + 3) > self.object_width:
+            raise ValueError(
+                f"an object's token of {self.object_width} columns does not hold geometry in "
+                f"{self.geometry_width} and a place from column {self.centre_from_tool_at} on"
+            )
+        return self
+
+
+class LanguageEncoder(nn.Module):
+    """`forward(tokens i64 [B,L])` → encodings f32 [B,L,D]; token 0 is padding."""
+
+    def __init__(self, spec: PolicySpec) -> None:
+        super().__init__()
+        self.word = nn.Embedding(spec.words + 1, spec.width)
+        self.place = nn.Parameter(0.02 * torch.randn(spec.max_words, spec.width))
+        self.blocks = nn.ModuleList(Block(spec.width, spec.heads) for _ in range(2))
+        self.norm = nn.LayerNorm(spec.width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        bias = hiding_bias(tokens > 0)
+        x = self.word(tokens) + self.place[: tokens.shape[1]]
+        for block in self.blocks:
+            x = block(x, None, bias)
+        return self.norm(x)
+
+
+class PolicyNetwork(nn.Module):
+    """Tokens → a chunk of normalised actions, pointers and attention. See `forward`."""
+
+    def __init__(self, spec: PolicySpec) -> None:
+        super().__init__()
+        self.spec = spec
+        width = spec.width
+        for name, size in (
+            ("objects", spec.object_width),
+            ("visual", spec.visual_width),
+            ("robot", spec.robot_width),
+        ):
+            self.register_buffer(f"{name}_mean", torch.zeros(size))
+            self.register_buffer(f"{name}_scale", torch.ones(size))
+        self.object_in = perceptron(spec.object_width, 2 * width, width)
+        self.visual_in = nn.Linear(spec.visual_width, width)
+        self.visual_place = nn.Parameter(0.02 * torch.randn(spec.visual_cells, width))
+        self.visual_to_text = Attention(width, spec.heads)
+        self.robot_in = perceptron(spec.robot_width, 2 * width, width)
+        self.special = nn.Parameter(0.02 * torch.randn(3, width))  # hand, none, act
+        self.layers = nn.ModuleList(TwoWayLayer(width, spec.heads) for _ in range(spec.layers))
+        self.attend = Attention(width, 1)  # its weights alone are of interest
+        self.attend.value.requires_grad_(requires_grad=False)
+        self.attend.out.requires_grad_(requires_grad=False)
+        self.pointers = nn.ModuleList(perceptron(2 * width, width, 1) for _ in range(2))
+        self.summary = nn.LayerNorm(width)
+        pointed = spec.geometry_width + 3 * (1 + 2 * len(_SCALES_M)) + 2
+        self.head_in = nn.Linear(2 * width + spec.robot_width + 2 * pointed, spec.head_width)
+        self.head = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(spec.head_width),
+                nn.Linear(spec.head_width, spec.head_width),
+                nn.GELU(),
+                nn.Linear(spec.head_width, spec.head_width),
+            )
+            for _ in range(spec.head_depth)
+        )
+        self.head_out = nn.Linear(spec.head_width, spec.horizon * 7)
+
+    def forward(
+        self,
+        text: Tensor,
+        text_present: Tensor,
+        objects: Tensor,
+        objects_present: Tensor,
+        visual: Tensor,
+        visual_present: Tensor,
+        robot: Tensor,
+        bias: Tensor | None = None,
+        pointable: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Outputs `action` [B,T,7] (normalised), `pointers` [B,2,N+2] as logits (target and
+        destination; after the N objects: the hand, nothing) and `attention` [B,cells].
+
+        `text` f32 [B,L,D] and `text_present` bool [B,L]; `objects` f32 [B,N,O] and
+        `objects_present` bool [B,N]; `visual` f32 [B,cells,V] and `visual_present` bool [B,1];
+        `robot` f32 [B,R]; `bias` f32 [B,2,N+2] is added to the pointers' logits before one is
+        followed (`policies/target_memory.py`), and not to those given out. While training,
+        `pointable` bool [B,2,N+2] says what is right: the action head gets the best among these.
+        """
+        normal_objects = self._normal("objects", objects)
+        normal_robot = self._normal("robot", robot)
+        scene, scene_bias = self._scene(normal_objects, objects_present, normal_robot)
+        text_bias = hiding_bias(text_present)
+        visual_bias = hiding_bias(visual_present.expand(-1, visual.shape[1]))
+        view = self.visual_in(self._normal("visual", visual)) + self.visual_place
+        view = view + self.visual_to_text(view, text, text_bias)
+        for layer in self.layers:
+            text, scene = layer(
+                text,
+                scene,
+                view,
+                text_bias=text_bias,
+                scene_bias=scene_bias,
+                visual_bias=visual_bias,
+            )
+        count = objects.shape[1]
+        act = self.summary(scene[:, count + 2])
+        logits = self._point(scene[:, : count + 2], act, objects_present)
+        pointed = _followed(logits, bias, pointable)
+        given = [act, self.summary(_mean(text, text_present)), normal_robot]
+        given += [self._geometry(objects, normal_objects, pointed[:, row]) for row in range(2)]
+        return {
+            "action": self._steps(torch.cat(given, dim=1)),
+            "pointers": logits,
+            "attention": self.attend.weights(act[:, None], view, visual_bias)[:, 0],
+        }
+
+    def _scene(
+        self, normal_objects: Tensor, objects_present: Tensor, normal_robot: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens of the objects, the hand, nothing, the act and the robot; and their bias."""
+        special = self.special.expand(len(normal_objects), -1, -1)
+        robot_token = self.robot_in(normal_robot)[:, None]
+        scene = torch.cat([self.object_in(normal_objects), special, robot_token], dim=1)
+        always = torch.ones_like(objects_present[:, :1]).expand(-1, special.shape[1] + 1)
+        return scene, hiding_bias(torch.cat([objects_present, always], dim=1))
+
+    def _steps(self, given: Tensor) -> Tensor:
+        """The action head: [B,T,7]."""
+        x = self.head_in(given)
+        for block in self.head:
+            x = x + block(x)
+        return self.head_out(F.gelu(x)).unflatten(1, (self.spec.horizon, 7))
+
+    def _normal(self, name: str, tokens: Tensor) -> Tensor:
+        mean, scale = getattr(self, f"{name}_mean"), getattr(self, f"{name}_scale")
+        return ((tokens - mean) / scale).clamp(-6, 6)
+
+    def _point(self, candidates: Tensor, act: Tensor, objects_present: Tensor) -> Tensor:
+        pairs = torch.cat([candidates, act[:, None].expand_as(candidates)], dim=-1)
+        logits = torch.stack([pointer(pairs).squeeze(-1) for pointer in self.pointers], dim=1)
+        absent = torch.where(objects_present, 0.0, NEVER)
+        return logits + F.pad(absent, (0, 2))[:, None]
+
+    def _geometry(self, objects: Tensor, normal_objects: Tensor, choice: Tensor) -> Tensor:
+        """What the head is given of the object chosen: zeros but for flags if it is none."""
+        spec, count = self.spec, objects.shape[1]
+        chosen = F.one_hot(choice, count + 2).to(objects.dtype)
+        row = chosen[:, None, :count]
+        at = spec.centre_from_tool_at
+        distance_m = (row @ objects[:, :, at : at + 3])[:, 0]
+        normal = (row @ normal_objects[:, :, : spec.geometry_width])[:, 0]
+        scaled = [distance_m * 10]
+        for length in _SCALES_M:
+            scaled += [torch.sin(distance_m / length), torch.tanh(distance_m / length)]
+        return torch.cat([normal, *scaled, chosen[:, count:]], dim=1)
+
+
+def _followed(logits: Tensor, bias: Tensor | None, pointable: Tensor | None) -> Tensor:
+    """What target and destination are taken to be, [B,2]."""
+    allowed = logits if bias is None else logits + bias
+    if pointable is not None:
+        allowed = allowed.masked_fill(~pointable, 2 * NEVER)
+    return allowed.argmax(dim=-1)
+
+
+def _mean(tokens: Tensor, present: Tensor) -> Tensor:
+    """Mean of the tokens that are present, [B,D]."""
+    weights = present.unsqueeze(-1).to(tokens.dtype)
+    return (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)

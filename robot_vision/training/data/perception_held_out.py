@@ -1,0 +1,103 @@
+"""A held-out set of pictures, by which an exported model of perception is proven and measured."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import read_json
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
+from robot_vision.models.card import Size
+from robot_vision.models.multitask.native_parts import FEATURE_STRIDE
+from robot_vision.training.data.coco import load_coco_set
+from robot_vision.training.data.samples import SampleCache, collate
+from robot_vision.training.engine.task import HeldOut, Predictor
+from robot_vision.training.metrics.native import evaluate
+
+
+class PerceptionHeldOut(HeldOut):
+    """Frames of a set at the model's size; raises `ConfigError` if it has other classes."""
+
+    def __init__(
+        self, *, folder: Path, train_folder: Path, classes: tuple[str, ...], size: Size
+    ) -> None:
+        self.size = size
+        self._folder, self._train_folder, self._classes = folder, train_folder, classes
+        self._cache = _open(folder, size)
+        found = self._cache.source.class_names
+        if found != classes:
+            raise ConfigError(
+                f"the weights are for {', '.join(classes) or 'no classes'}; "
+                f"{folder} holds {', '.join(found) or 'none'}"
+            )
+
+    def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
+        """The first frames of the set, as the service would feed them."""
+        del graph
+        return _inputs(self._cache, count)
+
+    def calibration(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
+        """Frames of the training set."""
+        del graph
+        assert self.size
+        return _inputs(_open(self._train_folder, self.size), count)
+
+    def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
+        """All metrics, masks too, rounded; classes as `AP/<class>`."""
+        (predictor,) = predictors.values()
+
+        def predict(*arrays: np.ndarray) -> dict[str, np.ndarray]:
+            return predictor(dict(zip(("rgb", "depth_m", "focal_px"), arrays, strict=True)))
+
+        found = evaluate(predict, self._cache, images=0, masks=True)
+        per_class = {f"AP/{name}": value for name, value in found.class_ap.items()}
+        rounded = {name: round(value, 4) for name, value in (found.metrics | per_class).items()}
+        return rounded | {
+            "train_data": _origin(self._train_folder),
+            "held_out_data": _origin(self._folder),
+        }
+
+    def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
+        values = dict(manifest_values)
+        (file,) = values.pop("files")
+        manifest = ModelManifest(
+            task="multitask",
+            input=values.pop("image"),
+            file=file,
+            classes=self._classes,
+            activation="sigmoid",
+            score_threshold=round(float(values["metrics"]["best_f1_threshold"]), 2),
+            feature_stride_px=float(FEATURE_STRIDE),
+            **values,
+        )
+        write_bundle(folder, manifest, folder / file)
+        return folder / MANIFEST_FILE
+
+
+def _open(folder: Path, size: Size) -> SampleCache:
+    return SampleCache(
+        load_coco_set(folder),
+        width_px=size.width_px,
+        height_px=size.height_px,
+        folder=folder / "cache",
+    )
+
+
+def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:
+    for index in range(min(count, len(cache))):
+        batch = collate([cache[index]])
+        yield {
+            "rgb": batch.rgb.numpy(),
+            "depth_m": batch.depth_m.numpy(),
+            "focal_px": batch.focal_px.numpy(),
+        }
+
+
+def _origin(folder: Path) -> str:
+    """What `robot-vision scenes generate` was asked for, or the name of a set of other origin."""
+    file = folder / "recipe.json"
+    return json.dumps(read_json(file)) if file.is_file() else folder.name

@@ -1,0 +1,121 @@
+"""Recipes as files: read, changed by dotted names, checked against their task and model, kept."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from robot_vision.core.config import load_yaml
+from robot_vision.core.errors import ConfigError, UnknownNameError
+from robot_vision.core.foreign import quoted
+from robot_vision.core.registry import Registry
+from robot_vision.models.registry import MODELS
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipe_names import (
+    Tree,
+    dotted,
+    nearest,
+    place,
+    tree_of,
+    unknown_names,
+)
+from robot_vision.training.engine.task import TASKS
+
+
+def load_recipe(path: Path, overrides: Mapping[str, object] | None = None) -> Recipe:
+    """Read a recipe; `overrides` are dotted names, as `run.steps`.
+
+    Raises `ConfigError` if it is no recipe: unknown tasks, models and names are given with the
+    nearest known one.
+    """
+    return recipe_of(load_yaml(path), overrides, what=str(path))
+
+
+def changed(recipe: Recipe, overrides: Mapping[str, object]) -> Recipe:
+    """The recipe with values replaced by dotted names; raises `ConfigError` as `load_recipe`."""
+    return recipe_of(recipe.model_dump(), overrides)
+
+
+def recipe_of(
+    values: Mapping[str, Any],
+    overrides: Mapping[str, object] | None = None,
+    *,
+    what: str = "the recipe",
+) -> Recipe:
+    """A recipe of nested values, its `options` validated by its task."""
+    merged, overrides = dict(values), dict(overrides or {})
+    for name in ("task", "model"):
+        if name in overrides:
+            merged[name] = overrides[name]
+    tree = _tree(merged)
+    for name, value in overrides.items():
+        place(merged, name, value, tree)
+    _refuse_unknown(merged, tree, what)
+    task = _chosen(TASKS, "task", merged.get("task"), what)
+    card = _chosen(MODELS, "model", merged.get("model"), what)
+    if card.task != merged["task"]:
+        raise ConfigError(
+            f"{what}: model {card.name!r} is for the task {card.task!r}, not {merged['task']!r}"
+        )
+    try:
+        options = task.options.model_validate(merged.get("options") or {})
+    except ValidationError as error:
+        raise ConfigError(f"{what}: {_explain(error, 'options.')}") from error
+    try:
+        # As in a file, where there are no tuples: a recipe and what is read back are the same.
+        spec = json.loads(json.dumps(dict(merged.get("spec") or {})))
+        recipe = Recipe.model_validate({**merged, "spec": spec, "options": options})
+    except ValidationError as error:
+        raise ConfigError(f"{what}: {_explain(error)}") from error
+    try:
+        type(card.spec).model_validate({**card.spec.model_dump(), **recipe.spec})
+    except ValidationError as error:
+        raise ConfigError(f"{what}: {_explain(error, 'spec.')}") from error
+    return recipe
+
+
+def save_recipe(recipe: Recipe, file: Path) -> None:
+    """Write every choice, those left at their defaults too: the record of a run."""
+    file.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+
+
+def _tree(values: Mapping[str, Any]) -> Tree:
+    """The names that the recipe may use; of all tasks and models where its own are unknown."""
+    task, model = values.get("task"), values.get("model")
+    tasks = [task] if task in TASKS else list(TASKS)
+    models = [model] if model in MODELS else list(MODELS)
+    tree = tree_of(Recipe)
+    for name in tasks:
+        tree["options"] = tree["options"] | tree_of(TASKS.get(str(name)).options)
+    for name in models:
+        tree["spec"] = tree["spec"] | tree_of(type(MODELS.get(str(name)).spec))
+    return tree
+
+
+def _refuse_unknown(values: Mapping[str, Any], tree: Tree, what: str) -> None:
+    known = list(dotted(tree))
+    problems = []
+    for name in unknown_names(values, tree):
+        meant = nearest(name, known)
+        problems.append(f"{quoted(name)}" + (f" (did you mean {meant!r}?)" if meant else ""))
+    if problems:
+        raise ConfigError(f"{what} has unknown names: {', '.join(problems)}")
+
+
+def _chosen(registry: Registry[Any], kind: str, name: object, what: str) -> Any:
+    if not name:
+        raise ConfigError(f"{what} names no {kind}; available: {', '.join(registry)}")
+    try:
+        return registry.get(str(name))
+    except UnknownNameError as error:
+        raise ConfigError(f"{what}: {error}") from error
+
+
+def _explain(error: ValidationError, prefix: str = "") -> str:
+    return "; ".join(
+        f"{prefix}{'.'.join(map(str, e['loc']))} = {quoted(e['input'])}: {e['msg']}"
+        for e in error.errors()
+    )

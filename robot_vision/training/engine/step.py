@@ -1,0 +1,101 @@
+"""One step of the optimiser: a batch in parts, forward and back, clipped, averaged."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.training.engine.distributed import average_gradients, process_count, rank
+from robot_vision.training.engine.memory import Memory
+from robot_vision.training.engine.run import Run
+
+# Below it a step of 16-bit floats is skipped whatever the gradients are.
+_LEAST_SCALE = 1.0
+
+
+class DivergedError(RobotVisionError, FloatingPointError):
+    """Gradients are no longer numbers; what the round trained is not saved."""
+
+
+class RunningMeans:
+    """Means of losses, summed up where they are: reading each would make a GPU wait."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        self._count += 1
+        for name, loss in losses.items():
+            self._sums[name] = self._sums[name] + loss if name in self._sums else loss.clone()
+
+    def mean(self) -> dict[str, Tensor]:
+        return {name: total / self._count for name, total in self._sums.items()}
+
+    def read(self) -> dict[str, float]:
+        return {name: float(total) / self._count for name, total in self._sums.items()}
+
+
+def train_step(run: Run, batches: Iterator[Any], step: int, memory: Memory) -> dict[str, Tensor]:
+    """Take the next batches and descend; returns `total`, `gradient` and the parts of the loss.
+
+    Every random number of a step depends on seed, step and process: a resumed run draws the same.
+    """
+    run.model.train()
+    for norm in run.frozen_norms:
+        norm.eval()
+    run.optimizer.zero_grad(set_to_none=True)
+    parts = run.recipe.run.accumulate
+    means = RunningMeans()
+    for part in range(parts):
+        torch.manual_seed(_seed(run, step * parts + part))
+        means.add(_descend(run, batches, parts, memory))
+    with memory.phase("optimizer"):
+        norm = _update(run)
+    run.task.after_step(run.model, step)
+    return means.mean() | {"gradient": norm}
+
+
+def _seed(run: Run, part: int) -> int:
+    return (run.recipe.run.seed * process_count() + rank()) * 10_000_000 + part
+
+
+def _descend(run: Run, batches: Iterator[Any], parts: int, memory: Memory) -> dict[str, Tensor]:
+    """Add the gradients of one part of a step."""
+    with memory.phase("data"):
+        batch = next(batches)
+    with memory.phase("forward"):
+        with run.precision.forward():
+            answer = run.task.answer(run.model, batch)
+        total, losses = run.task.loss(answer, batch)
+    with memory.phase("backward"):
+        run.precision.scaler.scale(total if parts == 1 else total / parts).backward()
+    return {"total": total.detach()} | losses
+
+
+def _update(run: Run) -> Tensor:
+    """Step along the mean of the processes' gradients; returns their norm before clipping."""
+    scaler = run.precision.scaler
+    average_gradients(p for group in run.optimizer.param_groups for p in group["params"])
+    scaler.unscale_(run.optimizer)
+    norm = nn.utils.clip_grad_norm_(run.model.parameters(), run.recipe.optimizer.gradient_norm)
+    scaler.step(run.optimizer)
+    scaler.update()
+    run.averaged.update_parameters(run.model)
+    # A scaler that tries a larger scale skips what overflows: that is no fault.
+    return norm if not scaler.is_enabled() else torch.where(norm.isfinite(), norm, 0.0)
+
+
+def check_finite(run: Run, losses: dict[str, float]) -> None:
+    """Raise `DivergedError` unless the round's gradients were numbers."""
+    advice = (
+        "lower optimizer.learning_rate or raise optimizer.warmup_steps; the same command goes on "
+        "from the last good checkpoint"
+    )
+    scaler = run.precision.scaler
+    if scaler.is_enabled() and scaler.get_scale() < _LEAST_SCALE:
+        raise DivergedError(f"no scale keeps the gradients finite in fp16; {advice}, or use bf16")
+    if not losses["gradient"] < float("inf"):
+        raise DivergedError(f"the gradient is {losses['gradient']}; losses {losses}; {advice}")

@@ -1,0 +1,69 @@
+"""Every recipe trains: three steps on tiny data, finite, and bit for bit the same resumed."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from policy_episodes import write_episodes
+from runs import Rows, assert_same, tiny_spec
+from safetensors.torch import load_file
+
+from robot_vision.models.registry import MODELS
+from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipe_file import changed, load_recipe
+
+FOLDER = Path(__file__).parents[2] / "config" / "recipes"
+RECIPES = sorted(FOLDER.rglob("*.yaml"))
+SMALL = {"run.steps": 3, "run.budget_minutes": 0, "run.batch_size": 4, "run.round_steps": 1}
+
+
+@pytest.fixture(scope="module")
+def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Options of each task that put tiny sets in the place of the recipe's."""
+    cache = tmp_path_factory.mktemp("cache")
+    episodes = str(write_episodes(tmp_path_factory.mktemp("episodes"), count=2, seed=3))
+    return {
+        "perception": {
+            "options.train_set": str(shapes_set),
+            "options.val_set": str(shapes_set),
+            "options.cache_dir": str(cache),
+            "options.evaluation_images": 2,
+            "options.augmentation.sought": [],
+            "options.resolutions": [{"width_px": 64, "height_px": 64}],
+        },
+        "policy": {
+            "options.train_sets": [episodes],
+            "options.val_sets": [episodes],
+            "options.val_samples": 8,
+            "options.loaders": 1,
+        },
+    }
+
+
+def small(recipe: Recipe, data: dict[str, dict[str, Any]]) -> Recipe:
+    """The recipe on tiny data; a tiny model, unless weights are given that it must fit."""
+    if recipe.task not in data:
+        pytest.fail(f"no tiny data for the task {recipe.task!r}: add them to this test")
+    spec = {} if recipe.run.init_weights else {"spec": tiny_spec(recipe.model)}
+    return changed(recipe, SMALL | data[recipe.task] | spec)
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_it_trains_and_resumes(
+    file: Path, data: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    recipe = small(load_recipe(file), data)
+    whole = Rows()
+    train(recipe, tmp_path / "whole", reporter=whole)
+    assert [row["step"] for row in whole.rows] == [1, 2, 3]
+    assert all(math.isfinite(row["total"]) for row in whole.rows)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, tmp_path / "cut", reporter=Rows(stop_after=1))
+    train(recipe, tmp_path / "cut", reporter=Rows())
+    assert_same(*(load_file(tmp_path / f / "checkpoint.safetensors") for f in ("whole", "cut")))
+
+
+def test_every_model_has_a_recipe() -> None:
+    assert {load_recipe(file).model for file in RECIPES} == set(MODELS)
