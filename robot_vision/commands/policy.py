@@ -1,4 +1,4 @@
-"""The policy's commands: `collect`, `train policy`, `export policy` and `evaluate policy`."""
+"""The policy's commands: `collect`, `train policy` and `evaluate policy`."""
 
 import os
 from pathlib import Path
@@ -93,22 +93,6 @@ def train(
     with ConsoleReporter() as reporter:
         train_policy(loaded, out, vocabulary=robot_vocabulary(), reporter=reporter)
     draw_curves(out / CURVES, out / "curves.png")
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train policy`")],
-    out: Annotated[Path, typer.Option(help="folder of the bundle")],
-    version: Annotated[str, typer.Option(help="of the bundle")] = "1",
-    evaluation: Annotated[
-        Path | None, typer.Option(help="evaluation.json of `robot-vision evaluate policy`")
-    ] = None,
-    limits: Annotated[str, typer.Option(help="what it cannot do, in plain words")] = "",
-) -> None:
-    """Write a bundle: ONNX checked against torch, weights, manifest."""
-    from robot_vision.export.policy_bundle import export_policy_run
-
-    bundle = export_policy_run(run, out, version=version, evaluation=evaluation, limits=limits)
-    Screen().print(f"{bundle.manifest.policy_id} in {out}")
 
 
 def evaluate(

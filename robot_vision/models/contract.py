@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -14,13 +15,6 @@ from robot_vision.core.params import Params
 from robot_vision.models.card import Card
 
 _DIMENSION = re.compile(r"(?:(?P<number>[0-9]+)|(?P<name>[a-z_]\w*))(?P<factor>[*/][0-9]+)?")
-
-
-class HasShape(Protocol):
-    """A tensor or an array."""
-
-    @property
-    def shape(self) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +71,8 @@ class _Found:
 def check_shapes(
     card: Card[Any],
     spec: Params,
-    inputs: Mapping[str, HasShape],
-    outputs: Mapping[str, HasShape],
+    inputs: Mapping[str, Tensor],
+    outputs: Mapping[str, Tensor],
 ) -> None:
     """Raise `ConfigError` unless names and shapes are those that the card declares.
 
@@ -99,7 +93,7 @@ def check_shapes(
 
 
 def _beside(
-    card: Card[Any], what: str, declared: Mapping[str, str], tensors: Mapping[str, HasShape]
+    card: Card[Any], what: str, declared: Mapping[str, str], tensors: Mapping[str, Tensor]
 ) -> Iterator[_Found]:
     if declared.keys() != tensors.keys():
         raise ConfigError(

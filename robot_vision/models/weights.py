@@ -1,5 +1,6 @@
 """Files of weights: tensors with the model, the spec and what else must travel beside them."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
@@ -70,6 +71,26 @@ def read_weights(file: Path) -> Weights:
         spec=_mapping(metadata, "spec", file),
         travels=travels,
     )
+
+
+def write_weights(file: Path, weights: Weights, *, half: bool = False) -> None:
+    """Write what `read_weights` reads, whole or not at all; `half`: floats of sixteen bits."""
+    tensors = {
+        name: (t.half() if half and t.is_floating_point() else t).detach().cpu().contiguous()
+        for name, t in weights.tensors.items()
+    }
+    metadata = {
+        "model": weights.model,
+        "spec": json.dumps(weights.spec),
+        "travels": json.dumps(weights.travels),
+    }
+    partial = file.with_suffix(".partial")
+    try:
+        save_file(tensors, partial, metadata=metadata)
+        partial.replace(file)
+    except (SafetensorError, OSError) as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write the weights {file}: {error}") from error
 
 
 def spec_of(weights: Weights, card: Card[Any], values: Mapping[str, Any]) -> Any:

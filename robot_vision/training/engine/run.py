@@ -8,7 +8,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from robot_vision.model_store.store import find_bundle
-from robot_vision.models.multitask.native import NativeModel, build_native, load_weights
+from robot_vision.models.multitask.native import NativeModel, build_native
+from robot_vision.models.weights import load_weights
 from robot_vision.training.data.coco import load_coco_set
 from robot_vision.training.engine.checkpoint import load_weights_file
 from robot_vision.training.engine.distributed import rank

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params
 from robot_vision.core.registry import Registry
+from robot_vision.models.card import Size
 from robot_vision.training.engine.recipe import Recipe
 
 BatchT = TypeVar("BatchT")
@@ -83,13 +85,22 @@ class Task(ABC, Generic[BatchT]):
         return {}
 
     @classmethod
+    def resized(cls, recipe: Recipe, size: Size) -> Recipe:
+        """The recipe for pictures of that size; raises `ConfigError` where there are none."""
+        raise ConfigError(
+            f"task {recipe.task!r} takes no size ({size.width_px}x{size.height_px}): leave it out"
+        )
+
+    @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> "HeldOut":
         """Data by which what is exported is proven and measured; `data` replaces the recipe's."""
         raise NotImplementedError
 
 
 class HeldOut(ABC):
-    """Held-out data as the export takes them."""
+    """Held-out data as the export takes them; `size` is that of their pictures, if any."""
+
+    size: Size | None = None
 
     @abstractmethod
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
