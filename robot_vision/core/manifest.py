@@ -23,13 +23,13 @@ class ModelInput(BaseModel):
     height_px: int = Field(gt=0, le=8192)
     color: Literal["rgb", "bgr"] = "rgb"
     resize: Literal["letterbox", "letterbox_topleft", "stretch"] = "letterbox"
-    pad_value: int = Field(114, ge=0, le=255)
+    pad_value: int = Field(default=114, ge=0, le=255)
     scale: float = 1 / 255
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     dtype: Literal["float32", "float16", "uint8"] = "float32"
     layout: Literal["nchw", "nhwc"] = "nchw"
-    depth_name: str = Field("", description="input for depth in metres, f32 [1,1,H,W], 0 invalid")
+    depth_name: str = Field(default="", description="input for depth in metres, f32 [1,1,H,W], 0 invalid")
     focal_name: str = Field(
         "", description="input for the focal length in input pixels, f32 [1,1], 0 unknown"
     )
@@ -52,7 +52,7 @@ class ModelManifest(BaseModel):
     task: Name
     format: Name
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
-    architecture: str = Field("", description="torch model in the registry, for files of weights")
+    architecture: str = Field(default="", description="torch model in the registry, for files of weights")
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     # Further files that `file` reads (weights of ONNX kept beside it), and their sha256.
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}

@@ -8,8 +8,7 @@ import numpy as np
 from robot_vision.core.errors import BundleError
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.coco import load_coco_set
-from robot_vision.training.data.samples import SampleCache
+from robot_vision.training.data.open_samples import open_samples
 from robot_vision.training.metrics.confusions import Confusions, confusions
 from robot_vision.training.metrics.gallery import draw_gallery
 from robot_vision.training.metrics.native import Evaluation, Predictor, evaluate
@@ -29,12 +28,7 @@ def evaluate_bundle(
             "only native ONNX bundles can be evaluated"
         )
     size = manifest.input
-    cache = SampleCache(
-        load_coco_set(held_out),
-        width_px=size.width_px,
-        height_px=size.height_px,
-        folder=held_out / "cache",
-    )
+    cache = open_samples(held_out, width_px=size.width_px, height_px=size.height_px)
     if cache.source.class_names != manifest.classes:
         raise BundleError(
             f"bundle {manifest.name!r} knows {', '.join(manifest.classes)}; "

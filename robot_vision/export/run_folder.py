@@ -4,15 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, load_exactly, mean_of, read_weights, spec_of
 from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipe_file import load_recipe
 from robot_vision.training.engine.run import RECIPE
 from robot_vision.training.engine.task import TASKS, HeldOut
 
@@ -82,17 +79,8 @@ def open_run(
 
 
 def recipe_of(run: Path) -> Recipe:
-    """The recipe of a run; raises `ConfigError` if the folder holds none, or an unknown task."""
+    """The recipe of a run; raises `ConfigError` if the folder holds none that is valid."""
     file = run / RECIPE
     if not file.is_file():
         raise ConfigError(f"{run} is no run of `robot-vision train`: it has no {RECIPE}")
-    try:
-        recipe = Recipe.model_validate(load_yaml(file))
-        options = TASKS.get(recipe.task).options.model_validate(recipe.options or {})
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} = {quoted(e['input'])}: {e['msg']}"
-            for e in error.errors()
-        )
-        raise ConfigError(f"{file}: {faults}") from error
-    return recipe.model_copy(update={"options": options})
+    return load_recipe(file)

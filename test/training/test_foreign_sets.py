@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.coco import decode_segmentation, load_coco_set
+from robot_vision.training.data.masks import decode_segmentation
+from robot_vision.training.data.sets.coco import load_coco_set
 
 
 def write(folder: Path, **changes: Any) -> Path:

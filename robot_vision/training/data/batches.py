@@ -1,7 +1,6 @@
 """The batches of a run: which samples each step sees, in what random view."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -56,8 +55,3 @@ class BatchStream:
 def resolution_at(resolutions: Sequence[Resolution], part: float) -> Resolution:
     """The training size at a part of the run."""
     return next((r for r in resolutions if part < r.until), resolutions[-1])
-
-
-def cache_folder(cache_dir: str, set_folder: str) -> Path:
-    """Where decoded samples of a set are kept."""
-    return Path(cache_dir) / Path(set_folder).name if cache_dir else Path(set_folder) / "cache"

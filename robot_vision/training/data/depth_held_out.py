@@ -12,7 +12,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
-from robot_vision.training.data.open_set import load_detection_set, set_and_split
+from robot_vision.training.data.open_samples import samples_of
+from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.samples import MILLIMETRES_PER_METRE, Sample, SampleCache
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.metrics.depth import DepthErrors
@@ -88,9 +89,9 @@ def open_depth_set(folder: str, size: Size, *, cache_dir: str) -> SampleCache:
             f"{folder} has no depth: expected `depth_true_file` or `depth_file` in the images of "
             "annotations.json (16-bit PNGs of millimetres)"
         )
-    root, _ = set_and_split(folder)
-    kept = Path(cache_dir) / root.name if cache_dir else root / "cache"
-    return SampleCache(source, width_px=size.width_px, height_px=size.height_px, folder=kept)
+    return samples_of(
+        source, folder, width_px=size.width_px, height_px=size.height_px, cache_dir=cache_dir
+    )
 
 
 def true_depth_m(sample: Sample) -> Float32[np.ndarray, "h w"]:

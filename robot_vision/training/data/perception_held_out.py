@@ -13,7 +13,7 @@ from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
 from robot_vision.models.multitask.native_parts import FEATURE_STRIDE
-from robot_vision.training.data.coco import load_coco_set
+from robot_vision.training.data.open_samples import open_samples
 from robot_vision.training.data.samples import SampleCache, collate
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.metrics.native import evaluate
@@ -79,12 +79,7 @@ class PerceptionHeldOut(HeldOut):
 
 
 def _open(folder: Path, size: Size) -> SampleCache:
-    return SampleCache(
-        load_coco_set(folder),
-        width_px=size.width_px,
-        height_px=size.height_px,
-        folder=folder / "cache",
-    )
+    return open_samples(folder, width_px=size.width_px, height_px=size.height_px)
 
 
 def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:

@@ -15,7 +15,8 @@ from robot_vision.core.errors import (
     RobotVisionError,
 )
 from robot_vision.core.foreign import inside, plain, quoted, read_json
-from robot_vision.training.data.coco import MOST_ANNOTATION_BYTES, decode_segmentation
+from robot_vision.training.data.masks import decode_segmentation
+from robot_vision.training.data.sets.coco import MOST_ANNOTATION_BYTES
 
 _BGR = UInt8[np.ndarray, "h w 3"]
 

@@ -17,10 +17,10 @@ from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
     BatchStream,
     Resolution,
-    cache_folder,
     resolution_at,
 )
-from robot_vision.training.data.coco import load_coco_set
+from robot_vision.training.data.open_samples import open_samples, samples_of
+from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.perception_held_out import PerceptionHeldOut
 from robot_vision.training.data.samples import Batch, SampleCache
 from robot_vision.training.engine.recipe import Recipe
@@ -55,7 +55,7 @@ class PerceptionTask(Task[Batch]):
         self._options: PerceptionOptions = recipe.options
         if not self._options.train_set:
             raise ConfigError("options.train_set is empty: expected the folder of a training set")
-        self._source = load_coco_set(Path(self._options.train_set))
+        self._source = load_detection_set(self._options.train_set)
         if not self._source.images:
             raise ConfigError(f"{self._options.train_set} holds no images: nothing to train on")
         # Raises here, and not after the set was decoded, if a class that is sought is none.
@@ -93,11 +93,12 @@ class PerceptionTask(Task[Batch]):
     @cached_property
     def _stream(self) -> BatchStream:
         largest = max(self._options.resolutions, key=lambda r: r.width_px)
-        cache = SampleCache(
+        cache = samples_of(
             self._source,
+            self._options.train_set,
             width_px=largest.width_px,
             height_px=largest.height_px,
-            folder=cache_folder(self._options.cache_dir, self._options.train_set),
+            cache_dir=self._options.cache_dir,
         )
         return BatchStream(cache, self._augment, seed=self.recipe.run.seed, device=self.device)
 
@@ -118,11 +119,11 @@ class PerceptionTask(Task[Batch]):
     @cached_property
     def _held_out(self) -> SampleCache:
         last = self._options.resolutions[-1]
-        return SampleCache(
-            load_coco_set(Path(self._options.val_set)),
+        return open_samples(
+            self._options.val_set,
             width_px=last.width_px,
             height_px=last.height_px,
-            folder=cache_folder(self._options.cache_dir, self._options.val_set),
+            cache_dir=self._options.cache_dir,
         )
 
     def travels(self) -> dict[str, Any]:
