@@ -29,12 +29,15 @@ class ModelInput(BaseModel):
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     dtype: Literal["float32", "float16", "uint8"] = "float32"
     layout: Literal["nchw", "nhwc"] = "nchw"
-    depth_name: str = Field(default="", description="input for depth in metres, f32 [1,1,H,W], 0 invalid")
+    depth_name: str = Field(
+        default="", description="input for depth in metres, f32 [1,1,H,W], 0 invalid"
+    )
     focal_name: str = Field(
-        "", description="input for the focal length in input pixels, f32 [1,1], 0 unknown"
+        default="", description="input for the focal length in input pixels, f32 [1,1], 0 unknown"
     )
     size_name: str = Field(
-        "", description="input for the size that boxes are scaled to, i64 [1,2] as width, height"
+        default="",
+        description="input for the size that boxes are scaled to, i64 [1,2] as width, height",
     )
 
 
@@ -52,7 +55,9 @@ class ModelManifest(BaseModel):
     task: Name
     format: Name
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
-    architecture: str = Field(default="", description="torch model in the registry, for files of weights")
+    architecture: str = Field(
+        default="", description="torch model in the registry, for files of weights"
+    )
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     # Further files that `file` reads (weights of ONNX kept beside it), and their sha256.
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
@@ -60,7 +65,7 @@ class ModelManifest(BaseModel):
     outputs: dict[str, str] = {}
     classes: tuple[str, ...] = ()
     activation: Literal["sigmoid", "softmax"] = Field(
-        "sigmoid", description="of `detr_logits`; softmax has a last class for no object"
+        default="sigmoid", description="of `detr_logits`; softmax has a last class for no object"
     )
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     feature_stride_px: float = 16.0

@@ -24,7 +24,7 @@ class Vocabulary(BaseModel):
     words: tuple[str, ...]
     things: tuple[str, ...]
     actions: tuple[str, ...]
-    max_words: int = Field(24, ge=1, le=128, description="longest instruction")
+    max_words: int = Field(default=24, ge=1, le=128, description="longest instruction")
 
 
 class PolicyManifest(BaseModel):
@@ -39,7 +39,8 @@ class PolicyManifest(BaseModel):
     name: str
     version: str = "1"
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)] = Field(
-        "tokens", description="what runs it: a name in `robot_vision.policies.registry.POLICIES`"
+        default="tokens",
+        description="what runs it: a name in `robot_vision.policies.registry.POLICIES`",
     )
     architecture: str = Field(description="torch model in the registry")
     file: FileName = "policy.onnx"

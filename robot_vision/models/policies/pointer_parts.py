@@ -77,7 +77,7 @@ class LanguageEncoder(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(spec.max_words, spec.width))
         self.blocks = nn.ModuleList(Block(spec.width, spec.heads) for _ in range(2))
         for block in self.blocks:  # words attend to themselves: nothing else is normed
-            block.norm_y.requires_grad_(requires_grad=False)
+            block.norm_y.requires_grad_(False)
         self.norm = nn.LayerNorm(spec.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -110,8 +110,8 @@ class PolicyNetwork(nn.Module):
         self.special = nn.Parameter(0.02 * torch.randn(3, width))  # hand, none, act
         self.layers = nn.ModuleList(TwoWayLayer(width, spec.heads) for _ in range(spec.layers))
         self.attend = Attention(width, 1)  # its weights alone are of interest
-        self.attend.value.requires_grad_(requires_grad=False)
-        self.attend.out.requires_grad_(requires_grad=False)
+        self.attend.value.requires_grad_(False)
+        self.attend.out.requires_grad_(False)
         self.pointers = nn.ModuleList(perceptron(2 * width, width, 1) for _ in range(2))
         self.summary = nn.LayerNorm(width)
         pointed = spec.geometry_width + 3 * (1 + 2 * len(_SCALES_M)) + 2
