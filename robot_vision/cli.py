@@ -11,6 +11,7 @@ from robot_vision.commands import (
     bench_model,
     bench_vla,
     console,
+    data,
     demo,
     demonstrations,
     doctor,
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 
 app.add_typer(scenes.app, name="scenes")
+app.add_typer(data.app, name="data")
 app.add_typer(demonstrations.app, name="demonstrations")
 app.add_typer(models.app, name="models")
 run.register(app)

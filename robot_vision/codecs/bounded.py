@@ -5,6 +5,7 @@ how often a progressive JPEG goes through them.
 """
 
 import struct
+from collections.abc import Container
 from pathlib import Path
 
 import cv2
@@ -41,7 +42,7 @@ def decode_within(
             f"{SCANS_OF_THE_LARGEST} scans of {limits.image_mpx:g} megapixels, or more of a "
             "smaller image, are decoded (limits.image_mpx)"
         )
-    plain = _plain_png(data) if header.kind == "PNG" else data
+    plain = png_without(data, _PNG_LEFT_OUT) if header.kind == "PNG" else data
     try:
         image = cv2.imdecode(np.frombuffer(plain, np.uint8), flags)
     except cv2.error as error:
@@ -75,14 +76,14 @@ def check_size(width_px: int, height_px: int, *, limits: InputLimits, what: str)
         )
 
 
-def _plain_png(png: bytes) -> bytes:
-    """The PNG with its picture alone."""
+def png_without(png: bytes, left_out: Container[bytes]) -> bytes:
+    """The PNG without the chunks of these names."""
     kept: list[memoryview] = []
     begin, at, memory = 0, len(PNG_MAGIC), memoryview(png)
     while at + _CHUNK.size <= len(png):
         length, name = _CHUNK.unpack_from(png, at)
         end = at + _CHUNK.size + length + 4
-        if name in _PNG_LEFT_OUT:
+        if name in left_out:
             kept.append(memory[begin:at])
             begin = end
         at = end

@@ -10,11 +10,14 @@ import torch
 
 from robot_vision.core.config import with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.augment import Augmenter, hue_turns, punch_holes
+from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import BatchStream, Resolution
-from robot_vision.training.data.coco import decode_segmentation, instance_map, load_coco_set
+from robot_vision.training.data.hidden import punch_holes
+from robot_vision.training.data.light import hue_turns
+from robot_vision.training.data.masks import decode_segmentation, instance_map
 from robot_vision.training.data.samples import Batch, Sample, SampleCache, SampleStack, collate
+from robot_vision.training.data.sets.coco import load_coco_set
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ class Augmentation(Params):
     """Random changes of the training samples."""
 
     flip: float = param(0.5, "probability of mirroring", ge=0, le=1)
+    flip_vertical: float = param(
+        0.0, "probability of turning upside down, for cameras that look straight down", ge=0, le=1
+    )
     scale_min: float = param(0.7, "smallest zoom", gt=0, le=4)
     scale_max: float = param(1.25, "largest zoom", gt=0, le=4)
     shift: float = param(0.1, "largest shift, as a part of the size", ge=0, le=0.5)
@@ -19,6 +22,12 @@ class Augmentation(Params):
     color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
     hue: float = param(
         0.0, "part of samples whose hues are all turned, so that shapes have no colour", ge=0, le=1
+    )
+    gamma: float = param(0.0, "part of samples with another curve of brightness", ge=0, le=1)
+    clahe: float = param(0.0, "part of samples whose local contrast is made even", ge=0, le=1)
+    noise: float = param(0.0, "part of samples with a camera's noise", ge=0, le=1)
+    cut_out: float = param(
+        0.0, "part of samples without the colour and depth of a rectangle", ge=0, le=1
     )
     depth_withheld: float = param(0.35, "part of samples without sensor depth", ge=0, le=1)
     depth_holes: float = param(0.3, "part of samples with additional holes", ge=0, le=1)

@@ -7,6 +7,7 @@ import torch
 
 from robot_vision.core.params import Params, param
 from robot_vision.training.data.augment import Augmenter
+from robot_vision.training.data.open_set import set_and_split
 from robot_vision.training.data.samples import Batch, SampleCache
 from robot_vision.training.engine.distributed import process_count, rank
 
@@ -60,4 +61,5 @@ def resolution_at(resolutions: Sequence[Resolution], part: float) -> Resolution:
 
 def cache_folder(cache_dir: str, set_folder: str) -> Path:
     """Where decoded samples of a set are kept."""
-    return Path(cache_dir) / Path(set_folder).name if cache_dir else Path(set_folder) / "cache"
+    root, _ = set_and_split(set_folder)
+    return Path(cache_dir) / root.name if cache_dir else root / "cache"

@@ -3,6 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,8 @@ from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.manifest import ModelInput
 from robot_vision.perception.preprocess import Placement, place
-from robot_vision.training.data.coco import Annotated, CocoSet, instance_map
+from robot_vision.training.data.labelled import Annotated, DetectionSet
+from robot_vision.training.data.masks import instance_map
 
 PAD_VALUE = 114
 MILLIMETRES_PER_METRE = 1000.0
@@ -83,7 +85,9 @@ class SampleStack:
 class SampleCache:
     """Decodes a set's images at one size and keeps them in one file, a row each."""
 
-    def __init__(self, source: CocoSet, *, width_px: int, height_px: int, folder: Path) -> None:
+    def __init__(
+        self, source: DetectionSet, *, width_px: int, height_px: int, folder: Path
+    ) -> None:
         self.source = source
         self.width_px, self.height_px = width_px, height_px
         self._input = ModelInput(
@@ -96,7 +100,7 @@ class SampleCache:
             size_name="",
         )
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"{width_px}x{height_px}-{len(source.images)}"
+        name = f"{width_px}x{height_px}-{len(source.images)}-{_fingerprint(source)}"
         shape = (len(source.images), height_px, width_px, 8)
         self._planes = _open_array(folder / f"{name}.planes", shape)
         self._is_decoded = _open_array(folder / f"{name}.decoded", shape[:1])
@@ -218,6 +222,19 @@ def _padded(rows: list[np.ndarray], fill: float) -> Tensor:
     for index, row in enumerate(rows):
         out[index, : len(row)] = row
     return torch.from_numpy(out)
+
+
+def _fingerprint(source: DetectionSet) -> str:
+    """Differs for other files, files that changed and other masks: parts of one set share a cache,
+    and what was decoded before a set was mended must not be trained on after."""
+    digest = blake2b(digest_size=6)
+    for image in source.images:
+        for file in (image.rgb_file, image.depth_file, image.depth_true_file):
+            known = file.stat() if file is not None and file.is_file() else None
+            stamp = (known.st_size, known.st_mtime_ns) if known else None
+            digest.update(repr((str(file), stamp)).encode())
+        digest.update(repr(image.segmentation).encode())
+    return digest.hexdigest()
 
 
 def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:

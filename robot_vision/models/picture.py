@@ -1,0 +1,75 @@
+"""What models of one picture share: an example, the graph that serves it, its input."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.manifest import ModelInput
+from robot_vision.core.params import Params
+from robot_vision.models.card import Graph, Serving, Size
+
+PICTURE = {"rgb": "b h w 3"}
+_EXAMPLE_WIDTH_PX, _EXAMPLE_HEIGHT_PX = 96, 64
+_PAD_VALUE = 114  # as training samples have it
+
+
+def noise_pictures(spec: Params, batch: int) -> dict[str, Tensor]:
+    """An example for a card: `rgb` u8 [b,h,w,3] of noise, its sides multiples of 32."""
+    del spec
+    size = (batch, _EXAMPLE_HEIGHT_PX, _EXAMPLE_WIDTH_PX, 3)
+    draw = torch.Generator().manual_seed(0)
+    return {"rgb": torch.randint(0, 256, size, dtype=torch.uint8, generator=draw)}
+
+
+def served_from_picture(format: str, *roles: str) -> Serving[Any]:
+    """Serving of a model that is called with `rgb` u8 [b,h,w,3] and answers by role."""
+    return Serving(graphs=_graphs(roles), format=format, image=_image)
+
+
+class _InOrder(nn.Module):
+    """The model as it is exported: a tuple in the order of its roles."""
+
+    def __init__(self, model: nn.Module, roles: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self.roles = roles
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        answer = self.model(rgb)
+        return tuple(answer[role] for role in self.roles)
+
+
+def _graphs(roles: tuple[str, ...]) -> Callable[[nn.Module, Any, Size], tuple[Graph, ...]]:
+    def graphs(model: nn.Module, spec: Any, size: Size) -> tuple[Graph, ...]:
+        del spec
+        rgb = torch.zeros(2, size.height_px, size.width_px, 3, dtype=torch.uint8)
+        batch = torch.export.Dim("batch", min=1, max=256)
+        return (
+            Graph(
+                file="model.onnx",
+                module=_InOrder(model, roles),
+                example={"rgb": rgb},
+                outputs={role: role for role in roles},
+                dynamic={"rgb": {0: batch}},
+            ),
+        )
+
+    return graphs
+
+
+def _image(spec: Any, size: Size) -> ModelInput:
+    """Pixels as they are: the graph scales them."""
+    del spec
+    return ModelInput(
+        name="rgb",
+        width_px=size.width_px,
+        height_px=size.height_px,
+        pad_value=_PAD_VALUE,
+        depth_name="",
+        focal_name="",
+        size_name="",
+        dtype="uint8",
+        layout="nhwc",
+    )

@@ -1,0 +1,45 @@
+"""The light that samples are seen in: brightness, contrast, colour and hue by one matrix each."""
+
+import torch
+from torch import Tensor
+
+# Brightness, contrast and saturation as factors about 1, hue as a part of the circle.
+_LIGHT = 0.25
+_HUE = 0.02
+_TURNED_SATURATION = (0.3, 1.3)
+_GREY = 127.5
+
+
+def relit(rgb: Tensor, *, color: float, hue: float) -> tuple[Tensor, Tensor]:
+    """Part `color` of samples [B,3,h,w] in another light, part `hue` with all hues turned by one
+    angle; and which of them were turned [B].
+
+    Both are linear in the colours: one matrix a sample, about mid grey.
+    """
+    chance, angle, level, contrast, vivid = torch.rand(5, len(rgb), device=rgb.device)
+    turned = chance < hue
+    lit = torch.rand(len(rgb), device=rgb.device) < color
+    angle = torch.where(turned, angle, lit * _HUE * (2 * angle - 1))
+    low, high = _TURNED_SATURATION
+    vivid = torch.where(turned, low + (high - low) * vivid, _factors(vivid, lit))
+    turns = hue_turns(2 * torch.pi * angle, saturation=vivid)
+    gain = _factors(level, lit)[:, None, None]
+    matrix = turns * gain * _factors(contrast, lit)[:, None, None]
+    offset = gain * _GREY - (matrix * _GREY).sum(dim=2, keepdim=True)
+    changed = torch.baddbmm(offset, matrix, rgb.flatten(2)).view_as(rgb)
+    touched = (turned | lit)[:, None, None, None]
+    return torch.where(touched, changed.clamp_(0, 255), rgb), turned
+
+
+def hue_turns(angle_rad: Tensor, *, saturation: Tensor) -> Tensor:
+    """Matrices [B,3,3] that turn RGB about the axis of greys, which they leave as they are."""
+    device = angle_rad.device
+    grey = torch.full((3, 3), 1 / 3, device=device)
+    around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device) / 3**0.5
+    sin, cos, kept = (v[:, None, None] for v in (angle_rad.sin(), angle_rad.cos(), saturation))
+    return grey + kept * (cos * (torch.eye(3, device=device) - grey) + sin * around)
+
+
+def _factors(chance: Tensor, chosen: Tensor) -> Tensor:
+    """Factors about 1 from even chances, 1 where not chosen."""
+    return 1 + chosen * _LIGHT * (2 * chance - 1)

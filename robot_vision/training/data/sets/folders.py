@@ -1,0 +1,71 @@
+"""A folder a class: `dog/1.jpg`, or `train/dog/1.jpg` and `val/dog/2.jpg`."""
+
+from pathlib import Path
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.training.data.faults import Fault, Faults
+from robot_vision.training.data.image_files import IMAGE_SUFFIXES, has_file, images_below
+from robot_vision.training.data.kinds import SETS, SetKind
+from robot_vision.training.data.labelled import ClassificationSet, Classified
+from robot_vision.training.data.names import checked_name
+
+_SPLITS = ("train", "val", "valid", "test")
+# Folders of other kinds of sets, and of what is kept beside a set.
+_NO_CLASSES = frozenset(_SPLITS) | frozenset(
+    ("images", "labels", "masks", "annotations", "jpegimages", "imagesets", "depth",
+     "depth_true", "rgb", "cache")
+)  # fmt: skip
+
+
+def read(root: Path, split: str, faults: Faults) -> ClassificationSet:
+    """Read a split, or all of the set; classes are the folders that any split has, sorted."""
+    splits = _splits(root)
+    parts = [root / name for name in splits] or [root]
+    names = sorted({folder.name for part in parts for folder in _class_folders(part)})
+    if not names:
+        raise ConfigError(f"{root}: expected a folder a class, with images in it")
+    images = list[Classified]()
+    for part in [root / split] if split else parts:
+        for row, name in enumerate(names):
+            files = images_below(root, part / name, faults)
+            images += [Classified(rgb_file=file, class_id=row) for file in files]
+        for file in sorted(part.iterdir()):
+            if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES:
+                faults.add(Fault.IMAGE_WITHOUT_LABELS, file)
+    return ClassificationSet(
+        root=root,
+        class_names=tuple(checked_name(name) for name in names),
+        images=tuple(images),
+    )
+
+
+def _class_folders(part: Path) -> list[Path]:
+    return [
+        folder
+        for folder in sorted(part.iterdir())
+        if folder.is_dir()
+        and not folder.name.startswith(".")
+        and folder.name.lower() not in _NO_CLASSES
+    ]
+
+
+def _splits(root: Path) -> tuple[str, ...]:
+    """The folders train, val and test, if there are such and they hold folders."""
+    found = tuple(name for name in _SPLITS if (root / name).is_dir())
+    return found if found and all(_class_folders(root / name) for name in found) else ()
+
+
+def _is_here(root: Path) -> bool:
+    parts = [root / name for name in _splits(root)] or [root]
+    return any(has_file(folder, IMAGE_SUFFIXES) for p in parts for folder in _class_folders(p))
+
+
+SETS.register("folders")(
+    SetKind(
+        looked_for="a folder a class, with images in it (a class an image)",
+        is_here=_is_here,
+        splits=_splits,
+        read=read,
+        last_resort=True,
+    )
+)

@@ -1,0 +1,138 @@
+"""Depth from colour alone: metres for each pixel of one picture, without a sensor."""
+
+from collections.abc import Generator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params, param
+from robot_vision.models.card import Size
+from robot_vision.training.data.augment import Augmenter
+from robot_vision.training.data.augmentation import Augmentation
+from robot_vision.training.data.batches import BatchStream, Resolution, resolution_at
+from robot_vision.training.data.depth_held_out import (
+    DepthHeldOut,
+    median_depth_m,
+    open_depth_set,
+)
+from robot_vision.training.data.samples import Batch
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.losses.depth import depth_loss
+
+MEDIAN = "median_depth_m"
+
+
+class DepthOptions(Params):
+    """What depth is learnt from. Zoom is off: without the lens it would change what is true."""
+
+    train_set: str = param("", "folder of the training set, with depth")
+    val_set: str = param("", "folder of the held-out set; empty: nothing is evaluated")
+    evaluation_images: int = param(200, "images of an evaluation while training", ge=1)
+    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
+    resolutions: list[Resolution] = param(
+        [Resolution()], "sizes in the order of `until`", min_length=1
+    )
+    augmentation: Augmentation = Augmentation(scale_min=1.0, scale_max=1.0)
+
+
+@TASKS.register("depth")
+class DepthTask(Task[Batch]):
+    """Trains a model that is given `rgb` u8 [b,h,w,3] and says `depth` in metres [b,1,·,·].
+
+    True depth is `depth_true_file`, the sensor's where a set has no other. Weights are selected
+    by the part of the trivial answer's error that is gone.
+    """
+
+    options = DepthOptions
+    metric = "absrel_gain"
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        super().__init__(recipe, device)
+        self._options: DepthOptions = recipe.options
+        sizes = [(r.width_px, r.height_px) for r in self._options.resolutions]
+        width_px, height_px = max(sizes)
+        self._cache = open_depth_set(
+            self._options.train_set,
+            Size(width_px=width_px, height_px=height_px),
+            cache_dir=self._options.cache_dir,
+        )
+        # Depth is asked for and not shown: what hides it would hide the truth.
+        shown = {"depth_holes": 0.0, "depth_withheld": 0.0}
+        self._augment = Augmenter(
+            self._options.augmentation.model_copy(update=shown), self._cache.source.class_names
+        )
+
+    @cached_property
+    def _median_depth_m(self) -> float:
+        return median_depth_m(self._cache)
+
+    @cached_property
+    def _stream(self) -> BatchStream:
+        seed = self.recipe.run.seed
+        return BatchStream(self._cache, self._augment, seed=seed, device=self.device)
+
+    @cached_property
+    def _held_out(self) -> HeldOut:
+        return self.held_out(self.recipe, self.travels(), None)
+
+    def batches(self, first_step: int, part: float) -> Generator[Batch, None, None]:
+        size = resolution_at(self._options.resolutions, part)
+        run, step = self.recipe.run, first_step
+        while True:
+            yield self._stream.batch(step, size, batch_size=run.batch_size // run.accumulate)
+            step += 1
+
+    def answer(self, model: nn.Module, batch: Batch) -> Tensor:
+        return model(batch.rgb)["depth"]
+
+    def loss(self, answer: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        sensor_m = batch.depth_m[:, :, 2::4, 2::4]
+        true_m = torch.where(batch.depth_true_m > 0, batch.depth_true_m, sensor_m)
+        return depth_loss(answer.float(), true_m)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures on the first images of the held-out set."""
+        if not self._options.val_set:
+            return {}
+        assert isinstance(self._held_out, DepthHeldOut)
+        was_training = model.training
+        model.eval()
+
+        @torch.no_grad()
+        def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            rgb = torch.from_numpy(inputs["rgb"]).to(self.device)
+            return {"depth": model(rgb)["depth"].float().cpu().numpy()}
+
+        try:
+            return self._held_out.figures(predict, images=self._options.evaluation_images)
+        finally:
+            model.train(was_training)
+
+    def travels(self) -> dict[str, Any]:
+        return {MEDIAN: self._median_depth_m}
+
+    @classmethod
+    def resized(cls, recipe: Recipe, size: Size) -> Recipe:
+        resized = Resolution(width_px=size.width_px, height_px=size.height_px)
+        options = recipe.options.model_copy(update={"resolutions": [resized]})
+        return recipe.model_copy(update={"options": options})
+
+    @classmethod
+    def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
+        options: DepthOptions = recipe.options
+        if MEDIAN not in travels:
+            raise ConfigError(f"the weights carry no {MEDIAN}: they are of no run of task depth")
+        last = options.resolutions[-1]
+        return DepthHeldOut(
+            folder=str(data) if data else options.val_set,
+            train_folder=options.train_set,
+            size=Size(width_px=last.width_px, height_px=last.height_px),
+            median_depth_m=float(travels[MEDIAN]),
+            cache_dir=options.cache_dir,
+        )
