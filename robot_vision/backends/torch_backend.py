@@ -5,20 +5,30 @@ that its manifest names.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from robot_vision.backends.contract import blank_inputs, wanted_outputs
-from robot_vision.core.errors import BundleError, DeviceError, UnknownNameError
+from robot_vision.core.errors import BundleError, ConfigError, DeviceError, UnknownNameError
 from robot_vision.model_store.file_kinds import refuse_code
 from robot_vision.model_store.store import Bundle
-from robot_vision.models import MODELS
-from robot_vision.models.multitask.native import OUTPUTS, NativeModel, ServedNative
+from robot_vision.models.card import Size
+from robot_vision.models.registry import MODELS
+from robot_vision.models.served import served_graph
+from robot_vision.models.weights import load_exactly, read_weights, spec_of
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Loaded:
+    """A module, the order of its inputs and the names of its outputs; empty: the manifest's."""
+
+    module: nn.Module
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 class TorchBackend:
@@ -31,32 +41,34 @@ class TorchBackend:
         if threads:
             torch.set_num_threads(threads)
         # torch.export's modules are always in inference mode and refuse `eval()`.
-        self._module = _load(bundle).to(self._device)
+        self._loaded = _load(bundle)
+        self._loaded.module.to(self._device)
+        blank = blank_inputs(bundle.manifest)
+        _check_inputs(bundle, self._loaded, blank)
         try:
-            outputs = self.run(blank_inputs(bundle.manifest))
+            outputs = self.run(blank)
         except (RuntimeError, TypeError, ValueError) as error:
             raise BundleError(f"{bundle.model_path} fails on a blank frame: {error}") from error
         wanted_outputs(self._manifest, list(outputs))
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The model's outputs by name; inputs are passed in the manifest's order."""
-        tensors = [torch.from_numpy(array).to(self._device) for array in inputs.values()]
+        """The model's outputs by name; a program takes its inputs in the manifest's order."""
+        names = self._loaded.inputs or tuple(inputs)
+        tensors = [torch.from_numpy(inputs[name]).to(self._device) for name in names]
         with torch.inference_mode():
-            result = self._module(*tensors)
+            result = self._loaded.module(*tensors)
         return {name: value.cpu().numpy() for name, value in self._named(result).items()}
 
     def close(self) -> None:
         """Release the module and its memory."""
-        del self._module
+        del self._loaded
 
     def _named(self, result: Any) -> dict[str, Tensor]:
-        """Outputs by name: a mapping has them, a tuple is in the order of the manifest's."""
+        """Outputs by name: a mapping has them, a graph's card or else the manifest names them."""
         if isinstance(result, Mapping):
             return dict(result)
         values = (result,) if isinstance(result, Tensor) else tuple(result)
-        names = tuple(self._manifest.outputs.values())
-        if not names:
-            names = OUTPUTS if self._manifest.format == "native" else ("output",)
+        names = self._loaded.outputs or tuple(self._manifest.outputs.values()) or ("output",)
         if len(names) != len(values):
             raise BundleError(
                 f"bundle {self._manifest.name!r}: the model returns {len(values)} tensors; "
@@ -78,18 +90,39 @@ def _choose_device(device: str) -> tuple[str, str]:
     raise DeviceError(f"device {device!r} cannot run: torch finds no CUDA device; available: cpu")
 
 
-def _load(bundle: Bundle) -> nn.Module:
+def _load(bundle: Bundle) -> _Loaded:
     refuse_code(bundle.model_path)
     if bundle.model_path.suffix.lower() == ".pt2":
         try:
-            return torch.export.load(bundle.model_path).module()
+            return _Loaded(module=torch.export.load(bundle.model_path).module())
         except Exception as error:  # what it raises is up to the file
             raise BundleError(f"{bundle.model_path} cannot be loaded: {error}") from error
-    manifest = bundle.manifest
     try:
-        model = MODELS.get(manifest.architecture)(classes=len(manifest.classes))
-        model.load_state_dict(load_file(bundle.model_path))
-    except (UnknownNameError, RuntimeError, TypeError, OSError, SafetensorError) as error:
+        return _load_weights(bundle)
+    except (UnknownNameError, ConfigError, RuntimeError) as error:
         raise BundleError(f"{bundle.model_path} cannot be loaded: {error}") from error
-    model.eval()
-    return ServedNative(model) if isinstance(model, NativeModel) else model
+
+
+def _load_weights(bundle: Bundle) -> _Loaded:
+    """Weights of a registered model, as the one graph of its card."""
+    manifest = bundle.manifest
+    card = MODELS.get(manifest.architecture)
+    weights = read_weights(bundle.model_path)
+    spec = spec_of(weights, card, {"classes": len(manifest.classes)})
+    model = card.build(spec)
+    load_exactly(model, weights, name=card.name)
+    size = Size(width_px=manifest.input.width_px, height_px=manifest.input.height_px)
+    graph = served_graph(card, model, spec, size)
+    return _Loaded(
+        module=graph.module,
+        inputs=tuple(graph.example),
+        outputs=tuple(manifest.outputs.get(role, role) for role in graph.outputs),
+    )
+
+
+def _check_inputs(bundle: Bundle, loaded: _Loaded, given: Mapping[str, np.ndarray]) -> None:
+    if loaded.inputs and set(loaded.inputs) != set(given):
+        raise BundleError(
+            f"bundle {bundle.manifest.name!r}: the manifest's inputs are {', '.join(given)}; "
+            f"the model has: {', '.join(loaded.inputs)}"
+        )

@@ -1,15 +1,16 @@
-"""The native model on a CUDA card: latency of one frame, frames a second of many."""
+"""A model on a CUDA card: latency of one frame, frames a second of many."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from robot_vision.core.errors import DeviceError
-from robot_vision.models.multitask.native import NativeModel, ServedNative
+from robot_vision.models.card import Graph, Size
 from robot_vision.models.registry import MODELS
+from robot_vision.models.served import fresh_graph
 
 WARM_UP_RUNS = 20
 CLASSES = 10
@@ -41,20 +42,20 @@ def measure_gpu(
     if not torch.cuda.is_available():
         raise DeviceError("device 'cuda' cannot run: torch finds no CUDA device; available: cpu")
     torch.backends.cudnn.benchmark = True
-    model = MODELS.get(architecture)(classes=CLASSES)
-    assert isinstance(model, NativeModel)
-    served = ServedNative(model).eval().cuda()
+    size = Size(width_px=width_px, height_px=height_px)
+    graph = fresh_graph(MODELS.get(architecture), size, classes=CLASSES)
+    served = graph.module.cuda()
     times = []
     for batch in batches:
-        inputs = _inputs(batch, width_px=width_px, height_px=height_px)
+        inputs = _inputs(graph, batch)
         for half in (False, True):
             run = _forward(served, inputs, half=half)
-            for graph in (False, True):
-                sample_ms = _time(_captured(run) if graph else run, runs)
+            for captured in (False, True):
+                sample_ms = _time(_captured(run) if captured else run, runs)
                 times.append(
                     GpuTime(
                         precision="fp16" if half else "fp32",
-                        graph=graph,
+                        graph=captured,
                         batch=batch,
                         p50_ms=float(np.percentile(sample_ms, 50)),
                         p95_ms=float(np.percentile(sample_ms, 95)),
@@ -68,15 +69,13 @@ def describe_card() -> str:
     return f"torch {torch.__version__}, {torch.cuda.get_device_name()}"
 
 
-def _inputs(batch: int, *, width_px: int, height_px: int) -> tuple[Tensor, Tensor, Tensor]:
-    rgb = torch.randint(0, 256, (batch, height_px, width_px, 3), dtype=torch.uint8, device="cuda")
-    depth_m = torch.rand(batch, 1, height_px, width_px, device="cuda") + 0.3
-    return rgb, depth_m, torch.full((batch, 1), 360.0, device="cuda")
+def _inputs(graph: Graph, batch: int) -> list[Tensor]:
+    """The first sample of the graph's example, so many times, on the card."""
+    example = [tensor[:1].cuda() for tensor in graph.example.values()]
+    return [tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example]
 
 
-def _forward(
-    served: ServedNative, inputs: tuple[Tensor, Tensor, Tensor], *, half: bool
-) -> Callable[[], object]:
+def _forward(served: nn.Module, inputs: list[Tensor], *, half: bool) -> Callable[[], object]:
     def run() -> object:
         with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=half):
             return served(*inputs)

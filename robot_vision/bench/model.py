@@ -11,8 +11,9 @@ from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
 from robot_vision.bench.separate_nets import SeparateNets
 from robot_vision.model_store.store import Bundle
-from robot_vision.models.multitask.native import NativeModel, ServedNative
+from robot_vision.models.card import Size
 from robot_vision.models.registry import MODELS
+from robot_vision.models.served import fresh_graph
 
 BLOCK_RUNS = 5
 # The thread pools of both libraries go on spinning for a while after a run.
@@ -45,15 +46,17 @@ def measure_model(bundle: Bundle, *, threads: int, rounds: int) -> ModelTimes:
     manifest = bundle.manifest
     inputs = blank_inputs(manifest)
     backend = load_backend(bundle, device="cpu", threads=threads)
-    native = MODELS.get(manifest.architecture)(classes=len(manifest.classes))
-    assert isinstance(native, NativeModel)
-    served = ServedNative(native).eval()
-    tensors = [torch.from_numpy(array) for array in inputs.values()]
+    graph = fresh_graph(
+        MODELS.get(manifest.architecture),
+        Size(width_px=manifest.input.width_px, height_px=manifest.input.height_px),
+        classes=len(manifest.classes),
+    )
+    tensors = [torch.from_numpy(inputs[name]) for name in graph.example]
     separate = SeparateNets().eval()
     image = separate.example_input()
     with torch.inference_mode():
         onnx_ms, torch_ms, separate_ms = _take_turns(
-            [lambda: backend.run(inputs), lambda: served(*tensors), lambda: separate(image)],
+            [lambda: backend.run(inputs), lambda: graph.module(*tensors), lambda: separate(image)],
             rounds=rounds,
         )
     backend.close()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
+from robot_vision.commands.sizes import size_px
 from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import Screen
@@ -64,6 +65,41 @@ def verify(
     _try_out(bundle, device)
 
 
+@app.command()
+def architectures() -> None:
+    """The torch models that can be trained: task, size, cost of one sample, what serves them."""
+    from rich.table import Table
+
+    from robot_vision.models.contract import gmacs_of, parameters_of
+    from robot_vision.models.registry import MODELS
+
+    table = Table("name", "task", "parameters", "GMACs", "format", "paper", "about")
+    for name in MODELS:
+        card = MODELS.get(name)
+        served = "not served" if card.serving is None else card.serving.format or "-"
+        cost = f"{parameters_of(card) / 1e6:.2f} M", f"{gmacs_of(card):.3f}"
+        about = card.about.partition(". ")[0]
+        table.add_row(name, card.task, *cost, served, card.paper, about)
+    Screen().print(table)
+
+
+@app.command()
+def tasks() -> None:
+    """What models can be trained for, and the figure that selects their weights."""
+    from rich.table import Table
+
+    from robot_vision.models.registry import MODELS
+    from robot_vision.training.engine.task import TASKS
+
+    table = Table("task", "selected by", "models", "about")
+    for name in TASKS:
+        task = TASKS.get(name)
+        about = (task.__doc__ or "").partition("\n")[0]
+        models = ", ".join(model for model in MODELS if MODELS.get(model).task == name)
+        table.add_row(name, task.metric or "the last weights", models, about)
+    Screen().print(table)
+
+
 @app.command("import")
 def import_model(
     model_file: Annotated[Path, typer.Argument(help="ONNX file")],
@@ -93,7 +129,7 @@ def import_model(
         name=name,
         format=_known_format(format),
         classes=_lines(classes) if classes else (),
-        size_px=_size(size) if size else None,
+        size_px=size_px(size) if size else None,
         outputs=_pairs(output, "output"),
         image={
             key: parse_yaml(value, what=f"--input {key}")
@@ -154,13 +190,6 @@ def _lines(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the class names in {path}: {error}") from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise ConfigError(f"size {text!r}; expected width and height in pixels, as 416x320")
-    return int(width), int(height)
 
 
 def _pairs(values: list[str] | None, what: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The policy's commands: `collect`, `export policy` and `evaluate policy`."""
+"""The policy's commands: `collect` and `evaluate policy`."""
 
 import os
 from pathlib import Path
@@ -66,22 +66,6 @@ def collect(
             on_progress=lambda done: progress.update(task, completed=done),
         )
     Screen().print(f"{episodes} episodes in {out}")
-
-
-def export(
-    run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train`")],
-    out: Annotated[Path, typer.Option(help="folder of the bundle")],
-    version: Annotated[str, typer.Option(help="of the bundle")] = "1",
-    evaluation: Annotated[
-        Path | None, typer.Option(help="evaluation.json of `robot-vision evaluate policy`")
-    ] = None,
-    limits: Annotated[str, typer.Option(help="what it cannot do, in plain words")] = "",
-) -> None:
-    """Write a bundle: ONNX checked against torch, weights, manifest."""
-    from robot_vision.export.policy_bundle import export_policy_run
-
-    bundle = export_policy_run(run, out, version=version, evaluation=evaluation, limits=limits)
-    Screen().print(f"{bundle.manifest.policy_id} in {out}")
 
 
 def evaluate(

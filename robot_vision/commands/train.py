@@ -9,6 +9,7 @@ import typer
 from robot_vision.commands import policy
 from robot_vision.commands.default_group import DefaultGroup
 from robot_vision.commands.overrides import Override, parsed
+from robot_vision.commands.sizes import size_px
 
 SetFolder = Annotated[Path, typer.Option("--data", help="folder of a COCO set (annotations.json)")]
 
@@ -17,13 +18,13 @@ def register(app: typer.Typer) -> None:
     """Add the commands: each for perception's model, unless `policy` is named."""
     for name, command, policy_command, what in (
         ("evaluate", evaluate, policy.evaluate, "Measure a model of perception, or a policy."),
-        ("export", export, policy.export, "Write a bundle of a trained model or policy."),
     ):
         group = typer.Typer(cls=DefaultGroup, help=what)
         group.command("perception")(command)
         group.command("policy")(policy_command)
         app.add_typer(group, name=name)
     app.command("train")(train)
+    app.command("export")(export)
     app.command("collect")(policy.collect)
 
 
@@ -87,8 +88,10 @@ def evaluate(
 
 def export(
     run: Annotated[Path, typer.Argument(help="folder of a run of `robot-vision train`")],
-    data: SetFolder,
     out: Annotated[Path, typer.Option(help="folder of the bundle")],
+    data: Annotated[
+        Path | None, typer.Option(help="held-out set; default: that of the run's recipe")
+    ] = None,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")] = "fp32",
     weights: Annotated[str, typer.Option(help="file of the run: the last, or best")] = (
         "weights.safetensors"
@@ -98,23 +101,32 @@ def export(
         typer.Option(help="weights that the run began from: the mean of both is exported"),
     ] = None,
     version: Annotated[str, typer.Option(help="of the bundle")] = "1",
+    size: Annotated[str, typer.Option(help="416x320; default: that of the run's recipe")] = "",
+    evaluation: Annotated[
+        Path | None, typer.Option(help="evaluation.json of `robot-vision evaluate policy`")
+    ] = None,
+    limits: Annotated[str, typer.Option(help="what it cannot do, in plain words")] = "",
 ) -> None:
-    """Write a bundle: ONNX checked against torch on 100 frames, weights, metrics on the set."""
+    """Write a bundle: ONNX checked against torch on held-out samples, weights, metrics."""
     from typing import cast, get_args
 
     from robot_vision.core.errors import ConfigError
-    from robot_vision.export.bundle import Precision, export_run
+    from robot_vision.export.bundle import ExportOptions, Precision, export_run
+    from robot_vision.models.card import Size
     from robot_vision.terminal import Screen
 
     if precision not in get_args(Precision):
         raise ConfigError(f"precision {precision!r}; available: {', '.join(get_args(Precision))}")
-    bundle = export_run(
-        run,
-        out,
-        weights=run / weights,
-        held_out=data,
+    width_px, height_px = size_px(size) if size else (0, 0)
+    options = ExportOptions(
+        weights=weights,
+        data=data,
         precision=cast(Precision, precision),
         version=version,
         averaged_with=average_with,
+        size=Size(width_px=width_px, height_px=height_px) if size else None,
+        limits=limits,
+        evaluation=evaluation,
     )
-    Screen().print(f"{bundle.manifest.model_id} in {out}: AP {bundle.manifest.metrics['AP']}")
+    exported = export_run(run, out, options)
+    Screen().print(f"{exported.model_id} in {out}: {exported.headline}")

@@ -1,150 +1,173 @@
-"""From a training run to a bundle of the model store: ONNX, weights, manifest with metrics."""
+"""From a training run to a bundle: graphs proven against torch, weights, a manifest."""
 
-import json
+import itertools
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.foreign import read_json
-from robot_vision.core.manifest import ModelInput, ModelManifest
-from robot_vision.export.measure import (
-    check_parity,
-    evaluate_file,
-    input_batches,
-    manifest_metrics,
-    open_held_out,
-)
-from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE, export_onnx
+from robot_vision.export.graph import export_graph
+from robot_vision.export.parity import TOLERANCE, check_parity, onnx_predictor
 from robot_vision.export.quantise import to_fp16, to_int8
-from robot_vision.model_store.store import Bundle, write_bundle
-from robot_vision.models.multitask.native import FEATURE_STRIDE, NativeModel, build_native
-from robot_vision.training.data.samples import PAD_VALUE
-from robot_vision.training.engine.checkpoint import load_weights_file, mean_weights, save_weights
+from robot_vision.export.run_folder import Trained, open_run
+from robot_vision.models.card import Graph, Size
+from robot_vision.models.weights import write_weights
 from robot_vision.training.engine.curves import read_rows
-from robot_vision.training.engine.old_recipe import Recipe, load_recipe
-from robot_vision.training.engine.run import BUNDLE_WEIGHTS, CURVES, RECIPE
+from robot_vision.training.engine.run import CURVES
 
-LICENCE = "Apache-2.0"
-LIMITS = (
-    "Trained on synthetic tabletop scenes only, of ten kinds of simple shapes: what it says of "
-    "real pictures is not known. For anything else bring a model or fine-tune this one."
-)
-PARITY_IMAGES = 100
-CALIBRATION_IMAGES = 64
 Precision = Literal["fp32", "fp16", "int8"]
+PARITY_SAMPLES = 100
+DRIFT_SAMPLES = 20
+CALIBRATION_SAMPLES = 64
+EXACTNESS = "onnx_against_torch_max"
+# How far fewer bits may lead from torch, as a part of the row's largest value, where no format
+# stands between a graph and what is done with its outputs.
+MOST_DRIFT: dict[Precision, float] = {"fp16": 0.01, "int8": 0.05}
 
 
-def export_run(
-    run: Path,
-    folder: Path,
-    *,
-    weights: Path,
-    held_out: Path,
-    precision: Precision,
-    version: str,
-    averaged_with: Path | None = None,
-) -> Bundle:
-    """Export a run's weights into `folder`; the manifest gets the metrics of what is exported.
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """How a run is exported, and what its manifest says beside what is measured.
 
-    `averaged_with` is a file of weights that the run began from. Raises `BundleError` if the FP32
-    graph differs from torch on real frames, `ConfigError` if the weights cannot be averaged.
+    `weights` is a file of the run; `data` replaces the recipe's held-out data, `size` the size
+    of its pictures. `averaged_with` are weights that the run began from: the mean is exported.
+    `evaluation` is a JSON report to be quoted. Empty `limits` are the card's.
     """
-    recipe = load_recipe(run / RECIPE)
-    size = recipe.resolutions[-1]
-    tensors, classes = (
-        mean_weights(weights, averaged_with) if averaged_with else load_weights_file(weights)
+
+    weights: str = "weights.safetensors"
+    data: Path | None = None
+    precision: Precision = "fp32"
+    version: str = "1"
+    averaged_with: Path | None = None
+    size: Size | None = None
+    limits: str = ""
+    evaluation: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A written bundle: its id, its manifest's file, and the figures in it.
+
+    `headline` is the figure that the task selects weights by, else how exact the graphs are.
+    """
+
+    model_id: str
+    manifest: Path
+    metrics: dict[str, Any]
+    headline: str
+
+
+def export_run(run: Path, folder: Path, options: ExportOptions | None = None) -> Exported:
+    """Export the weights of a training run into `folder`, a bundle of the model store.
+
+    The run's recipe names task and model. Raises `BundleError` if a graph differs from torch on
+    held-out samples, `ConfigError` if the run, its weights or the options do not fit.
+    """
+    options = options or ExportOptions()
+    quoted_report = _report(options.evaluation)
+    trained = open_run(
+        run,
+        weights=options.weights,
+        averaged_with=options.averaged_with,
+        data=options.data,
+        size=options.size,
     )
-    model = build_native(recipe.model, classes=len(classes))
-    model.load_state_dict(tensors)
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "model.onnx"
-    export_onnx(model, file, width_px=size.width_px, height_px=size.height_px)
-    cache = open_held_out(held_out, width_px=size.width_px, height_px=size.height_px)
-    parity = check_parity(model, file, cache, images=PARITY_IMAGES)
-    _convert(file, precision, recipe)
-    save_weights(folder / BUNDLE_WEIGHTS, model, class_names=classes)
-    metrics = manifest_metrics(evaluate_file(file, cache, images=0))
-    metrics |= {"onnx_against_torch_max": float(f"{parity:.2g}")} | _provenance(
-        run, recipe, held_out
+    differences = [_write_graph(g, folder, trained, options.precision) for g in trained.graphs]
+    predictors = {g.file: onnx_predictor(folder / g.file, g.outputs) for g in trained.graphs}
+    metrics = {
+        **quoted_report,
+        **trained.held_out.metrics(predictors),
+        EXACTNESS: float(f"{max(differences):.2g}"),
+        **_provenance(run, trained),
+    }
+    # What no format decodes is never run from its weights: half of the bits do for training on.
+    weights_file = folder / trained.graphs[-1].file
+    write_weights(
+        weights_file.with_suffix(".safetensors"), trained.weights, half=not trained.serving.format
     )
-    manifest = ModelManifest(
-        name=folder.name,
-        version=version,
-        task="multitask",
-        format="native",
-        architecture=recipe.model,
-        input=_input(width_px=size.width_px, height_px=size.height_px),
-        outputs=TENSOR_OF_ROLE,
-        classes=classes,
-        activation="sigmoid",
-        score_threshold=round(float(metrics["best_f1_threshold"]), 2),
-        feature_stride_px=float(FEATURE_STRIDE),
-        precision=precision,
+    values = _manifest_values(trained, folder.name, options, metrics)
+    shown = trained.metric if trained.metric in metrics else EXACTNESS
+    return Exported(
+        model_id=f"{folder.name}@{options.version}",
+        manifest=trained.held_out.write(folder, values),
         metrics=metrics,
-        licence=LICENCE,
-        description=_describe(model, recipe),
-        limits=LIMITS,
+        headline=f"{shown} {metrics[shown]}",
     )
-    return write_bundle(folder, manifest, file)
 
 
-def _convert(file: Path, precision: Precision, recipe: Recipe) -> None:
-    """Replace the FP32 graph by one of smaller numbers, calibrated on the training set."""
-    exact = file.with_suffix(".fp32.onnx")
+def _write_graph(graph: Graph, folder: Path, trained: Trained, precision: Precision) -> float:
+    """Write one ONNX file; returns how far it is from torch before its bits are fewer."""
+    file, held_out = folder / graph.file, trained.held_out
+    export_graph(graph, file)
+    samples = held_out.inputs(graph.file, PARITY_SAMPLES)
+    difference = check_parity(graph, file, samples, most=TOLERANCE)
     if precision == "fp32":
-        return
-    file.replace(exact)
-    size = recipe.resolutions[-1]
-    if precision == "fp16":
-        to_fp16(exact, file)
-    else:
-        seen = open_held_out(
-            Path(recipe.train_set), width_px=size.width_px, height_px=size.height_px
-        )
-        to_int8(exact, file, input_batches(seen, images=CALIBRATION_IMAGES))
-    exact.unlink()
+        return difference
+    exact = file.replace(file.with_suffix(".fp32.onnx"))
+    try:
+        if precision == "fp16":
+            to_fp16(exact, file)
+        else:
+            to_int8(exact, file, held_out.calibration(graph.file, CALIBRATION_SAMPLES))
+    finally:
+        exact.unlink()
+    if not trained.serving.format:
+        _check_drift(graph, file, trained, precision)
+    return difference
 
 
-def _provenance(run: Path, recipe: Recipe, held_out: Path) -> dict[str, float | str]:
-    """What it takes to make the weights and the figures again."""
+def _check_drift(graph: Graph, file: Path, trained: Trained, precision: Precision) -> None:
+    """Raise `ConfigError` where fewer bits say something else than the weights do."""
+    samples = itertools.islice(trained.held_out.inputs(graph.file, DRIFT_SAMPLES), DRIFT_SAMPLES)
+    try:
+        check_parity(graph, file, samples, most=MOST_DRIFT[precision])
+    except BundleError as error:
+        file.unlink()
+        raise ConfigError(
+            f"{trained.card.name!r} cannot be exported in {precision}: {error}; "
+            "export it in fp32, which a network of its size hardly pays for"
+        ) from error
+
+
+def _manifest_values(
+    trained: Trained, name: str, options: ExportOptions, metrics: dict[str, Any]
+) -> dict[str, Any]:
+    card, image = trained.card, trained.serving.image
+    spec = type(card.spec).model_validate(trained.weights.spec)
+    served = {id(p): p.numel() for g in trained.graphs for p in g.module.parameters()}
+    return {
+        "name": name,
+        "version": options.version,
+        "architecture": card.name,
+        "precision": options.precision,
+        "metrics": metrics,
+        "licence": card.licence,
+        "description": f"{card.name}, {sum(served.values()) / 1e6:.2f} M parameters. {card.about}",
+        "limits": options.limits or card.limits,
+        "image": image(spec, trained.size) if image else None,
+        "format": trained.serving.format,
+        "outputs": {role: name for g in trained.graphs for role, name in g.outputs.items()},
+        "files": tuple(graph.file for graph in trained.graphs),
+    }
+
+
+def _report(file: Path | None) -> dict[str, Any]:
+    """A report of `robot-vision evaluate` that the manifest quotes."""
+    found = read_json(file) if file else {}
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file} is no report of `robot-vision evaluate`: expected a mapping")
+    return found
+
+
+def _provenance(run: Path, trained: Trained) -> dict[str, float | str]:
+    """What it takes to make the weights again."""
     last = read_rows(run / CURVES)[-1]
     return {
         "command": " ".join(["robot-vision", *sys.argv[1:]]),
         "trained_steps": float(last["step"]),
         "trained_minutes": round(float(last["minutes"]), 1),
-        "recipe": recipe.model_dump_json(exclude_defaults=True),
-        "train_data": _data_recipe(Path(recipe.train_set)),
-        "held_out_data": _data_recipe(held_out),
+        "recipe": trained.recipe.model_dump_json(exclude_defaults=True),
     }
-
-
-def _data_recipe(folder: Path) -> str:
-    """What `robot-vision scenes generate` was asked for, or the name of a set of other origin."""
-    file = folder / "recipe.json"
-    return json.dumps(read_json(file)) if file.is_file() else folder.name
-
-
-def _describe(model: NativeModel, recipe: Recipe) -> str:
-    parameters = sum(p.numel() for p in model.parameters())
-    return (
-        f"{recipe.model}, {parameters / 1e6:.2f} M parameters: boxes, masks, metric depth, a "
-        "feature grid and an embedding from colour and optional depth, in one pass. The feature "
-        "grid is trained so that objects of one class and colour are alike; the embedding, so "
-        "that it tells which classes and colours are in view."
-    )
-
-
-def _input(*, width_px: int, height_px: int) -> ModelInput:
-    """Pixels as they are: the graph scales them."""
-    return ModelInput(
-        name=INPUTS[0],
-        depth_name=INPUTS[1],
-        focal_name=INPUTS[2],
-        width_px=width_px,
-        height_px=height_px,
-        resize="letterbox",
-        pad_value=PAD_VALUE,
-        size_name="",
-        dtype="uint8",
-        layout="nhwc",
-    )

@@ -1,47 +1,89 @@
-"""Whether an exported model says what its original says."""
+"""Whether an exported graph says what its original says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+import torch
 
-from robot_vision.export.onnx import INPUTS, TENSOR_OF_ROLE
+from robot_vision.core.errors import BundleError
 from robot_vision.model_store.onnx_open import open_onnx
-from robot_vision.training.metrics.native import Predictor
+from robot_vision.models.card import Graph
+from robot_vision.training.engine.task import Predictor
 
 TOLERANCE = 1e-4
+# What is hidden or absent has logits as far down as this: no measure for the others of its row.
+_HIDDEN = 5e3
 
 
-def onnx_predictor(file: Path, *, threads: int = 1) -> Predictor:
-    """Runs the model of `file` on the CPU through ONNX Runtime; outputs by role."""
+def onnx_predictor(file: Path, outputs: Mapping[str, str], *, threads: int = 1) -> Predictor:
+    """Runs `file` on the CPU in ONNX Runtime; `outputs` are names of tensors by role."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = open_onnx(file, options)
 
-    def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
-        fed = dict(zip(INPUTS, inputs, strict=True))
-        outputs = session.run(list(TENSOR_OF_ROLE.values()), fed)
-        return {r: np.asarray(v) for r, v in zip(TENSOR_OF_ROLE, outputs, strict=True)}
+    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = session.run(list(outputs.values()), dict(inputs))
+        return {role: np.asarray(v) for role, v in zip(outputs, found, strict=True)}
+
+    return predict
+
+
+def torch_predictor(graph: Graph) -> Predictor:
+    """Runs the graph's module where its weights are, in evaluation mode."""
+    module = graph.module.eval()
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+
+    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        tensors = [torch.from_numpy(inputs[name]).to(device) for name in graph.example]
+        with torch.no_grad():
+            found = module(*tensors)
+        return {r: t.cpu().numpy() for r, t in zip(graph.outputs, found, strict=True)}
 
     return predict
 
 
 def largest_differences(
-    original: Predictor,
-    exported: Predictor,
-    inputs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    original: Predictor, exported: Predictor, inputs: Iterable[Mapping[str, np.ndarray]]
 ) -> dict[str, float]:
-    """Per output, the largest difference over all inputs.
+    """Per output, the largest difference over all inputs; infinite where one is no number.
 
     Relative to the largest value of its row (the last axis) where that exceeds 1: a box side at
     pixel 0.1 is the difference of two numbers of hundreds, and is as exact as they are.
     """
     worst: dict[str, float] = {}
     for given in inputs:
-        one, other = original(*given), exported(*given)
+        one, other = original(given), exported(given)
         for role, value in one.items():
-            scale = np.maximum(np.abs(value).max(axis=-1, keepdims=True), 1.0)
-            difference = np.abs(value - other[role]) / scale
-            worst[role] = max(worst.get(role, 0.0), float(difference.max()))
+            worst[role] = max(worst.get(role, 0.0), _difference(value, other[role]))
     return worst
+
+
+def check_parity(
+    graph: Graph, file: Path, inputs: Iterable[Mapping[str, np.ndarray]], *, most: float
+) -> float:
+    """The largest difference of `file` from the graph in torch over real inputs.
+
+    Raises `BundleError` where it exceeds `most`, or where there are no inputs to prove it by.
+    """
+    outputs = graph.outputs
+    worst = largest_differences(torch_predictor(graph), onnx_predictor(file, outputs), inputs)
+    if not worst:
+        raise BundleError(f"{file} cannot be compared with torch: there are no held-out samples")
+    role = max(worst, key=lambda name: worst[name])
+    if worst[role] > most:
+        raise BundleError(
+            f"{file}: output {outputs[role]!r} differs from torch by {worst[role]:.2g} of its "
+            f"row's largest value, expected at most {most:g}"
+        )
+    return worst[role]
+
+
+def _difference(expected: np.ndarray, found: np.ndarray) -> float:
+    expected, found = (np.atleast_1d(a).astype(np.float64) for a in (expected, found))
+    size = np.abs(expected)
+    seen = np.where(size < _HIDDEN, size, 0.0).max(axis=-1, keepdims=True)
+    scale = np.maximum(np.where(size < _HIDDEN, seen, size), 1.0)
+    difference = np.abs(expected - found) / scale
+    return float(np.where(np.isfinite(difference), difference, np.inf).max(initial=0.0))

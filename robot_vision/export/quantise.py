@@ -1,6 +1,6 @@
 """Smaller numbers: FP16 for GPUs, INT8 by static quantisation (QDQ) for what profits from it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,10 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from robot_vision.export.onnx import INPUTS
-
-# Metric depth and box sides need more than eight bits, so only convolutions are quantised.
-QUANTISED_OPERATORS = ["Conv"]
+# Metric depth and box sides need more than eight bits: where there are convolutions, they alone
+# are quantised; else what multiplies matrices.
+_CONVOLUTIONS = ["Conv"]
+_PRODUCTS = ["MatMul", "Gemm"]
 
 
 def to_fp16(file: Path, target: Path) -> Path:
@@ -29,8 +29,12 @@ def to_fp16(file: Path, target: Path) -> Path:
     return target
 
 
-def to_int8(file: Path, target: Path, calibration: Iterable[tuple[np.ndarray, ...]]) -> Path:
-    """Weights per channel and activations in eight bits, their ranges from `calibration`."""
+def to_int8(file: Path, target: Path, calibration: Iterable[Mapping[str, np.ndarray]]) -> Path:
+    """Weights per channel and activations in eight bits, their ranges from `calibration`.
+
+    `calibration` is inputs of the graph by name.
+    """
+    kinds = {node.op_type for node in onnx.load(file).graph.node}
     prepared = target.with_suffix(".prepared.onnx")
     quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
     try:
@@ -43,7 +47,7 @@ def to_int8(file: Path, target: Path, calibration: Iterable[tuple[np.ndarray, ..
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            op_types_to_quantize=QUANTISED_OPERATORS,
+            op_types_to_quantize=_CONVOLUTIONS if "Conv" in kinds else _PRODUCTS,
         )
     finally:
         prepared.unlink(missing_ok=True)
@@ -51,12 +55,12 @@ def to_int8(file: Path, target: Path, calibration: Iterable[tuple[np.ndarray, ..
 
 
 class _Reader(CalibrationDataReader):
-    def __init__(self, calibration: Iterable[tuple[np.ndarray, ...]]) -> None:
-        self._rows: Iterator[tuple[np.ndarray, ...]] = iter(calibration)
+    def __init__(self, calibration: Iterable[Mapping[str, np.ndarray]]) -> None:
+        self._rows: Iterator[Mapping[str, np.ndarray]] = iter(calibration)
 
     def get_next(self) -> dict[str, np.ndarray] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         row = next(self._rows, None)
-        return None if row is None else dict(zip(INPUTS, row, strict=True))
+        return None if row is None else dict(row)
 
 
 def _separate_scales(graph: onnx.GraphProto) -> None:

@@ -76,6 +76,8 @@ class LanguageEncoder(nn.Module):
         self.word = nn.Embedding(spec.words + 1, spec.width)
         self.place = nn.Parameter(0.02 * torch.randn(spec.max_words, spec.width))
         self.blocks = nn.ModuleList(Block(spec.width, spec.heads) for _ in range(2))
+        for block in self.blocks:  # words attend to themselves: nothing else is normed
+            block.norm_y.requires_grad_(requires_grad=False)
         self.norm = nn.LayerNorm(spec.width)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -1,0 +1,49 @@
+"""A graph of a card as ONNX."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.models.card import Graph
+
+OPSET = 18
+
+
+def export_graph(graph: Graph, file: Path) -> Path:
+    """Write the graph, its weights on the CPU and within the file; returns `file`.
+
+    Raises `ConfigError` if an output is named as an input is, which ONNX forbids.
+    """
+    shared = set(graph.example) & set(graph.outputs.values())
+    if shared:
+        raise ConfigError(
+            f"graph {graph.file!r} names an output as an input: {', '.join(sorted(shared))}; "
+            "give the output's tensor another name in the card"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            graph.module.cpu().eval(),
+            tuple(graph.example.values()),
+            input_names=list(graph.example),
+            output_names=list(graph.outputs.values()),
+            dynamic_shapes=_dynamic(graph),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    program.save(file, external_data=False)
+    return file
+
+
+def _dynamic(graph: Graph) -> tuple[dict[int, object], ...] | None:
+    """Free axes of each input in order; None where all are fixed."""
+    if not graph.dynamic:
+        return None
+    return tuple(graph.dynamic.get(name, {}) for name in graph.example)

@@ -1,0 +1,98 @@
+"""What a training run left in its folder, as the export takes it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from robot_vision.core.config import load_yaml
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
+from robot_vision.models.card import Card, Graph, Serving, Size
+from robot_vision.models.registry import MODELS
+from robot_vision.models.weights import Weights, load_exactly, mean_of, read_weights, spec_of
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.run import RECIPE
+from robot_vision.training.engine.task import TASKS, HeldOut
+
+# Of a graph that takes no picture.
+_NO_SIZE = Size(width_px=0, height_px=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A trained model, ready to be exported, and the data that it is proven by.
+
+    `metric` is the figure that its task selects weights by, or empty.
+    """
+
+    recipe: Recipe
+    card: Card[Any]
+    serving: Serving[Any]
+    weights: Weights
+    graphs: tuple[Graph, ...]
+    held_out: HeldOut
+    metric: str
+    size: Size
+
+
+def open_run(
+    run: Path,
+    *,
+    weights: str,
+    averaged_with: Path | None = None,
+    data: Path | None = None,
+    size: Size | None = None,
+) -> Trained:
+    """The model of a run's file of weights and its held-out data; see `ExportOptions`.
+
+    Raises `ConfigError` if the run, its weights or the options do not fit.
+    """
+    recipe = recipe_of(run)
+    loaded = read_weights(run / weights)
+    if averaged_with:
+        loaded = mean_of(loaded, read_weights(averaged_with))
+    card = MODELS.get(loaded.model or recipe.model)
+    if card.serving is None:
+        raise ConfigError(
+            f"model {card.name!r} is not served: its card names no graph. Export a model that "
+            "begins from its weights (`run.init_weights` of a recipe)"
+        )
+    task = TASKS.get(recipe.task)
+    if size:
+        recipe = task.resized(recipe, size)
+    held_out = task.held_out(recipe, loaded.travels, data)
+    if card.serving.image and held_out.size is None:
+        raise ConfigError(f"the held-out data of task {recipe.task!r} have no size of pictures")
+    spec = spec_of(loaded, card, recipe.spec)
+    model = card.build(spec)
+    load_exactly(model, loaded, name=card.name)
+    shown = held_out.size or _NO_SIZE
+    return Trained(
+        recipe=recipe,
+        card=card,
+        serving=card.serving,
+        weights=replace(loaded, model=card.name, spec=spec.model_dump(mode="json")),
+        graphs=card.serving.graphs(model, spec, shown),
+        held_out=held_out,
+        metric=task.metric,
+        size=shown,
+    )
+
+
+def recipe_of(run: Path) -> Recipe:
+    """The recipe of a run; raises `ConfigError` if the folder holds none, or an unknown task."""
+    file = run / RECIPE
+    if not file.is_file():
+        raise ConfigError(f"{run} is no run of `robot-vision train`: it has no {RECIPE}")
+    try:
+        recipe = Recipe.model_validate(load_yaml(file))
+        options = TASKS.get(recipe.task).options.model_validate(recipe.options or {})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc']))} = {quoted(e['input'])}: {e['msg']}"
+            for e in error.errors()
+        )
+        raise ConfigError(f"{file}: {faults}") from error
+    return recipe.model_copy(update={"options": options})

@@ -1,0 +1,27 @@
+"""A model as the one graph that serves it."""
+
+from typing import Any
+
+from torch import nn
+
+from robot_vision.core.config import with_values
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params
+from robot_vision.models.card import Card, Graph, Size
+
+
+def served_graph(card: Card[Any], model: nn.Module, spec: Params, size: Size) -> Graph:
+    """The model's graph, in evaluation mode; raises `ConfigError` unless there is just one."""
+    graphs = card.serving.graphs(model, spec, size) if card.serving else ()
+    if len(graphs) != 1:
+        files = ", ".join(graph.file for graph in graphs) or "no graph at all"
+        raise ConfigError(f"model {card.name!r} is served as {files}; expected one graph")
+    graphs[0].module.eval()
+    return graphs[0]
+
+
+def fresh_graph(card: Card[Any], size: Size, *, classes: int) -> Graph:
+    """The graph of fresh weights, for so many classes where the model has any; for timing."""
+    has_classes = "classes" in type(card.spec).model_fields
+    spec = with_values(card.spec, {"classes": classes} if has_classes else {})
+    return served_graph(card, card.build(spec), spec, size)
