@@ -1,4 +1,4 @@
-"""A command with variants, one of which needs not be named: `evaluate BUNDLE`, `evaluate policy …`."""
+"""A command with variants, one of which needs not be named: `evaluate policy` and `evaluate`."""
 
 from typing import Any
 
