@@ -2,11 +2,12 @@
 
 `python tools/compare_training.py [OLD_COMMIT]` makes tiny sets in a temporary folder, trains
 native-s and policy-s in processes of their own that take turns, stops one run by force and goes on
-with it, and prints a table. The old commit is one whose recipes were flat (before the one engine).
+with it, and prints a table. A step's time is its processor time, the median of a run: what else
+the machine does hardly changes that. The old commit is one of before the one engine.
 """
 
 import argparse
-import csv
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import torch
 import yaml
@@ -31,17 +34,52 @@ BATCH = {"perception": 8, "policy": 64}
 MODELS = {"perception": "native-s", "policy": "policy-s"}
 
 
+# Hears of each step in either tree, and writes when each ended, in processor seconds.
+REPORTER = """
+import json, sys, time
+from pathlib import Path
+recipe, out = Path(sys.argv[1]), Path(sys.argv[2])
+class Reporter:
+    def __init__(self): self.ends_s = []
+    def on_step(self, *_): self.ends_s.append(time.process_time())
+    def on_round(self, row): pass
+    def on_note(self, text): pass
+reporter = Reporter()
+"""
+TRAIN = {
+    ("old", "perception"): """
+from robot_vision.training.recipe import load_recipe
+from robot_vision.training.train import train
+train(load_recipe(recipe), out, reporter=reporter)
+""",
+    ("old", "policy"): """
+from robot_vision.training.policy.recipe import load_policy_recipe
+from robot_vision.training.policy.train import train_policy
+from robot_vision.training.policy.words import robot_vocabulary
+train_policy(load_policy_recipe(recipe), out, vocabulary=robot_vocabulary(), reporter=reporter)
+""",
+    ("new", "perception"): """
+from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.recipe_file import load_recipe
+train(load_recipe(recipe), out, reporter=reporter)
+""",
+}
+TRAIN["new", "policy"] = TRAIN["new", "perception"]
+REPORT = """
+(out / "ends_s.json").write_text(json.dumps(reporter.ends_s))
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One of the two trees, and how its command is called."""
+    """One of the two trees, and how it is asked to train."""
 
     name: str
     tree: Path
 
     def command(self, task: str, recipe: Path, out: Path) -> list[str]:
-        words = ["train", "policy"] if self.name == "old" and task == "policy" else ["train"]
-        program = [sys.executable, "-m", "robot_vision"]
-        return [*program, *words, str(recipe), "--out", str(out)]
+        program = REPORTER + TRAIN[self.name, task] + REPORT
+        return [sys.executable, "-c", program, str(recipe), str(out)]
 
 
 def main() -> None:
@@ -54,7 +92,8 @@ def main() -> None:
         make_sets(folder)
         rows = [compare(task, sides, folder, options.repeats) for task in MODELS]
     print(f"{STEPS} steps by {options.old_commit} and by this tree, best of {options.repeats}")
-    print("| task | batch | old, ms a step | new, ms a step | weights | stopped and gone on |")
+    print("CPU milliseconds a step:\n")
+    print("| task | batch | old | new | weights | stopped and gone on |")
     print("|---|---|---|---|---|---|")
     print("\n".join(rows))
     print(", ".join(f"{name} {value}" for name, value in describe_machine().items()))
@@ -102,7 +141,7 @@ def compare(task: str, sides: tuple[Side, Side], folder: Path, repeats: int) -> 
             subprocess.run(
                 command, check=True, env=environment(side), cwd=folder, capture_output=True
             )
-            measured = fastest_step_ms(out / "curves.csv", BATCH[task])
+            measured = median_step_ms(out / "ends_s.json")
             step_ms[side.name] = min(measured, step_ms.get(side.name, measured))
     old, new = (folder / f"{task}-{name}-0" for name in ("old", "new"))
     resumed = stopped_and_gone_on(task, sides[1], recipes["new"], folder)
@@ -147,12 +186,10 @@ def write_recipe(task: str, side: Side, folder: Path) -> Path:
     return file
 
 
-def fastest_step_ms(curves: Path, batch_size: int) -> float:
+def median_step_ms(file: Path) -> float:
     """Of the last round, which has the largest pictures and no first step."""
-    with curves.open(newline="") as stream:
-        last = list(csv.DictReader(stream))[-1]
-    rate = last.get("samples_per_s") or last["images_per_s"]
-    return 1000 * batch_size / float(rate)
+    ends_s = json.loads(file.read_text())[-ROUND_STEPS:]
+    return 1000 * median(end - before for before, end in pairwise(ends_s))
 
 
 def stopped_and_gone_on(task: str, side: Side, recipe: Path, folder: Path) -> Path:

@@ -24,16 +24,22 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """Options of each task that put tiny sets in the place of the recipe's."""
     cache = tmp_path_factory.mktemp("cache")
     episodes = str(write_episodes(tmp_path_factory.mktemp("episodes"), count=2, seed=3))
-    pictures = {
-        "options.train_set": str(shapes_set),
-        "options.val_set": str(shapes_set),
-        "options.cache_dir": str(cache),
-        "options.evaluation_images": 2,
-        "options.resolutions": [{"width_px": 64, "height_px": 64}],
-    }
     return {
-        "depth": pictures,
-        "perception": pictures | {"options.augmentation.sought": []},
+        "perception": {
+            "options.train_set": str(shapes_set),
+            "options.val_set": str(shapes_set),
+            "options.cache_dir": str(cache),
+            "options.evaluation_images": 2,
+            "options.augmentation.sought": [],
+            "options.resolutions": [{"width_px": 64, "height_px": 64}],
+        },
+        "depth": {
+            "options.train_set": str(shapes_set),
+            "options.val_set": str(shapes_set),
+            "options.cache_dir": str(cache),
+            "options.evaluation_images": 2,
+            "options.resolutions": [{"width_px": 64, "height_px": 64}],
+        },
         "policy": {
             "options.train_sets": [episodes],
             "options.val_sets": [episodes],

@@ -14,6 +14,7 @@ from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
 from robot_vision.models.multitask.native_parts import FEATURE_STRIDE
 from robot_vision.training.data.open_samples import open_samples
+from robot_vision.training.data.open_set import set_and_split
 from robot_vision.training.data.samples import SampleCache, collate
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.metrics.native import evaluate
@@ -23,11 +24,18 @@ class PerceptionHeldOut(HeldOut):
     """Frames of a set at the model's size; raises `ConfigError` if it has other classes."""
 
     def __init__(
-        self, *, folder: Path, train_folder: Path, classes: tuple[str, ...], size: Size
+        self,
+        *,
+        folder: str,
+        train_folder: str,
+        cache_dir: str,
+        classes: tuple[str, ...],
+        size: Size,
     ) -> None:
         self.size = size
         self._folder, self._train_folder, self._classes = folder, train_folder, classes
-        self._cache = _open(folder, size)
+        self._cache_dir = cache_dir
+        self._cache = self._open(folder)
         found = self._cache.source.class_names
         if found != classes:
             raise ConfigError(
@@ -43,8 +51,7 @@ class PerceptionHeldOut(HeldOut):
     def calibration(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """Frames of the training set."""
         del graph
-        assert self.size
-        return _inputs(_open(self._train_folder, self.size), count)
+        return _inputs(self._open(self._train_folder), count)
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """All metrics, masks too, rounded; classes as `AP/<class>`."""
@@ -77,9 +84,14 @@ class PerceptionHeldOut(HeldOut):
         write_bundle(folder, manifest, folder / file)
         return folder / MANIFEST_FILE
 
-
-def _open(folder: Path, size: Size) -> SampleCache:
-    return open_samples(folder, width_px=size.width_px, height_px=size.height_px)
+    def _open(self, folder: str) -> SampleCache:
+        assert self.size
+        return open_samples(
+            folder,
+            width_px=self.size.width_px,
+            height_px=self.size.height_px,
+            cache_dir=self._cache_dir,
+        )
 
 
 def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:
@@ -92,7 +104,8 @@ def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:
         }
 
 
-def _origin(folder: Path) -> str:
+def _origin(folder: str) -> str:
     """What `robot-vision scenes generate` was asked for, or the name of a set of other origin."""
-    file = folder / "recipe.json"
-    return json.dumps(read_json(file)) if file.is_file() else folder.name
+    root, _ = set_and_split(folder)
+    file = root / "recipe.json"
+    return json.dumps(read_json(file)) if file.is_file() else Path(folder).name

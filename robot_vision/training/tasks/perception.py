@@ -32,8 +32,8 @@ from robot_vision.training.metrics.native import evaluate, torch_predictor
 class PerceptionOptions(Params):
     """What perception is trained on, and how hard each of its tasks pulls."""
 
-    train_set: str = param("", "folder of the training set (annotations.json)")
-    val_set: str = param("", "folder of the held-out set; empty: nothing is evaluated")
+    train_set: str = param("", "training set with boxes, of any kind; FOLDER@PART names a part")
+    val_set: str = param("", "held-out set; empty: nothing is evaluated")
     evaluation_images: int = param(200, "images of an evaluation while training", ge=1)
     cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
     resolutions: list[Resolution] = param(
@@ -54,10 +54,8 @@ class PerceptionTask(Task[Batch]):
         super().__init__(recipe, device)
         self._options: PerceptionOptions = recipe.options
         if not self._options.train_set:
-            raise ConfigError("options.train_set is empty: expected the folder of a training set")
+            raise ConfigError("options.train_set is empty: expected a training set")
         self._source = load_detection_set(self._options.train_set)
-        if not self._source.images:
-            raise ConfigError(f"{self._options.train_set} holds no images: nothing to train on")
         # Raises here, and not after the set was decoded, if a class that is sought is none.
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
 
@@ -139,12 +137,12 @@ class PerceptionTask(Task[Batch]):
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
         options: PerceptionOptions = recipe.options
         last = options.resolutions[-1]
-        folder = data or Path(options.val_set)
-        if not folder.name:
+        if not (data or options.val_set):
             raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
         return PerceptionHeldOut(
-            folder=folder,
-            train_folder=Path(options.train_set),
+            folder=str(data or options.val_set),
+            train_folder=options.train_set,
+            cache_dir=options.cache_dir,
             classes=tuple(travels.get("classes", ())),
             size=Size(width_px=last.width_px, height_px=last.height_px),
         )
