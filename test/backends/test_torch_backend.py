@@ -17,7 +17,9 @@ torch = pytest.importorskip("torch", reason="torch is for training and this back
 save_file = pytest.importorskip("safetensors.torch").save_file
 
 from robot_vision.backends import load_backend  # noqa: E402
-from robot_vision.models import MODELS  # noqa: E402
+from robot_vision.models.multitask.native import NativeSpec, build_native  # noqa: E402
+from robot_vision.models.registry import MODELS  # noqa: E402
+from robot_vision.models.weights import Weights, write_weights  # noqa: E402
 from robot_vision.perception.perceiver import build_perceiver  # noqa: E402
 
 DEPTH = {
@@ -65,7 +67,7 @@ def program(tmp_path: Path) -> Iterator[Bundle]:
 
 
 def native(tmp_path: Path, **changes: object) -> Bundle:
-    model = MODELS.get("native-s")(classes=2)
+    model = build_native(NativeSpec(classes=2))
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     save_file(state, tmp_path / "weights.safetensors")
     manifest = ModelManifest.model_validate(NATIVE | changes)
@@ -120,8 +122,60 @@ def test_an_unknown_architecture_lists_those_there_are(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="cannot be loaded"):
+    with pytest.raises(
+        BundleError, match=r"of another shape: heads\.0\.classes\.bias \[2\] for \[1\]"
+    ):
         load_backend(native(tmp_path, classes=["cup"]), device="cpu")
+
+
+def described(tmp_path: Path, *, model: str, spec: dict[str, object]) -> Bundle:
+    """A bundle of the card's tiny model, its weights with a spec beside them."""
+    card = MODELS.get("native-s")
+    tensors = card.build(card.tiny).state_dict()
+    file = tmp_path / "weights.safetensors"
+    write_weights(file, Weights(file=file, tensors=tensors, model=model, spec=spec))
+    manifest = ModelManifest.model_validate(NATIVE | {"classes": ["cup", "bowl", "can"]})
+    return write_bundle(tmp_path / "tiny", manifest, file)
+
+
+def test_the_spec_beside_the_weights_says_what_is_built(tmp_path: Path) -> None:
+    spec = MODELS.get("native-s").tiny.model_dump(mode="json")
+    backend = load_backend(described(tmp_path, model="native-s", spec=spec), device="cpu")
+    outputs = backend.run(
+        {
+            "focal_px": np.zeros((1, 1), np.float32),
+            "depth_m": np.zeros((1, 1, 32, 64), np.float32),
+            "rgb": np.zeros((1, 32, 64, 3), np.uint8),
+        }
+    )
+    assert outputs["embedding"].shape == (1, spec["embedding"])
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "says"),
+    [
+        ("native-m", {}, "holds weights of 'native-m', expected 'native-s'"),
+        ("native-s", {"stem": 10**9}, "stem = '1000000000': Input should be less than"),
+        ("native-s", {"wings": 2}, "wings = '2': Extra inputs are not permitted"),
+    ],
+)
+def test_a_strangers_spec_is_held_to_its_bounds(
+    tmp_path: Path, model: str, changes: dict[str, object], says: str
+) -> None:
+    spec = MODELS.get("native-s").tiny.model_dump(mode="json") | changes
+    with pytest.raises(BundleError, match=says):
+        load_backend(described(tmp_path, model=model, spec=spec), device="cpu")
+
+
+def test_a_model_that_is_several_networks_is_refused(tmp_path: Path) -> None:
+    card = MODELS.get("policy-s")
+    file = tmp_path / "weights.safetensors"
+    spec = card.tiny.model_dump(mode="json")
+    tensors = card.build(card.tiny).state_dict()
+    write_weights(file, Weights(file=file, tensors=tensors, model="policy-s", spec=spec))
+    manifest = ModelManifest.model_validate(NATIVE | {"architecture": "policy-s"})
+    with pytest.raises(BundleError, match=r"served as language\.onnx, policy\.onnx; expected one"):
+        load_backend(write_bundle(tmp_path / "policy", manifest, file), device="cpu")
 
 
 def test_outputs_that_the_program_lacks_are_refused(program: Bundle) -> None:

@@ -3,29 +3,28 @@
 import pytest
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from robot_vision.bench.separate_nets import SeparateNets
-from robot_vision.models import MODELS
+from robot_vision.core.config import with_values
+from robot_vision.models.card import Size
+from robot_vision.models.contract import gmacs_of
 from robot_vision.models.layers.sensor_depth import (
     STEEPEST,
     fill_depth,
     quarter_depth,
     surface_slopes,
 )
-from robot_vision.models.multitask.native import (
-    OUTPUTS,
-    SPECS,
-    NativeModel,
-    ServedNative,
-    build_native,
-    load_weights,
-)
+from robot_vision.models.multitask.native import NativeModel, NativeSpec, build_native
+from robot_vision.models.registry import MODELS
+from robot_vision.models.weights import load_weights
 
 WIDTH_PX, HEIGHT_PX = 416, 320
-CLASSES = 10
-MOST_PARAMETERS = {"native-s": 0.8e6, "native-m": 4e6}
-MOST_MACS = {"native-s": 0.5e9}
+SIZE = Size(width_px=WIDTH_PX, height_px=HEIGHT_PX)
+MOST_GMACS = {"native-s": 0.5, "native-m": 2.0}
+
+
+def native_s() -> NativeModel:
+    return build_native(NativeSpec()).eval()
 
 
 def frames(*, count: int, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) -> list[Tensor]:
@@ -36,44 +35,34 @@ def frames(*, count: int, width_px: int = WIDTH_PX, height_px: int = HEIGHT_PX) 
     return [rgb, depth_m, torch.full((count, 1), 360.0)]
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
-def test_outputs_have_the_shapes_of_the_contract(name: str) -> None:
-    model = ServedNative(build_native(name, classes=CLASSES)).eval()
-    spec = SPECS[name]
+def test_what_is_served_are_probabilities_metres_and_unit_vectors() -> None:
+    card = MODELS.get("native-s")
+    assert card.serving is not None
+    (graph,) = card.serving.graphs(native_s(), card.spec, SIZE)
     with torch.no_grad():
-        out = dict(zip(OUTPUTS, model(*frames(count=2)), strict=True))
+        out = dict(zip(graph.outputs, graph.module.eval()(*frames(count=2)), strict=True))
     cells = sum((HEIGHT_PX // s) * (WIDTH_PX // s) for s in (8, 16, 32))
-    quarter = (HEIGHT_PX // 4, WIDTH_PX // 4)
     assert out["boxes_xyxy"].shape == (2, cells, 4)
-    assert out["scores"].shape == (2, cells, CLASSES)
-    assert out["mask_coefficients"].shape == (2, cells, spec.prototypes)
-    assert out["mask_prototypes"].shape == (2, spec.prototypes, *quarter)
-    assert out["depth_m"].shape == (2, 1, *quarter)
-    assert out["features"].shape == (2, spec.features, HEIGHT_PX // 16, WIDTH_PX // 16)
-    assert out["embedding"].shape == (2, spec.embedding)
+    assert out["scores"].shape == (2, cells, 10)
     assert torch.all((out["scores"] >= 0) & (out["scores"] <= 1))
     assert torch.all(out["depth_m"] > 0)
     assert torch.allclose(out["embedding"].norm(dim=1), torch.ones(2), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@pytest.mark.parametrize("name", sorted(MOST_GMACS))
 def test_the_budget_is_kept(name: str) -> None:
-    model = build_native(name, classes=CLASSES).eval()
-    assert sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS[name]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(*frames(count=1))
-    assert counter.get_total_flops() / 2 <= MOST_MACS.get(name, 2e9)
+    assert gmacs_of(MODELS.get(name)) <= MOST_GMACS[name]
 
 
 def test_any_size_of_whole_cells_runs() -> None:
-    model = build_native("native-s", classes=CLASSES).eval()
+    model = native_s()
     with torch.no_grad():
         out = model(*frames(count=1, width_px=224, height_px=160))
     assert out["depth_m"].shape == (1, 1, 40, 56)
 
 
 def test_the_sensor_carries_depth_until_training_knows_better() -> None:
-    model = build_native("native-s", classes=CLASSES).eval()
+    model = native_s()
     rgb, _, focal_px = frames(count=1)
     depth_m = torch.full((1, 1, HEIGHT_PX, WIDTH_PX), 1.7)
     with torch.no_grad():
@@ -85,7 +74,7 @@ def test_the_sensor_carries_depth_until_training_knows_better() -> None:
 
 
 def test_a_longer_lens_sees_the_same_picture_farther_away() -> None:
-    model = build_native("native-s", classes=CLASSES).eval()
+    model = native_s()
     rgb, depth_m, focal_px = frames(count=1)
     with torch.no_grad():
         unknown, nominal, long = (
@@ -144,21 +133,17 @@ def test_a_step_between_things_is_clamped_and_no_depth_has_no_slope() -> None:
 
 
 def test_weights_for_other_classes_leave_only_the_class_layers_fresh() -> None:
-    ten, three = (build_native("native-s", classes=n) for n in (10, 3))
-    fresh = load_weights(three, ten.state_dict())
-    assert fresh
-    assert all(".classes." in name for name in fresh)
+    ten, three = (build_native(with_values(NativeSpec(), {"classes": n})) for n in (10, 3))
+    fit = load_weights(three, ten.state_dict())
+    assert fit.fresh
+    assert all(".classes." in name for name in fit.fresh)
+    assert not fit.missing
+    assert not fit.unexpected
     assert torch.equal(three.encoder.stem[0].weight, ten.encoder.stem[0].weight)
 
 
-def test_both_sizes_are_registered() -> None:
-    for name in SPECS:
-        assert isinstance(MODELS.get(name)(classes=3), NativeModel)
-
-
 def test_the_separate_nets_are_those_of_the_comparison() -> None:
-    nets = MODELS.get("separate-nets")().eval()
-    assert isinstance(nets, SeparateNets)
+    nets = SeparateNets().eval()
     with torch.no_grad():
         vector, depth, grid = nets(nets.example_input())
     assert vector.shape == (1, 768)
