@@ -88,7 +88,8 @@ def test_a_folder_that_cannot_be_written_keeps_what_was_there(tmp_path: Path) ->
 
 
 def test_layers_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    model = nn.Sequential(nn.Linear(3, 2))
+    layer = nn.Linear(3, 2)
+    model = nn.Sequential(layer)
     given = weights(
         tmp_path / "w.safetensors",
         tensors={"0.weight": torch.ones(5, 3), "more": torch.ones(1)},
@@ -98,11 +99,11 @@ def test_layers_that_do_not_fit_are_named(tmp_path: Path) -> None:
         match=r"missing: 0\.bias; unexpected: more; of another shape: 0\.weight \[5, 3\] for",
     ):
         load_exactly(model, given, name="toy")
-    before = model[0].weight.detach().clone()
+    before = layer.weight.detach().clone()
     fit = load_weights(model, given.tensors | {"0.bias": torch.full((2,), 4.0)})
     assert fit.fresh == ("0.weight",)
-    assert torch.equal(model[0].weight, before)
-    assert model[0].bias.tolist() == [4.0, 4.0]
+    assert torch.equal(layer.weight, before)
+    assert layer.bias.tolist() == [4.0, 4.0]
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
