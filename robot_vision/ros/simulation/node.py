@@ -26,6 +26,7 @@ from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
+from robot_vision.memory import keep_large_blocks_apart
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import declare
@@ -231,6 +232,7 @@ class RobotSim(Node):
 
 def run(ros_args: list[str]) -> int:
     """Serve until a signal; returns the exit status, 2 where the scene cannot be shown."""
+    keep_large_blocks_apart()
     use_shared_memory_profile()
     clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
