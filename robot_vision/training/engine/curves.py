@@ -46,7 +46,7 @@ def read_rows(file: Path) -> list[dict[str, str]]:
         with file.open(newline="") as stream:
             rows = [dict(row) for row in csv.DictReader(stream)]
         for row in rows:
-            float(row["step"]), float(row["minutes"])
+            _ = float(row["step"]), float(row["minutes"])
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigError(
             f"cannot read the log {file}: {quoted(repr(error))}; expected a row a round with "
