@@ -74,6 +74,7 @@ def export_run(run: Path, folder: Path, options: ExportOptions | None = None) ->
         data=options.data,
         size=options.size,
     )
+    provenance = _provenance(run, trained)
     folder.mkdir(parents=True, exist_ok=True)
     differences = [_write_graph(g, folder, trained, options.precision) for g in trained.graphs]
     predictors = {g.file: onnx_predictor(folder / g.file, g.outputs) for g in trained.graphs}
@@ -81,7 +82,7 @@ def export_run(run: Path, folder: Path, options: ExportOptions | None = None) ->
         **quoted_report,
         **trained.held_out.metrics(predictors),
         EXACTNESS: float(f"{max(differences):.2g}"),
-        **_provenance(run, trained),
+        **provenance,
     }
     # What no format decodes is never run from its weights: half of the bits do for training on.
     weights_file = folder / trained.graphs[-1].file
@@ -164,7 +165,10 @@ def _report(file: Path | None) -> dict[str, Any]:
 
 def _provenance(run: Path, trained: Trained) -> dict[str, float | str]:
     """What it takes to make the weights again."""
-    last = read_rows(run / CURVES)[-1]
+    rows = read_rows(run / CURVES)
+    if not rows:
+        raise ConfigError(f"{run / CURVES} has no rows: expected one a round of the run")
+    last = rows[-1]
     return {
         "command": " ".join(["robot-vision", *sys.argv[1:]]),
         "trained_steps": float(last["step"]),

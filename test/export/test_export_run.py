@@ -1,5 +1,6 @@
 """From a run's folder to a bundle that is served: one way for all tasks, and what it refuses."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -232,6 +233,12 @@ def test_what_is_no_run_is_named(native_run: Path, tmp_path: Path) -> None:
         export_run(tmp_path, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"cannot read the weights .*best\.safetensors"):
         export_run(native_run, tmp_path / "out", ExportOptions(weights="best.safetensors"))
+    bare = tmp_path / "bare"
+    shutil.copytree(native_run, bare)
+    (bare / "curves.csv").unlink()
+    with pytest.raises(ConfigError, match=r"cannot read the log .*curves\.csv"):
+        export_run(bare, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_graph_that_differs_is_no_bundle(

@@ -117,9 +117,11 @@ def test_evaluation_leaves_the_model_in_training(shapes_set: Path, tmp_path: Pat
     assert model.training
 
 
-def test_a_set_without_depth_is_refused(boxes_set: Path, tmp_path: Path) -> None:
+def test_a_set_without_depth_is_refused(boxes_set: Path, shapes_set: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no depth: expected `depth_true_file`"):
         task_of(boxes_set, None, tmp_path)
+    with pytest.raises(ConfigError, match="has no depth: expected `depth_true_file`"):
+        task_of(shapes_set, boxes_set, tmp_path)
     with pytest.raises(ConfigError, match=r"options\.train_set=data/train"):
         task_of(Path(), None, tmp_path, train_set="")
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.batches import Resolution
+from robot_vision.models.card import Size
+from robot_vision.training.data.batches import Resolution, at_one_size
 from robot_vision.training.engine.recipe_file import changed, load_recipe, recipe_of, save_recipe
 from robot_vision.training.tasks.perception import PerceptionOptions
 
@@ -73,6 +74,9 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
         ({"task": "percepton"}, "unknown task 'percepton'.*did you mean 'perception'"),
         ({"model": "native-x"}, "unknown model 'native-x'.*did you mean 'native-"),
         ({"model": "policy-s"}, "model 'policy-s' is for the task 'policy', not 'perception'"),
+        ({"model": [1]}, "unknown model"),
+        ({"spec": 5}, "spec = '5'.*valid dictionary"),
+        ({"run": {"seed": 10**12}}, r"run\.seed = '1000000000000'.*less than or equal to"),
         ({"task": ""}, "names no task; available: .*perception"),
     ],
 )
@@ -87,6 +91,11 @@ def test_a_recipe_of_before_is_answered_with_the_new_names(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match=r"run\.batch_size.*options\.augmentation") as error:
         load_recipe(file)
     assert str(file) in str(error.value)
+
+
+def test_a_size_that_no_picture_can_have_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"size 100x96: expected .*multiples of 32"):
+        at_one_size(recipe_of(PERCEPTION), Size(width_px=100, height_px=96))
 
 
 def test_names_do_not_lead_into_lists() -> None:

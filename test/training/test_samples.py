@@ -4,15 +4,20 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from small_disk import small_disk
 
 from robot_vision.core.config import with_values
+from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import BatchStream, Resolution
+from robot_vision.training.data.check import check_set
+from robot_vision.training.data.faults import Fault
 from robot_vision.training.data.hidden import punch_holes
 from robot_vision.training.data.light import hue_turns
 from robot_vision.training.data.masks import decode_segmentation, instance_map
@@ -86,6 +91,26 @@ def test_a_missing_picture_is_named(shapes_set: Path, tmp_path: Path) -> None:
     cache = SampleCache(load_coco_set(tmp_path), width_px=128, height_px=96, folder=tmp_path)
     with pytest.raises(ConfigError, match=r"000000\.png"):
         cache[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"x" * 99, "expected one of JPEG, PNG"),
+        (cv2.imencode(".png", np.zeros((96, 128, 3), np.uint8))[1].tobytes(), "one of 16 bits"),
+    ],
+)
+def test_damaged_depth_is_named_and_found(
+    shapes_set: Path, tmp_path: Path, content: bytes, why: str
+) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(shapes_set, root, ignore=shutil.ignore_patterns("cache"))
+    (root / "depth" / "000000.png").write_bytes(content)
+    cache = SampleCache(load_coco_set(root), width_px=128, height_px=96, folder=tmp_path)
+    with pytest.raises(ConfigError, match=rf"depth/000000\.png, .*{why}"):
+        cache[0]
+    (finding,) = [f for f in check_set(root).findings if f.fault == Fault.IMAGE_UNREADABLE]
+    assert "depth/000000.png" in str(finding)
 
 
 def augmented(cache: SampleCache, *, size: tuple[int, int], seed: int, **options: float) -> Batch:
@@ -272,3 +297,12 @@ def test_boxes_alone_make_samples_without_depth_or_masks(boxes_set: Path, tmp_pa
     assert not sample.depth_true_mm.any()
     assert len(sample.box_xyxy_px) == 2
     assert np.all(sample.color_id == -1)
+
+
+def test_a_disk_without_room_for_samples_is_an_error(shapes_set: Path, tmp_path: Path) -> None:
+    source = load_coco_set(shapes_set)
+    with (
+        small_disk(tmp_path / "disk", size_mb=2) as disk,
+        pytest.raises(DiskFullError, match="MB are free"),
+    ):
+        SampleCache(source, width_px=416, height_px=320, folder=disk)

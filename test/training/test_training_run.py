@@ -10,15 +10,17 @@ import pytest
 import torch
 from runs import Rows, assert_same, shapes_recipe
 from safetensors.torch import load_file, save_file
+from small_disk import fill, small_disk
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.weights import read_weights
 from robot_vision.training.data.batches import Resolution, resolution_at
 from robot_vision.training.engine import checkpoint as checkpoint_module
+from robot_vision.training.engine import loop as loop_module
 from robot_vision.training.engine.curves import read_rows
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import OptimizerOptions, RunOptions
-from robot_vision.training.engine.recipe_file import changed, load_recipe
+from robot_vision.training.engine.recipe_file import changed, load_recipe, save_recipe
 from robot_vision.training.engine.schedule import RunState, learning_rate_factor, progress
 from robot_vision.training.engine.step import DivergedError
 
@@ -144,6 +146,50 @@ def test_a_full_disk_names_the_folder_and_keeps_the_last_checkpoint(
     train(recipe, folder, reporter=Rows())
     train(recipe, tmp_path / "whole", reporter=Rows())
     assert_same(*(load_file(f / "checkpoint.safetensors") for f in (folder, tmp_path / "whole")))
+
+
+def test_a_held_out_set_is_looked_at_first(shapes_set: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(shapes_set, other, ignore=shutil.ignore_patterns("cache"))
+    content = json.loads((other / "annotations.json").read_text())
+    for category in content["categories"]:
+        category["name"] += "s"
+    (other / "annotations.json").write_text(json.dumps(content))
+    for val_set, why in ((str(other), "has the classes"), ("nowhere", "is no folder")):
+        recipe = shapes_recipe(shapes_set, tmp_path / "cache", options__val_set=val_set)
+        with pytest.raises(ConfigError, match=why):
+            train(recipe, tmp_path / "run", reporter=Rows())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_killed_before_its_checkpoint_logs_each_round_once(
+    shapes_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, folder = shapes_recipe(shapes_set, tmp_path / "cache"), tmp_path / "run"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop_module, "save_checkpoint", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, folder, reporter=Rows())
+    monkeypatch.undo()
+    train(recipe, folder, reporter=Rows())
+    assert [row["step"] for row in read_rows(folder / "curves.csv")] == ["2", "4", "6"]
+    (folder / "curves.csv").write_text("step,minutes\nabc,1\n")
+    with pytest.raises(ConfigError, match="cannot read the log"):
+        train(recipe, folder, reporter=Rows())
+
+
+def test_a_recipe_survives_a_full_disk(shapes_set: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", size_mb=1) as disk:
+        file = disk / "recipe.yaml"
+        save_recipe(shapes_recipe(shapes_set, tmp_path), file)
+        before = file.read_text()
+        fill(disk)
+        with pytest.raises(OSError, match="No space left"):
+            save_recipe(shapes_recipe(shapes_set, tmp_path, run__seed=1), file)
+        assert file.read_text() == before
 
 
 def test_a_folder_that_cannot_be_made_is_named(shapes_set: Path, tmp_path: Path) -> None:

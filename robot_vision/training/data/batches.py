@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 import torch
+from pydantic import ValidationError
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
+from robot_vision.models.card import Size
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.samples import Batch, SampleCache
 from robot_vision.training.engine.distributed import process_count, rank
+from robot_vision.training.engine.recipe import Recipe
 
 
 class Resolution(Params):
@@ -50,6 +54,19 @@ class BatchStream:
             self._order = torch.randperm(len(self._stack), generator=generator).tolist()
             self._pass = passes
         return self._order[position]
+
+
+def at_one_size(recipe: Recipe, size: Size) -> Recipe:
+    """The recipe with that one size of pictures; raises `ConfigError` if none can have it."""
+    try:
+        resolution = Resolution(width_px=size.width_px, height_px=size.height_px)
+    except ValidationError as error:
+        raise ConfigError(
+            f"size {size.width_px}x{size.height_px}: expected sides of 64 to 2048 px that are "
+            "multiples of 32"
+        ) from error
+    options = recipe.options.model_copy(update={"resolutions": [resolution]})
+    return recipe.model_copy(update={"options": options})
 
 
 def resolution_at(resolutions: Sequence[Resolution], part: float) -> Resolution:

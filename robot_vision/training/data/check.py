@@ -14,6 +14,7 @@ import numpy as np
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.training.data.faults import Fault, Faults, Finding
+from robot_vision.training.data.image_files import read_depth
 from robot_vision.training.data.labelled import (
     IGNORED,
     Annotated,
@@ -72,6 +73,8 @@ def check_set(folder: str | Path, kind: str = AUTO, *, images: int = 0) -> Check
         for image in opened.images:
             _check_boxes(image, faults)
             _check_masks(image, faults)
+        rows = _spread(len(opened.images), images)
+        _check_depth([opened.images[row] for row in rows], faults)
     _check_files(opened, _spread(len(opened.images), images), parts, faults)
     return CheckedSet(kind=kind, opened=opened, findings=faults.findings, shown=shown)
 
@@ -181,6 +184,25 @@ def _check_files(
                 faults.add(Fault.IMAGE_SIZE, file, why)
     _check_sizes(looked, faults)
     _check_copies(same.values(), parts, faults)
+
+
+def _check_depth(images: Sequence[Annotated], faults: Faults) -> None:
+    files = [f for i in images for f in (i.depth_file, i.depth_true_file) if f is not None]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for file, error in zip(files, pool.map(_depth_error, files), strict=True):
+            if not file.is_file():
+                faults.add(Fault.IMAGE_MISSING, file)
+            elif error:
+                faults.add(Fault.IMAGE_UNREADABLE, file, error)
+
+
+def _depth_error(file: Path) -> str:
+    """Why a depth image cannot be read; empty where it can."""
+    try:
+        read_depth(file)
+    except EncodingError as error:
+        return str(error)
+    return ""
 
 
 def _look(file: Path) -> _Looked:

@@ -12,6 +12,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
+from robot_vision.training.data.labelled import DetectionSet
 from robot_vision.training.data.open_samples import samples_of
 from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.samples import MILLIMETRES_PER_METRE, Sample, SampleCache
@@ -81,6 +82,17 @@ class DepthHeldOut(HeldOut):
 
 def open_depth_set(folder: str, size: Size, *, cache_dir: str) -> SampleCache:
     """A set with depth, at a size; raises `ConfigError` if there is none or it has no depth."""
+    return samples_of(
+        load_depth_set(folder),
+        folder,
+        width_px=size.width_px,
+        height_px=size.height_px,
+        cache_dir=cache_dir,
+    )
+
+
+def load_depth_set(folder: str) -> DetectionSet:
+    """A set with depth, its pictures not yet decoded; raises `ConfigError` as `open_depth_set`."""
     if not folder:
         raise ConfigError("no folder of a set: expected one, such as options.train_set=data/train")
     source = load_detection_set(folder)
@@ -89,9 +101,7 @@ def open_depth_set(folder: str, size: Size, *, cache_dir: str) -> SampleCache:
             f"{folder} has no depth: expected `depth_true_file` or `depth_file` in the images of "
             "annotations.json (16-bit PNGs of millimetres)"
         )
-    return samples_of(
-        source, folder, width_px=size.width_px, height_px=size.height_px, cache_dir=cache_dir
-    )
+    return source
 
 
 def true_depth_m(sample: Sample) -> Float32[np.ndarray, "h w"]:

@@ -5,7 +5,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from robot_vision.codecs.bounded import check_size
+import cv2
+import numpy as np
+from jaxtyping import UInt16
+
+from robot_vision.codecs.bounded import check_size, read_image
 from robot_vision.codecs.header import read_header
 from robot_vision.core.errors import EncodingError, ForeignFileError
 from robot_vision.core.foreign import inside, quoted
@@ -140,3 +144,14 @@ def _is_inside(root: Path, path: Path, faults: Faults) -> bool:
         faults.add(Fault.OUTSIDE, path, error)
         return False
     return True
+
+
+def read_depth(file: Path) -> UInt16[np.ndarray, "h w"]:
+    """Depth in millimetres; raises `EncodingError` for what is no picture of 16-bit numbers."""
+    depth_mm = read_image(file, cv2.IMREAD_UNCHANGED)
+    if depth_mm.ndim != 2 or depth_mm.dtype != np.uint16:
+        channels = 1 if depth_mm.ndim == 2 else depth_mm.shape[2]
+        raise EncodingError(
+            f"depth of {channels} channels of {depth_mm.dtype}; expected one of 16 bits (mm)"
+        )
+    return depth_mm

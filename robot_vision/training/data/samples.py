@@ -1,6 +1,7 @@
 """Training samples: decoded once into a cache at the training size, read one by one or stacked."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,9 +14,11 @@ from jaxtyping import Float32, Int64, UInt8, UInt16
 from torch import Tensor
 
 from robot_vision.codecs.bounded import read_image
+from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.manifest import ModelInput
 from robot_vision.core.placement import Placement, place
+from robot_vision.training.data.image_files import read_depth
 from robot_vision.training.data.labelled import Annotated, DetectionSet
 from robot_vision.training.data.masks import instance_map
 
@@ -157,13 +160,16 @@ class SampleCache:
         return np.asarray(self._planes[index])
 
     def _decode(self, annotated: Annotated) -> UInt8[np.ndarray, "h w 8"]:
-        rgb = _read(annotated.rgb_file, cv2.IMREAD_COLOR_RGB)
+        rgb = _read(annotated.rgb_file, lambda f: read_image(f, cv2.IMREAD_COLOR_RGB))
         planes = np.zeros((self.height_px, self.width_px, 8), np.uint8)
         planes[..., :3] = self._fit(rgb, cv2.INTER_AREA, PAD_VALUE)
-        planes[..., 3] = self._fit(instance_map(annotated), cv2.INTER_NEAREST, 0)
+        try:
+            planes[..., 3] = self._fit(instance_map(annotated), cv2.INTER_NEAREST, 0)
+        except ConfigError as error:
+            raise ConfigError(f"the labels of {annotated.rgb_file}: {error}") from error
         for start, file in ((4, annotated.depth_file), (6, annotated.depth_true_file)):
             if file is not None:
-                depth_mm = _read(file, cv2.IMREAD_UNCHANGED).astype(np.uint16)
+                depth_mm = _read(file, read_depth)
                 fitted = self._fit(depth_mm, cv2.INTER_NEAREST, 0)
                 planes[..., start : start + 2] = fitted[..., None].view(np.uint8)
         return planes
@@ -238,14 +244,20 @@ def _fingerprint(source: DetectionSet) -> str:
 
 
 def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Bytes of a file as an array, zeros where nothing was written; processes may share it."""
-    with file.open("ab") as stream:
+    """Bytes of a file as an array, zeros where nothing was written; processes may share it.
+
+    Raises `DiskFullError` where the disk has no room for it: a page that has none when it is
+    written to ends the process without a word.
+    """
+    with writing_to(file), file.open("ab") as stream:
         stream.truncate(int(np.prod(shape)))
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, int(np.prod(shape)))
     return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
-def _read(file: Path, flag: int) -> np.ndarray:
+def _read(file: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
     try:
-        return read_image(file, flag)
+        return read(file)
     except EncodingError as error:
-        raise ConfigError(f"cannot read an image that the annotations name: {error}") from error
+        raise ConfigError(f"cannot read {file}, which the labels name: {error}") from error

@@ -3,6 +3,9 @@
 import csv
 from pathlib import Path
 
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
+
 
 def append_row(file: Path, row: dict[str, float]) -> None:
     """Add a row; columns that are new are added to the rows before, empty."""
@@ -23,24 +26,42 @@ def drop_rows_after(file: Path, step: int) -> None:
 def _write(file: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
     """All or nothing: a full disk keeps the log before."""
     partial = file.with_suffix(".partial")
-    with partial.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(file)
+    try:
+        with partial.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:
-    """The rows of the log, values as text, empty where a round did not measure it."""
-    with file.open(newline="") as stream:
-        return [dict(row) for row in csv.DictReader(stream)]
+    """The rows of the log, values as text, empty where a round did not measure it.
+
+    Raises `ConfigError` if it is none: it can be removed, and the run goes on without.
+    """
+    try:
+        with file.open(newline="") as stream:
+            rows = [dict(row) for row in csv.DictReader(stream)]
+        for row in rows:
+            _ = float(row["step"]), float(row["minutes"])
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise ConfigError(
+            f"cannot read the log {file}: {quoted(repr(error))}; expected a row a round with "
+            "step and minutes. Training goes on without it where it is removed"
+        ) from error
+    return rows
 
 
 def draw_curves(file: Path, picture: Path) -> None:
-    """One panel per column of the log, over the minutes trained, as a PNG."""
+    """One panel per column of the log, over the minutes trained, as a PNG; none of no rows."""
     from matplotlib.figure import Figure
 
-    rows = read_rows(file)
+    rows = read_rows(file) if file.exists() else []
+    if not rows:
+        return
     names = [name for name in rows[0] if name not in ("step", "minutes", "part")]
     columns = 4
     lines = -(-len(names) // columns)

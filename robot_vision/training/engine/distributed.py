@@ -31,9 +31,17 @@ def device_of(name: str) -> torch.device:
             )
         return torch.device("cuda", number)
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise ConfigError(f"run.device = {name!r}; expected cpu, cuda or auto") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"run.device = {name!r}; expected cpu, cuda or auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"run.device = {name!r}: this machine has {torch.cuda.device_count()} GPUs; "
+            "expected cpu, cuda or auto"
+        )
+    return device
 
 
 @contextmanager
@@ -63,15 +71,25 @@ def process_count() -> int:
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes, in one exchange."""
+    """Replace each gradient by its mean over the processes, in one exchange.
+
+    A batch may leave some parameters without a gradient (no object, no mask): that counts as zero
+    where other processes have one, and stays none where none has.
+    """
     if not dist.is_initialized():
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([g.flatten() for g in gradients])
+    trained = list(parameters)
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+    found = torch.tensor([float(p.grad is not None) for p in trained], device=trained[0].device)
+    flat = torch.cat([*(g.flatten() for g in gradients), found])
     dist.all_reduce(flat)
-    flat /= process_count()
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+    *means, found = (flat / process_count()).split([*(g.numel() for g in gradients), len(trained)])
+    is_found = (found > 0).tolist()
+    for parameter, gradient, mean, anywhere in zip(
+        trained, gradients, means, is_found, strict=True
+    ):
         gradient.copy_(mean.view_as(gradient))
+        parameter.grad = gradient if anywhere else None
 
 
 @torch.no_grad()

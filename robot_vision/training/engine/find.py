@@ -50,6 +50,8 @@ def _show_batches(recipe: Recipe, screen: Screen) -> None:
         table.add_row(str(trial.batch_size), *(figures if trial.fits else ("does not fit", "")))
     screen.print(table)
     if suggestion:
-        screen.print(f"suggestion: --set run.batch_size={suggestion}, of each process")
+        screen.print(
+            f"suggestion: --set run.batch_size={suggestion} (for one process; several share it)"
+        )
     else:
         screen.print("not even one sample fits: take a smaller model, or run.recompute")

@@ -79,7 +79,7 @@ def _train(run: Run, folder: Path, reporter: Reporter) -> RunState:
         _open_folder(run, folder, state, reporter)
     while not is_over(options, state):
         state, row = _round(run, state, memory, reporter)
-        share_buffers([run.model, run.averaged])
+        share_buffers(run.modules.values())
         if is_evaluation_due(options, state):
             state, figures = _evaluate(run, folder, state, memory)
             row |= figures
@@ -157,13 +157,14 @@ def _evaluate(
 
 
 def _save(run: Run, folder: Path, state: RunState, row: dict[str, float], memory: Memory) -> None:
+    """The checkpoint last: what else a killed run wrote of this round is written again."""
     save_run_weights(folder / WEIGHTS, run)
-    save_checkpoint(folder / CHECKPOINT, run, state)
     try:
         append_row(folder / CURVES, row)
         memory.save(folder / MEMORY)
     except OSError as error:
         raise cannot_save(folder / CURVES, error) from error
+    save_checkpoint(folder / CHECKPOINT, run, state)
 
 
 def _restore_best(run: Run, folder: Path, state: RunState) -> None:

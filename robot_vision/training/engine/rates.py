@@ -1,5 +1,6 @@
 """Learning rates by name: which parameters learn how fast, and which are frozen."""
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -23,12 +24,12 @@ def named_parameters(model: nn.Module, beside: Mapping[str, nn.Module]) -> dict[
 def rate_factors(names: list[str], rates: Mapping[str, float]) -> dict[str, float]:
     """The factor of each name, 1 where no pattern matches; the last pattern that does counts.
 
-    Raises `ConfigError` for a negative factor, a pattern that matches nothing, and where nothing
-    is left to train.
+    Raises `ConfigError` for a factor that is negative or no number, a pattern that matches
+    nothing, and where nothing is left to train.
     """
     factors = dict.fromkeys(names, 1.0)
     for pattern, factor in rates.items():
-        if factor < 0:
+        if not 0 <= factor < math.inf:
             raise ConfigError(f"optimizer.rates: {pattern!r} has {factor}; expected 0 or more")
         matching = [name for name in names if fnmatchcase(name, pattern)]
         if not matching:

@@ -8,7 +8,7 @@ from robot_vision.core.params import Params, param
 class RunOptions(Params):
     """How a run goes. It ends at `steps` or `budget_minutes`, whichever comes first."""
 
-    seed: int = param(0, "seed of weights, order and augmentation", ge=0)
+    seed: int = param(0, "seed of weights, order and augmentation", ge=0, le=2**31 - 1)
     device: str = param("auto", "cpu, cuda, or auto")
     threads: int = param(1, "threads of each process on the CPU", ge=1, le=256)
     batch_size: int = param(16, "samples a step, of all processes together", ge=1, le=65536)

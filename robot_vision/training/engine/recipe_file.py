@@ -66,7 +66,7 @@ def recipe_of(
         raise ConfigError(f"{what}: {_explain(error, 'options.')}") from error
     try:
         # As in a file, where there are no tuples: a recipe and what is read back are the same.
-        spec = json.loads(json.dumps(dict(merged.get("spec") or {})))
+        spec = json.loads(json.dumps(merged.get("spec") or {}, default=str))
         recipe = Recipe.model_validate({**merged, "spec": spec, "options": options})
     except ValidationError as error:
         raise ConfigError(f"{what}: {_explain(error)}") from error
@@ -78,20 +78,29 @@ def recipe_of(
 
 
 def save_recipe(recipe: Recipe, file: Path) -> None:
-    """Write every choice, those left at their defaults too: the record of a run."""
-    file.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    """Write every choice, those left at their defaults too: the record of a run.
+
+    Whole or not at all: a run that goes on where the disk is full keeps its record.
+    """
+    partial = file.with_suffix(".partial")
+    try:
+        partial.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _tree(values: Mapping[str, Any]) -> Tree:
     """The names that the recipe may use; of all tasks and models where its own are unknown."""
     task, model = values.get("task"), values.get("model")
-    tasks = [task] if task in TASKS else list(TASKS)
-    models = [model] if model in MODELS else list(MODELS)
+    tasks = [str(task)] if str(task) in TASKS else list(TASKS)
+    models = [str(model)] if str(model) in MODELS else list(MODELS)
     tree = tree_of(Recipe)
     for name in tasks:
-        tree["options"] = tree["options"] | tree_of(TASKS.get(str(name)).options)
+        tree["options"] = tree["options"] | tree_of(TASKS.get(name).options)
     for name in models:
-        tree["spec"] = tree["spec"] | tree_of(type(MODELS.get(str(name)).spec))
+        tree["spec"] = tree["spec"] | tree_of(type(MODELS.get(name).spec))
     return tree
 
 

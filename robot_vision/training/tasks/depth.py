@@ -14,9 +14,15 @@ from robot_vision.core.params import Params, param
 from robot_vision.models.card import Size
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import BatchStream, Resolution, resolution_at
+from robot_vision.training.data.batches import (
+    BatchStream,
+    Resolution,
+    at_one_size,
+    resolution_at,
+)
 from robot_vision.training.data.depth_held_out import (
     DepthHeldOut,
+    load_depth_set,
     median_depth_m,
     open_depth_set,
 )
@@ -62,6 +68,8 @@ class DepthTask(Task[Batch]):
             Size(width_px=width_px, height_px=height_px),
             cache_dir=self._options.cache_dir,
         )
+        if self._options.val_set:  # here, and not at the first evaluation, much later
+            load_depth_set(self._options.val_set)
         # Depth is asked for and not shown: what hides it would hide the truth.
         shown = {"depth_holes": 0.0, "depth_withheld": 0.0}
         self._augment = Augmenter(
@@ -119,18 +127,18 @@ class DepthTask(Task[Batch]):
 
     @classmethod
     def resized(cls, recipe: Recipe, size: Size) -> Recipe:
-        resized = Resolution(width_px=size.width_px, height_px=size.height_px)
-        options = recipe.options.model_copy(update={"resolutions": [resized]})
-        return recipe.model_copy(update={"options": options})
+        return at_one_size(recipe, size)
 
     @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
         options: DepthOptions = recipe.options
         if MEDIAN not in travels:
             raise ConfigError(f"the weights carry no {MEDIAN}: they are of no run of task depth")
+        if not (data or options.val_set):
+            raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
         last = options.resolutions[-1]
         return DepthHeldOut(
-            folder=str(data) if data else options.val_set,
+            folder=str(data or options.val_set),
             train_folder=options.train_set,
             size=Size(width_px=last.width_px, height_px=last.height_px),
             median_depth_m=float(travels[MEDIAN]),

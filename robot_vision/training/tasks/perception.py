@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import brief
 from robot_vision.core.params import Params, param
 from robot_vision.models.card import Size
 from robot_vision.models.multitask.native import NativeModel
@@ -17,9 +18,11 @@ from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
     BatchStream,
     Resolution,
+    at_one_size,
     resolution_at,
 )
-from robot_vision.training.data.open_samples import open_samples, samples_of
+from robot_vision.training.data.labelled import DetectionSet
+from robot_vision.training.data.open_samples import samples_of
 from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.perception_held_out import PerceptionHeldOut
 from robot_vision.training.data.samples import Batch, SampleCache
@@ -58,6 +61,20 @@ class PerceptionTask(Task[Batch]):
         self._source = load_detection_set(self._options.train_set)
         # Raises here, and not after the set was decoded, if a class that is sought is none.
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
+        # Here too, and not at the first evaluation: that is minutes or hours later.
+        self._val_source = self._val_set(self._options.val_set)
+
+    def _val_set(self, folder: str) -> DetectionSet | None:
+        """The held-out set; raises `ConfigError` if its classes are not those of the training."""
+        if not folder:
+            return None
+        source, ours = load_detection_set(folder), self._source.class_names
+        if source.class_names != ours:
+            raise ConfigError(
+                f"options.val_set = {folder!r} has the classes {brief(source.class_names)}; "
+                f"expected those of options.train_set in their order: {brief(ours)}"
+            )
+        return source
 
     def spec_values(self) -> dict[str, Any]:
         return {"classes": len(self._source.class_names)}
@@ -108,7 +125,7 @@ class PerceptionTask(Task[Batch]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Metrics on the first images of the held-out set."""
-        if not self._options.val_set:
+        if self._val_source is None:
             return {}
         assert isinstance(model, NativeModel)
         predict = torch_predictor(model, device=self.device)
@@ -117,7 +134,9 @@ class PerceptionTask(Task[Batch]):
     @cached_property
     def _held_out(self) -> SampleCache:
         last = self._options.resolutions[-1]
-        return open_samples(
+        assert self._val_source is not None
+        return samples_of(
+            self._val_source,
             self._options.val_set,
             width_px=last.width_px,
             height_px=last.height_px,
@@ -129,9 +148,7 @@ class PerceptionTask(Task[Batch]):
 
     @classmethod
     def resized(cls, recipe: Recipe, size: Size) -> Recipe:
-        resized = Resolution(width_px=size.width_px, height_px=size.height_px)
-        options = recipe.options.model_copy(update={"resolutions": [resized]})
-        return recipe.model_copy(update={"options": options})
+        return at_one_size(recipe, size)
 
     @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:

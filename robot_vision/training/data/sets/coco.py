@@ -191,21 +191,24 @@ def _object(
         box = np.array(annotation["bbox"], np.float32)
         if box.shape != (4,) or not np.isfinite(box).all():
             raise ConfigError(f"a bbox is {quoted(annotation['bbox'])}; expected four numbers")
-        if category not in row_of:
-            faults.add(Fault.CLASS_WITHOUT_NAME, what, f"category_id {quoted(category)}")
-            return None
-        return _Object(
+        class_id = row_of.get(category)
+        found = _Object(
             box_xywh_px=box,
-            class_id=row_of[category],
+            class_id=-1 if class_id is None else class_id,
             color=plain(str(annotation.get("color", ""))),
             segmentation=annotation.get("segmentation"),
             is_crowd=bool(annotation.get("iscrowd", 0)),
         )
     except ConfigError as error:
         faults.add(Fault.LABELS_UNREADABLE, what, error)
+        return None
     except _FAULTS as error:
         faults.add(Fault.LABELS_UNREADABLE, what, quoted(repr(error)))
-    return None
+        return None
+    if class_id is None:
+        faults.add(Fault.CLASS_WITHOUT_NAME, what, f"category_id {quoted(category)}")
+        return None
+    return found
 
 
 def _boxes_xyxy(objects: list[_Object]) -> Float32[np.ndarray, "n 4"]:
