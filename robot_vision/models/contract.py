@@ -14,7 +14,9 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params
 from robot_vision.models.card import Card
 
-_DIMENSION = re.compile(r"(?:(?P<number>[0-9]+)|(?P<name>[a-z_]\w*))(?P<factor>[*/][0-9]+)?")
+_DIMENSION = re.compile(
+    r"(?:(?P<number>[0-9]+)|(?P<name>[a-z_]\w*))(?P<factor>[*/][0-9]+)?", re.ASCII
+)
 
 
 @dataclass(frozen=True, kw_only=True)

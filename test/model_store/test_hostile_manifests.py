@@ -105,7 +105,7 @@ def test_a_policy_sets_no_files_of_the_service(
 def test_values_on_a_command_line_are_read_as_carefully(tmp_path: Path, value: str) -> None:
     for command in (
         ["replay", str(tmp_path), "--param", f"threads={value}"],
-        ["train", "policy", str(tmp_path), "--out", str(tmp_path), "--set", f"seed={value}"],
+        ["train", str(tmp_path), "--out", str(tmp_path), "--set", f"run.seed={value}"],
     ):
         result = CliRunner().invoke(app, command)
         assert isinstance(result.exception, RobotVisionError), result.exception
