@@ -4,6 +4,7 @@ import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from robot_vision.core.errors import BundleError, ConfigError
@@ -54,7 +55,7 @@ class Exported:
     """
 
     model_id: str
-    manifest: Path
+    manifest: str
     metrics: dict[str, Any]
     headline: str
 
@@ -63,9 +64,21 @@ def export_run(run: Path, folder: Path, options: ExportOptions | None = None) ->
     """Export the weights of a training run into `folder`, a bundle of the model store.
 
     The run's recipe names task and model. Raises `BundleError` if a graph differs from torch on
-    held-out samples, `ConfigError` if the run, its weights or the options do not fit.
+    held-out samples, `ConfigError` if the run, its weights or the options do not fit; a bundle
+    that was in `folder` is then as it was.
     """
-    options = options or ExportOptions()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
+        exported = _export(run, Path(made), folder.name, options or ExportOptions())
+        folder.mkdir(exist_ok=True)
+        # The manifest last: until then the sha256s of the old one refuse what is new.
+        for file in sorted(Path(made).iterdir(), key=lambda file: file.name == exported.manifest):
+            file.replace(folder / file.name)
+    return exported
+
+
+def _export(run: Path, folder: Path, name: str, options: ExportOptions) -> Exported:
+    """Write the bundle called `name` into an empty folder."""
     quoted_report = _report(options.evaluation)
     trained = open_run(
         run,
@@ -75,7 +88,6 @@ def export_run(run: Path, folder: Path, options: ExportOptions | None = None) ->
         size=options.size,
     )
     provenance = _provenance(run, trained)
-    folder.mkdir(parents=True, exist_ok=True)
     differences = [_write_graph(g, folder, trained, options.precision) for g in trained.graphs]
     predictors = {g.file: onnx_predictor(folder / g.file, g.outputs) for g in trained.graphs}
     metrics = {
@@ -89,11 +101,11 @@ def export_run(run: Path, folder: Path, options: ExportOptions | None = None) ->
     write_weights(
         weights_file.with_suffix(".safetensors"), trained.weights, half=not trained.serving.format
     )
-    values = _manifest_values(trained, folder.name, options, metrics)
+    values = _manifest_values(trained, name, options, metrics)
     shown = trained.metric if trained.metric in metrics else EXACTNESS
     return Exported(
-        model_id=f"{folder.name}@{options.version}",
-        manifest=trained.held_out.write(folder, values),
+        model_id=f"{name}@{options.version}",
+        manifest=trained.held_out.write(folder, values).name,
         metrics=metrics,
         headline=f"{shown} {metrics[shown]}",
     )

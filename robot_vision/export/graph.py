@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.models.card import Graph
 
 OPSET = 18
@@ -26,16 +26,19 @@ def export_graph(graph: Graph, file: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            graph.module.cpu().eval(),
-            tuple(graph.example.values()),
-            input_names=list(graph.example),
-            output_names=list(graph.outputs.values()),
-            dynamic_shapes=_dynamic(graph),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                graph.module.cpu().eval(),
+                tuple(graph.example.values()),
+                input_names=list(graph.example),
+                output_names=list(graph.outputs.values()),
+                dynamic_shapes=_dynamic(graph),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        except Exception as error:  # what the exporter raises is up to the model
+            raise BundleError(f"{graph.file} cannot be written as ONNX: {error}") from error
     assert program is not None
     file.parent.mkdir(parents=True, exist_ok=True)
     program.save(file, external_data=False)

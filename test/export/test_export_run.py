@@ -181,6 +181,17 @@ def test_a_policy_of_fewer_bits_is_proven_too(
     assert not list((tmp_path / "acts").glob("*.fp32.onnx"))
 
 
+def test_an_export_that_fails_leaves_the_bundle_that_was_there(
+    native_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_run(native_run, tmp_path / "seen", ExportOptions(version="1"))
+    monkeypatch.setattr(exporter, "TOLERANCE", 1e-12)
+    with pytest.raises(BundleError, match="differs from torch"):
+        export_run(native_run, tmp_path / "seen", ExportOptions(version="2"))
+    assert find_bundle(tmp_path / "seen").manifest.version == "1"
+    assert [file.name for file in tmp_path.iterdir()] == ["seen"]
+
+
 def test_a_policy_that_fewer_bits_change_is_refused(
     policy_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

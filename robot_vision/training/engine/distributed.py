@@ -7,12 +7,16 @@ which wait for the slowest of them at every operation.
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+
+# Process 0 alone evaluates, and the others wait for its figure: NCCL gives up after 10 minutes.
+_LONGEST_EVALUATION = timedelta(hours=6)
 
 
 def device_of(name: str) -> torch.device:
@@ -53,7 +57,8 @@ def process_group(device_name: str) -> Iterator[None]:
     device = device_of(device_name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=_LONGEST_EVALUATION)
     try:
         yield
     finally:
