@@ -52,7 +52,7 @@ class Serving(Generic[SpecT]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Card(Generic[SpecT]):
-    """One model. Register it with `MODELS.add(Card(…))` in the file that defines the model.
+    """One model. Register it with `register_model(Card(…))` in the file that defines the model.
 
     `spec` holds the model's choices with their defaults; `build(spec)` makes it with fresh
     weights. `tiny` is a spec that tests build in milliseconds. `example(spec, batch)` makes valid
@@ -65,7 +65,6 @@ class Card(Generic[SpecT]):
 
     name: str
     about: str
-    paper: str
     task: str
     spec: SpecT
     tiny: SpecT
@@ -75,5 +74,6 @@ class Card(Generic[SpecT]):
     outputs: Mapping[str, str]
     most_parameters: int
     serving: Serving[SpecT] | None = None
+    paper: str = ""
     licence: str = "Apache-2.0"
     limits: str = ""

@@ -47,7 +47,6 @@ def test_its_card_is_complete(name: str) -> None:
     card = MODELS.get(name)
     assert card.name == name
     assert card.about
-    assert card.paper
     assert card.licence
     assert isinstance(card.tiny, type(card.spec))
     assert parameters_of(card) <= card.most_parameters

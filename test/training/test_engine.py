@@ -63,8 +63,16 @@ def test_a_stopped_run_in_parts_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
     train(recipe, tmp_path / "whole", reporter=Rows())
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "cut", reporter=Rows(stop_after=1))
-    train(recipe, tmp_path / "cut", reporter=Rows())
+    again = Rows()
+    train(recipe, tmp_path / "cut", reporter=again)
+    assert again.notes[0].startswith("goes on from step")
     assert_same(*(load_file(tmp_path / f / "checkpoint.safetensors") for f in ("whole", "cut")))
+
+
+def test_a_run_that_ends_while_it_warms_up_is_reported(tmp_path: Path) -> None:
+    rows = Rows()
+    train(toy_recipe(run__steps=2, optimizer__warmup_steps=5), tmp_path / "run", reporter=rows)
+    assert any("optimizer.warmup_steps = 5" in note for note in rows.notes)
 
 
 def test_after_each_step_the_task_is_asked(

@@ -99,6 +99,14 @@ def _open_folder(run: Run, folder: Path, state: RunState, reporter: Reporter) ->
         drop_rows_after(folder / CURVES, state.step)
     except OSError as error:
         raise cannot_save(folder / RECIPE, error) from error
+    if state.step:
+        reporter.on_note(f"goes on from step {state.step} of {folder}")
+    warmup_steps = run.recipe.optimizer.warmup_steps
+    if 0 < run.recipe.run.steps <= warmup_steps:
+        reporter.on_note(
+            f"the learning rate never gets to its height: run.steps = {run.recipe.run.steps}, "
+            f"optimizer.warmup_steps = {warmup_steps}"
+        )
     for note in run.notes:
         reporter.on_note(note)
 
