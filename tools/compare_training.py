@@ -2,8 +2,9 @@
 
 `python tools/compare_training.py [OLD_COMMIT]` makes tiny sets in a temporary folder, trains
 native-s and policy-s in processes of their own that take turns, stops one run by force and goes on
-with it, and prints a table. A step's time is its processor time, the median of a run: what else
-the machine does hardly changes that. The old commit is one of before the one engine.
+with it, and prints a table. A step's time is the median of a run: of the wall, or of the processor
+(`--clock processor`), which other work on the machine hardly changes. The old commit is one of
+before the one engine.
 """
 
 import argparse
@@ -32,16 +33,16 @@ STEPS, ROUND_STEPS = 30, 15
 SIZE = (224, 160)
 BATCH = {"perception": 8, "policy": 64}
 MODELS = {"perception": "native-s", "policy": "policy-s"}
+CLOCKS = {"wall": "perf_counter", "processor": "process_time"}
 
-
-# Hears of each step in either tree, and writes when each ended, in processor seconds.
+# Hears of each step in either tree, and writes when each ended, by the clock that is named.
 REPORTER = """
 import json, sys, time
 from pathlib import Path
-recipe, out = Path(sys.argv[1]), Path(sys.argv[2])
+recipe, out, clock = Path(sys.argv[1]), Path(sys.argv[2]), getattr(time, sys.argv[3])
 class Reporter:
     def __init__(self): self.ends_s = []
-    def on_step(self, *_): self.ends_s.append(time.process_time())
+    def on_step(self, *_): self.ends_s.append(clock())
     def on_round(self, row): pass
     def on_note(self, text): pass
 reporter = Reporter()
@@ -76,23 +77,30 @@ class Side:
 
     name: str
     tree: Path
+    clock: str = "perf_counter"
 
     def command(self, task: str, recipe: Path, out: Path) -> list[str]:
         program = REPORTER + TRAIN[self.name, task] + REPORT
-        return [sys.executable, "-c", program, str(recipe), str(out)]
+        return [sys.executable, "-c", program, str(recipe), str(out), self.clock]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("old_commit", nargs="?", default=BEFORE_ONE_ENGINE)
     parser.add_argument("--repeats", type=int, default=3, help="runs of each side, in turns")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     options = parser.parse_args()
+    clock = CLOCKS[options.clock]
     with tempfile.TemporaryDirectory() as name, old_tree(options.old_commit, Path(name)) as old:
-        folder, sides = Path(name), (Side(name="old", tree=old), Side(name="new", tree=ROOT))
+
+        def side(name: str, tree: Path) -> Side:
+            return Side(name=name, tree=tree, clock=clock)
+
+        folder, sides = Path(name), (side("old", old), side("new", ROOT))
         make_sets(folder)
         rows = [compare(task, sides, folder, options.repeats) for task in MODELS]
     print(f"{STEPS} steps by {options.old_commit} and by this tree, best of {options.repeats}")
-    print("CPU milliseconds a step:\n")
+    print(f"milliseconds a step by the {options.clock}:\n")
     print("| task | batch | old | new | weights | stopped and gone on |")
     print("|---|---|---|---|---|---|")
     print("\n".join(rows))
