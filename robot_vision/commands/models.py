@@ -83,12 +83,13 @@ class _NamesFormats(TyperCommand):
 @app.command()
 def architectures() -> None:
     """The torch models that can be trained: task, size, cost of one sample, what serves them."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from robot_vision.models.contract import gmacs_of, parameters_of
     from robot_vision.models.registry import MODELS
 
-    table = Table("name", "task", "parameters", "GMACs", "format", "paper", "about")
+    first = (Column("name", no_wrap=True), Column("task", no_wrap=True))
+    table = Table(*first, "parameters", "GMACs", "format", "paper", "about")
     for name in MODELS:
         card = MODELS.get(name)
         served = "not served" if card.serving is None else card.serving.format or "-"
