@@ -57,7 +57,7 @@ SQUARES = np.array([[[4, 8, 16, 0.9, 1], [0, 0, 9, 0.1, 0]]], np.float32)
 
 @pytest.fixture
 def squares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module in the package's folder, as far as Python can tell, for one test."""
+    """The module, imported as if it lay in the package's folder, for one test."""
     folder = tmp_path / "formats"
     folder.mkdir()
     (folder / "squares.py").write_text(MODULE)

@@ -1,45 +1,35 @@
 """The simulated robot as a ROS 2 node: cameras and arm on topics, commands in; see README."""
 
 import json
-import logging
 import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import rclpy
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.exceptions import InvalidParameterException, ParameterException
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.utilities import try_shutdown
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
-from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
-from robot_vision.memory import keep_large_blocks_apart
-from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import declare
+from robot_vision.ros.common.run import run
 from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
 from robot_vision.ros.messages.poses import (
     GRIPPER,
     pose_from_transform,
     transform_from_pose,
 )
-from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import LATCHED_QOS
-from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ExposureSlot, Physics, Told
 from robot_vision.ros.simulation.scene import Scene, build_scene
@@ -62,7 +52,8 @@ class RobotSim(Node):
         self._kind: Kind | None = None if config.task == "any" else config.task
         self._seed = config.seed
         self._health = Health()
-        self.failed = ""
+        self.problem = ""
+        self.busy = False  # nothing that it does takes long
         self._gripper = 1.0
         self._told_task = ("", 0)
         self._joints = self.create_publisher(JointState, "joint_states", _STATE_QOS)
@@ -108,7 +99,7 @@ class RobotSim(Node):
     def _fail(self, error: Exception) -> None:
         """Without time or pictures there is no robot to simulate."""
         if self.context.ok():
-            self.failed = f"{type(error).__name__}: {error}"
+            self.problem = f"{type(error).__name__}: {error}"
             self.get_logger().error("".join(traceback.format_exception(error)))
             self.context.try_shutdown()
 
@@ -230,32 +221,9 @@ class RobotSim(Node):
         return response
 
 
-def run(ros_args: list[str]) -> int:
-    """Serve until a signal; returns the exit status, 2 where the scene cannot be shown."""
-    keep_large_blocks_apart()
-    use_shared_memory_profile()
-    clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
-    logging.basicConfig(level=logging.WARNING)
-    rclpy.init(args=[sys.argv[0], *ros_args])
-    executor = CameraFirstExecutor()
-    try:
-        node = RobotSim()
-    except (RobotVisionError, InvalidParameterException, ParameterException) as error:
-        print(f"error: {error}", file=sys.stderr)
-        try_shutdown()
-        return 2
-    executor.add_node(node)
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
-        executor.spin()
-    node.destroy_node()
-    executor.shutdown(timeout_sec=0)
-    try_shutdown()
-    return 2 if node.failed else 0
-
-
 def main() -> None:
     """Entry point of `ros2 run robot_vision robot_sim`."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], lambda: [RobotSim()]))
 
 
 if __name__ == "__main__":
