@@ -25,6 +25,10 @@ _ENDING = "the console is being shut down"
 Frames = tuple[list[float], UInt8[np.ndarray, "n h w 3"]]
 
 
+class _ChildDiedError(Exception):
+    """The child ended by itself before its answer was complete."""
+
+
 class Decoder:
     """Decodes one file at a time; to be called from one thread. `close` from any."""
 
@@ -59,9 +63,19 @@ class Decoder:
                     _reap(self._child)
 
     def _decode(self, data: bytes, *, name: str, is_video: bool, limit_s: float) -> Frames:
+        """Ask the child that is there; where it had died before this job, ask a new one."""
         try:
-            child = self._living_child()
-            return self._ask(child, data, name=name, is_video=is_video, limit_s=limit_s)
+            child, is_new = self._living_child()
+            try:
+                return self._ask(child, data, is_video=is_video, limit_s=limit_s, name=name)
+            except _ChildDiedError:
+                if is_new:
+                    raise
+            child, _ = self._living_child()
+            return self._ask(child, data, is_video=is_video, limit_s=limit_s, name=name)
+        except _ChildDiedError:
+            text = f"{name} is damaged: it cannot be decoded"
+            raise ConsoleError(UNREADABLE, text) from None
         finally:
             with self._lock:
                 self._is_working = False
@@ -91,26 +105,23 @@ class Decoder:
         except (EOFError, BrokenPipeError):
             is_late = not timer.is_alive()
             _reap(child)  # the next job gets a new one
-            raise self._broken(name, limit_s if is_late else None) from None
+            if self._is_closed:
+                raise ConsoleError(503, _ENDING) from None
+            if is_late:
+                text = f"{name} takes more than {limit_s:g} s to decode"
+                raise ConsoleError(UNREADABLE, text) from None
+            raise _ChildDiedError from None
         finally:
             timer.cancel()
 
-    def _broken(self, name: str, limit_s: float | None) -> ConsoleError:
-        """Why the child is gone, for the client."""
-        if self._is_closed:
-            return ConsoleError(503, _ENDING)
-        if limit_s is not None:
-            text = f"{name} takes more than {limit_s:g} s to decode"
-            return ConsoleError(UNREADABLE, text)
-        return ConsoleError(UNREADABLE, f"{name} is damaged: it cannot be decoded")
-
-    def _living_child(self) -> "subprocess.Popen[bytes]":
+    def _living_child(self) -> "tuple[subprocess.Popen[bytes], bool]":
+        """The child that is there, or a new one; whether it is new."""
         with self._lock:
             if self._is_closed:
                 raise ConsoleError(503, _ENDING)
             self._is_working = True
             if self._child is not None and self._child.poll() is None:
-                return self._child
+                return self._child, False
             if self._child is not None:
                 _reap(self._child)
             self._child = subprocess.Popen(
@@ -124,7 +135,7 @@ class Decoder:
             if self._is_closed:
                 raise ConsoleError(503, _ENDING)
             raise ConsoleError(503, "pictures cannot be decoded now: no process starts")
-        return child
+        return child, True
 
 
 def _has_started(child: "subprocess.Popen[bytes]") -> bool:
