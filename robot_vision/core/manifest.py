@@ -41,6 +41,26 @@ class ModelInput(BaseModel):
     )
 
 
+class OutputReading(BaseModel):
+    """How the numbers of a model's outputs are to be read, where exporters differ.
+
+    A format says in `Format.readings` which of these it knows; the others stay as they are.
+    `box_units`: input pixels, or fractions of the input's width and height. `box_order`: the
+    order of a box's four numbers. `scores`: as they are, or before sigmoid or softmax.
+    `grid`: boxes relative to cells of the grid, or already in the input. `last_columns`: of rows
+    that end in a score and a class. `background`: where a class that means nothing stands.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    box_units: Literal["pixels", "fractions"] = "pixels"
+    box_order: Literal["xyxy", "yxyx", "cxcywh"] = "xyxy"
+    scores: Literal["probabilities", "logits"] = "probabilities"
+    grid: Literal["encoded", "decoded"] = "encoded"
+    last_columns: Literal["score_class", "class_score"] = "score_class"
+    background: Literal["none", "first", "last"] = "none"
+
+
 class ModelManifest(BaseModel):
     """What a bundle says of its model. `outputs` maps the format's roles to tensor names.
 
@@ -63,6 +83,7 @@ class ModelManifest(BaseModel):
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
     input: ModelInput
     outputs: dict[str, str] = {}
+    reading: OutputReading = OutputReading()
     classes: tuple[str, ...] = ()
     activation: Literal["sigmoid", "softmax"] = Field(
         default="sigmoid", description="of `detr_logits`; softmax has a last class for no object"

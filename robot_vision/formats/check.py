@@ -24,6 +24,13 @@ def check_manifest(manifest: ModelManifest) -> Format:
             f"format {format.name!r} has the task {format.task!r}; task {manifest.task!r} has the "
             f"formats {', '.join(formats[manifest.task])}"
         )
+    for name, value in manifest.reading.model_dump(exclude_defaults=True).items():
+        known = format.readings.get(name, ())
+        if value not in known:
+            raise BundleError(
+                f"format {format.name!r} cannot be read with {name} {value!r}; "
+                f"expected {' or '.join(known) or 'no such field'}"
+            )
     if format.detection is not None and not manifest.classes:
         raise BundleError(f"format {format.name!r} needs the names of its classes")
     return format

@@ -78,7 +78,9 @@ class Format:
     `roles` are the outputs that a model must have. Any format may have more: depth under
     `depth_role`, `features`, `embedding`. `habits` are fields of `ModelInput`: how the projects
     that the format comes from prepare pictures. `other_names` maps names of tensors, as they
-    export them, to roles. Both are what an import starts from; a manifest says what holds.
+    export them, to roles. `readings` maps the fields of `OutputReading` that the format knows to
+    the values that its exporters use, the commonest first. These are what an import starts from;
+    a manifest says what holds.
     """
 
     name: str
@@ -90,3 +92,4 @@ class Format:
     depth_kind: Literal["metric", "relative"] = "metric"
     habits: Mapping[str, Any] = field(default_factory=dict)
     other_names: Mapping[str, str] = field(default_factory=dict)
+    readings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
