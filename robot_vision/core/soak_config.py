@@ -47,9 +47,13 @@ class SoakConfig(Params):
     slope_span_s: float = param(
         1200.0, "a slope is judged over so long at least; else the growth", unit="s", gt=0
     )
-    slope_mb_per_h: float = param(1.0, "largest slope of memory", unit="MB/h", gt=0)
-    growth_mb: float = param(
-        80.0, "most growth of memory in a run too short for a slope", unit="MB", gt=0
+    slope_mb_per_h: float = param(
+        1.0, "largest slope of a process's private memory", unit="MB/h", gt=0
     )
+    growth_mb: float = param(
+        80.0, "most growth of it in a run too short for a slope", unit="MB", gt=0
+    )
+    segments: int = param(2, "most growth of mapped shared-memory segments", ge=0)
+    children: int = param(1, "most growth of child processes", ge=0)
     threads: int = param(5, "most growth of threads", ge=0)
     files: int = param(10, "most growth of open files", ge=0)

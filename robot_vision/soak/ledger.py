@@ -28,7 +28,9 @@ INVARIANTS = {
     "parameters": "parameters are taken up or refused as they should be",
     "answers": "services answer the operator",
     "lives": "no process ends",
-    "memory": "no process takes more and more memory",
+    "memory": "no process takes more and more memory of its own",
+    "segments": "no process keeps shared memory of those that are gone",
+    "children": "no process has more and more children",
     "threads": "no process has more and more threads",
     "files": "no process has more and more open files",
 }

@@ -1,8 +1,10 @@
 """What the processes take: memory, threads, open files; and whether it grows."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -11,16 +13,26 @@ import psutil
 from robot_vision.core.soak_config import SoakConfig
 from robot_vision.soak.ledger import Ledger
 
+_SEGMENT = re.compile(r"/dev/shm/fastrtps_[0-9a-f]+")  # noqa: S108 - only compared with
 _S_PER_H = 3600.0
 _LEAST_SAMPLES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One look at a process; memory includes that of its children."""
+    """One look at a process.
+
+    `rss_mb` includes its children and what it shares with others: libraries, and the segments of
+    Fast DDS, whose pages count from the first touch on, up to 64 MB of each that lives.
+    `private_mb` is what this process alone holds and nobody else: what a leak would add to.
+    `segments` counts the mapped shared-memory segments, which those who died must not leave.
+    """
 
     at_s: float
     rss_mb: float
+    private_mb: float
+    segments: int
+    children: int
     threads: int
     files: int
     cpu_s: float
@@ -30,29 +42,45 @@ def look(pid: int, at_s: float) -> Sample | None:
     """None if it is gone."""
     try:
         process = psutil.Process(pid)
-        rss = process.memory_info().rss
-        for child in process.children(recursive=True):
+        memory = process.memory_info()
+        children = process.children(recursive=True)
+        rss = memory.rss
+        for child in children:
             with suppress(psutil.Error):
                 rss += child.memory_info().rss
         times = process.cpu_times()
         return Sample(
             at_s=round(at_s, 1),
             rss_mb=round(rss / 1e6, 2),
+            private_mb=round((memory.rss - memory.shared) / 1e6, 2),
+            segments=_segments(pid),
+            children=len(children),
             threads=process.num_threads(),
             files=process.num_fds(),
             cpu_s=round(times.user + times.system, 2),
         )
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return None
+
+
+def _segments(pid: int) -> int:
+    """Shared-memory segments of Fast DDS that a process has mapped."""
+    with Path(f"/proc/{pid}/maps").open(encoding="utf-8") as lines:
+        return len(set(_SEGMENT.findall(lines.read())))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """Of one process: slope after the warm-up (None if that is too short), and the growth."""
+    """Of one process: slope of its private memory after the warm-up, and growth of the rest.
+
+    The slope is None if the run is too short for one.
+    """
 
     process: str
     slope_mb_per_h: float | None
     growth_mb: float
+    segments: float
+    children: float
     threads: float
     files: float
 
@@ -64,7 +92,7 @@ def growth(process: str, samples: Sequence[Sample], config: SoakConfig) -> Growt
     late = [s for s in samples if s.at_s - samples[0].at_s >= config.warm_up_s]
     slope = None
     if len(late) >= _LEAST_SAMPLES and late[-1].at_s - late[0].at_s >= config.slope_span_s:
-        fit = np.polyfit([s.at_s for s in late], [s.rss_mb for s in late], 1)
+        fit = np.polyfit([s.at_s for s in late], [s.private_mb for s in late], 1)
         slope = round(float(fit[0]) * _S_PER_H, 3)
     quarter = len(samples) // 4
     early, end = samples[quarter : 2 * quarter], samples[-quarter:]
@@ -77,7 +105,9 @@ def growth(process: str, samples: Sequence[Sample], config: SoakConfig) -> Growt
     return Growth(
         process=process,
         slope_mb_per_h=slope,
-        growth_mb=grown("rss_mb"),
+        growth_mb=grown("private_mb"),
+        segments=grown("segments"),
+        children=grown("children"),
         threads=grown("threads"),
         files=grown("files"),
     )
@@ -92,5 +122,7 @@ def judge_growth(found: Growth, config: SoakConfig, ledger: Ledger) -> None:
     else:
         words = f"{name}: {found.growth_mb:+.1f} MB"
         ledger.check("memory", found.growth_mb < config.growth_mb, words)
+    ledger.check("segments", found.segments <= config.segments, f"{name}: {found.segments:+g}")
+    ledger.check("children", found.children <= config.children, f"{name}: {found.children:+g}")
     ledger.check("threads", found.threads <= config.threads, f"{name}: {found.threads:+g}")
     ledger.check("files", found.files <= config.files, f"{name}: {found.files:+g}")

@@ -21,7 +21,7 @@ def write_report(folder: Path, outcome: Outcome, ledger: Ledger) -> Path:
     (folder / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     plots = {
         "faults.svg": timeline(outcome.runs, end_s=outcome.seconds) if outcome.runs else "",
-        "memory.svg": lines(_memory(outcome), title="Memory", y_label="MB"),
+        "memory.svg": lines(_memory(outcome), title="Private memory", y_label="MB"),
         "rates.svg": lines(_rates(outcome), title="Rates", y_label="per second"),
         "ages.svg": lines(_ages(outcome), title="Age since the camera's stamp, p95", y_label="ms"),
     }
@@ -119,8 +119,11 @@ def _processes(outcome: Outcome) -> str:
             [
                 grown.process,
                 f"{first.rss_mb:.0f}, {last.rss_mb:.0f}, {max(s.rss_mb for s in samples):.0f}",
+                f"{first.private_mb:.0f}, {last.private_mb:.0f}",
                 slope,
                 f"{grown.growth_mb:+.1f}",
+                f"{last.segments} ({grown.segments:+g})",
+                f"{last.children} ({grown.children:+g})",
                 f"{last.threads} ({grown.threads:+g})",
                 f"{last.files} ({grown.files:+g})",
                 f"{100 * cpu:.0f}",
@@ -128,13 +131,15 @@ def _processes(outcome: Outcome) -> str:
         )
     if not rows:
         return ""
-    titles = ["process", "MB (first, last, most)", "MB/h after the warm-up", "growth, MB"]
-    return "## Processes\n\n" + _table([*titles, "threads", "open files", "CPU %"], rows)
+    memory = ["MB with shared and children (first, last, most)", "private MB (first, last)"]
+    slope = ["private MB/h after the warm-up", "growth, MB"]
+    counts = ["segments", "children", "threads", "open files", "CPU %"]
+    return "## Processes\n\n" + _table(["process", *memory, *slope, *counts], rows)
 
 
 def _memory(outcome: Outcome) -> list[Series]:
     return [
-        Series(name=name, x=[s.at_s for s in of], y=[s.rss_mb for s in of], color=k)
+        Series(name=name, x=[s.at_s for s in of], y=[s.private_mb for s in of], color=k)
         for k, (name, of) in enumerate(outcome.samples.items(), start=1)
     ]
 

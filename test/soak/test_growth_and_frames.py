@@ -1,6 +1,10 @@
 """Frames that nobody counted, and processes that grow."""
 
+import mmap
 import os
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from soak_cases import NS, violated
@@ -45,7 +49,13 @@ def test_frames_are_results_or_drops_by_cause() -> None:
 
 
 def samples(
-    minutes: float, *, mb_per_h: float = 0.0, jump_mb: float = 0.0, threads: int = 0
+    minutes: float,
+    *,
+    mb_per_h: float = 0.0,
+    jump_mb: float = 0.0,
+    threads: int = 0,
+    segments: int = 0,
+    shared_mb_per_h: float = 0.0,
 ) -> list[Sample]:
     made = []
     for at_s in range(0, round(minutes * 60), 2):
@@ -53,7 +63,10 @@ def samples(
         made.append(
             Sample(
                 at_s=at_s,
-                rss_mb=400 + mb_per_h * at_s / 3600 + jump_mb * late + (at_s % 10) / 10,
+                rss_mb=700 + shared_mb_per_h * at_s / 3600,
+                private_mb=400 + mb_per_h * at_s / 3600 + jump_mb * late + (at_s % 10) / 10,
+                segments=5 + segments * late,
+                children=1,
                 threads=30 + threads * late,
                 files=40,
                 cpu_s=at_s / 2,
@@ -71,6 +84,9 @@ def samples(
         (samples(5, jump_mb=30), set()),
         (samples(5, jump_mb=200), {"memory"}),
         (samples(5, threads=20), {"threads"}),
+        (samples(60, segments=3), {"segments"}),
+        # Pages of shared segments count from the first touch on; their size bounds them.
+        (samples(60, shared_mb_per_h=60.0), set()),
     ],
 )
 def test_growth(found: list[Sample], wrong: set[str]) -> None:
@@ -85,9 +101,7 @@ def test_growth(found: list[Sample], wrong: set[str]) -> None:
 def test_growth_of_files_and_runs_too_short_to_say() -> None:
     ledger = Ledger()
     few = samples(5)
-    more = [
-        Sample(at_s=s.at_s, rss_mb=1.0, threads=1, files=round(s.at_s), cpu_s=0.0) for s in few
-    ]
+    more = [replace(s, files=round(s.at_s)) for s in few]
     grown = growth("service", more, CONFIG)
     assert grown is not None
     judge_growth(grown, CONFIG, ledger)
@@ -98,9 +112,26 @@ def test_growth_of_files_and_runs_too_short_to_say() -> None:
 def test_a_look_at_this_process_and_at_one_that_is_gone() -> None:
     seen = look(os.getpid(), 1.0)
     assert seen is not None
-    assert seen.rss_mb > 10
+    assert seen.rss_mb > seen.private_mb > 10
     assert seen.threads >= 1
     assert look(2**22 + 1, 1.0) is None
+
+
+def test_a_mapped_segment_counts_once() -> None:
+    before = look(os.getpid(), 1.0)
+    path = Path(f"/dev/shm/fastrtps_{uuid4().hex[:16]}")
+    path.write_bytes(bytes(4096))
+    try:
+        with path.open("r+b") as file:
+            first, second = mmap.mmap(file.fileno(), 0), mmap.mmap(file.fileno(), 0)
+            seen = look(os.getpid(), 2.0)
+            first.close()
+            second.close()
+    finally:
+        path.unlink()
+    assert before is not None
+    assert seen is not None
+    assert seen.segments == before.segments + 1
 
 
 def test_every_violation_is_of_a_known_invariant_and_counted_by_fault() -> None:

@@ -33,12 +33,29 @@ def an_outcome() -> Outcome:
         a_run(2, "arm_nan", verdict="not held", recovered_s=None, violations={"speed": 3}),
     ]
     samples = [
-        Sample(at_s=2.0 * k, rss_mb=400 + k, threads=30, files=20, cpu_s=1.0 * k)
+        Sample(
+            at_s=2.0 * k,
+            rss_mb=600 + k,
+            private_mb=400 + k,
+            segments=4,
+            children=1,
+            threads=30,
+            files=20,
+            cpu_s=1.0 * k,
+        )
         for k in range(10)
     ]
     outcome.samples = {"service": samples}
     outcome.growth = [
-        Growth(process="service", slope_mb_per_h=None, growth_mb=5.0, threads=0, files=0)
+        Growth(
+            process="service",
+            slope_mb_per_h=None,
+            growth_mb=5.0,
+            segments=0,
+            children=0,
+            threads=0,
+            files=0,
+        )
     ]
     outcome.rates = [
         Rates(
