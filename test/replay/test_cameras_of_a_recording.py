@@ -7,7 +7,9 @@ from time import monotonic
 
 import pytest
 from replay_scenes import COLOR, DEPTH, Message, Scene, header_of, write_mcap
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.config import NodeConfig, ServiceConfig, with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.bag import BagOptions, BagSource
@@ -100,3 +102,17 @@ def test_a_clock_that_is_set_is_not_waited_for(detector: Path, tmp_path: Path) -
     assert result["error"] == ""
     assert result["run"]["read"] == 12
     assert result["input"]["problems"]["stamps jump"]["count"] == 1
+
+
+def test_list_says_what_would_be_used_and_why(tmp_path: Path) -> None:
+    path = write_mcap(tmp_path / "a.mcap", two_cameras())
+    refused = CliRunner().invoke(app, ["replay", str(path), "--list"])
+    assert refused.exit_code == 2
+    assert "--rgb-topic" in refused.output
+    asked = ["replay", str(path), "--list", "--rgb-topic", "/cam_2/color/image_raw"]
+    listed = CliRunner().invoke(app, asked)
+    assert listed.exit_code == 0
+    words = " ".join(listed.output.split())
+    assert "colour: /cam_2/color/image_raw (as asked for)" in words
+    assert "depth: /cam_2/depth_to_color/image_raw (the camera of the colour topic" in words
+    assert "not used: /cam_1/depth_to_color/image_raw" in words

@@ -1,4 +1,4 @@
-"""Which topics belong to one camera: by namespace, frame and stamps, and never by how many there are.
+"""Which topics belong to one camera: by namespace, frame and stamps, never by counting messages.
 
 Two cameras in one recording look alike; depth of the other one is wrong by metres and says
 nothing. So what cannot be decided is refused, with the choices and the option that decides.

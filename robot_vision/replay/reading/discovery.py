@@ -5,6 +5,7 @@ from typing import Any
 
 from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.image import IMAGE_ENCODINGS
+from robot_vision.core.foreign import quoted
 from robot_vision.replay.reading.choice import (
     Choice,
     Seen,
@@ -120,12 +121,26 @@ def _kind(topic: str, msgtype: str, content: Any) -> str:
     if msgtype == CAMERA_INFO:
         return "info"
     if msgtype == COMPRESSED:
-        return "depth" if "compressedDepth" in content.format else "rgb"
+        encoding = content.format.partition(";")[0].strip()
+        is_depth = "compressedDepth" in content.format or encoding in ("16UC1", "32FC1")
+        return "depth" if is_depth else "rgb"
     named_depth = "depth" in topic.lower()
     if content.encoding in DEPTH_ENCODINGS and (content.encoding != "mono16" or named_depth):
         return "depth"
-    return "rgb" if content.encoding in IMAGE_ENCODINGS else "unknown encoding"
+    return "rgb" if content.encoding in IMAGE_ENCODINGS else f"encoding {quoted(content.encoding)}"
+
+
+def _kind_or_type(seen: Seen, name: str, msgtype: str) -> str:
+    """The type; of images that cannot be read, the encoding too."""
+    kind = seen.kinds.get(name, "")
+    return f"{msgtype}, {kind} is not read" if kind.startswith("encoding") else msgtype
 
 
 def _listing(seen: Seen) -> str:
-    return ", ".join(f"{name} ({kind})" for name, kind in sorted(seen.types.items())) or "nothing"
+    return (
+        ", ".join(
+            f"{name} ({_kind_or_type(seen, name, kind)})"
+            for name, kind in sorted(seen.types.items())
+        )
+        or "nothing"
+    )
