@@ -52,7 +52,7 @@ def test_one_topic_decides_the_camera(
     path = write_mcap(tmp_path / "a.mcap", two_cameras())
     names = {"rgb": "color/image_raw", "depth": "depth_to_color/image_raw"}
     asked = f"/{camera}/{names.get(role, 'color/camera_info')}"
-    source = open_bag(path, Topics(**{role: asked}))
+    source = open_bag(path, Topics(**{role: asked}))  # pyright: ignore[reportArgumentType]
     topics = source.topics
     assert {t.split("/")[1] for t in (topics.rgb, topics.depth, topics.info)} == {camera}
     frames = [decode(raw, source.health.problems) for raw in source.raw_frames()]
