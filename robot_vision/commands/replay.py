@@ -27,6 +27,10 @@ def replay(
     rgb_topic: Annotated[str, _option("colour images; found by type if not given", INPUTS)] = "",
     depth_topic: Annotated[str, _option("depth images", INPUTS)] = "",
     info_topic: Annotated[str, _option("camera_info of the colour images", INPUTS)] = "",
+    depth_info_topic: Annotated[str, _option("camera_info of the depth images", INPUTS)] = "",
+    list_topics: Annotated[
+        bool, _option("say what would be used and why, and replay nothing", INPUTS, "--list")
+    ] = False,
     target_frame: Annotated[
         str, _option("the node's target_frame; auto: odom, map, world or the root", INPUTS)
     ] = "",
@@ -58,7 +62,7 @@ def replay(
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     node = options.parse_parameters(param or [], config=config, model=model)
-    topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic)
+    topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
         name="",
         path=Path(),
@@ -69,12 +73,32 @@ def replay(
         tracks_format=options.parse_tracks(tracks),
         golden=None if update_golden else golden,
     )
+    if list_topics:
+        _list(bags, config=node, bag=shared.bag)
     todo = [
         replace(shared, name=name, path=path, out=out / name if out else None)
         for name, path in options.name_bags(bags)
     ]
     results = run_with_bar(todo, workers=jobs, ray=ray, resume=resume)
     _conclude(results, json=json, golden=golden if update_golden else None)
+
+
+def _list(bags: list[Path], *, config: Any, bag: Any) -> None:
+    """What would be used of each recording, and why; exit status 2 if one is refused."""
+    from robot_vision.core.errors import RobotVisionError
+    from robot_vision.replay.jobs.listing import lines_of
+    from robot_vision.terminal import Screen, styled
+
+    console, status = Screen(), 0
+    for path in bags:
+        console.print(str(path))
+        try:
+            for line in lines_of(path, config=config, bag=bag):
+                console.print(f"  {line}")
+        except (RobotVisionError, OSError) as error:
+            console.print(styled(f"  refused: {error}", "red"))
+            status = 2
+    raise typer.Exit(status)
 
 
 def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:

@@ -14,8 +14,8 @@ from rosbags.rosbag2 import StoragePlugin
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagSource
+from robot_vision.replay.reading.containers.mcap import MAGIC
 from robot_vision.replay.reading.frames import decode
-from robot_vision.replay.reading.mcap import MAGIC
 from robot_vision.replay.reading.messages import BagError
 
 SCENE = Scene(frames=10)

@@ -24,7 +24,7 @@ from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import ForeignFileError
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.replay.reading.bag import BagSource
-from robot_vision.replay.reading.mcap import MAGIC
+from robot_vision.replay.reading.containers.mcap import MAGIC
 from robot_vision.replay.reading.messages import (
     MOST_TOPICS,
     Decoder,

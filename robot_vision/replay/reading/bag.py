@@ -6,6 +6,7 @@ recording, nor with what its stamps claim.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,6 +41,8 @@ from robot_vision.sync.transforms import TransformBuffer
 
 ORDER_S = 0.5
 RESTART_S = 2.0
+# Depth that waits for the first colour image, which says what clock colour has.
+_EARLY_DEPTH = 16
 FIXED_FRAMES = ("odom", "map", "world")
 
 
@@ -59,6 +62,7 @@ class BagOptions:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Image:
     stamp_ns: int
+    log_ns: int
     is_depth: bool
     content: Any
     msgtype: str
@@ -101,7 +105,7 @@ class BagSource:
         )
         last_ns = -1
         for image in _in_order(
-            self._images(),
+            _of_one_clock(self._images(), self.health),
             tolerance_s=tolerance_s,
             window_bytes=window_bytes,
             health=self.health,
@@ -149,6 +153,7 @@ class BagSource:
         (self._depth if is_depth else self._rgb).add(stamp_ns, encoding)
         yield _Image(
             stamp_ns=stamp_ns,
+            log_ns=message.log_ns,
             is_depth=is_depth,
             content=content,
             msgtype=message.msgtype,
@@ -236,6 +241,31 @@ class _Cameras:
 
 def _same(camera: Camera | None, other: Camera | None) -> bool:
     return other is None if camera is None else camera.same_as(other)
+
+
+def _of_one_clock(images: Iterator[_Image], health: InputHealth) -> Iterator[_Image]:
+    """Colour, and the depth whose stamps are of colour's clock.
+
+    The clock of a stream is known by how far its stamps are from the time of recording, which is
+    one clock for all. Depth of another clock can be paired with nothing.
+    """
+    color_ahead_ns: int | None = None
+    early: deque[_Image] = deque(maxlen=_EARLY_DEPTH)
+    for image in images:
+        if image.is_depth:
+            early.append(image)
+        else:
+            color_ahead_ns = image.stamp_ns - image.log_ns
+        while color_ahead_ns is not None and early:
+            depth = early.popleft()
+            apart_s = (depth.stamp_ns - depth.log_ns - color_ahead_ns) / NS_PER_S
+            if abs(apart_s) <= RESTART_S:
+                yield depth
+                continue
+            detail = f"its stamps are {apart_s:+.1f} s from colour's: depth is not used"
+            health.problems.add("depth on another clock", detail)
+        if not image.is_depth:
+            yield image
 
 
 def _in_order(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -12,17 +11,22 @@ from robot_vision.codecs.bounded import check_size, read_image
 from robot_vision.codecs.depth import metres_from_raw
 from robot_vision.codecs.header import is_video
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.config import DepthConfig, ServiceConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.limits_config import InputLimits
+from robot_vision.replay.reading.folder_pairs import (
+    DEFAULT_RATE_HZ,
+    IMAGE_SUFFIXES,
+    camera_beside,
+    folder_pairs,
+    images_of,
+)
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
 from robot_vision.replay.reading.messages import BagError
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 FRAME_ID = "camera"
-DEFAULT_RATE_HZ = 30.0
-_MOST_STAMP_NS = 2**62
+TUM_UNIT_M = 1 / 5000
 
 
 class VideoSource:
@@ -37,7 +41,7 @@ class VideoSource:
         self._path = path
         self._stream = Stream(path.name, "rgb")
         self.health.streams = [self._stream]
-        self._depth_files = _images(path.with_name(f"{path.stem}_depth"))
+        self._depth_files = images_of(path.with_name(f"{path.stem}_depth"))
         self._config = config
         self._count = self._read = 0
         video = self._open()
@@ -99,42 +103,52 @@ class VideoSource:
 
 
 class FolderSource:
-    """Frames of a folder of images, or of its `rgb` (or `color`) and `depth` folders.
-
-    File names that are numbers of seconds are stamps (as in the TUM RGB-D sets); other files
-    follow each other at 30 Hz in the order of their names. Depth files pair in order of names.
-    """
+    """Frames of a folder of images: which they are, and which depth goes with them, is said by
+    `folder_pairs`. Intrinsics are those of a file beside, if there is one."""
 
     def __init__(self, path: Path, *, config: ServiceConfig) -> None:
         self.name = path.name
         self.health = InputHealth()
         self._config = config
-        folder = next((path / n for n in ("rgb", "color") if (path / n).is_dir()), path)
-        self._files = _images(folder)
-        if not self._files:
-            raise BagError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
-        self._depth_files = _images(path / "depth")
-        self._stream = Stream(folder.name, "rgb")
+        self.pairs = folder_pairs(path, tolerance_s=config.sync.tolerance_s)
+        if not self.pairs.frames:
+            raise BagError(f"{path} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        self._stream = Stream(self.pairs.frames[0].rgb.parent.name, "rgb")
         self.health.streams = [self._stream]
+        for detail in self.pairs.unpaired:
+            self.health.problems.add("depth files without their colour", detail)
+        self._camera = camera_beside(path, FRAME_ID, self.health.problems)
+        self._unit_m = self._depth_unit_m()
         self._read = 0
 
     @property
     def done(self) -> float:
-        return self._read / len(self._files)
+        return self._read / len(self.pairs.frames)
 
     def raw_frames(self) -> Iterator[RawFrame]:
-        stamps_ns = _stamps_ns(self._files)
-        depth_by_stem = {file.stem: file for file in self._depth_files}
-        paired_by_name = any(file.stem in depth_by_stem for file in self._files)
-        for index, (stamp_ns, file) in enumerate(zip(stamps_ns, self._files, strict=True)):
+        for index, frame in enumerate(self.pairs.frames):
             self._read = index + 1
-            self._stream.add(stamp_ns, file.suffix.lower())
-            if paired_by_name:
-                depth = depth_by_stem.get(file.stem)
-            else:
-                depth = self._depth_files[index] if index < len(self._depth_files) else None
-            read_rgb = partial(_read_rgb, file, self._config.limits)
-            yield _raw_frame(stamp_ns, read_rgb, depth, self._config, self.health)
+            self._stream.add(frame.stamp_ns, frame.rgb.suffix.lower())
+            limits = self._config.limits
+            self.health.add_pair(frame.stamp_ns, frame.depth_stamp_ns)
+            depth = frame.depth
+            yield RawFrame(
+                stamp_ns=frame.stamp_ns,
+                frame_id=FRAME_ID,
+                read_rgb=partial(_read_rgb, frame.rgb, limits),
+                read_depth=partial(_read_depth, depth, self._unit_m, limits) if depth else None,
+                depth_stamp_ns=frame.depth_stamp_ns,
+                camera=self._camera,
+            )
+
+    def _depth_unit_m(self) -> float:
+        unit_m = self._config.depth.raw_unit_m
+        is_default = unit_m == DepthConfig().raw_unit_m
+        if not (self.pairs.is_tum and is_default and any(f.depth for f in self.pairs.frames)):
+            return unit_m
+        detail = f"1/5000 m, as in TUM's sets, and not {unit_m} m (depth.raw_unit_m)"
+        self.health.problems.add("depth unit by layout", detail)
+        return TUM_UNIT_M
 
 
 def _raw_frame(
@@ -154,31 +168,6 @@ def _raw_frame(
         else None,
         depth_stamp_ns=stamp_ns if depth else None,
     )
-
-
-def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
-    )
-
-
-def _stamps_ns(files: list[Path]) -> list[int]:
-    """Seconds in the names where every name is one and they rise, else 30 Hz."""
-    try:
-        stamps_ns = [round(float(file.stem) * NS_PER_S) for file in files]
-        if not all(0 <= stamp_ns < _MOST_STAMP_NS for stamp_ns in stamps_ns):
-            stamps_ns = []
-    except (ValueError, OverflowError):
-        stamps_ns = []
-    rising = all(a < b for a, b in pairwise(stamps_ns))
-    fractional = any("." in file.stem for file in files)
-    if stamps_ns and rising and fractional:
-        return stamps_ns
-    return [round(index * NS_PER_S / DEFAULT_RATE_HZ) for index in range(len(files))]
 
 
 def _read_rgb(file: Path, limits: InputLimits) -> np.ndarray:

@@ -20,12 +20,25 @@ class BagError(RobotVisionError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class RawMessage:
-    """A serialized message as it was recorded; `msgtype` is spelled as in ROS 2."""
+    """A serialized message as it was recorded; `msgtype` is spelled as in ROS 2.
+
+    `is_ros1` marks one that ROS 1 serialized, in a container of ROS 2.
+    """
 
     topic: str
     msgtype: str
     log_ns: int
     data: bytes
+    is_ros1: bool = False
+
+
+def ros2_name(msgtype: str) -> str:
+    """`sensor_msgs/msg/Image` of the names that DDS (`sensor_msgs::msg::dds_::Image_`) and
+    ROS 1 (`sensor_msgs/Image`) have for it."""
+    name = msgtype
+    if "::dds_::" in name:
+        name = name.replace("::dds_::", "/").replace("::", "/").removesuffix("_")
+    return name.replace("/", "/msg/") if name.count("/") == 1 else name
 
 
 class TopicTable:
@@ -45,7 +58,7 @@ class TopicTable:
         self._names.add(topic)
         if len(self._names) > MOST_TOPICS:
             raise ValueError(f"more than {MOST_TOPICS} topics")
-        self._topics[number] = (topic, msgtype)
+        self._topics[number] = (topic, ros2_name(msgtype))
 
     def get(self, number: int) -> tuple[str, str]:
         """Name and type; empty for a number that was never described."""
@@ -93,8 +106,7 @@ class Decoder:
     """
 
     def __init__(self, *, is_ros1: bool) -> None:
-        store = typestore(is_ros1=is_ros1)
-        self._deserialize = store.deserialize_ros1 if is_ros1 else store.deserialize_cdr
+        self._is_ros1 = is_ros1
 
     def decode(self, message: RawMessage, problems: Problems) -> Any | None:
         """The message object, or None if its bytes do not fit its type."""
@@ -104,7 +116,9 @@ class Decoder:
             problems.add(f"message of more than {MOST_BYTES_BUT_OF_IMAGES} bytes", detail)
             return None
         try:
-            return self._deserialize(message.data, message.msgtype)
+            if self._is_ros1 or message.is_ros1:
+                return typestore(is_ros1=True).deserialize_ros1(message.data, message.msgtype)
+            return typestore(is_ros1=False).deserialize_cdr(message.data, message.msgtype)
         except Exception as error:  # damaged bytes raise whatever the generated code meets
             detail = f"{message.topic} at log time {message.log_ns} ns: {error!r}"
             problems.add("message does not fit its type", detail)

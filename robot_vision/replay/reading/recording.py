@@ -9,12 +9,16 @@ from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
-from robot_vision.replay.reading.mcap import McapFile
+from robot_vision.replay.reading.containers.mcap import McapFile
+from robot_vision.replay.reading.containers.ros1 import Ros1File
+from robot_vision.replay.reading.containers.sqlite import SqliteFile
 from robot_vision.replay.reading.messages import BagError, Container, Problems, RawMessage
-from robot_vision.replay.reading.ros1 import Ros1File
-from robot_vision.replay.reading.sqlite import SqliteFile
+from robot_vision.replay.reading.natural import natural
 
-SUFFIXES = (".mcap", ".db3", ".bag", ".mcap.zstd", ".db3.zstd")
+PLAIN = (".mcap", ".db3", ".bag")
+PACKED = (".zstd", ".zst")
+# ROS 1 calls a bag that was never closed `run.bag.active`.
+SUFFIXES = (*PLAIN, ".bag.active", *(plain + packed for plain in PLAIN for packed in PACKED))
 
 
 class Recording:
@@ -29,7 +33,7 @@ class Recording:
         self._problems_on_opening = Problems()
         self._compressed_messages = False
         self._paths = self._find_files(path)
-        self.is_ros1 = self._paths[0].suffix == ".bag"
+        self.is_ros1 = _is_ros1(self._paths[0])
         self.size_bytes = sum(file.stat().st_size for file in self._paths)
         self._read_before = 0
         self._current: Container | None = None
@@ -65,11 +69,15 @@ class Recording:
             return [path]
         if not path.is_dir():
             raise BagError(f"{path} does not exist")
-        present = sorted(
-            file for file in path.iterdir() if file.name.endswith(SUFFIXES) and file.is_file()
-        )
+        files = (f for f in path.iterdir() if f.name.endswith(SUFFIXES) and f.is_file())
+        present = _once(sorted(files, key=natural))
         if not present:
             raise BagError(f"{path} holds no file ending in {', '.join(SUFFIXES)}")
+        if len({_is_ros1(file) for file in present}) > 1:
+            names = ", ".join(file.name for file in present[:6])
+            raise BagError(
+                f"{path} holds recordings of ROS 1 and of ROS 2 ({names}); name one of the files"
+            )
         return self._by_metadata(path, present)
 
     def _by_metadata(self, path: Path, present: list[Path]) -> list[Path]:
@@ -83,11 +91,39 @@ class Recording:
             detail = f"{path.name}/metadata.yaml: {error!r}; files taken by name"
             self._problems_on_opening.add("metadata unreadable", detail)
             return present
-        for name in names:
-            if not (path / name).is_file():
-                self._problems_on_opening.add("file missing", f"{path / name}")
-        listed = [path / name for name in dict.fromkeys(names) if (path / name).is_file()]
-        return listed or present
+        listed = [self._listed(path / name) for name in dict.fromkeys(names)]
+        return list(dict.fromkeys(file for file in listed if file is not None)) or present
+
+    def _listed(self, file: Path) -> Path | None:
+        """The file that the metadata names, or what it became when somebody unpacked it."""
+        if file.is_file():
+            return file
+        for other in _plain_and_packed(file):
+            if other.is_file():
+                detail = f"{file.name} is not there; {other.name} taken"
+                self._problems_on_opening.add("file packed otherwise than listed", detail)
+                return other
+        self._problems_on_opening.add("file missing", f"{file}")
+        return None
+
+
+def _is_ros1(path: Path) -> bool:
+    return ".bag" in path.suffixes[-2:]
+
+
+def _plain(path: Path) -> Path:
+    """The name without the ending of a compression."""
+    return path.with_suffix("") if path.suffix in PACKED else path
+
+
+def _plain_and_packed(path: Path) -> list[Path]:
+    plain = _plain(path)
+    return [plain, *(plain.with_name(plain.name + ending) for ending in PACKED)]
+
+
+def _once(files: list[Path]) -> list[Path]:
+    """Without packed copies of files that are there."""
+    return [file for file in files if _plain(file) == file or _plain(file) not in files]
 
 
 class _Opened:
@@ -101,11 +137,11 @@ class _Opened:
 
     def __enter__(self) -> Container:
         path = self._path
-        if path.suffix == ".zstd":
+        if path.suffix in PACKED:
             path = self._unpacked = _unpack(path, self._unpacker, self._problems)
         if path.suffix == ".mcap":
             return McapFile(path, self._unpacker)
-        if path.suffix == ".bag":
+        if _is_ros1(path):
             return Ros1File(path, self._unpacker)
         return SqliteFile(path, self._unpacker)
 

@@ -14,6 +14,10 @@ from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, NewestWins, 
 READ_AHEAD = 4
 
 
+# A longer one is a clock that was set, or one that nobody wants to sit through.
+LONGEST_PAUSE_S = 60.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """`rate` 0: as fast as possible, every frame; above 0: that many times real time.
@@ -111,9 +115,16 @@ def _paced(
     slot = NewestWins[tuple[RawFrame, int]]()
 
     def feed() -> None:
-        begin_ns, first_ns = monotonic_ns(), None
+        begin_ns, first_ns, last_ns = monotonic_ns(), 0, None
         for raw in raw_frames:
-            first_ns = raw.stamp_ns if first_ns is None else first_ns
+            if last_ns is None or not 0 <= raw.stamp_ns - last_ns <= LONGEST_PAUSE_S * NS_PER_S:
+                begin_ns, first_ns = monotonic_ns(), raw.stamp_ns
+                if last_ns is not None:
+                    jump_s = seconds_between(last_ns, raw.stamp_ns)
+                    source.health.problems.add(
+                        "stamps jump", f"by {jump_s:+.1f} s: not waited for"
+                    )
+            last_ns = raw.stamp_ns
             due_ns = begin_ns + round((raw.stamp_ns - first_ns) / options.rate)
             if slot.closed.wait(max(due_ns - monotonic_ns(), 0) / NS_PER_S):
                 return

@@ -54,15 +54,25 @@ class SqliteFile:
     def messages(self, problems: Problems) -> Iterator[RawMessage]:
         self.read_bytes = 0
         try:
-            # immutable: a bag on a read-only disk, or with a stale journal, is read as it is
-            uri = f"{self._path.resolve().as_uri()}?immutable=1"
-            with closing(sqlite3.connect(uri, uri=True)) as database:
+            with closing(self._open()) as database:
                 self._guard(database)
                 topics = self._topics(database)
                 yield from self._rows(database, topics, problems)
         except (sqlite3.Error, UnicodeError, TypeError, ValueError) as error:
             problems.add("file damaged", f"{self._path.name}: {self._why(error)}")
         self.read_bytes = self.size_bytes
+
+    def _open(self) -> sqlite3.Connection:
+        """Without a file written: the folder may be read-only, and is the user's in any case."""
+        path = self._path.resolve()
+        if not _has_rows(path.with_name(f"{path.name}-wal")):
+            # immutable: a bag on a read-only disk, or with a stale journal, is read as it is
+            return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+        # A recorder that was killed left rows in its log. Exclusive and without locks: the index
+        # of the log is kept in memory and not in a file beside it.
+        database = sqlite3.connect(f"{path.as_uri()}?mode=ro&vfs=unix-none", uri=True)
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        return database
 
     def _guard(self, database: sqlite3.Connection) -> None:
         self._start_step()
@@ -150,6 +160,10 @@ class SqliteFile:
             problems.add("rows unreadable", detail)
             return
         yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data)
+
+
+def _has_rows(log: Path) -> bool:
+    return log.is_file() and log.stat().st_size > 0
 
 
 def _must_be_plain(database: sqlite3.Connection, table: str) -> None:

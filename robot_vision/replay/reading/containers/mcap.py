@@ -143,6 +143,7 @@ class _Channels:
         self._problems = problems
         self._type_of_schema: dict[int, str] = {}
         self._channels = TopicTable()
+        self._ros1_channels: set[int] = set()
 
     def report(self, detail: str) -> None:
         self._problems.add("chunk damaged", f"{self._file_name}: {detail}")
@@ -170,7 +171,8 @@ class _Channels:
             self._problems.add("message of an unknown topic", detail)
             return
         data = body[_MESSAGE_HEAD.size :]
-        yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data)
+        is_ros1 = channel_id in self._ros1_channels
+        yield RawMessage(topic=topic, msgtype=msgtype, log_ns=log_ns, data=data, is_ros1=is_ros1)
 
     def _learn(self, opcode: int, body: bytes) -> bool:
         """Whether the description could be read."""
@@ -183,6 +185,8 @@ class _Channels:
             channel = Channel.read(stream)
             msgtype = self._type_of_schema.get(channel.schema_id, "")
             self._channels.learn(channel.id, channel.topic, msgtype)
+            if channel.message_encoding == "ros1":
+                self._ros1_channels.add(channel.id)
         except Exception as error:  # damaged bytes raise whatever the parser meets
             self.report(f"description of a topic: {error!r}")
             return False
