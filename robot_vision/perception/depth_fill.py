@@ -56,7 +56,7 @@ def fill_depth(
     filled_m = _at_size(nearest_m + share * (flown_m - nearest_m), width, height)
     cv2.copyTo(ringed_m, (ringed_m > 0).view(np.uint8), filled_m)
     confidence = _at_size(_worth(half_distance, width), width, height)
-    np.copyto(confidence, 1, where=measured)
+    np.maximum(confidence, measured, out=confidence)
     return Filled(depth_m=filled_m, confidence=confidence)
 
 
