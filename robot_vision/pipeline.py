@@ -137,7 +137,11 @@ class Pipeline:
         if percept.depth is None:
             notes.append("no depth: objects stay in 2-D")
             return None
-        return lift(percept.detections, depth=percept.depth, camera=frame.camera)
+        rough = self.config.depth.lift_rough
+        if percept.depth.source == "model":
+            what = "are rough in 3-D too" if rough else "stay in 2-D (depth.lift_rough)"
+            notes.append(f"depth is rough, from colour alone: objects {what}")
+        return lift(percept.detections, depth=percept.depth, camera=frame.camera, rough=rough)
 
     def _measurements(self, frame: Frame, percept: Percept, lifted: Lifted | None) -> Measurements:
         height_px, width_px = frame.rgb.shape[:2]

@@ -77,7 +77,13 @@ def observe(
             score=tracks.score,
             class_id=tracks.class_id,
         ),
-        depth=Depth(stamp_ns=stamp_ns, depth_m=depth_m, source="fused", valid_fraction=1.0)
+        depth=Depth(
+            stamp_ns=stamp_ns,
+            depth_m=depth_m,
+            confidence=np.ones_like(depth_m),
+            source="fused",
+            valid_fraction=1.0,
+        )
         if with_depth
         else None,
         features=_features(stamp_ns) if with_features else None,

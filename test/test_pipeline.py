@@ -130,11 +130,20 @@ def test_without_intrinsics_objects_stay_in_2d_and_it_says_so(bundle: Path) -> N
     assert np.isnan(last.tracks.position_in_camera_m).all()
 
 
-def test_without_sensor_depth_the_models_depth_serves(bundle: Path) -> None:
+def test_depth_from_colour_alone_is_called_rough_and_lifts_nothing(bundle: Path) -> None:
     last = run(make_pipeline(bundle), depth_m=None, depth_stamp_ns=None)[-1]
     assert last.depth is not None
     assert last.depth.source == "model"
+    assert "depth is rough, from colour alone" in last.notes[0]
+    assert np.isnan(last.tracks.position_in_camera_m).all()
+
+
+def test_depth_from_colour_alone_serves_where_a_parameter_says_so(bundle: Path) -> None:
+    pipeline = make_pipeline(bundle, depth={"lift_rough": True})
+    last = run(pipeline, depth_m=None, depth_stamp_ns=None)[-1]
+    assert "rough" in last.notes[0]
     assert last.tracks.position_in_camera_m[0, 2] == pytest.approx(2.0, abs=0.05)
+    assert last.tracks.position_covariance_m2[0, 2, 2] > 0.1**2
 
 
 def test_without_any_depth_objects_stay_in_2d_and_it_says_so(bundle: Path) -> None:

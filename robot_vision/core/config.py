@@ -43,7 +43,13 @@ class DepthConfig(Params):
     """Metric depth from the sensor and the model."""
 
     mode: Literal["fuse", "sensor", "model"] = param(
-        "fuse", "fuse: sensor where valid and the model, aligned to it, elsewhere"
+        "fuse", "fuse: the sensor, its holes filled; the model where there is no sensor"
+    )
+    fill: Literal["guided", "model"] = param(
+        "guided", "holes of the sensor: from around, guided by colour; or from the model, aligned"
+    )
+    lift_rough: bool = param(
+        False, "objects in 3-D from colour alone where no depth is measured: off by a fifth"
     )
     min_m: float = param(0.1, "depth below this is invalid", unit="m", ge=0, le=10)
     max_m: float = param(10.0, "depth above this is invalid", unit="m", gt=0, le=1000)

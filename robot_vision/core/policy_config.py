@@ -70,6 +70,13 @@ class WatchdogConfig(Params):
     """How old what the arm is led by may be; beyond, it holds. 0 switches a check off."""
 
     perception_s: float = param(0.5, "oldest perception", unit="s", ge=0, le=10)
+    depth_s: float = param(
+        0.5,
+        "longest time without measured depth; 0: led by colour alone too",
+        unit="s",
+        ge=0,
+        le=10,
+    )
     robot_state_s: float = param(0.2, "oldest state of the robot", unit="s", ge=0, le=10)
     heartbeat_s: float = param(
         0.0, "longest pause of the dead-man heartbeat; 0: none is needed", unit="s", ge=0, le=10

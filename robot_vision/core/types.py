@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 DepthSource = Literal["sensor", "model", "fused"]
+ROUGH = 0.05
+"""Confidence of depth that no sensor measured anywhere in the frame."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,12 +90,22 @@ class Features:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Depth:
-    """Metric depth along the optical axis, NaN where unknown; covers the whole camera view."""
+    """Metric depth along the optical axis, NaN where unknown; covers the whole camera view.
+
+    `confidence` is 1 where a sensor measured, less with the distance from such a pixel where depth
+    was filled in, `ROUGH` where it is from colour alone, 0 where it is unknown.
+    """
 
     stamp_ns: int
     depth_m: Float32[np.ndarray, "h w"]
+    confidence: Float32[np.ndarray, "h w"]
     source: DepthSource
     valid_fraction: float
+
+    @property
+    def measured(self) -> Bool[np.ndarray, "h w"]:
+        """Where a sensor saw; all else is a guess."""
+        return self.confidence >= 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

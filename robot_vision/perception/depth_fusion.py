@@ -1,13 +1,14 @@
-"""Metric depth from the sensor where it is valid and from a model, aligned to it, elsewhere."""
+"""Metric depth: measured by the sensor, filled in its holes, from a model where there is none."""
 
 from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from robot_vision.core.config import DepthConfig
-from robot_vision.core.types import Depth, DepthSource
+from robot_vision.core.types import ROUGH, Depth, DepthSource
+from robot_vision.perception.depth_fill import fill_depth
 
 DepthKind = Literal["metric", "relative"]
 
@@ -20,25 +21,41 @@ _IRLS_STEPS = 16
 def fuse_depth(
     *,
     stamp_ns: int,
+    rgb: UInt8[np.ndarray, "hc wc 3"],
     sensor_m: Float32[np.ndarray, "h w"] | None,
     model_depth: Float32[np.ndarray, "hm wm"] | None,
     kind: DepthKind,
     config: DepthConfig,
 ) -> Depth | None:
-    """The depth map of a frame, and where it comes from; None if nothing metric is known.
+    """The depth map of a frame, what it is worth, and where it comes from.
 
-    A `metric` model is scaled to the sensor, or taken as it is without one. A `relative` model
-    (inverse depth up to scale and shift, as MiDaS and Depth Anything) needs the sensor. Both maps
+    None if nothing metric is known. The sensor's holes are filled from around, with the colours of
+    `rgb` as the guide (`depth_fill`), or from the model where `config.fill` says so. A `metric`
+    model is scaled to the sensor, or taken as it is where that sees nothing. A `relative` model
+    (inverse depth up to scale and shift, as MiDaS and Depth Anything) needs the sensor. All maps
     show the same view. The result has the sensor's size, or the model's if that stands alone.
     """
-    aligned_m = None
-    if model_depth is not None and config.mode != "sensor":
+    measured = None if sensor_m is None else _valid(sensor_m, config)
+    if config.mode == "sensor":
+        model_depth = None
+    if sensor_m is None or measured is None or config.mode == "model":
+        return _rough(stamp_ns, _align(sensor_m, model_depth, kind, config))
+    count = np.count_nonzero(measured)
+    if config.mode == "sensor" or count == measured.size:
+        return _sensor(stamp_ns, sensor_m, measured)
+    if count == 0:
+        rough = _rough(stamp_ns, _align(None, model_depth, kind, config), sensor_m.shape)
+        return rough or _sensor(stamp_ns, sensor_m, measured)
+    filled = fill_depth(sensor_m, measured=measured, rgb=rgb)
+    depth_m = filled.depth_m
+    if config.fill == "model":
         aligned_m = _align(sensor_m, model_depth, kind, config)
-    if sensor_m is None or config.mode == "model":
-        return _depth(stamp_ns, aligned_m, "model") if aligned_m is not None else None
-    if aligned_m is None:
-        return _depth(stamp_ns, _in_range(sensor_m, config), "sensor")
-    return _fill(stamp_ns, sensor_m, aligned_m, config)
+        if aligned_m is None:
+            return _sensor(stamp_ns, sensor_m, measured)
+        # OpenCV's masked copy takes half the time of NumPy's.
+        model_m = _at_size(aligned_m, sensor_m.shape)
+        depth_m = cv2.copyTo(sensor_m, measured.view(np.uint8), model_m)
+    return _depth(stamp_ns, depth_m, filled.confidence, "fused")
 
 
 def scale_to(reference_m: Float32[np.ndarray, " n"], depth: Float32[np.ndarray, " n"]) -> float:
@@ -69,9 +86,14 @@ def scale_and_shift_to(
 
 
 def _align(
-    sensor_m: np.ndarray | None, model_depth: np.ndarray, kind: DepthKind, config: DepthConfig
+    sensor_m: np.ndarray | None,
+    model_depth: np.ndarray | None,
+    kind: DepthKind,
+    config: DepthConfig,
 ) -> np.ndarray | None:
     """The model's depth in metres, on its own grid; None if it cannot be made metric."""
+    if model_depth is None:
+        return None
     sensor, model = _common(sensor_m, model_depth, config)
     enough = sensor.size >= _MIN_COMMON
     if kind == "metric":
@@ -99,17 +121,25 @@ def _common(
     return sensor.ravel()[both], model_depth.ravel()[both]
 
 
-def _fill(stamp_ns: int, sensor_m: np.ndarray, model_m: np.ndarray, config: DepthConfig) -> Depth:
-    """The sensor's map with its holes filled from the model's."""
-    valid = _valid(sensor_m, config)
-    count = np.count_nonzero(valid)
-    if count == valid.size:
-        return _depth(stamp_ns, sensor_m, "sensor")
-    source: DepthSource = "fused" if count else "model"
-    height, width = sensor_m.shape
-    filled = cv2.resize(model_m, (width, height), interpolation=cv2.INTER_LINEAR)
-    # OpenCV's masked copy takes half the time of NumPy's.
-    return _depth(stamp_ns, cv2.copyTo(sensor_m, valid.view(np.uint8), filled), source)
+def _rough(
+    stamp_ns: int, aligned_m: np.ndarray | None, shape: tuple[int, ...] = ()
+) -> Depth | None:
+    """Depth that no sensor measured, at its own size or at `shape`."""
+    if aligned_m is None:
+        return None
+    depth_m = _at_size(aligned_m, shape or aligned_m.shape)
+    return _depth(stamp_ns, depth_m, np.full(depth_m.shape, ROUGH, np.float32), "model")
+
+
+def _sensor(stamp_ns: int, sensor_m: np.ndarray, measured: np.ndarray) -> Depth:
+    """What was measured, and nothing else."""
+    depth_m = np.where(measured, sensor_m, np.float32(np.nan))
+    return _depth(stamp_ns, depth_m, measured.astype(np.float32), "sensor")
+
+
+def _at_size(depth_m: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    height, width = shape
+    return cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _valid(depth_m: np.ndarray, config: DepthConfig) -> Bool[np.ndarray, "h w"]:
@@ -121,6 +151,17 @@ def _in_range(depth_m: np.ndarray, config: DepthConfig) -> np.ndarray:
     return np.where(_valid(depth_m, config), depth_m, np.float32(np.nan))
 
 
-def _depth(stamp_ns: int, depth_m: np.ndarray, source: DepthSource) -> Depth:
-    valid = np.count_nonzero(np.isfinite(depth_m)) / depth_m.size
-    return Depth(stamp_ns=stamp_ns, depth_m=depth_m, source=source, valid_fraction=float(valid))
+def _depth(
+    stamp_ns: int, depth_m: np.ndarray, confidence: np.ndarray, source: DepthSource
+) -> Depth:
+    known = np.isfinite(depth_m)
+    count = np.count_nonzero(known)
+    if count < known.size:
+        np.multiply(confidence, known, out=confidence)
+    return Depth(
+        stamp_ns=stamp_ns,
+        depth_m=depth_m,
+        confidence=confidence,
+        source=source,
+        valid_fraction=float(count / known.size),
+    )

@@ -1,7 +1,8 @@
 """2-D detections become 3-D: depth of the object in the box, not of what is behind it.
 
 The depth of a box is the nearest mode of its depths that holds a good share of them; a mask, where
-there is one, says which pixels count.
+there is one, says which pixels count. Filled depth is a guess and lifts nothing: only pixels count
+that a sensor measured.
 """
 
 from math import ceil
@@ -24,21 +25,31 @@ _MODE_SHARE = 0.35
 _DEPTH_NOISE_PER_M = 0.003
 # A box's centre is known to this share of its size, and to a pixel at best.
 _CENTRE_SHARE = 0.05
+# Depth from colour alone is off by this share of the distance (σ; `bench depth-fill`).
+_ROUGH_SHARE = 0.2
 
 
-def lift(detections: Detections, *, depth: Depth, camera: Camera) -> Lifted:
+def lift(detections: Detections, *, depth: Depth, camera: Camera, rough: bool = False) -> Lifted:
     """Position, covariance and size of each detection in camera coordinates.
 
     The position is that of the visible surface on the ray through the box's centre. Width and
     height are those of the box at that distance, the third size is the visible surface's extent
-    along the axis. Rows are NaN where the box has no valid depth, all rows if the intrinsics are
-    not those of a camera.
+    along the axis. Rows are NaN where nothing was measured in the box, all rows if the intrinsics
+    are not those of a camera. `rough` lifts from depth that is from colour alone as well, with a
+    covariance that says so.
     """
     count = len(detections)
     if count == 0 or not _is_projective(camera):
         return _unknown(count)
-    ranges = [object_range(_samples(detections, row, depth, camera)) for row in range(count)]
+    is_rough = rough and depth.source == "model"
+    trusted = np.isfinite(depth.depth_m) & (is_rough | depth.measured)
+    ranges = [
+        object_range(_samples(detections, row, depth.depth_m, trusted, camera))
+        for row in range(count)
+    ]
     middle_m, extent_m, spread_m = np.array(ranges).T
+    if is_rough:
+        spread_m = np.hypot(spread_m, _ROUGH_SHARE * middle_m)
     rays = _rays(detections.box_xyxy_px, camera)
     across_m = (rays[:, 2, :2] - rays[:, 1, :2]) * middle_m[:, None]
     size_m = np.concatenate([across_m, extent_m[:, None]], axis=1)
@@ -81,10 +92,10 @@ def _nearest_mode(log_depth: Float[np.ndarray, " n"]) -> float:
 
 
 def _samples(
-    detections: Detections, index: int, depth: Depth, camera: Camera
+    detections: Detections, index: int, depth_m: np.ndarray, trusted: np.ndarray, camera: Camera
 ) -> Float32[np.ndarray, " n"]:
-    """Valid depths that belong to a detection: under its mask, or in the core of its box."""
-    height, width = depth.depth_m.shape
+    """Trusted depths that belong to a detection: under its mask, or in the core of its box."""
+    height, width = depth_m.shape
     x0, y0, x1, y1 = detections.box_xyxy_px[index].tolist()
     mask = None if detections.mask is None else detections.mask[index]
     if mask is None or not mask.any():
@@ -97,8 +108,8 @@ def _samples(
     # Thinned to bounded work.
     thin = max(1, round(((right - left) * (bottom - top) / _MAX_SAMPLES) ** 0.5))
     rows, columns = slice(top, bottom, thin), slice(left, right, thin)
-    patch = depth.depth_m[rows, columns]
-    chosen = np.isfinite(patch) & (patch > 0)
+    patch = depth_m[rows, columns]
+    chosen = trusted[rows, columns] & (patch > 0)
     if mask is not None:
         chosen &= _mask_at(mask, rows, columns, height=height, width=width)
     return patch[chosen]

@@ -81,6 +81,7 @@ class ModelPerceiver:
             grid = run.grid(format.depth_role)
             return fuse_depth(
                 stamp_ns=frame.stamp_ns,
+                rgb=frame.rgb,
                 sensor_m=frame.depth_m,
                 model_depth=None if grid is None else grid[0],
                 kind=format.depth_kind,

@@ -12,7 +12,6 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.geometry import invert_transform, transform_points
 from robot_vision.core.types import (
     Camera,
-    Depth,
     Observation,
     Perception,
     RobotState,
@@ -128,7 +127,7 @@ def _fill_places(
     perception, tracks = observation.perception, observation.perception.tracks
     base_from_tool = observation.robot.base_from_tool
     camera = perception.frame.camera
-    measured = _depth_map(perception) is not None
+    measured = measured_depth(perception) is not None
     lifted = _transformed(observation.base_from_camera, tracks.position_in_camera_m[row])
     has_lifted = np.asarray(np.isfinite(lifted).all(axis=1) & measured)
     at["has_position"][:, 0] = has_lifted
@@ -154,7 +153,7 @@ def _fill_places(
 def _surfaces(observation: Observation, row: Int64[np.ndarray, " k"]) -> list[SurfaceView | None]:
     """The visible surface of each object detected in this frame, where there is depth."""
     perception = observation.perception
-    camera, depth = perception.frame.camera, _depth_map(perception)
+    camera, depth = perception.frame.camera, measured_depth(perception)
     if camera is None or depth is None:
         return [None] * len(row)
     tool_from_base = invert_transform(observation.robot.base_from_tool)
@@ -192,12 +191,16 @@ def _mask_of(perception: Perception, index: np.int64) -> Bool[np.ndarray, "hm wm
     return None if mask is None else mask[perception.tracks.detection_index[index]]
 
 
-def _depth_map(perception: Perception) -> Float32[np.ndarray, "h w"] | None:
-    """Depth that was measured; that of a model alone is too coarse for surfaces."""
-    depth: Depth | None = perception.depth
-    if perception.frame.depth_m is not None:
-        return perception.frame.depth_m
-    return depth.depth_m if depth is not None and depth.source != "model" else None
+def measured_depth(perception: Perception) -> Float32[np.ndarray, "h w"] | None:
+    """Depth where a sensor measured it, else NaN: what is filled in is too coarse for surfaces.
+
+    None where nothing was measured.
+    """
+    depth_m = perception.frame.depth_m
+    if depth_m is None and perception.depth is not None:
+        depth = perception.depth
+        depth_m = np.where(depth.measured, depth.depth_m, np.float32(np.nan))
+    return depth_m if depth_m is not None and np.isfinite(depth_m).any() else None
 
 
 def _fill_surface(
@@ -260,7 +263,7 @@ def _visual_tokens(observation: Observation) -> Float32[np.ndarray, "cells v"]:
         columns = _shares(VISUAL_COLUMNS, grid.shape[2])
         pooled = (rows @ grid) @ columns.T
         tokens[..., VISUAL_SLICES["features"]] = pooled.transpose(1, 2, 0)
-    depth, camera = _depth_map(perception), perception.frame.camera
+    depth, camera = measured_depth(perception), perception.frame.camera
     if depth is not None and camera is not None:
         place = _cell_places(depth, camera, observation.base_from_camera)
         seen = np.isfinite(place).all(axis=-1, keepdims=True)

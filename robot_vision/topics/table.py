@@ -90,6 +90,13 @@ def _depth(makers: Makers, result: Result) -> Any | None:
     return None if depth is None else makers.image("depth", result, depth.depth_m, "32FC1")
 
 
+def _depth_confidence(makers: Makers, result: Result) -> Any | None:
+    depth = result.perception.depth
+    if depth is None:
+        return None
+    return makers.image("depth/confidence", result, depth.confidence, "32FC1")
+
+
 def _depth_info(makers: Makers, result: Result) -> Any | None:
     perception = result.perception
     if perception.depth is None or perception.frame.camera is None:
@@ -149,6 +156,13 @@ TOPICS = (
         type_name="sensor_msgs/msg/Image",
         make=_depth,
         golden=True,
+        in_file="depth",
+    ),
+    OutputTopic(
+        name="depth/confidence",
+        type_name="sensor_msgs/msg/Image",
+        make=_depth_confidence,
+        golden=False,
         in_file="depth",
     ),
     OutputTopic(

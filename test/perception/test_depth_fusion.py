@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.config import DepthConfig
-from robot_vision.core.types import Depth
+from robot_vision.core.types import ROUGH, Depth
 from robot_vision.perception.depth_fusion import DepthKind, fuse_depth, scale_and_shift_to
 
 Y, X = np.mgrid[0:120, 0:160]
+RGB = np.zeros((120, 160, 3), np.uint8)
 TRUE_M = (1 + X / 100 + Y / 200 + 0.3 * (np.hypot(X - 80, Y - 60) < 30)).astype(np.float32)
 
 
@@ -21,6 +22,7 @@ def fuse(
 ) -> Depth | None:
     return fuse_depth(
         stamp_ns=5,
+        rgb=RGB,
         sensor_m=sensor_m,
         model_depth=model,
         kind=kind,
@@ -40,7 +42,7 @@ def sensor_with_holes(*, wrong_share: float = 0.0, seed: int = 0) -> np.ndarray:
 def test_a_metric_model_is_scaled_to_the_sensor(scale: float, wrong: float, step: int) -> None:
     sensor = sensor_with_holes(wrong_share=wrong)
     model = (TRUE_M * np.float32(scale))[::step, ::step].copy()
-    depth = fuse(sensor, model)
+    depth = fuse(sensor, model, fill="model")
     assert depth is not None
     assert (depth.source, depth.stamp_ns, depth.valid_fraction) == ("fused", 5, 1.0)
     holes = np.isnan(sensor)
@@ -55,7 +57,7 @@ def test_a_relative_model_is_scaled_and_shifted_in_inverse_depth(
 ) -> None:
     relative = (scale * (1 / TRUE_M + shift)).astype(np.float32)
     sensor = sensor_with_holes(wrong_share=wrong)
-    depth = fuse(sensor, relative, "relative")
+    depth = fuse(sensor, relative, "relative", fill="model")
     assert depth is not None
     assert depth.source == "fused"
     holes = np.isnan(sensor)
@@ -109,7 +111,7 @@ def test_what_is_not_metric_is_not_depth(
 )
 def test_a_relative_model_that_says_nothing_leaves_the_sensor(model: np.ndarray) -> None:
     sensor = sensor_with_holes()
-    depth = fuse(sensor, model, "relative")
+    depth = fuse(sensor, model, "relative", fill="model")
     assert depth is not None
     known = np.isfinite(sensor)
     assert np.array_equal(depth.depth_m[known], sensor[known])
@@ -128,7 +130,8 @@ def test_a_complete_sensor_needs_no_model() -> None:
 
 
 def test_depth_out_of_range_is_unknown() -> None:
-    depth = fuse(np.array([[0.05, 0.5], [5.0, 50.0]], np.float32), None, min_m=0.1, max_m=10.0)
+    sensor = np.array([[0.05, 0.5], [5.0, 50.0]], np.float32)
+    depth = fuse(sensor, None, mode="sensor", min_m=0.1, max_m=10.0)
     assert depth is not None
     assert np.array_equal(depth.depth_m, [[np.nan, 0.5], [5.0, np.nan]], equal_nan=True)
     assert depth.valid_fraction == 0.5
@@ -145,3 +148,42 @@ def test_the_mode_chooses(mode: str, source: str) -> None:
 
 def test_mode_model_without_a_model_gives_none() -> None:
     assert fuse(TRUE_M, None, mode="model") is None
+
+
+def test_what_was_filled_is_marked_and_worth_less_the_farther_it_is() -> None:
+    sensor = sensor_with_holes()
+    depth = fuse(sensor, TRUE_M * 2)
+    assert depth is not None
+    assert depth.source == "fused"
+    assert np.array_equal(depth.measured, np.isfinite(sensor))
+    assert np.array_equal(depth.depth_m[depth.measured], sensor[depth.measured])
+    edge, inner, middle = depth.confidence[50, [40, 45, 70]]
+    assert 1 > edge > inner > middle > 0
+
+
+def test_holes_are_filled_from_the_sensor_unless_a_parameter_says_from_the_model() -> None:
+    sensor = sensor_with_holes()
+    wrong = TRUE_M * np.linspace(0.5, 2, 160, dtype=np.float32)
+    hole = np.isnan(sensor)
+    error = {}
+    for fill in ("guided", "model"):
+        depth = fuse(sensor, wrong, fill=fill)
+        assert depth is not None
+        error[fill] = np.abs(depth.depth_m / TRUE_M - 1)[hole].mean()
+        assert (depth.confidence[hole] <= 0.5).all()
+    assert error["guided"] < 0.06 < error["model"]
+
+
+@pytest.mark.parametrize("sensor", [None, np.full((120, 160), np.nan, np.float32)])
+def test_depth_from_colour_alone_is_marked_rough(sensor: np.ndarray | None) -> None:
+    depth = fuse(sensor, TRUE_M)
+    assert depth is not None
+    assert not depth.measured.any()
+    assert (depth.confidence == np.float32(ROUGH)).all()
+
+
+def test_unknown_depth_has_no_confidence() -> None:
+    depth = fuse(sensor_with_holes(), None, mode="sensor")
+    assert depth is not None
+    assert np.array_equal(depth.confidence == 0, np.isnan(depth.depth_m))
+    assert np.array_equal(depth.confidence == 1, np.isfinite(depth.depth_m))

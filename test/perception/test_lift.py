@@ -1,12 +1,14 @@
 """From boxes to metres: the object in the box, not the wall behind it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.geometry import project
-from robot_vision.core.types import Camera, Depth, Detections
+from robot_vision.core.types import Camera, Depth, DepthSource, Detections
 from robot_vision.perception.lift import lift
 
 CAMERA = Camera(
@@ -32,6 +34,7 @@ def depth(depth_m: np.ndarray) -> Depth:
     return Depth(
         stamp_ns=1,
         depth_m=depth_m.astype(np.float32),
+        confidence=np.isfinite(depth_m).astype(np.float32),
         source="sensor",
         valid_fraction=float(np.isfinite(depth_m).mean()),
     )
@@ -169,3 +172,40 @@ def test_boxes_at_and_beyond_the_rim(shape: tuple[int, int]) -> None:
 def test_no_detections_give_no_rows() -> None:
     lifted = lift(detections(), depth=depth(np.ones((4, 4))), camera=CAMERA)
     assert lifted.position_in_camera_m.shape == (0, 3)
+
+
+def filled(depth_m: np.ndarray, measured: np.ndarray, source: DepthSource = "fused") -> Depth:
+    """Depth known everywhere, of which only some was measured."""
+    return replace(
+        depth(depth_m), confidence=np.where(measured, 1, 0.4).astype(np.float32), source=source
+    )
+
+
+def test_filled_depth_alone_lifts_nothing() -> None:
+    seen = np.ones((480, 640), bool)
+    seen[80:320, 180:420] = False
+    guessed = filled(np.full((480, 640), 1.2), seen)
+    boxes = detections((200, 100, 400, 300), (450, 100, 600, 300))
+    for rough in (False, True):
+        lifted = lift(boxes, depth=guessed, camera=CAMERA, rough=rough)
+        assert np.isnan(lifted.position_in_camera_m[0]).all()
+        assert np.isnan(lifted.covariance_m2[0]).all()
+        assert lifted.position_in_camera_m[1, 2] == pytest.approx(1.2)
+
+
+def test_filled_depth_does_not_move_what_was_measured() -> None:
+    scene = np.full((480, 640), 0.6)  # the guess is nearer than anything that was seen
+    seen = np.zeros((480, 640), bool)
+    seen[180:220, 280:320] = True
+    scene[seen] = 1.5
+    lifted = lift(detections((200, 100, 400, 300)), depth=filled(scene, seen), camera=CAMERA)
+    assert lifted.position_in_camera_m[0, 2] == pytest.approx(1.5)
+
+
+def test_depth_from_colour_alone_lifts_only_where_that_is_allowed_and_says_how_rough() -> None:
+    guessed = filled(np.full((480, 640), 1.2), np.zeros((480, 640), bool), "model")
+    boxes = detections((200, 100, 400, 300))
+    assert np.isnan(lift(boxes, depth=guessed, camera=CAMERA).position_in_camera_m).all()
+    lifted = lift(boxes, depth=guessed, camera=CAMERA, rough=True)
+    assert lifted.position_in_camera_m[0, 2] == pytest.approx(1.2)
+    assert np.sqrt(lifted.covariance_m2[0, 2, 2]) > 0.1 * 1.2

@@ -70,7 +70,8 @@ def half_of_the_sensor() -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["metric", "relative"])
 def test_a_depth_model_fills_what_the_sensor_misses(bundles: dict[str, str], kind: str) -> None:
-    percept, stage_s = perceive(perceiver_of(bundles, depth_model=kind), half_of_the_sensor())
+    perceiver = perceiver_of(bundles, depth_model=kind, **{"depth.fill": "model"})
+    percept, stage_s = perceive(perceiver, half_of_the_sensor())
     assert percept.depth is not None
     assert (percept.depth.source, percept.depth.valid_fraction) == ("fused", 1.0)
     assert percept.depth.depth_m[20, 1] == pytest.approx(1.0, rel=0.05)
@@ -86,8 +87,16 @@ def test_depth_without_a_sensor_is_the_metric_models(bundles: dict[str, str]) ->
     assert perceive(perceiver_of(bundles, depth_model="relative"), None)[0].depth is None
 
 
+def test_without_a_depth_model_holes_are_filled_from_around(bundles: dict[str, str]) -> None:
+    percept, _ = perceive(perceiver_of(bundles), half_of_the_sensor())
+    assert percept.depth is not None
+    assert (percept.depth.source, percept.depth.valid_fraction) == ("fused", 1.0)
+    assert percept.depth.measured.mean() == 0.5
+
+
 def test_the_sensor_alone_is_depth_too(bundles: dict[str, str]) -> None:
-    percept, stage_s = perceive(perceiver_of(bundles), half_of_the_sensor())
+    perceiver = perceiver_of(bundles, **{"depth.mode": "sensor"})
+    percept, stage_s = perceive(perceiver, half_of_the_sensor())
     assert percept.depth is not None
     assert (percept.depth.source, percept.depth.valid_fraction) == ("sensor", 0.5)
     assert set(stage_s) == STAGES

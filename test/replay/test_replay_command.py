@@ -66,6 +66,7 @@ def check_mcap(path: Path) -> None:
                 "objects/markers",
                 "objects/json",
                 "depth/image",
+                "depth/confidence",
                 "depth/camera_info",
                 "overlay/compressed",
             )
@@ -83,6 +84,10 @@ def check_mcap(path: Path) -> None:
     depth = last["/perception/depth/image"]
     depth_m = np.frombuffer(depth.data, np.float32).reshape(depth.height, depth.width)
     assert np.nanmax(depth_m) == pytest.approx(2.0, abs=0.01)
+    confidence = last["/perception/depth/confidence"]
+    worth = np.frombuffer(confidence.data, np.float32).reshape(depth_m.shape)
+    assert confidence.encoding == "32FC1"
+    assert (worth.min(), worth.max()) == (np.isfinite(depth_m).all(), 1)
     assert len(last["/perception/objects/markers"].markers) == 5
     assert json.loads(last["/perception/objects/json"].data)["objects"][0]["class"] == "red square"
 

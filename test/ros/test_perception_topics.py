@@ -77,7 +77,10 @@ def perception_node(bundle: Path, context: Context) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("source", "remapped"),
-    [("perception", ()), ("in_base", ("features", "embedding", "depth/image"))],
+    [
+        ("perception", ()),
+        ("in_base", ("features", "embedding", "depth/image", "depth/confidence")),
+    ],
 )
 def test_they_are_the_same(native_bundle: Path, source: str, remapped: tuple[str, ...]) -> None:
     rules = [f"{source}/{topic}:=perception/{topic}" for topic in remapped]

@@ -35,7 +35,13 @@ def seen() -> Perception:
     return replace(
         given,
         frame=replace(given.frame, camera=camera),
-        depth=Depth(stamp_ns=given.stamp_ns, depth_m=depth_m, source="fused", valid_fraction=0.99),
+        depth=Depth(
+            stamp_ns=given.stamp_ns,
+            depth_m=depth_m,
+            confidence=np.isfinite(depth_m).astype(np.float32),
+            source="fused",
+            valid_fraction=0.99,
+        ),
         features=Features(
             stamp_ns=given.stamp_ns,
             grid=rng.random((4, 3, 2), np.float32),

@@ -45,7 +45,13 @@ def perception(
 ) -> Perception:
     depth = None
     if depth_m is not None:
-        depth = Depth(stamp_ns=1, depth_m=depth_m, source="sensor", valid_fraction=0.5)
+        depth = Depth(
+            stamp_ns=1,
+            depth_m=depth_m,
+            confidence=np.isfinite(depth_m).astype(np.float32),
+            source="sensor",
+            valid_fraction=0.5,
+        )
     return Perception(
         stamp_ns=1_500_000_000,
         frame=Frame(stamp_ns=1, frame_id="c", rgb=np.full((*size, 3), 90, np.uint8)),

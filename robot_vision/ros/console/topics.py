@@ -97,6 +97,7 @@ class ConsoleTopics:
         depth = Depth(
             stamp_ns=stamp_ns,
             depth_m=depth_m,
+            confidence=np.zeros_like(depth_m),  # not subscribed to: nothing here shows it
             source=(isinstance(told, ObjectsView) and told.depth_source) or "fused",
             valid_fraction=float(np.isfinite(depth_m).mean()),
         )

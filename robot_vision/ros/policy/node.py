@@ -30,6 +30,7 @@ from robot_vision.ros.policy.camera_pose import CameraPose, camera_pose
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.diagnostics import PolicyState, policy_diagnostics
 from robot_vision.ros.policy.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.measured_depth import MeasuredDepth
 from robot_vision.ros.policy.outputs import PolicyOutputs
 from robot_vision.ros.policy.perception_topics import PerceptionTopics
 from robot_vision.ros.policy.robot_inputs import RobotCallbacks, RobotInputs
@@ -165,6 +166,7 @@ class PolicyNode(ServiceNode):
                 commander=commander,
                 camera_pose=self._camera_pose,
                 frozen=FrozenCamera(self.config.watchdog.perception_s),
+                depth=MeasuredDepth(self.config.watchdog.depth_s),
                 outputs=self._outputs,
                 health=self._health,
                 now_ns=self._now_ns,

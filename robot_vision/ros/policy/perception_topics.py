@@ -47,6 +47,7 @@ _MOST_BYTES = {String: OBJECTS_BYTES, CameraInfo: CAMERA_INFO_BYTES}
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
 # What of a frame there must be. Depth is waited for where the perception node has some.
 _NEEDED = ("objects", "features", "embedding", "colour")
+_OF_DEPTH = ("metric depth", "depth confidence")
 
 PoseOf = Callable[[str, int], np.ndarray | None]
 Told = Callable[[Perception, Mapping[str, float]], None]
@@ -86,6 +87,12 @@ class PerceptionTopics:
             ("features", f"{perception}/features", Image, self._keeper("features")),
             ("embedding", f"{perception}/embedding", Image, self._keeper("embedding")),
             ("metric depth", f"{perception}/depth/image", Image, self._keeper("metric depth")),
+            (
+                "depth confidence",
+                f"{perception}/depth/confidence",
+                Image,
+                self._keeper("depth confidence"),
+            ),
             ("colour", "rgb", Image, self._keeper("colour")),
             ("camera_info", "camera_info", CameraInfo, self._on_camera_info),
         ]
@@ -237,12 +244,8 @@ class PerceptionTopics:
 def _missing(parts: Mapping[str, Any]) -> list[str]:
     """What of a frame is still to come."""
     missing = [role for role in _NEEDED if role not in parts]
-    if (
-        not missing
-        and parts["objects"]["depth_source"] is not None
-        and "metric depth" not in parts
-    ):
-        missing.append("metric depth")
+    if not missing and parts["objects"]["depth_source"] is not None:
+        missing = [role for role in _OF_DEPTH if role not in parts]
     return missing
 
 
@@ -256,10 +259,13 @@ def _column(rows: list[dict[str, Any]], key: str, *shape: int) -> np.ndarray:
 def _depth(parts: dict[str, Any], source: Any) -> Depth | None:
     if source is None:
         return None
-    depth_m = _floats(parts["metric depth"])[..., 0]
+    depth_m, confidence = (_floats(parts[role])[..., 0] for role in _OF_DEPTH)
+    if confidence.shape != depth_m.shape:
+        raise ValueError(f"depth confidence is {confidence.shape}; expected {depth_m.shape}")
     return Depth(
         stamp_ns=parts["objects"]["stamp_ns"],
         depth_m=depth_m,
+        confidence=confidence,
         source=source,
         valid_fraction=float(np.isfinite(depth_m).mean()),
     )

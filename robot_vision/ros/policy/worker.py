@@ -13,6 +13,7 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.policy.camera_pose import CameraPose
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.measured_depth import MeasuredDepth
 from robot_vision.ros.policy.outputs import PolicyOutputs
 
 
@@ -24,6 +25,7 @@ class PolicyParts:
     commander: Commander
     camera_pose: CameraPose
     frozen: FrozenCamera
+    depth: MeasuredDepth
     outputs: PolicyOutputs
     health: Health
     now_ns: Callable[[], int]
@@ -85,6 +87,12 @@ class PolicyWorker:
 
     def _serve(self, perception: Perception) -> None:
         parts = self._parts
+        unmeasured = parts.depth.problem(perception)
+        if unmeasured is not None:
+            parts.health.dropped("without measured depth", unmeasured)
+            if unmeasured:
+                self._tell(_hold(perception, unmeasured))
+            return
         instruction = parts.commander.instruction
         seen = self._observe(perception, instruction)
         decision = seen if isinstance(seen, Decision) else self._decide(seen, instruction)

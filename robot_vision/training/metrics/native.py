@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from robot_vision.models.multitask.native import OUTPUTS, NativeModel, ServedNative
-from robot_vision.training.data.samples import SampleCache, collate
+from robot_vision.perception.depth_baselines import FILLS
+from robot_vision.training.data.samples import Sample, SampleCache, collate
 from robot_vision.training.metrics.calibration import best_threshold, expected_calibration_error
 from robot_vision.training.metrics.coco import average_precision
 from robot_vision.training.metrics.depth import DepthErrors
@@ -29,11 +30,17 @@ class Evaluation:
 
 
 def evaluate(
-    predict: Predictor, cache: SampleCache, *, images: int = 0, masks: bool = False
+    predict: Predictor,
+    cache: SampleCache,
+    *,
+    images: int = 0,
+    masks: bool = False,
+    fills: bool = False,
 ) -> Evaluation:
     """Metrics on the first `images` of the set (0: all), with the sensor's depth and without.
 
-    `masks` adds mask AP, which takes its time.
+    `masks` adds mask AP, `fills` the errors in holes of what needs no model (the service's guided
+    fill, the nearest pixel, inpainting). Both take their time.
     """
     count = min(images or len(cache), len(cache))
     names = cache.source.class_names
@@ -47,6 +54,8 @@ def evaluate(
     blind = average_precision(without, names, kind="bbox")
     metrics |= {"AP_depth_withheld": blind["AP"], "AP50_depth_withheld": blind["AP50"]}
     metrics |= _depth_metrics(with_depth, without)
+    if fills:
+        metrics |= _fill_metrics([seen.sample for seen in with_depth])
     metrics["calibration_error"] = expected_calibration_error(with_depth)
     metrics["best_f1"], metrics["best_f1_threshold"] = best_threshold(with_depth)
     return Evaluation(metrics=metrics, class_ap=class_ap, found=with_depth)
@@ -92,6 +101,28 @@ def _depth_metrics(with_depth: list[Found], without: list[Found]) -> dict[str, f
         errors["color"].add(blind.depth_m, true_m, known)
         errors["color_depth"].add(seen.depth_m, true_m, known)
         errors["holes"].add(seen.depth_m, true_m, hole)
+    return _named(errors)
+
+
+def _fill_metrics(samples: list[Sample]) -> dict[str, float]:
+    """Errors inside holes of what fills them without a model, at the same pixels."""
+    errors = {f"holes_{name}": DepthErrors() for name in FILLS}
+    for sample in samples:
+        sensor_m, true_m = (
+            depth_mm / np.float32(1000) for depth_mm in (sample.depth_mm, sample.depth_true_mm)
+        )
+        unseen = sensor_m == 0
+        if unseen.all() or not unseen.any():
+            continue
+        sensor_m[unseen] = np.nan
+        hole = (unseen & (true_m > 0))[2::4, 2::4]
+        for name, fill in FILLS.items():
+            filled_m = fill(sensor_m, sample.rgb)
+            errors[f"holes_{name}"].add(filled_m[2::4, 2::4], true_m[2::4, 2::4], hole)
+    return _named(errors)
+
+
+def _named(errors: dict[str, DepthErrors]) -> dict[str, float]:
     return {
         f"depth_{kind}_{name}": value
         for kind, measured in errors.items()

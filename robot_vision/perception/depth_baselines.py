@@ -1,0 +1,40 @@
+"""Ways to fill the holes of a depth map that ours is compared with."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from robot_vision.perception.depth_fill import fill_depth
+
+# Depth with NaN in its holes, and the colours of the same view.
+Fill = Callable[
+    [Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w 3"]], Float32[np.ndarray, "h w"]
+]
+_INPAINT_RADIUS_PX = 5
+
+
+def guided(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+    """The service's own."""
+    return fill_depth(depth_m, measured=np.isfinite(depth_m), rgb=rgb).depth_m
+
+
+def nearest(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001 (one shape for all)
+    """The depth of the nearest pixel that has one."""
+    hole = np.isnan(depth_m)
+    _, label = cv2.distanceTransformWithLabels(
+        hole.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    return depth_m[~hole].take(label - 1)
+
+
+def telea(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001
+    """OpenCV's inpainting by fast marching (Telea 2004), on millimetres."""
+    hole = np.isnan(depth_m).view(np.uint8)
+    millimetres = np.nan_to_num(depth_m * 1000).astype(np.uint16)
+    filled = cv2.inpaint(millimetres, hole, _INPAINT_RADIUS_PX, cv2.INPAINT_TELEA)
+    return filled.astype(np.float32) / 1000
+
+
+FILLS: dict[str, Fill] = {"guided": guided, "nearest": nearest, "inpainted": telea}

@@ -1,0 +1,161 @@
+"""Holes of a depth sensor filled from what it saw around them, with colour as the guide.
+
+Close to a measured pixel its depth is the best guess; farther away inverse depth, which is linear
+on planes, flows in from all sides and hardly across edges of colour (anisotropic diffusion, Perona
+and Malik 1990), at an eighth of the size. `robot-vision bench depth-fill` compares it with others.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from robot_vision.core.types import ROUGH
+
+# The ring of pixels around what was measured, which is filled at full size; the rest at half.
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+# The nearest depth counts alone up to the first distance, what flows in alone from the last.
+_NEAREST_UP_TO_PX, _FLOWN_FROM_PX = 4.0, 20.0
+_STEPS = 10
+_BEYOND = np.float32(1.5)
+# A difference of colour, summed over the channels (0 to 765), that lets e times less through.
+_COLOR_SCALE = 12.0
+# So much flows across the strongest edge, so that every hole gets its depth from somewhere.
+_LEAST_FLOW = 1e-3
+# What a filled pixel is worth beside a measured one, and over what share of the picture's width
+# that falls e times towards what depth from colour alone is worth.
+_FILLED_CONFIDENCE, _CONFIDENCE_SHARE = 0.5, 0.05
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Filled:
+    """Depth without holes; its confidence is 1 where it was measured, else less with distance."""
+
+    depth_m: Float32[np.ndarray, "h w"]
+    confidence: Float32[np.ndarray, "h w"]
+
+
+def fill_depth(
+    depth_m: Float32[np.ndarray, "h w"],
+    *,
+    measured: Bool[np.ndarray, "h w"],
+    rgb: UInt8[np.ndarray, "hc wc 3"],
+) -> Filled:
+    """Fill what is not `measured`; both images show the same view. At least one pixel must be.
+
+    Measured pixels stay as they are.
+    """
+    height, width = depth_m.shape
+    ringed_m = _with_ring(depth_m, measured)
+    half_m = np.ascontiguousarray(ringed_m[::2, ::2])
+    nearest_m, half_distance = _nearest(half_m)
+    flown_m = _flown(nearest_m, is_fixed=half_m > 0, rgb=rgb)
+    first, last = _NEAREST_UP_TO_PX / 2, _FLOWN_FROM_PX / 2
+    share = np.clip((half_distance - first) * np.float32(1 / (last - first)), 0, 1)
+    filled_m = _at_size(nearest_m + share * (flown_m - nearest_m), width, height)
+    cv2.copyTo(ringed_m, (ringed_m > 0).view(np.uint8), filled_m)
+    confidence = _at_size(_worth(half_distance, width), width, height)
+    np.maximum(confidence, measured, out=confidence)
+    return Filled(depth_m=filled_m, confidence=confidence)
+
+
+def _worth(half_distance: np.ndarray, width: int) -> Float32[np.ndarray, "h w"]:
+    fall = np.float32(-2 / (_CONFIDENCE_SHARE * width))
+    return np.float32(ROUGH) + np.exp(half_distance * fall) * np.float32(
+        _FILLED_CONFIDENCE - ROUGH
+    )
+
+
+def _with_ring(depth_m: np.ndarray, measured: np.ndarray) -> Float32[np.ndarray, "h w"]:
+    """Depth grown by a pixel, 0 beyond; of neighbours the farthest: the near one casts holes."""
+    is_measured = measured.view(np.uint8)
+    ringed_m = cv2.dilate(cv2.copyTo(depth_m, is_measured), _CROSS)
+    return cv2.copyTo(depth_m, is_measured, ringed_m)
+
+
+def _nearest(depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The depth of the nearest pixel that has one, and the distance to it, for all pixels."""
+    is_seen = depth_m > 0
+    distance, label = cv2.distanceTransformWithLabels(
+        (~is_seen).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # Labels count the pixels that have depth, row by row from 1.
+    return depth_m[is_seen].take(label - 1), distance
+
+
+def _flown(nearest_m: np.ndarray, *, is_fixed: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+    """What flows into holes from around, at the size of `nearest_m`; it is worked out at a
+    quarter of that, from the nearest depth on."""
+    height, width = nearest_m.shape
+    cells = _every_fourth(height), _every_fourth(width)
+    start_m, fixed = nearest_m[cells], is_fixed[cells]
+    if min(start_m.shape) < 2:
+        return nearest_m
+    down, across = start_m.shape
+    # In two steps, which take a fifth of the time of one.
+    color = cv2.resize(cv2.resize(rgb, (2 * across, 2 * down)), (across, down))
+    start = 1 / start_m
+    flown = np.clip(_diffused(start, fixed, color), start.min(), start.max())
+    return cv2.resize(1 / flown, (width, height))
+
+
+def _every_fourth(size: int) -> slice:
+    return slice(min(2, size - 1), None, 4)
+
+
+def _diffused(
+    value: Float32[np.ndarray, "h w"],
+    is_fixed: Bool[np.ndarray, "h w"],
+    color: UInt8[np.ndarray, "h w 3"],
+) -> Float32[np.ndarray, "h w"]:
+    """`value` after steps in which each cell that is not fixed moves to its neighbours' mean.
+
+    Each step goes on from the one before the last and beyond the mean (a stationary second-order
+    iteration, Golub and Varga 1961): a third as many steps get as far.
+    """
+    height, width = value.shape
+    flows = _flows(color, ~is_fixed).reshape(4, -1)
+    kept = np.pad(np.where(is_fixed, value, np.float32(0)), ((0, 0), (1, 1))).ravel()
+    # Rows end to end, with a rim around: a neighbour is a shift, and all is contiguous.
+    row = width + 2
+    now, before = np.pad(value, 1).ravel(), np.pad(value, 1).ravel()
+    step, part = np.empty_like(kept), np.empty_like(kept)
+    for _ in range(_STEPS):
+        np.copyto(step, kept)
+        for flow, shift in zip(flows, (1, -1, row, -row), strict=True):
+            np.multiply(flow, now[row + shift :][: kept.size], out=part)
+            np.add(step, part, out=step)
+        moved = before[row:-row]
+        np.subtract(step, moved, out=step)
+        np.multiply(step, _BEYOND, out=step)
+        np.add(moved, step, out=moved)
+        now, before = before, now
+    return np.ascontiguousarray(now.reshape(height + 2, row)[1:-1, 1:-1])
+
+
+def _flows(color: np.ndarray, is_free: np.ndarray) -> Float32[np.ndarray, "4 h wr"]:
+    """Shares of a cell's neighbours right, left, below and above in its mean; 0 where fixed, and
+    in the rim of a column on either side."""
+    height, width = is_free.shape
+    flows = np.zeros((4, height, width + 2), np.float32)
+    across = _passing(color[:, 1:], color[:, :-1])
+    down = _passing(color[1:], color[:-1])
+    flows[0, :, 1:-2] = flows[1, :, 2:-1] = across
+    flows[2, :-1, 1:-1] = flows[3, 1:, 1:-1] = down
+    total = flows[:, :, 1:-1].sum(axis=0)
+    flows[:, :, 1:-1] *= is_free / total
+    return flows
+
+
+def _passing(one: UInt8[np.ndarray, "h w 3"], other: UInt8[np.ndarray, "h w 3"]) -> np.ndarray:
+    """How much flows between cells of these colours."""
+    difference = cv2.absdiff(one, other)
+    red, green, blue = (difference[..., channel].astype(np.float32) for channel in range(3))
+    return np.exp((red + green + blue) * np.float32(-1 / _COLOR_SCALE)) + np.float32(_LEAST_FLOW)
+
+
+def _at_size(half: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Twice the size, cut to an odd one."""
+    doubled = cv2.resize(half, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(doubled[:height, :width])

@@ -1,0 +1,29 @@
+"""An arm is not led by depth that nothing measured, unless a parameter allows it."""
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.types import Perception
+from robot_vision.policies.observation import measured_depth
+
+
+class MeasuredDepth:
+    """Notices frames without measured depth, and when they have lasted for `limit_s`."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._measured_ns: int | None = None
+
+    def problem(self, perception: Perception) -> str | None:
+        """None where depth was measured, or 0 s allow any; else why to hold, empty for so short
+        that the frame is only left out."""
+        stamp_ns = perception.stamp_ns
+        if not self._limit_s or measured_depth(perception) is not None:
+            self._measured_ns = stamp_ns
+            return None
+        if self._measured_ns is not None:
+            gone_s = seconds_between(self._measured_ns, stamp_ns)
+            if 0 <= gone_s <= self._limit_s:
+                return ""
+        return (
+            "no depth sensor measures anything: depth from colour alone is too rough to move by "
+            "(watchdog.depth_s 0 allows it)"
+        )
