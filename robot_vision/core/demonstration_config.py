@@ -48,6 +48,9 @@ class DemonstrationConfig(Params):
         "pose: command/pose and command/gripper; steps: the seven numbers of command/action; "
         "measured: where the tool went (teaching by hand)",
     )
+    joints: list[str] = param(
+        [], "joints to record, in this order; empty: all that joint_states reports"
+    )
     frame_id: str = param("base", "frame of tool poses and commands")
     tool_frame_id: str = param("tool", "frame that is commanded")
     gripper: GripperConfig = GripperConfig()

@@ -72,3 +72,16 @@ def transform_from_quaternion(
     ]
     a_from_b[:3, 3] = translation_m
     return a_from_b
+
+
+def joints_between(
+    first: Float[np.ndarray, " j"], second: Float[np.ndarray, " j"], share: float
+) -> Float[np.ndarray, " j"]:
+    """Positions (rad or m) a share of the way from one report to the next.
+
+    A joint that turns without end jumps from π to −π, and goes the short way through π here.
+    """
+    step = second - first
+    turns = np.where(np.abs(step) > np.pi, np.rint(step / (2 * np.pi)), 0.0)
+    between = first + share * (step - 2 * np.pi * turns)
+    return np.where(turns == 0, between, (between + np.pi) % (2 * np.pi) - np.pi)

@@ -6,27 +6,32 @@ and the targets commanded at the slot and at the one after it, between which lie
 What does not come within its tolerance is bridged and counted: nothing is made up silently.
 """
 
-from bisect import bisect_left
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.spatial.transform import Rotation, Slerp
 
 from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.geometry import joints_between
 from robot_vision.core.types import RobotState
 from robot_vision.demonstrations.sample import step_between
+from robot_vision.demonstrations.track import Track, pose_between
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlignConfig:
-    """How far from its slot something may be (s), and how long a slot waits for it."""
+    """How far from its slot something may be (s), and how long a slot waits for it.
+
+    `joints` are the arm's; `gripper` is the joint that says how far the gripper is open.
+    """
 
     fps: int
     cameras: tuple[str, ...]
+    joints: tuple[str, ...] = ()
+    gripper: str = "gripper"
     depth_cameras: tuple[str, ...] = ()
     follows_command: bool = True
     camera_tolerance_s: float = 0.03
@@ -49,58 +54,6 @@ class Slot:
     base_from_target: Float64[np.ndarray, "4 4"]
 
 
-class Track:
-    """The last values of a stream, by stamp. Repeated stamps and late ones are left out."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.stamps: deque[int] = deque()
-        self.values: deque[Any] = deque()
-        self.overflow = 0
-
-    def __len__(self) -> int:
-        return len(self.stamps)
-
-    @property
-    def last_ns(self) -> int:
-        return self.stamps[-1] if self.stamps else -1
-
-    def add(self, stamp_ns: int, value: Any) -> bool:
-        """Take a value in; False if it is not newer than the last one."""
-        if stamp_ns <= self.last_ns:
-            return False
-        self.stamps.append(stamp_ns)
-        self.values.append(value)
-        if len(self.stamps) > self._limit:
-            self.stamps.popleft()
-            self.values.popleft()
-            self.overflow += 1
-        return True
-
-    def nearest(self, stamp_ns: int) -> int | None:
-        """Position of the value nearest in time; None if there is none."""
-        if not self.stamps:
-            return None
-        at = bisect_left(self.stamps, stamp_ns)
-        around = [i for i in (at - 1, at) if 0 <= i < len(self.stamps)]
-        return min(around, key=lambda i: abs(self.stamps[i] - stamp_ns))
-
-    def around(self, stamp_ns: int) -> tuple[int, int, float]:
-        """Positions before and after a stamp, and the share of the way; ends are held."""
-        at = bisect_left(self.stamps, stamp_ns)
-        if at == 0 or at == len(self.stamps):
-            end = min(at, len(self.stamps) - 1)
-            return end, end, 0.0
-        before_ns, after_ns = self.stamps[at - 1], self.stamps[at]
-        return at - 1, at, (stamp_ns - before_ns) / (after_ns - before_ns)
-
-    def forget_before(self, stamp_ns: int) -> None:
-        """Drop what is older, but for the last value before the stamp."""
-        while len(self.stamps) > 1 and self.stamps[1] <= stamp_ns:
-            self.stamps.popleft()
-            self.values.popleft()
-
-
 class Aligner:
     """Take what comes, give slots in order. `notes` counts what was bridged.
 
@@ -111,7 +64,9 @@ class Aligner:
         self._config = config
         self._images = {name: Track(config.buffer) for name in config.cameras}
         self._depths = {name: Track(config.buffer) for name in config.depth_cameras}
-        self._joints = Track(16 * config.buffer)
+        # Each by its own stamps: arm and gripper often publish apart.
+        names = (*config.joints, config.gripper)
+        self._joints = {name: Track(16 * config.buffer) for name in names}
         self._tool = Track(16 * config.buffer)
         self._targets = Track(16 * config.buffer)
         self._start_ns: int | None = None
@@ -127,11 +82,11 @@ class Aligner:
     def add_depth(self, camera: str, stamp_ns: int, image: Any) -> None:
         self._add(self._depths[camera], stamp_ns, image, f"late depth of {camera}")
 
-    def add_joints(
-        self, stamp_ns: int, position_rad: Float64[np.ndarray, " j"], gripper_open: float
-    ) -> None:
-        value = np.append(position_rad, gripper_open)
-        self._add(self._joints, stamp_ns, value, "late joint states")
+    def add_joints(self, stamp_ns: int, positions: Mapping[str, float]) -> None:
+        """Positions of some joints, the gripper's from 0 closed to 1 open; others are let be."""
+        for name in positions.keys() & self._joints.keys():
+            value = np.array([positions[name]])
+            self._add(self._joints[name], stamp_ns, value, f"late states of joint {name}")
 
     def add_tool(self, stamp_ns: int, base_from_tool: Float64[np.ndarray, "4 4"]) -> None:
         self._add(self._tool, stamp_ns, base_from_tool, "late tool poses")
@@ -147,7 +102,8 @@ class Aligner:
     def missing(self) -> list[str]:
         """What has not been heard yet, without which nothing begins."""
         parts = [(f"images of {name}", track) for name, track in self._images.items()]
-        parts += [("joint states", self._joints), ("tool poses", self._tool)]
+        parts += [(f"states of joint {name}", track) for name, track in self._joints.items()]
+        parts += [("tool poses", self._tool)]
         return [name for name, track in parts if not track]
 
     def take(self, *, at_end: bool = False) -> list[Slot]:
@@ -171,7 +127,7 @@ class Aligner:
     def _begin(self) -> bool:
         if self.missing:
             return False
-        tracks = [*self._images.values(), self._joints, self._tool]
+        tracks = [*self._images.values(), *self._joints.values(), self._tool]
         latest_start_ns = max(track.stamps[0] for track in tracks)
         first = next(iter(self._images.values()), self._tool)
         after = [stamp for stamp in first.stamps if stamp >= latest_start_ns]
@@ -195,7 +151,8 @@ class Aligner:
         depth_ns = reach_ns + self._ns(self._config.depth_tolerance_s)
         waited_for = [(track, reach_ns) for track in self._images.values()]
         waited_for += [(track, depth_ns) for track in self._depths.values()]
-        waited_for += [(self._joints, reach_ns), (self._tool, max(reach_ns, next_ns))]
+        waited_for += [(track, reach_ns) for track in self._joints.values()]
+        waited_for.append((self._tool, max(reach_ns, next_ns)))
         if self._config.follows_command:
             waited_for.append((self._targets, next_ns))
         newest_ns = max(track.last_ns for track, _ in waited_for)
@@ -248,24 +205,29 @@ class Aligner:
         return track.stamps[at], track.values[at]
 
     def _robot(self, seen_ns: int) -> RobotState:
-        joints = self._between(self._joints, seen_ns, "joint states held")
-        pose = self._between(self._tool, seen_ns, "tool poses held")
+        joints = self._config.joints
         return RobotState(
             stamp_ns=seen_ns,
-            joint_position_rad=joints[:-1],
-            base_from_tool=pose,
-            gripper_open=float(joints[-1]),
+            joint_position_rad=np.array([self._joint(name, seen_ns) for name in joints]),
+            base_from_tool=self._tool_at(seen_ns),
+            gripper_open=self._joint(self._config.gripper, seen_ns),
+            joint_names=joints,
         )
+
+    def _joint(self, name: str, stamp_ns: int) -> float:
+        held = f"states of joint {name} held"
+        return float(self._between(self._joints[name], stamp_ns, held)[0])
+
+    def _tool_at(self, stamp_ns: int) -> np.ndarray:
+        return self._between(self._tool, stamp_ns, "tool poses held")
 
     def _target_at(self, stamp_ns: int) -> tuple[np.ndarray, float]:
         """Target pose, and the gripper as last commanded; the arm itself before any command."""
         if not self._config.follows_command:
-            joints = self._between(self._joints, stamp_ns, "joint states held")
-            return self._between(self._tool, stamp_ns, "tool poses held"), float(joints[-1])
+            return self._tool_at(stamp_ns), self._joint(self._config.gripper, stamp_ns)
         if not self._targets or stamp_ns < self._targets.stamps[0]:
             self.notes["frames before the first command"] += 1
-            gripper_open = float(self._between(self._joints, stamp_ns, "joint states held")[-1])
-            return self._between(self._tool, stamp_ns, "tool poses held"), gripper_open
+            return self._tool_at(stamp_ns), self._joint(self._config.gripper, stamp_ns)
         before, after, share = self._targets.around(stamp_ns)
         if stamp_ns - self._targets.stamps[before] > self._ns(self._config.command_tolerance_s):
             self.notes["commands held"] += 1
@@ -283,28 +245,15 @@ class Aligner:
         first, second = track.values[before], track.values[after]
         if first.ndim == 2:
             return pose_between(first, second, share)
-        return first + share * (second - first)
+        return joints_between(first, second, share)
 
     def _forget(self) -> None:
         keep_ns = self._stamp_ns(self._slots) - self._ns(self._config.robot_tolerance_s)
         for track in (*self._images.values(), *self._depths.values()):
             track.forget_before(keep_ns)
-        for track in (self._joints, self._tool, self._targets):
+        for track in (*self._joints.values(), self._tool, self._targets):
             track.forget_before(keep_ns)
 
     @staticmethod
     def _ns(seconds: float) -> int:
         return round(seconds * NS_PER_S)
-
-
-def pose_between(
-    first: Float64[np.ndarray, "4 4"], second: Float64[np.ndarray, "4 4"], share: float
-) -> Float64[np.ndarray, "4 4"]:
-    """Linear in position, along the shortest arc in rotation."""
-    if share == 0.0 or first is second:
-        return first
-    pose = np.eye(4)
-    pose[:3, 3] = first[:3, 3] + share * (second[:3, 3] - first[:3, 3])
-    turns = Rotation.from_matrix(np.stack([first[:3, :3], second[:3, :3]]))
-    pose[:3, :3] = Slerp([0.0, 1.0], turns)(share).as_matrix()
-    return pose

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import deque
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.geometry import joints_between
 from robot_vision.core.types import RobotState
 from robot_vision.policies import rotations
 
@@ -63,7 +64,7 @@ def _between(before: RobotState, after: RobotState, stamp_ns: int) -> RobotState
     place_m = before.base_from_tool[:3, 3]
     joints_rad = before.joint_position_rad
     if after.joint_position_rad.shape == joints_rad.shape:
-        joints_rad = joints_rad + share * (after.joint_position_rad - joints_rad)
+        joints_rad = joints_between(joints_rad, after.joint_position_rad, share)
     return RobotState(
         stamp_ns=stamp_ns,
         joint_position_rad=joints_rad,

@@ -3,12 +3,15 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from demonstrations_kit import tool_pose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_vision.demonstrations.align import AlignConfig, Aligner, Slot, pose_between
+from robot_vision.core.geometry import joints_between
+from robot_vision.demonstrations.align import AlignConfig, Aligner, Slot
 from robot_vision.demonstrations.sample import stepped
+from robot_vision.demonstrations.track import pose_between
 
 FPS = 20
 STEP_NS = 50_000_000
@@ -16,8 +19,8 @@ START_NS = 1_000_000_000
 
 
 def config(**changes: object) -> AlignConfig:
-    values = {"fps": FPS, "cameras": ("front",), "depth_cameras": ("front",)} | changes
-    return AlignConfig(**values)  # pyright: ignore[reportArgumentType]
+    values = {"fps": FPS, "cameras": ("front",), "depth_cameras": ("front",), "joints": ("j1",)}
+    return AlignConfig(**(values | changes))  # pyright: ignore[reportArgumentType]
 
 
 def joints_at(stamp_ns: int) -> np.ndarray:
@@ -35,7 +38,7 @@ def feed(aligner: Aligner, events: list[tuple[int, str]]) -> list[Slot]:
         elif kind == "depth":
             aligner.add_depth("front", stamp_ns, stamp_ns)
         elif kind == "state":
-            aligner.add_joints(stamp_ns, joints_at(stamp_ns), 0.5)
+            aligner.add_joints(stamp_ns, {"j1": joints_at(stamp_ns)[0], "gripper": 0.5})
             aligner.add_tool(stamp_ns, tool_pose(number))
         else:
             aligner.add_target(stamp_ns, tool_pose(number + 1), 1.0)
@@ -91,7 +94,51 @@ def test_nothing_begins_before_everything_is_heard() -> None:
     assert (
         feed(aligner, [*stream("rgb", 0.05, seconds=1), *stream("command", 0.02, seconds=1)]) == []
     )
-    assert aligner.missing == ["joint states", "tool poses"]
+    assert aligner.missing == ["states of joint j1", "states of joint gripper", "tool poses"]
+
+
+def test_joints_that_come_apart_are_each_taken_at_the_frames_own_moment() -> None:
+    aligner = Aligner(config(joints=("j1", "j2"), depth_cameras=(), follows_command=False))
+    seconds_of = {"j1": 1.0, "j2": -2.0, "gripper": 0.25}
+    rates = {"j1": 0.01, "j2": 0.013, "gripper": 0.06}
+    for stamp_ns, kind in sorted(
+        [
+            *stream("rgb", 0.05, seconds=2),
+            *stream("tool", 0.01, seconds=2.2),
+            *(
+                event
+                for name, period_s in rates.items()
+                for event in stream(name, period_s, seconds=2.2)
+            ),
+        ]
+    ):
+        if kind == "rgb":
+            aligner.add_image("front", stamp_ns, stamp_ns)
+        elif kind == "tool":
+            aligner.add_tool(stamp_ns, tool_pose(0))
+        else:
+            value = seconds_of[kind] * (stamp_ns - START_NS) / 1e9
+            aligner.add_joints(stamp_ns, {kind: value, "extra": 7.0})
+    slots = aligner.take(at_end=True)
+    assert len(slots) >= 38
+    for slot in slots:
+        now_s = (slot.robot.stamp_ns - START_NS) / 1e9
+        np.testing.assert_allclose(slot.robot.joint_position_rad, [now_s, -2 * now_s], atol=1e-9)
+        assert slot.robot.gripper_open == pytest.approx(0.25 * now_s)
+    assert not aligner.notes
+
+
+@given(
+    first=st.floats(-np.pi, np.pi), step=st.floats(-3, 3), share=st.floats(0, 1, exclude_max=True)
+)
+def test_a_joint_that_turns_without_end_goes_the_short_way_through_pi(
+    first: float, step: float, share: float
+) -> None:
+    second = (first + step + np.pi) % (2 * np.pi) - np.pi
+    between = joints_between(np.array([first]), np.array([second]), share)[0]
+    off = between - (first + share * step)
+    assert abs(off - 2 * np.pi * round(off / (2 * np.pi))) < 1e-9
+    assert -np.pi - 1e-9 <= between <= np.pi + 1e-9
 
 
 def test_a_slow_camera_is_repeated_and_counted() -> None:

@@ -89,10 +89,7 @@ class Robot:
 
     def send_state(self, number: float) -> None:
         stamp_ns = self.stamp_ns(number)
-        names, positions = ["j1", "fingers", "j2"], [0.1 * number, 0.03, -0.5]
-        self.joints.publish(
-            JointState(header=header(stamp_ns, ""), name=names, position=positions)
-        )
+        self.send_joints(number)
         self.tool.publish(_pose(stamp_ns, number))
         self.gripper.publish(
             JointState(header=header(stamp_ns, ""), name=["gripper"], position=[1.0])
@@ -101,11 +98,20 @@ class Robot:
         action = step_between(tool_pose(number + 1.8), tool_pose(number + 2), 0.5)
         self.action.publish(JointState(header=header(stamp_ns, ""), position=action.tolist()))
 
+    def send_joints(self, number: float) -> None:
+        joints = {"j1": 0.1 * number, "fingers": 0.03, "j2": -0.5}
+        self.joints.publish(_joints(self.stamp_ns(number), joints))
+
 
 def _pose(stamp_ns: int, number: float) -> PoseStamped:
     return PoseStamped(
         header=header(stamp_ns, "base"), pose=pose_from_transform(tool_pose(number))
     )
+
+
+def _joints(stamp_ns: int, joints: dict[str, float]) -> JointState:
+    names, positions = list(joints), list(joints.values())
+    return JointState(header=header(stamp_ns, ""), name=names, position=positions)
 
 
 def _image(stamp_ns: int, encoding: str, pixels: np.ndarray) -> Image:
@@ -122,10 +128,10 @@ def _image(stamp_ns: int, encoding: str, pixels: np.ndarray) -> Image:
 class Bench:
     """The recorder under test, a robot, and an operator who calls its services."""
 
-    def __init__(self, recorder: DemoRecorder, node: Node) -> None:
+    def __init__(self, recorder: DemoRecorder, node: Node, robot: Robot) -> None:
         self.recorder = recorder
         self.node = node
-        self.robot = Robot(node)
+        self.robot = robot
         self.status: dict[str, Any] = {}
         node.create_subscription(
             String, "/demonstrations/status/json", self._on_status, LATCHED_QOS
@@ -185,7 +191,7 @@ class Bench:
 
 
 @contextmanager
-def bench(dataset: Path, **parameters: Any) -> Iterator[Bench]:
+def bench(dataset: Path, *, robot: type[Robot] = Robot, **parameters: Any) -> Iterator[Bench]:
     context = Context()
     rclpy.init(context=context)
     values = {
@@ -216,7 +222,7 @@ def bench(dataset: Path, **parameters: Any) -> Iterator[Bench]:
     for thread in threads:
         thread.start()
     try:
-        yield Bench(recorder, node)
+        yield Bench(recorder, node, robot(node))
     finally:
         context.try_shutdown()
         for thread in threads:
@@ -266,6 +272,96 @@ def test_an_episode_is_what_the_robot_said(tmp_path: Path) -> None:
             np.testing.assert_allclose(stepped(before, step.action), target, atol=1e-6)
             assert step.action[6] == 1.0
             np.testing.assert_allclose(step.base_from_camera["front"], BASE_FROM_CAMERA, atol=1e-9)
+
+
+class ApartRobot(Robot):
+    """Arm, gripper and a head publish apart; the arm in changing order, now and then not all."""
+
+    head = False
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        qos = QoSProfile(depth=100)
+        self.fingers = node.create_publisher(JointState, "joint_states", qos)
+
+    def send_state(self, number: float) -> None:
+        super().send_state(number)
+        stamp_ns = self.stamp_ns(number)
+        fingers = {"fingers": 0.01, "fingers2": 0.01 + 0.001 * number}
+        groups = [(self.fingers, fingers | ({"head": 1.0} if self.head else {}))]
+        for publisher, joints in groups:
+            publisher.publish(_joints(stamp_ns + 3_000_000, joints))
+
+    def send_joints(self, number: float) -> None:
+        joints = {f"a{k}": 0.01 * k * number for k in range(1, 8)}
+        if round(5 * number) % 2:
+            joints = dict(reversed(joints.items()))
+        if round(5 * number) % 7 == 3:
+            del joints["a4"]
+        self.joints.publish(_joints(self.stamp_ns(number), joints))
+
+
+def test_joints_of_an_arm_and_a_gripper_that_publish_apart_are_all_recorded(
+    tmp_path: Path,
+) -> None:
+    names = (*(f"a{k}" for k in range(1, 8)), "fingers2")
+    for head in (False, True):
+        with bench(tmp_path / "set", robot=ApartRobot) as on:
+            on.robot.head = head
+            on.meet()
+            assert on.begin()[0]
+            start_ns = on.robot.start_ns
+            record(on, range(21))
+            on.wait_until_recorded(19)
+            assert on.end()[0]
+            assert not [why for why in on.status["unusable"] if "joint_states unusable" in why]
+    assert problems(tmp_path / "set", every_image=True) == []
+    with Dataset(tmp_path / "set") as dataset:
+        assert dataset.form is not None
+        assert dataset.form.joint_names == names
+        assert len(dataset.episodes) == 2
+        for step in steps(dataset, episodes=[1]):
+            number = (step.robot.stamp_ns - start_ns) / STEP_NS
+            arm = [0.01 * k * number for k in range(1, 8)]
+            fingers2 = 0.01 + 0.001 * (number - 0.06)  # its stamps are 3 ms later
+            np.testing.assert_allclose(step.robot.joint_position_rad, [*arm, fingers2], atol=1e-6)
+            assert step.robot.gripper_open == pytest.approx(0.25)
+
+
+def test_one_joint_of_two_publishers_is_refused(tmp_path: Path) -> None:
+    with bench(tmp_path / "set") as on:
+        on.meet()
+        other = on.node.create_publisher(JointState, "joint_states", QoSProfile(depth=100))
+        on.wait_for(lambda: other.get_subscription_count())
+
+        def seen() -> bool:
+            on.robot.send_joints(0)
+            other.publish(_joints(on.robot.stamp_ns(0), {"j2": 3.0}))
+            return bool(on.status["unusable"])
+
+        on.wait_for(seen)
+        done, words = on.begin()
+    assert not done
+    assert "'j2' reported by two publishers; each joint must have one" in words
+
+
+def test_joints_that_the_dataset_has_and_nobody_reports_are_named(tmp_path: Path) -> None:
+    with bench(tmp_path / "set", joints=["j2", "j1", "j9"]) as on:
+        on.say()
+        on.wait_for(lambda: not on.robot.send(0) and not on.status["missing"][1:])
+        done, words = on.begin()
+    assert not done
+    assert "/joint_states (joint j9; it has j1, fingers, j2)" in words
+    with bench(tmp_path / "set", joints=["j2", "j1"]) as on:
+        on.meet()
+        on.begin()
+        record(on, range(6))
+        on.end()
+    with bench(tmp_path / "set", **{"gripper.joint": "j1"}) as on:
+        on.meet()
+        done, words = on.begin()
+    assert not done
+    assert "has the joints j2, j1; joint_states does not report j1" in words
 
 
 def test_episodes_are_appended_discarded_and_judged(tmp_path: Path) -> None:
@@ -412,7 +508,7 @@ def test_a_message_that_cannot_be_used_is_told_and_the_rest_is_recorded(tmp_path
         assert on.end()[0]
     told = " ".join(on.status["unusable"])
     assert "tool_pose unusable: it is in frame 'map'; expected 'base'" in told
-    assert "joint_states unusable: no joint 'fingers'" in told
+    assert "joint_states unusable: no positions of 'j1'" in told
 
 
 def test_an_operator_at_the_command_line(tmp_path: Path) -> None:

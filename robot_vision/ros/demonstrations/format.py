@@ -7,12 +7,14 @@ from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.messages.convert import depth_from_message, rgb_from_message
 
 
-def dataset_format(config: DemonstrationConfig, heard: DemoTopics) -> DatasetFormat:
+def dataset_format(
+    config: DemonstrationConfig, heard: DemoTopics, *, joints: tuple[str, ...]
+) -> DatasetFormat:
     """The form of the dataset, with sizes of images as they come."""
     return DatasetFormat(
         fps=config.fps,
         robot_type=config.robot_type,
-        joint_names=heard.joint_names,
+        joint_names=joints,
         cameras=tuple(_camera(config, heard, name) for name in config.cameras),
         action=ActionConvention(
             frame_id=config.frame_id,
@@ -22,12 +24,14 @@ def dataset_format(config: DemonstrationConfig, heard: DemoTopics) -> DatasetFor
     )
 
 
-def align_config(config: DemonstrationConfig) -> AlignConfig:
+def align_config(config: DemonstrationConfig, *, joints: tuple[str, ...]) -> AlignConfig:
     """How what is heard is put on the dataset's grid."""
     tolerance = config.tolerance
     return AlignConfig(
         fps=config.fps,
         cameras=tuple(config.cameras),
+        joints=joints,
+        gripper=config.gripper.joint,
         depth_cameras=tuple(config.depth_cameras),
         follows_command=config.action_source != "measured",
         camera_tolerance_s=tolerance.camera_s,

@@ -12,7 +12,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.core.foreign import LONGEST_LINE, brief
+from robot_vision.core.foreign import LONGEST_LINE, brief, quoted
 from robot_vision.demonstrations.align import Aligner
 from robot_vision.demonstrations.sample import stepped
 from robot_vision.demonstrations.session import Session
@@ -26,6 +26,8 @@ from robot_vision.ros.middleware.bounded import (
     bounded,
     checked_frame_id,
 )
+from robot_vision.ros.middleware.message_numbers import bounded_with_number
+from robot_vision.sync.joint_reports import JointReports
 
 # Best effort, so that every publisher matches; deep, because every message counts.
 _IMAGE_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -47,7 +49,7 @@ class DemoTopics:
         self._config = config
         self._lock = Lock()
         self._session: Session | None = None
-        self._joint_names: tuple[str, ...] = ()
+        self._joints = JointReports()
         self._tool: np.ndarray | None = None
         self._stepped_target: np.ndarray | None = None
         self._gripper_command: float | None = None
@@ -69,7 +71,7 @@ class DemoTopics:
         for camera in config.depth_cameras:
             take = self._on_depth(camera)
             self._listen(depth, f"{camera}/depth", take, _IMAGE_QOS, group, suffix=depth_suffix)
-        self._listen(JointState, "joint_states", self._on_joints, _STATE_QOS, group)
+        self._listen(JointState, "joint_states", self._on_joints, _STATE_QOS, group, numbered=True)
         self._listen(PoseStamped, "tool_pose", self._on_tool, _STATE_QOS, group)
         if config.action_source == "pose":
             self._listen(PoseStamped, "command/pose", self._on_pose, _STATE_QOS, group)
@@ -79,8 +81,10 @@ class DemoTopics:
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        """The arm's joints as `joint_states` names them."""
-        return self._joint_names
+        """The joints to record but for the gripper's: those asked for, else all that there are."""
+        gripper = self._config.gripper.joint
+        names = self._config.joints or self._joints.names()
+        return tuple(name for name in names if name != gripper)
 
     def missing(self) -> list[str]:
         """Topics of which nothing came yet and without which nothing can be recorded."""
@@ -88,11 +92,25 @@ class DemoTopics:
         wanted = [(f"{c}/rgb", c in self.images) for c in config.cameras]
         wanted += [(f"{c}/camera_info", c in self.infos) for c in config.cameras]
         wanted += [(f"{c}/depth", c in self.depths) for c in config.depth_cameras]
-        wanted += [
-            ("joint_states", bool(self._joint_names)),
-            ("tool_pose", self._tool is not None),
-        ]
-        return [f"{self.topics[name]}" for name, came in wanted if not came]
+        wanted += [("tool_pose", self._tool is not None)]
+        return [f"{self.topics[name]}" for name, came in wanted if not came] + self._no_joints()
+
+    def _no_joints(self) -> list[str]:
+        """`joint_states` with the joints that are wanted and not reported, if there are any."""
+        known = self._joints.names()
+        wanted = (*self._config.joints, self._config.gripper.joint)
+        absent = [name for name in wanted if name not in known]
+        topic = self.topics["joint_states"]
+        if absent and known:
+            return [f"{topic} (joint {', '.join(absent)}; it has {', '.join(known)})"]
+        return [topic] if absent else []
+
+    def fault(self) -> str:
+        """Why no joint state can be believed now; empty if they can."""
+        twice = self._joints.reported_twice(self._node.get_clock().now().nanoseconds)
+        if not twice:
+            return ""
+        return f"{quoted(', '.join(twice))} reported by two publishers; each joint must have one"
 
     def feed(self, session: Session | None) -> None:
         """Hand all that comes from now on to `session`; None: to nobody."""
@@ -104,18 +122,20 @@ class DemoTopics:
         self,
         kind: Any,
         role: str,
-        callback: Callable[[Any], None],
+        callback: Callable[..., None],
         qos: QoSProfile,
         group: CameraGroup,
         *,
         suffix: str = "",
+        numbered: bool = False,
     ) -> None:
+        """`numbered`: the callback gets the message's number of its publisher, or None, too."""
         topic = self._node.resolve_topic_name(role) + suffix
         self.topics[role] = topic
 
-        def take(message: Any) -> None:
+        def take(*message: Any) -> None:
             try:
-                callback(message)
+                callback(*message)
             except ValueError as error:
                 self.refuse(role, str(error))
 
@@ -123,7 +143,9 @@ class DemoTopics:
         if most_bytes is None:
             self._node.create_subscription(kind, topic, take, qos, callback_group=group)
             return
-        raw = bounded(kind, take, most_bytes=most_bytes, refuse=partial(self.refuse, role))
+        refuse = partial(self.refuse, role)
+        checked = bounded_with_number if numbered else bounded
+        raw = checked(kind, take, most_bytes=most_bytes, refuse=refuse)
         self._node.create_subscription(kind, topic, raw, qos, callback_group=group, raw=True)
 
     def refuse(self, role: str, why: str) -> None:
@@ -162,24 +184,25 @@ class DemoTopics:
 
         return take
 
-    def _on_joints(self, message: JointState) -> None:
+    def _on_joints(self, message: JointState, number: int | None) -> None:
         stamp_ns = _stamp_of(message)
+        now_ns = self._node.get_clock().now().nanoseconds
+        positions = self._joints.add(
+            list(message.name), message.position, stamp_ns=stamp_ns, sequence=number, now_ns=now_ns
+        )
+        if not positions:
+            raise ValueError(f"no positions of {quoted(', '.join(message.name) or 'any joint')}")
+        if fault := self.fault():
+            raise ValueError(fault)
+        finite = {name: p for name, p in positions.items() if np.isfinite(p)}
         gripper = self._config.gripper
-        positions = dict(zip(message.name, message.position, strict=False))
-        if gripper.joint not in positions:
-            raise ValueError(
-                f"no joint {gripper.joint!r} (gripper.joint) with a position among "
-                f"{', '.join(message.name) or 'none'}"
-            )
-        share = (positions.pop(gripper.joint) - gripper.closed) / (gripper.open - gripper.closed)
-        if self._joint_names and tuple(positions) != self._joint_names:
-            raise ValueError(f"joints are {list(positions)}, were {list(self._joint_names)}")
-        position_rad = np.array(list(positions.values()), np.float64)
-        if not np.isfinite(position_rad).all() or not np.isfinite(share):
-            raise ValueError(f"positions are not finite: {list(message.position)}")
-        self._joint_names = tuple(positions)
-        self._gripper_open = gripper_open = float(np.clip(share, 0.0, 1.0))
-        self._put(lambda aligner: aligner.add_joints(stamp_ns, position_rad, gripper_open))
+        if gripper.joint in finite:
+            share = (finite[gripper.joint] - gripper.closed) / (gripper.open - gripper.closed)
+            finite[gripper.joint] = self._gripper_open = float(np.clip(share, 0.0, 1.0))
+        self._put(lambda aligner: aligner.add_joints(stamp_ns, finite))
+        if len(finite) < len(positions):
+            names = ", ".join(positions.keys() - finite.keys())
+            raise ValueError(f"the positions of {quoted(names)} are not finite")
 
     def _on_tool(self, message: PoseStamped) -> None:
         stamp_ns, base_from_tool = self._pose(message)

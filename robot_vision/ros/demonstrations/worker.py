@@ -99,14 +99,16 @@ class RecordingThread:
             )
         if missing := self._heard.missing():
             raise DatasetError(f"nothing came yet on {', '.join(missing)}")
-        form = dataset_format(self._config, self._heard)
-        writer = self._open(form)
+        if fault := self._heard.fault():
+            raise DatasetError(f"joint_states: {fault}")
+        joints = self._joints()
+        writer = self._open(dataset_format(self._config, self._heard, joints=joints))
         self._cameras = {
             name: camera_from_info(self._heard.infos[name]) for name in self._config.cameras
         }
         self._session = Session(
             writer,
-            align_config(self._config),
+            align_config(self._config, joints=joints),
             self._to_sample,
             instruction=instruction,
             topics=self._heard.topics,
@@ -116,6 +118,21 @@ class RecordingThread:
         self._told_stop = ""
         self._heard.feed(self._session)
         return f"recording episode {writer.episodes} of {writer.root}: {instruction!r}"
+
+    def _joints(self) -> tuple[str, ...]:
+        """The joints to record: a dataset that is there has its own, in its own order."""
+        heard = self._heard.joint_names
+        known = self._writer.form.joint_names if self._writer else ()
+        if self._config.joints or not known:
+            return heard
+        if missing := [name for name in known if name not in heard]:
+            raise DatasetError(
+                f"{self._config.dataset} has the joints {', '.join(known)}; joint_states does not "
+                f"report {', '.join(missing)}"
+            )
+        if more := [name for name in heard if name not in known]:
+            self._log(f"not recorded, as the dataset does not have them: {', '.join(more)}")
+        return known
 
     def end(self, *, success: bool) -> str:
         """Close the open episode and keep it."""

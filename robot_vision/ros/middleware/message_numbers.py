@@ -9,6 +9,8 @@ from typing import Any
 
 from rclpy.subscription import Subscription
 
+from robot_vision.ros.middleware.bounded import bounded
+
 # Humble's rclpy calls with the message alone.
 WITH_INFO = hasattr(Subscription, "CallbackType")
 
@@ -56,3 +58,19 @@ def with_info(
         callback(message, {})
 
     return take
+
+
+def bounded_with_number(
+    kind: Any,
+    callback: Callable[[Any, int | None], None],
+    *,
+    most_bytes: int,
+    refuse: Callable[[str], object],
+) -> Callable[..., None]:
+    """As `bounded`; the callback gets the message's number of its publisher, where it is known."""
+
+    def take(data: bytes, info: Mapping[str, Any]) -> None:
+        number = info.get("publication_sequence_number")
+        bounded(kind, lambda m: callback(m, number), most_bytes=most_bytes, refuse=refuse)(data)
+
+    return with_info(take)

@@ -1,8 +1,7 @@
 """The robot's and the operator's topics: where the arm is, what it is to do, that it may."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,11 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
-from robot_vision.ros.middleware.message_numbers import with_info
+from robot_vision.ros.middleware.message_numbers import bounded_with_number
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
-from robot_vision.ros.policy.joint_reports import MAX_FUTURE_S, JointReports
+from robot_vision.sync.joint_reports import JointReports
 
 # Best effort, so that every publisher matches; the newest state is the one that counts.
 STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -37,6 +36,8 @@ STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _JOINT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Joints that are older than the tool's pose by less are of the same moment.
 _JOINTS_BEHIND_S = 0.1
+# Clocks of two machines differ by so much.
+_MAX_FUTURE_S = 0.05
 # How often the graph is asked who publishes the arm's state.
 _SOURCES_PERIOD_S = 0.25
 # A character is at most four bytes, and a message has a head.
@@ -133,7 +134,13 @@ class RobotInputs:
     def _on_joints(self, message: JointState, sequence: int | None) -> None:
         self._health.arrived("joint_states")
         try:
-            self._joints.add(message, sequence=sequence, now_ns=self._now_ns())
+            self._joints.add(
+                list(message.name),
+                message.position,
+                stamp_ns=self._stamp_ns("joint_states", message),
+                sequence=sequence,
+                now_ns=self._now_ns(),
+            )
         except ValueError as error:
             self._unusable(error)
 
@@ -214,11 +221,7 @@ class RobotInputs:
             raise ValueError(
                 f"tool_pose is in frame {frame_id!r}; expected {self._config.expected.frame_id!r}"
             )
-        stamp_ns = ns_from_stamp(tool.header.stamp)
-        if stamp_ns == 0:
-            raise ValueError("header.stamp of tool_pose is 0")
-        if (ahead_s := seconds_between(self._now_ns(), stamp_ns)) > MAX_FUTURE_S:
-            raise ValueError(f"tool_pose is stamped {ahead_s:.3f} s ahead of this node's clock")
+        stamp_ns = self._stamp_ns("tool_pose", tool)
         positions, joints_ns = self._joints.positions(
             self._chain or self._config.arm.joints, gripper=self._config.gripper.joint
         )
@@ -232,6 +235,15 @@ class RobotInputs:
             gripper_open=opening,
             joint_names=tuple(positions),
         )
+
+    def _stamp_ns(self, role: str, message: JointState | PoseStamped) -> int:
+        """When the arm was so. Raises `ValueError` for stamps that say nothing."""
+        stamp_ns = ns_from_stamp(message.header.stamp)
+        if stamp_ns == 0:
+            raise ValueError(f"header.stamp of {role} is 0")
+        if (ahead_s := seconds_between(self._now_ns(), stamp_ns)) > _MAX_FUTURE_S:
+            raise ValueError(f"{role} is stamped {ahead_s:.3f} s ahead of this node's clock")
+        return stamp_ns
 
     def _gripper_open(self, position: float) -> float:
         """How far the gripper is open, from 0 to 1; not finite where its joint is not."""
@@ -259,11 +271,5 @@ def _bounded(
         if role == "instruction":
             callback(String())
 
-    if role != "joint_states":
-        return bounded(kind, callback, most_bytes=most_bytes, refuse=refuse)
-
-    def take(data: bytes, info: Mapping[str, Any]) -> None:
-        numbered = partial(callback, sequence=info.get("publication_sequence_number"))
-        bounded(kind, numbered, most_bytes=most_bytes, refuse=refuse)(data)
-
-    return with_info(take)
+    take = bounded_with_number if role == "joint_states" else bounded
+    return take(kind, callback, most_bytes=most_bytes, refuse=refuse)

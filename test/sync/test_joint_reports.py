@@ -3,25 +3,18 @@
 import math
 
 import pytest
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Header
 
-from robot_vision.ros.messages.convert import stamp_from_ns
-from robot_vision.ros.policy.joint_reports import JointReports
+from robot_vision.sync.joint_reports import JointReports
 
 NS = 1_000_000_000
-pytestmark = pytest.mark.ros
-
-
-def message(at_s: float, **joints: float) -> JointState:
-    header = Header(stamp=stamp_from_ns(round(at_s * NS)))
-    return JointState(header=header, name=list(joints), position=list(joints.values()))
 
 
 def heard(*messages: tuple[float, int | None, dict[str, float]]) -> JointReports:
     reports = JointReports()
     for at_s, number, joints in messages:
-        reports.add(message(at_s, **joints), sequence=number, now_ns=round(at_s * NS))
+        at_ns = round(at_s * NS)
+        names, positions = list(joints), list(joints.values())
+        reports.add(names, positions, stamp_ns=at_ns, sequence=number, now_ns=at_ns)
     return reports
 
 
@@ -54,11 +47,45 @@ def test_a_joint_that_is_not_reported_any_more_makes_the_state_old_and_is_then_f
     assert after.positions((), gripper="grip") == ({"a": 3, "grip": 3}, round(12.1 * NS))
 
 
-def test_a_stamp_that_says_nothing_changes_nothing() -> None:
+def test_names_in_any_order_and_some_left_out_are_one_publisher() -> None:
+    arm = {"a": 1.0, "b": 2.0, "c": 3.0}
+    turned = dict(reversed(arm.items()))
+    partly = {"b": 5.0}
+    messages = [(10 + k / 50, k, (arm, turned, partly)[k % 3]) for k in range(48)]
+    reports = heard(*messages, (10.96, 3, {"grip": 0.5}), (10.97, 4, {"grip": 0.5}))
+    now_ns = round(10.97 * NS)
+    assert reports.reported_twice(now_ns) == ()
+    assert reports.names() == ("a", "b", "c", "grip")
+    positions, stamp_ns = reports.positions((), gripper="grip")
+    assert positions == {"a": 1.0, "b": 5.0, "c": 3.0, "grip": 0.5}
+    assert stamp_ns == round(10.92 * NS)  # of the joints that the last message left out
+
+
+def test_without_numbers_only_names_that_overlap_are_two_publishers() -> None:
+    one = heard((10.0, None, {"a": 1, "b": 2}), (10.1, None, {"a": 1}), (10.2, None, {"b": 2}))
+    assert one.reported_twice(round(10.2 * NS)) == ()
+    two = heard((10.0, None, {"a": 1, "b": 2}), (10.1, None, {"b": 1, "c": 2}))
+    assert two.reported_twice(round(10.2 * NS)) == ("b",)
+
+
+def test_two_arms_have_all_their_joints_in_an_order_that_is_always_the_same() -> None:
+    left, right = {"l1": 1.0, "l0": 2.0}, {"r1": 3.0, "r0": 4.0}
+    for first, second in ((left, right), (right, left)):
+        reports = heard((10.0, 1, {"grip": 0.0}), (10.1, 1, first), (10.1, 1, second))
+        assert reports.names() == ("l1", "l0", "r1", "r0", "grip")
+        assert reports.positions((), gripper="grip")[0].keys() == {*left, *right, "grip"}
+
+
+@pytest.mark.parametrize(
+    ("names", "positions"), [(["a", "b"], [1.0]), (["a"], [1.0, 2.0]), (["a", "a"], [1.0, 2.0])]
+)
+def test_positions_that_do_not_match_the_names_change_nothing(
+    names: list[str], positions: list[float]
+) -> None:
     reports = heard((10.0, 1, {"a": 1, "grip": 2}))
-    for stamp_s, now_s in ((0.0, 10.0), (60.0, 10.0)):
-        with pytest.raises(ValueError, match="stamp"):
-            reports.add(message(stamp_s, a=5.0), sequence=2, now_ns=round(now_s * NS))
+    with pytest.raises(ValueError, match="expected one for each, no name twice"):
+        reports.add(names, positions, stamp_ns=11 * NS, sequence=2, now_ns=11 * NS)
+    assert reports.add(["a"], [], stamp_ns=11 * NS, sequence=3, now_ns=11 * NS) == {}
     assert reports.positions((), gripper="grip") == ({"a": 1, "grip": 2}, 10 * NS)
 
 
