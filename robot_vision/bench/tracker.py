@@ -8,8 +8,9 @@ from time import process_time
 
 import numpy as np
 
+from robot_vision.bench.detector_model import GOOD, DetectorModel, drawn_model, drawn_public_model
 from robot_vision.bench.mot import Answer, Scores, judge
-from robot_vision.bench.tracker_detections import GOOD, detect, drawn_model
+from robot_vision.bench.tracker_detections import detect
 from robot_vision.bench.tracker_scenes import SCENES
 from robot_vision.bench.tracker_sequences import Sequence, boxes_only, drop_at_random, thin_all
 from robot_vision.core.clock import NS_PER_S
@@ -26,11 +27,9 @@ DROP_SEEDS = 4
 
 
 def build_set(name: str, *, seeds: Iterable[int]) -> list[Sequence]:
-    """The scene `name` from each seed; streets are seen by detectors of many makes."""
-    street = name.startswith("pedestrians")
+    """The scene `name` from each seed; people are seen by detectors of many makes."""
     return [
-        detect(SCENES[name](seed), model=drawn_model(seed) if street else GOOD, seed=seed)
-        for seed in seeds
+        detect(SCENES[name](seed), model=_detector_of(name, seed), seed=seed) for seed in seeds
     ]
 
 
@@ -144,6 +143,12 @@ def soak(frames: int, *, reports: int = 10) -> list[dict[str, float]]:
                 }
             )
     return history
+
+
+def _detector_of(name: str, seed: int) -> DetectorModel:
+    if name == "sidewalk":
+        return drawn_public_model(seed)
+    return drawn_model(seed) if name.startswith("pedestrians") else GOOD
 
 
 def _point_errors(sequence: Sequence) -> Iterator[tuple[float, float, float]]:
