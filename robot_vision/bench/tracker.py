@@ -9,6 +9,7 @@ from time import process_time
 import numpy as np
 
 from robot_vision.bench.detector_model import GOOD, DetectorModel, drawn_model, drawn_public_model
+from robot_vision.bench.iou_tracker import track_by_iou
 from robot_vision.bench.mot import Answer, Scores, judge
 from robot_vision.bench.tracker_detections import detect
 from robot_vision.bench.tracker_scenes import SCENES
@@ -72,6 +73,7 @@ def contenders(sequence: Sequence) -> dict[str, Callable[[Sequence], list[Answer
         )
         for name in LIBRARY_CLASSES
     }
+    runs["naive IoU"] = track_by_iou
     runs[OURS_2D] = lambda given: answers_of(build_tracker(config), boxes_only(given))
     if any(m.lifted is not None or m.appearance is not None for m in sequence.measurements):
         runs[OURS_3D] = lambda given: answers_of(build_tracker(config), given)
