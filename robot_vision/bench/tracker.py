@@ -8,8 +8,10 @@ from time import process_time
 
 import numpy as np
 
+from robot_vision.bench.detector_model import GOOD, DetectorModel, drawn_model, drawn_public_model
+from robot_vision.bench.iou_tracker import track_by_iou
 from robot_vision.bench.mot import Answer, Scores, judge
-from robot_vision.bench.tracker_detections import GOOD, detect, drawn_model
+from robot_vision.bench.tracker_detections import detect
 from robot_vision.bench.tracker_scenes import SCENES
 from robot_vision.bench.tracker_sequences import Sequence, boxes_only, drop_at_random, thin_all
 from robot_vision.core.clock import NS_PER_S
@@ -26,11 +28,9 @@ DROP_SEEDS = 4
 
 
 def build_set(name: str, *, seeds: Iterable[int]) -> list[Sequence]:
-    """The scene `name` from each seed; streets are seen by detectors of many makes."""
-    street = name.startswith("pedestrians")
+    """The scene `name` from each seed; people are seen by detectors of many makes."""
     return [
-        detect(SCENES[name](seed), model=drawn_model(seed) if street else GOOD, seed=seed)
-        for seed in seeds
+        detect(SCENES[name](seed), model=_detector_of(name, seed), seed=seed) for seed in seeds
     ]
 
 
@@ -73,6 +73,7 @@ def contenders(sequence: Sequence) -> dict[str, Callable[[Sequence], list[Answer
         )
         for name in LIBRARY_CLASSES
     }
+    runs["naive IoU"] = track_by_iou
     runs[OURS_2D] = lambda given: answers_of(build_tracker(config), boxes_only(given))
     if any(m.lifted is not None or m.appearance is not None for m in sequence.measurements):
         runs[OURS_3D] = lambda given: answers_of(build_tracker(config), given)
@@ -144,6 +145,12 @@ def soak(frames: int, *, reports: int = 10) -> list[dict[str, float]]:
                 }
             )
     return history
+
+
+def _detector_of(name: str, seed: int) -> DetectorModel:
+    if name == "sidewalk":
+        return drawn_public_model(seed)
+    return drawn_model(seed) if name.startswith("pedestrians") else GOOD
 
 
 def _point_errors(sequence: Sequence) -> Iterator[tuple[float, float, float]]:

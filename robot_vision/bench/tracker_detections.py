@@ -3,70 +3,25 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from robot_vision.bench.tracker_scenes import Scene
+from robot_vision.bench.detector_model import DetectorModel
+from robot_vision.bench.merged_boxes import merged_boxes
+from robot_vision.bench.scene import Scene
 from robot_vision.bench.tracker_sequences import Sequence, Truth
+from robot_vision.bench.view import View, clip, view_of
+from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import Detections, Lifted, Measurements
 
 APPEARANCE_SIZE = 32
-SAMPLES = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class DetectorModel:
-    """How good the detector is. Lengths are shares of the box's size where not said otherwise.
-
-    `memory_s` is how long its errors last: a detector that misses an object misses it again.
-    """
-
-    edge_noise: float = 0.03
-    memory_s: float = 0.08
-    miss_bias: float = 3.0
-    faintest: float = -1.5
-    score_gain: float = 1.0
-    false_alarms_per_frame: float = 0.3
-    duplicate_share: float = 0.02
-    score_noise: float = 0.8
-    least_visible: float = 0.1
-
-
-GOOD = DetectorModel()
-
-
-def drawn_model(seed: int) -> DetectorModel:
-    """A detector of some other make: from sure and clean to one that misses and sees ghosts."""
-    rng = np.random.default_rng([seed, 7])
-    return DetectorModel(
-        edge_noise=rng.uniform(0.03, 0.07),
-        memory_s=rng.uniform(0.05, 0.3),
-        miss_bias=rng.uniform(1.2, 3.5),
-        faintest=rng.choice([-1.5, -0.5, 0.3]),
-        score_gain=rng.uniform(0.8, 3.0),
-        false_alarms_per_frame=rng.uniform(0.3, 2.5),
-        duplicate_share=rng.uniform(0.0, 0.06),
-        score_noise=rng.uniform(0.5, 1.3),
-        least_visible=0.0,
-    )
 
 
 MISS_SPREAD = 1.5
+MERGE_SPREAD = 0.05
 CLUTTER_SPOTS = 20
-CLUTTER_S = 0.15
 DEPTH_RANGE_M = 10.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _View:
-    """A scene in one frame: all objects, those out of sight included."""
-
-    position_m: Float[np.ndarray, "n 3"]
-    box_xyxy_px: Float[np.ndarray, "n 4"]
-    seen_box_xyxy_px: Float[np.ndarray, "n 4"]
-    visible: Float[np.ndarray, " n"]
-    in_view: Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +38,7 @@ def detect(scene: Scene, *, model: DetectorModel, seed: int) -> Sequence:
     detector = _Detector(scene, model=model, rng=rng)
     measurements, truths = [], []
     for k in range(len(scene.position_m)):
-        view = _view(scene, k)
+        view = view_of(scene, k)
         wanted = scene.reported & view.in_view & (view.visible >= model.least_visible)
         camera_from_fixed = invert_transform(scene.fixed_from_camera[k])
         truths.append(
@@ -138,7 +93,7 @@ class _Detector:
         self._clutter_on = np.zeros(CLUTTER_SPOTS, bool)
         self._clutter_box = np.zeros((CLUTTER_SPOTS, 4))
 
-    def look(self, view: _View) -> _Found:
+    def look(self, view: View) -> _Found:
         """Objects found, doubles of them, and false alarms."""
         model, rng = self._model, self._rng
         keep = np.exp(-self._dt_s / model.memory_s)
@@ -153,13 +108,16 @@ class _Detector:
             & (strength > model.faintest)
             & (view.visible > 0.02)
         )
+        objects = self._objects(view, found, strength)
+        if model.merge_iou < 1:
+            objects = self._merged(view, found, objects)
         return _join(
-            self._objects(view, found, strength),
+            objects,
             self._doubles(view, found, strength),
             self._false_alarms(view),
         )
 
-    def _objects(self, view: _View, found: np.ndarray, strength: np.ndarray) -> _Found:
+    def _objects(self, view: View, found: np.ndarray, strength: np.ndarray) -> _Found:
         model, rng = self._model, self._rng
         score_logit = strength[found] + model.score_noise * self._error[found, 5]
         score_logit = model.score_gain * score_logit
@@ -177,7 +135,23 @@ class _Detector:
             appearance=_unit(look),
         )
 
-    def _doubles(self, view: _View, found: np.ndarray, strength: np.ndarray) -> _Found:
+    def _merged(self, view: View, found: np.ndarray, objects: _Found) -> _Found:
+        """Those that are one to the detector: the nearer one's box, drawn out over the other."""
+        boxes, kept = merged_boxes(
+            objects.box_xyxy_px,
+            overlap=pairwise_iou(view.box_xyxy_px[found], view.box_xyxy_px[found]),
+            depth_m=view.position_m[found, 2],
+            merge_iou=self._model.merge_iou + MERGE_SPREAD * self._error[found, 4],
+            share=np.clip(0.4 + 0.3 * self._error[found, 5], 0.0, 1.0),
+        )
+        return _Found(
+            box_xyxy_px=boxes[kept],
+            score=objects.score[kept],
+            position_m=objects.position_m[kept],
+            appearance=objects.appearance[kept],
+        )
+
+    def _doubles(self, view: View, found: np.ndarray, strength: np.ndarray) -> _Found:
         rng = self._rng
         twice = found[rng.random(len(found)) < self._model.duplicate_share]
         double = self._objects(view, twice, strength - 1.5)
@@ -189,10 +163,11 @@ class _Detector:
             appearance=double.appearance,
         )
 
-    def _false_alarms(self, view: _View) -> _Found:
+    def _false_alarms(self, view: View) -> _Found:
         rng, camera = self._rng, self._scene.camera
-        share = self._model.false_alarms_per_frame / CLUTTER_SPOTS
-        fades = rng.random(CLUTTER_SPOTS) < 1 - np.exp(-self._dt_s / CLUTTER_S)
+        model = self._model
+        share = model.false_alarms_per_frame / CLUTTER_SPOTS
+        fades = rng.random(CLUTTER_SPOTS) < 1 - np.exp(-self._dt_s / model.clutter_s)
         begins = fades & (rng.random(CLUTTER_SPOTS) < share)
         self._clutter_on = (self._clutter_on & ~fades) | begins
         size = np.abs(view.box_xyxy_px[:, 2:] - view.box_xyxy_px[:, :2])
@@ -212,48 +187,7 @@ class _Detector:
 
     def _jitter(self, boxes: np.ndarray, noise: np.ndarray) -> np.ndarray:
         size = boxes[:, 2:] - boxes[:, :2]
-        return _clip(boxes + noise * np.concatenate([size, size], axis=1), self._scene)
-
-
-def _view(scene: Scene, k: int) -> _View:
-    camera_from_fixed = invert_transform(scene.fixed_from_camera[k])
-    position = scene.position_m[k] @ camera_from_fixed[:3, :3].T + camera_from_fixed[:3, 3]
-    depth = np.maximum(position[:, 2], 0.05)
-    focal = np.array([scene.camera.fx_px, scene.camera.fy_px])
-    centre = position[:, :2] / depth[:, None] * focal
-    centre += [scene.camera.cx_px, scene.camera.cy_px]
-    half = scene.size_m[:, :2] / depth[:, None] * focal / 2
-    whole = np.concatenate([centre - half, centre + half], axis=1)
-    box = _clip(whole, scene)
-    inside = _area(box) / np.maximum(_area(whole), 1e-9)
-    in_view = (inside > 0.2) & (position[:, 2] > 0.15)
-    visible, seen_box = _visibility(box, depth=depth, in_view=in_view)
-    return _View(
-        position_m=position,
-        box_xyxy_px=box,
-        seen_box_xyxy_px=seen_box,
-        visible=visible,
-        in_view=in_view,
-    )
-
-
-def _visibility(
-    box: np.ndarray, *, depth: np.ndarray, in_view: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Share of each box that no nearer box covers, and the bounds of that part."""
-    step = (np.arange(SAMPLES) + 0.5) / SAMPLES
-    grid = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2)
-    point = box[:, None, :2] + grid[None] * (box[:, None, 2:] - box[:, None, :2])
-    above = np.all(point[:, :, None] >= box[None, None, :, :2], axis=3)
-    below = np.all(point[:, :, None] <= box[None, None, :, 2:], axis=3)
-    nearer = np.less(depth[None, :], depth[:, None]) & in_view[None, :]
-    free = ~np.any(above & below & nearer[:, None, :], axis=2)
-    low = np.where(free[..., None], point, np.inf).min(axis=1)
-    high = np.where(free[..., None], point, -np.inf).max(axis=1)
-    cell = (box[:, 2:] - box[:, :2]) / SAMPLES / 2
-    seen = np.concatenate([low - cell, high + cell], axis=1)
-    hidden = ~np.any(free, axis=1)
-    return free.mean(axis=1), np.where(hidden[:, None], box, seen)
+        return clip(boxes + noise * np.concatenate([size, size], axis=1), self._scene)
 
 
 def _measurements(found: _Found, scene: Scene, k: int, *, stamp_ns: int) -> Measurements:
@@ -288,15 +222,6 @@ def _join(*parts: _Found) -> _Found:
         position_m=np.concatenate([part.position_m for part in parts]),
         appearance=np.concatenate([part.appearance for part in parts]),
     )
-
-
-def _clip(boxes: np.ndarray, scene: Scene) -> np.ndarray:
-    limit = [scene.camera.width_px, scene.camera.height_px] * 2
-    return np.clip(boxes, 0, limit)
-
-
-def _area(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

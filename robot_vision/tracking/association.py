@@ -15,6 +15,8 @@ from robot_vision.tracking.table import TENTATIVE, TrackTable, points_of
 
 # Pairs below this support are lost whatever their distance in space says.
 WORTHWHILE = -4.0
+# Up to this share of the image an object is small: `prior` holds as it is.
+SMALL_SHARE = 0.004
 
 
 def associate(
@@ -22,6 +24,7 @@ def associate(
     seen: Observations,
     *,
     stamp_ns: int,
+    image_size_px: tuple[int, int] | None,
     model: AppearanceModel,
     config: TrackerConfig,
 ) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
@@ -32,7 +35,14 @@ def associate(
     """
     if not len(table) or not len(seen):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    support = pair_support(table, seen, stamp_ns=stamp_ns, model=model, config=config)
+    support = pair_support(
+        table,
+        seen,
+        stamp_ns=stamp_ns,
+        image_size_px=image_size_px,
+        model=model,
+        config=config,
+    )
     high = seen.score >= config.high_score
     tentative = table["state"] == TENTATIVE
     stages = (
@@ -59,6 +69,7 @@ def pair_support(
     seen: Observations,
     *,
     stamp_ns: int,
+    image_size_px: tuple[int, int] | None,
     model: AppearanceModel,
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
@@ -75,13 +86,27 @@ def pair_support(
     moving, stopped = support[:n], support[n:]
     stopped -= config.stop_penalty
     support = np.maximum(moving, stopped, out=moving)
-    support -= config.loss_rate * gap_s
+    support -= config.loss_rate * gap_s + _crowding(scale[:n], image_size_px)
     differs = table["class_id"][:, None] != seen.class_id[None]
     np.subtract(support, config.class_penalty, out=support, where=differs)
     cosine = table["appearance"] @ seen.appearance.T
     support += model.support(cosine, limit=config.appearance_limit)
     support += _depth_support(table, seen, worthwhile=support > WORTHWHILE, config=config)
     return support
+
+
+def _crowding(
+    scale_px: Float[np.ndarray, "n 1"], image_size_px: tuple[int, int] | None
+) -> Float[np.ndarray, "n 1"]:
+    """Support lost because a new object may as well be where a track expects its own.
+
+    New objects are spread over the image: the larger they are in it, the fewer are the places.
+    Without the image's size they are taken as small.
+    """
+    if image_size_px is None:
+        return np.zeros_like(scale_px)
+    width_px, height_px = image_size_px
+    return np.log(np.maximum(scale_px**2 / (SMALL_SHARE * width_px * height_px), 1.0))
 
 
 def _box_support(

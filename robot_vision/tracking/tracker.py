@@ -58,6 +58,7 @@ class StampedTracker:
             self._table,
             seen,
             stamp_ns=stamp_ns,
+            image_size_px=self._image_size_px,
             model=self._appearance_model,
             config=self._config,
         )

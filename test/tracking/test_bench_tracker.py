@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
+from robot_vision.bench.merged_boxes import merged_boxes
 from robot_vision.bench.mot import judge, read_mot_sequence
-from robot_vision.bench.tracker import answers_of, build_set, compare, point_errors
+from robot_vision.bench.tracker import (
+    answers_of,
+    build_set,
+    compare,
+    point_errors,
+)
 from robot_vision.bench.tracker_sequences import keep_frames, thin_all
+from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.config import TrackerConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.tracking import build_tracker
@@ -26,6 +33,20 @@ def test_public_detections_are_tracked_as_well_as_by_the_best(shared_data):
     hota = {name: one["hota"] for name, one in compare([sequence])["full"].items()}
     ours = hota.pop("ours, boxes only")
     assert ours >= max(hota.values())
+
+
+def test_the_nearer_of_two_that_overlap_swallows_the_other():
+    boxes = np.array([[0.0, 0, 10, 20], [4, 0, 14, 20], [50, 0, 60, 20]])
+    merged, kept = merged_boxes(
+        boxes,
+        overlap=pairwise_iou(boxes, boxes),
+        depth_m=np.array([5.0, 4.0, 3.0]),
+        merge_iou=np.full(3, 0.4),
+        share=np.full(3, 0.5),
+    )
+    assert kept.tolist() == [False, True, True]
+    assert merged[1].tolist() == [2, 0, 14, 20]
+    assert merged[2].tolist() == boxes[2].tolist()
 
 
 def test_a_perfect_answer_scores_a_hundred(shared_data):

@@ -158,6 +158,22 @@ def test_fast_objects_keep_their_identities_at_low_rates(step):
     assert all(tracks.track_id.tolist() == [1, 2] for tracks in answers)
 
 
+def walker_at(x: float) -> list[float]:
+    return [x - 35, 200, x + 35, 380]
+
+
+def test_who_appears_far_from_a_lost_neighbour_is_somebody_else():
+    """Large in the image, people are near each other: a lost one does not become the next."""
+    walk = [measure([walker_at(100 + 4 * k)], frame=k) for k in range(10)]
+    lost = [measure([], frame=k) for k in range(10, 20)]
+    other = measure([walker_at(440)], frame=20)
+    for image_size_px, known in [((640, 480), False), ((6400, 4800), True)]:
+        frames = [replace(m, image_size_px=image_size_px) for m in [*walk, *lost, other]]
+        tracks = run(frames)[-1]
+        found = tracks.track_id[tracks.detection_index >= 0]
+        assert (found == 1).tolist() == [known]
+
+
 def test_a_box_that_was_being_hidden_keeps_its_size_while_unseen():
     hiding = [[100, 80, 140 - 2 * k, 120] for k in range(15)]
     frames = [measure([box_at(120)], frame=k) for k in range(10)]
