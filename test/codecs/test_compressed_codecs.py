@@ -87,7 +87,7 @@ def test_depth_with_a_header_that_makes_no_sense_is_invalid_not_wrong() -> None:
         assert np.isnan(decode_compressed_depth(data, format="32FC1; compressedDepth")).all()
 
 
-@pytest.mark.parametrize("name", ["16UC1; compressedDepth rvl", "jpeg", "8UC1; compressedDepth"])
+@pytest.mark.parametrize("name", ["16UC1; compressedDepth jxl", "jpeg", "8UC1; compressedDepth"])
 def test_other_depth_formats_are_named_with_those_supported(name: str) -> None:
     with pytest.raises(UnsupportedEncodingError, match="16UC1; compressedDepth png"):
         decode_compressed_depth(b"\0" * 40, format=name)

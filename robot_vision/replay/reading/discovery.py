@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from robot_vision.codecs.compressed import is_depth_format
 from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.image import IMAGE_ENCODINGS
 from robot_vision.replay.reading.messages import COMPRESSED, IMAGE, BagError, Decoder, Problems
@@ -25,6 +26,7 @@ class Topics:
     rgb: str = ""
     depth: str = ""
     info: str = ""
+    depth_info: str = ""
     others: dict[str, str] = field(default_factory=dict)
 
 
@@ -86,7 +88,7 @@ def _kind(topic: str, msgtype: str, content: Any) -> str:
     if msgtype == CAMERA_INFO:
         return "info"
     if msgtype == COMPRESSED:
-        return "depth" if "compressedDepth" in content.format else "rgb"
+        return "depth" if is_depth_format(content.format) else "rgb"
     named_depth = "depth" in topic.lower()
     if content.encoding in DEPTH_ENCODINGS and (content.encoding != "mono16" or named_depth):
         return "depth"
