@@ -24,8 +24,9 @@ _NO_MODEL = frozenset(
 )
 _FISHEYE = frozenset({"equidistant", "fisheye", "kannala_brandt4", "kannala_brandt"})
 _RECTIFIED_WORDS = frozenset({"rect", "rectified", "undistorted"})
-# A camera_info without a size is believed if the image's middle is near its centre of projection.
-_MIDDLE = (0.25, 0.75)
+# A camera_info without a size is believed if its centre of projection is near the image's middle:
+# where lenses have it, and where that of an image of another size would not be.
+_MIDDLE = (0.42, 0.58)
 # An image of an odd size, binned: drivers round up or down.
 _ROUNDING_PX = 1
 _SAME = 1e-6

@@ -38,9 +38,10 @@ def lift(detections: Detections, *, depth: Depth, camera: Camera) -> Lifted:
     if count == 0 or not _is_projective(camera):
         return _unknown(count)
     ranges = [object_range(_samples(detections, row, depth, camera)) for row in range(count)]
+    middle_m, extent_m, spread_m = np.array(ranges).T
     rays = _rays(detections.box_xyxy_px, camera)
-    lost = np.isnan(rays.sum(axis=(1, 2)))  # the lens has no inverse there
-    middle_m, extent_m, spread_m = np.where(lost[:, None], np.nan, np.array(ranges)).T
+    middle_m[np.isnan(rays.sum(axis=(1, 2)))] = np.nan  # the lens has no inverse there
+    extent_m = np.where(np.isnan(middle_m), np.nan, extent_m)
     across_m = (rays[:, 2, :2] - rays[:, 1, :2]) * middle_m[:, None]
     size_m = np.concatenate([across_m, extent_m[:, None]], axis=1)
     return Lifted(
