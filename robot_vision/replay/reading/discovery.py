@@ -49,7 +49,7 @@ def find_topics(recording: Recording, *, wanted: Topics) -> Topics:
     the name that is wanted.
     """
     seen = _look(recording, wanted)
-    for name in (wanted.rgb, wanted.depth, wanted.info):
+    for name in (wanted.rgb, wanted.depth, wanted.info, wanted.depth_info):
         if name and name not in seen.types:
             raise BagError(f"{recording.path} has no topic {name!r}; it has {_listing(seen)}")
     rgb = wanted.rgb or _best(seen.of_kind("rgb"), seen, COLOR_WORDS, NOT_COLOR_WORDS)
@@ -61,7 +61,9 @@ def find_topics(recording: Recording, *, wanted: Topics) -> Topics:
     )
     chosen = (rgb, depth, info)
     others = {name: kind for name, kind in sorted(seen.types.items()) if name not in chosen}
-    return Topics(rgb=rgb, depth=depth, info=info, others=others)
+    return Topics(
+        rgb=rgb, depth=depth, info=info, depth_info=wanted.depth_info, others=others
+    )
 
 
 def _look(recording: Recording, wanted: Topics) -> _Seen:
