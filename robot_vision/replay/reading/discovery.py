@@ -61,9 +61,7 @@ def find_topics(recording: Recording, *, wanted: Topics) -> Topics:
     )
     chosen = (rgb, depth, info)
     others = {name: kind for name, kind in sorted(seen.types.items()) if name not in chosen}
-    return Topics(
-        rgb=rgb, depth=depth, info=info, depth_info=wanted.depth_info, others=others
-    )
+    return Topics(rgb=rgb, depth=depth, info=info, depth_info=wanted.depth_info, others=others)
 
 
 def _look(recording: Recording, wanted: Topics) -> _Seen:
