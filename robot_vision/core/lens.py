@@ -16,7 +16,8 @@ _MOST_STEPS = 20
 _STRETCHES = 12
 # Of a ray: 1 µm at a distance of 1 m.
 _CLOSE = 1e-6
-_TILTED = 14
+# Coefficients of OpenCV's models, the one an extension of the other.
+_PLUMB_BOB, _RATIONAL, _TILTED = 5, 8, 14
 
 
 def is_straight(model: DistortionModel, coefficients: Float[np.ndarray, " k"]) -> bool:
@@ -66,9 +67,14 @@ def _brown(ray: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     x, y = ray[:, 0], ray[:, 1]
     with np.errstate(all="ignore"):  # far from the axis powers overflow, and denominators vanish
         r2 = x * x + y * y
-        radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
-        u = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) + r2 * (s1 + r2 * s2)
-        v = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y) + r2 * (s3 + r2 * s4)
+        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        if coefficients.size > _PLUMB_BOB:
+            radial = radial / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+        xy = 2 * x * y
+        u = x * radial + p1 * xy + p2 * (r2 + 2 * x * x)
+        v = y * radial + p2 * xy + p1 * (r2 + 2 * y * y)
+        if coefficients.size > _RATIONAL:
+            u, v = u + r2 * (s1 + r2 * s2), v + r2 * (s3 + r2 * s4)
     seen = np.stack([u, v], axis=1)
     return _homography(seen, _tilt(coefficients)) if _is_tilted(coefficients) else seen
 
