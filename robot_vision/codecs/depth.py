@@ -23,13 +23,14 @@ def decode_depth(
     step: int,
     is_bigendian: bool = False,
     raw_unit_m: float = 0.001,
+    float_unit_m: float = 1.0,
     limits: InputLimits = DEFAULT_LIMITS,
 ) -> Float32[np.ndarray, "h w"]:
     """Depth in metres of a raw depth image; 32FC1 that is valid throughout is not copied.
 
-    `raw_unit_m` is the step of 16-bit depth. Raises `UnsupportedEncodingError` for an encoding
-    that is not in `DEPTH_ENCODINGS`, `EncodingError` if the bytes do not fit it or
-    the image is larger than `limits`.
+    `raw_unit_m` is the step of 16-bit depth, `float_unit_m` what 1 stands for in others. Raises
+    `UnsupportedEncodingError` for an encoding that is not in `DEPTH_ENCODINGS`, `EncodingError`
+    if the bytes do not fit it or the image is larger than `limits`.
     """
     if encoding not in _DTYPES:
         raise UnsupportedEncodingError(encoding, kind="depth", supported=DEPTH_ENCODINGS)
@@ -45,7 +46,7 @@ def decode_depth(
     )
     if raw.dtype == np.uint16:
         return metres_from_raw(raw, raw_unit_m=raw_unit_m)
-    return only_valid(raw)
+    return only_valid(raw if float_unit_m == 1 else raw * np.float32(float_unit_m))
 
 
 def metres_from_raw(raw: np.ndarray, *, raw_unit_m: float) -> Float32[np.ndarray, "h w"]:

@@ -17,11 +17,15 @@ from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 @dataclass(frozen=True, kw_only=True)
 class _Encoding:
-    """How pixels lie in memory, and what turns them into RGB (None: they are RGB)."""
+    """How pixels lie in memory, and what turns them into RGB (None: they are RGB).
+
+    `rows_per_px` is above 1 where planes of colour follow that of brightness.
+    """
 
     dtype: str
     channels: int
     to_rgb: Callable[[np.ndarray], np.ndarray] | None
+    rows_per_px: float = 1.0
 
 
 def _converter(code: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -50,9 +54,25 @@ def _unpack_yuv(code: int) -> Callable[[np.ndarray], np.ndarray]:
     return convert
 
 
-def _mono16_to_rgb(image: np.ndarray) -> np.ndarray:
-    gray = cv2.convertScaleAbs(image, alpha=255 / 65535)
-    return cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
+def _unpack_planes(code: int) -> Callable[[np.ndarray], np.ndarray]:
+    def convert(planes: np.ndarray) -> np.ndarray:
+        if planes.shape[1] % 2:
+            raise EncodingError(f"width {planes.shape[1]} px; 4:2:0 needs an even width")
+        return cv2.cvtColor(np.ascontiguousarray(planes), code)
+
+    return convert
+
+
+def _from_16_bits(
+    convert: Callable[[np.ndarray], np.ndarray] | None,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Colours first, then 65535 becomes 255, as in cv_bridge."""
+
+    def to_rgb(image: np.ndarray) -> np.ndarray:
+        rgb = image if convert is None else convert(image)
+        return cv2.convertScaleAbs(rgb, alpha=255 / 65535)
+
+    return to_rgb
 
 
 _RGB = _Encoding(dtype="u1", channels=3, to_rgb=None)
@@ -62,28 +82,52 @@ _UYVY = _Encoding(dtype="u1", channels=2, to_rgb=_unpack_yuv(cv2.COLOR_YUV2RGB_U
 _YUYV = _Encoding(dtype="u1", channels=2, to_rgb=_unpack_yuv(cv2.COLOR_YUV2RGB_YUY2))
 
 
+_RGBA = _Encoding(dtype="u1", channels=4, to_rgb=_converter(cv2.COLOR_RGBA2RGB))
+_BGRA = _Encoding(dtype="u1", channels=4, to_rgb=_converter(cv2.COLOR_BGRA2RGB))
+
+
 def _bayer(code: int) -> _Encoding:
     return _Encoding(dtype="u1", channels=1, to_rgb=_demosaic(code))
 
 
+def _planes(code: int) -> _Encoding:
+    return _Encoding(dtype="u1", channels=1, to_rgb=_unpack_planes(code), rows_per_px=1.5)
+
+
+def _wide(form: _Encoding) -> _Encoding:
+    return _Encoding(dtype="u2", channels=form.channels, to_rgb=_from_16_bits(form.to_rgb))
+
+
+# OpenCV's old names (BayerBG, …) read the second row; these aliases read the first, as ROS.
+_MOSAICS = {
+    "bayer_rggb": _bayer(cv2.COLOR_BayerRGGB2RGB),
+    "bayer_bggr": _bayer(cv2.COLOR_BayerBGGR2RGB),
+    "bayer_gbrg": _bayer(cv2.COLOR_BayerGBRG2RGB),
+    "bayer_grbg": _bayer(cv2.COLOR_BayerGRBG2RGB),
+}
+
 _ENCODINGS = {
     "rgb8": _RGB,
     "bgr8": _BGR,
-    "rgba8": _Encoding(dtype="u1", channels=4, to_rgb=_converter(cv2.COLOR_RGBA2RGB)),
-    "bgra8": _Encoding(dtype="u1", channels=4, to_rgb=_converter(cv2.COLOR_BGRA2RGB)),
+    "rgba8": _RGBA,
+    "bgra8": _BGRA,
+    "rgb16": _wide(_RGB),
+    "bgr16": _wide(_BGR),
+    "rgba16": _wide(_RGBA),
+    "bgra16": _wide(_BGRA),
     "mono8": _GRAY,
-    "mono16": _Encoding(dtype="u2", channels=1, to_rgb=_mono16_to_rgb),
+    "mono16": _wide(_GRAY),
     "8UC1": _GRAY,
     "8UC3": _BGR,  # OpenCV's order, as image_view and cv_bridge's display take it
-    # OpenCV's old names (BayerBG, …) read the second row; these aliases read the first, as ROS.
-    "bayer_rggb8": _bayer(cv2.COLOR_BayerRGGB2RGB),
-    "bayer_bggr8": _bayer(cv2.COLOR_BayerBGGR2RGB),
-    "bayer_gbrg8": _bayer(cv2.COLOR_BayerGBRG2RGB),
-    "bayer_grbg8": _bayer(cv2.COLOR_BayerGRBG2RGB),
+    "8UC4": _BGRA,
+    **{f"{name}8": form for name, form in _MOSAICS.items()},
+    **{f"{name}16": _wide(form) for name, form in _MOSAICS.items()},
     "yuv422": _UYVY,
     "uyvy": _UYVY,
     "yuv422_yuy2": _YUYV,
     "yuyv": _YUYV,
+    "nv12": _planes(cv2.COLOR_YUV2RGB_NV12),
+    "nv21": _planes(cv2.COLOR_YUV2RGB_NV21),
 }
 
 IMAGE_ENCODINGS = tuple(_ENCODINGS)
@@ -108,12 +152,15 @@ def decode_image(
     if encoding not in _ENCODINGS:
         raise UnsupportedEncodingError(encoding, kind="image", supported=IMAGE_ENCODINGS)
     form = _ENCODINGS[encoding]
+    rows = height_px * form.rows_per_px
+    if rows != int(rows):
+        raise EncodingError(f"height {height_px} px; {encoding} needs an even height")
     image = pixels(
         data,
         dtype=form.dtype,
         channels=form.channels,
         width_px=width_px,
-        height_px=height_px,
+        height_px=int(rows),
         step=step,
         is_bigendian=is_bigendian,
         limits=limits,

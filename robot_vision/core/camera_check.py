@@ -4,10 +4,12 @@ Where it cannot, the camera counts as unknown: frames are processed without 3-D.
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from robot_vision.core.errors import CameraError
+from robot_vision.core.lens import DistortionModel
 from robot_vision.core.types import Camera
 
 # From a telescope to just short of a pinhole's half space; a fisheye's K lies well within.
@@ -16,9 +18,15 @@ LEAST_VIEW_DEG, MOST_VIEW_DEG = 0.5, 179.0
 FARTHEST_CENTRE_SIZES = 3.0
 LARGEST_ASPECT = 4.0
 LARGEST_SIDE_PX = 100_000
-# The longest model of `sensor_msgs/CameraInfo` in use (OpenCV's tilted sensor).
-MOST_COEFFICIENTS = 14
 LARGEST_COEFFICIENT = 1e4
+# Rows and columns of a sensor meet at right angles, to this share of the focal length.
+LARGEST_SKEW = 1e-3
+# As OpenCV counts them: its one model is the longer, the more coefficients there are.
+COUNTS: Mapping[DistortionModel, tuple[int, ...]] = {
+    "plumb_bob": (0, 4, 5, 8, 12, 14),
+    "rational_polynomial": (0, 4, 5, 8, 12, 14),
+    "equidistant": (4,),
+}
 
 
 def checked_camera(
@@ -28,6 +36,7 @@ def checked_camera(
     height_px: int,
     intrinsics_px: object,
     distortion: object = (),
+    distortion_model: DistortionModel = "plumb_bob",
 ) -> Camera:
     """A camera from a stranger's numbers, as arrays or lists.
 
@@ -40,6 +49,7 @@ def checked_camera(
         raise CameraError("numbers of no regular shape; expected K as nine numbers") from None
     if matrix.size != 9 or not np.isfinite(matrix).all():
         raise CameraError(f"K = {matrix.ravel().tolist()[:9]}; expected nine finite numbers")
+    _check_rows(matrix.reshape(3, 3))
     if not (0 < width_px <= LARGEST_SIDE_PX and 0 < height_px <= LARGEST_SIDE_PX):
         raise CameraError(
             f"an image of {width_px}×{height_px} px; expected sides from 1 to {LARGEST_SIDE_PX} px"
@@ -50,9 +60,10 @@ def checked_camera(
         height_px=height_px,
         intrinsics_px=matrix.reshape(3, 3),
         distortion=coefficients,
+        distortion_model=distortion_model,
     )
     _check_lens(camera)
-    _check_distortion(coefficients)
+    _check_distortion(coefficients, distortion_model)
     return camera
 
 
@@ -88,13 +99,23 @@ def _check_lens(camera: Camera) -> None:
         )
 
 
-def _check_distortion(coefficients: np.ndarray) -> None:
-    if coefficients.size > MOST_COEFFICIENTS:
+def _check_rows(matrix: np.ndarray) -> None:
+    if matrix[2, :2].any() or matrix[1, 0] != 0:
         raise CameraError(
-            f"{coefficients.size} distortion coefficients; expected at most {MOST_COEFFICIENTS}"
+            f"K = {matrix.ravel().tolist()}; expected fx 0 cx 0 fy cy 0 0 1, row by row"
         )
+    if abs(matrix[0, 1]) > LARGEST_SKEW * abs(matrix[0, 0]):
+        raise CameraError(f"K with a skew of {matrix[0, 1]:g} px; expected none")
+
+
+def _check_distortion(coefficients: np.ndarray, model: DistortionModel) -> None:
     if not (np.abs(coefficients) <= LARGEST_COEFFICIENT).all():  # NaN is not
         raise CameraError(
-            f"distortion {coefficients.tolist()}; expected finite coefficients of at most "
+            f"distortion {coefficients.tolist()[:14]}; expected finite coefficients of at most "
             f"{LARGEST_COEFFICIENT:g}"
+        )
+    if coefficients.size not in COUNTS[model]:
+        expected = " or ".join(map(str, COUNTS[model]))
+        raise CameraError(
+            f"{coefficients.size} distortion coefficients of {model}; expected {expected}"
         )

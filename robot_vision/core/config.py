@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
+from robot_vision.core.camera_config import CameraConfig
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
@@ -55,6 +56,9 @@ class DepthConfig(Params):
     max_m: float = param(10.0, "depth above this is invalid", unit="m", gt=0, le=1000)
     raw_unit_m: float = param(
         0.001, "metres per step of 16-bit depth (REP 118: 0.001)", unit="m", gt=0, le=1
+    )
+    float_unit_m: float = param(
+        1.0, "metres per unit of 32-bit depth (REP 118: 1)", unit="m", gt=0, le=1
     )
 
 
@@ -149,6 +153,7 @@ class ServiceConfig(Params):
     compute_every: int = param(
         1, "compute every k-th frame, carry tracks in between", unit="frames", ge=1, le=30
     )
+    camera: CameraConfig = CameraConfig()
     sync: SyncConfig = SyncConfig()
     detector: DetectorConfig = DetectorConfig()
     depth: DepthConfig = DepthConfig()
@@ -162,8 +167,10 @@ class InputConfig(Params):
     rgb_transport: Literal["raw", "compressed"] = param(
         "raw", "raw: sensor_msgs/Image on rgb; compressed: CompressedImage on rgb/compressed"
     )
-    depth_transport: Literal["raw", "compressed", "none"] = param(
-        "raw", "raw: Image on depth; compressed: PNG on depth/compressedDepth; none: no depth"
+    depth_transport: Literal["raw", "compressed", "png", "none"] = param(
+        "raw",
+        "raw: Image on depth; compressed: PNG or RVL on depth/compressedDepth; "
+        "png: 16-bit PNG on depth/compressed; none: no depth",
     )
     reliability: Literal["best_effort", "reliable"] = param(
         "best_effort", "QoS of the image topics; best_effort matches every publisher"

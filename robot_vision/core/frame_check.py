@@ -5,6 +5,8 @@ from robot_vision.core.types import Camera
 
 OTHER_SIZE = "intrinsics of another size"
 OTHER_FRAME = "depth in another frame"
+INVALID = "intrinsics invalid"
+ASSUMED = "intrinsics read"
 
 
 def size_problem(camera: Camera, *, width_px: int, height_px: int) -> str:
@@ -17,9 +19,15 @@ def size_problem(camera: Camera, *, width_px: int, height_px: int) -> str:
     )
 
 
+def same_frame(one: str, other: str) -> bool:
+    """Whether two names are of one frame: ROS 1 wrote a slash before it, some write none."""
+    one, other = one.lstrip("/"), other.lstrip("/")
+    return one == other or not one or not other
+
+
 def frame_problem(*, rgb_frame: str, depth_frame: str) -> str:
     """Why depth is not aligned with colour, by the frames of their headers; empty if it is."""
-    if rgb_frame == depth_frame:
+    if same_frame(rgb_frame, depth_frame):
         return ""
     return (
         f"depth is in {quoted(depth_frame)}, colour in {quoted(rgb_frame)}: "

@@ -1,20 +1,26 @@
-"""Pinhole projection and rigid transforms. Transforms read `a_from_b`, points `p_in_a`."""
+"""Projection through lenses and rigid transforms: `a_from_b`, points `p_in_a`."""
 
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.core.lens import distort, undistort
 from robot_vision.core.types import Camera
+
+
+def rays_of(pixel_px: Float[np.ndarray, "n 2"], *, camera: Camera) -> Float[np.ndarray, "n 2"]:
+    """(x, y) of the directions (x, y, 1) that are seen at pixels; NaN where the lens has none."""
+    seen = (pixel_px - [camera.cx_px, camera.cy_px]) / [camera.fx_px, camera.fy_px]
+    return undistort(seen, model=camera.distortion_model, coefficients=camera.distortion)
 
 
 def deproject(
     pixel_px: Float[np.ndarray, "n 2"], depth_m: Float[np.ndarray, " n"], *, camera: Camera
 ) -> Float[np.ndarray, "n 3"]:
     """Points in camera coordinates (metres) seen at `pixel_px` at `depth_m` along the axis."""
-    x = (pixel_px[:, 0] - camera.cx_px) / camera.fx_px * depth_m
-    y = (pixel_px[:, 1] - camera.cy_px) / camera.fy_px * depth_m
-    return np.stack([x, y, depth_m], axis=1)
+    across_m = rays_of(pixel_px, camera=camera) * depth_m[:, None]
+    return np.concatenate([across_m, depth_m[:, None]], axis=1)
 
 
 def project(
@@ -22,9 +28,12 @@ def project(
 ) -> Float[np.ndarray, "n 2"]:
     """Pixels at which points in camera coordinates appear; NaN for points not in front."""
     z = np.where(point_in_camera_m[:, 2] > 0, point_in_camera_m[:, 2], np.nan)
-    u = point_in_camera_m[:, 0] / z * camera.fx_px + camera.cx_px
-    v = point_in_camera_m[:, 1] / z * camera.fy_px + camera.cy_px
-    return np.stack([u, v], axis=1)
+    seen = distort(
+        point_in_camera_m[:, :2] / z[:, None],
+        model=camera.distortion_model,
+        coefficients=camera.distortion,
+    )
+    return seen * [camera.fx_px, camera.fy_px] + [camera.cx_px, camera.cy_px]
 
 
 def scaled_camera(camera: Camera, *, width_px: int, height_px: int) -> Camera:

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
+from robot_vision.core.lens import DistortionModel
+
 DepthSource = Literal["sensor", "model", "fused"]
 ROUGH = 0.05
 """Confidence of depth that no sensor measured anywhere in the frame."""
@@ -20,13 +22,14 @@ ROUGH = 0.05
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Camera:
-    """Pinhole camera with the distortion model of `sensor_msgs/CameraInfo`."""
+    """A pinhole behind a lens, as its image shows it: of this size, cut and turned as it is."""
 
     frame_id: str
     width_px: int
     height_px: int
     intrinsics_px: Float64[np.ndarray, "3 3"]
     distortion: Float64[np.ndarray, " k"] = field(default_factory=lambda: np.zeros(0))
+    distortion_model: DistortionModel = "plumb_bob"
 
     @property
     def fx_px(self) -> float:
@@ -50,6 +53,7 @@ class Camera:
             other is not None
             and (self.frame_id, self.width_px, self.height_px)
             == (other.frame_id, other.width_px, other.height_px)
+            and self.distortion_model == other.distortion_model
             and np.array_equal(self.intrinsics_px, other.intrinsics_px)
             and np.array_equal(self.distortion, other.distortion)
         )

@@ -286,6 +286,7 @@ def camera_of(episode: Episode, camera: CameraFormat) -> tuple[Camera | None, st
             height_px=camera.height_px,
             intrinsics_px=record.intrinsics_px,
             distortion=record.distortion,
+            distortion_model=record.distortion_model,
         )
     except CameraError as error:
         return None, f"the intrinsics of {camera.name!r} are {error}"

@@ -176,6 +176,7 @@ def _camera_record(sample: Sample, name: str) -> CameraRecord:
         frame_id=frame.frame_id,
         intrinsics_px=_intrinsics(frame),
         distortion=[] if frame.camera is None else frame.camera.distortion.tolist(),
+        distortion_model="plumb_bob" if frame.camera is None else frame.camera.distortion_model,
         base_from_camera=None if pose is None else pose.tolist(),
     )
 

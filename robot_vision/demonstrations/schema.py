@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from robot_vision.core.action_spec import ACTION_NAMES, ActionSpec
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.lens import DistortionModel
 
 STATE = "observation.state"
 ACTION = "action"
@@ -154,6 +155,7 @@ class CameraRecord(BaseModel):
     frame_id: str
     intrinsics_px: list[list[float]] | None = Field(default=None, description="K, 3×3")
     distortion: list[float] = []
+    distortion_model: DistortionModel = "plumb_bob"
     base_from_camera: list[list[float]] | None = Field(default=None, description="4×4")
 
 

@@ -7,10 +7,10 @@ that a sensor measured.
 
 from math import ceil
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from robot_vision.core.geometry import rays_of
 from robot_vision.core.types import Camera, Depth, Detections, Lifted
 
 # The rim of a box shows mostly background; the object is in the middle share of each side.
@@ -51,6 +51,8 @@ def lift(detections: Detections, *, depth: Depth, camera: Camera, rough: bool = 
     if is_rough:
         spread_m = np.hypot(spread_m, _ROUGH_SHARE * middle_m)
     rays = _rays(detections.box_xyxy_px, camera)
+    middle_m[np.isnan(rays.sum(axis=(1, 2)))] = np.nan  # the lens has no inverse there
+    extent_m = np.where(np.isnan(middle_m), np.nan, extent_m)
     across_m = (rays[:, 2, :2] - rays[:, 1, :2]) * middle_m[:, None]
     size_m = np.concatenate([across_m, extent_m[:, None]], axis=1)
     return Lifted(
@@ -139,10 +141,7 @@ def _rays(box_xyxy_px: Float32[np.ndarray, "n 4"], camera: Camera) -> Float[np.n
     """Per box, the rays (x, y, 1) through its centre, its top left and its bottom right."""
     box = box_xyxy_px.astype(np.float64)
     pixels = np.stack([(box[:, :2] + box[:, 2:]) / 2, box[:, :2], box[:, 2:]], axis=1)
-    flat = pixels.reshape(-1, 1, 2)
-    # 5 and 8 coefficients are plumb_bob and rational_polynomial (REP 104); fisheye has 4.
-    distortion = camera.distortion if camera.distortion.size in (5, 8) else None
-    rays = cv2.undistortPoints(flat, camera.intrinsics_px, distortion).reshape(-1, 3, 2)
+    rays = rays_of(pixels.reshape(-1, 2), camera=camera).reshape(-1, 3, 2)
     return np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=2)
 
 

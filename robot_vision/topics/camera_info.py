@@ -8,7 +8,6 @@ from robot_vision.core.geometry import scaled_camera
 from robot_vision.core.types import Camera
 from robot_vision.topics.messages import Messages, new_header
 
-# OpenCV's names by the number of coefficients: up to five, or the rational model's.
 _PLUMB_BOB_COEFFICIENTS = 5
 
 
@@ -18,16 +17,23 @@ def new_info(
     """`CameraInfo` for images of `width_px` × `height_px`."""
     seen = scaled_camera(camera, width_px=width_px, height_px=height_px)
     fx_px, fy_px, cx_px, cy_px = seen.fx_px, seen.fy_px, seen.cx_px, seen.cy_px
-    few = len(camera.distortion) <= _PLUMB_BOB_COEFFICIENTS
     info = messages.new("sensor_msgs/msg/CameraInfo")
     info.header = new_header(messages, stamp_ns, camera.frame_id)
     info.width, info.height = width_px, height_px
-    info.distortion_model = "plumb_bob" if few else "rational_polynomial"
+    info.distortion_model = _model_name(camera)
     info.d = messages.floats(camera.distortion.tolist())
     info.k = np.array([fx_px, 0, cx_px, 0, fy_px, cy_px, 0, 0, 1], np.float64)
     info.r = np.eye(3).reshape(9)
     info.p = np.array([fx_px, 0, cx_px, 0, 0, fy_px, cy_px, 0, 0, 0, 1, 0], np.float64)
     return info
+
+
+def _model_name(camera: Camera) -> str:
+    """REP 104's name: of OpenCV's model by the number of coefficients, up to five or more."""
+    if camera.distortion_model == "equidistant":
+        return camera.distortion_model
+    few = camera.distortion.size <= _PLUMB_BOB_COEFFICIENTS
+    return "plumb_bob" if few else "rational_polynomial"
 
 
 class InfoWriter:

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from robot_vision.codecs.compressed import decode_compressed, decode_compressed_depth
+from robot_vision.codecs.compressed import (
+    decode_compressed,
+    decode_compressed_depth,
+    is_depth_format,
+)
 from robot_vision.codecs.layout import UnsupportedEncodingError
 from robot_vision.core.errors import EncodingError
 
@@ -87,7 +91,7 @@ def test_depth_with_a_header_that_makes_no_sense_is_invalid_not_wrong() -> None:
         assert np.isnan(decode_compressed_depth(data, format="32FC1; compressedDepth")).all()
 
 
-@pytest.mark.parametrize("name", ["16UC1; compressedDepth rvl", "jpeg", "8UC1; compressedDepth"])
+@pytest.mark.parametrize("name", ["16UC1; compressedDepth jxl", "jpeg", "8UC1; compressedDepth"])
 def test_other_depth_formats_are_named_with_those_supported(name: str) -> None:
     with pytest.raises(UnsupportedEncodingError, match="16UC1; compressedDepth png"):
         decode_compressed_depth(b"\0" * 40, format=name)
@@ -119,3 +123,36 @@ def test_damaged_data_decodes_or_raises_encoding_error(
     with suppress(EncodingError):
         depth_m = decode_compressed_depth(bytes(data), format="16UC1; compressedDepth png")
         assert depth_m.dtype == np.float32
+
+
+@given(arrays(np.uint16, (3, 4)))
+def test_a_plain_png_of_16_bits_is_depth(raw: np.ndarray) -> None:
+    data = cv2.imencode(".png", raw)[1].tobytes()
+    for name in ("16UC1; png compressed ", "mono16; png compressed", "png"):
+        depth_m = decode_compressed_depth(data, format=name)
+        valid = (raw > 0) & (raw < 65535)
+        assert np.array_equal(np.isfinite(depth_m), valid)
+        assert np.allclose(depth_m[valid], raw[valid] * 0.001)
+
+
+def test_depth_in_8_bits_or_as_jpeg_is_refused() -> None:
+    png = cv2.imencode(".png", np.zeros((2, 2), np.uint8))[1].tobytes()
+    with pytest.raises(EncodingError, match=r"depth PNG of uint8.*expected uint16"):
+        decode_compressed_depth(png, format="16UC1; png compressed")
+    with pytest.raises(UnsupportedEncodingError, match=r"jpeg compressed.*16UC1; png compressed"):
+        decode_compressed_depth(encoded("jpg", SCENE), format="16UC1; jpeg compressed")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_depth"),
+    [
+        ("16UC1; compressedDepth rvl", True),
+        ("32FC1; compressedDepth", True),
+        ("16UC1; png compressed ", True),
+        ("mono16; png compressed", False),  # a thermal camera's
+        ("rgb8; png compressed bgr8", False),
+        ("jpeg", False),
+    ],
+)
+def test_the_format_says_whether_it_is_depth(name: str, is_depth: bool) -> None:
+    assert is_depth_format(name) is is_depth

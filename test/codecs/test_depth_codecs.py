@@ -105,3 +105,11 @@ def test_arbitrary_bytes_decode_or_raise_encoding_error(
         return
     assert depth_m.shape == (height, width)
     assert not (depth_m <= 0).any()
+
+
+def test_32_bit_depth_in_millimetres_is_in_metres_where_it_is_said() -> None:
+    raw = np.array([[1500.0, 0.0, np.nan]], np.float32)
+    depth_m = decode_depth(
+        raw.tobytes(), encoding="32FC1", width_px=3, height_px=1, step=12, float_unit_m=0.001
+    )
+    np.testing.assert_allclose(depth_m, [[1.5, np.nan, np.nan]])

@@ -110,9 +110,9 @@ def test_data_of_a_message_may_be_an_array_or_a_memoryview() -> None:
 
 
 def test_an_unknown_encoding_names_itself_and_those_supported() -> None:
-    with pytest.raises(UnsupportedEncodingError, match=r"'rgb16'.*rgb8.*yuyv") as caught:
-        decode_image(b"", encoding="rgb16", width_px=1, height_px=1, step=6)
-    assert caught.value.encoding == "rgb16"
+    with pytest.raises(UnsupportedEncodingError, match=r"'nv24'.*rgb8.*yuyv") as caught:
+        decode_image(b"", encoding="nv24", width_px=1, height_px=1, step=6)
+    assert caught.value.encoding == "nv24"
 
 
 @pytest.mark.parametrize(
@@ -178,3 +178,55 @@ def test_a_4k_image_decodes() -> None:
     image[-1, -1] = (1, 2, 3)
     assert decode(image, "bgr8")[-1, -1].tolist() == [3, 2, 1]
     assert np.array_equal(decode(image, "rgb8"), cv2.cvtColor(image[..., ::-1].copy(), 4))
+
+
+WIDE_ORDER = {
+    "rgb16": [0, 1, 2],
+    "bgr16": [2, 1, 0],
+    "rgba16": [0, 1, 2, 3],
+    "bgra16": [2, 1, 0, 3],
+}
+
+
+@given(st.data(), st.sampled_from(sorted(WIDE_ORDER)), sizes, sizes, st.booleans())
+def test_16_bits_of_colour_become_8(
+    data: st.DataObject, encoding: str, height: int, width: int, big: bool
+) -> None:
+    rgba = data.draw(arrays(np.uint16, (height, width, 4)))
+    found = decode(rgba[:, :, WIDE_ORDER[encoding]], encoding, padding=3, big=big)
+    expected = rgba[:, :, :3] * (255 / 65535)  # as cv_bridge scales them
+    assert np.abs(found - expected).max() <= 0.51
+
+
+def test_8uc4_is_in_opencv_s_order() -> None:
+    assert decode(np.array([[[1, 2, 3, 4]]], np.uint8), "8UC4").ravel().tolist() == [3, 2, 1]
+
+
+@pytest.mark.parametrize("encoding", sorted(BAYER))
+def test_a_mosaic_of_16_bits_is_that_of_8(encoding: str) -> None:
+    mosaic = np.random.default_rng(0).integers(0, 256, (12, 14), np.uint8)
+    wide = decode(mosaic.astype(np.uint16) * 257, encoding.replace("8", "16"), padding=2)
+    assert np.abs(wide.astype(int) - decode(mosaic, encoding)).max() <= 1
+
+
+@pytest.mark.parametrize("encoding", ["nv12", "nv21"])
+@pytest.mark.parametrize("color", [(200, 40, 60), (20, 180, 90), (90, 90, 90)])
+def test_planes_of_brightness_and_colour(encoding: str, color: tuple[int, int, int]) -> None:
+    red, green, blue = color
+    y = round(16 + 0.257 * red + 0.504 * green + 0.098 * blue)
+    u = round(128 - 0.148 * red - 0.291 * green + 0.439 * blue)
+    v = round(128 + 0.439 * red - 0.368 * green - 0.071 * blue)
+    rows = np.full((6, 6 + 2), y, np.uint8)  # two bytes of padding
+    rows[4:, :6] = np.tile([u, v] if encoding == "nv12" else [v, u], 3)
+    rgb = decode_image(rows.tobytes(), encoding=encoding, width_px=6, height_px=4, step=8)
+    assert rgb.shape == (4, 6, 3)
+    assert np.abs(rgb.astype(int) - color).max() <= 3
+    for width_px, height_px, words in ((5, 4, "even width"), (6, 5, "even height")):
+        with pytest.raises(EncodingError, match=words):
+            decode_image(
+                rows[:, :5].tobytes() if width_px == 5 else b"",
+                encoding=encoding,
+                width_px=width_px,
+                height_px=height_px,
+                step=width_px,
+            )

@@ -73,5 +73,6 @@ def test_cameras_differ_by_size_frame_intrinsics_or_distortion() -> None:
         {"width_px": 65},
         {"intrinsics_px": 2 * np.eye(3)},
         {"distortion": np.ones(5)},
+        {"distortion_model": "equidistant"},
     ):
         assert not camera().same_as(camera(**change))

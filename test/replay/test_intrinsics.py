@@ -62,14 +62,14 @@ def test_intrinsics_of_the_command_line_are_checked_too(detector: Path, tmp_path
     assert "--intrinsics has fx" in result["input"]["problems"]["intrinsics invalid"]["first"]
 
 
-def test_depth_that_is_not_aligned_to_colour_is_reported(tmp_path: Path) -> None:
+def test_depth_in_another_frame_is_not_used_as_if_aligned(tmp_path: Path) -> None:
     scene = list(Scene(frames=4).messages())
     for message in scene:
         if message.topic == DEPTH:
             message.values["header"] = {**message.values["header"], "frame_id": "cam_depth"}
     source = BagSource(write_mcap(tmp_path / "a.mcap", scene), config=ServiceConfig())
     frames = [decode(raw, source.health.problems) for raw in source.raw_frames()]
-    assert all(frame is not None and frame.depth_m is not None for frame in frames)
+    assert all(frame is not None and frame.depth_m is None for frame in frames)
     problem = source.health.problems.as_dict()["depth in another frame"]
     assert problem["count"] == 4
     assert "depth is in 'cam_depth', colour in 'cam_optical'" in problem["first"]

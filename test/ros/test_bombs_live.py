@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from robot_vision.core.camera_info import calibration_of
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import EncodingError
 from robot_vision.ros.common.health import Health
@@ -41,7 +42,8 @@ def capture(rgb: Image | CompressedImage, camera_info: CameraInfo | None = None)
         depth=None,
         depth_stamp_ns=None,
         why_no_depth="no_depth",
-        camera_info=camera_info,
+        calibration=None if camera_info is None else calibration_of(camera_info),
+        depth_calibration=None,
         transport_s=0.0,
         arrived_s=0.0,
     )
@@ -86,7 +88,7 @@ def test_implausible_intrinsics_are_unknown_and_reported(fx_px: float) -> None:
     assert frames.build(capture(image(), info(50.0))).camera is not None
 
 
-def test_a_camera_without_a_size_is_unknown() -> None:
+def test_a_camera_with_half_a_size_is_unknown() -> None:
     health = Health()
     frame = FrameBuilder(NodeConfig(), health).build(capture(image(), info(50.0, width_px=0)))
     assert frame.camera is None

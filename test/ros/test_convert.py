@@ -99,9 +99,13 @@ def test_an_image_in_the_other_byte_order_is_read_too() -> None:
     assert bytes(received.data) == b"ab"
 
 
-def test_a_camera_survives() -> None:
-    info = info_from_camera(CAMERA, stamp_ns=5, width_px=640, height_px=480)
-    assert camera_from_info(info).same_as(CAMERA)
+FISHEYE = replace(CAMERA, distortion=CAMERA.distortion[:4], distortion_model="equidistant")
+
+
+@pytest.mark.parametrize("camera", [CAMERA, FISHEYE])
+def test_a_camera_survives(camera: Camera) -> None:
+    info = info_from_camera(camera, stamp_ns=5, width_px=640, height_px=480)
+    assert camera_from_info(info).same_as(camera)
 
 
 def test_written_info_follows_camera_size_and_stamp() -> None:

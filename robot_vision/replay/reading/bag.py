@@ -17,14 +17,14 @@ import numpy as np
 
 from robot_vision.codecs.compressed import decode_compressed, decode_compressed_depth
 from robot_vision.codecs.depth import decode_depth
+from robot_vision.codecs.header import image_size_px
 from robot_vision.codecs.image import decode_image
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.camera_info import Calibration, calibration_of
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
-from robot_vision.core.errors import CameraError
-from robot_vision.core.frame_check import OTHER_FRAME, frame_problem
+from robot_vision.core.errors import CameraError, EncodingError
+from robot_vision.core.frame_check import INVALID
 from robot_vision.core.limits_config import InputLimits
-from robot_vision.core.types import Camera
 from robot_vision.replay.reading.discovery import (
     CAMERA_INFO,
     COMPRESSED,
@@ -36,8 +36,10 @@ from robot_vision.replay.reading.discovery import (
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
 from robot_vision.replay.reading.messages import Decoder, Problems, RawMessage, stamp_to_ns
 from robot_vision.replay.reading.recording import Recording
+from robot_vision.sync.one_camera import TWO_CAMERAS, OneCamera
 from robot_vision.sync.pairing import Pair, Pairer
 from robot_vision.sync.transforms import TransformBuffer
+from robot_vision.sync.views import ColorView, DepthOrigin, Views
 
 ORDER_S = 0.5
 RESTART_S = 2.0
@@ -86,7 +88,14 @@ class BagSource:
         self._rgb = Stream(self.topics.rgb, "rgb")
         self._depth = Stream(self.topics.depth, "depth")
         self.health.streams = [s for s in (self._rgb, self._depth) if s.name]
-        self._cameras = _Cameras()
+        self._cameras, self._depth_cameras = _Cameras(), _Cameras()
+        self._one_camera = {"rgb": OneCamera(), "depth": OneCamera()}
+        self._views = Views(
+            config,
+            rgb_topic=self.topics.rgb,
+            depth_topic=self.topics.depth,
+            report=self.health.problems.add,
+        )
         self._transforms = TransformBuffer()
 
     @property
@@ -136,6 +145,10 @@ class BagSource:
                 content = self._decoder.decode(message, self.health.problems)
                 if content is not None:
                     self._cameras.add(content, self.health.problems)
+            elif message.topic == self.topics.depth_info and message.msgtype == CAMERA_INFO:
+                content = self._decoder.decode(message, self.health.problems)
+                if content is not None:
+                    self._depth_cameras.add(content, self.health.problems)
             elif message.msgtype in TRANSFORMS:
                 self._add_transforms(message)
 
@@ -149,6 +162,12 @@ class BagSource:
             problems.add("stamp is zero: log time taken", f"{message.topic}")
             stamp_ns = message.log_ns
         is_depth = message.topic == self.topics.depth
+        kind = "depth" if is_depth else "rgb"
+        size_px = _size_px(content, message.msgtype)
+        frame_id = content.header.frame_id
+        if why := self._one_camera[kind].problem(frame_id, size_px=size_px, stamp_ns=stamp_ns):
+            problems.add(TWO_CAMERAS, f"{message.topic}: {why}")
+            return
         encoding = content.encoding if message.msgtype == IMAGE else content.format
         (self._depth if is_depth else self._rgb).add(stamp_ns, encoding)
         yield _Image(
@@ -180,20 +199,40 @@ class BagSource:
         self.health.add_pair(pair.stamp_ns, pair.depth_stamp_ns)
         if pair.depth is None and pair.reason:
             self.health.pairing[pair.reason] += 1
-        frame_id = pair.rgb.content.header.frame_id
-        if pair.depth is not None:
-            depth_frame = pair.depth.content.header.frame_id
-            if problem := frame_problem(rgb_frame=frame_id, depth_frame=depth_frame):
-                self.health.problems.add(OTHER_FRAME, problem)
+        content = pair.rgb.content
+        frame_id = content.header.frame_id
+        view = self._views.color_view(
+            frame_id,
+            size_px=_size_px(content, pair.rgb.msgtype),
+            calibration=self._cameras.at(pair.stamp_ns),
+        )
+        read_rgb = _rgb_reader(pair.rgb, self._config.limits)
+        fixed_from_camera = self._fixed_from_camera(frame_id, pair.stamp_ns)
         return RawFrame(
             stamp_ns=pair.stamp_ns,
-            frame_id=frame_id,
-            read_rgb=_rgb_reader(pair.rgb, self._config.limits),
-            read_depth=_depth_reader(pair.depth, self._config),
+            frame_id=self._views.frame_id(frame_id),
+            read_rgb=lambda: self._views.rgb(read_rgb()),
+            read_depth=self._depth_reader(pair.depth, view, pair.stamp_ns),
             depth_stamp_ns=pair.depth_stamp_ns,
-            camera=self._cameras.at(pair.stamp_ns),
-            fixed_from_camera=self._fixed_from_camera(frame_id, pair.stamp_ns),
+            camera=self._views.camera(view),
+            fixed_from_camera=self._views.pose(fixed_from_camera),
         )
+
+    def _depth_reader(
+        self, image: _Image | None, view: ColorView, stamp_ns: int
+    ) -> Callable[[], np.ndarray | None] | None:
+        """Depth on colour's view; transforms are looked up now, as the buffer moves on."""
+        if image is None:
+            return None
+        frame_id = image.content.header.frame_id
+        move = self._transforms.lookup(target=view.frame_id, source=frame_id, stamp_ns=stamp_ns)
+        origin = DepthOrigin(
+            frame_id=frame_id,
+            calibration=self._depth_cameras.at(image.stamp_ns),
+            color_from_depth=lambda: move,
+        )
+        read = _depth_reader(image, self._config)
+        return lambda: self._views.depth(read(), view=view, origin=origin)
 
     def _fixed_from_camera(self, frame_id: str, stamp_ns: int) -> np.ndarray | None:
         target = self._options.target_frame
@@ -210,37 +249,41 @@ class BagSource:
 
 
 class _Cameras:
-    """Intrinsics as they change over a recording."""
+    """Calibrations as they change over a recording."""
 
     def __init__(self) -> None:
-        self._known: list[tuple[int, Camera | None]] = []
+        self._known: list[tuple[int, Calibration | None]] = []
 
     def add(self, info: Any, problems: Problems) -> None:
-        """Take them in; as live, the camera is unknown from those on that cannot be a lens's."""
-        camera = None
+        """Take one in; the camera is unknown from one on that cannot be read."""
+        calibration = None
         try:
-            camera = checked_camera(
-                frame_id=info.header.frame_id,
-                width_px=int(info.width),
-                height_px=int(info.height),
-                intrinsics_px=info.k if hasattr(info, "k") else info.K,
-                distortion=info.d if hasattr(info, "d") else info.D,
-            )
+            calibration = calibration_of(info)
         except CameraError as error:
-            problems.add("intrinsics invalid", f"camera_info has {error}")
-        if not self._known or not _same(camera, self._known[-1][1]):
-            self._known = [*self._known[-7:], (stamp_to_ns(info.header.stamp), camera)]
+            problems.add(INVALID, f"camera_info has {error}")
+        if not self._known or not _same(calibration, self._known[-1][1]):
+            self._known = [*self._known[-7:], (stamp_to_ns(info.header.stamp), calibration)]
 
-    def at(self, stamp_ns: int) -> Camera | None:
-        """The newest intrinsics not after `stamp_ns`, else the first ones."""
+    def at(self, stamp_ns: int) -> Calibration | None:
+        """The newest not after `stamp_ns`, else the first one."""
         if not self._known:
             return None
-        before = [camera for known_ns, camera in self._known if known_ns <= stamp_ns]
+        before = [known for known_ns, known in self._known if known_ns <= stamp_ns]
         return before[-1] if before else self._known[0][1]
 
 
-def _same(camera: Camera | None, other: Camera | None) -> bool:
-    return other is None if camera is None else camera.same_as(other)
+def _same(one: Calibration | None, other: Calibration | None) -> bool:
+    return one is other if one is None or other is None else one.same_as(other)
+
+
+def _size_px(content: Any, msgtype: str) -> tuple[int, int]:
+    """Width and height, of an encoded image by its header; zeros where that is damaged."""
+    if msgtype == IMAGE:
+        return int(content.width), int(content.height)
+    try:
+        return image_size_px(content.data.tobytes())
+    except EncodingError:
+        return 0, 0
 
 
 def _of_one_clock(images: Iterator[_Image], health: InputHealth) -> Iterator[_Image]:
@@ -310,11 +353,13 @@ def _rgb_reader(image: _Image, limits: InputLimits) -> Callable[[], np.ndarray]:
     return partial(decode_image, content.data, **_layout(content), limits=limits)
 
 
-def _depth_reader(image: _Image | None, config: ServiceConfig) -> Callable[[], np.ndarray] | None:
-    if image is None:
-        return None
+def _depth_reader(image: _Image, config: ServiceConfig) -> Callable[[], np.ndarray]:
     content = image.content
-    how = {"raw_unit_m": config.depth.raw_unit_m, "limits": config.limits}
+    how = {
+        "raw_unit_m": config.depth.raw_unit_m,
+        "float_unit_m": config.depth.float_unit_m,
+        "limits": config.limits,
+    }
     if image.msgtype == COMPRESSED:
         return partial(decode_compressed_depth, content.data, format=content.format, **how)
     return partial(decode_depth, content.data, **_layout(content), **how)

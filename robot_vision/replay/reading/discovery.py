@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from robot_vision.codecs.compressed import is_depth_format
 from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.image import IMAGE_ENCODINGS
 from robot_vision.core.foreign import quoted
@@ -121,9 +122,7 @@ def _kind(topic: str, msgtype: str, content: Any) -> str:
     if msgtype == CAMERA_INFO:
         return "info"
     if msgtype == COMPRESSED:
-        encoding = content.format.partition(";")[0].strip()
-        is_depth = "compressedDepth" in content.format or encoding in ("16UC1", "32FC1")
-        return "depth" if is_depth else "rgb"
+        return "depth" if is_depth_format(content.format) else "rgb"
     named_depth = "depth" in topic.lower()
     if content.encoding in DEPTH_ENCODINGS and (content.encoding != "mono16" or named_depth):
         return "depth"

@@ -28,13 +28,14 @@ MOST_ENCODINGS = 32
 class RawFrame:
     """A frame not decoded yet, so that one that is dropped costs nothing.
 
-    `read_rgb` gives u8 [H, W, 3], `read_depth` f32 [H, W] in metres; both raise `EncodingError`.
+    `read_rgb` gives u8 [H, W, 3], `read_depth` f32 [H, W] in metres, or None where it does not fit
+    the colour image; both raise `EncodingError`.
     """
 
     stamp_ns: int
     frame_id: str
     read_rgb: Callable[[], np.ndarray]
-    read_depth: Callable[[], np.ndarray] | None = None
+    read_depth: Callable[[], np.ndarray | None] | None = None
     depth_stamp_ns: int | None = None
     camera: Camera | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None

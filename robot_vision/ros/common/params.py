@@ -80,7 +80,8 @@ def _descriptor(field: FieldInfo, value: Any) -> ParameterDescriptor:
 
 
 def _choices(field: FieldInfo) -> tuple[str, ...]:
-    return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    is_choice = get_origin(field.annotation) is Literal
+    return tuple(map(str, get_args(field.annotation))) if is_choice else ()
 
 
 def _bounds(field: FieldInfo) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from robot_vision.codecs.compressed import decode_compressed, decode_compressed_
 from robot_vision.codecs.depth import decode_depth
 from robot_vision.codecs.image import decode_image
 from robot_vision.codecs.layout import UnsupportedEncodingError
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.camera_info import calibration_of, camera_of
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Camera
@@ -37,14 +37,11 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 
 
 def camera_from_info(info: CameraInfo) -> Camera:
-    """Pinhole camera of a `CameraInfo`; raises `CameraError` if it cannot be that of a lens."""
-    return checked_camera(
-        frame_id=info.header.frame_id,
-        width_px=info.width,
-        height_px=info.height,
-        intrinsics_px=np.asarray(info.k),
-        distortion=np.asarray(info.d),
-    )
+    """Camera of a raw image that has the size that its `CameraInfo` says.
+
+    Raises `CameraError` if it cannot be that of a lens.
+    """
+    return camera_of(calibration_of(info)).camera
 
 
 def rgb_from_message(
@@ -66,14 +63,21 @@ def rgb_from_message(
 
 
 def depth_from_message(
-    message: ImageMessage, *, raw_unit_m: float, limits: InputLimits = DEFAULT_LIMITS
+    message: ImageMessage,
+    *,
+    raw_unit_m: float,
+    float_unit_m: float = 1.0,
+    limits: InputLimits = DEFAULT_LIMITS,
 ) -> Float32[np.ndarray, "h w"]:
     """Depth in metres, NaN where invalid. Raises `EncodingError`, as `rgb_from_message` does."""
+    how: dict[str, Any] = {
+        "raw_unit_m": raw_unit_m,
+        "float_unit_m": float_unit_m,
+        "limits": limits,
+    }
     if isinstance(message, CompressedImage):
-        return decode_compressed_depth(
-            message.data, format=message.format, raw_unit_m=raw_unit_m, limits=limits
-        )
-    return decode_depth(message.data, raw_unit_m=raw_unit_m, **_layout(message), limits=limits)
+        return decode_compressed_depth(message.data, format=message.format, **how)
+    return decode_depth(message.data, **_layout(message), **how)
 
 
 def _layout(message: Image | ReceivedImage) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from time import monotonic_ns, perf_counter
 from typing import Any
 
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage
+from sensor_msgs.msg import CompressedImage
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
+from robot_vision.core.camera_info import Calibration
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
@@ -22,20 +23,23 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.messages.live import class_of
 from robot_vision.ros.messages.received_image import received_image
-from robot_vision.ros.middleware.bounded import CAMERA_INFO_BYTES, bounded, checked_frame_id
+from robot_vision.ros.middleware.bounded import checked_frame_id
 from robot_vision.ros.middleware.message_numbers import MessageNumbers, with_info
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import input_qos
 from robot_vision.ros.middleware.silence import ListenedTopic
+from robot_vision.ros.perception.calibrations import Calibrations
+from robot_vision.sync.one_camera import TWO_CAMERAS, OneCamera
 from robot_vision.sync.pairing import Pairer
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+_DEPTH_SUFFIX = {"raw": "", "compressed": "/compressedDepth", "png": "/compressed"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Capture:
-    """A colour image taken for processing, its depth if there is one, and the latest intrinsics.
+    """A colour image taken for processing, its depth if there is one, and the latest calibrations.
 
     `transport_s` is the time from its stamp to its arrival; `arrived_s` is on `perf_counter`.
     """
@@ -45,7 +49,8 @@ class Capture:
     depth: ImageMessage | None
     depth_stamp_ns: int | None
     why_no_depth: str
-    camera_info: CameraInfo | None
+    calibration: Calibration | None
+    depth_calibration: Calibration | None
     transport_s: float
     arrived_s: float
 
@@ -65,9 +70,9 @@ def input_topics(node: Node, config: NodeConfig) -> list[ListenedTopic]:
     image_type = COMPRESSED if compressed else IMAGE
     topics = [ListenedTopic(role="rgb", name=rgb, type_name=image_type, qos=qos)]
     if config.input.depth_transport != "none":
-        compressed = config.input.depth_transport == "compressed"
-        depth = node.resolve_topic_name("depth") + ("/compressedDepth" if compressed else "")
-        image_type = COMPRESSED if compressed else IMAGE
+        suffix = _DEPTH_SUFFIX[config.input.depth_transport]
+        depth = node.resolve_topic_name("depth") + suffix
+        image_type = COMPRESSED if suffix else IMAGE
         topics.append(ListenedTopic(role="depth", name=depth, type_name=image_type, qos=qos))
     info = node.resolve_topic_name("camera_info")
     topics.append(ListenedTopic(role="camera_info", name=info, type_name=CAMERA_INFO, qos=qos))
@@ -84,21 +89,23 @@ class Inputs:
         self._clock = node.get_clock()
         self._ready = Condition()
         self._pairer = new_pairer(config)
-        self._camera_info: CameraInfo | None = None
         self._last_stamp_ns: dict[str, int] = {}
         self.topics = input_topics(node, config)
         health.start(tuple(topic.role for topic in self.topics))
         self._thread = OwnThread("camera", node=node)
         self._numbers = {topic.role: MessageNumbers() for topic in self.topics}
+        self._cameras = {"rgb": OneCamera(), "depth": OneCamera()}
+        self.calibrations = Calibrations(
+            node,
+            health,
+            group=self._thread,
+            qos=input_qos(config.input),
+            with_depth=config.input.depth_transport != "none",
+        )
         callbacks: dict[str, Callable[..., None]] = {
             "rgb": with_info(partial(self._counted, "rgb", self._on_rgb)),
             "depth": with_info(partial(self._counted, "depth", self._on_depth)),
-            "camera_info": bounded(
-                CameraInfo,
-                self._on_camera_info,
-                most_bytes=CAMERA_INFO_BYTES,
-                refuse=partial(health.noted, "camera_info refused"),
-            ),
+            "camera_info": self.calibrations.repeated(),
         }
         self._subscriptions = [
             node.create_subscription(
@@ -112,6 +119,7 @@ class Inputs:
             )
             for topic in self.topics
         ]
+        self._subscriptions += self.calibrations.subscriptions
         self._thread.start(self._subscriptions)
 
     def close(self) -> None:
@@ -128,6 +136,11 @@ class Inputs:
             self._pairer = new_pairer(config)
 
     @property
+    def said_once(self) -> tuple[str, ...]:
+        """Topics that may be quiet: what they say was latched."""
+        return ("camera_info",) if self.calibrations.is_latched else ()
+
+    @property
     def worst_offset_s(self) -> float:
         """Largest stamp difference seen between a colour frame and the depth nearest to it."""
         return self._pairer.worst_offset_ns / 1e9
@@ -141,7 +154,6 @@ class Inputs:
                     return None
                 until_ns = min(deadline_ns, self._pairer.waiting_until_ns() or deadline_ns)
                 self._ready.wait(max(until_ns - now_ns, 0) / 1e9)
-            camera_info = self._camera_info
         arrival: _Arrival = pair.rgb
         return Capture(
             stamp_ns=pair.stamp_ns,
@@ -149,7 +161,8 @@ class Inputs:
             depth=pair.depth,
             depth_stamp_ns=pair.depth_stamp_ns,
             why_no_depth=pair.reason,
-            camera_info=camera_info,
+            calibration=self.calibrations.color,
+            depth_calibration=self.calibrations.depth,
             transport_s=arrival.transport_s,
             arrived_s=arrival.arrived_s,
         )
@@ -207,10 +220,6 @@ class Inputs:
             self._pairer.add_depth(stamp_ns, message)
             self._ready.notify()
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        self._health.arrived("camera_info")
-        self._camera_info = message
-
     def _image(self, role: str, raw: bytes | CompressedImage) -> ImageMessage | None:
         try:
             return received_image(raw) if isinstance(raw, bytes) else raw
@@ -232,6 +241,9 @@ class Inputs:
                 f"{role} without stamp", "header.stamp is 0: the driver must set the capture time"
             )
             return False
+        if why := self._other_camera(role, message, stamp_ns):
+            self._health.dropped(TWO_CAMERAS, f"{role}: {why}")
+            return False
         last_ns = self._last_stamp_ns.get(role)
         self._last_stamp_ns[role] = stamp_ns
         if stamp_ns == last_ns:
@@ -248,6 +260,13 @@ class Inputs:
                 + (" or publish /clock (use_sim_time is set)" if now_ns == 0 else ""),
             )
         return True
+
+    def _other_camera(self, role: str, message: ImageMessage, stamp_ns: int) -> str:
+        is_packed = isinstance(message, CompressedImage)
+        size_px = (0, 0) if is_packed else (message.width, message.height)
+        return self._cameras[role].problem(
+            message.header.frame_id, size_px=size_px, stamp_ns=stamp_ns
+        )
 
 
 def new_pairer(config: NodeConfig) -> Pairer[_Arrival, ImageMessage]:

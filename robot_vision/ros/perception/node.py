@@ -31,6 +31,7 @@ _FIXED_PARAMETERS = (
     "autostart",
     "target_frame",
     "compute_every",
+    "camera.",
     "tracker.",
     "input.",
     "diagnostics.period_s",
@@ -108,7 +109,13 @@ class PerceptionNode(ServiceNode):
         self._worker = Worker(
             Parts(
                 inputs=self._inputs,
-                frames=FrameBuilder(self.config, self._health),
+                frames=FrameBuilder(
+                    self.config,
+                    self._health,
+                    rgb_topic=self.resolve_topic_name("rgb"),
+                    depth_topic=self.resolve_topic_name("depth"),
+                    lookup=self._inputs.calibrations.lookup,
+                ),
                 pipeline=self._pipeline,
                 outputs=self._outputs,
                 health=self._health,
@@ -209,7 +216,7 @@ class PerceptionNode(ServiceNode):
         silence = {
             topic.role: why_quiet(self, topic, quiet_s=quiet_s[topic.role])
             for topic in inputs.topics
-            if quiet_s[topic.role] > limit_s
+            if quiet_s[topic.role] > limit_s and topic.role not in inputs.said_once
         }
         if silence.keys() != self._told.keys():
             for role in silence.keys() - self._told.keys():

@@ -102,7 +102,7 @@ class Worker:
             return capture.transport_s + perf_counter() - capture.arrived_s
 
         with timed(stage_s, "decode"):
-            pose = self._target_from_camera(capture)
+            pose = parts.frames.pose(self._target_from_camera(capture))
             frame = parts.frames.build(capture, fixed_from_camera=pose)
         perception = parts.pipeline.process(frame)
         for note in perception.notes:

@@ -222,9 +222,12 @@ def _focal_px(image: Mapping[str, Any]) -> float:
     if not image.get("intrinsics_px"):
         return 0.0
     fx, fy, cx, cy = image["intrinsics_px"]
-    size = {"width_px": int(image["width"]), "height_px": int(image["height"])}
-    matrix = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-    return checked_camera(frame_id="", intrinsics_px=matrix, **size).fx_px
+    return checked_camera(
+        frame_id="",
+        width_px=int(image["width"]),
+        height_px=int(image["height"]),
+        intrinsics_px=[[fx, 0, cx], [0, fy, cy], [0, 0, 1]],
+    ).fx_px
 
 
 def _file(place: _Place, name: str, folder: str) -> Path:

@@ -1,0 +1,70 @@
+"""A camera that lies on its side: images, intrinsics and axes turned clockwise by quarters."""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.core.errors import CameraError
+from robot_vision.core.types import Camera
+
+_TILTED = 14
+
+
+def rotated_image(image: np.ndarray, rotate_deg: int) -> np.ndarray:
+    """The image turned clockwise by 0, 90, 180 or 270 degrees; a copy where it is turned."""
+    turned = np.rot90(image, -rotate_deg // 90)
+    return np.ascontiguousarray(turned) if rotate_deg else image
+
+
+def rotated_frame(frame_id: str, rotate_deg: int) -> str:
+    """The name of the turned optical frame: no transform of the camera's own holds there."""
+    return f"{frame_id}_rotated_{rotate_deg}" if rotate_deg else frame_id
+
+
+def original_from_rotated(rotate_deg: int) -> Float64[np.ndarray, "4 4"]:
+    """The camera's own optical axes from those of the turned image."""
+    turn = np.eye(4)
+    quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    turn[:2, :2] = np.linalg.matrix_power(quarter, rotate_deg // 90)
+    return turn
+
+
+def rotated_camera(camera: Camera, rotate_deg: int) -> Camera:
+    """The camera of the turned image. Raises `CameraError` for a tilted sensor, which has none."""
+    if rotate_deg == 0:
+        return camera
+    if camera.distortion.size == _TILTED and camera.distortion[12:].any():
+        raise CameraError(
+            "a tilted sensor (14 coefficients), which cannot be rotated; expected 12"
+        )
+    turned = camera
+    for _ in range(rotate_deg // 90):
+        turned = _quarter(turned)
+    return replace(turned, frame_id=rotated_frame(camera.frame_id, rotate_deg))
+
+
+def _quarter(camera: Camera) -> Camera:
+    """By 90° clockwise: x is −y of the original, y its x."""
+    matrix = np.eye(3)
+    matrix[0, 0], matrix[1, 1] = camera.fy_px, camera.fx_px
+    matrix[0, 2], matrix[1, 2] = camera.height_px - 1 - camera.cy_px, camera.cx_px
+    return replace(
+        camera,
+        width_px=camera.height_px,
+        height_px=camera.width_px,
+        intrinsics_px=matrix,
+        distortion=_turned_coefficients(camera),
+    )
+
+
+def _turned_coefficients(camera: Camera) -> np.ndarray:
+    """Radial terms stay; tangential ones and prisms belong to an axis each."""
+    turned = camera.distortion.copy()
+    if camera.distortion_model == "equidistant" or turned.size == 0:
+        return turned
+    turned[2], turned[3] = camera.distortion[3], -camera.distortion[2]
+    if turned.size >= 12:
+        s1, s2, s3, s4 = camera.distortion[8:12]
+        turned[8:12] = -s3, -s4, s1, s2
+    return turned

@@ -1,0 +1,101 @@
+"""Calibrations over real DDS: latched or repeated, of colour and of depth, and what they say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import numpy as np
+import pytest
+import rclpy
+from native_bundle import HEIGHT_PX, WIDTH_PX
+from rclpy.context import Context
+from rclpy.qos import QoSProfile
+from ros_harness import CAMERA, FRAME_ID, rig, wait_for_readers
+from sensor_msgs.msg import CameraInfo
+
+from robot_vision.ros.messages.live import info_from_camera
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+
+pytestmark = pytest.mark.ros
+
+
+def info(**changes: Any) -> CameraInfo:
+    message = info_from_camera(CAMERA, stamp_ns=1, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+@contextmanager
+def publishing(message: CameraInfo, topic: str, qos: QoSProfile) -> Iterator[Any]:
+    """A driver that publishes once, now; yields its publisher."""
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("driver", context=context)
+    publisher = node.create_publisher(CameraInfo, topic, qos)
+    publisher.publish(message)
+    try:
+        yield publisher
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def test_a_camera_info_that_was_latched_before_the_node_began_is_heard(
+    native_bundle: Path,
+) -> None:
+    with (
+        publishing(info(), "camera_info", LATCHED_QOS),
+        rig(model=native_bundle, diagnostics__silent_after_s=0.3) as r,
+    ):
+        wait_for_readers(r)
+        (cube,) = r.result_of(info=False)["objects"]
+        assert cube["position_m"] == pytest.approx([0, 0, 1.5], abs=0.05)
+        sleep(1.0)
+        r.forget_said()
+        r.wait_until_said("inputs", "rgb: ")  # nothing comes of it, which is said
+        assert "camera_info:" not in r.monitor.heard.status["perception: inputs"].message
+
+
+def test_k_of_zeros_and_a_sound_p_give_3_d(native_bundle: Path) -> None:
+    with rig(model=native_bundle) as r:
+        wait_for_readers(r)
+        r.camera.info.publish(info(k=np.zeros(9)))
+        sleep(0.3)
+        (cube,) = r.result_of(info=False)["objects"]
+        assert cube["position_m"] == pytest.approx([0, 0, 1.5], abs=0.05)
+        r.wait_for(lambda: r.values("inputs").get("degraded: intrinsics read") == "1")
+
+
+def test_depth_of_other_intrinsics_is_registered_to_colour(native_bundle: Path) -> None:
+    k = info().k.copy()
+    k[2] += 8
+    with publishing(info(k=k), "depth_camera_info", LATCHED_QOS), rig(model=native_bundle) as r:
+        wait_for_readers(r)
+        r.result_of()
+        r.wait_until_said("inputs", "depth registered to colour", "other intrinsics")
+
+
+def test_a_turned_camera_speaks_in_a_frame_of_its_own(native_bundle: Path) -> None:
+    with rig(model=native_bundle, camera__rotate=180) as r:
+        wait_for_readers(r)
+        result = r.result_of()
+        assert result["frame_id"] == f"{FRAME_ID}_rotated_180"
+        (cube,) = result["objects"]
+        assert cube["position_m"] == pytest.approx([0, 0, 1.5], abs=0.05)
+        changed = r.set_parameter("camera.rotate", 90)
+        assert not changed.successful
+        assert "taken up when the node is configured" in changed.reason
+
+
+def test_images_of_a_second_camera_on_the_topic_are_left_out(native_bundle: Path) -> None:
+    half_px = WIDTH_PX // 2
+    with rig(model=native_bundle) as r:
+        wait_for_readers(r)
+        for index in range(6):
+            half = {"width": half_px, "step": 3 * half_px, "data": bytes(3 * half_px * HEIGHT_PX)}
+            r.camera.send(**(half if index % 2 else {}))
+            sleep(0.1)
+        r.wait_until_said("inputs", "two cameras on one topic", "left out")
