@@ -5,7 +5,6 @@
 counts classes from 1 (label 0 is the background), TFLite from 0.
 """
 
-
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.labelled import check_labels, labelled_boxes
