@@ -110,7 +110,9 @@ def test_scores_on_the_bus_are_the_known_ones(
     perceiver, known = detector
     found = detect(perceiver, shared_data / "images/bus.jpg")
     sure = found.score >= known.min_score
-    assert [perceiver.class_names[i] for i in found.class_id[sure]] == [n for n, _ in known.bus_jpg]
+    assert [perceiver.class_names[i] for i in found.class_id[sure]] == [
+        n for n, _ in known.bus_jpg
+    ]
     assert np.allclose(found.score[sure], [score for _, score in known.bus_jpg], atol=0.02)
 
 
