@@ -4,13 +4,14 @@ import numpy as np
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.core.types import Classification
+from robot_vision.formats.activations import softmax
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Format, Outputs
 from robot_vision.formats.habits import IMAGENET
 from robot_vision.formats.reading import (
     check_kind_of_scores,
-    class_scores,
     columns_of_scores,
+    without_background,
 )
 from robot_vision.formats.registry import register_format
 
@@ -22,7 +23,9 @@ def decode_classification(
 
     Logits compete by softmax. A background takes its share, and is no class.
     """
-    probability = class_scores(_scores(outputs, manifest)[None], manifest)[0]
+    scores = _scores(outputs, manifest).astype(np.float32, copy=False)
+    share = softmax(scores) if manifest.reading.scores == "logits" else scores
+    probability = without_background(share[None], manifest)[0]
     order = np.argsort(-probability, kind="stable")
     return Classification(stamp_ns=stamp_ns, class_id=order, probability=probability[order])
 
