@@ -56,7 +56,7 @@ class Model:
         blank = np.zeros((spec.height_px, spec.width_px, 3), np.uint8)
         inputs, _ = self._preprocess(blank)
         tensors = self.backend.run(inputs)
-        self._tensor_of = _tensor_of_role(self.manifest, tuple(tensors))
+        self._tensor_of = tensor_of_role(self.manifest, tuple(tensors))
         check_outputs(self.manifest, self._by_role(tensors))
 
     def run(self, frame: Frame, *, stage_s: MutableMapping[str, float]) -> ModelRun:
@@ -91,8 +91,11 @@ def load_model(
     return Model(bundle, backend)
 
 
-def _tensor_of_role(manifest: ModelManifest, tensors: tuple[str, ...]) -> dict[str, str]:
-    """Tensor names by role: as the manifest says, or the only one there is, or of equal names."""
+def tensor_of_role(manifest: ModelManifest, tensors: tuple[str, ...]) -> dict[str, str]:
+    """Tensor names by role: as the manifest says, or the only one there is, or of equal names.
+
+    Raises `BundleError` where one of the format's roles has no tensor.
+    """
     roles = FORMATS.get(manifest.format).roles
     if manifest.outputs:
         tensor_of = dict(manifest.outputs)
