@@ -15,7 +15,7 @@ from robot_vision.formats.format import Candidates
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.evidence import Evidence, Seen, judge
 from robot_vision.importing.pictures import Picture
-from robot_vision.perception.model import tensor_of_role
+from robot_vision.perception.model import first_of_batch, tensor_of_role
 from robot_vision.perception.preprocess import Preprocessor
 
 _LEAST_SCORE = 0.01
@@ -80,7 +80,8 @@ class Bench:
                 values = self._session.run(None, inputs)
             except Exception as error:  # ONNX Runtime's exceptions share no base but this
                 raise BundleError(f"{self._file} fails on a picture: {error}") from error
-            self._tensors = dict(zip(self._names, values, strict=True))  # pyright: ignore[reportAttributeAccessIssue]
+            firsts = [first_of_batch(np.asarray(value), spec.batch) for value in values]
+            self._tensors = dict(zip(self._names, firsts, strict=True))
             self._last = (spec, picture)
         return self._tensors
 
@@ -98,4 +99,4 @@ def _decode(manifest: ModelManifest, tensors: dict[str, np.ndarray]) -> Candidat
 
 
 def _by_role(manifest: ModelManifest, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {role: tensors[name] for role, name in tensor_of_role(manifest, tuple(tensors)).items()}
+    return {role: tensors[name] for role, name in tensor_of_role(manifest, tensors).items()}

@@ -120,6 +120,7 @@ def _describe_input(
         "height_px": height,
         "layout": layout,
         "dtype": _KINDS[str(image.type)],
+        "batch": _batch_of(image.shape[0]),
         **format.habits,
     }
     for tensor in by_rank.values():
@@ -144,7 +145,14 @@ def _image_of(tensors: Sequence[ort.NodeArg]) -> ort.NodeArg:
     return (with_colors or open_ones)[0]
 
 
+def _batch_of(size: object) -> int:
+    """How many pictures the model always takes; one where the file leaves it open."""
+    return size if isinstance(size, int) and size > 1 else 1
+
+
 def _describe_outputs(session: ort.InferenceSession, format: Format) -> dict[str, str]:
-    """Roles of the outputs; none named where there is but one, whatever it is called."""
+    """Roles of the outputs; none named where there is but one, or where shapes tell them."""
     names = [str(tensor.name) for tensor in session.get_outputs()]
-    return {format.other_names.get(name, name): name for name in names} if len(names) > 1 else {}
+    named = {format.other_names.get(name, name): name for name in names}
+    by_shape = format.tell_roles is not None and not set(format.roles) <= set(named)
+    return {} if len(names) == 1 or by_shape else named

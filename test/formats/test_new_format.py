@@ -110,7 +110,7 @@ def test_an_import_begins_with_the_habits_and_names_of_the_format(tmp_path: Path
 def test_habits_of_a_format_are_fields_of_an_input_and_names_lead_to_roles(name: str) -> None:
     format = FORMATS.get(name)
     ModelInput.model_validate({"name": "x", "width_px": 8, "height_px": 8, **format.habits})
-    known = {*format.roles, format.depth_role}
+    known = {*format.roles, *format.optional_roles, format.depth_role}
     assert set(format.other_names.values()) <= known
     assert format.roles
 
