@@ -10,7 +10,13 @@ import onnxruntime as ort
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.registry import FORMATS
-from robot_vision.importing.choice import UndecidedError, best_of, rivals_of, tells
+from robot_vision.importing.choice import (
+    UndecidedError,
+    best_of,
+    has_clearer_colors,
+    rivals_of,
+    tells,
+)
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
 from robot_vision.importing.hypotheses import readings_of, recolored, scalings_of
@@ -138,14 +144,16 @@ class _Study:
         usual = next((t for t in [best, *rivals] if t.manifest in detectors), None)
         if rivals and usual is None:
             raise UndecidedError(ask_for(best, rivals), self._trials)
-        best = usual or best
+        if usual is not None and usual is not best:
+            rivals = [best, *(t for t in rivals if t is not usual)]
+            best = usual
         colors = [
             best.manifest.model_copy(update={"input": spec})
             for spec in recolored(best.manifest.input, [*self._wanted.image])
         ]
         tried = self._try(colors, self._pictures)
         colored = best_of(tried)
-        undecided = rivals_of(colored, tried)
+        undecided = [t for t in tried if t is not colored and not has_clearer_colors(colored, t)]
         if undecided and colored is not tried[0] and not self._facts.image:
             raise UndecidedError(ask_for(colored, undecided), self._trials)
         chosen = tried[0] if undecided else colored
@@ -164,9 +172,10 @@ class _Study:
         """Nothing was found in the pictures: only where boxes lie can say what they are."""
         usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault]
         if not self._classes:
-            raise BundleError(
+            raise UndecidedError(
                 f"{self._wanted.file}: nothing of COCO's classes was found in the pictures; give "
-                "the names of its classes (--classes names.txt)"
+                "the names of its classes (--classes names.txt)",
+                self._trials,
             )
         best = best_of(usual or trials)
         others = [t for t in rivals_of(best, usual) if _meaning(t) != _meaning(best)]

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.file_facts import FileFacts
 from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
 from robot_vision.importing.trial import Trial
+
+
+_MOST_CHOICES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +72,15 @@ def unseen(
 
 def ask_for(best: Trial, others: Sequence[Trial]) -> str:
     """The question, with choices and the options that decide."""
-    choices = list(dict.fromkeys(_choice(trial, [best, *others]) for trial in [best, *others]))
-    figures = [
-        f"{choice} (quality {_quality(trial)}, {trial.evidence.sound:.0%} of boxes sound)"
-        for choice, trial in zip(choices, [best, *others], strict=False)
-    ]
+    among = [best, *others]
+    figures: dict[str, str] = {}
+    for trial in among:
+        evidence = f"quality {_quality(trial)}, {trial.evidence.sound:.0%} of boxes sound"
+        figures.setdefault(_choice(trial, among), evidence)
+    choices = [f"{options} ({evidence})" for options, evidence in figures.items()]
     return (
         "the pictures do not tell how this model is meant; choose one of: "
-        + "; or ".join(figures[:6])
+        + "; or ".join(choices[:_MOST_CHOICES])
         + ". --explain shows the table"
     )
 
@@ -104,7 +109,7 @@ def _choice(trial: Trial, among: Sequence[Trial]) -> str:
         options.append(f"--format {trial.manifest.format}")
     for field in type(trial.manifest.reading).model_fields:
         values = {getattr(t.manifest.reading, field) for t in among}
-        if len(values) > 1:
+        if len(values) > 1 and field in FORMATS.get(trial.manifest.format).readings:
             options.append(f"--reading {field}={getattr(trial.manifest.reading, field)}")
     for field in ("color", *SCALE_FIELDS):
         if len({getattr(t.manifest.input, field) for t in among}) > 1:
