@@ -34,20 +34,50 @@ def describe_onnx(
     """A manifest for `model_file`: names, types and sizes from the file, the rest from `format`.
 
     `size_px` (width, height) is needed where the file leaves its size open, `outputs` maps roles
-    to tensor names, `image` replaces fields of the input (color, resize, mean, …). Raises
-    `UnknownNameError` if there is no such format, `BundleError` if the file is no such model.
+    to tensor names, `image` replaces fields of the input (color, resize, mean, …). Outputs are
+    read as `format` says that they mostly are. Raises `UnknownNameError` if there is no such
+    format, `BundleError` if the file is no such model.
     """
     known = FORMATS.get(format)
-    session = _open(model_file)
+    return describe_session(
+        open_model(model_file),
+        model_file,
+        name=name,
+        format=format,
+        classes=classes,
+        size_px=size_px,
+        outputs=outputs,
+        image=image,
+        reading={field: values[0] for field, values in known.readings.items()},
+        licence=licence,
+    )
+
+
+def describe_session(
+    session: ort.InferenceSession,
+    model_file: Path,
+    *,
+    name: str,
+    format: str,
+    classes: Sequence[str] = (),
+    size_px: tuple[int, int] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    image: Mapping[str, Any] | None = None,
+    reading: Mapping[str, str] | None = None,
+    licence: str = "unknown",
+) -> ModelManifest:
+    """As `describe_onnx`, of an open model; `reading` has fields of `OutputReading`."""
+    known = FORMATS.get(format)
+    given = dict(image or {})
     try:
         manifest = ModelManifest.model_validate(
             {
                 "name": name,
                 "task": known.task,
                 "format": format,
-                "input": _describe_input(session, known, size_px) | dict(image or {}),
+                "input": _describe_input(session, known, size_px, given) | given,
                 "outputs": dict(outputs) if outputs else _describe_outputs(session, known),
-                "reading": {field: values[0] for field, values in known.readings.items()},
+                "reading": dict(reading or {}),
                 "classes": tuple(classes),
                 "licence": licence,
             }
@@ -58,7 +88,8 @@ def describe_onnx(
     return manifest
 
 
-def _open(model_file: Path) -> ort.InferenceSession:
+def open_model(model_file: Path) -> ort.InferenceSession:
+    """The ONNX file in a session on the CPU; raises `BundleError` if it is none."""
     if not Path(model_file).is_file():
         raise BundleError(f"{model_file} is not a file; expected an ONNX model")
     if kind_of(model_file) != "onnx":
@@ -68,20 +99,21 @@ def _open(model_file: Path) -> ort.InferenceSession:
 
 
 def _describe_input(
-    session: ort.InferenceSession, format: Format, size_px: tuple[int, int] | None
+    session: ort.InferenceSession,
+    format: Format,
+    size_px: tuple[int, int] | None,
+    given: Mapping[str, Any],
 ) -> dict[str, Any]:
     by_rank = {tensor.name: tensor for tensor in session.get_inputs()}
-    images = [t for t in by_rank.values() if len(t.shape) == 4 and 3 in (t.shape[1], t.shape[3])]
-    if not images or str(images[0].type) not in _KINDS:
-        found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in by_rank.values())
-        raise BundleError(f"no input is an image ([1,3,H,W] or [1,H,W,3]); the model has: {found}")
-    image = images[0]
-    layout = "nchw" if image.shape[1] == 3 else "nhwc"
+    image = _image_of(list(by_rank.values()))
+    layout = given.get("layout") or ("nhwc" if image.shape[3] == 3 != image.shape[1] else "nchw")
     height, width = image.shape[2:4] if layout == "nchw" else image.shape[1:3]
     if size_px is not None:
         width, height = size_px
     if not isinstance(width, int) or not isinstance(height, int):
-        raise BundleError(f"input {image.name!r} is {image.shape}: give its size in pixels")
+        raise BundleError(
+            f"input {image.name!r} is {image.shape}: give its size in pixels (--size 640x480)"
+        )
     described = {
         "name": image.name,
         "width_px": width,
@@ -99,6 +131,18 @@ def _describe_input(
         elif len(tensor.shape) == 2 and tensor.shape[1] == 1:
             described["focal_name"] = tensor.name
     return described
+
+
+def _image_of(tensors: Sequence[ort.NodeArg]) -> ort.NodeArg:
+    """The input that takes pictures: with three channels, or as many as are fed."""
+    planes = [t for t in tensors if len(t.shape) == 4 and str(t.type) in _KINDS]
+    with_colors = [t for t in planes if 3 in (t.shape[1], t.shape[3])]
+    # Exporters that leave every axis open leave the channels open too.
+    open_ones = [t for t in planes if not isinstance(t.shape[1], int)]
+    if not with_colors and not open_ones:
+        found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
+        raise BundleError(f"no input is an image ([1,3,H,W] or [1,H,W,3]); the model has: {found}")
+    return (with_colors or open_ones)[0]
 
 
 def _batch_of(size: object) -> int:
