@@ -25,6 +25,7 @@ from test_formats import (
 
 from robot_vision.core.errors import BundleError
 from robot_vision.model_store.import_onnx import describe_onnx
+from robot_vision.model_store.store import write_bundle
 
 STRIDES_PX = (8, 16, 32)
 BINS = 8
@@ -360,3 +361,40 @@ def test_inputs_that_no_stride_divides_have_grids_rounded_up(tmp_path: Path) -> 
         tensors[f"d{s}"] = np.zeros((1, cells, 4 * BINS), np.float32)
     bundle = bundle_of(tmp_path / "m", (described, tensors), input=image)
     assert len(perceive(bundle).detections) == 0
+
+
+def test_an_export_by_optimum_with_every_axis_open_is_served_at_a_size(tmp_path: Path) -> None:
+    """huggingface/optimum#2132: `pixel_values` names its channels too, and its size."""
+    boxes = cxcywh(IN_FRACTIONS)[None]
+    file = save_model(
+        tmp_path / "m.onnx",
+        inputs={"pixel_values": (("batch_size", "num_channels", "height", "width"), np.float32)},
+        constants={"logits": logit(one_hot(SCORES))[None], "pred_boxes": boxes},
+    )
+    with pytest.raises(BundleError, match="give its size in pixels"):
+        describe_onnx(file, name="m", format="detr_logits", classes=CLASSES)
+    manifest = describe_onnx(
+        file, name="m", format="detr_logits", classes=CLASSES, size_px=(WIDTH, HEIGHT)
+    )
+    found = perceive(str(write_bundle(tmp_path / "b", manifest, file).path)).detections
+    assert np.allclose(found.box_xyxy_px, BOXES, atol=0.01)
+
+
+def test_an_export_with_post_processing_and_every_axis_open_is_served_at_a_size(
+    tmp_path: Path,
+) -> None:
+    _, constants = after_nms("detr", IN_INPUT, first=0)
+    file = save_model(
+        tmp_path / "m.onnx",
+        inputs={
+            "images": (("N", "C", "H", "W"), np.float32),
+            "orig_target_sizes": (("N", 2), np.int64),
+        },
+        constants=constants,
+    )
+    manifest = describe_onnx(
+        file, name="m", format="detr", classes=CLASSES, size_px=(WIDTH, HEIGHT)
+    )
+    assert manifest.input.size_name == "orig_target_sizes"
+    found = perceive(str(write_bundle(tmp_path / "b", manifest, file).path)).detections
+    assert np.allclose(found.box_xyxy_px, BOXES, atol=0.01)
