@@ -332,6 +332,10 @@ def test_outputs_that_do_not_fit_are_refused_at_load(
 def test_a_reading_that_no_exporter_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="torchvision' cannot be read with background 'last'"):
         bundle_of(tmp_path / "m", read_as("torchvision", background="last"))
+    described, constants = ssd(1)
+    unsaid = {key: value for key, value in described.items() if key != "reading"}
+    with pytest.raises(BundleError, match="with box_units 'pixels'; expected fractions"):
+        bundle_of(tmp_path / "n", (unsaid, constants))
 
 
 def test_as_many_classes_as_bins_are_told_by_name_alone(tmp_path: Path) -> None:
