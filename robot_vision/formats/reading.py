@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.activations import logit, sigmoid, softmax
 from robot_vision.formats.boxes import best_class, xyxy_from_cxcywh
 from robot_vision.formats.format import Candidates
+
+_ROUNDING = 1e-2  # of probabilities in half precision
 
 # Boxes of these rows as corners in input pixels.
 BoxesOf = Callable[[Int64[np.ndarray, " n"]], Float32[np.ndarray, "n 4"]]
@@ -53,6 +56,27 @@ def class_scores(
     if manifest.reading.scores == "logits":
         known = sigmoid(known) if manifest.reading.background == "none" else softmax(known)
     return without_background(known, manifest)
+
+
+def check_kind_of_scores(
+    scores: Float[np.ndarray, "..."], manifest: ModelManifest, *, axis: int
+) -> None:
+    """Raise `BundleError` where logits are read as probabilities, or these as logits.
+
+    Probabilities sum to one along `axis`, or lie from 0 to 1 where there is but one. Read as
+    the other kind, scores look sound and are wrong.
+    """
+    known = scores.astype(np.float64)
+    total = known.sum(axis=axis)
+    in_range = bool(((known >= -_ROUNDING) & (known <= 1 + _ROUNDING)).all())
+    is_share = known.shape[axis] == 1 or bool((np.abs(total - 1) < _ROUNDING).all())
+    kind = "probabilities" if in_range and is_share else "logits"
+    if kind != manifest.reading.scores:
+        raise BundleError(
+            f"bundle {manifest.name!r}: its scores lie from {known.min():.3g} to "
+            f"{known.max():.3g} and sum to {float(total.flat[0]):.3g}; these are {kind}, and the "
+            f"manifest's reading says scores {manifest.reading.scores!r}"
+        )
 
 
 def surest(

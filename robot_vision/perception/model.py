@@ -123,7 +123,7 @@ def tensor_of_role(manifest: ModelManifest, tensors: Mapping[str, np.ndarray]) -
     else:
         tensor_of = {name: name for name in tensors}
     if format.tell_roles is not None and not set(roles) <= set(tensor_of):
-        tensor_of = dict(format.tell_roles(tensors, manifest))
+        tensor_of = {**format.tell_roles(tensors, manifest), **tensor_of}
     missing = [role for role in roles if role not in tensor_of]
     if missing:
         raise BundleError(

@@ -120,7 +120,10 @@ def test_habits_of_a_format_are_fields_of_an_input_and_names_lead_to_roles(name:
     [
         ({"format": "yolov9"}, "unknown format 'yolov9'; available: .*did you mean 'yolov8'"),
         ({"task": "depth"}, "task 'depth' has the formats depth_metric, depth_relative"),
-        ({"task": "cooking"}, "unknown task 'cooking'; available: depth, detection"),
+        (
+            {"task": "cooking"},
+            "unknown task 'cooking'; available: classification, depth, detection",
+        ),
         ({"classes": ()}, "format 'yolov8' needs the names of its classes"),
     ],
 )
