@@ -140,6 +140,7 @@ def import_model(
         typer.Option(help="field=value of how outputs are read: box_units=fractions"),
     ] = None,
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "unknown",
+    trial: Annotated[bool, typer.Option(help="find out by trying it on pictures")] = True,
     explain: Annotated[bool, typer.Option("--explain", help="show all that was tried")] = False,
     out: Annotated[Path | None, typer.Option(help="folder to write; default: ./<name>")] = None,
 ) -> None:
@@ -166,6 +167,7 @@ def import_model(
         image={key: parse_yaml(value, what=f"--input {key}") for key, value in image},
         reading=_pairs(reading, "reading"),
         licence=licence,
+        is_tried=trial,
     )
     try:
         finding = study(wanted)

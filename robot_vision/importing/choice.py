@@ -14,6 +14,7 @@ _CLEAR_COLOR_GAIN = 0.08  # of the better one's quality
 _WORST_LOSS = 0.05  # in any picture
 _CLEAR_SOUNDNESS = 0.25
 _LEAST_SOUND = 0.6
+_MANY_THINGS = 5
 
 
 class UndecidedError(BundleError):
@@ -29,6 +30,12 @@ def tells(trial: Trial) -> bool:
     evidence = trial.evidence
     least = _TELLING_QUALITY if evidence.named else _TELLING_WITHOUT_NAMES
     return not evidence.fault and evidence.mean_quality >= least
+
+
+def is_blind(trial: Trial) -> bool:
+    """Whether nothing was found, though many of the things shown are classes of the model."""
+    evidence = trial.evidence
+    return evidence.named and evidence.drawn >= _MANY_THINGS and evidence.found == 0
 
 
 def is_clearly_better(one: Trial, other: Trial) -> bool:

@@ -19,6 +19,7 @@ _SAME_PLACE_IOU = 0.5
 _NMS_IOU = 0.6
 _MOST_DETECTIONS = 50
 _SUREST = 20  # boxes a picture whose places are looked at, however sure
+_PADDING_SCORE = 1e-6
 _MARGIN = 0.1  # of the view, by which a sound box may stand out
 _SMALLEST_PX = 2.0
 _MOST_CERTAIN_SHARE = 0.25
@@ -126,9 +127,13 @@ def _classes_called(names: Sequence[str], classes: Sequence[str]) -> Bool[np.nda
 
 
 def _soundness(seen: Seen) -> float | None:
-    """Share of the surest boxes that have a size and lie in the view; None without boxes."""
+    """Share of the surest boxes that have a size and lie in the view; None without boxes.
+
+    Rows without any score pad.
+    """
     found = seen.candidates
     surest = np.argsort(-np.nan_to_num(found.score), kind="stable")[:_SUREST]
+    surest = surest[found.score[surest] > _PADDING_SCORE]
     if not len(surest):
         return None
     box = found.box_xyxy_px[surest]

@@ -19,15 +19,15 @@ class Look(NamedTuple):
 
 _EXPORT_PLAIN = "export it for plain detection"
 _TASKS = {
-    "segment": Look("a YOLO segmentation model", ("yolo_seg", "yolov8_seg"), _EXPORT_PLAIN),
-    "pose": Look("a YOLO pose model", ("yolo_pose", "yolov8_pose"), _EXPORT_PLAIN),
-    "obb": Look("a YOLO model of oriented boxes", ("yolo_obb", "yolov8_obb"), _EXPORT_PLAIN),
-    "classify": Look("a classifier", ("classification", "classify"), "it finds no boxes"),
+    "segment": Look("a YOLO segmentation model", ("yolo_seg",), _EXPORT_PLAIN),
+    "pose": Look("a YOLO pose model", ("yolo_pose",), _EXPORT_PLAIN),
+    "obb": Look("a YOLO model of oriented boxes", ("yolo_obb",), _EXPORT_PLAIN),
+    "classify": Look("a classifier", ("classification",), "it finds no boxes"),
 }
 _END_TO_END = Look(
     "an end-to-end detector with suppression inside (YOLOv10, YOLO26, nms=True): rows of box, "
     "score and class",
-    ("end_to_end", "yolo_end2end", "nms_rows", "yolov10"),
+    ("end_to_end",),
     "export it with nms=False",
 )
 _YOLOV5 = Look("YOLOv5: rows of box, objectness and class scores", ("yolov5",), "")

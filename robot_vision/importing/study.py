@@ -14,6 +14,8 @@ from robot_vision.importing.choice import (
     UndecidedError,
     best_of,
     has_clearer_colors,
+    is_blind,
+    is_clearly_better,
     rivals_of,
     tells,
 )
@@ -24,13 +26,16 @@ from robot_vision.importing.looks import describe_shapes, look_of
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
 from robot_vision.importing.trial import Bench, Trial
-from robot_vision.importing.words import Finding, ask_for, decided, unseen
+from robot_vision.importing.words import Finding, ask_for, contradiction, decided, unseen, untried
 from robot_vision.model_store.import_onnx import describe_session, open_model
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the user gave: a file, and what of the rest is settled. No format: any may be it."""
+    """What the user gave: a file, and what of the rest is settled. No format: any may be it.
+
+    Without `is_tried`, what is not settled is taken as exporters mostly have it.
+    """
 
     file: Path
     name: str
@@ -41,6 +46,7 @@ class Wanted:
     image: Mapping[str, Any] = field(default_factory=dict)
     reading: Mapping[str, str] = field(default_factory=dict)
     licence: str = "unknown"
+    is_tried: bool = True
 
 
 def study(wanted: Wanted) -> Finding:
@@ -68,6 +74,8 @@ class _Study:
     def finding(self) -> Finding:
         wanted = self._wanted
         starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
+        if starts and not wanted.is_tried:
+            return untried(starts[0])
         detectors = [m for m in starts if FORMATS.get(m.format).detection is not None]
         if not starts:
             raise self._refusal(misfit)
@@ -138,9 +146,10 @@ class _Study:
         self, best: Trial, trials: Sequence[Trial], detectors: Sequence[ModelManifest]
     ) -> Finding:
         rivals = rivals_of(best, trials)
-        others = [t for t in rivals if _meaning(t) != _meaning(best)]
+        others = self._truly_other(best, [t for t in rivals if _meaning(t) != _meaning(best)])
         if others:
             raise UndecidedError(ask_for(best, others), self._trials)
+        rivals = [t for t in rivals if _meaning(t) == _meaning(best)]
         usual = next((t for t in [best, *rivals] if t.manifest in detectors), None)
         if rivals and usual is None:
             raise UndecidedError(ask_for(best, rivals), self._trials)
@@ -168,17 +177,35 @@ class _Study:
             all_trials=self._trials,
         )
 
+    def _truly_other(self, best: Trial, others: Sequence[Trial]) -> list[Trial]:
+        """Those that still differ from `best` when they are fed alike."""
+        alike = [t.manifest.model_copy(update={"input": best.manifest.input}) for t in others]
+        tried = self._bench.try_all(alike, self._pictures[::2])
+        return [
+            other
+            for other, fed_alike in zip(others, tried, strict=True)
+            if not fed_alike.evidence.equals(best.evidence)
+        ]
+
     def _unseen(self, detectors: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
         """Nothing was found in the pictures: only where boxes lie can say what they are."""
-        usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault]
+        usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault] or trials
+        best = best_of(usual)
         if not self._classes:
             raise UndecidedError(
                 f"{self._wanted.file}: nothing of COCO's classes was found in the pictures; give "
                 "the names of its classes (--classes names.txt)",
                 self._trials,
             )
-        best = best_of(usual or trials)
-        others = [t for t in rivals_of(best, usual) if _meaning(t) != _meaning(best)]
+        if all(is_blind(t) for t in trials):
+            raise UndecidedError(contradiction(best, self._wanted.file), self._trials)
+        others = [
+            t
+            for t in usual
+            if _meaning(t) != _meaning(best)
+            and not is_clearly_better(best, t)
+            and (t in rivals_of(best, usual) or t.manifest.format != best.manifest.format)
+        ]
         if others:
             raise UndecidedError(ask_for(best, others), self._trials)
         return unseen(
@@ -192,9 +219,7 @@ class _Study:
                 f"{self._wanted.file}: its outputs fit the formats {', '.join(names)}, which "
                 f"pictures cannot tell apart: give one of them (--format {names[0]})"
             )
-        sure = "" if self._wanted.format else "guessed by the shapes of its outputs alone: "
-        line = f"{sure}format {starts[0].format}; it was not tried on pictures"
-        return Finding(manifest=starts[0], lines=(line,), is_sure=False, trials=())
+        return untried(starts[0], is_guess=not self._wanted.format)
 
     def _refusal(self, misfit: str) -> BundleError:
         shapes = self._output_shapes()

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.file_facts import FileFacts
 from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
 from robot_vision.importing.trial import Trial
-
 
 _MOST_CHOICES = 6
 
@@ -68,6 +68,23 @@ def unseen(
     ]
     lines += _said_by(facts)
     return Finding(manifest=manifest, lines=tuple(lines), is_sure=False, trials=tuple(all_trials))
+
+
+def untried(manifest: ModelManifest, *, is_guess: bool = False) -> Finding:
+    """What is said of a model that no picture was asked about."""
+    guessed = "guessed by the shapes of its outputs alone: " if is_guess else ""
+    line = f"{guessed}format {manifest.format}; it was not tried on pictures"
+    return Finding(manifest=manifest, lines=(line,), is_sure=False, trials=())
+
+
+def contradiction(best: Trial, file: Path) -> str:
+    """Why a model that knows what is in the pictures, and finds none of it, is not taken."""
+    return (
+        f"{file}: things in the pictures have the names of its classes, but however it is fed and "
+        f"read (the likeliest: {best.manifest.format}{_reading_words(best.manifest)}) none is "
+        "found. Its classes, its format or its weights are wrong; --explain shows what was tried, "
+        "--no-trial writes the bundle all the same"
+    )
 
 
 def ask_for(best: Trial, others: Sequence[Trial]) -> str:

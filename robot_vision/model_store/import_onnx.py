@@ -92,6 +92,12 @@ def open_model(model_file: Path) -> ort.InferenceSession:
     """The ONNX file in a session on the CPU; raises `BundleError` if it is none."""
     if not Path(model_file).is_file():
         raise BundleError(f"{model_file} is not a file; expected an ONNX model")
+    if kind_of(model_file) == "engine":
+        raise BundleError(
+            f"{model_file} is a TensorRT engine: it runs on one kind of GPU with one version of "
+            "TensorRT only, can run any code when loaded, and is not opened. Import the ONNX file "
+            "that it was built from: with --device tensorrt its engine is built here, and kept"
+        )
     if kind_of(model_file) != "onnx":
         what = WHAT_A_KIND_CAN_DO.get(kind_of(model_file), "its name does not end in .onnx")
         raise BundleError(f"{model_file} is not an ONNX model ({what}): convert it to ONNX")

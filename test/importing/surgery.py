@@ -97,7 +97,7 @@ def _before(
     ]
     model.graph.initializer.extend(initializers)
     inputs = [name, *(value.name for value in initializers)]
-    model.graph.node.insert(0, helper.make_node(operator, inputs, [fed], **attributes))
+    model.graph.node.insert(0, helper.make_node(operator, inputs, [fed], **attributes))  # pyright: ignore[reportArgumentType]
 
 
 def _behind_yolox(
@@ -128,9 +128,12 @@ def _behind_yolox(
         numpy_helper.from_array(value, name) for name, value in constants.items()
     )
     for operator, used, made, attributes in nodes:
-        model.graph.node.append(helper.make_node(operator, used, [made], **attributes))
-    attributes = {"axis": 2} if last == "Concat" else {"perm": [0, 2, 1]}
-    model.graph.node.append(helper.make_node(last, inputs, [output.name], **attributes))
+        model.graph.node.append(helper.make_node(operator, used, [made], **attributes))  # pyright: ignore[reportArgumentType]
+    if last == "Concat":
+        node = helper.make_node(last, inputs, [output.name], axis=2)
+    else:
+        node = helper.make_node(last, inputs, [output.name], perm=[0, 2, 1])
+    model.graph.node.append(node)
     if last == "Transpose":
         width = output.type.tensor_type.shape.dim[2].dim_value
         output.type.tensor_type.shape.dim[1].dim_value = width - 1
