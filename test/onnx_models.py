@@ -50,12 +50,12 @@ def make_bundle(
     described = ModelManifest.model_validate({"name": folder.name, **manifest})
     spec = described.input
     size = (spec.height_px, spec.width_px)
-    shape = (1, 3, *size) if spec.layout == "nchw" else (1, *size, 3)
+    shape = (spec.batch, 3, *size) if spec.layout == "nchw" else (spec.batch, *size, 3)
     inputs: dict[str, tuple[Shape, type]] = {spec.name: (shape, np.dtype(spec.dtype).type)}
     if spec.depth_name:
         inputs[spec.depth_name] = ((1, 1, *size), np.float32)
     if spec.size_name:
-        inputs[spec.size_name] = ((1, 2), np.int64)
+        inputs[spec.size_name] = ((spec.batch, 2), np.int64)
     folder.mkdir(parents=True, exist_ok=True)
     file = save_model(folder / described.file, inputs=inputs, constants=constants, echoes=echoes)
     return write_bundle(folder, described, file)

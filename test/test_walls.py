@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "model_store": "core formats",
     "backends": "core model_store models",
     "perception": "core backends formats model_store",
+    "importing": "core formats model_store perception",
     "tracking": "core",
     "policies": "core model_store",
     "demonstrations": "core codecs",
@@ -68,8 +69,8 @@ MAY_IMPORT = {
         "pipeline replay ros terminal threads tracking"
     ),
     "commands": (
-        "core bench demo demonstrations doctor export formats machine model_store models "
-        "perception replay rollouts ros simulation soak terminal training"
+        "core bench demo demonstrations doctor export formats importing machine model_store "
+        "models perception replay rollouts ros simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",

@@ -33,7 +33,7 @@ def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
         inputs[image.focal_name] = np.zeros((1, 1), np.float32)
     if image.size_name:
         inputs[image.size_name] = np.array([[width, height]], np.int64)
-    return inputs
+    return {name: np.repeat(array, image.batch, axis=0) for name, array in inputs.items()}
 
 
 def check_inputs(manifest: ModelManifest, model_inputs: Mapping[str, TensorSpec]) -> None:

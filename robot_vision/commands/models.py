@@ -13,6 +13,9 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import Screen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from robot_vision.importing.trial import Trial
     from robot_vision.model_store.store import Bundle
 
 app = typer.Typer(no_args_is_help=True, help="List, inspect, import and verify model bundles.")
@@ -119,10 +122,11 @@ def tasks() -> None:
 @app.command("import", cls=_NamesFormats)
 def import_model(
     model_file: Annotated[Path, typer.Argument(help="ONNX file")],
-    format: Annotated[str, typer.Option(help="what the outputs mean")],
+    format: Annotated[str, typer.Option(help="what the outputs mean")] = "",
     name: Annotated[str, typer.Option(help="name of the bundle; default: the file's")] = "",
     classes: Annotated[
-        Path | None, typer.Option(help="text file with one class name per line")
+        Path | None,
+        typer.Option(help="text file with a class name a line; default: as the file says"),
     ] = None,
     size: Annotated[str, typer.Option(help="416x320, where the file leaves it open")] = "",
     output: Annotated[
@@ -131,32 +135,64 @@ def import_model(
     input: Annotated[
         list[str] | None, typer.Option(help="field=value of the input: color=bgr, mean=[0,0,0]")
     ] = None,
+    reading: Annotated[
+        list[str] | None,
+        typer.Option(help="field=value of how outputs are read: box_units=fractions"),
+    ] = None,
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "unknown",
+    trial: Annotated[bool, typer.Option(help="find out by trying it on pictures")] = True,
+    explain: Annotated[bool, typer.Option("--explain", help="show all that was tried")] = False,
     out: Annotated[Path | None, typer.Option(help="folder to write; default: ./<name>")] = None,
 ) -> None:
-    """Check that an ONNX file runs and fits a format, and write a bundle for it."""
+    """Find out by trying what an ONNX file is, and write a bundle for it.
+
+    What no option settles (format, colour order, scale of the pixels, units of the boxes …) is
+    tried on a few pictures with known things; where they do not tell, the choices are given.
+    """
     from robot_vision.core.foreign import parse_yaml
-    from robot_vision.model_store.import_onnx import describe_onnx
+    from robot_vision.importing.choice import UndecidedError
+    from robot_vision.importing.class_names import read_class_names
+    from robot_vision.importing.study import Wanted, study
     from robot_vision.model_store.store import Bundle, write_bundle
 
     name = name or model_file.stem.replace("_", "-")
-    manifest = describe_onnx(
-        model_file,
+    image = _pairs(input, "input").items()
+    wanted = Wanted(
+        file=model_file,
         name=name,
         format=format,
-        classes=_lines(classes) if classes else (),
+        classes=read_class_names(classes) if classes else (),
         size_px=size_px(size) if size else None,
         outputs=_pairs(output, "output"),
-        image={
-            key: parse_yaml(value, what=f"--input {key}")
-            for key, value in _pairs(input, "input").items()
-        },
+        image={key: parse_yaml(value, what=f"--input {key}") for key, value in image},
+        reading=_pairs(reading, "reading"),
         licence=licence,
+        is_tried=trial,
     )
-    in_place = manifest.model_copy(update={"file": model_file.name})
+    try:
+        finding = study(wanted)
+    except UndecidedError as error:
+        if explain:
+            _print_trials(error.trials)
+        raise
+    if explain:
+        _print_trials(finding.trials)
+    Screen().print("\n".join(finding.lines), soft_wrap=True)
+    in_place = finding.manifest.model_copy(update={"file": model_file.name})
     _try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
-    bundle = write_bundle(out or Path(name), manifest, model_file)
+    bundle = write_bundle(out or Path(name), finding.manifest, model_file)
     Screen().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})")
+
+
+def _print_trials(trials: "Sequence[Trial]") -> None:
+    from rich.table import Table
+
+    from robot_vision.importing.words import table_rows
+
+    table = Table("format", "reading", "colours", "pixels", "found", "quality", "sound", "fault")
+    for row in table_rows(trials):
+        table.add_row(*row)
+    Screen().print(table)
 
 
 def _print_powers(bundle: "Bundle") -> None:
@@ -189,14 +225,6 @@ def _try_out(bundle: "Bundle", device: str) -> None:
     if model.backend.fallback_reason:
         console.print(f"not on a better device: {model.backend.fallback_reason}")
     model.backend.close()
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the class names in {path}: {error}") from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _pairs(values: list[str] | None, what: str) -> dict[str, str]:

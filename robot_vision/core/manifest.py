@@ -21,10 +21,13 @@ class ModelInput(BaseModel):
     name: str
     width_px: int = Field(gt=0, le=8192)
     height_px: int = Field(gt=0, le=8192)
+    batch: int = Field(
+        default=1, ge=1, le=64, description="pictures that the model always takes; one is a frame"
+    )
     color: Literal["rgb", "bgr"] = "rgb"
     resize: Literal["letterbox", "letterbox_topleft", "stretch"] = "letterbox"
     pad_value: int = Field(default=114, ge=0, le=255)
-    scale: float = 1 / 255
+    scale: float = Field(default=1 / 255, gt=0, allow_inf_nan=False)
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     dtype: Literal["float32", "float16", "uint8"] = "float32"

@@ -140,6 +140,27 @@ def no_detections(stamp_ns: int) -> Detections:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Classification:
+    """What a whole frame shows: every class with its probability, by falling probability."""
+
+    stamp_ns: int
+    class_id: Int64[np.ndarray, " c"]
+    probability: Float32[np.ndarray, " c"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SemanticMap:
+    """The class of every cell of a grid that covers the whole view; -1 where it is of none.
+
+    `probability` is that of the cell's class; None from models that give classes alone.
+    """
+
+    stamp_ns: int
+    class_id: Int64[np.ndarray, "hm wm"]
+    probability: Float32[np.ndarray, "hm wm"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Lifted:
     """Detections in 3-D, row by row: NaN where the depth in the box says nothing."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from robot_vision.core.errors import BundleError, UnknownNameError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifest import ModelManifest, OutputReading
 from robot_vision.formats.format import Format, Outputs
 from robot_vision.formats.registry import FORMATS, formats_of_tasks
 
@@ -24,12 +24,13 @@ def check_manifest(manifest: ModelManifest) -> Format:
             f"format {format.name!r} has the task {format.task!r}; task {manifest.task!r} has the "
             f"formats {', '.join(formats[manifest.task])}"
         )
-    for name, value in manifest.reading.model_dump(exclude_defaults=True).items():
-        known = format.readings.get(name, ())
+    usual = OutputReading().model_dump()
+    for name, value in manifest.reading.model_dump().items():
+        known = format.readings.get(name, (usual[name],))
         if value not in known:
             raise BundleError(
                 f"format {format.name!r} cannot be read with {name} {value!r}; "
-                f"expected {' or '.join(known) or 'no such field'}"
+                f"expected {' or '.join(known)}"
             )
     if format.detection is not None and not manifest.classes:
         raise BundleError(f"format {format.name!r} needs the names of its classes")

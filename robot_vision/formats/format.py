@@ -57,6 +57,13 @@ class CheckOutputs(Protocol):
     def __call__(self, outputs: Outputs, manifest: ModelManifest) -> None: ...
 
 
+@runtime_checkable
+class TellRoles(Protocol):
+    """Names of tensors by role, told by shape; raises `BundleError` where shapes do not tell."""
+
+    def __call__(self, tensors: Outputs, manifest: ModelManifest) -> Mapping[str, str]: ...
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Detection:
     """How boxes come out of a model. A format that has it needs the names of classes.
@@ -75,19 +82,22 @@ class Detection:
 class Format:
     """One format. Register it with `register_format` in the file that implements it.
 
-    `roles` are the outputs that a model must have. Any format may have more: depth under
-    `depth_role`, `features`, `embedding`. `habits` are fields of `ModelInput`: how the projects
-    that the format comes from prepare pictures. `other_names` maps names of tensors, as they
-    export them, to roles. `readings` maps the fields of `OutputReading` that the format knows to
-    the values that its exporters use, the commonest first. These are what an import starts from;
-    a manifest says what holds.
+    `roles` are the outputs that a model must have, `optional_roles` those that are read where
+    there are any. Any format may have more: depth under `depth_role`, `features`, `embedding`.
+    `habits` are fields of `ModelInput`: how the projects that the format comes from prepare
+    pictures. `other_names` maps names of tensors, as they export them, to roles; `tell_roles`
+    finds roles that no name leads to. `readings` maps the fields of `OutputReading` that the
+    format knows to the values that its exporters use, the commonest first. These are what an
+    import starts from; a manifest says what holds.
     """
 
     name: str
     task: str
     roles: tuple[str, ...]
+    optional_roles: tuple[str, ...] = ()
     detection: Detection | None = None
     check: CheckOutputs | None = None
+    tell_roles: TellRoles | None = None
     depth_role: str = "depth"
     depth_kind: Literal["metric", "relative"] = "metric"
     habits: Mapping[str, Any] = field(default_factory=dict)

@@ -9,21 +9,24 @@ from robot_vision.core.errors import BundleError, ForeignFileError
 from robot_vision.core.foreign import inside, quoted
 from robot_vision.model_store.onnx_needs import read_needs
 
-Kind = Literal["onnx", "safetensors", "program", "pickle", "other"]
+Kind = Literal["onnx", "safetensors", "program", "pickle", "engine", "other"]
 
 _KIND_OF_SUFFIX: dict[str, Kind] = {
     ".onnx": "onnx",
     ".safetensors": "safetensors",
     ".pt2": "program",
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib"), "pickle"),
+    **dict.fromkeys((".engine", ".plan", ".trt"), "engine"),
 }
 WHAT_A_KIND_CAN_DO: dict[Kind, str] = {
     "onnx": ".onnx: a graph of ONNX Runtime's own operators; runs no code of its maker",
     "safetensors": ".safetensors: numbers for one of our architectures; runs no code of its maker",
     "program": f".pt2: can run any code when loaded; refused without {OPTION}",
     "pickle": ".pt, .pth, .bin, .pkl: can run any code when loaded; always refused",
+    "engine": ".engine, .plan: a TensorRT engine, for one kind of GPU; can run any code when "
+    "loaded; always refused",
 }
-RUNS_CODE: tuple[Kind, ...] = ("program", "pickle")
+RUNS_CODE: tuple[Kind, ...] = ("program", "pickle", "engine")
 _CONVERT = "Convert it to ONNX or safetensors"
 
 # Operators whose domain is one of these come with ONNX Runtime.

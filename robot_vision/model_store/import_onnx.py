@@ -34,19 +34,50 @@ def describe_onnx(
     """A manifest for `model_file`: names, types and sizes from the file, the rest from `format`.
 
     `size_px` (width, height) is needed where the file leaves its size open, `outputs` maps roles
-    to tensor names, `image` replaces fields of the input (color, resize, mean, …). Raises
-    `UnknownNameError` if there is no such format, `BundleError` if the file is no such model.
+    to tensor names, `image` replaces fields of the input (color, resize, mean, …). Outputs are
+    read as `format` says that they mostly are. Raises `UnknownNameError` if there is no such
+    format, `BundleError` if the file is no such model.
     """
     known = FORMATS.get(format)
-    session = _open(model_file)
+    return describe_session(
+        open_model(model_file),
+        model_file,
+        name=name,
+        format=format,
+        classes=classes,
+        size_px=size_px,
+        outputs=outputs,
+        image=image,
+        reading={field: values[0] for field, values in known.readings.items()},
+        licence=licence,
+    )
+
+
+def describe_session(
+    session: ort.InferenceSession,
+    model_file: Path,
+    *,
+    name: str,
+    format: str,
+    classes: Sequence[str] = (),
+    size_px: tuple[int, int] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    image: Mapping[str, Any] | None = None,
+    reading: Mapping[str, str] | None = None,
+    licence: str = "unknown",
+) -> ModelManifest:
+    """As `describe_onnx`, of an open model; `reading` has fields of `OutputReading`."""
+    known = FORMATS.get(format)
+    given = dict(image or {})
     try:
         manifest = ModelManifest.model_validate(
             {
                 "name": name,
                 "task": known.task,
                 "format": format,
-                "input": _describe_input(session, known, size_px) | dict(image or {}),
+                "input": _describe_input(session, known, size_px, given) | given,
                 "outputs": dict(outputs) if outputs else _describe_outputs(session, known),
+                "reading": dict(reading or {}),
                 "classes": tuple(classes),
                 "licence": licence,
             }
@@ -57,9 +88,16 @@ def describe_onnx(
     return manifest
 
 
-def _open(model_file: Path) -> ort.InferenceSession:
+def open_model(model_file: Path) -> ort.InferenceSession:
+    """The ONNX file in a session on the CPU; raises `BundleError` if it is none."""
     if not Path(model_file).is_file():
         raise BundleError(f"{model_file} is not a file; expected an ONNX model")
+    if kind_of(model_file) == "engine":
+        raise BundleError(
+            f"{model_file} is a TensorRT engine: it runs on one kind of GPU with one version of "
+            "TensorRT only, can run any code when loaded, and is not opened. Import the ONNX file "
+            "that it was built from: with --device tensorrt its engine is built here, and kept"
+        )
     if kind_of(model_file) != "onnx":
         what = WHAT_A_KIND_CAN_DO.get(kind_of(model_file), "its name does not end in .onnx")
         raise BundleError(f"{model_file} is not an ONNX model ({what}): convert it to ONNX")
@@ -67,26 +105,28 @@ def _open(model_file: Path) -> ort.InferenceSession:
 
 
 def _describe_input(
-    session: ort.InferenceSession, format: Format, size_px: tuple[int, int] | None
+    session: ort.InferenceSession,
+    format: Format,
+    size_px: tuple[int, int] | None,
+    given: Mapping[str, Any],
 ) -> dict[str, Any]:
     by_rank = {tensor.name: tensor for tensor in session.get_inputs()}
-    images = [t for t in by_rank.values() if len(t.shape) == 4 and 3 in (t.shape[1], t.shape[3])]
-    if not images or str(images[0].type) not in _KINDS:
-        found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in by_rank.values())
-        raise BundleError(f"no input is an image ([1,3,H,W] or [1,H,W,3]); the model has: {found}")
-    image = images[0]
-    layout = "nchw" if image.shape[1] == 3 else "nhwc"
+    image = _image_of(list(by_rank.values()))
+    layout = given.get("layout") or ("nhwc" if image.shape[3] == 3 != image.shape[1] else "nchw")
     height, width = image.shape[2:4] if layout == "nchw" else image.shape[1:3]
     if size_px is not None:
         width, height = size_px
     if not isinstance(width, int) or not isinstance(height, int):
-        raise BundleError(f"input {image.name!r} is {image.shape}: give its size in pixels")
+        raise BundleError(
+            f"input {image.name!r} is {image.shape}: give its size in pixels (--size 640x480)"
+        )
     described = {
         "name": image.name,
         "width_px": width,
         "height_px": height,
         "layout": layout,
         "dtype": _KINDS[str(image.type)],
+        "batch": _batch_of(image.shape[0]),
         **format.habits,
     }
     for tensor in by_rank.values():
@@ -99,7 +139,26 @@ def _describe_input(
     return described
 
 
+def _image_of(tensors: Sequence[ort.NodeArg]) -> ort.NodeArg:
+    """The input that takes pictures: with three channels, or as many as are fed."""
+    planes = [t for t in tensors if len(t.shape) == 4 and str(t.type) in _KINDS]
+    with_colors = [t for t in planes if 3 in (t.shape[1], t.shape[3])]
+    # Exporters that leave every axis open leave the channels open too.
+    open_ones = [t for t in planes if not isinstance(t.shape[1], int)]
+    if not with_colors and not open_ones:
+        found = ", ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
+        raise BundleError(f"no input is an image ([1,3,H,W] or [1,H,W,3]); the model has: {found}")
+    return (with_colors or open_ones)[0]
+
+
+def _batch_of(size: object) -> int:
+    """How many pictures the model always takes; one where the file leaves it open."""
+    return size if isinstance(size, int) and size > 1 else 1
+
+
 def _describe_outputs(session: ort.InferenceSession, format: Format) -> dict[str, str]:
-    """Roles of the outputs; none named where there is but one, whatever it is called."""
+    """Roles of the outputs; none named where there is but one, or where shapes tell them."""
     names = [str(tensor.name) for tensor in session.get_outputs()]
-    return {format.other_names.get(name, name): name for name in names} if len(names) > 1 else {}
+    named = {format.other_names.get(name, name): name for name in names}
+    by_shape = format.tell_roles is not None and not set(format.roles) <= set(named)
+    return {} if len(names) == 1 or by_shape else named

@@ -15,9 +15,18 @@ CPU = "CPUExecutionProvider"
 def open_onnx(
     file: Path, options: ort.SessionOptions | None = None, *, providers: Sequence[Any] = (CPU,)
 ) -> ort.InferenceSession:
-    """Load an ONNX file; raises `BundleError` if it is none or asks for what is never given."""
+    """Load an ONNX file; raises `BundleError` if it is none or asks for what is never given.
+
+    Without `options`, ONNX Runtime reports errors only: its warnings would bury ours.
+    """
     external_files(file)
     try:
-        return ort.InferenceSession(str(file), options, providers=list(providers))
+        return ort.InferenceSession(str(file), options or _quiet(), providers=list(providers))
     except Exception as error:  # ONNX Runtime's exceptions share no base but this
         raise BundleError(f"{file} cannot be loaded as an ONNX model: {error}") from error
+
+
+def _quiet() -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return options

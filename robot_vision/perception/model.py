@@ -55,8 +55,8 @@ class Model:
         spec = bundle.manifest.input
         blank = np.zeros((spec.height_px, spec.width_px, 3), np.uint8)
         inputs, _ = self._preprocess(blank)
-        tensors = self.backend.run(inputs)
-        self._tensor_of = _tensor_of_role(self.manifest, tuple(tensors))
+        tensors = self._run(inputs)
+        self._tensor_of = tensor_of_role(self.manifest, tensors)
         check_outputs(self.manifest, self._by_role(tensors))
 
     def run(self, frame: Frame, *, stage_s: MutableMapping[str, float]) -> ModelRun:
@@ -64,13 +64,24 @@ class Model:
         with timed(stage_s, "preprocess"):
             inputs, placement = self._preprocess(frame.rgb, frame.depth_m, frame.camera)
         with timed(stage_s, "inference"):
-            tensors = self.backend.run(inputs)
+            tensors = self._run(inputs)
         return ModelRun(
             manifest=self.manifest, outputs=self._by_role(tensors), placement=placement
         )
 
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What the model says of the frame, by tensor name."""
+        batch = self.manifest.input.batch
+        tensors = self.backend.run(inputs)
+        return {name: first_of_batch(tensor, batch) for name, tensor in tensors.items()}
+
     def _by_role(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {role: tensors[name] for role, name in self._tensor_of.items()}
+
+
+def first_of_batch(tensor: np.ndarray, batch: int) -> np.ndarray:
+    """What an output says of the first of the pictures that a model always takes."""
+    return tensor[:1] if batch > 1 and tensor.shape[:1] == (batch,) else tensor
 
 
 def load_model(
@@ -88,18 +99,31 @@ def load_model(
         engine_cache_dir=config.engine_cache_dir,
         announce=announce,
     )
+    batch = bundle.manifest.input.batch
+    if batch > 1:
+        announce(
+            f"{bundle.manifest.model_id} computes {batch} pictures for each frame, because it was "
+            "exported for so many: exported for one, it takes less time"
+        )
     return Model(bundle, backend)
 
 
-def _tensor_of_role(manifest: ModelManifest, tensors: tuple[str, ...]) -> dict[str, str]:
-    """Tensor names by role: as the manifest says, or the only one there is, or of equal names."""
-    roles = FORMATS.get(manifest.format).roles
+def tensor_of_role(manifest: ModelManifest, tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Tensor names by role: as the manifest says, or the only one there is, or of equal names.
+
+    Where these leave a role out, the format may find it by shape. Raises `BundleError` where a
+    role of the format has no tensor.
+    """
+    format = FORMATS.get(manifest.format)
+    roles = format.roles
     if manifest.outputs:
         tensor_of = dict(manifest.outputs)
     elif len(roles) == len(tensors) == 1:
-        tensor_of = {roles[0]: tensors[0]}
+        tensor_of = {roles[0]: next(iter(tensors))}
     else:
         tensor_of = {name: name for name in tensors}
+    if format.tell_roles is not None and not set(roles) <= set(tensor_of):
+        tensor_of = {**format.tell_roles(tensors, manifest), **tensor_of}
     missing = [role for role in roles if role not in tensor_of]
     if missing:
         raise BundleError(

@@ -26,7 +26,9 @@ class Preprocessor:
         self._tensor = self._pixels if in_place else np.zeros(self._pixels.shape, spec.dtype)
         per_channel = (3, 1, 1) if nchw else (3,)
         std = np.array(spec.std, np.float32).reshape(per_channel)
-        self._gain = np.float32(spec.scale) / std
+        # Divided, as projects do that scale by 1/255: a product differs in the last digit, which
+        # quantised models turn into other answers.
+        self._divisor = np.float32(1 / spec.scale) * std
         self._bias = -np.array(spec.mean, np.float32).reshape(per_channel) / std
 
     def __call__(
@@ -37,7 +39,8 @@ class Preprocessor:
     ) -> tuple[dict[str, np.ndarray], Placement]:
         """The model's inputs, valid until the next call, and where the image lies in them.
 
-        `camera` gives the focal length to models that ask for it.
+        `camera` gives the focal length to models that ask for it. Where a model always takes
+        several pictures, each is this one.
         """
         spec = self._spec
         placement = self._place(width_px=rgb.shape[1], height_px=rgb.shape[0])
@@ -52,6 +55,8 @@ class Preprocessor:
             inputs[spec.focal_name] = np.full((1, 1), _focal_px(camera, placement), np.float32)
         if spec.size_name:
             inputs[spec.size_name] = np.array([[spec.width_px, spec.height_px]], np.int64)
+        if spec.batch > 1:
+            inputs = {name: np.repeat(array, spec.batch, axis=0) for name, array in inputs.items()}
         return inputs, placement
 
     def _place(self, *, width_px: int, height_px: int) -> Placement:
@@ -69,7 +74,7 @@ class Preprocessor:
         if self._spec.dtype == "uint8":
             self._tensor[:] = self._pixels
             return
-        np.multiply(self._pixels, self._gain, out=self._tensor, casting="same_kind")
+        np.divide(self._pixels, self._divisor, out=self._tensor, casting="same_kind")
         if self._bias.any():
             self._tensor += self._bias
 

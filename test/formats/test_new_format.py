@@ -110,7 +110,7 @@ def test_an_import_begins_with_the_habits_and_names_of_the_format(tmp_path: Path
 def test_habits_of_a_format_are_fields_of_an_input_and_names_lead_to_roles(name: str) -> None:
     format = FORMATS.get(name)
     ModelInput.model_validate({"name": "x", "width_px": 8, "height_px": 8, **format.habits})
-    known = {*format.roles, format.depth_role}
+    known = {*format.roles, *format.optional_roles, format.depth_role}
     assert set(format.other_names.values()) <= known
     assert format.roles
 
@@ -120,7 +120,10 @@ def test_habits_of_a_format_are_fields_of_an_input_and_names_lead_to_roles(name:
     [
         ({"format": "yolov9"}, "unknown format 'yolov9'; available: .*did you mean 'yolov8'"),
         ({"task": "depth"}, "task 'depth' has the formats depth_metric, depth_relative"),
-        ({"task": "cooking"}, "unknown task 'cooking'; available: depth, detection"),
+        (
+            {"task": "cooking"},
+            "unknown task 'cooking'; available: classification, depth, detection",
+        ),
         ({"classes": ()}, "format 'yolov8' needs the names of its classes"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Models of others become bundles: what files say, and what trying them on pictures shows."""

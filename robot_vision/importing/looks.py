@@ -1,0 +1,68 @@
+"""What a model looks like that no format reads, and what would serve."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from robot_vision.formats.registry import FORMATS
+from robot_vision.importing.file_facts import FileFacts
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Look(NamedTuple):
+    """A kind of model in words, formats that read it (where there are such), and advice."""
+
+    words: str
+    formats: tuple[str, ...]
+    advice: str
+
+
+_EXPORT_PLAIN = "export it for plain detection"
+_TASKS = {
+    "segment": Look("a YOLO segmentation model", ("yolo_seg",), _EXPORT_PLAIN),
+    "pose": Look("a YOLO pose model", ("yolo_pose",), _EXPORT_PLAIN),
+    "obb": Look("a YOLO model of oriented boxes", ("yolo_obb",), _EXPORT_PLAIN),
+    "classify": Look("a classifier", ("classification",), "it finds no boxes"),
+}
+_END_TO_END = Look(
+    "an end-to-end detector with suppression inside (YOLOv10, YOLO26, nms=True): rows of box, "
+    "score and class",
+    ("end_to_end",),
+    "export it with nms=False",
+)
+_YOLOV5 = Look("YOLOv5: rows of box, objectness and class scores", ("yolov5",), "")
+
+
+def look_of(shapes: Shapes, facts: FileFacts, classes: int) -> str:
+    """One sentence on what a model with outputs of these `shapes` is; nothing if unknown."""
+    look = _TASKS.get(facts.task) or _by_shape(list(shapes.values()), classes, facts)
+    if look is None:
+        return ""
+    serving = [name for name in look.formats if name in set(FORMATS)]
+    what = f"use --format {serving[0]}" if serving else look.advice
+    return f"this looks like {look.words}" + (f": {what}" if what else "")
+
+
+def describe_shapes(shapes: Shapes) -> str:
+    """Outputs and their shapes in words."""
+    return ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+
+
+def _by_shape(shapes: Sequence[tuple[int, ...]], classes: int, facts: FileFacts) -> Look | None:
+    boxes = [shape for shape in shapes if len(shape) == 3 and shape[0] == 1]
+    maps = [shape for shape in shapes if len(shape) == 4 and shape[0] == 1]
+    if boxes and any(shape[1] == 32 for shape in maps) and len(shapes) == 2:
+        return _TASKS["segment"]
+    if len(shapes) == 1 and boxes:
+        _, short, long = boxes[0][0], min(boxes[0][1:]), max(boxes[0][1:])
+        if short == 6 and boxes[0][2] == 6 and (long <= 1000 or facts.has_nms):
+            return _END_TO_END
+        if short == 56:
+            return _TASKS["pose"]
+        if boxes[0][2] == 5 + classes < boxes[0][1] and classes:
+            return _YOLOV5
+        if boxes[0][1] == 5 + classes < boxes[0][2] and classes:
+            return _TASKS["obb"]
+    if len(shapes) == 1 and len(shapes[0]) == 2:
+        return _TASKS["classify"]
+    return None

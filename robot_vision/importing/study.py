@@ -1,0 +1,241 @@
+"""Finds out what an ONNX file is: everything that it may be is tried on pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.formats.registry import FORMATS
+from robot_vision.importing.choice import (
+    UndecidedError,
+    best_of,
+    has_clearer_colors,
+    is_blind,
+    is_clearly_better,
+    rivals_of,
+    tells,
+)
+from robot_vision.importing.class_names import coco_names
+from robot_vision.importing.file_facts import FileFacts, read_facts
+from robot_vision.importing.hypotheses import readings_of, recolored, scalings_of
+from robot_vision.importing.looks import describe_shapes, look_of
+from robot_vision.importing.maps import is_plausible_map
+from robot_vision.importing.pictures import Picture, load_pictures
+from robot_vision.importing.trial import Bench, Trial
+from robot_vision.importing.words import Finding, ask_for, contradiction, decided, unseen, untried
+from robot_vision.model_store.import_onnx import describe_session, open_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user gave: a file, and what of the rest is settled. No format: any may be it.
+
+    Without `is_tried`, what is not settled is taken as exporters mostly have it.
+    """
+
+    file: Path
+    name: str
+    format: str = ""
+    classes: tuple[str, ...] = ()
+    size_px: tuple[int, int] | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    image: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, str] = field(default_factory=dict)
+    licence: str = "unknown"
+    is_tried: bool = True
+
+
+def study(wanted: Wanted) -> Finding:
+    """The manifest that explains the pictures best, and why.
+
+    Raises `UndecidedError` where several do so alike, `BundleError` where none does, and
+    `UnknownNameError` if there is no such format.
+    """
+    session = open_model(wanted.file)
+    facts = read_facts(wanted.file, session.get_modelmeta().custom_metadata_map)
+    return _Study(wanted, session, facts).finding()
+
+
+class _Study:
+    """One file being looked into."""
+
+    def __init__(self, wanted: Wanted, session: ort.InferenceSession, facts: FileFacts) -> None:
+        self._wanted = wanted
+        self._session = session
+        self._facts = facts
+        self._bench = Bench(session, wanted.file)
+        self._pictures = load_pictures()
+        self._trials: list[Trial] = []
+
+    def finding(self) -> Finding:
+        wanted = self._wanted
+        starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
+        if starts and not wanted.is_tried:
+            return untried(starts[0])
+        detectors = [m for m in starts if FORMATS.get(m.format).detection is not None]
+        if not starts:
+            raise self._refusal(misfit)
+        if not detectors:
+            return self._told_by_shape(starts)
+        scaled = [
+            manifest.model_copy(update={"input": spec})
+            for manifest in detectors
+            for spec in scalings_of(manifest.input, [*wanted.image])
+        ]
+        # Mirrored pictures say little more about what is as different as this.
+        trials = self._try(scaled, self._pictures[::2])
+        best = best_of(trials)
+        if best.evidence.fault:
+            raise self._refusal(f"read as {best.manifest.format}, it gives {best.evidence.fault}")
+        if not tells(best):
+            return self._unseen(detectors, trials)
+        return self._decided(best, trials, detectors)
+
+    def _starts(self, formats: Sequence[str]) -> tuple[list[ModelManifest], str]:
+        """What fits by its shapes, fed as its format's exporters do; and why the first did not."""
+        fitting: list[ModelManifest] = []
+        misfits: list[str] = []
+        for name in formats:
+            for reading in readings_of(FORMATS.get(name), self._wanted.reading):
+                try:
+                    manifest = self._describe(name, reading)
+                    outputs = self._bench.outputs(manifest, self._pictures[0])
+                    if is_plausible_map(manifest, outputs):
+                        fitting.append(manifest)
+                except BundleError as error:
+                    misfits.append(str(error))
+        return fitting, misfits[0] if misfits else "no format fits its outputs"
+
+    def _describe(self, format: str, reading: Mapping[str, str]) -> ModelManifest:
+        wanted, facts = self._wanted, self._facts
+        is_detector = FORMATS.get(format).detection is not None
+        return describe_session(
+            self._session,
+            wanted.file,
+            name=wanted.name,
+            format=format,
+            classes=self._classes or (coco_names() if is_detector else ()),
+            size_px=wanted.size_px or self._size_where_open(),
+            outputs=wanted.outputs,
+            image={**facts.image, **wanted.image},
+            reading=reading,
+            licence=wanted.licence,
+        )
+
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return self._wanted.classes or self._facts.classes
+
+    def _size_where_open(self) -> tuple[int, int] | None:
+        is_fixed = any(
+            len(tensor.shape) == 4 and sum(isinstance(n, int) for n in tensor.shape[1:]) == 3
+            for tensor in self._session.get_inputs()
+        )
+        return None if is_fixed else self._facts.size_px
+
+    def _try(self, manifests: Sequence[ModelManifest], pictures: Sequence[Picture]) -> list[Trial]:
+        trials = self._bench.try_all(manifests, pictures)
+        self._trials += trials
+        return trials
+
+    def _decided(
+        self, best: Trial, trials: Sequence[Trial], detectors: Sequence[ModelManifest]
+    ) -> Finding:
+        rivals = rivals_of(best, trials)
+        others = self._truly_other(best, [t for t in rivals if _meaning(t) != _meaning(best)])
+        if others:
+            raise UndecidedError(ask_for(best, others), self._trials)
+        rivals = [t for t in rivals if _meaning(t) == _meaning(best)]
+        usual = next((t for t in [best, *rivals] if t.manifest in detectors), None)
+        if rivals and usual is None:
+            raise UndecidedError(ask_for(best, rivals), self._trials)
+        if usual is not None and usual is not best:
+            rivals = [best, *(t for t in rivals if t is not usual)]
+            best = usual
+        colors = [
+            best.manifest.model_copy(update={"input": spec})
+            for spec in recolored(best.manifest.input, [*self._wanted.image])
+        ]
+        tried = self._try(colors, self._pictures)
+        colored = best_of(tried)
+        undecided = [t for t in tried if t is not colored and not has_clearer_colors(colored, t)]
+        if undecided and colored is not tried[0] and not self._facts.image:
+            raise UndecidedError(ask_for(colored, undecided), self._trials)
+        chosen = tried[0] if undecided else colored
+        return decided(
+            chosen,
+            trials=trials,
+            rivals=[*rivals, *undecided],
+            colors=tried,
+            is_guess=not self._wanted.format,
+            facts=self._facts,
+            names_assumed=not self._classes,
+            all_trials=self._trials,
+        )
+
+    def _truly_other(self, best: Trial, others: Sequence[Trial]) -> list[Trial]:
+        """Those that still differ from `best` when they are fed alike."""
+        alike = [t.manifest.model_copy(update={"input": best.manifest.input}) for t in others]
+        tried = self._bench.try_all(alike, self._pictures[::2])
+        return [
+            other
+            for other, fed_alike in zip(others, tried, strict=True)
+            if not fed_alike.evidence.equals(best.evidence)
+        ]
+
+    def _unseen(self, detectors: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
+        """Nothing was found in the pictures: only where boxes lie can say what they are."""
+        usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault] or trials
+        best = best_of(usual)
+        if not self._classes:
+            raise UndecidedError(
+                f"{self._wanted.file}: nothing of COCO's classes was found in the pictures; give "
+                "the names of its classes (--classes names.txt)",
+                self._trials,
+            )
+        if all(is_blind(t) for t in trials):
+            raise UndecidedError(contradiction(best, self._wanted.file), self._trials)
+        others = [
+            t
+            for t in usual
+            if _meaning(t) != _meaning(best)
+            and not is_clearly_better(best, t)
+            and (t in rivals_of(best, usual) or t.manifest.format != best.manifest.format)
+        ]
+        if others:
+            raise UndecidedError(ask_for(best, others), self._trials)
+        return unseen(
+            best, is_guess=not self._wanted.format, facts=self._facts, all_trials=self._trials
+        )
+
+    def _told_by_shape(self, starts: Sequence[ModelManifest]) -> Finding:
+        names = sorted({manifest.format for manifest in starts})
+        if len(names) > 1:
+            raise BundleError(
+                f"{self._wanted.file}: its outputs fit the formats {', '.join(names)}, which "
+                f"pictures cannot tell apart: give one of them (--format {names[0]})"
+            )
+        return untried(starts[0], is_guess=not self._wanted.format)
+
+    def _refusal(self, misfit: str) -> BundleError:
+        shapes = self._output_shapes()
+        look = look_of(shapes, self._facts, len(self._classes))
+        what = f"{self._wanted.file}: {look}. " if look else ""
+        return BundleError(f"{what}{misfit} (its outputs: {describe_shapes(shapes)})")
+
+    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes as declared; where they are open, 0."""
+        return {
+            str(output.name): tuple(n if isinstance(n, int) else 0 for n in output.shape)
+            for output in self._session.get_outputs()
+        }
+
+
+def _meaning(trial: Trial) -> tuple[Any, ...]:
+    """What is read from the outputs, however the model is fed."""
+    manifest = trial.manifest
+    return manifest.format, manifest.reading

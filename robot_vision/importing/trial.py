@@ -1,0 +1,102 @@
+"""Runs a model on the pictures, once for each way to feed it, and reads the outputs in many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.placement import place
+from robot_vision.formats.check import check_outputs
+from robot_vision.formats.format import Candidates
+from robot_vision.formats.registry import FORMATS
+from robot_vision.importing.evidence import Evidence, Seen, judge
+from robot_vision.importing.pictures import Picture
+from robot_vision.perception.model import first_of_batch, tensor_of_role
+from robot_vision.perception.preprocess import Preprocessor
+
+_LEAST_SCORE = 0.01
+_FEW = 20  # candidates; where there are fewer, those of any score are looked at
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trial:
+    """A way to feed and read the model, and what came of it."""
+
+    manifest: ModelManifest
+    evidence: Evidence
+
+
+class Bench:
+    """A model that is run again only where it is fed otherwise."""
+
+    def __init__(self, session: ort.InferenceSession, model_file: Path) -> None:
+        self._session = session
+        self._file = model_file
+        self._names = tuple(str(output.name) for output in session.get_outputs())
+        self._last: tuple[ModelInput, Picture] | None = None
+        self._tensors: dict[str, np.ndarray] = {}
+
+    def outputs(self, manifest: ModelManifest, picture: Picture) -> dict[str, np.ndarray]:
+        """What the model gives for `picture` by role.
+
+        Raises `BundleError` where it fails, has no output for a role, or one of another shape.
+        """
+        tensors = self._run(manifest.input, picture)
+        outputs = _by_role(manifest, tensors)
+        try:
+            check_outputs(manifest, outputs)
+        except (IndexError, KeyError, ValueError) as error:
+            # A decoder that is tried on what it was not made for may stumble in its own way.
+            raise BundleError(str(error)) from error
+        return outputs
+
+    def try_all(
+        self, manifests: Sequence[ModelManifest], pictures: Sequence[Picture]
+    ) -> list[Trial]:
+        """A trial for each of these detectors, in their order."""
+        seen: dict[int, list[Seen]] = {row: [] for row in range(len(manifests))}
+        for spec in dict.fromkeys(manifest.input for manifest in manifests):
+            for picture in pictures:
+                tensors = self._run(spec, picture)
+                height_px, width_px = picture.rgb.shape[:2]
+                placement = place(spec, width_px=width_px, height_px=height_px)
+                for row, manifest in enumerate(manifests):
+                    if manifest.input == spec:
+                        candidates = _decode(manifest, tensors)
+                        seen[row].append(Seen(picture, candidates, placement))
+        return [
+            Trial(manifest=manifest, evidence=judge(seen[row], manifest.classes))
+            for row, manifest in enumerate(manifests)
+        ]
+
+    def _run(self, spec: ModelInput, picture: Picture) -> dict[str, np.ndarray]:
+        if self._last != (spec, picture):
+            inputs, _ = Preprocessor(spec)(picture.rgb)
+            try:
+                values = self._session.run(None, inputs)
+            except Exception as error:  # ONNX Runtime's exceptions share no base but this
+                raise BundleError(f"{self._file} fails on a picture: {error}") from error
+            firsts = [first_of_batch(np.asarray(value), spec.batch) for value in values]
+            self._tensors = dict(zip(self._names, firsts, strict=True))
+            self._last = (spec, picture)
+        return self._tensors
+
+
+@np.errstate(all="ignore")  # numbers that make no sense are what is looked for
+def _decode(manifest: ModelManifest, tensors: dict[str, np.ndarray]) -> Candidates:
+    detection = FORMATS.get(manifest.format).detection
+    if detection is None:
+        raise BundleError(f"format {manifest.format!r} finds no objects")
+    outputs = _by_role(manifest, tensors)
+    found = detection.decode(outputs, manifest, min_score=_LEAST_SCORE)
+    if len(found.score) >= _FEW:
+        return found
+    return detection.decode(outputs, manifest, min_score=0.0)
+
+
+def _by_role(manifest: ModelManifest, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {role: tensors[name] for role, name in tensor_of_role(manifest, tensors).items()}

@@ -1,0 +1,204 @@
+"""What was found out about a file, in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.formats.registry import FORMATS
+from robot_vision.importing.file_facts import FileFacts
+from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
+from robot_vision.importing.trial import Trial
+
+_MOST_CHOICES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """The manifest that is taken, why, and whether the pictures left no doubt."""
+
+    manifest: ModelManifest
+    lines: tuple[str, ...]
+    is_sure: bool
+    trials: tuple[Trial, ...]
+
+
+def decided(
+    chosen: Trial,
+    *,
+    trials: Sequence[Trial],
+    rivals: Sequence[Trial],
+    colors: Sequence[Trial],
+    is_guess: bool,
+    facts: FileFacts,
+    names_assumed: bool,
+    all_trials: Sequence[Trial],
+) -> Finding:
+    """What is said where things were found in the pictures."""
+    evidence, manifest = chosen.evidence, chosen.manifest
+    format_words = f"{'guessed, and sure of it' if is_guess else 'as given'}"
+    lines = [
+        f"format {manifest.format} ({format_words}): {evidence.found} of {evidence.drawn} things "
+        f"in the pictures found, quality {_quality(chosen)}"
+        f"{_next_best(chosen, trials)}",
+        f"fed {_color_words(chosen, colors, rivals)}; {_scale_words(chosen, trials, rivals)}",
+    ]
+    if names_assumed:
+        lines.append("names: the 80 classes of COCO, under which things were found")
+    lines += _said_by(facts)
+    return Finding(
+        manifest=manifest, lines=tuple(lines), is_sure=not rivals, trials=tuple(all_trials)
+    )
+
+
+def unseen(
+    best: Trial, *, is_guess: bool, facts: FileFacts, all_trials: Sequence[Trial]
+) -> Finding:
+    """What is said where nothing was found in the pictures."""
+    manifest = best.manifest
+    spec = manifest.input
+    who = "its metadata says" if facts.image else f"exporters of {manifest.format} do"
+    sound = f"{best.evidence.sound:.0%} of its surest boxes lie in the pictures"
+    guessed = ", guessed" if is_guess else ""
+    lines = [
+        f"not sure: nothing in the pictures was found, which may be right for its classes. "
+        f"Format {manifest.format}{guessed}{_reading_words(manifest)}: {sound}",
+        f"fed {spec.color.upper()}, pixels {scale_name(spec)}, as {who}; "
+        "check it on pictures of your own (--input color=…, scale=… if not)",
+    ]
+    lines += _said_by(facts)
+    return Finding(manifest=manifest, lines=tuple(lines), is_sure=False, trials=tuple(all_trials))
+
+
+def untried(manifest: ModelManifest, *, is_guess: bool = False) -> Finding:
+    """What is said of a model that no picture was asked about."""
+    guessed = "guessed by the shapes of its outputs alone: " if is_guess else ""
+    line = f"{guessed}format {manifest.format}; it was not tried on pictures"
+    return Finding(manifest=manifest, lines=(line,), is_sure=False, trials=())
+
+
+def contradiction(best: Trial, file: Path) -> str:
+    """Why a model that knows what is in the pictures, and finds none of it, is not taken."""
+    return (
+        f"{file}: things in the pictures have the names of its classes, but however it is fed and "
+        f"read (the likeliest: {best.manifest.format}{_reading_words(best.manifest)}) none is "
+        "found. Its classes, its format or its weights are wrong; --explain shows what was tried, "
+        "--no-trial writes the bundle all the same"
+    )
+
+
+def ask_for(best: Trial, others: Sequence[Trial]) -> str:
+    """The question, with choices and the options that decide."""
+    among = [best, *others]
+    figures: dict[str, str] = {}
+    for trial in among:
+        evidence = f"quality {_quality(trial)}, {trial.evidence.sound:.0%} of boxes sound"
+        figures.setdefault(_choice(trial, among), evidence)
+    choices = [f"{options} ({evidence})" for options, evidence in figures.items()]
+    return (
+        "the pictures do not tell how this model is meant; choose one of: "
+        + "; or ".join(choices[:_MOST_CHOICES])
+        + ". --explain shows the table"
+    )
+
+
+def table_rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
+    """A row a trial: format, reading, colour, pixels, found, quality, sound boxes, fault."""
+    return [
+        (
+            trial.manifest.format,
+            _reading_words(trial.manifest).strip(", ") or "-",
+            trial.manifest.input.color.upper(),
+            scale_name(trial.manifest.input),
+            f"{trial.evidence.found}/{trial.evidence.drawn}",
+            _quality(trial),
+            f"{trial.evidence.sound:.0%}",
+            trial.evidence.fault,
+        )
+        for trial in trials
+    ]
+
+
+def _choice(trial: Trial, among: Sequence[Trial]) -> str:
+    """The options that make this trial's reading, as far as it differs from the others."""
+    options = []
+    if len({t.manifest.format for t in among}) > 1:
+        options.append(f"--format {trial.manifest.format}")
+    for field in type(trial.manifest.reading).model_fields:
+        values = {getattr(t.manifest.reading, field) for t in among}
+        if len(values) > 1 and field in FORMATS.get(trial.manifest.format).readings:
+            options.append(f"--reading {field}={getattr(trial.manifest.reading, field)}")
+    for field in ("color", *SCALE_FIELDS):
+        if len({getattr(t.manifest.input, field) for t in among}) > 1:
+            options.append(f"--input {field}={_typed(trial.manifest.input, field)}")
+    return " ".join(options)
+
+
+def _typed(spec: ModelInput, field: str) -> str:
+    value = getattr(spec, field)
+    if isinstance(value, tuple):
+        return "[" + ",".join(f"{part:g}" for part in value) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _next_best(chosen: Trial, trials: Sequence[Trial]) -> str:
+    """The best of those that read the outputs otherwise."""
+    mine = (chosen.manifest.format, chosen.manifest.reading)
+    others = [
+        t
+        for t in trials
+        if (t.manifest.format, t.manifest.reading) != mine
+        and not t.evidence.equals(chosen.evidence)
+    ]
+    if not others:
+        return _reading_words(chosen.manifest)
+    best = max(others, key=lambda t: (not t.evidence.fault, t.evidence.mean_quality))
+    fault = f", {best.evidence.fault}" if best.evidence.fault else ""
+    other = f"{best.manifest.format}{_reading_words(best.manifest)}"
+    return f"{_reading_words(chosen.manifest)} (next best: {other} {_quality(best)}{fault})"
+
+
+def _color_words(chosen: Trial, colors: Sequence[Trial], rivals: Sequence[Trial]) -> str:
+    color = chosen.manifest.input.color
+    others = [t for t in colors if t.manifest.input.color != color]
+    if not others:
+        return f"{color.upper()}, as given"
+    other = others[0]
+    name = other.manifest.input.color
+    if other in rivals:
+        return (
+            f"{color.upper()}, not sure: {_quality(chosen)} against {_quality(other)} as "
+            f"{name.upper()} (--input color={name} if so)"
+        )
+    return f"{color.upper()} ({name.upper()}: {_quality(other)})"
+
+
+def _scale_words(chosen: Trial, trials: Sequence[Trial], rivals: Sequence[Trial]) -> str:
+    manifest = chosen.manifest
+    name = scale_name(manifest.input)
+    mine = (manifest.format, manifest.reading)
+    others = [
+        t
+        for t in trials
+        if (t.manifest.format, t.manifest.reading) == mine and scale_name(t.manifest.input) != name
+    ]
+    if not others:
+        return f"pixels {name}"
+    best = max(others, key=lambda t: t.evidence.mean_quality)
+    doubt = ", not sure:" if best in rivals else " ("
+    close = "" if best in rivals else ")"
+    return f"pixels {name}{doubt}{scale_name(best.manifest.input)}: {_quality(best)}{close}"
+
+
+def _reading_words(manifest: ModelManifest) -> str:
+    known = manifest.reading.model_dump(exclude_defaults=True)
+    return "".join(f", {field} {value}" for field, value in known.items())
+
+
+def _said_by(facts: FileFacts) -> list[str]:
+    lines = [f"used: {', '.join(facts.sources)}"] if facts.sources else []
+    return lines + list(facts.faults)
+
+
+def _quality(trial: Trial) -> str:
+    return f"{trial.evidence.mean_quality:.2f}"
