@@ -63,6 +63,6 @@ def _by_shape(shapes: Sequence[tuple[int, ...]], classes: int, facts: FileFacts)
             return _YOLOV5
         if boxes[0][1] == 5 + classes < boxes[0][2] and classes:
             return _TASKS["obb"]
-    if len(shapes) == 1 and len(shapes[0]) == 2:
+    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][0] in (0, 1):
         return _TASKS["classify"]
     return None

@@ -108,7 +108,10 @@ class _Study:
                         fitting.append(manifest)
                 except BundleError as error:
                     misfits.append(str(error))
-        return fitting, misfits[0] if misfits else "no format fits its outputs"
+        if self._wanted.format and misfits:
+            return fitting, misfits[0]
+        unnamed = "" if self._classes else " with COCO's 80 classes or none (--classes names.txt)"
+        return fitting, f"no format fits its outputs{unnamed}"
 
     def _describe(self, format: str, reading: Mapping[str, str]) -> ModelManifest:
         wanted, facts = self._wanted, self._facts

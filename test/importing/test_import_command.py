@@ -93,6 +93,19 @@ def test_what_does_not_fit_is_recognised(
     assert f"this looks like {words}" in said
 
 
+def test_a_guess_that_needs_names_asks_for_them(tmp_path: Path) -> None:
+    file = net(tmp_path, {"output0": np.zeros((1, 7), np.float32)})
+    said = refused(file)
+    assert "this looks like a classifier" in said
+    assert "--classes names.txt" in said
+
+
+def test_what_is_nothing_known_is_described(tmp_path: Path) -> None:
+    said = refused(net(tmp_path, {"output0": np.zeros((7, 3), np.float32)}))
+    assert "no format fits its outputs" in said
+    assert "output0 [7, 3]" in said
+
+
 def test_all_axes_open_take_the_size_given(tmp_path: Path) -> None:
     """Case M05: Optimum leaves every axis of pixel_values open, channels too."""
     axes = ("batch_size", "num_channels", "height", "width")
