@@ -88,6 +88,9 @@ class ModelManifest(BaseModel):
     outputs: dict[str, str] = {}
     reading: OutputReading = OutputReading()
     classes: tuple[str, ...] = ()
+    keypoints: tuple[str, ...] = Field(
+        default=(), description="names of the keypoints of a model that has such, in its order"
+    )
     activation: Literal["sigmoid", "softmax"] = Field(
         default="sigmoid", description="of `detr_logits`; softmax has a last class for no object"
     )

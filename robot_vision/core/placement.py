@@ -33,11 +33,39 @@ class Placement:
 
     def boxes_in_view(self, box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 4"]:
         """Boxes in input pixels as boxes in pixels of the view, clipped to it."""
-        scale = (self.width_px / self.view_width_px, self.height_px / self.view_height_px)
-        offset = np.array((self.left_px, self.top_px) * 2, np.float32)
         limit = np.array((self.view_width_px, self.view_height_px) * 2, np.float32)
-        boxes = (box_xyxy_px - offset) / np.array(scale * 2, np.float32)
+        boxes = self.points_in_view(box_xyxy_px.reshape(-1, 2, 2)).reshape(-1, 4)
         return np.clip(boxes, 0, limit).astype(np.float32)
+
+    def points_in_view(self, point_px: Float[np.ndarray, "*n 2"]) -> Float32[np.ndarray, "*n 2"]:
+        """Points in input pixels in pixels of the view, also where they lie outside it."""
+        offset = np.array((self.left_px, self.top_px), np.float32)
+        return ((point_px - offset) / np.array(self._scale, np.float32)).astype(np.float32)
+
+    def oriented_boxes_in_view(
+        self, oriented_box_px: Float[np.ndarray, "n 5"]
+    ) -> Float32[np.ndarray, "n 5"]:
+        """Centre, size and angle in input pixels as those in the view.
+
+        Where the input is stretched, a box becomes a parallelogram: both sides keep their length
+        in the view, and the angle is that of the width.
+        """
+        centre, size, angle_rad = np.split(oriented_box_px, [2, 4], axis=1)
+        cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+        width = size[:, :1] * np.concatenate([cos, sin], axis=1) / self._scale
+        height = size[:, 1:] * np.concatenate([-sin, cos], axis=1) / self._scale
+        columns = (
+            *self.points_in_view(centre).T,
+            np.hypot(*width.T),
+            np.hypot(*height.T),
+            np.arctan2(width[:, 1], width[:, 0]),
+        )
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    @property
+    def _scale(self) -> tuple[float, float]:
+        """Pixels of the input for one of the view, along x and y."""
+        return self.width_px / self.view_width_px, self.height_px / self.view_height_px
 
     def crop(self, grid: Shaped[np.ndarray, "*c h w"], *, input_width_px: int) -> np.ndarray:
         """The part of a grid over the whole input that shows the view, to the nearest cell."""

@@ -116,7 +116,10 @@ class Depth:
 class Detections:
     """2-D detections of one frame, sorted by falling score.
 
-    `mask` holds one boolean mask per detection on a grid that covers the whole view.
+    `mask` holds one boolean mask per detection on a grid that covers the whole view. `keypoint`
+    holds x px, y px and score per keypoint, NaN where unknown; they may lie outside the view.
+    `oriented_box` holds centre x, y, width, height (px) and the angle from x towards y to the
+    width (rad); `box_xyxy_px` is then its hull, clipped to the view.
     """
 
     stamp_ns: int
@@ -124,6 +127,9 @@ class Detections:
     score: Float32[np.ndarray, " n"]
     class_id: Int64[np.ndarray, " n"]
     mask: Bool[np.ndarray, "n hm wm"] | None = None
+    keypoint: Float32[np.ndarray, "n k 3"] | None = None
+    keypoint_names: tuple[str, ...] = ()
+    oriented_box: Float32[np.ndarray, "n 5"] | None = None
 
     def __len__(self) -> int:
         return len(self.score)

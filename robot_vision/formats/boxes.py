@@ -1,11 +1,17 @@
 """What detector formats have in common: rows of boxes and scores become candidates."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Int64
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Outputs
+
+BoxesOf = Callable[[Int64[np.ndarray, " n"]], Float32[np.ndarray, "n 4"]]
+"""Boxes of these rows of an output, as corners in input pixels."""
 
 
 def best_class(
@@ -31,6 +37,72 @@ def every_class(
     return Candidates(
         box_xyxy_px=box_xyxy_px[row], score=scores[row, class_id], class_id=class_id, row=row
     )
+
+
+def surest(scores: Float[np.ndarray, "n c"], boxes_of: BoxesOf, *, min_score: float) -> Candidates:
+    """As `best_class`, for scores of any type and memory order; only rows kept are copied."""
+    row = np.flatnonzero(scores.max(axis=1) >= min_score)
+    found = best_class(scores[row].astype(np.float32, copy=False), boxes_of(row), min_score)
+    return replace(found, row=row[found.row])
+
+
+def surest_of_objects(
+    objectness: Float[np.ndarray, " n"],
+    scores: Float[np.ndarray, "n c"],
+    boxes_of: BoxesOf,
+    *,
+    min_score: float,
+) -> Candidates:
+    """Rows whose objectness × best class score reaches `min_score`."""
+    # A class score is at most 1, so objectness alone rules most rows out.
+    row = np.flatnonzero(objectness >= min_score)
+    joint = objectness[row, None].astype(np.float32) * scores[row].astype(np.float32)
+    found = best_class(joint, boxes_of(row), min_score)
+    return replace(found, row=row[found.row])
+
+
+def judged(
+    verdict: Float[np.ndarray, "n 2"],
+    boxes_of: BoxesOf,
+    manifest: ModelManifest,
+    *,
+    min_score: float,
+) -> Candidates:
+    """Rows whose score (first) reaches `min_score` and whose class (second) the manifest names.
+
+    A class that is no whole number is none: such columns are in another order.
+    """
+    score, label = verdict.astype(np.float32).T
+    named = (label >= 0) & (label < len(manifest.classes)) & (label == np.round(label))
+    row = np.flatnonzero((score >= min_score) & named)
+    return Candidates(
+        box_xyxy_px=boxes_of(row),
+        score=score[row],
+        class_id=label[row].astype(np.int64),
+        row=row,
+    )
+
+
+def in_pixels(
+    box: Float[np.ndarray, "n 4"], manifest: ModelManifest
+) -> Float32[np.ndarray, "n 4"]:
+    """Boxes, by corners or by centre and size, in input pixels if `box_units` are fractions."""
+    box = box.astype(np.float32, copy=False)
+    return box * size_px(manifest) if manifest.reading.box_units == "fractions" else box
+
+
+def size_px(manifest: ModelManifest) -> Float32[np.ndarray, "4"]:
+    """Width and height of the input, twice: what fractions of it are multiplied by."""
+    return np.array((manifest.input.width_px, manifest.input.height_px) * 2, np.float32)
+
+
+def hull(oriented_box_px: Float32[np.ndarray, "n 5"]) -> Float32[np.ndarray, "n 4"]:
+    """The upright boxes around oriented ones; NaN where a size is not positive."""
+    centre, size, angle_rad = np.split(oriented_box_px, [2, 4], axis=1)
+    width, height = np.where(size > 0, size, np.nan).T[..., None]
+    cos, sin = np.abs(np.cos(angle_rad)), np.abs(np.sin(angle_rad))
+    half = np.concatenate([width * cos + height * sin, width * sin + height * cos], axis=1) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
 
 
 def xyxy_from_cxcywh(box: Float32[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 4"]:

@@ -34,6 +34,8 @@ def check_manifest(manifest: ModelManifest) -> Format:
             )
     if format.detection is not None and not manifest.classes:
         raise BundleError(f"format {format.name!r} needs the names of its classes")
+    if manifest.keypoints and (format.detection is None or format.detection.keypoints is None):
+        raise BundleError(f"format {format.name!r} has no keypoints, but the manifest names some")
     return format
 
 

@@ -51,6 +51,30 @@ class Masks(Protocol):
 
 
 @runtime_checkable
+class Keypoints(Protocol):
+    """x, y in input pixels and score of each keypoint in these rows of the candidates.
+
+    The score is NaN where the model gives none.
+    """
+
+    def __call__(
+        self, outputs: Outputs, manifest: ModelManifest, *, row: Int64[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n k 3"]: ...
+
+
+@runtime_checkable
+class OrientedBoxes(Protocol):
+    """Oriented boxes in these rows of the candidates, whose upright boxes are their hulls.
+
+    Centre and size in input pixels, and the angle in radians from x towards y to the width.
+    """
+
+    def __call__(
+        self, outputs: Outputs, manifest: ModelManifest, *, row: Int64[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n 5"]: ...
+
+
+@runtime_checkable
 class CheckOutputs(Protocol):
     """Raises `BundleError` if outputs that `Decode` does not read have other shapes."""
 
@@ -76,6 +100,8 @@ class Detection:
     needs_nms: bool
     weighs_overlaps: bool = False
     masks: Masks | None = None
+    keypoints: Keypoints | None = None
+    oriented_boxes: OrientedBoxes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,16 +1,17 @@
 """YOLOX (Ge et al. 2021, arXiv:2107.08430): grids of stride 8, 16 and 32, objectness × class.
 
 One output [1, N, 5 + C]: cx, cy relative to the cell, the logarithms of w and h (all in strides),
-objectness, class scores.
+objectness, class scores. Exported with its decoding (`--decode_in_inference`), cx, cy, w, h are in
+input pixels: the manifest's `grid` says which.
 """
 
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import best_class, xyxy_from_cxcywh
+from robot_vision.formats.boxes import surest_of_objects, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.registry import register_format
@@ -24,21 +25,24 @@ def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> C
     shape = (1, len(cells), 5 + len(manifest.classes))
     if output.shape != shape:
         raise misfit(manifest, "output", output, str(list(shape)))
-    # A class score is at most 1, so objectness alone rules most cells out.
-    row = np.flatnonzero(output[0, :, 4] >= min_score)
-    raw, cell = output[0, row].astype(np.float32), cells[row]
-    stride = cell[:, 2:]
+    rows = output[0]
+
+    def boxes_of(row: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n 4"]:
+        box = rows[row, :4].astype(np.float32, copy=False)
+        if manifest.reading.grid == "encoded":
+            box = _decoded(box, cells[row])
+        return xyxy_from_cxcywh(box)
+
+    return surest_of_objects(rows[:, 4], rows[:, 5:], boxes_of, min_score=min_score)
+
+
+def _decoded(
+    raw: Float32[np.ndarray, "n 4"], cell: Float32[np.ndarray, "n 3"]
+) -> Float32[np.ndarray, "n 4"]:
+    stride_px = cell[:, 2:]
     with np.errstate(over="ignore"):
-        box = np.concatenate(
-            [(raw[:, :2] + cell[:, :2]) * stride, np.exp(raw[:, 2:4]) * stride], axis=1
-        )
-    found = best_class(raw[:, 4:5] * raw[:, 5:], xyxy_from_cxcywh(box), min_score)
-    return Candidates(
-        box_xyxy_px=found.box_xyxy_px,
-        score=found.score,
-        class_id=found.class_id,
-        row=row[found.row],
-    )
+        size_px = np.exp(raw[:, 2:]) * stride_px
+    return np.concatenate([(raw[:, :2] + cell[:, :2]) * stride_px, size_px], axis=1)
 
 
 @lru_cache(maxsize=16)
@@ -59,5 +63,6 @@ register_format(
         roles=("output",),
         detection=Detection(decode=_decode, needs_nms=True),
         habits={"color": "bgr", "resize": "letterbox_topleft", "scale": 1.0},
+        readings={"grid": ("encoded", "decoded")},
     )
 )

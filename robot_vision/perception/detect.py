@@ -38,27 +38,42 @@ class Detector:
     @np.errstate(over="ignore", invalid="ignore")
     def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
         """Detections by falling score: finite, of some area, inside the frame."""
-        found = self._format.decode(run.outputs, self._manifest, min_score=self._min_score)
-        row, box, score = self._select(found, run.placement)
-        mask = None
-        if self._format.masks is not None:
-            mask = self._format.masks(
+        form = self._format
+        found = form.decode(run.outputs, self._manifest, min_score=self._min_score)
+        oriented_px = None
+        if form.oriented_boxes is not None:
+            oriented_px = form.oriented_boxes(run.outputs, self._manifest, row=found.row)
+        row, box, score = self._select(found, oriented_px, run.placement)
+        mask = keypoint = oriented = None
+        if form.masks is not None:
+            mask = form.masks(
                 run.outputs,
                 self._manifest,
                 row=found.row[row],
                 box_xyxy_px=box,
                 placement=run.placement,
             )
+        if form.keypoints is not None:
+            points_px = form.keypoints(run.outputs, self._manifest, row=found.row[row])
+            keypoint = _keypoints_in_view(points_px, run.placement)
+        if oriented_px is not None:
+            oriented = run.placement.oriented_boxes_in_view(oriented_px[row])
         return Detections(
             stamp_ns=stamp_ns,
             box_xyxy_px=box,
             score=score,
             class_id=found.class_id[row],
             mask=mask,
+            keypoint=keypoint,
+            keypoint_names=self._manifest.keypoints,
+            oriented_box=oriented,
         )
 
     def _select(
-        self, found: Candidates, placement: Placement
+        self,
+        found: Candidates,
+        oriented_px: Float32[np.ndarray, "n 5"] | None,
+        placement: Placement,
     ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k 4"], Float32[np.ndarray, " k"]]:
         """Rows of the candidates to keep, their boxes in the frame, and falling scores."""
         finite = np.isfinite(found.box_xyxy_px).all(axis=1) & np.isfinite(found.score)
@@ -73,14 +88,29 @@ class Detector:
         if not self._format.needs_nms:
             kept = np.argsort(-score, kind="stable")[:limit]
         else:
-            whole = found.box_xyxy_px[row]
-            most = max(limit, _MOST_WEIGHED) if self._format.weighs_overlaps else limit
-            kept = suppress(whole, score, class_id, iou=self._config.nms_iou, limit=most)
+            kept = suppress(
+                found.box_xyxy_px[row],
+                score,
+                class_id,
+                iou=self._config.nms_iou,
+                limit=max(limit, _MOST_WEIGHED) if self._format.weighs_overlaps else limit,
+                oriented_box_px=None if oriented_px is None else oriented_px[row],
+            )
         if not self._format.weighs_overlaps:
             return row[kept], box[kept], score[kept]
         kept, box, score = weigh_overlaps(kept, box, score, class_id, min_score=self._min_score)
         wanted = np.flatnonzero(self._kept_class[class_id[kept]])[:limit]
         return row[kept[wanted]], box[wanted], score[wanted]
+
+
+def _keypoints_in_view(
+    keypoint_px: Float32[np.ndarray, "n k 3"], placement: Placement
+) -> Float32[np.ndarray, "n k 3"]:
+    """Keypoints in the frame's pixels; all NaN where one has no finite place."""
+    xy = placement.points_in_view(keypoint_px[..., :2])
+    keypoint = np.concatenate([xy, keypoint_px[..., 2:]], axis=2)
+    keypoint[~np.isfinite(xy).all(axis=2)] = np.nan
+    return keypoint
 
 
 def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:

@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from robot_vision.core.boxes import pairwise_iou
+from robot_vision.perception.oriented_iou import oriented_iou
 
 _SAME_THING_IOU = 0.7
 _VOTE_SPREAD = 0.02
@@ -18,11 +19,13 @@ def suppress(
     *,
     iou: float,
     limit: int,
+    oriented_box_px: Float[np.ndarray, "n 5"] | None = None,
 ) -> Int64[np.ndarray, " k"]:
     """Rows kept, by falling score and at most `limit`: greedy, overlaps above `iou` are dropped.
 
-    Boxes of different classes never suppress each other. Only the best ten times `limit` are
-    looked at, which bounds the time that a flood of weak boxes takes.
+    Boxes of different classes never suppress each other. Oriented boxes overlap as they lie;
+    `box_xyxy_px` are then their hulls. Only the best ten times `limit` are looked at, which
+    bounds the time that a flood of weak boxes takes.
     """
     order = np.argsort(-score, kind="stable")[: 10 * limit]
     left, top, right, bottom = np.ascontiguousarray(box_xyxy_px[order].T)
@@ -39,7 +42,12 @@ def suppress(
         height = np.minimum(bottom, bottom[best]) - np.maximum(top, top[best])
         shared = np.maximum(width, 0) * np.maximum(height, 0)
         overlaps = shared > iou * (area + area[best] - shared)
-        free &= ~(overlaps & (group == group[best]))
+        rivals = free & (group == group[best])
+        if oriented_box_px is not None:
+            near = np.flatnonzero(rivals & (shared > 0))
+            turned = oriented_box_px[order]
+            overlaps[near] = oriented_iou(turned[best], turned[near]) > iou
+        free &= ~(overlaps & rivals)
     return order[kept]
 
 

@@ -1,0 +1,28 @@
+"""How much boxes overlap that are turned."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float64
+
+
+def oriented_iou(
+    one: Float[np.ndarray, "5"], others: Float[np.ndarray, "n 5"]
+) -> Float64[np.ndarray, " n"]:
+    """Intersection over union of one box with others: centre, size (px, above 0), angle (rad)."""
+    # In its own frame, so that far boxes keep the precision of OpenCV's single floats.
+    polygon = _corners(one[None], origin=one[:2])[0]
+    shared = [
+        cv2.intersectConvexConvex(polygon, other)[0] for other in _corners(others, origin=one[:2])
+    ]
+    area = others[:, 2] * others[:, 3].astype(np.float64)
+    return np.array(shared) / (area + float(one[2]) * float(one[3]) - np.array(shared))
+
+
+def _corners(oriented_box_px: np.ndarray, *, origin: np.ndarray) -> np.ndarray:
+    """Corners [n, 4, 2] in order, relative to `origin`."""
+    centre, size, angle_rad = np.split(oriented_box_px.astype(np.float64), [2, 4], axis=1)
+    width = size[:, :1] * np.concatenate([np.cos(angle_rad), np.sin(angle_rad)], axis=1) / 2
+    height = size[:, 1:] * np.concatenate([-np.sin(angle_rad), np.cos(angle_rad)], axis=1) / 2
+    corners = (-width - height, width - height, width + height, height - width)
+    middle = centre - origin
+    return np.stack([middle + corner for corner in corners], axis=1).astype(np.float32)
