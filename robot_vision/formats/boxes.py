@@ -39,13 +39,6 @@ def every_class(
     )
 
 
-def surest(scores: Float[np.ndarray, "n c"], boxes_of: BoxesOf, *, min_score: float) -> Candidates:
-    """As `best_class`, for scores of any type and memory order; only rows kept are copied."""
-    row = np.flatnonzero(scores.max(axis=1) >= min_score)
-    found = best_class(scores[row].astype(np.float32, copy=False), boxes_of(row), min_score)
-    return replace(found, row=row[found.row])
-
-
 def surest_of_objects(
     objectness: Float[np.ndarray, " n"],
     scores: Float[np.ndarray, "n c"],
@@ -81,19 +74,6 @@ def judged(
         class_id=label[row].astype(np.int64),
         row=row,
     )
-
-
-def in_pixels(
-    box: Float[np.ndarray, "n 4"], manifest: ModelManifest
-) -> Float32[np.ndarray, "n 4"]:
-    """Boxes, by corners or by centre and size, in input pixels if `box_units` are fractions."""
-    box = box.astype(np.float32, copy=False)
-    return box * size_px(manifest) if manifest.reading.box_units == "fractions" else box
-
-
-def size_px(manifest: ModelManifest) -> Float32[np.ndarray, "4"]:
-    """Width and height of the input, twice: what fractions of it are multiplied by."""
-    return np.array((manifest.input.width_px, manifest.input.height_px) * 2, np.float32)
 
 
 def hull(oriented_box_px: Float32[np.ndarray, "n 5"]) -> Float32[np.ndarray, "n 4"]:

@@ -7,9 +7,10 @@ writes [K, 7], with the number of the picture first. Rows that pad have a score 
 import numpy as np
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import in_pixels, judged
+from robot_vision.formats.boxes import judged
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.reading import in_pixels
 from robot_vision.formats.registry import register_format
 
 

@@ -1,21 +1,17 @@
 """Rows of boxes and scores, read as the manifest's `OutputReading` says."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.activations import logit, sigmoid, softmax
-from robot_vision.formats.boxes import best_class, xyxy_from_cxcywh
+from robot_vision.formats.boxes import BoxesOf, best_class, xyxy_from_cxcywh
 from robot_vision.formats.format import Candidates
 
 _ROUNDING = 1e-2  # of probabilities in half precision
-
-# Boxes of these rows as corners in input pixels.
-BoxesOf = Callable[[Int64[np.ndarray, " n"]], Float32[np.ndarray, "n 4"]]
 
 
 def corners_px(
@@ -27,6 +23,14 @@ def corners_px(
         box = xyxy_from_cxcywh(box)
     elif manifest.reading.box_order == "yxyx":
         box = box[:, [1, 0, 3, 2]]
+    return in_pixels(box, manifest)
+
+
+def in_pixels(
+    box: Float[np.ndarray, "n 4"], manifest: ModelManifest
+) -> Float32[np.ndarray, "n 4"]:
+    """Boxes, by corners or by centre and size, in input pixels if `box_units` are fractions."""
+    box = box.astype(np.float32, copy=False)
     return box * input_size_px(manifest) if manifest.reading.box_units == "fractions" else box
 
 
@@ -91,7 +95,7 @@ def surest(
     `logits`: scores are taken before a sigmoid.
     """
     least = logit(min_score) if logits else min_score
-    row = np.unique(np.flatnonzero(scores >= least) // scores.shape[1])
+    row = np.flatnonzero(scores.max(axis=1) >= least)
     known = scores[row].astype(np.float32, copy=False)
     found = best_class(sigmoid(known) if logits else known, boxes_of(row), min_score)
     return replace(found, row=row[found.row])

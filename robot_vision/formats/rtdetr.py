@@ -4,9 +4,10 @@ cx, cy, w, h in fractions of the input and a probability per class; one box per 
 """
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import size_px, surest, xyxy_from_cxcywh
+from robot_vision.formats.boxes import xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.reading import input_size_px, surest
 from robot_vision.formats.registry import register_format
 
 
@@ -18,7 +19,7 @@ def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> C
     rows = output[0]
     return surest(
         rows[:, 4:],
-        lambda row: xyxy_from_cxcywh(rows[row, :4].astype("float32") * size_px(manifest)),
+        lambda row: xyxy_from_cxcywh(rows[row, :4].astype("float32") * input_size_px(manifest)),
         min_score=min_score,
     )
 

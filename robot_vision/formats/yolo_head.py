@@ -12,9 +12,10 @@ from jaxtyping import Float, Float32, Int64
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import BoxesOf, in_pixels, judged, surest, xyxy_from_cxcywh
+from robot_vision.formats.boxes import BoxesOf, judged, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Outputs
+from robot_vision.formats.reading import in_pixels, surest
 
 _STRIDES_PX = (4, 8, 16, 32, 64)
 

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import hull, in_pixels
+from robot_vision.formats.boxes import hull
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.reading import in_pixels
 from robot_vision.formats.registry import register_format
 from robot_vision.formats.yolo_head import Head, head_candidates, read_head
 

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import size_px
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.reading import input_size_px
 from robot_vision.formats.registry import register_format
 from robot_vision.formats.yolo_head import Head, head_candidates, read_head
 
@@ -43,7 +43,7 @@ def _keypoints(
     keypoint = np.full((len(row), count, 3), np.nan, np.float32)
     keypoint[..., : given.shape[2]] = given
     if manifest.reading.box_units == "fractions":
-        keypoint[..., :2] *= size_px(manifest)[:2]
+        keypoint[..., :2] *= input_size_px(manifest)[:2]
     return keypoint
 
 

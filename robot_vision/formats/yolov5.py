@@ -4,9 +4,10 @@ The graph decodes the grids; a score is objectness × class score.
 """
 
 from robot_vision.core.manifest import ModelManifest
-from robot_vision.formats.boxes import in_pixels, surest_of_objects, xyxy_from_cxcywh
+from robot_vision.formats.boxes import surest_of_objects, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.reading import in_pixels
 from robot_vision.formats.registry import register_format
 
 

@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_recognised(
 
 
 def test_a_guess_that_needs_names_asks_for_them(tmp_path: Path) -> None:
-    file = net(tmp_path, {"output0": np.zeros((1, 7), np.float32)})
+    file = net(tmp_path, {"output0": np.zeros((1, 9), np.float32)})
     said = refused(file)
     assert "this looks like a classifier" in said
     assert "--classes names.txt" in said
