@@ -35,7 +35,9 @@ def _policy_node(seeing: PerceptionNode | None = None, *, required: bool = True)
 
     # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
     sys.setswitchinterval(SWITCH_S)
-    return PolicyNode(perception=seeing, required=required)
+    node = PolicyNode(perception=seeing, required=required)
+    node.prepare_perception()
+    return node
 
 
 def main() -> None:

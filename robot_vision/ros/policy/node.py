@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,11 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.config import flatten
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.model_store.policies import POLICY_FILE, open_policy
+from robot_vision.model_store.store import locate
 from robot_vision.policies.check import check_spec
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import load_policy
@@ -114,6 +117,16 @@ class PolicyNode(ServiceNode):
         if result == SUCCESS and self._outputs is not None:
             self._outputs.action_spec()
         return result
+
+    def prepare_perception(self) -> None:
+        """Give perception the bundle's parameters; called before either node is served.
+
+        Later is too late for some: a tracker takes its thresholds when perception is configured.
+        A bundle that cannot be read changes nothing here, and the node's start says why.
+        """
+        with suppress(BundleError):
+            folder = locate(self.config.policy, POLICY_FILE)
+            self._see_as_in_training(open_policy(folder).manifest.perception)
 
     def _may_start(self) -> bool:
         """Perception first: what the policy was made for is compared with what it runs."""
