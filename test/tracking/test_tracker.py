@@ -1,6 +1,8 @@
 """The tracker at its public surface: identities, time, states, space and its invariances."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -406,7 +408,8 @@ finite32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
 @st.composite
-def wild_measurements(draw, frames: int = 4) -> list[Measurements]:
+def wild_measurements(draw, frames: int = 4) -> list[Callable[[], Measurements]]:
+    """Made in the test itself: the checks of types draw random numbers of their own."""
     stamps = sorted(draw(st.lists(st.integers(0, 10**12), min_size=frames, max_size=frames)))
     out = []
     for stamp_ns in stamps:
@@ -416,29 +419,26 @@ def wild_measurements(draw, frames: int = 4) -> list[Measurements]:
             draw(hnp.arrays(np.float32, (n, *shape), elements=finite32))
             for shape in ((4,), (), (3,), (3, 3), (3,), (5,))
         )
-        out.append(
-            Measurements(
-                detections=Detections(
-                    stamp_ns=stamp_ns,
-                    box_xyxy_px=box,
-                    score=score,
-                    class_id=draw(hnp.arrays(np.int64, n, elements=st.integers(0, 3))),
-                ),
-                lifted=Lifted(
-                    position_in_camera_m=position, covariance_m2=covariance, size_m=size
-                ),
-                appearance=look,
-                image_size_px=image_size_px,
-            )
-        )
+        class_id = draw(hnp.arrays(np.int64, n, elements=st.integers(0, 3)))
+        detected = {"box_xyxy_px": box, "score": score, "class_id": class_id}
+        placed = {"position_in_camera_m": position, "covariance_m2": covariance, "size_m": size}
+        seen = {"appearance": look, "image_size_px": image_size_px}
+        out.append(partial(wild, stamp_ns, detected, placed, seen))
     return out
+
+
+def wild(stamp_ns: int, detected: dict, placed: dict, seen: dict) -> Measurements:
+    return Measurements(
+        detections=Detections(stamp_ns=stamp_ns, **detected), lifted=Lifted(**placed), **seen
+    )
 
 
 @settings(max_examples=30)
 @given(wild_measurements())
 def test_finite_input_never_gives_nan(frames):
     tracker = build_tracker(TrackerConfig())
-    for measurements in frames:
+    for make in frames:
+        measurements = make()
         for tracks in (
             tracker.update(measurements),
             tracker.predict(measurements.stamp_ns + FRAME_NS // 2),
