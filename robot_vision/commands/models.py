@@ -147,7 +147,7 @@ def import_model(
     """Find out by trying what an ONNX file is, and write a bundle for it.
 
     What no option settles (format, colour order, scale of the pixels, units of the boxes …) is
-    tried on a few pictures with known things; where they do not tell, the choices are given.
+    tried on a few pictures with known things; where they do not decide, the choices are given.
     """
     from robot_vision.core.foreign import parse_yaml
     from robot_vision.importing.choice import UndecidedError

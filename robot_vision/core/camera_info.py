@@ -18,7 +18,7 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.lens import DistortionModel
 from robot_vision.core.types import Camera
 
-# Of drivers that name a model and have no distortion to tell; other names may bend without.
+# Of drivers that name a model and have no distortion to report; other names may bend without.
 _NO_MODEL = frozenset(
     {"", "none", "pinhole", "brown_conrady", "inverse_brown_conrady", "modified_brown_conrady"}
 )

@@ -82,8 +82,8 @@ class CheckOutputs(Protocol):
 
 
 @runtime_checkable
-class TellRoles(Protocol):
-    """Names of tensors by role, told by shape; raises `BundleError` where shapes do not tell."""
+class RolesByShape(Protocol):
+    """Names of tensors by role, found by shape; `BundleError` where shapes do not decide."""
 
     def __call__(self, tensors: Outputs, manifest: ModelManifest) -> Mapping[str, str]: ...
 
@@ -111,7 +111,7 @@ class Format:
     `roles` are the outputs that a model must have, `optional_roles` those that are read where
     there are any. Any format may have more: depth under `depth_role`, `features`, `embedding`.
     `habits` are fields of `ModelInput`: how the projects that the format comes from prepare
-    pictures. `other_names` maps names of tensors, as they export them, to roles; `tell_roles`
+    pictures. `other_names` maps names of tensors, as they export them, to roles; `roles_by_shape`
     finds roles that no name leads to. `readings` maps the fields of `OutputReading` that the
     format knows to the values that its exporters use, the commonest first. These are what an
     import starts from; a manifest says what holds.
@@ -123,7 +123,7 @@ class Format:
     optional_roles: tuple[str, ...] = ()
     detection: Detection | None = None
     check: CheckOutputs | None = None
-    tell_roles: TellRoles | None = None
+    roles_by_shape: RolesByShape | None = None
     depth_role: str = "depth"
     depth_kind: Literal["metric", "relative"] = "metric"
     habits: Mapping[str, Any] = field(default_factory=dict)

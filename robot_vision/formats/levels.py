@@ -1,4 +1,4 @@
-"""Outputs of a level each: the grid of a stride, told by the shape of a tensor."""
+"""Outputs of a level each: the grid of a stride, found by the shape of a tensor."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

@@ -2,7 +2,7 @@
 
 For strides 8, 16 and 32 `scores_<stride>` [1, N, C] and `distances_<stride>` [1, N, 4·(r + 1)]:
 distributions over the distance, in strides, of each side from the middle of the cell
-(generalised focal loss, Li et al. 2020, arXiv:2006.04388). Tensors of any name are told by shape.
+(generalised focal loss, Li et al. 2020, arXiv:2006.04388). Tensors of any name are found by shape.
 """
 
 import numpy as np
@@ -54,7 +54,7 @@ register_format(
         task="detection",
         roles=tuple(f"{role}_{s}" for role in ("scores", "distances") for s in STRIDES_PX),
         detection=Detection(decode=_decode, needs_nms=True),
-        tell_roles=_tell,
+        roles_by_shape=_tell,
         habits={"resize": "letterbox", "pad_value": 0, **IMAGENET_BGR},
         other_names={
             f"{name}_stride_{s}": f"{role}_{s}"

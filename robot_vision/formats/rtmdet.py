@@ -2,7 +2,7 @@
 
 For strides 8, 16 and 32 `scores_<stride>` [1, C, h, w] and `distances_<stride>` [1, 4, h, w]: how
 far left, top, right and bottom lie from the cell's corner, in strides (`grid` encoded, MMYOLO) or
-in input pixels (`grid` decoded, MMDetection). Tensors of any name are told by shape.
+in input pixels (`grid` decoded, MMDetection). Tensors of any name are found by shape.
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ register_format(
         task="detection",
         roles=tuple(f"{role}_{s}" for role in ("scores", "distances") for s in STRIDES_PX),
         detection=Detection(decode=_decode, needs_nms=True),
-        tell_roles=_tell,
+        roles_by_shape=_tell,
         habits={"resize": "letterbox_topleft", **IMAGENET_BGR},
         readings={"scores": ("logits", "probabilities"), "grid": ("decoded", "encoded")},
     )

@@ -28,12 +28,12 @@ _SIZE_VARIANCE = 0.2
 
 def _tell(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
     """Boxes have four values in a row, scores as many as there are classes."""
-    told = {}
+    found = {}
     for role, values in (("boxes", 4), ("scores", columns_of_scores(manifest))):
         fits = [n for n, t in tensors.items() if t.ndim == 3 and t.shape[2] == values]
         if len(fits) == 1:
-            told[role] = fits[0]
-    return told
+            found[role] = fits[0]
+    return found
 
 
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
@@ -82,7 +82,7 @@ register_format(
         roles=("scores", "boxes"),
         optional_roles=("anchors",),
         detection=Detection(decode=_decode, needs_nms=True),
-        tell_roles=_tell,
+        roles_by_shape=_tell,
         habits={
             "resize": "stretch",
             "scale": 1.0,

@@ -25,7 +25,7 @@ class UndecidedError(BundleError):
         self.trials = tuple(trials)
 
 
-def tells(trial: Trial) -> bool:
+def decides(trial: Trial) -> bool:
     """Whether so much was found that the pictures say something about this reading."""
     evidence = trial.evidence
     least = _TELLING_QUALITY if evidence.named else _TELLING_WITHOUT_NAMES
@@ -45,7 +45,7 @@ def is_clearly_better(one: Trial, other: Trial) -> bool:
     """
     if other.evidence.fault:
         return not one.evidence.fault
-    if not tells(one):
+    if not decides(one):
         gain = one.evidence.sound - other.evidence.sound
         return gain >= _CLEAR_SOUNDNESS and one.evidence.sound >= _LEAST_SOUND
     return one.evidence.mean_quality >= _CLEAR_RATIO * other.evidence.mean_quality
@@ -57,7 +57,7 @@ def has_clearer_colors(one: Trial, other: Trial) -> bool:
         return True
     gain = one.evidence.quality - other.evidence.quality
     least = _CLEAR_COLOR_GAIN * one.evidence.mean_quality
-    return tells(one) and bool(gain.mean() >= least and gain.min() >= -_WORST_LOSS)
+    return decides(one) and bool(gain.mean() >= least and gain.min() >= -_WORST_LOSS)
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
@@ -77,7 +77,7 @@ def rivals_of(best: Trial, trials: Sequence[Trial]) -> list[Trial]:
 
 def _rank(trial: Trial) -> tuple[bool, float, float]:
     evidence = trial.evidence
-    quality = evidence.mean_quality if tells(trial) else 0.0
+    quality = evidence.mean_quality if decides(trial) else 0.0
     return not evidence.fault, quality, round(evidence.sound, 2)
 
 

@@ -13,11 +13,11 @@ from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import (
     UndecidedError,
     best_of,
+    decides,
     has_clearer_colors,
     is_blind,
     is_clearly_better,
     rivals_of,
-    tells,
 )
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
@@ -91,7 +91,7 @@ class _Study:
         best = best_of(trials)
         if best.evidence.fault:
             raise self._refusal(f"read as {best.manifest.format}, it gives {best.evidence.fault}")
-        if not tells(best):
+        if not decides(best):
             return self._unseen(detectors, trials)
         return self._decided(best, trials, detectors)
 
@@ -220,7 +220,7 @@ class _Study:
         if len(names) > 1:
             raise BundleError(
                 f"{self._wanted.file}: its outputs fit the formats {', '.join(names)}, which "
-                f"pictures cannot tell apart: give one of them (--format {names[0]})"
+                f"pictures cannot keep apart: give one of them (--format {names[0]})"
             )
         return untried(starts[0], is_guess=not self._wanted.format)
 

@@ -96,7 +96,7 @@ def ask_for(best: Trial, others: Sequence[Trial]) -> str:
         figures.setdefault(_choice(trial, among), evidence)
     choices = [f"{options} ({evidence})" for options, evidence in figures.items()]
     return (
-        "the pictures do not tell how this model is meant; choose one of: "
+        "the pictures do not decide how this model is meant; choose one of: "
         + "; or ".join(choices[:_MOST_CHOICES])
         + ". --explain shows the table"
     )

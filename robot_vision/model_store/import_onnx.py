@@ -157,8 +157,8 @@ def _batch_of(size: object) -> int:
 
 
 def _describe_outputs(session: ort.InferenceSession, format: Format) -> dict[str, str]:
-    """Roles of the outputs; none named where there is but one, or where shapes tell them."""
+    """Roles of the outputs; none named where there is but one, or where shapes decide them."""
     names = [str(tensor.name) for tensor in session.get_outputs()]
     named = {format.other_names.get(name, name): name for name in names}
-    by_shape = format.tell_roles is not None and not set(format.roles) <= set(named)
+    by_shape = format.roles_by_shape is not None and not set(format.roles) <= set(named)
     return {} if len(names) == 1 or by_shape else named

@@ -122,8 +122,8 @@ def tensor_of_role(manifest: ModelManifest, tensors: Mapping[str, np.ndarray]) -
         tensor_of = {roles[0]: next(iter(tensors))}
     else:
         tensor_of = {name: name for name in tensors}
-    if format.tell_roles is not None and not set(roles) <= set(tensor_of):
-        tensor_of = {**format.tell_roles(tensors, manifest), **tensor_of}
+    if format.roles_by_shape is not None and not set(roles) <= set(tensor_of):
+        tensor_of = {**format.roles_by_shape(tensors, manifest), **tensor_of}
     missing = [role for role in roles if role not in tensor_of]
     if missing:
         raise BundleError(

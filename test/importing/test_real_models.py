@@ -59,7 +59,7 @@ CASES = {
     "deim": ("deimv2_atto_int8", [], "detr", "rgb", "0 to 1", {}),
     "deim scaled": ("deimv2_atto_int8", [scaled_by(1 / 255)], "detr", "rgb", "0 to 255", {}),
 }
-# What the pictures cannot tell of such a model; all others are decided without a question.
+# What the pictures cannot decide of such a model; all others are decided without a question.
 MAY_ASK = {
     "fastestdet swapped",
     "nanodet swapped",
