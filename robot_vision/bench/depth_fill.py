@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -12,8 +11,7 @@ from jaxtyping import Bool, Float32
 
 from robot_vision.bench.depth_holes import CUTS
 from robot_vision.core.config import DepthConfig, ServiceConfig
-from robot_vision.core.errors import ConfigError
-from robot_vision.core.types import Camera, Frame
+from robot_vision.core.types import Frame
 from robot_vision.machine import describe_machine
 from robot_vision.memory import keep_large_blocks_apart
 from robot_vision.perception.depth_baselines import FILLS
@@ -52,21 +50,6 @@ def bench_depth_fill(
                 errors[f"{name}, {kind}"] = found
     frame = next(iter(sets.values()))[0]
     return {"machine": describe_machine(), "absrel": errors, "time": _times(frame)}
-
-
-def read_pairs(folder: Path, camera: Camera) -> dict[str, list[Frame]]:
-    """Pictures `NAME-color.png` with `NAME-depth.png` in millimetres, each a set of its own."""
-    found: dict[str, list[Frame]] = {}
-    for file in sorted(folder.glob("*-color.png")):
-        name = file.name.removesuffix("-color.png")
-        rgb = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
-        raw = cv2.imread(str(folder / f"{name}-depth.png"), cv2.IMREAD_UNCHANGED)
-        if rgb is None or raw is None:
-            raise ConfigError(f"{file} is no picture with a {name}-depth.png beside it")
-        depth_m = np.where(raw > 0, raw / np.float32(1000), np.float32(np.nan))
-        frame = Frame(stamp_ns=1, frame_id="camera", rgb=rgb, camera=camera, depth_m=depth_m)
-        found[name] = [frame]
-    return found
 
 
 def _fills(model: str) -> dict[str, FillFrame]:

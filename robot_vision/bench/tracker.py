@@ -13,7 +13,13 @@ from robot_vision.bench.iou_tracker import track_by_iou
 from robot_vision.bench.mot import Answer, Scores, judge
 from robot_vision.bench.tracker_detections import detect
 from robot_vision.bench.tracker_scenes import SCENES
-from robot_vision.bench.tracker_sequences import Sequence, boxes_only, drop_at_random, thin_all
+from robot_vision.bench.tracker_sequences import (
+    Sequence,
+    boxes_only,
+    drop_at_random,
+    every,
+    thin_all,
+)
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TrackerConfig
 from robot_vision.core.interfaces import Tracker
@@ -34,11 +40,14 @@ def build_set(name: str, *, seeds: Iterable[int]) -> list[Sequence]:
     ]
 
 
-def variants(sequence: Sequence) -> dict[str, list[Sequence]]:
+def variants(sequence: Sequence, *, by_parts: bool = False) -> dict[str, list[Sequence]]:
     """The sequence as it is, thinned to 15 and 8 FPS, and with one frame in five lost.
 
-    Several of each where chance has a say: the scores are their means.
+    `by_parts`: thinned to exactly half and a third of its rate instead. Several of each where
+    chance has a say: the scores are their means.
     """
+    if by_parts:
+        return {"full": [sequence], "half": every(sequence, 2), "third": every(sequence, 3)}
     return {
         "full": [sequence],
         "15 FPS": thin_all(sequence, frame_rate_hz=15),
@@ -80,11 +89,13 @@ def contenders(sequence: Sequence) -> dict[str, Callable[[Sequence], list[Answer
     return runs
 
 
-def compare(sequences: ManyOf[Sequence]) -> dict[str, dict[str, dict[str, float]]]:
+def compare(
+    sequences: ManyOf[Sequence], *, by_parts: bool = False
+) -> dict[str, dict[str, dict[str, float]]]:
     """Scores by variant and tracker: means over the sequences, switches summed over them."""
     scores: dict[str, dict[str, list[Scores]]] = {}
     for sequence in sequences:
-        for variant, all_given in variants(sequence).items():
+        for variant, all_given in variants(sequence, by_parts=by_parts).items():
             for name, run in contenders(sequence).items():
                 found = [judge(given, run(given)) for given in all_given]
                 scores.setdefault(variant, {}).setdefault(name, []).extend(found)

@@ -61,6 +61,14 @@ def thin_all(sequence: Sequence, *, frame_rate_hz: float) -> list[Sequence]:
     return [thin(sequence, frame_rate_hz=frame_rate_hz, phase=k) for k in range(phases)]
 
 
+def every(sequence: Sequence, step: int) -> list[Sequence]:
+    """Every so many frames alone, from each frame at which that may begin."""
+    name = f"{sequence.name}, one in {step}"
+    return [
+        keep_frames(sequence, np.arange(k, len(sequence), step), name=name) for k in range(step)
+    ]
+
+
 def drop_at_random(sequence: Sequence, *, share: float, seed: int) -> Sequence:
     """The sequence with a share of its frames lost at random."""
     kept = np.flatnonzero(np.random.default_rng(seed).random(len(sequence)) >= share)

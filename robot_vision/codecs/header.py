@@ -6,6 +6,7 @@ can name other files or cost far more than their pixels; they are refused.
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from robot_vision.core.errors import EncodingError
 
@@ -33,6 +34,14 @@ def image_size_px(data: bytes) -> tuple[int, int]:
     """Width and height of an encoded image; raises `EncodingError` as `read_header` does."""
     header = read_header(data)
     return header.width_px, header.height_px
+
+
+def encoded_size_px(data: Any) -> tuple[int, int]:
+    """Width and height of an encoded image in any buffer of bytes; zeros where it is damaged."""
+    try:
+        return image_size_px(bytes(memoryview(data).cast("B")))
+    except EncodingError:
+        return 0, 0
 
 
 def is_video(data: bytes) -> bool:

@@ -48,24 +48,15 @@ def depth_fill(
 
 def _sets(recordings: list[Path]) -> "dict[str, list[Frame]]":
     """Frames with measured depth, by the name of what they are of."""
-    import numpy as np
-
-    from robot_vision.bench.depth_fill import read_pairs
-    from robot_vision.core.types import Camera
     from robot_vision.replay.reading.example_frames import load_frames
 
     size = {"count": _FRAMES, "width_px": 640, "height_px": 480}
     sets = {"shipped recording": load_frames(None, **size)[::_EVERY]}
     for path in [*recordings, *([KITCHEN] if KITCHEN.is_dir() else [])]:
         sets[path.name] = load_frames(path, **size)[::_EVERY]
-    if TABLETOP.is_dir():
-        camera = Camera(
-            frame_id="camera",
-            width_px=640,
-            height_px=480,
-            intrinsics_px=np.array([[612.9, 0, 322.5], [0, 613.2, 248.2], [0, 0, 1]]),
-        )
-        sets |= read_pairs(TABLETOP, camera)
+    if TABLETOP.is_dir():  # two pictures of two tables: a set each
+        views = load_frames(TABLETOP, **size)
+        sets |= {f"{TABLETOP.name} {k}": [view] for k, view in enumerate(views, start=1)}
     return sets
 
 

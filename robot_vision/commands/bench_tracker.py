@@ -17,6 +17,9 @@ Mot = Annotated[list[Path] | None, typer.Option(help="MOTChallenge sequence fold
 Scene = Annotated[list[str] | None, typer.Option(help="generated scenes only; repeatable")]
 Seeds = Annotated[int, typer.Option(help="seeds of each generated scene; 0 for none", min=0)]
 FirstSeed = Annotated[int, typer.Option(help="the first of these seeds", min=0)]
+ByParts = Annotated[
+    bool, typer.Option("--by-parts", help="thin to half and a third, not to 15 and 8 FPS")
+]
 Frames = Annotated[int, typer.Option(help="frames of a run that watches memory", min=0)]
 Json = Annotated[Path | None, typer.Option("--json", help="write the figures here")]
 
@@ -31,6 +34,7 @@ def tracker(
     scene: Scene = None,
     seeds: Seeds = 3,
     first_seed: FirstSeed = 0,
+    by_parts: ByParts = False,
     frames: Frames = 0,
     out: Json = None,
 ) -> None:
@@ -48,7 +52,7 @@ def tracker(
     drawn = range(first_seed, first_seed + seeds)
     for name, sequences in _sets(folders, scene, seeds=drawn):
         console.print(styled(name, "bold").append(f", {len(sequences)} sequence(s)", ""))
-        scores = bench.compare(sequences)
+        scores = bench.compare(sequences, by_parts=by_parts)
         console.print(_table(scores))
         points = bench.point_errors(sequences)
         if points:

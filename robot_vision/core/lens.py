@@ -76,7 +76,7 @@ def _brown(ray: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         if coefficients.size > _RATIONAL:
             u, v = u + r2 * (s1 + r2 * s2), v + r2 * (s3 + r2 * s4)
     seen = np.stack([u, v], axis=1)
-    return _homography(seen, _tilt(coefficients)) if _is_tilted(coefficients) else seen
+    return _homography(seen, _tilt(coefficients)) if is_tilted(coefficients) else seen
 
 
 def _jacobian(ray: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -103,7 +103,7 @@ def _jacobian(ray: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, ..
 
 def _undistorted_brown(seen: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """By Newton's steps; where these go astray, again and in stretches from the axis outward."""
-    if _is_tilted(coefficients):
+    if is_tilted(coefficients):
         seen = _homography(seen, np.linalg.inv(_tilt(coefficients)))
         coefficients = coefficients[:12]
     ray = _newton(seen, seen, coefficients)
@@ -142,10 +142,11 @@ def _is_before_fold(ray: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         area, trace = ux * vy - uy * vx, ux + vy
         is_upright = np.minimum(area, trace) > 0  # of NaN too: it is not
-    return np.all(np.reshape(is_upright, (len(way), -1)), axis=0, keepdims=True)[0]
+    return np.logical_and.reduce(is_upright.reshape(len(way), -1))
 
 
-def _is_tilted(coefficients: np.ndarray) -> bool:
+def is_tilted(coefficients: Float[np.ndarray, " k"]) -> bool:
+    """Whether the sensor is turned against the lens (OpenCV's 14 coefficients)."""
     return coefficients.size == _TILTED and bool(coefficients[12:].any())
 
 
@@ -166,30 +167,28 @@ def _homography(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         return flat[:, :2] / flat[:, 2:]
 
 
-def _fisheye_scale(radius: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+def _bent(angle_rad: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """How far from the axis a ray at an angle comes to lie in the image, in focal lengths."""
     k1, k2, k3, k4 = coefficients.tolist()
-    angle = np.arctan(radius)
-    a2 = angle * angle
-    bent = angle * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
+    a2 = angle_rad * angle_rad
+    return angle_rad * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
+
+
+def _fisheye_scale(radius: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    bent = _bent(np.arctan(radius), coefficients)
     with np.errstate(all="ignore"):
         return np.where(radius > 1e-8, bent / radius, 1.0)
 
 
 def _undistorted_fisheye(seen: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     """By the angle from the axis; there is no ray (x, y, 1) at 90° and beyond."""
-    k1, k2, k3, k4 = coefficients.tolist()
     bent = np.hypot(seen[:, 0], seen[:, 1])
     # The first fold bounds the angle: up to there the polynomial rises, and bisection is sure.
     low, high = np.zeros_like(bent), np.full_like(bent, _fisheye_limit(coefficients))
-
-    def at(angle: np.ndarray) -> np.ndarray:
-        a2 = angle * angle
-        return angle * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
-
-    seen_there = bent <= at(high)
+    seen_there = bent <= _bent(high, coefficients)
     for _ in range(40):
         middle = (low + high) / 2
-        below = at(middle) < bent
+        below = _bent(middle, coefficients) < bent
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     with np.errstate(all="ignore"):
         scale = np.where(bent > 1e-8, np.tan((low + high) / 2) / bent, 1.0)

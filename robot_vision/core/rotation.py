@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.core.errors import CameraError
+from robot_vision.core.lens import is_tilted
 from robot_vision.core.types import Camera
-
-_TILTED = 14
 
 
 def rotated_image(image: np.ndarray, rotate_deg: int) -> np.ndarray:
@@ -34,7 +33,7 @@ def rotated_camera(camera: Camera, rotate_deg: int) -> Camera:
     """The camera of the turned image. Raises `CameraError` for a tilted sensor, which has none."""
     if rotate_deg == 0:
         return camera
-    if camera.distortion.size == _TILTED and camera.distortion[12:].any():
+    if is_tilted(camera.distortion):
         raise CameraError(
             "a tilted sensor (14 coefficients), which cannot be rotated; expected 12"
         )

@@ -15,7 +15,7 @@ STRIDES_PX = (8, 16, 32)
 
 def cells_of(manifest: ModelManifest, strides_px: Sequence[int]) -> Float32[np.ndarray, "n 3"]:
     """Column, row and stride in pixels of every cell, level after level, row by row."""
-    return _cells(manifest.input.width_px, manifest.input.height_px, tuple(strides_px))
+    return grid_cells(manifest.input.width_px, manifest.input.height_px, tuple(strides_px))
 
 
 def rows_of_level(output: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n k"]:
@@ -28,7 +28,7 @@ def all_levels(outputs: Outputs, role: str, strides_px: Sequence[int]) -> np.nda
     return np.concatenate([rows_of_level(outputs[f"{role}_{s}"]) for s in strides_px])
 
 
-def tell_levels(
+def levels_by_shape(
     tensors: Outputs, manifest: ModelManifest, columns: Mapping[str, Sequence[int]]
 ) -> dict[str, str]:
     """Tensor names by `<role>_<stride>`; `columns` has the numbers of values that a role may have.
@@ -42,7 +42,7 @@ def tell_levels(
                 name for name, t in tensors.items() if _is_level(t, manifest, stride_px, counts)
             ]
             if len(fits) != 1:
-                raise _not_told(tensors, manifest, f"{role}_{stride_px}", counts, stride_px)
+                raise _unclear(tensors, manifest, f"{role}_{stride_px}", counts, stride_px)
             found[f"{role}_{stride_px}"] = fits[0]
     return found
 
@@ -55,7 +55,7 @@ def check_levels(
         for role, counts in columns.items():
             name = f"{role}_{stride_px}"
             if not _is_level(outputs[name], manifest, stride_px, counts):
-                raise _not_told({name: outputs[name]}, manifest, name, counts, stride_px)
+                raise _unclear({name: outputs[name]}, manifest, name, counts, stride_px)
 
 
 def _is_level(
@@ -68,7 +68,7 @@ def _is_level(
     return is_map and tensor.shape[2:] == (lines, columns)
 
 
-def _not_told(
+def _unclear(
     tensors: Outputs, manifest: ModelManifest, role: str, counts: Sequence[int], stride_px: int
 ) -> BundleError:
     lines, columns = _grid(manifest.input.width_px, manifest.input.height_px, stride_px)
@@ -83,9 +83,10 @@ def _not_told(
 
 
 @lru_cache(maxsize=16)
-def _cells(
-    width_px: int, height_px: int, strides_px: tuple[int, ...]
+def grid_cells(
+    width_px: int, height_px: int, strides_px: tuple[int, ...] = STRIDES_PX
 ) -> Float32[np.ndarray, "n 3"]:
+    """Cells as `cells_of` has them, over an input of this size."""
     levels = []
     for stride_px in strides_px:
         lines, columns = _grid(width_px, height_px, stride_px)

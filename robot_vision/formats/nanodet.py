@@ -20,16 +20,16 @@ from robot_vision.formats.levels import (
     all_levels,
     cells_of,
     check_levels,
-    tell_levels,
+    levels_by_shape,
 )
 from robot_vision.formats.reading import surest
 from robot_vision.formats.registry import register_format
 
 
-def _tell(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
+def _roles_by_shape(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
     classes = len(manifest.classes)
     columns = {"scores": (classes,), "distances": columns_of_distributions(other_than=classes)}
-    return tell_levels(tensors, manifest, columns)
+    return levels_by_shape(tensors, manifest, columns)
 
 
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
@@ -54,7 +54,7 @@ register_format(
         task="detection",
         roles=tuple(f"{role}_{s}" for role in ("scores", "distances") for s in STRIDES_PX),
         detection=Detection(decode=_decode, needs_nms=True),
-        roles_by_shape=_tell,
+        roles_by_shape=_roles_by_shape,
         habits={"resize": "letterbox", "pad_value": 0, **IMAGENET_BGR},
         other_names={
             f"{name}_stride_{s}": f"{role}_{s}"

@@ -16,7 +16,7 @@ from robot_vision.formats.levels import (
     all_levels,
     cells_of,
     check_levels,
-    tell_levels,
+    levels_by_shape,
 )
 from robot_vision.formats.reading import surest
 from robot_vision.formats.registry import register_format
@@ -26,8 +26,8 @@ def _columns(manifest: ModelManifest) -> dict[str, tuple[int, ...]]:
     return {"scores": (len(manifest.classes),), "distances": (4,)}
 
 
-def _tell(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
-    return tell_levels(tensors, manifest, _columns(manifest))
+def _roles_by_shape(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
+    return levels_by_shape(tensors, manifest, _columns(manifest))
 
 
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
@@ -53,7 +53,7 @@ register_format(
         task="detection",
         roles=tuple(f"{role}_{s}" for role in ("scores", "distances") for s in STRIDES_PX),
         detection=Detection(decode=_decode, needs_nms=True),
-        roles_by_shape=_tell,
+        roles_by_shape=_roles_by_shape,
         habits={"resize": "letterbox_topleft", **IMAGENET_BGR},
         readings={"scores": ("logits", "probabilities"), "grid": ("decoded", "encoded")},
     )

@@ -26,7 +26,7 @@ _CENTRE_VARIANCE = 0.1
 _SIZE_VARIANCE = 0.2
 
 
-def _tell(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
+def _roles_by_shape(tensors: Outputs, manifest: ModelManifest) -> dict[str, str]:
     """Boxes have four values in a row, scores as many as there are classes."""
     found = {}
     for role, values in (("boxes", 4), ("scores", columns_of_scores(manifest))):
@@ -82,7 +82,7 @@ register_format(
         roles=("scores", "boxes"),
         optional_roles=("anchors",),
         detection=Detection(decode=_decode, needs_nms=True),
-        roles_by_shape=_tell,
+        roles_by_shape=_roles_by_shape,
         habits={
             "resize": "stretch",
             "scale": 1.0,

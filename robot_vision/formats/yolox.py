@@ -5,8 +5,6 @@ objectness, class scores. Exported with its decoding (`--decode_in_inference`), 
 input pixels: the manifest's `grid` says which.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from jaxtyping import Float32, Int64
 
@@ -14,14 +12,13 @@ from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.boxes import surest_of_objects, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.levels import STRIDES_PX, cells_of
 from robot_vision.formats.registry import register_format
-
-_STRIDES_PX = (8, 16, 32)
 
 
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
     output = outputs["output"]
-    cells = grid_cells(manifest.input.width_px, manifest.input.height_px)
+    cells = cells_of(manifest, STRIDES_PX)
     shape = (1, len(cells), 5 + len(manifest.classes))
     if output.shape != shape:
         raise misfit(manifest, "output", output, str(list(shape)))
@@ -43,17 +40,6 @@ def _decoded(
     with np.errstate(over="ignore"):
         size_px = np.exp(raw[:, 2:]) * stride_px
     return np.concatenate([(raw[:, :2] + cell[:, :2]) * stride_px, size_px], axis=1)
-
-
-@lru_cache(maxsize=16)
-def grid_cells(width_px: int, height_px: int) -> Float32[np.ndarray, "n 3"]:
-    """Column, row and stride of every cell, finest grid first, in the order of the output."""
-    levels = []
-    for stride_px in _STRIDES_PX:
-        rows, columns = np.mgrid[: height_px // stride_px, : width_px // stride_px]
-        stride = np.full(rows.size, stride_px)
-        levels.append(np.stack([columns.ravel(), rows.ravel(), stride], axis=1))
-    return np.concatenate(levels).astype(np.float32)
 
 
 register_format(

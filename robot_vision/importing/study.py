@@ -80,7 +80,7 @@ class _Study:
         if not starts:
             raise self._refusal(misfit)
         if not detectors:
-            return self._told_by_shape(starts)
+            return self._by_shape_alone(starts)
         scaled = [
             manifest.model_copy(update={"input": spec})
             for manifest in detectors
@@ -215,7 +215,7 @@ class _Study:
             best, is_guess=not self._wanted.format, facts=self._facts, all_trials=self._trials
         )
 
-    def _told_by_shape(self, starts: Sequence[ModelManifest]) -> Finding:
+    def _by_shape_alone(self, starts: Sequence[ModelManifest]) -> Finding:
         names = sorted({manifest.format for manifest in starts})
         if len(names) > 1:
             raise BundleError(

@@ -15,11 +15,10 @@ _MOST_CHOICES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The manifest that is taken, why, and whether the pictures left no doubt."""
+    """The manifest that is taken, and why; `lines` say "not sure" where pictures left a doubt."""
 
     manifest: ModelManifest
     lines: tuple[str, ...]
-    is_sure: bool
     trials: tuple[Trial, ...]
 
 
@@ -36,7 +35,7 @@ def decided(
 ) -> Finding:
     """What is said where things were found in the pictures."""
     evidence, manifest = chosen.evidence, chosen.manifest
-    format_words = f"{'guessed, and sure of it' if is_guess else 'as given'}"
+    format_words = "guessed, and sure of it" if is_guess else "as given"
     lines = [
         f"format {manifest.format} ({format_words}): {evidence.found} of {evidence.drawn} things "
         f"in the pictures found, quality {_quality(chosen)}"
@@ -46,9 +45,7 @@ def decided(
     if names_assumed:
         lines.append("names: the 80 classes of COCO, under which things were found")
     lines += _said_by(facts)
-    return Finding(
-        manifest=manifest, lines=tuple(lines), is_sure=not rivals, trials=tuple(all_trials)
-    )
+    return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
 
 
 def unseen(
@@ -67,14 +64,14 @@ def unseen(
         "check it on pictures of your own (--input color=…, scale=… if not)",
     ]
     lines += _said_by(facts)
-    return Finding(manifest=manifest, lines=tuple(lines), is_sure=False, trials=tuple(all_trials))
+    return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
 
 
 def untried(manifest: ModelManifest, *, is_guess: bool = False) -> Finding:
     """What is said of a model that no picture was asked about."""
     guessed = "guessed by the shapes of its outputs alone: " if is_guess else ""
     line = f"{guessed}format {manifest.format}; it was not tried on pictures"
-    return Finding(manifest=manifest, lines=(line,), is_sure=False, trials=())
+    return Finding(manifest=manifest, lines=(line,), trials=())
 
 
 def contradiction(best: Trial, file: Path) -> str:

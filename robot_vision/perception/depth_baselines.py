@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from robot_vision.perception.depth_fill import fill_depth
+from robot_vision.perception.depth_fill import fill_depth, nearest_depth
 
 # Depth with NaN in its holes, and the colours of the same view.
 Fill = Callable[
@@ -22,11 +22,7 @@ def guided(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:
 
 def nearest(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001 (one shape for all)
     """The depth of the nearest pixel that has one."""
-    hole = np.isnan(depth_m)
-    _, label = cv2.distanceTransformWithLabels(
-        hole.view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    return depth_m[~hole].take(label - 1)
+    return nearest_depth(depth_m)[0]
 
 
 def telea(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001

@@ -49,15 +49,27 @@ def fill_depth(
     height, width = depth_m.shape
     ringed_m = _with_ring(depth_m, measured)
     half_m = np.ascontiguousarray(ringed_m[::2, ::2])
-    nearest_m, half_distance = _nearest(half_m)
+    nearest_m, half_distance = nearest_depth(half_m)
     flown_m = _flown(nearest_m, is_fixed=half_m > 0, rgb=rgb)
     first, last = _NEAREST_UP_TO_PX / 2, _FLOWN_FROM_PX / 2
     share = np.clip((half_distance - first) * np.float32(1 / (last - first)), 0, 1)
     filled_m = _at_size(nearest_m + share * (flown_m - nearest_m), width, height)
     cv2.copyTo(ringed_m, (ringed_m > 0).view(np.uint8), filled_m)
+    return Filled(depth_m=filled_m, confidence=_confidence(half_distance, measured))
+
+
+def filled_confidence(
+    depth_m: Float32[np.ndarray, "h w"], *, measured: Bool[np.ndarray, "h w"]
+) -> Float32[np.ndarray, "h w"]:
+    """The confidence that `fill_depth` gives, for holes that are filled in another way."""
+    half_m = np.ascontiguousarray(_with_ring(depth_m, measured)[::2, ::2])
+    return _confidence(nearest_depth(half_m)[1], measured)
+
+
+def _confidence(half_distance: np.ndarray, measured: np.ndarray) -> Float32[np.ndarray, "h w"]:
+    height, width = measured.shape
     confidence = _at_size(_worth(half_distance, width), width, height)
-    np.maximum(confidence, measured, out=confidence)
-    return Filled(depth_m=filled_m, confidence=confidence)
+    return np.maximum(confidence, measured, out=confidence)
 
 
 def _worth(half_distance: np.ndarray, width: int) -> Float32[np.ndarray, "h w"]:
@@ -74,8 +86,10 @@ def _with_ring(depth_m: np.ndarray, measured: np.ndarray) -> Float32[np.ndarray,
     return cv2.copyTo(depth_m, is_measured, ringed_m)
 
 
-def _nearest(depth_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The depth of the nearest pixel that has one, and the distance to it, for all pixels."""
+def nearest_depth(
+    depth_m: Float32[np.ndarray, "h w"],
+) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
+    """The depth of the nearest pixel above 0, and how many pixels away it is, for all pixels."""
     is_seen = depth_m > 0
     distance, label = cv2.distanceTransformWithLabels(
         (~is_seen).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from robot_vision.core.config import DepthConfig
 from robot_vision.core.types import ROUGH, Depth, DepthSource
-from robot_vision.perception.depth_fill import fill_depth
+from robot_vision.perception.depth_fill import fill_depth, filled_confidence
 
 DepthKind = Literal["metric", "relative"]
 
@@ -46,16 +46,24 @@ def fuse_depth(
     if count == 0:
         rough = _rough(stamp_ns, _align(None, model_depth, kind, config), sensor_m.shape)
         return rough or _sensor(stamp_ns, sensor_m, measured)
-    filled = fill_depth(sensor_m, measured=measured, rgb=rgb)
-    depth_m = filled.depth_m
-    if config.fill == "model":
-        aligned_m = _align(sensor_m, model_depth, kind, config)
-        if aligned_m is None:
-            return _sensor(stamp_ns, sensor_m, measured)
-        # OpenCV's masked copy takes half the time of NumPy's.
-        model_m = _at_size(aligned_m, sensor_m.shape)
-        depth_m = cv2.copyTo(sensor_m, measured.view(np.uint8), model_m)
-    return _depth(stamp_ns, depth_m, filled.confidence, "fused")
+    if config.fill == "guided":
+        filled = fill_depth(sensor_m, measured=measured, rgb=rgb)
+        return _depth(stamp_ns, filled.depth_m, filled.confidence, "fused")
+    aligned_m = _align(sensor_m, model_depth, kind, config)
+    if aligned_m is None:
+        return _sensor(stamp_ns, sensor_m, measured)
+    # OpenCV's masked copy takes half the time of NumPy's.
+    model_m = _at_size(aligned_m, sensor_m.shape)
+    depth_m = cv2.copyTo(sensor_m, measured.view(np.uint8), model_m)
+    return _depth(stamp_ns, depth_m, filled_confidence(sensor_m, measured=measured), "fused")
+
+
+def uses_model(sensor_m: Float32[np.ndarray, "h w"] | None, config: DepthConfig) -> bool:
+    """Whether a model's depth says anything in the map of a frame with this sensor's depth."""
+    if config.mode == "sensor":
+        return False
+    is_filling = config.mode == "model" or config.fill == "model"
+    return is_filling or sensor_m is None or not _valid(sensor_m, config).any()
 
 
 def scale_to(reference_m: Float32[np.ndarray, " n"], depth: Float32[np.ndarray, " n"]) -> float:

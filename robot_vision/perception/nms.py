@@ -45,8 +45,8 @@ def suppress(
         rivals = free & (group == group[best])
         if oriented_box_px is not None:
             near = np.flatnonzero(rivals & (shared > 0))
-            turned = oriented_box_px[order]
-            overlaps[near] = oriented_iou(turned[best], turned[near]) > iou
+            others = oriented_box_px[order[near]]
+            overlaps[near] = oriented_iou(oriented_box_px[order[best]], others) > iou
         free &= ~(overlaps & rivals)
     return order[kept]
 

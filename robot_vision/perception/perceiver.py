@@ -12,7 +12,7 @@ from robot_vision.core.timing import timed
 from robot_vision.core.types import Depth, Features, Frame, Percept
 from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import find_bundle
-from robot_vision.perception.depth_fusion import fuse_depth
+from robot_vision.perception.depth_fusion import fuse_depth, uses_model
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import Model, ModelRun, load_model
 
@@ -74,7 +74,7 @@ class ModelPerceiver:
             model.backend.close()
 
     def _depth(self, frame: Frame, run: ModelRun, stage_s: dict[str, float]) -> Depth | None:
-        if self._depth_model is not None and self._config.depth.mode != "sensor":
+        if self._depth_model is not None and uses_model(frame.depth_m, self._config.depth):
             run = self._depth_model.run(frame, stage_s=stage_s)
         with timed(stage_s, "depth"):
             format = FORMATS.get(run.manifest.format)
@@ -107,6 +107,11 @@ def build_perceiver(
     depth_model = feature_model = None
     if config.depth_model:
         depth_model = _load(config, config.depth_model, tasks=("depth",), announce=announce)
+        if config.depth.mode == "fuse" and config.depth.fill == "guided":
+            announce(
+                f"depth_model {config.depth_model!r} is used only where the sensor measures "
+                "nothing at all; depth.fill: model has it fill holes too"
+            )
     if config.feature_model:
         feature_model = _load(config, config.feature_model, tasks=("features",), announce=announce)
     return ModelPerceiver(

@@ -53,9 +53,7 @@ class DepthAligner:
         frames differ, and gives None while no transform is known.
         """
         shares_frame = same_frame(rgb_frame, depth_frame)
-        if shares_frame and depth_camera is None:
-            return self._of_same_aspect(depth_m, rgb_size_px)
-        if shares_frame and rgb_camera is None:
+        if shares_frame and (depth_camera is None or rgb_camera is None):
             return self._of_same_aspect(depth_m, rgb_size_px)
         problem = frame_problem(rgb_frame=rgb_frame, depth_frame=depth_frame)
         if rgb_camera is None or depth_camera is None:

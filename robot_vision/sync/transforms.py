@@ -7,7 +7,7 @@ have.
 
 from bisect import bisect_left
 from collections import deque
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
@@ -73,6 +73,18 @@ class TransformBuffer:
         most = self._share()
         while samples[0][0] < samples[-1][0] - self._keep_ns or len(samples) > most:
             samples.popleft()
+
+    def add_message(self, item: Any, *, stamp_ns: int, is_static: bool) -> None:
+        """Take a `geometry_msgs/TransformStamped` of any library in; raises as `add` does."""
+        move, turn = item.transform.translation, item.transform.rotation
+        self.add(
+            parent=item.header.frame_id,
+            child=item.child_frame_id,
+            stamp_ns=stamp_ns,
+            translation_m=np.array([move.x, move.y, move.z], np.float64),
+            quaternion_xyzw=np.array([turn.x, turn.y, turn.z, turn.w], np.float64),
+            is_static=is_static,
+        )
 
     def _samples_of(self, child: str) -> Samples:
         if child not in self._moving:

@@ -11,7 +11,7 @@ from onnx_models import make_bundle
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.types import Frame, Percept
-from robot_vision.formats.yolox import grid_cells
+from robot_vision.formats.levels import grid_cells
 from robot_vision.perception.perceiver import build_perceiver
 
 CLASSES = ["cup", "bowl", "can"]

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from robot_vision.core.config import DetectorConfig
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.core.placement import place
-from robot_vision.formats.yolox import grid_cells
+from robot_vision.formats.levels import grid_cells
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import ModelRun
 

@@ -143,5 +143,6 @@ def test_average_precision_on_real_pictures(
     evaluation = coco_eval.COCOeval_faster(reference, reference.loadRes(rows), "bbox")
     evaluation.run()
     average_precision, at_iou_50 = evaluation.stats[:2]
+    print(f"{known.file}: AP {average_precision:.3f}, AP50 {at_iou_50:.3f}")
     assert average_precision >= known.ap, f"AP {average_precision:.3f}"
     assert at_iou_50 >= known.ap50, f"AP50 {at_iou_50:.3f}"

@@ -10,7 +10,7 @@ import pytest
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.replay.jobs.options import name_bags
-from robot_vision.replay.reading.image_sources import VideoSource
+from robot_vision.replay.reading.folders.image_sources import VideoSource
 from robot_vision.replay.reading.messages import BagError, Problems
 from robot_vision.replay.reading.recording import Recording
 from robot_vision.replay.reporting.compare import compare_files

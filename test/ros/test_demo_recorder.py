@@ -388,7 +388,7 @@ def test_episodes_are_appended_discarded_and_judged(tmp_path: Path) -> None:
     assert problems(tmp_path / "set") == []
 
 
-def test_success_survives_a_full_disk_and_the_operator_is_told(tmp_path: Path) -> None:
+def test_success_survives_a_full_disk_which_the_operator_hears_of(tmp_path: Path) -> None:
     with (
         small_disk(tmp_path / "disk", size_mb=8) as disk,
         bench(disk / "set", **{"limits.min_free_gb": 0.0}) as on,
@@ -427,7 +427,7 @@ def test_it_says_what_is_missing(tmp_path: Path) -> None:
     assert not (tmp_path / "set" / "meta").exists()
 
 
-def test_what_does_not_come_is_bridged_and_told(tmp_path: Path) -> None:
+def test_what_does_not_come_is_bridged_and_reported(tmp_path: Path) -> None:
     with bench(tmp_path / "set") as on:
         on.meet()
         on.begin()
@@ -495,7 +495,9 @@ def test_another_camera_is_refused_with_the_difference(tmp_path: Path) -> None:
     assert "robot_type is 'unknown' there, 'another' here" in words
 
 
-def test_a_message_that_cannot_be_used_is_told_and_the_rest_is_recorded(tmp_path: Path) -> None:
+def test_an_unusable_message_is_reported_and_the_rest_is_recorded(
+    tmp_path: Path,
+) -> None:
     with bench(tmp_path / "set") as on:
         on.meet()
         on.begin()
@@ -506,9 +508,9 @@ def test_a_message_that_cannot_be_used_is_told_and_the_rest_is_recorded(tmp_path
         record(on, range(8))
         on.wait_for(lambda: len(on.status["unusable"]) == 2)
         assert on.end()[0]
-    told = " ".join(on.status["unusable"])
-    assert "tool_pose unusable: it is in frame 'map'; expected 'base'" in told
-    assert "joint_states unusable: no positions of 'j1'" in told
+    unusable = " ".join(on.status["unusable"])
+    assert "tool_pose unusable: it is in frame 'map'; expected 'base'" in unusable
+    assert "joint_states unusable: no positions of 'j1'" in unusable
 
 
 def test_an_operator_at_the_command_line(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from robot_vision.core.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics
-from robot_vision.replay.reading.image_sources import FolderSource
+from robot_vision.replay.reading.folders.image_sources import FolderSource
 from robot_vision.replay.reading.sources import open_source
 
 

@@ -4,8 +4,12 @@ from pathlib import Path
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions, BagSource
+from robot_vision.replay.reading.folders.image_sources import (
+    VIDEO_SUFFIXES,
+    FolderSource,
+    VideoSource,
+)
 from robot_vision.replay.reading.frames import FrameSource
-from robot_vision.replay.reading.image_sources import VIDEO_SUFFIXES, FolderSource, VideoSource
 from robot_vision.replay.reading.messages import BagError
 from robot_vision.replay.reading.recording import SUFFIXES
 

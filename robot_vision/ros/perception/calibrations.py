@@ -59,7 +59,7 @@ class Calibrations:
         self.is_latched = False
         self._known: dict[str, Calibration | None] = {}
         info = node.resolve_topic_name("camera_info")
-        self.subscriptions = [self._listen(info, self.latched("color"), _LATCHED)]
+        self.subscriptions = [self._listen(info, self._latched(), _LATCHED)]
         if with_depth:
             depth_info = node.resolve_topic_name("depth_camera_info")
             keep = self._taker(partial(self._keep, "depth"))
@@ -89,14 +89,14 @@ class Calibrations:
 
         return self._taker(keep)
 
-    def latched(self, camera: str) -> Callable[[bytes], None]:
-        """The callback of what was said before, once; repetitions come by the other way too."""
+    def _latched(self) -> Callable[[bytes], None]:
+        """The callback of what colour's driver latched; repetitions come the other way too."""
 
         def keep(message: CameraInfo) -> None:
             if not self.is_latched:
                 self.is_latched = True
                 self._health.arrived("camera_info")
-            self._keep(camera, message)
+            self._keep("color", message)
 
         return self._taker(keep)
 
@@ -130,16 +130,9 @@ class Calibrations:
 
     def _add_transforms(self, message: Any) -> None:
         for item in message.transforms:
-            move, turn = item.transform.translation, item.transform.rotation
+            stamp_ns = ns_from_stamp(item.header.stamp)
             try:
-                self._transforms.add(
-                    parent=item.header.frame_id,
-                    child=item.child_frame_id,
-                    stamp_ns=ns_from_stamp(item.header.stamp),
-                    translation_m=np.array([move.x, move.y, move.z]),
-                    quaternion_xyzw=np.array([turn.x, turn.y, turn.z, turn.w]),
-                    is_static=True,
-                )
+                self._transforms.add_message(item, stamp_ns=stamp_ns, is_static=True)
             except ValueError as error:
                 self._health.noted("static transforms refused", str(error))
 

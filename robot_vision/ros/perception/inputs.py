@@ -15,6 +15,7 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
+from robot_vision.codecs.header import encoded_size_px
 from robot_vision.core.camera_info import Calibration
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import NodeConfig
@@ -262,8 +263,10 @@ class Inputs:
         return True
 
     def _other_camera(self, role: str, message: ImageMessage, stamp_ns: int) -> str:
-        is_packed = isinstance(message, CompressedImage)
-        size_px = (0, 0) if is_packed else (message.width, message.height)
+        if isinstance(message, CompressedImage):
+            size_px = encoded_size_px(message.data)
+        else:
+            size_px = (message.width, message.height)
         return self._cameras[role].problem(
             message.header.frame_id, size_px=size_px, stamp_ns=stamp_ns
         )

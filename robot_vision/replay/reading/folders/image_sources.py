@@ -14,7 +14,7 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import DepthConfig, ServiceConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.limits_config import InputLimits
-from robot_vision.replay.reading.folder_pairs import (
+from robot_vision.replay.reading.folders.folder_pairs import (
     DEFAULT_RATE_HZ,
     IMAGE_SUFFIXES,
     camera_beside,
