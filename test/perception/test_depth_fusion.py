@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from robot_vision.core.config import DepthConfig
 from robot_vision.core.types import ROUGH, Depth
-from robot_vision.perception.depth_fusion import DepthKind, fuse_depth, scale_and_shift_to
+from robot_vision.perception.depth_fusion import (
+    DepthKind,
+    fuse_depth,
+    scale_and_shift_to,
+    uses_model,
+)
 
 Y, X = np.mgrid[0:120, 0:160]
 RGB = np.zeros((120, 160, 3), np.uint8)
@@ -187,3 +192,21 @@ def test_unknown_depth_has_no_confidence() -> None:
     assert depth is not None
     assert np.array_equal(depth.confidence == 0, np.isnan(depth.depth_m))
     assert np.array_equal(depth.confidence == 1, np.isfinite(depth.depth_m))
+
+
+@pytest.mark.parametrize(
+    ("config", "seeing", "blind"),
+    [
+        ({}, False, True),
+        ({"fill": "model"}, True, True),
+        ({"mode": "model"}, True, True),
+        ({"mode": "sensor"}, False, False),
+    ],
+)
+def test_a_model_runs_only_for_maps_that_have_something_of_it(
+    config: dict[str, str], seeing: bool, blind: bool
+) -> None:
+    how = DepthConfig.model_validate(config)
+    assert uses_model(sensor_with_holes(), how) == seeing
+    nothing = np.full((6, 8), np.nan, np.float32)
+    assert uses_model(nothing, how) == uses_model(None, how) == blind

@@ -79,6 +79,15 @@ def test_a_depth_model_fills_what_the_sensor_misses(bundles: dict[str, str], kin
     assert set(stage_s) == STAGES
 
 
+def test_a_depth_model_that_fills_no_holes_is_reported(
+    bundles: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    perceiver_of(bundles, depth_model="metric", **{"depth.fill": "model"})
+    assert not caplog.records
+    perceiver_of(bundles, depth_model="metric")
+    assert "only where the sensor measures nothing at all; depth.fill: model" in caplog.text
+
+
 def test_depth_without_a_sensor_is_the_metric_models(bundles: dict[str, str]) -> None:
     percept, _ = perceive(perceiver_of(bundles, depth_model="metric"), None)
     assert percept.depth is not None
