@@ -44,7 +44,8 @@ MAY_IMPORT = {
     "importing": "core formats model_store perception",
     "tracking": "core",
     "policies": "core model_store",
-    "demonstrations": "core codecs",
+    "datasets": "core codecs",
+    "demonstrations": "core codecs datasets",
     "viz": "core",
     "topics": "core viz",
     "pipeline": "core perception threads tracking",
@@ -53,24 +54,24 @@ MAY_IMPORT = {
     "training": "core codecs formats model_store models perception policies rollouts terminal viz",
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
-    "simulation": "core demonstrations threads",
+    "simulation": "core datasets demonstrations threads",
     "rollouts": "core model_store perception pipeline policies simulation terminal tracking",
     # what people and robots see
-    "replay": "core codecs model_store pipeline sync terminal topics viz",
+    "replay": "core codecs datasets model_store pipeline sync terminal topics viz",
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
-        "core codecs console demonstrations machine memory model_store perception pipeline "
-        "policies replay simulation soak sync terminal topics tracking"
+        "core codecs console datasets demonstrations machine memory model_store perception "
+        "pipeline policies replay simulation soak sync terminal topics tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
-        "core backends console demonstrations machine memory model_store models perception "
-        "pipeline replay ros terminal threads tracking"
+        "core backends console datasets demonstrations machine memory model_store models "
+        "perception pipeline replay ros terminal threads tracking"
     ),
     "commands": (
-        "core bench demo demonstrations doctor export formats importing machine model_store "
-        "models perception replay rollouts ros simulation soak terminal training"
+        "core bench datasets demo demonstrations doctor export formats importing machine "
+        "model_store models perception replay rollouts ros simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -120,8 +121,8 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
     ("modules", "homes"),
     [
         ({"fastapi", "uvicorn", "starlette"}, ("console/",)),
-        ({"pyarrow"}, ("demonstrations/", "replay/writing/tracks_table.py")),
-        ({"av"}, ("demonstrations/",)),
+        ({"pyarrow"}, ("datasets/", "demonstrations/", "replay/writing/tracks_table.py")),
+        ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
     ],
     ids=["web", "parquet", "video", "augmentation"],

@@ -1,0 +1,61 @@
+"""What every dataset of episodes gives, whatever its files look like."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from robot_vision.core.types import Frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeCamera:
+    """A camera of a dataset: its name there, and whether depth comes with its colour."""
+
+    name: str
+    has_depth: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EpisodeActions:
+    """The actions of an episode, a row a step; `names` is empty where the dataset has none."""
+
+    values: Float[np.ndarray, "steps n"]
+    names: tuple[str, ...]
+
+
+class EpisodeSet(Protocol):
+    """Episodes of one dataset; files are opened when they are needed.
+
+    Numbers of episodes and steps begin at 0. All methods raise `DatasetError` for what is
+    missing or damaged, with the file and what was expected.
+    """
+
+    @property
+    def fps(self) -> float:
+        """Steps a second."""
+        ...
+
+    @property
+    def cameras(self) -> tuple[EpisodeCamera, ...]: ...
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Steps of each episode."""
+        ...
+
+    def instruction(self, episode_index: int) -> str:
+        """The task in words; empty where the dataset has none."""
+        ...
+
+    def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
+        """Colour and depth of a camera; stamps begin at 0 with each episode unless the dataset
+        has its own."""
+        ...
+
+    def actions(self, episode_index: int) -> EpisodeActions | None:
+        """None where the dataset has no actions."""
+        ...
+
+    def close(self) -> None: ...
