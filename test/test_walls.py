@@ -121,7 +121,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
     ("modules", "homes"),
     [
         ({"fastapi", "uvicorn", "starlette"}, ("console/",)),
-        ({"pyarrow"}, ("datasets/", "demonstrations/", "replay/writing/tracks_table.py")),
+        ({"pyarrow"}, ("datasets/", "demonstrations/", "replay/writing/tables.py")),
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
     ],

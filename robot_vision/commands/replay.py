@@ -18,7 +18,9 @@ def _option(help: str, panel: str, *names: str) -> Any:
 
 
 def replay(
-    bags: Annotated[list[Path], typer.Argument(help="bags, videos or folders of images")],
+    bags: Annotated[
+        list[Path], typer.Argument(help="bags, datasets, videos or folders of images")
+    ],
     model: Annotated[str, _option("bundle: a name or a folder", INPUTS)] = "",
     config: Annotated[Path | None, _option("YAML of parameters, as the node's", INPUTS)] = None,
     param: Annotated[
@@ -28,6 +30,13 @@ def replay(
     depth_topic: Annotated[str, _option("depth images", INPUTS)] = "",
     info_topic: Annotated[str, _option("camera_info of the colour images", INPUTS)] = "",
     depth_info_topic: Annotated[str, _option("camera_info of the depth images", INPUTS)] = "",
+    episode: Annotated[
+        list[int] | None, _option("of a dataset, its number; all if not given", INPUTS)
+    ] = None,
+    camera: Annotated[str, _option("of a dataset; the only one if not given", INPUTS)] = "",
+    fps: Annotated[
+        float, _option("steps a second of a dataset that has no rate (RLDS)", INPUTS)
+    ] = 0.0,
     list_topics: Annotated[
         bool, _option("say what would be used and why, and replay nothing", INPUTS, "--list")
     ] = False,
@@ -68,7 +77,11 @@ def replay(
         path=Path(),
         config=node,
         run=options.parse_run(rate=rate, from_s=from_s, to_s=to_s, intrinsics=intrinsics),
-        bag=BagOptions(topics=topics, target_frame=target_frame or node.target_frame),
+        bag=BagOptions(
+            topics=topics,
+            episodes=options.parse_episodes(episode or [], camera=camera, fps=fps),
+            target_frame=target_frame or node.target_frame,
+        ),
         images=options.parse_images(images),
         tracks_format=options.parse_tracks(tracks),
         golden=None if update_golden else golden,

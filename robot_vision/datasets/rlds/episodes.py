@@ -22,10 +22,11 @@ from robot_vision.datasets.rlds.features import (
 from robot_vision.datasets.rlds.files import find_files
 from robot_vision.datasets.rlds.layout import Layout, View, layout_of
 from robot_vision.datasets.rlds.pictures import colour_of, depth_of
-from robot_vision.datasets.rlds.tfrecord import check_record, index_shard
+from robot_vision.datasets.rlds.tfrecord import Record, check_record, index_shard
 
 DEFAULT_FPS = 10.0
 _HIGHEST_FPS = 10_000
+_MOST_REMARKS = 30
 
 
 class RldsSet:
@@ -64,10 +65,11 @@ class RldsSet:
     def name(self) -> str:
         return self._files.name
 
-    @cached_property
+    @property
     def remarks(self) -> tuple[str, ...]:
-        """What is assumed, left out or damaged, in words."""
-        return (*self._remarks, *self._indexed[1])
+        more = len(self._remarks) - _MOST_REMARKS
+        shown = self._remarks[:_MOST_REMARKS]
+        return (*shown, f"and {more} remarks more") if more > 0 else tuple(shown)
 
     @property
     def cameras(self) -> tuple[EpisodeCamera, ...]:
@@ -79,7 +81,7 @@ class RldsSet:
     @property
     def lengths(self) -> tuple[int, ...]:
         """0 for an episode that cannot be read."""
-        return self._indexed[0]
+        return self._lengths
 
     def instruction(self, episode_index: int) -> str:
         return "; ".join(self._at(episode_index).texts(self._layout.instruction))
@@ -122,17 +124,14 @@ class RldsSet:
         self._episode.cache_clear()
 
     @cached_property
-    def _indexed(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """Steps of each episode, and what is wrong with those that have none."""
-        lengths: list[int] = []
-        faults: list[str] = []
-        for record in self._records:
-            try:
-                lengths.append(open_episode(record, limits=self._limits).steps)
-            except DatasetError as error:
-                lengths.append(0)
-                faults.append(str(error))
-        return tuple(lengths), tuple(faults)
+    def _lengths(self) -> tuple[int, ...]:
+        return tuple(self._length(record) for record in self._records)
+
+    def _length(self, record: Record) -> int:
+        try:
+            return open_episode(record, limits=self._limits).steps
+        except DatasetError:
+            return 0
 
     def _find_layout(self) -> Layout:
         try:

@@ -1,27 +1,40 @@
-"""What a replay would use of a recording, and why."""
+"""What a replay would use of each recording, and why."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from robot_vision.core.config import ServiceConfig
+from robot_vision.core.foreign import brief
+from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.errors import DatasetError
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics
+from robot_vision.replay.reading.episodes.choice import choose_camera, choose_episodes
+from robot_vision.replay.reading.episodes.open import is_dataset, open_episodes
+from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.folders.image_sources import FolderSource
 from robot_vision.replay.reading.sources import open_source
 
+_MOST_EPISODES = 50
+_MOST_NAMES = 16
 
-def lines_of(path: Path, *, config: ServiceConfig, bag: BagOptions) -> list[str]:
-    """A line a role, then the topics that are not used. Raises `BagError` as a replay would."""
+
+def lines_of(path: Path, *, config: ServiceConfig, bag: BagOptions) -> Iterator[str]:
+    """A line a role, then what is not used. Raises `BagError` as a replay would."""
+    if is_dataset(path):
+        episodes = open_episodes(path, config=config, options=bag.episodes)
+        yield from _episodes(episodes, bag.episodes)
+        return
     source = open_source(path, config=config, options=bag)
     if isinstance(source, BagSource):
-        return _topics(source.topics)
-    if isinstance(source, FolderSource):
+        yield from _topics(source.topics)
+    elif isinstance(source, FolderSource):
         frames = source.pairs.frames
         paired = sum(frame.depth is not None for frame in frames)
-        return [
-            f"{len(frames)} colour files, {paired} with depth ({source.pairs.why})",
-            f"{len(source.pairs.unpaired)} depth files without colour",
-        ]
-    return [f"video {path.name}"]
+        yield f"{len(frames)} colour files, {paired} with depth ({source.pairs.why})"
+        yield f"{len(source.pairs.unpaired)} depth files without colour"
+    else:
+        yield f"video {path.name}"
 
 
 def _topics(topics: Topics) -> list[str]:
@@ -37,3 +50,32 @@ def _topics(topics: Topics) -> list[str]:
     ]
     others = (f"not used: {name} ({kind})" for name, kind in topics.others.items())
     return [*lines, *others]
+
+
+def _episodes(episodes: EpisodeSet, options: EpisodeOptions) -> Iterator[str]:
+    """What the dataset has; refused only after that, since the choices are in it."""
+    lengths = episodes.lengths
+    yield f"{len(lengths)} episodes, {sum(lengths)} steps, {episodes.fps:g} a second"
+    for camera in episodes.cameras:
+        depth = "colour and depth" if camera.has_depth else "colour"
+        yield f"camera {brief(camera.name)}: {depth}"
+    chosen = choose_episodes(episodes, wanted=options.episodes)
+    for index in chosen[:_MOST_EPISODES]:
+        yield f"episode {index}: {_episode(episodes, index)}"
+    if len(chosen) > _MOST_EPISODES:
+        yield f"and {len(chosen) - _MOST_EPISODES} episodes more"
+    yield from (f"reported: {brief(remark)}" for remark in episodes.remarks)
+    camera = choose_camera(episodes, wanted=options.camera)
+    yield f"replayed: camera {brief(camera)} of {len(chosen)} episodes"
+
+
+def _episode(episodes: EpisodeSet, index: int) -> str:
+    try:
+        words, actions = episodes.instruction(index), episodes.actions(index)
+    except DatasetError as error:
+        return f"not read: {error}"
+    does = "no actions"
+    if actions is not None:
+        names = ", ".join(brief(name) for name in actions.names[:_MOST_NAMES])
+        does = f"{actions.values.shape[1]} actions" + (f" ({names})" if names else "")
+    return f"{episodes.lengths[index]} steps, {does}, {brief(words) or 'no words'}"

@@ -9,6 +9,7 @@ from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import parse_yaml
 from robot_vision.replay.jobs.parameters import node_config
+from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.frames import Intrinsics
 from robot_vision.replay.running.runner import RunOptions
 from robot_vision.replay.writing.outputs import Images, TracksFormat
@@ -45,6 +46,15 @@ def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunO
     return RunOptions(
         rate=_rate(rate), from_s=from_s, to_s=to_s, intrinsics_px=_intrinsics(intrinsics)
     )
+
+
+def parse_episodes(episodes: Sequence[int], *, camera: str, fps: float) -> EpisodeOptions:
+    """The part of a dataset; `fps` 0 is its own."""
+    if not 0 <= fps < inf:
+        raise ConfigError(f"--fps {fps}: expected steps a second, above 0")
+    # In the order of the dataset, each once: their numbers are in the names of frames.
+    chosen = tuple(sorted(set(episodes)))
+    return EpisodeOptions(episodes=chosen, camera=camera, fps=fps)
 
 
 def parse_images(text: str) -> Images:

@@ -23,6 +23,7 @@ from robot_vision.replay.reading.discovery import (
     Topics,
     find_topics,
 )
+from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
 from robot_vision.replay.reading.messages import Decoder, RawMessage, stamp_to_ns
 from robot_vision.replay.reading.ordering import RecordedImage, in_order, of_one_clock
@@ -37,7 +38,7 @@ FIXED_FRAMES = ("odom", "map", "world")
 
 @dataclass(frozen=True, kw_only=True)
 class BagOptions:
-    """How a recording is read.
+    """How a recording is read: `topics` of a bag, `episodes` of a dataset.
 
     `target_frame` is the node's parameter of that name: the frame through which the tracker sees
     a moving camera. Empty takes none, as the node does; "auto" takes odom, map, world or the
@@ -45,6 +46,7 @@ class BagOptions:
     """
 
     topics: Topics = field(default_factory=Topics)
+    episodes: EpisodeOptions = field(default_factory=EpisodeOptions)
     target_frame: str = ""
 
 

@@ -25,6 +25,17 @@ MOST_ENCODINGS = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class RecordedStep:
+    """What a demonstrator was asked for and did at a frame of a dataset; `action` may be empty."""
+
+    episode_index: int
+    step_index: int
+    instruction: str
+    action: Float64[np.ndarray, " n"]
+    action_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RawFrame:
     """A frame not decoded yet, so that one that is dropped costs nothing.
 
@@ -39,6 +50,7 @@ class RawFrame:
     depth_stamp_ns: int | None = None
     camera: Camera | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
+    recorded: RecordedStep | None = None
 
 
 class Stream:
@@ -85,6 +97,7 @@ class InputHealth:
         self.problems = Problems()
         self.streams: list[Stream] = []
         self.others: dict[str, str] = {}
+        self.episodes: list[dict[str, Any]] = []
         self.pairing: Counter[str] = Counter()
         self._offset_s = Percentiles(OFFSETS_KEPT)
 
@@ -99,6 +112,7 @@ class InputHealth:
         return {
             "streams": [stream.as_dict() for stream in self.streams],
             "other_topics": self.others,
+            "episodes": self.episodes,
             "pairing": dict(self.pairing),
             "pairing_offset_s": self._offset_s.summary(),
             "problems": self.problems.as_dict(),

@@ -1,9 +1,12 @@
-"""The right source for a path: a recording, a video or a folder of images."""
+"""The right source for a path: a recording, a dataset, a video or a folder of images."""
 
 from pathlib import Path
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions, BagSource
+from robot_vision.replay.reading.episodes.open import is_dataset, open_episodes
+from robot_vision.replay.reading.episodes.options import EpisodeOptions
+from robot_vision.replay.reading.episodes.source import EpisodeSource
 from robot_vision.replay.reading.folders.image_sources import (
     VIDEO_SUFFIXES,
     FolderSource,
@@ -18,6 +21,13 @@ def open_source(path: Path, *, config: ServiceConfig, options: BagOptions) -> Fr
     """Open what lies at `path`; raises `BagError` if it is nothing that can be replayed."""
     if not path.exists():
         raise BagError(f"{path} does not exist")
+    if is_dataset(path):
+        episodes = open_episodes(path, config=config, options=options.episodes)
+        return EpisodeSource(episodes, name=path.name, options=options.episodes)
+    if options.episodes != EpisodeOptions():
+        raise BagError(
+            f"{path} is no dataset of episodes; --episode, --camera and --fps go with those alone"
+        )
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoSource(path, config=config)
     if path.is_dir() and not _is_recording(path):

@@ -8,7 +8,13 @@ from time import monotonic_ns, perf_counter
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.types import Frame, Perception
 from robot_vision.pipeline import Pipeline
-from robot_vision.replay.reading.frames import FrameSource, Intrinsics, RawFrame, decode
+from robot_vision.replay.reading.frames import (
+    FrameSource,
+    Intrinsics,
+    RawFrame,
+    RecordedStep,
+    decode,
+)
 from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, NewestWins, fed, read_ahead
 
 READ_AHEAD = 4
@@ -39,6 +45,7 @@ class Processed:
     number: int
     perception: Perception
     stage_s: Mapping[str, float]
+    recorded: RecordedStep | None = None
 
 
 @dataclass
@@ -69,12 +76,14 @@ def run(
             weigh=lambda item: item[0].nbytes,
             most_bytes=MOST_WAITING_BYTES,
         )
-    for frame, decode_s, due_ns in decoded:
+    for frame, recorded, decode_s, due_ns in decoded:
         perception = pipeline.process(frame)
         stage_s = {"decode": decode_s, **perception.stage_s}
         if due_ns is not None:
             stage_s["age"] = seconds_between(due_ns, monotonic_ns())
-        yield Processed(number=counts.processed, perception=perception, stage_s=stage_s)
+        yield Processed(
+            number=counts.processed, perception=perception, stage_s=stage_s, recorded=recorded
+        )
         counts.processed += 1
 
 
@@ -91,12 +100,12 @@ def _between(raw_frames: Iterator[RawFrame], options: RunOptions) -> Iterator[Ra
 
 def _decoded(
     raw_frames: Iterator[RawFrame], source: FrameSource, options: RunOptions, counts: RunCounts
-) -> Iterator[tuple[Frame, float, None]]:
+) -> Iterator[tuple[Frame, RecordedStep | None, float, None]]:
     for raw in raw_frames:
         counts.read += 1
         frame, decode_s = _decode(raw, source, options, counts)
         if frame is not None:
-            yield frame, decode_s, None
+            yield frame, raw.recorded, decode_s, None
 
 
 def _decode(
@@ -110,7 +119,7 @@ def _decode(
 
 def _paced(
     raw_frames: Iterator[RawFrame], source: FrameSource, options: RunOptions, counts: RunCounts
-) -> Iterator[tuple[Frame, float, int]]:
+) -> Iterator[tuple[Frame, RecordedStep | None, float, int]]:
     """Each frame at its time; a newer one takes the place of one that still waits, as live."""
     slot = NewestWins[tuple[RawFrame, int]]()
 
@@ -135,4 +144,4 @@ def _paced(
     for raw, due_ns in fed(slot, feed):
         frame, decode_s = _decode(raw, source, options, counts)
         if frame is not None:
-            yield frame, decode_s, due_ns
+            yield frame, raw.recorded, decode_s, due_ns

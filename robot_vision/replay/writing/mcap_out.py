@@ -10,6 +10,7 @@ from robot_vision.core.types import Perception
 from robot_vision.replay.running.runner import Processed
 from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.replay.writing.mcap_file import McapFile
+from robot_vision.replay.writing.recorded import RecordedTopics
 from robot_vision.replay.writing.ros_types import output_types
 from robot_vision.topics.table import TOPICS, Makers, Result
 
@@ -17,7 +18,8 @@ NAMESPACE = "/perception"
 
 
 class McapOutput:
-    """Writes each frame's answer under `/perception/…`; log and publish time are the stamp.
+    """Writes each frame's answer under `/perception/…`, and what a dataset has beside it
+    under `/recorded/…`; log and publish time are the stamp.
 
     `images`: "none", "depth" (quantised to about a millimetre so that it compresses), or "all"
     with an overlay as JPEG.
@@ -28,6 +30,7 @@ class McapOutput:
         wanted = ("always", *_image_kinds(images))
         self._topics = [topic for topic in TOPICS if topic.in_file in wanted]
         self._makers = Makers(FileMessages())
+        self._recorded = RecordedTopics()
 
     def __enter__(self) -> "McapOutput":
         self._file = McapFile(self._path, compression="zstd")
@@ -40,17 +43,19 @@ class McapOutput:
 
     def add(self, done: Processed) -> None:
         result = result_of(done.perception)
+        stamp_ns = done.perception.stamp_ns
         for topic in self._topics:
             message = topic.make(self._makers, result)
-            if message is None:
-                continue
-            data = output_types().serialize_cdr(message, topic.type_name)
-            self._file.add(
-                f"{NAMESPACE}/{topic.name}",
-                topic.type_name,
-                log_ns=result.perception.stamp_ns,
-                data=bytes(data),
-            )
+            if message is not None:
+                self._write(f"{NAMESPACE}/{topic.name}", topic.type_name, message, stamp_ns)
+        if done.recorded is not None:
+            recorded = self._recorded.of(done.recorded, stamp_ns=stamp_ns)
+            for name, (type_name, message) in recorded.items():
+                self._write(name, type_name, message, stamp_ns)
+
+    def _write(self, topic: str, type_name: str, message: Any, stamp_ns: int) -> None:
+        data = output_types().serialize_cdr(message, type_name)
+        self._file.add(topic, type_name, log_ns=stamp_ns, data=bytes(data))
 
 
 def result_of(perception: Perception) -> Result:

@@ -11,8 +11,10 @@ from robot_vision.replay.reporting.track_log import Switch
 from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, WriteBehind
 from robot_vision.replay.running.runner import Processed
 from robot_vision.replay.writing.mcap_out import McapOutput
+from robot_vision.replay.writing.recorded import StepsTable
+from robot_vision.replay.writing.tables import open_table
 from robot_vision.replay.writing.thumbnails import Thumbnail, Thumbnails
-from robot_vision.replay.writing.tracks_table import open_table
+from robot_vision.replay.writing.tracks_table import COLUMNS, track_rows
 
 Images = Literal["none", "depth", "all"]
 TracksFormat = Literal["csv", "parquet"]
@@ -55,12 +57,14 @@ def open_outputs(
     out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         tracks = out / f"tracks.{tracks_format}"
-        table = stack.enter_context(open_table(tracks))
+        table = stack.enter_context(open_table(tracks, COLUMNS))
+        steps = stack.enter_context(StepsTable(out / f"steps.{tracks_format}"))
         mcap = stack.enter_context(McapOutput(out / "perception.mcap", images=images))
 
         def write(entry: _Entry) -> None:
             with writing_to(tracks):
-                table.add(entry.done)
+                table.add(track_rows(entry.done))
+                steps.add(entry.done)
             mcap.add(entry.done)
             thumbnails.add(entry.done, new_ids=entry.new_ids, switched=entry.switched)
 

@@ -1,0 +1,1 @@
+"""Datasets of episodes as recordings: one episode after the other, on one clock."""
