@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from robot_vision.core.foreign import brief
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.dataset import Dataset, camera_of
-from robot_vision.demonstrations.episodes import Place, find_places
-from robot_vision.demonstrations.schema import STAMP, DatasetError
-from robot_vision.demonstrations.video import count_frames
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.dataset import Dataset, camera_of
+from robot_vision.datasets.lerobot.episodes import Place, find_places
+from robot_vision.datasets.lerobot.files.video import count_frames
+from robot_vision.datasets.lerobot.schema import STAMP
 
 # LeRobot's `tolerance_s` between a row's timestamp and its frame in the video.
 _TOLERANCE_S = 1e-4

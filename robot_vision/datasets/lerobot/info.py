@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import checked, read_json
-from robot_vision.demonstrations.paths import FEATURE_NAME, LONGEST_TEMPLATE
-from robot_vision.demonstrations.schema import NUMBERED, DatasetError
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.files.json_files import checked, read_json
+from robot_vision.datasets.lerobot.files.paths import FEATURE_NAME, LONGEST_TEMPLATE
+from robot_vision.datasets.lerobot.schema import NUMBERED
 
 MOST_FEATURES = 1000
 MOST_FPS = 10_000

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot_vision.core.foreign import quoted
-from robot_vision.demonstrations.episodes import Place
-from robot_vision.demonstrations.parquet import open_parquet, read_columns
-from robot_vision.demonstrations.schema import NUMBERED, DatasetError
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.episodes import Place
+from robot_vision.datasets.lerobot.files.parquet import open_parquet, read_columns
+from robot_vision.datasets.lerobot.schema import NUMBERED
 
 IMAGES = ("video", "image")
 _OPEN_FILES = 8

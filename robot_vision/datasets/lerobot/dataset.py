@@ -16,26 +16,26 @@ from jaxtyping import UInt8, UInt16
 from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.errors import CameraError
 from robot_vision.core.types import Camera, Frame
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.episodes import Place, find_places, read_task_names
-from robot_vision.demonstrations.files import read_model
-from robot_vision.demonstrations.images import decode_depth_mm, depth_m_from_mm
-from robot_vision.demonstrations.info import read_info
-from robot_vision.demonstrations.paths import Files
-from robot_vision.demonstrations.rows import IMAGES, Rows
-from robot_vision.demonstrations.sample import Step, pose_from_vector, robot_from_state
-from robot_vision.demonstrations.schema import (
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.episodes import Place, find_places, read_task_names
+from robot_vision.datasets.lerobot.files.images import decode_depth_mm, depth_m_from_mm
+from robot_vision.datasets.lerobot.files.json_files import read_model
+from robot_vision.datasets.lerobot.files.paths import Files
+from robot_vision.datasets.lerobot.files.video import VideoReader
+from robot_vision.datasets.lerobot.info import read_info
+from robot_vision.datasets.lerobot.rows import IMAGES, Rows
+from robot_vision.datasets.lerobot.sample import Step, pose_from_vector, robot_from_state
+from robot_vision.datasets.lerobot.schema import (
     ACTION,
     ROBOT_STAMP,
     STAMP,
     STATE,
     TARGET,
     CameraFormat,
-    DatasetError,
     DatasetFormat,
     EpisodeRecord,
 )
-from robot_vision.demonstrations.video import VideoReader
 
 _OPEN_FILES = 8
 

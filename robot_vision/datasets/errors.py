@@ -1,0 +1,7 @@
+"""What goes wrong with datasets of any kind."""
+
+from robot_vision.core.errors import RobotVisionError
+
+
+class DatasetError(RobotVisionError, ValueError):
+    """A dataset is missing, damaged, or not of the form that is needed."""
