@@ -1,4 +1,4 @@
-"""Rooms of `ros/`, `replay/`, `console/` and `demonstrations/`: small, with a face, and no import goes upward."""
+"""Rooms of large packages: small, with a face, and no import goes upward."""
 
 import ast
 from pathlib import Path

@@ -60,7 +60,7 @@ def episode(
 def info(folder: Folder) -> None:
     """What is in a dataset: its episodes, numbers with units, cameras."""
     from robot_vision.datasets.lerobot.dataset import Dataset
-    from robot_vision.datasets.lerobot.info import words_of
+    from robot_vision.datasets.lerobot.features import words_of
 
     with Dataset(folder) as dataset:
         frames, seconds = len(dataset), len(dataset) / dataset.fps

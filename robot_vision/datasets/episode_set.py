@@ -1,7 +1,7 @@
 """What every dataset of episodes gives, whatever its files look like."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -25,6 +25,7 @@ class EpisodeActions:
     names: tuple[str, ...]
 
 
+@runtime_checkable
 class EpisodeSet(Protocol):
     """Episodes of one dataset; files are opened when they are needed.
 
@@ -43,6 +44,11 @@ class EpisodeSet(Protocol):
     @property
     def lengths(self) -> tuple[int, ...]:
         """Steps of each episode."""
+        ...
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is assumed, left out or damaged, in words; bounded in number."""
         ...
 
     def instruction(self, episode_index: int) -> str:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from robot_vision.core.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot import layout
-from robot_vision.datasets.lerobot.dataset import Dataset, Episode
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.episode import Episode
 from robot_vision.datasets.lerobot.episodes import Place, find_places
 from robot_vision.datasets.lerobot.files.parquet import (
     MOST_EPISODES,

@@ -1,6 +1,5 @@
 """`meta/info.json` as LeRobot writes it, read within bounds: anybody may have written it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,16 +67,3 @@ def read_info(root: Path) -> dict[str, Any]:
     if missing:
         raise DatasetError(f"{path}: no feature {', '.join(missing)}")
     return info
-
-
-def words_of(names: object) -> Iterator[str]:
-    """The names that a feature gives its numbers: LeRobot's sets have lists, dicts, or both."""
-    waiting = [names]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting += reversed(list(item.values()))
-        elif isinstance(item, list):
-            waiting += reversed(item)
-        elif item is not None:
-            yield str(item)
