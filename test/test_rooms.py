@@ -1,4 +1,4 @@
-"""Rooms of `ros/`, `replay/` and `console/`: small, with a face, and no import goes upward."""
+"""Rooms of large packages: small, with a face, and no import goes upward."""
 
 import ast
 from pathlib import Path
@@ -27,6 +27,7 @@ LAYERS = {
         ("pictures",),
         ("serving",),
     ),
+    "demonstrations": (("writing",), ("recording",), ("check", "export")),
 }
 # Packages that show or measure the service: what serves must do without them.
 ABOVE = {"bench", "commands", "demo", "cli", "doctor"}

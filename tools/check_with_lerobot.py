@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
-from robot_vision.demonstrations.dataset import Dataset
+from robot_vision.datasets.lerobot.dataset import Dataset
 
 # Two ways from the decoder's YUV to RGB may round differently.
 _MOST_DIFFERENCE = 3

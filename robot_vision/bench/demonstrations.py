@@ -13,10 +13,10 @@ import numpy as np
 from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame, RobotState
-from robot_vision.demonstrations.dataset import Dataset
-from robot_vision.demonstrations.sample import Sample, step_between
-from robot_vision.demonstrations.schema import CameraFormat, DatasetFormat
-from robot_vision.demonstrations.writer import DatasetWriter, DiskLimits
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.sample import Sample, step_between
+from robot_vision.datasets.lerobot.schema import CameraFormat, DatasetFormat
+from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 from robot_vision.machine import describe_machine
 
 _FPS = 30

@@ -59,8 +59,8 @@ def episode(
 @app.command()
 def info(folder: Folder) -> None:
     """What is in a dataset: its episodes, numbers with units, cameras."""
-    from robot_vision.demonstrations.dataset import Dataset
-    from robot_vision.demonstrations.info import words_of
+    from robot_vision.datasets.lerobot.dataset import Dataset
+    from robot_vision.datasets.lerobot.features import words_of
 
     with Dataset(folder) as dataset:
         frames, seconds = len(dataset), len(dataset) / dataset.fps
@@ -105,7 +105,7 @@ def check(
 ) -> None:
     """Say all that is wrong with a dataset; the exit status is 1 if anything is."""
     from robot_vision.demonstrations.check import problems
-    from robot_vision.demonstrations.writer import DatasetWriter
+    from robot_vision.demonstrations.writing.writer import DatasetWriter
 
     if repair:
         with DatasetWriter(folder) as writer:

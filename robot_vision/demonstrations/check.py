@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from robot_vision.core.foreign import brief
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.dataset import Dataset, camera_of
-from robot_vision.demonstrations.episodes import Place, find_places
-from robot_vision.demonstrations.schema import STAMP, DatasetError
-from robot_vision.demonstrations.video import count_frames
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.episode import camera_of
+from robot_vision.datasets.lerobot.episodes import Place, find_places
+from robot_vision.datasets.lerobot.features import is_image
+from robot_vision.datasets.lerobot.files.video import count_frames
+from robot_vision.datasets.lerobot.schema import STAMP
 
 # LeRobot's `tolerance_s` between a row's timestamp and its frame in the video.
 _TOLERANCE_S = 1e-4
@@ -71,7 +74,7 @@ def _of_episode(dataset: Dataset, place: Place, *, every_image: bool) -> Iterato
     for camera in dataset.form.cameras if dataset.form else ():
         if problem := camera_of(episode, camera)[1]:
             yield problem
-    images = [n for n, f in dataset.features.items() if f["dtype"] in ("video", "image")]
+    images = [n for n, f in dataset.features.items() if is_image(f)]
     wanted = range(place.length) if every_image else sorted({0, place.length - 1})
     for key in images:
         for frame_index in wanted:

@@ -9,15 +9,21 @@ import numpy as np
 import pyarrow as pa
 
 from robot_vision.core.foreign import quoted
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.dataset import Dataset, Episode
-from robot_vision.demonstrations.episodes import Place, find_places
-from robot_vision.demonstrations.files import write_json, write_text
-from robot_vision.demonstrations.parquet import MOST_EPISODES, opened, read_columns, read_rows
-from robot_vision.demonstrations.paths import Files
-from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.tables import row_schema, stats_of, write_table
-from robot_vision.demonstrations.video import count_frames
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.episode import Episode
+from robot_vision.datasets.lerobot.episodes import Place, find_places
+from robot_vision.datasets.lerobot.files.parquet import (
+    MOST_EPISODES,
+    opened,
+    read_columns,
+    read_rows,
+)
+from robot_vision.datasets.lerobot.files.paths import Files
+from robot_vision.datasets.lerobot.files.video import count_frames
+from robot_vision.demonstrations.writing.files import write_json, write_text
+from robot_vision.demonstrations.writing.tables import row_schema, stats_of, write_table
 
 _NUMBERS = ("episode_index", "index", "task_index")
 _STATS = ("min", "max", "mean", "std", "count")

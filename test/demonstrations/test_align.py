@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_vision.core.geometry import joints_between
-from robot_vision.demonstrations.align import AlignConfig, Aligner, Slot
-from robot_vision.demonstrations.sample import stepped
-from robot_vision.demonstrations.track import pose_between
+from robot_vision.datasets.lerobot.sample import stepped
+from robot_vision.demonstrations.recording.align import AlignConfig, Aligner, Slot
+from robot_vision.demonstrations.recording.track import pose_between
 
 FPS = 20
 STEP_NS = 50_000_000

@@ -27,23 +27,20 @@ from scipy.spatial.transform import Rotation
 
 from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.types import RobotState
-from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.dataset import Dataset, steps
-from robot_vision.demonstrations.export import export_v21
-from robot_vision.demonstrations.images import (
-    decode_depth_mm,
-    depth_m_from_mm,
-    depth_mm_from_m,
-    encode_depth,
-)
-from robot_vision.demonstrations.sample import (
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset, steps
+from robot_vision.datasets.lerobot.files.images import decode_depth_mm, depth_m_from_mm
+from robot_vision.datasets.lerobot.sample import (
     robot_from_state,
     state_vector,
     step_between,
     stepped,
 )
-from robot_vision.demonstrations.schema import DatasetError, DatasetFormat
-from robot_vision.demonstrations.writer import DatasetWriter, DiskLimitError, DiskLimits
+from robot_vision.datasets.lerobot.schema import DatasetFormat
+from robot_vision.demonstrations.check import problems
+from robot_vision.demonstrations.export import export_v21
+from robot_vision.demonstrations.writing.depth_png import depth_mm_from_m, encode_depth
+from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimitError, DiskLimits
 
 ROTATIONS = arrays(np.float64, 4, elements=st.floats(-1, 1)).filter(
     lambda q: np.linalg.norm(q) > 0.1

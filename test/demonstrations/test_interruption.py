@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from demonstrations_kit import FORM, LIMITS, sample_of, write_episodes
 
-from robot_vision.demonstrations import finalize_episode, index
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset, steps
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.dataset import Dataset, steps
-from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.writer import DatasetWriter
+from robot_vision.demonstrations.writing import finalize_episode, index
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 _RECORD_FOREVER = """
 import sys
 from contextlib import suppress
 from pathlib import Path
 from demonstrations_kit import FORM, LIMITS, sample_of
-from robot_vision.demonstrations.writer import DatasetWriter
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 writer = DatasetWriter(Path(sys.argv[1]), FORM, limits=LIMITS)
 writer.begin("push the cup to the right")

@@ -8,11 +8,11 @@ import pytest
 from demonstrations_kit import LIMITS, sample_of, write_episodes
 from small_disk import fill, small_disk
 
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset, steps
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.dataset import Dataset, steps
-from robot_vision.demonstrations.ended import EpisodeWaitsError
-from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.writer import DatasetWriter
+from robot_vision.demonstrations.writing.ended import EpisodeWaitsError
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 FRAMES = 20
 

@@ -6,8 +6,9 @@ import av
 import numpy as np
 from demonstrations_kit import rgb_of
 
-from robot_vision.demonstrations.schema import VIDEO_CODEC
-from robot_vision.demonstrations.video import VideoReader, VideoWriter, count_frames
+from robot_vision.datasets.lerobot.files.video import VideoReader, count_frames
+from robot_vision.datasets.lerobot.schema import VIDEO_CODEC
+from robot_vision.demonstrations.writing.video import VideoWriter
 
 
 def threads() -> int:

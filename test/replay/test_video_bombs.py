@@ -7,8 +7,8 @@ import pytest
 from demonstrations_kit import FORM, write_episodes
 
 from robot_vision.core.config import ServiceConfig
-from robot_vision.demonstrations.dataset import Dataset
-from robot_vision.demonstrations.schema import DatasetError
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.messages import BagError
 from robot_vision.replay.reading.sources import open_source

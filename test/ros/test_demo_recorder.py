@@ -34,9 +34,9 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.datasets.lerobot.dataset import Dataset, steps
+from robot_vision.datasets.lerobot.sample import step_between, stepped
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.dataset import Dataset, steps
-from robot_vision.demonstrations.sample import step_between, stepped
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.demonstrations.node import DemoRecorder
 from robot_vision.ros.demonstrations.operator import give

@@ -1,8 +1,8 @@
 """What a dataset of demonstrations looks like, from the parameters and from what was heard."""
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.demonstrations.align import AlignConfig
-from robot_vision.demonstrations.schema import ActionConvention, CameraFormat, DatasetFormat
+from robot_vision.datasets.lerobot.schema import ActionConvention, CameraFormat, DatasetFormat
+from robot_vision.demonstrations.recording.align import AlignConfig
 from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.messages.convert import depth_from_message, rgb_from_message
 

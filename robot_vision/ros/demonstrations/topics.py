@@ -13,9 +13,9 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.foreign import LONGEST_LINE, brief, quoted
-from robot_vision.demonstrations.align import Aligner
-from robot_vision.demonstrations.sample import stepped
-from robot_vision.demonstrations.session import Session
+from robot_vision.datasets.lerobot.sample import stepped
+from robot_vision.demonstrations.recording.align import Aligner
+from robot_vision.demonstrations.recording.session import Session
 from robot_vision.ros.common.executor import CameraGroup
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose

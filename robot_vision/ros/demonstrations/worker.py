@@ -13,12 +13,13 @@ import numpy as np
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.types import Camera, Frame
-from robot_vision.demonstrations.align import Slot
-from robot_vision.demonstrations.ended import EpisodeWaitsError
-from robot_vision.demonstrations.sample import Sample
-from robot_vision.demonstrations.schema import DatasetError, DatasetFormat
-from robot_vision.demonstrations.session import Ended, Session
-from robot_vision.demonstrations.writer import DatasetWriter, DiskLimits
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.sample import Sample
+from robot_vision.datasets.lerobot.schema import DatasetFormat
+from robot_vision.demonstrations.recording.align import Slot
+from robot_vision.demonstrations.recording.session import Ended, Session
+from robot_vision.demonstrations.writing.ended import EpisodeWaitsError
+from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 from robot_vision.ros.demonstrations.format import align_config, dataset_format
 from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.messages.convert import (

@@ -7,9 +7,9 @@ import numpy as np
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame
-from robot_vision.demonstrations.sample import Sample, step_between
-from robot_vision.demonstrations.schema import ActionConvention, CameraFormat, DatasetFormat
-from robot_vision.demonstrations.writer import DatasetWriter, DiskLimits
+from robot_vision.datasets.lerobot.sample import Sample, step_between
+from robot_vision.datasets.lerobot.schema import ActionConvention, CameraFormat, DatasetFormat
+from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 from robot_vision.simulation.palette import Split
 from robot_vision.simulation.robot.arm import JOINTS
 from robot_vision.simulation.robot.episode import PERIOD_S, STEP_S, Noise, run_expert

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.foreign import quoted
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import read_json_lines
-from robot_vision.demonstrations.parquet import MOST_EPISODES, read_rows
-from robot_vision.demonstrations.paths import Files, counted
-from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.tables import read_tasks
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.files.json_files import read_json_lines
+from robot_vision.datasets.lerobot.files.parquet import MOST_EPISODES, read_rows
+from robot_vision.datasets.lerobot.files.paths import Files, counted
+from robot_vision.datasets.lerobot.tasks import read_tasks
 
 MOST_VIDEO_S = 1e7
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot_vision.core.foreign import quoted
-from robot_vision.demonstrations.schema import DatasetError
+from robot_vision.datasets.errors import DatasetError
 
 MOST_EPISODES = 200_000
 MOST_VALUES = 50_000_000

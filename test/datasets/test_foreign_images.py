@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from demonstrations_kit import write_episodes
 
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.files.images import decode_depth_mm
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.dataset import Dataset
-from robot_vision.demonstrations.images import decode_depth_mm
-from robot_vision.demonstrations.schema import DatasetError
 
 
 def test_a_depth_image_of_a_huge_size_is_refused() -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from robot_vision.core.action_spec import ACTION_NAMES, ActionSpec
-from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.lens import DistortionModel
+from robot_vision.datasets.errors import DatasetError
 
 STATE = "observation.state"
 ACTION = "action"
@@ -33,10 +33,6 @@ TARGET_NAMES = tuple(
 ACTION_UNITS = ("m", "m", "m", "rad", "rad", "rad", "1")
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-
-class DatasetError(RobotVisionError, ValueError):
-    """A dataset is missing, damaged, or not of the form that is needed."""
 
 
 class CameraFormat(BaseModel):

@@ -10,14 +10,15 @@ from uuid import uuid4
 
 from robot_vision import __version__
 from robot_vision.core.disk import DiskFullError, writing_to
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.ended import EndedEpisode, EpisodeWaitsError
-from robot_vision.demonstrations.finalize_episode import finalize_episode
-from robot_vision.demonstrations.index import DatasetIndex
-from robot_vision.demonstrations.open_episode import OpenEpisode
-from robot_vision.demonstrations.paths import Files
-from robot_vision.demonstrations.sample import Sample
-from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.files.paths import Files
+from robot_vision.datasets.lerobot.sample import Sample
+from robot_vision.datasets.lerobot.schema import DatasetFormat, EpisodeRecord
+from robot_vision.demonstrations.writing.ended import EndedEpisode, EpisodeWaitsError
+from robot_vision.demonstrations.writing.finalize_episode import finalize_episode
+from robot_vision.demonstrations.writing.index import DatasetIndex
+from robot_vision.demonstrations.writing.open_episode import OpenEpisode
 
 _LOOK_EVERY = 20  # samples between two looks at the disk
 _DAMAGED = "damaged-"

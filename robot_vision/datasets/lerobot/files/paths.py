@@ -8,7 +8,7 @@ from typing import Final
 
 from robot_vision.core.errors import ForeignFileError
 from robot_vision.core.foreign import inside, quoted
-from robot_vision.demonstrations.schema import DatasetError
+from robot_vision.datasets.errors import DatasetError
 
 # What names a feature or a column. LeRobot's too have no slash, since they name folders.
 FEATURE_NAME: Final = r"^[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]{0,199}$"

@@ -6,49 +6,41 @@ for `meta/robot_vision.json`, which says what the numbers mean.
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8, UInt16
 
-from robot_vision.core.camera_check import checked_camera
-from robot_vision.core.errors import CameraError
-from robot_vision.core.types import Camera, Frame
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.episodes import Place, find_places, read_task_names
-from robot_vision.demonstrations.files import read_model
-from robot_vision.demonstrations.images import decode_depth_mm, depth_m_from_mm
-from robot_vision.demonstrations.info import read_info
-from robot_vision.demonstrations.paths import Files
-from robot_vision.demonstrations.rows import IMAGES, Rows
-from robot_vision.demonstrations.sample import Step, pose_from_vector, robot_from_state
-from robot_vision.demonstrations.schema import (
+from robot_vision.core.types import Frame
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.episode import Episode, camera_of, frame_id_of
+from robot_vision.datasets.lerobot.episodes import Place, find_places, read_task_names
+from robot_vision.datasets.lerobot.features import is_depth, is_image
+from robot_vision.datasets.lerobot.files.images import (
+    decode_depth_mm,
+    decode_image,
+    depth_m_from_mm,
+)
+from robot_vision.datasets.lerobot.files.json_files import read_model
+from robot_vision.datasets.lerobot.files.paths import Files
+from robot_vision.datasets.lerobot.files.video import VideoReader
+from robot_vision.datasets.lerobot.info import read_info
+from robot_vision.datasets.lerobot.rows import Rows, must_be_of
+from robot_vision.datasets.lerobot.sample import Step, pose_from_vector, robot_from_state
+from robot_vision.datasets.lerobot.schema import (
     ACTION,
     ROBOT_STAMP,
     STAMP,
     STATE,
     TARGET,
     CameraFormat,
-    DatasetError,
     DatasetFormat,
     EpisodeRecord,
 )
-from robot_vision.demonstrations.video import VideoReader
 
 _OPEN_FILES = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Episode:
-    """One demonstration. `record` has cameras, success and notes; None in others' datasets."""
-
-    index: int
-    length: int
-    instruction: str
-    first_index: int
-    record: EpisodeRecord | None
 
 
 class Dataset:
@@ -111,7 +103,7 @@ class Dataset:
             _shrink(self._columns)
             columns = self._rows.columns(self._place(episode_index))
             if self.form is not None:
-                _must_be_of(self.form, columns, self.root)
+                must_be_of(self.form, columns, self.root)
             self._columns[episode_index] = columns
         self._columns.move_to_end(episode_index)
         return self._columns[episode_index]
@@ -125,18 +117,23 @@ class Dataset:
     def image(
         self, episode_index: int, frame_index: int, feature: str
     ) -> UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]:
-        """An image: RGB of a video, or depth as it is stored (millimetres, 0 invalid)."""
+        """An image: RGB, or depth as it is stored (millimetres, 0 invalid)."""
         place = self._must_have(episode_index, frame_index)
+        about = self.features.get(feature)
+        if about is None or not is_image(about):
+            images = [n for n, f in self.features.items() if is_image(f)]
+            raise DatasetError(f"no images {feature!r}; available: {', '.join(images) or 'none'}")
         if feature in place.video:
             path, first_s = place.video[feature]
             return self._video(path).frame(first_s + frame_index / self.fps)
-        if self.features.get(feature, {}).get("dtype") != "image":
-            images = [n for n, f in self.features.items() if f["dtype"] in IMAGES]
-            raise DatasetError(f"no images {feature!r}; available: {', '.join(images) or 'none'}")
-        return decode_depth_mm(
-            self._rows.image(place, frame_index, feature),
-            of=f"{place.data}, episode {episode_index}, frame {frame_index}, {feature}",
-        )
+        of = f"{place.data}, episode {episode_index}, frame {frame_index}, {feature}"
+        stored = self._rows.image(place, frame_index, feature)
+        decode = decode_depth_mm if is_depth(feature, about) else decode_image
+        return decode(stored, of=of)
+
+    def episode(self, episode_index: int) -> Episode:
+        """The episode of that number; raises `DatasetError`."""
+        return self.episodes[self._place(episode_index).episode_index]
 
     def step(
         self, episode_index: int, frame_index: int, *, cameras: Sequence[str] | None = None
@@ -216,7 +213,7 @@ class Dataset:
             depth_stamp_ns = int(numbers[camera.depth_stamp_key])
         return Frame(
             stamp_ns=int(numbers[camera.stamp_key]),
-            frame_id=_camera_frame_id(episode, camera.name),
+            frame_id=frame_id_of(episode, camera.name),
             rgb=self.image(episode.index, frame_index, camera.color_key),
             camera=camera_of(episode, camera)[0],
             depth_m=depth_m,
@@ -246,51 +243,11 @@ def steps(
     """
     numbers = range(len(dataset.episodes)) if episodes is None else episodes
     for number in numbers:
-        dataset._place(number)
-        episode = dataset.episodes[number]
+        episode = dataset.episode(number)
         if only_success and not (episode.record and episode.record.success):
             continue
         for frame_index in range(episode.length):
             yield dataset.step(number, frame_index, cameras=cameras)
-
-
-def _must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) -> None:
-    """Raise `DatasetError` where rows are not of the form that they are said to have."""
-    for name, feature in form.features().items():
-        if feature["dtype"] in IMAGES:
-            continue
-        shape = () if feature["shape"] == [1] else tuple(feature["shape"])
-        found = columns.get(name)
-        kind = np.dtype(feature["dtype"]).kind
-        if found is None or found.shape[1:] != shape or found.dtype.kind != kind:
-            has = "nothing" if found is None else f"{found.dtype} {found.shape[1:]}"
-            raise DatasetError(
-                f"{root}: {name} is {has} a row, {layout.OURS} says {feature['dtype']} {shape}"
-            )
-
-
-def _camera_frame_id(episode: Episode, name: str) -> str:
-    record = episode.record.cameras.get(name) if episode.record else None
-    return record.frame_id if record else name
-
-
-def camera_of(episode: Episode, camera: CameraFormat) -> tuple[Camera | None, str]:
-    """The camera as it was in an episode; None where it is not known, with what is wrong."""
-    record = episode.record.cameras.get(camera.name) if episode.record else None
-    if record is None or record.intrinsics_px is None:
-        return None, ""
-    try:
-        known = checked_camera(
-            frame_id=record.frame_id,
-            width_px=camera.width_px,
-            height_px=camera.height_px,
-            intrinsics_px=record.intrinsics_px,
-            distortion=record.distortion,
-            distortion_model=record.distortion_model,
-        )
-    except CameraError as error:
-        return None, f"the intrinsics of {camera.name!r} are {error}"
-    return known, ""
 
 
 def _shrink(cache: OrderedDict[int, Any]) -> None:

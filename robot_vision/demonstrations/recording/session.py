@@ -6,10 +6,10 @@ from threading import Lock
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import EncodingError
-from robot_vision.demonstrations.align import AlignConfig, Aligner, Slot
-from robot_vision.demonstrations.sample import Sample
-from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.writer import DatasetWriter
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.sample import Sample
+from robot_vision.demonstrations.recording.align import AlignConfig, Aligner, Slot
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,21 +15,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import put, read_model, write_json
-from robot_vision.demonstrations.images import decode_depth_mm
-from robot_vision.demonstrations.index import DatasetIndex
-from robot_vision.demonstrations.open_episode import open_episode_schema
-from robot_vision.demonstrations.paths import fill
-from robot_vision.demonstrations.schema import (
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.files.images import decode_depth_mm
+from robot_vision.datasets.lerobot.files.json_files import read_model
+from robot_vision.datasets.lerobot.files.paths import fill
+from robot_vision.datasets.lerobot.files.video import VideoReader, count_frames
+from robot_vision.datasets.lerobot.schema import (
     NUMBERED,
     CameraFormat,
     DatasetFormat,
     EpisodeRecord,
 )
-from robot_vision.demonstrations.stats import Stats, image_stats, sampled, vector_stats
-from robot_vision.demonstrations.tables import episode_columns, row_schema
-from robot_vision.demonstrations.video import VideoReader, count_frames, remux
+from robot_vision.demonstrations.writing.files import put, write_json
+from robot_vision.demonstrations.writing.index import DatasetIndex
+from robot_vision.demonstrations.writing.open_episode import open_episode_schema
+from robot_vision.demonstrations.writing.stats import Stats, image_stats, sampled, vector_stats
+from robot_vision.demonstrations.writing.tables import episode_columns, row_schema
+from robot_vision.demonstrations.writing.video import remux
 
 # Depth is read by row group: few rows, so that one image costs little.
 _ROWS_PER_GROUP = 32

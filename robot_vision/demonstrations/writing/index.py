@@ -8,18 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from robot_vision.core.foreign import quoted
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import fresh, put, read_json, read_model, write_json
-from robot_vision.demonstrations.parquet import MOST_EPISODES, read_rows
-from robot_vision.demonstrations.paths import Files, counted, fill
-from robot_vision.demonstrations.schema import DatasetError, DatasetFormat, EpisodeRecord
-from robot_vision.demonstrations.stats import Stats, joined
-from robot_vision.demonstrations.tables import (
-    read_tasks,
-    stats_of,
-    tasks_table,
-    write_table,
-)
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.files.json_files import read_json, read_model
+from robot_vision.datasets.lerobot.files.parquet import MOST_EPISODES, read_rows
+from robot_vision.datasets.lerobot.files.paths import Files, counted, fill
+from robot_vision.datasets.lerobot.schema import DatasetFormat, EpisodeRecord
+from robot_vision.datasets.lerobot.tasks import read_tasks
+from robot_vision.demonstrations.writing.files import fresh, put, write_json
+from robot_vision.demonstrations.writing.stats import Stats, joined
+from robot_vision.demonstrations.writing.tables import stats_of, tasks_table, write_table
 
 # A file is written anew for each episode in it.
 _EPISODES_PER_FILE = 200

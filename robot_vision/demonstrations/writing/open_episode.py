@@ -16,10 +16,9 @@ import pyarrow as pa
 
 from robot_vision.core.disk import reserve_room
 from robot_vision.core.types import Frame
-from robot_vision.demonstrations.files import write_json
-from robot_vision.demonstrations.images import depth_mm_from_m, encode_depth
-from robot_vision.demonstrations.sample import Sample, pose_vector, state_vector
-from robot_vision.demonstrations.schema import (
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.sample import Sample, pose_vector, state_vector
+from robot_vision.datasets.lerobot.schema import (
     ACTION,
     NUMBERED,
     ROBOT_STAMP,
@@ -28,12 +27,13 @@ from robot_vision.demonstrations.schema import (
     TARGET,
     CameraFormat,
     CameraRecord,
-    DatasetError,
     DatasetFormat,
     EpisodeRecord,
 )
-from robot_vision.demonstrations.tables import row_schema
-from robot_vision.demonstrations.video import VideoWriter
+from robot_vision.demonstrations.writing.depth_png import depth_mm_from_m, encode_depth
+from robot_vision.demonstrations.writing.files import write_json
+from robot_vision.demonstrations.writing.tables import row_schema
+from robot_vision.demonstrations.writing.video import VideoWriter
 
 NO_STAMP = -1
 # For `episode.json` as it is written at the end.

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robot_vision.core.foreign import quoted
-from robot_vision.demonstrations.episodes import Place
-from robot_vision.demonstrations.parquet import open_parquet, read_columns
-from robot_vision.demonstrations.schema import NUMBERED, DatasetError
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.episodes import Place
+from robot_vision.datasets.lerobot.features import is_image
+from robot_vision.datasets.lerobot.files.parquet import open_parquet, read_columns
+from robot_vision.datasets.lerobot.schema import NUMBERED, DatasetFormat
 
-IMAGES = ("video", "image")
 _OPEN_FILES = 8
 
 
@@ -29,7 +31,7 @@ class Rows:
 
     def columns(self, place: Place) -> dict[str, np.ndarray]:
         """All numbers of an episode by feature; raises `DatasetError`."""
-        names = [n for n, f in self._features.items() if f["dtype"] not in IMAGES]
+        names = [n for n, f in self._features.items() if not is_image(f)]
         rows = read_columns(self._table(place.data), place.data, names)
         try:
             mine = rows.filter(pa.array(rows["episode_index"].to_numpy() == place.episode_index))
@@ -82,6 +84,21 @@ class Rows:
         """Row in the file: others' files may have several episodes."""
         before = [p.length for p in self._places[: place.episode_index] if p.data == place.data]
         return sum(before) + frame_index
+
+
+def must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) -> None:
+    """Raise `DatasetError` where rows are not of the form that they are said to have."""
+    for name, feature in form.features().items():
+        if is_image(feature):
+            continue
+        shape = () if feature["shape"] == [1] else tuple(feature["shape"])
+        found = columns.get(name)
+        kind = np.dtype(feature["dtype"]).kind
+        if found is None or found.shape[1:] != shape or found.dtype.kind != kind:
+            has = "nothing" if found is None else f"{found.dtype} {found.shape[1:]}"
+            raise DatasetError(
+                f"{root}: {name} is {has} a row, {layout.OURS} says {feature['dtype']} {shape}"
+            )
 
 
 def _bytes(stored: pa.Scalar) -> bytes:

@@ -1,15 +1,15 @@
 """`meta/info.json` as LeRobot writes it, read within bounds: anybody may have written it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from robot_vision.demonstrations import layout
-from robot_vision.demonstrations.files import checked, read_json
-from robot_vision.demonstrations.paths import FEATURE_NAME, LONGEST_TEMPLATE
-from robot_vision.demonstrations.schema import NUMBERED, DatasetError
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.files.json_files import checked, read_json
+from robot_vision.datasets.lerobot.files.paths import FEATURE_NAME, LONGEST_TEMPLATE
+from robot_vision.datasets.lerobot.schema import NUMBERED
 
 MOST_FEATURES = 1000
 MOST_FPS = 10_000
@@ -67,16 +67,3 @@ def read_info(root: Path) -> dict[str, Any]:
     if missing:
         raise DatasetError(f"{path}: no feature {', '.join(missing)}")
     return info
-
-
-def words_of(names: object) -> Iterator[str]:
-    """The names that a feature gives its numbers: LeRobot's sets have lists, dicts, or both."""
-    waiting = [names]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting += reversed(list(item.values()))
-        elif isinstance(item, list):
-            waiting += reversed(item)
-        elif item is not None:
-            yield str(item)

@@ -20,12 +20,12 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.files.paths import fill
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.dataset import Dataset
 from robot_vision.demonstrations.export import export_v21
-from robot_vision.demonstrations.paths import fill
-from robot_vision.demonstrations.schema import DatasetError
-from robot_vision.demonstrations.writer import DatasetWriter
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 SECRET = "a secret of the person at the machine"
 KEY = "observation.images.front"

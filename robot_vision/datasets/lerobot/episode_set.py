@@ -1,0 +1,114 @@
+"""LeRobot's datasets, ours and others', as an `EpisodeSet`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.types import Frame
+from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.features import View, is_image, view_called, views_of, words_of
+from robot_vision.datasets.lerobot.files.images import depth_m_from_mm
+
+# LeRobot's policies take what begins with it; some converters write the plural.
+_ACTION = "action"
+
+
+class LerobotSet:
+    """Episodes by number; see `EpisodeSet`.
+
+    Frames of our own datasets have the stamps and the intrinsics that were recorded; those of
+    others have neither. Raises `DatasetError` if `fps` is above 0 and not the dataset's.
+    """
+
+    def __init__(self, path: Path, *, fps: float = 0.0) -> None:
+        self._dataset = Dataset(path)
+        self._actions = _action_features(self._dataset)
+        if fps > 0 and fps != self.fps:
+            raise DatasetError(f"{path} says itself that it has {self.fps:g} fps, not {fps:g}")
+
+    @property
+    def name(self) -> str:
+        return self._dataset.root.name
+
+    @property
+    def fps(self) -> float:
+        return float(self._dataset.fps)
+
+    @property
+    def cameras(self) -> tuple[EpisodeCamera, ...]:
+        return tuple(
+            EpisodeCamera(name=view.name, has_depth=bool(view.depth))
+            for view in views_of(self._dataset.features)
+        )
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return tuple(episode.length for episode in self._dataset.episodes)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        features = self._dataset.features
+        return tuple(
+            f"depth of {view.name}: its unit is not said, and taken as mm"
+            for view in views_of(features)
+            if view.depth and "depth_unit" not in (features[view.depth].get("info") or {})
+        )
+
+    def instruction(self, episode_index: int) -> str:
+        return self._dataset.episode(episode_index).instruction
+
+    def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
+        view = view_called(camera, self._dataset.features)
+        form = self._dataset.form
+        if form is not None and view.name in {known.name for known in form.cameras}:
+            step = self._dataset.step(episode_index, step_index, cameras=[view.name])
+            return step.frames[view.name]
+        return self._frame(episode_index, step_index, view)
+
+    def actions(self, episode_index: int) -> EpisodeActions | None:
+        if not self._actions:
+            return None
+        columns = self._dataset.columns(episode_index)
+        values = [columns[name].reshape(len(columns[name]), -1) for name in self._actions]
+        names = [_names(self._dataset, n, v) for n, v in zip(self._actions, values, strict=True)]
+        return EpisodeActions(
+            values=np.concatenate(values, axis=1).astype(np.float64),
+            names=tuple(word for words in names for word in words) if all(names) else (),
+        )
+
+    def close(self) -> None:
+        self._dataset.close()
+
+    def _frame(self, episode_index: int, step_index: int, view: View) -> Frame:
+        stamp_ns = round(step_index * NS_PER_S / self.fps)
+        rgb = self._dataset.image(episode_index, step_index, view.colour)
+        if rgb.ndim != 3:
+            raise DatasetError(f"{view.colour}: expected colour, found {rgb.dtype} {rgb.shape}")
+        depth_m = None
+        if view.depth:
+            depth_m = depth_m_from_mm(self._dataset.image(episode_index, step_index, view.depth))
+        return Frame(
+            stamp_ns=stamp_ns,
+            frame_id=view.name,
+            rgb=rgb,
+            depth_m=depth_m,
+            depth_stamp_ns=None if depth_m is None else stamp_ns,
+        )
+
+
+def _action_features(dataset: Dataset) -> tuple[str, ...]:
+    """The one action, or the parts of it where a dataset has it in parts (`action.left_arm`)."""
+    numbers = [n for n, f in dataset.features.items() if not is_image(f)]
+    for whole in (_ACTION, f"{_ACTION}s"):
+        if whole in numbers:
+            return (whole,)
+    return tuple(name for name in numbers if name.startswith(f"{_ACTION}."))
+
+
+def _names(dataset: Dataset, feature: str, values: np.ndarray) -> tuple[str, ...]:
+    """None where the dataset does not give each number one."""
+    words = tuple(words_of(dataset.features[feature].get("names")))
+    return words if len(words) == values.shape[1] else ()

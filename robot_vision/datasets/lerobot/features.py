@@ -1,0 +1,85 @@
+"""What a feature of `info.json` is: colour, depth or numbers; its names, its size."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from robot_vision.core.foreign import quoted
+from robot_vision.datasets.errors import DatasetError
+
+_IMAGES = ("video", "image")
+_PREFIX = "observation.images."
+_FLAGS = ("is_depth_map", "video.is_depth_map")
+_CHANNELS = ("channel", "channels")
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A camera of a dataset: the features of its colour and of its depth, empty for none."""
+
+    name: str
+    colour: str
+    depth: str = ""
+
+
+def is_image(feature: Mapping[str, Any]) -> bool:
+    return feature["dtype"] in _IMAGES
+
+
+def is_depth(name: str, feature: Mapping[str, Any]) -> bool:
+    """Whether a feature is depth: as LeRobot flags it, else by its name and its one channel."""
+    if not is_image(feature):
+        return False
+    told = [feature.get("info"), feature.get("video_info")]
+    if any(isinstance(info, dict) and info.get(flag) for info in told for flag in _FLAGS):
+        return True
+    return "depth" in name.lower() and image_shape(feature)[2:] == (1,)
+
+
+def image_shape(feature: Mapping[str, Any]) -> tuple[int, ...]:
+    """Height and width, and channels where the shape has them, in whichever order it is told."""
+    shape, names = tuple(feature["shape"]), list(words_of(feature.get("names")))
+    if len(shape) != 3:
+        return shape
+    first = names[0] in _CHANNELS if len(names) == 3 else shape[2] > 4 >= shape[0]
+    return (*shape[1:], shape[0]) if first else shape
+
+
+def views_of(features: Mapping[str, Mapping[str, Any]]) -> tuple[View, ...]:
+    """The cameras, each with the depth whose name is its own but for the word."""
+    images = [name for name, feature in features.items() if is_image(feature)]
+    depths = {_plain(name): name for name in images if is_depth(name, features[name])}
+    return tuple(
+        View(name=name.removeprefix(_PREFIX), colour=name, depth=depths.get(_plain(name), ""))
+        for name in images
+        if not is_depth(name, features[name])
+    )
+
+
+def view_called(name: str, features: Mapping[str, Mapping[str, Any]]) -> View:
+    """The camera of that name, or of that feature; raises `DatasetError` with the choices."""
+    views = views_of(features)
+    for view in views:
+        if name in (view.name, view.colour):
+            return view
+    choices = ", ".join(view.name for view in views) or "none"
+    raise DatasetError(f"no camera {quoted(name)} in the dataset; it has: {choices}")
+
+
+def words_of(names: object) -> Iterator[str]:
+    """The names that a feature gives its numbers: LeRobot's sets have lists, dicts, or both."""
+    waiting = [names]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += reversed(list(item.values()))
+        elif isinstance(item, list):
+            waiting += reversed(item)
+        elif item is not None:
+            yield str(item)
+
+
+def _plain(name: str) -> str:
+    """A name without what says that it is colour or depth."""
+    words = name.lower().replace(".", "_").split("_")
+    return "_".join(w for w in words if w not in ("depth", "rgb", "color", "colour", "image"))

@@ -1,0 +1,1 @@
+"""Parquet, JSON, videos and paths of strangers, read within bounds."""
