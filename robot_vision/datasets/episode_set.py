@@ -6,7 +6,22 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a dataset may not say itself, and the most that its files may cost.
+
+    `fps` 0 is the dataset's own; `raw_unit_m` is the step of depth in integers, `float_unit_m`
+    what 1 stands for in floats.
+    """
+
+    fps: float = 0.0
+    raw_unit_m: float = 0.001
+    float_unit_m: float = 1.0
+    limits: InputLimits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Datasets of episodes of any kind that is known here.
 
 A kind is a file in `kinds/` with `matches(path)`, which costs little and imports nothing heavy,
-and `open_set(path, fps=…)`.
+and `open_set(path, reading)`.
 """
 
 from functools import cache
@@ -10,8 +10,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, cast, runtime_checkable
 
+from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.datasets import kinds
-from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.episode_set import EpisodeSet, Reading
 from robot_vision.datasets.errors import DatasetError
 
 
@@ -21,7 +22,7 @@ class Kind(Protocol):
 
     def matches(self, path: Path) -> bool: ...
 
-    def open_set(self, path: Path, *, fps: float) -> EpisodeSet: ...
+    def open_set(self, path: Path, reading: Reading) -> EpisodeSet: ...
 
 
 def is_dataset(path: Path) -> bool:
@@ -29,15 +30,25 @@ def is_dataset(path: Path) -> bool:
     return any(kind.matches(path) for kind in _kinds().values())
 
 
-def open_dataset(path: Path, *, fps: float = 0.0) -> EpisodeSet:
+def open_dataset(
+    path: Path,
+    *,
+    fps: float = 0.0,
+    raw_unit_m: float = 0.001,
+    float_unit_m: float = 1.0,
+    limits: InputLimits = DEFAULT_LIMITS,
+) -> EpisodeSet:
     """The episodes at `path`.
 
-    `fps` above 0 is the rate for datasets that have none. Raises `DatasetError` for what is no
+    `fps` above 0 is the rate for datasets that have none. Where a dataset does not say what its
+    depth is in, `raw_unit_m` is the step of integers and `float_unit_m` what 1 stands for in
+    floats. Raises `DatasetError` for what is no
     dataset or cannot be read, `MissingDependencyError` where reading needs an extra.
     """
+    reading = Reading(fps=fps, raw_unit_m=raw_unit_m, float_unit_m=float_unit_m, limits=limits)
     for kind in _kinds().values():
         if kind.matches(path):
-            return kind.open_set(path, fps=fps)
+            return kind.open_set(path, reading)
     raise DatasetError(f"{path} is no dataset of these kinds: {', '.join(_kinds())}")
 
 

@@ -30,6 +30,7 @@ from rlds_kit import (
 )
 
 from robot_vision.core.limits_config import InputLimits
+from robot_vision.datasets.episode_set import Reading
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.crc32c import crc32c
 from robot_vision.datasets.rlds.episodes import DEFAULT_FPS, RldsSet
@@ -65,7 +66,7 @@ def test_episodes_are_read_in_the_order_of_splits_and_shards(tmp_path: Path) -> 
 
 
 def test_frames_have_colour_depth_and_stamps(tmp_path: Path) -> None:
-    episodes = RldsSet(whole(tmp_path), fps=5.0)
+    episodes = RldsSet(whole(tmp_path), Reading(fps=5.0))
     frame = episodes.frame(2, 3, "image")
     np.testing.assert_array_equal(frame.rgb, rgb_of(2, 3))
     assert frame.depth_m is not None
@@ -108,7 +109,7 @@ def test_the_rate_is_the_option_else_the_metadata_else_assumed_and_reported(
 ) -> None:
     content = episode(0, 2, **{"episode_metadata/fps": np.array([7.5], np.float32)})
     path = write_set(tmp_path, {"train": [[content]]}, described(metadata=metadata))
-    episodes = RldsSet(path, fps=option)
+    episodes = RldsSet(path, Reading(fps=option))
     assert episodes.fps == fps
     assumed = [remark for remark in episodes.remarks if "steps a second are assumed" in remark]
     assert len(assumed) == (fps == DEFAULT_FPS)
@@ -264,7 +265,7 @@ def test_pictures_and_numbers_that_are_not_one_a_step_are_refused(tmp_path: Path
 
 def test_pictures_beyond_the_limits_are_refused(tmp_path: Path) -> None:
     path = write_set(tmp_path, {"train": [[episode(0, 2)]]}, described())
-    episodes = RldsSet(path, limits=InputLimits(image_mpx=0.001))
+    episodes = RldsSet(path, Reading(limits=InputLimits(image_mpx=0.001)))
     with pytest.raises(DatasetError, match=r"episode 0, step 1, image: .*limits.image_mpx"):
         episodes.frame(0, 1, "image")
 

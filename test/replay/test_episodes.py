@@ -217,5 +217,7 @@ def test_a_replay_in_real_time_takes_its_time(
     code, text = run(dataset, *options, *arguments)
     assert code == 0, text
     [result] = json.loads(summary.read_text())["bags"]
-    assert result["run"]["read"] == 2 * STEPS
+    run_counts = result["run"]
+    assert run_counts["read"] == 2 * STEPS
+    assert run_counts["processed"] + sum(run_counts["dropped"].values()) == 2 * STEPS
     assert "stamps jump" not in result["input"]["problems"]

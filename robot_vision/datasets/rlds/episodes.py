@@ -8,9 +8,8 @@ import numpy as np
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import EncodingError, ForeignFileError
 from robot_vision.core.foreign import quoted
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Frame
-from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera
+from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, Reading
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.episode import Episode, open_episode
 from robot_vision.datasets.rlds.features import (
@@ -32,24 +31,19 @@ _MOST_REMARKS = 30
 class RldsSet:
     """Episodes of TFRecord files; see `EpisodeSet`. Nothing is held but where records lie.
 
-    RLDS has no rate: `fps` counts where it is above 0, else what the episodes' metadata say,
-    else `DEFAULT_FPS`. `raw_unit_m` is the step of depth in integers, `float_unit_m` what 1
-    stands for in floats. Raises `DatasetError` where no episode can be read.
+    RLDS has no rate: `reading.fps` counts where it is above 0, else what the episodes' metadata
+    say, else `DEFAULT_FPS`. Raises `DatasetError` where no episode can be read.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        fps: float = 0.0,
-        raw_unit_m: float = 0.001,
-        float_unit_m: float = 1.0,
-        limits: InputLimits = DEFAULT_LIMITS,
-    ) -> None:
+    def __init__(self, path: Path, reading: Reading | None = None) -> None:
+        reading = reading or Reading()
         self._files = find_files(path)
-        self._limits = limits
+        self._limits = reading.limits
         self._depth_of = partial(
-            depth_of, raw_unit_m=raw_unit_m, float_unit_m=float_unit_m, limits=limits
+            depth_of,
+            raw_unit_m=reading.raw_unit_m,
+            float_unit_m=reading.float_unit_m,
+            limits=reading.limits,
         )
         shards = [index_shard(shard.path) for shard in self._files.shards]
         self._records = [record for shard in shards for record in shard.records]
@@ -59,7 +53,7 @@ class RldsSet:
         self._episode = lru_cache(maxsize=2)(self._load)
         self._layout = self._find_layout()
         self._remarks += self._layout.remarks
-        self.fps = self._rate(fps)
+        self.fps = self._rate(reading.fps)
 
     @property
     def name(self) -> str:

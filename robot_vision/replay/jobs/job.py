@@ -89,7 +89,9 @@ def _replay(job: Job, progress: Progress) -> dict[str, Any]:
         "behaviour": behaviour_of(values),
         "input": source.health.as_dict(),
         "run": {
-            **asdict(counts),
+            # Not by asdict, which counts the pairs of a Counter.
+            **vars(counts),
+            "dropped": dict(counts.dropped),
             "rate": job.run.rate,
             "run_s": run_s,
             "frames_per_s": counts.processed / run_s,

@@ -7,10 +7,11 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.core.foreign import brief
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.open_dataset import is_dataset
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics
 from robot_vision.replay.reading.episodes.choice import choose_camera, choose_episodes
-from robot_vision.replay.reading.episodes.open import is_dataset, open_episodes
+from robot_vision.replay.reading.episodes.open import open_episodes
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.folders.image_sources import FolderSource
 from robot_vision.replay.reading.sources import open_source

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from robot_vision.core.config import ServiceConfig
+from robot_vision.datasets.open_dataset import is_dataset
 from robot_vision.replay.reading.bag import BagOptions, BagSource
-from robot_vision.replay.reading.episodes.open import is_dataset, open_episodes
+from robot_vision.replay.reading.episodes.open import open_episodes
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.episodes.source import EpisodeSource
 from robot_vision.replay.reading.folders.image_sources import (
