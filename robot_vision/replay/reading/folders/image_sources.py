@@ -21,6 +21,7 @@ from robot_vision.replay.reading.folders.folder_pairs import (
     folder_pairs,
     images_of,
 )
+from robot_vision.replay.reading.folders.video_depth import depth_of_frames
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
 from robot_vision.replay.reading.messages import BagError
 
@@ -33,6 +34,8 @@ class VideoSource:
     """Frames of a video file; stamps are its presentation times, from 0.
 
     Depth, if any, is in a folder `<video without suffix>_depth` of 16-bit PNGs, one per frame.
+    Raises `BagError` where it is not certain which belong together; to see that, a video with
+    depth is decoded twice.
     """
 
     def __init__(self, path: Path, *, config: ServiceConfig) -> None:
@@ -47,37 +50,61 @@ class VideoSource:
         video = self._open()
         self._count = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 1)
         self._rate_hz = video.get(cv2.CAP_PROP_FPS) or DEFAULT_RATE_HZ
+        turned_deg = int(video.get(cv2.CAP_PROP_ORIENTATION_META))
         video.release()
+        self._depth_of_frames = self._pair_depth(turned_deg)
 
     @property
     def done(self) -> float:
         return min(self._read / self._count, 1.0)
 
     def raw_frames(self) -> Iterator[RawFrame]:
-        video = self._open()
-        self._read, last_ns = 0, -1
+        self._read = 0
         size: tuple[int, ...] = ()
-        while True:
-            good, bgr = video.read()
-            if not good:
-                break
+        for stamp_ns, bgr in self._decoded():
             if bgr.shape != (size := size or bgr.shape):
                 detail = f"{self.name}: from {size[1]}×{size[0]} to {bgr.shape[1]}×{bgr.shape[0]}"
                 self.health.problems.add("video changes its size", detail)
                 break
-            stamp_ns = round(video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-            if stamp_ns <= last_ns:  # some containers have no presentation times
-                stamp_ns = last_ns + round(NS_PER_S / self._rate_hz)
-            last_ns = stamp_ns
             self._stream.add(stamp_ns, "video")
-            depth = self._depth_files[self._read] if self._read < len(self._depth_files) else None
+            depth = None
+            if self._depth_of_frames:
+                depth = self._depth_files[self._depth_of_frames[self._read]]
             self._read += 1
             rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
             yield _raw_frame(stamp_ns, lambda rgb=rgb: rgb, depth, self._config, self.health)
-        video.release()
         if self._read < self._count:
             detail = f"{self.name}: {self._read} of {self._count} frames"
             self.health.problems.add("video ends early", detail)
+
+    def _decoded(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Stamp and picture (BGR) of each frame that can be decoded."""
+        video, last_ns = self._open(), -1
+        try:
+            while True:
+                good, bgr = video.read()
+                if not good:
+                    return
+                stamp_ns = round(video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+                if stamp_ns <= last_ns:  # some containers have no presentation times
+                    stamp_ns = last_ns + round(NS_PER_S / self._rate_hz)
+                last_ns = stamp_ns
+                yield stamp_ns, bgr
+        finally:
+            video.release()
+
+    def _pair_depth(self, turned_deg: int) -> list[int]:
+        """The depth file of each frame by its number; empty where there is no depth."""
+        if not self._depth_files:
+            return []
+        if turned_deg:
+            raise BagError(
+                f"{self._path} is turned by {turned_deg}° as its metadata say; whether its depth "
+                "is turned too is not known. Turn the frames themselves, or move the folder of "
+                "depth away"
+            )
+        stamps_ns = [stamp_ns for stamp_ns, _ in self._decoded()]
+        return depth_of_frames(stamps_ns, files=len(self._depth_files), rate_hz=self._rate_hz)
 
     def _open(self) -> cv2.VideoCapture:
         try:
