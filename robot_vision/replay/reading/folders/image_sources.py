@@ -28,6 +28,8 @@ from robot_vision.replay.reading.messages import BagError
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FRAME_ID = "camera"
 TUM_UNIT_M = 1 / 5000
+# Damaged frames of a video, after which it is not read further.
+MOST_LOST = 1000
 
 
 class VideoSource:
@@ -59,9 +61,13 @@ class VideoSource:
         return min(self._read / self._count, 1.0)
 
     def raw_frames(self) -> Iterator[RawFrame]:
-        self._read = 0
+        self._read = lost = 0
         size: tuple[int, ...] = ()
-        for stamp_ns, bgr in self._decoded():
+        for stamp_ns, bgr, lost_before in self._decoded():
+            if lost_before:
+                detail = f"{self.name}: before the frame at {stamp_ns} ns"
+                self.health.problems.add("video frame damaged", detail, times=lost_before)
+                lost += lost_before
             if bgr.shape != (size := size or bgr.shape):
                 detail = f"{self.name}: from {size[1]}×{size[0]} to {bgr.shape[1]}×{bgr.shape[0]}"
                 self.health.problems.add("video changes its size", detail)
@@ -73,23 +79,28 @@ class VideoSource:
             self._read += 1
             rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
             yield _raw_frame(stamp_ns, lambda rgb=rgb: rgb, depth, self._config, self.health)
-        if self._read < self._count:
-            detail = f"{self.name}: {self._read} of {self._count} frames"
+        if self._read + lost < self._count:
+            detail = f"{self.name}: {self._read + lost} of {self._count} frames"
             self.health.problems.add("video ends early", detail)
 
-    def _decoded(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Stamp and picture (BGR) of each frame that can be decoded."""
+    def _decoded(self) -> Iterator[tuple[int, np.ndarray, int]]:
+        """Stamp and picture (BGR) of each frame that can be decoded, and how many before it
+        could not: reading goes on behind a damaged one."""
         video, last_ns = self._open(), -1
+        good_frames = lost = reported = 0
         try:
-            while True:
-                good, bgr = video.read()
-                if not good:
-                    return
+            while lost <= MOST_LOST and good_frames + lost <= self._count:
+                is_good, bgr = video.read()
+                if not is_good:
+                    lost += 1
+                    continue
+                good_frames += 1
                 stamp_ns = round(video.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
                 if stamp_ns <= last_ns:  # some containers have no presentation times
                     stamp_ns = last_ns + round(NS_PER_S / self._rate_hz)
                 last_ns = stamp_ns
-                yield stamp_ns, bgr
+                yield stamp_ns, bgr, lost - reported
+                reported = lost
         finally:
             video.release()
 
@@ -103,7 +114,7 @@ class VideoSource:
                 "is turned too is not known. Turn the frames themselves, or move the folder of "
                 "depth away"
             )
-        stamps_ns = [stamp_ns for stamp_ns, _ in self._decoded()]
+        stamps_ns = [stamp_ns for stamp_ns, _, _ in self._decoded()]
         return depth_of_frames(stamps_ns, files=len(self._depth_files), rate_hz=self._rate_hz)
 
     def _open(self) -> cv2.VideoCapture:
