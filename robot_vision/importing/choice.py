@@ -7,7 +7,10 @@ from robot_vision.importing.trial import Trial
 
 # A model that knows what is in the pictures reaches more; by chance hardly anything is found.
 _TELLING_QUALITY = 0.15
-_TELLING_WITHOUT_NAMES = 0.3
+_TELLING_THINGS = 4
+# A weak model finds a few things under their names, which is no chance, and no certainty either.
+_HINTING_QUALITY = 0.05
+_HINTING_THINGS = 2
 _CLEAR_RATIO = 1.5  # of qualities: nearly right scalings cost a robust model less than that
 # Red and blue swapped cost still less, so there every picture is asked.
 _CLEAR_COLOR_GAIN = 0.08  # of the better one's quality
@@ -26,16 +29,29 @@ class UndecidedError(BundleError):
 
 
 def decides(trial: Trial) -> bool:
-    """Whether so much was found that the pictures say something about this reading."""
+    """Whether so much was found that the pictures say something about this reading.
+
+    Boxes that hit something while most others lie nowhere hit it by chance, and so do boxes of
+    classes that have no names for what is shown: one around the whole picture hits half of it.
+    """
     evidence = trial.evidence
-    least = _TELLING_QUALITY if evidence.named else _TELLING_WITHOUT_NAMES
-    return not evidence.fault and evidence.mean_quality >= least
+    if evidence.fault or not evidence.named or not _is_sound(trial):
+        return False
+    is_hint = evidence.found >= _HINTING_THINGS and evidence.mean_quality >= _HINTING_QUALITY
+    return is_hint or evidence.mean_quality >= _TELLING_QUALITY
+
+
+def is_weak(trial: Trial) -> bool:
+    """Whether so little was found that what it decides is not sure."""
+    evidence = trial.evidence
+    return evidence.mean_quality < _TELLING_QUALITY or evidence.found < _TELLING_THINGS
 
 
 def is_blind(trial: Trial) -> bool:
     """Whether nothing was found, though many of the things shown are classes of the model."""
     evidence = trial.evidence
-    return evidence.named and evidence.drawn >= _MANY_THINGS and evidence.found == 0
+    finds = evidence.found > 0 and _is_sound(trial)
+    return evidence.named and evidence.drawn >= _MANY_THINGS and not finds
 
 
 def is_clearly_better(one: Trial, other: Trial) -> bool:
@@ -47,8 +63,9 @@ def is_clearly_better(one: Trial, other: Trial) -> bool:
         return not one.evidence.fault
     if not decides(one):
         gain = one.evidence.sound - other.evidence.sound
-        return gain >= _CLEAR_SOUNDNESS and one.evidence.sound >= _LEAST_SOUND
-    return one.evidence.mean_quality >= _CLEAR_RATIO * other.evidence.mean_quality
+        return gain >= _CLEAR_SOUNDNESS and _is_sound(one)
+    ratio = _CLEAR_RATIO if _is_sound(other) else 1.0
+    return one.evidence.mean_quality >= ratio * other.evidence.mean_quality
 
 
 def has_clearer_colors(one: Trial, other: Trial) -> bool:
@@ -73,6 +90,10 @@ def rivals_of(best: Trial, trials: Sequence[Trial]) -> list[Trial]:
         for t in trials
         if t is not best and not _same(t, best) and not is_clearly_better(best, t)
     ]
+
+
+def _is_sound(trial: Trial) -> bool:
+    return trial.evidence.sound >= _LEAST_SOUND
 
 
 def _rank(trial: Trial) -> tuple[bool, float, float]:

@@ -29,6 +29,8 @@ from robot_vision.importing.trial import Bench, Trial
 from robot_vision.importing.words import Finding, ask_for, contradiction, decided, unseen, untried
 from robot_vision.model_store.import_onnx import describe_session, open_model
 
+_KINDS_THAT_NAME = 2  # a model of one class always calls it by the first name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
@@ -169,6 +171,10 @@ class _Study:
         if undecided and colored is not tried[0] and not self._facts.image:
             raise UndecidedError(ask_for(colored, undecided), self._trials)
         chosen = tried[0] if undecided else colored
+        if not decides(chosen):  # what half of the pictures showed was chance
+            return self._unseen(detectors, trials)
+        if not self._classes and chosen.evidence.kinds < _KINDS_THAT_NAME:
+            raise UndecidedError(self._no_names(), self._trials)
         return decided(
             chosen,
             trials=trials,
@@ -195,11 +201,7 @@ class _Study:
         usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault] or trials
         best = best_of(usual)
         if not self._classes:
-            raise UndecidedError(
-                f"{self._wanted.file}: nothing of COCO's classes was found in the pictures; give "
-                "the names of its classes (--classes names.txt)",
-                self._trials,
-            )
+            raise UndecidedError(self._no_names(), self._trials)
         if all(is_blind(t) for t in trials):
             raise UndecidedError(contradiction(best, self._wanted.file), self._trials)
         others = [
@@ -213,6 +215,12 @@ class _Study:
             raise UndecidedError(ask_for(best, others), self._trials)
         return unseen(
             best, is_guess=not self._wanted.format, facts=self._facts, all_trials=self._trials
+        )
+
+    def _no_names(self) -> str:
+        return (
+            f"{self._wanted.file}: too little of COCO's classes was found in the pictures to take "
+            "their names for its own; give the names of its classes (--classes names.txt)"
         )
 
     def _by_shape_alone(self, starts: Sequence[ModelManifest]) -> Finding:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
+from robot_vision.importing.choice import is_weak
 from robot_vision.importing.file_facts import FileFacts
 from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
 from robot_vision.importing.trial import Trial
@@ -35,10 +36,12 @@ def decided(
 ) -> Finding:
     """What is said where things were found in the pictures."""
     evidence, manifest = chosen.evidence, chosen.manifest
-    format_words = "guessed, and sure of it" if is_guess else "as given"
+    sureness = "not sure" if is_weak(chosen) else "and sure of it"
+    format_words = f"guessed, {sureness}" if is_guess else "as given"
+    doubt = "not sure, because so little is found: " if is_weak(chosen) else ""
     lines = [
-        f"format {manifest.format} ({format_words}): {evidence.found} of {evidence.drawn} things "
-        f"in the pictures found, quality {_quality(chosen)}"
+        f"{doubt}format {manifest.format} ({format_words}): {evidence.found} of "
+        f"{evidence.drawn} things in the pictures found, quality {_quality(chosen)}"
         f"{_next_best(chosen, trials)}",
         f"fed {_color_words(chosen, colors, rivals)}; {_scale_words(chosen, trials, rivals)}",
     ]
@@ -58,13 +61,22 @@ def unseen(
     sound = f"{best.evidence.sound:.0%} of its surest boxes lie in the pictures"
     guessed = ", guessed" if is_guess else ""
     lines = [
-        f"not sure: nothing in the pictures was found, which may be right for its classes. "
+        f"not sure: {_little_found(best)}. "
         f"Format {manifest.format}{guessed}{_reading_words(manifest)}: {sound}",
         f"fed {spec.color.upper()}, pixels {scale_name(spec)}, as {who}; "
         "check it on pictures of your own (--input color=…, scale=… if not)",
     ]
     lines += _said_by(facts)
     return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
+
+
+def _little_found(best: Trial) -> str:
+    evidence = best.evidence
+    if not evidence.named:
+        return "its classes have no names for what the pictures show, so these cannot judge it"
+    return f"of {evidence.drawn} things in the pictures that it has names for it finds " + (
+        str(evidence.found) if evidence.found else "none"
+    )
 
 
 def untried(manifest: ModelManifest, *, is_guess: bool = False) -> Finding:

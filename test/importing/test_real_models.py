@@ -109,7 +109,7 @@ def _assert_right_or_unsure(
     # YOLOX decoded and YOLOv5 are one thing by two names.
     is_right &= finding.manifest.format == format or (not given and "decoded" in str(reading))
     doubts = "\n".join(finding.lines)
-    assert is_right or (not finding.is_sure and "not sure" in doubts), doubts
+    assert is_right or "not sure" in doubts, doubts
 
 
 def _wanted(
