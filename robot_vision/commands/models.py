@@ -189,7 +189,18 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
     from robot_vision.importing.words import table_rows
 
-    table = Table("format", "reading", "colours", "pixels", "found", "quality", "sound", "fault")
+    columns = (
+        "format",
+        "reading",
+        "colours",
+        "pixels",
+        "resize",
+        "found",
+        "quality",
+        "sound",
+        "fault",
+    )
+    table = Table(*columns)
     for row in table_rows(trials):
         table.add_row(*row)
     Screen().print(table)

@@ -1,6 +1,7 @@
 """Which of several trials is clearly the best, and whether any is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from robot_vision.core.errors import BundleError
 from robot_vision.importing.trial import Trial
@@ -12,12 +13,25 @@ _TELLING_THINGS = 4
 _HINTING_QUALITY = 0.05
 _HINTING_THINGS = 2
 _CLEAR_RATIO = 1.5  # of qualities: nearly right scalings cost a robust model less than that
-# Red and blue swapped cost still less, so there every picture is asked.
-_CLEAR_COLOR_GAIN = 0.08  # of the better one's quality
+# Red and blue swapped and stretched pictures cost less still, so there each picture is asked.
+_CLEAR_GAIN = 0.08  # of the better one's quality
 _WORST_LOSS = 0.05  # in any picture
 _CLEAR_SOUNDNESS = 0.25
 _LEAST_SOUND = 0.6
 _MANY_THINGS = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Settled:
+    """Ways to feed that differ in one thing: the `chosen` one, the `best`, all that were `tried`.
+
+    `others` are those that `best` is not clearly better than; none where it is chosen for that.
+    """
+
+    chosen: Trial
+    best: Trial
+    others: tuple[Trial, ...]
+    tried: tuple[Trial, ...]
 
 
 class UndecidedError(BundleError):
@@ -68,12 +82,12 @@ def is_clearly_better(one: Trial, other: Trial) -> bool:
     return one.evidence.mean_quality >= ratio * other.evidence.mean_quality
 
 
-def has_clearer_colors(one: Trial, other: Trial) -> bool:
+def is_better_throughout(one: Trial, other: Trial) -> bool:
     """Whether `one` explains the pictures better on the whole, and none of them much worse."""
     if is_clearly_better(one, other):
         return True
     gain = one.evidence.quality - other.evidence.quality
-    least = _CLEAR_COLOR_GAIN * one.evidence.mean_quality
+    least = _CLEAR_GAIN * one.evidence.mean_quality
     return decides(one) and bool(gain.mean() >= least and gain.min() >= -_WORST_LOSS)
 
 
@@ -90,6 +104,19 @@ def rivals_of(best: Trial, trials: Sequence[Trial]) -> list[Trial]:
         for t in trials
         if t is not best and not _same(t, best) and not is_clearly_better(best, t)
     ]
+
+
+def settled(tried: Sequence[Trial]) -> Settled:
+    """The first, which is the usual one, unless another is better throughout."""
+    best = best_of(tried)
+    others = [t for t in tried if t is not best]
+    is_clear = all(is_better_throughout(best, other) for other in others)
+    return Settled(
+        chosen=best if is_clear else tried[0],
+        best=best,
+        others=() if is_clear else tuple(others),
+        tried=tuple(tried),
+    )
 
 
 def _is_sound(trial: Trial) -> bool:

@@ -1,6 +1,6 @@
 """Finds out what an ONNX file is: everything that it may be is tried on pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,25 +8,32 @@ from typing import Any
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import (
     UndecidedError,
     best_of,
     decides,
-    has_clearer_colors,
     is_blind,
     is_clearly_better,
     rivals_of,
+    settled,
 )
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
-from robot_vision.importing.hypotheses import readings_of, recolored, scalings_of
-from robot_vision.importing.looks import describe_shapes, look_of
+from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
+from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
 from robot_vision.importing.trial import Bench, Trial
-from robot_vision.importing.words import Finding, ask_for, contradiction, decided, unseen, untried
+from robot_vision.importing.words import (
+    Finding,
+    ask_for,
+    contradiction,
+    decided,
+    unseen,
+    untried,
+)
 from robot_vision.model_store.import_onnx import describe_session, open_model
 
 _KINDS_THAT_NAME = 2  # a model of one class always calls it by the first name
@@ -161,16 +168,12 @@ class _Study:
         if usual is not None and usual is not best:
             rivals = [best, *(t for t in rivals if t is not usual)]
             best = usual
-        colors = [
-            best.manifest.model_copy(update={"input": spec})
-            for spec in recolored(best.manifest.input, [*self._wanted.image])
-        ]
-        tried = self._try(colors, self._pictures)
-        colored = best_of(tried)
-        undecided = [t for t in tried if t is not colored and not has_clearer_colors(colored, t)]
-        if undecided and colored is not tried[0] and not self._facts.image:
-            raise UndecidedError(ask_for(colored, undecided), self._trials)
-        chosen = tried[0] if undecided else colored
+        color = settled(self._try(self._fed(best.manifest, recolored), self._pictures))
+        if color.others and color.best is not color.chosen and not self._facts.image:
+            raise UndecidedError(ask_for(color.best, color.others), self._trials)
+        other_sizes = self._fed(color.chosen.manifest, resized)[1:]
+        size = settled([color.chosen, *self._try(other_sizes, self._pictures)])
+        chosen = size.chosen
         if not decides(chosen):  # what half of the pictures showed was chance
             return self._unseen(detectors, trials)
         if not self._classes and chosen.evidence.kinds < _KINDS_THAT_NAME:
@@ -178,13 +181,20 @@ class _Study:
         return decided(
             chosen,
             trials=trials,
-            rivals=[*rivals, *undecided],
-            colors=tried,
+            rivals=rivals,
+            color=color,
+            size=size,
             is_guess=not self._wanted.format,
             facts=self._facts,
             names_assumed=not self._classes,
             all_trials=self._trials,
         )
+
+    def _fed(
+        self, manifest: ModelManifest, otherwise: Callable[..., list[ModelInput]]
+    ) -> list[ModelManifest]:
+        specs = otherwise(manifest.input, [*self._wanted.image])
+        return [manifest.model_copy(update={"input": spec}) for spec in specs]
 
     def _truly_other(self, best: Trial, others: Sequence[Trial]) -> list[Trial]:
         """Those that still differ from `best` when they are fed alike."""
@@ -233,17 +243,11 @@ class _Study:
         return untried(starts[0], is_guess=not self._wanted.format)
 
     def _refusal(self, misfit: str) -> BundleError:
-        shapes = self._output_shapes()
+        """The error for a model that no format reads, with what it looks like."""
+        shapes = declared_shapes(self._session)
         look = look_of(shapes, self._facts, len(self._classes))
         what = f"{self._wanted.file}: {look}. " if look else ""
         return BundleError(f"{what}{misfit} (its outputs: {describe_shapes(shapes)})")
-
-    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes as declared; where they are open, 0."""
-        return {
-            str(output.name): tuple(n if isinstance(n, int) else 0 for n in output.shape)
-            for output in self._session.get_outputs()
-        }
 
 
 def _meaning(trial: Trial) -> tuple[Any, ...]:
