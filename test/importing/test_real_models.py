@@ -79,6 +79,7 @@ CASES = {
 _DECODING = ("grid", "box_units", "background", "activation")
 # What the pictures cannot decide of such a model; all others are decided without a question.
 MAY_ASK = {
+    "detr by softmax",
     "fastestdet swapped",
     "nanodet swapped",
     "nanodet normalised",
