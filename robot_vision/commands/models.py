@@ -152,7 +152,8 @@ def import_model(
     from robot_vision.core.foreign import parse_yaml
     from robot_vision.importing.choice import UndecidedError
     from robot_vision.importing.class_names import read_class_names
-    from robot_vision.importing.study import Wanted, study
+    from robot_vision.importing.study import study
+    from robot_vision.importing.wanted import Wanted
     from robot_vision.model_store.store import Bundle, write_bundle
 
     name = name or model_file.stem.replace("_", "-")

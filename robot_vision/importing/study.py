@@ -1,8 +1,6 @@
 """Finds out what an ONNX file is: everything that it may be is tried on pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
@@ -26,6 +24,7 @@ from robot_vision.importing.looks import declared_shapes, describe_shapes, look_
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
 from robot_vision.importing.trial import Bench, Trial
+from robot_vision.importing.wanted import Wanted
 from robot_vision.importing.words import (
     Finding,
     ask_for,
@@ -37,25 +36,6 @@ from robot_vision.importing.words import (
 from robot_vision.model_store.import_onnx import describe_session, open_model
 
 _KINDS_THAT_NAME = 2  # a model of one class always calls it by the first name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the user gave: a file, and what of the rest is settled. No format: any may be it.
-
-    Without `is_tried`, what is not settled is taken as exporters mostly have it.
-    """
-
-    file: Path
-    name: str
-    format: str = ""
-    classes: tuple[str, ...] = ()
-    size_px: tuple[int, int] | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    image: Mapping[str, Any] = field(default_factory=dict)
-    reading: Mapping[str, str] = field(default_factory=dict)
-    licence: str = "unknown"
-    is_tried: bool = True
 
 
 def study(wanted: Wanted) -> Finding:
@@ -112,6 +92,7 @@ class _Study:
             for reading in readings_of(FORMATS.get(name), self._wanted.reading):
                 try:
                     manifest = self._describe(name, reading)
+                    self._check_names(manifest)
                     outputs = self._bench.outputs(manifest, self._pictures[0])
                     if is_plausible_map(manifest, outputs):
                         fitting.append(manifest)
@@ -121,6 +102,15 @@ class _Study:
             return fitting, misfits[0]
         unnamed = "" if self._classes else " with COCO's 80 classes or none (--classes names.txt)"
         return fitting, f"no format fits its outputs{unnamed}"
+
+    def _check_names(self, manifest: ModelManifest) -> None:
+        """Columns of classes can be anything as long as nobody says how many there are."""
+        has_classes = "background" in FORMATS.get(manifest.format).readings
+        if has_classes and not manifest.classes:
+            raise BundleError(
+                f"{self._wanted.file}: format {manifest.format!r} needs the names of its classes "
+                "(--classes names.txt)"
+            )
 
     def _describe(self, format: str, reading: Mapping[str, str]) -> ModelManifest:
         wanted, facts = self._wanted, self._facts
