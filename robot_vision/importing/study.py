@@ -198,8 +198,13 @@ class _Study:
 
     def _unseen(self, detectors: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
         """Nothing was found in the pictures: only where boxes lie can say what they are."""
-        usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault] or trials
+        usual = [t for t in trials if t.manifest in detectors]
         best = best_of(usual)
+        if best.evidence.fault:
+            raise self._refusal(
+                f"read as {best.manifest.format} and fed as usual, it gives {best.evidence.fault}"
+            )
+        usual = [t for t in usual if not t.evidence.fault]
         if not self._classes:
             raise UndecidedError(self._no_names(), self._trials)
         if all(is_blind(t) for t in trials):

@@ -124,6 +124,24 @@ def test_pictures_that_cannot_judge_a_model_are_named_as_the_doubt(tmp_path: Pat
     assert "letterbox, as its metadata says" in said
 
 
+def test_a_way_to_feed_that_nobody_uses_hides_no_fault(tmp_path: Path) -> None:
+    """Scores before a sigmoid look like probabilities if pixels are fed 255 times too bright."""
+    out = rows_of_yolov8()[:, :5]
+    out[0, 4, 0] = 2.0
+    file = net(tmp_path, {"output0": out})
+    model = onnx.load(file)
+    model.graph.node[0].output[0] = "rows"
+    brightest = onnx.helper.make_node(
+        "ReduceMax", ["images"], ["most"], axes=[1, 2, 3], keepdims=0
+    )
+    divided = onnx.helper.make_node("Div", ["rows", "most"], ["output0"])
+    model.graph.node.extend([brightest, divided])
+    model.opset_import[0].version = 13
+    onnx.save(model, file)
+    said = refused(file, "--format", "yolov8", "--classes", names_file(tmp_path, "weld\n"))
+    assert "no probabilities" in said
+
+
 def test_one_class_does_not_stand_for_the_names_of_coco(tmp_path: Path) -> None:
     """Boxes around whole pictures hit a person and a cat, whatever class they are of."""
     out = np.zeros((1, 300, 6), np.float32)
