@@ -1,7 +1,6 @@
 """Finds out what an ONNX file is: everything that it may be is tried on pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import onnxruntime as ort
 
@@ -20,7 +19,7 @@ from robot_vision.importing.choice import (
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
 from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
-from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of
+from robot_vision.importing.looks import declared_shapes, describe_shapes, formats_said, look_of
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
 from robot_vision.importing.trial import Bench, Trial
@@ -63,6 +62,9 @@ class _Study:
     def finding(self) -> Finding:
         wanted = self._wanted
         starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
+        if not wanted.format:
+            said = formats_said(self._facts)
+            starts = [m for m in starts if m.format in said] or starts
         if starts and not wanted.is_tried:
             return untried(starts[0])
         detectors = [m for m in starts if FORMATS.get(m.format).detection is not None]
@@ -148,10 +150,10 @@ class _Study:
         self, best: Trial, trials: Sequence[Trial], detectors: Sequence[ModelManifest]
     ) -> Finding:
         rivals = rivals_of(best, trials)
-        others = self._truly_other(best, [t for t in rivals if _meaning(t) != _meaning(best)])
+        others = self._truly_other(best, [t for t in rivals if t.meaning != best.meaning])
         if others:
             raise UndecidedError(ask_for(best, others), self._trials)
-        rivals = [t for t in rivals if _meaning(t) == _meaning(best)]
+        rivals = [t for t in rivals if t.meaning == best.meaning]
         usual = next((t for t in [best, *rivals] if t.manifest in detectors), None)
         if rivals and usual is None:
             raise UndecidedError(ask_for(best, rivals), self._trials)
@@ -212,7 +214,7 @@ class _Study:
         others = [
             t
             for t in usual
-            if _meaning(t) != _meaning(best)
+            if t.meaning != best.meaning
             and not is_clearly_better(best, t)
             and (t in rivals_of(best, usual) or t.manifest.format != best.manifest.format)
         ]
@@ -243,9 +245,3 @@ class _Study:
         look = look_of(shapes, self._facts, len(self._classes))
         what = f"{self._wanted.file}: {look}. " if look else ""
         return BundleError(f"{what}{misfit} (its outputs: {describe_shapes(shapes)})")
-
-
-def _meaning(trial: Trial) -> tuple[Any, ...]:
-    """What is read from the outputs, however the model is fed."""
-    manifest = trial.manifest
-    return manifest.format, manifest.reading
