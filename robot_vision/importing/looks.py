@@ -26,7 +26,6 @@ _TASKS = {
     "obb": Look("a YOLO model of oriented boxes", ("yolo_obb",), _EXPORT_PLAIN),
     "classify": Look("a classifier", ("classification",), "it finds no boxes"),
 }
-_DETECTORS = ("yolov8", "yolov5", "rtdetr", "end_to_end")  # of Ultralytics' exports
 _END_TO_END = Look(
     "an end-to-end detector with suppression inside (YOLOv10, YOLO26, nms=True): rows of box, "
     "score and class",
@@ -34,14 +33,6 @@ _END_TO_END = Look(
     "export it with nms=False",
 )
 _YOLOV5 = Look("YOLOv5: rows of box, objectness and class scores", ("yolov5",), "")
-
-
-def formats_said(facts: FileFacts) -> tuple[str, ...]:
-    """The formats that a file with this metadata can have; none if it does not say."""
-    if facts.task == "detect":
-        return _END_TO_END.formats if facts.has_nms else _DETECTORS
-    look = _TASKS.get(facts.task)
-    return look.formats if look else ()
 
 
 def look_of(shapes: Shapes, facts: FileFacts, classes: int) -> str:

@@ -19,7 +19,7 @@ from robot_vision.importing.choice import (
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
 from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
-from robot_vision.importing.looks import declared_shapes, describe_shapes, formats_said, look_of
+from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
 from robot_vision.importing.trial import Bench, Trial
@@ -62,9 +62,6 @@ class _Study:
     def finding(self) -> Finding:
         wanted = self._wanted
         starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
-        if not wanted.format:
-            said = formats_said(self._facts)
-            starts = [m for m in starts if m.format in said] or starts
         if starts and not wanted.is_tried:
             return untried(starts[0])
         detectors = [m for m in starts if FORMATS.get(m.format).detection is not None]

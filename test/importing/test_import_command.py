@@ -124,16 +124,6 @@ def test_pictures_that_cannot_judge_a_model_are_named_as_the_doubt(tmp_path: Pat
     assert "letterbox, as its metadata says" in said
 
 
-def test_metadata_decide_between_formats_that_fit(tmp_path: Path) -> None:
-    """Rows of six are those of YOLOv5 with one class, too, and of oriented boxes."""
-    metadata = {"names": "{0: weld}", "task": "detect", "args": "{'nms': True}"}
-    out = np.zeros((1, 300, 6), np.float32)
-    out[0, :2, :5] = [[200, 200, 300, 300, 0.9], [250, 250, 330, 330, 0.8]]
-    manifest, said = imported(net(tmp_path, {"output0": out}, metadata=metadata))
-    assert manifest.format == "end_to_end"
-    assert "not sure" in said
-
-
 def test_a_way_to_feed_that_nobody_uses_hides_no_fault(tmp_path: Path) -> None:
     """Scores before a sigmoid look like probabilities if pixels are fed 255 times too bright."""
     out = rows_of_yolov8()[:, :5]
