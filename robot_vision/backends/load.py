@@ -13,6 +13,7 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_ENGINE_CACHE = "~/.cache/robot_vision/engines"
 TORCH_SUFFIXES = (".pt2", ".safetensors")
+ENGINE_SUFFIXES = (".engine", ".plan", ".trt")
 
 
 def load_backend(
@@ -57,7 +58,11 @@ def load_backend(
             ) from error
 
         return TorchBackend(bundle, device=device, threads=threads)
+    if suffix in ENGINE_SUFFIXES:
+        from robot_vision.backends.tensorrt_backend import TensorRTBackend
+
+        return TensorRTBackend(bundle, device=device)
     raise BundleError(
         f"bundle {bundle.manifest.name!r}: no back-end runs {bundle.manifest.file!r}; "
-        f"files that run: {', '.join(('.onnx', *TORCH_SUFFIXES))}"
+        f"files that run: {', '.join(('.onnx', *TORCH_SUFFIXES, *ENGINE_SUFFIXES))}"
     )

@@ -10,6 +10,6 @@ AllowCode = Annotated[
     bool,
     typer.Option(
         OPTION,
-        help="load model files that can run any code (.pt2); only if you trust who made them",
+        help="load models that can run any code (.pt2, .engine); only if you trust who made them",
     ),
 ]

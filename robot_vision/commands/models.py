@@ -152,7 +152,8 @@ def import_model(
     from robot_vision.core.foreign import parse_yaml
     from robot_vision.importing.choice import UndecidedError
     from robot_vision.importing.class_names import read_class_names
-    from robot_vision.importing.study import Wanted, study
+    from robot_vision.importing.study import study
+    from robot_vision.importing.wanted import Wanted
     from robot_vision.model_store.store import Bundle, write_bundle
 
     name = name or model_file.stem.replace("_", "-")
@@ -189,7 +190,18 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
     from robot_vision.importing.words import table_rows
 
-    table = Table("format", "reading", "colours", "pixels", "found", "quality", "sound", "fault")
+    columns = (
+        "format",
+        "reading",
+        "colours",
+        "pixels",
+        "resize",
+        "found",
+        "quality",
+        "sound",
+        "fault",
+    )
+    table = Table(*columns)
     for row in table_rows(trials):
         table.add_row(*row)
     Screen().print(table)

@@ -1,8 +1,8 @@
 """`model.yaml`, the description that travels with a model's file in its bundle."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 # Which there are is no matter of this file: `robot_vision.formats` knows them.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -52,6 +52,7 @@ class OutputReading(BaseModel):
     order of a box's four numbers. `scores`: as they are, or before sigmoid or softmax.
     `grid`: boxes relative to cells of the grid, or already in the input. `last_columns`: of rows
     that end in a score and a class. `background`: where a class that means nothing stands.
+    `activation` of DETR's logits: each class by itself, or softmax over classes and background.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,6 +63,7 @@ class OutputReading(BaseModel):
     grid: Literal["encoded", "decoded"] = "encoded"
     last_columns: Literal["score_class", "class_score"] = "score_class"
     background: Literal["none", "first", "last"] = "none"
+    activation: Literal["sigmoid", "softmax"] = "sigmoid"
 
 
 class ModelManifest(BaseModel):
@@ -91,9 +93,6 @@ class ModelManifest(BaseModel):
     keypoints: tuple[str, ...] = Field(
         default=(), description="names of the keypoints of a model that has such, in its order"
     )
-    activation: Literal["sigmoid", "softmax"] = Field(
-        default="sigmoid", description="of `detr_logits`; softmax has a last class for no object"
-    )
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     feature_stride_px: float = 16.0
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
@@ -101,6 +100,17 @@ class ModelManifest(BaseModel):
     licence: str = "unknown"
     description: str = ""
     limits: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _activation_of_before(cls, described: Any) -> Any:
+        """Bundles of before have `activation` beside `reading`; softmax had a last class."""
+        if not isinstance(described, dict) or "activation" not in described:
+            return described
+        rest = {key: value for key, value in described.items() if key != "activation"}
+        by = described["activation"]
+        reading = {"activation": by} | ({"background": "last"} if by == "softmax" else {})
+        return rest | {"reading": reading | dict(rest.get("reading", {}))}
 
     @property
     def model_id(self) -> str:

@@ -1,13 +1,14 @@
 """DETR-style set predictions as the network gives them (Carion et al. 2020, arXiv:2005.12872).
 
 `logits` [1, N, C] and `boxes` [1, N, 4] as cxcywh in fractions of the input, one box per object,
-as Hugging Face and RF-DETR export them. `manifest.activation`: sigmoid per class, or softmax over
-C + 1 with the last for no object. Under sigmoid there may be a first or last column without a
-class (`background`), as RF-DETR has.
+as Hugging Face and RF-DETR export them. `reading.activation`: sigmoid per class, or softmax over
+the classes and one for no object (`background`, which DETR has last). Under sigmoid there may be
+a first or last column without a class, as RF-DETR has.
 """
 
 import numpy as np
 
+from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.activations import sigmoid, softmax
 from robot_vision.formats.boxes import best_class, checked_boxes, xyxy_from_cxcywh
@@ -20,16 +21,17 @@ from robot_vision.formats.registry import register_format
 
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
     boxes, logits = checked_boxes(outputs, "boxes", manifest), outputs["logits"]
-    by_softmax = manifest.activation == "softmax"
-    columns = len(manifest.classes) + 1 if by_softmax else columns_of_scores(manifest)
-    shape = (1, boxes.shape[1], columns)
+    by_softmax = manifest.reading.activation == "softmax"
+    if by_softmax and manifest.reading.background == "none":
+        raise BundleError(
+            f"bundle {manifest.name!r}: activation 'softmax' needs a column for no object: set "
+            "background 'last' (or 'first') in the manifest's reading"
+        )
+    shape = (1, boxes.shape[1], columns_of_scores(manifest))
     if logits.shape != shape:
         raise misfit(manifest, "logits", logits, str(list(shape)))
     known = logits[0].astype(np.float32, copy=False)
-    if by_softmax:
-        scores = softmax(known)[:, : len(manifest.classes)]
-    else:
-        scores = sigmoid(without_background(known, manifest))
+    scores = without_background(softmax(known) if by_softmax else sigmoid(known), manifest)
     box = boxes[0].astype(np.float32, copy=False) * input_size_px(manifest)
     return best_class(scores, xyxy_from_cxcywh(box), min_score)
 
@@ -43,6 +45,9 @@ register_format(
         habits={"resize": "stretch", **IMAGENET},
         # RF-DETR calls its boxes dets, and its logits labels.
         other_names={"pred_boxes": "boxes", "dets": "boxes", "labels": "logits"},
-        readings={"background": ("none", "last", "first")},
+        readings={
+            "background": ("none", "last", "first"),
+            "activation": ("sigmoid", "softmax"),
+        },
     )
 )

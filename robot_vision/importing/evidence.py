@@ -31,13 +31,15 @@ class Evidence:
 
     `quality` [p]: per picture with things that the model has names for, 0 to 1: score × IoU of
     the boxes found for them, less where much else is found. `named`: whether classes are called
-    as things in the pictures; else every class may find them. `sound`: share of the surest
-    boxes that lie in the picture and have a size. `fault`: why it cannot be so, or nothing.
+    as things in the pictures; else every class may find them. `kinds`: of how many classes the
+    boxes are. `sound`: share of the surest that lie in the picture and have a size. `fault`: why
+    it cannot be so, or nothing.
     `detections` [n, 6]: what was found, to see whether two readings are the same.
     """
 
     quality: Float[np.ndarray, " p"]
     named: bool
+    kinds: int
     found: int
     drawn: int
     sound: float
@@ -67,12 +69,13 @@ def judge(seen: Sequence[Seen], classes: Sequence[str]) -> Evidence:
     named = any(
         _classes_called(names, classes).any() for one in seen for names in one.picture.names
     )
-    quality, sound, detections, supports = [], [], [], []
+    quality, sound, detections, supports, kinds = [], [], [], [], set[int]()
     for one in seen:
         rows = _detections(one)
         detections.append(rows)
         sound.append(_soundness(one))
-        support = _support(one.picture, rows, classes if named else None)
+        support, finders = _support(one.picture, rows, classes if named else None)
+        kinds |= {*finders}
         if len(support):
             supports.extend(support)
             clutter = rows[:, 4].sum() / 2
@@ -81,6 +84,7 @@ def judge(seen: Sequence[Seen], classes: Sequence[str]) -> Evidence:
     return Evidence(
         quality=np.array(quality, float),
         named=named,
+        kinds=len(kinds),
         found=int(np.count_nonzero(supports)),
         drawn=len(supports),
         sound=float(np.mean(counted)) if counted else 0.0,
@@ -105,9 +109,12 @@ def _detections(seen: Seen) -> Float32[np.ndarray, "n 6"]:
 
 def _support(
     picture: Picture, rows: Float32[np.ndarray, "n 6"], classes: Sequence[str] | None
-) -> Float[np.ndarray, " k"]:
-    """Score × IoU of the best box for each thing; all classes count if `classes` is None."""
-    support = []
+) -> tuple[Float[np.ndarray, " k"], list[int]]:
+    """Score × IoU of the best box for each thing, and the classes of those boxes.
+
+    All classes count if `classes` is None.
+    """
+    support, finders = [], []
     iou = pairwise_iou(picture.box_xyxy_px, rows[:, :4])
     for names, overlap in zip(picture.names, iou, strict=True):
         if classes is None:
@@ -119,7 +126,9 @@ def _support(
             fits = called[rows[:, 5].astype(int)]
         worth = np.where(fits & (overlap >= _SAME_PLACE_IOU), overlap * rows[:, 4], 0)
         support.append(worth.max(initial=0))
-    return np.array(support, float)
+        if support[-1] > 0:
+            finders.append(int(rows[worth.argmax(), 5]))
+    return np.array(support, float), finders
 
 
 def _classes_called(names: Sequence[str], classes: Sequence[str]) -> Bool[np.ndarray, " c"]:

@@ -55,6 +55,14 @@ def recolored(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
     return [spec, spec.model_copy(update=changes)]
 
 
+def resized(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
+    """`spec`, and it with pictures stretched, or with their ratio kept, unless that is `given`."""
+    if "resize" in given:
+        return [spec]
+    other = "letterbox" if spec.resize == "stretch" else "stretch"
+    return [spec, spec.model_copy(update={"resize": other})]
+
+
 def scale_name(spec: ModelInput) -> str:
     """Words for how pixels are scaled."""
     if spec.dtype == "uint8":

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import onnxruntime as ort
+
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.file_facts import FileFacts
 
@@ -41,6 +43,14 @@ def look_of(shapes: Shapes, facts: FileFacts, classes: int) -> str:
     serving = [name for name in look.formats if name in set(FORMATS)]
     what = f"use --format {serving[0]}" if serving else look.advice
     return f"this looks like {look.words}" + (f": {what}" if what else "")
+
+
+def declared_shapes(session: ort.InferenceSession) -> dict[str, tuple[int, ...]]:
+    """Shapes of the outputs by name, as the file declares them; where they are open, 0."""
+    return {
+        str(output.name): tuple(n if isinstance(n, int) else 0 for n in output.shape)
+        for output in session.get_outputs()
+    }
 
 
 def describe_shapes(shapes: Shapes) -> str:

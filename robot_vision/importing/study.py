@@ -1,52 +1,40 @@
 """Finds out what an ONNX file is: everything that it may be is tried on pictures."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import (
     UndecidedError,
     best_of,
     decides,
-    has_clearer_colors,
     is_blind,
     is_clearly_better,
     rivals_of,
+    settled,
 )
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
-from robot_vision.importing.hypotheses import readings_of, recolored, scalings_of
-from robot_vision.importing.looks import describe_shapes, look_of
+from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
+from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
 from robot_vision.importing.trial import Bench, Trial
-from robot_vision.importing.words import Finding, ask_for, contradiction, decided, unseen, untried
+from robot_vision.importing.wanted import Wanted
+from robot_vision.importing.words import (
+    Finding,
+    ask_for,
+    contradiction,
+    decided,
+    unseen,
+    untried,
+)
 from robot_vision.model_store.import_onnx import describe_session, open_model
 
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the user gave: a file, and what of the rest is settled. No format: any may be it.
-
-    Without `is_tried`, what is not settled is taken as exporters mostly have it.
-    """
-
-    file: Path
-    name: str
-    format: str = ""
-    classes: tuple[str, ...] = ()
-    size_px: tuple[int, int] | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    image: Mapping[str, Any] = field(default_factory=dict)
-    reading: Mapping[str, str] = field(default_factory=dict)
-    licence: str = "unknown"
-    is_tried: bool = True
+_KINDS_THAT_NAME = 2  # a model of one class always calls it by the first name
 
 
 def study(wanted: Wanted) -> Finding:
@@ -103,6 +91,7 @@ class _Study:
             for reading in readings_of(FORMATS.get(name), self._wanted.reading):
                 try:
                     manifest = self._describe(name, reading)
+                    self._check_names(manifest)
                     outputs = self._bench.outputs(manifest, self._pictures[0])
                     if is_plausible_map(manifest, outputs):
                         fitting.append(manifest)
@@ -112,6 +101,15 @@ class _Study:
             return fitting, misfits[0]
         unnamed = "" if self._classes else " with COCO's 80 classes or none (--classes names.txt)"
         return fitting, f"no format fits its outputs{unnamed}"
+
+    def _check_names(self, manifest: ModelManifest) -> None:
+        """Columns of classes can be anything as long as nobody says how many there are."""
+        has_classes = "background" in FORMATS.get(manifest.format).readings
+        if has_classes and not manifest.classes:
+            raise BundleError(
+                f"{self._wanted.file}: format {manifest.format!r} needs the names of its classes "
+                "(--classes names.txt)"
+            )
 
     def _describe(self, format: str, reading: Mapping[str, str]) -> ModelManifest:
         wanted, facts = self._wanted, self._facts
@@ -149,36 +147,43 @@ class _Study:
         self, best: Trial, trials: Sequence[Trial], detectors: Sequence[ModelManifest]
     ) -> Finding:
         rivals = rivals_of(best, trials)
-        others = self._truly_other(best, [t for t in rivals if _meaning(t) != _meaning(best)])
+        others = self._truly_other(best, [t for t in rivals if t.meaning != best.meaning])
         if others:
             raise UndecidedError(ask_for(best, others), self._trials)
-        rivals = [t for t in rivals if _meaning(t) == _meaning(best)]
+        rivals = [t for t in rivals if t.meaning == best.meaning]
         usual = next((t for t in [best, *rivals] if t.manifest in detectors), None)
         if rivals and usual is None:
             raise UndecidedError(ask_for(best, rivals), self._trials)
         if usual is not None and usual is not best:
             rivals = [best, *(t for t in rivals if t is not usual)]
             best = usual
-        colors = [
-            best.manifest.model_copy(update={"input": spec})
-            for spec in recolored(best.manifest.input, [*self._wanted.image])
-        ]
-        tried = self._try(colors, self._pictures)
-        colored = best_of(tried)
-        undecided = [t for t in tried if t is not colored and not has_clearer_colors(colored, t)]
-        if undecided and colored is not tried[0] and not self._facts.image:
-            raise UndecidedError(ask_for(colored, undecided), self._trials)
-        chosen = tried[0] if undecided else colored
+        color = settled(self._try(self._fed(best.manifest, recolored), self._pictures))
+        if color.others and color.best is not color.chosen and not self._facts.image:
+            raise UndecidedError(ask_for(color.best, color.others), self._trials)
+        other_sizes = self._fed(color.chosen.manifest, resized)[1:]
+        size = settled([color.chosen, *self._try(other_sizes, self._pictures)])
+        chosen = size.chosen
+        if not decides(chosen):  # what half of the pictures showed was chance
+            return self._unseen(detectors, trials)
+        if not self._classes and chosen.evidence.kinds < _KINDS_THAT_NAME:
+            raise UndecidedError(self._no_names(), self._trials)
         return decided(
             chosen,
             trials=trials,
-            rivals=[*rivals, *undecided],
-            colors=tried,
+            rivals=rivals,
+            color=color,
+            size=size,
             is_guess=not self._wanted.format,
             facts=self._facts,
             names_assumed=not self._classes,
             all_trials=self._trials,
         )
+
+    def _fed(
+        self, manifest: ModelManifest, otherwise: Callable[..., list[ModelInput]]
+    ) -> list[ModelManifest]:
+        specs = otherwise(manifest.input, [*self._wanted.image])
+        return [manifest.model_copy(update={"input": spec}) for spec in specs]
 
     def _truly_other(self, best: Trial, others: Sequence[Trial]) -> list[Trial]:
         """Those that still differ from `best` when they are fed alike."""
@@ -192,20 +197,21 @@ class _Study:
 
     def _unseen(self, detectors: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
         """Nothing was found in the pictures: only where boxes lie can say what they are."""
-        usual = [t for t in trials if t.manifest in detectors and not t.evidence.fault] or trials
+        usual = [t for t in trials if t.manifest in detectors]
         best = best_of(usual)
-        if not self._classes:
-            raise UndecidedError(
-                f"{self._wanted.file}: nothing of COCO's classes was found in the pictures; give "
-                "the names of its classes (--classes names.txt)",
-                self._trials,
+        if best.evidence.fault:
+            raise self._refusal(
+                f"read as {best.manifest.format} and fed as usual, it gives {best.evidence.fault}"
             )
+        usual = [t for t in usual if not t.evidence.fault]
+        if not self._classes:
+            raise UndecidedError(self._no_names(), self._trials)
         if all(is_blind(t) for t in trials):
             raise UndecidedError(contradiction(best, self._wanted.file), self._trials)
         others = [
             t
             for t in usual
-            if _meaning(t) != _meaning(best)
+            if t.meaning != best.meaning
             and not is_clearly_better(best, t)
             and (t in rivals_of(best, usual) or t.manifest.format != best.manifest.format)
         ]
@@ -213,6 +219,12 @@ class _Study:
             raise UndecidedError(ask_for(best, others), self._trials)
         return unseen(
             best, is_guess=not self._wanted.format, facts=self._facts, all_trials=self._trials
+        )
+
+    def _no_names(self) -> str:
+        return (
+            f"{self._wanted.file}: too little of COCO's classes was found in the pictures to take "
+            "their names for its own; give the names of its classes (--classes names.txt)"
         )
 
     def _by_shape_alone(self, starts: Sequence[ModelManifest]) -> Finding:
@@ -225,20 +237,8 @@ class _Study:
         return untried(starts[0], is_guess=not self._wanted.format)
 
     def _refusal(self, misfit: str) -> BundleError:
-        shapes = self._output_shapes()
+        """The error for a model that no format reads, with what it looks like."""
+        shapes = declared_shapes(self._session)
         look = look_of(shapes, self._facts, len(self._classes))
         what = f"{self._wanted.file}: {look}. " if look else ""
         return BundleError(f"{what}{misfit} (its outputs: {describe_shapes(shapes)})")
-
-    def _output_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes as declared; where they are open, 0."""
-        return {
-            str(output.name): tuple(n if isinstance(n, int) else 0 for n in output.shape)
-            for output in self._session.get_outputs()
-        }
-
-
-def _meaning(trial: Trial) -> tuple[Any, ...]:
-    """What is read from the outputs, however the model is fed."""
-    manifest = trial.manifest
-    return manifest.format, manifest.reading

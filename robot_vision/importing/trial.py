@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifest import ModelInput, ModelManifest, OutputReading
 from robot_vision.core.placement import place
 from robot_vision.formats.check import check_outputs
 from robot_vision.formats.format import Candidates
@@ -28,6 +28,11 @@ class Trial:
 
     manifest: ModelManifest
     evidence: Evidence
+
+    @property
+    def meaning(self) -> tuple[str, OutputReading]:
+        """What is read from the outputs, however the model is fed."""
+        return self.manifest.format, self.manifest.reading
 
 
 class Bench:

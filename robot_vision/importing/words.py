@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
+from robot_vision.importing.choice import Settled, is_weak
 from robot_vision.importing.file_facts import FileFacts
 from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
 from robot_vision.importing.trial import Trial
@@ -27,7 +28,8 @@ def decided(
     *,
     trials: Sequence[Trial],
     rivals: Sequence[Trial],
-    colors: Sequence[Trial],
+    color: Settled,
+    size: Settled,
     is_guess: bool,
     facts: FileFacts,
     names_assumed: bool,
@@ -35,12 +37,15 @@ def decided(
 ) -> Finding:
     """What is said where things were found in the pictures."""
     evidence, manifest = chosen.evidence, chosen.manifest
-    format_words = "guessed, and sure of it" if is_guess else "as given"
+    sureness = "not sure" if is_weak(chosen) else "and sure of it"
+    format_words = f"guessed, {sureness}" if is_guess else "as given"
+    doubt = "not sure, because so little is found: " if is_weak(chosen) else ""
     lines = [
-        f"format {manifest.format} ({format_words}): {evidence.found} of {evidence.drawn} things "
-        f"in the pictures found, quality {_quality(chosen)}"
+        f"{doubt}format {manifest.format} ({format_words}): {evidence.found} of "
+        f"{evidence.drawn} things in the pictures found, quality {_quality(chosen)}"
         f"{_next_best(chosen, trials)}",
-        f"fed {_color_words(chosen, colors, rivals)}; {_scale_words(chosen, trials, rivals)}",
+        f"fed {_color_words(color)}; {_scale_words(chosen, trials, rivals)}; "
+        f"{_size_words(size, facts)}",
     ]
     if names_assumed:
         lines.append("names: the 80 classes of COCO, under which things were found")
@@ -54,17 +59,26 @@ def unseen(
     """What is said where nothing was found in the pictures."""
     manifest = best.manifest
     spec = manifest.input
-    who = "its metadata says" if facts.image else f"exporters of {manifest.format} do"
+    who = _who_says(manifest, facts)
     sound = f"{best.evidence.sound:.0%} of its surest boxes lie in the pictures"
     guessed = ", guessed" if is_guess else ""
     lines = [
-        f"not sure: nothing in the pictures was found, which may be right for its classes. "
+        f"not sure: {_little_found(best)}. "
         f"Format {manifest.format}{guessed}{_reading_words(manifest)}: {sound}",
-        f"fed {spec.color.upper()}, pixels {scale_name(spec)}, as {who}; "
-        "check it on pictures of your own (--input color=…, scale=… if not)",
+        f"fed {spec.color.upper()}, pixels {scale_name(spec)}, {spec.resize}, as {who}; "
+        "check it on pictures of your own (--input color=…, scale=…, resize=… if not)",
     ]
     lines += _said_by(facts)
     return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
+
+
+def _little_found(best: Trial) -> str:
+    evidence = best.evidence
+    if not evidence.named:
+        return "its classes have no names for what the pictures show, so these cannot judge it"
+    return f"of {evidence.drawn} things in the pictures that it has names for it finds " + (
+        str(evidence.found) if evidence.found else "none"
+    )
 
 
 def untried(manifest: ModelManifest, *, is_guess: bool = False) -> Finding:
@@ -100,13 +114,14 @@ def ask_for(best: Trial, others: Sequence[Trial]) -> str:
 
 
 def table_rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
-    """A row a trial: format, reading, colour, pixels, found, quality, sound boxes, fault."""
+    """A row a trial: format, reading, colour, pixels, resize, found, quality, sound, fault."""
     return [
         (
             trial.manifest.format,
             _reading_words(trial.manifest).strip(", ") or "-",
             trial.manifest.input.color.upper(),
             scale_name(trial.manifest.input),
+            trial.manifest.input.resize,
             f"{trial.evidence.found}/{trial.evidence.drawn}",
             _quality(trial),
             f"{trial.evidence.sound:.0%}",
@@ -155,19 +170,35 @@ def _next_best(chosen: Trial, trials: Sequence[Trial]) -> str:
     return f"{_reading_words(chosen.manifest)} (next best: {other} {_quality(best)}{fault})"
 
 
-def _color_words(chosen: Trial, colors: Sequence[Trial], rivals: Sequence[Trial]) -> str:
-    color = chosen.manifest.input.color
-    others = [t for t in colors if t.manifest.input.color != color]
-    if not others:
-        return f"{color.upper()}, as given"
-    other = others[0]
+def _color_words(color: Settled) -> str:
+    mine = color.chosen.manifest.input.color
+    other = next((t for t in color.tried if t is not color.chosen), None)
+    if other is None:
+        return f"{mine.upper()}, as given"
     name = other.manifest.input.color
-    if other in rivals:
+    if color.others:
         return (
-            f"{color.upper()}, not sure: {_quality(chosen)} against {_quality(other)} as "
+            f"{mine.upper()}, not sure: {_quality(color.chosen)} against {_quality(other)} as "
             f"{name.upper()} (--input color={name} if so)"
         )
-    return f"{color.upper()} ({name.upper()}: {_quality(other)})"
+    return f"{mine.upper()} ({name.upper()}: {_quality(other)})"
+
+
+def _size_words(size: Settled, facts: FileFacts) -> str:
+    mine = size.chosen.manifest.input.resize
+    other = next((t for t in size.tried if t is not size.chosen), None)
+    if other is None:
+        return f"{mine}, as given"
+    rival = f"{other.manifest.input.resize}: {_quality(other)}"
+    if size.others:
+        return (
+            f"{mine}, as {_who_says(size.chosen.manifest, facts)} ({rival}, no clear difference)"
+        )
+    return f"{mine} ({rival})"
+
+
+def _who_says(manifest: ModelManifest, facts: FileFacts) -> str:
+    return "its metadata says" if facts.image else f"exporters of {manifest.format} do"
 
 
 def _scale_words(chosen: Trial, trials: Sequence[Trial], rivals: Sequence[Trial]) -> str:
@@ -182,9 +213,8 @@ def _scale_words(chosen: Trial, trials: Sequence[Trial], rivals: Sequence[Trial]
     if not others:
         return f"pixels {name}"
     best = max(others, key=lambda t: t.evidence.mean_quality)
-    doubt = ", not sure:" if best in rivals else " ("
-    close = "" if best in rivals else ")"
-    return f"pixels {name}{doubt}{scale_name(best.manifest.input)}: {_quality(best)}{close}"
+    doubt = "not sure, " if best in rivals else ""
+    return f"pixels {name} ({doubt}{scale_name(best.manifest.input)}: {_quality(best)})"
 
 
 def _reading_words(manifest: ModelManifest) -> str:

@@ -23,11 +23,16 @@ WHAT_A_KIND_CAN_DO: dict[Kind, str] = {
     "safetensors": ".safetensors: numbers for one of our architectures; runs no code of its maker",
     "program": f".pt2: can run any code when loaded; refused without {OPTION}",
     "pickle": ".pt, .pth, .bin, .pkl: can run any code when loaded; always refused",
-    "engine": ".engine, .plan: a TensorRT engine, for one kind of GPU; can run any code when "
-    "loaded; always refused",
+    "engine": ".engine, .plan, .trt: a TensorRT engine, for one kind of GPU; can run any code "
+    f"when loaded; refused without {OPTION}",
 }
 RUNS_CODE: tuple[Kind, ...] = ("program", "pickle", "engine")
+_MAY_BE_ALLOWED: tuple[Kind, ...] = ("program", "engine")
 _CONVERT = "Convert it to ONNX or safetensors"
+_ONNX_OF_ENGINE = (
+    "Import the ONNX file that it was built from: with --device tensorrt its engine is built "
+    "where it runs, and kept"
+)
 
 # Operators whose domain is one of these come with ONNX Runtime.
 _BUILT_IN_DOMAINS = {
@@ -86,12 +91,13 @@ def external_files(file: Path) -> tuple[str, ...]:
 def refuse_code(file: Path) -> None:
     """Raise `BundleError` if loading `file` can run code and nobody allowed that."""
     kind = kind_of(file)
-    if kind not in RUNS_CODE or (kind == "program" and code_is_permitted()):
+    if kind not in RUNS_CODE or (kind in _MAY_BE_ALLOWED and code_is_permitted()):
         return
+    instead = _ONNX_OF_ENGINE if kind == "engine" else _CONVERT
     but = f"; or pass {OPTION} on the command line if you trust who made it"
     raise BundleError(
         f"{file} was not loaded: this kind of file ({file.suffix}) can run any code when it is "
-        f"loaded. {_CONVERT}{but if kind == 'program' else ''}"
+        f"loaded. {instead}{but if kind in _MAY_BE_ALLOWED else ''}"
     )
 
 

@@ -95,8 +95,9 @@ def open_model(model_file: Path) -> ort.InferenceSession:
     if kind_of(model_file) == "engine":
         raise BundleError(
             f"{model_file} is a TensorRT engine: it runs on one kind of GPU with one version of "
-            "TensorRT only, can run any code when loaded, and is not opened. Import the ONNX file "
-            "that it was built from: with --device tensorrt its engine is built here, and kept"
+            "TensorRT only, can run any code when loaded, and is not tried. Import the ONNX file "
+            "that it was built from: with --device tensorrt its engine is built where it runs, "
+            "and kept. To run this very file, make it the file of that bundle (docs/models.md)"
         )
     if kind_of(model_file) != "onnx":
         what = WHAT_A_KIND_CAN_DO.get(kind_of(model_file), "its name does not end in .onnx")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -46,26 +47,61 @@ def normalised_inside(mean: Sequence[float], std: Sequence[float]) -> Change:
 
 def decoded_yolox(model: onnx.ModelProto) -> None:
     """YOLOX with `--decode_in_inference`: cx, cy, w, h in input pixels."""
-    _behind_yolox(model, _DECODE, "Concat", ["box_px", "verdict"])
+    nodes = [*_DECODE, ("Concat", ["box_px", "verdict"], "decoded", {"axis": 2})]
+    _behind_yolox(model, nodes, ["decoded"])
 
 
 def yolov8_of_yolox(*, side_px: float) -> Change:
     """YOLOX rewritten as YOLOv8 writes it, its boxes divided by `side_px`."""
 
     def change(model: onnx.ModelProto) -> None:
+        nodes = [
+            *_DECODE,
+            *_SCORES,
+            ("Concat", ["box", "scores"], "rows", {"axis": 2}),
+            ("Transpose", ["rows"], "columns", {"perm": [0, 2, 1]}),
+        ]
+        _behind_yolox(model, nodes, ["columns"], side=np.array(side_px, np.float32))
+
+    return change
+
+
+def detr_of_yolox(*, side_px: float, by_softmax: bool) -> Change:
+    """YOLOX rewritten as DETR's logits and boxes in fractions; by softmax with a no-object class.
+
+    Softmax takes no notice of what is added to all logits of a row, so something is.
+    """
+    softmax = [
+        ("Log", ["known"], "log", {}),
+        ("ReduceSum", ["known"], "sum", {"axes": [2]}),
+        ("Sub", ["unit", "sum"], "rest", {}),
+        ("Max", ["rest", "tiny"], "known_rest", {}),
+        ("Log", ["known_rest"], "log_rest", {}),
+        ("Concat", ["log", "log_rest"], "log_all", {"axis": 2}),
+        ("Add", ["log_all", "offset"], "logits", {}),
+    ]
+    sigmoid = [
+        ("Sub", ["unit", "known"], "rest", {}),
+        ("Max", ["rest", "tiny"], "known_rest", {}),
+        ("Div", ["known", "known_rest"], "odds", {}),
+        ("Log", ["odds"], "logits", {}),
+    ]
+
+    def change(model: onnx.ModelProto) -> None:
         _behind_yolox(
             model,
             [
                 *_DECODE,
-                ("Div", ["box_px", "side"], "box", {}),
-                ("Slice", ["verdict", "zero", "one", "axis"], "objectness", {}),
-                ("Slice", ["verdict", "one", "end", "axis"], "of_class", {}),
-                ("Mul", ["objectness", "of_class"], "scores", {}),
-                ("Concat", ["box", "scores"], "rows", {"axis": 2}),
+                *_SCORES,
+                ("Max", ["scores", "tiny"], "known", {}),
+                *(softmax if by_softmax else sigmoid),
+                ("Identity", ["box"], "pred_boxes", {}),
             ],
-            "Transpose",
-            ["rows"],
+            ["logits", "pred_boxes"],
             side=np.array(side_px, np.float32),
+            unit=np.array(1, np.float32),
+            tiny=np.array(1e-6, np.float32),
+            offset=np.array(1.5, np.float32),
         )
 
     return change
@@ -81,6 +117,14 @@ _DECODE = [
     ("Mul", ["size_cells", "stride"], "size", {}),
     ("Slice", ["raw", "four", "end", "axis"], "verdict", {}),
     ("Concat", ["centre", "size"], "box_px", {"axis": 2}),
+]
+
+# Boxes divided by `side`, and a score for each class.
+_SCORES = [
+    ("Div", ["box_px", "side"], "box", {}),
+    ("Slice", ["verdict", "zero", "one", "axis"], "objectness", {}),
+    ("Slice", ["verdict", "one", "end", "axis"], "of_class", {}),
+    ("Mul", ["objectness", "of_class"], "scores", {}),
 ]
 
 
@@ -102,17 +146,16 @@ def _before(
 
 def _behind_yolox(
     model: onnx.ModelProto,
-    nodes: Sequence[tuple[str, list[str], str, dict[str, int]]],
-    last: str,
-    inputs: list[str],
+    nodes: Sequence[tuple[str, list[str], str, dict[str, Any]]],
+    outputs: Sequence[str],
     **constants: np.ndarray,
 ) -> None:
+    """Append `nodes`, which begin at `raw`, and give `outputs` instead."""
     output = model.graph.output[0]
     rows = output.type.tensor_type.shape.dim[1].dim_value
     for node in model.graph.node:
         node.output[:] = ["raw" if name == output.name else name for name in node.output]
-    side_px = model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
-    cell, stride = _cells(side_px)
+    cell, stride = _cells(model.graph.input[0].type.tensor_type.shape.dim[2].dim_value)
     assert len(stride) == rows
     constants |= {
         "zero": np.array([0]),
@@ -128,16 +171,12 @@ def _behind_yolox(
         numpy_helper.from_array(value, name) for name, value in constants.items()
     )
     for operator, used, made, attributes in nodes:
-        model.graph.node.append(helper.make_node(operator, used, [made], **attributes))  # pyright: ignore[reportArgumentType]
-    if last == "Concat":
-        node = helper.make_node(last, inputs, [output.name], axis=2)
-    else:
-        node = helper.make_node(last, inputs, [output.name], perm=[0, 2, 1])
-    model.graph.node.append(node)
-    if last == "Transpose":
-        width = output.type.tensor_type.shape.dim[2].dim_value
-        output.type.tensor_type.shape.dim[1].dim_value = width - 1
-        output.type.tensor_type.shape.dim[2].dim_value = rows
+        model.graph.node.append(helper.make_node(operator, used, [made], **attributes))
+    del model.graph.output[:]
+    shape = [1, None, None]
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in outputs
+    )
 
 
 def _cells(side_px: int) -> tuple[np.ndarray, np.ndarray]:

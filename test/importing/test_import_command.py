@@ -100,6 +100,56 @@ def test_a_guess_that_needs_names_asks_for_them(tmp_path: Path) -> None:
     assert "--classes names.txt" in said
 
 
+@pytest.mark.parametrize("shape", [(1, 14, 8400), (1, 8400, 14)])
+def test_without_names_of_classes_nothing_is_a_map_of_classes(
+    shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    """A detector of ten classes without names was written down as a semantic map."""
+    said = refused(net(tmp_path, {"output0": np.zeros(shape, np.float32)}))
+    assert "--classes names.txt" in said
+
+
+def test_rows_of_a_detector_are_no_map_of_classes(tmp_path: Path) -> None:
+    file = net(tmp_path, {"output0": np.zeros((1, 1, 14, 8400), np.float32)})
+    said = refused(file, "--classes", names_file(tmp_path, "weld\n"))
+    assert "no format fits its outputs" in said
+
+
+def test_pictures_that_cannot_judge_a_model_are_named_as_the_doubt(tmp_path: Path) -> None:
+    """A detector of what is in no picture, as Ultralytics exports it."""
+    metadata = {"names": "{0: weld}", "stride": "32", "task": "detect", "imgsz": "[640, 640]"}
+    out = rows_of_yolov8()[:, :5]
+    _, said = imported(net(tmp_path, {"output0": out}, metadata=metadata))
+    assert "not sure: its classes have no names for what the pictures show" in said
+    assert "letterbox, as its metadata says" in said
+
+
+def test_a_way_to_feed_that_nobody_uses_hides_no_fault(tmp_path: Path) -> None:
+    """Scores before a sigmoid look like probabilities if pixels are fed 255 times too bright."""
+    out = rows_of_yolov8()[:, :5]
+    out[0, 4, 0] = 2.0
+    file = net(tmp_path, {"output0": out})
+    model = onnx.load(file)
+    model.graph.node[0].output[0] = "rows"
+    brightest = onnx.helper.make_node(
+        "ReduceMax", ["images"], ["most"], axes=[1, 2, 3], keepdims=0
+    )
+    divided = onnx.helper.make_node("Div", ["rows", "most"], ["output0"])
+    model.graph.node.extend([brightest, divided])
+    model.opset_import[0].version = 13
+    onnx.save(model, file)
+    said = refused(file, "--format", "yolov8", "--classes", names_file(tmp_path, "weld\n"))
+    assert "no probabilities" in said
+
+
+def test_one_class_does_not_stand_for_the_names_of_coco(tmp_path: Path) -> None:
+    """Boxes around whole pictures hit a person and a cat, whatever class they are of."""
+    out = np.zeros((1, 300, 6), np.float32)
+    out[0, 0] = (2, 2, 638, 638, 0.9, 0)
+    said = refused(net(tmp_path, {"output0": out}))
+    assert "give the names of its classes" in said
+
+
 def test_what_is_nothing_known_is_described(tmp_path: Path) -> None:
     said = refused(net(tmp_path, {"output0": np.zeros((7, 3), np.float32)}))
     assert "no format fits its outputs" in said

@@ -6,6 +6,7 @@ import pytest
 from surgery import (
     Change,
     decoded_yolox,
+    detr_of_yolox,
     exported_with,
     normalised_inside,
     scaled_by,
@@ -16,7 +17,8 @@ from surgery import (
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import UndecidedError
 from robot_vision.importing.hypotheses import scale_name
-from robot_vision.importing.study import Wanted, study
+from robot_vision.importing.study import study
+from robot_vision.importing.wanted import Wanted
 from robot_vision.importing.words import Finding
 
 NANODET = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
@@ -43,6 +45,22 @@ CASES = {
         "0 to 255",
         {"box_units": "fractions"},
     ),
+    "detr by sigmoid": (
+        "yolox_nano",
+        [detr_of_yolox(side_px=416, by_softmax=False)],
+        "detr_logits",
+        "bgr",
+        "0 to 255",
+        {},
+    ),
+    "detr by softmax": (
+        "yolox_nano",
+        [detr_of_yolox(side_px=416, by_softmax=True)],
+        "detr_logits",
+        "bgr",
+        "0 to 255",
+        {"background": "last", "activation": "softmax"},
+    ),
     "fastestdet": ("fastestdet", [], "fastestdet", "bgr", "0 to 1", {}),
     "fastestdet swapped": ("fastestdet", [swap_colors], "fastestdet", "rgb", "0 to 1", {}),
     "fastestdet scaled": ("fastestdet", [scaled_by(1 / 255)], "fastestdet", "bgr", "0 to 255", {}),
@@ -59,8 +77,10 @@ CASES = {
     "deim": ("deimv2_atto_int8", [], "detr", "rgb", "0 to 1", {}),
     "deim scaled": ("deimv2_atto_int8", [scaled_by(1 / 255)], "detr", "rgb", "0 to 255", {}),
 }
+_DECODING = ("grid", "box_units", "background", "activation")
 # What the pictures cannot decide of such a model; all others are decided without a question.
 MAY_ASK = {
+    "detr by softmax",
     "fastestdet swapped",
     "nanodet swapped",
     "nanodet normalised",
@@ -87,8 +107,29 @@ def test_a_real_model_is_understood_or_doubted(
     _assert_right_or_unsure(finding, format, color, pixels, reading, given=given)
     decoding = finding.manifest.reading.model_dump(exclude_defaults=True)
     if case not in MAY_ASK:
-        assert {k: v for k, v in decoding.items() if k in ("grid", "box_units")} == reading
+        assert {k: v for k, v in decoding.items() if k in _DECODING} == reading
         assert scale_name(finding.manifest.input) == pixels
+
+
+def test_resizing_is_decided_where_one_way_finds_more(shared_data: Path) -> None:
+    finding = study(Wanted(file=shared_data / "models" / "nanodet_m.onnx", name="m"))
+    assert finding.manifest.input.resize == "letterbox"
+    assert "letterbox (stretch: 0.2" in finding.lines[1]
+
+
+def test_what_pictures_do_not_decide_of_resizing_is_said(shared_data: Path) -> None:
+    file = shared_data / "models" / "fastestdet.onnx"
+    finding = study(Wanted(file=file, name="m"))
+    assert finding.manifest.input.resize == "stretch"
+    assert "no clear difference" in "\n".join(finding.lines)
+
+
+def test_a_weak_model_is_taken_with_doubt(shared_data: Path) -> None:
+    """A reading that finds nothing is no rival, however sound its boxes are."""
+    file = shared_data / "models" / "deimv2_atto_int8.onnx"
+    finding = study(Wanted(file=file, name="m"))
+    assert finding.manifest.format == "detr"
+    assert "not sure, because so little is found" in finding.lines[0]
 
 
 def _assert_right_or_unsure(
@@ -109,7 +150,7 @@ def _assert_right_or_unsure(
     # YOLOX decoded and YOLOv5 are one thing by two names.
     is_right &= finding.manifest.format == format or (not given and "decoded" in str(reading))
     doubts = "\n".join(finding.lines)
-    assert is_right or (not finding.is_sure and "not sure" in doubts), doubts
+    assert is_right or "not sure" in doubts, doubts
 
 
 def _wanted(

@@ -26,6 +26,7 @@ SHAPES = {
         "mask_prototypes": (1, 3, 8, 8),
     },
 }
+READINGS = {"detr_logits": {"activation": "softmax", "background": "last"}}
 anything = st.floats(width=32) | st.floats(-2, 40, width=32)
 
 
@@ -38,9 +39,9 @@ def test_detections_are_sound_for_any_outputs(name: str, data: st.DataObject) ->
             "name": "m",
             "task": "multitask" if name == "native" else "detection",
             "format": name,
-            "activation": "softmax",
             "input": {"name": "x", "width_px": 32, "height_px": 32},
             "classes": ["cup", "bowl"],
+            "reading": READINGS.get(name, {}),
         }
     )
     outputs = {

@@ -1,0 +1,25 @@
+"""What a user says of the model to import."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user gave: a file, and what of the rest is settled. No format: any may be it.
+
+    Without `is_tried`, what is not settled is taken as exporters mostly have it.
+    """
+
+    file: Path
+    name: str
+    format: str = ""
+    classes: tuple[str, ...] = ()
+    size_px: tuple[int, int] | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    image: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, str] = field(default_factory=dict)
+    licence: str = "unknown"
+    is_tried: bool = True
