@@ -100,8 +100,9 @@ def nearest_depth(
         (~is_seen).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # Labels count the pixels that have depth, row by row from 1.
-    label -= 1
-    return depth_m[is_seen].take(label, mode="clip"), distance  # clipping: no check of each label
+    return depth_m[is_seen].take(
+        np.asarray(label) - 1, mode="clip"
+    ), distance  # clipping: no check of each label
 
 
 def _flown(nearest_m: np.ndarray, *, is_fixed: np.ndarray, rgb: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ def test_they_are_the_same(native_bundle: Path, source: str, remapped: tuple[str
 
 
 def test_turned_images_are_refused(native_bundle: Path) -> None:
-    turned = {"camera.rotate": 180}
+    turned: dict[str, Any] = {"camera.rotate": 180}
     with (
         surroundings() as around,
         served(lambda context: perception_node(native_bundle, context, **turned)) as (seeing,),
