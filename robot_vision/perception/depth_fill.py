@@ -101,7 +101,7 @@ def nearest_depth(
     )
     # Labels count the pixels that have depth, row by row from 1.
     return depth_m[is_seen].take(
-        np.asarray(label) - 1, mode="clip"
+        label.astype(np.intp) - 1, mode="clip"
     ), distance  # clipping: no check of each label
 
 
