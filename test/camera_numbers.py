@@ -64,15 +64,18 @@ def random_case(rng: np.random.Generator) -> Case:
     model = str(rng.choice(list(COUNTS)))
     scale = np.array(FISHEYE if model == "equidistant" else BROWN)
     d = rng.normal(0, scale)[: rng.choice(COUNTS[model])]
-    if rng.random() < 0.15 and model != "equidistant":
+    if rng.random() < 0.15:
         d = np.zeros(rng.choice([0, len(d)]))
     binning = BINNINGS[rng.integers(len(BINNINGS))]
     roi = _region(rng, width, height, binning) if rng.random() < 0.5 else (0, 0, 0, 0)
     seen_px = roi[2:] if any(roi) else (width, height)
     rectified = bool(rng.random() < 0.4)
-    p = np.hstack([_matrix(rng, width, height), np.zeros((3, 1))])
-    if not d.any() and rng.random() < 0.3:
-        k, p = np.zeros((3, 3)), np.hstack([k, np.zeros((3, 1))])
+    shift = np.zeros((3, 1))
+    if rng.random() < 0.2:
+        shift[rng.integers(2)] = rng.uniform(-200, 200)
+    p = np.hstack([_matrix(rng, width, height), shift])
+    if not d.any() and model != "equidistant" and rng.random() < 0.3:
+        k, p = np.zeros((3, 3)), np.hstack([k, shift])
     info = message(
         width=width,
         height=height,
@@ -93,11 +96,14 @@ def seen_at(case: Case, point_m: np.ndarray) -> np.ndarray:
     info = case.info
     k, p = info.k.reshape(3, 3), info.p.reshape(3, 4)
     if case.rectified or not k.any():
-        flat = np.hstack([point_m, np.ones((len(point_m), 1))]) @ p.T
+        # P takes points of the first camera of a pair, where this one's centre is at −Tx/fx.
+        first_m = point_m - [p[0, 3] / p[0, 0], p[1, 3] / p[1, 1], 0]
+        flat = np.hstack([first_m, np.ones((len(point_m), 1))]) @ p.T
         full_px = flat[:, :2] / flat[:, 2:]
     elif info.distortion_model == "equidistant":
         zero = np.zeros(3)
-        full_px, _ = cv2.fisheye.projectPoints(point_m[:, None], zero, zero, k, info.d)
+        d = info.d if info.d.size else np.zeros(4)
+        full_px, _ = cv2.fisheye.projectPoints(point_m[:, None], zero, zero, k, d)
         full_px = full_px[:, 0]
     else:
         full_px, _ = cv2.projectPoints(point_m[:, None], np.zeros(3), np.zeros(3), k, info.d)

@@ -45,6 +45,14 @@ class Brick:
     score: float = 0.9
 
 
+@dataclass(frozen=True, kw_only=True)
+class Eye:
+    """A camera and where it is."""
+
+    camera: Camera
+    base_from_camera: np.ndarray
+
+
 def robot_at(position_m: tuple[float, float, float], *, gripper_open: float = 1.0) -> RobotState:
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = DOWN, position_m
@@ -62,10 +70,13 @@ def observe(
     with_features: bool = True,
     coasting: bool = False,
     stamp_ns: int = 1_000_000_000,
+    camera: Camera = CAMERA,
+    base_from_camera: np.ndarray = BASE_FROM_CAMERA,
 ) -> Observation:
     """What a perfect perception would say of `bricks`, seen from straight above."""
-    frame = _picture(bricks, stamp_ns)
-    tracks = _tracks(bricks, stamp_ns, coasting=coasting)
+    eye = Eye(camera=camera, base_from_camera=base_from_camera)
+    frame = _picture(bricks, stamp_ns, eye)
+    tracks = _tracks(bricks, stamp_ns, eye, coasting=coasting)
     depth_m = frame.depth_m
     assert depth_m is not None
     perception = Perception(
@@ -95,7 +106,7 @@ def observe(
     )
     return Observation(
         perception=perception,
-        base_from_camera=BASE_FROM_CAMERA,
+        base_from_camera=base_from_camera,
         robot=robot or robot_at((0.4, 0.0, 0.3)),
         history=history,
     )
@@ -108,32 +119,35 @@ def _tops_in_base(brick: Brick) -> np.ndarray:
     return np.array([[*(brick.centre_m + half * sign), brick.size_m[2]] for sign in signs])
 
 
-def _box_px(brick: Brick) -> np.ndarray:
-    tops = transform_points(invert_transform(BASE_FROM_CAMERA), _tops_in_base(brick))
-    pixels = project(tops, camera=CAMERA)
+def _box_px(brick: Brick, eye: Eye) -> np.ndarray:
+    tops = transform_points(invert_transform(eye.base_from_camera), _tops_in_base(brick))
+    pixels = project(tops, camera=eye.camera)
     return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
 
 
-def _picture(bricks: list[Brick], stamp_ns: int) -> Frame:
-    rgb = np.full((HEIGHT_PX, WIDTH_PX, 3), 120, np.uint8)
-    depth_m = np.full((HEIGHT_PX, WIDTH_PX), 0.8, np.float32)
+def _picture(bricks: list[Brick], stamp_ns: int, eye: Eye) -> Frame:
+    size = eye.camera.height_px, eye.camera.width_px
+    rgb = np.full((*size, 3), 120, np.uint8)
+    depth_m = np.full(size, 0.8, np.float32)
     for brick in bricks:
-        left, first, right, last = _box_px(brick).round().astype(int)
+        left, first, right, last = _box_px(brick, eye).round().astype(int)
         rgb[first:last, left:right] = brick.rgb
         depth_m[first:last, left:right] = 0.8 - brick.size_m[2]
-    return Frame(stamp_ns=stamp_ns, frame_id="camera", rgb=rgb, camera=CAMERA, depth_m=depth_m)
+    return Frame(stamp_ns=stamp_ns, frame_id="camera", rgb=rgb, camera=eye.camera, depth_m=depth_m)
 
 
-def _tracks(bricks: list[Brick], stamp_ns: int, *, coasting: bool) -> Tracks:
+def _tracks(bricks: list[Brick], stamp_ns: int, eye: Eye, *, coasting: bool) -> Tracks:
     count = len(bricks)
     middles = [_tops_in_base(brick).mean(axis=0) for brick in bricks]
-    point = transform_points(invert_transform(BASE_FROM_CAMERA), np.reshape(middles, (count, 3)))
+    point = transform_points(
+        invert_transform(eye.base_from_camera), np.reshape(middles, (count, 3))
+    )
     row = np.arange(count, dtype=np.int64)
     return Tracks(
         stamp_ns=stamp_ns,
         track_id=row + 5,
         state=np.full(count, TrackState.COASTING if coasting else TrackState.CONFIRMED, np.int64),
-        box_xyxy_px=np.array([_box_px(b) for b in bricks], np.float32).reshape(count, 4),
+        box_xyxy_px=np.array([_box_px(b, eye) for b in bricks], np.float32).reshape(count, 4),
         score=np.array([b.score for b in bricks], np.float32),
         class_id=np.array([b.class_id for b in bricks], np.int64),
         position_in_camera_m=point.astype(np.float32),

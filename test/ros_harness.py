@@ -43,6 +43,7 @@ class TestCamera:
 
     def __init__(self, node: Node, qos: QoSProfile) -> None:
         self._node = node
+        self.camera = CAMERA
         self.rgb = node.create_publisher(Image, "rgb", qos)
         self.depth = node.create_publisher(Image, "depth", qos)
         self.info = node.create_publisher(CameraInfo, "camera_info", qos)
@@ -63,7 +64,9 @@ class TestCamera:
         stamp_ns = self.now_ns() if stamp_ns is None else stamp_ns
         if info:
             self.info.publish(
-                info_from_camera(CAMERA, stamp_ns=stamp_ns, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+                info_from_camera(
+                    self.camera, stamp_ns=stamp_ns, width_px=WIDTH_PX, height_px=HEIGHT_PX
+                )
             )
         if depth:
             self.depth.publish(_image(stamp_ns + depth_shift_ns, "16UC1", 2, 1500))

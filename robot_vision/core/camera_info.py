@@ -23,6 +23,7 @@ _NO_MODEL = frozenset(
     {"", "none", "pinhole", "brown_conrady", "inverse_brown_conrady", "modified_brown_conrady"}
 )
 _FISHEYE = frozenset({"equidistant", "fisheye", "kannala_brandt4", "kannala_brandt"})
+_FISHEYE_COUNT = 4
 _RECTIFIED_WORDS = frozenset({"rect", "rectified", "undistorted"})
 # A camera_info without a size is believed if its centre of projection is near the image's middle:
 # where lenses have it, and where that of an image of another size would not be.
@@ -150,7 +151,7 @@ def _projection(
     k, p = calibration.k, calibration.p
     has_k, has_p = bool(k[0, 0]), bool(p[0, 0])
     if rectified and has_p:
-        _check_p(p)
+        _check_p(p, notes)
         if calibration.d.any() or not np.allclose(k, p[:, :3], rtol=_SAME):
             notes.append("the image is rectified: P is used, and no distortion")
         turn_deg = np.degrees(np.arccos(np.clip((np.trace(calibration.r) - 1) / 2, -1, 1)))
@@ -169,19 +170,21 @@ def _projection(
     elif not has_k and has_p:
         if is_bent:
             raise CameraError("K of zeros beside a distortion; expected K, which the image has")
-        _check_p(p)
+        _check_p(p, notes)
         notes.append("K is all zeros: P is used")
         return p[:, :3], np.zeros(0), "plumb_bob"
     return k, coefficients, model
 
 
-def _check_p(p: np.ndarray) -> None:
+def _check_p(p: np.ndarray, notes: list[str]) -> None:
     if not np.isfinite(p).all() or np.abs(p).max() > _MOST_MATRIX:
         raise CameraError(f"P = {p.ravel().tolist()}; expected twelve finite numbers")
     if p[0, 3] or p[1, 3]:
-        raise CameraError(
-            f"P with a baseline of {-p[0, 3] / p[0, 0]:.4g} m: the second camera of a pair, whose "
-            "P is in the frame of the first; expected the first camera's images"
+        # P takes points of the first camera's frame, where this one's centre is at −Tx/fx, −Ty/fy.
+        baseline_m = np.hypot(p[0, 3], p[1, 3]) / abs(p[0, 0])
+        notes.append(
+            f"P has a baseline of {baseline_m:.4g} m, the second camera of a pair: points are "
+            "from its own centre, and frame_id must be its own"
         )
 
 
@@ -190,11 +193,11 @@ def _distortion(calibration: Calibration, notes: list[str]) -> tuple[np.ndarray,
     d = calibration.d
     if name in _FISHEYE:
         if not d.any():
-            raise CameraError(
-                f"distortion_model {quoted(calibration.distortion_model)} with no coefficient, "
-                "a fisheye to OpenCV and a pinhole to image_geometry; expected four coefficients"
+            notes.append(
+                f"distortion_model {quoted(calibration.distortion_model)} without coefficients is "
+                "a fisheye with r = f θ, as in OpenCV; image_geometry makes a pinhole of it"
             )
-        return d, "equidistant"
+        return (d if d.size else np.zeros(_FISHEYE_COUNT)), "equidistant"
     if name in ("plumb_bob", "rational_polynomial"):
         return (d if d.any() else np.zeros(0)), name
     if name in _NO_MODEL and not d.any():

@@ -21,6 +21,11 @@ def rotated_frame(frame_id: str, rotate_deg: int) -> str:
     return f"{frame_id}_rotated_{rotate_deg}" if rotate_deg else frame_id
 
 
+def original_frame(frame_id: str, rotate_deg: int) -> str:
+    """The name of the camera's own optical frame, from what `rotated_frame` gave."""
+    return frame_id.removesuffix(rotated_frame("", rotate_deg))
+
+
 def original_from_rotated(rotate_deg: int) -> Float64[np.ndarray, "4 4"]:
     """The camera's own optical axes from those of the turned image."""
     turn = np.eye(4)

@@ -64,7 +64,8 @@ class Frame:
     """One colour image, with depth registered to it where there is any.
 
     `depth_m` is along the optical axis, NaN where invalid, of any size that shows the same view.
-    `camera` is None while no intrinsics are known: detection goes on, 3-D does not.
+    `camera` is None while no intrinsics are known: detection goes on, 3-D does not. All of it is
+    turned clockwise by `rotated_deg` from what the camera gave, and `frame_id` is named so.
     """
 
     stamp_ns: int
@@ -74,6 +75,7 @@ class Frame:
     depth_m: Float32[np.ndarray, "hd wd"] | None = None
     depth_stamp_ns: int | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
+    rotated_deg: int = 0
 
     @property
     def nbytes(self) -> int:

@@ -52,9 +52,12 @@ def fill_depth(
     nearest_m, half_distance = nearest_depth(half_m)
     flown_m = _flown(nearest_m, is_fixed=half_m > 0, rgb=rgb)
     first, last = _NEAREST_UP_TO_PX / 2, _FLOWN_FROM_PX / 2
-    share = np.clip((half_distance - first) * np.float32(1 / (last - first)), 0, 1)
-    filled_m = _at_size(nearest_m + share * (flown_m - nearest_m), width, height)
-    cv2.copyTo(ringed_m, (ringed_m > 0).view(np.uint8), filled_m)
+    share = (half_distance - first) * np.float32(1 / (last - first))
+    np.clip(share, 0, 1, out=share)
+    share *= flown_m - nearest_m
+    share += nearest_m
+    filled_m = _at_size(share, width, height)
+    cv2.copyTo(ringed_m, cv2.dilate(measured.view(np.uint8), _CROSS), filled_m)
     return Filled(depth_m=filled_m, confidence=_confidence(half_distance, measured))
 
 
@@ -74,9 +77,11 @@ def _confidence(half_distance: np.ndarray, measured: np.ndarray) -> Float32[np.n
 
 def _worth(half_distance: np.ndarray, width: int) -> Float32[np.ndarray, "h w"]:
     fall = np.float32(-2 / (_CONFIDENCE_SHARE * width))
-    return np.float32(ROUGH) + np.exp(half_distance * fall) * np.float32(
-        _FILLED_CONFIDENCE - ROUGH
-    )
+    # Twice as fast as NumPy's.
+    worth = cv2.exp(half_distance * fall)
+    worth *= np.float32(_FILLED_CONFIDENCE - ROUGH)
+    worth += np.float32(ROUGH)
+    return worth
 
 
 def _with_ring(depth_m: np.ndarray, measured: np.ndarray) -> Float32[np.ndarray, "h w"]:
@@ -95,7 +100,9 @@ def nearest_depth(
         (~is_seen).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # Labels count the pixels that have depth, row by row from 1.
-    return depth_m[is_seen].take(label - 1), distance
+    return depth_m[is_seen].take(
+        label.astype(np.intp) - 1, mode="clip"
+    ), distance  # clipping: no check of each label
 
 
 def _flown(nearest_m: np.ndarray, *, is_fixed: np.ndarray, rgb: np.ndarray) -> np.ndarray:
@@ -129,34 +136,43 @@ def _diffused(
     iteration, Golub and Varga 1961): a third as many steps get as far.
     """
     height, width = value.shape
-    flows = _flows(color, ~is_fixed).reshape(4, -1)
-    kept = np.pad(np.where(is_fixed, value, np.float32(0)), ((0, 0), (1, 1))).ravel()
     # Rows end to end, with a rim around: a neighbour is a shift, and all is contiguous.
     row = width + 2
-    now, before = np.pad(value, 1).ravel(), np.pad(value, 1).ravel()
-    step, part = np.empty_like(kept), np.empty_like(kept)
-    for _ in range(_STEPS):
-        np.copyto(step, kept)
-        for flow, shift in zip(flows, (1, -1, row, -row), strict=True):
-            np.multiply(flow, now[row + shift :][: kept.size], out=part)
-            np.add(step, part, out=step)
-        moved = before[row:-row]
-        np.subtract(step, moved, out=step)
-        np.multiply(step, _BEYOND, out=step)
-        np.add(moved, step, out=moved)
-        now, before = before, now
-    return np.ascontiguousarray(now.reshape(height + 2, row)[1:-1, 1:-1])
+    flows = _flows(color, ~is_fixed).reshape(2, 2, -1)
+    flows *= _BEYOND
+    rimmed = np.zeros((2, height + 2, row), np.float32)
+    rimmed[:, 1:-1, 1:-1] = value
+    cells = [buffer[1:-1].reshape(-1) for buffer in rimmed]
+    around = [_neighbours(buffer.reshape(-1), row) for buffer in rimmed]
+    kept = np.zeros((height, row), np.float32)
+    np.multiply(value, _BEYOND * is_fixed, out=kept[:, 1:-1])
+    kept = kept.ravel()
+    mean = np.empty_like(kept)
+    for step in range(_STEPS):
+        moved = cells[step % 2]
+        np.einsum("ijn,ijn->n", flows, around[1 - step % 2], out=mean)
+        moved *= 1 - _BEYOND
+        moved += mean
+        moved += kept
+    return rimmed[1 - _STEPS % 2, 1:-1, 1:-1]
+
+
+def _neighbours(value: Float32[np.ndarray, " n"], row: int) -> Float32[np.ndarray, "2 2 m"]:
+    """Views of the cells above, left, right and below of all but the first and last row."""
+    size, step = value.size - 2 * row, value.itemsize
+    strides = (step * (row + 1), step * (row - 1), step)
+    return np.lib.stride_tricks.as_strided(value, (2, 2, size), strides, writeable=False)
 
 
 def _flows(color: np.ndarray, is_free: np.ndarray) -> Float32[np.ndarray, "4 h wr"]:
-    """Shares of a cell's neighbours right, left, below and above in its mean; 0 where fixed, and
+    """Shares of a cell's neighbours above, left, right and below in its mean; 0 where fixed, and
     in the rim of a column on either side."""
     height, width = is_free.shape
     flows = np.zeros((4, height, width + 2), np.float32)
     across = _passing(color[:, 1:], color[:, :-1])
     down = _passing(color[1:], color[:-1])
-    flows[0, :, 1:-2] = flows[1, :, 2:-1] = across
-    flows[2, :-1, 1:-1] = flows[3, 1:, 1:-1] = down
+    flows[0, 1:, 1:-1] = flows[3, :-1, 1:-1] = down
+    flows[1, :, 2:-1] = flows[2, :, 1:-2] = across
     total = flows[:, :, 1:-1].sum(axis=0)
     flows[:, :, 1:-1] *= is_free / total
     return flows

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from robot_vision.core.appearance import pool_appearance
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.geometry import invert_transform, transform_points
+from robot_vision.core.geometry import deproject, invert_transform, rays_of, transform_points
 from robot_vision.core.types import (
     Camera,
     Observation,
@@ -45,7 +45,7 @@ def encode_observation(observation: Observation, *, history: int) -> PolicyInput
     """Tokens of an observation; raises `ConfigError` if its features are of another make."""
     perception = observation.perception
     _check_features(perception)
-    row = _chosen_rows(perception.tracks)
+    row = _chosen_rows(perception)
     tokens = np.zeros((MAX_OBJECTS, OBJECT_WIDTH), np.float32)
     track_id = np.full(MAX_OBJECTS, -1, np.int64)
     if len(row):
@@ -74,11 +74,23 @@ def _check_features(perception: Perception) -> None:
         )
 
 
-def _chosen_rows(tracks: Tracks) -> Int64[np.ndarray, " k"]:
-    """The tracks that become tokens: confirmed and coasting ones before tentative ones."""
+def _chosen_rows(perception: Perception) -> Int64[np.ndarray, " k"]:
+    """The tracks that become tokens: confirmed and coasting ones before tentative ones.
+
+    What is seen where the lens has no rays is left out: its place would be told as the origin.
+    """
+    tracks = perception.tracks
     tentative = tracks.state == TrackState.TENTATIVE
     order = np.lexsort((-tracks.score, tentative))
-    return np.sort(order[tracks.state[order] != TrackState.ENDED][:MAX_OBJECTS])
+    fits = tracks.state != TrackState.ENDED
+    if perception.frame.camera is not None:
+        ray = rays_of(_middle(tracks.box_xyxy_px), camera=perception.frame.camera)
+        fits &= np.isfinite(ray).all(axis=1)
+    return np.sort(order[fits[order]][:MAX_OBJECTS])
+
+
+def _middle(box_px: Float32[np.ndarray, "k 4"]) -> Float32[np.ndarray, "k 2"]:
+    return (box_px[:, :2] + box_px[:, 2:]) / 2
 
 
 def _object_tokens(
@@ -224,12 +236,13 @@ def _ground_points(
 ) -> Float[np.ndarray, "k 4"]:
     """Where sight lines meet the table: x y through each box's middle, a little above the table,
     then x y through the middle of its lower edge."""
-    middle = (box_px[:, :2] + box_px[:, 2:]) / 2
+    middle = _middle(box_px)
     bottom = np.stack([middle[:, 0], box_px[:, 3]], axis=1)
     at_middle = _on_plane(middle, base_from_camera, camera, height_m=USUAL_HEIGHT_M)
-    return np.concatenate(
-        [at_middle, _on_plane(bottom, base_from_camera, camera, height_m=0.0)], axis=1
-    )
+    at_bottom = _on_plane(bottom, base_from_camera, camera, height_m=0.0)
+    # The lens may have no ray at the edge of what it shows.
+    at_bottom = np.where(np.isnan(at_bottom), at_middle, at_bottom)
+    return np.concatenate([at_middle, at_bottom], axis=1)
 
 
 def _on_plane(
@@ -239,10 +252,7 @@ def _on_plane(
     *,
     height_m: float,
 ) -> Float[np.ndarray, "k 2"]:
-    ray = np.ones((len(pixel), 3))
-    ray[:, 0] = (pixel[:, 0] - camera.cx_px) / camera.fx_px
-    ray[:, 1] = (pixel[:, 1] - camera.cy_px) / camera.fy_px
-    ray = ray @ base_from_camera[:3, :3].T
+    ray = deproject(pixel, np.ones(len(pixel)), camera=camera) @ base_from_camera[:3, :3].T
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
     eye = base_from_camera[:3, 3]
     reach_m = (eye[2] - height_m) / np.maximum(-ray[:, 2], _LEAST_SLOPE)
@@ -289,9 +299,9 @@ def _cell_places(
     z = depth_m[np.ix_(rows, columns)].astype(np.float64)
     u = (columns + 0.5) * camera.width_px / depth_m.shape[1] - 0.5
     v = (rows + 0.5) * camera.height_px / depth_m.shape[0] - 0.5
-    x = (u[None, :] - camera.cx_px) / camera.fx_px * z
-    y = (v[:, None] - camera.cy_px) / camera.fy_px * z
-    return _transformed(base_from_camera, np.stack([x, y, z], axis=-1))
+    pixel = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
+    point = deproject(pixel, z.ravel(), camera=camera)
+    return transform_points(base_from_camera, point).reshape(*z.shape, 3)
 
 
 def _robot_token(

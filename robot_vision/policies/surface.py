@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from robot_vision.core.geometry import transform_points
+from robot_vision.core.geometry import deproject, transform_points
 from robot_vision.core.types import Camera
 from robot_vision.policies.sampling import looked_up, spread_over
 
@@ -63,8 +63,8 @@ def see_surface(
     u, v = spread_over(box_px[:2], box_px[2:], size_px=size_px, side=_SAMPLES)
     z = looked_up(depth_m, u, v, size_px=size_px).astype(np.float64)
     z[~np.isfinite(z)] = 0
-    ray = np.stack([(u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px], axis=1)
-    point = transform_points(base_from_camera, np.column_stack([ray * z[:, None], z]))
+    seen = deproject(np.column_stack([u, v]), z, camera=camera)
+    point = transform_points(base_from_camera, seen)
     chosen = (z > 0) & (point[:, 2] > _ABOVE_TABLE_M) & (point[:, 2] < _HIGHEST_M)
     in_tool = transform_points(tool_from_base, point)
     hand = (in_tool[:, 2] < _HAND_BEHIND_M) & (np.abs(in_tool[:, :2]) < _HAND_REACH_M).all(axis=1)

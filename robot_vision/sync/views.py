@@ -49,7 +49,7 @@ class Views:
         self, config: ServiceConfig, *, rgb_topic: str, depth_topic: str, report: Report
     ) -> None:
         self._report = report
-        self._rotate_deg = config.camera.rotate
+        self.rotate_deg = config.camera.rotate
         self._is_aligned = config.camera.depth_aligned == "yes"
         self._color = _CameraReader(
             config.camera, topic=rgb_topic, of="camera_info", report=report
@@ -89,15 +89,15 @@ class Views:
                 rgb_camera=view.camera,
                 color_from_depth=origin.color_from_depth,
             )
-        return None if depth is None else rotated_image(depth, self._rotate_deg)
+        return None if depth is None else rotated_image(depth, self.rotate_deg)
 
     def rgb(self, rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "ht wt 3"]:
         """The image, turned."""
-        return rotated_image(rgb, self._rotate_deg)
+        return rotated_image(rgb, self.rotate_deg)
 
     def camera(self, view: ColorView) -> Camera | None:
         """The camera of the turned image."""
-        if view.camera is None or self._rotate_deg == 0:
+        if view.camera is None or self.rotate_deg == 0:
             return view.camera
         if self._turned is None or self._turned[0] is not view.camera:
             self._turned = (view.camera, self._turn(view.camera))
@@ -105,19 +105,19 @@ class Views:
 
     def frame_id(self, frame_id: str) -> str:
         """The frame of the turned image's optical axes."""
-        return rotated_frame(frame_id, self._rotate_deg)
+        return rotated_frame(frame_id, self.rotate_deg)
 
     def pose(
         self, fixed_from_camera: Float64[np.ndarray, "4 4"] | None
     ) -> Float64[np.ndarray, "4 4"] | None:
         """Where the turned camera is, from where the camera is."""
-        if fixed_from_camera is None or self._rotate_deg == 0:
+        if fixed_from_camera is None or self.rotate_deg == 0:
             return fixed_from_camera
-        return fixed_from_camera @ original_from_rotated(self._rotate_deg)
+        return fixed_from_camera @ original_from_rotated(self.rotate_deg)
 
     def _turn(self, camera: Camera) -> Camera | None:
         try:
-            return rotated_camera(camera, self._rotate_deg)
+            return rotated_camera(camera, self.rotate_deg)
         except CameraError as error:
             self._report(INVALID, f"camera_info has {error}")
             return None

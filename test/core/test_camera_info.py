@@ -89,12 +89,27 @@ def test_a_rectified_image_without_p_needs_a_straight_lens() -> None:
         read(d=BARREL, p=np.zeros((3, 4)), rectified=True)
 
 
-def test_the_second_camera_of_a_pair_is_refused_where_p_counts() -> None:
+def test_the_second_camera_of_a_pair_sees_from_its_own_centre() -> None:
     second = np.array(P)
     second[0, 3] = -550 * 0.06
-    assert lens(read(p=second).camera) == [600, 601, 330, 235]
-    with pytest.raises(CameraError, match=r"baseline of 0.06 m.*first camera's images"):
-        read(p=second, rectified=True)
+    raw, rectified = (read(d=BARREL, p=second, rectified=r) for r in (False, True))
+    assert lens(raw.camera) == [600, 601, 330, 235]
+    assert raw.notes == ()
+    assert lens(rectified.camera) == [550, 550, 320, 240]
+    assert any("baseline of 0.06 m" in note and "its own" in note for note in rectified.notes)
+    below = np.array(P)
+    below[1, 3] = 550 * 0.1
+    assert "baseline of 0.1 m" in read(k=np.zeros((3, 3)), p=below).notes[0]
+
+
+@pytest.mark.parametrize("d", [[0.0] * 4, []])
+def test_a_fisheye_without_coefficients_is_the_pure_equidistant_projection(d: list) -> None:
+    reading = read(model="equidistant", d=d)
+    assert "r = f θ" in reading.notes[0]
+    angle = np.radians([0.0, 30, 60, 80])
+    pixel_px = np.stack([330 + 600 * angle, np.full(4, 235.0)], axis=1)
+    found_m = deproject(pixel_px, np.ones(4), camera=reading.camera)
+    assert found_m[:, 0] == pytest.approx(np.tan(angle))
 
 
 def test_rectified_axes_that_are_turned_are_noted() -> None:
@@ -174,7 +189,6 @@ def test_models_by_their_names_and_counts(model: str, d: list, kind: str, count:
         ("double_sphere", [], "'double_sphere' with 0 coefficients"),
         ("inverse_brown_conrady", BARREL, "'inverse_brown_conrady' with 5"),
         ("", [0.1, 0.0, 0.0, 0.0], "'' with 4 coefficients"),
-        ("equidistant", [0.0] * 4, "a fisheye to OpenCV and a pinhole to image_geometry"),
         ("equidistant", BARREL, "5 distortion coefficients of equidistant; expected 4"),
         ("plumb_bob", [0.1] * 6, "6 distortion coefficients of plumb_bob; expected 0 or 4"),
     ],

@@ -1,11 +1,16 @@
 """Tokens say where things are, how they look and what is missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_cases import Brick, observe, robot_at
+from policy_cases import BASE_FROM_CAMERA, CAMERA, Brick, observe, robot_at
 
+from robot_vision.core.geometry import invert_transform, project, transform_points
+from robot_vision.core.rotation import original_from_rotated, rotated_camera
+from robot_vision.core.types import Camera
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.tokens import (
     MAX_OBJECTS,
@@ -34,6 +39,58 @@ def test_an_objects_place_is_relative_to_the_tool(
     in_tool = distance * (1, -1, -1)  # the tool looks down
     assert field(tokens.objects[0], "centre_in_tool") == pytest.approx(in_tool, abs=0.006)
     assert field(tokens.objects[0], "has_surface") == 1
+
+
+BARREL = replace(CAMERA, distortion=np.array([-0.35, 0.12, 0.01, -0.01, 0.0]))
+FISHEYE = replace(
+    CAMERA, distortion=np.array([0.05, -0.02, 0.0, 0.0]), distortion_model="equidistant"
+)
+
+
+@pytest.mark.parametrize("rotate_deg", [0, 90, 180, 270])
+@pytest.mark.parametrize("camera", [CAMERA, BARREL, FISHEYE])
+@pytest.mark.parametrize("with_depth", [True, False])
+def test_places_are_the_same_through_any_lens_and_on_its_side(
+    camera: Camera, rotate_deg: int, with_depth: bool
+) -> None:
+    observation = observe(
+        [Brick(centre_m=(0.65, 0.25)), Brick(centre_m=(0.38, -0.2))],
+        with_depth=with_depth,
+        camera=rotated_camera(camera, rotate_deg),
+        base_from_camera=BASE_FROM_CAMERA @ original_from_rotated(rotate_deg),
+    )
+    tokens = encode_observation(observation, history=2)
+    for row, place in enumerate([(0.65, 0.25), (0.38, -0.2)]):
+        assert field(tokens.objects[row], "centre")[:2] == pytest.approx(place, abs=0.012)
+        lower_edge = field(tokens.objects[row], "ground_from_tool")[2:] + np.array([0.4, 0])
+        assert lower_edge == pytest.approx(place, abs=0.06)
+    places = tokens.visual[:, VISUAL_SLICES["place"]][:, :2]
+    assert (np.abs(places).max() > 0) == with_depth
+
+
+def test_cells_show_the_place_that_the_lens_sees_there() -> None:
+    straight, bent = (
+        encode_observation(observe([], camera=camera), history=2).visual[:, VISUAL_SLICES["place"]]
+        for camera in (CAMERA, BARREL)
+    )
+    corner = project(
+        transform_points(invert_transform(BASE_FROM_CAMERA), bent[:1].astype(float)),
+        camera=BARREL,
+    )
+    seen = project(
+        transform_points(invert_transform(BASE_FROM_CAMERA), straight[:1].astype(float)),
+        camera=CAMERA,
+    )
+    assert corner == pytest.approx(seen, abs=0.01)
+
+
+def test_what_the_lens_has_no_ray_for_has_no_token() -> None:
+    folding = replace(CAMERA, distortion=np.array([-2.0, 0.0, 0.0, 0.0, 0.0]))
+    observation = observe([Brick(centre_m=(0.5, 0.0)), Brick(centre_m=(0.65, 0.25))])
+    perception = observation.perception
+    beyond = replace(perception, frame=replace(perception.frame, camera=folding))
+    tokens = encode_observation(replace(observation, perception=beyond), history=2)
+    assert tokens.track_id[tokens.present].tolist() == [5]
 
 
 def test_how_a_brick_lies_is_seen() -> None:

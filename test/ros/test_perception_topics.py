@@ -1,6 +1,7 @@
 """Perceptions from topics are those that the node had, but for what topics do not tell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from policy_rig import Surroundings, ros_arguments, served, surroundings
 from rclpy.context import Context
+from ros_harness import CAMERA
 from std_msgs.msg import String
 
 from robot_vision.core.geometry import transform_from_quaternion
@@ -71,8 +73,13 @@ class Both:
         return sorted(self.told.keys() & self.rebuilt.keys())
 
 
-def perception_node(bundle: Path, context: Context) -> list[Any]:
-    return [PerceptionNode(context=context, cli_args=ros_arguments({"model": bundle}))]
+def perception_node(
+    bundle: Path, context: Context, *, rules: Sequence[str] = (), **more: Any
+) -> list[Any]:
+    arguments = ros_arguments({"model": bundle, **more})
+    for rule in rules:
+        arguments += ["-r", rule]
+    return [PerceptionNode(context=context, cli_args=arguments)]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +118,36 @@ def test_they_are_the_same(native_bundle: Path, source: str, remapped: tuple[str
     np.testing.assert_array_equal(rebuilt.depth.depth_m, told.depth.depth_m)
     assert rebuilt.depth.source == told.depth.source
     assert "no masks" in rebuilt.notes[-1]
+
+
+def test_turned_images_are_refused(native_bundle: Path) -> None:
+    turned: dict[str, Any] = {"camera.rotate": 180}
+    with (
+        surroundings() as around,
+        served(lambda context: perception_node(native_bundle, context, **turned)) as (seeing,),
+    ):
+        both = Both(around, seeing, source="perception")
+        around.wait_for(lambda: "perception unusable" in both.health.report().drops)
+        example = both.health.report().drops["perception unusable"].example
+        both.topics.close()
+    assert "camera.rotate turns need the policy in one process" in example
+    assert not both.rebuilt
+
+
+def test_colour_of_a_rectified_topic_has_no_distortion(native_bundle: Path) -> None:
+    rule = "rgb:=cam/image_rect"
+    with (
+        surroundings(remappings=[rule]) as around,
+        served(lambda context: perception_node(native_bundle, context, rules=[rule])) as (seeing,),
+    ):
+        around.camera.camera = replace(CAMERA, distortion=np.array([-0.3, 0.1, 0, 0, 0]))
+        both = Both(around, seeing, source="perception")
+        around.wait_for(lambda: len(both.common()) >= 1)
+        both.topics.close()
+    stamp_ns = both.common()[-1]
+    for perception in (both.told[stamp_ns], both.rebuilt[stamp_ns]):
+        assert perception.frame.camera is not None
+        assert not perception.frame.camera.distortion.any()
 
 
 def test_what_is_missing_is_told(native_bundle: Path) -> None:

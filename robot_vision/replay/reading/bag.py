@@ -190,6 +190,7 @@ class BagSource:
             depth_stamp_ns=pair.depth_stamp_ns,
             camera=self._views.camera(view),
             fixed_from_camera=self._views.pose(fixed_from_camera),
+            rotated_deg=self._views.rotate_deg,
         )
 
     def _depth_reader(

@@ -51,6 +51,7 @@ class RawFrame:
     camera: Camera | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
     recorded: RecordedStep | None = None
+    rotated_deg: int = 0
 
 
 class Stream:
@@ -160,6 +161,7 @@ def decode(
         depth_m=depth_m,
         depth_stamp_ns=raw.depth_stamp_ns if depth_m is not None else None,
         fixed_from_camera=raw.fixed_from_camera,
+        rotated_deg=raw.rotated_deg,
     )
 
 

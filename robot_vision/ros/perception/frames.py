@@ -70,6 +70,7 @@ class FrameBuilder:
             depth_m=depth_m,
             depth_stamp_ns=None if depth_m is None else capture.depth_stamp_ns,
             fixed_from_camera=fixed_from_camera,
+            rotated_deg=self._views.rotate_deg,
         )
 
     def _depth(self, capture: Capture, view: ColorView) -> Float32[np.ndarray, "h w"] | None:

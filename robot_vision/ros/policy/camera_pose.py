@@ -13,6 +13,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.robot_config import CameraPoseConfig
+from robot_vision.core.rotation import original_frame, original_from_rotated
+from robot_vision.core.types import Frame
 from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.bounded import POSE_BYTES, bounded
@@ -41,6 +43,18 @@ def camera_pose(
     if config.source == "topic":
         return PoseTopic(node, base_frame=base_frame, group=group)
     return FixedPose(config)
+
+
+def base_from_view(
+    pose: CameraPose, frame: Frame, *, report: Report
+) -> Float64[np.ndarray, "4 4"] | None:
+    """Where the axes of a frame's view are: those of the camera, turned as its image was."""
+    base_from_camera = pose.from_camera(
+        original_frame(frame.frame_id, frame.rotated_deg), frame.stamp_ns, report=report
+    )
+    if base_from_camera is None:
+        return None
+    return base_from_camera @ original_from_rotated(frame.rotated_deg)
 
 
 class FixedPose:

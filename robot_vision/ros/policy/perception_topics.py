@@ -16,10 +16,11 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
+from robot_vision.core.camera_info import Calibration, calibration_of
+from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.geometry import invert_transform, transform_points
 from robot_vision.core.types import (
-    Camera,
     Depth,
     Features,
     Frame,
@@ -29,7 +30,7 @@ from robot_vision.core.types import (
     no_detections,
 )
 from robot_vision.ros.common.health import Health
-from robot_vision.ros.messages.convert import camera_from_info, ns_from_stamp, rgb_from_message
+from robot_vision.ros.messages.convert import ns_from_stamp, rgb_from_message
 from robot_vision.ros.messages.objects_text import read_objects
 from robot_vision.ros.middleware.bounded import (
     CAMERA_INFO_BYTES,
@@ -39,6 +40,7 @@ from robot_vision.ros.middleware.bounded import (
 )
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.silence import ListenedTopic
+from robot_vision.sync.views import Views
 
 # Frames that wait for the rest of their messages.
 _KEPT_FRAMES = 8
@@ -77,7 +79,13 @@ class PerceptionTopics:
         self._base_from_camera = base_from_camera
         self._on_perception = on_perception
         self._health = health
-        self._camera: Camera | None = None
+        self._calibration: Calibration | None = None
+        self._views = Views(
+            ServiceConfig(),
+            rgb_topic=node.resolve_topic_name("rgb"),
+            depth_topic="",
+            report=health.noted,
+        )
         self._waiting: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("perceptions", node=node)
@@ -120,9 +128,9 @@ class PerceptionTopics:
     def _on_camera_info(self, message: CameraInfo) -> None:
         self._health.arrived("camera_info")
         try:
-            self._camera = camera_from_info(message)
+            self._calibration = calibration_of(message)
         except ConfigError as error:
-            self._camera = None
+            self._calibration = None
             self._health.noted("intrinsics invalid", f"camera_info has {error}")
 
     def _on_objects(self, message: String) -> None:
@@ -169,9 +177,18 @@ class PerceptionTopics:
         rgb = rgb_from_message(parts["colour"])
         frame_id = parts["colour"].header.frame_id
         grid = _floats(parts["features"])
+        if (seen_in := parts["features"].header.frame_id) != frame_id:
+            raise ValueError(
+                f"perception sees in {seen_in!r}, and colour is in {frame_id!r}: images that "
+                "camera.rotate turns need the policy in one process with perception "
+                "(robot-vision run --policy)"
+            )
+        view = self._views.color_view(
+            frame_id, size_px=(rgb.shape[1], rgb.shape[0]), calibration=self._calibration
+        )
         return Perception(
             stamp_ns=stamp_ns,
-            frame=Frame(stamp_ns=stamp_ns, frame_id=frame_id, rgb=rgb, camera=self._camera),
+            frame=Frame(stamp_ns=stamp_ns, frame_id=frame_id, rgb=rgb, camera=view.camera),
             detections=no_detections(stamp_ns),
             depth=_depth(parts, result["depth_source"]),
             features=Features(

@@ -10,7 +10,7 @@ from robot_vision.core.interfaces import Policy
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation, Perception
 from robot_vision.ros.common.health import Health
-from robot_vision.ros.policy.camera_pose import CameraPose
+from robot_vision.ros.policy.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.frozen_camera import FrozenCamera
 from robot_vision.ros.policy.measured_depth import MeasuredDepth
@@ -119,8 +119,8 @@ class PolicyWorker:
             foreign = f"perception is by {perception.model_id}; the policy was trained on {wanted}"
             return _hold(perception, foreign)
         problems: list[str] = []
-        base_from_camera = parts.camera_pose.from_camera(
-            perception.frame.frame_id, perception.stamp_ns, report=problems.append
+        base_from_camera = base_from_view(
+            parts.camera_pose, perception.frame, report=problems.append
         )
         if base_from_camera is None:
             return _hold(perception, f"the camera's pose is unknown: {'; '.join(problems)}")
