@@ -66,7 +66,7 @@ MAY_IMPORT = {
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
-        "core backends console datasets demonstrations machine memory model_store models "
+        "core backends codecs console datasets demonstrations machine memory model_store models "
         "perception pipeline replay ros terminal threads tracking"
     ),
     "commands": (

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from robot_vision.bench.tracker_sequences import Sequence, Truth
+from robot_vision.codecs.header import encoded_size_px
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError, ForeignFileError
@@ -18,6 +19,8 @@ from robot_vision.core.types import Detections, Measurements
 DEFAULT_FRAME_RATE_HZ = 25.0
 PEDESTRIAN = 1
 MOST_FRAMES = 1_000_000
+_COLUMNS_WITH_CLASS = (8, 9)
+_HEADER_BYTES = 2**18
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,19 +43,22 @@ class Scores:
     id_switches: int
 
 
-def read_mot_sequence(folder: Path) -> Sequence:
+def read_mot_sequence(folder: Path, *, image_size_px: tuple[int, int] | None = None) -> Sequence:
     """Read `det/det.txt`, `gt/gt.txt` and, for rate and image size, `seqinfo.ini` if there.
 
+    The image size (width, height) is the one given, else that of `seqinfo.ini`, else that of the
+    first picture in `img1/`, else unknown: boxes are then taken to go on beyond the border.
     Scores outside 0 … 1 are spread over 0 … 1 between their 1st and 99th percentile. Raises
     `ConfigError` where a file is missing or not in the MOTChallenge format.
     """
     folder = Path(folder)
     info = _sequence_info(folder)
+    size_px = image_size_px or _said_size_px(info) or _picture_size_px(folder / "img1")
     rate_hz = info.getfloat("Sequence", "frameRate", fallback=DEFAULT_FRAME_RATE_HZ)
     found = _read_rows(folder / "det" / "det.txt", columns=7)
-    true = _pedestrians(_read_rows(folder / "gt" / "gt.txt", columns=6))
+    true = _pedestrians(folder / "gt" / "gt.txt")
     score = _unit_scores(found[:, 6])
-    image_size_px = _image_size_px(info, _xyxy(found))
+    image_size_px = _cut_at(size_px, _xyxy(found))
     last = int(max(found[:, 0].max(initial=0), true[:, 0].max(initial=0)))
     measurements, truths = [], []
     for frame in range(1, last + 1):
@@ -144,17 +150,33 @@ def _sequence_info(folder: Path) -> configparser.ConfigParser:
     return info
 
 
-def _image_size_px(
-    info: configparser.ConfigParser, boxes_xyxy: np.ndarray
-) -> tuple[int, int] | None:
-    """Width and height; none where they are not told or boxes go on beyond the border."""
+def _said_size_px(info: configparser.ConfigParser) -> tuple[int, int] | None:
     width_px, height_px = (
         info.getint("Sequence", key, fallback=0) for key in ("imWidth", "imHeight")
     )
-    size_px = np.array([width_px, height_px])
-    slack_px = np.maximum(1.0, 0.01 * size_px)
-    beyond = (boxes_xyxy[:, :2] < -slack_px) | (boxes_xyxy[:, 2:] > size_px + slack_px)
-    return (width_px, height_px) if size_px.all() and not beyond.any() else None
+    return (width_px, height_px) if width_px and height_px else None
+
+
+def _picture_size_px(folder: Path) -> tuple[int, int] | None:
+    """Of the first picture of a sequence, by its header."""
+    first = min(folder.glob("*.*"), default=None) if folder.is_dir() else None
+    if first is None:
+        return None
+    with first.open("rb") as file:
+        size_px = encoded_size_px(file.read(_HEADER_BYTES))
+    return size_px if all(size_px) else None
+
+
+def _cut_at(
+    size_px: tuple[int, int] | None, boxes_xyxy: Float[np.ndarray, "n 4"]
+) -> tuple[int, int] | None:
+    """The image's size, at which boxes end; None where boxes go on beyond the border."""
+    if size_px is None:
+        return None
+    limit_px = np.array(size_px)
+    slack_px = np.maximum(1.0, 0.01 * limit_px)
+    beyond = (boxes_xyxy[:, :2] < -slack_px) | (boxes_xyxy[:, 2:] > limit_px + slack_px)
+    return None if beyond.any() else size_px
 
 
 def _read_rows(path: Path, *, columns: int) -> np.ndarray:
@@ -172,13 +194,26 @@ def _read_rows(path: Path, *, columns: int) -> np.ndarray:
     return rows
 
 
-def _pedestrians(rows: np.ndarray) -> np.ndarray:
-    """Rows that count: not flagged to be ignored and, where classes are given, pedestrians."""
-    if rows.shape[1] > 6:
-        rows = rows[rows[:, 6] != 0]
-    if rows.shape[1] > 7 and (rows[:, 7] > 0).any():
-        rows = rows[rows[:, 7] == PEDESTRIAN]
-    return rows
+def _pedestrians(path: Path) -> Float[np.ndarray, "n c"]:
+    """Rows of the truth that count: not flagged to be ignored and, with classes, pedestrians.
+
+    MOT16 and later have 9 columns: class and visibility come last. MOT15 has 10, of which the
+    last three are a place in the world; -1 where that is unknown.
+    """
+    rows = _read_rows(path, columns=6)
+    counted = rows[rows[:, 6] != 0] if rows.shape[1] > 6 else rows
+    if rows.shape[1] in _COLUMNS_WITH_CLASS and (counted[:, 7] > 0).any():
+        classes = sorted(set(counted[:, 7].astype(int).tolist()))
+        counted = counted[counted[:, 7] == PEDESTRIAN]
+        if not len(counted):
+            raise ConfigError(
+                f"{path}: no row has class {PEDESTRIAN} (pedestrian) in column 8; it has "
+                f"{', '.join(map(str, classes))}. Other classes are not judged: number what is "
+                f"to be judged as {PEDESTRIAN}"
+            )
+    if not len(counted):
+        raise ConfigError(f"{path}: no row counts; expected some with column 7 other than 0")
+    return counted
 
 
 def _unit_scores(score: np.ndarray) -> np.ndarray:

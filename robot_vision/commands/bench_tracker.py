@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 TUD_CAMPUS = Path("../shared/data/mot/TUD-Campus")
 
 Mot = Annotated[list[Path] | None, typer.Option(help="MOTChallenge sequence folder; repeatable")]
+ImageSize = Annotated[
+    str,
+    typer.Option(help="WIDTHxHEIGHT of --mot in px, where neither seqinfo.ini nor img1 says"),
+]
 Scene = Annotated[list[str] | None, typer.Option(help="generated scenes only; repeatable")]
 Seeds = Annotated[int, typer.Option(help="seeds of each generated scene; 0 for none", min=0)]
 FirstSeed = Annotated[int, typer.Option(help="the first of these seeds", min=0)]
@@ -31,6 +35,7 @@ def register(bench_app: typer.Typer) -> None:
 
 def tracker(
     mot: Mot = None,
+    image_size: ImageSize = "",
     scene: Scene = None,
     seeds: Seeds = 3,
     first_seed: FirstSeed = 0,
@@ -50,7 +55,7 @@ def tracker(
     folders = list(mot or ([TUD_CAMPUS] if TUD_CAMPUS.is_dir() and not scene else []))
     result: dict[str, Any] = {"machine": describe_machine(), "sets": {}}
     drawn = range(first_seed, first_seed + seeds)
-    for name, sequences in _sets(folders, scene, seeds=drawn):
+    for name, sequences in _sets(folders, scene, seeds=drawn, image_size_px=_size_px(image_size)):
         console.print(styled(name, "bold").append(f", {len(sequences)} sequence(s)", ""))
         scores = bench.compare(sequences, by_parts=by_parts)
         console.print(_table(scores))
@@ -70,16 +75,30 @@ def tracker(
 
 
 def _sets(
-    folders: list[Path], scenes: list[str] | None, *, seeds: range
+    folders: list[Path],
+    scenes: list[str] | None,
+    *,
+    seeds: range,
+    image_size_px: tuple[int, int] | None,
 ) -> "Iterator[tuple[str, list[Sequence]]]":
     from robot_vision.bench.mot import read_mot_sequence
     from robot_vision.bench.tracker import build_set
     from robot_vision.bench.tracker_scenes import SCENES
 
     for folder in folders:
-        yield folder.name, [read_mot_sequence(folder)]
+        yield folder.name, [read_mot_sequence(folder, image_size_px=image_size_px)]
     for name in (scenes or SCENES) if seeds else ():
         yield name, build_set(name, seeds=seeds)
+
+
+def _size_px(text: str) -> tuple[int, int] | None:
+    """Width and height of `640x480`; None for no text."""
+    if not text:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise typer.BadParameter(f"{text!r}; expected WIDTHxHEIGHT, such as 640x480")
+    return int(width), int(height)
 
 
 def _table(scores: dict[str, dict[str, dict[str, float]]]) -> Any:

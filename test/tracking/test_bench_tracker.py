@@ -1,5 +1,6 @@
 """What the bench says of the tracker: exact in space, honest about it, at least as good."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -74,6 +75,45 @@ def test_the_image_s_size_is_told_where_boxes_end_at_its_border(tmp_path, left_p
         (tmp_path / name / f"{name}.txt").write_text(row)
     (tmp_path / "seqinfo.ini").write_text("[Sequence]\nimWidth=640\nimHeight=480\n")
     assert read_mot_sequence(tmp_path).measurements[0].image_size_px == known
+
+
+def sequence_folder(folder, *, truth: str, seen: str = "1,-1,10,10,50,80,1\n"):
+    for name, text in (("det", seen), ("gt", truth)):
+        (folder / name).mkdir()
+        (folder / name / f"{name}.txt").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("world", ["-1,-1,-1", "4.2,-0.3,0", "1,0.5,0", "2,1,0"])
+def test_places_in_the_world_of_mot15_are_no_classes(tmp_path, world):
+    folder = sequence_folder(tmp_path, truth=f"1,1,10,10,50,80,1,{world}\n")
+    (truth,) = read_mot_sequence(folder).truths
+    assert truth.object_id.tolist() == [1]
+
+
+def test_of_mot16_pedestrians_count_and_what_has_none_is_named(tmp_path):
+    car, walker = "1,1,10,10,50,80,1,3,1.0\n", "1,2,20,10,50,80,1,1,0.8\n"
+    (tmp_path / "mixed").mkdir()
+    folder = sequence_folder(tmp_path / "mixed", truth=car + walker)
+    assert read_mot_sequence(folder).truths[0].object_id.tolist() == [2]
+    (tmp_path / "cars").mkdir()
+    with pytest.raises(ConfigError, match=r"no row has class 1 .* it has 3"):
+        read_mot_sequence(sequence_folder(tmp_path / "cars", truth=car))
+
+
+def test_truth_that_is_all_to_be_ignored_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="no row counts"):
+        read_mot_sequence(sequence_folder(tmp_path, truth="1,1,10,10,50,80,0,-1,-1,-1\n"))
+
+
+def test_the_image_s_size_comes_from_the_pictures_or_is_given(tmp_path):
+    folder = sequence_folder(tmp_path, truth="1,1,10,10,50,80,1\n")
+    assert read_mot_sequence(folder).measurements[0].image_size_px is None
+    (folder / "img1").mkdir()
+    cv2.imwrite(str(folder / "img1" / "000001.jpg"), np.zeros((240, 320, 3), np.uint8))
+    assert read_mot_sequence(folder).measurements[0].image_size_px == (320, 240)
+    given = read_mot_sequence(folder, image_size_px=(640, 480))
+    assert given.measurements[0].image_size_px == (640, 480)
 
 
 def test_thinning_takes_each_frame_in_one_phase():
