@@ -43,7 +43,8 @@ MAY_IMPORT = {
     "perception": "core backends formats model_store",
     "importing": "core formats model_store perception",
     "tracking": "core",
-    "policies": "core model_store",
+    "arm": "core",
+    "policies": "arm core model_store",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
     "viz": "core",
@@ -61,7 +62,7 @@ MAY_IMPORT = {
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
-        "core codecs console datasets demonstrations machine memory model_store perception "
+        "arm core codecs console datasets demonstrations machine memory model_store perception "
         "pipeline policies replay simulation soak sync terminal topics tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",

@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.arm.kinematics import Kinematics
+from robot_vision.core import quaternions
 from robot_vision.core.arm_config import ArmConfig
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.foreign import quoted
 from robot_vision.core.types import RobotState
-from robot_vision.policies import rotations
 from robot_vision.policies.jerk_limiter import length
-from robot_vision.policies.kinematics import Kinematics
 from robot_vision.policies.watchdog import FUTURE_SLACK_S
 
 # No tool comes nearer to the base's origin, which is where unset messages are.
@@ -198,7 +198,7 @@ class ArmGate:
             return "the state of the arm has joints or a gripper that are not finite"
         if joints.size and abs(joints).max() > _MOST_JOINT:
             return f"a joint of the arm is at {abs(joints).max():.3g}; at most {_MOST_JOINT:g}"
-        if not rotations.is_pose(state.base_from_tool):
+        if not quaternions.is_pose(state.base_from_tool):
             return "the tool's pose is no finite rigid transform"
         farthest_m = float(abs(place_m).max())  # of one axis: a square of 1e300 overflows
         if farthest_m > self._config.reach_m:

@@ -3,11 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import RobotState
 from robot_vision.policies.arm_gate import ArmGate, Refusal, distance
-from robot_vision.policies.kinematics import Kinematics
 from robot_vision.policies.watchdog import Hold
 
 # Holds that leave it open where the arm is.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int64
 
+from robot_vision.core import quaternions
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import ActionChunk
-from robot_vision.policies import rotations
 from robot_vision.policies.jerk_limiter import cut, length
 
 # Of a chunk that has ended: enough to lead where there is no other.
@@ -104,10 +104,10 @@ class Ensemble:
         before, share = self._row_before(time_s)
         sampled = (1 - share) * self._rows[self._which, before, :7]
         sampled += share * self._rows[self._which, before + 1, :7]
-        quaternions = sampled[:, 3:]
+        turns = sampled[:, 3:]
         # The two signs of a quaternion are one rotation: all on the side of the newest.
-        side = np.where(quaternions @ quaternions[-1] < 0, -1.0, 1.0)
-        mean = (weights * side) @ quaternions
+        side = np.where(turns @ turns[-1] < 0, -1.0, 1.0)
+        mean = (weights * side) @ turns
         return weights @ sampled[:, :3], mean / np.sqrt(mean @ mean)
 
     def _keep(self, entries: list[_Entry]) -> None:
@@ -148,20 +148,20 @@ def _turned_near(
     passed_s: float,
 ) -> Float[np.ndarray, "4"]:
     """The same for turns."""
-    own_rad = rotations.between(blend_was, blend)
+    own_rad = quaternions.between(blend_was, blend)
     most_rad = max(_CATCH_UP_SHARE * length(own_rad), _CATCH_UP_RADPS * passed_s)
-    moved = rotations.multiply(rotations.exp(own_rad), target)
-    nearer_rad = cut(rotations.between(moved, blend), most_rad)
-    return rotations.multiply(rotations.exp(nearer_rad), moved)
+    moved = quaternions.multiply(quaternions.exp(own_rad), target)
+    nearer_rad = cut(quaternions.between(moved, blend), most_rad)
+    return quaternions.multiply(quaternions.exp(nearer_rad), moved)
 
 
 def _rows(
     chunk: ActionChunk, base_from_tool: Float[np.ndarray, "4 4"]
 ) -> Float[np.ndarray, "t1 8"]:
     poses = np.concatenate([base_from_tool[None], chunk.base_from_target])
-    quaternions = np.stack([rotations.from_matrix(pose[:3, :3]) for pose in poses])
-    flips = np.where((quaternions[1:] * quaternions[:-1]).sum(axis=1) < 0, -1.0, 1.0)
-    quaternions[1:] *= np.cumprod(flips)[:, None]
+    turns = np.stack([quaternions.from_matrix(pose[:3, :3]) for pose in poses])
+    flips = np.where((turns[1:] * turns[:-1]).sum(axis=1) < 0, -1.0, 1.0)
+    turns[1:] *= np.cumprod(flips)[:, None]
     # The observed opening says how thick a held object is, not what is wanted.
     gripper = np.concatenate([chunk.action[:1, 6], chunk.action[:, 6]])
-    return np.concatenate([poses[:, :3, 3], quaternions, gripper[:, None]], axis=1)
+    return np.concatenate([poses[:, :3, 3], turns, gripper[:, None]], axis=1)

@@ -10,6 +10,7 @@ from threading import RLock
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import PolicyConfig
@@ -19,7 +20,6 @@ from robot_vision.policies.arm_watch import ArmWatch, about_arm
 from robot_vision.policies.check import check_spec
 from robot_vision.policies.history import History
 from robot_vision.policies.interventions import InterventionLog
-from robot_vision.policies.kinematics import Kinematics
 from robot_vision.policies.motion import Motion, Moved
 from robot_vision.policies.plan import Plan
 from robot_vision.policies.safety import Admission, admit

@@ -3,10 +3,10 @@
 from bisect import bisect_right
 from collections import deque
 
+from robot_vision.core import quaternions
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.geometry import joints_between
 from robot_vision.core.types import RobotState
-from robot_vision.policies import rotations
 
 # A stamp that is behind the newest by more than this is a clock that began anew, not a straggler.
 _RESTART_S = 1.0
@@ -59,8 +59,8 @@ class History:
 
 def _between(before: RobotState, after: RobotState, stamp_ns: int) -> RobotState:
     share = (stamp_ns - before.stamp_ns) / (after.stamp_ns - before.stamp_ns)
-    start = rotations.from_matrix(before.base_from_tool[:3, :3])
-    turn_rad = rotations.between(start, rotations.from_matrix(after.base_from_tool[:3, :3]))
+    start = quaternions.from_matrix(before.base_from_tool[:3, :3])
+    turn_rad = quaternions.between(start, quaternions.from_matrix(after.base_from_tool[:3, :3]))
     place_m = before.base_from_tool[:3, 3]
     joints_rad = before.joint_position_rad
     if after.joint_position_rad.shape == joints_rad.shape:
@@ -68,9 +68,9 @@ def _between(before: RobotState, after: RobotState, stamp_ns: int) -> RobotState
     return RobotState(
         stamp_ns=stamp_ns,
         joint_position_rad=joints_rad,
-        base_from_tool=rotations.pose_matrix(
+        base_from_tool=quaternions.pose_matrix(
             place_m + share * (after.base_from_tool[:3, 3] - place_m),
-            rotations.multiply(rotations.exp(share * turn_rad), start),
+            quaternions.multiply(quaternions.exp(share * turn_rad), start),
         ),
         gripper_open=before.gripper_open + share * (after.gripper_open - before.gripper_open),
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core import quaternions
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies import rotations
 from robot_vision.policies.chunk import Target
 from robot_vision.policies.stream import Stream, Streamed
 
@@ -60,7 +60,7 @@ class Motion:
         """Begin at the measured tool, at rest."""
         self._stream = Stream(
             position_m=robot.base_from_tool[:3, 3].copy(),
-            quaternion=rotations.from_matrix(robot.base_from_tool[:3, :3]),
+            quaternion=quaternions.from_matrix(robot.base_from_tool[:3, :3]),
             safety=self._safety,
             period_s=self.period_s,
             follow_s=self._follow_s,
@@ -87,7 +87,7 @@ class Motion:
         streamed = self._stream.advance(passed_s, target, halt=halt)
         gripper = 0.0 if self._gripper is None else self._gripper
         moved = Moved(
-            base_from_tool=rotations.pose_matrix(streamed.position_m, streamed.quaternion),
+            base_from_tool=quaternions.pose_matrix(streamed.position_m, streamed.quaternion),
             twist=streamed.twist,
             gripper_open=gripper,
             action=self._step_to(streamed, gripper),
@@ -109,6 +109,6 @@ class Motion:
         before = self._streamed
         if before is not None:
             step[:3] = streamed.position_m - before.position_m
-            step[3:6] = rotations.between(before.quaternion, streamed.quaternion)
+            step[3:6] = quaternions.between(before.quaternion, streamed.quaternion)
         step[6] = gripper
         return step

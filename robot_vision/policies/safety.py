@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.core import quaternions
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.policy_config import SafetyConfig
 from robot_vision.core.types import ActionChunk, Decision, Intervention, RobotState
-from robot_vision.policies import rotations
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,11 +69,11 @@ def accumulate(
 ) -> Float[np.ndarray, "t 4 4"]:
     """Tool poses that steps lead to: Δ in base axes, rotations applied from the left."""
     positions_m = base_from_tool[:3, 3] + np.cumsum(action[:, :3], axis=0)
-    quaternion = rotations.from_matrix(base_from_tool[:3, :3])
+    quaternion = quaternions.from_matrix(base_from_tool[:3, :3])
     poses = []
     for position_m, turn_rad in zip(positions_m, action[:, 3:6], strict=True):
-        quaternion = rotations.multiply(rotations.exp(turn_rad), quaternion)
-        poses.append(rotations.pose_matrix(position_m, quaternion))
+        quaternion = quaternions.multiply(quaternions.exp(turn_rad), quaternion)
+        poses.append(quaternions.pose_matrix(position_m, quaternion))
     return np.stack(poses)
 
 
@@ -87,7 +87,7 @@ def _problem(
     bad = int(np.count_nonzero(~np.isfinite(action)))
     if bad:
         return "finite", f"{bad} of {action.size} numbers of the policy's action are not finite"
-    if not rotations.is_pose(robot.base_from_tool):
+    if not quaternions.is_pose(robot.base_from_tool):
         return "tool_pose", "the tool's pose at the observation is not a finite rigid transform"
     return None
 

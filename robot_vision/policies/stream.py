@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.core import quaternions
 from robot_vision.core.policy_config import SafetyConfig
-from robot_vision.policies import rotations
 from robot_vision.policies.chunk import Target
 from robot_vision.policies.jerk_limiter import Follower, Limits, Vector, length
 
@@ -114,8 +114,8 @@ class Stream:
         met.update(limits)
         self._take_place(acceleration, met)
         # Where the turn ends is what the target is compared with.
-        leader = rotations.multiply(rotations.exp(self._turn.owed), self._quaternion)
-        acceleration, limits = self._turn.pursue(rotations.between(leader, target.quaternion))
+        leader = quaternions.multiply(quaternions.exp(self._turn.owed), self._quaternion)
+        acceleration, limits = self._turn.pursue(quaternions.between(leader, target.quaternion))
         met.update(f"turn_{limit}" for limit in limits)
         self._turn.take(acceleration)
         for name, follower in (("jerk", self._place), ("turn_jerk", self._turn)):
@@ -168,8 +168,8 @@ class Stream:
     def _turned(self, time_s: float) -> Float[np.ndarray, "4"]:
         if time_s == 0.0:
             return self._quaternion
-        moved = rotations.exp(self._turn.cubic.moved(time_s))
-        return rotations.multiply(moved, self._quaternion)
+        moved = quaternions.exp(self._turn.cubic.moved(time_s))
+        return quaternions.multiply(moved, self._quaternion)
 
     def _streamed(self, met: frozenset[str]) -> Streamed:
         time_s, place, turn = self._into_step_s, self._place.cubic, self._turn.cubic

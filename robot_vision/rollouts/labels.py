@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
+from robot_vision.core import quaternions
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.core.types import Observation
-from robot_vision.policies import rotations
 from robot_vision.policies.tokens import (
     HAND,
     MAX_OBJECTS,
@@ -101,11 +101,11 @@ def steps_between(
 ) -> Float32[np.ndarray, "t 7"]:
     """Targets as actions: Δ from the one before, the first from the tool as observed."""
     poses = np.concatenate([base_from_tool[None], base_from_target])
-    turns = [rotations.from_matrix(pose[:3, :3]) for pose in poses]
+    turns = [quaternions.from_matrix(pose[:3, :3]) for pose in poses]
     action = np.empty((len(base_from_target), 7), np.float32)
     action[:, :3] = np.diff(poses[:, :3, 3], axis=0)
     for row, (before, after) in enumerate(pairwise(turns)):
-        action[row, 3:6] = rotations.between(before, after)
+        action[row, 3:6] = quaternions.between(before, after)
     action[:, 6] = gripper_open
     return action
 

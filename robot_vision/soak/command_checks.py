@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core import quaternions
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.soak_config import SoakConfig
-from robot_vision.policies import rotations
 from robot_vision.soak.ledger import Ledger
 
 Vector = Float64[np.ndarray, "3"]
@@ -154,7 +154,7 @@ class CommandChecks:
     def _check_motion(self, before: SentCommand, command: SentCommand, passed_s: float) -> None:
         ledger, safety, over = self._ledger, self._policy.safety, 1 + self._config.share
         moved = command.position_m - before.position_m
-        turned = rotations.between(before.quaternion, command.quaternion)
+        turned = quaternions.between(before.quaternion, command.quaternion)
         speed = math.hypot(*moved) / (passed_s + _CLOCK_S)
         turn_speed = math.hypot(*turned) / (passed_s + _CLOCK_S)
         leaps = speed > over * safety.max_speed_mps or turn_speed > over * safety.max_turn_radps

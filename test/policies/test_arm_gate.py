@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from controller_rig import MS, Rig, moving, pose_of, rig_of, robot_of
 
+from robot_vision.arm.kinematics import read_chain
 from robot_vision.core.policy_config import SafetyConfig
 from robot_vision.core.types import Command
-from robot_vision.policies.kinematics import read_urdf
 
 SAFETY = SafetyConfig()
 BRAKING_M = 0.06
@@ -232,7 +232,7 @@ URDF = """<robot name="two">
 
 
 def test_joints_and_tool_pose_must_agree_where_the_arm_is_described() -> None:
-    kinematics = read_urdf(URDF, base_link="base", tool_link="tool")
+    kinematics = read_chain(URDF, base_link="base", tool_link="tool")
     rig = rig_of()
     rig.controller.describe_arm(kinematics)
 
@@ -252,7 +252,7 @@ def test_joints_and_tool_pose_must_agree_where_the_arm_is_described() -> None:
 
 
 def test_kinematics_are_those_of_the_description() -> None:
-    kinematics = read_urdf(URDF, base_link="base", tool_link="tool")
+    kinematics = read_chain(URDF, base_link="base", tool_link="tool")
     assert kinematics.joint_names == ("shoulder", "lift")
     pose = kinematics.base_from_tool({"shoulder": np.pi / 2, "lift": 0.1})
     assert pose is not None
@@ -274,4 +274,4 @@ def test_kinematics_are_those_of_the_description() -> None:
 )
 def test_a_description_that_is_of_no_use_is_named(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        read_urdf(text, base_link="base", tool_link="tool")
+        read_chain(text, base_link="base", tool_link="tool")

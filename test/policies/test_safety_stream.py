@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from robot_vision.core import quaternions
 from robot_vision.core.policy_config import SafetyConfig
-from robot_vision.policies import rotations
 from robot_vision.policies.chunk import Target
 from robot_vision.policies.stream import Stream, Streamed
 
@@ -37,7 +37,7 @@ def target_of(place_m, rotation: Rotation = DOWN) -> Target:
 
 
 def pose(streamed: Streamed) -> np.ndarray:
-    return rotations.pose_matrix(streamed.position_m, streamed.quaternion)
+    return quaternions.pose_matrix(streamed.position_m, streamed.quaternion)
 
 
 def lead(stream: Stream, target: Target | None, seconds: float) -> list[Streamed]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from soak_cases import NS, PERIOD_NS, START_M, UPRIGHT, checks, command, streamed, violated
 
-from robot_vision.policies import rotations
+from robot_vision.core import quaternions
 from robot_vision.soak.command_checks import SentCommand
 from robot_vision.soak.ledger import Ledger
 
@@ -51,7 +51,7 @@ def test_a_leap_and_a_step_that_is_too_quick() -> None:
 
 def test_a_turn_that_is_too_quick() -> None:
     def turned(rad: float) -> np.ndarray:
-        return rotations.multiply(rotations.exp(np.array([0.0, 0.0, rad])), UPRIGHT)
+        return quaternions.multiply(quaternions.exp(np.array([0.0, 0.0, rad])), UPRIGHT)
 
     assert "turn speed" in broken(quaternion=turned(0.2))
     assert broken(quaternion=turned(0.012)) == {"turn acceleration"}

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.objects import quaternion_xyzw
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.controller import Controller
-from robot_vision.policies.kinematics import Kinematics
 from robot_vision.ros.policy.outputs import PolicyOutputs
 
 

@@ -14,12 +14,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 
+from robot_vision.arm.kinematics import Kinematics, read_chain
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies.kinematics import Kinematics, read_urdf
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
@@ -160,7 +160,7 @@ class RobotInputs:
         """Compare joints with tool poses from now on, where the arm's description allows it."""
         expected = self._config.expected
         try:
-            kinematics = read_urdf(
+            kinematics = read_chain(
                 message.data, base_link=expected.frame_id, tool_link=expected.tool_frame_id
             )
             if self._config.gripper.joint in kinematics.joint_names:

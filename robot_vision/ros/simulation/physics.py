@@ -14,10 +14,10 @@ from time import monotonic, sleep
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core import quaternions
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies import rotations
 from robot_vision.ros.simulation.scene import Scene
 
 TICK_S = 0.01
@@ -215,7 +215,7 @@ def moved(
     base_from_tool: Float64[np.ndarray, "4 4"], twist: Float64[np.ndarray, "6"], *, seconds: float
 ) -> Float64[np.ndarray, "4 4"]:
     """A pose that moves with a twist (linear, then angular, in base axes) for some time."""
-    turned = rotations.multiply(
-        rotations.exp(twist[3:] * seconds), rotations.from_matrix(base_from_tool[:3, :3])
+    turned = quaternions.multiply(
+        quaternions.exp(twist[3:] * seconds), quaternions.from_matrix(base_from_tool[:3, :3])
     )
-    return rotations.pose_matrix(base_from_tool[:3, 3] + twist[:3] * seconds, turned)
+    return quaternions.pose_matrix(base_from_tool[:3, 3] + twist[:3] * seconds, turned)

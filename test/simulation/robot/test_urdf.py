@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from robot_vision.arm.kinematics import read_chain
 from robot_vision.policies.arm_gate import distance
-from robot_vision.policies.kinematics import read_urdf
 from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.robot.arm import HIGHEST_RAD, JOINTS, LOWEST_RAD, TOOL
 from robot_vision.simulation.robot.urdf import urdf_of
@@ -15,7 +15,7 @@ def test_joints_lead_to_the_tool_as_in_the_physics() -> None:
     with build_world(generator, split="train") as world:
         model, data = world.model, mujoco.MjData(world.model)
         text = urdf_of(model, base="base", tool="tool")
-        kinematics = read_urdf(text, base_link="base", tool_link="tool")
+        kinematics = read_chain(text, base_link="base", tool_link="tool")
         rows = [int(model.jnt_qposadr[model.joint(name).id]) for name in JOINTS]
         for _ in range(20):
             joints_rad = generator.uniform(LOWEST_RAD, HIGHEST_RAD)
