@@ -1,17 +1,18 @@
-"""The perception node, and on request the policy in its process: one process per namespace.
+"""The perception node, and on request the policy in its process: one process for each namespace.
 
 ros2 launch robot_vision perception.launch.py rgb:=/camera/color/image_raw \
     depth:=/camera/aligned_depth_to_color/image_raw camera_info:=/camera/color/camera_info
 """
 
+import json
 import os
+from typing import Any
 
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
@@ -51,32 +52,75 @@ def nodes(context: LaunchContext) -> list[Node]:
     def given(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
-    with_policy = given("with_policy").lower() in ("true", "1")
+    def process(executable: str, namespace: str, **more: Any) -> Node:
+        return Node(
+            package="robot_vision",
+            executable=executable,
+            namespace=namespace,
+            output="screen",
+            **more,
+        )
+
+    with_policy = is_true("with_policy", given("with_policy"))
     topics, parameters = dict(TOPICS), dict(PARAMETERS)
     files = [given("params_file")]
     if with_policy:
         topics |= POLICY_TOPICS
         parameters |= POLICY_PARAMETERS
         files.append(given("policy_params_file"))
-    changes = {
-        name: ParameterValue(given(name), value_type=kind)
+    # On the command line, where they win against every parameter file.
+    values = {
+        name: in_yaml(name, given(name), kind)
         for name, (kind, _) in parameters.items()
         if given(name)
     }
+    clock = {name: value for name, value in values.items() if name == "use_sim_time"}
     # A name given here would be that of all nodes of a process.
     alone = {} if with_policy else {"name": "perception"}
-    return [
-        Node(
-            package="robot_vision",
-            executable="vla_node" if with_policy else "perception_node",
-            namespace=namespace.strip(),
-            parameters=[*files, *([changes] if changes else [])],
-            remappings=[(topic, given(topic)) for topic in topics],
-            output="screen",
-            **alone,
+    started = []
+    for number, namespace in enumerate(name.strip() for name in given("namespace").split(",")):
+        started.append(
+            process(
+                "vla_node" if with_policy else "perception_node",
+                namespace,
+                parameters=files,
+                ros_arguments=as_arguments(values),
+                remappings=[(topic, given(topic)) for topic in topics],
+                **alone,
+            )
         )
-        for namespace in given("namespace").split(",")
-    ]
+        if is_true("console", given("console")):
+            started.append(
+                process(
+                    "console_node",
+                    namespace,
+                    remappings=[(topic, given(topic)) for topic in ("rgb", "instruction")],
+                    ros_arguments=as_arguments(
+                        clock | {"port": str(int(given("console_port")) + number)}
+                    ),
+                )
+            )
+        if is_true("robot_sim", given("robot_sim")):
+            started.append(process("robot_sim", namespace))
+    return started
+
+
+def as_arguments(values: dict[str, str]) -> list[str]:
+    """ROS arguments that set parameters."""
+    return [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
+
+
+def is_true(name: str, value: str) -> bool:
+    """The text of an argument as yes or no."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if value.lower() not in known:
+        raise ValueError(f"{name}:={value}; expected true or false")
+    return known[value.lower()]
+
+
+def in_yaml(name: str, value: str, kind: type) -> str:
+    """The value of a parameter as ROS parses it: text stays text where it looks like a number."""
+    return str(is_true(name, value)).lower() if kind is bool else json.dumps(value)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -90,6 +134,17 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "policy_params_file", default_value=share("config", "policy.yaml"), description="YAML"
+        ),
+        DeclareLaunchArgument(
+            "console", default_value="false", description="serve the web page as well"
+        ),
+        DeclareLaunchArgument(
+            "console_port",
+            default_value="8088",
+            description="of the web page; the next ones for further namespaces",
+        ),
+        DeclareLaunchArgument(
+            "robot_sim", default_value="false", description="start the simulated robot as well"
         ),
         DeclareLaunchArgument("rviz", default_value="false", description="start RViz as well"),
     ]

@@ -1,163 +1,210 @@
-"""Launch files: they are right Python, and build the nodes that their arguments say.
+"""Launch files, launched for real where `launch` is installed: what they start, with what.
 
-Recorders with the names of `launch` stand in for it; CI asks the real one for the arguments.
+Programs that write down what they were given stand in for the nodes. `launch` and `launch_ros`
+are pure Python and come with ROS; where they are not installed, their sources on PYTHONPATH do.
 """
 
-import importlib.util
+import ast
+import json
+import os
+import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = ROOT / "launch"
-NAMES = {
-    "launch": ["LaunchContext", "LaunchDescription"],
-    "launch.actions": [
-        "DeclareLaunchArgument",
-        "ExecuteProcess",
-        "IncludeLaunchDescription",
-        "OpaqueFunction",
-        "SetEnvironmentVariable",
-    ],
-    "launch.conditions": ["IfCondition"],
-    "launch.launch_description_sources": ["PythonLaunchDescriptionSource"],
-    "launch.substitutions": ["LaunchConfiguration", "PathJoinSubstitution"],
-    "launch_ros": [],
-    "launch_ros.actions": ["Node", "SetParameter"],
-    "launch_ros.parameter_descriptions": ["ParameterValue"],
-    "launch_ros.substitutions": ["FindPackageShare"],
-}
-
-
-class Recorder:
-    """Keeps the arguments that it was made with."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.args, self.kwargs = args, kwargs
-
-    def perform(self, context: dict[str, str]) -> str:
-        return context[self.args[0]]
+EXECUTABLES = ("perception_node", "vla_node", "console_node", "robot_sim")
+# Started by launch instead of a node: reads the parameters as the node would, and ends.
+NODE = f"""#!{sys.executable}
+import json, os, sys, uuid
+import rclpy
+from rclpy.node import Node
+from robot_vision.ros.common.arguments import command_line_last
+with command_line_last(sys.argv[1:]) as args:
+    rclpy.init(args=[sys.argv[0], *args])
+seen = {{"executable": os.path.basename(sys.argv[0]), "nodes": {{}}}}
+for name in ("perception", "policy", "console"):
+    node = Node(name, automatically_declare_parameters_from_overrides=True)
+    seen["nodes"][node.get_fully_qualified_name()] = {{
+        "rgb": node.resolve_topic_name("rgb"),
+        "parameters": {{
+            name: p.value for name, p in node.get_parameters_by_prefix("").items()
+        }},
+    }}
+seen["profile"] = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE")
+with open(os.path.join(os.environ["SEEN"], uuid.uuid4().hex), "w") as file:
+    json.dump(seen, file)
+os._exit(0)
+"""
+PROGRAM = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+given = [tuple(argument.split(":=", 1)) for argument in sys.argv[2:]]
+source = PythonLaunchDescriptionSource(sys.argv[1])
+service = LaunchService()
+service.include_launch_description(
+    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=given)])
+)
+sys.exit(service.run())
+"""
 
 
 @pytest.fixture
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module_name, names in NAMES.items():
-        module = ModuleType(module_name)
-        for name in names:
-            setattr(module, name, type(name, (Recorder,), {}))
-        monkeypatch.setitem(sys.modules, module_name, module)
+def prefix(tmp_path: Path) -> Path:
+    """An installation as colcon makes it, with programs that write down what they are given."""
+    folder = tmp_path / "install"
+    share, programs = folder / "share", folder / "lib" / "robot_vision"
+    programs.mkdir(parents=True)
+    (share / "robot_vision").mkdir(parents=True)
+    index = share / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    (index / "robot_vision").touch()
+    for name in ("launch", "config", "package.xml"):
+        (share / "robot_vision" / name).symlink_to(ROOT / name)
+    for name in EXECUTABLES:
+        (programs / name).write_text(NODE)
+        (programs / name).chmod(0o755)
+    return folder
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, LAUNCH / f"{name}.launch.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+class Launched:
+    """What a launch started, by executable; `problem` is its output where it failed."""
+
+    def __init__(self, prefix: Path, file: str, *arguments: str) -> None:
+        pytest.importorskip("launch", reason="launch comes with a ROS installation")
+        pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS installation")
+        seen = prefix / "seen"
+        seen.mkdir()
+        known = {k: v for k, v in os.environ.items() if k != "FASTRTPS_DEFAULT_PROFILES_FILE"}
+        ament = os.pathsep.join([str(prefix), os.environ.get("AMENT_PREFIX_PATH", "")])
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(LAUNCH / f"{file}.launch.py"), *arguments],
+            env=known
+            | {
+                "SEEN": str(seen),
+                "AMENT_PREFIX_PATH": ament.rstrip(os.pathsep),
+                "ROS_LOG_DIR": str(prefix / "log"),
+                "PYTHONPATH": os.pathsep.join([str(ROOT), known.get("PYTHONPATH", "")]),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.problem = done.stdout + done.stderr if done.returncode else ""
+        started = [json.loads(file.read_text()) for file in seen.iterdir()]
+        self.executables = sorted(one["executable"] for one in started)
+        self.profiles = {one["profile"] for one in started}
+        self.nodes = {
+            (one["executable"], name): node
+            for one in started
+            for name, node in one["nodes"].items()
+        }
+
+    def parameter(self, executable: str, node: str, name: str) -> object:
+        return self.nodes[executable, node]["parameters"][name]
 
 
-def of_kind(actions: list[Any], kind: str) -> list[Any]:
-    return [action for action in actions if type(action).__name__ == kind]
-
-
-def described(name: str) -> list[Any]:
-    return load(name).generate_launch_description().args[0]
-
-
-def defaults_of(actions: list[Any]) -> dict[str, str]:
-    declared = of_kind(actions, "DeclareLaunchArgument")
-    values = {a.args[0]: a.kwargs.get("default_value") for a in declared}
-    return {name: value if isinstance(value, str) else "" for name, value in values.items()}
-
-
-@pytest.mark.usefixtures("stand_ins")
-def test_every_camera_gets_a_node_in_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
-    actions = described("perception")
-    (environment,) = of_kind(actions, "SetEnvironmentVariable")
-    assert environment.args[0] == "FASTRTPS_DEFAULT_PROFILES_FILE"
-    (opaque,) = of_kind(actions, "OpaqueFunction")
-    context = defaults_of(actions) | {
-        "namespace": "front,left",
-        "params_file": "p.yaml",
-        "rgb": "/cam/rgb",
-        "model": "m",
-    }
-    front, left = opaque.kwargs["function"](context)
-    assert (front.kwargs["namespace"], left.kwargs["namespace"]) == ("front", "left")
-    assert (front.kwargs["package"], front.kwargs["executable"], front.kwargs["name"]) == (
-        "robot_vision",
-        "perception_node",
-        "perception",
-    )
-    assert ("rgb", "/cam/rgb") in front.kwargs["remappings"]
-    file, changes = front.kwargs["parameters"]
-    assert file == "p.yaml"
-    assert set(changes) == {"model"}
-
-
-@pytest.mark.usefixtures("stand_ins")
-def test_with_the_policy_both_are_in_one_process_under_their_own_names() -> None:
-    actions = described("perception")
-    (opaque,) = of_kind(actions, "OpaqueFunction")
-    context = defaults_of(actions) | {
+def test_every_argument_can_be_given(prefix: Path) -> None:
+    given = {
+        "namespace": "front",
         "with_policy": "true",
-        "params_file": "p.yaml",
-        "policy_params_file": "q.yaml",
+        "rgb": "/cam/rgb",
+        "model": "123",
+        "device": "cpu",
+        "target_frame": "base",
+        "autostart": "false",
+        "use_sim_time": "true",
         "policy": "mine",
+        "camera_pose.source": "topic",
+        "console": "true",
+        "console_port": "9000",
+        "robot_sim": "true",
         "tool_pose": "/arm/tool",
     }
-    (node,) = opaque.kwargs["function"](context)
-    assert node.kwargs["executable"] == "vla_node"
-    assert "name" not in node.kwargs
-    assert ("tool_pose", "/arm/tool") in node.kwargs["remappings"]
-    *files, changes = node.kwargs["parameters"]
-    assert files == ["p.yaml", "q.yaml"]
-    assert set(changes) == {"policy"}
+    started = Launched(prefix, "perception", *(f"{k}:={v}" for k, v in given.items()))
+    assert not started.problem
+    assert started.executables == ["console_node", "robot_sim", "vla_node"]
+    assert started.profiles == {str(prefix / "share/robot_vision/config/fastdds_shm.xml")}
+    assert started.nodes["vla_node", "/front/perception"]["rgb"] == "/cam/rgb"
+    perception = started.nodes["vla_node", "/front/perception"]["parameters"]
+    assert perception["model"] == "123"
+    assert (perception["autostart"], perception["use_sim_time"]) == (False, True)
+    assert (perception["device"], perception["target_frame"]) == ("cpu", "base")
+    policy = started.nodes["vla_node", "/front/policy"]["parameters"]
+    assert (policy["policy"], policy["camera_pose.source"]) == ("mine", "topic")
+    assert started.parameter("console_node", "/front/console", "port") == 9000
+    assert started.parameter("console_node", "/front/console", "use_sim_time") is True
 
 
-@pytest.mark.usefixtures("stand_ins")
-def test_vla_starts_the_policy_unless_told_otherwise_and_the_console_on_request() -> None:
-    actions = described("vla")
-    assert defaults_of(actions) == {
-        "with_policy": "true",
-        "console": "false",
-        "robot_sim": "false",
-    }
-    (include,) = of_kind(actions, "IncludeLaunchDescription")
-    passed = dict(include.kwargs["launch_arguments"])
-    assert passed["with_policy"].args[0] == "with_policy"
-    nodes = {node.kwargs["executable"]: node.kwargs for node in of_kind(actions, "Node")}
-    assert nodes["console_node"]["condition"].args[0].args[0] == "console"
-    assert nodes["robot_sim"]["condition"].args[0].args[0] == "robot_sim"
+def test_each_namespace_has_a_node_a_console_and_a_robot_of_its_own(prefix: Path) -> None:
+    started = Launched(prefix, "vla", "namespace:=front, rear", "console:=true", "robot_sim:=true")
+    assert not started.problem
+    assert started.executables == [f for f in sorted(EXECUTABLES[1:]) for _ in range(2)]
+    for number, namespace in enumerate(("front", "rear")):
+        node = f"/{namespace}/console"
+        assert started.nodes["vla_node", f"/{namespace}/perception"]["rgb"] == f"/{namespace}/rgb"
+        assert started.parameter("console_node", node, "port") == 8088 + number
+        assert ("robot_sim", f"/{namespace}/policy") in started.nodes
 
 
-@pytest.mark.usefixtures("stand_ins")
-def test_a_profile_of_the_user_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/mine.xml")
-    assert of_kind(described("perception"), "SetEnvironmentVariable") == []
+def test_arguments_win_against_parameter_files_of_any_form(prefix: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "/**:\n  ros__parameters:\n    model: theirs\n    policy: theirs\n"
+        "    camera_pose:\n      source: tf\n    device: cuda\n"
+        "/policy:\n  ros__parameters:\n    policy: theirs as well\n"
+    )
+    started = Launched(
+        prefix,
+        "vla",
+        f"params_file:={file}",
+        "model:=ours",
+        "policy:=ours",
+        "camera_pose.source:=parameters",
+    )
+    assert not started.problem
+    perception = started.nodes["vla_node", "/perception"]["parameters"]
+    policy = started.nodes["vla_node", "/policy"]["parameters"]
+    assert (perception["model"], policy["policy"]) == ("ours", "ours")
+    assert policy["camera_pose.source"] == "parameters"
+    assert perception["device"] == "cuda"  # nobody said otherwise
 
 
-@pytest.mark.usefixtures("stand_ins")
-@pytest.mark.parametrize("name", ["vla", "replay"])
-def test_the_others_include_perception(name: str) -> None:
-    (include,) = of_kind(described(name), "IncludeLaunchDescription")
-    path = include.args[0].args[0]
-    assert path.args[0][1:] == ["launch", "perception.launch.py"]
+def test_what_is_not_said_is_left_to_the_files(prefix: Path) -> None:
+    started = Launched(prefix, "vla", "with_policy:=false")
+    assert started.executables == ["perception_node"]
+    assert started.parameter("perception_node", "/perception", "model") == "native-s"
 
 
-@pytest.mark.usefixtures("stand_ins")
+def test_an_argument_that_is_neither_yes_nor_no_is_named(prefix: Path) -> None:
+    started = Launched(prefix, "perception", "autostart:=maybe")
+    assert "autostart:=maybe; expected true or false" in started.problem
+    assert started.executables == []
+
+
 def test_what_launch_files_refer_to_exists() -> None:
     from robot_vision.core.config import NodeConfig, flatten
     from robot_vision.core.robot_config import PolicyNodeConfig
 
-    launch = load("perception")
-    assert set(launch.PARAMETERS) - {"use_sim_time"} <= set(flatten(NodeConfig()))
-    assert set(launch.POLICY_PARAMETERS) <= set(flatten(PolicyNodeConfig()))
+    tree = ast.parse((LAUNCH / "perception.launch.py").read_text())
+    assigned = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+
+    def names(table: str) -> set[str]:
+        value = assigned[table]
+        assert isinstance(value, ast.Dict)
+        return {key.value for key in value.keys if isinstance(key, ast.Constant)}
+
+    assert names("PARAMETERS") - {"use_sim_time"} <= set(flatten(NodeConfig()))
+    assert names("POLICY_PARAMETERS") <= set(flatten(PolicyNodeConfig()))
     for file in (
         "config/perception.yaml",
         "config/policy.yaml",
@@ -165,6 +212,6 @@ def test_what_launch_files_refer_to_exists() -> None:
         "config/rviz/perception.rviz",
     ):
         assert (ROOT / file).is_file()
-    executables = (ROOT / "setup.py").read_text()
-    for executable in ("perception_node", "vla_node", "robot_sim", "console_node"):
-        assert f'"{executable} = robot_vision.ros.' in executables
+    entry_points = (ROOT / "setup.py").read_text()
+    for executable in EXECUTABLES:
+        assert f'"{executable} = robot_vision.ros.' in entry_points

@@ -15,6 +15,7 @@ from rclpy.utilities import try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.memory import keep_large_blocks_apart
+from robot_vision.ros.common.arguments import command_line_last
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.common.service_node import ServiceNode
 from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
@@ -43,12 +44,14 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
 
     `ros_args` are those of every ROS 2 node: `--ros-args --params-file F -p name:=value -r …`.
     They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
+    What comes by `-p` wins against every parameter file.
     """
     keep_large_blocks_apart()
     use_shared_memory_profile()
     clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
-    rclpy.init(args=[sys.argv[0], *ros_args])
+    with command_line_last(ros_args) as args:
+        rclpy.init(args=[sys.argv[0], *args])
     executor = CameraFirstExecutor()
     try:
         nodes = make_nodes()
