@@ -76,7 +76,6 @@ class PerceptionHeldOut(HeldOut):
             input=values.pop("image"),
             file=file,
             classes=self._classes,
-            activation="sigmoid",
             score_threshold=round(float(values["metrics"]["best_f1_threshold"]), 2),
             feature_stride_px=float(FEATURE_STRIDE),
             **values,
