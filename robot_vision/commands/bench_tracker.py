@@ -16,7 +16,7 @@ TUD_CAMPUS = Path("../shared/data/mot/TUD-Campus")
 Mot = Annotated[list[Path] | None, typer.Option(help="MOTChallenge sequence folder; repeatable")]
 ImageSize = Annotated[
     str,
-    typer.Option(help="WIDTHxHEIGHT of --mot in px, where neither seqinfo.ini nor img1 says"),
+    typer.Option(help="WIDTHxHEIGHT of --mot in px; else as seqinfo.ini or img1 say"),
 ]
 Scene = Annotated[list[str] | None, typer.Option(help="generated scenes only; repeatable")]
 Seeds = Annotated[int, typer.Option(help="seeds of each generated scene; 0 for none", min=0)]

@@ -72,3 +72,10 @@ def test_a_rate_that_contradicts_the_dataset_is_refused(tmp_path: Path) -> None:
     assert open_dataset(root, fps=10).fps == 10
     with pytest.raises(DatasetError, match="says itself that it has 10 fps, not 30"):
         open_dataset(root, fps=30)
+
+
+def test_scripts_of_before_find_the_dataset_where_it_was() -> None:
+    from robot_vision.datasets.lerobot.dataset import Dataset
+    from robot_vision.demonstrations import dataset
+
+    assert dataset.Dataset is Dataset
