@@ -134,6 +134,21 @@ class TrackerConfig(Params):
     blend: float = param(0.1, "share of a new size or look in the mean", gt=0, le=1)
 
 
+class TransformConfig(Params):
+    """How well a transform must fit a frame: a moving camera was elsewhere before."""
+
+    stale_s: float = param(
+        0.1,
+        "most time between a frame and the transform that is used for it; static ones fit all",
+        unit="s",
+        ge=0,
+        le=60,
+    )
+    wait_s: float = param(
+        0.02, "longest that a frame waits for the transform of its stamp", unit="s", ge=0, le=1
+    )
+
+
 class ServiceConfig(Params):
     """What the pipeline needs to run, with or without ROS."""
 
@@ -158,6 +173,7 @@ class ServiceConfig(Params):
     detector: DetectorConfig = DetectorConfig()
     depth: DepthConfig = DepthConfig()
     tracker: TrackerConfig = TrackerConfig()
+    transforms: TransformConfig = TransformConfig()
     limits: InputLimits = InputLimits()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from robot_vision.core.config import Params, param
+from robot_vision.core.config import Params, TransformConfig, param
 from robot_vision.core.robot_config import GripperConfig
 
 
@@ -40,6 +40,7 @@ class DemonstrationConfig(Params):
     rgb_transport: Literal["raw", "compressed"] = param("raw", "of NAME/rgb")
     depth_transport: Literal["raw", "compressed"] = param("raw", "of NAME/depth")
     raw_unit_m: float = param(0.001, "metres per step of 16-bit depth", unit="m", gt=0, le=1)
+    transforms: TransformConfig = TransformConfig()
     camera_pose: Literal["tf", "topic", "none"] = param(
         "topic", "where cameras stand: by tf2; by PoseStamped on NAME/camera_pose; not recorded"
     )

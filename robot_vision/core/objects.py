@@ -49,19 +49,25 @@ def objects_of(
     target_frame: str = "",
     target_from_camera: Float64[np.ndarray, "4 4"] | None = None,
 ) -> Objects:
-    """Objects of a frame, in the camera's frame or through a rigid transform in another one."""
+    """Objects of a frame, in the camera's frame or, where one is named, in `target_frame`.
+
+    Without `target_from_camera` nothing is known in 3-D there: all places are NaN.
+    """
     tracks = perception.tracks
     position_m, velocity_mps = tracks.position_in_camera_m, tracks.velocity_in_camera_mps
     covariance_m2 = tracks.position_covariance_m2
     velocity_covariance = tracks.velocity_covariance_m2ps2
     frame_id, orientation = perception.frame.frame_id, (0.0, 0.0, 0.0, 1.0)
-    if target_from_camera is not None:
-        rotation = target_from_camera[:3, :3]
-        position_m = transform_points(target_from_camera, position_m)
+    if target_frame:
+        frame_id = target_frame
+        known = target_from_camera is not None
+        pose = target_from_camera if known else np.full((4, 4), np.nan)
+        rotation = pose[:3, :3]
+        position_m = transform_points(pose, position_m)
         velocity_mps = velocity_mps @ rotation.T
         covariance_m2 = rotation @ covariance_m2 @ rotation.T
         velocity_covariance = rotation @ velocity_covariance @ rotation.T
-        frame_id, orientation = target_frame, quaternion_xyzw(rotation)
+        orientation = quaternion_xyzw(rotation) if known else orientation
     return Objects(
         stamp_ns=perception.stamp_ns,
         frame_id=frame_id,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from robot_vision.core.config import Params, param
+from robot_vision.core.config import Params, TransformConfig, param
 from robot_vision.core.policy_config import PolicyConfig
 
 
@@ -52,6 +52,7 @@ class PolicyNodeConfig(PolicyConfig):
         0.1, "warn when the 95th percentile of camera to command is above", unit="s", gt=0, le=60
     )
     camera_pose: CameraPoseConfig = CameraPoseConfig()
+    transforms: TransformConfig = TransformConfig()
     gripper: GripperConfig = GripperConfig()
     expected: ExpectedConfig = ExpectedConfig()
 

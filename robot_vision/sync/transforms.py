@@ -2,11 +2,12 @@
 
 Between two samples translation is interpolated linearly and rotation along the shortest arc
 (Shoemake, 1985); outside of them the nearest sample holds, as what a frame that does not wait can
-have.
+have, while it is no older than the caller allows.
 """
 
 from bisect import bisect_left
 from collections import deque
+from math import inf
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -115,36 +116,46 @@ class TransformBuffer:
         return names
 
     def lookup(
-        self, *, target: str, source: str, stamp_ns: int
+        self, *, target: str, source: str, stamp_ns: int, stale_s: float = inf
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """`target_from_source` at `stamp_ns`, or None if the tree does not tell it."""
+        """`target_from_source` at `stamp_ns`, or None if the tree does not have it.
+
+        Nor does it where a moving transform was last heard more than `stale_s` from the stamp.
+        """
         target_chain, source_chain = self.chain(target), self.chain(source)
         shared = next((name for name in source_chain if name in target_chain), None)
         if shared is None:
             return None
-        shared_from_source = self._up(source_chain, shared, stamp_ns)
-        shared_from_target = self._up(target_chain, shared, stamp_ns)
+        shared_from_source = self._up(source_chain, shared, stamp_ns, stale_s)
+        shared_from_target = self._up(target_chain, shared, stamp_ns, stale_s)
         if shared_from_source is None or shared_from_target is None:
             return None
         return invert_transform(shared_from_target) @ shared_from_source
 
-    def _up(self, chain: list[str], ancestor: str, stamp_ns: int) -> np.ndarray | None:
+    def _up(
+        self, chain: list[str], ancestor: str, stamp_ns: int, stale_s: float
+    ) -> np.ndarray | None:
         total = np.eye(4)
         for child in chain[: chain.index(ancestor)]:
-            step = self._static.get(child) or self._at(child, stamp_ns)
+            step = self._static.get(child) or self._at(child, stamp_ns, stale_s)
             if step is None:
                 return None
             total = transform_from_quaternion(*step) @ total
         return total
 
-    def _at(self, child: str, stamp_ns: int) -> tuple[np.ndarray, np.ndarray] | None:
+    def _at(
+        self, child: str, stamp_ns: int, stale_s: float
+    ) -> tuple[np.ndarray, np.ndarray] | None:
         samples = self._moving.get(child)
         if not samples:
             return None
         at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
-        if 0 < at < len(samples):
-            return _between(samples[at - 1], samples[at], stamp_ns)
-        return samples[min(at, len(samples) - 1)][1:]
+        around = [samples[k] for k in (at - 1, at) if 0 <= k < len(samples)]
+        if min(abs(sample[0] - stamp_ns) for sample in around) > stale_s * NS_PER_S:
+            return None
+        if len(around) == 1:
+            return around[0][1:]
+        return _between(around[0], around[1], stamp_ns)
 
 
 def _between(

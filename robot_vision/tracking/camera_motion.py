@@ -31,6 +31,8 @@ class CameraMotion:
     def __init__(self, *, estimate: bool) -> None:
         self.fixed_from_camera = np.eye(4)
         self._given = False
+        # Poses were given, and that of the newest frame is not: the camera may be elsewhere.
+        self.is_lost = False
         self._flow = FlowEstimator() if estimate else None
 
     def follow(self, table: TrackTable, measurements: Measurements) -> None:
@@ -39,6 +41,7 @@ class CameraMotion:
         The table is changed in place.
         """
         pose = measurements.fixed_from_camera
+        self.is_lost = self._given and pose is None
         if pose is not None and np.isfinite(pose).all():
             self._follow_pose(table, pose.astype(np.float64), measurements.camera)
         elif self._flow is not None and measurements.gray is not None:

@@ -158,6 +158,13 @@ class StampedTracker:
         self._stamp_ns = stamp_ns
 
     def _in_fixed_frame(self, seen: Observations) -> Observations:
+        """Where things are in the fixed frame; unknown where the camera's own place is lost."""
+        if self._camera.is_lost:
+            return replace(
+                seen,
+                position_m=np.full_like(seen.position_m, np.nan),
+                covariance_m2=np.full_like(seen.covariance_m2, np.nan),
+            )
         fixed_from_camera = self._camera.fixed_from_camera
         rotation = fixed_from_camera[:3, :3]
         return replace(

@@ -216,9 +216,12 @@ class BagSource:
         if target == "auto":
             chain = self._transforms.chain(frame_id)
             target = next((name for name in FIXED_FRAMES if name in chain), chain[-1])
-        found = self._transforms.lookup(target=target, source=frame_id, stamp_ns=stamp_ns)
+        stale_s = self._config.transforms.stale_s
+        found = self._transforms.lookup(
+            target=target, source=frame_id, stamp_ns=stamp_ns, stale_s=stale_s
+        )
         if found is None:
-            detail = f"from {frame_id} to {target} at {stamp_ns} ns"
+            detail = f"from {frame_id} to {target} within {stale_s:g} s of {stamp_ns} ns"
             self.health.problems.add("no transform", detail)
         return found
 

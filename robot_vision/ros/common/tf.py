@@ -1,7 +1,9 @@
 """The camera's pose in a target frame, from tf2 where it is installed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -9,24 +11,30 @@ from jaxtyping import Float64
 from rclpy.node import Node
 from rclpy.time import Time
 
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.config import TransformConfig
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.bounded import MOST_FRAME_ID_CHARACTERS
 from robot_vision.sync.transforms import MOST_FRAMES
+
+_LOOK_EVERY_S = 0.002
 
 
 class TargetFrame:
     """Looks up `target_from_camera`; listens to /tf and /tf_static while it lives."""
 
-    def __init__(self, node: Node, name: str) -> None:
+    def __init__(self, node: Node, name: str, config: TransformConfig) -> None:
         try:
             import tf2_ros
         except ImportError as error:
             raise MissingDependencyError(
                 f"target_frame is {name!r}, but tf2_ros is not installed; install it "
-                "(apt install ros-$ROS_DISTRO-tf2-ros) or leave target_frame empty"
+                "(apt install ros-$ROS_DISTRO-tf2-ros-py) or leave target_frame empty"
             ) from error
         self.name = name
+        self._config = config
         self._buffer = tf2_ros.Buffer(node=node)
         self._error = tf2_ros.TransformException
         warn = partial(node.get_logger().warning, throttle_duration_sec=1.0)
@@ -36,26 +44,69 @@ class TargetFrame:
     def from_camera(
         self, frame_id: str, stamp_ns: int, *, report: Callable[[str], object]
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """Transform from `frame_id` at `stamp_ns`, else the latest one, else None.
+        """Transform from `frame_id` at `stamp_ns`, or None after `report` got the reason.
 
-        /tf comes later than the frame it belongs to as a rule, so that the latest transform is
-        what a frame that must not wait can have. `report` is told what was missing.
+        /tf comes later than the frame that it belongs to as a rule: the frame waits for it
+        within `wait_s`, and then takes the newest one if that is no older than `stale_s`.
+        Nothing is extrapolated, and a stamp from before all transforms has none.
         """
+        found = self._at(frame_id, stamp_ns)
+        if found is not None:
+            return _matrix(found)
+        newest = self._newest(frame_id, report)
+        if newest is None:
+            return None
+        late_s = seconds_between(ns_from_stamp(newest.header.stamp), stamp_ns)
+        if 0 < late_s <= self._config.stale_s + self._config.wait_s:
+            found = self._awaited(frame_id, stamp_ns)
+            if found is not None:
+                return _matrix(found)
+            newest = self._newest(frame_id, report) or newest
+            late_s = seconds_between(ns_from_stamp(newest.header.stamp), stamp_ns)
+        if 0 <= late_s <= self._config.stale_s:
+            return _matrix(newest)
+        report(f"{self.name} from {frame_id}: {self._unfit(late_s)}")
+        return None
+
+    def _at(self, frame_id: str, stamp_ns: int) -> Any:
+        with suppress(self._error):
+            return self._buffer.lookup_transform(self.name, frame_id, Time(nanoseconds=stamp_ns))
+        return None
+
+    def _newest(self, frame_id: str, report: Callable[[str], object]) -> Any:
         try:
-            found = self._buffer.lookup_transform(self.name, frame_id, Time(nanoseconds=stamp_ns))
-        except self._error:
-            try:
-                found = self._buffer.lookup_transform(self.name, frame_id, Time())
-            except self._error as error:
-                report(f"no transform from {frame_id} to {self.name}: {error}")
-                return None
-        move, turn = found.transform.translation, found.transform.rotation
-        return transform_from_quaternion(
-            np.array([move.x, move.y, move.z]), np.array([turn.x, turn.y, turn.z, turn.w])
+            return self._buffer.lookup_transform(self.name, frame_id, Time())
+        except self._error as error:
+            report(f"no transform from {frame_id} to {self.name}: {error}")
+            return None
+
+    def _awaited(self, frame_id: str, stamp_ns: int) -> Any:
+        """The transform of the stamp, if it comes in time."""
+        until_s = monotonic() + self._config.wait_s
+        while monotonic() < until_s:
+            sleep(_LOOK_EVERY_S)
+            found = self._at(frame_id, stamp_ns)
+            if found is not None:
+                return found
+        return None
+
+    def _unfit(self, late_s: float) -> str:
+        if late_s < 0:
+            return f"the frame is {-late_s:.3f} s older than what /tf remembers"
+        return (
+            f"the newest transform is {late_s:.3f} s older than the frame; at most "
+            f"transforms.stale_s = {self._config.stale_s:g} s is taken"
         )
 
     def close(self) -> None:
         self._listener.unregister()
+
+
+def _matrix(found: Any) -> Float64[np.ndarray, "4 4"]:
+    move, turn = found.transform.translation, found.transform.rotation
+    return transform_from_quaternion(
+        np.array([move.x, move.y, move.z]), np.array([turn.x, turn.y, turn.z, turn.w])
+    )
 
 
 class BoundedBuffer:

@@ -24,6 +24,7 @@ from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.demonstrations.worker import PoseOf, RecordingThread
 from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import (
     MOST_INSTRUCTION_CHARACTERS,
     POSE_BYTES,
@@ -53,7 +54,7 @@ class DemoRecorder(Node):
         words = bounded(
             String, self._on_instruction, most_bytes=WORDS_BYTES, refuse=self._refuse_instruction
         )
-        self.create_subscription(String, "instruction", words, LATCHED_QOS, raw=True)
+        AnyQos(self, String, "instruction", words, group=self.default_callback_group)
         group = MutuallyExclusiveCallbackGroup()
         self.create_service(Trigger, "~/begin", self._on_begin, callback_group=group)
         self.create_service(SetBool, "~/end", self._on_end, callback_group=group)
@@ -113,7 +114,7 @@ class DemoRecorder(Node):
 def _pose_source(node: Node, config: DemonstrationConfig, heard: DemoTopics) -> PoseOf:
     """Gives where a camera stands by its name, frame and stamp; None where it is not known."""
     if config.camera_pose == "tf":
-        tree = TargetFrame(node, config.frame_id)
+        tree = TargetFrame(node, config.frame_id, config.transforms)
         return lambda _, frame_id, stamp_ns: tree.from_camera(
             frame_id, stamp_ns, report=lambda _: None
         )
@@ -129,7 +130,7 @@ def _pose_source(node: Node, config: DemonstrationConfig, heard: DemoTopics) -> 
             topic = f"{name}/camera_pose"
             refuse = partial(heard.refuse, topic)
             raw = bounded(PoseStamped, take, most_bytes=POSE_BYTES, refuse=refuse)
-            node.create_subscription(PoseStamped, topic, raw, LATCHED_QOS, raw=True)
+            AnyQos(node, PoseStamped, topic, raw, group=node.default_callback_group)
     return lambda name, _, __: poses.get(name)
 
 

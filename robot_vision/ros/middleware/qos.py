@@ -19,6 +19,13 @@ LATCHED_QOS = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
+# What somebody says now and then; who latches or does not, is heard in other ways (`any_qos`).
+WORDS_QOS = QoSProfile(
+    depth=10,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.VOLATILE,
+)
+
 
 def profile_of(quality: Quality) -> QoSProfile:
     """The profile of a topic in the table."""

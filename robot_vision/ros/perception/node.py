@@ -90,7 +90,7 @@ class PerceptionNode(ServiceNode):
     def _configure(self) -> None:
         self._doing = f"loading {self.config.model!r}"
         if self.config.target_frame:
-            self._target = TargetFrame(self, self.config.target_frame)
+            self._target = TargetFrame(self, self.config.target_frame, self.config.transforms)
         self._pipeline = Pipeline(
             self.config,
             perceiver=build_perceiver(self.config, announce=self._announce),

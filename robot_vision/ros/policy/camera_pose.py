@@ -9,6 +9,7 @@ from jaxtyping import Float64
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
+from robot_vision.core.config import TransformConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.geometry import transform_from_quaternion
@@ -17,8 +18,8 @@ from robot_vision.core.rotation import original_frame, original_from_rotated
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import POSE_BYTES, bounded
-from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 Report = Callable[[str], object]
 
@@ -35,11 +36,16 @@ class CameraPose(Protocol):
 
 
 def camera_pose(
-    node: Node, config: CameraPoseConfig, *, base_frame: str, group: CallbackGroup
+    node: Node,
+    config: CameraPoseConfig,
+    *,
+    base_frame: str,
+    transforms: TransformConfig,
+    group: CallbackGroup,
 ) -> CameraPose:
     """The source that `config` asks for. Raises `RobotVisionError` where it cannot be had."""
     if config.source == "tf":
-        return TargetFrame(node, base_frame)
+        return TargetFrame(node, base_frame, transforms)
     if config.source == "topic":
         return PoseTopic(node, base_frame=base_frame, group=group)
     return FixedPose(config)
@@ -82,17 +88,14 @@ class FixedPose:
 
 
 class PoseTopic:
-    """By `camera_pose`, a latched PoseStamped in the base frame."""
+    """By `camera_pose`, a PoseStamped in the base frame, said once or again and again."""
 
     def __init__(self, node: Node, *, base_frame: str, group: CallbackGroup) -> None:
-        self._node = node
         self._base_frame = base_frame
         self._base_from_camera: Float64[np.ndarray, "4 4"] | None = None
         self._problem = f"nothing came on {node.resolve_topic_name('camera_pose')}"
         take = bounded(PoseStamped, self._on_pose, most_bytes=POSE_BYTES, refuse=self._refuse)
-        self._subscription = node.create_subscription(
-            PoseStamped, "camera_pose", take, LATCHED_QOS, callback_group=group, raw=True
-        )
+        self._heard = AnyQos(node, PoseStamped, "camera_pose", take, group=group)
 
     def from_camera(
         self,
@@ -106,7 +109,7 @@ class PoseTopic:
         return self._base_from_camera
 
     def close(self) -> None:
-        self._node.destroy_subscription(self._subscription)
+        self._heard.close()
 
     def _on_pose(self, message: PoseStamped) -> None:
         frame_id = message.header.frame_id

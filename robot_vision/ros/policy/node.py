@@ -143,7 +143,11 @@ class PolicyNode(ServiceNode):
         check_spec(policy.spec, perception_model_id=running or None, **expected)
         self._see_as_in_training(loaded.perception)
         self._camera_pose = camera_pose(
-            self, config.camera_pose, base_frame=config.expected.frame_id, group=self._fast
+            self,
+            config.camera_pose,
+            base_frame=config.expected.frame_id,
+            transforms=config.transforms,
+            group=self._fast,
         )
         self._outputs = PolicyOutputs(self, policy.spec)
         controller = Controller(policy.spec, config)

@@ -23,10 +23,11 @@ from robot_vision.core.types import RobotState
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
 from robot_vision.ros.middleware.own_thread import OwnThread
-from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.middleware.qos import WORDS_QOS
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
 from robot_vision.sync.joint_reports import JointReports
 
@@ -86,11 +87,11 @@ class RobotInputs:
             self._subscribe("tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread),
             self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, self._thread),
         ]
-        latched = [
-            self._subscribe("instruction", String, self._on_instruction, LATCHED_QOS, slow),
-            self._subscribe("robot_description", String, self._on_urdf, LATCHED_QOS, slow),
+        self._words = [
+            self._hear("instruction", self._on_instruction, slow),
+            self._hear("robot_description", self._on_urdf, slow),
         ]
-        self._subscriptions = [*states, *latched]
+        self._subscriptions = states
         self._timer = node.create_timer(
             _SOURCES_PERIOD_S,
             self._look_at_sources,
@@ -105,6 +106,13 @@ class RobotInputs:
         self._callbacks.on_arm_fault("")  # whoever listens next looks anew
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
+        for words in self._words:
+            words.close()
+
+    def _hear(self, role: str, callback: Callable[[String], None], group: CallbackGroup) -> AnyQos:
+        self._listed(role, String, WORDS_QOS)
+        taken = _bounded(role, String, callback, self._config, self._refused)
+        return AnyQos(self._node, String, role, taken, group=group)
 
     def _subscribe(
         self,
@@ -114,6 +122,13 @@ class RobotInputs:
         qos: QoSProfile,
         group: CallbackGroup,
     ) -> Any:
+        self._listed(role, kind, qos)
+        taken = _bounded(role, kind, callback, self._config, self._refused)
+        return self._node.create_subscription(
+            kind, role, taken, qos, callback_group=group, raw=True
+        )
+
+    def _listed(self, role: str, kind: Any, qos: QoSProfile) -> None:
         package = kind.__module__.partition(".")[0]
         self.topics.append(
             ListenedTopic(
@@ -122,10 +137,6 @@ class RobotInputs:
                 type_name=f"{package}/msg/{kind.__name__}",
                 qos=qos,
             )
-        )
-        taken = _bounded(role, kind, callback, self._config, self._refused)
-        return self._node.create_subscription(
-            kind, role, taken, qos, callback_group=group, raw=True
         )
 
     def _refused(self, role: str, why: str) -> None:

@@ -1,0 +1,106 @@
+"""A topic heard from publishers of any QoS: latched or not, reliable or best effort.
+
+Words come from whoever speaks: `ros2 topic pub` is volatile, a driver latches what it says once.
+No single subscription hears all of them and what a latched one said before. One more is made for
+each quality that a publisher offers, when it appears: asked for in advance, it would make the
+publishers that do not offer it log a warning.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportUsage]
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from robot_vision.ros.middleware.qos import WORDS_QOS
+
+_LOOK_EVERY_S = 0.2
+_TOGETHER_S = 2.0
+_MOST_KEPT = 32
+
+Kind = tuple[ReliabilityPolicy, DurabilityPolicy]
+
+
+class AnyQos:
+    """Subscribes until `close`. `callback` gets each message once, serialized."""
+
+    def __init__(
+        self,
+        node: Node,
+        kind: Any,
+        topic: str,
+        callback: Callable[[bytes], None],
+        *,
+        group: CallbackGroup,
+    ) -> None:
+        self._node, self._type, self._topic, self._group = node, kind, topic, group
+        self._callback = callback
+        self._once = Once()
+        self._subscriptions = {_kind(WORDS_QOS): self._subscribe(WORDS_QOS)}
+        self._timer = node.create_timer(
+            _LOOK_EVERY_S,
+            self._look,
+            callback_group=group,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+
+    def close(self) -> None:
+        self._node.destroy_timer(self._timer)
+        for subscription in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def _look(self) -> None:
+        """Subscribe also as what is offered by publishers that were not there before."""
+        if not self._node.context.ok():
+            return
+        name = self._node.resolve_topic_name(self._topic)
+        for publisher in self._node.get_publishers_info_by_topic(name):
+            kind = _kind(publisher.qos_profile)
+            known = {ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT}
+            if kind in self._subscriptions or kind[0] not in known:
+                continue
+            qos = QoSProfile(depth=WORDS_QOS.depth, reliability=kind[0], durability=kind[1])
+            self._subscriptions[kind] = self._subscribe(qos)
+
+    def _subscribe(self, qos: QoSProfile) -> Any:
+        return self._node.create_subscription(
+            self._type,
+            self._topic,
+            partial(self._take, _kind(qos)),
+            qos,
+            raw=True,
+            callback_group=self._group,
+        )
+
+    def _take(self, kind: Kind, data: bytes) -> None:
+        if self._once.is_new(data, of=kind, now_s=monotonic()):
+            self._callback(data)
+
+
+class Once:
+    """Which of the messages of several subscriptions to one topic have not been taken yet.
+
+    What one subscription gives again is said again; what another gives, soon after, is the same.
+    """
+
+    def __init__(self) -> None:
+        self._taken: deque[tuple[float, bytes, set[Any]]] = deque(maxlen=_MOST_KEPT)
+
+    def is_new(self, data: bytes, *, of: Any, now_s: float) -> bool:
+        """Whether the message `data` of the subscription `of` is heard for the first time."""
+        for taken_s, known, givers in self._taken:
+            if known == data and of not in givers and now_s - taken_s <= _TOGETHER_S:
+                givers.add(of)
+                return False
+        self._taken.append((now_s, data, {of}))
+        return True
+
+
+def _kind(qos: QoSProfile) -> Kind:
+    return qos.reliability, qos.durability
