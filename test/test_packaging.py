@@ -89,7 +89,7 @@ def test_package_xml_names_what_ros_must_bring() -> None:
     package = ElementTree.parse(ROOT / "package.xml").getroot()  # noqa: S314 - our own file
     assert package.get("format") == "3"
     dependencies = {element.text for element in package.findall("exec_depend")}
-    assert {"rclpy", "vision_msgs", "cv_bridge", "tf2_ros", "launch_ros"} <= dependencies
+    assert {"rclpy", "vision_msgs", "cv_bridge", "tf2_ros_py", "launch_ros"} <= dependencies
     maintainer = package.find("maintainer")
     assert maintainer is not None
     assert "@" in maintainer.get("email", "")

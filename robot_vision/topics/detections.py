@@ -5,8 +5,12 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.objects import Objects, class_name
-from robot_vision.core.types import Perception
+from robot_vision.core.types import Perception, TrackState
 from robot_vision.topics.messages import Messages, new_header
+
+COASTING = "coasting"
+# The variance of an angle that is uniform over a turn.
+ANY_TURN_RAD2 = np.pi**2 / 3
 
 
 def new_detections(messages: Messages, perception: Perception) -> Any:
@@ -28,7 +32,11 @@ def new_detections(messages: Messages, perception: Perception) -> Any:
 
 
 def new_objects(messages: Messages, objects: Objects) -> Any:
-    """`Detection3DArray` of the confirmed and coasting objects at known positions."""
+    """`Detection3DArray` of the confirmed and coasting objects at known positions.
+
+    A coasting object, which is predicted and not seen, has a second hypothesis, `COASTING` with
+    score 0: it never wins against what the object is.
+    """
     array = messages.new("vision_msgs/msg/Detection3DArray")
     array.header = new_header(messages, objects.stamp_ns, objects.frame_id)
     for row in sorted(objects.visible_rows(), key=lambda row: -objects.score[row]):
@@ -38,6 +46,8 @@ def new_objects(messages: Messages, objects: Objects) -> Any:
         _place(hypothesis.pose.pose, objects, row)
         hypothesis.pose.covariance = _covariance(objects, row)
         item.results = [hypothesis]
+        if objects.state[row] == TrackState.COASTING:
+            item.results.append(_hypothesis(messages, COASTING, 0.0))
         _place(item.bbox.center, objects, row)
         size = item.bbox.size
         size.x, size.y, size.z = np.nan_to_num(objects.size_m[row].astype(np.float64)).tolist()
@@ -58,7 +68,7 @@ def _place(pose: Any, objects: Objects, row: int) -> None:
 
 
 def _covariance(objects: Objects, row: int) -> np.ndarray:
-    """Row-major 6×6 as in `PoseWithCovariance`; nothing is known about rotation."""
-    covariance = np.zeros((6, 6))
+    """Row-major 6×6 as in `PoseWithCovariance`; any rotation is as likely."""
+    covariance = np.diag([0.0, 0.0, 0.0, *3 * [ANY_TURN_RAD2]])
     covariance[:3, :3] = objects.covariance_m2[row]
     return covariance.reshape(36)

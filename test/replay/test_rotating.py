@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mcap.reader import make_reader
 from replay_scenes import Scene
 from rosbags.highlevel import AnyReader
 
@@ -38,6 +39,22 @@ def test_a_short_recording_is_whole_and_other_libraries_read_it(tmp_path: Path) 
     problems = Problems()
     assert len(list(Recording(tmp_path / "a").messages(problems))) == 21
     assert problems.as_dict() == {}
+
+
+def test_what_was_latched_is_latched_when_it_is_played_again(tmp_path: Path) -> None:
+    recording = RotatingRecording(tmp_path / "a", split_bytes=10**8, max_bytes=10**9)
+    fill(recording, frames=1)
+    with AnyReader([tmp_path / "a"]) as reader:
+        offered = {c.topic: c.ext.offered_qos_profiles for c in reader.connections}
+    durability = {topic: qos.durability.name for topic, (qos,) in offered.items()}
+    assert durability.pop("/tf_static") == "TRANSIENT_LOCAL"
+    assert set(durability.values()) == {"VOLATILE"}
+    # Files of a recording stand for themselves: each says so too.
+    with (tmp_path / "a" / "a_0.mcap").open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    (static,) = (c for c in summary.channels.values() if c.topic == "/tf_static")
+    assert "durability: 1" in static.metadata["offered_qos_profiles"]
 
 
 def test_disk_use_is_bounded_by_deleting_the_oldest(tmp_path: Path) -> None:

@@ -140,4 +140,19 @@ def test_objects_carry_pose_covariance_and_size() -> None:
     assert cup.bbox.center.position.z == pytest.approx(1.0)
     assert cup.bbox.size.y == pytest.approx(0.12)
     covariance = np.asarray(cup.results[0].pose.covariance).reshape(6, 6)
-    np.testing.assert_allclose(np.diag(covariance), [1, 2, 3, 0, 0, 0])
+    # An angle that may be any one, rather than one that is known for certain.
+    np.testing.assert_allclose(np.diag(covariance), [1, 2, 3, *3 * [np.pi**2 / 3]])
+
+
+def test_what_is_predicted_and_not_seen_is_marked() -> None:
+    cup, chair = new_objects(FileMessages(), objects_of(perception())).detections
+    assert [result.hypothesis.class_id for result in cup.results] == ["cup"]
+    said = [(result.hypothesis.class_id, result.hypothesis.score) for result in chair.results]
+    assert said == [("chair", pytest.approx(0.6)), ("coasting", 0.0)]
+
+
+def test_without_a_transform_nothing_has_a_place_in_the_target_frame() -> None:
+    objects = objects_of(perception(), target_frame="base")
+    assert objects.frame_id == "base"
+    assert np.isnan(objects.position_m).all()
+    assert not new_objects(FileMessages(), objects).detections

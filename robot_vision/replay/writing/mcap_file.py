@@ -33,6 +33,7 @@ from mcap.records import Chunk as ChunkRecord
 from mcap.writer import MCAP0_MAGIC
 
 from robot_vision.core.disk import DiskFullError, reserve_room, writing_to
+from robot_vision.replay.writing.offered_qos import offered_qos
 from robot_vision.replay.writing.ros_types import output_types
 
 CHUNK_BYTES = 1 << 20
@@ -74,11 +75,16 @@ class McapFile:
         """What the file has, and what waits to be compressed into it."""
         return self._bytes + self._chunk.size_bytes
 
-    def add(self, topic: str, type_name: str, *, log_ns: int, data: bytes) -> None:
-        """Take a serialized message; a chunk that is full is written."""
+    def add(
+        self, topic: str, type_name: str, *, log_ns: int, data: bytes, latched: bool = False
+    ) -> None:
+        """Take a serialized message; a chunk that is full is written.
+
+        The first message of a topic says whether rosbag2 latches it when it plays the file.
+        """
         if not self._is_open:
             raise ValueError(f"{self.path} is closed")
-        self._chunk.add(self._channel(topic, type_name), log_ns, data)
+        self._chunk.add(self._channel(topic, type_name, latched), log_ns, data)
         if self._chunk.size_bytes > CHUNK_BYTES:
             self.flush()
 
@@ -134,14 +140,14 @@ class McapFile:
             raise
         self._bytes += len(data)
 
-    def _channel(self, topic: str, type_name: str) -> Channel:
+    def _channel(self, topic: str, type_name: str, latched: bool) -> Channel:
         if topic not in self._channels:
             channel_id = len(self._channels) + 1
             self._channels[topic] = Channel(
                 id=channel_id,
                 topic=topic,
                 message_encoding="cdr",
-                metadata={},
+                metadata={"offered_qos_profiles": offered_qos(latched=latched)},
                 schema_id=self._schema(type_name).id,
             )
         return self._defined(topic)

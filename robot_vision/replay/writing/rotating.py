@@ -15,6 +15,7 @@ import yaml
 from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
 from robot_vision.replay.writing.mcap_file import McapFile
+from robot_vision.replay.writing.offered_qos import offered_qos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,9 @@ class RotatingRecording:
         self._topics[topic.name] = topic
         if topic.latched:
             self._latched[topic.name] = data
-        self._files[-1].add(topic.name, topic.type_name, log_ns=log_ns, data=data)
+        self._files[-1].add(
+            topic.name, topic.type_name, log_ns=log_ns, data=data, latched=topic.latched
+        )
 
     def flush(self) -> None:
         """Write what waits: only what is written is counted, and stays when the process dies."""
@@ -96,7 +99,8 @@ class RotatingRecording:
         self._files[-1].close()
         self._files.append(self._next())
         for name, last in self._latched.items():
-            self._files[-1].add(name, self._topics[name].type_name, log_ns=log_ns, data=last)
+            kind = self._topics[name].type_name
+            self._files[-1].add(name, kind, log_ns=log_ns, data=last, latched=True)
         self._delete_oldest()
 
     def _next(self) -> McapFile:
@@ -139,7 +143,7 @@ class RotatingRecording:
                     "name": name,
                     "type": self._topics[name].type_name,
                     "serialization_format": "cdr",
-                    "offered_qos_profiles": "",
+                    "offered_qos_profiles": offered_qos(latched=self._topics[name].latched),
                 },
                 "message_count": count,
             }

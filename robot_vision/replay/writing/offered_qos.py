@@ -1,0 +1,27 @@
+"""The QoS of a recorded topic as rosbag2 writes it, which is how it plays the topic again.
+
+Numbers are those of rmw, as up to format 5 (Humble), which all later ones read. Without a profile
+a topic is played volatile: latched ones, such as /tf_static, then reach no listener that comes
+later.
+"""
+
+_FOREVER = "    sec: 9223372036\n    nsec: 854775807\n"
+_RELIABLE = 1
+_LATCHED, _VOLATILE = 1, 2
+_KEEP_LAST = 1
+_AUTOMATIC = 1
+
+
+def offered_qos(*, latched: bool) -> str:
+    """A list of one profile, reliable, of which the last message is kept where it is latched."""
+    return (
+        f"- history: {_KEEP_LAST}\n"
+        f"  depth: {1 if latched else 10}\n"
+        f"  reliability: {_RELIABLE}\n"
+        f"  durability: {_LATCHED if latched else _VOLATILE}\n"
+        f"  deadline:\n{_FOREVER}"
+        f"  lifespan:\n{_FOREVER}"
+        f"  liveliness: {_AUTOMATIC}\n"
+        f"  liveliness_lease_duration:\n{_FOREVER}"
+        "  avoid_ros_namespace_conventions: false"
+    )
