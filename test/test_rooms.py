@@ -13,7 +13,7 @@ LAYERS = {
         ("middleware",),
         ("messages",),
         ("common",),
-        ("perception", "simulation", "demonstrations"),
+        ("perception", "simulation", "demonstrations", "source"),
         ("policy",),
         ("console",),
         ("run", "tools"),

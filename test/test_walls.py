@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "core": "",
     # the stages, which never know each other
     "codecs": "core",
+    "capture": "codecs core",
     "sync": "core",
     "formats": "core",
     "model_store": "core formats",
@@ -62,8 +63,8 @@ MAY_IMPORT = {
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
-        "arm core codecs console datasets demonstrations machine memory model_store perception "
-        "pipeline policies replay simulation soak sync terminal topics tracking"
+        "arm capture core codecs console datasets demonstrations machine memory model_store "
+        "perception pipeline policies replay simulation soak sync terminal topics tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
@@ -71,7 +72,7 @@ MAY_IMPORT = {
         "perception pipeline replay ros terminal threads tracking"
     ),
     "commands": (
-        "core bench datasets demo demonstrations doctor export formats importing machine "
+        "core bench capture datasets demo demonstrations doctor export formats importing machine "
         "model_store models perception replay rollouts ros simulation soak terminal training"
     ),
     # files

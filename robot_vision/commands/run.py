@@ -1,6 +1,7 @@
 """`robot-vision run`: the service without `ros2 launch`."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +28,13 @@ def run(
             help="the policy as well, or perception alone; default: the policy if it can start",
         ),
     ] = None,
+    source: Annotated[
+        str, typer.Option(help="a camera without a driver: 0, /dev/video0, rtsp://…, a video file")
+    ] = "",
+    camera_info: Annotated[
+        Path | None, typer.Option(help="the source's calibration, YAML of camera_calibration")
+    ] = None,
+    loop: Annotated[bool, typer.Option(help="begin a video file again when it ends")] = False,
     console: Annotated[bool, typer.Option(help="serve the web page and the API as well")] = False,
     console_host: Host = "127.0.0.1",
     console_port: Port = 8088,
@@ -48,9 +56,34 @@ def run(
         True: nodes.perception_and_policy,
         False: nodes.perception,
     }[policy]
+    if source:
+        make_nodes = _seeing_by(source, make_nodes, camera_info)
+        ros_args = [*_source_arguments(ros_args, loop=loop), *ros_args]
+    elif camera_info is not None or loop:
+        raise typer.BadParameter("--camera-info and --loop are of a --source")
     if not console:
         raise typer.Exit(serve(["--ros-args", *ros_args], make_nodes))
     from robot_vision.ros.console.run import with_console
 
     ours = console_arguments(host=console_host, port=console_port, token_file=console_token_file)
     raise typer.Exit(serve(["--ros-args", *ours, *ros_args], with_console(make_nodes)))
+
+
+def _seeing_by(source: str, make_nodes: Any, calibration: Path | None) -> Any:
+    from robot_vision.capture.address import address_of
+    from robot_vision.core.errors import ConfigError
+    from robot_vision.ros.source.node import with_source
+
+    try:
+        address = address_of(source)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    return with_source(make_nodes, address, calibration=calibration)
+
+
+def _source_arguments(ros_args: list[str], *, loop: bool) -> list[str]:
+    """Without depth no frame waits for it, unless somebody says where it comes from."""
+    arguments = ["-p", f"source:loop:={str(loop).lower()}"]
+    if not any("input.depth_transport:=" in argument for argument in ros_args):
+        arguments += ["-p", "perception:input.depth_transport:=none"]
+    return arguments
