@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ConditionReachedException, ExternalShutdownException
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
@@ -26,7 +26,7 @@ class ServedNode(Protocol):
     """What `run` asks of a node, beside being an rclpy one.
 
     `problem` is why it is not in the state that it should be in; `busy` whether it is in work
-    that cannot be interrupted.
+    that cannot be interrupted; `ended` whether the process is to end with it.
     """
 
     @property
@@ -34,6 +34,9 @@ class ServedNode(Protocol):
 
     @property
     def busy(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
 
     def destroy_node(self) -> None: ...
 
@@ -49,20 +52,20 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
     clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
     rclpy.init(args=[sys.argv[0], *ros_args])
-    executor = CameraFirstExecutor()
     try:
         nodes = make_nodes()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
         try_shutdown()
         return 2
+    executor = CameraFirstExecutor(until=lambda: any(node.ended for node in nodes))
     for node in nodes:
         assert isinstance(node, Node)
         executor.add_node(node)
     # A signal shuts the context down, and that ends the loop; SIGINT also raises.
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    with suppress(KeyboardInterrupt, ExternalShutdownException, ConditionReachedException):
         executor.spin()
-    # Who listens goes before who is listened to.
+    # Who listens goes before who is listened to, and all before their context.
     for node in reversed(nodes):
         node.destroy_node()
     executor.shutdown(timeout_sec=0)
