@@ -79,7 +79,10 @@ class SimCameras:
         frame, wrist = exposure.scene.look(
             exposure.places, stamp_ns, wrist=self._wrist is not None
         )
-        while self._config.speed and self._now_ns() < stamp_ns and is_up(self._node.context):
+        while self._config.speed and self._now_ns() < stamp_ns:
+            # Once the slot is closed, simulated time may stand still.
+            if self._exposures.is_closed or not is_up(self._node.context):
+                return
             ahead_s = seconds_between(self._now_ns(), stamp_ns) / self._config.speed
             sleep(max(min(ahead_s, _POLL_S), 0.0))
         if is_up(self._node.context):
