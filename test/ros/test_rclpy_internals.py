@@ -23,6 +23,7 @@ from std_msgs.msg import String
 from robot_vision.ros.middleware import rclpy_internals
 from robot_vision.ros.middleware.rclpy_internals import (
     FewEntitiesExecutor,
+    end_context,
     free_state_machine,
     is_up,
     lifecycle_state,
@@ -94,6 +95,15 @@ def test_a_context_is_up_by_its_handle_while_another_thread_holds_its_lock(
     context.try_shutdown()
     assert not is_up(context)
     assert not is_up(Context())
+
+
+def test_a_context_ends_and_its_nodes_are_left(context: Context) -> None:
+    node = rclpy.create_node("left", context=context)
+    node.create_publisher(String, "words", 1)
+    end_context(context)
+    assert not context.ok()
+    assert list(node.publishers)
+    node.destroy_node()
 
 
 def test_a_lifecycle_node_has_a_state_machine_that_can_be_let_go_twice(context: Context) -> None:

@@ -11,13 +11,14 @@ import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
 from rclpy.executors import ConditionReachedException, ExternalShutdownException
 from rclpy.node import Node
-from rclpy.utilities import try_shutdown
+from rclpy.utilities import get_default_context, try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.memory import keep_large_blocks_apart
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.common.service_node import ServiceNode
 from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+from robot_vision.ros.middleware.rclpy_internals import end_context
 from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
 
@@ -56,7 +57,7 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
         nodes = make_nodes()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
-        try_shutdown()
+        end_context(get_default_context())
         return 2
     executor = CameraFirstExecutor(until=lambda: any(node.ended for node in nodes))
     for node in nodes:

@@ -18,6 +18,7 @@ __all__ = [
     "FewEntitiesExecutor",
     "InvalidHandle",
     "RCLError",
+    "end_context",
     "free_state_machine",
     "is_up",
     "lifecycle_state",
@@ -32,6 +33,13 @@ def is_up(context: Any) -> bool:
     """
     handle = context.handle
     return handle is not None and handle.ok()
+
+
+def end_context(context: Any) -> None:
+    """Shut a context down as a signal does: its nodes are left, which may be half made."""
+    handle = context.handle
+    with handle:
+        handle.shutdown()
 
 
 def lifecycle_state(node: LifecycleNode) -> str:
