@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup
+# Kilted's wheels beside Jazzy's; without torch, which no test of ROS needs.
+KILTED := .venv-kilted
+KILTED_STAMP := $(KILTED)/.setup
+KILTED_EXTRAS := ros-kilted,sim,console,dataset,test
 # A sourced ROS 2 brings its own rclpy, which pip must not shadow.
 ifeq ($(ROS_DISTRO),)
 EXTRAS := ros,sim,train,console,dataset,test
@@ -11,7 +15,7 @@ EXTRAS := sim,train,console,dataset,test
 VENV_FLAGS := --system-site-packages
 endif
 
-.PHONY: setup check audit test demo bench format clean
+.PHONY: setup setup-kilted check audit test test-kilted demo bench format clean
 
 setup: $(STAMP)
 
@@ -22,6 +26,16 @@ $(STAMP): setup.py constraints.txt requirements-dev.txt tools/system_packages.sh
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]" -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-compare.txt
 	touch $(STAMP)
+
+setup-kilted: $(KILTED_STAMP)
+
+$(KILTED_STAMP): setup.py constraints.txt requirements-dev.txt tools/system_packages.sh
+	bash tools/system_packages.sh
+	$(PYTHON) -m venv $(KILTED)
+	$(KILTED)/bin/python -m pip install --quiet --upgrade pip
+	$(KILTED)/bin/python -m pip install --quiet -c constraints.txt -e ".[$(KILTED_EXTRAS)]" \
+		-r requirements-dev.txt "onnx>=1.17"
+	touch $(KILTED_STAMP)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -44,6 +58,10 @@ test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not real_time"
 	$(BIN)/python -m pytest -m "not slow and real_time"
 
+# The tests of ROS once more. A sourced ROS 2 has one rclpy, and `make test` is with that.
+test-kilted: $(KILTED_STAMP)
+	$(KILTED)/bin/python -m pytest -m "not slow" test/ros
+
 demo: $(STAMP)
 	$(BIN)/robot-vision demo
 
@@ -54,4 +72,4 @@ bench: $(STAMP)
 	$(BIN)/robot-vision bench tracker
 
 clean:
-	rm -rf $(VENV) build install log out *.egg-info
+	rm -rf $(VENV) $(KILTED) build install log out *.egg-info

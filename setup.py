@@ -85,6 +85,11 @@ setup(
             "ros-jazzy-rclpy[fastrtps]==7.1.6; platform_machine == 'x86_64'",
             "ros-common-interfaces==5.3.6; platform_machine == 'x86_64'",
         ],
+        # In a virtual environment of its own: the packages have the names of Jazzy's.
+        "ros-kilted": [
+            "ros-kilted-rclpy[fastrtps]==9.1.2; platform_machine == 'x86_64'",
+            "ros-common-interfaces==5.5.1; platform_machine == 'x86_64'",
+        ],
         "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.20"],
         "parquet": ["pyarrow>=14"],
         "dataset": ["pyarrow>=14", "av>=15"],

@@ -13,7 +13,7 @@ import psutil
 from robot_vision.core.soak_config import SoakConfig
 from robot_vision.soak.ledger import Ledger
 
-_SEGMENT = re.compile(r"/dev/shm/fastrtps_[0-9a-f]+")  # noqa: S108 - only compared with
+_SEGMENT = re.compile(r"/dev/shm/fast(?:rtps|dds)_[0-9a-f]+")  # noqa: S108 - only compared with
 _S_PER_H = 3600.0
 _LEAST_SAMPLES = 8
 

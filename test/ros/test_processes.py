@@ -20,6 +20,7 @@ from robot_vision.model_store.store import write_bundle
 from robot_vision.replay.reading.discovery import Topics, find_topics
 from robot_vision.replay.reading.recording import Recording
 from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.middleware.dds_profile import PROFILE_VARIABLES
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.processes import child
 
@@ -121,7 +122,7 @@ def end_limit_s() -> float:
 
 
 def shared_memory() -> set[str]:
-    return {name for name in os.listdir("/dev/shm") if "fastrtps" in name}  # noqa: PTH208
+    return {name for name in os.listdir("/dev/shm") if "fastrtps" in name or "fastdds" in name}  # noqa: PTH208
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -189,7 +190,8 @@ def test_a_node_that_cannot_start_says_why_and_ends_with_an_error() -> None:
 def test_the_shared_memory_profile_is_set_unless_the_user_has_one(
     native_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+    for name in PROFILE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     before = shared_memory()
     with child("robot_vision.ros.run", "--ros-args", "-p", f"model:={native_bundle}"):
         deadline_s, sizes = monotonic() + 30, [0]

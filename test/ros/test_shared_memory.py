@@ -12,6 +12,7 @@ from time import monotonic, sleep, time
 
 import pytest
 
+from robot_vision.ros.middleware.dds_profile import PROFILE_VARIABLES
 from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
 pytestmark = pytest.mark.ros
@@ -34,7 +35,8 @@ sys.stdin.read()
 def participant() -> Iterator[tuple["subprocess.Popen[str]", Path]]:
     """A process with a node, and its segment."""
     environment = os.environ | {"ROS_DOMAIN_ID": str(os.getpid() % 90 + 10)}
-    environment.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+    for name in PROFILE_VARIABLES:
+        environment.pop(name, None)
     process = subprocess.Popen(
         [sys.executable, "-c", PARTICIPANT],
         stdin=subprocess.PIPE,
@@ -54,7 +56,11 @@ def participant() -> Iterator[tuple["subprocess.Popen[str]", Path]]:
 def segment_of(pid: int) -> Path:
     for link in Path(f"/proc/{pid}/fd").iterdir():
         name = link.readlink().name
-        if name.startswith("fastrtps_") and "port" not in name and name.endswith("_el"):
+        if (
+            name.startswith(("fastrtps_", "fastdds_"))
+            and "port" not in name
+            and name.endswith("_el")
+        ):
             return SHM / name.removesuffix("_el")
     raise AssertionError("no segment: is shared memory in use?")
 
@@ -109,17 +115,18 @@ def test_a_node_that_starts_cleans_and_says_so(tmp_path: Path) -> None:
     assert not lock.exists()
 
 
-def leave(folder: Path) -> tuple[Path, Path]:
+def leave(folder: Path, name: str = SEGMENT) -> tuple[Path, Path]:
     """What a killed process leaves, an hour ago."""
-    segment, lock = folder / SEGMENT, folder / f"{SEGMENT}_el"
+    segment, lock = folder / name, folder / f"{name}_el"
     for path in (segment, lock):
         path.write_bytes(b"")
         os.utime(path, (time() - 3600, time() - 3600))
     return segment, lock
 
 
-def test_a_segment_whose_lock_is_held_stays(tmp_path: Path) -> None:
-    segment, lock = leave(tmp_path)
+@pytest.mark.parametrize("name", [SEGMENT, SEGMENT.replace("rtps", "dds")])
+def test_a_segment_whose_lock_is_held_stays(tmp_path: Path, name: str) -> None:
+    segment, lock = leave(tmp_path, name)
     with lock.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         clean_shared_memory(log=lambda _: None, folder=tmp_path)

@@ -1,9 +1,9 @@
 """Callbacks of the camera at once in the spinning thread, all others in threads of their own."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import (
     ExternalShutdownException,
@@ -13,6 +13,8 @@ from rclpy.executors import (
 )
 from rclpy.logging import get_logger
 from rclpy.task import Task
+
+from robot_vision.ros.middleware.rclpy_internals import InvalidHandle, RCLError, is_up
 
 # For two nodes: transitions and parameters of each, and reports beside them.
 _SLOW_THREADS = 4
@@ -30,16 +32,20 @@ class CameraFirstExecutor(SingleThreadedExecutor):
     """Loading a model or reporting never keeps an image waiting.
 
     rclpy's MultiThreadedExecutor would do as well, but hands every image from thread to thread.
+    `spin` raises `ConditionReachedException` once `until()` holds: wake it when that changes.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, until: Callable[[], bool] = lambda: False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._until = until
         self._slow = ThreadPoolExecutor(_SLOW_THREADS, thread_name_prefix="slow")
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Wait for one callback and run it, or have it run."""
         try:
-            task, entity, _ = self.wait_for_ready_callbacks(timeout_sec=timeout_sec)
+            task, entity, _ = self.wait_for_ready_callbacks(
+                timeout_sec=timeout_sec, condition=self._until
+            )
         except (ExternalShutdownException, ShutdownException, TimeoutException):
             return
         except InvalidHandle:
@@ -47,7 +53,7 @@ class CameraFirstExecutor(SingleThreadedExecutor):
             return
         except RCLError:
             # A context that is shut down while a wait begins makes the wait fail.
-            if self._context.ok():
+            if is_up(self.context):
                 raise
             return
         if entity is not None and isinstance(entity.callback_group, _AT_ONCE):
@@ -59,7 +65,7 @@ class CameraFirstExecutor(SingleThreadedExecutor):
         task()
         error = task.exception()
         # When the context is shut down, whatever is called at that moment fails.
-        if error is not None and self._context.ok():
+        if error is not None and is_up(self.context):
             get_logger("executor").error(f"a callback failed: {type(error).__name__}: {error}")
 
 

@@ -9,9 +9,9 @@ from typing import Protocol, runtime_checkable
 
 import rclpy
 from rclpy.exceptions import InvalidParameterException, ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ConditionReachedException, ExternalShutdownException
 from rclpy.node import Node
-from rclpy.utilities import try_shutdown
+from rclpy.utilities import get_default_context, try_shutdown
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.memory import keep_large_blocks_apart
@@ -19,6 +19,7 @@ from robot_vision.ros.common.arguments import command_line_last
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.common.service_node import ServiceNode
 from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+from robot_vision.ros.middleware.rclpy_internals import end_context
 from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
 
@@ -27,7 +28,7 @@ class ServedNode(Protocol):
     """What `run` asks of a node, beside being an rclpy one.
 
     `problem` is why it is not in the state that it should be in; `busy` whether it is in work
-    that cannot be interrupted.
+    that cannot be interrupted; `ended` whether the process is to end with it.
     """
 
     @property
@@ -35,6 +36,9 @@ class ServedNode(Protocol):
 
     @property
     def busy(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
 
     def destroy_node(self) -> None: ...
 
@@ -52,20 +56,20 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
     logging.basicConfig(level=logging.WARNING)
     with command_line_last(ros_args) as args:
         rclpy.init(args=[sys.argv[0], *args])
-    executor = CameraFirstExecutor()
     try:
         nodes = make_nodes()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:
         print(f"error: {error}", file=sys.stderr)
-        try_shutdown()
+        end_context(get_default_context())
         return 2
+    executor = CameraFirstExecutor(until=lambda: any(node.ended for node in nodes))
     for node in nodes:
         assert isinstance(node, Node)
         executor.add_node(node)
     # A signal shuts the context down, and that ends the loop; SIGINT also raises.
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    with suppress(KeyboardInterrupt, ExternalShutdownException, ConditionReachedException):
         executor.spin()
-    # Who listens goes before who is listened to.
+    # Who listens goes before who is listened to, and all before their context.
     for node in reversed(nodes):
         node.destroy_node()
     executor.shutdown(timeout_sec=0)

@@ -9,6 +9,11 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.memory import give_memory_back
+from robot_vision.ros.middleware.rclpy_internals import (
+    free_state_machine,
+    is_up,
+    lifecycle_state,
+)
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
@@ -19,13 +24,14 @@ class ServiceNode(LifecycleNode):
     """configure loads and warms, activate works, deactivate stops, cleanup lets go.
 
     `problem` is why the node is not in the state that it should be in. One that is `required`
-    and cannot start ends its process.
+    and cannot start has `ended`: its process is to end.
     """
 
     def __init__(self, name: str, *, required: bool = True, **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self.required = required
         self.problem = ""
+        self.ended = False
         self._doing = ""
         # Steady time, for what must go on also while simulated time stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -38,7 +44,7 @@ class ServiceNode(LifecycleNode):
     @property
     def state(self) -> str:
         """The lifecycle state's name: unconfigured, inactive, active, finalized."""
-        return self._state_machine.current_state[1]
+        return lifecycle_state(self)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load and warm what the node works with, make the publishers."""
@@ -74,8 +80,7 @@ class ServiceNode(LifecycleNode):
         """Let everything go; work in hand is awaited for a second, as the process may end."""
         self._release(limit_s=1.0)
         super().destroy_node()
-        # rclpy leaves this to the garbage collector; it keeps the middleware's memory till then.
-        self._state_machine.destroy_when_not_in_use()
+        free_state_machine(self)
 
     def _configure(self) -> None:
         raise NotImplementedError
@@ -95,7 +100,7 @@ class ServiceNode(LifecycleNode):
 
     def _log_error(self, text: str) -> None:
         # When the context is shut down, whatever works at that moment fails.
-        if self.context.ok():
+        if is_up(self.context):
             self.get_logger().error(text)
 
     def _transition(
@@ -125,6 +130,9 @@ class ServiceNode(LifecycleNode):
         self._autostart.cancel()
         started = self.trigger_configure() == SUCCESS and self.trigger_activate() == SUCCESS
         if not started and self.required:
-            self.context.try_shutdown()
+            # Not a shutdown here: from Kilted on that would destroy the nodes in this callback.
+            self.ended = True
+            if self.executor is not None:
+                self.executor.wake()
         elif not started:
             self.get_logger().warning(f"the process goes on without {self.get_name()}")

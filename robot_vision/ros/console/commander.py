@@ -24,6 +24,7 @@ from robot_vision.console.state.admission import text_of
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.middleware.bounded import WORDS_BYTES, bounded
+from robot_vision.ros.middleware.rclpy_internals import is_up
 
 # As the policy's subscription: words are told once, and to those that come later as well.
 INSTRUCTION_QOS = QoSProfile(
@@ -113,7 +114,7 @@ class RosCommander:
         asked_s = monotonic()
         future = client.call_async(request)
         while not future.done():
-            if not self._context.ok():
+            if not is_up(self._context):
                 return Outcome(done=False, message="the console is being shut down")
             lost = f"{client.srv_name} did not answer within"
             said = self._snapshots.policy

@@ -55,6 +55,7 @@ class ConsoleNode(Node):
         super().__init__("console", **kwargs)
         self.config = config = declare(self, ConsoleNodeConfig())
         self.problem = ""
+        self.ended = False
         self._perception = perception
         name = self.resolve_service_name(config.perception)
         self.snapshots = Snapshots(perception=name)

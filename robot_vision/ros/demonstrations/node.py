@@ -41,6 +41,7 @@ class DemoRecorder(Node):
         super().__init__("demonstrations", **kwargs)
         self.config = declare(self, DemonstrationConfig())
         self.problem = ""
+        self.ended = False
         self._instruction = ""
         self._heard = heard = DemoTopics(self, self.config)
         self._status = self.create_publisher(String, "~/status/json", LATCHED_QOS)

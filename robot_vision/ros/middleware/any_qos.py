@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from robot_vision.ros.middleware.qos import WORDS_QOS
+from robot_vision.ros.middleware.rclpy_internals import is_up
 
 _LOOK_EVERY_S = 0.2
 _TOGETHER_S = 2.0
@@ -57,7 +58,7 @@ class AnyQos:
 
     def _look(self) -> None:
         """Subscribe also as what is offered by publishers that were not there before."""
-        if not self._node.context.ok():
+        if not is_up(self._node.context):
             return
         name = self._node.resolve_topic_name(self._topic)
         for publisher in self._node.get_publishers_info_by_topic(name):

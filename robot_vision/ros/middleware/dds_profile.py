@@ -6,7 +6,8 @@ Fast DDS's default segment (0.5 MB) is smaller than one image, which loses most 
 import os
 from pathlib import Path
 
-PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+# Fast DDS 2 (Humble, Jazzy) knows the first alone, Fast DDS 3 (Kilted and later) wants the second.
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 PROFILE_FILE = Path("config/fastdds_shm.xml")
 
 
@@ -27,8 +28,10 @@ def use_shared_memory_profile() -> str:
 
     Must run before `rclpy.init`.
     """
-    if PROFILE_VARIABLE not in os.environ:
+    chosen = [os.environ[name] for name in PROFILE_VARIABLES if name in os.environ]
+    if not chosen:
         path = shared_file(PROFILE_FILE)
-        if path is not None:
-            os.environ[PROFILE_VARIABLE] = str(path)
-    return os.environ.get(PROFILE_VARIABLE, "")
+        chosen = [str(path)] if path is not None else []
+    for name in PROFILE_VARIABLES if chosen else ():
+        os.environ.setdefault(name, chosen[0])
+    return chosen[0] if chosen else ""

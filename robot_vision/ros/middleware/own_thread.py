@@ -5,21 +5,20 @@ of publishers): 0.4 to 0.9 ms of Python between an image and its depth, where th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from threading import Event, Thread, current_thread
-from typing import Any, cast
+from typing import Any
 
-from rclpy._rclpy_pybind11 import RCLError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import (
     ConditionReachedException,
     ExternalShutdownException,
     ShutdownException,
-    SingleThreadedExecutor,
 )
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.subscription import Subscription
+
+from robot_vision.ros.middleware.rclpy_internals import FewEntitiesExecutor, RCLError, is_up
 
 
 class OwnThread(MutuallyExclusiveCallbackGroup):
@@ -31,19 +30,13 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
     def __init__(self, name: str, *, node: Node) -> None:
         super().__init__()
         self._context = node.context
-        self._executor = _FewEntitiesExecutor(context=node.context)
+        self._executor = FewEntitiesExecutor(node.context)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self, subscriptions: Sequence[Subscription]) -> None:
         """Serve `subscriptions`, all of this group, and their events."""
-        # Events too: Fast DDS wakes whoever waits for these whenever there is a message to take.
-        self._executor.entities = _Entities(
-            subscriptions=subscriptions,
-            waitables=[
-                event for s in subscriptions for event in cast(list[Any], s.event_handlers)
-            ],
-        )
+        self._executor.serve(subscriptions)
         self._thread.start()
 
     def stop(self) -> None:
@@ -72,26 +65,5 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
             return
         except RCLError:
             # A context that is shut down while a wait begins makes the wait fail.
-            if self._context.ok():
+            if is_up(self._context):
                 raise
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Entities:
-    """What an executor asks a node for."""
-
-    subscriptions: Sequence[Subscription] = ()
-    waitables: Sequence[Any] = ()
-    timers: Sequence[Any] = field(default=(), init=False)
-    clients: Sequence[Any] = field(default=(), init=False)
-    services: Sequence[Any] = field(default=(), init=False)
-    guards: Sequence[Any] = field(default=(), init=False)
-
-
-class _FewEntitiesExecutor(SingleThreadedExecutor):
-    """Waits for `entities` where others wait for nodes."""
-
-    entities = _Entities()
-
-    def get_nodes(self) -> list[Any]:
-        return [self.entities]

@@ -4,7 +4,8 @@ Fast DDS locks `fastrtps_<id>_el` (flock) for as long as the process lives that 
 `fastrtps_<id>`, and the system lets go of the lock when the process dies, in whichever container
 it was. Ids are random, so nothing begins to use the segment of a dead process again. Ports
 (`fastrtps_port…`, `sem.fastrtps_port…`) are left alone: they are small, their names recur, and a
-process that starts takes over what a dead one left, perhaps at this moment.
+process that starts takes over what a dead one left, perhaps at this moment. Fast DDS 3 (Kilted and
+later) writes `fastdds` for `fastrtps`.
 """
 
 import fcntl
@@ -17,7 +18,7 @@ from pathlib import Path
 from time import time
 
 _FOLDER = Path("/dev/shm")  # noqa: S108 - of Fast DDS, checked for whose it is
-_LOCK_NAME = re.compile(r"fastrtps_[0-9a-f]{16}_el")
+_LOCK_NAME = re.compile(r"fast(rtps|dds)_[0-9a-f]{16}_el")
 # A process that starts makes the lock's file and locks it a moment later.
 _YOUNGEST_S = 5.0
 

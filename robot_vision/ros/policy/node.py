@@ -27,6 +27,7 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import declare, with_parameters
 from robot_vision.ros.common.service_node import SUCCESS, ServiceNode
 from robot_vision.ros.common.stream import Stream
+from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import qos_problem, why_quiet
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.policy.camera_pose import CameraPose, camera_pose
@@ -208,7 +209,7 @@ class PolicyNode(ServiceNode):
         self._stream = Stream(self._tick, 1.0 / self.config.command_hz, log=self._log_error)
 
     def _tick(self) -> None:
-        if self._commander is not None and self.context.ok():
+        if self._commander is not None and is_up(self.context):
             self._commander.tick()
 
     def _listen(
@@ -302,7 +303,7 @@ class PolicyNode(ServiceNode):
 
     def _publish_status(self) -> None:
         outputs, commander, stream = self._outputs, self._commander, self._stream
-        if outputs is None or commander is None or stream is None or not self.context.ok():
+        if outputs is None or commander is None or stream is None or not is_up(self.context):
             return
         if not outputs.status_wanted:
             return

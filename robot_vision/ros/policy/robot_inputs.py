@@ -28,6 +28,7 @@ from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import WORDS_QOS
+from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
 from robot_vision.sync.joint_reports import JointReports
 
@@ -186,7 +187,7 @@ class RobotInputs:
 
     def _look_at_sources(self) -> None:
         """Two publishers of the tool's pose, or of one joint, are a fault: which is true?"""
-        if not self._node.context.ok():
+        if not is_up(self._node.context):
             return
         fault = self._source_fault()
         if fault != self._fault:

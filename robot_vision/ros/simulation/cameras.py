@@ -15,6 +15,7 @@ from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Frame
 from robot_vision.ros.messages.convert import ImageWriter
 from robot_vision.ros.messages.live import info_from_camera
+from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.simulation.physics import Exposure, ExposureSlot
 from robot_vision.ros.simulation.scene import Scene
 
@@ -78,10 +79,13 @@ class SimCameras:
         frame, wrist = exposure.scene.look(
             exposure.places, stamp_ns, wrist=self._wrist is not None
         )
-        while self._config.speed and self._now_ns() < stamp_ns and self._node.context.ok():
+        while self._config.speed and self._now_ns() < stamp_ns:
+            # Once the slot is closed, simulated time may stand still.
+            if self._exposures.is_closed or not is_up(self._node.context):
+                return
             ahead_s = seconds_between(self._now_ns(), stamp_ns) / self._config.speed
             sleep(max(min(ahead_s, _POLL_S), 0.0))
-        if self._node.context.ok():
+        if is_up(self._node.context):
             self._publish(frame)
             if wrist is not None:
                 self._publish_wrist(wrist)

@@ -30,6 +30,7 @@ from robot_vision.ros.messages.poses import (
 )
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ExposureSlot, Physics, Told
 from robot_vision.ros.simulation.scene import Scene, build_scene
@@ -53,6 +54,7 @@ class RobotSim(Node):
         self._seed = config.seed
         self._health = Health()
         self.problem = ""
+        self.ended = False
         self.busy = False  # nothing that it does takes long
         self._gripper = 1.0
         self._told_task = ("", 0)
@@ -98,10 +100,12 @@ class RobotSim(Node):
 
     def _fail(self, error: Exception) -> None:
         """Without time or pictures there is no robot to simulate."""
-        if self.context.ok():
+        if is_up(self.context):
             self.problem = f"{type(error).__name__}: {error}"
             self.get_logger().error("".join(traceback.format_exception(error)))
-            self.context.try_shutdown()
+            self.ended = True
+            if self.executor is not None:
+                self.executor.wake()
 
     def _subscribe(self) -> list[Any]:
         """Listen to the command that is to be followed, and to the gripper's."""
@@ -131,7 +135,7 @@ class RobotSim(Node):
         self.get_logger().info(f"scene {scene.seed}: {scene.instruction}")
 
     def _on_tick(self, now_ns: int, scene: Scene) -> None:
-        if not self.context.ok():
+        if not is_up(self.context):
             return
         if self._sim_clock is not None:
             self._sim_clock.publish(Clock(clock=stamp_from_ns(now_ns)))
@@ -150,7 +154,7 @@ class RobotSim(Node):
         return sum(why.total for why in self._health.report().drops.values())
 
     def _on_state(self, state: RobotState) -> None:
-        if not self.context.ok():
+        if not is_up(self.context):
             return
         stamp_ns = state.stamp_ns
         positions = state.joint_position_rad.tolist()

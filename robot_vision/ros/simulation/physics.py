@@ -76,6 +76,10 @@ class ExposureSlot:
             self._busy = True
             return None if self._closed else exposure
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         with self._changed:
             self._closed = True

@@ -19,6 +19,7 @@ from robot_vision.ros.common.diagnostics import OK, WARN, status_of
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.common.run import ServedNode
 from robot_vision.ros.messages.convert import ImageWriter, stamp_from_ns
+from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.source.calibration_file import read_calibration
 
 # Every subscription matches, and a slow one gets the newest.
@@ -38,7 +39,7 @@ class SourceNode(Node):
         super().__init__("source", **kwargs)
         self.config = declare(self, SourceConfig())
         self.problem = ""
-        self.busy = False
+        self.busy = self.ended = False
         self._address = address
         self._info = None
         if calibration is not None:
@@ -65,7 +66,7 @@ class SourceNode(Node):
         super().destroy_node()
 
     def _publish(self, image: np.ndarray, grabbed_ns: int) -> None:
-        if not self.context.ok():
+        if not is_up(self.context):
             return
         stamp_ns = self.get_clock().now().nanoseconds - (monotonic_ns() - grabbed_ns)
         if self._info is not None:
@@ -77,7 +78,7 @@ class SourceNode(Node):
         )
 
     def _report(self) -> None:
-        if not self.context.ok():
+        if not is_up(self.context):
             return
         state = self._source.state
         rate_hz = (state.frames - self._reported) / self.config.report_period_s
