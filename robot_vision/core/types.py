@@ -364,11 +364,25 @@ class Intervention:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class JointCommand:
+    """Where joints are to be (rad or m), how fast they move then, and where they can stop.
+
+    A controller that hears no more goes on to `stop` and is at rest there `stop_s` later.
+    """
+
+    names: tuple[str, ...]
+    position: Float64[np.ndarray, " j"]
+    velocity: Float64[np.ndarray, " j"]
+    stop: Float64[np.ndarray, " j"]
+    stop_s: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Command:
     """What the arm is told at a stamp. `holding` repeats the last pose, for the `reasons` given.
 
     `action` is the step from the command before: Δxyz m, Δrotation vector rad, gripper.
-    `twist` is linear m/s and angular rad/s in base axes.
+    `twist` is linear m/s and angular rad/s in base axes. `joints` are there in joint space.
     """
 
     stamp_ns: int
@@ -380,3 +394,4 @@ class Command:
     holding: bool
     reasons: tuple[str, ...] = ()
     interventions: tuple[Intervention, ...] = ()
+    joints: JointCommand | None = None
