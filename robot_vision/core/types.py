@@ -365,16 +365,11 @@ class Intervention:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JointCommand:
-    """Where joints are to be (rad or m), how fast they move then, and where they can stop.
-
-    A controller that hears no more goes on to `stop` and is at rest there `stop_s` later.
-    """
+    """Where joints are to be (rad or m), and how fast they move then (a second)."""
 
     names: tuple[str, ...]
     position: Float64[np.ndarray, " j"]
     velocity: Float64[np.ndarray, " j"]
-    stop: Float64[np.ndarray, " j"]
-    stop_s: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

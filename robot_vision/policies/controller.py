@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.arm.kinematics import Kinematics
-from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.action_spec import ActionSpec, JointSpec
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
@@ -151,6 +151,16 @@ class Controller:
             if self._config.joint_space.enabled:
                 self._motion.describe(kinematics)
                 self._stop()
+
+    @property
+    def joint_spec(self) -> JointSpec | None:
+        """The joints that are commanded, with their limits; None outside joint space."""
+        return self._motion.joint_spec
+
+    @property
+    def joint_warnings(self) -> tuple[str, ...]:
+        """What of the arm's description joint space cannot look at, in words."""
+        return self._motion.joint_warnings
 
     def decided(
         self, decision: Decision, robot_at_observation: RobotState, now_ns: int

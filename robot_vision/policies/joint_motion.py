@@ -14,7 +14,8 @@ from robot_vision.arm.ik import Inverse, Twist, invert, pose_error
 from robot_vision.arm.joint_limits import limits_of
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.arm.self_collision import SelfCollision
-from robot_vision.arm.serial import Joints, Posture, SerialArm
+from robot_vision.arm.serial import Joints, SerialArm
+from robot_vision.core.action_spec import JointSpec
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.joint_config import JointSpaceConfig
 from robot_vision.core.types import JointCommand, RobotState
@@ -61,9 +62,37 @@ class JointMotion:
         )
         self.stop()
 
+    @property
+    def spec(self) -> JointSpec:
+        """The joints in order, with the limits that are kept."""
+        limits = self.limits
+        return JointSpec(
+            names=self.arm.joint_names,
+            lower=tuple(limits.lower.tolist()),
+            upper=tuple(limits.upper.tolist()),
+            max_velocity=tuple(limits.velocity.tolist()),
+            max_acceleration=tuple(limits.acceleration.tolist()),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is not looked at for self-collision, in words."""
+        if not self._config.self_collision_m:
+            return ()
+        unsized, touching = self.self_collision.unsized, self.self_collision.touching
+        pairs = ", ".join(f"{first} and {second}" for first, second in touching)
+        found = []
+        if unsized:
+            links = ", ".join(unsized)
+            found.append(f"self-collision does not look at meshes, those of: {links}")
+        if touching:
+            found.append(f"self-collision leaves out what touches in the rest posture: {pairs}")
+        return tuple(found)
+
     def stop(self) -> None:
         """Nothing moves until it is started at measured joints."""
         self.hold: Hold | None = None
+        self._holding = False
         self._position = self._rest
         self._velocity = np.zeros(len(self._rest))
         self._into_step_s = 0.0
@@ -100,9 +129,18 @@ class JointMotion:
         return True
 
     def advance(
-        self, passed_s: float, base_from_target: Float64[np.ndarray, "4 4"], twist: Twist
+        self,
+        passed_s: float,
+        base_from_target: Float64[np.ndarray, "4 4"],
+        twist: Twist,
+        *,
+        holding: bool = False,
     ) -> JointStep:
-        """The joints `passed_s` after the last tick, towards a tool pose that moves by `twist`."""
+        """The joints `passed_s` after the last tick, towards a tool pose that moves by `twist`.
+
+        While `holding` spare joints come to rest as well.
+        """
+        self._holding = holding
         is_late = passed_s > _MOST_PERIODS * self._period_s
         self._into_step_s += self._period_s if is_late else max(passed_s, 0.0)
         while self._into_step_s >= self._period_s - 1e-9:
@@ -111,25 +149,20 @@ class JointMotion:
         position = self._position + self._velocity * self._into_step_s
         posture = self.arm.posture(position)
         return JointStep(
-            command=self._command(position),
+            command=JointCommand(
+                names=self.arm.joint_names, position=position, velocity=self._velocity
+            ),
             base_from_tool=posture.base_from_tool,
             twist=posture.jacobian @ self._velocity,
         )
 
     def _step(self, base_from_target: Float64[np.ndarray, "4 4"], twist: Twist) -> None:
         """Enter the next step of the grid with a velocity that all limits allow."""
-        braked_at = self.limits.stop_from(*self._next())
         self._position, _ = self._next()
-        wanted = np.zeros_like(self._velocity)
         if self.hold is None:
-            wanted = self._wanted(base_from_target, twist)
-        before, self._velocity = self._velocity, self._cut(wanted)
-        stop = self.limits.stop_from(*self._next())
-        if self.hold is None and (self._velocity.any() or before.any()):
-            self.hold = self._too_near(self.arm.posture(stop), self.arm.posture(braked_at))
-            if self.hold is not None:
-                self._velocity = before
-                self._velocity = self._cut(np.zeros_like(before))
+            self.hold = self._follow(base_from_target, twist)
+        if self.hold is not None:
+            self._velocity = self._cut(np.zeros_like(self._velocity))
 
     def _next(self) -> tuple[Joints, Joints]:
         """Where the joints are at the end of the step, and how fast they are then."""
@@ -138,37 +171,49 @@ class JointMotion:
     def _cut(self, wanted: Joints) -> Joints:
         return self.limits.towards(wanted, self._position, self._velocity)
 
-    def _wanted(self, base_from_target: Float64[np.ndarray, "4 4"], twist: Twist) -> Joints:
-        """The velocities that follow the target, whatever the limits; 0 where it is too far."""
-        config = self._config
-        posture = self.arm.posture(self._position)
-        error = pose_error(posture.base_from_tool, base_from_target)
+    def _follow(self, base_from_target: Float64[np.ndarray, "4 4"], twist: Twist) -> Hold | None:
+        """Enter the step towards the target, or say why not and change nothing."""
+        config, posture = self._config, self.arm.posture(self._position)
         inverse = invert(posture, damping=config.damping, damped_below=config.damped_below)
+        error = pose_error(posture.base_from_tool, base_from_target)
         behind = inverse.joints_from_twist @ error
         wanted = inverse.joints_from_twist @ twist
         wanted = wanted + self.limits.approach(behind, share=_APPROACH_SHARE)
         if length(error[:3]) > config.lag_m or length(error[3:]) > config.lag_rad:
-            self.hold = self._lag(error, wanted, inverse)
-            return np.zeros_like(wanted)
+            return self._lag(error, wanted, inverse)
+        if self._holding:
+            return self._take(wanted)
         spare = inverse.null_space @ (config.rest_rate * (self._rest - self._position))
-        return wanted + spare
+        # Where spare joints would come too near they stay.
+        return self._take(wanted + spare) and self._take(wanted)
 
-    def _too_near(self, posture: Posture, before: Posture) -> Hold | None:
-        """Whether coming to rest at `posture` is too near, and nearer than `before` was."""
-        config = self._config
+    def _take(self, wanted: Joints) -> Hold | None:
+        """Enter the step with a velocity, cut to the limits, or say why not."""
+        velocity = self._cut(wanted)
+        if velocity.any() or self._velocity.any():
+            stop = self.limits.stop_from(self._position + velocity * self._period_s, velocity)
+            braked = self.limits.stop_from(self._position, self._velocity)
+            if (hold := self._too_near(stop, braked)) is not None:
+                return hold
+        self._velocity = velocity
+        return None
+
+    def _too_near(self, stop: Joints, braked: Joints) -> Hold | None:
+        """Why not to come to rest at `stop`, where that is worse than at `braked`."""
+        config, posture = self._config, self.arm.posture(stop)
         least = posture.least_singular if config.singular_below else np.inf
-        if least < config.singular_below and least < before.least_singular:
+        if least < config.singular_below and least < self.arm.posture(braked).least_singular:
             words = f"the arm is at a singularity (smallest singular value {least:.3g} m)"
             return Hold(cause="singularity", reason=words)
         if not config.self_collision_m:
             return None
         apart_m, (first, second) = self.self_collision.nearest(posture)
-        if apart_m < config.self_collision_m:
-            before_m, _ = self.self_collision.nearest(before)
-            if apart_m < before_m:
-                words = f"links {first} and {second} would be {max(apart_m, 0.0):.3g} m apart"
-                return Hold(cause="self_collision", reason=words)
-        return None
+        if apart_m >= config.self_collision_m:
+            return None
+        if apart_m >= self.self_collision.nearest(self.arm.posture(braked))[0]:
+            return None
+        words = f"links {first} and {second} would be {max(apart_m, 0.0):.3g} m apart"
+        return Hold(cause="self_collision", reason=words)
 
     def _lag(self, error: Twist, wanted: Joints, inverse: Inverse) -> Hold:
         """Why the tool cannot follow: a limit of a joint, or a singularity."""
@@ -180,17 +225,6 @@ class JointMotion:
         if inverse.least_singular < self._config.damped_below:
             return Hold(cause="singularity", reason=f"the arm is near a singularity: {away}")
         return Hold(cause="joint_lag", reason=f"the joints are {away}")
-
-    def _command(self, position: Joints) -> JointCommand:
-        end, velocity = self._next()
-        speed_s = np.abs(velocity) / self.limits.acceleration
-        return JointCommand(
-            names=self.arm.joint_names,
-            position=position,
-            velocity=self._velocity.copy(),
-            stop=self.limits.stop_from(end, velocity),
-            stop_s=float(speed_s.max()) + self._period_s,
-        )
 
     @staticmethod
     def _measured(robot: RobotState) -> dict[str, float]:

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core import quaternions
+from robot_vision.core.action_spec import JointSpec
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import JointCommand, RobotState
@@ -86,6 +87,16 @@ class Motion:
         else:
             self._why_no_joints = ""
 
+    @property
+    def joint_spec(self) -> JointSpec | None:
+        """The joints that are commanded; None outside joint space."""
+        return None if self._joints is None else self._joints.spec
+
+    @property
+    def joint_warnings(self) -> tuple[str, ...]:
+        """What of the description self-collision cannot look at."""
+        return () if self._joints is None else self._joints.warnings
+
     def start_problem(self, robot: RobotState) -> str:
         """Why it cannot start where the arm is; empty if it can."""
         if self._joints is None:
@@ -143,7 +154,9 @@ class Motion:
         streamed = self._stream.advance(passed_s, target, halt=halt)
         joints = None
         if self._joints is not None:
-            streamed, joints = self._follow(self._joints, passed_s, streamed)
+            streamed, joints = self._follow(
+                self._joints, passed_s, streamed, holding=halt or target is None
+            )
         gripper = 0.0 if self._gripper is None else self._gripper
         moved = Moved(
             base_from_tool=quaternions.pose_matrix(streamed.position_m, streamed.quaternion),
@@ -157,11 +170,11 @@ class Motion:
         return moved
 
     def _follow(
-        self, joints: JointMotion, passed_s: float, streamed: Streamed
+        self, joints: JointMotion, passed_s: float, streamed: Streamed, *, holding: bool
     ) -> tuple[Streamed, JointCommand]:
         """What the joints make of the stream's pose."""
         wanted = quaternions.pose_matrix(streamed.position_m, streamed.quaternion)
-        step = joints.advance(passed_s, wanted, streamed.twist)
+        step = joints.advance(passed_s, wanted, streamed.twist, holding=holding)
         assert self._state is not None
         self._state = replace(self._state, base_from_tool=step.base_from_tool)
         followed = Streamed(

@@ -50,13 +50,14 @@ class RobotCallbacks:
 
     `on_state` returns why a state was refused, or nothing; `on_unusable` gets why a report is no
     state at all; `on_arm_fault` gets what makes all
-    states unreliable, and empty words when that has ended.
+    states unreliable, and empty words when that has ended. `on_description` returns what of the
+    description cannot be used, in words.
     """
 
     on_state: Callable[[RobotState], str]
     on_unusable: Callable[[str], None]
     on_arm_fault: Callable[[str], None]
-    on_description: Callable[[Kinematics | None], None]
+    on_description: Callable[[Kinematics | None], tuple[str, ...]]
     on_instruction: Callable[[str], None]
     on_heartbeat: Callable[[], None]
 
@@ -77,6 +78,7 @@ class RobotInputs:
         self._health = health
         self._joints = JointReports()
         self._chain: tuple[str, ...] = ()
+        self._description = ""
         self._fault = ""
         self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("robot", node=node)
@@ -158,10 +160,15 @@ class RobotInputs:
 
     def _on_urdf(self, message: String) -> None:
         """Compare joints with tool poses from now on, where the arm's description allows it."""
-        expected = self._config.expected
+        if message.data == self._description:
+            return  # published again: what moves is not to begin anew
+        self._description = message.data
+        expected, joint_space = self._config.expected, self._config.joint_space
         try:
             kinematics = read_chain(
-                message.data, base_link=expected.frame_id, tool_link=expected.tool_frame_id
+                message.data,
+                base_link=joint_space.base_link or expected.frame_id,
+                tool_link=joint_space.tool_link or expected.tool_frame_id,
             )
             if self._config.gripper.joint in kinematics.joint_names:
                 raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
@@ -171,7 +178,8 @@ class RobotInputs:
             self._callbacks.on_description(None)
         else:
             self._chain = kinematics.joint_names
-            self._callbacks.on_description(kinematics)
+            for warning in self._callbacks.on_description(kinematics):
+                self._node.get_logger().warning(warning)
 
     def _look_at_sources(self) -> None:
         """Two publishers of the tool's pose, or of one joint, are a fault: which is true?"""
