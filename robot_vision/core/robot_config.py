@@ -77,7 +77,9 @@ class RobotSimConfig(Params):
         ge=0,
         le=0.5,
     )
-    command: Literal["pose", "twist"] = param("pose", "which command of the policy is followed")
+    command: Literal["pose", "twist", "joint"] = param(
+        "pose", "which command of the policy is followed; joint: joint trajectories"
+    )
     command_timeout_s: float = param(
         0.1, "older commands are refused, and a twist ends after so long", unit="s", gt=0, le=10
     )
