@@ -28,6 +28,16 @@ class GripperConfig(Params):
     open: float = param(1.0, "the joint's position when wide open", unit="m or rad")
 
 
+class ToolPoseConfig(Params):
+    """Where the measured pose of the tool comes from."""
+
+    source: Literal["topic", "joints"] = param(
+        "topic",
+        "topic: PoseStamped on tool_pose; joints: joint_states by robot_description, for arms "
+        "that publish no pose",
+    )
+
+
 class ExpectedConfig(Params):
     """What the robot's controller takes; a policy that means something else does not start."""
 
@@ -53,6 +63,7 @@ class PolicyNodeConfig(PolicyConfig):
     )
     camera_pose: CameraPoseConfig = CameraPoseConfig()
     gripper: GripperConfig = GripperConfig()
+    tool_pose: ToolPoseConfig = ToolPoseConfig()
     expected: ExpectedConfig = ExpectedConfig()
 
 

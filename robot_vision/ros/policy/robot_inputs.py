@@ -78,6 +78,7 @@ class RobotInputs:
         self._health = health
         self._joints = JointReports()
         self._chain: tuple[str, ...] = ()
+        self._kinematics: Kinematics | None = None
         self._description = ""
         self._fault = ""
         self.topics: list[ListenedTopic] = []
@@ -85,9 +86,13 @@ class RobotInputs:
         slow = MutuallyExclusiveCallbackGroup()
         states = [
             self._subscribe("joint_states", JointState, self._on_joints, _JOINT_QOS, self._thread),
-            self._subscribe("tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread),
             self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, self._thread),
         ]
+        if config.tool_pose.source == "topic":
+            tool = self._subscribe(
+                "tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread
+            )
+            states.append(tool)
         latched = [
             self._subscribe("instruction", String, self._on_instruction, LATCHED_QOS, slow),
             self._subscribe("robot_description", String, self._on_urdf, LATCHED_QOS, slow),
@@ -143,6 +148,8 @@ class RobotInputs:
                 sequence=sequence,
                 now_ns=self._now_ns(),
             )
+            if self._config.tool_pose.source == "joints":
+                self._take(self._state_of_joints())
         except ValueError as error:
             self._unusable(error)
 
@@ -174,10 +181,10 @@ class RobotInputs:
                 raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
         except ConfigError as error:
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
-            self._chain = ()
+            self._chain, self._kinematics = (), None
             self._callbacks.on_description(None)
         else:
-            self._chain = kinematics.joint_names
+            self._chain, self._kinematics = kinematics.joint_names, kinematics
             for warning in self._callbacks.on_description(kinematics):
                 self._node.get_logger().warning(warning)
 
@@ -219,8 +226,32 @@ class RobotInputs:
         except ValueError as error:
             self._unusable(error)
         else:
-            if why := self._callbacks.on_state(state):
-                self._health.dropped("robot state refused", why)
+            self._take(state)
+
+    def _take(self, state: RobotState) -> None:
+        if why := self._callbacks.on_state(state):
+            self._health.dropped("robot state refused", why)
+
+    def _state_of_joints(self) -> RobotState:
+        """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
+        if self._kinematics is None:
+            raise ValueError(
+                "tool_pose.source is 'joints', but there is no robot_description of the arm"
+            )
+        positions, stamp_ns = self._joints.positions(
+            self._chain, gripper=self._config.gripper.joint
+        )
+        opening = self._gripper_open(positions.pop(self._config.gripper.joint))
+        pose = self._kinematics.base_from_tool(positions)
+        if pose is None:
+            raise ValueError("joint_states lacks joints of robot_description")
+        return RobotState(
+            stamp_ns=stamp_ns,
+            joint_position_rad=np.array([*positions.values()], np.float64),
+            base_from_tool=pose,
+            gripper_open=opening,
+            joint_names=tuple(positions),
+        )
 
     def _state(self, tool: PoseStamped) -> RobotState:
         """The arm by both topics, as old as the older of them. Raises `ValueError`."""
