@@ -1,6 +1,8 @@
-"""Times a step of joint space (CPU time of the thread), and compares pose and Jacobian with pinocchio where it is there.
+"""Times a step of joint space, and compares it with pinocchio where that is installed.
 
-python tools/time_joint_space.py arm.urdf BASE_LINK TOOL_LINK
+    python tools/time_joint_space.py arm.urdf BASE_LINK TOOL_LINK
+
+Times are those of the thread on the CPU, whatever else the machine does.
 """
 
 import sys
