@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
-    "rollouts": "core model_store perception pipeline policies simulation terminal tracking",
+    "rollouts": "arm core model_store perception pipeline policies simulation terminal tracking",
     # what people and robots see
     "replay": "core codecs datasets model_store pipeline sync terminal topics viz",
     "console": "core codecs perception viz",

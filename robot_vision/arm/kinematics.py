@@ -13,10 +13,10 @@ _MOST_JOINTS = 100
 
 
 class Kinematics:
-    """The chain of joints from a base link to a tool link."""
+    """The chain of joints from a base link to a tool link of `robot`."""
 
-    def __init__(self, chain: tuple[Joint, ...]) -> None:
-        self.chain = chain
+    def __init__(self, chain: tuple[Joint, ...], robot: Robot) -> None:
+        self.chain, self.robot = chain, robot
         self.joint_names = tuple(
             dict.fromkeys(joint.source for joint in chain if joint.kind != "fixed")
         )
@@ -45,7 +45,7 @@ def chain_of(robot: Robot, *, base_link: str, tool_link: str) -> Kinematics:
             )
         chain.append(joint)
         link = joint.parent
-    return Kinematics(tuple(reversed(chain)))
+    return Kinematics(tuple(reversed(chain)), robot)
 
 
 def read_chain(text: str, *, base_link: str, tool_link: str) -> Kinematics:

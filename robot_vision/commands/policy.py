@@ -82,6 +82,9 @@ def evaluate(
     model: Annotated[
         str, typer.Option(help="bundle of the perception; empty: what the policy was trained on")
     ] = "",
+    joint_space: Annotated[
+        bool, typer.Option(help="command the arm's joints in place of tool poses")
+    ] = False,
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:
@@ -108,6 +111,7 @@ def evaluate(
             seed=seed,
             latency_s=latency,
             model=model,
+            joint_space=joint_space,
             processes=processes or os.cpu_count() or 1,
             out=out,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),

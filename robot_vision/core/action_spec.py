@@ -26,6 +26,21 @@ class ActionStatistics(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+class JointSpec(BaseModel):
+    """Joints that are commanded, in the order of `~/command/joint_velocity`, and their limits.
+
+    Positions in rad or m, velocity and acceleration a second: those kept to, margins included.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    max_velocity: tuple[float, ...]
+    max_acceleration: tuple[float, ...]
+
+
 class ActionSpec(BaseModel):
     """Frame, rotation, polarity, step and horizon of a policy's actions, and what it was made for.
 
@@ -47,3 +62,6 @@ class ActionSpec(BaseModel):
     horizon: int = Field(12, ge=1, le=64)
     history: int = Field(2, ge=0, le=16, description="robot states before the observed one")
     statistics: ActionStatistics
+    joint_space: JointSpec | None = Field(
+        None, description="what the node commands in joint space; no part of a policy"
+    )

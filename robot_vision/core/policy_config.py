@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from robot_vision.core.arm_config import ArmConfig
 from robot_vision.core.config import Params, param
+from robot_vision.core.joint_config import JointSpaceConfig
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 Point = list[_Finite]
@@ -111,3 +112,4 @@ class PolicyConfig(Params):
     safety: SafetyConfig = SafetyConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     arm: ArmConfig = ArmConfig()
+    joint_space: JointSpaceConfig = JointSpaceConfig()

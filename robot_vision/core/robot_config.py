@@ -28,6 +28,16 @@ class GripperConfig(Params):
     open: float = param(1.0, "the joint's position when wide open", unit="m or rad")
 
 
+class ToolPoseConfig(Params):
+    """Where the measured pose of the tool comes from."""
+
+    source: Literal["topic", "joints"] = param(
+        "topic",
+        "topic: PoseStamped on tool_pose; joints: joint_states by robot_description, for arms "
+        "that publish no pose",
+    )
+
+
 class ExpectedConfig(Params):
     """What the robot's controller takes; a policy that means something else does not start."""
 
@@ -54,6 +64,7 @@ class PolicyNodeConfig(PolicyConfig):
     camera_pose: CameraPoseConfig = CameraPoseConfig()
     transforms: TransformConfig = TransformConfig()
     gripper: GripperConfig = GripperConfig()
+    tool_pose: ToolPoseConfig = ToolPoseConfig()
     expected: ExpectedConfig = ExpectedConfig()
 
 
@@ -78,7 +89,9 @@ class RobotSimConfig(Params):
         ge=0,
         le=0.5,
     )
-    command: Literal["pose", "twist"] = param("pose", "which command of the policy is followed")
+    command: Literal["pose", "twist", "joint"] = param(
+        "pose", "which command of the policy is followed; joint: joint trajectories"
+    )
     command_timeout_s: float = param(
         0.1, "older commands are refused, and a twist ends after so long", unit="s", gt=0, le=10
     )

@@ -366,11 +366,20 @@ class Intervention:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class JointCommand:
+    """Where joints are to be (rad or m), and how fast they move then (a second)."""
+
+    names: tuple[str, ...]
+    position: Float64[np.ndarray, " j"]
+    velocity: Float64[np.ndarray, " j"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Command:
     """What the arm is told at a stamp. `holding` repeats the last pose, for the `reasons` given.
 
     `action` is the step from the command before: Δxyz m, Δrotation vector rad, gripper.
-    `twist` is linear m/s and angular rad/s in base axes.
+    `twist` is linear m/s and angular rad/s in base axes. `joints` are there in joint space.
     """
 
     stamp_ns: int
@@ -382,3 +391,4 @@ class Command:
     holding: bool
     reasons: tuple[str, ...] = ()
     interventions: tuple[Intervention, ...] = ()
+    joints: JointCommand | None = None

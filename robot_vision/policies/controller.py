@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.arm.kinematics import Kinematics
-from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.action_spec import ActionSpec, JointSpec
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
@@ -145,9 +145,22 @@ class Controller:
             self._arm.fault = reason
 
     def describe_arm(self, kinematics: Kinematics | None) -> None:
-        """Compare joints with tool poses from now on."""
+        """Compare joints with tool poses from now on; in joint space, command these joints."""
         with self._lock:
             self._arm.describe(kinematics)
+            if self._config.joint_space.enabled:
+                self._motion.describe(kinematics)
+                self._stop()
+
+    @property
+    def joint_spec(self) -> JointSpec | None:
+        """The joints that are commanded, with their limits; None outside joint space."""
+        return self._motion.joint_spec
+
+    @property
+    def joint_warnings(self) -> tuple[str, ...]:
+        """What of the arm's description joint space cannot look at, in words."""
+        return self._motion.joint_warnings
 
     def decided(
         self, decision: Decision, robot_at_observation: RobotState, now_ns: int
@@ -160,9 +173,12 @@ class Controller:
             safety=self._config.safety,
         )
         with self._lock:
-            return self._plan.take(
+            taken = self._plan.take(
                 decision, admission, robot_at_observation.base_from_tool, now_ns
             )
+            if taken.chunk is not None:
+                self._motion.resume()
+            return taken
 
     # What it knows ------------------------------------------------------------------------
 
@@ -215,7 +231,8 @@ class Controller:
                 return None
             robot = self._history.newest
             found = self._look_at_arm(now_ns)
-            if self._motion.lead_s is None and robot is not None and not about_arm(found):
+            may_start = not about_arm(found) and not self._motion.holds(robot)
+            if self._motion.lead_s is None and robot is not None and may_start:
                 self._motion.start(robot)
                 found, passed_s = self._holds(now_ns), 0.0
             lead_s = self._motion.lead_s
@@ -223,6 +240,8 @@ class Controller:
                 return None
             target = None if found else self._plan.target(now_ns, lead_s=lead_s)
             moved = self._motion.advance(passed_s, target, halt=any(hold.urgent for hold in found))
+            if not found and (found := self._motion.holds(robot)):
+                self._plan.forget_decisions()
             sent = self._command(moved, found, now_ns)
             self._arm.commanded(sent.base_from_tool)
             if self._starts_anew and not self._motion.is_moving:
@@ -261,7 +280,7 @@ class Controller:
             robot_stamp_ns=robot.stamp_ns if robot else None,
             heartbeat_ns=self._heartbeat_ns,
             instruction=plan.instruction,
-            arm=self._arm.holds() if self._enabled else (),
+            arm=(*self._arm.holds(), *self._motion.holds(robot)) if self._enabled else (),
             refused=plan.refused,
             has_chunk=plan.has_chunk(now_ns),
             away=self._arm.away if self._arm.is_lagging else None,
@@ -284,6 +303,7 @@ class Controller:
             holding=bool(found),
             reasons=tuple(hold.reason for hold in found),
             interventions=self._log.take(),
+            joints=moved.joints,
         )
 
 

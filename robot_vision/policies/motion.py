@@ -1,15 +1,24 @@
-"""The commanded motion: from the measured tool on, a pose and a gripper's opening per tick."""
+"""The commanded motion: from the measured tool on, a pose and a gripper's opening per tick.
 
-from dataclasses import dataclass
+In joint space it is that of the joints, which follow the stream of poses; where they cannot, the
+stream waits, and begins anew where they come to rest.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core import quaternions
+from robot_vision.core.action_spec import JointSpec
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_config import PolicyConfig
-from robot_vision.core.types import RobotState
+from robot_vision.core.types import JointCommand, RobotState
 from robot_vision.policies.chunk import Target
+from robot_vision.policies.joint_motion import JointMotion
 from robot_vision.policies.stream import Stream, Streamed
+from robot_vision.policies.watchdog import Hold
 
 _MET_WORDS = {
     "workspace": "the target is beyond the workspace, or too fast to stop before its end",
@@ -34,6 +43,7 @@ class Moved:
     gripper_open: float
     action: Float64[np.ndarray, "7"]
     met: tuple[tuple[str, str], ...]
+    joints: JointCommand | None = None
 
 
 class Motion:
@@ -41,6 +51,9 @@ class Motion:
 
     def __init__(self, config: PolicyConfig) -> None:
         self._safety, self._follow_s = config.safety, config.follow_s
+        self._joint_space = config.joint_space
+        self._joints: JointMotion | None = None
+        self._why_no_joints = "no robot_description yet" if config.joint_space.enabled else ""
         self.period_s = 1 / config.command_hz
         limits = config.safety.model_dump()
         self._words = {name: words.format(**limits) for name, words in _MET_WORDS.items()}
@@ -55,9 +68,65 @@ class Motion:
         """Nothing moves until it is started at the measured tool."""
         self._stream: Stream | None = None
         self._streamed: Streamed | None = None
+        self._state: RobotState | None = None
+        if self._joints is not None:
+            self._joints.stop()
+
+    def describe(self, kinematics: Kinematics | None) -> None:
+        """Command the joints of this arm from now on, in joint space; it begins anew."""
+        if not self._joint_space.enabled:
+            return
+        self.stop()
+        self._joints, self._why_no_joints = None, "robot_description cannot be used"
+        if kinematics is None:
+            return
+        try:
+            self._joints = JointMotion(kinematics, self._joint_space, period_s=self.period_s)
+        except ConfigError as error:
+            self._why_no_joints = str(error)
+        else:
+            self._why_no_joints = ""
+
+    @property
+    def joint_spec(self) -> JointSpec | None:
+        """The joints that are commanded; None outside joint space."""
+        return None if self._joints is None else self._joints.spec
+
+    @property
+    def joint_warnings(self) -> tuple[str, ...]:
+        """What of the description self-collision cannot look at."""
+        return () if self._joints is None else self._joints.warnings
+
+    def start_problem(self, robot: RobotState) -> str:
+        """Why it cannot start where the arm is; empty if it can."""
+        if self._joints is None:
+            return self._why_no_joints
+        return self._joints.start_problem(robot)
+
+    def holds(self, robot: RobotState | None) -> tuple[Hold, ...]:
+        """Why the joints cannot follow, or cannot start at `robot`."""
+        if self._joints is not None and self._joints.hold is not None:
+            return (self._joints.hold,)
+        if self._stream is not None or robot is None:
+            return ()
+        problem = self.start_problem(robot)
+        return (Hold(cause="joint_space", reason=f"joint space: {problem}"),) if problem else ()
+
+    def resume(self) -> None:
+        """Follow again after a hold of the joints, from where they stand."""
+        if self._joints is not None and self._state is not None and self._joints.resume():
+            self._begin(self._state)
 
     def start(self, robot: RobotState) -> None:
-        """Begin at the measured tool, at rest."""
+        """Begin at the measured tool, in joint space at the measured joints, at rest."""
+        if self._joints is not None:
+            robot = replace(robot, base_from_tool=self._joints.start(robot))
+        if self._gripper is None:
+            self._gripper = min(max(robot.gripper_open, 0.0), 1.0)
+        self._begin(robot)
+
+    def _begin(self, robot: RobotState) -> None:
+        self._state = robot
         self._stream = Stream(
             position_m=robot.base_from_tool[:3, 3].copy(),
             quaternion=quaternions.from_matrix(robot.base_from_tool[:3, :3]),
@@ -65,8 +134,6 @@ class Motion:
             period_s=self.period_s,
             follow_s=self._follow_s,
         )
-        if self._gripper is None:
-            self._gripper = min(max(robot.gripper_open, 0.0), 1.0)
         self._streamed = None
 
     @property
@@ -85,6 +152,11 @@ class Motion:
         if target is not None:
             self._grip(target.gripper_open)
         streamed = self._stream.advance(passed_s, target, halt=halt)
+        joints = None
+        if self._joints is not None:
+            streamed, joints = self._follow(
+                self._joints, passed_s, streamed, holding=halt or target is None
+            )
         gripper = 0.0 if self._gripper is None else self._gripper
         moved = Moved(
             base_from_tool=quaternions.pose_matrix(streamed.position_m, streamed.quaternion),
@@ -92,9 +164,26 @@ class Motion:
             gripper_open=gripper,
             action=self._step_to(streamed, gripper),
             met=tuple((name, self._words[name]) for name in sorted(streamed.met)),
+            joints=joints,
         )
         self._streamed = streamed
         return moved
+
+    def _follow(
+        self, joints: JointMotion, passed_s: float, streamed: Streamed, *, holding: bool
+    ) -> tuple[Streamed, JointCommand]:
+        """What the joints make of the stream's pose."""
+        wanted = quaternions.pose_matrix(streamed.position_m, streamed.quaternion)
+        step = joints.advance(passed_s, wanted, streamed.twist, holding=holding)
+        assert self._state is not None
+        self._state = replace(self._state, base_from_tool=step.base_from_tool)
+        followed = Streamed(
+            position_m=step.base_from_tool[:3, 3],
+            quaternion=quaternions.from_matrix(step.base_from_tool[:3, :3]),
+            twist=step.twist,
+            met=streamed.met,
+        )
+        return followed, step.command
 
     def _grip(self, wanted: float) -> None:
         """Open or close where the wish is clear, else stay."""

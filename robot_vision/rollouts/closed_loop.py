@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from robot_vision.arm.kinematics import read_chain
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.policy_config import PolicyConfig
@@ -18,8 +19,10 @@ from robot_vision.core.types import Command, Decision, Observation, RobotState
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import BundledPolicy, load_policy
 from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
 
+BASE, TOOL = "base", "tool"
 _NS_PER_TICK = NS_PER_S // 100
 # Reasons to hold that mean that chunks ran out.
 _STARVED = ("chunk", "perception")
@@ -75,6 +78,9 @@ class ClosedLoop:
         self._rng = rng or np.random.default_rng(0)
         self._config = config or PolicyConfig(command_hz=100)
         self._controller = Controller(policy.spec, self._config)
+        if self._config.joint_space.enabled:
+            text = urdf_of(world.model, base=BASE, tool=TOOL)
+            self._controller.describe_arm(read_chain(text, base_link=BASE, tool_link=TOOL))
         self._instruction = policy.instruct(words)
         self._answers: deque[tuple[int, Decision, RobotState]] = deque()
         self._commands: deque[tuple[int, Command]] = deque()
@@ -130,7 +136,10 @@ class ClosedLoop:
             self._note(command)
         while self._commands and self._commands[0][0] <= now_ns:
             _, arrived = self._commands.popleft()
-            self._world.command(arrived.base_from_tool, arrived.gripper_open)
+            if arrived.joints is not None:
+                self._world.command_joints(arrived.joints.position, arrived.gripper_open)
+            else:
+                self._world.command(arrived.base_from_tool, arrived.gripper_open)
 
     def _note(self, command: Command) -> None:
         record, place_m = self.record, command.base_from_tool[:3, 3]

@@ -30,6 +30,7 @@ class Setup:
     perception_model: str
     seed: int
     latency_s: float
+    joint_space: bool = False
 
 
 Job = tuple[Setup, str, int]
@@ -44,19 +45,21 @@ def evaluate_policy(
     latency_s: float,
     processes: int,
     model: str = "",
+    joint_space: bool = False,
     out: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda *_: None,
 ) -> dict[str, Any]:
     """Run `episodes` of each condition, or those that `out` lacks, and sum them up.
 
     `model` is the bundle of perception; empty: that of the name that the policy was trained on.
+    In `joint_space` the arm is commanded by joint positions.
     Writes `episodes.jsonl` and `evaluation.json` into `out`. Raises `ConfigError` for unknown
     conditions, and where `out` holds episodes of another policy.
     """
     unknown = [name for name in conditions if name not in CONDITIONS]
     if unknown:
         raise ConfigError(f"unknown conditions {unknown}; available: {', '.join(CONDITIONS)}")
-    setup = _setup(policy, model=model, seed=seed, latency_s=latency_s)
+    setup = _setup(policy, model=model, seed=seed, latency_s=latency_s, joint_space=joint_space)
     found = _read(out, setup) if out else {}
     wanted = [(name, number) for name in conditions for number in range(episodes)]
     jobs = [(setup, *key) for key in wanted if key not in found]
@@ -82,10 +85,17 @@ def run_one(job: Job) -> Outcome:
     eyesight = eyesight_of(setup.perception_model, policy.manifest.perception)
     trial = draw_trial(CONDITIONS[name], seed=setup.seed, number=number, latency_s=setup.latency_s)
     with trial.world:
-        return judge_trial(trial, condition=name, number=number, policy=policy, eyesight=eyesight)
+        return judge_trial(
+            trial,
+            condition=name,
+            number=number,
+            policy=policy,
+            eyesight=eyesight,
+            joint_space=setup.joint_space,
+        )
 
 
-def _setup(policy: str, *, model: str, seed: int, latency_s: float) -> Setup:
+def _setup(policy: str, *, model: str, seed: int, latency_s: float, joint_space: bool) -> Setup:
     manifest = find_policy(policy).manifest
     model = model or manifest.action_spec.perception_model_id.partition("@")[0]
     must_see_alike(manifest, model, eyesight_of(model, manifest.perception))
@@ -96,6 +106,7 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float) -> Setup:
         perception_model=model,
         seed=seed,
         latency_s=latency_s,
+        joint_space=joint_space,
     )
 
 
@@ -107,7 +118,8 @@ def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
         file.write_text(json.dumps(asdict(setup)) + "\n")
         return {}
     first, *lines = read_text(file).split("\n")
-    if parse_json(first, what=str(file)) != asdict(setup):
+    kind = parse_json(first, what=str(file))
+    if not isinstance(kind, dict) or {"joint_space": False, **kind} != asdict(setup):
         raise ConfigError(
             f"{file} holds episodes of another kind: {quoted(first)}; asked for {setup}"
         )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robot_vision.core.joint_config import JointSpaceConfig
+from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import Decision, Observation
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.registry import BundledPolicy
@@ -47,13 +49,27 @@ class Outcome:
 
 
 def judge_trial(
-    trial: Trial, *, condition: str, number: int, policy: BundledPolicy, eyesight: Eyesight
+    trial: Trial,
+    *,
+    condition: str,
+    number: int,
+    policy: BundledPolicy,
+    eyesight: Eyesight,
+    joint_space: bool = False,
 ) -> Outcome:
-    """Let the policy lead until the task is done, or its time is up."""
+    """Let the policy lead, by tool poses or joints, until the task is done or its time is up."""
     world, task = trial.world, trial.task
     spec = policy.spec
     sight = Sight(world, eyesight, history=spec.history, step_s=spec.step_s)
-    loop = ClosedLoop(sight, world, policy, trial.words, delays=trial.delays, rng=trial.rng)
+    loop = ClosedLoop(
+        sight,
+        world,
+        policy,
+        trial.words,
+        delays=trial.delays,
+        config=PolicyConfig(joint_space=JointSpaceConfig(enabled=joint_space)),
+        rng=trial.rng,
+    )
     start_m, moved_m = world.base_from_tool[:3, 3].copy(), 0.0
     first: bool | None = None
     since_s: float | None = None

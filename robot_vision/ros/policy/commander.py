@@ -73,8 +73,11 @@ class Commander:
     def arm_fault(self, reason: str) -> None:
         self._controller.arm_fault(reason)
 
-    def describe_arm(self, kinematics: Kinematics | None) -> None:
+    def describe_arm(self, kinematics: Kinematics | None) -> tuple[str, ...]:
+        """Take the arm's description; returns what of it cannot be looked at."""
         self._controller.describe_arm(kinematics)
+        self._outputs.describe_joints(self._controller.joint_spec)
+        return self._controller.joint_warnings
 
     def robot_at(self, stamp_ns: int) -> RobotState | None:
         return self._controller.robot_at(stamp_ns)
@@ -95,8 +98,11 @@ class Commander:
         if now_ns == self._tick_ns:
             return
         self._tick_ns = now_ns
-        command = self._command = self._controller.command(now_ns)
+        before, command = self._command, self._controller.command(now_ns)
+        self._command = command
         if command is None:
+            if before is not None:
+                self._outputs.end_commands()
             return
         self._outputs.command(command)
         if not command.holding and command.observation_stamp_ns != self._observation_ns:
@@ -125,6 +131,7 @@ class Commander:
             "pose": None if command is None else _pose(command),
             "gripper_open": None if command is None else round(command.gripper_open, 4),
             "interventions": dict(status.interventions),
+            "joints": None if command is None else _joints(command),
             "chunk_age_s": status.chunk_age_s,
             "perception_age_s": status.perception_age_s,
         }
@@ -136,6 +143,14 @@ def _pose(command: Command) -> dict[str, list[float]]:
         "position_m": _rounded(pose[:3, 3].tolist()),
         "quaternion_xyzw": _rounded(list(quaternion_xyzw(pose[:3, :3]))),
     }
+
+
+def _joints(command: Command) -> dict[str, float] | None:
+    """The commanded positions by name; None outside joint space."""
+    joints = command.joints
+    if joints is None:
+        return None
+    return dict(zip(joints.names, _rounded(joints.position.tolist()), strict=True))
 
 
 def _rounded(values: list[float]) -> list[float]:

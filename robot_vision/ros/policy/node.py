@@ -150,7 +150,7 @@ class PolicyNode(ServiceNode):
             transforms=config.transforms,
             group=self._fast,
         )
-        self._outputs = PolicyOutputs(self, policy.spec)
+        self._outputs = PolicyOutputs(self, policy.spec, reach_s=config.joint_space.reach_s)
         controller = Controller(policy.spec, config)
         self._commander = Commander(policy, controller, self._outputs, now_ns=self._now_ns)
         self.get_logger().info(f"{policy.spec.model_id} runs on {policy.provider}")
@@ -239,6 +239,8 @@ class PolicyNode(ServiceNode):
         if self._stream is not None:
             self._stream.stop()
             self._stream = None
+            if self._outputs is not None and self.context.ok():
+                self._outputs.end_commands()
         for source in (self._topics, self._robot):
             if source is not None:
                 source.close()

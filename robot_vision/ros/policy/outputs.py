@@ -8,12 +8,13 @@ from jaxtyping import Float32
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Header, String
+from std_msgs.msg import Float64MultiArray, Header, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
-from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.types import ActionChunk, Command
+from robot_vision.core.action_spec import ActionSpec, JointSpec
+from robot_vision.core.types import ActionChunk, Command, JointCommand
 from robot_vision.ros.messages.convert import ImageWriter, header
+from robot_vision.ros.messages.joints import joint_trajectory_message, joint_velocity_message
 from robot_vision.ros.messages.poses import (
     action_message,
     chunk_message,
@@ -31,14 +32,20 @@ COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 class PolicyOutputs:
     """Publishers of `~/…`, active between the node's activation and deactivation."""
 
-    def __init__(self, node: LifecycleNode, spec: ActionSpec) -> None:
+    def __init__(self, node: LifecycleNode, spec: ActionSpec, *, reach_s: float) -> None:
+        """`reach_s`: when a joint trajectory's point is due, after its stamp."""
         self._node = node
         self._spec = spec
+        self._reach_s = reach_s
         self._attention_writer = ImageWriter()
         self._publishers: list[Any] = []
         self._pose = self._publisher(PoseStamped, "~/command/pose", COMMAND_QOS)
         self._twist = self._publisher(TwistStamped, "~/command/twist", COMMAND_QOS)
         self._gripper = self._publisher(JointState, "~/command/gripper", COMMAND_QOS)
+        self._joints = self._publisher(JointTrajectory, "~/command/joint_trajectory", COMMAND_QOS)
+        self._joint_velocity = self._publisher(
+            Float64MultiArray, "~/command/joint_velocity", COMMAND_QOS
+        )
         self._observation = self._publisher(Header, "~/command/observation", COMMAND_QOS)
         self._action = self._publisher(JointState, "~/action", OUTPUT_QOS)
         self._chunk = self._publisher(MultiDOFJointTrajectory, "~/action_chunk", OUTPUT_QOS)
@@ -68,8 +75,23 @@ class PolicyOutputs:
             self._gripper.publish(gripper_message(command))
         if self._action.get_subscription_count():
             self._action.publish(action_message(command, self._spec))
+        if command.joints is not None:
+            self._joint_command(command.joints, command.stamp_ns)
         if self._observation.get_subscription_count() and not command.holding:
             self._observation.publish(header(command.observation_stamp_ns, frame_id))
+
+    def _joint_command(self, joints: JointCommand, stamp_ns: int) -> None:
+        if self._joints.get_subscription_count():
+            message = joint_trajectory_message(joints, stamp_ns=stamp_ns, reach_s=self._reach_s)
+            self._joints.publish(message)
+        if self._joint_velocity.get_subscription_count():
+            self._joint_velocity.publish(joint_velocity_message(joints.velocity.tolist()))
+
+    def end_commands(self) -> None:
+        """Commands end: a velocity controller would keep the last velocity for ever."""
+        joints = self._spec.joint_space
+        if joints is not None and self._joint_velocity.get_subscription_count():
+            self._joint_velocity.publish(joint_velocity_message([0.0] * len(joints.names)))
 
     def chunk(self, chunk: ActionChunk) -> None:
         if self._chunk.get_subscription_count():
@@ -96,6 +118,12 @@ class PolicyOutputs:
 
     def status(self, text: str) -> None:
         self._status.publish(String(data=text))
+
+    def describe_joints(self, joints: JointSpec | None) -> None:
+        """Say what is commanded in joint space from now on."""
+        if joints != self._spec.joint_space:
+            self._spec = self._spec.model_copy(update={"joint_space": joints})
+            self.action_spec()
 
     def action_spec(self) -> None:
         """What the numbers mean, for all that subscribe now or later."""

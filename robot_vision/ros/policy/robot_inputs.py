@@ -52,13 +52,14 @@ class RobotCallbacks:
 
     `on_state` returns why a state was refused, or nothing; `on_unusable` gets why a report is no
     state at all; `on_arm_fault` gets what makes all
-    states unreliable, and empty words when that has ended.
+    states unreliable, and empty words when that has ended. `on_description` returns what of the
+    description cannot be used, in words.
     """
 
     on_state: Callable[[RobotState], str]
     on_unusable: Callable[[str], None]
     on_arm_fault: Callable[[str], None]
-    on_description: Callable[[Kinematics | None], None]
+    on_description: Callable[[Kinematics | None], tuple[str, ...]]
     on_instruction: Callable[[str], None]
     on_heartbeat: Callable[[], None]
 
@@ -79,15 +80,21 @@ class RobotInputs:
         self._health = health
         self._joints = JointReports()
         self._chain: tuple[str, ...] = ()
+        self._kinematics: Kinematics | None = None
+        self._description = ""
         self._fault = ""
         self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("robot", node=node)
         slow = MutuallyExclusiveCallbackGroup()
         states = [
             self._subscribe("joint_states", JointState, self._on_joints, _JOINT_QOS, self._thread),
-            self._subscribe("tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread),
             self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, self._thread),
         ]
+        if config.tool_pose.source == "topic":
+            tool = self._subscribe(
+                "tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread
+            )
+            states.append(tool)
         self._words = [
             self._hear("instruction", self._on_instruction, slow),
             self._hear("robot_description", self._on_urdf, slow),
@@ -153,6 +160,8 @@ class RobotInputs:
                 sequence=sequence,
                 now_ns=self._now_ns(),
             )
+            if self._config.tool_pose.source == "joints":
+                self._take(self._state_of_joints())
         except ValueError as error:
             self._unusable(error)
 
@@ -170,20 +179,26 @@ class RobotInputs:
 
     def _on_urdf(self, message: String) -> None:
         """Compare joints with tool poses from now on, where the arm's description allows it."""
-        expected = self._config.expected
+        if message.data == self._description:
+            return  # published again: what moves is not to begin anew
+        self._description = message.data
+        expected, joint_space = self._config.expected, self._config.joint_space
         try:
             kinematics = read_chain(
-                message.data, base_link=expected.frame_id, tool_link=expected.tool_frame_id
+                message.data,
+                base_link=joint_space.base_link or expected.frame_id,
+                tool_link=joint_space.tool_link or expected.tool_frame_id,
             )
             if self._config.gripper.joint in kinematics.joint_names:
                 raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
         except ConfigError as error:
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
-            self._chain = ()
+            self._chain, self._kinematics = (), None
             self._callbacks.on_description(None)
         else:
-            self._chain = kinematics.joint_names
-            self._callbacks.on_description(kinematics)
+            self._chain, self._kinematics = kinematics.joint_names, kinematics
+            for warning in self._callbacks.on_description(kinematics):
+                self._node.get_logger().warning(warning)
 
     def _look_at_sources(self) -> None:
         """Two publishers of the tool's pose, or of one joint, are a fault: which is true?"""
@@ -223,8 +238,32 @@ class RobotInputs:
         except ValueError as error:
             self._unusable(error)
         else:
-            if why := self._callbacks.on_state(state):
-                self._health.dropped("robot state refused", why)
+            self._take(state)
+
+    def _take(self, state: RobotState) -> None:
+        if why := self._callbacks.on_state(state):
+            self._health.dropped("robot state refused", why)
+
+    def _state_of_joints(self) -> RobotState:
+        """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
+        if self._kinematics is None:
+            raise ValueError(
+                "tool_pose.source is 'joints', but there is no robot_description of the arm"
+            )
+        positions, stamp_ns = self._joints.positions(
+            self._chain, gripper=self._config.gripper.joint
+        )
+        opening = self._gripper_open(positions.pop(self._config.gripper.joint))
+        pose = self._kinematics.base_from_tool(positions)
+        if pose is None:
+            raise ValueError("joint_states lacks joints of robot_description")
+        return RobotState(
+            stamp_ns=stamp_ns,
+            joint_position_rad=np.array([*positions.values()], np.float64),
+            base_from_tool=pose,
+            gripper_open=opening,
+            joint_names=tuple(positions),
+        )
 
     def _state(self, tool: PoseStamped) -> RobotState:
         """The arm by both topics, as old as the older of them. Raises `ValueError`."""

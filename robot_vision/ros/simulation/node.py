@@ -15,6 +15,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, String
 from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.robot_config import RobotSimConfig
@@ -23,6 +24,7 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.common.run import run
 from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
+from robot_vision.ros.messages.joints import positions_of
 from robot_vision.ros.messages.poses import (
     GRIPPER,
     pose_from_transform,
@@ -35,6 +37,7 @@ from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ExposureSlot, Physics, Told
 from robot_vision.ros.simulation.scene import Scene, build_scene
 from robot_vision.ros.simulation.transforms import SimTransforms
+from robot_vision.simulation.robot.arm import JOINTS
 from robot_vision.simulation.robot.task import Kind
 from robot_vision.simulation.robot.urdf import urdf_of
 
@@ -114,6 +117,9 @@ class RobotSim(Node):
         ]
         if self.config.command == "pose":
             listen.append((PoseStamped, "policy/command/pose", self._on_pose))
+        elif self.config.command == "joint":
+            topic = "policy/command/joint_trajectory"
+            listen.append((JointTrajectory, topic, self._on_trajectory))
         else:
             listen.append((TwistStamped, "policy/command/twist", self._on_twist))
         return [
@@ -191,6 +197,16 @@ class RobotSim(Node):
             until_ns = self._physics.now_ns + round(self.config.command_timeout_s * NS_PER_S)
             self._physics.tell(Told(twist=twist, until_ns=until_ns, gripper_open=self._gripper))
 
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        """Joints have no frame, and go to the trajectory's first point."""
+        try:
+            self._check_age(message.header)
+            joints = positions_of(message, JOINTS)
+        except ValueError as error:
+            self._refuse(str(error))
+        else:
+            self._physics.tell(Told(joints=joints, gripper_open=self._gripper))
+
     def _on_gripper(self, message: JointState) -> None:
         opening = dict(zip(message.name, message.position, strict=False)).get(GRIPPER)
         if opening is None or not np.isfinite(opening):
@@ -202,6 +218,9 @@ class RobotSim(Node):
         """Raise `ValueError` unless a command is in the base frame and of now."""
         if head.frame_id != BASE:
             raise ValueError(f"command in frame {head.frame_id!r}; expected {BASE!r}")
+        self._check_age(head)
+
+    def _check_age(self, head: Header) -> None:
         age_s = seconds_between(ns_from_stamp(head.stamp), self._physics.now_ns)
         if age_s > self.config.command_timeout_s:
             limit_s = self.config.command_timeout_s

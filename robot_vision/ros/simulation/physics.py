@@ -29,11 +29,15 @@ _MOST_AHEAD_S = 0.1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Told:
-    """The latest command: a pose to go to or a twist to keep until `until_ns`, and the gripper."""
+    """The latest command, and the gripper.
+
+    A pose to go to, a twist to keep until `until_ns`, or joint positions (rad).
+    """
 
     base_from_tool: Float64[np.ndarray, "4 4"] | None = None
     twist: Float64[np.ndarray, "6"] | None = None
     until_ns: int = 0
+    joints: Float64[np.ndarray, " j"] | None = None
     gripper_open: float = 1.0
 
 
@@ -211,7 +215,9 @@ class Physics:
             target = world.base_from_commanded
             if now_ns < told.until_ns:
                 target = moved(target, told.twist, seconds=TICK_S)
-        if target is not None:
+        if told.joints is not None:
+            world.command_joints(told.joints, told.gripper_open)
+        elif target is not None:
             world.command(target, told.gripper_open)
 
 

@@ -31,7 +31,7 @@ _LEASH_RAD = 0.12  # the wanted joints may be this far from where they are: cont
 
 
 class Drive:
-    """Follows the last commanded tool pose; keeps the joint positions that it wants."""
+    """Follows the last commanded tool pose or joints; keeps the joint positions that it wants."""
 
     def __init__(self, model: MjModel, data: MjData) -> None:
         self._model, self._data = model, data
@@ -45,6 +45,7 @@ class Drive:
         self._wanted_rad = HOME_RAD.copy()
         self._finger_m = OPENING_M / 2
         self.base_from_target = np.eye(4)
+        self.joint_target_rad: Float[np.ndarray, " j"] | None = None
         self.gripper_open = 1.0
 
     @property
@@ -66,6 +67,7 @@ class Drive:
     def place(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
         """Put the arm there at once, at rest, gripper open: the start of an episode."""
         self._wanted_rad[:] = HOME_RAD
+        self.joint_target_rad = None
         self.base_from_target = base_from_tool
         for _ in range(150):
             self._advance(0.03, braking=False)
@@ -78,7 +80,10 @@ class Drive:
 
     def tick(self) -> None:
         """Move what is wanted by `TICK_S` towards the target and tell the motors."""
-        self._advance(TICK_S)
+        if self.joint_target_rad is None:
+            self._advance(TICK_S)
+        else:
+            self._follow_joints(self.joint_target_rad, TICK_S)
         here = self._data.qpos[self._rows]
         np.clip(self._wanted_rad, here - _LEASH_RAD, here + _LEASH_RAD, out=self._wanted_rad)
         goal_m = min(max(self.gripper_open, 0.0), 1.0) * OPENING_M / 2
@@ -110,6 +115,13 @@ class Drive:
             wish = self._speed_radps + np.clip(wish - self._speed_radps, -change, change)
         self._speed_radps = wish
         self._wanted_rad = np.clip(self._wanted_rad + wish * seconds, LOWEST_RAD, HIGHEST_RAD)
+
+    def _follow_joints(self, target_rad: Float[np.ndarray, " j"], seconds: float) -> None:
+        """As a position controller does: straight there, no faster than the drives can."""
+        most = MAX_SPEED_RADPS * seconds
+        step = np.clip(target_rad - self._wanted_rad, -most, most)
+        self._speed_radps = step / seconds
+        self._wanted_rad = np.clip(self._wanted_rad + step, LOWEST_RAD, HIGHEST_RAD)
 
     def _set_controls(self) -> None:
         # the drives brake against any speed: asking for a little more than wanted undoes that

@@ -16,6 +16,7 @@ from robot_vision.simulation.look import light_room, paint_item, paint_surfaces
 from robot_vision.simulation.palette import Split
 from robot_vision.simulation.robot.arm import (
     FINGERS,
+    JOINTS,
     TOOL,
     WRIST_CAMERA,
     add_arm,
@@ -184,6 +185,7 @@ class RobotWorld:
             joint_position_rad=self._drive.joint_position_rad,
             base_from_tool=self.base_from_tool,
             gripper_open=self.gripper_open,
+            joint_names=JOINTS,
         )
 
     def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None:
@@ -194,6 +196,19 @@ class RobotWorld:
                 f"gripper {gripper_open}"
             )
         self._drive.base_from_target = np.array(base_from_tool, np.float64)
+        self._drive.joint_target_rad = None
+        self._drive.gripper_open = float(gripper_open)
+
+    def command_joints(self, position_rad: Float[np.ndarray, " j"], gripper_open: float) -> None:
+        """Joint positions that the arm goes to from now on, in place of tool poses."""
+        if position_rad.shape != (len(JOINTS),) or not (
+            np.isfinite(position_rad).all() and np.isfinite(gripper_open)
+        ):
+            raise ValueError(
+                f"expected {len(JOINTS)} finite joint positions and a finite gripper; got "
+                f"{position_rad.tolist()}, gripper {gripper_open}"
+            )
+        self._drive.joint_target_rad = np.array(position_rad, np.float64)
         self._drive.gripper_open = float(gripper_open)
 
     def step(self, seconds: float) -> None:
