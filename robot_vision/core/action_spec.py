@@ -63,5 +63,5 @@ class ActionSpec(BaseModel):
     history: int = Field(2, ge=0, le=16, description="robot states before the observed one")
     statistics: ActionStatistics
     joint_space: JointSpec | None = Field(
-        None, description="what the node commands in joint space; no part of a policy"
+        default=None, description="what the node commands in joint space; no part of a policy"
     )

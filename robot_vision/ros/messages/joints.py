@@ -48,13 +48,13 @@ def positions_of(message: JointTrajectory, names: Sequence[str]) -> np.ndarray:
     """
     if not message.points:
         raise ValueError("the trajectory has no points")
-    positions = message.points[0].positions
+    positions = next(iter(message.points)).positions
     if sorted(message.joint_names) != sorted(names) or len(positions) != len(names):
         raise ValueError(
             f"the trajectory has {len(positions)} positions of {list(message.joint_names)}; "
             f"expected {list(names)}"
         )
-    found = dict(zip(message.joint_names, positions, strict=True))
+    found: dict[str, float] = dict(zip(message.joint_names, positions, strict=True))
     ordered = np.array([found[name] for name in names], np.float64)
     if not np.isfinite(ordered).all():
         raise ValueError(f"the trajectory's positions {ordered.tolist()} are not finite")
