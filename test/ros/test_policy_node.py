@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import time_ns
+from time import sleep, time_ns
 from typing import Any
 
 import numpy as np
@@ -190,11 +190,16 @@ def test_a_perception_of_another_model_refuses_to_start(native_bundle: Path) -> 
         assert "perception_model_id is 'other@2', expected 'tiny@1'" in made[1].problem
 
 
-def test_an_instruction_that_cannot_arrive_is_told(native_bundle: Path) -> None:
+def test_an_instruction_is_heard_from_a_publisher_that_latches_nothing(
+    native_bundle: Path,
+) -> None:
     with policy_rig(native_bundle) as around:
         other = rclpy.create_node("other", context=around.node.context)
-        other.create_publisher(String, "instruction", QoSProfile(depth=1))
-        around.wait_until_said("inputs", "instruction: QoS incompatible", "transient_local")
+        plain = other.create_publisher(String, "instruction", QoSProfile(depth=1))
+        while not plain.get_subscription_count():
+            sleep(0.02)
+        plain.publish(String(data="to the cup"))
+        around.wait_for_status(instruction="to the cup")
         other.destroy_node()
         around.instruct("to the cube")
         around.wait_for_status(instruction="to the cube")

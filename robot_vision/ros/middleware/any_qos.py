@@ -91,15 +91,16 @@ class Once:
     """
 
     def __init__(self) -> None:
-        self._taken: deque[tuple[float, bytes, set[Any]]] = deque(maxlen=_MOST_KEPT)
+        self._taken: deque[tuple[float, tuple[int, int], set[Any]]] = deque(maxlen=_MOST_KEPT)
 
     def is_new(self, data: bytes, *, of: Any, now_s: float) -> bool:
         """Whether the message `data` of the subscription `of` is heard for the first time."""
+        mark = len(data), hash(data)  # the message itself may be of any size
         for taken_s, known, givers in self._taken:
-            if known == data and of not in givers and now_s - taken_s <= _TOGETHER_S:
+            if known == mark and of not in givers and now_s - taken_s <= _TOGETHER_S:
                 givers.add(of)
                 return False
-        self._taken.append((now_s, data, {of}))
+        self._taken.append((now_s, mark, {of}))
         return True
 
 

@@ -21,7 +21,7 @@ LATCHED_QOS = QoSProfile(
 
 # What somebody says now and then; who latches or does not, is heard in other ways (`any_qos`).
 WORDS_QOS = QoSProfile(
-    depth=10,
+    depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.VOLATILE,
 )
