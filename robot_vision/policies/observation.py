@@ -77,7 +77,7 @@ def _check_features(perception: Perception) -> None:
 def _chosen_rows(perception: Perception) -> Int64[np.ndarray, " k"]:
     """The tracks that become tokens: confirmed and coasting ones before tentative ones.
 
-    What is seen where the lens has no rays is left out: its place would be told as the origin.
+    What is seen where the lens has no rays is left out: its place would come out as the origin.
     """
     tracks = perception.tracks
     tentative = tracks.state == TrackState.TENTATIVE

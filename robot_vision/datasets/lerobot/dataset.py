@@ -169,7 +169,7 @@ class Dataset:
 
     def _episode(self, place: Place) -> Episode:
         path = self._files.path(layout.record_path(place.episode_index))
-        # LeRobot may have appended episodes, of which it tells less.
+        # LeRobot may have appended episodes, of which it says less.
         record = read_model(path, EpisodeRecord) if path.exists() else None
         return Episode(
             index=place.episode_index,

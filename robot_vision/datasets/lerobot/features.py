@@ -37,7 +37,7 @@ def is_depth(name: str, feature: Mapping[str, Any]) -> bool:
 
 
 def image_shape(feature: Mapping[str, Any]) -> tuple[int, ...]:
-    """Height and width, and channels where the shape has them, in whichever order it is told."""
+    """Height and width, and channels where the shape has them, in whichever order it is given."""
     shape, names = tuple(feature["shape"]), list(words_of(feature.get("names")))
     if len(shape) != 3:
         return shape
