@@ -44,6 +44,7 @@ class SourceNode(Node):
         self._info = None
         if calibration is not None:
             self._info = read_calibration(calibration, frame_id=self.config.frame_id)
+            self._infos = self.create_publisher(CameraInfo, "camera_info", _QOS)
         else:
             self.get_logger().warning(
                 f"{address.shown}: no calibration is given (--camera-info): nothing has a place "
@@ -51,7 +52,6 @@ class SourceNode(Node):
             )
         self._writer = ImageWriter()
         self._images = self.create_publisher(Image, "rgb", _QOS)
-        self._infos = self.create_publisher(CameraInfo, "camera_info", _QOS)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(self.config.report_period_s, self._report, clock=steady)
