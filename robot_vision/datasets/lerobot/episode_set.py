@@ -58,7 +58,11 @@ class LerobotSet:
         )
 
     def instruction(self, episode_index: int) -> str:
-        return self._dataset.episode(episode_index).instruction
+        told = self._dataset.episode(episode_index).instruction
+        if told:
+            return told
+        used = np.unique(self._dataset.columns(episode_index)["task_index"]).tolist()
+        return "; ".join(self._dataset.tasks[i] for i in used if i in self._dataset.tasks)
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view = view_called(camera, self._dataset.features)
