@@ -19,6 +19,7 @@ from robot_vision.datasets.lerobot.schema import STAMP
 # LeRobot's `tolerance_s` between a row's timestamp and its frame in the video.
 _TOLERANCE_S = 1e-4
 _FLOAT32_SHARE = 2**-23
+_NUMBERS = ("float", "int", "uint", "bool")
 _MOST_TASKS = 10  # that a problem names
 
 
@@ -79,6 +80,7 @@ def _totals(dataset: Dataset) -> Iterator[str]:
 def _numbers(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -> Iterator[str]:
     yield from _counts(dataset, numbers, place)
     yield from _tasks(dataset, numbers, place)
+    yield from _shapes(dataset, numbers)
     if dataset.form is not None and (np.diff(numbers[STAMP]) <= 0).any():
         yield f"{STAMP} does not rise"
     for name, values in numbers.items():
@@ -102,6 +104,17 @@ def _counts(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -
         if len(wrong):
             row = int(wrong[0])
             yield f"{name} of frame {row} is {numbers[name][row]}, expected {values[row]}"
+
+
+def _shapes(dataset: Dataset, numbers: Mapping[str, np.ndarray]) -> Iterator[str]:
+    for name, feature in dataset.features.items():
+        told = tuple(feature["shape"])
+        if not feature["dtype"].startswith(_NUMBERS) or 0 in told:
+            continue
+        found = numbers[name].shape[1:] if name in numbers else None
+        if found != told and not (found == () and told == (1,)):
+            has = "of no one shape" if found is None else f"of shape {list(found)}"
+            yield f"{name} is {has} in a row, info.json says {list(told)}"
 
 
 def _tasks(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -> Iterator[str]:

@@ -28,13 +28,17 @@ def is_image(feature: Mapping[str, Any]) -> bool:
 
 
 def is_depth(name: str, feature: Mapping[str, Any]) -> bool:
-    """Whether a feature is depth: as LeRobot flags it, else by its name and its one channel."""
+    """Whether a feature is depth: as LeRobot flags it, else by its name and its one channel.
+
+    A video without the flag is a picture of depth: nobody says what its brightness means.
+    """
     if not is_image(feature):
         return False
     told = [feature.get("info"), feature.get("video_info")]
     if any(isinstance(info, dict) and info.get(flag) for info in told for flag in _FLAGS):
         return True
-    return "depth" in name.lower() and image_shape(feature)[2:] == (1,)
+    is_named = feature["dtype"] == "image" and "depth" in name.lower()
+    return is_named and image_shape(feature)[2:] == (1,)
 
 
 def image_shape(feature: Mapping[str, Any]) -> tuple[int, ...]:
