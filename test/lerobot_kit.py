@@ -185,10 +185,16 @@ def _write_v3(root: Path, layout: Layout, table: pa.Table) -> None:
     _write_table(pa.Table.from_pylist(rows), root / "meta/episodes/chunk-000/file-000.parquet")
 
 
-def write_video(path: Path, pictures: Sequence[np.ndarray], *, pixels: str = "yuv420p") -> None:
-    """VP9 of RGB [h, w, 3], or 12-bit FFV1 of codes [h, w] where `pixels` is `gray12le`."""
+def write_video(
+    path: Path,
+    pictures: Sequence[np.ndarray],
+    *,
+    codec: str = "libvpx-vp9",
+    pixels: str = "yuv420p",
+) -> None:
+    """A video of RGB [h, w, 3], or of 12-bit codes [h, w] where `pixels` is `gray12le`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    codec, form = ("ffv1", "gray12le") if pixels == "gray12le" else ("libvpx-vp9", "rgb24")
+    form = "gray12le" if pixels == "gray12le" else "rgb24"
     with av.open(str(path), "w", format="mp4", options={"strict": "experimental"}) as out:
         stream = out.add_stream(codec, rate=FPS)
         stream.height, stream.width = pictures[0].shape[:2]

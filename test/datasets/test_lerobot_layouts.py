@@ -19,6 +19,7 @@ from lerobot_kit import (
     WIDTH_PX,
     Layout,
     color_of,
+    picture_of,
     write_lerobot,
     write_video,
 )
@@ -272,7 +273,7 @@ def test_depth_videos_are_codes_of_metres(tmp_path: Path, use_log: bool) -> None
     root = write_lerobot(tmp_path / "set", layout)
     for number, length in layout.episodes.items():
         path = root / f"videos/chunk-000/{name}/episode_{number:06d}.mp4"
-        write_video(path, [codes] * length, pixels="gray12le")
+        write_video(path, [codes] * length, codec="ffv1", pixels="gray12le")
     assert problems(root) == []
     found_m = open_dataset(root).frame(1, 3, "top").depth_m
     assert found_m is not None
@@ -285,6 +286,27 @@ def test_a_depth_video_of_colours_is_refused(tmp_path: Path) -> None:
     about = {"dtype": "video", "shape": [HEIGHT_PX, WIDTH_PX, 3], "info": info}
     root = write_lerobot(tmp_path / "set", Layout(features={KEY: about}))
     assert "is to be depth, but its pixels are yuv420p: expected 12-bit codes" in problems(root)[0]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libsvtav1"])
+def test_videos_of_other_codecs_are_read_at_any_frame(tmp_path: Path, codec: str) -> None:
+    """H.264 stores frames out of order, AV1 is LeRobot's default; both have few keyframes."""
+    layout = Layout(version="v2.1", episodes={0: 8}, tasks={0: "pick"})
+    root = write_lerobot(tmp_path / "set", layout)
+    pictures = [np.tile(picture_of(0, frame), (3, 2, 1)) for frame in range(8)]
+    write_video(root / f"videos/chunk-000/{KEY}/episode_000000.mp4", pictures, codec=codec)
+    episodes = open_dataset(root)
+    for frame in (7, 0, 3, 2, 6, 5):
+        assert _is_shown(episodes.frame(0, frame, "top").rgb, 0, frame)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_timestamps_that_begin_elsewhere_are_reported(tmp_path: Path, version: str) -> None:
+    stamps = pa.array(np.arange(7, dtype=np.float32) / 10 + 5)
+    layout = Layout(version=version, columns={"timestamp": stamps})
+    root = write_lerobot(tmp_path / "set", layout)
+    _must_be_right(root, layout)
+    assert problems(root)[0] == "episode 0: timestamp of frame 0 is 5.0, expected 0.0"
 
 
 @pytest.mark.parametrize("version", ["v1.6", "v4.0"])

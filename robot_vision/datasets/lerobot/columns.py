@@ -27,7 +27,7 @@ def _array(values: pa.Array, what: str) -> np.ndarray | None:
     while _is_list(values.type) and len(shape) <= _MOST_AXES:
         if values.null_count:
             raise DatasetError(f"{what} is missing in {values.null_count} places")
-        lengths = pc.unique(pc.list_value_length(values)).to_pylist()
+        lengths = pc.call_function("list_value_length", [values]).unique().to_pylist()
         if len(lengths) > 1:
             return None
         shape += lengths or [0]

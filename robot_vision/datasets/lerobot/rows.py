@@ -29,7 +29,7 @@ class Rows:
     def __init__(self, features: Mapping[str, Any]) -> None:
         self._features = features
         self._tables: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
-        self._owners: OrderedDict[Path, np.ndarray] = OrderedDict()
+        self._mine: tuple[Place, np.ndarray] | None = None
         self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
 
     def columns(self, place: Place) -> dict[str, np.ndarray]:
@@ -83,23 +83,27 @@ class Rows:
 
     def _rows_of(self, place: Place) -> np.ndarray:
         """Which rows of its file are the episode's: others' files have several, in any order."""
-        path = place.data
-        if path not in self._owners:
-            while len(self._owners) >= _OPEN_FILES:
-                self._owners.popitem(last=False)
-            column = read_columns(self._table(path), path, ["episode_index"])["episode_index"]
-            owners = array_of(column, f"{path}: episode_index")
-            if owners is None or owners.size != len(column) or owners.dtype.kind not in "iuf":
-                raise DatasetError(f"{path}: episode_index has to be one number a row")
-            self._owners[path] = owners.reshape(-1)
-        self._owners.move_to_end(path)
-        rows = np.flatnonzero(self._owners[path] == place.episode_index)
-        if len(rows) != place.length:
-            raise DatasetError(
-                f"{path} has {len(rows)} rows of episode {place.episode_index}, "
-                f"meta says {place.length}"
-            )
-        return rows
+        if self._mine is None or self._mine[0] is not place:
+            self._mine = (place, _rows_in(self._owners_in(place.data), place))
+        return self._mine[1]
+
+    def _owners_in(self, path: Path) -> np.ndarray:
+        """The episode of each row."""
+        column = read_columns(self._table(path), path, ["episode_index"])["episode_index"]
+        owners = array_of(column, f"{path}: episode_index")
+        if owners is None or owners.size != len(column) or owners.dtype.kind not in "iuf":
+            raise DatasetError(f"{path}: episode_index has to be one number a row")
+        return owners.reshape(-1)
+
+
+def _rows_in(owners: np.ndarray, place: Place) -> np.ndarray:
+    rows = np.flatnonzero(owners == place.episode_index)
+    if len(rows) != place.length:
+        raise DatasetError(
+            f"{place.data} has {len(rows)} rows of episode {place.episode_index}, "
+            f"meta says {place.length}"
+        )
+    return rows
 
 
 def must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) -> None:

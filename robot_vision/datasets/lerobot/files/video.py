@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -80,7 +81,7 @@ class VideoReader:
                 f"{self._path} is to be depth, but its pixels are {frame.format.name}: expected "
                 f"12-bit codes ({', '.join(_CODED)})"
             )
-        plane = frame.planes[0]
+        plane = cast(bytes, frame.planes[0])  # it has the buffer protocol, and no stub says so
         return np.frombuffer(plane, np.uint16).reshape(frame.height, -1)[:, : frame.width]
 
     def _at(self, time_s: float) -> "av.VideoFrame":
