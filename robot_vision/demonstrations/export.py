@@ -37,7 +37,10 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
     """
     dataset = Dataset(root)
     if dataset.form is None or dataset.info["codebase_version"] != layout.V30:
-        raise DatasetError(f"{root} is not a {layout.V30} dataset made by robot_vision")
+        raise DatasetError(
+            f"{root} is not a {layout.V30} dataset made by robot_vision (its version is "
+            f"{dataset.info['codebase_version']}): LeRobot's own scripts convert others"
+        )
     if out.exists() or out.is_symlink():
         raise DatasetError(f"{out} is there already; give a new folder")
     if dataset.features.keys() != dataset.form.features().keys():
@@ -45,6 +48,8 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
     places = find_places(root, dataset.info)
     if not all(place.tasks for place in places):
         raise DatasetError(f"{root} has an episode without an instruction")
+    if any(place.episode_index != number for number, place in enumerate(places)):
+        raise DatasetError(f"{root}: expected episodes 0, 1, 2, …; check says which are missing")
     kept = [
         (dataset.episodes[place.episode_index], place)
         for place in places

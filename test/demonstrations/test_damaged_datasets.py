@@ -68,7 +68,10 @@ def swap_videos(root: Path) -> None:
         (edit_info(total_frames=99), "info.json says total_frames 99, there are 15"),
         (remove("meta/tasks.parquet"), "its rows have the tasks [], meta ['pick the red cube']"),
         (cut(EPISODES), f"{EPISODES}: expected a Parquet file, but "),
-        (edit_table(EPISODES, lambda t: t.slice(1)), "episodes are numbered [1], expected 0, 1"),
+        (
+            edit_table(EPISODES, lambda t: t.slice(1)),
+            "episodes are numbered [1], LeRobot expects 0, 1",
+        ),
         (remove(DATA), "file-001.parquet: expected a Parquet file, but "),
         (cut(DATA), "file-001.parquet: expected a Parquet file, but "),
         (edit_table(DATA, lambda t: t.slice(0, 5)), "has 5 rows of episode 1, meta says 9"),

@@ -81,7 +81,7 @@ def test_all_that_was_put_in_comes_out(written: Path) -> None:
             np.testing.assert_array_equal(step.base_from_camera["front"], BASE_FROM_CAMERA)
         assert [s.is_last for s in read].count(True) == 3
         assert {s.instruction for s in read[-12:]} == {"put the ball into the bowl"}
-        assert dataset.tasks == ["pick the red cube", "put the ball into the bowl"]
+        assert list(dataset.tasks.values()) == ["pick the red cube", "put the ball into the bowl"]
         assert dataset.units["action"] == ("m", "m", "m", "rad", "rad", "rad", "1")
     assert problems(written, every_image=True) == []
 

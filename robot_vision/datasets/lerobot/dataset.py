@@ -1,7 +1,8 @@
 """Reads datasets of demonstrations: LeRobot v3.0 and v2.1, ours and others'.
 
 `columns` and `image` work for any of them. `step` and `steps` give what training needs, and ask
-for `meta/robot_vision.json`, which says what the numbers mean.
+for `meta/robot_vision.json`, which says what the numbers mean. Episodes count from 0 in order of
+their numbers, in which others' datasets may have gaps (`Episode.index`).
 """
 
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from jaxtyping import UInt8, UInt16
 from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.depth_codes import depth_mm_of_codes
 from robot_vision.datasets.lerobot.episode import Episode, camera_of, frame_id_of
 from robot_vision.datasets.lerobot.episodes import Place, find_places, read_task_names
 from robot_vision.datasets.lerobot.features import is_depth, is_image
@@ -60,10 +62,10 @@ class Dataset:
         self.form = read_model(ours, DatasetFormat) if ours.exists() else None
         self._places = find_places(self.root, self.info)
         self.episodes = tuple(self._episode(place) for place in self._places)
-        self._first = np.array([episode.first_index for episode in self.episodes])
+        self._ends = np.cumsum([episode.length for episode in self.episodes])
         self._columns: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
         self._videos: OrderedDict[Path, VideoReader] = OrderedDict()
-        self._rows = Rows(self._places, self.features)
+        self._rows = Rows(self.features)
 
     def __enter__(self) -> "Dataset":
         return self
@@ -80,8 +82,8 @@ class Dataset:
     def __getitem__(self, index: int) -> Step:
         if not 0 <= index < len(self):
             raise IndexError(f"step {index}; the dataset has {len(self)}")
-        number = int(np.searchsorted(self._first, index, side="right")) - 1
-        return self.step(number, index - self.episodes[number].first_index)
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        return self.step(number, index - int(self._ends[number]) + self.episodes[number].length)
 
     @property
     def features(self) -> dict[str, Any]:
@@ -91,14 +93,18 @@ class Dataset:
     @property
     def units(self) -> dict[str, tuple[str, ...]]:
         """Units of the numbers of each feature that says them."""
+        told = {name: (f.get("info") or {}).get("units") for name, f in self.features.items()}
         return {
-            name: tuple(feature["info"]["units"])
-            for name, feature in self.features.items()
-            if "units" in (feature.get("info") or {})
+            name: tuple(str(unit) for unit in units)
+            for name, units in told.items()
+            if isinstance(units, list)
         }
 
     def columns(self, episode_index: int) -> dict[str, np.ndarray]:
-        """All numbers of an episode by feature: [length] or [length, n]."""
+        """What an episode has by feature: numbers [length, …], texts [length] as objects.
+
+        Images are not among them, nor structures and lists whose lengths differ.
+        """
         if episode_index not in self._columns:
             _shrink(self._columns)
             columns = self._rows.columns(self._place(episode_index))
@@ -125,27 +131,32 @@ class Dataset:
             raise DatasetError(f"no images {feature!r}; available: {', '.join(images) or 'none'}")
         if feature in place.video:
             path, first_s = place.video[feature]
-            return self._video(path).frame(first_s + frame_index / self.fps)
+            video, time_s = self._video(path), first_s + frame_index / self.fps
+            if is_depth(feature, about):
+                return depth_mm_of_codes(video.codes(time_s), about.get("info") or {})
+            return video.frame(time_s)
         of = f"{place.data}, episode {episode_index}, frame {frame_index}, {feature}"
         stored = self._rows.image(place, frame_index, feature)
         decode = decode_depth_mm if is_depth(feature, about) else decode_image
         return decode(stored, of=of)
 
     def episode(self, episode_index: int) -> Episode:
-        """The episode of that number; raises `DatasetError`."""
-        return self.episodes[self._place(episode_index).episode_index]
+        """The episode at that place in the dataset; raises `DatasetError`."""
+        self._place(episode_index)
+        return self.episodes[episode_index]
 
     def step(
         self, episode_index: int, frame_index: int, *, cameras: Sequence[str] | None = None
     ) -> Step:
         """What was seen and done at a frame, with the images of `cameras` (None: of all)."""
         form = self._our_form()
-        episode = self.episodes[self._must_have(episode_index, frame_index).episode_index]
+        self._must_have(episode_index, frame_index)
+        episode = self.episodes[episode_index]
         numbers = {k: v[frame_index] for k, v in self.columns(episode_index).items()}
         wanted = form.cameras if cameras is None else [form.camera(name) for name in cameras]
         return Step(
             stamp_ns=int(numbers[STAMP]),
-            frames={c.name: self._frame(episode, frame_index, c, numbers) for c in wanted},
+            frames={c.name: self._frame(episode_index, frame_index, c, numbers) for c in wanted},
             robot=robot_from_state(int(numbers[ROBOT_STAMP]), numbers[STATE]),
             action=numbers[ACTION].astype(np.float64),
             base_from_target=pose_from_vector(numbers[TARGET]),
@@ -174,7 +185,7 @@ class Dataset:
         return Episode(
             index=place.episode_index,
             length=place.length,
-            instruction=place.tasks[0] if place.tasks else "",
+            instruction="; ".join(place.tasks),
             first_index=place.first_index,
             record=record,
         )
@@ -202,19 +213,20 @@ class Dataset:
 
     def _frame(
         self,
-        episode: Episode,
+        episode_index: int,
         frame_index: int,
         camera: CameraFormat,
         numbers: dict[str, np.ndarray],
     ) -> Frame:
+        episode = self.episodes[episode_index]
         depth_m = depth_stamp_ns = None
         if camera.has_depth and numbers[camera.depth_stamp_key] >= 0:
-            depth_m = depth_m_from_mm(self.image(episode.index, frame_index, camera.depth_key))
+            depth_m = depth_m_from_mm(self.image(episode_index, frame_index, camera.depth_key))
             depth_stamp_ns = int(numbers[camera.depth_stamp_key])
         return Frame(
             stamp_ns=int(numbers[camera.stamp_key]),
             frame_id=frame_id_of(episode, camera.name),
-            rgb=self.image(episode.index, frame_index, camera.color_key),
+            rgb=self.image(episode_index, frame_index, camera.color_key),
             camera=camera_of(episode, camera)[0],
             depth_m=depth_m,
             depth_stamp_ns=depth_stamp_ns,

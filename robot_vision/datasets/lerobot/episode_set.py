@@ -58,7 +58,11 @@ class LerobotSet:
         )
 
     def instruction(self, episode_index: int) -> str:
-        return self._dataset.episode(episode_index).instruction
+        told = self._dataset.episode(episode_index).instruction
+        if told:
+            return told
+        used = np.unique(self._dataset.columns(episode_index)["task_index"]).tolist()
+        return "; ".join(self._dataset.tasks[i] for i in used if i in self._dataset.tasks)
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view = view_called(camera, self._dataset.features)
@@ -72,7 +76,7 @@ class LerobotSet:
         if not self._actions:
             return None
         columns = self._dataset.columns(episode_index)
-        values = [columns[name].reshape(len(columns[name]), -1) for name in self._actions]
+        values = [_vectors(columns, name, episode_index) for name in self._actions]
         names = [_names(self._dataset, n, v) for n, v in zip(self._actions, values, strict=True)]
         return EpisodeActions(
             values=np.concatenate(values, axis=1).astype(np.float64),
@@ -106,6 +110,16 @@ def _action_features(dataset: Dataset) -> tuple[str, ...]:
         if whole in numbers:
             return (whole,)
     return tuple(name for name in numbers if name.startswith(f"{_ACTION}."))
+
+
+def _vectors(columns: dict[str, np.ndarray], name: str, episode_index: int) -> np.ndarray:
+    found = columns.get(name)
+    if found is None or found.dtype.kind not in "biuf":
+        raise DatasetError(
+            f"episode {episode_index}: {name} has to be as many numbers in each row; it is texts, "
+            "structures or lists of different lengths"
+        )
+    return found.reshape(len(found), -1)
 
 
 def _names(dataset: Dataset, feature: str, values: np.ndarray) -> tuple[str, ...]:

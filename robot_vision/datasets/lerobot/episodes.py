@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.files.json_files import read_json_lines
 from robot_vision.datasets.lerobot.files.parquet import MOST_EPISODES, read_rows
 from robot_vision.datasets.lerobot.files.paths import Files, counted
-from robot_vision.datasets.lerobot.tasks import read_tasks
+from robot_vision.datasets.lerobot.tasks import read_tasks, tasks_of
 
 MOST_VIDEO_S = 1e7
 
@@ -29,24 +31,22 @@ class Place:
 
 
 def find_places(root: Path, info: dict[str, Any]) -> list[Place]:
-    """All episodes in order; raises `DatasetError` if they are not numbered 0, 1, 2, …"""
+    """All episodes in the order of their numbers; raises `DatasetError` if two have the same."""
     is_v30 = info["codebase_version"] == layout.V30
     places = _places_v30(root, info) if is_v30 else _places_v21(root, info)
-    numbers = [place.episode_index for place in places]
-    if numbers != list(range(len(places))):
-        some = f"{numbers[:10]}" + (" …" if len(numbers) > 10 else "")
-        raise DatasetError(f"{root}: episodes are numbered {some}, expected 0, 1, 2, …")
+    for one, next_one in pairwise(places):
+        if one.episode_index == next_one.episode_index:
+            raise DatasetError(f"{root}: two episodes have the number {one.episode_index}")
     return places
 
 
-def read_task_names(root: Path, info: dict[str, Any]) -> list[str]:
-    """Instructions by task index."""
-    files = Files(root)
-    if info["codebase_version"] == layout.V30:
-        path = files.path(layout.TASKS)
-        return read_tasks(path) if path.exists() else []
-    path = files.path(layout.TASKS_V21)
-    return [_text(line, "task", where=path) for line in _entries(path)]
+def read_task_names(root: Path, info: dict[str, Any]) -> dict[int, str]:
+    """Instructions by task index; none where the dataset has no file of them."""
+    is_v30 = info["codebase_version"] == layout.V30
+    path = Files(root).path(layout.TASKS if is_v30 else layout.TASKS_V21)
+    if not path.exists():
+        return {}
+    return read_tasks(path) if is_v30 else tasks_of(_entries(path), words="task", where=path)
 
 
 def video_keys(info: dict[str, Any]) -> list[str]:
@@ -64,10 +64,11 @@ def _places_v30(root: Path, info: dict[str, Any]) -> list[Place]:
         files.path(path.relative_to(root))
         rows = read_rows(path, wanted, most=MOST_EPISODES - len(places))
         places += [_place_v30(files, info, row, keys, path) for row in rows]
-    return places
+    return sorted(places, key=_number)
 
 
 _PLACE = ("chunk_index", "file_index")
+_number = attrgetter("episode_index")
 
 
 def _place_v30(
@@ -99,8 +100,11 @@ def _places_v21(root: Path, info: dict[str, Any]) -> list[Place]:
     files, keys = Files(root), video_keys(info)
     places: list[Place] = []
     where = files.path(layout.EPISODES_V21)
-    for line in _entries(where):
-        number = counted(line.get("episode_index"), "episode_index", where=where)
+    numbered = [
+        (counted(line.get("episode_index"), "episode_index", where=where), line)
+        for line in _entries(where)
+    ]
+    for number, line in sorted(numbered, key=itemgetter(0)):
         names = {
             "episode_index": number,
             "episode_chunk": number // info.get("chunks_size", layout.FILES_PER_CHUNK),
@@ -137,16 +141,10 @@ def _template(info: dict[str, Any], name: str) -> str:
 
 
 def _tasks(row: dict[str, Any], where: Path) -> tuple[str, ...]:
-    tasks = row.get("tasks")
+    tasks = row.get("tasks", [])
     if not isinstance(tasks, list) or not all(isinstance(task, str) for task in tasks):
         raise DatasetError(f"{where}: tasks are {quoted(tasks)}, expected a list of texts")
     return tuple(tasks)
-
-
-def _text(row: dict[str, Any], name: str, *, where: Path) -> str:
-    if not isinstance(row.get(name), str):
-        raise DatasetError(f"{where}: {name} is {quoted(row.get(name))}, expected a text")
-    return row[name]
 
 
 def _seconds(row: dict[str, Any], name: str, where: Path) -> float:

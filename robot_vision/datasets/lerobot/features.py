@@ -7,10 +7,11 @@ from typing import Any
 from robot_vision.core.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
 
-_IMAGES = ("video", "image")
+IMAGES = ("video", "image")
 _PREFIX = "observation.images."
 _FLAGS = ("is_depth_map", "video.is_depth_map")
-_CHANNELS = ("channel", "channels")
+_CHANNELS = ("channel", "channels", "c", "rgb")
+_CHANNEL_COUNTS = (1, 3, 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,25 +24,32 @@ class View:
 
 
 def is_image(feature: Mapping[str, Any]) -> bool:
-    return feature["dtype"] in _IMAGES
+    return feature["dtype"] in IMAGES
 
 
 def is_depth(name: str, feature: Mapping[str, Any]) -> bool:
-    """Whether a feature is depth: as LeRobot flags it, else by its name and its one channel."""
+    """Whether a feature is depth: as LeRobot flags it, else by its name and its one channel.
+
+    A video without the flag is a picture of depth: nobody says what its brightness means.
+    """
     if not is_image(feature):
         return False
-    told = [feature.get("info"), feature.get("video_info")]
-    if any(isinstance(info, dict) and info.get(flag) for info in told for flag in _FLAGS):
+    declared = [feature.get("info"), feature.get("video_info")]
+    if any(isinstance(info, dict) and info.get(flag) for info in declared for flag in _FLAGS):
         return True
-    return "depth" in name.lower() and image_shape(feature)[2:] == (1,)
+    is_named = feature["dtype"] == "image" and "depth" in name.lower()
+    return is_named and image_shape(feature)[2:] == (1,)
 
 
 def image_shape(feature: Mapping[str, Any]) -> tuple[int, ...]:
-    """Height and width, and channels where the shape has them, in whichever order it is given."""
-    shape, names = tuple(feature["shape"]), list(words_of(feature.get("names")))
+    """Height and width, and channels where the shape has them, in whichever order."""
+    shape = tuple(feature["shape"])
     if len(shape) != 3:
         return shape
-    first = names[0] in _CHANNELS if len(names) == 3 else shape[2] > 4 >= shape[0]
+    # Shapes say more than names, which some converters leave as they were.
+    first, last = shape[0] in _CHANNEL_COUNTS, shape[2] in _CHANNEL_COUNTS
+    if first and last:
+        first = next(words_of(feature.get("names")), "") in _CHANNELS
     return (*shape[1:], shape[0]) if first else shape
 
 

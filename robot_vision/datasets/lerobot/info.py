@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from robot_vision.core.foreign import brief
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.files.json_files import checked, read_json
 from robot_vision.datasets.lerobot.files.paths import FEATURE_NAME, LONGEST_TEMPLATE
 from robot_vision.datasets.lerobot.schema import NUMBERED
 
+_READABLE = (layout.V30, layout.V21, layout.V20)
 MOST_FEATURES = 1000
 MOST_FPS = 10_000
 # Of an image's side or a vector's length.
@@ -20,18 +22,12 @@ _FeatureName = Annotated[str, StringConstraints(pattern=FEATURE_NAME)]
 _Template = Annotated[str, StringConstraints(max_length=LONGEST_TEMPLATE)]
 
 
-class _Units(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    units: list[str] = []
-
-
 class _Feature(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     dtype: str = Field(max_length=50)
     shape: list[Annotated[int, Field(ge=0, le=MOST_IN_SHAPE)]] = Field(max_length=8)
-    info: _Units | None = None
+    info: dict[str, Any] | None = None
 
 
 class _Info(BaseModel):
@@ -57,10 +53,10 @@ def read_info(root: Path) -> dict[str, Any]:
     missing = [name for name in ("codebase_version", "fps", "features") if name not in info]
     if missing:
         raise DatasetError(f"{path}: no {', '.join(missing)}")
-    if info["codebase_version"] not in (layout.V30, layout.V21):
+    if info["codebase_version"] not in _READABLE:
         raise DatasetError(
-            f"{root} is of version {str(info['codebase_version'])[:50]}; "
-            f"readable are {layout.V30}, {layout.V21}"
+            f"{root} is of version {brief(info['codebase_version'])}; readable are "
+            f"{', '.join(_READABLE)}: convert it by LeRobot's own scripts"
         )
     checked(info, _Info, where=path)
     missing = [name for name in NUMBERED if name not in info["features"]]

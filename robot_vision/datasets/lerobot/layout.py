@@ -5,6 +5,7 @@ from typing import Final
 
 V30: Final = "v3.0"
 V21: Final = "v2.1"
+V20: Final = "v2.0"  # laid out as v2.1, but for statistics, which are not read
 
 INFO = Path("meta/info.json")
 STATS = Path("meta/stats.json")

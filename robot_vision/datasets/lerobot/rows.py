@@ -1,7 +1,7 @@
 """What the rows of a dataset hold: numbers by feature, and images that are stored in them."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +12,47 @@ import pyarrow.parquet as pq
 from robot_vision.core.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot import layout
+from robot_vision.datasets.lerobot.columns import array_of
 from robot_vision.datasets.lerobot.episodes import Place
-from robot_vision.datasets.lerobot.features import is_image
+from robot_vision.datasets.lerobot.features import IMAGES, is_image
 from robot_vision.datasets.lerobot.files.parquet import open_parquet, read_columns
 from robot_vision.datasets.lerobot.schema import NUMBERED, DatasetFormat
 
 _OPEN_FILES = 8
+# Images are read one by one, and LeRobot's language columns are lists of structures.
+_NOT_HERE = (*IMAGES, "language")
 
 
 class Rows:
     """The rows of all episodes; files are opened when they are needed, a few at a time."""
 
-    def __init__(self, places: Sequence[Place], features: Mapping[str, Any]) -> None:
-        self._places = places
+    def __init__(self, features: Mapping[str, Any]) -> None:
         self._features = features
         self._tables: OrderedDict[Path, pq.ParquetFile] = OrderedDict()
+        self._mine: tuple[Place, np.ndarray] | None = None
         self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
 
     def columns(self, place: Place) -> dict[str, np.ndarray]:
-        """All numbers of an episode by feature; raises `DatasetError`."""
-        names = [n for n, f in self._features.items() if not is_image(f)]
+        """What an episode has by feature; raises `DatasetError`."""
+        names = [n for n, f in self._features.items() if f["dtype"] not in _NOT_HERE]
         rows = read_columns(self._table(place.data), place.data, names)
-        try:
-            mine = rows.filter(pa.array(rows["episode_index"].to_numpy() == place.episode_index))
-        except (pa.ArrowException, ValueError, TypeError) as error:
-            raise DatasetError(f"{place.data}: episode_index is no number: {error}") from error
-        if mine.num_rows != place.length:
-            raise DatasetError(
-                f"{place.data} has {mine.num_rows} rows of episode {place.episode_index}, "
-                f"meta says {place.length}"
-            )
-        columns = {name: _array(mine[name], name, place.data) for name in names}
+        mine = rows.take(pa.array(self._rows_of(place)))
+        columns = {}
+        for name in names:
+            found = array_of(mine[name], f"{place.data}: {quoted(name)}")
+            if found is not None:
+                columns[name] = found
         for name in NUMBERED:
-            if columns[name].shape != (place.length,) or columns[name].dtype.kind not in "iuf":
+            values = columns.get(name)
+            if values is None or values.size != place.length or values.dtype.kind not in "iuf":
                 raise DatasetError(f"{place.data}: {name} has to be one number a row")
+            columns[name] = values.reshape(-1)
         return columns
 
     def image(self, place: Place, frame_index: int, feature: str) -> bytes:
         """An image as it is stored; empty where there is none."""
         table = self._table(place.data)
-        row = self._row_of(place, frame_index)
+        row = int(self._rows_of(place)[frame_index])
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if row < rows:
@@ -80,10 +81,29 @@ class Rows:
             self._group = (path, group, feature, images)
         return self._group[3]
 
-    def _row_of(self, place: Place, frame_index: int) -> int:
-        """Row in the file: others' files may have several episodes."""
-        before = [p.length for p in self._places[: place.episode_index] if p.data == place.data]
-        return sum(before) + frame_index
+    def _rows_of(self, place: Place) -> np.ndarray:
+        """Which rows of its file are the episode's: others' files have several, in any order."""
+        if self._mine is None or self._mine[0] is not place:
+            self._mine = (place, _rows_in(self._owners_in(place.data), place))
+        return self._mine[1]
+
+    def _owners_in(self, path: Path) -> np.ndarray:
+        """The episode of each row."""
+        column = read_columns(self._table(path), path, ["episode_index"])["episode_index"]
+        owners = array_of(column, f"{path}: episode_index")
+        if owners is None or owners.size != len(column) or owners.dtype.kind not in "iuf":
+            raise DatasetError(f"{path}: episode_index has to be one number a row")
+        return owners.reshape(-1)
+
+
+def _rows_in(owners: np.ndarray, place: Place) -> np.ndarray:
+    rows = np.flatnonzero(owners == place.episode_index)
+    if len(rows) != place.length:
+        raise DatasetError(
+            f"{place.data} has {len(rows)} rows of episode {place.episode_index}, "
+            f"meta says {place.length}"
+        )
+    return rows
 
 
 def must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) -> None:
@@ -106,15 +126,3 @@ def _bytes(stored: pa.Scalar) -> bytes:
     value = stored.as_py()
     content = value.get("bytes") if isinstance(value, dict) else value
     return content if isinstance(content, bytes) else b""
-
-
-def _array(column: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
-    try:
-        if pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
-            flat = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-            return np.concatenate(flat).reshape(len(column), -1)
-        return column.to_numpy()
-    except (pa.ArrowException, ValueError, TypeError, NotImplementedError) as error:
-        raise DatasetError(
-            f"{path}: {quoted(name)} is not a number or a vector: {error}"
-        ) from error

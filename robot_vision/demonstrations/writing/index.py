@@ -38,7 +38,7 @@ class DatasetIndex:
     def __init__(self, root: Path, form: DatasetFormat) -> None:
         self.root = root
         self.form = form
-        self._tasks = read_tasks(root / layout.TASKS) if (root / layout.TASKS).exists() else []
+        self._tasks = _known_tasks(root / layout.TASKS)
         self._place = (0, 0)
         self._rows: list[dict[str, Any]] = []
         self._stats: dict[str, Stats] = {}
@@ -161,3 +161,12 @@ class DatasetIndex:
                 "features": self.form.features(),
             },
         )
+
+
+def _known_tasks(path: Path) -> list[str]:
+    tasks = read_tasks(path) if path.exists() else {}
+    if list(tasks) != list(range(len(tasks))):
+        raise DatasetError(
+            f"{path}: task_index is {quoted(list(tasks)[:20])}, expected 0, 1, 2, …"
+        )
+    return list(tasks.values())

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 
 from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.datasets.errors import DatasetError
@@ -19,6 +20,7 @@ FRAMES_PER_KEYFRAME = 10
 _KIND = "mp4"
 _MOST_PIXELS = round(DEFAULT_LIMITS.image_px)
 _GUARD = {"protocol_whitelist": "file", "max_pixels": str(_MOST_PIXELS)}
+_CODED = ("gray12le", "yuv420p12le", "yuv422p12le", "yuv444p12le")
 _FAULTS = (OSError, FFmpegError, IndexError, ValueError, OverflowError, TypeError, MemoryError)
 
 
@@ -69,6 +71,20 @@ class VideoReader:
 
     def frame(self, time_s: float) -> UInt8[np.ndarray, "h w 3"]:
         """The frame shown at `time_s`. Raises `DatasetError` if there is none."""
+        return self._at(time_s).to_ndarray(format="rgb24")
+
+    def codes(self, time_s: float) -> UInt16[np.ndarray, "h w"]:
+        """The 12-bit brightness stored of the frame at `time_s`; raises `DatasetError`."""
+        frame = self._at(time_s)
+        if frame.format.name not in _CODED:
+            raise DatasetError(
+                f"{self._path} is to be depth, but its pixels are {frame.format.name}: expected "
+                f"12-bit codes ({', '.join(_CODED)})"
+            )
+        plane = cast(bytes, frame.planes[0])  # it has the buffer protocol, and no stub says so
+        return np.frombuffer(plane, np.uint16).reshape(frame.height, -1)[:, : frame.width]
+
+    def _at(self, time_s: float) -> "av.VideoFrame":
         half_s = 0.5 / self._fps
         reach_s = FRAMES_PER_KEYFRAME / self._fps
         try:
@@ -77,7 +93,7 @@ class VideoReader:
             for frame in self._frames:
                 self._next_s = float(frame.time) + 1 / self._fps
                 if abs(float(frame.time) - time_s) < half_s:
-                    return frame.to_ndarray(format="rgb24")
+                    return frame
                 if frame.time > time_s:
                     break
         except _FAULTS as error:
