@@ -133,6 +133,24 @@ def test_a_frame_waits_for_the_transform_of_its_stamp(
     assert not said
 
 
+def test_a_transform_that_comes_between_two_looks_is_taken(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Buffer, "newest_ns", 100 * S)
+    look = Buffer.lookup_transform
+
+    def comes(buffer: Buffer, target: str, source: str, time: Any) -> Any:
+        try:
+            return look(buffer, target, source, time)
+        finally:
+            monkeypatch.setattr(Buffer, "newest_ns", 101 * S)
+
+    monkeypatch.setattr(Buffer, "lookup_transform", comes)
+    pose, said = looked_up(node, 100 * S + S // 2)
+    assert pose is not None
+    assert not said
+
+
 @pytest.mark.usefixtures("tf2")
 def test_objects_are_given_in_the_target_frame(native_bundle: Path) -> None:
     with rig(model=native_bundle, target_frame="base") as r:

@@ -50,23 +50,27 @@ class TargetFrame:
         within `wait_s`, and then takes the newest one if that is no older than `stale_s`.
         Nothing is extrapolated, and a stamp from before all transforms has none.
         """
-        found = self._at(frame_id, stamp_ns)
-        if found is not None:
-            return _matrix(found)
-        newest = self._newest(frame_id, report)
-        if newest is None:
-            return None
-        late_s = seconds_between(ns_from_stamp(newest.header.stamp), stamp_ns)
-        if 0 < late_s <= self._config.stale_s + self._config.wait_s:
-            found = self._awaited(frame_id, stamp_ns)
+        until_s = monotonic() + self._config.wait_s
+        while True:
+            found = self._at(frame_id, stamp_ns)
             if found is not None:
                 return _matrix(found)
-            newest = self._newest(frame_id, report) or newest
+            newest = self._newest(frame_id, report)
+            if newest is None:
+                return None
             late_s = seconds_between(ns_from_stamp(newest.header.stamp), stamp_ns)
-        if 0 <= late_s <= self._config.stale_s:
-            return _matrix(newest)
-        report(f"{self.name} from {frame_id}: {self._unfit(late_s)}")
-        return None
+            if late_s < 0:  # from before all that is remembered, unless it came just now
+                found = self._at(frame_id, stamp_ns)
+                break
+            is_hopeless = late_s > self._config.stale_s + self._config.wait_s
+            if is_hopeless or monotonic() >= until_s:
+                found = newest if late_s <= self._config.stale_s else None
+                break
+            sleep(_LOOK_EVERY_S)
+        if found is None:
+            report(f"{self.name} from {frame_id}: {self._unfit(late_s)}")
+            return None
+        return _matrix(found)
 
     def _at(self, frame_id: str, stamp_ns: int) -> Any:
         with suppress(self._error):
@@ -79,16 +83,6 @@ class TargetFrame:
         except self._error as error:
             report(f"no transform from {frame_id} to {self.name}: {error}")
             return None
-
-    def _awaited(self, frame_id: str, stamp_ns: int) -> Any:
-        """The transform of the stamp, if it comes in time."""
-        until_s = monotonic() + self._config.wait_s
-        while monotonic() < until_s:
-            sleep(_LOOK_EVERY_S)
-            found = self._at(frame_id, stamp_ns)
-            if found is not None:
-                return found
-        return None
 
     def _unfit(self, late_s: float) -> str:
         if late_s < 0:

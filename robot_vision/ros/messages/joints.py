@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from builtin_interfaces.msg import Duration
+from jaxtyping import Float64
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, MultiArrayLayout
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -41,7 +42,7 @@ def joint_velocity_message(velocity: Sequence[float]) -> Float64MultiArray:
     )
 
 
-def positions_of(message: JointTrajectory, names: Sequence[str]) -> np.ndarray:
+def positions_of(message: JointTrajectory, names: Sequence[str]) -> Float64[np.ndarray, " j"]:
     """Where a trajectory's first point puts the joints `names`, in their order (rad or m).
 
     Raises `ValueError` where there is no point, joints are not those, or a number is not finite.

@@ -17,7 +17,7 @@ from rclpy.clock import Clock, ClockType  # pyright: ignore[reportPrivateImportU
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from robot_vision.ros.middleware.qos import WORDS_QOS
+from robot_vision.ros.middleware.qos import WORDS_QOS, no_mismatch_logged
 from robot_vision.ros.middleware.rclpy_internals import is_up
 
 _LOOK_EVERY_S = 0.2
@@ -77,6 +77,8 @@ class AnyQos:
             qos,
             raw=True,
             callback_group=self._group,
+            # Some of several do not match a publisher: that is why there are several.
+            event_callbacks=no_mismatch_logged(),
         )
 
     def _take(self, kind: Kind, data: bytes) -> None:

@@ -9,6 +9,11 @@ from rclpy.qos import (
     qos_check_compatible,
 )
 
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
 from robot_vision.core.config import InputConfig
 from robot_vision.topics.quality import RESULTS, Quality
 
@@ -19,12 +24,20 @@ LATCHED_QOS = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
-# What somebody says now and then; who latches or does not, is heard in other ways (`any_qos`).
+# Of the subscription that `any_qos` begins with.
 WORDS_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.VOLATILE,
 )
+
+# What every publisher matches, to report what is heard by `any_qos`.
+ANY_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+def no_mismatch_logged() -> SubscriptionEventCallbacks:
+    """For one of several subscriptions to a topic: rclpy logs nothing where it does not match."""
+    return SubscriptionEventCallbacks(incompatible_qos=lambda _: None, use_default_callbacks=False)
 
 
 def profile_of(quality: Quality) -> QoSProfile:

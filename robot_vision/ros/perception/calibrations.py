@@ -20,11 +20,6 @@ try:
 except ImportError:  # as where ROS 2 came by pip
     TFMessage = None
 
-try:
-    from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import SubscriptionEventCallbacks
-
 from robot_vision.core.camera_info import Calibration, calibration_of
 from robot_vision.core.errors import CameraError
 from robot_vision.core.frame_check import INVALID
@@ -32,6 +27,7 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.bounded import CAMERA_INFO_BYTES, bounded
 from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import no_mismatch_logged
 from robot_vision.sync.transforms import TransformBuffer
 
 _LATCHED = QoSProfile(
@@ -144,10 +140,6 @@ class Calibrations:
         *,
         kind: Any = CameraInfo,
     ) -> Subscription:
-        # Of two subscriptions one may not match the publisher: that is why there are two.
-        quiet = SubscriptionEventCallbacks(
-            incompatible_qos=lambda _: None, use_default_callbacks=False
-        )
         return self._node.create_subscription(
             kind,
             topic,
@@ -155,5 +147,6 @@ class Calibrations:
             qos,
             raw=True,
             callback_group=self._group,
-            event_callbacks=quiet,
+            # Of two subscriptions one may not match the publisher: that is why there are two.
+            event_callbacks=no_mismatch_logged(),
         )

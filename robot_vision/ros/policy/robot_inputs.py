@@ -27,7 +27,7 @@ from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
 from robot_vision.ros.middleware.own_thread import OwnThread
-from robot_vision.ros.middleware.qos import WORDS_QOS
+from robot_vision.ros.middleware.qos import ANY_QOS
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
 from robot_vision.sync.joint_reports import JointReports
@@ -118,7 +118,7 @@ class RobotInputs:
             words.close()
 
     def _hear(self, role: str, callback: Callable[[String], None], group: CallbackGroup) -> AnyQos:
-        self._listed(role, String, WORDS_QOS)
+        self._listed(role, String, ANY_QOS)
         taken = _bounded(role, String, callback, self._config, self._refused)
         return AnyQos(self._node, String, role, taken, group=group)
 

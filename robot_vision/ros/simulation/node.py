@@ -34,7 +34,7 @@ from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.simulation.cameras import SimCameras
-from robot_vision.ros.simulation.physics import ExposureSlot, Physics, Told
+from robot_vision.ros.simulation.physics import ArmCommand, ExposureSlot, Physics
 from robot_vision.ros.simulation.scene import Scene, build_scene
 from robot_vision.ros.simulation.transforms import SimTransforms
 from robot_vision.simulation.robot.arm import JOINTS
@@ -182,7 +182,7 @@ class RobotSim(Node):
         except ValueError as error:
             self._refuse(str(error))
         else:
-            self._physics.tell(Told(base_from_tool=target, gripper_open=self._gripper))
+            self._physics.follow(ArmCommand(base_from_tool=target, gripper_open=self._gripper))
 
     def _on_twist(self, message: TwistStamped) -> None:
         linear, angular = message.twist.linear, message.twist.angular
@@ -195,7 +195,9 @@ class RobotSim(Node):
             self._refuse(str(error))
         else:
             until_ns = self._physics.now_ns + round(self.config.command_timeout_s * NS_PER_S)
-            self._physics.tell(Told(twist=twist, until_ns=until_ns, gripper_open=self._gripper))
+            self._physics.follow(
+                ArmCommand(twist=twist, until_ns=until_ns, gripper_open=self._gripper)
+            )
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
         """Joints have no frame, and go to the trajectory's first point."""
@@ -205,7 +207,7 @@ class RobotSim(Node):
         except ValueError as error:
             self._refuse(str(error))
         else:
-            self._physics.tell(Told(joints=joints, gripper_open=self._gripper))
+            self._physics.follow(ArmCommand(joints=joints, gripper_open=self._gripper))
 
     def _on_gripper(self, message: JointState) -> None:
         opening = dict(zip(message.name, message.position, strict=False)).get(GRIPPER)

@@ -28,7 +28,7 @@ _MOST_AHEAD_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Told:
+class ArmCommand:
     """The latest command, and the gripper.
 
     A pose to go to, a twist to keep until `until_ns`, or joint positions (rad).
@@ -143,7 +143,7 @@ class Physics:
         self._clock_ns, self._on_tick, self._on_state = clock_ns, on_tick, on_state
         self._fail = fail
         self._lock = Lock()
-        self._told = Told()
+        self._followed = ArmCommand()
         self._next_scene: Scene | None = None
         self._stopping = Event()
         self.now_ns = clock_ns()
@@ -153,19 +153,19 @@ class Physics:
     def start(self) -> None:
         self._thread.start()
 
-    def tell(self, told: Told) -> None:
+    def follow(self, command: ArmCommand) -> None:
         """Follow this from the next tick on."""
         with self._lock:
-            self._told = told
+            self._followed = command
 
     @property
-    def told(self) -> Told:
-        return self._told
+    def followed(self) -> ArmCommand:
+        return self._followed
 
     def put_scene(self, scene: Scene) -> None:
         """Go on with another scene from the next tick on; nothing is commanded there yet."""
         with self._lock:
-            self._next_scene, self._told = scene, Told()
+            self._next_scene, self._followed = scene, ArmCommand()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -209,16 +209,16 @@ class Physics:
             return self._scene
 
     def _obey(self, scene: Scene, now_ns: int) -> None:
-        told, world = self._told, scene.world
-        target = told.base_from_tool
-        if told.twist is not None:
+        command, world = self._followed, scene.world
+        target = command.base_from_tool
+        if command.twist is not None:
             target = world.base_from_commanded
-            if now_ns < told.until_ns:
-                target = moved(target, told.twist, seconds=TICK_S)
-        if told.joints is not None:
-            world.command_joints(told.joints, told.gripper_open)
+            if now_ns < command.until_ns:
+                target = moved(target, command.twist, seconds=TICK_S)
+        if command.joints is not None:
+            world.command_joints(command.joints, command.gripper_open)
         elif target is not None:
-            world.command(target, told.gripper_open)
+            world.command(target, command.gripper_open)
 
 
 def moved(
