@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from time import sleep
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import rclpy
 from native_bundle import HEIGHT_PX, WIDTH_PX
 from rclpy.context import Context
-from rclpy.qos import QoSProfile
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_harness import CAMERA, FRAME_ID, rig, wait_for_readers
 from sensor_msgs.msg import CameraInfo
 
@@ -29,16 +32,22 @@ def info(**changes: Any) -> CameraInfo:
 
 
 @contextmanager
-def publishing(message: CameraInfo, topic: str, qos: QoSProfile) -> Iterator[Any]:
-    """A driver that publishes once, now; yields its publisher."""
+def publishing(message: CameraInfo, topic: str, qos: QoSProfile, **more: Any) -> Iterator[Any]:
+    """A driver that publishes once, now, and is there for others; yields its publisher."""
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("driver", context=context)
-    publisher = node.create_publisher(CameraInfo, topic, qos)
+    publisher = node.create_publisher(CameraInfo, topic, qos, event_callbacks=more.get("events"))
     publisher.publish(message)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = Thread(target=lambda: executor.spin(), daemon=True)
+    thread.start()
     try:
         yield publisher
     finally:
+        executor.shutdown()
+        thread.join()
         node.destroy_node()
         context.try_shutdown()
 
@@ -51,12 +60,30 @@ def test_a_camera_info_that_was_latched_before_the_node_began_is_heard(
         rig(model=native_bundle, diagnostics__silent_after_s=0.3) as r,
     ):
         wait_for_readers(r)
+        r.wait_for(lambda: "position_m" in r.result_of(info=False)["objects"][0])
         (cube,) = r.result_of(info=False)["objects"]
         assert cube["position_m"] == pytest.approx([0, 0, 1.5], abs=0.05)
         sleep(1.0)
         r.forget_said()
         r.wait_until_said("inputs", "rgb: ")  # nothing comes of it, which is said
         assert "camera_info:" not in r.monitor.heard.status["perception: inputs"].message
+
+
+def test_a_driver_that_does_not_latch_gets_no_request_that_it_cannot_meet(
+    native_bundle: Path,
+) -> None:
+    """Each such request is a warning in the driver's log."""
+    warned: list[Any] = []
+    events = PublisherEventCallbacks(incompatible_qos=warned.append)
+    driver = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    with (
+        publishing(info(), "camera_info", driver, events=events),
+        publishing(info(), "depth_camera_info", driver, events=events),
+        rig(model=native_bundle) as r,
+    ):
+        wait_for_readers(r)
+        sleep(1.0)
+    assert warned == []
 
 
 def test_k_of_zeros_and_a_sound_p_give_3_d(native_bundle: Path) -> None:
@@ -74,6 +101,8 @@ def test_depth_of_other_intrinsics_is_registered_to_colour(native_bundle: Path) 
     k[2] += 8
     with publishing(info(k=k), "depth_camera_info", LATCHED_QOS), rig(model=native_bundle) as r:
         wait_for_readers(r)
+        r.wait_for(lambda: r.node.count_subscribers("/depth_camera_info") > 1)
+        sleep(0.3)
         r.result_of()
         r.wait_until_said("inputs", "depth registered to colour", "other intrinsics")
 

@@ -274,6 +274,20 @@ def test_an_episode_is_what_the_robot_said(tmp_path: Path) -> None:
             np.testing.assert_allclose(step.base_from_camera["front"], BASE_FROM_CAMERA, atol=1e-9)
 
 
+def test_intrinsics_that_a_driver_latched_before_are_heard(tmp_path: Path) -> None:
+    class Latching(Robot):
+        def __init__(self, node: Node) -> None:
+            super().__init__(node)
+            latched = node.create_publisher(CameraInfo, "front/camera_info", LATCHED_QOS)
+            latched.publish(
+                info_from_camera(CAMERA, stamp_ns=1, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+            )
+
+    with bench(tmp_path / "set", robot=Latching) as on:
+        on.wait_for(lambda: on.status and "/front/camera_info" not in on.status["missing"])
+        assert "/front/rgb" in on.status["missing"]
+
+
 class ApartRobot(Robot):
     """Arm, gripper and a head publish apart; the arm in changing order, now and then not all."""
 

@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from native_bundle import HEIGHT_PX, WIDTH_PX
 from policy_rig import Surroundings, ros_arguments, served, surroundings
 from rclpy.context import Context
 from ros_harness import CAMERA
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
 
 from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.objects import json_of, objects_of
 from robot_vision.core.types import Perception
 from robot_vision.ros.common.health import Health
+from robot_vision.ros.messages.live import info_from_camera
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.policy.perception_topics import PerceptionTopics
 
@@ -72,6 +76,14 @@ class Both:
     def common(self) -> list[int]:
         return sorted(self.told.keys() & self.rebuilt.keys())
 
+    def calibrated(self) -> list[int]:
+        """Those of `common` that were seen after camera_info had come on both ways."""
+        return [
+            stamp_ns
+            for stamp_ns in self.common()
+            if self.told[stamp_ns].frame.camera and self.rebuilt[stamp_ns].frame.camera
+        ]
+
 
 def perception_node(
     bundle: Path, context: Context, *, rules: Sequence[str] = (), **more: Any
@@ -96,9 +108,9 @@ def test_they_are_the_same(native_bundle: Path, source: str, remapped: tuple[str
         served(lambda context: perception_node(native_bundle, context)) as (seeing,),
     ):
         both = Both(around, seeing, source=source)
-        around.wait_for(lambda: len(both.common()) >= 5)
+        around.wait_for(lambda: len(both.calibrated()) >= 5)
         both.topics.close()
-    stamp_ns = both.common()[-1]
+    stamp_ns = both.calibrated()[-1]
     told, rebuilt = both.told[stamp_ns], both.rebuilt[stamp_ns]
     assert (rebuilt.model_id, rebuilt.class_names) == (told.model_id, told.class_names)
     for name in TRACK_FIELDS:
@@ -142,12 +154,27 @@ def test_colour_of_a_rectified_topic_has_no_distortion(native_bundle: Path) -> N
     ):
         around.camera.camera = replace(CAMERA, distortion=np.array([-0.3, 0.1, 0, 0, 0]))
         both = Both(around, seeing, source="perception")
-        around.wait_for(lambda: len(both.common()) >= 1)
+        around.wait_for(lambda: both.calibrated())
         both.topics.close()
-    stamp_ns = both.common()[-1]
+    stamp_ns = both.calibrated()[-1]
     for perception in (both.told[stamp_ns], both.rebuilt[stamp_ns]):
         assert perception.frame.camera is not None
         assert not perception.frame.camera.distortion.any()
+
+
+def test_intrinsics_that_were_latched_before_anybody_listened_are_heard(
+    native_bundle: Path,
+) -> None:
+    with surroundings() as around:
+        around.camera.info = around.node.create_publisher(CameraInfo, "nowhere", 1)
+        latched = around.node.create_publisher(CameraInfo, "camera_info", LATCHED_QOS)
+        latched.publish(
+            info_from_camera(CAMERA, stamp_ns=1, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+        )
+        with served(lambda context: perception_node(native_bundle, context)) as (seeing,):
+            both = Both(around, seeing, source="perception")
+            around.wait_for(lambda: both.calibrated())
+            both.topics.close()
 
 
 def test_what_is_missing_is_told(native_bundle: Path) -> None:

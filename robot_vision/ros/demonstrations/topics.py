@@ -19,6 +19,7 @@ from robot_vision.demonstrations.recording.session import Session
 from robot_vision.ros.common.executor import CameraGroup
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.ros.middleware.any_qos import where_latched
 from robot_vision.ros.middleware.bounded import (
     CAMERA_INFO_BYTES,
     POSE_BYTES,
@@ -147,6 +148,8 @@ class DemoTopics:
         checked = bounded_with_number if numbered else bounded
         raw = checked(kind, take, most_bytes=most_bytes, refuse=refuse)
         self._node.create_subscription(kind, topic, raw, qos, callback_group=group, raw=True)
+        if kind is CameraInfo:
+            where_latched(self._node, kind, topic, raw, group=self._node.default_callback_group)
 
     def refuse(self, role: str, why: str) -> None:
         """Count what cannot be used in `unusable`, which the status has; logged once."""

@@ -7,7 +7,7 @@ publishers that do not offer it log a warning.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -25,10 +25,20 @@ _TOGETHER_S = 2.0
 _MOST_KEPT = 32
 
 Kind = tuple[ReliabilityPolicy, DurabilityPolicy]
+_LATCHED = (ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+_EVERY_KIND = tuple(
+    (reliability, durability)
+    for reliability in (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT)
+    for durability in (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL)
+)
 
 
 class AnyQos:
-    """Subscribes until `close`. `callback` gets each message once, serialized."""
+    """Subscribes until `close`. `callback` gets each message once, serialized.
+
+    It begins with a subscription as `first` says, None: without any; of what publishers offer it
+    takes up the qualities in `kinds`.
+    """
 
     def __init__(
         self,
@@ -38,11 +48,13 @@ class AnyQos:
         callback: Callable[[bytes], None],
         *,
         group: CallbackGroup,
+        first: QoSProfile | None = WORDS_QOS,
+        kinds: Container[Kind] = _EVERY_KIND,
     ) -> None:
         self._node, self._type, self._topic, self._group = node, kind, topic, group
-        self._callback = callback
+        self._callback, self._kinds = callback, kinds
         self._once = Once()
-        self._subscriptions = {_kind(WORDS_QOS): self._subscribe(WORDS_QOS)}
+        self._subscriptions = {_kind(first): self._subscribe(first)} if first else {}
         self._timer = node.create_timer(
             _LOOK_EVERY_S,
             self._look,
@@ -63,8 +75,7 @@ class AnyQos:
         name = self._node.resolve_topic_name(self._topic)
         for publisher in self._node.get_publishers_info_by_topic(name):
             kind = _kind(publisher.qos_profile)
-            known = {ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT}
-            if kind in self._subscriptions or kind[0] not in known:
+            if kind in self._subscriptions or kind not in self._kinds:
                 continue
             qos = QoSProfile(depth=WORDS_QOS.depth, reliability=kind[0], durability=kind[1])
             self._subscriptions[kind] = self._subscribe(qos)
@@ -84,6 +95,17 @@ class AnyQos:
     def _take(self, kind: Kind, data: bytes) -> None:
         if self._once.is_new(data, of=kind, now_s=monotonic()):
             self._callback(data)
+
+
+def where_latched(
+    node: Node, kind: Any, topic: str, callback: Callable[[bytes], None], *, group: CallbackGroup
+) -> AnyQos:
+    """What latching publishers of a topic said before; for a topic with a subscription already.
+
+    Without publishers that latch there is no further subscription, so that none of the others
+    logs a mismatch.
+    """
+    return AnyQos(node, kind, topic, callback, group=group, first=None, kinds=(_LATCHED,))
 
 
 class Once:

@@ -1,7 +1,7 @@
 """What is known about the cameras: camera_info of colour and depth, and static transforms.
 
 A driver repeats its camera_info, volatile; others say it once and latch it. No subscription
-matches both and hears what was said before, so each topic has two.
+matches both and hears what was said before: a topic gets a second one where a publisher latches.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -25,16 +26,11 @@ from robot_vision.core.errors import CameraError
 from robot_vision.core.frame_check import INVALID
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.middleware.any_qos import AnyQos, where_latched
 from robot_vision.ros.middleware.bounded import CAMERA_INFO_BYTES, bounded
 from robot_vision.ros.middleware.own_thread import OwnThread
-from robot_vision.ros.middleware.qos import no_mismatch_logged
 from robot_vision.sync.transforms import TransformBuffer
 
-_LATCHED = QoSProfile(
-    depth=1,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
 # Every publisher of static transforms latches all of its own in one message.
 _STATIC = QoSProfile(
     depth=100,
@@ -45,7 +41,7 @@ _TRANSFORMS_BYTES = 1 << 20
 
 
 class Calibrations:
-    """Keeps the newest of each. `subscriptions` are of `group`, which serves them."""
+    """Keeps the newest of each until `close`. `subscriptions` are served by `group`."""
 
     def __init__(
         self, node: Node, health: Health, *, group: OwnThread, qos: QoSProfile, with_depth: bool
@@ -55,18 +51,23 @@ class Calibrations:
         self.is_latched = False
         self._known: dict[str, Calibration | None] = {}
         info = node.resolve_topic_name("camera_info")
-        self.subscriptions = [self._listen(info, self._latched(), _LATCHED)]
+        self._slow = MutuallyExclusiveCallbackGroup()
+        self.subscriptions: list[Subscription] = []
+        self._latching = [self._where_latched(info, self._latched())]
         if with_depth:
             depth_info = node.resolve_topic_name("depth_camera_info")
             keep = self._taker(partial(self._keep, "depth"))
-            self.subscriptions += [
-                self._listen(depth_info, keep, qos),
-                self._listen(depth_info, keep, _LATCHED),
-            ]
+            self.subscriptions.append(self._listen(depth_info, keep, qos))
+            self._latching.append(self._where_latched(depth_info, keep))
         if with_depth and TFMessage is not None:
             self.subscriptions.append(
                 self._listen("/tf_static", self._transforms_taker(), _STATIC, kind=TFMessage)
             )
+
+    def close(self) -> None:
+        """Stop listening to what is latched; the owner of `group` destroys `subscriptions`."""
+        for latching in self._latching:
+            latching.close()
 
     @property
     def color(self) -> Calibration | None:
@@ -141,12 +142,8 @@ class Calibrations:
         kind: Any = CameraInfo,
     ) -> Subscription:
         return self._node.create_subscription(
-            kind,
-            topic,
-            callback,
-            qos,
-            raw=True,
-            callback_group=self._group,
-            # Of two subscriptions one may not match the publisher: that is why there are two.
-            event_callbacks=no_mismatch_logged(),
+            kind, topic, callback, qos, raw=True, callback_group=self._group
         )
+
+    def _where_latched(self, topic: str, callback: Callable[[bytes], None]) -> AnyQos:
+        return where_latched(self._node, CameraInfo, topic, callback, group=self._slow)

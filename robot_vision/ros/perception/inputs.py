@@ -125,6 +125,7 @@ class Inputs:
 
     def close(self) -> None:
         self._thread.stop()
+        self.calibrations.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         with self._ready:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -32,6 +33,7 @@ from robot_vision.core.types import (
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp, rgb_from_message
 from robot_vision.ros.messages.objects_text import read_objects
+from robot_vision.ros.middleware.any_qos import where_latched
 from robot_vision.ros.middleware.bounded import (
     CAMERA_INFO_BYTES,
     OBJECTS_BYTES,
@@ -109,19 +111,32 @@ class PerceptionTopics:
             type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
             name = node.resolve_topic_name(topic)
             self.topics.append(ListenedTopic(role=role, name=name, type_name=type_name, qos=_QOS))
+        self._latched_info = where_latched(
+            node,
+            CameraInfo,
+            "camera_info",
+            self._bounded("camera_info", CameraInfo, self._on_camera_info),
+            group=MutuallyExclusiveCallbackGroup(),
+        )
         self._thread.start(self._subscriptions)
 
     def _subscribe(self, role: str, topic: str, kind: Any, callback: Callable[[Any], None]) -> Any:
-        most_bytes = _MOST_BYTES.get(kind)
-        if most_bytes is not None:
-            refuse = partial(self._health.dropped, f"{role} refused")
-            callback = bounded(kind, callback, most_bytes=most_bytes, refuse=refuse)
+        raw = kind in _MOST_BYTES
+        if raw:
+            callback = self._bounded(role, kind, callback)
         return self._node.create_subscription(
-            kind, topic, callback, _QOS, callback_group=self._thread, raw=most_bytes is not None
+            kind, topic, callback, _QOS, callback_group=self._thread, raw=raw
         )
+
+    def _bounded(
+        self, role: str, kind: Any, callback: Callable[[Any], None]
+    ) -> Callable[[bytes], None]:
+        refuse = partial(self._health.dropped, f"{role} refused")
+        return bounded(kind, callback, most_bytes=_MOST_BYTES[kind], refuse=refuse)
 
     def close(self) -> None:
         self._thread.stop()
+        self._latched_info.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
 
