@@ -3,7 +3,7 @@
 from robot_vision.core.config import Params, param
 
 
-class ArmConfig(Params):
+class PlausibleArmConfig(Params):
     """Which states of the arm are believed. 0 switches a limit off where it is allowed."""
 
     max_speed_mps: float = param(
@@ -33,9 +33,31 @@ class ArmConfig(Params):
         5.0, "farthest from the base that the tool can be", unit="m", gt=0, le=100
     )
     steady_samples: int = param(
-        5, "states in a row that must agree before commands start or go on", ge=2, le=1000
+        5,
+        "states in a row that must agree to be believed after a jump, and for commands to start",
+        ge=2,
+        le=1000,
     )
     steady_s: float = param(0.1, "and over so long at least", unit="s", ge=0, le=10)
+    consistent_m: float = param(
+        0.05,
+        "largest distance of the tool pose from that of the joints by robot_description; "
+        "0: not compared",
+        unit="m",
+        ge=0,
+        le=1,
+    )
+    consistent_rad: float = param(
+        0.25, "largest turn between the two; 0: not compared", unit="rad", ge=0, le=3
+    )
+    description_bytes: int = param(
+        1_000_000, "longest robot_description that is read", unit="bytes", gt=0, le=10**9
+    )
+
+
+class ArmConfig(PlausibleArmConfig):
+    """The same, and from which of them commands may start and go on."""
+
     steady_m: float = param(
         0.005, "commands start while these states differ by no more", unit="m", gt=0, le=1
     )
@@ -68,22 +90,8 @@ class ArmConfig(Params):
         0.02, "commands that moved by less need not be followed", unit="m", gt=0, le=1
     )
     frozen_rad: float = param(0.1, "commands that turned by less need not be", unit="rad", gt=0)
-    consistent_m: float = param(
-        0.05,
-        "largest distance of the tool pose from that of the joints by robot_description; "
-        "0: not compared",
-        unit="m",
-        ge=0,
-        le=1,
-    )
-    consistent_rad: float = param(
-        0.25, "largest turn between the two; 0: not compared", unit="rad", ge=0, le=3
-    )
     joints: list[str] = param(
         [],
         "joints of the arm, if robot_description does not name them; empty: those reported "
         "with most others, and the gripper's",
-    )
-    description_bytes: int = param(
-        1_000_000, "longest robot_description that is read", unit="bytes", gt=0, le=10**9
     )

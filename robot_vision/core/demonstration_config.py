@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from robot_vision.core.arm_config import PlausibleArmConfig
 from robot_vision.core.config import Params, TransformConfig, param
 from robot_vision.core.robot_config import GripperConfig
 
@@ -55,5 +56,7 @@ class DemonstrationConfig(Params):
     frame_id: str = param("base", "frame of tool poses and commands")
     tool_frame_id: str = param("tool", "frame that is commanded")
     gripper: GripperConfig = GripperConfig()
+    # Nothing moves by what is recorded: an arm may go on moving while a recorder hears nothing.
+    arm: PlausibleArmConfig = PlausibleArmConfig(gap_s=1.0)
     tolerance: ToleranceConfig = ToleranceConfig()
     limits: RecordingLimits = RecordingLimits()

@@ -94,6 +94,15 @@ class ArmGate:
         self._jumped = []
         self._refuse(Refusal(kind="doubtful", reason=reason))
 
+    def joint_leaps(self, name: str, position: float, *, stamp_ns: int) -> str:
+        """Why a report of one joint cannot be true beside the newest state; empty if it can."""
+        newest = self._newest
+        if newest is None or name not in newest.joint_names:
+            return ""
+        before = newest.joint_position_rad[newest.joint_names.index(name)]
+        passed_s = abs(seconds_between(newest.stamp_ns, stamp_ns))
+        return self._joints_leap(np.array([abs(position - before)]), passed_s)
+
     def steady_problem(self) -> str:
         """Why the arm is not known to stand still; empty if it does."""
         config, recent = self._config, self._recent
@@ -264,15 +273,19 @@ class ArmGate:
                 f"the arm can do {most_m:.3g} m and {most_rad:.3g} rad"
             )
         old, new = before.joint_position_rad, after.joint_position_rad
-        most = config.max_joint_speed * counted_s + config.slack_rad
-        same = before.joint_names == after.joint_names and old.shape == new.shape
-        if config.max_joint_speed and same and old.size:
-            moved = abs(new - old)
-            # A joint that turns for ever may be reported from -π to π.
-            joint = float(np.minimum(moved, abs(moved - 2 * np.pi)).max())
-            if joint > most:
-                return f"a joint moved by {joint:.3g} in {passed_s:.3g} s; at most {most:.3g}"
+        if before.joint_names == after.joint_names and old.shape == new.shape and old.size:
+            return self._joints_leap(abs(new - old), passed_s)
         return ""
+
+    def _joints_leap(self, moved: Float[np.ndarray, " J"], passed_s: float) -> str:
+        """How joints moved by more than they can; empty if they did not."""
+        config = self._config
+        most = config.max_joint_speed * min(passed_s, config.gap_s) + config.slack_rad
+        # A joint that turns for ever may be reported from -π to π.
+        joint = float(np.minimum(moved, abs(moved - 2 * np.pi)).max())
+        if not config.max_joint_speed or joint <= most:
+            return ""
+        return f"a joint moved by {joint:.3g} in {passed_s:.3g} s; at most {most:.3g}"
 
 
 def distance(

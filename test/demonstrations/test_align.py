@@ -154,6 +154,23 @@ def test_a_slow_camera_is_repeated_and_counted() -> None:
     assert repeated == aligner.notes["images of front repeated"] == len(slots) // 2
 
 
+def test_the_arm_of_a_picture_shown_again_is_that_of_the_picture() -> None:
+    aligner = Aligner(config(depth_cameras=()))
+    events = [
+        *stream("rgb", 0.5, seconds=3),
+        *stream("state", 0.01, seconds=3.1),
+        *stream("command", 0.01, seconds=3.1),
+    ]
+    slots = feed(aligner, sorted(events)) + aligner.take(at_end=True)
+    assert len(slots) > 40
+    for slot in slots:
+        seen_ns = slot.images["front"][0]
+        expected = tool_pose((seen_ns - START_NS) / STEP_NS)
+        np.testing.assert_allclose(slot.robot.base_from_tool, expected, atol=1e-9)
+        np.testing.assert_allclose(slot.robot.joint_position_rad, joints_at(seen_ns), atol=1e-9)
+    assert "tool poses held" not in aligner.notes
+
+
 def test_commands_that_end_are_held_and_those_before_the_first_are_the_arm() -> None:
     aligner = Aligner(config())
     events = [

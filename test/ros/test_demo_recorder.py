@@ -201,6 +201,8 @@ def bench(dataset: Path, *, robot: type[Robot] = Robot, **parameters: Any) -> It
         "gripper.joint": "fingers",
         "gripper.open": 0.04,
         "limits.min_free_gb": 0.0,
+        # Stamps of this robot pass ten times as fast as its messages.
+        "tolerance.wait_s": 1.0,
     } | parameters
     recorder = DemoRecorder(
         context=context,
@@ -340,6 +342,75 @@ def test_joints_of_an_arm_and_a_gripper_that_publish_apart_are_all_recorded(
             fingers2 = 0.01 + 0.001 * (number - 0.06)  # its stamps are 3 ms later
             np.testing.assert_allclose(step.robot.joint_position_rad, [*arm, fingers2], atol=1e-6)
             assert step.robot.gripper_open == pytest.approx(0.25)
+
+
+def arm_urdf() -> str:
+    """An arm whose one joint `j1` slides the tool along x from the base."""
+    return (
+        '<robot name="arm"><link name="base"/><link name="tool"/>'
+        '<joint name="j1" type="prismatic"><parent link="base"/><child link="tool"/>'
+        '<axis xyz="1 0 0"/><limit lower="-9" upper="9" effort="1" velocity="1"/></joint></robot>'
+    )
+
+
+@pytest.mark.parametrize("fault", ["identity", "leap", "joint leaps", "not a number"])
+def test_arm_states_that_no_arm_can_have_are_not_recorded(tmp_path: Path, fault: str) -> None:
+    """One false report beside each true one, of the same driver: none gets into the dataset."""
+
+    class Lying(Robot):
+        def send_state(self, number: float) -> None:
+            super().send_state(number)
+            number += 0.08
+            stamp_ns = self.stamp_ns(number)
+            false, joints = tool_pose(number), {"j1": 0.1 * number, "fingers": 0.03, "j2": -0.5}
+            if fault == "identity":
+                false = np.eye(4)
+            elif fault == "leap":
+                false[0, 3] += 0.3
+            elif fault == "joint leaps":
+                joints["j2"] = 2.0
+            else:
+                joints["j1"] = float("nan")
+            self.joints.publish(_joints(stamp_ns, joints))
+            self.tool.publish(
+                PoseStamped(header=header(stamp_ns, "base"), pose=pose_from_transform(false))
+            )
+
+    with bench(tmp_path / "set", robot=Lying) as on:
+        on.meet()
+        assert on.begin()[0]
+        record(on, range(21))
+        on.wait_until_recorded(19)
+        unusable = " ".join(on.status["unusable"])
+        assert on.end()[0]
+    assert {
+        "identity": "the origin of the base",
+        "leap": "the tool moved by 0.3",
+        "joint leaps": "a joint moved by 2.5",
+        "not a number": "not finite",
+    }[fault] in unusable
+    with Dataset(tmp_path / "set") as dataset:
+        for step in steps(dataset):
+            number = step.frame_index
+            np.testing.assert_allclose(step.robot.base_from_tool, tool_pose(number), atol=1e-6)
+            joints = [0.1 * number, -0.5]
+            np.testing.assert_allclose(step.robot.joint_position_rad, joints, atol=1e-6)
+
+
+def test_joints_that_contradict_the_tool_by_the_description_are_not_recorded(
+    tmp_path: Path,
+) -> None:
+    with bench(tmp_path / "set") as on:
+        on.node.create_publisher(String, "robot_description", LATCHED_QOS).publish(
+            String(data=arm_urdf())
+        )
+        on.wait_for(lambda: on.status)
+        on.wait_for(
+            lambda: (
+                not on.robot.send(0)
+                and any("from where the joints put it" in why for why in on.status["unusable"])
+            )
+        )
 
 
 def test_one_joint_of_two_publishers_is_refused(tmp_path: Path) -> None:

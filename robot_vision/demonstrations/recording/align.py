@@ -248,7 +248,9 @@ class Aligner:
         return joints_between(first, second, share)
 
     def _forget(self) -> None:
-        keep_ns = self._stamp_ns(self._slots) - self._ns(self._config.robot_tolerance_s)
+        # The picture of a slow camera is shown again, and the arm is wanted as it was then.
+        oldest_ns = min([self._stamp_ns(self._slots), *(ns for ns, _ in self._shown.values())])
+        keep_ns = oldest_ns - self._ns(self._config.robot_tolerance_s)
         for track in (*self._images.values(), *self._depths.values()):
             track.forget_before(keep_ns)
         for track in (*self._joints.values(), self._tool, self._targets):

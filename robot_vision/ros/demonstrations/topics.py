@@ -10,16 +10,19 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from std_msgs.msg import String
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.core.foreign import LONGEST_LINE, brief, quoted
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.demonstrations.recording.align import Aligner
 from robot_vision.demonstrations.recording.session import Session
 from robot_vision.ros.common.executor import CameraGroup
+from robot_vision.ros.demonstrations.arm import RecordedArm
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
-from robot_vision.ros.middleware.any_qos import where_latched
+from robot_vision.ros.middleware.any_qos import AnyQos, where_latched
 from robot_vision.ros.middleware.bounded import (
     CAMERA_INFO_BYTES,
     POSE_BYTES,
@@ -28,7 +31,6 @@ from robot_vision.ros.middleware.bounded import (
     checked_frame_id,
 )
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
-from robot_vision.sync.joint_reports import JointReports
 
 # Best effort, so that every publisher matches; deep, because every message counts.
 _IMAGE_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -50,11 +52,9 @@ class DemoTopics:
         self._config = config
         self._lock = Lock()
         self._session: Session | None = None
-        self._joints = JointReports()
-        self._tool: np.ndarray | None = None
+        self._arm = RecordedArm(config, put=self._put, refuse=self.refuse)
         self._stepped_target: np.ndarray | None = None
         self._gripper_command: float | None = None
-        self._gripper_open: float | None = None
         self.images: dict[str, ImageMessage] = {}
         self.depths: dict[str, ImageMessage] = {}
         self.infos: dict[str, CameraInfo] = {}
@@ -74,6 +74,14 @@ class DemoTopics:
             self._listen(depth, f"{camera}/depth", take, _IMAGE_QOS, group, suffix=depth_suffix)
         self._listen(JointState, "joint_states", self._on_joints, _STATE_QOS, group, numbered=True)
         self._listen(PoseStamped, "tool_pose", self._on_tool, _STATE_QOS, group)
+        self._description = ""
+        urdf = bounded(
+            String,
+            self._on_urdf,
+            most_bytes=config.arm.description_bytes,
+            refuse=partial(self.refuse, "robot_description"),
+        )
+        AnyQos(node, String, "robot_description", urdf, group=node.default_callback_group)
         if config.action_source == "pose":
             self._listen(PoseStamped, "command/pose", self._on_pose, _STATE_QOS, group)
             self._listen(JointState, "command/gripper", self._on_gripper, _STATE_QOS, group)
@@ -83,9 +91,7 @@ class DemoTopics:
     @property
     def joint_names(self) -> tuple[str, ...]:
         """The joints to record but for the gripper's: those asked for, else all that there are."""
-        gripper = self._config.gripper.joint
-        names = self._config.joints or self._joints.names()
-        return tuple(name for name in names if name != gripper)
+        return self._arm.joint_names
 
     def missing(self) -> list[str]:
         """Topics of which nothing came yet and without which nothing can be recorded."""
@@ -93,12 +99,12 @@ class DemoTopics:
         wanted = [(f"{c}/rgb", c in self.images) for c in config.cameras]
         wanted += [(f"{c}/camera_info", c in self.infos) for c in config.cameras]
         wanted += [(f"{c}/depth", c in self.depths) for c in config.depth_cameras]
-        wanted += [("tool_pose", self._tool is not None)]
+        wanted += [("tool_pose", self._arm.is_tool_reported)]
         return [f"{self.topics[name]}" for name, came in wanted if not came] + self._no_joints()
 
     def _no_joints(self) -> list[str]:
         """`joint_states` with the joints that are wanted and not reported, if there are any."""
-        known = self._joints.names()
+        known = self._arm.reported_joints
         wanted = (*self._config.joints, self._config.gripper.joint)
         absent = [name for name in wanted if name not in known]
         topic = self.topics["joint_states"]
@@ -108,10 +114,7 @@ class DemoTopics:
 
     def fault(self) -> str:
         """Why no joint state can be believed now; empty if they can."""
-        twice = self._joints.reported_twice(self._node.get_clock().now().nanoseconds)
-        if not twice:
-            return ""
-        return f"{quoted(', '.join(twice))} reported by two publishers; each joint must have one"
+        return self._arm.fault(self._now_ns())
 
     def feed(self, session: Session | None) -> None:
         """Hand all that comes from now on to `session`; None: to nobody."""
@@ -188,37 +191,32 @@ class DemoTopics:
         return take
 
     def _on_joints(self, message: JointState, number: int | None) -> None:
-        stamp_ns = _stamp_of(message)
-        now_ns = self._node.get_clock().now().nanoseconds
-        positions = self._joints.add(
-            list(message.name), message.position, stamp_ns=stamp_ns, sequence=number, now_ns=now_ns
+        self._arm.take_joints(
+            message, stamp_ns=_stamp_of(message), number=number, now_ns=self._now_ns()
         )
-        if not positions:
-            raise ValueError(f"no positions of {quoted(', '.join(message.name) or 'any joint')}")
-        if fault := self.fault():
-            raise ValueError(fault)
-        finite = {name: p for name, p in positions.items() if np.isfinite(p)}
-        gripper = self._config.gripper
-        if gripper.joint in finite:
-            share = (finite[gripper.joint] - gripper.closed) / (gripper.open - gripper.closed)
-            finite[gripper.joint] = self._gripper_open = float(np.clip(share, 0.0, 1.0))
-        self._put(lambda aligner: aligner.add_joints(stamp_ns, finite))
-        if len(finite) < len(positions):
-            names = ", ".join(positions.keys() - finite.keys())
-            raise ValueError(f"the positions of {quoted(names)} are not finite")
 
     def _on_tool(self, message: PoseStamped) -> None:
-        stamp_ns, base_from_tool = self._pose(message)
-        self._tool = base_from_tool
-        self._put(lambda aligner: aligner.add_tool(stamp_ns, base_from_tool))
+        self._arm.take_tool(message, stamp_ns=_stamp_of(message))
+
+    def _on_urdf(self, message: String) -> None:
+        if message.data == self._description:
+            return
+        self._description = message.data
+        try:
+            self._arm.describe(message.data)
+        except ConfigError as error:
+            self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
+
+    def _now_ns(self) -> int:
+        return self._node.get_clock().now().nanoseconds
 
     def _on_pose(self, message: PoseStamped) -> None:
         stamp_ns, target = self._pose(message)
         # A gripper that nobody commands is to stay as it is.
-        commanded, measured = self._gripper_command, self._gripper_open
+        commanded, measured = self._gripper_command, self._arm.gripper_open
         gripper_open = measured if commanded is None else commanded
         if gripper_open is None:
-            raise ValueError("a pose is commanded before joint_states told the gripper")
+            raise ValueError("a pose is commanded before the gripper is known by joint_states")
         self._put(lambda aligner: aligner.add_target(stamp_ns, target, gripper_open))
 
     def _on_gripper(self, message: JointState) -> None:
@@ -231,7 +229,7 @@ class DemoTopics:
         action = np.array(message.position, np.float64)
         if action.shape != (7,) or not np.isfinite(action).all():
             raise ValueError(f"expected seven finite numbers, found {action.tolist()}")
-        before = self._tool if self._stepped_target is None else self._stepped_target
+        before = self._arm.base_from_tool if self._stepped_target is None else self._stepped_target
         if before is None:
             raise ValueError("a step is commanded before tool_pose said where it begins")
         target = stepped(before, action)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock
@@ -14,15 +13,15 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 
-from robot_vision.arm.kinematics import Kinematics, read_chain
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
+from robot_vision.ros.common.arm_reports import ArmReports
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
-from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
@@ -30,14 +29,11 @@ from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import ANY_QOS
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
-from robot_vision.sync.joint_reports import JointReports
 
 # Best effort, so that every publisher matches; the newest state is the one that counts.
 STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Arm and gripper may publish apart: one must not take the other's place.
 _JOINT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-# Joints that are older than the tool's pose by less are of the same moment.
-_JOINTS_BEHIND_S = 0.1
 # Clocks of two machines differ by so much.
 _MAX_FUTURE_S = 0.05
 # How often the graph is asked who publishes the arm's state.
@@ -78,9 +74,9 @@ class RobotInputs:
         self._config = config
         self._callbacks = callbacks
         self._health = health
-        self._joints = JointReports()
-        self._chain: tuple[str, ...] = ()
-        self._kinematics: Kinematics | None = None
+        self._arm = ArmReports(
+            gripper=config.gripper, joints=config.arm.joints, frame_id=config.expected.frame_id
+        )
         self._description = ""
         self._fault = ""
         self.topics: list[ListenedTopic] = []
@@ -153,15 +149,12 @@ class RobotInputs:
     def _on_joints(self, message: JointState, sequence: int | None) -> None:
         self._health.arrived("joint_states")
         try:
-            self._joints.add(
-                list(message.name),
-                message.position,
-                stamp_ns=self._stamp_ns("joint_states", message),
-                sequence=sequence,
-                now_ns=self._now_ns(),
+            stamp_ns = self._stamp_ns("joint_states", message)
+            self._arm.add_joints(
+                message, stamp_ns=stamp_ns, sequence=sequence, now_ns=self._now_ns()
             )
             if self._config.tool_pose.source == "joints":
-                self._take(self._state_of_joints())
+                self._take(self._arm.state_of_joints())
         except ValueError as error:
             self._unusable(error)
 
@@ -184,21 +177,15 @@ class RobotInputs:
         self._description = message.data
         expected, joint_space = self._config.expected, self._config.joint_space
         try:
-            kinematics = read_chain(
+            self._arm.describe(
                 message.data,
                 base_link=joint_space.base_link or expected.frame_id,
                 tool_link=joint_space.tool_link or expected.tool_frame_id,
             )
-            if self._config.gripper.joint in kinematics.joint_names:
-                raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
         except ConfigError as error:
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
-            self._chain, self._kinematics = (), None
-            self._callbacks.on_description(None)
-        else:
-            self._chain, self._kinematics = kinematics.joint_names, kinematics
-            for warning in self._callbacks.on_description(kinematics):
-                self._node.get_logger().warning(warning)
+        for warning in self._callbacks.on_description(self._arm.kinematics):
+            self._node.get_logger().warning(warning)
 
     def _look_at_sources(self) -> None:
         """Two publishers of the tool's pose, or of one joint, are a fault: which is true?"""
@@ -216,7 +203,7 @@ class RobotInputs:
         if len(tools) > 1:
             return f"{len(tools)} publishers of tool_pose: {', '.join(tools)}; there must be one"
         joints = publisher_names(self._node, self._node.resolve_topic_name("joint_states"))
-        twice = self._joints.reported_twice(self._now_ns()) if len(joints) > 1 else ()
+        twice = self._arm.reported_twice(self._now_ns()) if len(joints) > 1 else ()
         if twice:
             return (
                 f"{quoted(', '.join(twice))} reported twice on joint_states, by two of "
@@ -234,7 +221,7 @@ class RobotInputs:
     def _on_tool(self, message: PoseStamped) -> None:
         self._health.arrived("tool_pose")
         try:
-            state = self._state(message)
+            state = self._arm.state(message, stamp_ns=self._stamp_ns("tool_pose", message))
         except ValueError as error:
             self._unusable(error)
         else:
@@ -244,49 +231,6 @@ class RobotInputs:
         if why := self._callbacks.on_state(state):
             self._health.dropped("robot state refused", why)
 
-    def _state_of_joints(self) -> RobotState:
-        """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
-        if self._kinematics is None:
-            raise ValueError(
-                "tool_pose.source is 'joints', but there is no robot_description of the arm"
-            )
-        positions, stamp_ns = self._joints.positions(
-            self._chain, gripper=self._config.gripper.joint
-        )
-        opening = self._gripper_open(positions.pop(self._config.gripper.joint))
-        pose = self._kinematics.base_from_tool(positions)
-        if pose is None:
-            raise ValueError("joint_states lacks joints of robot_description")
-        return RobotState(
-            stamp_ns=stamp_ns,
-            joint_position_rad=np.array([*positions.values()], np.float64),
-            base_from_tool=pose,
-            gripper_open=opening,
-            joint_names=tuple(positions),
-        )
-
-    def _state(self, tool: PoseStamped) -> RobotState:
-        """The arm by both topics, as old as the older of them. Raises `ValueError`."""
-        frame_id = tool.header.frame_id
-        if frame_id != self._config.expected.frame_id:
-            raise ValueError(
-                f"tool_pose is in frame {frame_id!r}; expected {self._config.expected.frame_id!r}"
-            )
-        stamp_ns = self._stamp_ns("tool_pose", tool)
-        positions, joints_ns = self._joints.positions(
-            self._chain or self._config.arm.joints, gripper=self._config.gripper.joint
-        )
-        if seconds_between(joints_ns, stamp_ns) > _JOINTS_BEHIND_S:
-            stamp_ns = joints_ns
-        opening = self._gripper_open(positions.pop(self._config.gripper.joint))
-        return RobotState(
-            stamp_ns=stamp_ns,
-            joint_position_rad=np.array([*positions.values()], np.float64),
-            base_from_tool=transform_from_pose(tool.pose),
-            gripper_open=opening,
-            joint_names=tuple(positions),
-        )
-
     def _stamp_ns(self, role: str, message: JointState | PoseStamped) -> int:
         """When the arm was so. Raises `ValueError` for stamps that say nothing."""
         stamp_ns = ns_from_stamp(message.header.stamp)
@@ -295,11 +239,6 @@ class RobotInputs:
         if (ahead_s := seconds_between(self._now_ns(), stamp_ns)) > _MAX_FUTURE_S:
             raise ValueError(f"{role} is stamped {ahead_s:.3f} s ahead of this node's clock")
         return stamp_ns
-
-    def _gripper_open(self, position: float) -> float:
-        """How far the gripper is open, from 0 to 1; not finite where its joint is not."""
-        gripper = self._config.gripper
-        return float(np.clip((position - gripper.closed) / (gripper.open - gripper.closed), 0, 1))
 
 
 def _bounded(

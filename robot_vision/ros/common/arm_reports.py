@@ -1,0 +1,112 @@
+"""Joint states and tool poses become states of the arm, for the policy and the recorder."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import JointState
+
+from robot_vision.arm.kinematics import Kinematics, read_chain
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.robot_config import GripperConfig
+from robot_vision.core.types import RobotState
+from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.sync.joint_reports import JointReports
+
+# Joints that are older than the tool's pose by less are of the same moment.
+_JOINTS_BEHIND_S = 0.1
+
+
+class ArmReports:
+    """What joint_states, tool_pose and robot_description said of late; of any thread.
+
+    `joints` are the arm's while robot_description names none; empty: those reported with most
+    others. `frame_id` is that of tool poses.
+    """
+
+    def __init__(self, *, gripper: GripperConfig, joints: Sequence[str], frame_id: str) -> None:
+        self._gripper = gripper
+        self._wanted = tuple(joints)
+        self._frame_id = frame_id
+        self._reports = JointReports()
+        self.kinematics: Kinematics | None = None
+
+    def add_joints(
+        self, message: JointState, *, stamp_ns: int, sequence: int | None, now_ns: int
+    ) -> dict[str, float]:
+        """Take a message; returns its positions by name. Raises `ValueError` for unusable ones."""
+        return self._reports.add(
+            list(message.name),
+            message.position,
+            stamp_ns=stamp_ns,
+            sequence=sequence,
+            now_ns=now_ns,
+        )
+
+    def describe(self, urdf: str, *, base_link: str, tool_link: str) -> None:
+        """Take `kinematics` from a robot_description. Raises `ConfigError`, and has none then."""
+        try:
+            kinematics = read_chain(urdf, base_link=base_link, tool_link=tool_link)
+            if self._gripper.joint in kinematics.joint_names:
+                raise ConfigError(f"{self._gripper.joint!r} moves the tool's frame")
+        except ConfigError:
+            self.kinematics = None
+            raise
+        self.kinematics = kinematics
+
+    def joint_names(self) -> tuple[str, ...]:
+        """All joints that are reported, those of the largest messages first."""
+        return self._reports.names()
+
+    def reported_twice(self, now_ns: int) -> tuple[str, ...]:
+        """Joints that two publishers report."""
+        return self._reports.reported_twice(now_ns)
+
+    def state(self, tool: PoseStamped, *, stamp_ns: int) -> RobotState:
+        """The arm by both topics, as old as the older of them.
+
+        Raises `ValueError` for a pose in another frame, and while joints are missing.
+        """
+        frame_id = tool.header.frame_id
+        if frame_id != self._frame_id:
+            raise ValueError(f"tool_pose is in frame {frame_id!r}; expected {self._frame_id!r}")
+        positions, joints_ns = self._positions(self.kinematics)
+        if seconds_between(joints_ns, stamp_ns) > _JOINTS_BEHIND_S:
+            stamp_ns = joints_ns
+        return self._robot_state(positions, transform_from_pose(tool.pose), stamp_ns=stamp_ns)
+
+    def state_of_joints(self) -> RobotState:
+        """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
+        kinematics = self.kinematics
+        if kinematics is None:
+            raise ValueError(
+                "tool_pose.source is 'joints', but there is no robot_description of the arm"
+            )
+        positions, stamp_ns = self._positions(kinematics)
+        pose = kinematics.base_from_tool(positions)
+        if pose is None:
+            raise ValueError("joint_states lacks joints of robot_description")
+        return self._robot_state(positions, pose, stamp_ns=stamp_ns)
+
+    def gripper_open(self, position: float) -> float:
+        """How far the gripper is open, from 0 to 1; not finite where its joint is not."""
+        gripper = self._gripper
+        return float(np.clip((position - gripper.closed) / (gripper.open - gripper.closed), 0, 1))
+
+    def _positions(self, kinematics: Kinematics | None) -> tuple[dict[str, float], int]:
+        wanted = kinematics.joint_names if kinematics else self._wanted
+        return self._reports.positions(wanted, gripper=self._gripper.joint)
+
+    def _robot_state(
+        self, positions: dict[str, float], base_from_tool: np.ndarray, *, stamp_ns: int
+    ) -> RobotState:
+        gripper = self._gripper.joint
+        arm = {name: position for name, position in positions.items() if name != gripper}
+        return RobotState(
+            stamp_ns=stamp_ns,
+            joint_position_rad=np.array([*arm.values()], np.float64),
+            base_from_tool=base_from_tool,
+            gripper_open=self.gripper_open(positions[gripper]),
+            joint_names=tuple(arm),
+        )
