@@ -59,6 +59,9 @@ def read_mot_sequence(folder: Path, *, image_size_px: tuple[int, int] | None = N
     true = _pedestrians(folder / "gt" / "gt.txt")
     score = _unit_scores(found[:, 6])
     image_size_px = _cut_at(size_px, _xyxy(found))
+    notes = [_about_size(size_px, used=image_size_px is not None)]
+    if not _are_unit(found[:, 6]):
+        notes.append("confidences are no shares from 0 to 1: spread by their percentiles")
     last = int(max(found[:, 0].max(initial=0), true[:, 0].max(initial=0)))
     measurements, truths = [], []
     for frame in range(1, last + 1):
@@ -88,10 +91,18 @@ def read_mot_sequence(folder: Path, *, image_size_px: tuple[int, int] | None = N
         )
     return Sequence(
         name=folder.name,
+        notes=tuple(notes),
         frame_rate_hz=rate_hz,
         measurements=tuple(measurements),
         truths=tuple(truths),
     )
+
+
+def _about_size(size_px: tuple[int, int] | None, *, used: bool) -> str:
+    if size_px is None:
+        return "image size unknown: boxes are taken as whole (--image-size, seqinfo.ini, img1)"
+    words = f"images of {size_px[0]}×{size_px[1]} px"
+    return words if used else f"{words}, which detections go beyond: boxes are taken as whole"
 
 
 def judge(sequence: Sequence, answers: list[Answer]) -> Scores:
@@ -216,8 +227,12 @@ def _pedestrians(path: Path) -> Float[np.ndarray, "n c"]:
     return counted
 
 
+def _are_unit(score: np.ndarray) -> bool:
+    return not len(score) or bool(score.min() >= 0 and score.max() <= 1)
+
+
 def _unit_scores(score: np.ndarray) -> np.ndarray:
-    if not len(score) or (score.min() >= 0 and score.max() <= 1):
+    if _are_unit(score):
         return score
     low, high = np.percentile(score, [1, 99])
     return np.clip((score - low) / max(high - low, 1e-9), 0, 1)

@@ -21,9 +21,10 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sequence:
-    """Frames in order of time, each with its truth."""
+    """Frames in order of time, each with its truth. `notes`: what a reader took from its files."""
 
     name: str
+    notes: tuple[str, ...] = ()
     frame_rate_hz: float
     measurements: tuple[Measurements, ...]
     truths: tuple[Truth, ...]

@@ -57,6 +57,8 @@ def tracker(
     drawn = range(first_seed, first_seed + seeds)
     for name, sequences in _sets(folders, scene, seeds=drawn, image_size_px=_size_px(image_size)):
         console.print(styled(name, "bold").append(f", {len(sequences)} sequence(s)", ""))
+        for note in dict.fromkeys(note for sequence in sequences for note in sequence.notes):
+            console.print(note)
         scores = bench.compare(sequences, by_parts=by_parts)
         console.print(_table(scores))
         points = bench.point_errors(sequences)

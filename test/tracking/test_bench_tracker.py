@@ -108,7 +108,9 @@ def test_truth_that_is_all_to_be_ignored_is_named(tmp_path):
 
 def test_the_image_s_size_comes_from_the_pictures_or_is_given(tmp_path):
     folder = sequence_folder(tmp_path, truth="1,1,10,10,50,80,1\n")
-    assert read_mot_sequence(folder).measurements[0].image_size_px is None
+    unknown = read_mot_sequence(folder)
+    assert unknown.measurements[0].image_size_px is None
+    assert "image size unknown" in unknown.notes[0]
     (folder / "img1").mkdir()
     cv2.imwrite(str(folder / "img1" / "000001.jpg"), np.zeros((240, 320, 3), np.uint8))
     assert read_mot_sequence(folder).measurements[0].image_size_px == (320, 240)
