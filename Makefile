@@ -10,6 +10,8 @@ KILTED_EXTRAS := ros-kilted,sim,console,dataset,test
 # NumPy 1, as on Ubuntu 22.04 and 24.04: what a robot with Humble, Jazzy or Kilted has.
 NUMPY1 := .venv-numpy1
 NUMPY1_STAMP := $(NUMPY1)/.setup
+NUMPY1_TESTS := backends codecs core datasets formats model_store perception policies replay sync \
+	tracking viz test_doctor.py test_packaging.py test_pipeline.py
 BOUNDS := -c constraints.txt
 # A sourced ROS 2 brings its own rclpy, which pip must not shadow, and a cv_bridge that is built for
 # the NumPy of its distribution.
@@ -77,10 +79,12 @@ test: $(STAMP)
 test-kilted: $(KILTED_STAMP)
 	$(KILTED)/bin/python -m pytest -m "not slow" test/ros
 
-# What runs on a robot, and the nodes' decoding of images: neither training nor simulation.
+# What runs on a robot: neither training nor simulation.
 test-numpy1: $(NUMPY1_STAMP)
-	OMP_NUM_THREADS=1 $(NUMPY1)/bin/python -m pytest -m "not slow" test/test_numpy.py \
-		$(addprefix test/,NUMPY1_TESTS) test/ros/test_convert.py test/ros/test_cv_bridge.py
+	OMP_NUM_THREADS=1 $(NUMPY1)/bin/python -m pytest -n auto --dist loadfile \
+		-m "not slow and not real_time" $(addprefix test/,$(NUMPY1_TESTS))
+	$(NUMPY1)/bin/python -m pytest -m "not slow" test/ros/test_convert.py test/ros/test_cv_bridge.py \
+		test/ros/test_node.py
 
 demo: $(STAMP)
 	$(BIN)/robot-vision demo
