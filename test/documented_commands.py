@@ -44,7 +44,8 @@ def all_commands() -> list[Written]:
             written += _commands(script, where=path.name)
     for service in yaml.safe_load(COMPOSE.read_text())["services"].values():
         words = tuple(_with_default(word) for word in service.get("command", ()))
-        written.append(Written(where=COMPOSE.name, words=words))
+        if words:
+            written.append(Written(where=COMPOSE.name, words=words))
     for line in re.findall(r"^CMD (\[.*\])", DOCKERFILE.read_text(), re.MULTILINE):
         written.append(Written(where=DOCKERFILE.name, words=tuple(json.loads(line))))
     for path in (COMPOSE, DOCKERFILE):
