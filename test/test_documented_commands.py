@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import re
+import warnings
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import pairwise
 from pathlib import Path
@@ -47,9 +48,11 @@ def _by_launch(file: Path) -> set[str]:
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    arguments = importlib.import_module("launch.actions").DeclareLaunchArgument
-    entities = module.generate_launch_description().entities
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what launch's parser imports
+        spec.loader.exec_module(module)
+        arguments = importlib.import_module("launch.actions").DeclareLaunchArgument
+        entities = module.generate_launch_description().entities
     return {entity.name for entity in entities if isinstance(entity, arguments)}
 
 
