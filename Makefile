@@ -7,23 +7,31 @@ STAMP := $(VENV)/.setup
 KILTED := .venv-kilted
 KILTED_STAMP := $(KILTED)/.setup
 KILTED_EXTRAS := ros-kilted,sim,console,dataset,test
-# A sourced ROS 2 brings its own rclpy, which pip must not shadow.
+# NumPy 1, as on Ubuntu 22.04 and 24.04: what a robot with Humble, Jazzy or Kilted has.
+NUMPY1 := .venv-numpy1
+NUMPY1_STAMP := $(NUMPY1)/.setup
+NUMPY1_TESTS := backends codecs core datasets formats model_store perception policies replay sync \
+	tracking viz test_doctor.py test_packaging.py test_pipeline.py
+BOUNDS := -c constraints.txt
+# A sourced ROS 2 brings its own rclpy, which pip must not shadow, and a cv_bridge that is built for
+# the NumPy of its distribution.
 ifeq ($(ROS_DISTRO),)
 EXTRAS := ros,sim,train,console,dataset,test
 else
 EXTRAS := sim,train,console,dataset,test
 VENV_FLAGS := --system-site-packages
+BOUNDS += -c constraints/$(ROS_DISTRO).txt
 endif
 
-.PHONY: setup setup-kilted check audit test test-kilted demo bench format clean
+.PHONY: setup setup-kilted setup-numpy1 check audit test test-kilted test-numpy1 demo bench format clean
 
 setup: $(STAMP)
 
-$(STAMP): setup.py constraints.txt requirements-dev.txt tools/system_packages.sh
+$(STAMP): setup.py constraints.txt $(wildcard constraints/*.txt) requirements-dev.txt tools/system_packages.sh
 	bash tools/system_packages.sh
 	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]" -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet $(BOUNDS) -e ".[$(EXTRAS)]" -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-compare.txt
 	touch $(STAMP)
 
@@ -36,6 +44,15 @@ $(KILTED_STAMP): setup.py constraints.txt requirements-dev.txt tools/system_pack
 	$(KILTED)/bin/python -m pip install --quiet -c constraints.txt -e ".[$(KILTED_EXTRAS)]" \
 		-r requirements-dev.txt "onnx>=1.17"
 	touch $(KILTED_STAMP)
+
+setup-numpy1: $(NUMPY1_STAMP)
+
+$(NUMPY1_STAMP): setup.py constraints/jazzy.txt requirements-dev.txt
+	$(PYTHON) -m venv $(NUMPY1)
+	$(NUMPY1)/bin/python -m pip install --quiet --upgrade pip
+	$(NUMPY1)/bin/python -m pip install --quiet -c constraints/jazzy.txt \
+		-e ".[ros,console,dataset,test]" -r requirements-dev.txt "onnx>=1.17"
+	touch $(NUMPY1_STAMP)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -62,6 +79,13 @@ test: $(STAMP)
 test-kilted: $(KILTED_STAMP)
 	$(KILTED)/bin/python -m pytest -m "not slow" test/ros
 
+# What runs on a robot: neither training nor simulation.
+test-numpy1: $(NUMPY1_STAMP)
+	OMP_NUM_THREADS=1 $(NUMPY1)/bin/python -m pytest -n auto --dist loadfile \
+		-m "not slow and not real_time" $(addprefix test/,$(NUMPY1_TESTS))
+	$(NUMPY1)/bin/python -m pytest -m "not slow" test/ros/test_convert.py test/ros/test_cv_bridge.py \
+		test/ros/test_node.py
+
 demo: $(STAMP)
 	$(BIN)/robot-vision demo
 
@@ -72,4 +96,4 @@ bench: $(STAMP)
 	$(BIN)/robot-vision bench tracker
 
 clean:
-	rm -rf $(VENV) $(KILTED) build install log out *.egg-info
+	rm -rf $(VENV) $(KILTED) $(NUMPY1) build install log out *.egg-info

@@ -1,6 +1,7 @@
 """Metadata and data files of the ament_python package `robot_vision`."""
 
 import os
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -10,6 +11,10 @@ NAME = "robot_vision"
 # onnxruntime and onnxruntime-gpu overwrite each other's files, and no extra can leave a default
 # requirement out: ROBOT_VISION_GPU=1 drops the CPU build, and the extra `gpu` brings its own.
 ORT_CPU = [] if os.environ.get("ROBOT_VISION_GPU") == "1" else ["onnxruntime>=1.17"]
+# colcon and bloom install into a prefix whose bin/ is on PATH, and programs (setup.cfg) into its
+# lib/. pip, which builds a wheel, puts programs on PATH itself.
+BY_PIP = bool({"bdist_wheel", "editable_wheel"} & set(sys.argv))
+ON_PATH = [] if BY_PIP else [("bin", ["scripts/robot-vision"])]
 
 
 def share(folder: str, pattern: str) -> tuple[str, list[str]]:
@@ -17,7 +22,7 @@ def share(folder: str, pattern: str) -> tuple[str, list[str]]:
     return f"share/{NAME}/{folder}", [str(f) for f in sorted(Path(folder).glob(pattern))]
 
 
-SIM = ["mujoco>=3.3.7", "opencv-python-headless>=4.12", "pycocotools>=2.0.8"]
+SIM = ["mujoco>=3.3.7", "pycocotools>=2.0.8"]
 TRAIN = [
     "torch>=2.5.1",
     "onnx>=1.17",
@@ -57,6 +62,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
+        *ON_PATH,
         share("launch", "*.launch.py"),
         share("config", "*.yaml"),
         share("config", "*.xml"),

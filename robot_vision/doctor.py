@@ -9,6 +9,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import Literal
 
+from robot_vision.bridge_trial import ADVICE, BridgeTrial, is_installed
 from robot_vision.core.errors import RobotVisionError
 
 Level = Literal["ok", "warn", "error"]
@@ -21,7 +22,7 @@ RIVALS = (
     ("opencv-contrib-python", "opencv-python-headless"),
     ("onnxruntime", "onnxruntime-gpu"),
 )
-ROS_PACKAGES = ("vision_msgs", "cv_bridge", "tf2_ros")
+ROS_PACKAGES = ("vision_msgs", "tf2_ros")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,22 +109,35 @@ def _ros() -> Iterator[Finding]:
     )
     for package in ROS_PACKAGES:
         yield _optional_ros_package(package)
+    yield _cv_bridge()
 
 
 def _optional_ros_package(package: str) -> Finding:
     without = {
         "vision_msgs": "no ~/detections and ~/objects; ~/objects/json and markers have them",
-        "cv_bridge": "only the encodings with a path of our own",
         "tf2_ros": "target_frame cannot be set",
     }
     try:
         import_module(package)
     except (ImportError, OSError):
-        advice = f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')} on a system ROS 2"
-        return Finding(
-            subject=package, level="warn", found=f"absent: {without[package]}", advice=advice
-        )
+        return _absent(package, without[package])
     return Finding(subject=package, level="ok", found="installed")
+
+
+def _cv_bridge() -> Finding:
+    """Tried in a child process, as the nodes do: it can end the process that imports it."""
+    if not is_installed():
+        return _absent("cv_bridge", "only the encodings with a path of our own (docs/cameras.md)")
+    verdict = BridgeTrial().wait()
+    if verdict.is_usable:
+        return Finding(subject="cv_bridge", level="ok", found="installed, converts an image")
+    found = f"{verdict.problem}; encodings without a path of our own are refused"
+    return Finding(subject="cv_bridge", level="warn", found=found, advice=ADVICE)
+
+
+def _absent(package: str, consequence: str) -> Finding:
+    advice = f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')} on a system ROS 2"
+    return Finding(subject=package, level="warn", found=f"absent: {consequence}", advice=advice)
 
 
 def _middleware() -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The package installs as pip and colcon would install it, complete and light."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def test_the_wheel_holds_launch_files_parameters_and_every_module(wheel: Path) -
         assert expected in shared
     modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "robot_vision").rglob("*.py")}
     assert modules <= set(names)
+    assert not any("/data/bin/" in name for name in names), "pip makes robot-vision itself"
 
 
 def test_the_wheel_is_small(wheel: Path) -> None:
@@ -67,22 +69,38 @@ def test_the_default_install_is_light(wheel: Path) -> None:
         assert not any(name.startswith(heavy) for name in required), heavy
 
 
-def test_colcon_builds_it_as_a_ros_package(clean_tree: Path) -> None:
+@pytest.mark.parametrize("more", [[], ["--symlink-install"]])
+def test_colcon_builds_it_as_a_ros_package(clean_tree: Path, more: list[str]) -> None:
     colcon = shutil.which("colcon", path=str(Path(sys.executable).parent)) or shutil.which(
         "colcon"
     )
     if colcon is None:
         pytest.skip("colcon is not installed: pip install colcon-ros")
     workspace = clean_tree.parents[1]
-    subprocess.run(
-        [colcon, "build", "--merge-install"], cwd=workspace, check=True, capture_output=True
-    )
+    for folder in ("build", "install"):
+        shutil.rmtree(workspace / folder, ignore_errors=True)
+    build = [colcon, "build", "--merge-install", *more]
+    subprocess.run(build, cwd=workspace, check=True, capture_output=True)
     installed = workspace / "install"
     assert (installed / "lib/robot_vision/perception_node").is_file()
     ament_hook = installed / "share/robot_vision/hook/ament_prefix_path.dsv"
     assert ament_hook.is_file(), "colcon took it for a plain Python package"
     assert (installed / "share/robot_vision/launch/perception.launch.py").is_file()
     assert (installed / "share/ament_index/resource_index/packages/robot_vision").is_file()
+    sourced = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f". {installed}/local_setup.sh; command -v robot-vision; robot-vision --help",
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        cwd=workspace,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert sourced.startswith(f"{installed}/bin/robot-vision\n")
+    assert "doctor" in sourced
 
 
 def test_package_xml_names_what_ros_must_bring() -> None:

@@ -63,8 +63,9 @@ MAY_IMPORT = {
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
-        "arm capture core codecs console datasets demonstrations machine memory model_store "
-        "perception pipeline policies replay simulation soak sync terminal topics tracking"
+        "arm bridge_trial capture core codecs console datasets demonstrations machine memory "
+        "model_store perception pipeline policies replay simulation soak sync terminal topics "
+        "tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
@@ -78,7 +79,8 @@ MAY_IMPORT = {
     # files
     "cli": "core commands terminal",
     "__main__": "cli",
-    "doctor": "core model_store",
+    "bridge_trial": "",
+    "doctor": "core bridge_trial model_store",
     "machine": "",
     "memory": "",
     "terminal": "core",

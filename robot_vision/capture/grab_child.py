@@ -131,7 +131,9 @@ def _opened(settings: dict[str, Any]) -> cv2.VideoCapture:
                 capture.set(which, settings[name])
         return capture
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _OPTIONS[kind]
-    return cv2.VideoCapture(address, cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG)
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not turn by itself
+    return capture
 
 
 if __name__ == "__main__":

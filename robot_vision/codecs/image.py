@@ -1,8 +1,10 @@
 """Raw colour images: the bytes of a `sensor_msgs/Image` become RGB, without a copy where they can.
 
-Encoding names are those of ROS's `sensor_msgs/image_encodings`.
+Encoding names are those of ROS's `sensor_msgs/image_encodings`. Every name there that means
+colours has a path here; the others are OpenCV's types, which say nothing about what they hold.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,9 +12,15 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+
+# BT.601, limited range, as V4L2 and ROS have it; the last column is added.
+_RGB_FROM_YUV = np.array([[1.164, 0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.018, 0]])
+_RGB_FROM_YUV = np.column_stack([_RGB_FROM_YUV, _RGB_FROM_YUV @ [-16, -128, -128]])
+_OPENCV_TYPE = re.compile(r"(8|16|32|64)[USF]C\d*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,16 @@ def _unpack_planes(code: int) -> Callable[[np.ndarray], np.ndarray]:
         return cv2.cvtColor(np.ascontiguousarray(planes), code)
 
     return convert
+
+
+def _unpack_full_planes(planes: np.ndarray) -> np.ndarray:
+    """4:4:4: below the rows of brightness, a row of colour (u, v, u, v, …) takes two of them."""
+    height_px, width_px = planes.shape[0] // 3, planes.shape[1]
+    brightness, below = planes[:height_px], planes[height_px:]
+    step = planes.strides[0]
+    # Padding comes once a row of colour, thus after two rows' worth of pixels.
+    colour = np.lib.stride_tricks.as_strided(below, (height_px, width_px, 2), (2 * step, 2, 1))
+    return cv2.transform(np.dstack([brightness, colour]), _RGB_FROM_YUV)
 
 
 def _from_16_bits(
@@ -120,6 +138,8 @@ _ENCODINGS = {
     "8UC1": _GRAY,
     "8UC3": _BGR,  # OpenCV's order, as image_view and cv_bridge's display take it
     "8UC4": _BGRA,
+    "16UC3": _wide(_BGR),
+    "16UC4": _wide(_BGRA),
     **{f"{name}8": form for name, form in _MOSAICS.items()},
     **{f"{name}16": _wide(form) for name, form in _MOSAICS.items()},
     "yuv422": _UYVY,
@@ -128,6 +148,7 @@ _ENCODINGS = {
     "yuyv": _YUYV,
     "nv12": _planes(cv2.COLOR_YUV2RGB_NV12),
     "nv21": _planes(cv2.COLOR_YUV2RGB_NV21),
+    "nv24": _Encoding(dtype="u1", channels=1, to_rgb=_unpack_full_planes, rows_per_px=3),
 }
 
 IMAGE_ENCODINGS = tuple(_ENCODINGS)
@@ -146,10 +167,11 @@ def decode_image(
     """RGB of a raw colour image; a read-only view of `data` where the encoding is `rgb8`.
 
     `step` is the length of a row in bytes, padding included. Raises `UnsupportedEncodingError`
-    for an encoding that is not in `IMAGE_ENCODINGS`, `EncodingError` if the bytes do not fit it or
-    the image is larger than `limits`.
+    for an encoding that nobody here knows, `EncodingError` for one that holds no colours, if the
+    bytes do not fit it or the image is larger than `limits`.
     """
     if encoding not in _ENCODINGS:
+        _check_may_be_colour(encoding)
         raise UnsupportedEncodingError(encoding, kind="image", supported=IMAGE_ENCODINGS)
     form = _ENCODINGS[encoding]
     rows = height_px * form.rows_per_px
@@ -166,3 +188,14 @@ def decode_image(
         limits=limits,
     )
     return image if form.to_rgb is None else form.to_rgb(image)
+
+
+def _check_may_be_colour(encoding: str) -> None:
+    """Raises `EncodingError` for depth and for OpenCV's types of any other content."""
+    supported = f"colour comes as {', '.join(IMAGE_ENCODINGS)}"
+    if encoding in DEPTH_ENCODINGS:
+        raise EncodingError(
+            f"{encoding!r} is an encoding of depth: is rgb remapped to a depth topic? {supported}"
+        )
+    if _OPENCV_TYPE.fullmatch(encoding):
+        raise EncodingError(f"{encoding!r} does not say which colours it holds; {supported}")

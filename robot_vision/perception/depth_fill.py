@@ -48,7 +48,7 @@ def fill_depth(
     """
     height, width = depth_m.shape
     ringed_m = _with_ring(depth_m, measured)
-    half_m = np.ascontiguousarray(ringed_m[::2, ::2])
+    half_m = _halved(ringed_m)
     nearest_m, half_distance = nearest_depth(half_m)
     flown_m = _flown(nearest_m, is_fixed=half_m > 0, rgb=rgb)
     first, last = _NEAREST_UP_TO_PX / 2, _FLOWN_FROM_PX / 2
@@ -65,7 +65,7 @@ def filled_confidence(
     depth_m: Float32[np.ndarray, "h w"], *, measured: Bool[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
     """The confidence that `fill_depth` gives, for holes that are filled in another way."""
-    half_m = np.ascontiguousarray(_with_ring(depth_m, measured)[::2, ::2])
+    half_m = _halved(_with_ring(depth_m, measured))
     return _confidence(nearest_depth(half_m)[1], measured)
 
 
@@ -89,6 +89,14 @@ def _with_ring(depth_m: np.ndarray, measured: np.ndarray) -> Float32[np.ndarray,
     is_measured = measured.view(np.uint8)
     ringed_m = cv2.dilate(cv2.copyTo(depth_m, is_measured), _CROSS)
     return cv2.copyTo(depth_m, is_measured, ringed_m)
+
+
+def _halved(ringed_m: np.ndarray) -> Float32[np.ndarray, "h w"]:
+    """Every other pixel; with a wider ring where all that has depth lies between these."""
+    half_m = np.ascontiguousarray(ringed_m[::2, ::2])
+    if half_m.any():
+        return half_m
+    return np.ascontiguousarray(cv2.dilate(ringed_m, _CROSS)[::2, ::2])
 
 
 def nearest_depth(

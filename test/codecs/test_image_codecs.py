@@ -110,9 +110,9 @@ def test_data_of_a_message_may_be_an_array_or_a_memoryview() -> None:
 
 
 def test_an_unknown_encoding_names_itself_and_those_supported() -> None:
-    with pytest.raises(UnsupportedEncodingError, match=r"'nv24'.*rgb8.*yuyv") as caught:
-        decode_image(b"", encoding="nv24", width_px=1, height_px=1, step=6)
-    assert caught.value.encoding == "nv24"
+    with pytest.raises(UnsupportedEncodingError, match=r"'yuv9'.*rgb8.*yuyv") as caught:
+        decode_image(b"", encoding="yuv9", width_px=1, height_px=1, step=6)
+    assert caught.value.encoding == "yuv9"
 
 
 @pytest.mark.parametrize(
@@ -185,6 +185,8 @@ WIDE_ORDER = {
     "bgr16": [2, 1, 0],
     "rgba16": [0, 1, 2, 3],
     "bgra16": [2, 1, 0, 3],
+    "16UC3": [2, 1, 0],
+    "16UC4": [2, 1, 0, 3],
 }
 
 
@@ -207,6 +209,58 @@ def test_a_mosaic_of_16_bits_is_that_of_8(encoding: str) -> None:
     mosaic = np.random.default_rng(0).integers(0, 256, (12, 14), np.uint8)
     wide = decode(mosaic.astype(np.uint16) * 257, encoding.replace("8", "16"), padding=2)
     assert np.abs(wide.astype(int) - decode(mosaic, encoding)).max() <= 1
+
+
+# With the encodings of depth: every name of sensor_msgs/image_encodings.hpp.
+BAYER_NAMES = {
+    f"bayer_{order}{bits}" for order in ("rggb", "bggr", "gbrg", "grbg") for bits in (8, 16)
+}
+COLOURS = BAYER_NAMES | {
+    *("rgb8", "rgba8", "rgb16", "rgba16", "bgr8", "bgra8", "bgr16", "bgra16", "mono8", "mono16"),
+    *("8UC1", "8UC3", "8UC4", "16UC3", "16UC4"),
+    *("uyvy", "yuv422", "yuyv", "yuv422_yuy2", "nv21", "nv24"),
+}
+OPENCV_TYPES = {
+    f"{t}C{n}" for t in ("8U", "8S", "16U", "16S", "32S", "32F", "64F") for n in range(1, 5)
+}
+NO_COLOURS = sorted(OPENCV_TYPES - COLOURS - {"16UC1", "32FC1", "64FC1"})
+
+
+def test_every_encoding_of_ros_that_means_colours_has_a_path() -> None:
+    assert set(COLOURS) <= set(IMAGE_ENCODINGS)
+
+
+@pytest.mark.parametrize("encoding", NO_COLOURS)
+def test_an_encoding_that_means_no_colours_is_refused_without_asking_cv_bridge(
+    encoding: str,
+) -> None:
+    with pytest.raises(EncodingError, match=f"{encoding!r} does not say which colours") as caught:
+        decode_image(b"", encoding=encoding, width_px=1, height_px=1, step=1)
+    assert not isinstance(caught.value, UnsupportedEncodingError)
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "64FC1"])
+def test_depth_in_place_of_colour_is_said_to_be_depth(encoding: str) -> None:
+    with pytest.raises(EncodingError, match="is rgb remapped to a depth topic") as caught:
+        decode_image(b"", encoding=encoding, width_px=1, height_px=1, step=1)
+    assert not isinstance(caught.value, UnsupportedEncodingError)
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 5), st.integers(0, 2**32 - 1))
+def test_planes_of_full_colour_keep_each_pixel_s_own(
+    height: int, width: int, padding: int, seed: int
+) -> None:
+    rgb = np.random.default_rng(seed).integers(16, 240, (height, width, 3)).astype(np.float64)
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    y = np.round(16 + 0.257 * red + 0.504 * green + 0.098 * blue).astype(np.uint8)
+    u = np.round(128 - 0.148 * red - 0.291 * green + 0.439 * blue).astype(np.uint8)
+    v = np.round(128 + 0.439 * red - 0.368 * green - 0.071 * blue).astype(np.uint8)
+    colours, _ = packed(np.dstack([u, v]), padding=2 * padding, big=False)
+    brightness, step = packed(y, padding=padding, big=False)
+    found = decode_image(
+        brightness + colours, encoding="nv24", width_px=width, height_px=height, step=step
+    )
+    assert np.abs(found - rgb).max() <= 3
 
 
 @pytest.mark.parametrize("encoding", ["nv12", "nv21"])

@@ -60,7 +60,11 @@ def _ray(seen_by: Camera, x: int, y: int) -> np.ndarray:
         ray = cv2.fisheye.undistortPoints(pixel, matrix, d)
     else:
         criteria = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 100, 1e-10)
-        ray = cv2.undistortPoints(pixel, matrix, d, criteria=criteria)
+        # OpenCV 4 has another function for those who choose the criteria.
+        if hasattr(cv2, "undistortPointsIter"):
+            ray = cv2.undistortPointsIter(pixel, matrix, d, np.eye(3), np.eye(3), criteria)
+        else:
+            ray = cv2.undistortPoints(pixel, matrix, d, criteria=criteria)
     return np.append(ray[0, 0], 1.0)[None]
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 
@@ -101,6 +102,7 @@ def test_a_policy_sets_no_files_of_the_service(
         find_policy(tmp_path)
 
 
+@pytest.mark.skipif(find_spec("torch") is None, reason="train needs torch")
 @pytest.mark.parametrize("value", ["&a [*a]", "1:" * 200_000 + "1", "!!timestamp x", "[" * 9999])
 def test_values_on_a_command_line_are_read_as_carefully(tmp_path: Path, value: str) -> None:
     for command in (

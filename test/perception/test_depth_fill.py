@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.perception.depth_fill import fill_depth
+from robot_vision.perception.depth_fill import fill_depth, filled_confidence
 
 Y, X = np.mgrid[0:240, 0:320]
 GRAY = np.full((240, 320, 3), 128, np.uint8)
@@ -47,6 +47,17 @@ def test_of_any_size_measured_depth_stays_and_the_rest_lies_between(
     assert np.array_equal(filled.confidence == 1, measured)
     assert (filled.confidence > 0).all()
     assert (filled.confidence[~measured] <= 0.5).all()
+
+
+@pytest.mark.parametrize("size", [(2, 5), (48, 64)])
+def test_a_lone_pixel_between_those_that_are_worked_on_is_enough(size: tuple[int, int]) -> None:
+    depth_m = np.full(size, np.nan, np.float32)
+    depth_m[1, 1] = 2
+    measured = np.isfinite(depth_m)
+    filled = fill_depth(depth_m, measured=measured, rgb=np.zeros((*size, 3), np.uint8))
+    np.testing.assert_allclose(filled.depth_m, 2, rtol=1e-5)
+    confidence = filled_confidence(depth_m, measured=measured)
+    np.testing.assert_array_equal(confidence, filled.confidence)
 
 
 def test_a_plane_goes_on_through_a_hole_where_the_nearest_pixel_makes_a_step() -> None:

@@ -17,6 +17,7 @@ from robot_vision.core.camera_info import calibration_of, camera_of
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Camera
+from robot_vision.ros.messages.bridge import rgb_by_bridge
 from robot_vision.ros.messages.received_image import ReceivedImage
 
 ImageMessage: TypeAlias = Image | ReceivedImage | CompressedImage
@@ -49,17 +50,14 @@ def rgb_from_message(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a colour image. Raises `EncodingError`, also for one that is larger than `limits`.
 
-    Encodings without a path of ours go through `cv_bridge` where it is installed.
+    Encodings without a path of ours go through `cv_bridge` where it is installed and works.
     """
     if isinstance(message, CompressedImage):
         return decode_compressed(message.data, format=message.format, limits=limits)
     try:
         return decode_image(message.data, **_layout(message), limits=limits)
-    except UnsupportedEncodingError:
-        bridge = _cv_bridge()
-        if bridge is None:
-            raise
-        return bridge.imgmsg_to_cv2(message, desired_encoding="rgb8")
+    except UnsupportedEncodingError as error:
+        return rgb_by_bridge(message, unsupported=error, limits=limits)
 
 
 def depth_from_message(
@@ -88,14 +86,6 @@ def _layout(message: Image | ReceivedImage) -> dict[str, Any]:
         "step": message.step,
         "is_bigendian": bool(message.is_bigendian),
     }
-
-
-def _cv_bridge() -> Any | None:
-    try:
-        from cv_bridge import CvBridge
-    except ImportError:
-        return None
-    return CvBridge()
 
 
 class ImageWriter:

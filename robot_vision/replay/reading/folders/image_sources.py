@@ -128,6 +128,7 @@ class VideoSource:
         video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
         if video is None or not video.isOpened():
             raise BagError(f"{self._path} cannot be opened as a video (MP4, MOV, Matroska or AVI)")
+        video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not turn by itself
         sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         width_px, height_px = (int(video.get(side)) for side in sides)
         try:
