@@ -47,7 +47,9 @@ def study(wanted: Wanted) -> Finding:
     """
     session = open_model(wanted.file)
     facts = read_facts(wanted.file, session.get_modelmeta().custom_metadata_map)
-    return _Study(wanted, session, facts).finding()
+    found = _Study(wanted, session, facts).finding()
+    said = words_on_names(found.manifest, wanted, facts)
+    return replace(found, lines=found.lines + said)
 
 
 class _Study:
@@ -62,11 +64,6 @@ class _Study:
         self._trials: list[Trial] = []
 
     def finding(self) -> Finding:
-        found = self._finding()
-        said = words_on_names(found.manifest, self._wanted, self._facts)
-        return replace(found, lines=found.lines + said)
-
-    def _finding(self) -> Finding:
         wanted = self._wanted
         starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
         if starts and not wanted.is_tried:
