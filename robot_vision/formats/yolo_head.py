@@ -57,7 +57,8 @@ def read_head(outputs: Outputs, manifest: ModelManifest, *, extra: int) -> Head:
         return _split(output[0].T, values - extra, suppressed=False)
     if is_batch and output.shape[2] == values and _is_grid(output.shape[1], manifest, levels):
         return _split(output[0], values - extra, suppressed=False)
-    if is_batch and extra and output.shape[2] == 6 + extra:
+    of_objects = is_batch and extra and not _is_grid(output.shape[2], manifest, _LEAST_LEVELS)
+    if of_objects and output.shape[2] == 6 + extra:
         return _split(output[0], 6, suppressed=True)
     if is_batch and output.shape[2] == values:
         raise _no_grid(output, manifest)

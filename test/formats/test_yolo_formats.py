@@ -229,6 +229,12 @@ def test_few_rows_of_objects_are_not_cells_with_other_keypoints(
     assert np.allclose(found.keypoint, [20, 40, 0.5])
 
 
+def test_cells_of_a_detector_are_no_keypoints_of_objects(tmp_path: Path) -> None:
+    """[1, 7, 126]: 126 columns are cells, and not a box, a score, a class and 40 keypoints."""
+    with pytest.raises(BundleError, match="3 for each of some keypoints"):
+        pose(tmp_path, of_grid())
+
+
 def test_keypoints_of_two_numbers_have_no_score(tmp_path: Path) -> None:
     """`kpt_shape` [6, 2]: 12 numbers, which without names would be 4 keypoints of three."""
     values = np.tile(np.array([10, 20], np.float32), (2, 6))
@@ -253,6 +259,7 @@ def test_300_oriented_objects_of_two_classes_are_no_grid(
     found = perceive(bundle, frame=a_frame(width, height)).detections
     assert found.oriented_box is not None
     assert np.allclose(found.oriented_box, [[100, 80, 60, 20, 0.5]], atol=1e-3)
+    assert np.allclose(found.score, 0.9)  # not 1, which is the number of its class
     assert found.class_id.tolist() == [1]
 
 

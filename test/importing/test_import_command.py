@@ -290,6 +290,11 @@ def test_seventeen_keypoints_without_names_are_said_to_be_taken_as_of_coco(tmp_p
     assert "--keypoint-names" in words
 
 
+def test_a_pose_model_is_known_by_its_shape(tmp_path: Path) -> None:
+    manifest, _ = imported(pose_net(tmp_path, 17, kpt_shape="[17, 3]"))
+    assert (manifest.format, len(manifest.keypoints)) == ("yolo_pose", 17)
+
+
 def test_keypoints_are_counted_where_nobody_says_how_many(tmp_path: Path) -> None:
     manifest, words = imported(pose_net(tmp_path, 4), *POSE)
     assert manifest.keypoints == ("keypoint_0", "keypoint_1", "keypoint_2", "keypoint_3")
