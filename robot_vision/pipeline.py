@@ -101,7 +101,7 @@ class Pipeline:
             self._previous,
             stamp_ns=frame.stamp_ns,
             frame=frame,
-            detections=no_detections(frame.stamp_ns),
+            detections=no_detections(frame.stamp_ns, like=self._previous.detections),
             depth=None,
             lifted=None,
             tracks=tracks,

@@ -128,6 +128,7 @@ def import_model(
         Path | None,
         typer.Option(help="text file with a class name a line; default: as the file says"),
     ] = None,
+    keypoint_names: Annotated[str, typer.Option(help="of a pose model: nose,left_eye,…")] = "",
     size: Annotated[str, typer.Option(help="416x320, where the file leaves it open")] = "",
     output: Annotated[
         list[str] | None, typer.Option(help="role=tensor, where names differ; repeatable")
@@ -163,6 +164,7 @@ def import_model(
         name=name,
         format=format,
         classes=read_class_names(classes) if classes else (),
+        keypoints=tuple(part.strip() for part in keypoint_names.split(",") if part.strip()),
         size_px=size_px(size) if size else None,
         outputs=_pairs(output, "output"),
         image={key: parse_yaml(value, what=f"--input {key}") for key, value in image},
@@ -190,18 +192,10 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
     from robot_vision.importing.words import table_rows
 
-    columns = (
-        "format",
-        "reading",
-        "colours",
-        "pixels",
-        "resize",
-        "found",
-        "quality",
-        "sound",
-        "fault",
+    table = Table(
+        *("format", "reading", "colours", "pixels", "resize"),
+        *("found", "quality", "sound", "fault"),
     )
-    table = Table(*columns)
     for row in table_rows(trials):
         table.add_row(*row)
     Screen().print(table)

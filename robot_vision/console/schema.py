@@ -40,6 +40,8 @@ Figure = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Point = Annotated[list[Figure], Field(min_length=3, max_length=3)]
 Square = Annotated[list[Point], Field(min_length=3, max_length=3)]
+# Pairs of places in an object's keypoints.
+Bones = Annotated[list[tuple[int, int]], Field(max_length=1000)]
 Polygon = Annotated[list[tuple[Figure, Figure]], Field(max_length=10_000)]
 Rate = Annotated[float, Field(gt=0, le=MAX_RATE_HZ)]
 
@@ -190,6 +192,26 @@ class State(Model):
     dropped: dict[str, int] = Field(default_factory=dict)
 
 
+class Keypoint(BaseModel):
+    """A named point of an object in pixels of the camera image, null where it has no place."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str = Field(max_length=1000)
+    xy_px: Annotated[list[Figure], Field(min_length=2, max_length=2)] | None = None
+    score: Figure | None = None
+
+
+class OrientedBox(BaseModel):
+    """A box that is turned by `angle_rad`, from x towards y to its width."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    center_px: Annotated[list[Figure], Field(min_length=2, max_length=2)]
+    size_px: Annotated[list[Figure], Field(min_length=2, max_length=2)]
+    angle_rad: Figure
+
+
 class ObjectRow(BaseModel):
     """A tracked object, as in `~/objects/json`; unknown values are null.
 
@@ -212,6 +234,8 @@ class ObjectRow(BaseModel):
     age_s: Finite
     unseen_s: Finite
     outline_px: Annotated[list[Polygon], Field(max_length=1000)] | None = None
+    keypoints: Annotated[list[Keypoint], Field(max_length=1000)] | None = None
+    oriented_box: OrientedBox | None = None
 
 
 class ObjectsView(BaseModel):
@@ -238,6 +262,7 @@ class ObjectsView(BaseModel):
         1.0,
     ]
     objects: Annotated[list[ObjectRow], Field(max_length=1000)]
+    bones: Bones = []
     notes: Annotated[list[Annotated[str, Field(max_length=1001)]], Field(max_length=100)] = []
 
 
@@ -330,6 +355,8 @@ class Detected(Model):
     box_xyxy_px: list[float]
     distance_m: float | None = None
     outline_px: list[Polygon] | None = None
+    keypoints: list[Keypoint] | None = None
+    oriented_box: OrientedBox | None = None
 
 
 class AnalyzedDepth(Model):
@@ -368,6 +395,7 @@ class AnalyzedPicture(Model):
     overlay: str
     stage_ms: dict[str, float]
     detections: list[Detected] | None = None
+    bones: Bones = []
     depth: AnalyzedDepth | None = None
     features: AnalyzedFeatures | None = None
 

@@ -61,3 +61,12 @@ def _shared_px(
     shared = np.minimum.outer(a_px[:, 1], b_px[:, 1])
     shared -= np.maximum.outer(a_px[:, 0], b_px[:, 0])
     return np.maximum(shared, 0.0, out=shared)
+
+
+def oriented_corners(oriented_box: Float[np.ndarray, "n 5"]) -> Float[np.ndarray, "n 4 2"]:
+    """Corners in turn of boxes given by centre, size and the angle (rad) to the width."""
+    centre, size, angle_rad = np.split(oriented_box, [2, 4], axis=1)
+    width = size[:, :1] * np.concatenate([np.cos(angle_rad), np.sin(angle_rad)], axis=1) / 2
+    height = size[:, 1:] * np.concatenate([-np.sin(angle_rad), np.cos(angle_rad)], axis=1) / 2
+    corners = (-width - height, width - height, width + height, height - width)
+    return np.stack([centre + corner for corner in corners], axis=1)

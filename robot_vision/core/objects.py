@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from robot_vision.core.geometry import transform_points
+from robot_vision.core.keypoints import bones_of
+from robot_vision.core.shapes import shapes_by_track
 from robot_vision.core.types import Perception, TrackState
 
 
@@ -113,12 +115,17 @@ def quaternion_xyzw(rotation: Float[np.ndarray, "3 3"]) -> tuple[float, float, f
 def json_of(
     objects: Objects, perception: Perception, *, age_s: float, stage_s: Mapping[str, float]
 ) -> str:
-    """`~/objects/json`: all tracks of a frame with the frame's age. Unknown values are null."""
+    """`~/objects/json`: all tracks of a frame with the frame's age. Unknown values are null.
+
+    Keypoints and oriented boxes are of tracks that were seen in this frame; `bones` are pairs of
+    places in their keypoints.
+    """
     tracks = perception.tracks
     position_m, position_covariance = _known(objects.position_m), _known(objects.covariance_m2)
     velocity_mps = _known(objects.velocity_mps)
     velocity_covariance = _known(objects.velocity_covariance_m2ps2)
     size_m, box_px, age = _known(objects.size_m), _known(tracks.box_xyxy_px), tracks.age_s.tolist()
+    shapes = shapes_by_track(perception.detections, tracks)
     rows = [
         {
             "id": objects.track_id[row],
@@ -131,6 +138,7 @@ def json_of(
             "velocity_covariance_m2ps2": velocity_covariance[row],
             "size_m": size_m[row],
             "box_xyxy_px": box_px[row],
+            **shapes[row],
             "age_s": round(age[row], 4),
             "unseen_s": round(objects.unseen_s[row], 4),
         }
@@ -146,7 +154,31 @@ def json_of(
         "epoch": tracks.epoch,
         "orientation_xyzw": objects.orientation_xyzw,
         "objects": rows,
+        "bones": bones_of(perception.detections.keypoint_names),
         "notes": perception.notes,
+    }
+    return json.dumps(text)
+
+
+def keypoints_json_of(perception: Perception) -> str:
+    """`~/keypoints/json`: the keypoints of the tracks seen in this frame, in its pixels."""
+    tracks, names = perception.tracks, perception.detections.keypoint_names
+    shapes = shapes_by_track(perception.detections, tracks)
+    rows = [
+        {
+            "id": int(tracks.track_id[row]),
+            "class": class_name(perception.class_names, int(tracks.class_id[row])),
+            "keypoints": shape["keypoints"],
+        }
+        for row, shape in enumerate(shapes)
+        if shape["keypoints"] is not None
+    ]
+    text: dict[str, Any] = {
+        "stamp_ns": perception.stamp_ns,
+        "frame_id": perception.frame.frame_id,
+        "names": names,
+        "bones": bones_of(names),
+        "objects": rows,
     }
     return json.dumps(text)
 

@@ -120,6 +120,7 @@ class Detections:
 
     `mask` holds one boolean mask per detection on a grid that covers the whole view. `keypoint`
     holds x px, y px and score per keypoint, NaN where unknown; they may lie outside the view.
+    `keypoint_names` has a name for each; a model has keypoints where `keypoint` is not None.
     `oriented_box` holds centre x, y, width, height (px) and the angle from x towards y to the
     width (rad); `box_xyxy_px` is then its hull, clipped to the view.
     """
@@ -137,13 +138,18 @@ class Detections:
         return len(self.score)
 
 
-def no_detections(stamp_ns: int) -> Detections:
-    """Detections of a frame in which nothing was found."""
+def no_detections(stamp_ns: int, *, like: Detections | None = None) -> Detections:
+    """Detections of a frame in which nothing was found; of the model that gave `like`, if any."""
+    keypoint = None if like is None or like.keypoint is None else like.keypoint[:0]
+    oriented = None if like is None or like.oriented_box is None else like.oriented_box[:0]
     return Detections(
         stamp_ns=stamp_ns,
         box_xyxy_px=np.zeros((0, 4), np.float32),
         score=np.zeros(0, np.float32),
         class_id=np.zeros(0, np.int64),
+        keypoint=keypoint,
+        keypoint_names=() if like is None else like.keypoint_names,
+        oriented_box=oriented,
     )
 
 

@@ -34,9 +34,25 @@ def check_manifest(manifest: ModelManifest) -> Format:
             )
     if format.detection is not None and not manifest.classes:
         raise BundleError(f"format {format.name!r} needs the names of its classes")
-    if manifest.keypoints and (format.detection is None or format.detection.keypoints is None):
-        raise BundleError(f"format {format.name!r} has no keypoints, but the manifest names some")
+    _check_keypoints(manifest, format)
     return format
+
+
+def _check_keypoints(manifest: ModelManifest, format: Format) -> None:
+    named = manifest.keypoints
+    if not named:
+        return
+    if format.detection is None or format.detection.keypoints is None:
+        raise BundleError(f"format {format.name!r} has no keypoints, but the manifest names some")
+    if len(set(named)) < len(named):
+        twice = sorted({name for name in named if named.count(name) > 1})
+        raise BundleError(f"the manifest gives the name {twice[0]!r} to several keypoints")
+    usual = format.detection.keypoint_names
+    if usual and len(named) != len(usual):
+        raise BundleError(
+            f"format {format.name!r} has {len(usual)} keypoints ({', '.join(usual)}), but the "
+            f"manifest names {len(named)}"
+        )
 
 
 def check_outputs(manifest: ModelManifest, outputs: Outputs) -> None:

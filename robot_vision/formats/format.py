@@ -54,12 +54,12 @@ class Masks(Protocol):
 class Keypoints(Protocol):
     """x, y in input pixels and score of each keypoint in these rows of the candidates.
 
-    The score is NaN where the model gives none.
+    The score is NaN where the model gives none; None where it has no such outputs.
     """
 
     def __call__(
         self, outputs: Outputs, manifest: ModelManifest, *, row: Int64[np.ndarray, " n"]
-    ) -> Float32[np.ndarray, "n k 3"]: ...
+    ) -> Float32[np.ndarray, "n k 3"] | None: ...
 
 
 @runtime_checkable
@@ -93,7 +93,8 @@ class Detection:
     """How boxes come out of a model. A format that has it needs the names of classes.
 
     `needs_nms`: boxes of one object must be suppressed. `weighs_overlaps`: boxes that overlap
-    have a say in where kept ones lie and how sure they are.
+    have a say in where kept ones lie and how sure they are. `keypoint_names`: of formats whose
+    keypoints are always the same; else the manifest names them.
     """
 
     decode: Decode
@@ -101,6 +102,7 @@ class Detection:
     weighs_overlaps: bool = False
     masks: Masks | None = None
     keypoints: Keypoints | None = None
+    keypoint_names: tuple[str, ...] = ()
     oriented_boxes: OrientedBoxes | None = None
 
 

@@ -1,8 +1,10 @@
 """The head of YOLOv8 and its successors: [1, 4 + C + E, N], or [1, N, 4 + C + E] as some write it.
 
 Each of N cells has cx, cy, w, h in input pixels, a probability per class, and E more numbers (of
-masks, keypoints, an angle). With suppression inside the graph it is [1, K, 6 + E]: a row per
-object of corners, score, class and the same E numbers.
+masks, keypoints, an angle). With suppression inside the graph (`nms=True`, or the end-to-end heads
+of YOLO26) it is [1, K, 6 + E]: a row per object of its box, score, class and the same E numbers;
+rows that are left over are zero. The box is by corners, of oriented boxes by centre and size.
+After `NMSModel` of Ultralytics' `engine/exporter.py` and `postprocess` of `nn/modules/head.py`.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from robot_vision.formats.format import Candidates, Outputs
 from robot_vision.formats.reading import in_pixels, surest
 
 _STRIDES_PX = (4, 8, 16, 32, 64)
+_LEAST_LEVELS = 3  # of these heads; 300 rows of objects may be the cells of one or two
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,16 +44,21 @@ def read_head(outputs: Outputs, manifest: ModelManifest, *, extra: int) -> Head:
     """The head with `extra` numbers after its classes; raises `BundleError` if it has others.
 
     Rows that are no cells of a grid are only read as ones of objects, and only with extras:
-    without these they may as well be of RT-DETR or another end-to-end model.
+    without these they may as well be of RT-DETR or another end-to-end model. Sizes agree by
+    chance (20 objects of as many numbers as a cell has, two classes), so with extras the other
+    axis must count cells.
     """
     output = outputs["output"]
     values = 4 + len(manifest.classes) + extra
+    levels = _LEAST_LEVELS if extra and values == 6 + extra else 1
     is_batch = output.ndim == 3 and output.shape[0] == 1
-    if is_batch and output.shape[1] == values:
+    of_cells = not extra or (is_batch and _is_grid(output.shape[2], manifest, levels=1))
+    if is_batch and output.shape[1] == values and of_cells:
         return _split(output[0].T, values - extra, suppressed=False)
-    if is_batch and output.shape[2] == values and _is_grid(output.shape[1], manifest):
+    if is_batch and output.shape[2] == values and _is_grid(output.shape[1], manifest, levels):
         return _split(output[0], values - extra, suppressed=False)
-    if is_batch and extra and output.shape[2] == 6 + extra:
+    of_objects = is_batch and extra and not _is_grid(output.shape[2], manifest, _LEAST_LEVELS)
+    if of_objects and output.shape[2] == 6 + extra:
         return _split(output[0], 6, suppressed=True)
     if is_batch and output.shape[2] == values:
         raise _no_grid(output, manifest)
@@ -75,12 +83,13 @@ def _split(rows: np.ndarray, end: int, *, suppressed: bool) -> Head:
     )
 
 
-def _is_grid(rows: int, manifest: ModelManifest) -> bool:
-    """Whether so many rows are the cells of grids of neighbouring strides over the input."""
+def _is_grid(rows: int, manifest: ModelManifest, levels: int) -> bool:
+    """Whether so many rows are the cells of at least so many grids of neighbouring strides."""
     width_px, height_px = manifest.input.width_px, manifest.input.height_px
     cells = [-(-width_px // s) * -(-height_px // s) for s in _STRIDES_PX]
     ends = range(1, len(cells) + 1)
-    return any(sum(cells[first:end]) == rows for end in ends for first in range(end))
+    spans = ((first, end) for end in ends for first in range(end - levels + 1))
+    return any(sum(cells[first:end]) == rows for first, end in spans)
 
 
 def _no_grid(output: np.ndarray, manifest: ModelManifest) -> BundleError:

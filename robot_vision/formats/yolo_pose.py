@@ -5,9 +5,13 @@ The manifest names the K keypoints; one that names none leaves their number to t
 whose keypoints have no score (2K numbers) must name them.
 """
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
@@ -20,14 +24,21 @@ def _head(outputs: Outputs, manifest: ModelManifest) -> Head:
     output = outputs["output"]
     if output.ndim != 3:
         raise misfit(manifest, "output", output, "[1, values, N]")
-    values, count = min(output.shape[1:]), len(manifest.keypoints)
-    for first in (4 + len(manifest.classes), 6):
-        extra = values - first
+    count = len(manifest.keypoints)
+    for extra in _extras(output, manifest):
         if extra in (3 * count, 2 * count) if count else extra > 0 and extra % 3 == 0:
-            return read_head(outputs, manifest, extra=extra)
+            with suppress(BundleError):
+                return read_head(outputs, manifest, extra=extra)
     named = f"{count} keypoints" if count else "some keypoints"
     expected = f"{4 + len(manifest.classes)} values and 3 for each of {named}"
     raise misfit(manifest, "output", output, expected)
+
+
+def _extras(output: np.ndarray, manifest: ModelManifest) -> Iterator[int]:
+    """How many numbers may follow score and class, the commonest layout first."""
+    channels, rows = output.shape[1:]
+    per_cell = 4 + len(manifest.classes)
+    yield from (channels - per_cell, rows - per_cell, rows - 6)
 
 
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:

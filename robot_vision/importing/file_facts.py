@@ -1,7 +1,8 @@
 """What a model's file and the files beside it say of themselves.
 
-Ultralytics writes `names`, `imgsz`, `stride`, `task` and `args` into ONNX metadata as the text of
-Python literals; Hugging Face keeps `config.json` and `preprocessor_config.json` beside the file.
+Ultralytics writes `names`, `imgsz`, `stride`, `task` and `args`, for pose models `kpt_shape` and
+`kpt_names`, into ONNX metadata as the text of Python literals (its `engine/exporter.py`); Hugging
+Face keeps `config.json` and `preprocessor_config.json` beside the file.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ForeignFileError, RobotVisionError
-from robot_vision.core.foreign import MOST_YAML_BYTES, parse_yaml, read_json
+from robot_vision.core.foreign import MOST_YAML_BYTES, parse_yaml, quoted, read_json
 from robot_vision.importing.class_names import names_of
 
+_MOST_KEYPOINTS = 1000
 _ULTRALYTICS_IMAGE = {
     "color": "rgb",
     "resize": "letterbox",
@@ -30,6 +32,8 @@ class FileFacts:
     """
 
     classes: tuple[str, ...] = ()
+    keypoints: tuple[str, ...] = ()
+    keypoint_count: int = 0
     size_px: tuple[int, int] | None = None
     task: str = ""
     has_nms: bool = False
@@ -66,6 +70,8 @@ class _Reader:
         before = len(self.values)
         self._put("classes", metadata, "names", lambda v: names_of(v, what="names"))
         self._put("size_px", metadata, "imgsz", _width_height_px)
+        self._put("keypoint_count", metadata, "kpt_shape", _count_of)
+        self._put("keypoints", metadata, "kpt_names", _keypoint_names)
         self._put("has_nms", metadata, "args", lambda v: bool(v.get("nms")))
         self._put("has_nms", metadata, "end2end", bool)
         if metadata.get("task"):
@@ -123,6 +129,22 @@ def _width_height_px(value: Any) -> tuple[int, int]:
     """Ultralytics' `imgsz` is height and width, or one number for both."""
     height, width = (value, value) if isinstance(value, int) else value
     return int(width), int(height)
+
+
+def _count_of(value: Any) -> int:
+    """`kpt_shape`: how many keypoints, and 2 (x, y) or 3 (with a score) numbers for each."""
+    count, numbers = value
+    if not 0 < int(count) <= _MOST_KEYPOINTS or numbers not in (2, 3):
+        raise ValueError(f"{quoted(value)}, expected [keypoints, 2 or 3]")
+    return int(count)
+
+
+def _keypoint_names(value: Any) -> tuple[str, ...]:
+    """`kpt_names` has a list of names by class; they must be the same for all."""
+    by_class = list(value.values())
+    if not by_class or any(names != by_class[0] for names in by_class):
+        raise ValueError("its classes have keypoints of other names, expected the same for all")
+    return names_of(by_class[0], what="kpt_names")
 
 
 def _three(values: Any) -> tuple[float, float, float]:

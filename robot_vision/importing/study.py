@@ -1,6 +1,7 @@
 """Finds out what an ONNX file is: everything that it may be is tried on pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import onnxruntime as ort
 
@@ -19,6 +20,7 @@ from robot_vision.importing.choice import (
 from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
 from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
+from robot_vision.importing.keypoint_names import names_before, with_names, words_on_names
 from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of
 from robot_vision.importing.maps import is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
@@ -45,7 +47,9 @@ def study(wanted: Wanted) -> Finding:
     """
     session = open_model(wanted.file)
     facts = read_facts(wanted.file, session.get_modelmeta().custom_metadata_map)
-    return _Study(wanted, session, facts).finding()
+    found = _Study(wanted, session, facts).finding()
+    said = words_on_names(found.manifest, wanted, facts)
+    return replace(found, lines=found.lines + said)
 
 
 class _Study:
@@ -94,7 +98,7 @@ class _Study:
                     self._check_names(manifest)
                     outputs = self._bench.outputs(manifest, self._pictures[0])
                     if is_plausible_map(manifest, outputs):
-                        fitting.append(manifest)
+                        fitting.append(with_names(manifest, outputs))
                 except BundleError as error:
                     misfits.append(str(error))
         if self._wanted.format and misfits:
@@ -124,6 +128,7 @@ class _Study:
             outputs=wanted.outputs,
             image={**facts.image, **wanted.image},
             reading=reading,
+            keypoints=names_before(format, wanted, facts),
             licence=wanted.licence,
         )
 

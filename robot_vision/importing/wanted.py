@@ -17,6 +17,7 @@ class Wanted:
     name: str
     format: str = ""
     classes: tuple[str, ...] = ()
+    keypoints: tuple[str, ...] = ()
     size_px: tuple[int, int] | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     image: Mapping[str, Any] = field(default_factory=dict)

@@ -64,6 +64,7 @@ def describe_session(
     outputs: Mapping[str, str] | None = None,
     image: Mapping[str, Any] | None = None,
     reading: Mapping[str, str] | None = None,
+    keypoints: Sequence[str] = (),
     licence: str = "unknown",
 ) -> ModelManifest:
     """As `describe_onnx`, of an open model; `reading` has fields of `OutputReading`."""
@@ -79,6 +80,7 @@ def describe_session(
                 "outputs": dict(outputs) if outputs else _describe_outputs(session, known),
                 "reading": dict(reading or {}),
                 "classes": tuple(classes),
+                "keypoints": tuple(keypoints),
                 "licence": licence,
             }
         )

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float32, Int64
 
 from robot_vision.core.config import DetectorConfig
 from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.keypoints import numbered_names
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.core.placement import Placement
 from robot_vision.core.types import Detections
@@ -45,6 +46,7 @@ class Detector:
             oriented_px = form.oriented_boxes(run.outputs, self._manifest, row=found.row)
         row, box, score = self._select(found, oriented_px, run.placement)
         mask = keypoint = oriented = None
+        names: tuple[str, ...] = ()
         if form.masks is not None:
             mask = form.masks(
                 run.outputs,
@@ -55,7 +57,9 @@ class Detector:
             )
         if form.keypoints is not None:
             points_px = form.keypoints(run.outputs, self._manifest, row=found.row[row])
-            keypoint = _keypoints_in_view(points_px, run.placement)
+            if points_px is not None:
+                keypoint = _keypoints_in_view(points_px, run.placement)
+                names = self._keypoint_names(points_px.shape[1])
         if oriented_px is not None:
             oriented = run.placement.oriented_boxes_in_view(oriented_px[row])
         return Detections(
@@ -65,9 +69,13 @@ class Detector:
             class_id=found.class_id[row],
             mask=mask,
             keypoint=keypoint,
-            keypoint_names=self._manifest.keypoints,
+            keypoint_names=names,
             oriented_box=oriented,
         )
+
+    def _keypoint_names(self, count: int) -> tuple[str, ...]:
+        """The manifest's names, else the format's own, else numbers."""
+        return self._manifest.keypoints or self._format.keypoint_names or numbered_names(count)
 
     def _select(
         self,

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float64
 
+from robot_vision.core.boxes import oriented_corners
+
 
 def oriented_iou(
     one: Float[np.ndarray, "5"], others: Float[np.ndarray, "n 5"]
@@ -20,9 +22,6 @@ def oriented_iou(
 
 def _corners(oriented_box_px: np.ndarray, *, origin: np.ndarray) -> np.ndarray:
     """Corners [n, 4, 2] in order, relative to `origin`."""
-    centre, size, angle_rad = np.split(oriented_box_px.astype(np.float64), [2, 4], axis=1)
-    width = size[:, :1] * np.concatenate([np.cos(angle_rad), np.sin(angle_rad)], axis=1) / 2
-    height = size[:, 1:] * np.concatenate([-np.sin(angle_rad), np.cos(angle_rad)], axis=1) / 2
-    corners = (-width - height, width - height, width + height, height - width)
-    middle = centre - origin
-    return np.stack([middle + corner for corner in corners], axis=1).astype(np.float32)
+    moved = oriented_box_px.astype(np.float64)
+    moved[:, :2] -= origin
+    return oriented_corners(moved).astype(np.float32)

@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 import cv2
 import numpy as np
 
-from robot_vision.core.objects import Objects, json_of
+from robot_vision.core.objects import Objects, json_of, keypoints_json_of
 from robot_vision.core.types import Perception
 from robot_vision.topics.camera_info import InfoWriter
-from robot_vision.topics.detections import new_detections, new_objects
+from robot_vision.topics.detections import new_detections, new_keypoints, new_objects
 from robot_vision.topics.markers import MarkerWriter
 from robot_vision.topics.messages import Messages, new_header
 from robot_vision.topics.quality import RESULTS, Quality
@@ -114,6 +114,18 @@ def _detections(makers: Makers, result: Result) -> Any:
     return new_detections(makers.messages, result.perception)
 
 
+def _keypoints(makers: Makers, result: Result) -> Any | None:
+    return new_keypoints(makers.messages, result.perception)
+
+
+def _keypoints_json(makers: Makers, result: Result) -> Any | None:
+    if result.perception.detections.keypoint is None:
+        return None
+    message = makers.messages.new("std_msgs/msg/String")
+    message.data = keypoints_json_of(result.perception)
+    return message
+
+
 def _objects(makers: Makers, result: Result) -> Any:
     return new_objects(makers.messages, result.objects)
 
@@ -176,6 +188,20 @@ TOPICS = (
         name="detections",
         type_name="vision_msgs/msg/Detection2DArray",
         make=_detections,
+        golden=True,
+        in_file="always",
+    ),
+    OutputTopic(
+        name="keypoints",
+        type_name="vision_msgs/msg/Detection2DArray",
+        make=_keypoints,
+        golden=True,
+        in_file="always",
+    ),
+    OutputTopic(
+        name="keypoints/json",
+        type_name="std_msgs/msg/String",
+        make=_keypoints_json,
         golden=True,
         in_file="always",
     ),

@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from robot_vision.core.boxes import oriented_corners
+from robot_vision.core.shapes import by_track
 from robot_vision.core.types import Perception, Tracks, TrackState
 from robot_vision.viz.palette import Rgb, color_of, ink_on
+from robot_vision.viz.skeleton import draw_skeleton
 
 Trails: TypeAlias = Mapping[int, Sequence[tuple[float, float]]]
 
@@ -25,15 +28,21 @@ def draw_overlay(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The frame with boxes named `name #id 1.23 m`, a depth inset and a status below.
 
-    Tracks that coast (predicted, not seen) are dashed. `age_s` is the age of the frame at its
+    Tracks that coast (predicted, not seen) are dashed. Those seen with an oriented box are drawn
+    by that, those seen with keypoints get a skeleton. `age_s` is the age of the frame at its
     output; `trails` are past centres in pixels by track id.
     """
     image = perception.frame.rgb.copy()
     unit = max(1.0, image.shape[1] / 640)
     for track_id, points in (trails or {}).items():
         _draw_trail(image, points, color_of(track_id), unit)
-    for index in range(len(perception.tracks)):
-        _draw_track(image, perception, index, unit)
+    found, tracks = perception.detections, perception.tracks
+    oriented, keypoint = by_track(found.oriented_box, tracks), by_track(found.keypoint, tracks)
+    corners = _corners(tracks.box_xyxy_px, oriented)
+    for index in range(len(tracks)):
+        _draw_track(image, perception, index, corners[index], unit)
+    for row in () if keypoint is None else keypoint:
+        draw_skeleton(image, row, found.keypoint_names, unit)
     if perception.depth is not None:
         _draw_inset(image, perception.depth.depth_m)
     _draw_status(image, perception, age_s, unit)
@@ -70,15 +79,32 @@ def label_of(perception: Perception, index: int) -> str:
     return f"{text} {distance_m:.2f} m" if np.isfinite(distance_m) else text
 
 
-def _draw_track(image: np.ndarray, perception: Perception, index: int, unit: float) -> None:
+def _corners(
+    box_xyxy_px: Float32[np.ndarray, "n 4"], oriented: Float32[np.ndarray, "n 5"] | None
+) -> Float32[np.ndarray, "n 4 2"]:
+    """Corners in turn of the boxes as they lie; upright where no oriented one was seen."""
+    corners = box_xyxy_px[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    if oriented is not None:
+        seen = np.isfinite(oriented).all(axis=1)
+        corners[seen] = oriented_corners(oriented[seen])
+    return corners
+
+
+def _draw_track(
+    image: np.ndarray,
+    perception: Perception,
+    index: int,
+    corners_px: Float32[np.ndarray, "4 2"],
+    unit: float,
+) -> None:
     tracks: Tracks = perception.tracks
-    if tracks.state[index] == TrackState.ENDED or not np.isfinite(tracks.box_xyxy_px[index]).all():
+    if tracks.state[index] == TrackState.ENDED or not np.isfinite(corners_px).all():
         return
     limit = 4 * max(image.shape)  # OpenCV's coordinates are 16.16 bits: far corners wrap around
-    box = tracks.box_xyxy_px[index].round().clip(-limit, limit).astype(int)
-    left, top, right, bottom = (int(value) for value in box)
+    clipped = corners_px.round().clip(-limit, limit).astype(int)
+    left, top = (int(value) for value in clipped.min(axis=0))
     color = color_of(int(tracks.track_id[index]))
-    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    corners = [(x, y) for x, y in clipped.tolist()]
     for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
         if tracks.state[index] == TrackState.COASTING:
             _dashed_line(image, start, end, color, unit)

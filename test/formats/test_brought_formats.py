@@ -402,3 +402,26 @@ def test_an_export_with_post_processing_and_every_axis_open_is_served_at_a_size(
     assert manifest.input.size_name == "orig_target_sizes"
     found = perceive(str(write_bundle(tmp_path / "b", manifest, file).path)).detections
     assert np.allclose(found.box_xyxy_px, BOXES, atol=0.01)
+
+
+def test_yunet_has_five_landmarks_of_each_face(tmp_path: Path) -> None:
+    """Relative to the cell, in strides: the box's corners and centre, right of the face first."""
+    described, tensors = yunet()
+    left, top, right, bottom = IN_INPUT.T
+    middle = np.stack([(left + right) / 2, (top + bottom) / 2], axis=1)
+    points = [IN_INPUT[:, :2], IN_INPUT[:, [2, 1]], middle, IN_INPUT[:, [0, 3]], IN_INPUT[:, 2:]]
+    landmarks = np.stack(points, axis=1)
+    columns = grid(8)[1]
+    for (line, column), face in zip(cells_inside(8), landmarks, strict=True):
+        cell = (face / 8 - (column, line)).reshape(10)
+        tensors["kps_8"][0, line * columns + column] = cell
+    found = perceive(bundle_of(tmp_path / "m", (described, tensors))).detections
+    assert found.keypoint_names == ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
+    assert found.keypoint is not None
+    assert np.allclose(found.keypoint[..., :2], landmarks * 2, atol=0.05)
+    assert np.isnan(found.keypoint[..., 2]).all()
+    without = {name: tensor for name, tensor in tensors.items() if "kps" not in name}
+    plain = perceive(bundle_of(tmp_path / "n", (described, without))).detections
+    assert plain.keypoint is None
+    with pytest.raises(BundleError, match=r"5 keypoints .* names 2"):
+        perceive(bundle_of(tmp_path / "o", (described, tensors), keypoints=["a", "b"]))

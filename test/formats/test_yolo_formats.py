@@ -13,6 +13,7 @@ from test_formats import (
     LABELS,
     SCORES,
     WIDTH,
+    a_frame,
     bundle_of,
     cxcywh,
     one_hot,
@@ -203,3 +204,65 @@ def test_things_that_cross_are_two_though_their_hulls_are_one(tmp_path: Path) ->
     found = perceive(bundle_of(tmp_path / "m", model)).detections
     assert np.allclose(found.score, [0.9, 0.8])
     assert np.allclose(found.box_xyxy_px[0], found.box_xyxy_px[1], atol=0.05)
+
+
+def end_to_end_pose(values: np.ndarray, rows: int) -> np.ndarray:
+    """[1, K, 6 + 3·k] as `NMSModel` and YOLO26's head write it: zeros where nothing was found."""
+    verdict = np.stack([SCORES, LABELS.astype(np.float32)], axis=1)
+    output = np.zeros((1, rows, 6 + values.shape[1]), np.float32)
+    output[0, :2] = np.concatenate([IN_INPUT, verdict, values], axis=1)
+    return output
+
+
+@pytest.mark.parametrize("rows", [2, 16, 19, 22, 300])
+@pytest.mark.parametrize("named", [True, False])
+def test_few_rows_of_objects_are_not_cells_with_other_keypoints(
+    tmp_path: Path, rows: int, named: bool
+) -> None:
+    """With `max_det=16`, 16 rows were taken for the values of cells: 7 + 9 numbers."""
+    values = np.tile(np.array([10, 20, 0.5], np.float32), (2, 5))
+    said = {"keypoints": ["a", "b", "c", "d", "e"]} if named else {}
+    found = pose(tmp_path, end_to_end_pose(values, rows), **said)
+    assert np.allclose(found.box_xyxy_px, BOXES, atol=0.05)
+    assert found.keypoint is not None
+    assert found.keypoint.shape == (2, 5, 3)
+    assert np.allclose(found.keypoint, [20, 40, 0.5])
+
+
+def test_cells_of_a_detector_are_no_keypoints_of_objects(tmp_path: Path) -> None:
+    """[1, 7, 126]: 126 columns are cells, and not a box, a score, a class and 40 keypoints."""
+    with pytest.raises(BundleError, match="3 for each of some keypoints"):
+        pose(tmp_path, of_grid())
+
+
+def test_keypoints_of_two_numbers_have_no_score(tmp_path: Path) -> None:
+    """`kpt_shape` [6, 2]: 12 numbers, which without names would be 4 keypoints of three."""
+    values = np.tile(np.array([10, 20], np.float32), (2, 6))
+    names = [f"point_{n}" for n in range(6)]
+    for output in (of_grid(values), end_to_end_pose(values, 300)):
+        found = pose(tmp_path, output, keypoints=names)
+        assert found.keypoint is not None
+        assert np.allclose(found.keypoint[..., :2], [20, 40])
+        assert np.isnan(found.keypoint[..., 2]).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 240), (320, 192)])
+def test_300_oriented_objects_of_two_classes_are_no_grid(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    """Here 300 is the number of cells of one or two strides, and both layouts have 7 columns."""
+    rows = np.zeros((300, 7), np.float32)
+    rows[0] = 100, 80, 60, 20, 0.9, 1, 0.5
+    image = {"name": "images", "width_px": width, "height_px": height}
+    model = ({"format": "yolo_obb"}, {"o": rows[None]})
+    bundle = bundle_of(tmp_path / "m", model, classes=["a", "b"], input=image)
+    found = perceive(bundle, frame=a_frame(width, height)).detections
+    assert found.oriented_box is not None
+    assert np.allclose(found.oriented_box, [[100, 80, 60, 20, 0.5]], atol=1e-3)
+    assert np.allclose(found.score, 0.9)  # not 1, which is the number of its class
+    assert found.class_id.tolist() == [1]
+
+
+def test_a_manifest_names_each_keypoint_once(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="'a' to several keypoints"):
+        pose(tmp_path, of_grid(np.zeros((2, 6), np.float32)), keypoints=["a", "a"])

@@ -11,6 +11,7 @@ from onnx_models import save_model
 from typer.testing import CliRunner
 
 from robot_vision.commands.models import app
+from robot_vision.core.keypoints import COCO_KEYPOINTS
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.importing.class_names import coco_names, read_class_names
 from robot_vision.model_store.store import open_bundle
@@ -268,3 +269,62 @@ def test_the_table_shows_what_was_tried(tmp_path: Path) -> None:
     _, said = imported(file, "--format", "yolov8", "--classes", names, "--explain")
     assert "ImageNet's mean" in said
     assert "0 to 255" in said
+
+
+def pose_net(tmp_path: Path, keypoints: int, *, numbers: int = 3, **metadata: str) -> Path:
+    """A pose model of one class as Ultralytics exports it, with one person in 8400 cells."""
+    out = np.zeros((1, 5 + numbers * keypoints, 8400), np.float32)
+    out[0, :5, 0] = 180, 240, 160, 240, 0.9
+    out[0, 5:, 0] = 200
+    said = {"names": "{0: 'person'}", "task": "pose", "imgsz": "[640, 640]", "stride": "32"}
+    return net(tmp_path, {"output0": out}, metadata=said | metadata)
+
+
+POSE = ("--format", "yolo_pose")
+
+
+def test_seventeen_keypoints_without_names_are_said_to_be_taken_as_of_coco(tmp_path: Path) -> None:
+    manifest, words = imported(pose_net(tmp_path, 17, kpt_shape="[17, 3]"), *POSE)
+    assert manifest.keypoints == COCO_KEYPOINTS
+    assert "its 17 keypoints have no names: taken as COCO's people" in words
+    assert "--keypoint-names" in words
+
+
+def test_a_pose_model_is_known_by_its_shape(tmp_path: Path) -> None:
+    manifest, _ = imported(pose_net(tmp_path, 17, kpt_shape="[17, 3]"))
+    assert (manifest.format, len(manifest.keypoints)) == ("yolo_pose", 17)
+
+
+def test_keypoints_are_counted_where_nobody_says_how_many(tmp_path: Path) -> None:
+    manifest, words = imported(pose_net(tmp_path, 4), *POSE)
+    assert manifest.keypoints == ("keypoint_0", "keypoint_1", "keypoint_2", "keypoint_3")
+    assert "its 4 keypoints have no names: numbered" in words
+
+
+def test_two_numbers_a_keypoint_are_counted_by_the_file_s_shape(tmp_path: Path) -> None:
+    """12 numbers would be four keypoints with scores; the file says that they are six without."""
+    manifest, _ = imported(pose_net(tmp_path, 6, numbers=2, kpt_shape="[6, 2]"), *POSE)
+    assert len(manifest.keypoints) == 6
+
+
+def test_names_of_keypoints_come_from_the_file_or_the_user(tmp_path: Path) -> None:
+    said = {"kpt_shape": "[3, 3]", "kpt_names": "{0: ['tip', 'left_ear', 'right_ear']}"}
+    manifest, words = imported(pose_net(tmp_path, 3, **said), *POSE)
+    assert manifest.keypoints == ("tip", "left_ear", "right_ear")
+    assert "have no names" not in words
+
+
+def test_names_given_win_and_must_be_as_many_as_the_file_says(tmp_path: Path) -> None:
+    file = pose_net(tmp_path, 2, kpt_shape="[2, 3]", kpt_names="{0: ['a', 'b']}")
+    assert "says 2 keypoints (kpt_shape), but 3 names" in refused(
+        file, *POSE, "--keypoint-names", "x,y,z"
+    )
+    manifest, _ = imported(file, *POSE, "--keypoint-names", "rim, handle")
+    assert manifest.keypoints == ("rim", "handle")
+
+
+@pytest.mark.parametrize("shape", ["[0, 3]", "17", "[17, 4]", "['a', 3]", "[999999999, 3]"])
+def test_a_shape_of_keypoints_that_is_none_is_passed_over(tmp_path: Path, shape: str) -> None:
+    manifest, words = imported(pose_net(tmp_path, 2, kpt_shape=shape), *POSE)
+    assert manifest.keypoints == ("keypoint_0", "keypoint_1")
+    assert "its metadata 'kpt_shape' was not used" in words

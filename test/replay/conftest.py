@@ -16,6 +16,13 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pose_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a bundle that finds red squares with two keypoints."""
+    folder = tmp_path_factory.mktemp("models") / "red-poses"
+    return red_square_bundle(folder, format="yolo_pose")
+
+
+@pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One second of two squares, as an MCAP file."""
     return write_mcap(tmp_path_factory.mktemp("bags") / "squares.mcap", Scene().messages())

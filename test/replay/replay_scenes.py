@@ -236,10 +236,34 @@ def _as_ros1(content: Any, type_name: str) -> Any:
     return store.types[type_name](**fields)
 
 
-def red_square_bundle(folder: Path, *, gain: float = 1.0) -> Path:
+_EXTRAS = {
+    "yolov8": (),
+    "yolo_pose": ("cx", "cy", "sure", "green_x", "green_y", "sure"),
+    "yolo_obb": ("angle",),
+}
+_POINTING = (
+    helper.make_node("Conv", ["images", "greenness"], ["green"]),
+    helper.make_node("Reshape", ["green", "flat"], ["green_row"]),
+    helper.make_node("ArgMax", ["green_row"], ["greenest"], axis=1),
+    helper.make_node("Mod", ["greenest", "width"], ["column"]),
+    helper.make_node("Div", ["greenest", "width"], ["line"]),
+    helper.make_node("Cast", ["column"], ["x"], to=TensorProto.FLOAT),
+    helper.make_node("Cast", ["line"], ["y"], to=TensorProto.FLOAT),
+    helper.make_node("Sub", ["x", "cx"], ["right"]),
+    helper.make_node("Sub", ["y", "cy"], ["down"]),
+    helper.make_node("Div", ["down", "right"], ["slope"]),
+    helper.make_node("Atan", ["slope"], ["angle"]),
+    helper.make_node("Add", ["right", "cx"], ["green_x"]),
+    helper.make_node("Add", ["down", "cy"], ["green_y"]),
+)
+
+
+def red_square_bundle(folder: Path, *, gain: float = 1.0, format: str = "yolov8") -> Path:
     """A detector that scores how red the middle of each cell of 8 pixels is, times `gain`.
 
-    The graph really looks at the image: red minus green, averaged over `SIDE` pixels.
+    The graph really looks at the image: red minus green, averaged over `SIDE` pixels. As
+    `yolo_pose` it has the keypoints `left_middle`, the middle of the square, and `greenest`, the
+    first of the greenest pixels; as `yolo_obb` its boxes are turned towards that.
     """
     stride, size = 8, (HEIGHT, WIDTH)
     rows, columns = size[0] // stride, size[1] // stride
@@ -260,7 +284,8 @@ def red_square_bundle(folder: Path, *, gain: float = 1.0) -> Path:
         ),
         helper.make_node("Reshape", ["pooled", "shape"], ["scores"]),
         helper.make_node("Clip", ["scores", "zero", "one"], ["clipped"]),
-        helper.make_node("Concat", ["boxes", "clipped"], ["output"], axis=1),
+        *_POINTING,
+        helper.make_node("Concat", ["boxes", "clipped", *_EXTRAS[format]], ["output"], axis=1),
     ]
     constants = {
         "weights": weights,
@@ -268,12 +293,19 @@ def red_square_bundle(folder: Path, *, gain: float = 1.0) -> Path:
         "zero": np.float32(0),
         "one": np.float32(1),
         "boxes": boxes,
+        "cx": boxes[:, :1],
+        "cy": boxes[:, 1:2],
+        "sure": np.full_like(boxes[:, :1], 0.9),
+        "greenness": np.array([-1, 1, -1], np.float32).reshape(1, 3, 1, 1),
+        "flat": np.array([1, -1], np.int64),
+        "width": np.array(size[1], np.int64),
     }
+    values = 5 + len(_EXTRAS[format])
     graph = helper.make_graph(
         nodes,
         "red_squares",
         [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *size])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 5, rows * columns])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, values, rows * columns])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -283,7 +315,8 @@ def red_square_bundle(folder: Path, *, gain: float = 1.0) -> Path:
         {
             "name": folder.name,
             "task": "detection",
-            "format": "yolov8",
+            "format": format,
+            "keypoints": ["left_middle", "greenest"] if format == "yolo_pose" else [],
             "input": {"name": "images", "width_px": WIDTH, "height_px": HEIGHT},
             "classes": ["red square"],
             "score_threshold": 0.6,

@@ -23,9 +23,11 @@ POSITION_TOLERANCE_M, BOX_TOLERANCE_PX = 1e-3, 0.1
 
 
 @pytest.mark.ros
+@pytest.mark.parametrize("kind", ["detector", "pose_detector"])
 def test_live_and_replayed_tracks_are_equal(
-    detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    detector = request.getfixturevalue(kind)
     monkeypatch.setenv("ROS_DOMAIN_ID", str(os.getpid() % 100 + 1))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     scene = write_mcap(tmp_path / "scene.mcap", Scene(frames=FRAMES, empty=EMPTY).messages())
@@ -38,6 +40,8 @@ def test_live_and_replayed_tracks_are_equal(
     assert sum(len(tracks) for tracks in live.values()) > FRAMES
     for stamp_ns in with_squares:
         assert_same(live[stamp_ns], replayed[stamp_ns], stamp_ns)
+    has_keypoints = [t["keypoints"] is not None for ts in live.values() for t in ts]
+    assert any(has_keypoints) == (kind == "pose_detector")
 
 
 def assert_same(live: list[Any], replayed: list[Any], stamp_ns: int) -> None:
@@ -47,6 +51,7 @@ def assert_same(live: list[Any], replayed: list[Any], stamp_ns: int) -> None:
     assert [key(t) for t in live] == [key(t) for t in replayed], stamp_ns
     for a, b in zip(live, replayed, strict=True):
         np.testing.assert_allclose(a["box_xyxy_px"], b["box_xyxy_px"], atol=BOX_TOLERANCE_PX)
+        assert a["keypoints"] == b["keypoints"]
         assert (a["position_m"] is None) == (b["position_m"] is None)
         if a["position_m"] is not None:
             np.testing.assert_allclose(a["position_m"], b["position_m"], atol=POSITION_TOLERANCE_M)

@@ -19,8 +19,14 @@ HEIGHT_PX, WIDTH_PX = 48, 64
 
 
 def seen() -> Perception:
-    """A confirmed, a coasting and a tentative track, depth (in steps of a file), features."""
+    """A confirmed, a coasting and a tentative track, depth (in steps of a file), features.
+
+    One detection has keypoints, of which one has no place and one no score; both are turned.
+    """
     given = perception()
+    keypoint = np.full((2, 3, 3), np.nan, np.float32)
+    keypoint[0, :2] = [[12, 13, 0.9], [18, 25, np.nan]]
+    oriented = np.array([[15, 20, 18, 6, 0.5], [2.5, 2.5, 5, 5, 0]], np.float32)
     matrix = np.array([[50.0, 0, 31], [0, 50, 23], [0, 0, 1]])
     camera = Camera(
         frame_id="optical",
@@ -35,6 +41,12 @@ def seen() -> Perception:
     return replace(
         given,
         frame=replace(given.frame, camera=camera),
+        detections=replace(
+            given.detections,
+            keypoint=keypoint,
+            keypoint_names=("nose", "left_eye", "right_eye"),
+            oriented_box=oriented,
+        ),
         depth=Depth(
             stamp_ns=given.stamp_ns,
             depth_m=depth_m,

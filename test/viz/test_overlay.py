@@ -7,6 +7,7 @@ import pytest
 
 from robot_vision.core.types import (
     Depth,
+    Detections,
     Frame,
     Perception,
     Tracks,
@@ -15,6 +16,7 @@ from robot_vision.core.types import (
 )
 from robot_vision.viz.overlay import colorize_depth, draw_overlay, label_of
 from robot_vision.viz.palette import color_of
+from robot_vision.viz.skeleton import SIDE_COLORS
 
 BOX = (200.0, 150.0, 400.0, 300.0)
 
@@ -139,3 +141,41 @@ def test_the_last_thing_to_be_told_is_in_the_picture(width_px: int) -> None:
     changed = np.argwhere((images[0] != images[1]).any(axis=2))
     assert len(changed) > 50
     assert changed[:, 0].min() > 320 * 0.7
+
+
+def with_shapes(state: TrackState, index: int) -> Perception:
+    """A track and a detection with an oriented box and a left, a right and an unsure keypoint."""
+    keypoint = [[300, 40, 0.9], [320, 60, 0.8], [300, 80, np.nan], [300, 400, 0.2]]
+    found = Detections(
+        stamp_ns=1,
+        box_xyxy_px=np.array([BOX], np.float32),
+        score=np.ones(1, np.float32),
+        class_id=np.zeros(1, np.int64),
+        keypoint=np.array([keypoint], np.float32),
+        keypoint_names=("left_eye", "right_eye", "nose", "left_ear"),
+        oriented_box=np.array([[300, 225, 100, 60, np.pi / 4]], np.float32),
+    )
+    seen = replace(tracks(BOX, state=state), detection_index=np.array([index]))
+    return replace(perception(seen), detections=found)
+
+
+def test_keypoints_have_the_colour_of_their_side_and_unsure_ones_are_left_out() -> None:
+    image = draw_overlay(with_shapes(TrackState.CONFIRMED, 0))
+    for xy, side in (((300, 40), "left"), ((320, 60), "right"), ((300, 80), "")):
+        assert image[xy[1], xy[0]].tolist() == list(SIDE_COLORS[side])
+    assert image[60, 300].tolist() == list(SIDE_COLORS["left"])  # the bone to the nose
+    assert (image[395:405, 290:310] == 90).all()
+
+
+def test_a_box_that_is_turned_is_drawn_as_it_lies() -> None:
+    on = colored(draw_overlay(with_shapes(TrackState.CONFIRMED, 0)), color_of(4))
+    step = np.array([1, 1]) / np.sqrt(2)
+    for end in (50, -50):  # the middles of the short sides
+        x, y = np.round(np.array([300, 225]) + end * step).astype(int)
+        assert on[y - 2 : y + 3, x - 2 : x + 3].any()
+    assert not on[300, 210:390].any()
+
+
+def test_what_coasts_shows_nothing_of_the_frame_before() -> None:
+    coasting = draw_overlay(with_shapes(TrackState.COASTING, -1))
+    assert (coasting == draw_overlay(perception(tracks(BOX, state=TrackState.COASTING)))).all()

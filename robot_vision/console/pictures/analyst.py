@@ -30,6 +30,7 @@ from robot_vision.console.schema import (
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.keypoints import bones_of
 from robot_vision.core.types import Depth, Features, Frame, Percept
 from robot_vision.perception.perceiver import build_perceiver
 
@@ -167,6 +168,7 @@ class Analyst:
             detections=detected(frame, percept, perceiver.class_names, outlines=wants_masks)
             if wants_masks or "detection" in tasks
             else None,
+            bones=bones_of(percept.detections.keypoint_names),
             depth=self._depth(percept.depth) if "depth" in tasks else None,
             features=self._features(percept.features, colors) if "features" in tasks else None,
         )

@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from robot_vision.console.schema import Detected
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.objects import class_name
+from robot_vision.core.shapes import shapes_of
 from robot_vision.core.types import Depth, Frame, Percept, Perception, Tracks, TrackState
 from robot_vision.viz.outlines import outlines_px
 from robot_vision.viz.overlay import draw_overlay
@@ -21,6 +22,7 @@ def detected(
     """The detections of a picture; with the polygons of their masks if `outlines`."""
     height_px, width_px = frame.rgb.shape[:2]
     found, mask = percept.detections, percept.detections.mask
+    shapes = shapes_of(found)
     return [
         Detected.model_validate(
             {
@@ -31,6 +33,7 @@ def detected(
                 "outline_px": outlines_px(mask[row], width_px=width_px, height_px=height_px)
                 if outlines and mask is not None
                 else None,
+                **shapes[row],
             }
         )
         for row in range(len(found))

@@ -182,6 +182,8 @@ _MAY_LACK = frozenset(
         "size_m",
         "box_xyxy_px",
         "outline_px",
+        "keypoints",
+        "oriented_box",
     }
 )
 

@@ -96,7 +96,9 @@ function draw(context, width, height) {
   }
   if (isVideo || !picture.detections) return;
   const rows = picture.detections.map((row, id) => ({ ...row, id }));
-  drawMarks(context, rows, { scale: width / picture.width_px, shown: layers });
+  drawMarks(context, rows, {
+    scale: width / picture.width_px, shown: layers, bones: picture.bones,
+  });
 }
 
 function showScale() {

@@ -21,6 +21,7 @@ export class CameraView extends Picture {
     drawMarks(context, view.objects, {
       scale: this._scale(width, view),
       shown: this.shown,
+      bones: view.bones,
       trails: this._tracks.trails,
       selected: this._tracks.selected,
     });

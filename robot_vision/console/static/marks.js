@@ -1,6 +1,7 @@
 // Boxes, names, masks and trails, drawn over a picture. Coordinates are the camera's pixels.
 import { number } from "./format.js";
 import { colorOf, inkOn } from "./palette.js";
+import { drawSkeleton } from "./skeleton.js";
 
 const SHADOW = "rgb(0 0 0 / 0.65)";
 const FONT = "600 12px system-ui, 'DejaVu Sans', sans-serif";
@@ -8,14 +9,17 @@ const SMALL_PX = 480;
 const DASHES = { confirmed: [], coasting: [7, 5], tentative: [2, 3] };
 
 /** `rows` are objects or detections; `scale` is CSS pixels per pixel of the camera. */
-export function drawMarks(context, rows, { scale, shown, trails = new Map(), selected = null }) {
+export function drawMarks(context, rows, { scale, shown, bones = [], trails = new Map(), selected = null }) {
   context.lineJoin = "round";
   const marks = rows.filter((row) => row.box_xyxy_px && row.state !== "ended");
   if (shown.has("masks")) for (const row of marks) drawMask(context, row, scale);
   if (shown.has("trails")) {
     for (const [id, points] of trails) drawTrail(context, points, scale, colorOf(id));
   }
-  if (shown.has("boxes")) for (const row of marks) drawBox(context, row, scale, selected);
+  if (shown.has("boxes")) {
+    for (const row of marks) drawBox(context, row, scale, selected);
+    for (const row of marks) drawSkeleton(context, row, bones, scale);
+  }
   if (shown.has("names")) {
     const plates = [];
     for (const row of marks) drawName(context, row, scale, plates);
@@ -60,15 +64,28 @@ function drawTrail(context, points, scale, color) {
 }
 
 function drawBox(context, row, scale, selected) {
-  const [left, top, right, bottom] = row.box_xyxy_px.map((value) => value * scale);
+  const corners = cornersOf(row).map((xy) => xy.map((value) => value * scale));
   const chosen = row.id === selected && row.state;
   context.setLineDash(DASHES[row.state] ?? []);
   for (const [style, width] of [[chosen ? "#ffffff" : SHADOW, chosen ? 7 : 4], [colorOf(row.id), chosen ? 3 : 2]]) {
     context.strokeStyle = style;
     context.lineWidth = width;
-    context.strokeRect(left, top, right - left, bottom - top);
+    context.beginPath();
+    for (const [x, y] of corners) context.lineTo(x, y);
+    context.closePath();
+    context.stroke();
   }
   context.setLineDash([]);
+}
+
+function cornersOf({ box_xyxy_px: [left, top, right, bottom], oriented_box: box }) {
+  if (!box) return [[left, top], [right, top], [right, bottom], [left, bottom]];
+  const [[x, y], [width, height]] = [box.center_px, box.size_px];
+  const [cos, sin] = [Math.cos(box.angle_rad) / 2, Math.sin(box.angle_rad) / 2];
+  return [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([a, b]) => [
+    x + a * width * cos - b * height * sin,
+    y + a * width * sin + b * height * cos,
+  ]);
 }
 
 // Names do not cover each other: a plate moves below those that are there already.

@@ -10,7 +10,10 @@ DEPTH_STEP = 4
 
 
 class Digest:
-    """SHA-256 over stamps, detections in 2-D and 3-D, tracks, embeddings and a sample of depth.
+    """SHA-256 over all that was answered, of depth a sample.
+
+    That is stamps, detections in 2-D (with keypoints and oriented boxes) and 3-D, tracks and
+    embeddings.
 
     Exact bytes, not rounded ones: it is equal in two runs of the same code, model, bag, thread
     count and kind of processor (ONNX Runtime picks its kernels by instruction set), and says
@@ -25,6 +28,9 @@ class Digest:
         detections = perception.detections
         for rows in (detections.box_xyxy_px, detections.score, detections.class_id):
             self._take(rows)
+        for shapes in (detections.keypoint, detections.oriented_box):
+            if shapes is not None:
+                self._take(shapes)
         if perception.lifted is not None:
             self._take(perception.lifted.position_in_camera_m)
         self._add_tracks(perception.tracks)

@@ -1,6 +1,8 @@
 """In what two replays differ by more than a tolerance: which figure, how far, in which frames."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import pi
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
@@ -20,6 +22,8 @@ TOLERANCES: dict[str, float] = {
     "track_frames_relative": 0.2,
     "track_position_m": 0.03,
     "track_box_px": 6.0,
+    "track_keypoint_px": 6.0,
+    "track_angle_rad": 0.1,
     "id_switches": 1.0,
     "windows_out_share": 0.02,
     "window_detections": 1.0,
@@ -145,7 +149,29 @@ def _pair_drifts(
     for axis, a, b in zip("xyz", *positions, strict=True):
         allowed = tolerances["track_position_m"]
         drifts += _number(f"{name} mean position {axis} m", a, b, allowed, where)
-    return drifts
+    return drifts + _shape_drifts(before, after, tolerances)
+
+
+def _shape_drifts(
+    before: dict[str, Any], after: dict[str, Any], tolerances: dict[str, float]
+) -> list[Drift]:
+    """Keypoints and oriented boxes; golden files of before have none."""
+    name, where = f"track {before['id']} ({before['class']})", _frames(before)
+    drifts: list[Drift] = []
+    points = [row.get("mean_keypoint_xy_px") or [] for row in (before, after)]
+    for number, pair in enumerate(zip_longest(*points)):
+        for axis, a, b in zip("xy", *(xy or [None] * 2 for xy in pair), strict=True):
+            figure = f"{name} mean keypoint {number} {axis} px"
+            drifts += _number(figure, a, b, tolerances["track_keypoint_px"], where)
+    old, new = (row.get("mean_oriented_box") or [None] * 5 for row in (before, after))
+    for side, a, b in zip(("x", "y", "width", "height"), old[:4], new[:4], strict=True):
+        figure = f"{name} mean oriented box {side} px"
+        drifts += _number(figure, a, b, tolerances["track_box_px"], where)
+    a, b = old[4], new[4]
+    if a is not None and b is not None:
+        b = a + (b - a + pi / 2) % pi - pi / 2  # half a turn is the same box
+    figure = f"{name} mean oriented box angle rad"
+    return drifts + _number(figure, a, b, tolerances["track_angle_rad"], where)
 
 
 def _window_drifts(

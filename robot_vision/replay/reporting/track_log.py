@@ -7,7 +7,9 @@ import numpy as np
 
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.objects import class_name
+from robot_vision.core.shapes import by_track
 from robot_vision.core.types import Perception, TrackState
+from robot_vision.replay.reporting.shape_means import ShapeMeans
 
 SWITCH_IOU = 0.3
 SWITCH_GAP_S = 1.0
@@ -28,6 +30,7 @@ class _Life:
     box_sum_px: np.ndarray = field(default_factory=lambda: np.zeros(4))
     position_sum_m: np.ndarray = field(default_factory=lambda: np.zeros(3))
     last_box_px: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    shapes: ShapeMeans = field(default_factory=ShapeMeans)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,8 @@ class TrackLog:
     def add(self, perception: Perception, *, frame: int, start_s: float) -> list[int]:
         """Take a frame in; returns the ids confirmed for the first time in it."""
         tracks, new_ids = perception.tracks, []
+        keypoint = by_track(perception.detections.keypoint, tracks)
+        oriented = by_track(perception.detections.oriented_box, tracks)
         for row, track_id in enumerate(tracks.track_id.tolist()):
             state = int(tracks.state[row])
             if track_id not in self._lives:
@@ -62,6 +67,10 @@ class TrackLog:
             life = self._lives[track_id]
             if state == TrackState.CONFIRMED:
                 _extend(life, perception, row, frame=frame, start_s=start_s)
+                life.shapes.add(
+                    None if keypoint is None else keypoint[row],
+                    None if oriented is None else oriented[row],
+                )
             elif state == TrackState.COASTING:
                 life.coasted += 1
         return new_ids
@@ -116,4 +125,5 @@ def _row(track_id: int, life: _Life) -> dict[str, Any]:
         "coasted_frames": life.coasted,
         "mean_box_xyxy_px": [round(v, 3) for v in (life.box_sum_px / life.frames).tolist()],
         "mean_position_in_camera_m": position_m,
+        **life.shapes.row(),
     }
