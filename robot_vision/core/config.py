@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from robot_vision.core.camera_config import CameraConfig
+from robot_vision.core.camera_config import CameraConfig, CameraPoseConfig
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
@@ -218,6 +218,7 @@ class NodeConfig(ServiceConfig):
     target_frame: str = param(
         "", "frame of the 3-D outputs, by tf2 (static for the tracker); empty: the camera's"
     )
+    camera_pose: CameraPoseConfig = CameraPoseConfig()
     input: InputConfig = InputConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
 

@@ -25,7 +25,7 @@ class SelfFilterConfig(Params):
         0.6, "a detection with this share of its mask (or box) on the robot is removed", gt=0, le=1
     )
     max_joint_age_s: float = param(
-        0.1, "joints this much older than the frame give no mask", unit="s", gt=0, le=5
+        0.05, "without joints reported so near to the frame there is no mask", unit="s", gt=0, le=5
     )
     description_bytes: int = param(
         4_000_000, "largest robot_description", unit="bytes", ge=1000, le=100_000_000
