@@ -160,18 +160,19 @@ def count_frame(
     touched: set[int],
 ) -> Counts:
     """Judge the boxes of a frame by what its pixels show."""
-    items = [item for item in np.unique(shown) if item >= 0 and (shown == item).sum() >= _LEAST_PX]
+    items, sizes = np.unique(shown[shown >= 0], return_counts=True)
+    items = items[sizes >= _LEAST_PX]
     truth = np.array([_tight_box(shown == item) for item in items], np.float32).reshape(-1, 4)
     fits = pairwise_iou(box_xyxy_px, truth) >= _LEAST_IOU
-    found = dict(zip(items, fits.any(axis=0).tolist(), strict=True))
+    found, is_touched = fits.any(axis=0), np.isin(items, list(touched))
     others = box_xyxy_px[~fits.any(axis=1)]
     return Counts(
         frames=1,
         robot_tracks=sum(_is_on_robot(box, shown) for box in others),
         things=len(items),
-        found=sum(found.values()),
-        touched=len(touched & set(items)),
-        touched_found=sum(found[item] for item in touched & set(items)),
+        found=int(found.sum()),
+        touched=int(is_touched.sum()),
+        touched_found=int((found & is_touched).sum()),
     )
 
 
