@@ -12,17 +12,20 @@ class SelfFilterConfig(Params):
     )
     ignored_links: list[str] = param([], "links that are not the robot's own, such as a table")
     padding_m: float = param(
-        0.01, "links are taken as larger by this on every side", unit="m", ge=0, le=0.2
+        0.005, "links are taken as larger by this on every side", unit="m", ge=0, le=0.2
     )
     tolerance_m: float = param(
-        0.03,
+        0.015,
         "depth of the robot's surface and measured depth differ by no more",
         unit="m",
         gt=0,
         le=0.5,
     )
     removed_share: float = param(
-        0.6, "a detection with this share of its mask (or box) on the robot is removed", gt=0, le=1
+        0.75,
+        "a detection with this share of its mask (or box) on the robot is removed",
+        gt=0,
+        le=1,
     )
     max_joint_age_s: float = param(
         0.05, "without joints reported so near to the frame there is no mask", unit="s", gt=0, le=5

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32
 
 from robot_vision.core.geometry import invert_transform, project, rays_of, scaled_camera
 from robot_vision.core.types import Camera, RobotView
@@ -63,17 +63,23 @@ class Drawing:
         in_front = points_m[:, 2] > _NEAR_M
         pixels = project(np.where(in_front[:, None], points_m, 1.0), camera=camera)
         mask = np.zeros((camera.height_px, camera.width_px), np.uint8)
+        outline = _fixed_point(pixels, mask)
+        # A plane through the camera is neither before nor behind it.
+        facing = offset_m < 0
+        apart_m = np.where(np.abs(offset_m) < 1e-9, 1e-9, offset_m)
+        planes = (normal / apart_m[:, None]).astype(np.float32)
         nearness = np.zeros(rays.shape[:2], np.float32)
         for row, (points, faces) in enumerate(zip(self._points, self._faces, strict=True)):
             front = in_front[points]
-            if not known[row] or not front.any() or (offset_m[faces] > 0).all():
+            if not known[row] or not front.any() or not facing[faces].any():
                 continue
-            outline = pixels[points]
+            corners = outline[points]
             if not front.all():
-                cut_m = _cut(points_m[points], front)
-                outline = np.concatenate([outline[front], project(cut_m, camera=camera)])
-            hull = _fill(mask, outline)
-            _draw_nearness(nearness, rays, hull, normal[faces], offset_m[faces])
+                cut_px = project(_cut(points_m[points], front), camera=camera)
+                corners = np.concatenate([corners[front], _fixed_point(cut_px, mask)])
+            hull = cv2.convexHull(corners)[:, 0]
+            cv2.fillConvexPoly(mask, hull, 1, shift=_SHIFT)
+            _draw_nearness(nearness, rays, hull, planes[faces], facing[faces])
         # A border of one cell, so that no pixel of the outline is without depth.
         around = cv2.dilate(nearness, np.ones((3, 3), np.uint8))
         nearness = np.where(nearness > 0, nearness, around)
@@ -106,39 +112,28 @@ def _cut(points_m: Float64[np.ndarray, "n 3"], front: np.ndarray) -> Float64[np.
     return crossing_m.reshape(-1, 3)
 
 
-def _fill(mask: UInt8[np.ndarray, "h w"], outline: Float64[np.ndarray, "n 2"]) -> np.ndarray:
-    """Fill the hull of points (pixels); returns its corners."""
-    limit = 4 * max(mask.shape)  # pixels far outside overflow fixed point
-    inside = np.clip(outline[np.isfinite(outline).all(axis=1)], -limit, limit)
-    if len(inside) < 3:
-        return inside
-    hull = cv2.convexHull(inside.astype(np.float32))[:, 0]
-    cv2.fillConvexPoly(mask, np.rint(hull * 2**_SHIFT).astype(np.int32), 1, shift=_SHIFT)
-    return hull
+def _fixed_point(pixels: Float64[np.ndarray, "n 2"], mask: np.ndarray) -> Int32[np.ndarray, "n 2"]:
+    """Pixels with a fraction; those far outside, which would overflow, are drawn nearer."""
+    limit = 4 * max(mask.shape)
+    near = np.clip(np.nan_to_num(pixels), -limit, limit)
+    return np.rint(near * 2**_SHIFT).astype(np.int32)
 
 
 def _draw_nearness(
     nearness: Float32[np.ndarray, "h w"],
     rays: Float32[np.ndarray, "h w 3"],
-    hull: np.ndarray,
-    normal: Float64[np.ndarray, "p 3"],
-    offset_m: Float64[np.ndarray, " p"],
+    hull: Int32[np.ndarray, "n 2"],
+    planes: Float32[np.ndarray, "p 3"],
+    facing: Bool[np.ndarray, " p"],
 ) -> None:
     """Raise 1/z of the cells of the grid where the body is nearer than what is there."""
-    if not len(hull):
-        return
-    height, width = nearness.shape
-    (left, top), (right, bottom) = hull.min(axis=0) // _COARSE, hull.max(axis=0) // _COARSE
-    rows = slice(max(int(top), 0), max(min(int(bottom) + 1, height), 0))
-    columns = slice(max(int(left), 0), max(min(int(right) + 1, width), 0))
+    left, top, width, height = (side >> _SHIFT for side in cv2.boundingRect(hull))
+    rows = slice(max(top // _COARSE, 0), max((top + height) // _COARSE + 1, 0))
+    columns = slice(max(left // _COARSE, 0), max((left + width) // _COARSE + 1, 0))
     window = rays[rows, columns]
     if not window.size:
         return
-    # A plane through the camera is neither before nor behind it.
-    offset_m = np.where(np.abs(offset_m) < 1e-9, 1e-9, offset_m)
-    planes = (normal / offset_m[:, None]).astype(np.float32)
     inverse = planes @ window.reshape(-1, 3).T
-    facing = offset_m < 0
     enter = inverse[facing].min(axis=0)
     leave = inverse[~facing].max(axis=0, initial=0)
     seen = np.where(enter >= leave, enter, 0).reshape(window.shape[:2])

@@ -21,7 +21,7 @@ ARM = """<robot name="arm"><link name="base"/>
     <geometry><box size="1.6 1.4 0.2"/></geometry></visual></link>
   <joint name="slide" type="prismatic"><parent link="base"/><child link="hand"/>
     <axis xyz="1 0 0"/></joint></robot>"""
-POSE = {"camera_pose__source": "parameters"}
+POSE: dict[str, Any] = {"camera_pose__source": "parameters"}
 
 
 class Arm:

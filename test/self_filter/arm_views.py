@@ -1,5 +1,7 @@
 """A small arm before a camera that looks at it from a metre away, as a URDF."""
 
+from typing import Any
+
 import numpy as np
 
 from robot_vision.arm.urdf import read_urdf
@@ -26,5 +28,5 @@ def urdf(hand: str = BOX, *, table: str = "", more: str = "") -> str:
         <axis xyz="1 0 0"/></joint>{more}</robot>"""
 
 
-def filter_of(text: str, *, padding_m: float = 0.0, **options: object) -> SelfFilter:
-    return SelfFilter(read_urdf(text), padding_m=padding_m, **options)  # pyright: ignore
+def filter_of(text: str, *, padding_m: float = 0.0, **options: Any) -> SelfFilter:
+    return SelfFilter(read_urdf(text), padding_m=padding_m, **options)

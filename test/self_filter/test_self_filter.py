@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_a_link_whose_mesh_cannot_be_had_is_reported(file: str, why: str) -> Non
         ({"ignored_links": ["hand"]}, "no shape of a moving link that can be drawn"),
     ],
 )
-def test_links_that_are_not_there_are_errors(options: dict[str, object], why: str) -> None:
+def test_links_that_are_not_there_are_errors(options: dict[str, Any], why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         filter_of(urdf(), **options)
 
