@@ -20,11 +20,12 @@ TOPICS = {
     "rgb": "colour images",
     "depth": "depth images, registered to colour",
     "camera_info": "intrinsics of the colour camera",
+    "robot_description": "the robot's URDF, for what must not be seen as a thing",
+    "joint_states": "positions of the arm's joints and of the gripper",
+    "camera_pose": "pose of the camera in the base frame, where camera_pose.source is topic",
 }
 POLICY_TOPICS = {
-    "joint_states": "positions of the arm's joints and of the gripper",
     "tool_pose": "pose of the tool in the base frame",
-    "camera_pose": "pose of the camera in the base frame, where camera_pose.source is topic",
     "instruction": "what the arm is to do, std_msgs/String",
     "heartbeat": "dead-man switch, std_msgs/Empty, where watchdog.heartbeat_s is set",
 }
@@ -33,12 +34,12 @@ PARAMETERS = {
     "model": (str, "model bundle: a name in the store or a folder"),
     "device": (str, "auto, cpu, cuda or tensorrt"),
     "target_frame": (str, "frame of the 3-D outputs"),
+    "camera_pose.source": (str, "tf, topic or parameters: where the camera stands"),
     "autostart": (bool, "false leaves configuring and activating to a lifecycle manager"),
     "use_sim_time": (bool, "take the time from /clock"),
 }
 POLICY_PARAMETERS = {
     "policy": (str, "policy bundle: a name in the store or a folder"),
-    "camera_pose.source": (str, "tf, topic or parameters"),
 }
 
 

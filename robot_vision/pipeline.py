@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from jaxtyping import Bool
 
 from robot_vision.core.appearance import pool_appearance
 from robot_vision.core.clock import seconds_between
@@ -20,6 +21,11 @@ from robot_vision.core.types import (
 )
 from robot_vision.perception.lift import lift
 from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.self_filter.removal import (
+    shown_robot,
+    without_robot,
+    without_robot_depth,
+)
 from robot_vision.threads import leave_cores_to_models
 from robot_vision.tracking import build_tracker
 
@@ -72,8 +78,9 @@ class Pipeline:
         self._skipped = 0
         stage_s: dict[str, float] = {}
         percept = self._perceiver.perceive(frame, stage_s=stage_s)
+        percept, robot_mask = self._without_robot(frame, percept, stage_s)
         with timed(stage_s, "lift"):
-            lifted = self._lift(frame, percept, notes)
+            lifted = self._lift(frame, percept, robot_mask, notes)
         with timed(stage_s, "track"):
             tracks = self.tracker.update(self._measurements(frame, percept, lifted))
         return Perception(
@@ -88,6 +95,7 @@ class Pipeline:
             model_id=self._perceiver.model_id,
             stage_s=stage_s,
             notes=tuple(notes),
+            robot_mask=robot_mask,
         )
 
     def _carry(self, frame: Frame, notes: list[str]) -> Perception:
@@ -104,6 +112,7 @@ class Pipeline:
             detections=no_detections(frame.stamp_ns, like=self._previous.detections),
             depth=None,
             lifted=None,
+            robot_mask=None,
             tracks=tracks,
             stage_s=stage_s,
             notes=(*notes, "frame skipped: tracks carried, features re-used"),
@@ -130,7 +139,25 @@ class Pipeline:
         self._previous = None
         self._skipped = 0
 
-    def _lift(self, frame: Frame, percept: Percept, notes: list[str]) -> Lifted | None:
+    def _without_robot(
+        self, frame: Frame, percept: Percept, stage_s: dict[str, float]
+    ) -> tuple[Percept, Bool[np.ndarray, "h w"] | None]:
+        """Drop detections of the robot itself; also returns where the picture shows it."""
+        if frame.robot is None:
+            return percept, None
+        config = self.config.self_filter
+        with timed(stage_s, "self_filter"):
+            shown = shown_robot(frame.robot, percept.depth, config=config)
+            found = without_robot(percept.detections, shown, config=config)
+        return replace(percept, detections=found), shown
+
+    def _lift(
+        self,
+        frame: Frame,
+        percept: Percept,
+        robot_mask: Bool[np.ndarray, "h w"] | None,
+        notes: list[str],
+    ) -> Lifted | None:
         if frame.camera is None:
             notes.append("no intrinsics: objects stay in 2-D")
             return None
@@ -141,7 +168,10 @@ class Pipeline:
         if percept.depth.source == "model":
             what = "are rough in 3-D too" if rough else "stay in 2-D (depth.lift_rough)"
             notes.append(f"depth is rough, from colour alone: objects {what}")
-        return lift(percept.detections, depth=percept.depth, camera=frame.camera, rough=rough)
+        depth = percept.depth
+        if robot_mask is not None:
+            depth = without_robot_depth(depth, robot_mask)
+        return lift(percept.detections, depth=depth, camera=frame.camera, rough=rough)
 
     def _measurements(self, frame: Frame, percept: Percept, lifted: Lifted | None) -> Measurements:
         height_px, width_px = frame.rgb.shape[:2]

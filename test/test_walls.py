@@ -45,32 +45,37 @@ MAY_IMPORT = {
     "importing": "core formats model_store perception",
     "tracking": "core",
     "arm": "core",
+    "self_filter": "arm core",
     "policies": "arm core model_store",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
     "viz": "core",
     "topics": "core viz",
-    "pipeline": "core perception threads tracking",
+    "pipeline": "core perception self_filter threads tracking",
     # models, and how they come about
     "models": "core policies",
     "training": "core codecs formats model_store models perception policies rollouts terminal viz",
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
-    "rollouts": "arm core model_store perception pipeline policies simulation terminal tracking",
+    "rollouts": (
+        "arm core model_store perception pipeline policies self_filter simulation terminal "
+        "tracking"
+    ),
     # what people and robots see
     "replay": "core codecs datasets model_store pipeline sync terminal topics viz",
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
         "arm bridge_trial capture core codecs console datasets demonstrations machine memory "
-        "model_store perception pipeline policies replay simulation soak sync terminal topics "
+        "model_store perception pipeline policies replay self_filter simulation soak sync "
+        "terminal topics "
         "tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
         "core backends codecs console datasets demonstrations machine memory model_store models "
-        "perception pipeline replay ros terminal threads tracking"
+        "perception pipeline replay rollouts ros self_filter simulation terminal threads tracking"
     ),
     "commands": (
         "core bench capture datasets demo demonstrations doctor export formats importing machine "

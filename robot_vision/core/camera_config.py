@@ -18,3 +18,17 @@ class CameraConfig(Params):
     rotate: Literal[0, 90, 180, 270] = param(
         0, "turn images clockwise before anything else, for a camera on its side", unit="deg"
     )
+
+
+class CameraPoseConfig(Params):
+    """Where the camera stands: the pose of its optical frame in the base frame."""
+
+    source: Literal["tf", "topic", "parameters"] = param(
+        "tf", "tf: by tf2; topic: PoseStamped on camera_pose; parameters: the two below"
+    )
+    position_m: list[float] = param(
+        [0.0, 0.0, 0.0], "of the camera in the base frame", unit="m", min_length=3, max_length=3
+    )
+    quaternion_xyzw: list[float] = param(
+        [0.0, 0.0, 0.0, 1.0], "from the optical to the base frame", min_length=4, max_length=4
+    )

@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from robot_vision.core.camera_config import CameraConfig
+from robot_vision.core.camera_config import CameraConfig, CameraPoseConfig
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.params import Params, param
+from robot_vision.core.self_filter_config import SelfFilterConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
 
@@ -174,6 +175,7 @@ class ServiceConfig(Params):
     depth: DepthConfig = DepthConfig()
     tracker: TrackerConfig = TrackerConfig()
     transforms: TransformConfig = TransformConfig()
+    self_filter: SelfFilterConfig = SelfFilterConfig()
     limits: InputLimits = InputLimits()
 
 
@@ -216,6 +218,7 @@ class NodeConfig(ServiceConfig):
     target_frame: str = param(
         "", "frame of the 3-D outputs, by tf2 (static for the tracker); empty: the camera's"
     )
+    camera_pose: CameraPoseConfig = CameraPoseConfig()
     input: InputConfig = InputConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
 

@@ -2,22 +2,9 @@
 
 from typing import Literal
 
+from robot_vision.core.camera_config import CameraPoseConfig
 from robot_vision.core.config import Params, TransformConfig, param
 from robot_vision.core.policy_config import PolicyConfig
-
-
-class CameraPoseConfig(Params):
-    """Where the camera stands: the pose of its optical frame in the base frame."""
-
-    source: Literal["tf", "topic", "parameters"] = param(
-        "tf", "tf: by tf2; topic: PoseStamped on camera_pose; parameters: the two below"
-    )
-    position_m: list[float] = param(
-        [0.0, 0.0, 0.0], "of the camera in the base frame", unit="m", min_length=3, max_length=3
-    )
-    quaternion_xyzw: list[float] = param(
-        [0.0, 0.0, 0.0, 1.0], "from the optical to the base frame", min_length=4, max_length=4
-    )
 
 
 class GripperConfig(Params):

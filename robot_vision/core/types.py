@@ -60,12 +60,25 @@ class Camera:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class RobotView:
+    """Where the robot's own links are in an image, as its joints say.
+
+    `mask` is their outline, also where something is before it. `depth_m` is that of their surface
+    on a coarser grid over the same view, infinite where they are not.
+    """
+
+    mask: Bool[np.ndarray, "h w"]
+    depth_m: Float32[np.ndarray, "hc wc"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
     """One colour image, with depth registered to it where there is any.
 
     `depth_m` is along the optical axis, NaN where invalid, of any size that shows the same view.
     `camera` is None while no intrinsics are known: detection goes on, 3-D does not. All of it is
     turned clockwise by `rotated_deg` from what the camera gave, and `frame_id` is named so.
+    `robot` is None where it is not known where the robot's links were.
     """
 
     stamp_ns: int
@@ -76,6 +89,7 @@ class Frame:
     depth_stamp_ns: int | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
     rotated_deg: int = 0
+    robot: RobotView | None = None
 
     @property
     def nbytes(self) -> int:
@@ -266,6 +280,7 @@ class Perception:
     """The service's answer to one frame. Every part carries the frame's stamp.
 
     `stage_s` is the time each stage took; `notes` say in words what was missing or degraded.
+    `robot_mask` is where the picture shows the robot itself, None where that is not known.
     """
 
     stamp_ns: int
@@ -279,6 +294,7 @@ class Perception:
     model_id: str
     stage_s: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    robot_mask: Bool[np.ndarray, "h w"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

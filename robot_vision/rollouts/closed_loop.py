@@ -18,11 +18,10 @@ from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Command, Decision, Observation, RobotState
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import BundledPolicy, load_policy
-from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.rollouts.simulated_perception import BASE, TOOL, Sight
 from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
 
-BASE, TOOL = "base", "tool"
 _NS_PER_TICK = NS_PER_S // 100
 # Reasons to hold that mean that chunks ran out.
 _STARVED = ("chunk", "perception")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from robot_vision.arm.urdf import read_urdf
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
@@ -14,6 +15,9 @@ from robot_vision.core.types import Frame, Observation
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
 from robot_vision.policies.history import History
+from robot_vision.self_filter.self_filter import SelfFilter
+from robot_vision.simulation.robot.arm import GRIPPER
+from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
 from robot_vision.tracking import build_tracker
 
@@ -22,6 +26,7 @@ START_NS = NS_PER_S
 # Between two states that the arm reports, as the simulated robot's node has them.
 STATE_S = 0.02
 _REMEMBERED_S = 2.0
+BASE, TOOL = "base", "tool"
 
 
 def service_config(model: str, perception: dict[str, object]) -> ServiceConfig:
@@ -71,6 +76,27 @@ def _loaded(model: str, perception: tuple[tuple[str, Any], ...]) -> Eyesight:
     return Eyesight(model, dict(perception))
 
 
+def simulated_body(world: RobotWorld, config: ServiceConfig) -> SelfFilter | None:
+    """The self-filter of the simulated arm, where parameters ask for it."""
+    if not config.self_filter.enabled:
+        return None
+    robot = read_urdf(urdf_of(world.model, base=BASE, tool=TOOL))
+    return SelfFilter(robot, padding_m=config.self_filter.padding_m)
+
+
+def with_robot(frame: Frame, world: RobotWorld, body: SelfFilter) -> Frame:
+    """The frame of now, and where the arm is in it by its joints and the calibration."""
+    assert frame.camera is not None
+    state = world.state(frame.stamp_ns)
+    joints = dict(zip(state.joint_names, state.joint_position_rad.tolist(), strict=True))
+    view = body.view(
+        frame.camera,
+        base_from_camera=world.base_from_camera,
+        joints=joints | {GRIPPER: state.gripper_open},
+    )
+    return replace(frame, robot=view)
+
+
 class Sight:
     """One episode: states are noted as they come, pictures become observations.
 
@@ -82,6 +108,7 @@ class Sight:
         self._history_steps, self._step_s = history, step_s
         self._states = History(keep_s=history * step_s + _REMEMBERED_S)
         self._noted_s = float("-inf")
+        self._body = simulated_body(world, eyesight.config)
         self.note()
 
     @property
@@ -100,7 +127,9 @@ class Sight:
     def look(self, *, depth: bool = True) -> Frame:
         """The fixed camera's picture of now."""
         frame = self._world.frame(self.now_ns)
-        return frame if depth else replace(frame, depth_m=None, depth_stamp_ns=None)
+        if not depth:
+            frame = replace(frame, depth_m=None, depth_stamp_ns=None)
+        return frame if self._body is None else with_robot(frame, self._world, self._body)
 
     def observe(self, frame: Frame) -> Observation:
         """Perception of a frame, with the arm at its stamp."""

@@ -110,6 +110,13 @@ def _depth_info(makers: Makers, result: Result) -> Any | None:
     )
 
 
+def _robot_mask(makers: Makers, result: Result) -> Any | None:
+    mask = result.perception.robot_mask
+    if mask is None:
+        return None
+    return makers.image("robot_mask", result, mask.astype(np.uint8) * 255, "mono8")
+
+
 def _detections(makers: Makers, result: Result) -> Any:
     return new_detections(makers.messages, result.perception)
 
@@ -182,6 +189,13 @@ TOPICS = (
         type_name="sensor_msgs/msg/CameraInfo",
         make=_depth_info,
         golden=True,
+        in_file="depth",
+    ),
+    OutputTopic(
+        name="robot_mask",
+        type_name="sensor_msgs/msg/Image",
+        make=_robot_mask,
+        golden=False,
         in_file="depth",
     ),
     OutputTopic(

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from robot_vision.core.camera_config import CameraPoseConfig
 from robot_vision.core.geometry import transform_points
-from robot_vision.core.robot_config import CameraPoseConfig
 from robot_vision.core.rotation import original_from_rotated, rotated_frame
 from robot_vision.core.types import Frame
-from robot_vision.ros.policy.camera_pose import FixedPose, base_from_view
+from robot_vision.ros.common.camera_pose import FixedPose, base_from_view
 
 pytestmark = pytest.mark.ros
 

@@ -23,6 +23,7 @@ from robot_vision.ros.perception.frames import FrameBuilder
 from robot_vision.ros.perception.inputs import Inputs
 from robot_vision.ros.perception.listeners import Listener, Listeners
 from robot_vision.ros.perception.outputs import Outputs
+from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.ros.perception.worker import Parts, Worker
 from robot_vision.tracking import build_tracker
 
@@ -32,6 +33,8 @@ _FIXED_PARAMETERS = (
     "target_frame",
     "compute_every",
     "camera.",
+    "camera_pose.",
+    "self_filter.",
     "tracker.",
     "input.",
     "diagnostics.period_s",
@@ -53,6 +56,7 @@ class PerceptionNode(ServiceNode):
         self._outputs: Outputs | None = None
         self._target: TargetFrame | None = None
         self._inputs: Inputs | None = None
+        self._robot: RobotInView | None = None
         self._worker: Worker | None = None
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -106,6 +110,8 @@ class PerceptionNode(ServiceNode):
         assert self._pipeline is not None
         assert self._outputs is not None
         self._inputs = Inputs(self, self.config, self._health)
+        if self.config.self_filter.enabled:
+            self._robot = RobotInView(self, self.config, self._health)
         self._worker = Worker(
             Parts(
                 inputs=self._inputs,
@@ -120,6 +126,7 @@ class PerceptionNode(ServiceNode):
                 outputs=self._outputs,
                 health=self._health,
                 target=self._target,
+                robot=self._robot,
                 listeners=self._listeners,
                 log=self._log_error,
             )
@@ -131,6 +138,9 @@ class PerceptionNode(ServiceNode):
             self._inputs = None
         if self._worker is not None and self._worker.stop(limit_s):
             self._worker = None
+        if self._robot is not None and self._worker is None:
+            self._robot.close()
+            self._robot = None
 
     def _release(self, limit_s: float | None = None) -> None:
         self._stop_work(limit_s)

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Lock, Thread
 from time import perf_counter
 
@@ -22,6 +22,7 @@ from robot_vision.ros.perception.frames import FrameBuilder
 from robot_vision.ros.perception.inputs import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
 from robot_vision.ros.perception.outputs import Outputs
+from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.topics.table import Result
 
 _POLL_S = 0.1
@@ -37,6 +38,7 @@ class Parts:
     outputs: Outputs
     health: Health
     target: TargetFrame | None
+    robot: RobotInView | None
     listeners: Listeners
     log: Callable[[str], None]
 
@@ -104,6 +106,9 @@ class Worker:
         with timed(stage_s, "decode"):
             pose = parts.frames.pose(self._target_from_camera(capture))
             frame = parts.frames.build(capture, fixed_from_camera=pose)
+        if parts.robot is not None:
+            with timed(stage_s, "robot_view"):
+                frame = replace(frame, robot=parts.robot.view(frame))
         perception = parts.pipeline.process(frame)
         for note in perception.notes:
             parts.health.noted(note)

@@ -22,6 +22,7 @@ from robot_vision.model_store.store import locate
 from robot_vision.policies.check import check_spec
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import load_policy
+from robot_vision.ros.common.camera_pose import CameraPose, camera_pose
 from robot_vision.ros.common.executor import UrgentGroup
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import declare, with_parameters
@@ -30,7 +31,6 @@ from robot_vision.ros.common.stream import Stream
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import qos_problem, why_quiet
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.camera_pose import CameraPose, camera_pose
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.diagnostics import PolicyState, policy_diagnostics
 from robot_vision.ros.policy.frozen_camera import FrozenCamera

@@ -9,8 +9,8 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation, Perception
+from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
-from robot_vision.ros.policy.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.frozen_camera import FrozenCamera
 from robot_vision.ros.policy.measured_depth import MeasuredDepth

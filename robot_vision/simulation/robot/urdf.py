@@ -1,51 +1,99 @@
-"""The simulated arm's kinematics as a URDF, as a real arm's driver publishes them."""
+"""The simulated arm as a URDF, as a real arm's driver publishes it: joints, limits and looks."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from robot_vision.simulation.gl import MjModel
+from robot_vision.simulation.gl import MjModel, mujoco
 from robot_vision.simulation.robot.arm import (
+    FINGERS,
+    GRIPPER,
     HIGHEST_RAD,
     JOINTS,
     LOWEST_RAD,
     MAX_SPEED_RADPS,
     MAX_TORQUE_NM,
+    OPENING_M,
     TOOL,
 )
 
+# One spindle moves both fingers: its joint is the gripper's, from 0 closed to 1 open.
+_SPINDLE = "spindle"
+
 
 def urdf_of(model: MjModel, *, base: str, tool: str) -> str:
-    """Links and joints from `base` to `tool`; with limits; no masses, no shapes."""
+    """Links with their visual shapes and joints with limits, `base` the root; no masses.
+
+    Nothing collides: what is drawn overlaps at every joint.
+    """
     joints, parent = [], base
+    links = [_link(model, base, "base")]
     for index, name in enumerate(JOINTS):
-        joint = model.joint(name)
-        body = int(model.jnt_bodyid[joint.id])
+        body = int(model.jnt_bodyid[model.joint(name).id])
         child = f"{name}_link"
         joints.append(
             _joint(
                 name, "revolute", parent, child,
                 place_m=model.body_pos[body], quaternion_wxyz=model.body_quat[body],
-                axis=model.jnt_axis[joint.id], limit=_limit(index),
+                moving=_axis(model.jnt_axis[model.joint(name).id]) + _limit(index),
             )
         )  # fmt: skip
+        links.append(_link(model, child, model.body(body).name))
         parent = child
+    joints += [*_hand(model, parent, tool), *_gripper(model)]
+    links += [_link(model, "hand", "hand"), f'<link name="{tool}"/>', f'<link name="{_SPINDLE}"/>']
+    links += [_link(model, finger, finger) for finger in FINGERS]
+    return "\n".join(['<robot name="robot_vision_arm">', *links, *joints, "</robot>"])
+
+
+def _hand(model: MjModel, parent: str, tool: str) -> list[str]:
     site = int(model.site(TOOL).id)
     hand = int(model.site_bodyid[site])
-    joints.append(
+    return [
         _joint(
             "hand", "fixed", parent, "hand",
             place_m=model.body_pos[hand], quaternion_wxyz=model.body_quat[hand],
-        )
-    )  # fmt: skip
-    joints.append(
+        ),
         _joint(
             "tool", "fixed", "hand", tool,
             place_m=model.site_pos[site], quaternion_wxyz=model.site_quat[site],
+        ),
+    ]  # fmt: skip
+
+
+def _gripper(model: MjModel) -> list[str]:
+    """The spindle, and the fingers that follow it."""
+    origin = {"place_m": np.zeros(3), "quaternion_wxyz": np.array([1.0, 0, 0, 0])}
+    open_m = OPENING_M / 2
+    turns = _axis(np.array([1.0, 0, 0])) + '<limit lower="0" upper="1" velocity="3" effort="40"/>'
+    joints = [_joint(GRIPPER, "revolute", "hand", _SPINDLE, moving=turns, **origin)]
+    for finger in FINGERS:
+        slides = (
+            _axis(model.jnt_axis[model.joint(finger).id])
+            + f'<limit lower="0" upper="{open_m:g}" velocity="0.15" effort="40"/>'
+            + f'<mimic joint="{GRIPPER}" multiplier="{open_m:g}" offset="0"/>'
         )
-    )  # fmt: skip
-    links = [base, *(f"{name}_link" for name in JOINTS), "hand", tool]
-    parts = [*(f'<link name="{link}"/>' for link in links), *joints]
-    return "\n".join(['<robot name="robot_vision_arm">', *parts, "</robot>"])
+        joints.append(_joint(finger, "prismatic", "hand", finger, moving=slides, **origin))
+    return joints
+
+
+def _link(model: MjModel, name: str, body: str) -> str:
+    """A link that looks as the body does."""
+    number = int(model.body(body).id)
+    geoms = range(
+        model.body_geomadr[number], model.body_geomadr[number] + model.body_geomnum[number]
+    )
+    shapes = "".join(_visual(model, geom) for geom in geoms)
+    return f'<link name="{name}">{shapes}</link>'
+
+
+def _visual(model: MjModel, geom: int) -> str:
+    size_m = model.geom_size[geom]
+    if model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_CYLINDER:
+        shape = f'<cylinder radius="{size_m[0]:g}" length="{2 * size_m[1]:g}"/>'
+    else:
+        shape = f'<box size="{_text(2 * size_m)}"/>'
+    origin = _origin(model.geom_pos[geom], model.geom_quat[geom])
+    return f"<visual>{origin}<geometry>{shape}</geometry></visual>"
 
 
 def _joint(
@@ -56,15 +104,21 @@ def _joint(
     *,
     place_m: np.ndarray,
     quaternion_wxyz: np.ndarray,
-    axis: np.ndarray | None = None,
-    limit: str = "",
+    moving: str = "",
 ) -> str:
-    rpy = Rotation.from_quat(np.roll(quaternion_wxyz, -1)).as_euler("xyz")
-    moving = "" if axis is None else f'<axis xyz="{_text(axis)}"/>'
     return (
         f'<joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/>'
-        f'<origin xyz="{_text(place_m)}" rpy="{_text(rpy)}"/>{moving}{limit}</joint>'
+        f"{_origin(place_m, quaternion_wxyz)}{moving}</joint>"
     )
+
+
+def _origin(place_m: np.ndarray, quaternion_wxyz: np.ndarray) -> str:
+    rpy = Rotation.from_quat(np.roll(quaternion_wxyz, -1)).as_euler("xyz")
+    return f'<origin xyz="{_text(place_m)}" rpy="{_text(rpy)}"/>'
+
+
+def _axis(axis: np.ndarray) -> str:
+    return f'<axis xyz="{_text(axis)}"/>'
 
 
 def _limit(index: int) -> str:

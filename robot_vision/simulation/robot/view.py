@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Int32, UInt8
 
 from robot_vision.core.types import Camera
 from robot_vision.simulation.gl import MjData, MjModel, mujoco
@@ -88,6 +88,28 @@ class Eyes:
         mujoco.mjr_render(view, self._renderer.scene, context)
         mujoco.mjr_readPixels(rgb, depth, view, context)
         return np.ascontiguousarray(rgb[::-1]), metres(depth[::-1])
+
+    def bodies(
+        self, data: MjData, *, camera_name: str, size_px: tuple[int, int]
+    ) -> Int32[np.ndarray, "h w"]:
+        """The body that each pixel shows, 0 (the world) where there is none: ground truth."""
+        scene = self._renderer.scene
+        self._renderer.update_scene(data, camera=camera_name)
+        segment, colour = mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR
+        scene.flags[segment] = scene.flags[colour] = True
+        width_px, height_px = size_px
+        view = mujoco.MjrRect(0, 0, width_px, height_px)
+        code_rgb = np.empty((height_px, width_px, 3), np.uint8)
+        context = self._renderer._mjr_context
+        mujoco.mjr_render(view, scene, context)
+        mujoco.mjr_readPixels(code_rgb, None, view, context)
+        scene.flags[segment] = scene.flags[colour] = False
+        body_of_code = np.zeros(scene.ngeom + 1, np.int32)
+        for geom in scene.geoms[: scene.ngeom]:
+            if geom.segid >= 0 and geom.objtype == mujoco.mjtObj.mjOBJ_GEOM:
+                body_of_code[geom.segid + 1] = self._model.geom_bodyid[geom.objid]
+        code = code_rgb[::-1].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+        return body_of_code[np.minimum(code, scene.ngeom)]
 
 
 def sense(

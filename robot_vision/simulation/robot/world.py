@@ -7,7 +7,7 @@ z up, origin on the table top.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int32
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Camera, Frame, RobotState
@@ -44,6 +44,7 @@ from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint, pinhol
 TIMESTEP_S = 0.0025
 TABLE_FRICTION = 0.3
 WRIST_FRAME_ID = "wrist_camera_color_optical_frame"
+NOTHING, ROBOT = -1, -2
 _FIXED_CAMERA = "camera"
 _TABLE_X_M, _TABLE_HALF_Y_M = (-0.13, 0.92), 0.62
 _SETTLE_S = 0.3
@@ -231,15 +232,33 @@ class RobotWorld:
         """The wrist camera's picture now."""
         return self._see(WRIST_CAMERA, self.wrist_camera, self._sensors[1], stamp_ns)
 
+    def shown(self) -> Int32[np.ndarray, "h w"]:
+        """Ground truth of the fixed camera's picture: the row of the item that a pixel shows,
+        `ROBOT` where it is the arm, `NOTHING` else.
+        """
+        bodies = self._opened_eyes().bodies(
+            self.data,
+            camera_name=_FIXED_CAMERA,
+            size_px=(self.camera.width_px, self.camera.height_px),
+        )
+        base = int(self.model.body("base").id)
+        is_robot = self.model.body_rootid == self.model.body_rootid[base]
+        return np.where(is_robot, ROBOT, self._item_of_body).astype(np.int32)[bodies]
+
+    def _opened_eyes(self) -> Eyes:
+        if self._eyes is None:
+            self._eyes = Eyes(self.model, size_px=(self.camera.width_px, self.camera.height_px))
+        return self._eyes
+
     def _see(
         self, camera_name: str, camera: Camera, sensors: Sensors, stamp_ns: int | None
     ) -> Frame:
         if stamp_ns is None:
             stamp_ns = round(self.time_s * NS_PER_S)
-        if self._eyes is None:
-            self._eyes = Eyes(self.model, size_px=(self.camera.width_px, self.camera.height_px))
         size_px = (camera.width_px, camera.height_px)
-        rgb, depth_m = self._eyes.look(self.data, camera_name=camera_name, size_px=size_px)
+        rgb, depth_m = self._opened_eyes().look(
+            self.data, camera_name=camera_name, size_px=size_px
+        )
         rgb, depth_m = sense(rgb, depth_m, camera=camera, sensors=sensors, rng=self._rng)
         return Frame(
             stamp_ns=stamp_ns,

@@ -1,13 +1,16 @@
 """The simulated arm's URDF: the kinematics that the policy node reads agree with the physics."""
 
 import numpy as np
+import pytest
 
 from robot_vision.arm.kinematics import read_chain
+from robot_vision.arm.urdf import read_urdf
 from robot_vision.policies.arm_gate import distance
+from robot_vision.self_filter.self_filter import SelfFilter
 from robot_vision.simulation.gl import mujoco
-from robot_vision.simulation.robot.arm import HIGHEST_RAD, JOINTS, LOWEST_RAD, TOOL
+from robot_vision.simulation.robot.arm import GRIPPER, HIGHEST_RAD, JOINTS, LOWEST_RAD, TOOL
 from robot_vision.simulation.robot.urdf import urdf_of
-from robot_vision.simulation.robot.world import build_world
+from robot_vision.simulation.robot.world import ROBOT, build_world
 
 
 def test_joints_lead_to_the_tool_as_in_the_physics() -> None:
@@ -29,3 +32,28 @@ def test_joints_lead_to_the_tool_as_in_the_physics() -> None:
             away_m, away_rad = distance(truth, pose)
             assert away_m < 1e-9
             assert away_rad < 1e-6
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_links_are_where_the_picture_shows_the_arm(seed: int) -> None:
+    """Drawn by the self-filter, from description and joints alone."""
+    with build_world(np.random.default_rng(seed), split="test") as world:
+        robot = SelfFilter(
+            read_urdf(urdf_of(world.model, base="base", tool="tool")), padding_m=0.0
+        )
+        world.command(world.base_from_tool, 0.4)
+        world.step(0.5)
+        state, frame = world.state(0), world.frame(0)
+        joints = dict(zip(JOINTS, state.joint_position_rad.tolist(), strict=True))
+        assert frame.camera is not None
+        view = robot.view(
+            frame.camera,
+            base_from_camera=world.base_from_camera,
+            joints=joints | {GRIPPER: state.gripper_open},
+        )
+        shown = world.shown() == ROBOT
+        assert (view.mask & shown).sum() / (view.mask | shown).sum() > 0.95
+        assert frame.depth_m is not None
+        robot_m = np.kron(view.depth_m, np.ones((4, 4), np.float32))
+        below_m = (frame.depth_m - robot_m)[shown & np.isfinite(frame.depth_m)]
+        assert abs(float(np.median(below_m))) < 0.01

@@ -1,0 +1,51 @@
+"""`robot-vision bench self-filter`: the robot in its own picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `self-filter` to the benchmarks."""
+    app.command("self-filter")(self_filter)
+
+
+def self_filter(
+    model: Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")] = (
+        "native-s"
+    ),
+    frames: Annotated[int, typer.Option(help="views timed", min=1)] = 300,
+    episodes: Annotated[
+        int, typer.Option(help="simulated episodes with and without the filter", min=0)
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="of the scenes", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="episodes at a time", min=1)] = 1,
+    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
+        "out/bench_self_filter.json"
+    ),
+) -> None:
+    """Draw the simulated arm into its picture; tracks on the arm and recall of things.
+
+    Exit status 1 if a view takes more than 1.5 ms.
+    """
+    from robot_vision.bench.self_filter import bench_self_filter
+    from robot_vision.bench.stages import show, write
+    from robot_vision.terminal import Screen
+
+    console = Screen()
+    result = bench_self_filter(
+        model=model,
+        frames=frames,
+        episodes=episodes,
+        seed=seed,
+        processes=processes,
+        on_progress=lambda done: console.print(f"{done} of {episodes} episodes"),
+    )
+    show(console, result)
+    for name in ("without", "with", "recall_change", "touched_recall_change"):
+        if name in result:
+            console.print(f"{name}: {result[name]}")
+    write(out, result)
+    console.print(f"written: {out}")
+    raise typer.Exit(0 if result["passed"] else 1)

@@ -1,0 +1,108 @@
+"""Where joints were at a stamp: reports of several publishers, each joint by its own."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.foreign import quoted
+from robot_vision.core.geometry import joints_between
+
+_MOST_JOINTS = 256
+_MOST_REPORTS = 2000  # of a joint: two seconds of the fastest arms
+# A stamp that is behind the newest by more than this is a clock that began anew, not a straggler.
+_RESTART_S = 1.0
+
+_Reports = deque[tuple[int, float]]
+
+
+class JointHistory:
+    """The reports of late of each joint, in the order of their stamps; locked."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._reports: dict[str, _Reports] = {}
+
+    def add(self, names: Sequence[str], positions: Sequence[float], *, stamp_ns: int) -> None:
+        """Take a report (rad or m); one without positions (of velocities, say) changes nothing.
+
+        Raises `ValueError` for names that do not match the positions, positions that are not
+        finite, and for more joints than any robot has.
+        """
+        if not len(positions):
+            return
+        if len(names) != len(positions) or not np.isfinite(positions).all():
+            raise ValueError(
+                f"joint_states has {len(positions)} positions for {len(names)} names, such as "
+                f"{quoted(names[0] if names else '')}; expected a finite one for each"
+            )
+        with self._lock:
+            if len(self._reports.keys() | set(names)) > _MOST_JOINTS:
+                raise ValueError(f"joint_states has more than {_MOST_JOINTS} joints")
+            for name, position in zip(names, positions, strict=True):
+                reports = self._reports.setdefault(name, deque(maxlen=_MOST_REPORTS))
+                _add(reports, stamp_ns, float(position))
+
+    def at(
+        self, names: Sequence[str], stamp_ns: int, *, max_age_s: float
+    ) -> tuple[dict[str, float], str]:
+        """Positions at a stamp by name, interpolated between the reports around it.
+
+        Joints that were never reported are left out. After the newest report it is the newest:
+        nothing is foretold. The words say which joint has no report within `max_age_s` of the
+        stamp, empty if all have; there are no positions then.
+        """
+        known, before, after = [], [], []
+        with self._lock:
+            for name in names:
+                if reports := self._reports.get(name):
+                    known.append(name)
+                    first, second = _around(reports, stamp_ns)
+                    before.append(first)
+                    after.append(second)
+        for name, *near in zip(known, before, after, strict=True):
+            away_s = min((abs(seconds_between(at_ns, stamp_ns)) for at_ns, _ in near))
+            if away_s > max_age_s:
+                return {}, (
+                    f"joint {quoted(name)} was last reported {away_s:.3f} s away from the frame; "
+                    f"at most {max_age_s:g} s is taken"
+                )
+        return _between(known, before, after, stamp_ns), ""
+
+
+def _add(reports: _Reports, stamp_ns: int, position: float) -> None:
+    if reports and stamp_ns <= reports[-1][0]:
+        if seconds_between(stamp_ns, reports[-1][0]) < _RESTART_S:
+            return
+        reports.clear()
+    reports.append((stamp_ns, position))
+
+
+def _around(reports: _Reports, stamp_ns: int) -> tuple[tuple[int, float], tuple[int, float]]:
+    """The last report up to a stamp and the first one after it; twice the same at the ends."""
+    after = bisect_right(reports, stamp_ns, key=lambda report: report[0])
+    return reports[max(after - 1, 0)], reports[min(after, len(reports) - 1)]
+
+
+def _between(
+    names: Sequence[str],
+    before: Sequence[tuple[int, float]],
+    after: Sequence[tuple[int, float]],
+    stamp_ns: int,
+) -> dict[str, float]:
+    if not names:
+        return {}
+    shares = [
+        (stamp_ns - first) / (second - first) if second > first else 0.0
+        for (first, _), (second, _) in zip(before, after, strict=True)
+    ]
+    start = np.array([position for _, position in before])
+    end = np.array([position for _, position in after])
+    found = [
+        joints_between(start[k : k + 1], end[k : k + 1], share)[0]
+        for k, share in enumerate(shares)
+    ]
+    return dict(zip(names, map(float, found), strict=True))
