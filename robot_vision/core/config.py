@@ -14,6 +14,7 @@ from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.params import Params, param
+from robot_vision.core.points_config import PointsConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
 
@@ -174,6 +175,7 @@ class ServiceConfig(Params):
     depth: DepthConfig = DepthConfig()
     tracker: TrackerConfig = TrackerConfig()
     transforms: TransformConfig = TransformConfig()
+    points: PointsConfig = PointsConfig()
     limits: InputLimits = InputLimits()
 
 
