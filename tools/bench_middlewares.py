@@ -1,12 +1,14 @@
-"""Loss and age of images by Cyclone DDS and Zenoh themselves, where their ROS packages are absent.
+"""Loss and age of images by ROS 2, or by Cyclone DDS and Zenoh where their ROS packages lack.
 
 Two processes on one machine; a camera of 640×480 colour and 16-bit depth at 30 Hz, reliable, five
-kept. Needs `pip install cyclonedds eclipse-zenoh numpy` in an environment of its own:
+kept. `ros` takes the middleware that RMW_IMPLEMENTATION names, by that one's own variable for its
+configuration. The others need `pip install cyclonedds eclipse-zenoh` in an environment of its own:
 
+    python tools/bench_middlewares.py ros
     python tools/bench_middlewares.py cyclone --config config/cyclonedds_images.xml
     python tools/bench_middlewares.py zenoh --config config/zenoh_session.json5
 
-Without `--config` it takes the defaults. What ROS adds, the copies of its messages, is not in it.
+Without `--config` these take their defaults, and lack what ROS adds: copies of its messages.
 """
 
 import argparse
@@ -27,14 +29,14 @@ PATIENCE_S = 5.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("middleware", choices=["cyclone", "zenoh"])
+    parser.add_argument("middleware", choices=["ros", "cyclone", "zenoh"])
     parser.add_argument("--config", type=Path)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--camera", action="store_true", help="be the process that publishes")
     args = parser.parse_args()
     if args.middleware == "cyclone" and args.config:
         os.environ["CYCLONEDDS_URI"] = args.config.resolve().as_uri()
-    join = {"cyclone": join_cyclone, "zenoh": join_zenoh}[args.middleware]
+    join = {"ros": join_ros, "cyclone": join_cyclone, "zenoh": join_zenoh}[args.middleware]
     if args.camera:
         publish(join(None, args), seconds=args.seconds)
     else:
@@ -67,7 +69,7 @@ def listen(join: Callable[..., Any], args: argparse.Namespace) -> None:
     member = join(hear, args)
     command = [sys.executable, __file__, *sys.argv[1:], "--camera"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as camera:
-        sent = int(camera.communicate()[0])
+        sent = int(camera.communicate()[0].split()[-1])
     result = {
         name: {
             "sent": sent,
@@ -88,6 +90,30 @@ def percentile(values: list[float], share: int) -> float | None:
     return round(ranked[(len(ranked) - 1) * share // 100], 1) if ranked else None
 
 
+def join_ros(hear: Callable[[str, Any], None] | None, _: argparse.Namespace) -> Any:
+    from array import array
+    from threading import Thread
+
+    import rclpy
+    from rclpy.qos import QoSProfile, ReliabilityPolicy
+    from sensor_msgs.msg import Image
+
+    rclpy.init()
+    node = rclpy.create_node("bench_camera" if hear is None else "bench_ear")
+    quality = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+    if hear is None:
+        publishers = {name: node.create_publisher(Image, name, quality) for name in SIZES}
+        return lambda name, data: publishers[name].publish(Image(data=array("B", data)))
+    for name in SIZES:
+
+        def heard(message: Any, name: str = name) -> None:
+            hear(name, message.data)
+
+        node.create_subscription(Image, name, heard, quality)
+    Thread(target=rclpy.spin, args=(node,), daemon=True).start()
+    return node
+
+
 def join_cyclone(hear: Callable[[str, Any], None] | None, _: argparse.Namespace) -> Any:
     from dataclasses import dataclass
 
@@ -99,7 +125,7 @@ def join_cyclone(hear: Callable[[str, Any], None] | None, _: argparse.Namespace)
     from cyclonedds.topic import Topic
 
     @dataclass
-    class Words(IdlStruct, typename="Words"):
+    class Words(IdlStruct, typename="Words"):  # pyright: ignore
         data: str  # Python's Cyclone DDS packs sequences number by number: for seconds
 
     quality = Qos(
@@ -139,13 +165,13 @@ def join_zenoh(hear: Callable[[str, Any], None] | None, args: argparse.Namespace
         }
         # A session that nothing names is closed.
         return lambda name, data, _kept=kept: publishers[name].put(data)
-    ears = [
-        session.declare_subscriber(
-            name, lambda sample, name=name: hear(name, sample.payload.to_bytes()[:STAMP_BYTES])
-        )
-        for name in SIZES
-    ]
-    return kept, ears
+    for name in SIZES:
+
+        def heard(sample: Any, name: str = name) -> None:
+            hear(name, sample.payload.to_bytes()[:STAMP_BYTES])
+
+        kept.append(session.declare_subscriber(name, heard))
+    return kept
 
 
 def open_with(zenoh: Any, values: dict[str, str]) -> Any:

@@ -230,6 +230,7 @@ def test_another_camera_or_size_is_taken_up() -> None:
     for size, camera in ((1, camera_of()), (1, camera_of(fx=200.0)), (2, camera_of(fx=200.0))):
         depth_m = np.ones((HEIGHT_PX // size, WIDTH_PX // size), np.float32)
         message = writer.scene(seen(depth_m, camera=camera))
+        assert message is not None
         points = np.frombuffer(message.data, POINT).reshape(depth_m.shape)
         view = scaled_camera(camera, width_px=WIDTH_PX // size, height_px=HEIGHT_PX // size)
         assert points["x"][0, 0] == pytest.approx(-view.cx_px / view.fx_px)
