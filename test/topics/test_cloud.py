@@ -174,11 +174,11 @@ def test_every_point_projects_onto_its_pixel(
     depth_m[rng.random(depth_m.shape) < 0.2] = np.nan
     points = scene_of(seen(depth_m, camera=camera), stride=stride)
     xyz_m = np.stack([points[name] for name in "xyz"], axis=-1).astype(np.float64)
-    is_point = np.isfinite(xyz_m)
-    assert (is_point.all(axis=-1) == is_point.any(axis=-1)).all()
+    known = np.isfinite(xyz_m)
+    assert (known.all(axis=-1) == known.any(axis=-1)).all()
     v, u = np.mgrid[0:height_px:stride, 0:width_px:stride]
     assert points.shape == u.shape
-    valid = is_point.all(axis=-1)
+    valid: np.ndarray = np.isfinite(xyz_m).all(axis=-1)
     np.testing.assert_array_equal(points["z"][valid], depth_m[::stride, ::stride][valid])
     assert not valid[np.isnan(depth_m[::stride, ::stride])].any()
     view = scaled_camera(camera, width_px=width_px, height_px=height_px)
