@@ -178,7 +178,7 @@ def test_every_point_projects_onto_its_pixel(
     assert (known.all(axis=-1) == known.any(axis=-1)).all()
     v, u = np.mgrid[0:height_px:stride, 0:width_px:stride]
     assert points.shape == u.shape
-    valid: np.ndarray = np.isfinite(xyz_m).all(axis=-1)
+    valid = np.asarray(np.isfinite(xyz_m).all(axis=-1))
     np.testing.assert_array_equal(points["z"][valid], depth_m[::stride, ::stride][valid])
     assert not valid[np.isnan(depth_m[::stride, ::stride])].any()
     view = scaled_camera(camera, width_px=width_px, height_px=height_px)
