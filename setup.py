@@ -66,6 +66,7 @@ setup(
         share("launch", "*.launch.py"),
         share("config", "*.yaml"),
         share("config", "*.xml"),
+        share("config", "*.json5"),
         share("config/rviz", "*.rviz"),
         *(share(str(folder), "*.yaml") for folder in sorted(Path("config/recipes").iterdir())),
     ],

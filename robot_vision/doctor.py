@@ -15,6 +15,14 @@ from robot_vision.core.errors import RobotVisionError
 Level = Literal["ok", "warn", "error"]
 
 SHM_NEEDED_MB = 256
+# Cyclone DDS recommends 8 MB; a socket that holds less than a few images loses parts of them.
+RECEIVE_BUFFER_NEEDED = 8_388_608
+RECEIVE_BUFFER_LIMIT = Path("/proc/sys/net/core/rmem_max")
+# What each middleware is configured by, and the file of `config/` that fits images.
+_CONFIGURED_BY = {
+    "rmw_cyclonedds_cpp": ("CYCLONEDDS_URI", "config/cyclonedds_images.xml"),
+    "rmw_zenoh_cpp": ("ZENOH_SESSION_CONFIG_URI", "config/zenoh_session.json5"),
+}
 PYTHON_OLDEST, PYTHON_NEWEST = (3, 10), (3, 13)
 # Pairs of packages that overwrite each other's files.
 RIVALS = (
@@ -143,8 +151,9 @@ def _absent(package: str, consequence: str) -> Finding:
 def _middleware() -> Iterator[Finding]:
     rmw = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
     if rmw != "rmw_fastrtps_cpp":
-        advice = "give it shared memory for images of 1 MB and more; see its documentation"
-        yield Finding(subject="middleware", level="warn", found=rmw, advice=advice)
+        yield _other_middleware(rmw)
+        if rmw == "rmw_cyclonedds_cpp":
+            yield from _receive_buffer()
         return
     profile = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE", "")
     if not profile:
@@ -156,6 +165,40 @@ def _middleware() -> Iterator[Finding]:
         yield Finding(subject="middleware", level="error", found=found, advice="unset or mend it")
     else:
         yield Finding(subject="middleware", level="ok", found=f"rmw_fastrtps_cpp with {profile}")
+
+
+def _other_middleware(rmw: str) -> Finding:
+    if rmw not in _CONFIGURED_BY:
+        advice = f"use rmw_fastrtps_cpp or one of {', '.join(_CONFIGURED_BY)}: docs/middlewares.md"
+        found = f"{rmw}, which was never tried"
+        return Finding(subject="middleware", level="warn", found=found, advice=advice)
+    variable, file = _CONFIGURED_BY[rmw]
+    configured = os.environ.get(variable, "")
+    if not configured:
+        found = f"{rmw} with its defaults, which are not made for images"
+        advice = f"set {variable} to {file}, for the camera driver as well: docs/middlewares.md"
+        return Finding(subject="middleware", level="warn", found=found, advice=advice)
+    path = configured.removeprefix("file://").partition(",")[0]
+    if path.startswith("/") and not Path(path).is_file():
+        found = f"{variable} is {configured}, which does not exist"
+        return Finding(subject="middleware", level="error", found=found, advice="unset or mend it")
+    return Finding(subject="middleware", level="ok", found=f"{rmw} with {configured}")
+
+
+def _receive_buffer() -> Iterator[Finding]:
+    try:
+        limit = int(RECEIVE_BUFFER_LIMIT.read_text())
+    except (OSError, ValueError):  # not Linux: there is nothing to compare
+        return
+    low = limit < RECEIVE_BUFFER_NEEDED
+    yield Finding(
+        subject="receive buffers",
+        level="warn" if low else "ok",
+        found=f"net.core.rmem_max is {limit} bytes",
+        advice=f"sudo sysctl -w net.core.rmem_max={2 * RECEIVE_BUFFER_NEEDED}: images are lost"
+        if low
+        else "",
+    )
 
 
 def _shared_memory() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -42,6 +43,47 @@ def test_a_profile_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("RMW_IMPLEMENTATION", raising=False)
     (middleware,) = findings("middleware")
     assert (middleware.level, "/nowhere.xml" in middleware.found) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("rmw", "variable", "file"),
+    [
+        ("rmw_cyclonedds_cpp", "CYCLONEDDS_URI", "cyclonedds_images.xml"),
+        ("rmw_zenoh_cpp", "ZENOH_SESSION_CONFIG_URI", "zenoh_session.json5"),
+    ],
+)
+def test_other_middlewares_are_told_their_file_for_images(
+    rmw: str, variable: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RMW_IMPLEMENTATION", rmw)
+    monkeypatch.delenv(variable, raising=False)
+    (bare,) = findings("middleware")
+    assert (bare.level, f"{variable} to config/{file}" in bare.advice) == ("warn", True)
+    path = Path(__file__).parents[1] / "config" / file
+    monkeypatch.setenv(variable, path.as_uri() if "CYCLONE" in variable else str(path))
+    (configured,) = findings("middleware")
+    assert (configured.level, rmw in configured.found) == ("ok", True)
+    monkeypatch.setenv(variable, "/nowhere.xml")
+    (missing,) = findings("middleware")
+    assert missing.level == "error"
+
+
+def test_an_unknown_middleware_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_mine_cpp")
+    (middleware,) = findings("middleware")
+    assert (middleware.level, "rmw_mine_cpp" in middleware.found) == ("warn", True)
+
+
+@pytest.mark.parametrize(("limit", "level"), [("212992\n", "warn"), ("16777216\n", "ok")])
+def test_cyclone_needs_room_for_images_in_its_sockets(
+    limit: str, level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
+    monkeypatch.setattr(doctor, "RECEIVE_BUFFER_LIMIT", tmp_path / "rmem_max")
+    (tmp_path / "rmem_max").write_text(limit)
+    (buffers,) = findings("receive buffers")
+    assert (buffers.level, limit.strip() in buffers.found) == (level, True)
+    assert bool(buffers.advice) == (level == "warn")
 
 
 def test_small_shared_memory_is_an_error_with_what_docker_needs(

@@ -75,7 +75,8 @@ MAY_IMPORT = {
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
         "core backends codecs console datasets demonstrations machine memory model_store models "
-        "perception pipeline replay rollouts ros self_filter simulation terminal threads tracking"
+        "perception pipeline replay rollouts ros self_filter simulation terminal threads topics "
+        "tracking"
     ),
     "commands": (
         "core bench capture datasets demo demonstrations doctor export formats importing machine "

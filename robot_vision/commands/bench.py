@@ -78,6 +78,26 @@ def ros(
 
 
 @bench_app.command()
+def points(
+    model: Model = "native-s",
+    recording: Recording = None,
+    frames: Annotated[int, typer.Option(help="frames made into clouds", min=2)] = 10,
+    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    out: Out = Path("out/bench_points.json"),
+    allow_code: AllowCode = False,
+) -> None:
+    """Point clouds of frames, and a Python loop beside them: processor time."""
+    from robot_vision.bench.points import bench_points
+    from robot_vision.core.config import ServiceConfig
+    from robot_vision.replay.reading.example_frames import load_frames
+
+    permit_code(allow_code)
+    loaded = load_frames(recording, count=frames, width_px=width, height_px=height)
+    _tell(bench_points(ServiceConfig(model=model, threads=1), loaded), out)
+
+
+@bench_app.command()
 def demonstrations(
     recording: Recording = None,
     frames: Annotated[int, typer.Option(help="frames of the episode", min=1)] = 300,

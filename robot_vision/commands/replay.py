@@ -54,6 +54,7 @@ def replay(
     golden: Annotated[Path | None, _option("compare with this behaviour", RESULT)] = None,
     update_golden: Annotated[bool, _option("write --golden instead of comparing", RESULT)] = False,
     images: Annotated[str, _option("in the MCAP: none, depth, or all", RESULT)] = "depth",
+    points: Annotated[bool, _option("point clouds in the MCAP: large", RESULT)] = False,
     tracks: Annotated[str, _option("csv or parquet", RESULT)] = "csv",
     jobs: Annotated[int, _option("bags at a time, each in its process", MANY)] = 1,
     ray: Annotated[str, _option("address of a Ray cluster; local starts one", MANY)] = "",
@@ -83,6 +84,7 @@ def replay(
             target_frame=target_frame or node.target_frame,
         ),
         images=options.parse_images(images),
+        points=points,
         tracks_format=options.parse_tracks(tracks),
         golden=None if update_golden else golden,
     )
@@ -156,7 +158,7 @@ def record(
     ),
     exclude: Annotated[
         str, typer.Option(help="topics that match are left out; subscribing makes them computed")
-    ] = "/overlay|/features",
+    ] = "/overlay|/features|/points",
     max_disk_gb: Annotated[
         float, typer.Option(help="oldest files are deleted beyond this", min=0.01)
     ] = 10.0,

@@ -14,6 +14,7 @@ from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.params import Params, param
+from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.self_filter_config import SelfFilterConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
@@ -176,6 +177,7 @@ class ServiceConfig(Params):
     tracker: TrackerConfig = TrackerConfig()
     transforms: TransformConfig = TransformConfig()
     self_filter: SelfFilterConfig = SelfFilterConfig()
+    points: PointsConfig = PointsConfig()
     limits: InputLimits = InputLimits()
 
 

@@ -20,6 +20,10 @@ class Messages(Protocol):
         """Values for a float64 sequence of any length."""
         ...
 
+    def memory(self, size: int) -> Any:
+        """`size` bytes for a uint8 sequence, which NumPy can fill."""
+        ...
+
     def image(
         self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str
     ) -> Any:

@@ -11,18 +11,20 @@ import cv2
 import numpy as np
 
 from robot_vision.core.objects import Objects, json_of, keypoints_json_of
+from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.types import Perception
 from robot_vision.topics.camera_info import InfoWriter
 from robot_vision.topics.detections import new_detections, new_keypoints, new_objects
 from robot_vision.topics.markers import MarkerWriter
 from robot_vision.topics.messages import Messages, new_header
+from robot_vision.topics.points import CloudWriter
 from robot_vision.topics.quality import RESULTS, Quality
 from robot_vision.viz.overlay import draw_overlay
 
 JPEG_QUALITY = 85
 
-InFile: TypeAlias = Literal["never", "always", "depth", "overlay"]
-"""Whether a replay writes a topic: never, always, or with the pictures of that name."""
+InFile: TypeAlias = Literal["never", "always", "depth", "overlay", "points"]
+"""Whether a replay writes a topic: never, always, or with what is asked for by that name."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,8 +40,9 @@ class Result:
 class Makers:
     """What makers fill: messages of one library, some of them again for every frame."""
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, *, points: PointsConfig | None = None) -> None:
         self.messages = messages
+        self.clouds = CloudWriter(messages, points or PointsConfig())
         self.markers = MarkerWriter(messages)
         self.info = InfoWriter(messages)
 
@@ -115,6 +118,14 @@ def _robot_mask(makers: Makers, result: Result) -> Any | None:
     if mask is None:
         return None
     return makers.image("robot_mask", result, mask.astype(np.uint8) * 255, "mono8")
+
+
+def _points(makers: Makers, result: Result) -> Any | None:
+    return makers.clouds.scene(result.perception)
+
+
+def _object_points(makers: Makers, result: Result) -> Any | None:
+    return makers.clouds.objects(result.perception)
 
 
 def _detections(makers: Makers, result: Result) -> Any:
@@ -199,6 +210,13 @@ TOPICS = (
         in_file="depth",
     ),
     OutputTopic(
+        name="points",
+        type_name="sensor_msgs/msg/PointCloud2",
+        make=_points,
+        golden=False,
+        in_file="points",
+    ),
+    OutputTopic(
         name="detections",
         type_name="vision_msgs/msg/Detection2DArray",
         make=_detections,
@@ -232,6 +250,13 @@ TOPICS = (
         make=_markers,
         golden=False,
         in_file="always",
+    ),
+    OutputTopic(
+        name="objects/points",
+        type_name="sensor_msgs/msg/PointCloud2",
+        make=_object_points,
+        golden=False,
+        in_file="points",
     ),
     OutputTopic(name="overlay", type_name="sensor_msgs/msg/Image", make=_overlay, golden=False),
     OutputTopic(

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
-from replay_scenes import Scene, red_square_bundle, write_mcap
+from replay_scenes import HEIGHT, WIDTH, Scene, red_square_bundle, write_mcap
 from rosbags.highlevel import AnyReader
 from typer.testing import CliRunner
 
 from robot_vision.commands import replay
 from robot_vision.core.errors import ConfigError, MissingDependencyError
+from robot_vision.topics.cloud import OBJECT_POINT
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -44,6 +45,26 @@ def test_outputs_of_one_bag(recording: Path, options: tuple[str, ...], tmp_path:
     check_mcap(folder / "perception.mcap")
     check_report(folder / "report.html")
     assert json.loads((folder / "summary.json").read_text())["status"] == "pass"
+
+
+def test_points_are_written_on_request(
+    recording: Path, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    stride = ("--param", "points.stride=2")
+    code, _ = run("replay", recording, *options, *stride, "--points", "--out", tmp_path)
+    assert code == 0
+    with AnyReader([tmp_path / "squares" / "perception.mcap"]) as reader:
+        named: dict[str, list[Any]] = {"points": [], "objects/points": []}
+        for connection, _, data in reader.messages():
+            name = connection.topic.removeprefix("/perception/")
+            if name in named:
+                named[name].append(reader.deserialize(data, connection.msgtype))
+    assert [len(messages) for messages in named.values()] == [30, 30]
+    cloud, things = named["points"][-1], named["objects/points"][-1]
+    assert (cloud.height, cloud.width) == (-(-HEIGHT // 2), -(-WIDTH // 2))
+    seen = np.frombuffer(things.data, OBJECT_POINT)
+    assert len(np.unique(seen["id"])) == 2
+    assert np.median(seen["z"]) == pytest.approx(1.0, abs=0.05)
 
 
 def check_tracks(path: Path, bag: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rclpy.serialization import serialize_message
 from test_objects import perception
 
-from robot_vision.core.types import Camera, Depth, Features, Perception
+from robot_vision.core.types import Camera, Depth, Features, Lifted, Perception
 from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.replay.writing.mcap_out import result_of
 from robot_vision.replay.writing.ros_types import output_types
@@ -53,6 +53,11 @@ def seen() -> Perception:
             confidence=np.isfinite(depth_m).astype(np.float32),
             source="fused",
             valid_fraction=0.99,
+        ),
+        lifted=Lifted(
+            position_in_camera_m=np.full((2, 3), 0.3, np.float32),
+            covariance_m2=np.zeros((2, 3, 3), np.float32),
+            size_m=np.full((2, 3), 0.1, np.float32),
         ),
         features=Features(
             stamp_ns=given.stamp_ns,

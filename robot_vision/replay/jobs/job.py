@@ -34,6 +34,7 @@ class Job:
     bag: BagOptions = field(default_factory=BagOptions)
     out: Path | None = None
     images: Images = "depth"
+    points: bool = False
     tracks_format: TracksFormat = "csv"
     golden: Path | None = None
 
@@ -73,7 +74,12 @@ def _replay(job: Job, progress: Progress) -> dict[str, Any]:
     pipeline = build_pipeline(job.config)
     figures, counts = Figures(), RunCounts()
     start_s = perf_counter()
-    with open_outputs(job.out, images=job.images, tracks_format=job.tracks_format) as outputs:
+    with open_outputs(
+        job.out,
+        images=job.images,
+        tracks_format=job.tracks_format,
+        points=job.config.points if job.points else None,
+    ) as outputs:
         for done in run(source, pipeline, options=job.run, counts=counts):
             new_ids = figures.add(done)
             outputs.add(done, new_ids=new_ids, switches=figures.tracks.switches)

@@ -83,7 +83,7 @@ def fingerprint(job: Job) -> str:
     """Changes with the bag's files, the model's, the golden file and the options."""
     from robot_vision.model_store.store import find_bundle
 
-    digest = sha256(repr((job.run, job.bag, job.images, job.tracks_format)).encode())
+    digest = sha256(repr((job.run, job.bag, job.images, job.points, job.tracks_format)).encode())
     digest.update(job.config.model_dump_json().encode())
     for name in (job.config.model, job.config.depth_model, job.config.feature_model):
         if name:

@@ -20,6 +20,9 @@ class FileMessages:
     def floats(self, values: Sequence[float]) -> np.ndarray:
         return np.asarray(values, np.float64)
 
+    def memory(self, size: int) -> np.ndarray:
+        return np.zeros(size, np.uint8)
+
     def image(
         self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str
     ) -> Any:

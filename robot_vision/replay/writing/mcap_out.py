@@ -6,6 +6,7 @@ from typing import Any
 
 from robot_vision.core.disk import DiskFullError
 from robot_vision.core.objects import objects_of
+from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.types import Perception
 from robot_vision.replay.running.runner import Processed
 from robot_vision.replay.writing.file_messages import FileMessages
@@ -22,14 +23,14 @@ class McapOutput:
     under `/recorded/…`; log and publish time are the stamp.
 
     `images`: "none", "depth" (quantised to about a millimetre so that it compresses), or "all"
-    with an overlay as JPEG.
+    with an overlay as JPEG. `points`: how clouds are made; None writes none.
     """
 
-    def __init__(self, path: Path, *, images: str) -> None:
+    def __init__(self, path: Path, *, images: str, points: PointsConfig | None = None) -> None:
         self._path = path
-        wanted = ("always", *_image_kinds(images))
+        wanted = ("always", *_image_kinds(images), *(("points",) if points else ()))
         self._topics = [topic for topic in TOPICS if topic.in_file in wanted]
-        self._makers = Makers(FileMessages())
+        self._makers = Makers(FileMessages(), points=points)
         self._recorded = RecordedTopics()
 
     def __enter__(self) -> "McapOutput":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from robot_vision.core.disk import writing_to
+from robot_vision.core.points_config import PointsConfig
 from robot_vision.replay.reporting.track_log import Switch
 from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, WriteBehind
 from robot_vision.replay.running.runner import Processed
@@ -47,9 +48,16 @@ class Outputs:
 
 @contextmanager
 def open_outputs(
-    out: Path | None, *, images: Images, tracks_format: TracksFormat
+    out: Path | None,
+    *,
+    images: Images,
+    tracks_format: TracksFormat,
+    points: PointsConfig | None = None,
 ) -> Iterator[Outputs]:
-    """Outputs in the folder `out`, closed at the end also when the replay fails."""
+    """Outputs in the folder `out`, closed at the end also when the replay fails.
+
+    `points` says how point clouds are made; None writes none.
+    """
     thumbnails = Thumbnails()
     if out is None:
         yield Outputs(None, thumbnails)
@@ -59,7 +67,9 @@ def open_outputs(
         tracks = out / f"tracks.{tracks_format}"
         table = stack.enter_context(open_table(tracks, COLUMNS))
         steps = stack.enter_context(StepsTable(out / f"steps.{tracks_format}"))
-        mcap = stack.enter_context(McapOutput(out / "perception.mcap", images=images))
+        mcap = stack.enter_context(
+            McapOutput(out / "perception.mcap", images=images, points=points)
+        )
 
         def write(entry: _Entry) -> None:
             with writing_to(tracks):

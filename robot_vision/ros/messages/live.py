@@ -1,5 +1,6 @@
 """ROS's own messages for the makers of `robot_vision.topics`."""
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -26,6 +27,9 @@ class LiveMessages:
 
     def floats(self, values: Sequence[float]) -> Sequence[float]:
         return values
+
+    def memory(self, size: int) -> array:
+        return array("B", bytes(size))
 
     def image(
         self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str

@@ -37,6 +37,7 @@ _FIXED_PARAMETERS = (
     "self_filter.",
     "tracker.",
     "input.",
+    "points.",
     "diagnostics.period_s",
 )
 # Parameters that the loaded models can be used with; for all others models are loaded anew.
@@ -100,7 +101,7 @@ class PerceptionNode(ServiceNode):
             perceiver=build_perceiver(self.config, announce=self._announce),
             tracker=build_tracker(self.config.tracker),
         )
-        self._outputs = Outputs(self)
+        self._outputs = Outputs(self, points=self.config.points)
         perceiver = self._pipeline.perceiver
         self.get_logger().info(f"{perceiver.model_id} runs on {perceiver.provider}")
         if perceiver.fallback_reason:

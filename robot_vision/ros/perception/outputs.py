@@ -4,6 +4,7 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
+from robot_vision.core.points_config import PointsConfig
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
 from robot_vision.topics.table import TOPICS, Makers, OutputTopic, Result
@@ -15,9 +16,9 @@ class Outputs:
     Topics whose message package is not installed (`vision_msgs`) are left out.
     """
 
-    def __init__(self, node: LifecycleNode) -> None:
+    def __init__(self, node: LifecycleNode, *, points: PointsConfig) -> None:
         self._node = node
-        self._makers = Makers(LiveMessages())
+        self._makers = Makers(LiveMessages(), points=points)
         self._topics: list[tuple[Any, OutputTopic]] = []
         for topic in TOPICS:
             message_class = class_of(topic.type_name) if topic.live else None

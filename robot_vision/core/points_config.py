@@ -1,0 +1,11 @@
+"""Parameters of point clouds."""
+
+from robot_vision.core.params import Params, param
+
+
+class PointsConfig(Params):
+    """The clouds of `~/points` and `~/objects/points`."""
+
+    stride: int = param(
+        1, "points are made of every n-th row and column of the depth", unit="px", ge=1, le=64
+    )
