@@ -45,6 +45,7 @@ MAY_IMPORT = {
     "importing": "core formats model_store perception",
     "tracking": "core",
     "arm": "core",
+    "calibration": "core",
     "policies": "arm core model_store",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
@@ -68,12 +69,13 @@ MAY_IMPORT = {
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
-        "core backends codecs console datasets demonstrations machine memory model_store models "
-        "perception pipeline replay ros terminal threads tracking"
+        "backends calibration codecs core console datasets demonstrations machine memory "
+        "model_store models perception pipeline replay ros terminal threads tracking"
     ),
     "commands": (
-        "core bench capture datasets demo demonstrations doctor export formats importing machine "
-        "model_store models perception replay rollouts ros simulation soak terminal training"
+        "bench calibration capture core datasets demo demonstrations doctor export formats "
+        "importing machine model_store models perception replay rollouts ros simulation soak "
+        "terminal training"
     ),
     # files
     "cli": "core commands terminal",
