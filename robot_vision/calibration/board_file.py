@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
 
 from robot_vision.calibration.board import Board
 from robot_vision.core.calibration_config import BoardConfig
+from robot_vision.core.config import with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief, read_yaml
+from robot_vision.core.foreign import read_yaml
 
 
 def write_board(path: Path, config: BoardConfig) -> None:
@@ -18,14 +18,9 @@ def write_board(path: Path, config: BoardConfig) -> None:
 def read_board(path: Path) -> Board:
     """Raises `ConfigError` or `ForeignFileError` that names file, field and what was expected."""
     content = read_yaml(path)
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"{path} has no fields; expected kind, columns, rows, square_m …")
     try:
-        return Board(BoardConfig.model_validate(content))
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'board'}: {fault['msg']} "
-            f"(it is {brief(fault['input'])})"
-            for fault in error.errors()
-        )
-        raise ConfigError(f"{path} is no board: {faults}") from error
+        return Board(with_values(BoardConfig(), content))
+    except ConfigError as error:
+        raise ConfigError(f"{path} is no board: {error}") from error

@@ -74,14 +74,9 @@ def fit_hand_eye(
     fit no pose of a board.
     """
     carried = other_from_carrier([view.base_from_tool for view in views], mount)
-    board_poses = [board_pose(view.sight, camera) for view in views]
     everything = Reprojection([view.sight for view in views], carried, camera)
-    start = best_start(
-        everything,
-        carried,
-        np.array([pose.camera_from_board for pose in board_poses]),
-        np.array([pose.is_ambiguous for pose in board_poses]),
-    )
+    board_poses = [board_pose(view.sight, camera) for view in views]
+    start = best_start(everything, carried, board_poses)
     soft = refine(everything, start, with_scale=True, is_soft=True)
     is_kept = kept_views(soft.view_rms_px, config)
     scaled = soft
@@ -104,6 +99,15 @@ def fit_hand_eye(
         board_scale=scaled.mounting.board_scale,
         board_scale_error=float(np.sqrt(scaled.covariance[12, 12])),
     )
+
+
+def start_error_px(views: Sequence[View], *, camera: Camera, mount: Mount) -> float:
+    """Median over the views of their RMS at the best closed form: what a fit can hope for."""
+    carried = other_from_carrier([view.base_from_tool for view in views], mount)
+    everything = Reprojection([view.sight for view in views], carried, camera)
+    board_poses = [board_pose(view.sight, camera) for view in views]
+    start = best_start(everything, carried, board_poses)
+    return float(np.median(everything.view_rms_px(start)))
 
 
 def other_from_carrier(

@@ -11,6 +11,7 @@ from robot_vision.calibration.reprojection import Mounting, Reprojection
 _POSES = 12
 # Beyond this an error counts less and less while bad views are still among the good ones.
 _SOFT_PX = 2.0
+_MOST_STEPS = 60
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +41,7 @@ def refine(
         x_scale="jac",
         loss="cauchy" if is_soft else "linear",
         f_scale=_SOFT_PX,
-        max_nfev=200,
+        max_nfev=_MOST_STEPS,
     )
     mounting = start.moved(found.x)
     return Refined(

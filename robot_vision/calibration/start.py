@@ -1,8 +1,11 @@
 """Where the refinement starts: the closed form on which most views agree."""
 
-import numpy as np
-from jaxtyping import Bool, Float64
+from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.calibration.board_pose import BoardPose
 from robot_vision.calibration.closed_form import by_pairs, by_views
 from robot_vision.calibration.reprojection import Mounting, Reprojection
 
@@ -14,16 +17,16 @@ _LEAST_PLAIN = 5
 def best_start(
     problem: Reprojection,
     other_from_carrier: Float64[np.ndarray, "v 4 4"],
-    camera_from_board: Float64[np.ndarray, "v 4 4"],
-    is_ambiguous: Bool[np.ndarray, " v"],
+    board_poses: Sequence[BoardPose],
 ) -> Mounting:
     """Of closed forms by all views and by small groups, the one with the least median error.
 
     Views whose board may as well stand mirrored are left out as long as others suffice.
     """
-    usable = np.flatnonzero(~is_ambiguous)
+    camera_from_board = np.array([pose.camera_from_board for pose in board_poses])
+    usable = np.flatnonzero([not pose.is_ambiguous for pose in board_poses])
     if len(usable) < _LEAST_PLAIN:
-        usable = np.arange(len(is_ambiguous))
+        usable = np.arange(len(board_poses))
     rng = np.random.default_rng(0)
     count = min(_GROUP_VIEWS, len(usable))
     groups = [rng.choice(usable, count, replace=False) for _ in range(_GROUPS)]

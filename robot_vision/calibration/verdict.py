@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from robot_vision.calibration.hand_eye import HandEye, Mount, fit_hand_eye
+from robot_vision.calibration.hand_eye import HandEye, Mount, fit_hand_eye, start_error_px
 from robot_vision.calibration.view_checks import check_turns, check_views
 from robot_vision.calibration.views import View
 from robot_vision.core.calibration_config import HandEyeConfig
@@ -18,6 +18,8 @@ from robot_vision.core.types import Camera
 
 # How many standard errors the board's size must be off to be called wrong.
 _SURE = 4.0
+# A closed form that errs by more than this many times what a fit may leave gets no nearer.
+_HOPELESS = 10.0
 _OTHER: dict[Mount, Mount] = {"tool": "base", "base": "tool"}
 
 
@@ -98,7 +100,11 @@ def _explanations(
         ),
     ]
     for words, undo in mistakes:
-        fit = fit_hand_eye(undo(views), camera=camera, mount=mount, config=config)
+        undone = undo(views)
+        error_px = start_error_px(undone, camera=camera, mount=mount)
+        if error_px > _HOPELESS * config.most_residual_px:
+            continue
+        fit = fit_hand_eye(undone, camera=camera, mount=mount, config=config)
         if not _fault(fit, config):
             yield words.format(rms=fit.rms_px)
 
