@@ -95,7 +95,7 @@ def _line(image: np.ndarray, start: np.ndarray, end: np.ndarray, colour: tuple) 
 
 
 def _point(place: np.ndarray) -> tuple[int, int]:
-    return int(round(float(place[0]))), int(round(float(place[1])))
+    return round(float(place[0])), round(float(place[1]))
 
 
 def _text(

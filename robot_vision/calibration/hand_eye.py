@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float64
 from scipy.spatial.transform import Rotation
 
 from robot_vision.calibration.board_pose import BoardPose, board_pose
-from robot_vision.calibration.refinement import Refined, refine
+from robot_vision.calibration.refinement import Refined, covariance_of, refine
 from robot_vision.calibration.reprojection import Mounting, Reprojection
 from robot_vision.calibration.start import best_start
 from robot_vision.calibration.views import View
@@ -39,6 +39,8 @@ class HandEye:
     """A fit. `carrier` is the frame that the camera sits on: the tool, or the base.
 
     `covariance` is of its place (m, axes of the carrier) and turn (rad, axes of the camera).
+    `board_scale` is the board's size against that given, by the arm's metres, with its standard
+    error; `free_rms_px` is what is left where the size is fitted too.
     """
 
     mount: Mount
@@ -46,6 +48,7 @@ class HandEye:
     covariance: Float64[np.ndarray, "6 6"]
     rms_px: float
     views: tuple[ViewFit, ...]
+    free_rms_px: float
     board_scale: float
     board_scale_error: float
 
@@ -89,15 +92,18 @@ def fit_hand_eye(
         carrier_from_camera=scaled.mounting.carrier_from_camera,
         other_from_board=scaled.mounting.other_from_board,
     )
-    refined = refine(_part(views, carried, is_kept, camera), metric)
+    part = _part(views, carried, is_kept, camera)
+    refined = refine(part, metric)
+    scale_variance = covariance_of(part, scaled.mounting, with_scale=True)[12, 12]
     return HandEye(
         mount=mount,
         mounting=refined.mounting,
-        covariance=refined.covariance[:6, :6],
+        covariance=covariance_of(part, refined.mounting)[:6, :6],
         rms_px=refined.rms_px,
         views=_view_fits(views, everything, refined, is_kept, board_poses),
+        free_rms_px=scaled.rms_px,
         board_scale=scaled.mounting.board_scale,
-        board_scale_error=float(np.sqrt(scaled.covariance[12, 12])),
+        board_scale_error=float(np.sqrt(scale_variance)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a hand-eye calibration is used by: YAML files, and a line for static_transform_publisher."""
+"""A hand-eye calibration in use: YAML files, and a line for static_transform_publisher."""
 
 from typing import Any
 

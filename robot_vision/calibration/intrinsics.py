@@ -172,7 +172,8 @@ def _fit_brown(
 def _fit_fisheye(
     points: list[np.ndarray], pixels: list[np.ndarray], size_px: tuple[int, int]
 ) -> _Fit:
-    flags = cv2.fisheye.CALIB_RECOMPUTE_EXTRINSIC | cv2.fisheye.CALIB_FIX_SKEW
+    home: Any = cv2 if hasattr(cv2, "CALIB_RECOMPUTE_EXTRINSIC") else cv2.fisheye  # OpenCV 4
+    flags = home.CALIB_RECOMPUTE_EXTRINSIC | home.CALIB_FIX_SKEW
     matrix, coefficients = np.eye(3), np.zeros((4, 1))
     stacked = [point[None].astype(np.float64) for point in points]
     seen = [pixel[None].astype(np.float64) for pixel in pixels]

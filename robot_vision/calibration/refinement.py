@@ -16,10 +16,9 @@ _MOST_STEPS = 60
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Refined:
-    """A mounting, the covariance of `Mounting.moved`'s steps, and each view's RMS."""
+    """A mounting and each view's RMS."""
 
     mounting: Mounting
-    covariance: Float64[np.ndarray, "p p"]
     view_rms_px: Float64[np.ndarray, " v"]
 
     @property
@@ -44,21 +43,18 @@ def refine(
         max_nfev=_MOST_STEPS,
     )
     mounting = start.moved(found.x)
-    return Refined(
-        mounting=mounting,
-        covariance=_covariance(problem, mounting, parameters=_POSES + with_scale),
-        view_rms_px=problem.view_rms_px(mounting),
-    )
+    return Refined(mounting=mounting, view_rms_px=problem.view_rms_px(mounting))
 
 
-def _covariance(
-    problem: Reprojection, mounting: Mounting, *, parameters: int
+def covariance_of(
+    problem: Reprojection, mounting: Mounting, *, with_scale: bool = False
 ) -> Float64[np.ndarray, "p p"]:
-    """By leaving each view out in turn (jackknife, one Gauss-Newton step each).
+    """Of the steps of `Mounting.moved`, at the least error: the jackknife over views.
 
-    Errors of a view go together, as an arm that is off moves all its corners: corners do not
+    Each view is left out in turn, for one Gauss-Newton step. Errors of a view go together, as an arm that is off moves all its corners: corners do not
     count as independent. Infinite where one view alone settles a direction.
     """
+    parameters = _POSES + with_scale
     slopes = _slopes(problem, mounting, parameters)
     errors = problem.residuals_px(mounting)
     squares = np.einsum("nip,niq->npq", slopes, slopes)

@@ -34,6 +34,7 @@ def calibrate_hand_eye(
     config = config or HandEyeConfig()
     check_views(views, config)
     fit = fit_hand_eye(views, camera=camera, mount=mount, config=config)
+    _check_scale(fit, config)
     fault = _fault(fit, config)
     if fault:
         reasons = list(_explanations(views, camera=camera, mount=mount, config=config))
@@ -42,7 +43,6 @@ def calibrate_hand_eye(
             "are the camera's intrinsics those of these pictures?"
         )
         raise CalibrationError(f"{fault}: {advice}")
-    _check_scale(fit, config)
     kept = [view.base_from_tool for view, of in zip(views, fit.views, strict=True) if of.is_kept]
     check_turns(np.array(kept), config)
     _check_uncertainty(fit, config)
@@ -146,6 +146,8 @@ def _previous_pose(views: Sequence[View]) -> list[View]:
 
 def _check_scale(fit: HandEye, config: HandEyeConfig) -> None:
     off = abs(fit.board_scale - 1)
+    if fit.free_rms_px > config.most_residual_px:  # nothing fits, whatever the board's size
+        return
     if off > config.most_scale_error and off > _SURE * fit.board_scale_error:
         raise CalibrationError(
             f"by the arm's metres the board is {fit.board_scale:.4f} ± "

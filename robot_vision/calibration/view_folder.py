@@ -75,7 +75,7 @@ def read_picture(folder: Path, name: str) -> np.ndarray:
 
 
 def read_tool_poses(folder: Path) -> list[ToolPose]:
-    """The lines of `poses.csv`. Raises `CalibrationError` that names line, value and expectation."""
+    """The lines of `poses.csv`. Raises `CalibrationError` that names line and value."""
     path = folder / POSES_FILE
     lines = csv.DictReader(read_text(path).splitlines())
     lacking = [name for name in COLUMNS if name not in (lines.fieldnames or ())]
