@@ -51,8 +51,8 @@ def covariance_of(
 ) -> Float64[np.ndarray, "p p"]:
     """Of the steps of `Mounting.moved`, at the least error: the jackknife over views.
 
-    Each view is left out in turn, for one Gauss-Newton step. Errors of a view go together, as an arm that is off moves all its corners: corners do not
-    count as independent. Infinite where one view alone settles a direction.
+    Each view is left out in turn, for one Gauss-Newton step: errors of a view go together, as an
+    arm that is off moves all its corners. Infinite where one view alone settles a direction.
     """
     parameters = _POSES + with_scale
     slopes = _slopes(problem, mounting, parameters)
