@@ -64,8 +64,9 @@ MAY_IMPORT = {
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
-        "arm capture core codecs console datasets demonstrations machine memory model_store "
-        "perception pipeline policies replay simulation soak sync terminal topics tracking"
+        "arm calibration capture codecs console core datasets demonstrations machine memory "
+        "model_store perception pipeline policies replay simulation soak sync terminal topics "
+        "tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (

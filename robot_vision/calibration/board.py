@@ -30,6 +30,11 @@ class Board:
         return config.columns * config.square_m - gap_m, config.rows * config.square_m - gap_m
 
     @property
+    def has_ends(self) -> bool:
+        """Whether it can be seen which end is up, as a pose of the board needs."""
+        return self.config.kind != "chessboard"
+
+    @property
     def middle_m(self) -> Float64[np.ndarray, "3"]:
         """The middle of the corners."""
         return (self.points_m.min(axis=0) + self.points_m.max(axis=0)) / 2

@@ -1,5 +1,6 @@
 """`robot-vision calibrate …`: a board to print, a lens, and where a camera sits at an arm."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -91,6 +92,43 @@ def camera(
     say(f"written: {out}; robot-vision source and camera drivers load it as camera_info")
 
 
+@app.command()
+def capture(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="views are added to it")],
+    board: BoardFile,
+    rgb: Annotated[str, typer.Option(help="topic of the colour images")] = "rgb",
+    tool_pose: Annotated[str, typer.Option(help="topic of the tool's PoseStamped")] = "tool_pose",
+    base_frame: Annotated[str, typer.Option(help="base of the tool poses")] = "base",
+    settings: Settings = None,
+) -> None:
+    """Take a picture and the tool's pose from ROS topics each time that Enter is pressed.
+
+    A picture counts only if the board is in it and the arm rests. End with q or Ctrl-D.
+    """
+    from robot_vision.calibration.board_file import read_board
+    from robot_vision.calibration.sight import BoardFinder
+    from robot_vision.core.calibration_config import CaptureConfig
+    from robot_vision.core.config import with_values
+    from robot_vision.core.errors import CalibrationError
+    from robot_vision.ros.tools.calibration_capture import Capture
+
+    config = with_values(CaptureConfig(), parsed(settings or []))
+    finder = BoardFinder(read_board(board))
+    topics = {"rgb": rgb, "tool_pose": tool_pose, "base_frame": base_frame}
+    taking = Capture(folder, finder, config, **topics)
+    say("Enter takes a picture, q ends")
+    try:
+        for line in sys.stdin:
+            if line.strip().lower() == "q":
+                break
+            try:
+                say(taking.take())
+            except CalibrationError as error:
+                say(f"not taken: {error}")
+    finally:
+        taking.close()
+
+
 @app.command("hand-eye")
 def hand_eye(
     folder: Annotated[
@@ -121,11 +159,18 @@ def hand_eye(
     from robot_vision.core.camera_file import read_camera_file
     from robot_vision.core.camera_info import camera_of
     from robot_vision.core.config import with_values
+    from robot_vision.core.errors import CalibrationError
 
     config = with_values(HandEyeConfig(), parsed(settings or []))
     calibration = read_camera_file(camera_info, frame_id=frame_id)
     poses = read_tool_poses(folder)
-    finder = BoardFinder(read_board(board))
+    made = read_board(board)
+    if not made.has_ends:
+        raise CalibrationError(
+            f"{board} is a plain chessboard, of which nobody sees which end is up; expected "
+            "charuco or april"
+        )
+    finder = BoardFinder(made)
     sightings = find_board(folder, [pose.name for pose in poses], finder)
     _say_missed(sightings)
     lens = camera_of(calibration).camera

@@ -107,3 +107,14 @@ class IntrinsicsConfig(Params):
     outlier_px: float = param(0.8, "… and above this", unit="px", gt=0)
     most_dropped_share: float = param(0.34, "of the views", ge=0, le=0.5)
     most_focal_error: float = param(0.01, "standard error of the focal length, a share", gt=0)
+
+
+class CaptureConfig(Params):
+    """When a picture is taken for a hand-eye calibration."""
+
+    still_s: float = param(
+        0.5, "how long the tool must rest before and after a picture", unit="s", gt=0, le=10
+    )
+    still_m: float = param(0.0005, "how far it may move meanwhile", unit="m", gt=0)
+    still_deg: float = param(0.1, "how far it may turn meanwhile", unit="deg", gt=0)
+    wait_s: float = param(5.0, "longest wait for a picture", unit="s", gt=0, le=60)

@@ -98,6 +98,17 @@ def test_a_bad_line_of_poses_is_named(
     assert words in str(result.exception)
 
 
+def test_a_plain_chessboard_is_refused(rendered: tuple[Setup, Path], tmp_path: Path) -> None:
+    setup, folder = rendered
+    board = tmp_path / "board.yaml"
+    board.write_text("kind: chessboard\n")
+    files = ["--board", str(board), "--camera-info", str(folder / "camera.yaml")]
+    result = CliRunner().invoke(
+        app, ["calibrate", "hand-eye", str(folder), *files, "--mount", setup.mount]
+    )
+    assert "which end is up; expected charuco or april" in str(result.exception)
+
+
 def test_corners_found_in_rendered_pictures_settle_it() -> None:
     setup = rendered_setup(11)
     fit = calibrate_hand_eye(setup.views, camera=setup.camera, mount=setup.mount)
