@@ -48,8 +48,8 @@ def bench_calibration(
         for number, mount in enumerate(_MOUNTS):
             seeds = range(1000 * number, 1000 * number + setups)
             drawn = (draw_setup(seed, mount=mount, disturbance=disturbance) for seed in seeds)
-            result["errors"][f"{words}, camera on {mount}"] = _compared(drawn)
-            on_progress(f"{words}, camera on {mount}")
+            found = result["errors"][f"{words}, camera on {mount}"] = _compared(drawn)
+            on_progress(f"{words}, camera on {mount}: {found['ours']}; {found['Tsai and Lenz']}")
     if rendered:
         drawn = (
             rendered_setup(seed, mount=_MOUNTS[seed % len(_MOUNTS)]) for seed in range(rendered)
