@@ -106,7 +106,7 @@ def _camera(rng: np.random.Generator) -> Camera:
 
 def _pose(rng: np.random.Generator, *, place_m: float) -> np.ndarray:
     pose = np.eye(4)
-    pose[:3, :3] = Rotation.random(rng=rng).as_matrix()
+    pose[:3, :3] = Rotation.from_quat(rng.normal(size=4)).as_matrix()
     pose[:3, 3] = rng.uniform(-place_m, place_m, 3)
     return pose
 

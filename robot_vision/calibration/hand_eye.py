@@ -14,6 +14,8 @@ from robot_vision.calibration.reprojection import Mounting, Reprojection
 from robot_vision.calibration.start import best_start
 from robot_vision.calibration.views import View
 from robot_vision.core.calibration_config import HandEyeConfig
+from robot_vision.core.errors import CalibrationError
+from robot_vision.core.foreign import quoted
 from robot_vision.core.geometry import transform_points
 from robot_vision.core.types import Camera
 
@@ -78,7 +80,7 @@ def fit_hand_eye(
     """
     carried = other_from_carrier([view.base_from_tool for view in views], mount)
     everything = Reprojection([view.sight for view in views], carried, camera)
-    board_poses = [board_pose(view.sight, camera) for view in views]
+    board_poses = [_board_pose(view, camera) for view in views]
     start = best_start(everything, carried, board_poses)
     soft = refine(everything, start, with_scale=True, is_soft=True)
     is_kept = kept_views(soft.view_rms_px, config)
@@ -111,7 +113,7 @@ def start_error_px(views: Sequence[View], *, camera: Camera, mount: Mount) -> fl
     """Median over the views of their RMS at the best closed form: what a fit can hope for."""
     carried = other_from_carrier([view.base_from_tool for view in views], mount)
     everything = Reprojection([view.sight for view in views], carried, camera)
-    board_poses = [board_pose(view.sight, camera) for view in views]
+    board_poses = [_board_pose(view, camera) for view in views]
     start = best_start(everything, carried, board_poses)
     return float(np.median(everything.view_rms_px(start)))
 
@@ -122,6 +124,13 @@ def other_from_carrier(
     """Where the camera's carrier stands in the frame that holds the board."""
     poses = np.array(base_from_tool)
     return poses if mount == "tool" else np.linalg.inv(poses)
+
+
+def _board_pose(view: View, camera: Camera) -> BoardPose:
+    try:
+        return board_pose(view.sight, camera)
+    except CalibrationError as error:
+        raise CalibrationError(f"view {quoted(view.name)}: {error}") from error
 
 
 def kept_views(

@@ -1,5 +1,6 @@
 """A hand-eye calibration in use: YAML files, and a line for static_transform_publisher."""
 
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,6 @@ def static_transform_line(
         f"--{name} {value:.9g}" for name, value in zip(names, [*place_m, *quaternion], strict=True)
     )
     return (
-        f"ros2 run tf2_ros static_transform_publisher {numbers} --frame-id {parent} "
-        f"--child-frame-id {child}"
+        f"ros2 run tf2_ros static_transform_publisher {numbers} --frame-id {quote(parent)} "
+        f"--child-frame-id {quote(child)}"
     )

@@ -99,6 +99,8 @@ def _explanations(
             _previous_pose,
         ),
     ]
+    # One pose less, where pictures are late by one.
+    config = config.model_copy(update={"least_views": config.least_views - 1})
     for words, undo in mistakes:
         undone = undo(views)
         error_px = start_error_px(undone, camera=camera, mount=mount)

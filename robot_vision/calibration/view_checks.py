@@ -40,9 +40,12 @@ def distinct_poses(poses: Float64[np.ndarray, "v 4 4"], config: HandEyeConfig) -
     """Numbers of the poses that are not another one again."""
     kept: list[int] = []
     for number, pose in enumerate(poses):
+        if not kept:
+            kept.append(number)
+            continue
         apart_m = np.linalg.norm(poses[kept, :3, 3] - pose[:3, 3], axis=1)
-        turns = Rotation.from_matrix(poses[kept, :3, :3].reshape(-1, 3, 3) @ pose[:3, :3].T)
-        apart_deg = np.degrees(turns.magnitude()) if kept else np.zeros(0)
+        turns = Rotation.from_matrix(poses[kept, :3, :3] @ pose[:3, :3].T)
+        apart_deg = np.degrees(turns.magnitude())
         if not ((apart_m < config.same_m) & (apart_deg < config.same_deg)).any():
             kept.append(number)
     return kept
