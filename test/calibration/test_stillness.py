@@ -40,7 +40,7 @@ def test_an_arm_that_moves_is_refused(speed_m_s: float) -> None:
 
 
 def test_an_arm_that_turns_is_refused() -> None:
-    with pytest.raises(CalibrationError, match=r"and 4\.\d+° around the picture"):
+    with pytest.raises(CalibrationError, match=r"and 5\.00° around the picture"):
         watched(turn_deg_s=10).still_pose(10 * S)
 
 
