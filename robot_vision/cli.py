@@ -10,6 +10,7 @@ from robot_vision.commands import (
     bench_console,
     bench_model,
     bench_vla,
+    calibrate,
     console,
     data,
     demo,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(scenes.app, name="scenes")
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(data.app, name="data")
 app.add_typer(demonstrations.app, name="demonstrations")
 app.add_typer(models.app, name="models")

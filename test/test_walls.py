@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "tracking": "core",
     "arm": "core",
     "self_filter": "arm core",
+    "calibration": "core",
     "policies": "arm core model_store",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
@@ -67,20 +68,21 @@ MAY_IMPORT = {
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
-        "arm bridge_trial capture core codecs console datasets demonstrations machine memory "
-        "model_store perception pipeline policies replay self_filter simulation soak sync "
+        "arm bridge_trial calibration capture codecs console core datasets demonstrations machine "
+        "memory model_store perception pipeline policies replay self_filter simulation soak sync "
         "terminal topics "
         "tracking"
     ),
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
-        "core backends codecs console datasets demonstrations machine memory model_store models "
-        "perception pipeline replay rollouts ros self_filter simulation terminal threads topics "
-        "tracking"
+        "backends calibration codecs core console datasets demonstrations machine memory "
+        "model_store models perception pipeline replay rollouts ros self_filter simulation "
+        "terminal threads topics tracking"
     ),
     "commands": (
-        "core bench capture datasets demo demonstrations doctor export formats importing machine "
-        "model_store models perception replay rollouts ros simulation soak terminal training"
+        "bench calibration capture core datasets demo demonstrations doctor export formats "
+        "importing machine model_store models perception replay rollouts ros simulation soak "
+        "terminal training"
     ),
     # files
     "cli": "core commands terminal",

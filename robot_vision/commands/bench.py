@@ -5,7 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from robot_vision.commands import bench_depth_fill, bench_self_filter, bench_tracker
+from robot_vision.commands import (
+    bench_calibrate,
+    bench_depth_fill,
+    bench_self_filter,
+    bench_tracker,
+)
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.core.code_permission import permit_code
 
@@ -22,6 +27,7 @@ Out = Annotated[Path, typer.Option(help="where the JSON goes")]
 def register(app: typer.Typer) -> None:
     """Add `bench` to the command line."""
     bench_tracker.register(bench_app)
+    bench_calibrate.register(bench_app)
     bench_depth_fill.register(bench_app)
     bench_self_filter.register(bench_app)
     app.add_typer(bench_app, name="bench")

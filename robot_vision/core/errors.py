@@ -38,3 +38,7 @@ class DeviceError(RobotVisionError, RuntimeError):
 
 class MissingDependencyError(RobotVisionError, ImportError):
     """An optional dependency is needed for what was asked; the message says how to install it."""
+
+
+class CalibrationError(RobotVisionError, ValueError):
+    """Pictures or views from which a calibration cannot be had, or would be wrong."""

@@ -1,0 +1,25 @@
+"""What a hand-eye calibration is made of: pictures of the board, each with the tool's pose."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.calibration.sight import Sight
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ToolPose:
+    """Where the arm stood when a picture was taken."""
+
+    name: str
+    base_from_tool: Float64[np.ndarray, "4 4"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A picture's corners and the pose of the tool."""
+
+    name: str
+    base_from_tool: Float64[np.ndarray, "4 4"]
+    sight: Sight
