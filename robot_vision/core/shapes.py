@@ -69,7 +69,7 @@ def _keypoints(
     if not known.any():
         return None
     # As lists: one NumPy call a keypoint takes longer than all the rest of the text.
-    values, placed = keypoint.astype(float).tolist(), known[:, :2].all(axis=1).tolist()
+    values, placed = keypoint.astype(float).tolist(), (known[:, 0] & known[:, 1]).tolist()
     return [
         {
             "name": name,
