@@ -68,13 +68,17 @@ def _keypoints(
     known = np.isfinite(keypoint)
     if not known.any():
         return None
+    # As lists: one NumPy call a keypoint takes longer than all the rest of the text.
+    values, placed = keypoint.astype(float).tolist(), (known[:, 0] & known[:, 1]).tolist()
     return [
         {
             "name": name,
-            "xy_px": np.round(point[:2].astype(float), 3).tolist() if is_known[:2].all() else None,
-            "score": round(float(point[2]), 4) if is_known[2] else None,
+            "xy_px": [round(x, 3), round(y, 3)] if has_place else None,
+            "score": round(score, 4) if has_score else None,
         }
-        for name, point, is_known in zip(names, keypoint, known, strict=True)
+        for name, (x, y, score), has_place, has_score in zip(
+            names, values, placed, known[:, 2].tolist(), strict=True
+        )
     ]
 
 
