@@ -14,7 +14,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 
-from robot_vision.arm.kinematics import Kinematics, read_chain
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
@@ -30,6 +30,7 @@ from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import ANY_QOS
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
+from robot_vision.ros.policy.arm_description import arm_of
 from robot_vision.sync.joint_reports import JointReports
 
 # Best effort, so that every publisher matches; the newest state is the one that counts.
@@ -81,6 +82,8 @@ class RobotInputs:
         self._joints = JointReports()
         self._chain: tuple[str, ...] = ()
         self._kinematics: Kinematics | None = None
+        self._frames = config.frame_map()
+        self._no_arm = "there is no robot_description of the arm"
         self._description = ""
         self._fault = ""
         self.topics: list[ListenedTopic] = []
@@ -182,16 +185,10 @@ class RobotInputs:
         if message.data == self._description:
             return  # published again: what moves is not to begin anew
         self._description = message.data
-        expected, joint_space = self._config.expected, self._config.joint_space
         try:
-            kinematics = read_chain(
-                message.data,
-                base_link=joint_space.base_link or expected.frame_id,
-                tool_link=joint_space.tool_link or expected.tool_frame_id,
-            )
-            if self._config.gripper.joint in kinematics.joint_names:
-                raise ConfigError(f"{self._config.gripper.joint!r} moves the tool's frame")
+            kinematics = arm_of(message.data, self._config)
         except ConfigError as error:
+            self._no_arm = f"robot_description does not do: {error}"
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
             self._chain, self._kinematics = (), None
             self._callbacks.on_description(None)
@@ -247,9 +244,7 @@ class RobotInputs:
     def _state_of_joints(self) -> RobotState:
         """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
         if self._kinematics is None:
-            raise ValueError(
-                "tool_pose.source is 'joints', but there is no robot_description of the arm"
-            )
+            raise ValueError(f"tool_pose.source is 'joints', but {self._no_arm}")
         positions, stamp_ns = self._joints.positions(
             self._chain, gripper=self._config.gripper.joint
         )
@@ -268,9 +263,10 @@ class RobotInputs:
     def _state(self, tool: PoseStamped) -> RobotState:
         """The arm by both topics, as old as the older of them. Raises `ValueError`."""
         frame_id = tool.header.frame_id
-        if frame_id != self._config.expected.frame_id:
+        if frame_id != self._frames.base_frame:
             raise ValueError(
-                f"tool_pose is in frame {frame_id!r}; expected {self._config.expected.frame_id!r}"
+                f"tool_pose is in frame {quoted(frame_id)}; expected {self._frames.base_frame!r}: "
+                f"set frames.base to the robot's base frame"
             )
         stamp_ns = self._stamp_ns("tool_pose", tool)
         positions, joints_ns = self._joints.positions(
@@ -282,7 +278,7 @@ class RobotInputs:
         return RobotState(
             stamp_ns=stamp_ns,
             joint_position_rad=np.array([*positions.values()], np.float64),
-            base_from_tool=transform_from_pose(tool.pose),
+            base_from_tool=self._frames.base_from_tool(transform_from_pose(tool.pose)),
             gripper_open=opening,
             joint_names=tuple(positions),
         )
