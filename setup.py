@@ -58,10 +58,15 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         share("launch", "*.launch.py"),
+        share("launch/arms", "*.launch.py"),
         share("config", "*.yaml"),
         share("config", "*.xml"),
         share("config/rviz", "*.rviz"),
-        *(share(str(folder), "*.yaml") for folder in sorted(Path("config/recipes").iterdir())),
+        *(
+            share(str(folder), "*.yaml")
+            for parent in ("config/recipes", "config/arms")
+            for folder in sorted(Path(parent).iterdir())
+        ),
     ],
     zip_safe=False,
     install_requires=[
