@@ -73,7 +73,10 @@ def write(context):
         json.dump(seen, file)
 def generate_launch_description():
     return LaunchDescription(
-        [DeclareLaunchArgument("launch_rviz", default_value="true"), OpaqueFunction(function=write)]
+        [
+            DeclareLaunchArgument("launch_rviz", default_value="true"),
+            OpaqueFunction(function=write),
+        ]
     )
 """
 LAUNCH = """
