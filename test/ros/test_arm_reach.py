@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from arm_packages import install, urdf_by_xacro
-from test_arm_configs import policy_of
+from test_arm_configs import policy_of, servo_of
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.config import with_values
+from robot_vision.core.foreign_xml import parse_xml
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
 from robot_vision.policies.joint_motion import JointMotion, JointStep
@@ -55,6 +56,13 @@ DESCRIPTIONS = {
         {"use_world_frame": "true"},
         (2, 1.6),
     ),
+}
+
+
+# SRDFs with the group that MoveIt Servo moves.
+GROUPS = {
+    "ur5e": (("ur_moveit_config",), "ur_moveit_config/srdf/ur.srdf.xacro"),
+    "fr3": (("franka_description",), "franka_description/robots/fr3/fr3.srdf.xacro"),
 }
 
 
@@ -129,6 +137,19 @@ def test_at_rest_the_policys_tool_points_down_as_in_training(arm: Arm) -> None:
     safety = arm.config.safety
     outside_m = np.clip(start[:3, 3], safety.workspace_min_m, safety.workspace_max_m)
     assert np.abs(outside_m - start[:3, 3]).max() < 0.06
+
+
+@pytest.mark.parametrize("name", list(GROUPS))
+def test_servo_moves_the_link_that_we_command(name: str, tmp_path: Path) -> None:
+    """A pose is that of the group's tip: for another link the hand would be led elsewhere."""
+    packages, file = GROUPS[name]
+    install(tmp_path, *packages)
+    srdf = parse_xml(urdf_by_xacro(tmp_path, file, name=name), what="SRDF")
+    frames, group = policy_of(name).frame_map(), servo_of(name)["move_group_name"]
+    chain = srdf.find(f"group[@name='{group}']/chain")
+    assert chain is not None
+    assert chain.get("base_link") == frames.base_frame
+    assert chain.get("tip_link") == frames.tool_frame
 
 
 def test_it_reaches_every_corner_within_all_limits(arm: Arm) -> None:
