@@ -64,11 +64,16 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         *ON_PATH,
         share("launch", "*.launch.py"),
+        share("launch/arms", "*.launch.py"),
         share("config", "*.yaml"),
         share("config", "*.xml"),
         share("config", "*.json5"),
         share("config/rviz", "*.rviz"),
-        *(share(str(folder), "*.yaml") for folder in sorted(Path("config/recipes").iterdir())),
+        *(
+            share(str(folder), "*.yaml")
+            for parent in ("config/recipes", "config/arms")
+            for folder in sorted(Path(parent).iterdir())
+        ),
     ],
     zip_safe=False,
     install_requires=[

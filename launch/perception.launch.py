@@ -40,6 +40,8 @@ PARAMETERS = {
 }
 POLICY_PARAMETERS = {
     "policy": (str, "policy bundle: a name in the store or a folder"),
+    "joint_space.enabled": (bool, "command joints as well, by robot_description"),
+    "frames.tool_position_m": (list, "of the policy's tool point in frames.tool: [0.0, 0.0, 0.1]"),
 }
 
 
@@ -121,7 +123,17 @@ def is_true(name: str, value: str) -> bool:
 
 def in_yaml(name: str, value: str, kind: type) -> str:
     """The value of a parameter as ROS parses it: text stays text where it looks like a number."""
-    return str(is_true(name, value)).lower() if kind is bool else json.dumps(value)
+    if kind is bool:
+        return str(is_true(name, value)).lower()
+    return json.dumps(floats(name, value) if kind is list else value)
+
+
+def floats(name: str, value: str) -> list[float]:
+    """The text of an argument as numbers."""
+    try:
+        return [float(number) for number in json.loads(value)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}:={value}; expected numbers as in [0.0, 0.0, 0.1]") from error
 
 
 def generate_launch_description() -> LaunchDescription:

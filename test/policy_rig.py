@@ -62,6 +62,7 @@ class TestArm:
         self.base_from_tool[:3, :3], self.base_from_tool[:3, 3] = DOWN, START_M
         self.told: list[tuple[float, PoseStamped]] = []
         self.silent = False
+        self.frame_id = "base"
         self.joints = node.create_publisher(JointState, "joint_states", 5)
         self.tool = node.create_publisher(PoseStamped, "tool_pose", 5)
         node.create_subscription(PoseStamped, "policy/command/pose", self._on_pose, 10)
@@ -78,7 +79,8 @@ class TestArm:
         )
         self.tool.publish(
             PoseStamped(
-                header=header(stamp_ns, "base"), pose=pose_from_transform(self.base_from_tool)
+                header=header(stamp_ns, self.frame_id),
+                pose=pose_from_transform(self.base_from_tool),
             )
         )
 

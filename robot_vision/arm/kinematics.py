@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.arm.urdf import Joint, Robot, read_urdf
+from robot_vision.arm.urdf import Joint, JointLimits, Robot, read_urdf
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 
@@ -46,6 +46,42 @@ def chain_of(robot: Robot, *, base_link: str, tool_link: str) -> Kinematics:
         chain.append(joint)
         link = joint.parent
     return Kinematics(tuple(reversed(chain)), robot)
+
+
+def framed(
+    kinematics: Kinematics,
+    *,
+    base_from_root: Float64[np.ndarray, "4 4"],
+    tip_from_tool: Float64[np.ndarray, "4 4"],
+) -> Kinematics:
+    """The same joints from another base frame to another frame on the last link.
+
+    Raises `ConfigError` where both ends are one link.
+    """
+    if not kinematics.chain:
+        raise ConfigError("the base and the tool are one link of robot_description")
+    first, last = kinematics.chain[0].parent, kinematics.chain[-1].child
+    ends = (
+        _fixed("", first, base_from_root),
+        *kinematics.chain,
+        _fixed(last, "", tip_from_tool),
+    )
+    return Kinematics(ends, kinematics.robot)
+
+
+def _fixed(parent: str, child: str, parent_from_child: Float64[np.ndarray, "4 4"]) -> Joint:
+    return Joint(
+        name="",
+        kind="fixed",
+        parent=parent,
+        child=child,
+        parent_from_joint=parent_from_child,
+        axis=np.array([1.0, 0.0, 0.0]),
+        limits=JointLimits(),
+        source="",
+        multiplier=1.0,
+        offset=0.0,
+    )
 
 
 def read_chain(text: str, *, base_link: str, tool_link: str) -> Kinematics:

@@ -9,8 +9,8 @@ class JointSpaceConfig(Params):
     """Inverse kinematics within the limits of `robot_description`, with room to spare."""
 
     enabled: bool = param(False, "command joints as well, by robot_description")
-    base_link: str = param("", "link that tool poses are relative to; empty: expected.frame_id")
-    tool_link: str = param("", "link that is commanded; empty: expected.tool_frame_id")
+    base_link: str = param("", "link that tool poses are relative to; empty: frames.base")
+    tool_link: str = param("", "link that is commanded; empty: frames.tool")
     velocity_scale: float = param(0.8, "share of the URDF's velocity limits in use", gt=0, le=1)
     unlimited_velocity: float = param(
         1.0, "velocity limit of joints whose URDF has none", unit="rad/s or m/s", gt=0, le=20

@@ -1,9 +1,15 @@
 """Parameters of the robot's side of the graph: the policy node, and the simulated robot."""
 
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float64
 
 from robot_vision.core.camera_config import CameraPoseConfig
 from robot_vision.core.config import Params, TransformConfig, param
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.frame_map import FrameMap
+from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.policy_config import PolicyConfig
 
 
@@ -28,11 +34,34 @@ class ToolPoseConfig(Params):
 class ExpectedConfig(Params):
     """What the robot's controller takes; a policy that means something else does not start."""
 
-    frame_id: str = param("base", "frame of tool poses and commands")
-    tool_frame_id: str = param("tool", "frame that is commanded")
+    frame_id: str = param("base", "the policy's base frame")
+    tool_frame_id: str = param("tool", "the policy's frame that is commanded")
     rotation: str = param("rotation_vector", "how turns are given in actions")
     gripper: str = param("0_closed_1_open", "polarity of the gripper")
     statistics_sha256: str = param("", "hash of the policy's statistics; empty takes any")
+
+
+def _place(description: str) -> Any:
+    return param([0.0, 0.0, 0.0], description, unit="m", min_length=3, max_length=3)
+
+
+def _turn(description: str) -> Any:
+    return param([0.0, 0.0, 0.0, 1.0], description, min_length=4, max_length=4)
+
+
+class FramesConfig(Params):
+    """The robot's frames that stand for the policy's, and how the policy's lie in them."""
+
+    base: str = param(
+        "", "the robot's frame that poses and commands are in; empty: expected.frame_id"
+    )
+    base_position_m: list[float] = _place("of the policy's base in frames.base")
+    base_quaternion_xyzw: list[float] = _turn("from the policy's base to frames.base")
+    tool: str = param("", "the robot's frame that is commanded; empty: expected.tool_frame_id")
+    tool_position_m: list[float] = _place("of the policy's tool point in frames.tool")
+    tool_quaternion_xyzw: list[float] = _turn(
+        "from the policy's tool (z out of the hand, fingers along y) to frames.tool"
+    )
 
 
 class PolicyNodeConfig(PolicyConfig):
@@ -53,6 +82,33 @@ class PolicyNodeConfig(PolicyConfig):
     gripper: GripperConfig = GripperConfig()
     tool_pose: ToolPoseConfig = ToolPoseConfig()
     expected: ExpectedConfig = ExpectedConfig()
+    frames: FramesConfig = FramesConfig()
+
+    def frame_map(self) -> FrameMap:
+        """The way between both sides' frames. Raises `ConfigError` for a turn of no direction."""
+        frames = self.frames
+        return FrameMap(
+            base_frame=frames.base or self.expected.frame_id,
+            tool_frame=frames.tool or self.expected.tool_frame_id,
+            robot_from_base=_transform(
+                "frames.base", frames.base_position_m, frames.base_quaternion_xyzw
+            ),
+            link_from_tool=_transform(
+                "frames.tool", frames.tool_position_m, frames.tool_quaternion_xyzw
+            ),
+        )
+
+
+def _transform(
+    name: str, position_m: list[float], quaternion_xyzw: list[float]
+) -> Float64[np.ndarray, "4 4"]:
+    """Raises `ConfigError` that names the parameter."""
+    if not np.isfinite([*position_m, *quaternion_xyzw]).all():
+        raise ConfigError(f"{name}_position_m {position_m}: expected finite numbers")
+    try:
+        return transform_from_quaternion(np.array(position_m), np.array(quaternion_xyzw))
+    except ValueError as error:
+        raise ConfigError(f"{name}_quaternion_xyzw: {error}") from error
 
 
 class RobotSimConfig(Params):

@@ -1,14 +1,15 @@
 """Joint states and tool poses become states of the arm, for the policy and the recorder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 
-from robot_vision.arm.kinematics import Kinematics, read_chain
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
 from robot_vision.core.robot_config import GripperConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.messages.poses import transform_from_pose
@@ -21,16 +22,25 @@ _JOINTS_BEHIND_S = 0.1
 class ArmReports:
     """What joint_states, tool_pose and robot_description said of late; of any thread.
 
-    `joints` are the arm's while robot_description names none; empty: those reported with most
-    others. `frame_id` is that of tool poses.
+    `joints` are the arm's while no description names them; empty: those reported with most
+    others. Tool poses come in `frame_id`; `base_from_tool` takes one into the frames of states.
     """
 
-    def __init__(self, *, gripper: GripperConfig, joints: Sequence[str], frame_id: str) -> None:
+    def __init__(
+        self,
+        *,
+        gripper: GripperConfig,
+        joints: Sequence[str],
+        frame_id: str,
+        base_from_tool: Callable[[np.ndarray], np.ndarray] = lambda pose: pose,
+    ) -> None:
         self._gripper = gripper
         self._wanted = tuple(joints)
         self._frame_id = frame_id
+        self._base_from_tool = base_from_tool
         self._reports = JointReports()
         self.kinematics: Kinematics | None = None
+        self._why_none = "there is no robot_description of the arm"
 
     def add_joints(
         self, message: JointState, *, stamp_ns: int, sequence: int | None, now_ns: int
@@ -44,16 +54,16 @@ class ArmReports:
             now_ns=now_ns,
         )
 
-    def describe(self, urdf: str, *, base_link: str, tool_link: str) -> None:
-        """Take `kinematics` from a robot_description. Raises `ConfigError`, and has none then."""
-        try:
-            kinematics = read_chain(urdf, base_link=base_link, tool_link=tool_link)
-            if self._gripper.joint in kinematics.joint_names:
-                raise ConfigError(f"{self._gripper.joint!r} moves the tool's frame")
-        except ConfigError:
-            self.kinematics = None
-            raise
-        self.kinematics = kinematics
+    def describe(self, kinematics: Kinematics | None, *, why: str = "") -> None:
+        """Take the arm as described; None: it is not known, and `why`.
+
+        Raises `ConfigError` where the gripper's joint moves the tool, and takes none then.
+        """
+        moved = kinematics is not None and self._gripper.joint in kinematics.joint_names
+        self._why_none = why
+        self.kinematics = None if moved else kinematics
+        if moved:
+            raise ConfigError(f"{self._gripper.joint!r} moves the tool's frame")
 
     def joint_names(self) -> tuple[str, ...]:
         """All joints that are reported, those of the largest messages first."""
@@ -70,19 +80,22 @@ class ArmReports:
         """
         frame_id = tool.header.frame_id
         if frame_id != self._frame_id:
-            raise ValueError(f"tool_pose is in frame {frame_id!r}; expected {self._frame_id!r}")
+            raise ValueError(
+                f"tool_pose is in frame {quoted(frame_id)}; expected {self._frame_id!r}: "
+                "set frames.base to the robot's base frame"
+            )
         positions, joints_ns = self._positions(self.kinematics)
         if seconds_between(joints_ns, stamp_ns) > _JOINTS_BEHIND_S:
             stamp_ns = joints_ns
-        return self._robot_state(positions, transform_from_pose(tool.pose), stamp_ns=stamp_ns)
+        return self._robot_state(
+            positions, self._base_from_tool(transform_from_pose(tool.pose)), stamp_ns=stamp_ns
+        )
 
     def state_of_joints(self) -> RobotState:
         """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
         kinematics = self.kinematics
         if kinematics is None:
-            raise ValueError(
-                "tool_pose.source is 'joints', but there is no robot_description of the arm"
-            )
+            raise ValueError(f"tool_pose.source is 'joints', but {self._why_none}")
         positions, stamp_ns = self._positions(kinematics)
         pose = kinematics.base_from_tool(positions)
         if pose is None:

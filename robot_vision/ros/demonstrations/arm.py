@@ -8,6 +8,7 @@ from geometry_msgs.msg import PoseStamped
 from jaxtyping import Float64
 from sensor_msgs.msg import JointState
 
+from robot_vision.arm.kinematics import read_chain
 from robot_vision.core.arm_config import ArmConfig
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.demonstration_config import DemonstrationConfig
@@ -72,7 +73,7 @@ class RecordedArm:
     def describe(self, urdf: str) -> None:
         """Compare joints with tool poses from now on. Raises `ConfigError` if that cannot be."""
         self._reports.describe(
-            urdf, base_link=self._config.frame_id, tool_link=self._config.tool_frame_id
+            read_chain(urdf, base_link=self._config.frame_id, tool_link=self._config.tool_frame_id)
         )
 
     def take_joints(

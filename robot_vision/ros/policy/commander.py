@@ -6,6 +6,7 @@ from typing import Any
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.frame_map import FrameMap
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.objects import quaternion_xyzw
 from robot_vision.core.timing import Percentiles
@@ -15,7 +16,10 @@ from robot_vision.ros.policy.outputs import PolicyOutputs
 
 
 class Commander:
-    """Called from the stream's, the worker's and the executor's threads."""
+    """Called from the stream's, the worker's and the executor's threads.
+
+    Behind it all is in the policy's frames; what goes out and is reported is in the robot's.
+    """
 
     def __init__(
         self,
@@ -23,11 +27,13 @@ class Commander:
         controller: Controller,
         outputs: PolicyOutputs,
         *,
+        frames: FrameMap,
         now_ns: Callable[[], int],
     ) -> None:
         self._policy = policy
         self._controller = controller
         self._outputs = outputs
+        self._frames = frames
         self._now_ns = now_ns
         self._lock = Lock()
         self._instruction: Instruction | None = None
@@ -90,7 +96,7 @@ class Commander:
         now_ns = self._now_ns()
         admission = self._controller.decided(decision, robot, now_ns)
         if admission.chunk is not None and not self._controller.status(now_ns).holding:
-            self._outputs.chunk(admission.chunk)
+            self._outputs.chunk(self._frames.chunk(admission.chunk))
 
     def tick(self) -> None:
         """One command, if the arm may be told anything. While the clock stands still, none."""
@@ -99,7 +105,7 @@ class Commander:
             return
         self._tick_ns = now_ns
         before, command = self._command, self._controller.command(now_ns)
-        self._command = command
+        self._command = command = None if command is None else self._frames.command(command)
         if command is None:
             if before is not None:
                 self._outputs.end_commands()

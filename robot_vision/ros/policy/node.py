@@ -143,16 +143,22 @@ class PolicyNode(ServiceNode):
         running = self._perception.model_id if self._perception is not None else ""
         check_spec(policy.spec, perception_model_id=running or None, **expected)
         self._see_as_in_training(loaded.perception)
+        frames = config.frame_map()
         self._camera_pose = camera_pose(
             self,
             config.camera_pose,
-            base_frame=config.expected.frame_id,
+            base_frame=frames.base_frame,
             transforms=config.transforms,
             group=self._fast,
         )
-        self._outputs = PolicyOutputs(self, policy.spec, reach_s=config.joint_space.reach_s)
+        spoken = policy.spec.model_copy(
+            update={"frame_id": frames.base_frame, "tool_frame_id": frames.tool_frame}
+        )
+        self._outputs = PolicyOutputs(self, spoken, reach_s=config.joint_space.reach_s)
         controller = Controller(policy.spec, config)
-        self._commander = Commander(policy, controller, self._outputs, now_ns=self._now_ns)
+        self._commander = Commander(
+            policy, controller, self._outputs, frames=frames, now_ns=self._now_ns
+        )
         self.get_logger().info(f"{policy.spec.model_id} runs on {policy.provider}")
 
     def _see_as_in_training(self, wanted: Mapping[str, Any]) -> None:
@@ -183,6 +189,7 @@ class PolicyNode(ServiceNode):
                 policy=self._loaded.policy,
                 commander=commander,
                 camera_pose=self._camera_pose,
+                frames=self.config.frame_map(),
                 frozen=FrozenCamera(self.config.watchdog.perception_s),
                 depth=MeasuredDepth(self.config.watchdog.depth_s),
                 outputs=self._outputs,
@@ -227,7 +234,7 @@ class PolicyNode(ServiceNode):
             self,
             perception=self.config.perception,
             class_names=class_names,
-            base_frame=self.config.expected.frame_id,
+            base_frame=self.config.frame_map().base_frame,
             base_from_camera=base_from_camera,
             on_perception=worker.offer,
             health=self._health,

@@ -29,6 +29,7 @@ from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import ANY_QOS
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
+from robot_vision.ros.policy.arm_description import arm_of
 
 # Best effort, so that every publisher matches; the newest state is the one that counts.
 STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -74,8 +75,12 @@ class RobotInputs:
         self._config = config
         self._callbacks = callbacks
         self._health = health
+        frames = config.frame_map()
         self._arm = ArmReports(
-            gripper=config.gripper, joints=config.arm.joints, frame_id=config.expected.frame_id
+            gripper=config.gripper,
+            joints=config.arm.joints,
+            frame_id=frames.base_frame,
+            base_from_tool=frames.base_from_tool,
         )
         self._description = ""
         self._fault = ""
@@ -175,14 +180,10 @@ class RobotInputs:
         if message.data == self._description:
             return  # published again: what moves is not to begin anew
         self._description = message.data
-        expected, joint_space = self._config.expected, self._config.joint_space
         try:
-            self._arm.describe(
-                message.data,
-                base_link=joint_space.base_link or expected.frame_id,
-                tool_link=joint_space.tool_link or expected.tool_frame_id,
-            )
+            self._arm.describe(arm_of(message.data, self._config))
         except ConfigError as error:
+            self._arm.describe(None, why=f"robot_description does not do: {error}")
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
         for warning in self._callbacks.on_description(self._arm.kinematics):
             self._node.get_logger().warning(warning)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.frame_map import FrameMap
+from robot_vision.core.geometry import invert_transform
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation, Perception
@@ -24,6 +26,7 @@ class PolicyParts:
     policy: Policy
     commander: Commander
     camera_pose: CameraPose
+    frames: FrameMap
     frozen: FrozenCamera
     depth: MeasuredDepth
     outputs: PolicyOutputs
@@ -119,10 +122,10 @@ class PolicyWorker:
             foreign = f"perception is by {perception.model_id}; the policy was trained on {wanted}"
             return _hold(perception, foreign)
         problems: list[str] = []
-        base_from_camera = base_from_view(
+        robot_from_camera = base_from_view(
             parts.camera_pose, perception.frame, report=problems.append
         )
-        if base_from_camera is None:
+        if robot_from_camera is None:
             return _hold(perception, f"the camera's pose is unknown: {'; '.join(problems)}")
         robot = parts.commander.robot_at(perception.stamp_ns)
         if robot is None:
@@ -131,7 +134,7 @@ class PolicyWorker:
             return _hold(perception, instruction.problem if instruction else "no instruction")
         return Observation(
             perception=perception,
-            base_from_camera=base_from_camera,
+            base_from_camera=invert_transform(parts.frames.robot_from_base) @ robot_from_camera,
             robot=robot,
             history=parts.commander.history(perception.stamp_ns),
         )
