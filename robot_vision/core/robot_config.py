@@ -73,6 +73,7 @@ class RobotSimConfig(Params):
 
     seed: int = param(0, "of the first scene; ~/reset takes the next one", ge=0, le=2**31 - 1)
     task: Literal["any", "pick", "put", "push"] = param("any", "kind of the tasks")
+    arm: Literal["seven", "six"] = param("seven", "which arm, by the number of its joints")
     camera_hz: float = param(10.0, "rate of the cameras", unit="Hz", gt=0, le=60)
     wrist_camera: bool = param(False, "publish the wrist camera's colour on wrist/rgb as well")
     state_hz: float = param(50.0, "rate of joint_states and tool_pose", unit="Hz", gt=0, le=500)

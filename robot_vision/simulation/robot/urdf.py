@@ -4,20 +4,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from robot_vision.simulation.gl import MjModel
-from robot_vision.simulation.robot.arm import (
-    HIGHEST_RAD,
-    JOINTS,
-    LOWEST_RAD,
-    MAX_SPEED_RADPS,
-    MAX_TORQUE_NM,
-    TOOL,
-)
+from robot_vision.simulation.robot.arm import TOOL
+from robot_vision.simulation.robot.arms import Arm
 
 
-def urdf_of(model: MjModel, *, base: str, tool: str) -> str:
-    """Links and joints from `base` to `tool`; with limits; no masses, no shapes."""
+def urdf_of(model: MjModel, arm: Arm, *, base: str, tool: str) -> str:
+    """Links and joints of `arm` from `base` to `tool`, with limits; no masses, no shapes."""
     joints, parent = [], base
-    for index, name in enumerate(JOINTS):
+    for index, name in enumerate(arm.joint_names):
         joint = model.joint(name)
         body = int(model.jnt_bodyid[joint.id])
         child = f"{name}_link"
@@ -25,7 +19,7 @@ def urdf_of(model: MjModel, *, base: str, tool: str) -> str:
             _joint(
                 name, "revolute", parent, child,
                 place_m=model.body_pos[body], quaternion_wxyz=model.body_quat[body],
-                axis=model.jnt_axis[joint.id], limit=_limit(index),
+                axis=model.jnt_axis[joint.id], limit=_limit(arm, index),
             )
         )  # fmt: skip
         parent = child
@@ -43,7 +37,7 @@ def urdf_of(model: MjModel, *, base: str, tool: str) -> str:
             place_m=model.site_pos[site], quaternion_wxyz=model.site_quat[site],
         )
     )  # fmt: skip
-    links = [base, *(f"{name}_link" for name in JOINTS), "hand", tool]
+    links = [base, *(f"{name}_link" for name in arm.joint_names), "hand", tool]
     parts = [*(f'<link name="{link}"/>' for link in links), *joints]
     return "\n".join(['<robot name="robot_vision_arm">', *parts, "</robot>"])
 
@@ -67,10 +61,10 @@ def _joint(
     )
 
 
-def _limit(index: int) -> str:
+def _limit(arm: Arm, index: int) -> str:
     return (
-        f'<limit lower="{LOWEST_RAD[index]:g}" upper="{HIGHEST_RAD[index]:g}" '
-        f'velocity="{MAX_SPEED_RADPS[index]:g}" effort="{MAX_TORQUE_NM[index]:g}"/>'
+        f'<limit lower="{arm.lowest_rad[index]:g}" upper="{arm.highest_rad[index]:g}" '
+        f'velocity="{arm.max_speed_radps[index]:g}" effort="{arm.max_torque_nm[index]:g}"/>'
     )
 
 
