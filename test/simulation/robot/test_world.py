@@ -171,8 +171,9 @@ def test_words_tell_all_things_apart_and_training_never_sees_held_out_ones(kind)
 
 
 def test_the_drawn_arm_has_the_limits_that_are_declared(world: RobotWorld) -> None:
-    ranges = np.array([world.model.joint(f"joint{i}").range for i in range(1, 8)])
-    np.testing.assert_allclose(ranges, np.stack([LOWEST_RAD, HIGHEST_RAD], axis=1))
+    arm = world.arm
+    ranges = np.array([world.model.joint(name).range for name in arm.joint_names])
+    np.testing.assert_allclose(ranges, np.stack([arm.lowest_rad, arm.highest_rad], axis=1))
 
 
 def test_state_reports_the_stamp_it_is_asked_for(world: RobotWorld) -> None:
