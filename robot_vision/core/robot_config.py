@@ -26,6 +26,13 @@ class GripperConfig(Params):
     joint: str = param("gripper", "its joint in joint_states; all others are the arm's")
     closed: float = param(0.0, "the joint's position when closed", unit="m or rad")
     open: float = param(1.0, "the joint's position when wide open", unit="m or rad")
+    action: Literal["none", "GripperCommand", "ParallelGripperCommand"] = param(
+        "none", "send goals of this action of control_msgs to the gripper's controller as well"
+    )
+    action_name: str = param("gripper_controller/gripper_cmd", "name of that action", min_length=1)
+    max_effort: float = param(
+        0.0, "largest effort of a goal; 0: the controller's own", unit="N or Nm", ge=0, le=1000
+    )
 
 
 class ToolPoseConfig(Params):

@@ -35,6 +35,7 @@ class Commander:
         self._tick_ns = 0
         self._observation_ns = 0
         self._ages = Percentiles()
+        self._source_fault = self._output_fault = ""
 
     @property
     def instruction(self) -> Instruction | None:
@@ -48,6 +49,8 @@ class Commander:
             self._controller.instruct(instruction, self._now_ns())
 
     def enable(self, enabled: bool) -> None:
+        if enabled:
+            self._outputs.clear_problem()
         self._controller.enable(enabled, self._now_ns())
 
     def reset(self) -> None:
@@ -71,7 +74,13 @@ class Commander:
         self._controller.robot_unusable(reason, self._now_ns())
 
     def arm_fault(self, reason: str) -> None:
-        self._controller.arm_fault(reason)
+        """What makes the arm's states unreliable, or nothing any more."""
+        self._source_fault = reason
+        self._say_faults()
+
+    def _say_faults(self) -> None:
+        faults = (self._source_fault, self._output_fault)
+        self._controller.arm_fault("; ".join(fault for fault in faults if fault))
 
     def describe_arm(self, kinematics: Kinematics | None) -> tuple[str, ...]:
         """Take the arm's description; returns what of it cannot be looked at."""
@@ -98,6 +107,9 @@ class Commander:
         if now_ns == self._tick_ns:
             return
         self._tick_ns = now_ns
+        if (fault := self._outputs.problem) != self._output_fault:
+            self._output_fault = fault
+            self._say_faults()
         before, command = self._command, self._controller.command(now_ns)
         self._command = command
         if command is None:

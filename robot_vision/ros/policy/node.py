@@ -150,7 +150,7 @@ class PolicyNode(ServiceNode):
             transforms=config.transforms,
             group=self._fast,
         )
-        self._outputs = PolicyOutputs(self, policy.spec, reach_s=config.joint_space.reach_s)
+        self._outputs = PolicyOutputs(self, policy.spec, config, self._fast)
         controller = Controller(policy.spec, config)
         self._commander = Commander(policy, controller, self._outputs, now_ns=self._now_ns)
         self.get_logger().info(f"{policy.spec.model_id} runs on {policy.provider}")
