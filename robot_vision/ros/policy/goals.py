@@ -6,12 +6,13 @@ stays as the `problem` until `clear`.
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 # rclpy's GoalStatus: what the end of a goal may be.
 _ABORTED = 6
 
 
+@runtime_checkable
 class GoalClient(Protocol):
     """What is used of `rclpy.action.ActionClient`."""
 
