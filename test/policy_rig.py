@@ -374,4 +374,16 @@ def policy_rig(
         yield around
 
 
-__all__ = ["CUBE_M", "FRAME_ID", "START_M", "Surroundings", "policy_rig", "surroundings"]
+def lead(around: Surroundings, condition: Callable[[], Any]) -> None:
+    """Wait, as an operator does: where a slow machine makes the node ask for it, enable anew."""
+
+    def met() -> bool:
+        if around.statuses and around.statuses[-1]["needs_enable"]:
+            around.enable()
+            around.statuses.clear()
+        return bool(condition())
+
+    around.wait_for(met)
+
+
+__all__ = ["CUBE_M", "FRAME_ID", "START_M", "Surroundings", "lead", "policy_rig", "surroundings"]

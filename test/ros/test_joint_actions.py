@@ -14,7 +14,15 @@ pytest.importorskip("control_msgs.action", reason="control_msgs is not installed
 from arm_models import arm_of, urdf_of
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from geometry_msgs.msg import PoseStamped
-from policy_rig import CUBE_M, Surroundings, policy_node, ros_arguments, served, surroundings
+from policy_rig import (
+    CUBE_M,
+    Surroundings,
+    lead,
+    policy_node,
+    ros_arguments,
+    served,
+    surroundings,
+)
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.context import Context
 from seeker import HEIGHT_ABOVE_M
@@ -112,7 +120,7 @@ def rig(model: Path) -> Iterator[tuple[Surroundings, Controllers]]:
         return [seeing, policy_node(context, seeing, **ACTIONS)]
 
     apart = ("joint_states:=/rig/joint_states", "tool_pose:=/rig/tool_pose")
-    with surroundings(remappings=(f"{apart[0]}", f"{apart[1]}")) as around:
+    with surroundings(remappings=apart) as around:
         controllers = Controllers(around)
         with served(nodes):
             around.wait_for(lambda: around.spec and around.statuses)
@@ -124,10 +132,7 @@ def rig(model: Path) -> Iterator[tuple[Surroundings, Controllers]]:
 
 def test_goals_lead_the_arm_and_a_hold_ends_them(native_bundle: Path) -> None:
     with rig(native_bundle) as (around, controllers):
-        around.wait_for_status(enabled=True, holding=False)
-        around.wait_for(
-            lambda: np.abs(controllers.base_from_tool[:3, 3] - OVER_CUBE_M).max() < 0.02
-        )
+        lead(around, lambda: np.abs(controllers.base_from_tool[:3, 3] - OVER_CUBE_M).max() < 0.02)
         assert controllers.grips[0] == pytest.approx(0.08)
         around.instruct("to the moon")
         around.wait_until_held_for("moon")
@@ -144,21 +149,19 @@ def test_a_goal_that_fails_holds_with_the_reason_until_enabled_anew(
     native_bundle: Path, what: str, words: str
 ) -> None:
     with rig(native_bundle) as (around, controllers):
-        around.wait_for_status(enabled=True, holding=False)
-        around.wait_for(lambda: controllers.goals)
+        lead(around, lambda: controllers.goals)
         setattr(controllers, what, True)
         around.wait_until_held_for(words)
         setattr(controllers, what, False)
         sleep(0.5)
         around.wait_until_held_for(words)
         count = len(controllers.goals)
-        assert around.enable().success
-        around.wait_for(lambda: len(controllers.goals) > count)
+        lead(around, lambda: len(controllers.goals) > count)
 
 
 def test_an_action_without_a_server_is_said(native_bundle: Path) -> None:
     with rig(native_bundle) as (around, controllers):
-        around.wait_for_status(enabled=True, holding=False)
+        lead(around, lambda: controllers.goals)
         for server in controllers._servers:
             server.destroy()
         around.wait_until_held_for("no server of the action jtc/follow_joint_trajectory")

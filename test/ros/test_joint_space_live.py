@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseStamped
 from policy_rig import (
     CUBE_M,
     Surroundings,
+    lead,
     policy_node,
     ros_arguments,
     served,
@@ -95,16 +96,17 @@ def going(around: Surroundings, robot: Robot) -> None:
     around.instruct("to the cube")
     around.wait_for_status(instruction="to the cube")
     assert around.enable().success
-    around.wait_for_status(enabled=True, holding=False)
+    lead(around, lambda: any(not status["holding"] for status in list(around.statuses)))
     around.wait_for(lambda: robot.told)
 
 
 def assert_within_limits(around: Surroundings, robot: Robot) -> None:
     """Of every command that was heard: some are lost, which makes no speed larger."""
     spec = json.loads(around.spec)["joint_space"]
-    assert all(list(message.joint_names) == spec["names"] for message in robot.told)
-    at = np.array([message.points[0].positions for message in robot.told])
-    stamps_s = np.array([ns_from_stamp(message.header.stamp) for message in robot.told]) / 1e9
+    told = list(robot.told)
+    assert all(list(message.joint_names) == spec["names"] for message in told)
+    at = np.array([message.points[0].positions for message in told])
+    stamps_s = np.array([ns_from_stamp(message.header.stamp) for message in told]) / 1e9
     assert (at >= np.array(spec["lower"]) - 1e-9).all()
     assert (at <= np.array(spec["upper"]) + 1e-9).all()
     passed_s = np.diff(stamps_s)
@@ -122,7 +124,7 @@ def test_the_arm_follows_the_words_by_its_joints_and_holds(
         start_m = robot.tool_m
         assert np.linalg.norm(start_m - OVER_CUBE_M) > 0.05
         going(around, robot)
-        around.wait_for(lambda: bool(np.abs(robot.tool_m - OVER_CUBE_M).max() < 0.015))
+        lead(around, lambda: np.abs(robot.tool_m - OVER_CUBE_M).max() < 0.015)
         around.instruct("to the moon")
         held = around.wait_until_held_for("moon")
         assert sorted(held["joints"]) == sorted(json.loads(around.spec)["joint_space"]["names"])
