@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arm_models import urdf_of
 from geometry_msgs.msg import PoseStamped
 from policy_rig import (
     CUBE_M,
@@ -24,9 +25,11 @@ from policy_rig import (
 from rclpy.context import Context
 from seeker import HEIGHT_ABOVE_M
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.tools.processes import child
 
@@ -172,3 +175,31 @@ def test_without_a_usable_description_nothing_is_commanded_and_the_reason_is_sai
             around.enable()
             around.wait_until_held_for("joint space", "robot_description")
             assert around.arm.told == []
+
+
+def test_links_that_self_collision_cannot_look_at_are_said(native_bundle: Path) -> None:
+    mesh = '<mesh filename="package://no_such/link3.stl"/>'
+    text = urdf_of("six").replace('<sphere radius="0.05"/>', mesh)
+    with surroundings() as around:
+
+        def nodes(context: Context) -> list[Any]:
+            seeing = PerceptionNode(
+                context=context,
+                cli_args=ros_arguments({"model": native_bundle, "diagnostics.period_s": 0.2}),
+            )
+            return [seeing, policy_node(context, seeing, joint_space__enabled=True)]
+
+        description = around.node.create_publisher(String, "robot_description", LATCHED_QOS)
+        description.publish(String(data=text))
+        with served(nodes):
+            around.wait_for(lambda: around.statuses and any(around.statuses[-1]["joint_warnings"]))
+            (words,) = around.statuses[-1]["joint_warnings"]
+            assert "does not look at meshes" in words
+            assert all(f"link{number}" in words for number in range(1, 7))
+            around.wait_for(
+                lambda: any(
+                    value.key == "joint space" and value.value == words
+                    for status in list(around.said)
+                    for value in status.values
+                )
+            )

@@ -144,6 +144,7 @@ class Commander:
             "gripper_open": None if command is None else round(command.gripper_open, 4),
             "interventions": dict(status.interventions),
             "joints": None if command is None else _joints(command),
+            "joint_warnings": list(self._controller.joint_warnings),
             "chunk_age_s": status.chunk_age_s,
             "perception_age_s": status.perception_age_s,
         }

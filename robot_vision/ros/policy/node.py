@@ -338,6 +338,7 @@ class PolicyNode(ServiceNode):
             enabled=words.get("enabled", False),
             holding=words.get("holding", True),
             reasons=tuple(words.get("reasons", ())),
+            joint_warnings=tuple(words.get("joint_warnings", ())),
             interventions=words.get("interventions", {}),
             age_s=commander.age_s() if commander is not None else {},
             evenness=stream.evenness() if stream is not None else None,
