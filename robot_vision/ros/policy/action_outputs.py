@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from rclpy.action import ActionClient
+from rclpy.action.client import ActionClient
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
