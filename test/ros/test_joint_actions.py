@@ -16,6 +16,7 @@ from control_msgs.action import FollowJointTrajectory, GripperCommand
 from geometry_msgs.msg import PoseStamped
 from policy_rig import (
     CUBE_M,
+    PATIENT,
     Surroundings,
     lead,
     policy_node,
@@ -117,7 +118,7 @@ def rig(model: Path) -> Iterator[tuple[Surroundings, Controllers]]:
             context=context,
             cli_args=ros_arguments({"model": model, "diagnostics.period_s": 0.2}),
         )
-        return [seeing, policy_node(context, seeing, **ACTIONS)]
+        return [seeing, policy_node(context, seeing, **ACTIONS, **PATIENT)]
 
     apart = ("joint_states:=/rig/joint_states", "tool_pose:=/rig/tool_pose")
     with surroundings(remappings=apart) as around:

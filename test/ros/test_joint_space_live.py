@@ -15,6 +15,7 @@ from arm_models import urdf_of
 from geometry_msgs.msg import PoseStamped
 from policy_rig import (
     CUBE_M,
+    PATIENT,
     Surroundings,
     lead,
     policy_node,
@@ -68,7 +69,7 @@ class Robot:
 
 @contextmanager
 def joint_rig(
-    model: Path, log: Path, *, arm: str = "seven", source: str = "topic", **parameters: Any
+    model: Path, log: Path, *, arm: str = "seven", source: str = "topic"
 ) -> Iterator[tuple[Surroundings, Robot]]:
     """Perception and policy in joint space, the simulated robot in a process of its own."""
     tool_topic = "/tool_pose" if source == "topic" else "/robot/tool_pose"
@@ -81,8 +82,8 @@ def joint_rig(
             context=context,
             cli_args=ros_arguments({"model": model, "diagnostics.period_s": 0.2}),
         )
-        wanted = {"joint_space__enabled": True, "tool_pose__source": source} | parameters
-        return [seeing, policy_node(context, seeing, **wanted)]
+        wanted = {"joint_space__enabled": True, "tool_pose__source": source}
+        return [seeing, policy_node(context, seeing, **wanted, **PATIENT)]
 
     with (
         surroundings(remappings=_RIG_APART) as around,
