@@ -109,6 +109,7 @@ class Surroundings:
             arguments += ["-r", rule]
         self.node = rclpy.create_node("surroundings", context=context, cli_args=arguments)
         self._clock = self.node.create_publisher(Clock, "/clock", 10) if clock else None
+        self._others: list[Node] = []
         self.clock_shift_ns = 0
         self.camera = TestCamera(self.node, QoSProfile(depth=5))
         self.arm = TestArm(self.node)
@@ -136,10 +137,19 @@ class Surroundings:
         for thread in self._threads:
             thread.start()
 
+    def other_node(self, name: str) -> Node:
+        """A node that is served with this one, without its remappings."""
+        node = rclpy.create_node(name, context=self.node.context)
+        self._executor.add_node(node)
+        self._others.append(node)
+        return node
+
     def close(self) -> None:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
+        for node in self._others:
+            node.destroy_node()
         self.node.destroy_node()
 
     def _spin(self) -> None:

@@ -59,7 +59,7 @@ class Controllers:
         self.goals: list[np.ndarray] = []
         self.grips: list[float] = []
         self.rejects = self.aborts = False
-        node = self._node = around.node
+        node = self._node = around.other_node("controllers")
         self._servers = [
             ActionServer(
                 node,

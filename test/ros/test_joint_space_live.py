@@ -51,12 +51,13 @@ class Robot:
         self.joints: list[JointState] = []
         self.tool: list[PoseStamped] = []
         self.told: list[JointTrajectory] = []
+        listener = around.other_node("listener")
         for kind, topic, heard in (
             (JointState, "/joint_states", self.joints),
             (PoseStamped, tool_topic, self.tool),
             (JointTrajectory, "/policy/command/joint_trajectory", self.told),
         ):
-            around.node.create_subscription(kind, topic, heard.append, 10)
+            listener.create_subscription(kind, topic, heard.append, 10)
 
     @property
     def tool_m(self) -> np.ndarray:
