@@ -157,6 +157,7 @@ def test_a_goal_that_fails_holds_with_the_reason_until_enabled_anew(
         sleep(0.5)
         around.wait_until_held_for(words)
         count = len(controllers.goals)
+        assert around.enable().success
         lead(around, lambda: len(controllers.goals) > count)
 
 
