@@ -43,6 +43,8 @@ CAMERA_POSE = {
     "camera_pose.position_m": "[0.45, 0.0, 1.55]",
     "camera_pose.quaternion_xyzw": "[1.0, 0.0, 0.0, 0.0]",
 }
+# Of a test that is not about age: what is late on a busy machine is not lost.
+PATIENT = {"watchdog__robot_state_s": 1.5, "watchdog__perception_s": 3.0}
 CUBE_M = (0.465, -0.015, 0.05)
 LEAP_M = 0.05
 START_M = (0.40, 0.15, 0.30)
@@ -109,6 +111,7 @@ class Surroundings:
             arguments += ["-r", rule]
         self.node = rclpy.create_node("surroundings", context=context, cli_args=arguments)
         self._clock = self.node.create_publisher(Clock, "/clock", 10) if clock else None
+        self._others: list[Node] = []
         self.clock_shift_ns = 0
         self.camera = TestCamera(self.node, QoSProfile(depth=5))
         self.arm = TestArm(self.node)
@@ -136,10 +139,19 @@ class Surroundings:
         for thread in self._threads:
             thread.start()
 
+    def other_node(self, name: str) -> Node:
+        """A node that is served with this one, without its remappings."""
+        node = rclpy.create_node(name, context=self.node.context)
+        self._executor.add_node(node)
+        self._others.append(node)
+        return node
+
     def close(self) -> None:
         self._stopping.set()
         for thread in self._threads:
             thread.join()
+        for node in self._others:
+            node.destroy_node()
         self.node.destroy_node()
 
     def _spin(self) -> None:
@@ -376,4 +388,25 @@ def policy_rig(
         yield around
 
 
-__all__ = ["CUBE_M", "FRAME_ID", "START_M", "Surroundings", "policy_rig", "surroundings"]
+def lead(around: Surroundings, condition: Callable[[], Any]) -> None:
+    """Wait, as an operator does: where a slow machine makes the node ask for it, enable anew."""
+
+    def met() -> bool:
+        if around.statuses and around.statuses[-1]["needs_enable"]:
+            around.enable()
+            around.statuses.clear()
+        return bool(condition())
+
+    around.wait_for(met)
+
+
+__all__ = [
+    "CUBE_M",
+    "FRAME_ID",
+    "PATIENT",
+    "START_M",
+    "Surroundings",
+    "lead",
+    "policy_rig",
+    "surroundings",
+]

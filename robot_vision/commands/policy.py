@@ -85,6 +85,10 @@ def evaluate(
     joint_space: Annotated[
         bool, typer.Option(help="command the arm's joints in place of tool poses")
     ] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="`--out` of another run: compare episode by episode")
+    ] = None,
+    arm: Annotated[str, typer.Option(help="the simulated robot's: seven or six joints")] = "seven",
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:
@@ -112,8 +116,10 @@ def evaluate(
             latency_s=latency,
             model=model,
             joint_space=joint_space,
+            arm=arm,
             processes=processes or os.cpu_count() or 1,
             out=out,
+            against=against,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     print_report(report)

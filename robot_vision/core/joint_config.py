@@ -1,5 +1,7 @@
 """Parameters of joint-space commands: how joints follow the stream of tool poses."""
 
+from typing import Literal
+
 from pydantic import model_validator
 
 from robot_vision.core.params import Params, param
@@ -9,6 +11,19 @@ class JointSpaceConfig(Params):
     """Inverse kinematics within the limits of `robot_description`, with room to spare."""
 
     enabled: bool = param(False, "command joints as well, by robot_description")
+    output: Literal["topic", "action"] = param(
+        "topic",
+        "topic: joint trajectories and velocities; action: goals of FollowJointTrajectory too "
+        "(needs control_msgs)",
+    )
+    action: str = param(
+        "joint_trajectory_controller/follow_joint_trajectory",
+        "name of the FollowJointTrajectory action",
+        min_length=1,
+    )
+    goal_period_s: float = param(
+        0.1, "time between two goals; the arm is behind by as much", unit="s", ge=0.02, le=1
+    )
     base_link: str = param("", "link that tool poses are relative to; empty: frames.base")
     tool_link: str = param("", "link that is commanded; empty: frames.tool")
     velocity_scale: float = param(0.8, "share of the URDF's velocity limits in use", gt=0, le=1)
@@ -70,6 +85,8 @@ class JointSpaceConfig(Params):
             raise ValueError(
                 f"max_acceleration {self.max_acceleration}: expected numbers above 0, at most 1000"
             )
+        if self.output == "action" and not self.enabled:
+            raise ValueError("output 'action' commands joints: expected enabled: true as well")
         if not all(abs(place) <= 100 for place in self.rest):
             raise ValueError(f"rest {self.rest}: expected finite positions within ±100")
         return self

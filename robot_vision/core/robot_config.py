@@ -19,6 +19,13 @@ class GripperConfig(Params):
     joint: str = param("gripper", "its joint in joint_states; all others are the arm's")
     closed: float = param(0.0, "the joint's position when closed", unit="m or rad")
     open: float = param(1.0, "the joint's position when wide open", unit="m or rad")
+    action: Literal["none", "GripperCommand", "ParallelGripperCommand"] = param(
+        "none", "send goals of this action of control_msgs to the gripper's controller as well"
+    )
+    action_name: str = param("gripper_controller/gripper_cmd", "name of that action", min_length=1)
+    max_effort: float = param(
+        0.0, "largest effort of a goal; 0: the controller's own", unit="N or Nm", ge=0, le=1000
+    )
 
 
 class ToolPoseConfig(Params):
@@ -116,6 +123,7 @@ class RobotSimConfig(Params):
 
     seed: int = param(0, "of the first scene; ~/reset takes the next one", ge=0, le=2**31 - 1)
     task: Literal["any", "pick", "put", "push"] = param("any", "kind of the tasks")
+    arm: Literal["seven", "six"] = param("seven", "which arm, by the number of its joints")
     camera_hz: float = param(10.0, "rate of the cameras", unit="Hz", gt=0, le=60)
     wrist_camera: bool = param(False, "publish the wrist camera's colour on wrist/rgb as well")
     state_hz: float = param(50.0, "rate of joint_states and tool_pose", unit="Hz", gt=0, le=500)

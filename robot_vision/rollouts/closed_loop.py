@@ -18,6 +18,7 @@ from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import Command, Decision, Observation, RobotState
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import BundledPolicy, load_policy
+from robot_vision.rollouts.joint_audit import JointAudit
 from robot_vision.rollouts.simulated_perception import BASE, TOOL, Sight
 from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
@@ -44,13 +45,17 @@ class Delays:
 
 @dataclass(kw_only=True, eq=False)
 class Record:
-    """What the stream of commands was like: how far each went (m) and which began a chunk."""
+    """What the stream of commands was like: how far each went (m) and which began a chunk.
+
+    `joint_violations` counts commands beyond a limit of a joint; empty outside joint space.
+    """
 
     step_m: list[float] = field(default_factory=list)
     is_boundary: list[bool] = field(default_factory=list)
     starved: int = 0
     commands: int = 0
     interventions: dict[str, int] = field(default_factory=dict)
+    joint_violations: dict[str, int] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
@@ -78,8 +83,10 @@ class ClosedLoop:
         self._config = config or PolicyConfig(command_hz=100)
         self._controller = Controller(policy.spec, self._config)
         if self._config.joint_space.enabled:
-            text = urdf_of(world.model, base=BASE, tool=TOOL)
+            text = urdf_of(world.model, world.arm, base=BASE, tool=TOOL)
             self._controller.describe_arm(read_chain(text, base_link=BASE, tool_link=TOOL))
+        joints = self._controller.joint_spec
+        self._audit = None if joints is None else JointAudit(joints)
         self._instruction = policy.instruct(words)
         self._answers: deque[tuple[int, Decision, RobotState]] = deque()
         self._commands: deque[tuple[int, Command]] = deque()
@@ -143,6 +150,9 @@ class ClosedLoop:
     def _note(self, command: Command) -> None:
         record, place_m = self.record, command.base_from_tool[:3, 3]
         record.commands += 1
+        if self._audit is not None:
+            self._audit.note(command)
+            record.joint_violations = self._audit.violations
         record.interventions = dict(self._controller.status(command.stamp_ns).interventions)
         if not command.holding and self._last_m is not None:
             record.step_m.append(float(np.linalg.norm(place_m - self._last_m)))

@@ -7,6 +7,7 @@ import numpy as np
 
 from robot_vision.rollouts.closed_loop import Delays
 from robot_vision.simulation.palette import is_held_out
+from robot_vision.simulation.robot.arms import SEVEN, Arm
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Task
 from robot_vision.simulation.robot.tasks import absent_task, build_task_world, possible_tasks
@@ -73,12 +74,14 @@ class Trial:
     rng: np.random.Generator
 
 
-def draw_trial(condition: Condition, *, seed: int, number: int, latency_s: float) -> Trial:
+def draw_trial(
+    condition: Condition, *, seed: int, number: int, latency_s: float, arm: Arm = SEVEN
+) -> Trial:
     """Episode `number`: the same scene under all conditions that do not ask for another."""
     rng = np.random.default_rng((seed, number))
     kind = KINDS[number % len(KINDS)]
     while True:
-        world, task = build_task_world(rng, split="test", kind=kind)
+        world, task = build_task_world(rng, split="test", kind=kind, arm=arm)
         if task := _asked(condition, world, task, np.random.default_rng((seed, number, 1))):
             break
         world.close()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from robot_vision.rollouts.closed_loop import Delays, policy_of
 from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
 from robot_vision.rollouts.outcome import Outcome, judge_trial
 from robot_vision.rollouts.simulated_perception import eyesight_of, must_see_alike
-from robot_vision.rollouts.summary import sum_up
+from robot_vision.rollouts.summary import paired, sum_up
 from robot_vision.simulation.parallel import run_jobs
+from robot_vision.simulation.robot.arms import SEVEN, arm_named
 
 EPISODES_FILE, EVALUATION_FILE = "episodes.jsonl", "evaluation.json"
 
@@ -31,6 +32,7 @@ class Setup:
     seed: int
     latency_s: float
     joint_space: bool = False
+    arm: str = SEVEN.name
 
 
 Job = tuple[Setup, str, int]
@@ -46,20 +48,29 @@ def evaluate_policy(
     processes: int,
     model: str = "",
     joint_space: bool = False,
+    arm: str = SEVEN.name,
     out: Path | None = None,
+    against: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda *_: None,
 ) -> dict[str, Any]:
     """Run `episodes` of each condition, or those that `out` lacks, and sum them up.
 
     `model` is the bundle of perception; empty: that of the name that the policy was trained on.
-    In `joint_space` the arm is commanded by joint positions.
-    Writes `episodes.jsonl` and `evaluation.json` into `out`. Raises `ConfigError` for unknown
-    conditions, and where `out` holds episodes of another policy.
+    `arm` is the simulated robot's; in `joint_space` it is commanded by joint positions.
+    Writes `episodes.jsonl` and `evaluation.json` into `out`; an episode that has ended is kept
+    whatever ends the run. `against` is the `out` of another run of the same seed, whose episodes
+    are compared one by one. Raises `ConfigError` for unknown conditions, where `out` holds
+    episodes of another policy, and where `against` holds other scenes.
     """
     unknown = [name for name in conditions if name not in CONDITIONS]
     if unknown:
         raise ConfigError(f"unknown conditions {unknown}; available: {', '.join(CONDITIONS)}")
-    setup = _setup(policy, model=model, seed=seed, latency_s=latency_s, joint_space=joint_space)
+    setup = replace(
+        _setup(policy, model=model, seed=seed, latency_s=latency_s),
+        joint_space=joint_space,
+        arm=arm_named(arm).name,
+    )
+    other = None if against is None else _read_other(against, setup)
     found = _read(out, setup) if out else {}
     wanted = [(name, number) for name in conditions for number in range(episodes)]
     jobs = [(setup, *key) for key in wanted if key not in found]
@@ -73,6 +84,9 @@ def evaluate_policy(
         done += 1
         on_progress(done, len(wanted))
     report = _report(setup, [found[key] for key in wanted])
+    if other is not None:
+        mine = {key: found[key] for key in wanted}
+        report["paired"] = {"against": str(against), **paired(other, mine)}
     if out:
         (out / EVALUATION_FILE).write_text(json.dumps(report, indent=1))
     return report
@@ -83,7 +97,13 @@ def run_one(job: Job) -> Outcome:
     setup, name, number = job
     policy = policy_of(setup.policy)
     eyesight = eyesight_of(setup.perception_model, policy.manifest.perception)
-    trial = draw_trial(CONDITIONS[name], seed=setup.seed, number=number, latency_s=setup.latency_s)
+    trial = draw_trial(
+        CONDITIONS[name],
+        seed=setup.seed,
+        number=number,
+        latency_s=setup.latency_s,
+        arm=arm_named(setup.arm),
+    )
     with trial.world:
         return judge_trial(
             trial,
@@ -95,7 +115,7 @@ def run_one(job: Job) -> Outcome:
         )
 
 
-def _setup(policy: str, *, model: str, seed: int, latency_s: float, joint_space: bool) -> Setup:
+def _setup(policy: str, *, model: str, seed: int, latency_s: float) -> Setup:
     manifest = find_policy(policy).manifest
     model = model or manifest.action_spec.perception_model_id.partition("@")[0]
     must_see_alike(manifest, model, eyesight_of(model, manifest.perception))
@@ -106,7 +126,6 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float, joint_space:
         perception_model=model,
         seed=seed,
         latency_s=latency_s,
-        joint_space=joint_space,
     )
 
 
@@ -117,18 +136,38 @@ def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
     if not file.exists():
         file.write_text(json.dumps(asdict(setup)) + "\n")
         return {}
+    kind, found = _parse(file)
+    if kind != asdict(setup):
+        raise ConfigError(
+            f"{file} holds episodes of another kind: {quoted(str(kind))}; asked for {setup}"
+        )
+    return found
+
+
+def _read_other(folder: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
+    """Episodes to compare with: of the same scenes, whoever leads whichever arm there."""
+    kind, found = _parse(folder / EPISODES_FILE)
+    if kind["seed"] != setup.seed:
+        raise ConfigError(
+            f"{folder} holds episodes of seed {quoted(str(kind['seed']))}; expected seed "
+            f"{setup.seed}: other scenes cannot be compared one by one"
+        )
+    return found
+
+
+def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, int], Outcome]]:
+    """What the episodes of a file are of, and the episodes. Raises `ConfigError`."""
     first, *lines = read_text(file).split("\n")
     kind = parse_json(first, what=str(file))
-    if not isinstance(kind, dict) or {"joint_space": False, **kind} != asdict(setup):
-        raise ConfigError(
-            f"{file} holds episodes of another kind: {quoted(first)}; asked for {setup}"
-        )
+    if not isinstance(kind, dict) or "seed" not in kind:
+        raise ConfigError(f"{file} holds no episodes: it begins with {quoted(first)}")
     try:
         found = [parse_json(line, what=str(file)) for line in lines if line]
         outcomes = [Outcome(**values) for values in found]
     except TypeError as error:
         raise ConfigError(f"{file} holds no episodes: {quoted(error)}") from error
-    return {(o.condition, o.number): o for o in outcomes}
+    before = {"joint_space": False, "arm": SEVEN.name}  # as files were before they said
+    return before | kind, {(o.condition, o.number): o for o in outcomes}
 
 
 def _report(setup: Setup, outcomes: list[Outcome]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One episode of an evaluation: a policy leads, and what came of it is judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Outcome:
     `seen` is the share of frames in which perception had the thing named (or the hand held it),
     `pointed` that in which the policy pointed at it. `jump` is the 95th percentile of the
     command's steps at the beginning of chunks over that of the others, None if it hardly moved.
+    `joint_violations` counts commands beyond a limit of a joint; empty outside joint space.
     """
 
     condition: str
@@ -46,6 +47,7 @@ class Outcome:
     commands: int
     interventions: dict[str, int]
     last_hold: str
+    joint_violations: dict[str, int] = field(default_factory=dict)
 
 
 def judge_trial(
@@ -107,6 +109,7 @@ def judge_trial(
         commands=loop.record.commands,
         interventions=loop.record.interventions,
         last_hold=decision.hold_reason if decision else "",
+        joint_violations=loop.record.joint_violations,
     )
 
 

@@ -40,6 +40,26 @@ def print_report(report: dict[str, Any], console: Screen | None = None) -> None:
     if not console.is_terminal:
         console.width = _WIDTH
     console.print(table)
+    violations = {
+        limit: sum(found["joint_violations"][limit] for found in report["conditions"].values())
+        for limit in next(iter(report["conditions"].values()))["joint_violations"]
+    }
+    if violations:
+        commands = sum(found["commands"] for found in report["conditions"].values())
+        words = ", ".join(f"{count} beyond {limit}" for limit, count in violations.items())
+        console.print(f"joint commands: {commands}; {words}")
+    if "paired" in report:
+        console.print(_paired(report["paired"]))
+
+
+def _paired(found: dict[str, Any]) -> str:
+    if not found["n"]:
+        return f"no episode is in {brief(found['against'])} too"
+    low, high = 100 * found["low"], 100 * found["high"]
+    return (
+        f"against {brief(found['against'])}, {found['n']} pairs: {found['gained']} gained, "
+        f"{found['lost']} lost: {100 * found['difference']:+.1f} % ({low:+.1f} to {high:+.1f})"
+    )
 
 
 def draw_degradation(report: dict[str, Any], file: Path) -> bool:

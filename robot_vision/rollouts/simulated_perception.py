@@ -80,7 +80,7 @@ def simulated_body(world: RobotWorld, config: ServiceConfig) -> SelfFilter | Non
     """The self-filter of the simulated arm, where parameters ask for it."""
     if not config.self_filter.enabled:
         return None
-    robot = read_urdf(urdf_of(world.model, base=BASE, tool=TOOL))
+    robot = read_urdf(urdf_of(world.model, world.arm, base=BASE, tool=TOOL))
     return SelfFilter(robot, padding_m=config.self_filter.padding_m)
 
 

@@ -13,6 +13,8 @@ from expert_policy import ExpertPolicy
 from typer.testing import CliRunner
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.joint_config import JointSpaceConfig
+from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.model_store.policies import find_policy
 from robot_vision.policies.language import tokenise
 from robot_vision.policies.observation import encode_observation
@@ -39,6 +41,7 @@ from robot_vision.rollouts.simulated_perception import Eyesight, Sight
 from robot_vision.rollouts.summary import wilson
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import is_held_out
+from robot_vision.simulation.robot.arms import ARMS
 from robot_vision.simulation.robot.episode import run_expert
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS
@@ -188,6 +191,27 @@ def test_the_experts_chunks_do_the_task_through_latency_and_limits(
     assert ratio is not None
     assert ratio < 1.5
     assert loop.record.starved == 0
+
+
+@pytest.mark.parametrize("arm", sorted(ARMS))
+def test_joint_commands_do_the_task_within_every_limit(eyesight: Eyesight, arm: str) -> None:
+    rng = np.random.default_rng(43)
+    world, task = build_task_world(rng, split="test", kind="pick", arm=ARMS[arm])
+    config = PolicyConfig(joint_space=JointSpaceConfig(enabled=True))
+    with world:
+        sight = Sight(world, eyesight, history=2, step_s=0.05)
+        loop = ClosedLoop(
+            sight,
+            world,
+            ExpertPolicy(world, task),
+            "words",
+            delays=Delays(depth=False),
+            config=config,
+        )
+        while world.time_s < task.time_out_s and not success(world, task):
+            loop.advance()
+        assert success(world, task)
+    assert loop.record.joint_violations == {"position": 0, "velocity": 0, "acceleration": 0}
 
 
 def test_dropped_frames_starve_the_stream(eyesight: Eyesight) -> None:

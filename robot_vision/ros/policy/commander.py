@@ -41,6 +41,7 @@ class Commander:
         self._tick_ns = 0
         self._observation_ns = 0
         self._ages = Percentiles()
+        self._source_fault = self._output_fault = ""
 
     @property
     def instruction(self) -> Instruction | None:
@@ -54,6 +55,8 @@ class Commander:
             self._controller.instruct(instruction, self._now_ns())
 
     def enable(self, enabled: bool) -> None:
+        if enabled:
+            self._outputs.clear_problem()
         self._controller.enable(enabled, self._now_ns())
 
     def reset(self) -> None:
@@ -77,7 +80,13 @@ class Commander:
         self._controller.robot_unusable(reason, self._now_ns())
 
     def arm_fault(self, reason: str) -> None:
-        self._controller.arm_fault(reason)
+        """What makes the arm's states unreliable, or nothing any more."""
+        self._source_fault = reason
+        self._say_faults()
+
+    def _say_faults(self) -> None:
+        faults = (self._source_fault, self._output_fault)
+        self._controller.arm_fault("; ".join(fault for fault in faults if fault))
 
     def describe_arm(self, kinematics: Kinematics | None) -> tuple[str, ...]:
         """Take the arm's description; returns what of it cannot be looked at."""
@@ -104,6 +113,9 @@ class Commander:
         if now_ns == self._tick_ns:
             return
         self._tick_ns = now_ns
+        if (fault := self._outputs.problem) != self._output_fault:
+            self._output_fault = fault
+            self._say_faults()
         before, command = self._command, self._controller.command(now_ns)
         self._command = command = None if command is None else self._frames.command(command)
         if command is None:
@@ -138,6 +150,7 @@ class Commander:
             "gripper_open": None if command is None else round(command.gripper_open, 4),
             "interventions": dict(status.interventions),
             "joints": None if command is None else _joints(command),
+            "joint_warnings": list(self._controller.joint_warnings),
             "chunk_age_s": status.chunk_age_s,
             "perception_age_s": status.perception_age_s,
         }

@@ -16,6 +16,7 @@ from robot_vision.ros.messages.convert import stamp_from_ns
 class PolicyState:
     """What the node knows of itself. `problem` is why it is not in the state it should be in.
 
+    `joint_warnings` say what joint space cannot look at, such as links whose shapes are meshes.
     `interventions` counts limits that were met and holds, by cause. `age_s` is the time from the
     camera's stamp to the first command that followed from it.
     """
@@ -31,6 +32,7 @@ class PolicyState:
     enabled: bool = False
     holding: bool = True
     reasons: tuple[str, ...] = ()
+    joint_warnings: tuple[str, ...] = ()
     interventions: Mapping[str, int] = field(default_factory=dict)
     age_s: Mapping[str, float] = field(default_factory=dict)
     evenness: Evenness | None = None
@@ -99,6 +101,8 @@ def _commands(report: Report, state: PolicyState) -> DiagnosticStatus:
     for stage, percentiles in report.stage_s.items():
         for name, seconds in percentiles.items():
             values[f"{stage}_{name}_ms"] = f"{seconds * 1e3:.3f}"
+    if state.joint_warnings:
+        values["joint space"] = "; ".join(state.joint_warnings)
     values |= {f"intervened: {why}": str(count) for why, count in state.interventions.items()}
     return status_of(state.name, "commands", level, text, values)
 

@@ -154,7 +154,7 @@ class PolicyNode(ServiceNode):
         spoken = policy.spec.model_copy(
             update={"frame_id": frames.base_frame, "tool_frame_id": frames.tool_frame}
         )
-        self._outputs = PolicyOutputs(self, spoken, reach_s=config.joint_space.reach_s)
+        self._outputs = PolicyOutputs(self, spoken, config, self._fast)
         controller = Controller(policy.spec, config)
         self._commander = Commander(
             policy, controller, self._outputs, frames=frames, now_ns=self._now_ns
@@ -345,6 +345,7 @@ class PolicyNode(ServiceNode):
             enabled=words.get("enabled", False),
             holding=words.get("holding", True),
             reasons=tuple(words.get("reasons", ())),
+            joint_warnings=tuple(words.get("joint_warnings", ())),
             interventions=words.get("interventions", {}),
             age_s=commander.age_s() if commander is not None else {},
             evenness=stream.evenness() if stream is not None else None,

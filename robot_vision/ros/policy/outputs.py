@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from jaxtyping import Float32
+from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image, JointState
@@ -12,6 +13,7 @@ from std_msgs.msg import Float64MultiArray, Header, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from robot_vision.core.action_spec import ActionSpec, JointSpec
+from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import ActionChunk, Command, JointCommand
 from robot_vision.ros.messages.convert import ImageWriter, header
 from robot_vision.ros.messages.joints import joint_trajectory_message, joint_velocity_message
@@ -24,6 +26,7 @@ from robot_vision.ros.messages.poses import (
     twist_message,
 )
 from robot_vision.ros.middleware.qos import LATCHED_QOS, OUTPUT_QOS
+from robot_vision.ros.policy.action_outputs import ActionOutputs
 
 # The newest command is the one that counts.
 COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -32,11 +35,14 @@ COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 class PolicyOutputs:
     """Publishers of `~/…`, active between the node's activation and deactivation."""
 
-    def __init__(self, node: LifecycleNode, spec: ActionSpec, *, reach_s: float) -> None:
-        """`reach_s`: when a joint trajectory's point is due, after its stamp."""
+    def __init__(
+        self, node: LifecycleNode, spec: ActionSpec, config: PolicyNodeConfig, group: CallbackGroup
+    ) -> None:
+        """Raises `ConfigError` where an action that `config` asks for is not installed."""
         self._node = node
         self._spec = spec
-        self._reach_s = reach_s
+        self._reach_s = config.joint_space.reach_s
+        self._actions = ActionOutputs(node, config, group)
         self._attention_writer = ImageWriter()
         self._publishers: list[Any] = []
         self._pose = self._publisher(PoseStamped, "~/command/pose", COMMAND_QOS)
@@ -55,6 +61,7 @@ class PolicyOutputs:
         self._action_spec = self._publisher(String, "~/action_spec", LATCHED_QOS)
 
     def close(self) -> None:
+        self._actions.close()
         for publisher in self._publishers:
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
@@ -80,6 +87,17 @@ class PolicyOutputs:
         if self._observation.get_subscription_count() and not command.holding:
             self._observation.publish(header(command.observation_stamp_ns, frame_id))
 
+        self._actions.command(command)
+
+    @property
+    def problem(self) -> str:
+        """Why the arm's or gripper's action does not follow; empty if it does, or none is used."""
+        return self._actions.problem
+
+    def clear_problem(self) -> None:
+        """Send goals again after one that failed."""
+        self._actions.clear()
+
     def _joint_command(self, joints: JointCommand, stamp_ns: int) -> None:
         if self._joints.get_subscription_count():
             message = joint_trajectory_message(joints, stamp_ns=stamp_ns, reach_s=self._reach_s)
@@ -89,6 +107,7 @@ class PolicyOutputs:
 
     def end_commands(self) -> None:
         """Commands end: a velocity controller would keep the last velocity for ever."""
+        self._actions.end()
         joints = self._spec.joint_space
         if joints is not None and self._joint_velocity.get_subscription_count():
             self._joint_velocity.publish(joint_velocity_message([0.0] * len(joints.names)))

@@ -37,7 +37,7 @@ from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ArmCommand, ExposureSlot, Physics
 from robot_vision.ros.simulation.scene import Scene, build_scene
 from robot_vision.ros.simulation.transforms import SimTransforms
-from robot_vision.simulation.robot.arm import JOINTS
+from robot_vision.simulation.robot.arms import arm_named
 from robot_vision.simulation.robot.task import Kind
 from robot_vision.simulation.robot.urdf import urdf_of
 
@@ -54,6 +54,7 @@ class RobotSim(Node):
         super().__init__("robot_sim", **kwargs)
         config = self.config = declare(self, RobotSimConfig())
         self._kind: Kind | None = None if config.task == "any" else config.task
+        self._arm = arm_named(config.arm)
         self._seed = config.seed
         self._health = Health()
         self.problem = ""
@@ -68,9 +69,10 @@ class RobotSim(Node):
         self._description = self.create_publisher(String, "robot_description", LATCHED_QOS)
         self._sim_clock = self.create_publisher(Clock, "/clock", 10) if config.speed != 1 else None
         self._transforms = SimTransforms(self, base=BASE, tool=TOOL)
-        scene = build_scene(self._seed, kind=self._kind)
+        scene = build_scene(self._seed, kind=self._kind, arm=self._arm)
         self._announce(scene, self.get_clock().now().nanoseconds)
-        self._description.publish(String(data=urdf_of(scene.world.model, base=BASE, tool=TOOL)))
+        text = urdf_of(scene.world.model, self._arm, base=BASE, tool=TOOL)
+        self._description.publish(String(data=text))
         self._exposures = ExposureSlot()
         self._cameras = SimCameras(
             self, self._exposures, config, now_ns=lambda: self._physics.now_ns, fail=self._fail
@@ -167,7 +169,7 @@ class RobotSim(Node):
         self._joints.publish(
             JointState(
                 header=header(stamp_ns, BASE),
-                name=[*(f"joint{k + 1}" for k in range(len(positions))), GRIPPER],
+                name=[*self._arm.joint_names, GRIPPER],
                 position=[*positions, state.gripper_open],
             )
         )
@@ -203,7 +205,7 @@ class RobotSim(Node):
         """Joints have no frame, and go to the trajectory's first point."""
         try:
             self._check_age(message.header)
-            joints = positions_of(message, JOINTS)
+            joints = positions_of(message, self._arm.joint_names)
         except ValueError as error:
             self._refuse(str(error))
         else:
@@ -237,7 +239,7 @@ class RobotSim(Node):
         wanted = self.get_parameter("seed").value
         self._seed = self._seed + 1 if wanted == self.config.seed else int(wanted or 0)
         self.config = self.config.model_copy(update={"seed": wanted})
-        scene = build_scene(self._seed, kind=self._kind)
+        scene = build_scene(self._seed, kind=self._kind, arm=self._arm)
         self._gripper = 1.0
         self._physics.put_scene(scene)
         self._announce(scene, self._physics.now_ns)

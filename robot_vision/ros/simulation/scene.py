@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.core.types import Frame
+from robot_vision.simulation.robot.arms import SEVEN, Arm
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import Kind, Named, Task
 from robot_vision.simulation.robot.tasks import build_task_world, success
@@ -56,10 +57,10 @@ class Scene:
         }
 
 
-def build_scene(seed: int, *, kind: Kind | None) -> Scene:
+def build_scene(seed: int, *, kind: Kind | None, arm: Arm = SEVEN) -> Scene:
     """The scene of a seed, of the held-out kind (colours, places, words)."""
-    world, task = build_task_world(np.random.default_rng(seed), split="test", kind=kind)
-    twin, _ = build_task_world(np.random.default_rng(seed), split="test", kind=kind)
+    world, task = build_task_world(np.random.default_rng(seed), split="test", kind=kind, arm=arm)
+    twin, _ = build_task_world(np.random.default_rng(seed), split="test", kind=kind, arm=arm)
     words = instruct(task, np.random.default_rng((seed, 1)))
     return Scene(seed=seed, world=world, twin=twin, task=task, instruction=words)
 

@@ -1,7 +1,6 @@
-"""The arm: seven joints of primitive shapes on the edge of a table, and a parallel gripper.
+"""Puts an arm of primitive shapes on the edge of a table, with a parallel gripper.
 
-Shoulder, elbow and wrist as of light-weight arms of the class (reach 0.86 m and the hand). Speeds
-and torques are those of such arms; gravity is compensated, as their drives do.
+Gravity is compensated, as the drives of such arms do.
 """
 
 from dataclasses import dataclass
@@ -10,18 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from robot_vision.simulation.gl import MjSpec, mujoco
+from robot_vision.simulation.robot.arms import Arm, Cylinder
 
-JOINTS = tuple(f"joint{i}" for i in range(1, 8))
 FINGERS = ("finger_left", "finger_right")
 GRIPPER = "gripper"
 TOOL = "tool"
 WRIST_CAMERA = "wrist_camera"
-LOWEST_RAD = np.array([-2.9, -1.9, -2.9, 0.03, -2.9, -0.4, -3.0])
-HIGHEST_RAD = np.array([2.9, 1.9, 2.9, 2.75, 2.9, 2.9, 3.0])
-MAX_SPEED_RADPS = np.array([2.1, 2.1, 2.1, 2.1, 2.6, 2.6, 2.6])
-MAX_ACCELERATION_RADPS2 = np.array([15.0, 12.0, 15.0, 15.0, 20.0, 20.0, 20.0])
-MAX_TORQUE_NM = np.array([90.0, 90.0, 90.0, 90.0, 30.0, 30.0, 15.0])
-HOME_RAD = np.array([0.0, 0.15, 0.0, 1.9, 0.0, np.pi - 2.05, 0.0])
 
 OPENING_M = 0.1  # between the pads of the open gripper
 FINGER_SPEED_MPS = 0.12
@@ -31,11 +24,9 @@ FINGER_LENGTH_M = 0.11
 FINGER_HALF_WIDTH_M, FINGER_THICKNESS_M = 0.011, 0.014
 # rubber inside; outside smooth, so that what is pushed is not dragged along
 _PAD_M, _PAD_FRICTION, _SHELL_FRICTION = 0.004, [1.4, 0.02, 0.002], [0.25, 0.005, 0.0005]
-STIFFNESS_NMPRAD = np.array([4000.0, 4000.0, 3000.0, 3000.0, 1500.0, 1500.0, 800.0])
-DAMPING_NMSPRAD = np.array([300.0, 300.0, 200.0, 200.0, 80.0, 80.0, 40.0])
 FINGER_STIFFNESS_NPM, FINGER_DAMPING_NSPM = 4000.0, 60.0
 
-_SHOULDER_M, _UPPER_M, _FORE_M, _HAND_M = 0.33, 0.44, 0.42, 0.25
+_HAND_M = 0.25
 _UNSEEN_BY_PHYSICS = {"contype": 0, "conaffinity": 0}
 # touches things (which have 1 in both), but not other parts of the arm
 _SOLID = {"contype": 1, "conaffinity": 0}
@@ -60,68 +51,46 @@ def draw_arm_look(rng: np.random.Generator) -> ArmLook:
     return ArmLook(shell=shade(0.55, 0.95), joints=shade(0.1, 0.7), gripper=shade(0.08, 0.5))
 
 
-def add_arm(spec: MjSpec, look: ArmLook) -> None:
+def add_arm(spec: MjSpec, look: ArmLook, arm: Arm) -> None:
     """Add arm, gripper, tool point and wrist camera to `spec`; the base stands at the origin."""
     for name, rgb in (("shell", look.shell), ("joints", look.joints), ("hand", look.gripper)):
         spec.add_material(name=name, rgba=[*rgb, 1], specular=0.4, shininess=0.5)
-    base = spec.worldbody.add_body(name="base")
-    _cylinder(base, (0, 0, 0), (0, 0, 0.14), 0.085, "joints")
-    link1 = _link(base, 1, (0, 0, 0.14), axis=(0, 0, 1), mass_kg=3)
-    _cylinder(link1, (0, 0, 0), (0, 0, _SHOULDER_M - 0.14), 0.068, "shell")
-    _cylinder(
-        link1, (0, -0.085, _SHOULDER_M - 0.14), (0, 0.085, _SHOULDER_M - 0.14), 0.07, "joints"
-    )
-    link2 = _link(link1, 2, (0, 0, _SHOULDER_M - 0.14), axis=(0, 1, 0), mass_kg=3)
-    _cylinder(link2, (0, 0, 0.03), (0, 0, _UPPER_M / 2), 0.06, "shell")
-    link3 = _link(link2, 3, (0, 0, _UPPER_M / 2), axis=(0, 0, 1), mass_kg=2.5)
-    _cylinder(link3, (0, 0, 0), (0, 0, _UPPER_M / 2 - 0.03), 0.055, "shell")
-    _cylinder(link3, (0, -0.07, _UPPER_M / 2), (0, 0.07, _UPPER_M / 2), 0.062, "joints")
-    link4 = _link(link3, 4, (0, 0, _UPPER_M / 2), axis=(0, 1, 0), mass_kg=2.5)
-    _cylinder(link4, (0, 0, 0.03), (0, 0, _FORE_M / 2), 0.05, "shell")
-    link5 = _link(link4, 5, (0, 0, _FORE_M / 2), axis=(0, 0, 1), mass_kg=1.5)
-    _cylinder(link5, (0, 0, 0), (0, 0, _FORE_M / 2 - 0.03), 0.045, "shell")
-    _cylinder(link5, (0, -0.055, _FORE_M / 2), (0, 0.055, _FORE_M / 2), 0.05, "joints")
-    link6 = _link(link5, 6, (0, 0, _FORE_M / 2), axis=(0, 1, 0), mass_kg=1.2)
-    _cylinder(link6, (0, 0, 0), (0, 0, 0.08), 0.045, "shell", solid=True)
-    link7 = _link(link6, 7, (0, 0, 0.08), axis=(0, 0, 1), mass_kg=0.4)
-    _cylinder(link7, (0, 0, 0), (0, 0, 0.03), 0.04, "joints", solid=True)
-    _add_hand(link7)
-    _add_drives(spec)
+    body = spec.worldbody.add_body(name="base")
+    _add_cylinders(body, arm.base)
+    for index in range(len(arm.links)):
+        body = _add_link(body, arm, index)
+    _add_hand(body)
+    _add_drives(spec, arm)
 
 
-def _link(parent: MjSpec, number: int, place_m: tuple, *, axis: tuple, mass_kg: float) -> MjSpec:
-    index = number - 1
-    body = parent.add_body(name=f"link{number}", pos=place_m, gravcomp=1)
+def _add_link(parent: MjSpec, arm: Arm, index: int) -> MjSpec:
+    link = arm.links[index]
+    body = parent.add_body(name=f"link{index + 1}", pos=link.place_m, gravcomp=1)
     body.add_joint(
-        name=JOINTS[index], axis=axis, armature=0.1, damping=0.5, limited=True,
-        range=[LOWEST_RAD[index], HIGHEST_RAD[index]],
+        name=arm.joint_names[index], axis=link.axis, armature=0.1, damping=0.5, limited=True,
+        range=[arm.lowest_rad[index], arm.highest_rad[index]],
     )  # fmt: skip
     # inertia of a plain rod stands for all that is inside
-    body.mass, body.inertia = mass_kg, [0.008 * mass_kg] * 3
+    body.mass, body.inertia = link.mass_kg, [0.008 * link.mass_kg] * 3
     body.ipos, body.explicitinertial = [0, 0, 0.08], True
+    _add_cylinders(body, link.cylinders)
     return body
 
 
-def _cylinder(
-    body: MjSpec,
-    start_m: tuple,
-    end_m: tuple,
-    radius_m: float,
-    material: str,
-    *,
-    solid: bool = False,
-) -> None:
-    body.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_CYLINDER, fromto=[*start_m, *end_m], size=[radius_m, 0, 0],
-        material=material, **(_SOLID if solid else _UNSEEN_BY_PHYSICS),
-    )  # fmt: skip
+def _add_cylinders(body: MjSpec, cylinders: tuple[Cylinder, ...]) -> None:
+    for part in cylinders:
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_CYLINDER, fromto=[*part.start_m, *part.end_m],
+            size=[part.radius_m, 0, 0], material=part.material,
+            **(_SOLID if part.solid else _UNSEEN_BY_PHYSICS),
+        )  # fmt: skip
 
 
-def _add_hand(link7: MjSpec) -> None:
+def _add_hand(last_link: MjSpec) -> None:
     """Palm and two fingers that move along the hand's y; the tool point's frame is theirs."""
     box = mujoco.mjtGeom.mjGEOM_BOX
     # turned, so that at home the tool's x points away from the base
-    hand = link7.add_body(name="hand", pos=[0, 0, 0.03], quat=[0, 0, 0, 1], gravcomp=1)
+    hand = last_link.add_body(name="hand", pos=[0, 0, 0.03], quat=[0, 0, 0, 1], gravcomp=1)
     tool_z = _HAND_M - 0.08 - 0.03
     palm_top, palm_bottom = 0.0, tool_z + TIP_M - FINGER_LENGTH_M
     hand.add_geom(
@@ -161,12 +130,14 @@ def _add_wrist_camera(hand: MjSpec, tool_z_m: float) -> None:
     hand.add_camera(name=WRIST_CAMERA, pos=eye, quat=quaternion, fovy=62)
 
 
-def _add_drives(spec: MjSpec) -> None:
-    for index, name in enumerate(JOINTS):
+def _add_drives(spec: MjSpec, arm: Arm) -> None:
+    for index, name in enumerate(arm.joint_names):
         drive = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-        drive.set_to_position(kp=float(STIFFNESS_NMPRAD[index]), kv=float(DAMPING_NMSPRAD[index]))
+        drive.set_to_position(
+            kp=float(arm.stiffness_nmprad[index]), kv=float(arm.damping_nmsprad[index])
+        )
         drive.forcelimited = True
-        drive.forcerange = [-MAX_TORQUE_NM[index], MAX_TORQUE_NM[index]]
+        drive.forcerange = [-arm.max_torque_nm[index], arm.max_torque_nm[index]]
     for name in FINGERS:
         drive = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
         drive.set_to_position(kp=FINGER_STIFFNESS_NPM, kv=FINGER_DAMPING_NSPM)

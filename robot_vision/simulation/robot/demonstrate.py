@@ -11,7 +11,7 @@ from robot_vision.datasets.lerobot.sample import Sample, step_between
 from robot_vision.datasets.lerobot.schema import ActionConvention, CameraFormat, DatasetFormat
 from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 from robot_vision.simulation.palette import Split
-from robot_vision.simulation.robot.arm import JOINTS
+from robot_vision.simulation.robot.arms import SEVEN
 from robot_vision.simulation.robot.episode import PERIOD_S, STEP_S, Noise, run_expert
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Kind, Task
@@ -101,7 +101,7 @@ def _format(*, wrist: bool) -> DatasetFormat:
     return DatasetFormat(
         fps=FPS,
         robot_type="robot_vision simulated arm",
-        joint_names=JOINTS,
+        joint_names=SEVEN.joint_names,
         cameras=tuple(
             CameraFormat(
                 name=name,

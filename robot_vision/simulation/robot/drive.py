@@ -5,21 +5,14 @@ from jaxtyping import Float
 
 from robot_vision.simulation.gl import MjData, MjModel, mujoco
 from robot_vision.simulation.robot.arm import (
-    DAMPING_NMSPRAD,
     FINGER_SPEED_MPS,
     FINGER_STIFFNESS_NPM,
     FINGERS,
     GRIP_N,
-    HIGHEST_RAD,
-    HOME_RAD,
-    JOINTS,
-    LOWEST_RAD,
-    MAX_ACCELERATION_RADPS2,
-    MAX_SPEED_RADPS,
     OPENING_M,
-    STIFFNESS_NMPRAD,
     TOOL,
 )
+from robot_vision.simulation.robot.arms import Arm
 from robot_vision.simulation.robot.ik import joint_velocity, pose_error
 
 TICK_S = 0.01
@@ -33,16 +26,16 @@ _LEASH_RAD = 0.12  # the wanted joints may be this far from where they are: cont
 class Drive:
     """Follows the last commanded tool pose or joints; keeps the joint positions that it wants."""
 
-    def __init__(self, model: MjModel, data: MjData) -> None:
-        self._model, self._data = model, data
+    def __init__(self, model: MjModel, data: MjData, arm: Arm) -> None:
+        self._model, self._data, self._arm = model, data, arm
         self._scratch = mujoco.MjData(model)
-        self._rows = [int(model.jnt_qposadr[model.joint(name).id]) for name in JOINTS]
-        self._columns = [int(model.jnt_dofadr[model.joint(name).id]) for name in JOINTS]
+        self._rows = [int(model.jnt_qposadr[model.joint(name).id]) for name in arm.joint_names]
+        self._columns = [int(model.jnt_dofadr[model.joint(name).id]) for name in arm.joint_names]
         self._finger_rows = [int(model.jnt_qposadr[model.joint(name).id]) for name in FINGERS]
         self._site = int(model.site(TOOL).id)
         self._jacobian = np.zeros((6, model.nv))
-        self._speed_radps = np.zeros(len(JOINTS))
-        self._wanted_rad = HOME_RAD.copy()
+        self._speed_radps = np.zeros(len(arm.links))
+        self._wanted_rad = arm.home_rad.copy()
         self._finger_m = OPENING_M / 2
         self.base_from_target = np.eye(4)
         self.joint_target_rad: Float[np.ndarray, " j"] | None = None
@@ -66,7 +59,7 @@ class Drive:
 
     def place(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
         """Put the arm there at once, at rest, gripper open: the start of an episode."""
-        self._wanted_rad[:] = HOME_RAD
+        self._wanted_rad[:] = self._arm.home_rad
         self.joint_target_rad = None
         self.base_from_target = base_from_tool
         for _ in range(150):
@@ -95,7 +88,7 @@ class Drive:
         self._set_controls()
 
     def _advance(self, seconds: float, *, braking: bool = True) -> None:
-        scratch, model = self._scratch, self._model
+        scratch, model, arm = self._scratch, self._model, self._arm
         scratch.qpos[self._rows] = self._wanted_rad
         mujoco.mj_kinematics(model, scratch)
         mujoco.mj_comPos(model, scratch)
@@ -105,29 +98,34 @@ class Drive:
             jacobian=self._jacobian[:, self._columns],
             twist=twist,
             position_rad=self._wanted_rad,
-            rest_rad=HOME_RAD,
-            lowest_rad=LOWEST_RAD,
-            highest_rad=HIGHEST_RAD,
-            max_speed_radps=MAX_SPEED_RADPS,
+            rest_rad=arm.home_rad,
+            lowest_rad=arm.lowest_rad,
+            highest_rad=arm.highest_rad,
+            max_speed_radps=arm.max_speed_radps,
         )
         if braking:
-            change = MAX_ACCELERATION_RADPS2 * seconds
+            change = arm.max_acceleration_radps2 * seconds
             wish = self._speed_radps + np.clip(wish - self._speed_radps, -change, change)
         self._speed_radps = wish
-        self._wanted_rad = np.clip(self._wanted_rad + wish * seconds, LOWEST_RAD, HIGHEST_RAD)
+        self._move(wish * seconds)
 
     def _follow_joints(self, target_rad: Float[np.ndarray, " j"], seconds: float) -> None:
         """As a position controller does: straight there, no faster than the drives can."""
-        most = MAX_SPEED_RADPS * seconds
+        most = self._arm.max_speed_radps * seconds
         step = np.clip(target_rad - self._wanted_rad, -most, most)
         self._speed_radps = step / seconds
-        self._wanted_rad = np.clip(self._wanted_rad + step, LOWEST_RAD, HIGHEST_RAD)
+        self._move(step)
+
+    def _move(self, step_rad: Float[np.ndarray, " j"]) -> None:
+        arm = self._arm
+        self._wanted_rad = np.clip(self._wanted_rad + step_rad, arm.lowest_rad, arm.highest_rad)
 
     def _set_controls(self) -> None:
+        arm = self._arm
         # the drives brake against any speed: asking for a little more than wanted undoes that
-        lead_rad = DAMPING_NMSPRAD / STIFFNESS_NMPRAD * self._speed_radps
-        self._data.ctrl[: len(JOINTS)] = self._wanted_rad + lead_rad
-        self._data.ctrl[len(JOINTS) :] = self._finger_m
+        lead_rad = arm.damping_nmsprad / arm.stiffness_nmprad * self._speed_radps
+        self._data.ctrl[: len(arm.links)] = self._wanted_rad + lead_rad
+        self._data.ctrl[len(arm.links) :] = self._finger_m
 
 
 def _towards(error: Float[np.ndarray, "6"]) -> Float[np.ndarray, "6"]:

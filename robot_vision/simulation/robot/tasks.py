@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from robot_vision.core.geometry import transform_points
 from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES, Split, is_held_out
+from robot_vision.simulation.robot.arms import SEVEN, Arm
 from robot_vision.simulation.robot.task import (
     DIRECTIONS,
     GOES_INTO,
@@ -76,11 +77,12 @@ def build_task_world(
     split: Split,
     kind: Kind | None = None,
     size_px: tuple[int, int] = (416, 320),
+    arm: Arm = SEVEN,
 ) -> tuple[RobotWorld, Task]:
     """A random world and a task of `kind` (any, if None) that is possible in it."""
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     while True:
-        world = build_world(rng, split=split, kind=kind, size_px=size_px)
+        world = build_world(rng, split=split, kind=kind, size_px=size_px, arm=arm)
         if any(task.kind == kind for task in possible_tasks(world)):
             return world, draw_task(world, rng, kind=kind)
         world.close()

@@ -4,37 +4,29 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from robot_vision.simulation.gl import MjModel, mujoco
-from robot_vision.simulation.robot.arm import (
-    FINGERS,
-    GRIPPER,
-    HIGHEST_RAD,
-    JOINTS,
-    LOWEST_RAD,
-    MAX_SPEED_RADPS,
-    MAX_TORQUE_NM,
-    OPENING_M,
-    TOOL,
-)
+from robot_vision.simulation.robot.arm import FINGERS, GRIPPER, OPENING_M, TOOL
+from robot_vision.simulation.robot.arms import Arm
 
 # One spindle moves both fingers: its joint is the gripper's, from 0 closed to 1 open.
 _SPINDLE = "spindle"
 
 
-def urdf_of(model: MjModel, *, base: str, tool: str) -> str:
-    """Links with their visual shapes and joints with limits, `base` the root; no masses.
+def urdf_of(model: MjModel, arm: Arm, *, base: str, tool: str) -> str:
+    """Links of `arm` with their visual shapes and joints with limits, `base` the root; no masses.
 
     Nothing collides: what is drawn overlaps at every joint.
     """
     joints, parent = [], base
     links = [_link(model, base, "base")]
-    for index, name in enumerate(JOINTS):
-        body = int(model.jnt_bodyid[model.joint(name).id])
+    for index, name in enumerate(arm.joint_names):
+        joint = model.joint(name)
+        body = int(model.jnt_bodyid[joint.id])
         child = f"{name}_link"
         joints.append(
             _joint(
                 name, "revolute", parent, child,
                 place_m=model.body_pos[body], quaternion_wxyz=model.body_quat[body],
-                moving=_axis(model.jnt_axis[model.joint(name).id]) + _limit(index),
+                moving=_axis(model.jnt_axis[joint.id]) + _limit(arm, index),
             )
         )  # fmt: skip
         links.append(_link(model, child, model.body(body).name))
@@ -121,10 +113,10 @@ def _axis(axis: np.ndarray) -> str:
     return f'<axis xyz="{_text(axis)}"/>'
 
 
-def _limit(index: int) -> str:
+def _limit(arm: Arm, index: int) -> str:
     return (
-        f'<limit lower="{LOWEST_RAD[index]:g}" upper="{HIGHEST_RAD[index]:g}" '
-        f'velocity="{MAX_SPEED_RADPS[index]:g}" effort="{MAX_TORQUE_NM[index]:g}"/>'
+        f'<limit lower="{arm.lowest_rad[index]:g}" upper="{arm.highest_rad[index]:g}" '
+        f'velocity="{arm.max_speed_radps[index]:g}" effort="{arm.max_torque_nm[index]:g}"/>'
     )
 
 

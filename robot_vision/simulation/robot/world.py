@@ -16,12 +16,12 @@ from robot_vision.simulation.look import light_room, paint_item, paint_surfaces
 from robot_vision.simulation.palette import Split
 from robot_vision.simulation.robot.arm import (
     FINGERS,
-    JOINTS,
     TOOL,
     WRIST_CAMERA,
     add_arm,
     draw_arm_look,
 )
+from robot_vision.simulation.robot.arms import SEVEN, Arm
 from robot_vision.simulation.robot.drive import TICK_S, Drive
 from robot_vision.simulation.robot.layout import Placed, draw_layout
 from robot_vision.simulation.robot.task import KINDS, Kind
@@ -75,6 +75,7 @@ class RobotWorld:
         self,
         model: MjModel,
         *,
+        arm: Arm,
         items: tuple[RobotItem, ...],
         split: Split,
         viewpoint: Viewpoint,
@@ -83,11 +84,11 @@ class RobotWorld:
         rng: np.random.Generator,
     ) -> None:
         self.model, self.data = model, mujoco.MjData(model)
-        self.items, self.split = items, split
+        self.arm, self.items, self.split = arm, items, split
         self.camera, self.wrist_camera = viewpoint.camera, wrist_camera
         self._viewpoint = self._calibrated = viewpoint
         self._sensors, self._rng = sensors, rng
-        self._drive = Drive(model, self.data)
+        self._drive = Drive(model, self.data, arm)
         self._eyes: Eyes | None = None
         self._site = int(model.site(TOOL).id)
         self._finger_geoms = np.array([model.geom(name).id for name in FINGERS])
@@ -186,7 +187,7 @@ class RobotWorld:
             joint_position_rad=self._drive.joint_position_rad,
             base_from_tool=self.base_from_tool,
             gripper_open=self.gripper_open,
-            joint_names=JOINTS,
+            joint_names=self.arm.joint_names,
         )
 
     def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None:
@@ -202,11 +203,12 @@ class RobotWorld:
 
     def command_joints(self, position_rad: Float[np.ndarray, " j"], gripper_open: float) -> None:
         """Joint positions that the arm goes to from now on, in place of tool poses."""
-        if position_rad.shape != (len(JOINTS),) or not (
+        count = len(self.arm.links)
+        if position_rad.shape != (count,) or not (
             np.isfinite(position_rad).all() and np.isfinite(gripper_open)
         ):
             raise ValueError(
-                f"expected {len(JOINTS)} finite joint positions and a finite gripper; got "
+                f"expected {count} finite joint positions and a finite gripper; got "
                 f"{position_rad.tolist()}, gripper {gripper_open}"
             )
         self._drive.joint_target_rad = np.array(position_rad, np.float64)
@@ -310,11 +312,12 @@ def build_world(
     kind: Kind | None = None,
     size_px: tuple[int, int] = (416, 320),
     wrist_size_px: tuple[int, int] = (208, 160),
+    arm: Arm = SEVEN,
 ) -> RobotWorld:
     """A random table on which a task of `kind` (any, if None) is possible; sizes are w × h."""
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     placed = draw_layout(rng, kind=kind, split=split)
-    model = _compile(placed, rng, size_px=size_px)
+    model = _compile(placed, rng, arm=arm, size_px=size_px)
     paint_surfaces(model, rng, split=split)
     for index, thing in enumerate(placed):
         paint_item(model, f"item{index}", thing.color_name, rng, split=split)
@@ -322,6 +325,7 @@ def build_world(
     fov_y_rad = float(np.deg2rad(model.cam_fovy[model.camera(WRIST_CAMERA).id]))
     world = RobotWorld(
         model,
+        arm=arm,
         items=tuple(_item(model, index, thing) for index, thing in enumerate(placed)),
         split=split,
         viewpoint=draw_fixed_viewpoint(rng, size_px=size_px),
@@ -350,7 +354,7 @@ def draw_start_pose(rng: np.random.Generator) -> Float[np.ndarray, "4 4"]:
 
 
 def _compile(
-    placed: list[Placed], rng: np.random.Generator, *, size_px: tuple[int, int]
+    placed: list[Placed], rng: np.random.Generator, *, arm: Arm, size_px: tuple[int, int]
 ) -> MjModel:
     spec = empty_spec(size_px)
     spec.option.timestep = TIMESTEP_S
@@ -373,7 +377,7 @@ def _compile(
     )  # fmt: skip
     for index, thing in enumerate(placed):
         add_body(spec, f"item{index}", thing.shape)
-    add_arm(spec, draw_arm_look(rng))
+    add_arm(spec, draw_arm_look(rng), arm)
     return spec.compile()
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
 
 from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.simulation.palette import is_held_out
-from robot_vision.simulation.robot.arm import HIGHEST_RAD, LOWEST_RAD, MAX_SPEED_RADPS
+from robot_vision.simulation.robot.arms import ARMS, Arm
 from robot_vision.simulation.robot.layout import draw_layout
 from robot_vision.simulation.robot.task import KINDS
 from robot_vision.simulation.robot.world import RobotWorld, build_world, tool_down
@@ -15,8 +15,10 @@ from robot_vision.simulation.robot.world import RobotWorld, build_world, tool_do
 SIZE_PX = (208, 160)
 
 
-def make_world(seed: int = 0) -> RobotWorld:
-    return build_world(np.random.default_rng(seed), split="train", kind="pick", size_px=SIZE_PX)
+def make_world(seed: int = 0, arm: Arm = ARMS["seven"]) -> RobotWorld:
+    return build_world(
+        np.random.default_rng(seed), split="train", kind="pick", size_px=SIZE_PX, arm=arm
+    )
 
 
 @pytest.fixture
@@ -25,14 +27,21 @@ def world():
         yield world
 
 
+@pytest.fixture(params=sorted(ARMS))
+def any_arm(request: pytest.FixtureRequest):
+    with make_world(arm=ARMS[request.param]) as world:
+        yield world
+
+
 @pytest.mark.parametrize(
     ("place_m", "yaw_rad"),
     [((0.3, 0.0, 0.3), 0.0), ((0.7, 0.35, 0.2), 0.5), ((0.7, -0.4, 0.03), -1.2),
-     ((0.22, 0.4, 0.25), 1.0), ((0.78, 0.0, 0.4), 0.3)],
+     ((0.22, 0.4, 0.25), 1.0), ((0.7, 0.0, 0.4), 0.3)],
 )  # fmt: skip
 def test_the_tool_goes_where_it_is_commanded(
-    world: RobotWorld, place_m: tuple[float, float, float], yaw_rad: float
+    any_arm: RobotWorld, place_m: tuple[float, float, float], yaw_rad: float
 ) -> None:
+    world = any_arm
     target = tool_down(np.array([*place_m[:2], 0.4]), yaw_rad)
     world.command(target, 1.0)
     world.step(3.0)
@@ -43,7 +52,8 @@ def test_the_tool_goes_where_it_is_commanded(
     assert world.gripper_open < 0.02
 
 
-def test_joints_keep_to_their_limits_whatever_is_commanded(world: RobotWorld) -> None:
+def test_joints_keep_to_their_limits_whatever_is_commanded(any_arm: RobotWorld) -> None:
+    world, arm = any_arm, any_arm.arm
     rng = np.random.default_rng(1)
     before = world.state(0).joint_position_rad
     for _ in range(60):
@@ -52,8 +62,8 @@ def test_joints_keep_to_their_limits_whatever_is_commanded(world: RobotWorld) ->
         for _ in range(10):
             world.step(0.02)
             now = world.state(0).joint_position_rad
-            assert (np.abs(now - before) / 0.02 <= 1.15 * MAX_SPEED_RADPS).all()
-            assert ((now >= LOWEST_RAD - 0.05) & (now <= HIGHEST_RAD + 0.05)).all()
+            assert (np.abs(now - before) / 0.02 <= 1.15 * arm.max_speed_radps).all()
+            assert ((now >= arm.lowest_rad - 0.05) & (now <= arm.highest_rad + 0.05)).all()
             before = now
 
 
@@ -161,8 +171,9 @@ def test_words_tell_all_things_apart_and_training_never_sees_held_out_ones(kind)
 
 
 def test_the_drawn_arm_has_the_limits_that_are_declared(world: RobotWorld) -> None:
-    ranges = np.array([world.model.joint(f"joint{i}").range for i in range(1, 8)])
-    np.testing.assert_allclose(ranges, np.stack([LOWEST_RAD, HIGHEST_RAD], axis=1))
+    arm = world.arm
+    ranges = np.array([world.model.joint(name).range for name in arm.joint_names])
+    np.testing.assert_allclose(ranges, np.stack([arm.lowest_rad, arm.highest_rad], axis=1))
 
 
 def test_state_reports_the_stamp_it_is_asked_for(world: RobotWorld) -> None:

@@ -1,0 +1,169 @@
+"""A real FollowJointTrajectory server over DDS; left out where control_msgs is not installed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("control_msgs.action", reason="control_msgs is not installed")
+
+from arm_models import arm_of, urdf_of
+from control_msgs.action import FollowJointTrajectory, GripperCommand
+from geometry_msgs.msg import PoseStamped
+from policy_rig import (
+    CUBE_M,
+    PATIENT,
+    Surroundings,
+    lead,
+    policy_node,
+    ros_arguments,
+    served,
+    surroundings,
+)
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.context import Context
+from seeker import HEIGHT_ABOVE_M
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+
+from robot_vision.ros.messages.convert import header
+from robot_vision.ros.messages.poses import pose_from_transform
+from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.perception.node import PerceptionNode
+
+pytestmark = pytest.mark.ros
+
+OVER_CUBE_M = np.array(CUBE_M) + np.array([0, 0, HEIGHT_ABOVE_M])
+ACTIONS = {
+    "joint_space__enabled": True,
+    "joint_space__output": "action",
+    "joint_space__action": "jtc/follow_joint_trajectory",
+    "gripper__action": "GripperCommand",
+    "gripper__action_name": "gripper/cmd",
+    "gripper__open": 0.08,
+}
+# Turns the tool down, above the table.
+HOME = np.array([-3.092, -1.7531, 1.9415, -1.7592, -1.5708, -1.5212])
+
+
+class Controllers:
+    """Arm and gripper behind action servers; they are where the last goal ends."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.arm, self.at = arm_of("six"), HOME
+        self.names = list(self.arm.joint_names)
+        self.goals: list[np.ndarray] = []
+        self.grips: list[float] = []
+        self.rejects = self.aborts = False
+        node = self._node = around.other_node("controllers")
+        self._servers = [
+            ActionServer(
+                node,
+                kind,
+                name,
+                execute,
+                goal_callback=self._judge,
+                cancel_callback=lambda _: CancelResponse.ACCEPT,
+            )
+            for kind, name, execute in (
+                (FollowJointTrajectory, "jtc/follow_joint_trajectory", self._move),
+                (GripperCommand, "gripper/cmd", self._grip),
+            )
+        ]
+        self._description = node.create_publisher(String, "robot_description", LATCHED_QOS)
+        self._description.publish(String(data=urdf_of("six")))
+        self._joints = node.create_publisher(JointState, "/joint_states", 5)
+        self._tool = node.create_publisher(PoseStamped, "/tool_pose", 5)
+        node.create_timer(0.02, self.publish)
+
+    @property
+    def base_from_tool(self) -> np.ndarray:
+        pose = self.arm.base_from_tool(dict(zip(self.names, self.at.tolist(), strict=True)))
+        assert pose is not None
+        return pose
+
+    def publish(self) -> None:
+        stamp = header(self._node.get_clock().now().nanoseconds, "base")
+        names, position = [*self.names, "gripper"], [*self.at.tolist(), 0.08]
+        self._joints.publish(JointState(header=stamp, name=names, position=position))
+        pose = pose_from_transform(self.base_from_tool)
+        self._tool.publish(PoseStamped(header=stamp, pose=pose))
+
+    def _judge(self, _: Any) -> GoalResponse:
+        return GoalResponse.REJECT if self.rejects else GoalResponse.ACCEPT
+
+    def _move(self, handle: Any) -> Any:
+        if self.aborts:
+            handle.abort()
+            return FollowJointTrajectory.Result(error_code=-4, error_string="path tolerance")
+        self.at = np.array(handle.request.trajectory.points[0].positions)
+        self.goals.append(self.at)
+        handle.succeed()
+        return FollowJointTrajectory.Result()
+
+    def _grip(self, handle: Any) -> Any:
+        self.grips.append(handle.request.command.position)
+        handle.succeed()
+        return GripperCommand.Result(reached_goal=True)
+
+
+@contextmanager
+def rig(model: Path) -> Iterator[tuple[Surroundings, Controllers]]:
+    def nodes(context: Context) -> list[Any]:
+        seeing = PerceptionNode(
+            context=context,
+            cli_args=ros_arguments({"model": model, "diagnostics.period_s": 0.2}),
+        )
+        return [seeing, policy_node(context, seeing, **ACTIONS, **PATIENT)]
+
+    apart = ("joint_states:=/rig/joint_states", "tool_pose:=/rig/tool_pose")
+    with surroundings(remappings=apart) as around:
+        controllers = Controllers(around)
+        with served(nodes):
+            around.wait_for(lambda: around.spec and around.statuses)
+            around.instruct("to the cube")
+            around.wait_for_status(instruction="to the cube")
+            assert around.enable().success
+            yield around, controllers
+
+
+def test_goals_lead_the_arm_and_a_hold_ends_them(native_bundle: Path) -> None:
+    with rig(native_bundle) as (around, controllers):
+        lead(around, lambda: np.abs(controllers.base_from_tool[:3, 3] - OVER_CUBE_M).max() < 0.02)
+        assert controllers.grips[0] == pytest.approx(0.08)
+        around.instruct("to the moon")
+        around.wait_until_held_for("moon")
+        sleep(1.0)  # brakes
+        count = len(controllers.goals)
+        sleep(0.5)
+        assert len(controllers.goals) == count
+
+
+@pytest.mark.parametrize(
+    ("what", "words"), [("rejects", "rejected the goal"), ("aborts", "path tolerance")]
+)
+def test_a_goal_that_fails_holds_with_the_reason_until_enabled_anew(
+    native_bundle: Path, what: str, words: str
+) -> None:
+    with rig(native_bundle) as (around, controllers):
+        lead(around, lambda: controllers.goals)
+        setattr(controllers, what, True)
+        around.wait_until_held_for(words)
+        setattr(controllers, what, False)
+        sleep(0.5)
+        around.wait_until_held_for(words)
+        count = len(controllers.goals)
+        assert around.enable().success
+        lead(around, lambda: len(controllers.goals) > count)
+
+
+def test_an_action_without_a_server_is_said(native_bundle: Path) -> None:
+    with rig(native_bundle) as (around, controllers):
+        lead(around, lambda: controllers.goals)
+        for server in controllers._servers:
+            server.destroy()
+        around.wait_until_held_for("no server of the action jtc/follow_joint_trajectory")
