@@ -1,7 +1,7 @@
 """Hand-eye calibration as most people do it: Tsai and Lenz 1989 on the board's poses, no more.
 
-The same as OpenCV's `calibrateHandEye(…, method=CALIB_HAND_EYE_TSAI)`, which OpenCV 5 has no
-Python binding for.
+The method of OpenCV's `calibrateHandEye(…, method=CALIB_HAND_EYE_TSAI)`, for which OpenCV 5 has no
+Python binding; OpenCV 4.11's differs from this by up to 1 mm on poses with 1 mm and .2° of noise.
 """
 
 import numpy as np
