@@ -34,7 +34,12 @@ def declared_in(file: Path) -> set[str]:
     """Arguments that a launch file declares, itself or by what it includes."""
     names = _by_launch(file) if _has_launch() else _by_reading(file)
     included = re.findall(r'"(\w+\.launch\.py)"', file.read_text())
-    return names.union(*(declared_in(LAUNCH / other) for other in included))
+    return names.union(*(declared_in(other) for name in included for other in launch_files(name)))
+
+
+def launch_files(name: str) -> list[Path]:
+    """Our launch file of that name; none for one of another package."""
+    return list(LAUNCH.rglob(name))
 
 
 def _has_launch() -> bool:
@@ -84,7 +89,8 @@ def _by_reading(file: Path) -> set[str]:
 def test_a_launch_file_declares_the_arguments_that_it_is_given(written: Written) -> None:
     name, *arguments = written.words[2:]
     given = {word.partition(":=")[0] for word in arguments if word != "--show-args"}
-    assert given <= declared_in(LAUNCH / name)
+    (file,) = launch_files(name)
+    assert given <= declared_in(file)
 
 
 def test_reading_a_launch_file_finds_what_launching_finds() -> None:

@@ -8,8 +8,8 @@ import pytest
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.joint_config import JointSpaceConfig
 from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.ros.policy.action_outputs import action_type
-from robot_vision.ros.policy.goals import Goals
+from robot_vision.ros.policy.actions.action_outputs import action_type
+from robot_vision.ros.policy.actions.goals import Goals
 
 pytestmark = pytest.mark.ros
 

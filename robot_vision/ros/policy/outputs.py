@@ -26,7 +26,7 @@ from robot_vision.ros.messages.poses import (
     twist_message,
 )
 from robot_vision.ros.middleware.qos import LATCHED_QOS, OUTPUT_QOS
-from robot_vision.ros.policy.action_outputs import ActionOutputs
+from robot_vision.ros.policy.actions.action_outputs import ActionOutputs
 
 # The newest command is the one that counts.
 COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

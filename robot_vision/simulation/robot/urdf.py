@@ -1,5 +1,7 @@
 """The simulated arm as a URDF, as a real arm's driver publishes it: joints, limits and looks."""
 
+import warnings
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -105,7 +107,10 @@ def _joint(
 
 
 def _origin(place_m: np.ndarray, quaternion_wxyz: np.ndarray) -> str:
-    rpy = Rotation.from_quat(np.roll(quaternion_wxyz, -1)).as_euler("xyz")
+    turn = Rotation.from_quat(np.roll(quaternion_wxyz, -1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # gimbal lock: any of its answers is right
+        rpy = turn.as_euler("xyz")
     return f'<origin xyz="{_text(place_m)}" rpy="{_text(rpy)}"/>'
 
 

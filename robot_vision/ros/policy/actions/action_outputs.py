@@ -18,7 +18,7 @@ from robot_vision.core.foreign import brief
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Command
 from robot_vision.ros.messages.joints import joint_trajectory_message
-from robot_vision.ros.policy.goals import Goals
+from robot_vision.ros.policy.actions.goals import Goals
 
 # A server accepts within so long, or is not there for us.
 _ANSWER_S = 1.0
