@@ -161,7 +161,7 @@ def one(ran: list[dict], program: str) -> dict:
 def test_commands_go_to_servo_which_is_told_their_kind(
     prefix: Path, arm: str, control: str, topic: str, number: int
 ) -> None:
-    ran, problem = _launch(
+    ran, problem = launched(
         prefix, arm, *DRIVERS[arm][2], f"control:={control}", "rgb:=/cam/rgb", "console:=true"
     )
     assert not problem

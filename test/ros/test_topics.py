@@ -41,6 +41,7 @@ def seen() -> Perception:
     return replace(
         given,
         frame=replace(given.frame, camera=camera),
+        robot_mask=rng.random((HEIGHT_PX, WIDTH_PX)) < 0.5,
         detections=replace(
             given.detections,
             keypoint=keypoint,
