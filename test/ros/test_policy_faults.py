@@ -171,8 +171,14 @@ def test_a_robot_controller_that_restarts_elsewhere_waits_to_be_enabled_anew(
         around.wait_until_moving()
         # One new beginning, at the arm; from there on no step is larger than the limits allow.
         _, at_m = positions(around)
-        np.testing.assert_allclose(at_m[before + 1], moved_m, atol=0.02)
-        assert largest_step_m(around, before + 1) < MOST_STEP_M
+        is_there = np.linalg.norm(at_m[before:] - moved_m, axis=1) < 0.03
+        assert is_there.any()
+        begun = before + int(is_there.argmax())
+        # Until the service is served it holds where it was.
+        np.testing.assert_allclose(
+            at_m[before:begun], at_m[[before] * (begun - before)], atol=1e-3
+        )
+        assert largest_step_m(around, begun) < MOST_STEP_M
 
 
 def test_a_driver_that_reports_the_identity_moves_nothing(native_bundle: Path) -> None:
