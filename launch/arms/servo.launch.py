@@ -1,4 +1,4 @@
-"""MoveIt Servo with the parameters of an arm, told which kind of command it gets.
+"""MoveIt Servo with the parameters of an arm, switched to the kind of command that it gets.
 
 Included by service.launch.py.
 """
@@ -31,7 +31,7 @@ def generate_launch_description() -> LaunchDescription:
             {"robot_description_semantic": ParameterValue(srdf, value_type=str)},
         ],
     )
-    # moveit_msgs/ServoCommandType: 1 twist, 2 pose. Until it is told, Servo follows nothing.
+    # moveit_msgs/ServoCommandType: 1 twist, 2 pose. Until it is switched, Servo follows nothing.
     kind = PythonExpression(["{'twist': 1, 'pose': 2}['", LaunchConfiguration("control"), "']"])
     switch = ExecuteProcess(
         cmd=[

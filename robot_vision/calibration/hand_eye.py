@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float64
 from scipy.spatial.transform import Rotation
 
 from robot_vision.calibration.board_pose import BoardPose, board_pose
+from robot_vision.calibration.outliers import kept_views
 from robot_vision.calibration.refinement import Refined, covariance_of, refine
 from robot_vision.calibration.reprojection import Mounting, Reprojection
 from robot_vision.calibration.start import best_start
@@ -131,14 +132,6 @@ def _board_pose(view: View, camera: Camera) -> BoardPose:
         return board_pose(view.sight, camera)
     except CalibrationError as error:
         raise CalibrationError(f"view {quoted(view.name)}: {error}") from error
-
-
-def kept_views(
-    view_rms_px: Float64[np.ndarray, " v"], config: HandEyeConfig
-) -> Bool[np.ndarray, " v"]:
-    """Views whose error is not far above the others'; never fewer than the better half."""
-    middle_px = float(np.median(view_rms_px))
-    return view_rms_px <= max(config.outlier_px, config.outlier_ratio * middle_px)
 
 
 def _part(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.calibration.outliers import kept_views
 from robot_vision.calibration.sight import Sight
 from robot_vision.core.calibration_config import IntrinsicsConfig
 from robot_vision.core.camera_check import checked_camera
@@ -83,13 +84,10 @@ def calibrate_lens(
     considered = list(kept)
     fit = _fit(sights, kept, model)
     for _ in range(_ROUNDS):
-        limit_px = max(config.outlier_px, config.outlier_ratio * np.median(fit.view_rms_px))
-        agreeing = [
-            name for name, rms in zip(kept, fit.view_rms_px, strict=True) if rms <= limit_px
-        ]
-        if len(agreeing) == len(kept):
+        is_kept = kept_views(fit.view_rms_px, config)
+        if is_kept.all():
             break
-        kept = agreeing
+        kept = [name for name, keep in zip(kept, is_kept, strict=True) if keep]
         fit = _fit(sights, kept, model)
     _judge(fit, kept, considered, config)
     first = next(iter(sights.values()))
@@ -223,7 +221,7 @@ def _judge(fit: _Fit, kept: list[str], considered: list[str], config: Intrinsics
         raise CalibrationError(
             f"a quarter of the views tilt the board by {steep_deg:.1f}° or more; expected "
             f"{config.least_tilt_deg:g}°, without which focal length and distance cannot be "
-            "told apart: tilt the board to all four sides"
+            "separated: tilt the board to all four sides"
         )
     focal_share = float((fit.errors_px[:2] / np.diag(fit.matrix)[:2]).max())
     if not focal_share <= config.most_focal_error:

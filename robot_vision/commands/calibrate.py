@@ -89,7 +89,7 @@ def camera(
     _print_lens(lens)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(camera_file_text(lens.camera))
-    say(f"written: {out}; robot-vision source and camera drivers load it as camera_info")
+    say(f"written: {out}; run --source … --camera-info and camera drivers load it")
 
 
 @app.command()

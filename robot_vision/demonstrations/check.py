@@ -36,14 +36,14 @@ def problems(
     frames_in = cache(count_frames)  # a file may have many episodes
     for number, place in enumerate(places):
         try:
-            told = [
+            problems_here = [
                 *_numbers(dataset, dataset.columns(number), place),
                 *_videos(dataset, place, frames_in),
                 *_images(dataset, number, place, every_image=every_image),
             ]
         except DatasetError as error:
-            told = [str(error)]
-        found += [f"episode {place.episode_index}: {problem}" for problem in told]
+            problems_here = [str(error)]
+        found += [f"episode {place.episode_index}: {problem}" for problem in problems_here]
         on_episode(place.episode_index)
     dataset.close()
     return found
@@ -108,13 +108,13 @@ def _counts(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -
 
 def _shapes(dataset: Dataset, numbers: Mapping[str, np.ndarray]) -> Iterator[str]:
     for name, feature in dataset.features.items():
-        told = tuple(feature["shape"])
-        if not feature["dtype"].startswith(_NUMBERS) or 0 in told:
+        declared = tuple(feature["shape"])
+        if not feature["dtype"].startswith(_NUMBERS) or 0 in declared:
             continue
         found = numbers[name].shape[1:] if name in numbers else None
-        if found != told and not (found == () and told == (1,)):
+        if found != declared and not (found == () and declared == (1,)):
             has = "of no one shape" if found is None else f"of shape {list(found)}"
-            yield f"{name} is {has} in a row, info.json says {list(told)}"
+            yield f"{name} is {has} in a row, info.json says {list(declared)}"
 
 
 def _tasks(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -> Iterator[str]:
@@ -142,14 +142,14 @@ def _images(dataset: Dataset, number: int, place: Place, *, every_image: bool) -
     for key, feature in dataset.features.items():
         if not is_image(feature):
             continue
-        told = image_shape(feature)[:2]
+        declared = image_shape(feature)[:2]
         for frame_index in wanted:
             try:
                 shape = dataset.image(number, frame_index, key).shape
             except DatasetError as error:
                 yield str(error)
                 break
-            if len(told) == 2 and shape[:2] != told:
+            if len(declared) == 2 and shape[:2] != declared:
                 yield f"{key} has shape {shape}, info.json {feature['shape']}"
                 break
 

@@ -46,6 +46,13 @@ class JointHistory:
                 reports = self._reports.setdefault(name, deque(maxlen=_MOST_REPORTS))
                 _add(reports, stamp_ns, float(position))
 
+    def heard_until_ns(self, names: Sequence[str]) -> int | None:
+        """The stamp until which all of these were reported; None while one never was."""
+        with self._lock:
+            if not all(self._reports.get(name) for name in names):
+                return None
+            return min(self._reports[name][-1][0] for name in names)
+
     def at(
         self, names: Sequence[str], stamp_ns: int, *, max_age_s: float
     ) -> tuple[dict[str, float], str]:

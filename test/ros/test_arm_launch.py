@@ -4,18 +4,15 @@ Arguments of the drivers' launch files are compared with their sources, where so
 them (`arm_packages`).
 """
 
-import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from arm_packages import PACKAGES, Source, text_of
+from launching import ROOT, install_package, launch
 
-ROOT = Path(__file__).resolve().parents[2]
 ARMS = ROOT / "launch" / "arms"
 LENGTH = "tool_z_m:=0.16"
 # Package of the driver's launch file, its path, what we are given at least.
@@ -79,26 +76,13 @@ def generate_launch_description():
         ]
     )
 """
-LAUNCH = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-given = [tuple(argument.split(":=", 1)) for argument in sys.argv[2:]]
-source = PythonLaunchDescriptionSource(sys.argv[1])
-service = LaunchService()
-service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=given)])
-)
-sys.exit(service.run())
-"""
 
 
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     folder = tmp_path / "install"
+    install_package(folder)
     index = folder / "share" / "ament_index" / "resource_index" / "packages"
-    index.mkdir(parents=True)
     for package in SHARES:
         (index / package).touch()
         (folder / "share" / package).mkdir(exist_ok=True)
@@ -110,8 +94,6 @@ def prefix(tmp_path: Path) -> Path:
         file = folder / "share" / package / path
         file.parent.mkdir()
         file.write_text(DRIVER)
-    for name in ("launch", "config", "package.xml"):
-        (folder / "share" / "robot_vision" / name).symlink_to(ROOT / name)
     return folder
 
 
@@ -123,29 +105,7 @@ def _program(path: Path) -> None:
 
 def launched(prefix: Path, arm: str, *arguments: str) -> tuple[list[dict], str]:
     """What ran, each with its arguments; the launch's output where it failed."""
-    pytest.importorskip("launch", reason="launch comes with a ROS installation")
-    pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS installation")
-    seen = prefix / "seen"
-    seen.mkdir()
-    before = os.environ
-    ament = [str(prefix), *filter(None, [before.get("AMENT_PREFIX_PATH")])]
-    done = subprocess.run(
-        [sys.executable, "-c", LAUNCH, str(ARMS / f"{arm}.launch.py"), *arguments],
-        env=before
-        | {
-            "SEEN": str(seen),
-            "AMENT_PREFIX_PATH": os.pathsep.join(ament),
-            "PATH": os.pathsep.join([str(prefix / "bin"), before["PATH"]]),
-            "ROS_LOG_DIR": str(prefix / "log"),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), before.get("PYTHONPATH", "")]),
-        },
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    ran = [json.loads(file.read_text()) for file in seen.iterdir()]
-    return ran, done.stdout + done.stderr if done.returncode else ""
+    return launch(prefix, ARMS / f"{arm}.launch.py", *arguments)
 
 
 def one(ran: list[dict], program: str) -> dict:
@@ -158,7 +118,7 @@ def one(ran: list[dict], program: str) -> dict:
     ("control", "topic", "number"),
     [("pose", "/servo_node/pose_target_cmds", 2), ("twist", "/servo_node/delta_twist_cmds", 1)],
 )
-def test_commands_go_to_servo_which_is_told_their_kind(
+def test_commands_go_to_servo_which_is_switched_to_their_kind(
     prefix: Path, arm: str, control: str, topic: str, number: int
 ) -> None:
     ran, problem = launched(

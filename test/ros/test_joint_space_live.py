@@ -50,12 +50,12 @@ class Robot:
         self.process = process
         self.joints: list[JointState] = []
         self.tool: list[PoseStamped] = []
-        self.told: list[JointTrajectory] = []
+        self.commanded: list[JointTrajectory] = []
         listener = around.other_node("listener")
         for kind, topic, heard in (
             (JointState, "/joint_states", self.joints),
             (PoseStamped, tool_topic, self.tool),
-            (JointTrajectory, "/policy/command/joint_trajectory", self.told),
+            (JointTrajectory, "/policy/command/joint_trajectory", self.commanded),
         ):
             listener.create_subscription(kind, topic, heard.append, 10)
 
@@ -102,14 +102,14 @@ def going(around: Surroundings, robot: Robot) -> None:
     around.wait_for_status(instruction="to the cube")
     assert around.enable().success
     lead(around, lambda: any(not status["holding"] for status in list(around.statuses)))
-    around.wait_for(lambda: robot.told)
+    around.wait_for(lambda: robot.commanded)
 
 
 def assert_within_limits(around: Surroundings, robot: Robot) -> None:
     """Of every command that was heard: some are lost, which makes no speed larger."""
     spec = json.loads(around.spec)["joint_space"]
-    told = list(robot.told)
-    assert all(list(message.joint_names) == spec["names"] for message in told)
+    commanded = list(robot.commanded)
+    assert all(list(message.joint_names) == spec["names"] for message in commanded)
     at = np.array([message.points[0].positions for message in told])
     stamps_s = np.array([ns_from_stamp(message.header.stamp) for message in told]) / 1e9
     assert (at >= np.array(spec["lower"]) - 1e-9).all()

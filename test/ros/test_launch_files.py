@@ -5,15 +5,12 @@ are pure Python and come with ROS; where they are not installed, their sources o
 """
 
 import ast
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from launching import ROOT, install_package, launch
 
-ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = ROOT / "launch"
 EXECUTABLES = ("perception_node", "vla_node", "console_node", "robot_sim")
 # Started by launch instead of a node: reads the parameters as the node would, and ends.
@@ -38,33 +35,15 @@ with open(os.path.join(os.environ["SEEN"], uuid.uuid4().hex), "w") as file:
     json.dump(seen, file)
 os._exit(0)
 """
-PROGRAM = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
-given = [tuple(argument.split(":=", 1)) for argument in sys.argv[2:]]
-source = PythonLaunchDescriptionSource(sys.argv[1])
-service = LaunchService()
-service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=given)])
-)
-sys.exit(service.run())
-"""
 
 
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """An installation as colcon makes it, with programs that write down what they are given."""
     folder = tmp_path / "install"
-    share, programs = folder / "share", folder / "lib" / "robot_vision"
+    install_package(folder)
+    programs = folder / "lib" / "robot_vision"
     programs.mkdir(parents=True)
-    (share / "robot_vision").mkdir(parents=True)
-    index = share / "ament_index" / "resource_index" / "packages"
-    index.mkdir(parents=True)
-    (index / "robot_vision").touch()
-    for name in ("launch", "config", "package.xml"):
-        (share / "robot_vision" / name).symlink_to(ROOT / name)
     for name in EXECUTABLES:
         (programs / name).write_text(NODE)
         (programs / name).chmod(0o755)
@@ -75,28 +54,7 @@ class Launched:
     """What a launch started, by executable; `problem` is its output where it failed."""
 
     def __init__(self, prefix: Path, file: str, *arguments: str) -> None:
-        pytest.importorskip("launch", reason="launch comes with a ROS installation")
-        pytest.importorskip("launch_ros", reason="launch_ros comes with a ROS installation")
-        seen = prefix / "seen"
-        seen.mkdir()
-        known = {k: v for k, v in os.environ.items() if k != "FASTRTPS_DEFAULT_PROFILES_FILE"}
-        ament = os.pathsep.join([str(prefix), os.environ.get("AMENT_PREFIX_PATH", "")])
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(LAUNCH / f"{file}.launch.py"), *arguments],
-            env=known
-            | {
-                "SEEN": str(seen),
-                "AMENT_PREFIX_PATH": ament.rstrip(os.pathsep),
-                "ROS_LOG_DIR": str(prefix / "log"),
-                "PYTHONPATH": os.pathsep.join([str(ROOT), known.get("PYTHONPATH", "")]),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        self.problem = done.stdout + done.stderr if done.returncode else ""
-        started = [json.loads(file.read_text()) for file in seen.iterdir()]
+        started, self.problem = launch(prefix, LAUNCH / f"{file}.launch.py", *arguments)
         self.executables = sorted(one["executable"] for one in started)
         self.profiles = {one["profile"] for one in started}
         self.nodes = {

@@ -93,10 +93,10 @@ class Dataset:
     @property
     def units(self) -> dict[str, tuple[str, ...]]:
         """Units of the numbers of each feature that says them."""
-        told = {name: (f.get("info") or {}).get("units") for name, f in self.features.items()}
+        listed = {name: (f.get("info") or {}).get("units") for name, f in self.features.items()}
         return {
             name: tuple(str(unit) for unit in units)
-            for name, units in told.items()
+            for name, units in listed.items()
             if isinstance(units, list)
         }
 

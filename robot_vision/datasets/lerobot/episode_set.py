@@ -58,9 +58,9 @@ class LerobotSet:
         )
 
     def instruction(self, episode_index: int) -> str:
-        told = self._dataset.episode(episode_index).instruction
-        if told:
-            return told
+        instruction = self._dataset.episode(episode_index).instruction
+        if instruction:
+            return instruction
         used = np.unique(self._dataset.columns(episode_index)["task_index"]).tolist()
         return "; ".join(self._dataset.tasks[i] for i in used if i in self._dataset.tasks)
 

@@ -15,13 +15,13 @@ from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.foreign import quoted
 from robot_vision.core.types import RobotState
 from robot_vision.demonstrations.recording.align import Aligner
-from robot_vision.demonstrations.recording.track import Track
 from robot_vision.policies.arm_gate import ArmGate
 from robot_vision.ros.common.arm_reports import ArmReports
 from robot_vision.ros.messages.poses import transform_from_pose
+from robot_vision.sync.joint_history import JointHistory
 
-# Reports of a stream that are kept until they are judged.
-_MOST_KEPT = 1000
+# Reports that wait to be judged: a second of the fastest arms.
+_MOST_KEPT = 20_000
 # Stamps that are so much before the last ones are of a clock that began anew.
 _CLOCK_SET_BACK_S = 1.0
 
@@ -43,8 +43,7 @@ class RecordedArm:
         self._put, self._refuse = put, refuse
         self._reports = ArmReports(gripper=config.gripper, joints=(), frame_id=config.frame_id)
         self._gate = ArmGate(ArmConfig(**config.arm.model_dump()))
-        self._begins = False
-        self._joints: dict[str, Track] = {}
+        self._joints = JointHistory()
         self._waiting: deque[tuple[int, str, float]] = deque(maxlen=_MOST_KEPT)
         self._tools: deque[tuple[int, Float64[np.ndarray, "4 4"]]] = deque(maxlen=_MOST_KEPT)
         self._examples: dict[str, str] = {}
@@ -88,9 +87,9 @@ class RecordedArm:
         if fault := self.fault(now_ns):
             raise ValueError(fault)
         unusable = [name for name, position in positions.items() if not np.isfinite(position)]
-        for name in positions.keys() - unusable:
-            self._joints.setdefault(name, Track(_MOST_KEPT)).add(stamp_ns, positions[name])
-            self._waiting.append((stamp_ns, name, positions[name]))
+        usable = {name: p for name, p in positions.items() if name not in unusable}
+        self._joints.add([*usable], [*usable.values()], stamp_ns=stamp_ns)
+        self._waiting += [(stamp_ns, name, position) for name, position in usable.items()]
         self._judge()
         if unusable:
             raise ValueError(f"the positions of {quoted(', '.join(unusable))} are not finite")
@@ -110,28 +109,28 @@ class RecordedArm:
     def _begin_anew(self) -> None:
         """The robot's clock was set back, or a recording of it was played again."""
         self._gate.clear()
-        self._joints.clear()
+        self._joints = JointHistory()
         self._waiting.clear()
         self._tools.clear()
 
     def _judge(self) -> None:
         """Admit or refuse the tool poses whose joints have come, or will not."""
-        gripper = self._config.gripper.joint
-        names = self.joint_names
-        while self._tools and all(name in self._joints for name in (*names, gripper)):
+        names = (*self.joint_names, self._config.gripper.joint)
+        heard_ns = self._joints.heard_until_ns(names)
+        while self._tools and heard_ns is not None:
             stamp_ns, pose = self._tools[0]
             behind_s = seconds_between(stamp_ns, self._tools[-1][0])
-            heard_ns = min(self._joints[name].last_ns for name in (*names, gripper))
             # Half of the time for which a slot waits: the other half is for what is admitted.
             if heard_ns < stamp_ns and behind_s <= self._config.tolerance.wait_s / 2:
                 return
             self._tools.popleft()
+            *joints, gripper = self._joints.at(names, stamp_ns, max_age_s=np.inf)[0].values()
             state = RobotState(
                 stamp_ns=stamp_ns,
-                joint_position_rad=np.array([self._joint_at(name, stamp_ns) for name in names]),
+                joint_position_rad=np.array(joints, np.float64),
                 base_from_tool=pose,
-                gripper_open=self._reports.gripper_open(self._joint_at(gripper, stamp_ns)),
-                joint_names=names,
+                gripper_open=self._reports.gripper_open(gripper),
+                joint_names=names[:-1],
             )
             self._gate.kinematics = self._reports.kinematics
             # By stamps alone: the clocks of a robot may differ from the recorder's.
@@ -171,9 +170,3 @@ class RecordedArm:
         later = [report for report in self._waiting if report[0] > stamp_ns]
         self._waiting = deque(later, maxlen=_MOST_KEPT)
         return taken
-
-    def _joint_at(self, name: str, stamp_ns: int) -> float:
-        track = self._joints[name]
-        at = track.nearest(stamp_ns)
-        assert at is not None
-        return track.values[at]
