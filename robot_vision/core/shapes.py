@@ -10,8 +10,8 @@ from robot_vision.core.types import Detections, Tracks
 
 
 def by_track(
-    rows: Float32[np.ndarray, "n *v"] | None, tracks: Tracks
-) -> Float32[np.ndarray, "t *v"] | None:
+    rows: Float32[np.ndarray, "n ..."] | None, tracks: Tracks
+) -> Float32[np.ndarray, "t ..."] | None:
     """Rows of this frame's detections, one a track; None where there are no such rows.
 
     NaN for a track that no detection of this frame updated: what an earlier frame showed is not

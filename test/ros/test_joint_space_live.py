@@ -110,8 +110,8 @@ def assert_within_limits(around: Surroundings, robot: Robot) -> None:
     spec = json.loads(around.spec)["joint_space"]
     commanded = list(robot.commanded)
     assert all(list(message.joint_names) == spec["names"] for message in commanded)
-    at = np.array([message.points[0].positions for message in told])
-    stamps_s = np.array([ns_from_stamp(message.header.stamp) for message in told]) / 1e9
+    at = np.array([message.points[0].positions for message in commanded])
+    stamps_s = np.array([ns_from_stamp(message.header.stamp) for message in commanded]) / 1e9
     assert (at >= np.array(spec["lower"]) - 1e-9).all()
     assert (at <= np.array(spec["upper"]) + 1e-9).all()
     passed_s = np.diff(stamps_s)
