@@ -174,6 +174,8 @@ class Classification:
     stamp_ns: int
     class_id: Int64[np.ndarray, " c"]
     probability: Float32[np.ndarray, " c"]
+    class_names: tuple[str, ...] = ()
+    model_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,6 +188,8 @@ class SemanticMap:
     stamp_ns: int
     class_id: Int64[np.ndarray, "hm wm"]
     probability: Float32[np.ndarray, "hm wm"] | None = None
+    class_names: tuple[str, ...] = ()
+    model_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -273,6 +277,8 @@ class Percept:
     detections: Detections
     depth: Depth | None
     features: Features | None
+    classification: Classification | None = None
+    segmentation: SemanticMap | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -295,6 +301,8 @@ class Perception:
     stage_s: Mapping[str, float]
     notes: tuple[str, ...] = ()
     robot_mask: Bool[np.ndarray, "h w"] | None = None
+    classification: Classification | None = None
+    segmentation: SemanticMap | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
