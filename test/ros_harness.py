@@ -101,7 +101,7 @@ class Rig:
             DiagnosticArray, "/diagnostics", lambda m: self._said.extend(m.status), 10
         )
 
-    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+    def wait_for(self, condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
         held = self.monitor.spin_until(condition, timeout_s=timeout_s)
         said = {name: status.message for name, status in self.monitor.heard.status.items()}
         assert held, f"not within {timeout_s} s; the node says {json.dumps(said, indent=1)}"
