@@ -77,7 +77,7 @@ MAY_IMPORT = {
     "bench": (
         "backends calibration codecs core console datasets demonstrations machine memory "
         "model_store models perception pipeline replay rollouts ros self_filter simulation "
-        "terminal threads topics tracking"
+        "terminal threads topics tracking training"
     ),
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor export formats "

@@ -8,6 +8,7 @@ import typer
 from robot_vision.commands import (
     bench_calibrate,
     bench_depth_fill,
+    bench_garden,
     bench_self_filter,
     bench_tracker,
 )
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     bench_tracker.register(bench_app)
     bench_calibrate.register(bench_app)
     bench_depth_fill.register(bench_app)
+    bench_garden.register(bench_app)
     bench_self_filter.register(bench_app)
     app.add_typer(bench_app, name="bench")
 

@@ -1,0 +1,41 @@
+"""`robot-vision bench garden`: exported models side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(bench_app: typer.Typer) -> None:
+    """Add `garden` to the `bench` commands."""
+    bench_app.command("garden")(garden)
+
+
+def garden(
+    bundles: Annotated[Path, typer.Argument(help="folder of bundles from `robot-vision export`")],
+    out: Annotated[Path, typer.Option(help="folder of the table and the picture")] = Path(
+        "out/garden"
+    ),
+    threads: Annotated[int, typer.Option(min=1, help="of each run")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
+) -> None:
+    """Every exported model: its metric with interval, size, memory, latency, and what it took.
+
+    Bundles whose recipes differ by their seed alone become one row.
+    """
+    from robot_vision.bench.garden import joined_by_seed, list_exported, measure_bundle
+    from robot_vision.bench.garden_report import as_markdown, write_report
+    from robot_vision.machine import describe_machine
+    from robot_vision.model_store.store import find_bundle
+    from robot_vision.terminal import say
+
+    rows = []
+    for folder in list_exported(bundles):
+        say(f"measuring {folder.name}")
+        rows.append(measure_bundle(find_bundle(folder), threads=threads, rounds=rounds))
+    joined = joined_by_seed(rows)
+    write_report(joined, out)
+    machine = describe_machine()
+    say(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}")
+    say(as_markdown(joined))
+    say(f"written to {out}: garden.json, garden.md, garden.png")
