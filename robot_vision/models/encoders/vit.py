@@ -96,7 +96,9 @@ class ViT(Encoder):
         count = int(self._has_class_position)
         of_class = self.positions[:, :1] if count else None
         learned = self.positions[:, count:]
-        return of_class, interpolated(learned, self.spec.grid, (rows, columns))
+        return of_class, interpolated(
+            learned, self.spec.grid, (rows, columns), antialias=self.spec.antialias
+        )
 
     def _draw(self) -> None:
         for module in self.modules():
@@ -150,6 +152,6 @@ for _name, _spec in {
     _register(_name, _VIT.format(_spec.patch_px), _spec, _IMAGENET, "arXiv:2104.14294")
 for _name, _spec in {
     "dinov2-s14": ViTSpec(**_SMALL, **_DINOV2),
-    "dinov2-s14-registers": ViTSpec(**_SMALL, **_DINOV2, registers=4),
+    "dinov2-s14-registers": ViTSpec(**_SMALL, **_DINOV2, registers=4, antialias=True),
 }.items():
     _register(_name, _VIT.format(_spec.patch_px), _spec, _IMAGENET, "arXiv:2304.07193")

@@ -29,6 +29,9 @@ class ViTSpec(Params):
     grid: tuple[Cells, Cells] = param(
         (14, 14), "rows and columns of the learned positions; interpolated to other sizes"
     )
+    antialias: bool = param(
+        False, "average positions where they become fewer, as timm and DINOv2 with registers do"
+    )
     class_position: bool = param(True, "the class token has a learned position too")
     layer_scale: bool = param(False, "a learned factor for each channel that a block adds")
     norm_epsilon: float = param(1e-6, "of layer norms; 1e-12 in transformers' ViT", gt=0, le=0.1)
@@ -54,12 +57,16 @@ def sinusoidal_positions(rows: int, columns: int, width: int) -> Tensor:
     return torch.cat([f(angle) for angle in angles for f in (torch.sin, torch.cos)], dim=1)[None]
 
 
-def interpolated(positions: Tensor, grid: tuple[int, int], wanted: tuple[int, int]) -> Tensor:
+def interpolated(
+    positions: Tensor, grid: tuple[int, int], wanted: tuple[int, int], *, antialias: bool
+) -> Tensor:
     """Learned positions [1, rows·columns, width] of a grid for another one, bicubic."""
     if grid == wanted:
         return positions
     laid_out = positions.unflatten(1, grid).permute(0, 3, 1, 2)
-    resized = F.interpolate(laid_out.float(), size=wanted, mode="bicubic", align_corners=False)
+    resized = F.interpolate(
+        laid_out.float(), size=wanted, mode="bicubic", align_corners=False, antialias=antialias
+    )
     return resized.to(positions.dtype).flatten(2).transpose(1, 2)
 
 

@@ -177,20 +177,3 @@ def test_it_equals_timm(name: str, public: str, options: dict[str, Any]) -> None
     choice = EncoderChoice(name=name, options=options)
     encoder = ours(choice, reference.state_dict())
     assert_equals_tokens(encoder, x, tokens, encoder.strides[0])
-
-
-@pytest.mark.parametrize(("rows", "columns"), [(4, 4), (7, 7)])
-def test_sinusoidal_positions_are_those_of_mae(rows: int, columns: int) -> None:
-    transformers = references.transformers()
-    config = transformers.ViTMAEConfig(
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        image_size=16 * rows,
-    )
-    public = transformers.ViTMAEModel(config).embeddings.position_embeddings[:, 1:]
-    options = SMALL | {"positions": "sinusoidal"}
-    encoder: Any = build_encoder(EncoderChoice(name="vit-ti16", options=options))
-    own = encoder._positions(rows, columns)[1]
-    torch.testing.assert_close(own, public, rtol=0, atol=1e-5)
