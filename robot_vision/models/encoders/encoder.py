@@ -33,18 +33,6 @@ class Encoded:
     pooled: Tensor
 
 
-class Encoder(nn.Module, ABC):
-    """Takes pictures of any size that its largest stride divides."""
-
-    strides: tuple[int, ...]
-    channels: tuple[int, ...]
-    dim: int
-
-    @abstractmethod
-    def forward(self, picture: Tensor) -> Encoded:
-        """Of a picture f32 [b,3,h,w], prepared as the card says."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
     """How pixels become the encoder's input: `(pixel / 255 - mean) / std`, at about this size."""
@@ -53,6 +41,22 @@ class Preparation:
     height_px: int
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+
+
+class Encoder(nn.Module, ABC):
+    """Takes pictures of any size that its largest stride divides.
+
+    `preparation` stands before the card's where it depends on the spec.
+    """
+
+    strides: tuple[int, ...]
+    channels: tuple[int, ...]
+    dim: int
+    preparation: Preparation | None = None
+
+    @abstractmethod
+    def forward(self, picture: Tensor) -> Encoded:
+        """Of a picture f32 [b,3,h,w], prepared as the card says."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,7 +1,10 @@
 """Public implementations that ours are compared with; a test skips where one is not installed."""
 
+import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 _KEPT: list[Any] = []
-_WITHOUT = "{} is not installed: the head of requirements-references.txt says how"
+_WITHOUT = "{} is not installed: requirements-references.txt says how"
 
 
 def transformers() -> Any:
@@ -25,23 +28,30 @@ def timm() -> Any:
 
 
 def _imported(name: str) -> Any:
-    _declare_operators()
+    declare_operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # their own deprecations
         return pytest.importorskip(name, reason=_WITHOUT.format(name))
 
 
-def _declare_operators() -> None:
-    """What torchvision asks for as it is imported.
+def declare_operators() -> None:
+    """Let torchvision be imported beside a torch of another build.
 
-    Beside a torch of another build its compiled operators are absent; ours need none of them.
+    Its compiled operators are absent there, and it asks for two of them; ours need none.
     """
-    if _KEPT:
+    if _KEPT or find_spec("torchvision") is None:
         return
-    library = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _KEPT.append(library)
+    try:
+        import_module("torchvision")
+    except RuntimeError:
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            library.define(
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
+        _KEPT.append(library)
 
 
 def stage_outputs(model: nn.Module, stages: Sequence[str], x: Tensor) -> list[Tensor]:
