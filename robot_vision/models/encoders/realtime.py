@@ -58,7 +58,7 @@ class Realtime(Encoder):
 
 card = EncoderCard(
     name="realtime",
-    about="Depthwise separable blocks: a tenth of the cost of resnet18.",
+    about="Depthwise separable blocks, a fortieth of the multiplications of resnet18.",
     spec=RealtimeSpec(),
     tiny=RealtimeSpec(stem=4, widths=(8, 8, 16, 16), depths=(1, 0, 1, 0)),
     build=Realtime,
