@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from encoder_kit import encode, pictures, tiny_encoder, tiny_picture_encoder
-from references import declare_operators
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -17,9 +16,6 @@ from robot_vision.models.encoders.encoder import ENCODERS, EncoderChoice, build_
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 
 MOST_TINY_PARAMETERS = 60_000
-
-
-declare_operators()
 
 
 def with_its_package(name: str) -> object:
