@@ -27,12 +27,13 @@ endif
 
 setup: $(STAMP)
 
-$(STAMP): setup.py constraints.txt $(wildcard constraints/*.txt) requirements-dev.txt tools/system_packages.sh
+$(STAMP): setup.py constraints.txt $(wildcard constraints/*.txt) requirements-dev.txt requirements-references.txt tools/system_packages.sh
 	bash tools/system_packages.sh
 	$(PYTHON) -m venv $(VENV_FLAGS) $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet $(BOUNDS) -e ".[$(EXTRAS)]" -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps -r requirements-compare.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements-references.txt
 	touch $(STAMP)
 
 setup-kilted: $(KILTED_STAMP)

@@ -4,7 +4,7 @@ Whatever needs an encoder takes any that is registered here, by an `EncoderChoic
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
 from robot_vision.core.registry import Registry
+from robot_vision.models.encoders.layout import Layout
 
 SpecT = TypeVar("SpecT", bound=Params)
 
@@ -32,18 +33,6 @@ class Encoded:
     pooled: Tensor
 
 
-class Encoder(nn.Module, ABC):
-    """Takes pictures of any size that its largest stride divides."""
-
-    strides: tuple[int, ...]
-    channels: tuple[int, ...]
-    dim: int
-
-    @abstractmethod
-    def forward(self, picture: Tensor) -> Encoded:
-        """Of a picture f32 [b,3,h,w], prepared as the card says."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
     """How pixels become the encoder's input: `(pixel / 255 - mean) / std`, at about this size."""
@@ -54,17 +43,20 @@ class Preparation:
     std: tuple[float, float, float] = IMAGENET_STD
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layout:
-    """Names that a public implementation gives to the same weights.
+class Encoder(nn.Module, ABC):
+    """Takes pictures of any size that its largest stride divides.
 
-    `matches` sees the names in a file, without a prefix that all of them share. `convert` returns
-    the tensors by the names of ours, and raises `ConfigError` where they do not fit the spec.
+    `preparation` stands before the card's where it depends on the spec.
     """
 
-    name: str
-    matches: Callable[[frozenset[str]], bool]
-    convert: Callable[[Mapping[str, Tensor], Any], dict[str, Tensor]]
+    strides: tuple[int, ...]
+    channels: tuple[int, ...]
+    dim: int
+    preparation: Preparation | None = None
+
+    @abstractmethod
+    def forward(self, picture: Tensor) -> Encoded:
+        """Of a picture f32 [b,3,h,w], prepared as the card says."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

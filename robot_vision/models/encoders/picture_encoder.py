@@ -26,7 +26,7 @@ class PictureEncoder(nn.Module):
         self._name = choice.name
         self.net = build_encoder(choice)
         self.strides, self.channels, self.dim = self.net.strides, self.net.channels, self.net.dim
-        preparation = ENCODERS.get(choice.name).preparation
+        preparation = self.net.preparation or ENCODERS.get(choice.name).preparation
         for name, values in (("mean", preparation.mean), ("std", preparation.std)):
             scaled = 255 * torch.tensor(values).reshape(3, 1, 1)
             self.register_buffer(name, scaled, persistent=False)

@@ -1,0 +1,71 @@
+"""The encoder of `native-s` as it sees pictures without depth, for transfer from its bundle.
+
+Its parts have the names of the whole model, so that the bundle's file gives them as it is.
+"""
+
+import torch
+from torch import Tensor
+
+from robot_vision.models.encoders.encoder import (
+    Encoded,
+    Encoder,
+    EncoderCard,
+    Preparation,
+    register_encoder,
+)
+from robot_vision.models.encoders.layout import Layout
+from robot_vision.models.multitask import native_parts as native
+
+_MEAN_PX, _STD_PX = 127.5, 64.0  # as `network_input` has them
+
+
+class NativeEncoder(Encoder):
+    """Maps of the four stages; `pooled` is the mean of the last.
+
+    Relief is what the trained model adds where there is no depth. It is the same for every
+    picture, so it is not trained, and its norms keep their statistics.
+    """
+
+    strides = (4, 8, 16, 32)
+
+    def __init__(self, spec: native.NativeSpec) -> None:
+        super().__init__()
+        self.relief = native.Relief(spec).requires_grad_(False).eval()
+        self.encoder = native.Encoder(spec)
+        self.channels = spec.widths
+        self.dim = spec.widths[-1]
+
+    def train(self, mode: bool = True) -> "NativeEncoder":
+        super().train(mode)
+        self.relief.eval()
+        return self
+
+    def forward(self, picture: Tensor) -> Encoded:
+        no_depth = torch.zeros_like(picture[:, :2])
+        maps = self.encoder(torch.cat([picture, no_depth], dim=1), self._relief(picture))
+        return Encoded(maps=tuple(maps), pooled=maps[-1].mean(dim=(2, 3)))
+
+    def _relief(self, picture: Tensor) -> list[Tensor]:
+        """Of one picture without depth, for all: [1,c,h,w]."""
+        nothing = picture.new_zeros(1, 1, *picture.shape[2:])
+        sensor = native.sensor_depth(nothing, nothing)
+        focal_px = picture.new_full((1, 1), native.NOMINAL_FOCAL_PX)
+        return self.relief(native.shape_input(sensor, focal_px))
+
+
+_MEAN = _MEAN_PX / 255
+_STD = _STD_PX / 255
+_HEADS = ("neck.", "heads.", "decoder.", "features.", "embedding.")
+card = EncoderCard(
+    name="native-s",
+    about="The encoder of the shipped model native-s, by colour alone.",
+    spec=native.NativeSpec(),
+    tiny=native.NativeSpec(stem=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), relief=(4, 8, 8)),
+    build=NativeEncoder,
+    preparation=Preparation(
+        width_px=416, height_px=320, mean=(_MEAN, _MEAN, _MEAN), std=(_STD, _STD, _STD)
+    ),
+    layouts=(Layout(name="native-s", public=lambda name, _spec: name, heads=_HEADS),),
+    limits="It sees no depth: a model that has depth is native-s itself.",
+)
+register_encoder(card)
