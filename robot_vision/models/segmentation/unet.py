@@ -1,4 +1,4 @@
-"""U-Net (Ronneberger et al., arXiv:1505.04597) on any encoder, its answer at a quarter of the size.
+"""U-Net (Ronneberger et al., arXiv:1505.04597) on any encoder, at a quarter of the size.
 
 Service and training set have label maps at a quarter, too: at the full size the last two steps
 cost as much as all before them and move edges by a pixel.
@@ -61,7 +61,7 @@ class _Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: logits of each row of a label map, `output` [b,classes,h/4,w/4].
+    """`forward(rgb u8 [b,h,w,3])`: logits of rows of a label map, `output` [b,classes,h/4,w/4].
 
     The decoder joins the encoder's maps at whatever strides it has from 4 px on, and goes on
     without to a quarter of the size where its finest is coarser.

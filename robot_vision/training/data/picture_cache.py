@@ -136,3 +136,10 @@ def file_stamp(file: Path) -> str:
     """Differs for another file, and for one that changed."""
     known = file.stat() if file.is_file() else None
     return f"{file} {known.st_size} {known.st_mtime_ns}" if known else str(file)
+
+
+def spread(length: int, count: int) -> list[int]:
+    """`count` rows (0: all) evenly spread over `length`: sets may be sorted by class."""
+    if not 0 < count < length:
+        return list(range(length))
+    return np.linspace(0, length - 1, count).round().astype(int).tolist()
