@@ -88,9 +88,7 @@ class ClassificationHeldOut(HeldOut):
 
     def _cached(self, crops: CropSet) -> PictureCache:
         assert self.size
-        return PictureCache(
-            crops.crops, self.size, source=crops.folder, cache_dir=self._cache_dir
-        )
+        return PictureCache(crops.crops, self.size, source=crops.folder, cache_dir=self._cache_dir)
 
 
 def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:

@@ -70,6 +70,10 @@ class _OfLabels(Picture):
             )
         return _checked(rgb, labels.astype(np.uint8), image)
 
+    def shown(self) -> frozenset[int]:
+        labels = read_named(self._image.mask_file, read_mask)
+        return frozenset(np.unique(labels).tolist()) - {IGNORED}
+
     def fingerprint(self) -> str:
         return f"{file_stamp(self._image.rgb_file)} {file_stamp(self._image.mask_file)}"
 

@@ -51,6 +51,10 @@ class Picture(ABC):
     def decode(self) -> Decoded:
         """The picture; raises `ConfigError` where a file of the set cannot be read."""
 
+    def shown(self) -> frozenset[int]:
+        """The classes that it shows."""
+        return frozenset(self.class_id.tolist())
+
     @abstractmethod
     def fingerprint(self) -> str:
         """Differs where `decode` gives something else."""

@@ -1,4 +1,4 @@
-"""What a segmentation model must beat: the commonest class, at all places, at each, of a colour."""
+"""What a segmentation model must beat: the commonest class, everywhere or of a place or colour."""
 
 from collections.abc import Iterable, Mapping
 

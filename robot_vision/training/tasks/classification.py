@@ -25,6 +25,7 @@ from robot_vision.training.data.batches import (
 from robot_vision.training.data.classification_held_out import ClassificationHeldOut
 from robot_vision.training.data.crops import CropOptions, CropSet, check_all_shown, open_crops
 from robot_vision.training.data.label_share import share_of_labels
+from robot_vision.training.data.mixup import mixed
 from robot_vision.training.data.picture_cache import PictureCache
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
@@ -32,7 +33,6 @@ from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.classification import (
     ClassWeighting,
     class_weights,
-    mixed,
     soft_cross_entropy,
     soft_targets,
 )
@@ -51,7 +51,7 @@ class PictureBatch:
 class ClassificationOptions(Params):
     """What classes are learnt from. Of a set with boxes, the crops around its objects."""
 
-    train_set: str = param("", "set with a class an image, or with boxes; FOLDER@PART names a part")
+    train_set: str = param("", "set with a class an image or boxes; FOLDER@PART: a part")
     val_set: str = param("", "held-out set; empty: nothing is evaluated")
     evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=1)
     cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
@@ -112,17 +112,19 @@ class ClassificationTask(Task[PictureBatch]):
     def batches(self, first_step: int, part: float) -> Generator[PictureBatch, None, None]:
         size = resolution_at(self._options.resolutions, part)
         run, step = self.recipe.run, first_step
+        batch_size = run.batch_size // run.accumulate
         while True:
-            seen = self._stream.batch(step, size, batch_size=run.batch_size // run.accumulate)
-            # Of one picture there is one class, also where a crop of it shows little.
-            target = soft_targets(
-                seen.shown_class_id[:, 0],
-                len(self._known.class_names),
-                smoothing=self._options.label_smoothing,
-            )
+            seen = self._stream.batch(step, size, batch_size=batch_size)
+            target = self._targets(self._stream.rows(step, batch_size=batch_size))
             rgb, target = mixed(seen.rgb, target, alpha=self._options.mixup)
             yield PictureBatch(rgb=rgb, target=target)
             step += 1
+
+    def _targets(self, rows: list[int]) -> Tensor:
+        """Of the whole pictures: a view that shows little of one has its class all the same."""
+        class_id = torch.tensor([self._known.crops[row].class_row for row in rows])
+        smoothing, classes = self._options.label_smoothing, len(self._known.class_names)
+        return soft_targets(class_id, classes, smoothing=smoothing).to(self.device)
 
     def answer(self, model: nn.Module, batch: PictureBatch) -> Tensor:
         return model(batch.rgb)["output"]
@@ -156,9 +158,7 @@ class ClassificationTask(Task[PictureBatch]):
         return _held_out(recipe, known, data)
 
 
-def check_travelled(
-    travels: Mapping[str, Any], class_names: tuple[str, ...], folder: str
-) -> None:
+def check_travelled(travels: Mapping[str, Any], class_names: tuple[str, ...], folder: str) -> None:
     """Raise `ConfigError` if weights are not for the classes of their training set."""
     if tuple(travels.get("classes", ())) != class_names:
         raise ConfigError(
@@ -172,7 +172,7 @@ def _known(recipe: Recipe) -> CropSet:
     options: ClassificationOptions = recipe.options
     known = open_crops(options.train_set, options.crop)
     check_all_shown(known, options.crop)
-    shown = [frozenset([crop.class_row]) for crop in known.crops]
+    shown = [crop.shown() for crop in known.crops]
     return known.of(share_of_labels(shown, options.label_share, seed=recipe.run.seed))
 
 
