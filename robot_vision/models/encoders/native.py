@@ -18,7 +18,7 @@ from robot_vision.models.registry import MODELS
 _STRIDES = (4, 8, 16, 32)
 # Beside the encoder in a file of the whole model.
 _REST = ("relief.", "neck.", "heads.", "decoder.", "features.", "embedding.")
-_MIDDLE, _SPREAD = 127.5 / 255, 64 / 255
+_MIDDLE, _SPREAD = (0.5, 0.5, 0.5), (64 / 255, 64 / 255, 64 / 255)
 
 
 class NativeEncoder(Encoder):
@@ -47,10 +47,8 @@ def _register(name: str) -> None:
             spec=card.spec,
             tiny=card.tiny,
             build=NativeEncoder,
-            preparation=Preparation(
-                width_px=416, height_px=320, mean=(_MIDDLE,) * 3, std=(_SPREAD,) * 3
-            ),
-            layouts=(Layout(name="native", public=lambda name, _: name, heads=_REST),),
+            preparation=Preparation(width_px=416, height_px=320, mean=_MIDDLE, std=_SPREAD),
+            layouts=(Layout(name="native", public=lambda name, *_: name, heads=_REST),),
             paper="arXiv:1704.04861",
         )
     )
