@@ -95,19 +95,23 @@ def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, .
     """Raise `ConfigError` if the classes of a held-out set are not those of the training set."""
     if found == wanted:
         return
-    same = "the same in another order" if sorted(found) == sorted(wanted) else ""
-    differs = same or "; ".join(
-        f"{what} {brief(names)}"
+    differs = [
+        f"{what} {named(names)}"
         for what, names in (
             ("it lacks", tuple(name for name in wanted if name not in found)),
             ("it alone has", tuple(name for name in found if name not in wanted)),
         )
         if names
-    )
+    ]
     raise ConfigError(
-        f"{folder} has the classes {brief(found)}; expected those of the training set in their "
-        f"order: {brief(wanted)} ({differs})"
+        f"{folder} has the classes {named(found)}; expected those of the training set in their "
+        f"order: {named(wanted)} ({'; '.join(differs) or 'the same in another order'})"
     )
+
+
+def named(names: tuple[str, ...]) -> str:
+    """Names of classes in a sentence."""
+    return brief(", ".join(names) or "none")
 
 
 def _parts(rows: list[int]) -> list[list[int]]:

@@ -102,7 +102,7 @@ def open_crops(folder: str, options: CropOptions) -> CropSet:
         )
     if len(opened.class_names) < 2:
         raise ConfigError(
-            f"{folder} has one class only: {brief(opened.class_names)}; expected two or more to "
+            f"{folder} has one class only: {brief(', '.join(opened.class_names))}; expected two or more to "
             "tell apart"
         )
     if not crops:
@@ -119,7 +119,7 @@ def check_all_shown(known: CropSet, options: CropOptions) -> None:
     unseen = [name for name, n in zip(known.class_names, counts, strict=True) if not n]
     if unseen:
         raise ConfigError(
-            f"{known.folder}: no picture of {brief(unseen)}, but of {len(counts) - len(unseen)} "
+            f"{known.folder}: no picture of {brief(', '.join(unseen))}, but of {len(counts) - len(unseen)} "
             f"other classes; expected one or more of each. Take the class out of the set, add "
             f"pictures, or lower options.crop.min_px = {options.min_px}"
         )

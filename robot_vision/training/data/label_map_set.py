@@ -65,7 +65,7 @@ class _OfLabels(Picture):
         if len(unknown):
             raise ConfigError(
                 f"{image.mask_file} holds the class ids {brief(unknown.tolist())}; expected 0 to "
-                f"{len(self._class_names) - 1}, the rows of {brief(self._class_names)}, or "
+                f"{len(self._class_names) - 1}, the rows of {brief(', '.join(self._class_names))}, or "
                 f"{IGNORED} for what is not learnt"
             )
         return _checked(rgb, labels.astype(np.uint8), image)
@@ -113,7 +113,7 @@ def open_label_maps(folder: str) -> LabelMapSet:
         )
     if not 2 <= len(names) <= IGNORED:
         raise ConfigError(
-            f"{folder} has {len(names)} classes: {brief(names)}; expected 2 to {IGNORED}. For one "
+            f"{folder} has {len(names)} classes: {brief(', '.join(names))}; expected 2 to {IGNORED}. For one "
             f"thing before anything else, name what is behind it {BACKGROUND!r}, as row 0"
         )
     return LabelMapSet(folder=folder, class_names=names, pictures=pictures)
