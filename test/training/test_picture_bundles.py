@@ -72,6 +72,7 @@ def test_a_classifier_is_decoded_as_torch_answers(classifier: tuple[Path, Path])
     bundle = find_bundle(folder)
     assert bundle.manifest.task == "classification"
     assert bundle.manifest.classes == ("blue", "green", "red")
+    assert bundle.manifest.feature_stride_px == 16
     model = PictureModel(bundle)
     for rgb in held_out_rgb(run, 5):
         said = model.run(rgb)
