@@ -14,7 +14,7 @@ from robot_vision.models.registry import register_model
 
 class SimpleCnnSpec(Params):
     classes: int = param(10, "classes; the training set says how many", ge=2, le=65536)
-    width: int = param(32, "channels of the first stage, twice as many a stage", ge=1, le=1024)
+    width: int = param(16, "channels of the first stage, twice as many a stage", ge=1, le=1024)
     stages: int = param(4, "stages, each at half the size of the one before", ge=1, le=5)
     dropout: float = param(0.1, "of the mean, before the linear layer", ge=0, lt=1)
 
@@ -48,7 +48,7 @@ card = Card(
     example=noise_pictures,
     inputs=PICTURE,
     outputs={"output": "b classes", "embedding": "b channels"},
-    most_parameters=450_000,
+    most_parameters=110_000,
     serving=served_from_picture("classification", "output", "embedding"),
 )
 register_model(card)
