@@ -92,7 +92,7 @@ def _tile(one: _Judged, names: tuple[str, ...]) -> UInt8[np.ndarray, "h w 3"]:
     picture = cv2.resize(one.picture.decode().rgb, size)
     halves = []
     for what, labels in (("truth", one.truth), ("answer", one.answer)):
-        drawn = painted(picture, labels, has_background=names[0] == BACKGROUND)
+        drawn = painted(picture, labels, names)
         rows, cells = np.unique(labels, return_counts=True)
         order = rows[np.argsort(-cells)]
         shown = [names[r] for r in order if r < len(names) and names[r] != BACKGROUND][:_NAMED]

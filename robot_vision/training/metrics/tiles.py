@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.training.data.label_maps import BACKGROUND
 from robot_vision.training.data.labelled import IGNORED
 from robot_vision.viz.palette import color_of
 
@@ -41,16 +42,30 @@ def write_tiles(file: Path, tiles: Sequence[_Rgb], *, columns: int) -> None:
 
 
 def painted(
-    picture: _Rgb, labels: UInt8[np.ndarray, "rows columns"], *, has_background: bool
+    picture: _Rgb, labels: UInt8[np.ndarray, "rows columns"], names: Sequence[str]
 ) -> _Rgb:
-    """A picture under the colours of its label map; the background stays, `IGNORED` is grey."""
+    """A picture under the colours of its label map, each class named where its middle cell lies.
+
+    Where row 0 is the background, it stays as it is; `IGNORED` is grey.
+    """
     height, width = picture.shape[:2]
     large = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
-    out = picture.copy()
-    for row in np.unique(large):
-        if has_background and row == 0:
-            continue
-        color = np.array(_UNKNOWN if row == IGNORED else color_of(int(row) - has_background))
+    out, has_background = picture.copy(), names[0] == BACKGROUND
+    shown = [int(row) for row in np.unique(large) if row or not has_background]
+    for row in shown:
+        color = np.array(_UNKNOWN if row == IGNORED else color_of(row - has_background))
         seen = large == row
         out[seen] = (out[seen] * (1 - _OPAQUE) + color * _OPAQUE).astype(np.uint8)
+    for row in shown:
+        y, x = np.nonzero(large == row)
+        if row < len(names):
+            _write(out, names[row], (int(x[len(x) // 2]) - 8, int(y[len(y) // 2]) + 4))
     return out
+
+
+def _write(picture: _Rgb, text: str, at: tuple[int, int]) -> None:
+    """White letters with a dark edge. OpenCV's fonts have ASCII only."""
+    plain = text.encode("ascii", "replace").decode()
+    for color, thickness in ((_INK, 3), ((255, 255, 255), 1)):
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(picture, plain, at, font, 0.32, color, thickness, cv2.LINE_AA)
