@@ -1,0 +1,73 @@
+"""A multi-scale pyramid on the maps of any encoder: levels of one width at the strides asked for.
+
+With maps at several strides, from the coarsest down (FPN, arXiv:1612.03144). Levels that the
+encoder has no map for are made from the nearest one: so a plain transformer with its one stride
+gets a pyramid too (ViTDet, arXiv:2203.16527).
+"""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.models.layers.separable import ConvNorm, SeparableBlock
+
+
+class Pyramid(nn.Module):
+    """`forward(maps)` of strides and channels as given, finest first → levels, finest first.
+
+    Level i is f32 [b, width, h/strides[i], w/strides[i]]. Raises `ConfigError` where a stride
+    asked for is no power of two times or through one that the encoder has.
+    """
+
+    def __init__(
+        self,
+        map_strides: Sequence[int],
+        map_channels: Sequence[int],
+        *,
+        width: int,
+        strides: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.strides = tuple(strides)
+        self._sources = [_nearest(stride, map_strides) for stride in strides]
+        self.laterals = nn.ModuleList(
+            _resampled(map_channels[source], width, have=map_strides[source], want=stride)
+            for source, stride in zip(self._sources, strides, strict=True)
+        )
+        self.smooth = nn.ModuleList(SeparableBlock(width, width) for _ in strides)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        levels = [
+            lateral(maps[source])
+            for lateral, source in zip(self.laterals, self._sources, strict=True)
+        ]
+        for fine in range(len(levels) - 2, -1, -1):
+            size = levels[fine].shape[2:]
+            levels[fine] = levels[fine] + F.interpolate(levels[fine + 1], size=size)
+        return [smooth(level) for smooth, level in zip(self.smooth, levels, strict=True)]
+
+
+def _nearest(stride: int, have: Sequence[int]) -> int:
+    """Row of the map whose stride is nearest in octaves; of two, the finer."""
+    octaves = [max(stride, own) / min(stride, own) for own in have]
+    best = min(range(len(have)), key=octaves.__getitem__)
+    if octaves[best] not in (1, 2, 4, 8, 16, 32):
+        raise ConfigError(
+            f"a level at stride {stride} from maps at strides {', '.join(map(str, have))}: "
+            "expected a power of two times, or through, one of these"
+        )
+    return best
+
+
+def _resampled(channels: int, width: int, *, have: int, want: int) -> nn.Sequential:
+    """To the width and the stride: transposed convolutions to a finer one, pooling to a coarser."""
+    if want > have:
+        return nn.Sequential(nn.MaxPool2d(want // have), ConvNorm(channels, width))
+    layers: list[nn.Module] = [ConvNorm(channels, width)]
+    while want < have:
+        layers.append(nn.ConvTranspose2d(width, width, 2, stride=2))
+        have //= 2
+        layers.append(nn.GELU() if want < have else nn.Identity())
+    return nn.Sequential(*layers)
