@@ -62,7 +62,7 @@ def _nearest(stride: int, have: Sequence[int]) -> int:
 
 
 def _resampled(channels: int, width: int, *, have: int, want: int) -> nn.Sequential:
-    """To the width and the stride: transposed convolutions to a finer one, pooling to a coarser."""
+    """To the width and the stride: transposed convolutions to finer ones, pooling to coarser."""
     if want > have:
         return nn.Sequential(nn.MaxPool2d(want // have), ConvNorm(channels, width))
     layers: list[nn.Module] = [ConvNorm(channels, width)]

@@ -26,7 +26,10 @@ class SlotAttention(nn.Module):
         self.query = nn.Linear(width, width, bias=False)
         self.update = nn.GRUCell(width, width)
         self.feed = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.ReLU(),
+            nn.Linear(2 * width, width),
         )
 
     def forward(self, tokens: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,23 +1,24 @@
 """Slots against true masks: a slot for each thing and one for what is behind, by Hungarian."""
 
 import torch
+import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 _EPSILON = 1e-6
 
 
-def true_segments(instances: Tensor, most: int) -> Tensor:
-    """Masks f32 [b,most,...] of instances u8 [b,...]: the background, then things by size.
+def true_segments(instances: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Masks f32 [b,most,n] of instances u8 [b,n]: the background, then things by size.
 
-    Things beyond `most` are in none. Empty where there are fewer.
+    Also the instance that each shows, i64 [b,most], 256 where there are fewer: that mask is
+    empty. Things beyond `most` are in none.
     """
-    counts = torch.stack([torch.bincount(row.flatten().long(), minlength=256) for row in instances])
+    counts = torch.stack([torch.bincount(row.long(), minlength=256) for row in instances])
     counts[:, 0] = instances[0].numel() + 1  # the background first
     size, ids = counts.topk(most, dim=1)
     ids = torch.where(size > 0, ids, 256)
-    shape = (len(ids), most) + (1,) * (instances.ndim - 1)
-    return (instances[:, None].long() == ids.view(shape)).float()
+    return (instances[:, None].long() == ids[..., None]).float(), ids
 
 
 def matched(masks: Tensor, segments: Tensor) -> Tensor:
@@ -48,6 +49,25 @@ def slot_mask_losses(masks: Tensor, segments: Tensor, chosen: Tensor) -> dict[st
     nll = -((own + _EPSILON).log() * segments).sum(dim=2) / pixels
     overlap = 2 * (own * segments).sum(dim=2) / (own.sum(dim=2) + segments.sum(dim=2) + _EPSILON)
     return {"masks": nll[present].mean(), "dice": (1 - overlap)[present].mean()}
+
+
+def slot_class_loss(
+    logits: Tensor, chosen: Tensor, instance_ids: Tensor, class_id: Tensor
+) -> Tensor:
+    """Cross-entropy of `logits` f32 [b,k,classes+1] of slots that are matched.
+
+    `class_id` i64 [b,m] is that of the instance 1 + m. The background is the last class; things
+    of no known class (−1) count for nothing.
+    """
+    classes = logits.shape[2] - 1
+    background = torch.full_like(class_id[:, :1], classes)
+    unknown = torch.full_like(class_id[:, :1], -1)
+    by_id = torch.cat([background, class_id, unknown], dim=1)
+    rows = instance_ids.clamp(max=by_id.shape[1] - 1)
+    wanted = torch.where(chosen >= 0, by_id.gather(1, rows), -1)
+    slots = chosen.clamp(min=0)[..., None].expand(-1, -1, classes + 1)
+    said = logits.gather(1, slots).flatten(0, 1)
+    return F.cross_entropy(said, wanted.flatten(), ignore_index=-1)
 
 
 def _dice(masks: Tensor, segments: Tensor) -> Tensor:

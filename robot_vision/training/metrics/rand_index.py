@@ -4,9 +4,7 @@ import numpy as np
 from jaxtyping import Integer
 
 
-def adjusted_rand_index(
-    one: Integer[np.ndarray, " n"], other: Integer[np.ndarray, " n"]
-) -> float:
+def adjusted_rand_index(one: Integer[np.ndarray, " n"], other: Integer[np.ndarray, " n"]) -> float:
     """1 where two partitions of n pixels are the same but for names, about 0 by chance.
 
     1 too where neither parts anything (there is nothing to disagree on).
