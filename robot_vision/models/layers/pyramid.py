@@ -15,9 +15,10 @@ from robot_vision.models.layers.separable import ConvNorm, SeparableBlock
 
 
 class Pyramid(nn.Module):
-    """`forward(maps)` of strides and channels as given, finest first → levels, finest first.
+    """`forward(maps)` of strides and channels as given, finest first → levels by stride.
 
-    Level i is f32 [b, width, h/strides[i], w/strides[i]]. Raises `ConfigError` where a stride
+    There are levels at all `strides`, finest first; those that are `wanted` are smoothed and
+    given out, f32 [b, width, h/stride, w/stride]. Raises `ConfigError` where a stride
     asked for is no power of two times or through one that the encoder has.
     """
 
@@ -28,6 +29,7 @@ class Pyramid(nn.Module):
         *,
         width: int,
         strides: Sequence[int],
+        wanted: Sequence[int],
     ) -> None:
         super().__init__()
         self.strides = tuple(strides)
@@ -36,9 +38,9 @@ class Pyramid(nn.Module):
             _resampled(map_channels[source], width, have=map_strides[source], want=stride)
             for source, stride in zip(self._sources, strides, strict=True)
         )
-        self.smooth = nn.ModuleList(SeparableBlock(width, width) for _ in strides)
+        self.smooth = nn.ModuleDict({str(s): SeparableBlock(width, width) for s in wanted})
 
-    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+    def forward(self, maps: Sequence[Tensor]) -> dict[int, Tensor]:
         levels = [
             lateral(maps[source])
             for lateral, source in zip(self.laterals, self._sources, strict=True)
@@ -46,7 +48,8 @@ class Pyramid(nn.Module):
         for fine in range(len(levels) - 2, -1, -1):
             size = levels[fine].shape[2:]
             levels[fine] = levels[fine] + F.interpolate(levels[fine + 1], size=size)
-        return [smooth(level) for smooth, level in zip(self.smooth, levels, strict=True)]
+        by_stride = dict(zip(self.strides, levels, strict=True))
+        return {int(s): smooth(by_stride[int(s)]) for s, smooth in self.smooth.items()}
 
 
 def _nearest(stride: int, have: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""A light encoder of sensor depth: relief at a quarter of the size, nothing where none is known."""
+"""A light encoder of sensor depth: relief at a quarter of the size, nothing without any."""
 
 import torch
 import torch.nn.functional as F

@@ -24,12 +24,16 @@ from robot_vision.models.registry import register_model
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
 
 ROLES = ("features", "embedding", "slots", "slot_masks", "cell")
+_TOKEN_STRIDE = 4
 _PYRAMID_STRIDES = (4, 8, 16, 32)
 _EXAMPLE_SIZE = (64, 96)
+_SMALL_ENCODER = EncoderChoice(name="resnet18", options={"depths": (1, 1, 1, 1), "width": 4})
 
 
 class RgbdTemporalSpec(Params):
-    encoder: EncoderChoice = param(EncoderChoice(name="realtime"), "of colour")
+    encoder: EncoderChoice = param(
+        EncoderChoice(name="resnet18", options={"width": 16}), "of colour"
+    )
     width: int = param(64, "channels of tokens, slots and memory", ge=4, le=4096)
     depth_width: int = param(24, "channels of the depth encoder", ge=2, le=4096)
     slots: int = param(7, "things and parts of the background held apart", ge=2, le=64)
@@ -51,10 +55,10 @@ class Memory:
 
 
 class RgbdTemporal(nn.Module):
-    """`forward(rgb u8 [b,h,w,3], depth_m f32 [b,1,h,w], past_slots, past_cell f32 [b,slots,width])`.
+    """`forward(rgb u8 [b,h,w,3], depth_m f32 [b,1,h,w], past_slots, past_cell)` → by role.
 
-    `depth_m` is 0 where invalid, all zeros without a sensor. `past_slots` and `past_cell` are
-    `slots` and `cell` of the frame before, zeros without a history.
+    `depth_m` is 0 where invalid, all zeros without a sensor. `past_slots` and `past_cell`
+    f32 [b,slots,width] are `slots` and `cell` of the frame before, zeros without a history.
     """
 
     def __init__(self, spec: RgbdTemporalSpec) -> None:
@@ -63,7 +67,11 @@ class RgbdTemporal(nn.Module):
         width = spec.width
         self.encoder = PictureEncoder(spec.encoder)
         self.pyramid = Pyramid(
-            self.encoder.strides, self.encoder.channels, width=width, strides=_PYRAMID_STRIDES
+            self.encoder.strides,
+            self.encoder.channels,
+            width=width,
+            strides=_PYRAMID_STRIDES,
+            wanted=[_TOKEN_STRIDE],
         )
         self.depth = DepthEncoder(spec.depth_width)
         self.fuse = nn.Sequential(
@@ -114,7 +122,7 @@ class RgbdTemporal(nn.Module):
     def _encode(self, rgb: Tensor, depth_m: Tensor) -> tuple[Tensor, Tensor]:
         """Fused features [b,width,h/4,w/4] and the pooled colour encoding [b,dim]."""
         encoded = self.encoder(rgb)
-        color = self.pyramid(encoded.maps)[0]
+        color = self.pyramid(encoded.maps)[_TOKEN_STRIDE]
         return self.fuse(torch.cat([color, self.depth(depth_m)], dim=1)), encoded.pooled
 
     def _remember(self, features: Tensor, pooled: Tensor, memory: Memory) -> dict[str, Tensor]:
@@ -205,9 +213,7 @@ card = Card(
     paper="arXiv:2006.15055, arXiv:2111.12594",
     task="rgbd_temporal",
     spec=RgbdTemporalSpec(),
-    tiny=RgbdTemporalSpec(
-        encoder=EncoderChoice(name="realtime"), width=8, depth_width=4, slots=3, embedding=5
-    ),
+    tiny=RgbdTemporalSpec(encoder=_SMALL_ENCODER, width=8, depth_width=4, slots=3, embedding=5),
     build=_build,
     example=_example,
     inputs={

@@ -78,7 +78,7 @@ class RgbdTemporalHeldOut(HeldOut):
         }
 
     def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
-        """Adjusted Rand index of the foreground's pixels, mean over pictures of two things or more.
+        """Adjusted Rand index of the foreground's pixels: mean over pictures of several things.
 
         `ari_foreground` of a first frame; `ari_without_depth` of one without depth;
         `ari_sequence` of all frames of a sequence as one picture: slots must keep their things;

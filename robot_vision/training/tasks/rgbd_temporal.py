@@ -157,6 +157,7 @@ class RgbdTemporalTask(Task[FrameSequence]):
 
     @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
+        del travels
         options: RgbdTemporalOptions = recipe.options
         if not (data or options.val_set):
             raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
