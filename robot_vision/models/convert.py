@@ -1,13 +1,18 @@
 """Weights of public implementations become ours: names are mapped, what does not fit is named."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.models.encoders.encoder import ENCODERS, EncoderChoice, build_encoder
-from robot_vision.models.encoders.layout import OWN, Layout, Renamed, rename
+from robot_vision.models.encoders.encoder import (
+    ENCODERS,
+    EncoderChoice,
+    build_encoder,
+    encoder_spec,
+)
+from robot_vision.models.encoders.layout import OWN, Renamed, rename
 from robot_vision.models.weights import listed
 
 
@@ -24,7 +29,10 @@ def renamed_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         own = build_encoder(choice).state_dict()
     layouts = (OWN, *ENCODERS.get(choice.name).layouts)
-    renamed = nearest(tuple(own), layouts, tensors)
+    renamed = min(
+        (rename(tuple(own), encoder_spec(choice), layout, tensors) for layout in layouts),
+        key=lambda found: (len(found.missing), len(found.unexpected)),
+    )
     faults = _faults(own, renamed)
     if faults:
         raise ConfigError(
@@ -33,14 +41,6 @@ def renamed_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed
             f"{', '.join(layout.name for layout in layouts)}"
         )
     return renamed
-
-
-def nearest(
-    own: Sequence[str], layouts: Sequence[Layout], tensors: Mapping[str, Tensor]
-) -> Renamed:
-    """The tensors renamed by the layout of which they lack the fewest."""
-    found = [rename(own, layout, tensors) for layout in layouts]
-    return min(found, key=lambda renamed: len(renamed.missing))
 
 
 def _faults(own: Mapping[str, Tensor], renamed: Renamed) -> str:

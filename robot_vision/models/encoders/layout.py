@@ -14,19 +14,20 @@ _COUNT = "num_batches_tracked"  # not in files of older programs, and only used 
 class Layout:
     """Names that a public implementation gives to the weights of one of our modules.
 
-    `public` gives the name there of a weight of ours, or several names, of tensors that are one
-    below another in ours (query, key and value). Names that begin with one of `heads` are of
-    layers that we do not have. `options` are fields of the spec that this implementation has.
+    `public` gives the name there of a weight of ours with a spec, or several names, of tensors
+    that are one below another in ours (query, key and value). Names that begin with one of
+    `heads` are of layers that we do not have. `options` are fields of the spec that this
+    implementation needs.
     """
 
     name: str
-    public: Callable[[str], str | tuple[str, ...]]
+    public: Callable[[str, Any], str | tuple[str, ...]]
     heads: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def sources(self, own: str) -> tuple[str, ...]:
+    def sources(self, own: str, spec: Any) -> tuple[str, ...]:
         """Names there of the tensors that make up ours."""
-        found = self.public(own)
+        found = self.public(own, spec)
         return (found,) if isinstance(found, str) else found
 
 
@@ -44,15 +45,17 @@ class Renamed:
     left_out: tuple[str, ...]
 
 
-OWN = Layout(name="robot_vision", public=lambda name: name)
+OWN = Layout(name="robot_vision", public=lambda name, _spec: name)
 
 
-def rename(own: Sequence[str], layout: Layout, tensors: Mapping[str, Tensor]) -> Renamed:
+def rename(
+    own: Sequence[str], spec: Any, layout: Layout, tensors: Mapping[str, Tensor]
+) -> Renamed:
     """Tensors by a layout's names → by ours. `own` are the names of all weights of ours."""
-    prefix = _prefix(layout.sources(own[0])[0], tensors)
+    prefix = _prefix(layout.sources(own[0], spec)[0], tensors)
     found, missing, used = dict[str, Tensor](), list[str](), set[str]()
     for name in own:
-        sources = [prefix + source for source in layout.sources(name)]
+        sources = [prefix + source for source in layout.sources(name, spec)]
         used.update(sources)
         absent = [source for source in sources if source not in tensors]
         if not absent:

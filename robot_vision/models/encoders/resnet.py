@@ -98,7 +98,7 @@ _TORCHVISION_LAYERS = {"0": "conv", "1": "bn"}
 _TRANSFORMERS_LAYERS = {"0": "convolution", "1": "normalization"}
 
 
-def _torchvision(name: str) -> str:
+def _torchvision(name: str, _spec: ResNetSpec) -> str:
     match name.split("."):
         case ["stem", layer, leaf]:
             return f"{_TORCHVISION_LAYERS[layer]}1.{leaf}"
@@ -110,7 +110,7 @@ def _torchvision(name: str) -> str:
     return name
 
 
-def _transformers(name: str) -> str:
+def _transformers(name: str, _spec: ResNetSpec) -> str:
     match name.split("."):
         case ["stem", layer, leaf]:
             return f"embedder.embedder.{_TRANSFORMERS_LAYERS[layer]}.{leaf}"
