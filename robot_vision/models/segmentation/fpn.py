@@ -38,15 +38,17 @@ class Fpn(nn.Module):
             strides=_STRIDES,
             wanted=(FINE_STRIDE, MEDIUM_STRIDE, COARSE_STRIDE),
         )
-        self.fine, self.medium = (_map_head(spec) for _ in range(2))
-        self.coarse = nn.Linear(spec.width, spec.classes)
+        coarse = nn.Linear(spec.width, spec.classes)
+        self.head = nn.ModuleDict(
+            {"fine": _map_head(spec), "medium": _map_head(spec), "coarse": coarse}
+        )
 
     def forward(self, rgb: Tensor) -> dict[str, Tensor]:
         levels = self.pyramid(self.encoder(rgb).maps)
         return {
-            "output": self.fine(levels[FINE_STRIDE]),
-            "medium": self.medium(levels[MEDIUM_STRIDE]),
-            "coarse": self.coarse(levels[COARSE_STRIDE].mean(dim=(2, 3))),
+            "output": self.head["fine"](levels[FINE_STRIDE]),
+            "medium": self.head["medium"](levels[MEDIUM_STRIDE]),
+            "coarse": self.head["coarse"](levels[COARSE_STRIDE].mean(dim=(2, 3))),
         }
 
 
