@@ -80,7 +80,8 @@ class RgbdTemporalTask(Task[FrameSequence]):
         )
         self._classes = len(self._cache.source.class_names)
         self._augment = Augmenter(self._options.augmentation, self._cache.source.class_names)
-        self._slot_class = self._in_view = nn.Linear(0, 0)
+        self._slot_class: nn.Module = nn.Identity()  # until `modules` has the widths
+        self._in_view: nn.Module = nn.Identity()
 
     @cached_property
     def _stream(self) -> BatchStream:
