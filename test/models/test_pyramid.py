@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_vision.core.errors import ConfigError
 from robot_vision.models.layers.pyramid import Pyramid
 
 HEIGHT_PX, WIDTH_PX = 64, 96
@@ -41,6 +40,9 @@ def test_what_is_coarse_reaches_the_finest_level_and_not_the_other_way_round() -
     torch.testing.assert_close(plain[32], other_fine[32])
 
 
-def test_a_stride_that_cannot_be_reached_is_named() -> None:
-    with pytest.raises(ConfigError, match="level at stride 4 from maps at strides 14"):
-        Pyramid((14,), (3,), width=6, strides=(4,), wanted=(4,))
+def test_patches_of_fourteen_pixels_give_levels_of_powers_of_two() -> None:
+    pyramid = Pyramid((14,), (3,), width=6, strides=LEVELS, wanted=LEVELS)
+    found = pyramid([torch.randn(1, 3, 16, 32)])  # of a picture of 448 x 224 px
+    assert [level.shape[2:] for level in found.values()] == [
+        (224 // stride, 448 // stride) for stride in LEVELS
+    ]

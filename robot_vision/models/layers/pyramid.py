@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robot_vision.core.errors import ConfigError
 from robot_vision.models.layers.separable import ConvNorm, SeparableBlock
+
+_OCTAVES = (1, 2, 4, 8, 16, 32)
 
 
 class Pyramid(nn.Module):
     """`forward(maps)` of strides and channels as given, finest first → levels by stride.
 
     There are levels at all `strides`, finest first; those that are `wanted` are smoothed and
-    given out, f32 [b, width, h/stride, w/stride]. Raises `ConfigError` where a stride
-    asked for is no power of two times or through one that the encoder has.
+    given out, f32 [b, width, h/stride, w/stride].
     """
 
     def __init__(
@@ -52,20 +52,30 @@ class Pyramid(nn.Module):
         return {int(s): smooth(by_stride[int(s)]) for s, smooth in self.smooth.items()}
 
 
+class _Resized(nn.Module):
+    """A map with `scale` times as many cells each way."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+
+
 def _nearest(stride: int, have: Sequence[int]) -> int:
     """Row of the map whose stride is nearest in octaves; of two, the finer."""
     octaves = [max(stride, own) / min(stride, own) for own in have]
-    best = min(range(len(have)), key=octaves.__getitem__)
-    if octaves[best] not in (1, 2, 4, 8, 16, 32):
-        raise ConfigError(
-            f"a level at stride {stride} from maps at strides {', '.join(map(str, have))}: "
-            "expected a power of two times, or through, one of these"
-        )
-    return best
+    return min(range(len(have)), key=octaves.__getitem__)
 
 
 def _resampled(channels: int, width: int, *, have: int, want: int) -> nn.Sequential:
-    """To the width and the stride: transposed convolutions to finer ones, pooling to coarser."""
+    """To the width and the stride: transposed convolutions to finer ones, pooling to coarser.
+
+    Bilinear where the ratio is no power of two, as from patches of 14 px.
+    """
+    if max(have, want) / min(have, want) not in _OCTAVES:
+        return nn.Sequential(ConvNorm(channels, width), _Resized(have / want))
     if want > have:
         return nn.Sequential(nn.MaxPool2d(want // have), ConvNorm(channels, width))
     layers: list[nn.Module] = [ConvNorm(channels, width)]
