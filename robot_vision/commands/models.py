@@ -119,6 +119,58 @@ def tasks() -> None:
     Screen().print(table)
 
 
+@app.command()
+def encoders() -> None:
+    """What turns a picture into maps and an embedding, and can be named in a recipe."""
+    from rich.table import Column, Table
+
+    from robot_vision.models.encoders.listing import described
+
+    first = (Column("name", no_wrap=True), Column("parameters", no_wrap=True))
+    table = Table(*first, "strides", "channels", "pooled", "about")
+    for row in described():
+        table.add_row(*row)
+    Screen().print(table)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="file, or folder as save_pretrained writes it")],
+    encoder: Annotated[str, typer.Option(help="`models encoders` lists them")],
+    option: Annotated[
+        list[str] | None, typer.Option(help="field=value of the encoder's spec; repeatable")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="file to write")] = Path("weights.safetensors"),
+) -> None:
+    """Write public weights of an encoder as `run.init_weights` of a recipe takes them.
+
+    The names are those of torchvision, timm, transformers or another public program, as far as
+    the encoder has them. Layers of heads are left out. Code in a file is never run.
+    """
+    import json
+
+    from robot_vision.core.foreign import parse_yaml
+    from robot_vision.models.convert import TRAVELS, convert
+    from robot_vision.models.encoders.encoder import EncoderChoice
+    from robot_vision.models.public_files import read_public
+    from robot_vision.models.weights import Weights, listed, write_weights
+
+    given = _pairs(option, "option").items()
+    options = {key: parse_yaml(value, what=f"--option {key}") for key, value in given}
+    found = convert(EncoderChoice(name=encoder, options=options), read_public(source))
+    renamed, choice = found.renamed, found.choice.model_dump(mode="json")
+    travels = {TRAVELS: choice}
+    weights = Weights(file=out, tensors=renamed.tensors, model=encoder, travels=travels)
+    write_weights(out, weights)
+    heads = f"left out: {listed(renamed.left_out)}" if renamed.left_out else "nothing left out"
+    Screen().print(
+        f"{source}: {len(renamed.tensors)} tensors as {renamed.layout.name} names them; {heads}\n"
+        f"written: {out}; a recipe takes it with\n"
+        f"spec: {{encoder: {json.dumps(choice)}}}\nrun: {{init_weights: {out}}}",
+        soft_wrap=True,
+    )
+
+
 @app.command("import", cls=_NamesFormats)
 def import_model(
     model_file: Annotated[Path, typer.Argument(help="ONNX file")],

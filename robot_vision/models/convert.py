@@ -1,11 +1,15 @@
 """Weights of public implementations become ours: names are mapped, what does not fit is named."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
+from robot_vision.core.params import Params
 from robot_vision.models.encoders.encoder import (
     ENCODERS,
     EncoderChoice,
@@ -13,7 +17,19 @@ from robot_vision.models.encoders.encoder import (
     encoder_spec,
 )
 from robot_vision.models.encoders.layout import OWN, Renamed, rename
-from robot_vision.models.weights import listed
+from robot_vision.models.weights import Weights, listed
+
+# Where the encoder of a model lies that has one (`PictureEncoder`), and what travels beside it.
+IN_MODEL = "encoder.net."
+TRAVELS = "encoder"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Converted:
+    """An encoder's tensors by our names, and the choice by which it gives what it gave there."""
+
+    choice: EncoderChoice
+    renamed: Renamed
 
 
 def tensors_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -21,24 +37,56 @@ def tensors_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> dict[st
 
     Raises `ConfigError` that names what is missing, unexpected or of another shape.
     """
-    return renamed_for(choice, tensors).tensors
+    return _renamed(choice, tensors).tensors
 
 
-def renamed_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed:
-    """As `tensors_for`, with the layout that they had and the layers of heads left out."""
+def convert(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Converted:
+    """As `tensors_for`, with the options that the layout needs where the choice leaves them open.
+
+    Raises `ConfigError` as `tensors_for` does.
+    """
+    renamed = _renamed(choice, tensors)
+    options = {**renamed.layout.options, **choice.options}
+    return Converted(choice=EncoderChoice(name=choice.name, options=options), renamed=renamed)
+
+
+def tensors_for_model(spec: Params, weights: Weights) -> dict[str, Tensor]:
+    """Weights of a file by the names of a model of that spec.
+
+    Where the spec has an encoder and the file holds none by the model's names, the file is that
+    of an encoder: ours, that of `native-s`, or of a public layout. Raises `ConfigError` if it is
+    of another encoder, or of the same one with other options.
+    """
+    choice = getattr(spec, "encoder", None)
+    if not isinstance(choice, EncoderChoice):
+        return weights.tensors
+    _check_same(choice, weights)
+    if any(name.startswith(IN_MODEL) for name in weights.tensors):
+        return weights.tensors
+    try:
+        renamed = _renamed(choice, weights.tensors)
+        _check_options(choice, renamed.layout.options)
+    except ConfigError as error:
+        held = f" holds {quoted(weights.model)}" if weights.model else ""
+        raise ConfigError(f"{weights.file}{held}: {error}") from error
+    return {IN_MODEL + name: tensor for name, tensor in renamed.tensors.items()}
+
+
+def _renamed(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed:
+    spec = encoder_spec(choice)
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         own = build_encoder(choice).state_dict()
     layouts = (OWN, *ENCODERS.get(choice.name).layouts)
     renamed = min(
-        (rename(tuple(own), encoder_spec(choice), layout, tensors) for layout in layouts),
+        (rename(tuple(own), spec, layout, tensors) for layout in layouts),
         key=lambda found: (len(found.missing), len(found.unexpected)),
     )
     faults = _faults(own, renamed)
     if faults:
         raise ConfigError(
-            f"the weights do not fit encoder {choice.name!r} (names as {renamed.layout} has "
-            f"them): {faults}; expected {len(own)} tensors of one of the layouts "
-            f"{', '.join(layout.name for layout in layouts)}"
+            f"these are no weights of encoder {choice.name!r}, by the names of "
+            f"{renamed.layout.name}: {faults}; expected {len(own)} tensors as one of "
+            f"{', '.join(layout.name for layout in layouts)} names them"
         )
     return renamed
 
@@ -55,3 +103,34 @@ def _faults(own: Mapping[str, Tensor], renamed: Renamed) -> str:
         ("of another shape", reshaped),
     )
     return "; ".join(f"{kind}: {listed(names)}" for kind, names in kinds if names)
+
+
+def _check_same(choice: EncoderChoice, weights: Weights) -> None:
+    """Against the encoder that is written beside the weights, if one is."""
+    written = weights.travels.get(TRAVELS) or weights.spec.get("encoder")
+    if not isinstance(written, dict):
+        return
+    name = written.get("name")
+    if name != choice.name:
+        raise ConfigError(
+            f"{weights.file} has the encoder {quoted(name)}, expected {choice.name!r}: "
+            "name it in spec.encoder, or give other weights"
+        )
+    other = EncoderChoice(name=choice.name, options=written.get("options") or {})
+    _check_options(choice, encoder_spec(other).model_dump(mode="json"))
+
+
+def _check_options(choice: EncoderChoice, needed: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` where the encoder chosen differs in one of the options needed."""
+    own = encoder_spec(choice).model_dump(mode="json")
+    differing = {name: value for name, value in needed.items() if value != own[name]}
+    if differing:
+        raise ConfigError(
+            f"the weights are of encoder {choice.name!r} with {_assigned(differing)}; here it "
+            f"has {_assigned({name: own[name] for name in differing})}: set them in "
+            "spec.encoder.options"
+        )
+
+
+def _assigned(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in values.items())

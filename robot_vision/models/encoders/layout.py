@@ -35,10 +35,10 @@ class Layout:
 class Renamed:
     """Tensors by our names, and what did not fit: `missing` and `unexpected` by the names there.
 
-    `left_out` are those of heads that an encoder does not have.
+    `left_out` are those of heads, and what is beside the encoder in a file of more.
     """
 
-    layout: str
+    layout: Layout
     tensors: dict[str, Tensor]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
@@ -66,10 +66,10 @@ def rename(
         else:
             missing += absent
     rest = sorted(tensors.keys() - used)
-    heads = tuple(h for head in layout.heads for h in (head, prefix + head))
-    left_out = tuple(name for name in rest if heads and name.startswith(heads))
+    heads = tuple(prefix + head for head in layout.heads)
+    left_out = tuple(n for n in rest if not n.startswith(prefix) or n.startswith(heads))
     return Renamed(
-        layout=layout.name,
+        layout=layout,
         tensors=found,
         missing=tuple(missing),
         unexpected=tuple(name for name in rest if name not in left_out),

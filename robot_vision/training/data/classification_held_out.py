@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelManifest, OutputReading
@@ -17,7 +18,7 @@ from robot_vision.training.data.names import in_words
 from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.metrics.classification import classification_figures
-from robot_vision.training.metrics.trivial_classifiers import TrivialClassifiers
+from robot_vision.training.metrics.trivial_classifiers import TrivialClassifiers, looks
 
 _BATCH = 32
 # The trivial answers hardly change with more.
@@ -36,6 +37,7 @@ class ClassificationHeldOut(HeldOut):
         self._held_out = open_crops(folder, crop)
         check_same_classes(folder, self._held_out.class_names, known.class_names)
         self._cache = self._cached(self._held_out)
+        self._feature_stride_px = 16.0  # where there are no features: the manifest's default
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """Pictures spread over the set, as the service would feed them."""
@@ -51,6 +53,9 @@ class ClassificationHeldOut(HeldOut):
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """All figures, rounded."""
         (predict,) = predictors.values()
+        answer = predict({"rgb": self._cache.rgb([0])})
+        if "features" in answer:
+            self._feature_stride_px = self._cache.size.width_px / answer["features"].shape[-1]
         return {name: round(value, 4) for name, value in self.figures(predict).items()}
 
     def figures(self, predict: Predictor, *, pictures: int = 0) -> dict[str, float]:
@@ -61,7 +66,7 @@ class ClassificationHeldOut(HeldOut):
         logits = [predict({"rgb": self._cache.rgb(part)})["output"] for part in _parts(rows)]
         probability = softmax(np.concatenate(logits).reshape(len(rows), -1).astype(np.float32))
         found = classification_figures(probability, class_id, self._held_out.class_names)
-        trivial = self._trivial.top1(self._cache.rgb(rows), class_id)
+        trivial = self._trivial.top1(_looks(self._cache, rows), class_id)
         gain = found["top1"] - trivial["trivial_top1"]
         return {"top1": found["top1"], "top1_gain": gain} | found | trivial
 
@@ -70,7 +75,7 @@ class ClassificationHeldOut(HeldOut):
         cache = self._cached(self._known)
         rows = spread(len(cache), _TRIVIAL_PICTURES)
         class_id = np.array([self._known.crops[row].class_row for row in rows])
-        return TrivialClassifiers(cache.rgb(rows), class_id, len(self._known.class_names))
+        return TrivialClassifiers(_looks(cache, rows), class_id, len(self._known.class_names))
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)
@@ -81,6 +86,7 @@ class ClassificationHeldOut(HeldOut):
             file=file,
             classes=self._known.class_names,
             reading=OutputReading(scores="logits"),
+            feature_stride_px=self._feature_stride_px,
             **values,
         )
         write_bundle(folder, manifest, folder / file)
@@ -107,6 +113,10 @@ def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, .
         f"{folder} has the classes {in_words(found)}; expected those of the training set in their "
         f"order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
     )
+
+
+def _looks(cache: PictureCache, rows: list[int]) -> Float32[np.ndarray, "n d"]:
+    return np.concatenate([looks(cache.rgb(part)) for part in _parts(rows)])
 
 
 def _parts(rows: list[int]) -> list[list[int]]:

@@ -14,6 +14,7 @@ from robot_vision.core.params import Params
 from robot_vision.model_store.policies import POLICY_FILE, find_policy
 from robot_vision.model_store.store import find_bundle, stored_folders
 from robot_vision.models.card import Card
+from robot_vision.models.convert import tensors_for_model
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import load_weights, read_weights
 from robot_vision.training.engine.distributed import device_of, process_count
@@ -82,7 +83,8 @@ def build_run(recipe: Recipe) -> Run:
     torch.manual_seed(recipe.run.seed)
     model = card.build(spec)
     task.prepare(model)
-    notes = _begin_from(recipe.run.init_weights, model, task) if recipe.run.init_weights else ()
+    begins_from = recipe.run.init_weights
+    notes = _begin_from(begins_from, model, spec, task) if begins_from else ()
     model.to(device)
     beside = {name: module.to(device) for name, module in task.modules(model).items()}
     averaged = AveragedModel(
@@ -133,10 +135,13 @@ def _spec(recipe: Recipe, card: Card[Any], task: Task[Any]) -> Params:
         raise ConfigError(f"the data do not fit the model {card.name!r}: {error}") from error
 
 
-def _begin_from(name: str, model: nn.Module, task: Task[Any]) -> tuple[str, ...]:
-    """Load what fits of a file or a bundle; returns notes on what did not."""
+def _begin_from(name: str, model: nn.Module, spec: Params, task: Task[Any]) -> tuple[str, ...]:
+    """Load what fits of a file or a bundle; returns notes on what did not.
+
+    A file of an encoder alone, or a bundle that has it, gives the encoder of a model with one.
+    """
     weights = read_weights(_weights_file(name))
-    tensors = task.initial_weights(weights.tensors, weights.travels)
+    tensors = task.initial_weights(tensors_for_model(spec, weights), weights.travels)
     fit = load_weights(model, tensors)
     if len(fit.fresh) == len(model.state_dict()):
         raise ConfigError(

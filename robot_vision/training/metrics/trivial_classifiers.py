@@ -15,10 +15,10 @@ _COLOR_LEVELS = 4
 _HIDDEN = 64
 _STEPS, _BATCH, _RATE = 400, 256, 0.003
 
-_Pictures = UInt8[np.ndarray, "n h w 3"]
+_Looks = Float32[np.ndarray, "n d"]
 
 
-def looks(rgb: _Pictures) -> Float32[np.ndarray, "n d"]:
+def looks(rgb: UInt8[np.ndarray, "n h w 3"]) -> _Looks:
     """A thumbnail without its mean and contrast, and the share of each of 64 colours."""
     size = (_THUMBNAIL_PX, _THUMBNAIL_PX)
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in rgb]
@@ -34,10 +34,9 @@ def looks(rgb: _Pictures) -> Float32[np.ndarray, "n d"]:
 
 
 class TrivialClassifiers:
-    """Fitted to training pictures."""
+    """Fitted to the `looks` of training pictures."""
 
-    def __init__(self, rgb: _Pictures, class_id: Int64[np.ndarray, " n"], classes: int) -> None:
-        seen = looks(rgb)
+    def __init__(self, seen: _Looks, class_id: Int64[np.ndarray, " n"], classes: int) -> None:
         self._mean, self._std = seen.mean(axis=0), seen.std(axis=0) + 1e-6
         scaled = (seen - self._mean) / self._std
         self._commonest = int(np.bincount(class_id, minlength=classes).argmax())
@@ -46,14 +45,14 @@ class TrivialClassifiers:
             self._means[row] = scaled[class_id == row].mean(axis=0)
         self._network = _fitted(scaled, class_id, classes)
 
-    def top1(self, rgb: _Pictures, class_id: Int64[np.ndarray, " n"]) -> dict[str, float]:
+    def top1(self, seen: _Looks, class_id: Int64[np.ndarray, " n"]) -> dict[str, float]:
         """`trivial_top1/<which>` of each, and the best as `trivial_top1`."""
-        scaled = (looks(rgb) - self._mean) / self._std
+        scaled = (seen - self._mean) / self._std
         far = np.stack([np.square(scaled - mean).sum(axis=1) for mean in self._means], axis=1)
         with torch.no_grad():
             learnt = self._network(torch.from_numpy(scaled)).argmax(dim=1).numpy()
         answers = {
-            "majority": np.full(len(rgb), self._commonest),
+            "majority": np.full(len(seen), self._commonest),
             "mean_looks": far.argmin(axis=1),
             "small_mlp": learnt,
         }
@@ -62,9 +61,7 @@ class TrivialClassifiers:
         return {"trivial_top1": max(right.values())} | named
 
 
-def _fitted(
-    scaled: Float32[np.ndarray, "n d"], class_id: Int64[np.ndarray, " n"], classes: int
-) -> nn.Module:
+def _fitted(scaled: _Looks, class_id: Int64[np.ndarray, " n"], classes: int) -> nn.Module:
     """The small network, trained; draws from generators of its own."""
     draw = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):

@@ -30,7 +30,6 @@ from robot_vision.training.data.picture_cache import PictureCache
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
-from robot_vision.training.engine.transfer import transferred, without_head
 from robot_vision.training.losses.classification import (
     ClassWeighting,
     class_weights,
@@ -96,9 +95,10 @@ class ClassificationTask(Task[PictureBatch]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """The encoder's; the linear layer too where it is for the same classes."""
-        without = without_head(HEAD, self._known.class_names, travels)
-        return transferred(self.recipe, tensors, without=without)
+        """What fits; the linear layer only where it is for the same classes."""
+        if tuple(travels.get("classes", ())) == self._known.class_names:
+            return tensors
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith(HEAD)}
 
     @cached_property
     def _stream(self) -> BatchStream:

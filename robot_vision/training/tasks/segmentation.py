@@ -31,7 +31,6 @@ from robot_vision.training.data.segmentation_held_out import SegmentationHeldOut
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
-from robot_vision.training.engine.transfer import transferred, without_head
 from robot_vision.training.losses.classification import ClassWeighting, class_weights
 from robot_vision.training.losses.coarser_heads import coarser_losses
 from robot_vision.training.losses.segmentation import SegmentationWeights, segmentation_loss
@@ -95,8 +94,9 @@ class SegmentationTask(Task[LabelMapBatch]):
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
         """What fits; the last layer only where it is for the same classes."""
-        without = without_head(HEAD, self._known.class_names, travels)
-        return transferred(self.recipe, tensors, without=without)
+        if tuple(travels.get("classes", ())) == self._known.class_names:
+            return tensors
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith(HEAD)}
 
     @cached_property
     def _cache(self) -> PictureCache:

@@ -46,7 +46,7 @@ def test_interpolated_positions_stay_where_they_were(wanted: tuple[int, int]) ->
     expected = torch.tensor(
         [(at + 0.5) / n - 0.5 / was for at, n, was in zip(centre, wanted, grid, strict=True)]
     )
-    torch.testing.assert_close(found[tuple(centre)], expected, rtol=0, atol=0.02)
+    torch.testing.assert_close(found[tuple(centre)], expected, rtol=0, atol=0.03)
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal"])

@@ -1,0 +1,74 @@
+"""Reads weights as public programs write them: safetensors, torch's files, folders of either."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.models.weights import read_weights
+
+_TORCH_SUFFIXES = {".bin", ".pth", ".pt", ".ckpt"}
+# Under these names training programs keep the weights, beside their optimiser's state.
+_INNER = ("state_dict", "model", "model_state_dict", "teacher")
+# Of a folder, the first of these that is there; several files are parts of one.
+_IN_FOLDER = (
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model-*-of-*.bin",
+)
+
+
+def read_public(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, or of a folder as `save_pretrained` writes it.
+
+    Code in a file is never run. Raises `ConfigError` where there are no tensors to read.
+    """
+    tensors: dict[str, Tensor] = {}
+    for file in _files(path):
+        tensors |= _read(file)
+    if not tensors:
+        raise ConfigError(f"{path} holds no tensors")
+    return tensors
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    for pattern in _IN_FOLDER:
+        files = sorted(path.glob(pattern))
+        if files:
+            return files
+    raise ConfigError(f"{path} holds no weights; expected one of {', '.join(_IN_FOLDER)} in it")
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    if file.suffix == ".safetensors":
+        return read_weights(file).tensors
+    if file.suffix not in _TORCH_SUFFIXES:
+        raise ConfigError(
+            f"{file} is of no kind that is read; expected .safetensors or one of "
+            f"{', '.join(sorted(_TORCH_SUFFIXES))}"
+        )
+    try:
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # its unpickler raises what the file provokes
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"cannot read {file} as tensors alone: {reason}") from error
+    return _tensors(found, file)
+
+
+def _tensors(found: Any, file: Path) -> dict[str, Tensor]:
+    for name in _INNER:
+        if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+            found = found[name]
+    if not isinstance(found, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
+    ):
+        raise ConfigError(
+            f"{file}: expected tensors by name, or a mapping of them as {', '.join(_INNER)}"
+        )
+    return dict(found)
