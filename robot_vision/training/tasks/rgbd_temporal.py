@@ -31,7 +31,6 @@ from robot_vision.training.data.rgbd_temporal_held_out import RgbdTemporalHeldOu
 from robot_vision.training.data.sequences import Drift, FrameSequence, drifting
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
-from robot_vision.training.engine.transfer import transferred
 from robot_vision.training.losses.slots import (
     matched,
     slot_class_loss,
@@ -91,13 +90,6 @@ class RgbdTemporalTask(Task[FrameSequence]):
     @cached_property
     def _held_out(self) -> HeldOut:
         return self.held_out(self.recipe, self.travels(), None)
-
-    def initial_weights(
-        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
-    ) -> dict[str, Tensor]:
-        """What fits: a whole model's, or those of a colour encoder by whoever's names."""
-        del travels
-        return transferred(self.recipe, tensors)
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(model, RgbdTemporal)
