@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_vision.models.layers.slot_attention import PLACE_CHANNELS, SlotAttention, place_grid
+from robot_vision.models.layers.slot_attention import SlotAttention, place_grid
 from robot_vision.models.registry import MODELS
 from robot_vision.models.temporal.rgbd_temporal import RgbdTemporal
 
@@ -106,7 +106,7 @@ def test_attention_of_tokens_of_two_kinds_follows_the_starts() -> None:
 
 def test_places_are_symmetric_distances_from_the_edges() -> None:
     grid = place_grid(2, 4, device=torch.device("cpu"))
-    assert grid.shape == (1, PLACE_CHANNELS, 2, 4)
+    assert grid.shape == (1, 4, 2, 4)
     torch.testing.assert_close(grid[0, 0] + grid[0, 2], torch.ones(2, 4))
     assert grid[0, 0, 0].tolist() == [0.125, 0.375, 0.625, 0.875]
     assert grid[0, 1, :, 0].tolist() == [0.25, 0.75]

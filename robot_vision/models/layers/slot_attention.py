@@ -4,15 +4,11 @@ The softmax runs over slots, so that each token goes to few of them. Slots begin
 vectors and not at samples: the same input gives the same slots on every run.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 # Added to weights before they are normalised, as the reference has it.
 _EPSILON = 1e-8
-_OCTAVES = 3
-PLACE_CHANNELS = 4 + 4 * _OCTAVES
 
 
 class SlotAttention(nn.Module):
@@ -52,14 +48,8 @@ class SlotAttention(nn.Module):
 
 
 def place_grid(height: int, width: int, *, device: torch.device) -> Tensor:
-    """Where each cell's centre lies, f32 [1,PLACE_CHANNELS,h,w].
-
-    Distances from the four edges, as parts of the side, and sines and cosines of both axes: so
-    that a slot can hold to a place, and not to a side of the picture alone.
-    """
+    """Distances of each cell's centre from the four edges, as parts of the side: [1,4,h,w]."""
     down = (torch.arange(height, device=device) + 0.5) / height
     right = (torch.arange(width, device=device) + 0.5) / width
-    y, x = torch.meshgrid(down, right, indexing="ij")
-    turns = [2 * math.pi * 2**octave * axis for octave in range(_OCTAVES) for axis in (x, y)]
-    waves = [wave(turn) for turn in turns for wave in (torch.sin, torch.cos)]
-    return torch.stack([x, y, 1 - x, 1 - y, *waves])[None]
+    y, x = (axis[None] for axis in torch.meshgrid(down, right, indexing="ij"))
+    return torch.cat([x, y, 1 - x, 1 - y])[None]

@@ -18,7 +18,7 @@ from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.layers.pyramid import Pyramid
 from robot_vision.models.layers.separable import ConvNorm, SeparableBlock
-from robot_vision.models.layers.slot_attention import PLACE_CHANNELS, SlotAttention, place_grid
+from robot_vision.models.layers.slot_attention import SlotAttention, place_grid
 from robot_vision.models.picture import picture_input
 from robot_vision.models.registry import register_model
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
@@ -75,7 +75,7 @@ class RgbdTemporal(nn.Module):
         self.fuse = nn.Sequential(
             ConvNorm(width + spec.depth_width, width), SeparableBlock(width, width, kernel=5)
         )
-        self.place = nn.Linear(PLACE_CHANNELS, width)
+        self.place = nn.Linear(4, width)
         self.tokens = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU())
         self.start = nn.Parameter(torch.randn(spec.slots, width))
         self.from_memory = nn.Linear(width, width, bias=False)
