@@ -152,12 +152,17 @@ class RgbdTemporalHeldOut(HeldOut):
             return drifting(collate([sample]), self._drift)
 
     def _of_several_things(self, images: int) -> list[int]:
-        """Rows of pictures of two things or more, which alone can be parted wrongly."""
-        looked_at = range(min(images or len(self._cache), len(self._cache)))
+        """Rows of pictures of two things or more, which alone can be parted wrongly.
+
+        Those looked at are spread over the set: pictures of one scene lie side by side.
+        """
+        count = len(self._cache)
+        spread = np.linspace(0, count - 1, min(images or count, count)).round().astype(int)
+        looked_at = np.unique(spread).tolist()
         found = [i for i in looked_at if np.unique(self._cache[i].instances).size > 2]
         if not found:
             raise ConfigError(
-                f"{self._cache.source.root}: no picture of two things or more among the first "
+                f"{self._cache.source.root}: no picture of two things or more among "
                 f"{len(looked_at)}: the Rand index of the foreground says nothing of fewer"
             )
         return found
