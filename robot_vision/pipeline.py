@@ -61,8 +61,12 @@ class Pipeline:
         return old
 
     def adjust(self, config: ServiceConfig) -> None:
-        """Use other detector and depth parameters from the next frame on; tracks live on."""
+        """Use other detector and depth parameters from the next frame on; tracks live on.
+
+        What models carry from frame to frame does not.
+        """
         self._perceiver = self._perceiver.with_config(config)
+        self._perceiver.forget()
         self.config = config
 
     def process(self, frame: Frame) -> Perception:
@@ -136,6 +140,7 @@ class Pipeline:
 
     def _restart(self) -> None:
         self.tracker.reset()
+        self._perceiver.forget()
         self._previous = None
         self._skipped = 0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifest import ModelInput, ModelManifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,13 @@ def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
         inputs[image.focal_name] = np.zeros((1, 1), np.float32)
     if image.size_name:
         inputs[image.size_name] = np.array([[width, height]], np.int64)
-    return {name: np.repeat(array, image.batch, axis=0) for name, array in inputs.items()}
+    inputs = {name: np.repeat(array, image.batch, axis=0) for name, array in inputs.items()}
+    return inputs | no_history(image)
+
+
+def no_history(image: ModelInput) -> dict[str, np.ndarray]:
+    """What a model that carries state is fed where there is no frame before."""
+    return {state.input: np.zeros((1, *state.shape), np.float32) for state in image.carried}
 
 
 def check_inputs(manifest: ModelManifest, model_inputs: Mapping[str, TensorSpec]) -> None:
@@ -55,8 +61,10 @@ def check_inputs(manifest: ModelManifest, model_inputs: Mapping[str, TensorSpec]
 
 def wanted_outputs(manifest: ModelManifest, model_outputs: Sequence[str]) -> list[str]:
     """The outputs to fetch: those that the manifest names, or all if it names none."""
+    carried = [state.output for state in manifest.input.carried]
     named = list(manifest.outputs.values())
-    missing = [name for name in named if name not in model_outputs]
+    named += [name for name in carried if named and name not in named]
+    missing = [name for name in [*named, *carried] if name not in model_outputs]
     if missing:
         raise BundleError(
             f"bundle {manifest.name!r}: the model has no output {', '.join(map(repr, missing))}; "

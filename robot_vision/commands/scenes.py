@@ -33,6 +33,9 @@ def generate(
         str, typer.Option(help="train; val and test show what train never does")
     ] = "train",
     size: Size = "416x320",
+    most_objects: Annotated[
+        int, typer.Option(min=0, help="objects of a scene, no distractors; 0: up to 12, with them")
+    ] = 0,
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
     """Write a COCO set with colour, sensor depth, exact depth, masks and poses."""
@@ -40,7 +43,12 @@ def generate(
 
     width_px, height_px = parse_size(size)
     recipe = SetRecipe(
-        count=count, seed=seed, split=parse_split(split), width_px=width_px, height_px=height_px
+        count=count,
+        seed=seed,
+        split=parse_split(split),
+        width_px=width_px,
+        height_px=height_px,
+        most_objects=most_objects or None,
     )
     with progress_bar() as progress:
         task = progress.add_task(f"rendering {split}", total=count)

@@ -49,6 +49,10 @@ class Perceiver(Protocol):
         """The same loaded models under other detector and depth parameters."""
         ...
 
+    def forget(self) -> None:
+        """Begin anew: nothing of earlier frames reaches the next one."""
+        ...
+
     def close(self) -> None: ...
 
 

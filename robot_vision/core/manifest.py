@@ -1,11 +1,37 @@
 """`model.yaml`, the description that travels with a model's file in its bundle."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+# Numbers that one state may have: as many as an input of 4096 x 4096 pixels.
+_MOST_CARRIED = 2**24
+
 # Which there are is no matter of this file: `robot_vision.formats` knows them.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+
+
+class CarriedState(BaseModel):
+    """An input that takes, with each frame, what an output said of the frame before.
+
+    Both are tensors' names, of f32 [1, *shape]; zeros where there is no frame before.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: str
+    output: str
+    shape: tuple[Annotated[int, Field(gt=0, le=2**20)], ...] = Field(min_length=1, max_length=6)
+
+    @model_validator(mode="after")
+    def _is_of_a_size(self) -> "CarriedState":
+        if math.prod(self.shape) > _MOST_CARRIED:
+            raise ValueError(
+                f"{self.input!r} carries {math.prod(self.shape)} numbers from frame to frame, "
+                f"expected at most {_MOST_CARRIED}"
+            )
+        return self
 
 
 class ModelInput(BaseModel):
@@ -42,6 +68,24 @@ class ModelInput(BaseModel):
         default="",
         description="input for the size that boxes are scaled to, i64 [1,2] as width, height",
     )
+    carried: tuple[CarriedState, ...] = Field(
+        default=(), description="inputs that are outputs of the frame before", max_length=64
+    )
+    carried_gap_s: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="between stamps; after a longer one what was carried is forgotten",
+    )
+
+    @model_validator(mode="after")
+    def _carries_of_one_frame(self) -> "ModelInput":
+        names = [state.input for state in self.carried]
+        if len(set(names)) < len(names):
+            raise ValueError(f"carried: an input is named twice: {', '.join(names)}")
+        if self.carried and self.batch > 1:
+            raise ValueError(f"a model that carries state takes one picture, not {self.batch}")
+        return self
 
 
 class OutputReading(BaseModel):

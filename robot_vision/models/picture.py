@@ -60,8 +60,12 @@ def _graphs(roles: tuple[str, ...]) -> Callable[[nn.Module, Any, Size], tuple[Gr
 
 
 def _image(spec: Any, size: Size) -> ModelInput:
-    """Pixels as they are: the graph scales them."""
     del spec
+    return picture_input(size)
+
+
+def picture_input(size: Size) -> ModelInput:
+    """Pixels as they are: the graph scales them."""
     return ModelInput(
         name="rgb",
         width_px=size.width_px,

@@ -18,6 +18,7 @@ from robot_vision.core.types import Frame
 from robot_vision.formats.check import check_outputs
 from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import Bundle
+from robot_vision.perception.carry import Carry
 from robot_vision.perception.preprocess import Preprocessor
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,9 @@ class Model:
         spec = bundle.manifest.input
         blank = np.zeros((spec.height_px, spec.width_px, 3), np.uint8)
         inputs, _ = self._preprocess(blank)
-        tensors = self._run(inputs)
+        self._carry = Carry(self.manifest)
+        tensors = self._run(inputs | self._carry.inputs(stamp_ns=0))
+        self._carry.check(tensors)
         self._tensor_of = tensor_of_role(self.manifest, tensors)
         check_outputs(self.manifest, self._by_role(tensors))
 
@@ -64,10 +67,15 @@ class Model:
         with timed(stage_s, "preprocess"):
             inputs, placement = self._preprocess(frame.rgb, frame.depth_m, frame.camera)
         with timed(stage_s, "inference"):
-            tensors = self._run(inputs)
+            tensors = self._run(inputs | self._carry.inputs(stamp_ns=frame.stamp_ns))
+            self._carry.keep(tensors, stamp_ns=frame.stamp_ns)
         return ModelRun(
             manifest=self.manifest, outputs=self._by_role(tensors), placement=placement
         )
+
+    def forget(self) -> None:
+        """Begin anew: nothing that was carried from frame to frame reaches the next one."""
+        self._carry.forget()
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What the model says of the frame, by tensor name."""

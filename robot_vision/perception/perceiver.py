@@ -68,6 +68,11 @@ class ModelPerceiver:
             feature_model=self._feature_model,
         )
 
+    def forget(self) -> None:
+        """What models carry from frame to frame ends here."""
+        for model in self._models:
+            model.forget()
+
     def close(self) -> None:
         """Release the models and their memory."""
         for model in self._models:

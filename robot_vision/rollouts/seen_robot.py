@@ -143,6 +143,10 @@ class _Once:
     def with_config(self, config: ServiceConfig) -> "_Once":
         return _Once(self._perceiver.with_config(config))
 
+    def forget(self) -> None:
+        """Each pipeline begins a new epoch with the same frame: once is as good as twice."""
+        self._perceiver.forget()
+
     def close(self) -> None:
         """The models are the eyesight's."""
 

@@ -14,7 +14,7 @@ from robot_vision.simulation.frame import make_frame
 from robot_vision.simulation.palette import SPLITS, Split
 from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.render import SceneRenderer
-from robot_vision.simulation.scene import build_scene, settle
+from robot_vision.simulation.scene import Content, build_scene, settle
 
 VIEWS_PER_SCENE = 5
 SETTLE_S = 1.5
@@ -30,6 +30,14 @@ class SetRecipe:
     split: Split
     width_px: int
     height_px: int
+    most_objects: int | None = None  # and no distractors; None: as many as `Content` has them
+
+    @property
+    def content(self) -> Content:
+        """How many things a scene holds."""
+        if self.most_objects is None:
+            return Content()
+        return Content(objects=(1, self.most_objects), distractors=(0, 0))
 
     @property
     def scenes(self) -> int:
@@ -98,7 +106,8 @@ def _make_scene(job: Job) -> int:
     folder, scene_index, recipe = job
     size_px = (recipe.width_px, recipe.height_px)
     key = [recipe.seed, SPLITS.index(recipe.split), scene_index]
-    scene = build_scene(np.random.default_rng([*key, 0]), size_px=size_px)
+    rng = np.random.default_rng([*key, 0])
+    scene = build_scene(rng, size_px=size_px, content=recipe.content)
     settle(scene, seconds=SETTLE_S)
     frames = {}
     with SceneRenderer(scene, size_px=size_px) as renderer:

@@ -57,6 +57,8 @@ class Scripted:
         detections = replace(self.next, stamp_ns=frame.stamp_ns)
         return Percept(detections=detections, depth=None, features=None)
 
+    def forget(self) -> None: ...
+
     def with_config(self, _config: ServiceConfig) -> "Scripted":
         return self
 

@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -55,6 +57,26 @@ def test_an_interrupted_set_is_completed_and_no_more(made: Path, tmp_path: Path)
     assert generate(tmp_path, recipe(12)) == [5, 10, 12]
     assert contents(tmp_path) == contents(made)
     assert kept.stat().st_mtime_ns == written_ns
+
+
+def test_a_set_may_hold_few_objects_and_no_distractors(tmp_path: Path) -> None:
+    few = replace(recipe(10), most_objects=2)
+    generate(tmp_path, few)
+    labels = json.loads((tmp_path / "annotations.json").read_text())
+    for image in labels["images"]:
+        shown = [a for a in labels["annotations"] if a["image_id"] == image["id"]]
+        assert len(shown) <= 2
+    assert few.content.distractors == (0, 0)
+    with pytest.raises(ConfigError, match="most_objects is 2, asked for None"):
+        generate(tmp_path, recipe(10))
+
+
+def test_a_set_from_before_this_choice_goes_on(made: Path, tmp_path: Path) -> None:
+    copytree(made, tmp_path / "old")
+    written = json.loads((made / "recipe.json").read_text())
+    del written["most_objects"]
+    (tmp_path / "old" / "recipe.json").write_text(json.dumps(written))
+    assert generate(tmp_path / "old", recipe(12)) == [12]
 
 
 def test_another_recipe_is_refused(made: Path) -> None:

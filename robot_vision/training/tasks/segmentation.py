@@ -32,6 +32,7 @@ from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.classification import ClassWeighting, class_weights
+from robot_vision.training.losses.coarser_heads import coarser_losses
 from robot_vision.training.losses.segmentation import SegmentationWeights, segmentation_loss
 from robot_vision.training.tasks.classification import check_travelled
 
@@ -61,12 +62,16 @@ class SegmentationOptions(Params):
     )
     class_weights: ClassWeighting = param("none", "none, inverse or effective_number")
     losses: SegmentationWeights = SegmentationWeights()
+    coarser_weight: float = param(0.4, "weight of each coarser head, where a model has such", ge=0)
     augmentation: Augmentation = Augmentation()
 
 
 @TASKS.register("segmentation")
 class SegmentationTask(Task[LabelMapBatch]):
     """Trains a model that is given `rgb` u8 [b,h,w,3] and says `output`, logits [b,c,·,·].
+
+    A model may also say `medium`, of the same at a coarser stride, and `coarse`, logits [b,c] of
+    what is anywhere in view: they are trained beside.
 
     Weights are selected by mean IoU; what a trivial answer reaches stands beside it.
     """
@@ -123,16 +128,22 @@ class SegmentationTask(Task[LabelMapBatch]):
             yield LabelMapBatch(rgb=seen.rgb, labels=IGNORED - seen.instances.long())
             step += 1
 
-    def answer(self, model: nn.Module, batch: LabelMapBatch) -> Tensor:
-        return model(batch.rgb)["output"]
+    def answer(self, model: nn.Module, batch: LabelMapBatch) -> dict[str, Tensor]:
+        return model(batch.rgb)
 
-    def loss(self, answer: Tensor, batch: LabelMapBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        logits, size = answer.float(), batch.labels.shape[1:]
+    def loss(
+        self, answer: dict[str, Tensor], batch: LabelMapBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        logits, size = answer["output"].float(), batch.labels.shape[1:]
         if logits.shape[2:] != size:
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-        return segmentation_loss(
+        total, parts = segmentation_loss(
             logits, batch.labels, weights=self._options.losses, class_weight=self._weight
         )
+        beside = coarser_losses(answer, batch.labels, class_weight=self._weight)
+        for loss in beside.values():
+            total = total + self._options.coarser_weight * loss
+        return total, parts | {name: loss.detach() for name, loss in beside.items()}
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Figures on pictures spread over the held-out set; each class is left to the export."""
