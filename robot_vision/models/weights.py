@@ -50,7 +50,7 @@ class Fit:
             ("unexpected", self.unexpected),
             ("of another shape", self.reshaped),
         )
-        return "; ".join(f"{kind}: {_listed(names)}" for kind, names in kinds if names)
+        return "; ".join(f"{kind}: {listed(names)}" for kind, names in kinds if names)
 
 
 def read_weights(file: Path) -> Weights:
@@ -176,7 +176,8 @@ def _fit(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> Fit:
     )
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def listed(names: tuple[str, ...]) -> str:
+    """The first of the names, and how many more there are."""
     more = len(names) - _MOST_NAMED
     shown = ", ".join(names[:_MOST_NAMED])
     return f"{shown} and {more} more" if more > 0 else shown

@@ -4,7 +4,7 @@ Whatever needs an encoder takes any that is registered here, by an `EncoderChoic
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
 from robot_vision.core.registry import Registry
+from robot_vision.models.encoders.layout import Layout
 
 SpecT = TypeVar("SpecT", bound=Params)
 
@@ -52,19 +53,6 @@ class Preparation:
     height_px: int
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layout:
-    """Names that a public implementation gives to the same weights.
-
-    `matches` sees the names in a file, without a prefix that all of them share. `convert` returns
-    the tensors by the names of ours, and raises `ConfigError` where they do not fit the spec.
-    """
-
-    name: str
-    matches: Callable[[frozenset[str]], bool]
-    convert: Callable[[Mapping[str, Tensor], Any], dict[str, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

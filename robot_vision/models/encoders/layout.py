@@ -1,0 +1,84 @@
+"""Public names of an encoder's weights, and how tensors by those names become ours."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_COUNT = "num_batches_tracked"  # not in files of older programs, and only used in training
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """Names that a public implementation gives to the weights of one of our modules.
+
+    `public` gives the name there of a weight of ours with a spec, or several names, of tensors
+    that are one below another in ours (query, key and value). Names that begin with one of
+    `heads` are of layers that we do not have. `options` are fields of the spec that this
+    implementation needs.
+    """
+
+    name: str
+    public: Callable[[str, Any], str | tuple[str, ...]]
+    heads: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def sources(self, own: str, spec: Any) -> tuple[str, ...]:
+        """Names there of the tensors that make up ours."""
+        found = self.public(own, spec)
+        return (found,) if isinstance(found, str) else found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Renamed:
+    """Tensors by our names, and what did not fit: `missing` and `unexpected` by the names there.
+
+    `left_out` are those of heads that an encoder does not have.
+    """
+
+    layout: str
+    tensors: dict[str, Tensor]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+OWN = Layout(name="robot_vision", public=lambda name, _spec: name)
+
+
+def rename(
+    own: Sequence[str], spec: Any, layout: Layout, tensors: Mapping[str, Tensor]
+) -> Renamed:
+    """Tensors by a layout's names → by ours. `own` are the names of all weights of ours."""
+    prefix = _prefix(layout.sources(own[0], spec)[0], tensors)
+    found, missing, used = dict[str, Tensor](), list[str](), set[str]()
+    for name in own:
+        sources = [prefix + source for source in layout.sources(name, spec)]
+        used.update(sources)
+        absent = [source for source in sources if source not in tensors]
+        if not absent:
+            parts = [tensors[source] for source in sources]
+            found[name] = parts[0] if len(parts) == 1 else torch.cat(parts)
+        elif name.endswith(_COUNT):
+            found[name] = torch.tensor(0)
+        else:
+            missing += absent
+    rest = sorted(tensors.keys() - used)
+    heads = tuple(h for head in layout.heads for h in (head, prefix + head))
+    left_out = tuple(name for name in rest if heads and name.startswith(heads))
+    return Renamed(
+        layout=layout.name,
+        tensors=found,
+        missing=tuple(missing),
+        unexpected=tuple(name for name in rest if name not in left_out),
+        left_out=left_out,
+    )
+
+
+def _prefix(anchor: str, tensors: Mapping[str, Tensor]) -> str:
+    """What stands before the encoder's names in a file of more than an encoder."""
+    prefixes = [name.removesuffix(anchor) for name in tensors if name.endswith(anchor)]
+    whole = [prefix for prefix in prefixes if not prefix or prefix.endswith(".")]
+    return min(whole, key=len, default="")
