@@ -73,7 +73,9 @@ def ours() -> Detr:
 
 def test_its_weights_load_and_its_outputs_are_equal() -> None:
     theirs, model = reference(), ours()
-    renamed = rename(tuple(model.state_dict()), DETR_LAYOUTS[0], theirs.state_dict())
+    renamed = rename(
+        tuple(model.state_dict()), model.spec, DETR_LAYOUTS[0], theirs.state_dict()
+    )
     assert (renamed.missing, renamed.unexpected) == ((), ())
     model.load_state_dict(renamed.tensors, strict=True)
     rgb = torch.randint(0, 256, (2, 96, 160, 3), dtype=torch.uint8)

@@ -2,6 +2,8 @@
 
 import re
 
+from robot_vision.models.detection.detr import DetrSpec
+from robot_vision.models.encoders.encoder import encoder_spec
 from robot_vision.models.encoders.layout import Layout
 from robot_vision.models.encoders.resnet import LAYOUTS
 
@@ -29,9 +31,9 @@ _PARTS = (
 )
 
 
-def _public(name: str) -> str:
+def _public(name: str, spec: DetrSpec) -> str:
     if name.startswith(_ENCODER):
-        (source,) = _RESNET.sources(name.removeprefix(_ENCODER))
+        (source,) = _RESNET.sources(name.removeprefix(_ENCODER), encoder_spec(spec.encoder))
         return f"model.backbone.model.{source}"
     for pattern, replacement in _PARTS:
         name = re.sub(pattern, replacement, name)
