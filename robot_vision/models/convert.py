@@ -31,7 +31,7 @@ def renamed_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed
     layouts = (OWN, *ENCODERS.get(choice.name).layouts)
     renamed = min(
         (rename(tuple(own), encoder_spec(choice), layout, tensors) for layout in layouts),
-        key=lambda found: len(found.missing),
+        key=lambda found: (len(found.missing), len(found.unexpected)),
     )
     faults = _faults(own, renamed)
     if faults:

@@ -1,6 +1,5 @@
 """DETR says what transformers' `DetrForObjectDetection` says of the same weights."""
 
-from typing import Any
 
 import pytest
 import torch
@@ -21,7 +20,7 @@ SMALL = {
 }
 
 
-def reference(**changes: Any) -> torch.nn.Module:
+def reference() -> torch.nn.Module:
     """Random weights; norms have statistics as if they had been trained."""
     torch.manual_seed(0)
     backbone = transformers.ResNetConfig(
@@ -73,9 +72,7 @@ def ours() -> Detr:
 
 def test_its_weights_load_and_its_outputs_are_equal() -> None:
     theirs, model = reference(), ours()
-    renamed = rename(
-        tuple(model.state_dict()), model.spec, DETR_LAYOUTS[0], theirs.state_dict()
-    )
+    renamed = rename(tuple(model.state_dict()), model.spec, DETR_LAYOUTS[0], theirs.state_dict())
     assert (renamed.missing, renamed.unexpected) == ((), ())
     model.load_state_dict(renamed.tensors, strict=True)
     rgb = torch.randint(0, 256, (2, 96, 160, 3), dtype=torch.uint8)

@@ -1,6 +1,7 @@
 """The batches of a run: which samples each step sees, in what random view."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
 from robot_vision.models.card import Size
 from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.samples import Batch, SampleCache
+from robot_vision.training.data.samples import Batch, SampleStack
 from robot_vision.training.engine.distributed import process_count, rank
 from robot_vision.training.engine.recipe import Recipe
 
@@ -22,6 +23,13 @@ class Resolution(Params):
     height_px: int = param(320, "height", unit="px", ge=64, le=2048, multiple_of=32)
 
 
+@runtime_checkable
+class Stackable(Protocol):
+    """Samples that can be had all at once, on a device."""
+
+    def stacked(self, device: torch.device) -> SampleStack: ...
+
+
 class BatchStream:
     """The training set on the device that trains, in random order and views.
 
@@ -30,7 +38,7 @@ class BatchStream:
     """
 
     def __init__(
-        self, cache: SampleCache, augment: Augmenter, *, seed: int, device: torch.device
+        self, cache: Stackable, augment: Augmenter, *, seed: int, device: torch.device
     ) -> None:
         self._stack = cache.stacked(device)
         self._augment, self._seed = augment, seed
@@ -42,8 +50,12 @@ class BatchStream:
         Seeds torch, whose random numbers make it.
         """
         torch.manual_seed((self._seed * process_count() + rank()) * 10_000_000 + step)
-        rows = torch.tensor([self._order.row(number) for number in share_of(step, batch_size)])
+        rows = torch.tensor(self.rows(step, batch_size=batch_size))
         return self._augment(self._stack, rows, width_px=size.width_px, height_px=size.height_px)
+
+    def rows(self, step: int, *, batch_size: int) -> list[int]:
+        """Which samples of the stack this process's share of a step holds."""
+        return [self._order.row(number) for number in share_of(step, batch_size)]
 
 
 class Shuffled:
@@ -84,3 +96,9 @@ def at_one_size(recipe: Recipe, size: Size) -> Recipe:
 def resolution_at(resolutions: Sequence[Resolution], part: float) -> Resolution:
     """The training size at a part of the run."""
     return next((r for r in resolutions if part < r.until), resolutions[-1])
+
+
+def largest_of(resolutions: Sequence[Resolution]) -> Size:
+    """The size at which samples are kept: the largest that is trained at."""
+    width_px, height_px = max((r.width_px, r.height_px) for r in resolutions)
+    return Size(width_px=width_px, height_px=height_px)

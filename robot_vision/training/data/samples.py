@@ -106,8 +106,8 @@ class SampleCache:
         name = f"{width_px}x{height_px}-{len(source.images)}-{_fingerprint(source)}"
         self.folder, self.name = folder, name
         shape = (len(source.images), height_px, width_px, 8)
-        self._planes = _open_array(folder / f"{name}.planes", shape)
-        self._is_decoded = _open_array(folder / f"{name}.decoded", shape[:1])
+        self._planes = open_array(folder / f"{name}.planes", shape)
+        self._is_decoded = open_array(folder / f"{name}.decoded", shape[:1])
         self._color_ids = {name: row for row, name in enumerate(source.color_names)}
 
     def __len__(self) -> int:
@@ -142,9 +142,9 @@ class SampleCache:
         return SampleStack(
             planes=torch.from_numpy(self._planes).to(device),
             focal_px=torch.tensor(focal_px, dtype=torch.float32, device=device),
-            boxes_xyxy=_padded(boxes, 0.0).to(device),
-            class_id=_padded([image.class_id for image in images], -1).to(device),
-            color_id=_padded([self._colors_of(image) for image in images], -1).to(device),
+            boxes_xyxy=padded(boxes, 0.0).to(device),
+            class_id=padded([image.class_id for image in images], -1).to(device),
+            color_id=padded([self._colors_of(image) for image in images], -1).to(device),
         )
 
     def _focal_px(self, annotated: Annotated) -> float:
@@ -161,7 +161,7 @@ class SampleCache:
         return np.asarray(self._planes[index])
 
     def _decode(self, annotated: Annotated) -> UInt8[np.ndarray, "h w 8"]:
-        rgb = _read(annotated.rgb_file, lambda f: read_image(f, cv2.IMREAD_COLOR_RGB))
+        rgb = read_named(annotated.rgb_file, lambda f: read_image(f, cv2.IMREAD_COLOR_RGB))
         planes = np.zeros((self.height_px, self.width_px, 8), np.uint8)
         planes[..., :3] = self._fit(rgb, cv2.INTER_AREA, PAD_VALUE)
         try:
@@ -170,7 +170,7 @@ class SampleCache:
             raise ConfigError(f"the labels of {annotated.rgb_file}: {error}") from error
         for start, file in ((4, annotated.depth_file), (6, annotated.depth_true_file)):
             if file is not None:
-                depth_mm = _read(file, read_depth)
+                depth_mm = read_named(file, read_depth)
                 fitted = self._fit(depth_mm, cv2.INTER_NEAREST, 0)
                 planes[..., start : start + 2] = fitted[..., None].view(np.uint8)
         return planes
@@ -215,14 +215,14 @@ def collate(samples: list[Sample]) -> Batch:
             true_mm.astype(np.float32) / np.float32(MILLIMETRES_PER_METRE)
         ),
         instances=torch.from_numpy(np.stack([s.instances[2::4, 2::4] for s in samples])),
-        boxes_xyxy=_padded([s.box_xyxy_px for s in samples], 0.0),
-        class_id=_padded([s.class_id for s in samples], -1),
-        color_id=_padded([s.color_id for s in samples], -1),
-        instance_id=_padded([s.instance_id for s in samples], 0),
+        boxes_xyxy=padded([s.box_xyxy_px for s in samples], 0.0),
+        class_id=padded([s.class_id for s in samples], -1),
+        color_id=padded([s.color_id for s in samples], -1),
+        instance_id=padded([s.instance_id for s in samples], 0),
     )
 
 
-def _padded(rows: list[np.ndarray], fill: float) -> Tensor:
+def padded(rows: list[np.ndarray], fill: float) -> Tensor:
     """Rows [n,...] of different lengths as one tensor [N,M,...] of at least one column."""
     most = max(1, *(len(row) for row in rows))
     out = np.full((len(rows), most, *rows[0].shape[1:]), fill, rows[0].dtype)
@@ -244,7 +244,7 @@ def _fingerprint(source: DetectionSet) -> str:
     return digest.hexdigest()
 
 
-def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+def open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Bytes of a file as an array, zeros where nothing was written; processes may share it.
 
     Raises `DiskFullError` where the disk has no room for it: a page that has none when it is
@@ -257,7 +257,8 @@ def _open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
-def _read(file: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+def read_named(file: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+    """What `read` makes of a file of the set; raises `ConfigError` where it cannot."""
     try:
         return read(file)
     except EncodingError as error:

@@ -22,6 +22,11 @@ def expected_calibration_error(found: Sequence[FoundBoxes]) -> float:
     score, right = score[score >= LEAST_SCORE], right[score >= LEAST_SCORE]
     if not len(score):
         return float("nan")
+    return calibration_gap(score, right)
+
+
+def calibration_gap(score: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
+    """Mean gap of score and part that is right over ten bins of score, weighted by their size."""
     bins = np.minimum((score * BINS).astype(int), BINS - 1)
     gaps = [
         abs(score[bins == b].mean() - right[bins == b].mean()) * (bins == b).sum()

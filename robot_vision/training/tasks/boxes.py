@@ -5,9 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import brief
@@ -20,6 +19,7 @@ from robot_vision.training.data.batches import (
     BatchStream,
     Resolution,
     at_one_size,
+    largest_of,
     resolution_at,
 )
 from robot_vision.training.data.boxes_held_out import BoxesHeldOut
@@ -27,8 +27,10 @@ from robot_vision.training.data.labelled import DetectionSet
 from robot_vision.training.data.open_samples import samples_of
 from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.samples import Batch, SampleCache
+from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.task import BatchT, HeldOut, Predictor, Task
+from robot_vision.training.engine.task import BatchT, HeldOut, Task
+from robot_vision.training.engine.transfer import transferred, without_head
 
 
 class BoxOptions(Params):
@@ -54,6 +56,7 @@ class BoxesTask(Task[BatchT]):
     metric = "AP50"
     format: ClassVar[str]
     reading: ClassVar[OutputReading] = OutputReading()
+    of_classes: ClassVar[str]  # layers that are for the classes of one set
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
@@ -66,6 +69,13 @@ class BoxesTask(Task[BatchT]):
     def spec_values(self) -> dict[str, Any]:
         return {"classes": len(self._source.class_names)}
 
+    def initial_weights(
+        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """What fits, such as an encoder; layers of classes only where these are the same."""
+        without = without_head(self.of_classes, self._source.class_names, travels)
+        return transferred(self.recipe, tensors, without=without)
+
     def _pictures(self, first_step: int, part: float) -> Generator[Batch, None, None]:
         """Batches of pictures in random views."""
         size = resolution_at(self._options.resolutions, part)
@@ -77,7 +87,7 @@ class BoxesTask(Task[BatchT]):
     @cached_property
     def _cache(self) -> SampleCache:
         """The training set, decoded at the largest size that is trained at."""
-        largest = max(self._options.resolutions, key=lambda r: r.width_px)
+        largest = largest_of(self._options.resolutions)
         return samples_of(
             self._source,
             self._options.train_set,
@@ -95,14 +105,8 @@ class BoxesTask(Task[BatchT]):
         """Figures on the first images of the held-out set."""
         if not self._options.val_set:
             return {}
-        was_training = model.training
-        model.eval()
-        try:
-            figures = self._held_out.figures(
-                torch_predictor(model, device=self.device), images=self._options.evaluation_images
-            )
-        finally:
-            model.train(was_training)
+        with answering(model, self.device) as predict:
+            figures = self._held_out.figures(predict, images=self._options.evaluation_images)
         return {name: value for name, value in figures.items() if not name.startswith("AP/")}
 
     @cached_property
@@ -140,17 +144,6 @@ def held_out_values(
         "classes": tuple(travels.get("classes", ())),
         "size": Size(width_px=last.width_px, height_px=last.height_px),
     }
-
-
-def torch_predictor(model: nn.Module, *, device: torch.device) -> Predictor:
-    """Runs a model of one picture as it is: `rgb` in, all that it says by role out."""
-
-    @torch.no_grad()
-    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        answer = model(torch.from_numpy(inputs["rgb"]).to(device))
-        return {role: value.float().cpu().numpy() for role, value in answer.items()}
-
-    return predict
 
 
 def _set_with_boxes(folder: str) -> DetectionSet:

@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from robot_vision.training.data.batches import (
     BatchStream,
     Resolution,
     at_one_size,
+    largest_of,
     resolution_at,
 )
 from robot_vision.training.data.depth_held_out import (
@@ -27,6 +27,7 @@ from robot_vision.training.data.depth_held_out import (
     open_depth_set,
 )
 from robot_vision.training.data.samples import Batch
+from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.depth import depth_loss
@@ -61,11 +62,9 @@ class DepthTask(Task[Batch]):
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
         self._options: DepthOptions = recipe.options
-        sizes = [(r.width_px, r.height_px) for r in self._options.resolutions]
-        width_px, height_px = max(sizes)
         self._cache = open_depth_set(
             self._options.train_set,
-            Size(width_px=width_px, height_px=height_px),
+            largest_of(self._options.resolutions),
             cache_dir=self._options.cache_dir,
         )
         if self._options.val_set:  # here, and not at the first evaluation, much later
@@ -109,18 +108,8 @@ class DepthTask(Task[Batch]):
         if not self._options.val_set:
             return {}
         assert isinstance(self._held_out, DepthHeldOut)
-        was_training = model.training
-        model.eval()
-
-        @torch.no_grad()
-        def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-            rgb = torch.from_numpy(inputs["rgb"]).to(self.device)
-            return {"depth": model(rgb)["depth"].float().cpu().numpy()}
-
-        try:
+        with answering(model, self.device) as predict:
             return self._held_out.figures(predict, images=self._options.evaluation_images)
-        finally:
-            model.train(was_training)
 
     def travels(self) -> dict[str, Any]:
         return {MEDIAN: self._median_depth_m}

@@ -1,5 +1,6 @@
 """The grid detector: five parts of one loss (arXiv:1506.02640)."""
 
+from collections.abc import Generator
 
 from torch import Tensor, nn
 
@@ -22,10 +23,17 @@ class YoloV1Task(BoxesTask[Batch]):
 
     options = YoloV1Options
     format = "yolo_v1"
+    of_classes = "head.cells."
 
     def prepare(self, model: nn.Module) -> None:
         assert isinstance(model, YoloV1)
         self._stride_px = model.spec.stride_px
+
+    def batches(self, first_step: int, part: float) -> Generator[Batch, None, None]:
+        yield from self._pictures(first_step, part)
+
+    def answer(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        return model(batch.rgb)
 
     def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         height_px, width_px = batch.rgb.shape[1:3]

@@ -1,0 +1,118 @@
+"""Held-out pictures with label maps: by them a segmentation model is measured and proven."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.core.manifest import ModelManifest, OutputReading
+from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
+from robot_vision.models.card import Size
+from robot_vision.training.data.classification_held_out import check_same_classes
+from robot_vision.training.data.label_map_set import LabelMapSet, open_label_maps
+from robot_vision.training.data.label_maps import BACKGROUND
+from robot_vision.training.data.picture_cache import PictureCache, spread
+from robot_vision.training.engine.task import HeldOut, Predictor
+from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
+from robot_vision.training.metrics.trivial_label_maps import TrivialLabelMaps
+
+# The trivial answers hardly change with more.
+_TRIVIAL_PICTURES = 200
+_CELL_PX = 4  # of the grid on which they answer, as most models do
+
+_Rgb = UInt8[np.ndarray, "h w 3"]
+_Labels = UInt8[np.ndarray, "h w"]
+
+
+class SegmentationHeldOut(HeldOut):
+    """Pictures of a set at the model's size, and the trivial answers of `known`, the training
+    pictures. Raises `ConfigError` if the classes of the two differ."""
+
+    def __init__(self, folder: str, known: LabelMapSet, *, size: Size, cache_dir: str) -> None:
+        self.size = size
+        self._known, self._cache_dir = known, cache_dir
+        self._held_out = open_label_maps(folder)
+        check_same_classes(folder, self._held_out.class_names, known.class_names)
+        self._cache = self._cached(self._held_out)
+
+    def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
+        """Pictures spread over the set, as the service would feed them."""
+        del graph
+        return ({"rgb": self._cache.rgb([row])} for row in spread(len(self._cache), count))
+
+    def calibration(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
+        """Pictures spread over the training set."""
+        del graph
+        cache = self._cached(self._known)
+        return ({"rgb": cache.rgb([row])} for row in spread(len(cache), count))
+
+    def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
+        """All figures, rounded."""
+        (predict,) = predictors.values()
+        return {name: round(value, 4) for name, value in self.figures(predict).items()}
+
+    def figures(self, predict: Predictor, *, pictures: int = 0) -> dict[str, float]:
+        """Figures on `pictures` (0: all) spread over the set, mIoU of the trivial answers, and
+        `miou_gain` over the best of these.
+
+        The truth is read at the middle of each cell of the answer.
+        """
+        names = self._known.class_names
+        counts, trivial = SegmentationCounts(names), dict[str, SegmentationCounts]()
+        for row in spread(len(self._cache), pictures):
+            rgb, labels = self._cache.rgb([row])[0], self._cache.labels(row)
+            answer = predict({"rgb": rgb[None]})["output"][0].argmax(axis=0).astype(np.uint8)
+            rows, columns = answer.shape
+            counts.add(answer, at_cells(labels, rows=rows, columns=columns))
+            small_rgb, small_labels = _cells(rgb, labels)
+            for which, said in self.trivial.answers(small_rgb).items():
+                trivial.setdefault(which, SegmentationCounts(names)).add(said, small_labels)
+        found = counts.summary()
+        naive = {f"trivial_miou/{w}": c.summary()["miou"] for w, c in trivial.items()}
+        best = max(naive.values())
+        gain = found["miou"] - best
+        return {"miou": found["miou"], "miou_gain": gain} | found | {"trivial_miou": best} | naive
+
+    @cached_property
+    def trivial(self) -> TrivialLabelMaps:
+        """The trivial answers, fitted to the training pictures."""
+        return fit_trivial(self._cached(self._known), len(self._known.class_names))
+
+    def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
+        values, names = dict(manifest_values), self._known.class_names
+        (file,) = values.pop("files")
+        has_background = names[0] == BACKGROUND
+        manifest = ModelManifest(
+            task="segmentation",
+            input=values.pop("image"),
+            file=file,
+            classes=names[has_background:],
+            reading=OutputReading(
+                scores="logits", background="first" if has_background else "none"
+            ),
+            **values,
+        )
+        write_bundle(folder, manifest, folder / file)
+        return folder / MANIFEST_FILE
+
+    def _cached(self, known: LabelMapSet) -> PictureCache:
+        assert self.size
+        return PictureCache(
+            known.pictures, self.size, source=known.folder, cache_dir=self._cache_dir
+        )
+
+
+def fit_trivial(cache: PictureCache, classes: int) -> TrivialLabelMaps:
+    """The trivial answers of a cache's pictures, at a quarter of their size."""
+    rows = spread(len(cache), _TRIVIAL_PICTURES)
+    pairs = (_cells(cache.rgb([row])[0], cache.labels(row)) for row in rows)
+    return TrivialLabelMaps(pairs, classes)
+
+
+def _cells(rgb: _Rgb, labels: _Labels) -> tuple[_Rgb, _Labels]:
+    """A picture and its label map at the middles of cells of a quarter."""
+    middle = slice(_CELL_PX // 2, None, _CELL_PX)
+    return np.ascontiguousarray(rgb[middle, middle]), labels[middle, middle]

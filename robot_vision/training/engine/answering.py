@@ -1,0 +1,27 @@
+"""A model of one picture, asked while it is trained."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from robot_vision.training.engine.task import Predictor
+
+
+@contextmanager
+def answering(model: nn.Module, device: torch.device) -> Iterator[Predictor]:
+    """A predictor that gives `rgb` u8 [b,h,w,3] to the model, in evaluation while within."""
+    was_training = model.training
+    model.eval()
+
+    @torch.no_grad()
+    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = model(torch.from_numpy(inputs["rgb"]).to(device))
+        return {role: value.float().cpu().numpy() for role, value in found.items()}
+
+    try:
+        yield predict
+    finally:
+        model.train(was_training)

@@ -1,0 +1,32 @@
+"""Top-1, top-5, calibration and recalls of classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from robot_vision.training.metrics.calibration import calibration_gap
+
+
+def classification_figures(
+    probability: Float[np.ndarray, "n c"],
+    class_id: Int64[np.ndarray, " n"],
+    class_names: Sequence[str],
+) -> dict[str, float]:
+    """`top1` and `top5`: the true class is the first, or of the first five. `ece`: expected
+    calibration error of the first (Guo et al., arXiv:1706.04599). `mean_recall` over the classes
+    shown, and each class's as `recall/<name>`; a class that is not shown has none."""
+    order = np.argsort(-probability, axis=1, kind="stable")
+    right = order[:, 0] == class_id
+    recalls = {
+        f"recall/{name}": float(right[class_id == row].mean())
+        for row, name in enumerate(class_names)
+        if (class_id == row).any()
+    }
+    return {
+        "top1": float(right.mean()),
+        "top5": float((order[:, :5] == class_id[:, None]).any(axis=1).mean()),
+        "ece": calibration_gap(probability.max(axis=1), right),
+        "mean_recall": float(np.mean(list(recalls.values()))),
+        **recalls,
+    }

@@ -1,0 +1,191 @@
+"""Classification: the class of a picture, or of the crop around an object."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params, param
+from robot_vision.models.card import Size
+from robot_vision.training.data.augment import Augmenter
+from robot_vision.training.data.augmentation import Augmentation
+from robot_vision.training.data.batches import (
+    BatchStream,
+    Resolution,
+    at_one_size,
+    largest_of,
+    resolution_at,
+)
+from robot_vision.training.data.classification_held_out import ClassificationHeldOut
+from robot_vision.training.data.crops import CropOptions, CropSet, check_all_shown, open_crops
+from robot_vision.training.data.label_share import share_of_labels
+from robot_vision.training.data.mixup import mixed
+from robot_vision.training.data.picture_cache import PictureCache
+from robot_vision.training.engine.answering import answering
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.engine.transfer import transferred, without_head
+from robot_vision.training.losses.classification import (
+    ClassWeighting,
+    class_weights,
+    soft_cross_entropy,
+    soft_targets,
+)
+
+HEAD = "head."
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PictureBatch:
+    """Pictures, and what is asked for of each class."""
+
+    rgb: UInt8[Tensor, "b h w 3"]
+    target: Float32[Tensor, "b c"]
+
+
+class ClassificationOptions(Params):
+    """What classes are learnt from. Of a set with boxes, the crops around its objects."""
+
+    train_set: str = param("", "set with a class an image or boxes; FOLDER@PART: a part")
+    val_set: str = param("", "held-out set; empty: nothing is evaluated")
+    evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=1)
+    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
+    resolutions: list[Resolution] = param(
+        [Resolution(width_px=96, height_px=96)], "sizes in the order of `until`", min_length=1
+    )
+    crop: CropOptions = CropOptions()
+    label_share: float = param(
+        1.0, "share of the training pictures, of each class alike, by run.seed", gt=0, le=1
+    )
+    class_weights: ClassWeighting = param("none", "none, inverse or effective_number")
+    label_smoothing: float = param(0.0, "share of a label spread over all classes", ge=0, lt=1)
+    mixup: float = param(
+        0.0, "alpha of mixup (arXiv:1710.09412): pictures and labels blended in pairs", ge=0, le=8
+    )
+    augmentation: Augmentation = Augmentation(scale_min=0.8, scale_max=1.2, shift=0.05)
+
+
+@TASKS.register("classification")
+class ClassificationTask(Task[PictureBatch]):
+    """Trains a model that is given `rgb` u8 [b,h,w,3] and says `output`, logits [b,c].
+
+    Weights are selected by top-1; what a trivial answer reaches stands beside it.
+    """
+
+    options = ClassificationOptions
+    metric = "top1"
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        super().__init__(recipe, device)
+        self._options: ClassificationOptions = recipe.options
+        self._known = _known(recipe)
+        self._weight = class_weights(self._known.counts(), self._options.class_weights).to(device)
+        self._augment = Augmenter(self._options.augmentation, self._known.class_names)
+        # Here, and not at the first evaluation, much later.
+        self._held_out = _held_out(recipe, self._known, None) if self._options.val_set else None
+
+    def spec_values(self) -> dict[str, Any]:
+        return {"classes": len(self._known.class_names)}
+
+    def initial_weights(
+        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """The encoder's; the linear layer too where it is for the same classes."""
+        without = without_head(HEAD, self._known.class_names, travels)
+        return transferred(self.recipe, tensors, without=without)
+
+    @cached_property
+    def _stream(self) -> BatchStream:
+        options = self._options
+        size = largest_of(options.resolutions)
+        cache = PictureCache(
+            self._known.crops, size, source=self._known.folder, cache_dir=options.cache_dir
+        )
+        return BatchStream(cache, self._augment, seed=self.recipe.run.seed, device=self.device)
+
+    def batches(self, first_step: int, part: float) -> Generator[PictureBatch, None, None]:
+        size = resolution_at(self._options.resolutions, part)
+        run, step = self.recipe.run, first_step
+        batch_size = run.batch_size // run.accumulate
+        while True:
+            seen = self._stream.batch(step, size, batch_size=batch_size)
+            target = self._targets(self._stream.rows(step, batch_size=batch_size))
+            rgb, target = mixed(seen.rgb, target, alpha=self._options.mixup)
+            yield PictureBatch(rgb=rgb, target=target)
+            step += 1
+
+    def _targets(self, rows: list[int]) -> Tensor:
+        """Of the whole pictures: a view that shows little of one has its class all the same."""
+        class_id = torch.tensor([self._known.crops[row].class_row for row in rows])
+        smoothing, classes = self._options.label_smoothing, len(self._known.class_names)
+        return soft_targets(class_id, classes, smoothing=smoothing).to(self.device)
+
+    def answer(self, model: nn.Module, batch: PictureBatch) -> Tensor:
+        return model(batch.rgb)["output"]
+
+    def loss(self, answer: Tensor, batch: PictureBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        total = soft_cross_entropy(answer.float(), batch.target, self._weight)
+        return total, {"cross_entropy": total.detach()}
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures on pictures spread over the held-out set; recalls are left to the export."""
+        if self._held_out is None:
+            return {}
+        with answering(model, self.device) as predict:
+            found = self._held_out.figures(predict, pictures=self._options.evaluation_images)
+        return {name: value for name, value in found.items() if not name.startswith("recall/")}
+
+    def travels(self) -> dict[str, Any]:
+        return {
+            "classes": list(self._known.class_names),
+            "crop": self._options.crop.model_dump(),
+        }
+
+    @classmethod
+    def resized(cls, recipe: Recipe, size: Size) -> Recipe:
+        return at_one_size(recipe, size)
+
+    @classmethod
+    def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
+        known = _known(recipe)
+        check_travelled(travels, known.class_names, known.folder)
+        return _held_out(recipe, known, data)
+
+
+def check_travelled(travels: Mapping[str, Any], class_names: tuple[str, ...], folder: str) -> None:
+    """Raise `ConfigError` if weights are not for the classes of their training set."""
+    if tuple(travels.get("classes", ())) != class_names:
+        raise ConfigError(
+            f"the weights are for {', '.join(travels.get('classes', ())) or 'no classes'}; "
+            f"{folder} holds {', '.join(class_names)}"
+        )
+
+
+def _known(recipe: Recipe) -> CropSet:
+    """The pictures that are learnt from; raises `ConfigError` if a class has none."""
+    options: ClassificationOptions = recipe.options
+    known = open_crops(options.train_set, options.crop)
+    check_all_shown(known, options.crop)
+    shown = [crop.shown() for crop in known.crops]
+    return known.of(share_of_labels(shown, options.label_share, seed=recipe.run.seed))
+
+
+def _held_out(recipe: Recipe, known: CropSet, data: Path | None) -> ClassificationHeldOut:
+    options: ClassificationOptions = recipe.options
+    folder = str(data or options.val_set)
+    if not folder:
+        raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
+    last = options.resolutions[-1]
+    return ClassificationHeldOut(
+        folder,
+        known,
+        crop=options.crop,
+        size=Size(width_px=last.width_px, height_px=last.height_px),
+        cache_dir=options.cache_dir,
+    )
