@@ -1,6 +1,5 @@
 """DETR says what transformers' `DetrForObjectDetection` says of the same weights."""
 
-
 import pytest
 import torch
 

@@ -11,9 +11,9 @@ from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
 from robot_vision.training.data.perception_held_out import PerceptionHeldOut
-from robot_vision.training.data.samples import SampleCache
+from robot_vision.training.data.samples import Sample, SampleCache
 from robot_vision.training.engine.task import Predictor
-from robot_vision.training.metrics.boxes import box_metrics
+from robot_vision.training.metrics.boxes import box_figures
 from robot_vision.training.metrics.selected import BoxSelection
 
 
@@ -53,19 +53,31 @@ class BoxesHeldOut(PerceptionHeldOut):
         return figures | self._origins()
 
     def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
-        """Those of `box_metrics` on the first `images`; 0 are all."""
-        return box_metrics(predict, self._cache, self._select, images=images)
+        """Those of `box_figures` on the first `images`; 0 are all."""
+        found = [
+            self._select.boxes(sample, predict({"rgb": sample.rgb[None]}))
+            for sample in self._samples(images)
+        ]
+        return box_figures(found, self._classes)
+
+    def _samples(self, images: int) -> Iterator[Sample]:
+        for index in range(min(images or len(self._cache), len(self._cache))):
+            yield self._cache[index]
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
-        values = dict(manifest_values)
+        threshold = round(float(manifest_values["metrics"]["best_f1_threshold"]), 2)
+        return self._write(
+            folder, manifest_values, reading=self._reading, score_threshold=threshold
+        )
+
+    def _write(self, folder: Path, manifest_values: dict[str, Any], **more: Any) -> Path:
+        values = manifest_values | more
         (file,) = values.pop("files")
         manifest = ModelManifest(
             task=FORMATS.get(values["format"]).task,
             input=values.pop("image"),
             file=file,
             classes=self._classes,
-            reading=self._reading,
-            score_threshold=round(float(values["metrics"]["best_f1_threshold"]), 2),
             **values,
         )
         write_bundle(folder, manifest, folder / file)

@@ -1,6 +1,7 @@
 """What tasks share that learn boxes from colour alone: sets, batches, evaluation, bundle."""
 
 from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,8 +30,8 @@ from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.samples import Batch, SampleCache
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.task import BatchT, HeldOut, Task
-from robot_vision.training.engine.transfer import transferred, without_head
+from robot_vision.training.engine.task import BatchT, HeldOut, Predictor, Task
+from robot_vision.training.engine.transfer import transferred
 
 
 class BoxOptions(Params):
@@ -56,7 +57,7 @@ class BoxesTask(Task[BatchT]):
     metric = "AP50"
     format: ClassVar[str]
     reading: ClassVar[OutputReading] = OutputReading()
-    of_classes: ClassVar[str]  # layers that are for the classes of one set
+    of_classes: ClassVar[tuple[str, ...]]  # layers that are for the classes of one set
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
@@ -73,8 +74,10 @@ class BoxesTask(Task[BatchT]):
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
         """What fits, such as an encoder; layers of classes only where these are the same."""
-        without = without_head(self.of_classes, self._source.class_names, travels)
-        return transferred(self.recipe, tensors, without=without)
+        kept = transferred(self.recipe, tensors)
+        if tuple(travels.get("classes", ())) == self._source.class_names:
+            return kept
+        return {n: t for n, t in kept.items() if not n.startswith(self.of_classes)}
 
     def _pictures(self, first_step: int, part: float) -> Generator[Batch, None, None]:
         """Batches of pictures in random views."""
@@ -105,9 +108,13 @@ class BoxesTask(Task[BatchT]):
         """Figures on the first images of the held-out set."""
         if not self._options.val_set:
             return {}
-        with answering(model, self.device) as predict:
+        with self._answering(model) as predict:
             figures = self._held_out.figures(predict, images=self._options.evaluation_images)
-        return {name: value for name, value in figures.items() if not name.startswith("AP/")}
+        return {name: value for name, value in figures.items() if "/" not in name}
+
+    def _answering(self, model: nn.Module) -> AbstractContextManager[Predictor]:
+        """The model as it is served."""
+        return answering(model, self.device)
 
     @cached_property
     def _held_out(self) -> BoxesHeldOut:

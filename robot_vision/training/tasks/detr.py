@@ -48,7 +48,7 @@ class DetrTask(BoxesTask[DetrBatch]):
 
     options = DetrOptions
     format = "detr_logits"
-    of_classes = "classes."
+    of_classes = ("classes.",)
     reading = OutputReading(activation="softmax", background="last")
 
     def prepare(self, model: nn.Module) -> None:

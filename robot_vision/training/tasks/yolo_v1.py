@@ -23,7 +23,7 @@ class YoloV1Task(BoxesTask[Batch]):
 
     options = YoloV1Options
     format = "yolo_v1"
-    of_classes = "head.cells."
+    of_classes = ("head.cells.",)
 
     def prepare(self, model: nn.Module) -> None:
         assert isinstance(model, YoloV1)
