@@ -11,7 +11,7 @@ from robot_vision.commands.default_group import DefaultGroup
 from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
 
-SetFolder = Annotated[Path, typer.Option("--data", help="folder of a COCO set (annotations.json)")]
+SetFolder = Annotated[Path, typer.Option("--data", help="folder of a held-out set, of any kind")]
 
 
 def register(app: typer.Typer) -> None:
@@ -62,25 +62,24 @@ def train(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="a native bundle: a name or a folder")],
+    model: Annotated[str, typer.Argument(help="a bundle: a name or a folder")],
     data: SetFolder,
-    out: Annotated[Path, typer.Option(help="folder of metrics, confusions and gallery")],
+    out: Annotated[Path, typer.Option(help="folder of metrics and gallery")],
     images: Annotated[int, typer.Option(min=0, help="0: all")] = 0,
     worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
 ) -> None:
-    """AP, mask AP, depth errors and calibration on a held-out set; what is confused; failures."""
-    from robot_vision.export.measure import evaluate_bundle
+    """Figures of a native, classification or segmentation bundle on a held-out set; failures."""
+    from robot_vision.export.measure import measure_bundle
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
 
-    bundle = find_bundle(model)
-    metrics, confused = evaluate_bundle(bundle, data, out=out, images=images, worst=worst)
+    measured = measure_bundle(find_bundle(model), data, out=out, images=images, worst=worst)
     console = Screen()
-    for name, value in metrics.items():
+    for name, value in measured.metrics.items():
         console.print(f"{name:32} {value}")
-    console.print(f"at {metrics['best_f1_threshold']}: {confused.summary()}")
-    files = ("metrics.json", "confusions.csv", "gallery.png")
-    console.print(", ".join(f"{out}/{name}" for name in files))
+    for note in measured.notes:
+        console.print(note)
+    console.print(", ".join(f"{out}/{name}" for name in measured.files))
 
 
 def export(

@@ -6,12 +6,46 @@ from pathlib import Path
 import numpy as np
 
 from robot_vision.core.errors import BundleError
+from robot_vision.export.measure_classifier import measure_classifier
+from robot_vision.export.measure_segmentation import measure_segmentation
 from robot_vision.export.parity import onnx_predictor
+from robot_vision.export.picture_bundle import Measured
 from robot_vision.model_store.store import Bundle
 from robot_vision.training.data.open_samples import open_samples
 from robot_vision.training.metrics.confusions import Confusions, confusions
 from robot_vision.training.metrics.gallery import draw_gallery
 from robot_vision.training.metrics.native import Evaluation, Predictor, evaluate
+
+
+def measure_bundle(
+    bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
+) -> Measured:
+    """Figures of a bundle by its task, and what it gets most wrong, in the folder `out`.
+
+    Raises `BundleError` for a task that has no such figures.
+    """
+    measure = {
+        "classification": measure_classifier,
+        "segmentation": measure_segmentation,
+        "multitask": _measure_native,
+    }.get(bundle.manifest.task)
+    if measure is None:
+        raise BundleError(
+            f"bundle {bundle.manifest.name!r} is of task {bundle.manifest.task!r}; expected "
+            "classification, segmentation or multitask (native) to evaluate"
+        )
+    return measure(bundle, held_out, out=out, images=images, worst=worst)
+
+
+def _measure_native(
+    bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
+) -> Measured:
+    metrics, confused = evaluate_bundle(bundle, held_out, out=out, images=images, worst=worst)
+    return Measured(
+        metrics=metrics,
+        notes=(f"at {metrics['best_f1_threshold']}: {confused.summary()}",),
+        files=("metrics.json", "confusions.csv", "gallery.png"),
+    )
 
 
 def evaluate_bundle(

@@ -1,4 +1,7 @@
-"""The native model's encoder for colour alone, as it sees frames without a depth sensor."""
+"""The encoder of `native-s` as it sees pictures without depth, for transfer from its bundle.
+
+Its parts have the names of the whole model, so that the bundle's file gives them as it is.
+"""
 
 import torch
 from torch import Tensor
@@ -11,48 +14,58 @@ from robot_vision.models.encoders.encoder import (
     register_encoder,
 )
 from robot_vision.models.encoders.layout import Layout
-from robot_vision.models.multitask.native_parts import Encoder as Stages
-from robot_vision.models.multitask.native_parts import NativeSpec
-from robot_vision.models.registry import MODELS
+from robot_vision.models.multitask import native_parts as native
 
-_STRIDES = (4, 8, 16, 32)
-# Beside the encoder in a file of the whole model.
-_REST = ("relief.", "neck.", "heads.", "decoder.", "features.", "embedding.")
-_MIDDLE, _SPREAD = (0.5, 0.5, 0.5), (64 / 255, 64 / 255, 64 / 255)
+_MEAN_PX, _STD_PX = 127.5, 64.0  # as `network_input` has them
 
 
 class NativeEncoder(Encoder):
-    """Maps of its four stages; `pooled` is the mean of the last.
+    """Maps of the four stages; `pooled` is the mean of the last.
 
-    Its two inputs of depth are zero, as they were for a third of the samples of its training.
+    Relief is what the trained model adds where there is no depth. It is the same for every
+    picture, so it is not trained, and its norms keep their statistics.
     """
 
-    def __init__(self, spec: NativeSpec) -> None:
+    strides = (4, 8, 16, 32)
+
+    def __init__(self, spec: native.NativeSpec) -> None:
         super().__init__()
-        self.encoder = Stages(spec)
-        self.strides, self.channels, self.dim = _STRIDES, spec.widths, spec.widths[-1]
+        self.relief = native.Relief(spec).requires_grad_(False).eval()
+        self.encoder = native.Encoder(spec)
+        self.channels = spec.widths
+        self.dim = spec.widths[-1]
+
+    def train(self, mode: bool = True) -> "NativeEncoder":
+        super().train(mode)
+        self.relief.eval()
+        return self
 
     def forward(self, picture: Tensor) -> Encoded:
-        without_depth = torch.zeros_like(picture[:, :2])
-        maps = self.encoder(torch.cat([picture, without_depth], dim=1), [])
+        no_depth = torch.zeros_like(picture[:, :2])
+        maps = self.encoder(torch.cat([picture, no_depth], dim=1), self._relief(picture))
         return Encoded(maps=tuple(maps), pooled=maps[-1].mean(dim=(2, 3)))
 
-
-def _register(name: str) -> None:
-    card = MODELS.get(name)
-    register_encoder(
-        EncoderCard(
-            name=name,
-            about=f"Encoder of {name}, without depth. Bundles of {name} have its weights.",
-            spec=card.spec,
-            tiny=card.tiny,
-            build=NativeEncoder,
-            preparation=Preparation(width_px=416, height_px=320, mean=_MIDDLE, std=_SPREAD),
-            layouts=(Layout(name="native", public=lambda name, *_: name, heads=_REST),),
-            paper="arXiv:1704.04861",
-        )
-    )
+    def _relief(self, picture: Tensor) -> list[Tensor]:
+        """Of one picture without depth, for all: [1,c,h,w]."""
+        nothing = picture.new_zeros(1, 1, *picture.shape[2:])
+        sensor = native.sensor_depth(nothing, nothing)
+        focal_px = picture.new_full((1, 1), native.NOMINAL_FOCAL_PX)
+        return self.relief(native.shape_input(sensor, focal_px))
 
 
-_register("native-s")
-_register("native-m")
+_MEAN = _MEAN_PX / 255
+_STD = _STD_PX / 255
+_HEADS = ("neck.", "heads.", "decoder.", "features.", "embedding.")
+card = EncoderCard(
+    name="native-s",
+    about="The encoder of the shipped model native-s, by colour alone.",
+    spec=native.NativeSpec(),
+    tiny=native.NativeSpec(stem=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), relief=(4, 8, 8)),
+    build=NativeEncoder,
+    preparation=Preparation(
+        width_px=416, height_px=320, mean=(_MEAN, _MEAN, _MEAN), std=(_STD, _STD, _STD)
+    ),
+    layouts=(Layout(name="native-s", public=lambda name, _spec: name, heads=_HEADS),),
+    limits="It sees no depth: a model that has depth is native-s itself.",
+)
+register_encoder(card)

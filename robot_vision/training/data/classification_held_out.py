@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
 from robot_vision.core.manifest import ModelManifest, OutputReading
 from robot_vision.formats.activations import softmax
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
 from robot_vision.training.data.crops import CropOptions, CropSet, open_crops
+from robot_vision.training.data.names import in_words
 from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.metrics.classification import classification_figures
@@ -95,18 +95,17 @@ def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, .
     """Raise `ConfigError` if the classes of a held-out set are not those of the training set."""
     if found == wanted:
         return
-    same = "the same in another order" if sorted(found) == sorted(wanted) else ""
-    differs = same or "; ".join(
-        f"{what} {brief(names)}"
+    differs = [
+        f"{what} {in_words(names)}"
         for what, names in (
             ("it lacks", tuple(name for name in wanted if name not in found)),
             ("it alone has", tuple(name for name in found if name not in wanted)),
         )
         if names
-    )
+    ]
     raise ConfigError(
-        f"{folder} has the classes {brief(found)}; expected those of the training set in their "
-        f"order: {brief(wanted)} ({differs})"
+        f"{folder} has the classes {in_words(found)}; expected those of the training set in their "
+        f"order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
     )
 
 

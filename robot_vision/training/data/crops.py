@@ -9,7 +9,6 @@ from jaxtyping import Float32, UInt8
 
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
 from robot_vision.core.params import Params, param
 from robot_vision.training.data.image_files import image_file_size_px
 from robot_vision.training.data.labelled import (
@@ -18,6 +17,7 @@ from robot_vision.training.data.labelled import (
     Classified,
     DetectionSet,
 )
+from robot_vision.training.data.names import in_words
 from robot_vision.training.data.open_set import open_set
 from robot_vision.training.data.picture_cache import Decoded, Picture, file_stamp
 from robot_vision.training.data.samples import PAD_VALUE, read_named
@@ -102,8 +102,8 @@ def open_crops(folder: str, options: CropOptions) -> CropSet:
         )
     if len(opened.class_names) < 2:
         raise ConfigError(
-            f"{folder} has one class only: {brief(opened.class_names)}; expected two or more to "
-            "tell apart"
+            f"{folder} has one class only: {in_words(opened.class_names)}; expected two or more "
+            "to tell apart"
         )
     if not crops:
         raise ConfigError(
@@ -119,9 +119,9 @@ def check_all_shown(known: CropSet, options: CropOptions) -> None:
     unseen = [name for name, n in zip(known.class_names, counts, strict=True) if not n]
     if unseen:
         raise ConfigError(
-            f"{known.folder}: no picture of {brief(unseen)}, but of {len(counts) - len(unseen)} "
-            f"other classes; expected one or more of each. Take the class out of the set, add "
-            f"pictures, or lower options.crop.min_px = {options.min_px}"
+            f"{known.folder}: no picture of {in_words(unseen)}, but of "
+            f"{len(counts) - len(unseen)} other classes; expected one or more of each. Take the "
+            f"class out of the set, add pictures, or lower options.crop.min_px = {options.min_px}"
         )
 
 

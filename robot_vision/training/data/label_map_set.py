@@ -18,6 +18,7 @@ from robot_vision.training.data.labelled import (
     SegmentationSet,
 )
 from robot_vision.training.data.masks import read_mask
+from robot_vision.training.data.names import in_words
 from robot_vision.training.data.open_set import open_set
 from robot_vision.training.data.picture_cache import Decoded, Picture, file_stamp
 from robot_vision.training.data.samples import read_named
@@ -65,7 +66,7 @@ class _OfLabels(Picture):
         if len(unknown):
             raise ConfigError(
                 f"{image.mask_file} holds the class ids {brief(unknown.tolist())}; expected 0 to "
-                f"{len(self._class_names) - 1}, the rows of {brief(self._class_names)}, or "
+                f"{len(self._class_names) - 1}, the rows of {in_words(self._class_names)}, or "
                 f"{IGNORED} for what is not learnt"
             )
         return _checked(rgb, labels.astype(np.uint8), image)
@@ -113,8 +114,8 @@ def open_label_maps(folder: str) -> LabelMapSet:
         )
     if not 2 <= len(names) <= IGNORED:
         raise ConfigError(
-            f"{folder} has {len(names)} classes: {brief(names)}; expected 2 to {IGNORED}. For one "
-            f"thing before anything else, name what is behind it {BACKGROUND!r}, as row 0"
+            f"{folder} has {len(names)} classes: {in_words(names)}; expected 2 to {IGNORED}. For "
+            f"one thing before anything else, name what is behind it {BACKGROUND!r}, as row 0"
         )
     return LabelMapSet(folder=folder, class_names=names, pictures=pictures)
 

@@ -1,10 +1,11 @@
 """Names of classes, as people write them down: a line each, a list, or a mapping from ids."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import inside, plain, quoted, read_json, read_text
+from robot_vision.core.foreign import brief, inside, plain, quoted, read_json, read_text
 
 CLASSES_FILE = "classes.txt"
 LABELS_FILE = "labels.json"
@@ -35,6 +36,11 @@ def names_by_id(names: Any, *, what: object) -> tuple[str, ...]:
     # YAML reads names such as 1, 2.5 and no as what they are not.
     plain_values = [str(name) if isinstance(name, int | float) else name for name in names]
     return tuple(checked_name(name) for name in plain_values)
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Names in a sentence, the last of many left out."""
+    return brief(", ".join(names) or "none")
 
 
 def names_in_file(root: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from jaxtyping import Float32, UInt8
 
 from robot_vision.training.metrics.calibration import mistakes, right_detections
 from robot_vision.training.metrics.selected import Found
+from robot_vision.training.metrics.tiles import write_tiles
 
 TRUTH_RGB = (0, 220, 0)
 RIGHT_RGB = (60, 140, 255)
@@ -30,9 +31,7 @@ def draw_gallery(
     """
     worst = sorted(found, key=lambda f: mistakes(f, threshold), reverse=True)[:count]
     tiles = [_tile(f, class_names, threshold) for f in worst]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
-    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-    cv2.imwrite(str(picture), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    write_tiles(picture, tiles, columns=COLUMNS)
     return [f.sample.image_id for f in worst]
 
 

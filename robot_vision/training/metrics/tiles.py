@@ -1,0 +1,55 @@
+"""Sheets of captioned pictures, to be looked at by a person."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.training.data.labelled import IGNORED
+from robot_vision.viz.palette import color_of
+
+_Rgb = UInt8[np.ndarray, "h w 3"]
+_Labels = UInt8[np.ndarray, "h w"]
+_LINE_PX = 14
+_PAPER, _INK = 250, (30, 30, 30)
+_UNKNOWN = (128, 128, 128)
+_OPAQUE = 0.6
+
+
+def captioned(picture: _Rgb, lines: Sequence[str]) -> _Rgb:
+    """A picture above lines of text."""
+    height, width = picture.shape[:2]
+    tile = np.full((height + _LINE_PX * len(lines) + 4, width, 3), _PAPER, np.uint8)
+    tile[:height] = picture
+    for number, line in enumerate(lines):
+        # OpenCV's fonts have these letters only.
+        text = line.encode("ascii", "replace").decode()
+        at = (2, height + _LINE_PX * (number + 1) - 3)
+        cv2.putText(tile, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.36, _INK, 1, cv2.LINE_AA)
+    return tile
+
+
+def write_tiles(file: Path, tiles: Sequence[_Rgb], *, columns: int) -> None:
+    """Write tiles of one size as a sheet; raises `ConfigError` if it cannot be written."""
+    blank = np.zeros_like(tiles[0])
+    filled = [*tiles, *([blank] * (-len(tiles) % columns))]
+    rows = [np.hstack(filled[i : i + columns]) for i in range(0, len(filled), columns)]
+    if not cv2.imwrite(str(file), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
+        raise ConfigError(f"cannot write {file}")
+
+
+def painted(picture: _Rgb, labels: _Labels, *, has_background: bool) -> _Rgb:
+    """A picture under the colours of its label map; the background stays, `IGNORED` is grey."""
+    height, width = picture.shape[:2]
+    large = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+    out = picture.copy()
+    for row in np.unique(large):
+        if has_background and row == 0:
+            continue
+        color = np.array(_UNKNOWN if row == IGNORED else color_of(int(row) - has_background))
+        seen = large == row
+        out[seen] = (out[seen] * (1 - _OPAQUE) + color * _OPAQUE).astype(np.uint8)
+    return out
