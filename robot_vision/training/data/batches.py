@@ -49,13 +49,18 @@ class BatchStream:
 
         Seeds torch, whose random numbers make it.
         """
-        torch.manual_seed((self._seed * process_count() + rank()) * 10_000_000 + step)
+        seed_step(self._seed, step)
         rows = torch.tensor(self.rows(step, batch_size=batch_size))
         return self._augment(self._stack, rows, width_px=size.width_px, height_px=size.height_px)
 
     def rows(self, step: int, *, batch_size: int) -> list[int]:
         """Which samples of the stack this process's share of a step holds."""
         return [self._order.row(number) for number in share_of(step, batch_size)]
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed torch for all that is drawn in this step by this process."""
+    torch.manual_seed((seed * process_count() + rank()) * 10_000_000 + step)
 
 
 class Shuffled:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from robot_vision.core.disk import writing_to
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import Resolution, Shuffled, share_of
+from robot_vision.training.data.batches import Resolution, Shuffled, seed_step, share_of
 from robot_vision.training.data.samples import Batch, SampleCache
 
 _PICTURES_AT_ONCE = 16
@@ -77,7 +77,11 @@ class FeatureCache:
         return len(self._maps)
 
     def batch(self, step: int, *, batch_size: int) -> FeatureBatch:
-        """This process's share of a step of `batch_size` views of all processes together."""
+        """This process's share of a step of `batch_size` views of all processes together.
+
+        Seeds torch as a `BatchStream` does: what follows draws the same, cache or no cache.
+        """
+        seed_step(self._views.seed, step)
         rows = [self._order.row(number) for number in share_of(step, batch_size)]
         maps = torch.from_numpy(self._maps[rows].astype(np.float32))
         return FeatureBatch(
