@@ -164,7 +164,7 @@ def test_u_net_answers_at_a_quarter_with_any_encoder(upsampling: str) -> None:
 def test_sets_that_do_not_fit_are_refused(
     halves: Path, shapes_set: Path, boxes_set: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"background, disc, slab; expected .*background, bright"):
+    with pytest.raises(ConfigError, match=r"disc, slab; expected .*: background, bright"):
         task_of(halves, shapes_set, tmp_path)
     with pytest.raises(ConfigError, match=r"have boxes without masks; expected `segmentation`"):
         task_of(boxes_set, None, tmp_path)

@@ -112,7 +112,9 @@ def fit_trivial(cache: PictureCache, classes: int) -> TrivialLabelMaps:
     return TrivialLabelMaps(pairs, classes)
 
 
-def _cells(rgb: _Rgb, labels: _Labels) -> tuple[_Rgb, _Labels]:
+def _cells(
+    rgb: _Rgb, labels: _Labels
+) -> tuple[UInt8[np.ndarray, "rows columns 3"], UInt8[np.ndarray, "rows columns"]]:
     """A picture and its label map at the middles of cells of a quarter."""
     middle = slice(_CELL_PX // 2, None, _CELL_PX)
     return np.ascontiguousarray(rgb[middle, middle]), labels[middle, middle]

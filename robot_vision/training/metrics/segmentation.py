@@ -75,7 +75,7 @@ class SegmentationCounts:
         }
 
 
-def at_cells(labels: _Labels, *, rows: int, columns: int) -> _Labels:
+def at_cells(labels: _Labels, *, rows: int, columns: int) -> UInt8[np.ndarray, "{rows} {columns}"]:
     """A label map read at the middle of each cell of a grid over it: where a model answers."""
     height, width = labels.shape
     y = ((np.arange(rows) + 0.5) * height / rows).astype(int)

@@ -12,14 +12,13 @@ from robot_vision.training.data.labelled import IGNORED
 from robot_vision.viz.palette import color_of
 
 _Rgb = UInt8[np.ndarray, "h w 3"]
-_Labels = UInt8[np.ndarray, "h w"]
 _LINE_PX = 14
 _PAPER, _INK = 250, (30, 30, 30)
 _UNKNOWN = (128, 128, 128)
 _OPAQUE = 0.6
 
 
-def captioned(picture: _Rgb, lines: Sequence[str]) -> _Rgb:
+def captioned(picture: _Rgb, lines: Sequence[str]) -> UInt8[np.ndarray, "height w 3"]:
     """A picture above lines of text."""
     height, width = picture.shape[:2]
     tile = np.full((height + _LINE_PX * len(lines) + 4, width, 3), _PAPER, np.uint8)
@@ -41,7 +40,9 @@ def write_tiles(file: Path, tiles: Sequence[_Rgb], *, columns: int) -> None:
         raise ConfigError(f"cannot write {file}")
 
 
-def painted(picture: _Rgb, labels: _Labels, *, has_background: bool) -> _Rgb:
+def painted(
+    picture: _Rgb, labels: UInt8[np.ndarray, "rows columns"], *, has_background: bool
+) -> _Rgb:
     """A picture under the colours of its label map; the background stays, `IGNORED` is grey."""
     height, width = picture.shape[:2]
     large = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
