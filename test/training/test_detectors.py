@@ -232,6 +232,11 @@ def test_cached_features_are_those_of_the_encoder_and_are_kept(
     again.prepare(model)
     torch.testing.assert_close(next(again.batches(0, 0.0)).seen.maps, batch.seen.maps)
     assert file.stat().st_mtime_ns == written
+    finer = MODELS.get("detr").tiny.model_copy(update={"classes": 2, "level": -2})
+    other = TASKS.get("detr")(chosen, CPU)
+    torch.manual_seed(0)
+    other.prepare(MODELS.get("detr").build(finer))
+    assert next(other.batches(0, 0.0)).seen.maps.shape[2:] == (6, 8)
 
 
 def test_sets_that_do_not_fit_are_refused(

@@ -46,9 +46,9 @@ class Views:
 
 
 class FeatureCache:
-    """What an encoder says of the views of a set's pictures.
+    """What an encoder says of the views of a set's pictures, by its map `level`.
 
-    Computed where no file has it; another encoder, set or choice of views has another file.
+    Computed where no file has it; another encoder, level, set or choice of views has another.
     """
 
     def __init__(
@@ -57,12 +57,13 @@ class FeatureCache:
         views: Views,
         *,
         encoder: nn.Module,
+        level: int,
         encode: Callable[[Tensor], Tensor],
         device: torch.device,
     ) -> None:
         self._device = device
         self._views = views
-        told = repr((samples.name, views.count, views.size, views.augmentation, views.seed))
+        told = repr((samples.name, level, views.count, views.size, views.augmentation, views.seed))
         stem = samples.folder / f"features-{_fingerprint(encoder, told)}"
         maps, labels = stem.with_suffix(".npy"), stem.with_suffix(".labels.npz")
         if not labels.exists():  # written last

@@ -97,6 +97,7 @@ class DetrTask(BoxesTask[DetrBatch]):
                 seed=self.recipe.run.seed,
             ),
             encoder=self._model.encoder,
+            level=self._model.spec.level,
             encode=self._encode,
             device=self.device,
         )
