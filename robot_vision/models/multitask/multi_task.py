@@ -3,11 +3,13 @@
 Each head can be left out, so that a model of one task is the same model without the others.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.detection.grid_head import GridHead
@@ -30,25 +32,48 @@ class MultiTaskSpec(Params):
     boxes: int = param(2, "boxes of each cell", ge=1, le=16)
     width: int = param(64, "channels of the detection head", ge=1, le=4096)
     depth: int = param(1, "blocks of the detection head", ge=1, le=16)
+    semantic_stride_px: int = param(
+        8, "side of a cell of the segmentation head, of the encoder's strides", unit="px", ge=1
+    )
     semantic_width: int = param(24, "channels of the segmentation head", ge=1, le=4096)
 
 
 class SemanticHead(nn.Module):
-    """Maps of an encoder → logits [b,classes+1,h,w] of the finest map, the background first."""
+    """Maps of an encoder → logits [b,classes+1,h,w], the background first.
 
-    def __init__(self, channels: tuple[int, ...], *, width: int, classes: int) -> None:
+    Cells are those of the finest map of at least `stride_px`; finer ones are not looked at,
+    because there a light head costs as much as all else. Raises `ConfigError` where no map is
+    that coarse.
+    """
+
+    def __init__(
+        self,
+        *,
+        strides: Sequence[int],
+        channels: Sequence[int],
+        stride_px: int,
+        width: int,
+        classes: int,
+    ) -> None:
         super().__init__()
+        self._used = [level for level, stride in enumerate(strides) if stride >= stride_px]
+        if not self._used:
+            raise ConfigError(
+                f"semantic_stride_px = {stride_px}: expected at most {max(strides)}, the largest "
+                "of the encoder's strides"
+            )
         self.lateral = nn.ModuleList(
-            ConvNorm(own, width, activation=nn.Identity) for own in channels
+            ConvNorm(channels[level], width, activation=nn.Identity) for level in self._used
         )
-        self.blend = nn.ModuleList(SeparableBlock(width, width) for _ in channels)
+        self.blend = nn.ModuleList(SeparableBlock(width, width) for _ in self._used)
         self.classes = nn.Conv2d(width, classes + 1, 1)
 
-    def forward(self, maps: tuple[Tensor, ...]) -> Tensor:
-        x = self.blend[-1](F.relu(self.lateral[-1](maps[-1])))
-        for level in range(len(maps) - 2, -1, -1):
-            up = F.interpolate(x, maps[level].shape[2:], mode="nearest")
-            x = self.blend[level](F.relu(self.lateral[level](maps[level]) + up))
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        used = [maps[level] for level in self._used]
+        x = self.blend[-1](F.relu(self.lateral[-1](used[-1])))
+        for level in range(len(used) - 2, -1, -1):
+            up = F.interpolate(x, used[level].shape[2:], mode="nearest")
+            x = self.blend[level](F.relu(self.lateral[level](used[level]) + up))
         return self.classes(x)
 
 
@@ -74,7 +99,11 @@ class MultiTask(nn.Module):
             )
         if "segmentation" in spec.tasks:
             self.segmentation = SemanticHead(
-                self.encoder.channels, width=spec.semantic_width, classes=spec.classes
+                strides=self.encoder.strides,
+                channels=self.encoder.channels,
+                stride_px=spec.semantic_stride_px,
+                width=spec.semantic_width,
+                classes=spec.classes,
             )
 
     def forward(self, rgb: Tensor) -> dict[str, Tensor]:
@@ -133,7 +162,7 @@ card = Card(
         "confidence": "b n",
         "class_scores": "b n classes",
         "class_logits": "b classes",
-        "semantic_logits": "b s h/4 w/4",
+        "semantic_logits": "b s h/8 w/8",
     },
     most_parameters=12_000_000,
     serving=Serving(graphs=_graphs, format="yolo_v1", image=served_from_picture("yolo_v1").image),
