@@ -60,8 +60,19 @@ def yolox_decoded() -> Model:
     return described | {"format": "yolox", "reading": reading}, constants
 
 
+def yolo_v1() -> Model:
+    half = np.sqrt(SCORES)[:, None]
+    outputs = {
+        "boxes_xyxy": padded(IN_INPUT),
+        "confidence": padded(half)[:, :, 0],
+        "class_scores": padded(one_hot(half[:, 0])),
+    }
+    return {"format": "yolo_v1"}, outputs
+
+
 FRACTIONS = {"box_units": "fractions"}
 MODELS: dict[str, Callable[[], Model]] = {
+    "yolo v1": yolo_v1,
     "yolov5": yolov5,
     "yolov5 in fractions": lambda: yolov5(SIZE, **FRACTIONS),
     "yolox decoded": yolox_decoded,
@@ -266,3 +277,11 @@ def test_300_oriented_objects_of_two_classes_are_no_grid(
 def test_a_manifest_names_each_keypoint_once(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="'a' to several keypoints"):
         pose(tmp_path, of_grid(np.zeros((2, 6), np.float32)), keypoints=["a", "a"])
+
+
+@pytest.mark.parametrize("role", ["confidence", "class_scores"])
+def test_grids_whose_parts_do_not_fit_are_refused(tmp_path: Path, role: str) -> None:
+    described, constants = yolo_v1()
+    constants[role] = constants[role][:, 1:]
+    with pytest.raises(BundleError, match=rf"output '{role}' is \[1, .* expects \[1, {CELLS}"):
+        perceive(bundle_of(tmp_path / "m", (described, constants)))

@@ -14,7 +14,7 @@ from robot_vision.training.engine.recipe_file import recipe_of
 # What the data say of a spec: a tiny one must not.
 _OF_THE_DATA = (
     "classes", "words", "max_words", "max_objects", "object_width", "geometry_width",
-    "centre_from_tool_at", "visual_cells", "visual_width", "robot_width", "horizon",
+    "centre_from_tool_at", "visual_cells", "visual_width", "robot_width", "horizon", "tasks",
 )  # fmt: skip
 
 

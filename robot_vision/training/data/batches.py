@@ -42,30 +42,47 @@ class BatchStream:
     ) -> None:
         self._stack = cache.stacked(device)
         self._augment, self._seed = augment, seed
-        self._pass, self._order = -1, list[int]()
+        self._order = Shuffled(len(self._stack), seed=seed)
 
     def batch(self, step: int, size: Resolution, *, batch_size: int) -> Batch:
         """This process's share of a step of `batch_size` samples of all processes together.
 
         Seeds torch, whose random numbers make it.
         """
-        torch.manual_seed((self._seed * process_count() + rank()) * 10_000_000 + step)
+        seed_step(self._seed, step)
         rows = torch.tensor(self.rows(step, batch_size=batch_size))
         return self._augment(self._stack, rows, width_px=size.width_px, height_px=size.height_px)
 
     def rows(self, step: int, *, batch_size: int) -> list[int]:
         """Which samples of the stack this process's share of a step holds."""
-        numbers = range(step * batch_size + rank(), (step + 1) * batch_size, process_count())
-        return [self._row(number) for number in numbers]
+        return [self._order.row(number) for number in share_of(step, batch_size)]
 
-    def _row(self, number: int) -> int:
-        """The row of the run's `number`-th sample: a fresh permutation each pass."""
-        passes, position = divmod(number, len(self._stack))
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed torch for all that is drawn in this step by this process."""
+    torch.manual_seed((seed * process_count() + rank()) * 10_000_000 + step)
+
+
+class Shuffled:
+    """The order in which a run sees the rows of a set: a fresh permutation each pass."""
+
+    def __init__(self, count: int, *, seed: int) -> None:
+        self._count, self._seed = count, seed
+        self._pass, self._order = -1, list[int]()
+
+    def row(self, number: int) -> int:
+        """The row of the run's `number`-th sample."""
+        passes, position = divmod(number, self._count)
         if self._pass != passes:
             generator = torch.Generator().manual_seed(self._seed * 100_003 + passes)
-            self._order = torch.randperm(len(self._stack), generator=generator).tolist()
+            self._order = torch.randperm(self._count, generator=generator).tolist()
             self._pass = passes
         return self._order[position]
+
+
+def share_of(step: int, batch_size: int) -> range:
+    """Numbers of this process's samples of a step of `batch_size` of all processes together."""
+    return range(step * batch_size + rank(), (step + 1) * batch_size, process_count())
 
 
 def at_one_size(recipe: Recipe, size: Size) -> Recipe:

@@ -46,12 +46,12 @@ class PerceptionHeldOut(HeldOut):
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """The first frames of the set, as the service would feed them."""
         del graph
-        return _inputs(self._cache, count)
+        return self._inputs(self._cache, count)
 
     def calibration(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """Frames of the training set."""
         del graph
-        return _inputs(self._open(self._train_folder), count)
+        return self._inputs(self._open(self._train_folder), count)
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """All metrics, masks too, rounded; classes as `AP/<class>`."""
@@ -63,10 +63,7 @@ class PerceptionHeldOut(HeldOut):
         found = evaluate(predict, self._cache, images=0, masks=True)
         per_class = {f"AP/{name}": value for name, value in found.class_ap.items()}
         rounded = {name: round(value, 4) for name, value in (found.metrics | per_class).items()}
-        return rounded | {
-            "train_data": _origin(self._train_folder),
-            "held_out_data": _origin(self._folder),
-        }
+        return rounded | self._origins()
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)
@@ -83,6 +80,22 @@ class PerceptionHeldOut(HeldOut):
         write_bundle(folder, manifest, folder / file)
         return folder / MANIFEST_FILE
 
+    def _origins(self) -> dict[str, float | str]:
+        return {
+            "train_data": _origin(self._train_folder),
+            "held_out_data": _origin(self._folder),
+        }
+
+    @staticmethod
+    def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:
+        for index in range(min(count, len(cache))):
+            batch = collate([cache[index]])
+            yield {
+                "rgb": batch.rgb.numpy(),
+                "depth_m": batch.depth_m.numpy(),
+                "focal_px": batch.focal_px.numpy(),
+            }
+
     def _open(self, folder: str) -> SampleCache:
         assert self.size
         return open_samples(
@@ -91,16 +104,6 @@ class PerceptionHeldOut(HeldOut):
             height_px=self.size.height_px,
             cache_dir=self._cache_dir,
         )
-
-
-def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:
-    for index in range(min(count, len(cache))):
-        batch = collate([cache[index]])
-        yield {
-            "rgb": batch.rgb.numpy(),
-            "depth_m": batch.depth_m.numpy(),
-            "focal_px": batch.focal_px.numpy(),
-        }
 
 
 def _origin(folder: str) -> str:

@@ -104,6 +104,7 @@ class SampleCache:
         )
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{width_px}x{height_px}-{len(source.images)}-{_fingerprint(source)}"
+        self.folder, self.name = folder, name
         shape = (len(source.images), height_px, width_px, 8)
         self._planes = open_array(folder / f"{name}.planes", shape)
         self._is_decoded = open_array(folder / f"{name}.decoded", shape[:1])

@@ -107,7 +107,7 @@ def build_run(recipe: Recipe) -> Run:
         optimizer=build_optimizer(recipe.optimizer, parameters, factors),
         precision=precision,
         device=device,
-        notes=notes,
+        notes=(*task.notes(), *notes),
     )
 
 

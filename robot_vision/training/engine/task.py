@@ -43,6 +43,10 @@ class Task(ABC, Generic[BatchT]):
     def prepare(self, model: nn.Module) -> None:
         """Set what the data determine in a fresh model, such as means of its inputs."""
 
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of these data before the run starts."""
+        return ()
+
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:

@@ -1,17 +1,19 @@
 """Whether a score of 0.8 is right eight times in ten, and the score that serves best."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
 from robot_vision.core.boxes import pairwise_iou
-from robot_vision.training.metrics.selected import Found
+from robot_vision.training.metrics.selected import FoundBoxes
 
 RIGHT_IOU = 0.5
 BINS = 10
 LEAST_SCORE = 0.05
 
 
-def expected_calibration_error(found: list[Found]) -> float:
+def expected_calibration_error(found: Sequence[FoundBoxes]) -> float:
     """Mean gap of score and precision over ten bins of score (Guo et al., arXiv:1706.04599).
 
     A detection above 0.05 is right when its IoU with an object of its class is ≥ 0.5.
@@ -33,7 +35,7 @@ def calibration_gap(score: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"
     return float(sum(gaps) / len(score))
 
 
-def best_threshold(found: list[Found]) -> tuple[float, float]:
+def best_threshold(found: Sequence[FoundBoxes]) -> tuple[float, float]:
     """The best F1 over all score thresholds, and the threshold that gives it."""
     score, right = _judged(found)
     objects = sum(len(f.sample.class_id) for f in found)
@@ -46,13 +48,13 @@ def best_threshold(found: list[Found]) -> tuple[float, float]:
     return float(f1[best]), float(score[order][best])
 
 
-def mistakes(found: Found, threshold: float) -> int:
+def mistakes(found: FoundBoxes, threshold: float) -> int:
     """Objects missed and false alarms at a score threshold."""
     right = right_detections(found)[found.score >= threshold]
     return int((~right).sum()) + len(found.sample.class_id) - int(right.sum())
 
 
-def right_detections(found: Found) -> Bool[np.ndarray, " n"]:
+def right_detections(found: FoundBoxes) -> Bool[np.ndarray, " n"]:
     """By falling score, each detection takes the free object of its class that it fits best."""
     same_class = found.class_id[:, None] == found.sample.class_id
     return taken_objects(np.where(same_class, object_overlap(found), 0.0)) >= 0
@@ -73,19 +75,19 @@ def taken_objects(fit: Float[np.ndarray, "n objects"]) -> Int64[np.ndarray, " n"
     return taken
 
 
-def object_overlap(found: Found) -> Float[np.ndarray, "n objects"]:
+def object_overlap(found: FoundBoxes) -> Float[np.ndarray, "n objects"]:
     """IoU of each detection with each object of the image."""
     return pairwise_iou(found.box_xyxy_px, found.sample.box_xyxy_px)
 
 
-def is_hardly_visible(found: Found) -> Bool[np.ndarray, " n"]:
+def is_hardly_visible(found: FoundBoxes) -> Bool[np.ndarray, " n"]:
     """Detections of what is too small or too hidden to be asked for."""
     overlap = pairwise_iou(found.box_xyxy_px, found.sample.crowd_xyxy_px)
     return overlap.max(axis=1, initial=0) >= RIGHT_IOU
 
 
 def _judged(
-    found: list[Found],
+    found: Sequence[FoundBoxes],
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
     """Scores of all detections and whether each is right; hardly visible objects do not count."""
     scores, rights = [np.zeros(0)], [np.zeros(0, bool)]

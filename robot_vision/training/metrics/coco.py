@@ -1,6 +1,7 @@
 """COCO AP through faster-coco-eval."""
 
 import io
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any, Literal
 
@@ -10,11 +11,11 @@ from jaxtyping import Float32
 from pycocotools import mask as rle
 
 from robot_vision.training.data.samples import Sample
-from robot_vision.training.metrics.selected import Found, encode_mask
+from robot_vision.training.metrics.selected import Found, FoundBoxes, encode_mask
 
 
 def average_precision(
-    found: list[Found], class_names: tuple[str, ...], *, kind: Literal["bbox", "segm"]
+    found: Sequence[FoundBoxes], class_names: tuple[str, ...], *, kind: Literal["bbox", "segm"]
 ) -> dict[str, float]:
     """AP, AP50, AP75 and `AP/<class>` (NaN for a class that the set does not hold)."""
     results = [r for f in found for r in _results(f, kind)]
@@ -36,7 +37,7 @@ def average_precision(
     return {name: float(value) for name, value in values.items()}
 
 
-def _results(found: Found, kind: str) -> list[dict[str, Any]]:
+def _results(found: FoundBoxes, kind: str) -> list[dict[str, Any]]:
     rows = []
     for index, (box, score, class_id) in enumerate(
         zip(found.box_xyxy_px, found.score, found.class_id, strict=True)
@@ -48,12 +49,13 @@ def _results(found: Found, kind: str) -> list[dict[str, Any]]:
             "bbox": _xywh(box),
         }
         if kind == "segm":
+            assert isinstance(found, Found)  # boxes alone have no masks to be judged
             row["segmentation"] = encode_mask(found.mask[index])
         rows.append(row)
     return rows
 
 
-def _truth(found: list[Found], class_names: tuple[str, ...], kind: str) -> dict[str, Any]:
+def _truth(found: Sequence[FoundBoxes], class_names: tuple[str, ...], kind: str) -> dict[str, Any]:
     annotations: list[dict[str, Any]] = []
     for f in found:
         for annotation in _annotations(f.sample, kind):

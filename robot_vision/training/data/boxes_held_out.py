@@ -1,0 +1,89 @@
+"""A held-out set, by which a detector that is given colour alone is proven and measured."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.manifest import ModelManifest, OutputReading
+from robot_vision.formats.registry import FORMATS
+from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
+from robot_vision.models.card import Size
+from robot_vision.training.data.perception_held_out import PerceptionHeldOut
+from robot_vision.training.data.samples import Sample, SampleCache
+from robot_vision.training.engine.task import Predictor
+from robot_vision.training.metrics.boxes import box_figures
+from robot_vision.training.metrics.selected import BoxSelection
+
+
+class BoxesHeldOut(PerceptionHeldOut):
+    """Frames of a set at the model's size, and what a detector of `format` finds in them.
+
+    Raises `ConfigError` if the set has other classes.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: str,
+        train_folder: str,
+        cache_dir: str,
+        classes: tuple[str, ...],
+        size: Size,
+        format: str,
+        reading: OutputReading,
+    ) -> None:
+        super().__init__(
+            folder=folder,
+            train_folder=train_folder,
+            cache_dir=cache_dir,
+            classes=classes,
+            size=size,
+        )
+        self._reading = reading
+        self._select = BoxSelection(
+            format, classes, width_px=size.width_px, height_px=size.height_px, reading=reading
+        )
+
+    def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
+        """All figures, rounded; classes as `AP/<class>`."""
+        (predict,) = predictors.values()
+        figures = {name: round(value, 4) for name, value in self.figures(predict).items()}
+        return figures | self._origins()
+
+    def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
+        """Those of `box_figures` on the first `images`; 0 are all."""
+        found = [
+            self._select.boxes(sample, predict({"rgb": sample.rgb[None]}))
+            for sample in self._samples(images)
+        ]
+        return box_figures(found, self._classes)
+
+    def _samples(self, images: int) -> Iterator[Sample]:
+        for index in range(min(images or len(self._cache), len(self._cache))):
+            yield self._cache[index]
+
+    def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
+        threshold = round(float(manifest_values["metrics"]["best_f1_threshold"]), 2)
+        return self._write(
+            folder, manifest_values, reading=self._reading, score_threshold=threshold
+        )
+
+    def _write(self, folder: Path, manifest_values: dict[str, Any], **more: Any) -> Path:
+        values = manifest_values | more
+        (file,) = values.pop("files")
+        manifest = ModelManifest(
+            task=FORMATS.get(values["format"]).task,
+            input=values.pop("image"),
+            file=file,
+            classes=self._classes,
+            **values,
+        )
+        write_bundle(folder, manifest, folder / file)
+        return folder / MANIFEST_FILE
+
+    @staticmethod
+    def _inputs(cache: SampleCache, count: int) -> Iterator[dict[str, np.ndarray]]:
+        for index in range(min(count, len(cache))):
+            yield {"rgb": cache[index].rgb[None]}

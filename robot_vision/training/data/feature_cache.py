@@ -1,0 +1,141 @@
+"""Maps of a frozen encoder, computed once for a set and kept in a file.
+
+What an encoder never learns need not be computed at each step. Each picture is seen whole, and
+then in random views: of one view each, a head would learn the pictures by heart.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.disk import writing_to
+from robot_vision.training.data.augment import Augmenter
+from robot_vision.training.data.augmentation import Augmentation
+from robot_vision.training.data.batches import Resolution, Shuffled, seed_step, share_of
+from robot_vision.training.data.samples import Batch, SampleCache
+
+_PICTURES_AT_ONCE = 16
+_WHOLE = Augmentation(
+    flip=0, scale_min=1, scale_max=1, shift=0, color=0, depth_withheld=0, depth_holes=0
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FeatureBatch:
+    """`maps` f32 [b,c,h,w], `boxes_xyxy` [b,m,4] in pixels of the view, `class_id` [b,m]."""
+
+    maps: Tensor
+    boxes_xyxy: Tensor
+    class_id: Tensor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Views:
+    """Which views of each picture there are: the whole one, and others drawn by a recipe."""
+
+    count: int
+    size: Resolution
+    augmentation: Augmentation
+    seed: int
+
+
+class FeatureCache:
+    """What an encoder says of the views of a set's pictures, by its map `level`.
+
+    Computed where no file has it; another encoder, level, set or choice of views has another.
+    """
+
+    def __init__(
+        self,
+        samples: SampleCache,
+        views: Views,
+        *,
+        encoder: nn.Module,
+        level: int,
+        encode: Callable[[Tensor], Tensor],
+        device: torch.device,
+    ) -> None:
+        self._device = device
+        self._views = views
+        told = repr((samples.name, level, views.count, views.size, views.augmentation, views.seed))
+        stem = samples.folder / f"features-{_fingerprint(encoder, told)}"
+        maps, labels = stem.with_suffix(".npy"), stem.with_suffix(".labels.npz")
+        if not labels.exists():  # written last
+            _write(maps, labels, samples, views, encode, device)
+        self._maps = np.load(maps, mmap_mode="r")
+        with np.load(labels) as read:
+            self._boxes = torch.from_numpy(read["boxes_xyxy"])
+            self._class_id = torch.from_numpy(read["class_id"])
+        self._order = Shuffled(len(self._maps), seed=views.seed)
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def batch(self, step: int, *, batch_size: int) -> FeatureBatch:
+        """This process's share of a step of `batch_size` views of all processes together.
+
+        Seeds torch as a `BatchStream` does: what follows draws the same, cache or no cache.
+        """
+        seed_step(self._views.seed, step)
+        rows = [self._order.row(number) for number in share_of(step, batch_size)]
+        maps = torch.from_numpy(self._maps[rows].astype(np.float32))
+        return FeatureBatch(
+            maps=maps.to(self._device),
+            boxes_xyxy=self._boxes[rows].to(self._device),
+            class_id=self._class_id[rows].to(self._device),
+        )
+
+
+def _write(
+    maps: Path,
+    labels: Path,
+    samples: SampleCache,
+    views: Views,
+    encode: Callable[[Tensor], Tensor],
+    device: torch.device,
+) -> None:
+    """Half precision: a file half as large, and far finer than what a head reads from it."""
+    partial = maps.with_suffix(f".{os.getpid()}.npy")
+    boxes, class_id, file = list[Tensor](), list[Tensor](), None
+    total = views.count * len(samples)
+    with writing_to(maps):
+        for batch in _seen(samples, views, device):
+            found = encode(batch.rgb).cpu().numpy().astype(np.float16)
+            if file is None:
+                shape = (total, *found.shape[1:])
+                file = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+            first = sum(map(len, boxes))
+            file[first : first + len(found)] = found
+            boxes.append(batch.boxes_xyxy.cpu())
+            class_id.append(batch.class_id.cpu())
+        assert file is not None
+        file.flush()
+        partial.replace(maps)
+        with labels.open("wb") as stream:
+            np.savez(stream, boxes_xyxy=torch.cat(boxes), class_id=torch.cat(class_id))
+
+
+def _seen(samples: SampleCache, views: Views, device: torch.device) -> Iterator[Batch]:
+    """All views, picture by picture, in order of the set; a round for each view."""
+    stack, names = samples.stacked(device), samples.source.class_names
+    for view in range(views.count):
+        augment = Augmenter(views.augmentation if view else _WHOLE, names)
+        for first in range(0, len(samples), _PICTURES_AT_ONCE):
+            torch.manual_seed(views.seed * 10_000_000 + view * len(samples) + first)
+            rows = torch.arange(first, min(first + _PICTURES_AT_ONCE, len(samples)))
+            size = views.size
+            yield augment(stack, rows, width_px=size.width_px, height_px=size.height_px)
+
+
+def _fingerprint(encoder: nn.Module, told: str) -> str:
+    digest = blake2b(told.encode(), digest_size=8)
+    for name, tensor in encoder.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

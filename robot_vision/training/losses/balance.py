@@ -1,0 +1,45 @@
+"""How hard each of several tasks pulls: by fixed weights, or by learnt uncertainty."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+_LARGEST_LOG_SCALE = math.log(10.0)
+
+
+class TaskBalance(nn.Module):
+    """The balanced sum of the losses of tasks.
+
+    Fixed: the sum of w·L. Learnt (Kendall et al., arXiv:1705.07115): of w·(L·exp(−s) + s), whose
+    minimum in s is where exp(s) is the size of L. A balanced loss may fall below zero and a
+    growing s may hide a loss that grows; `figures` therefore shows the raw ones beside it. What a
+    task is multiplied by stays positive, within a factor of ten of its weight.
+    """
+
+    def __init__(self, weights: Mapping[str, float], *, is_learnt: bool) -> None:
+        super().__init__()
+        self.weights = dict(weights)
+        self.log_scale = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(())) for name in weights} if is_learnt else {}
+        )
+
+    def forward(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, and of each task the loss as it is, balanced, and what multiplies it."""
+        balanced, figures = [], {}
+        for name, loss in losses.items():
+            log_scale = self._log_scale(name, like=loss)
+            factor = self.weights[name] * torch.exp(-log_scale)
+            balanced.append(factor * loss + self.weights[name] * log_scale)
+            figures |= {
+                name: loss.detach(),
+                f"{name}_balanced": balanced[-1].detach(),
+                f"{name}_factor": factor.detach(),
+            }
+        return torch.stack(balanced).sum(), figures
+
+    def _log_scale(self, name: str, *, like: Tensor) -> Tensor:
+        if name not in self.log_scale:
+            return torch.zeros_like(like)
+        return self.log_scale[name].clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)

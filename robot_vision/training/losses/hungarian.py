@@ -1,0 +1,79 @@
+"""Which prediction answers for which object: the cheapest one-to-one matching.
+
+Carion et al., arXiv:2005.12872, by SciPy's solver (Crouse 2016).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.params import Params, param
+from robot_vision.training.losses.boxes import corners, generalized_iou
+
+
+class NotFiniteError(RobotVisionError, FloatingPointError):
+    """Costs of the matching are no numbers; there is no matching by them."""
+
+
+class MatchCosts(Params):
+    """What counts when predictions and objects are matched; as in the paper by default."""
+
+    classes: float = param(1.0, "probability of the object's class", ge=0)
+    l1: float = param(5.0, "distance of centres and sizes, in parts of the picture", ge=0)
+    giou: float = param(2.0, "generalised overlap", ge=0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matches:
+    """Pairs of a batch: rows i64 [k] of pictures, of predictions, and of the padded objects."""
+
+    image: Tensor
+    query: Tensor
+    row: Tensor
+
+
+@torch.no_grad()
+def match(
+    logits: Tensor, boxes: Tensor, truth: Tensor, class_id: Tensor, *, costs: MatchCosts
+) -> Matches:
+    """The cheapest matching of predictions with objects, in each picture.
+
+    `logits` [b,q,c+1], `boxes` [b,q,4] and `truth` [b,m,4] as centre and size in parts of the
+    picture, `class_id` [b,m] (−1 is padding). Raises `NotFiniteError` that names the cost which
+    is no number: a solver would hang or match at random.
+    """
+    share = logits.softmax(dim=2)
+    named = class_id.clamp(min=0)[:, None].expand(-1, logits.shape[1], -1)
+    parts = {
+        "classes": -share.gather(2, named),
+        "l1": (boxes[:, :, None] - truth[:, None]).abs().sum(dim=3),
+        "giou": -generalized_iou(corners(boxes)[:, :, None], corners(truth)[:, None]),
+    }
+    _check_finite(parts)
+    cost = torch.stack([getattr(costs, name) * part for name, part in parts.items()]).sum(dim=0)
+    pairs = [
+        _pairs(image, matrix, objects)
+        for image, (matrix, objects) in enumerate(zip(cost.cpu(), class_id.cpu(), strict=True))
+    ]
+    image, query, row = torch.cat(pairs, dim=1).to(logits.device)
+    return Matches(image=image, query=query, row=row)
+
+
+def _pairs(image: int, cost: Tensor, class_id: Tensor) -> Tensor:
+    """Image, prediction and object of each pair, [3,k]."""
+    objects = (class_id >= 0).nonzero()[:, 0]
+    query, column = (torch.from_numpy(x) for x in linear_sum_assignment(cost[:, objects].numpy()))
+    return torch.stack([torch.full_like(query, image), query, objects[column]])
+
+
+def _check_finite(parts: dict[str, Tensor]) -> None:
+    for name, part in parts.items():
+        bad = (~part.isfinite()).flatten(1).any(dim=1)
+        if bad.any():
+            raise NotFiniteError(
+                f"the cost {name!r} of the matching is {float(part[~part.isfinite()][0])} in "
+                f"{int(bad.sum())} of {len(bad)} pictures"
+            )
