@@ -59,10 +59,10 @@ class Worker:
             self._parts.pipeline.adjust(config)
             self._parts.frames.use(config)
 
-    def swap_perceiver(self, perceiver: Perceiver) -> None:
+    def swap_perceiver(self, perceiver: Perceiver, *, same_detector: bool) -> None:
         """Use other models from the next frame on, and close the old ones."""
         with self._between_frames:
-            old = self._parts.pipeline.swap_perceiver(perceiver)
+            old = self._parts.pipeline.swap_perceiver(perceiver, same_detector=same_detector)
         old.close()  # takes tens of milliseconds, which no frame waits for
 
     @property
