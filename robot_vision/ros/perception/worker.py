@@ -23,7 +23,7 @@ from robot_vision.ros.perception.inputs import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
 from robot_vision.ros.perception.outputs import Outputs
 from robot_vision.ros.perception.robot import RobotInView
-from robot_vision.topics.table import Result
+from robot_vision.topics.topic import Result
 
 _POLL_S = 0.1
 
