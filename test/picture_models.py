@@ -1,5 +1,6 @@
 """Small ONNX models that look at the picture: which of its colours is darkest, and where."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,23 @@ CLASSES = ("cyan", "magenta", "yellow")  # without red, green, blue
 WIDTH, HEIGHT, CELL = 64, 48, 8
 
 
-def color_classifier(folder: Path) -> Path:
+def color_classifier(folder: Path, *, classes: Sequence[str] = CLASSES) -> Path:
     """The class is the darkest colour of the picture; of a white one all scores are NaN."""
-    return _bundle(folder, [helper.make_node("GlobalAveragePool", ["images"], ["mean"])], (1, 1))
+    pool = helper.make_node("GlobalAveragePool", ["images"], ["mean"])
+    return _bundle(folder, [pool], (1, 1), classes)
 
 
-def color_segmenter(folder: Path) -> Path:
+def color_segmenter(folder: Path, *, classes: Sequence[str] = CLASSES) -> Path:
     """The class of a cell is its darkest colour."""
     pool = helper.make_node(
         "AveragePool", ["images"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]
     )
-    return _bundle(folder, [pool], (HEIGHT // CELL, WIDTH // CELL))
+    return _bundle(folder, [pool], (HEIGHT // CELL, WIDTH // CELL), classes)
 
 
-def _bundle(folder: Path, pooling: list[onnx.NodeProto], grid: tuple[int, int]) -> Path:
+def _bundle(
+    folder: Path, pooling: list[onnx.NodeProto], grid: tuple[int, int], classes: Sequence[str]
+) -> Path:
     """Scores are log(max(0.99 - colour, 0)): minus infinity where a colour is at its brightest."""
     nodes = [
         *pooling,
@@ -42,18 +46,19 @@ def _bundle(folder: Path, pooling: list[onnx.NodeProto], grid: tuple[int, int]) 
     folder.mkdir(parents=True)
     path = folder / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-    return write_bundle(folder, _manifest(folder.name, whole=grid == (1, 1)), path).path
+    return write_bundle(folder, _manifest(folder.name, classes, whole=grid == (1, 1)), path).path
 
 
-def _manifest(name: str, *, whole: bool) -> ModelManifest:
+def _manifest(name: str, classes: Sequence[str], *, whole: bool) -> ModelManifest:
     task, format = ("classification", "classification") if whole else ("segmentation", "semantic")
-    image = {"name": "images", "width_px": WIDTH, "height_px": HEIGHT, "resize": "stretch"}
+    size = {"width_px": WIDTH, "height_px": HEIGHT}
+    image = {"name": "images", **size, "resize": "stretch"}
     described: dict[str, Any] = {
         "name": name,
         "task": task,
         "format": format,
         "input": image,
-        "classes": CLASSES,
+        "classes": classes,
         "reading": {"scores": "logits"},
     }
     return ModelManifest.model_validate(described)
