@@ -12,6 +12,7 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.schema import (
     Analysis,
     ObjectsView,
@@ -38,7 +39,7 @@ class ConsoleRefusedError(RobotVisionError, RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Told:
-    """A text message of the stream: `state`, `objects` or `metrics`, as in `schema.py`."""
+    """A text message: `state`, `objects`, `classification` or `metrics`, as in `schema.py`."""
 
     topic: str
     data: dict[str, Any]
@@ -83,6 +84,14 @@ class Console:
     def objects(self) -> ObjectsView:
         """The tracked objects of the newest frame."""
         return ObjectsView.model_validate(self._ask("GET", "/api/objects"))
+
+    def classification(self) -> ClassificationView:
+        """The classes that the newest frame shows as a whole, likeliest first."""
+        return ClassificationView.model_validate(self._ask("GET", "/api/classification"))
+
+    def segmentation(self) -> SegmentationView:
+        """The classes of the newest frame's pixels, by falling share."""
+        return SegmentationView.model_validate(self._ask("GET", "/api/segmentation"))
 
     def is_ready(self) -> bool:
         """Whether frames flow."""
