@@ -51,13 +51,15 @@ class Pipeline:
     def perceiver(self) -> Perceiver:
         return self._perceiver
 
-    def swap_perceiver(self, perceiver: Perceiver) -> Perceiver:
+    def swap_perceiver(self, perceiver: Perceiver, *, same_detector: bool = False) -> Perceiver:
         """Use `perceiver` from the next frame on; returns the old one, for the caller to close.
 
-        Class ids may mean something else in the new model, so tracking begins a new epoch.
+        Class ids may mean something else in the new model, so tracking begins a new epoch; not
+        where it has the `same_detector` and the same features, which is all that tracks are of.
         """
         old, self._perceiver = self._perceiver, perceiver
-        self._restart()
+        if not same_detector:
+            self._restart()
         return old
 
     def adjust(self, config: ServiceConfig) -> None:
@@ -82,6 +84,7 @@ class Pipeline:
         self._skipped = 0
         stage_s: dict[str, float] = {}
         percept = self._perceiver.perceive(frame, stage_s=stage_s)
+        notes.extend(percept.notes)
         percept, robot_mask = self._without_robot(frame, percept, stage_s)
         with timed(stage_s, "lift"):
             lifted = self._lift(frame, percept, robot_mask, notes)
@@ -100,6 +103,8 @@ class Pipeline:
             stage_s=stage_s,
             notes=tuple(notes),
             robot_mask=robot_mask,
+            classification=percept.classification,
+            segmentation=percept.segmentation,
         )
 
     def _carry(self, frame: Frame, notes: list[str]) -> Perception:
@@ -117,6 +122,8 @@ class Pipeline:
             depth=None,
             lifted=None,
             robot_mask=None,
+            classification=None,
+            segmentation=None,
             tracks=tracks,
             stage_s=stage_s,
             notes=(*notes, "frame skipped: tracks carried, features re-used"),

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -10,10 +11,13 @@ from typing import Any, Union
 
 import httpx
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
+from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.schema import (
     Analysis,
+    AnalysisAnswer,
+    AnalysisRequest,
     ObjectsView,
     Outcome,
     PictureHeader,
@@ -38,7 +42,7 @@ class ConsoleRefusedError(RobotVisionError, RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Told:
-    """A text message of the stream: `state`, `objects` or `metrics`, as in `schema.py`."""
+    """A text message: `state`, `objects`, `classification` or `metrics`, as in `schema.py`."""
 
     topic: str
     data: dict[str, Any]
@@ -50,6 +54,30 @@ class Shown:
 
     header: PictureHeader
     image: bytes
+
+
+class Analyses:
+    """Pictures on their way to be analysed: `ask` for several, then take an `answer` for each."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    def ask(self, id: str, file: Path | bytes, *, tasks: Sequence[Task] = ("detection",)) -> None:
+        """Send a picture or a video; its answer has this `id`, which no other in work has."""
+        header = AnalysisRequest(id=id, tasks=list(tasks)).model_dump_json().encode()
+        picture = file.read_bytes() if isinstance(file, Path) else file
+        self._socket.send(struct.pack(">I", len(header)) + header + picture)
+
+    def answer(self, *, timeout_s: float = _TIMEOUT_S) -> AnalysisAnswer:
+        """The next answer, in the order in which they are done.
+
+        Raises `TimeoutError`, and `ConsoleRefusedError` if the console ends the connection.
+        """
+        try:
+            return AnalysisAnswer.model_validate_json(self._socket.recv(timeout_s))
+        except ConnectionClosed as error:
+            reason = error.rcvd.reason if error.rcvd else "the connection was lost"
+            raise ConsoleRefusedError(httpx.codes.SERVICE_UNAVAILABLE, reason) from error
 
 
 class Console:
@@ -84,6 +112,14 @@ class Console:
         """The tracked objects of the newest frame."""
         return ObjectsView.model_validate(self._ask("GET", "/api/objects"))
 
+    def classification(self) -> ClassificationView:
+        """The classes that the newest frame shows as a whole, likeliest first."""
+        return ClassificationView.model_validate(self._ask("GET", "/api/classification"))
+
+    def segmentation(self) -> SegmentationView:
+        """The classes of the newest frame's pixels, by falling share."""
+        return SegmentationView.model_validate(self._ask("GET", "/api/segmentation"))
+
     def is_ready(self) -> bool:
         """Whether frames flow."""
         return self._http.get("/readyz").status_code == httpx.codes.OK
@@ -94,6 +130,15 @@ class Console:
         parts = [("image", ("file", content)) for content in data]
         answer = self._ask("POST", "/api/analyze", files=parts, data={"tasks": list(tasks)})
         return Analysis.model_validate(answer)
+
+    @contextmanager
+    def analyses(self) -> "Iterator[Analyses]":
+        """A connection for many pictures: ask for several, then read the answers as they come."""
+        address = self.url.replace("http", "ws", 1) + "/api/analyze/stream"
+        with connect(
+            address, additional_headers=self._headers, max_size=_LARGEST_MESSAGE, proxy=None
+        ) as socket:
+            yield Analyses(socket)
 
     def image(self, path: str) -> bytes:
         """An image that an analysis named by its path."""

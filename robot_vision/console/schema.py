@@ -3,10 +3,11 @@
 The stream (`/api/stream`, a WebSocket): the client sends text, one `Subscription` in JSON, at
 any time again. The server sends
 
-- text: `{"topic": …, "data": …}` with `State`, `ObjectsView` or `Metrics` as `data`;
+- text: `{"topic": …, "data": …}` with `State`, `ObjectsView`, `ClassificationView` or `Metrics`
+  as `data`;
 - binary: the length of a header (4 bytes, big-endian), the header (`PictureHeader` in JSON), then
   an image: JPEG for `frame`; PNG for `depth` and `features` (to be stretched over the
-  frame) and `attention` (with alpha, to be laid and stretched over the frame).
+  frame), `attention` and `segmentation` (with alpha, to be laid and stretched over the frame).
 
 Newest wins: whoever reads too slowly misses data and is told how much (`State.dropped`).
 """
@@ -15,20 +16,35 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from robot_vision.console.class_schema import AnalyzedSegmentation, FrameClass, PixelClass
 from robot_vision.core.types import DepthSource
 
-Topic = Literal["state", "objects", "frame", "depth", "features", "attention", "metrics"]
-TOPICS: tuple[Topic, ...] = (
+Topic = Literal[
     "state",
     "objects",
+    "classification",
     "frame",
     "depth",
     "features",
+    "segmentation",
+    "attention",
+    "metrics",
+]
+TOPICS: tuple[Topic, ...] = (
+    "state",
+    "objects",
+    "classification",
+    "frame",
+    "depth",
+    "features",
+    "segmentation",
     "attention",
     "metrics",
 )
-PICTURE_TOPICS: tuple[Topic, ...] = ("frame", "depth", "features", "attention")
-Task = Literal["detection", "depth", "masks", "features", "similarity"]
+PICTURE_TOPICS: tuple[Topic, ...] = ("frame", "depth", "features", "segmentation", "attention")
+Task = Literal[
+    "detection", "depth", "masks", "features", "similarity", "classification", "segmentation"
+]
 Level = Literal["ok", "warn", "error", "stale"]
 CameraStatus = Literal["live", "no camera", "starting"]
 
@@ -270,7 +286,8 @@ class PictureHeader(Model):
     """Before the bytes of an image in the stream. Sizes are those of the image that follows.
 
     `age_ms` is from the frame's stamp to this message. Of depth: the ends of the scale in metres
-    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown.
+    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown. Of
+    segmentation: the `classes` that are in the picture, with their colours.
     """
 
     topic: Topic
@@ -283,6 +300,7 @@ class PictureHeader(Model):
     max_m: float | None = None
     colors: list[str] | None = None
     source: str | None = None
+    classes: list[PixelClass] | None = None
 
 
 class SecondOfFrames(Model):
@@ -398,6 +416,8 @@ class AnalyzedPicture(Model):
     bones: Bones = []
     depth: AnalyzedDepth | None = None
     features: AnalyzedFeatures | None = None
+    classification: list[FrameClass] | None = None
+    segmentation: AnalyzedSegmentation | None = None
 
 
 class Similarity(Model):
@@ -416,3 +436,31 @@ class Analysis(Model):
     pictures: list[AnalyzedPicture]
     similarity: Similarity | None = None
     notes: list[str] = []
+
+
+class AnalysisRequest(Model):
+    """The header of a request on `/api/analyze/stream`; the picture or video follows it.
+
+    `id` is the client's own: the answer has it.
+    """
+
+    id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+    tasks: Annotated[list[Task], Field(min_length=1, max_length=20)]
+
+
+class AnalysisFailure(Model):
+    """Why there is no answer; `status` is what HTTP would have had."""
+
+    status: int
+    detail: str
+
+
+class AnalysisAnswer(Model):
+    """An answer on `/api/analyze/stream`, in any order: an analysis or the reason for none.
+
+    `id` is that of the request; null where the request had none that could be read.
+    """
+
+    id: str | None
+    analysis: Analysis | None = None
+    error: AnalysisFailure | None = None

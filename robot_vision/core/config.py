@@ -19,6 +19,15 @@ from robot_vision.core.self_filter_config import SelfFilterConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
 
+MODEL_PARAMETERS = (
+    "model",
+    "depth_model",
+    "feature_model",
+    "classifier_model",
+    "segmentation_model",
+)
+"""The parameters of the service that name bundles."""
+
 
 class SyncConfig(Params):
     """Pairing of colour with depth by stamp."""
@@ -156,7 +165,15 @@ class ServiceConfig(Params):
 
     model: str = param("native-s", "model bundle: a name in the store or a folder with model.yaml")
     depth_model: str = param("", "optional bundle that estimates depth; empty for none")
-    feature_model: str = param("", "optional bundle that computes features; empty for none")
+    feature_model: str = param(
+        "", "optional bundle that computes features, of any task; empty for none"
+    )
+    classifier_model: str = param(
+        "", "optional bundle that says what a whole frame shows; empty for none"
+    )
+    segmentation_model: str = param(
+        "", "optional bundle that gives every pixel a class; empty for none"
+    )
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = param(
         "auto", "where models run; auto takes the best there is and says which"
     )

@@ -36,7 +36,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Perceiver(Protocol):
-    """Turns a frame into detections, depth and features. `stage_s` is filled with timings."""
+    """Turns a frame into what models say of it. `stage_s` is filled with timings."""
 
     class_names: tuple[str, ...]
     model_id: str

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig, with_values
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 # A policy says how sure detections must be, not which files the service opens.
-_NAMES_OF_FILES = ("model", "depth_model", "feature_model", "engine_cache_dir")
+_NAMES_OF_FILES = (*MODEL_PARAMETERS, "engine_cache_dir")
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 

@@ -272,13 +272,17 @@ class Tracks:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Percept:
-    """What the models say about one frame, before lifting and tracking."""
+    """What the models say about one frame, before lifting and tracking.
+
+    `notes` say in words what a model computed that cannot be true, and is left out.
+    """
 
     detections: Detections
     depth: Depth | None
     features: Features | None
     classification: Classification | None = None
     segmentation: SemanticMap | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

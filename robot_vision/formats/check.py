@@ -7,7 +7,16 @@ from robot_vision.core.manifest import ModelManifest, OutputReading
 from robot_vision.formats.format import Format, Outputs
 from robot_vision.formats.registry import FORMATS, formats_of_tasks
 
-_DIMENSIONS = {"depth": (3, 4), "depth_m": (4,), "features": (4,), "embedding": (2,)}
+_DIMENSIONS = {
+    "depth": (3, 4),
+    "depth_m": (4,),
+    "features": (4,),
+    "embedding": (2,),
+    "class_probabilities": (2,),
+    "semantic": (4,),
+}
+# Scores of a multi-task model for each class, and of what is of none before them.
+_COLUMNS_BESIDE_CLASSES = {"class_probabilities": 0, "semantic": 1}
 
 
 def check_manifest(manifest: ModelManifest) -> Format:
@@ -69,6 +78,10 @@ def check_outputs(manifest: ModelManifest, outputs: Outputs) -> None:
                 f"bundle {manifest.name!r}: output {role!r} is {list(output.shape)}; "
                 f"expected {' or '.join(map(str, dimensions))} dimensions, the first of them 1"
             )
+    for role, beside in _COLUMNS_BESIDE_CLASSES.items():
+        columns = len(manifest.classes) + beside
+        if role in outputs and outputs[role].shape[1] != columns:
+            raise misfit(manifest, role, outputs[role], f"{columns} in its second dimension")
 
 
 def misfit(manifest: ModelManifest, role: str, output: np.ndarray, expected: str) -> BundleError:

@@ -111,7 +111,9 @@ class Format:
     """One format. Register it with `register_format` in the file that implements it.
 
     `roles` are the outputs that a model must have, `optional_roles` those that are read where
-    there are any. Any format may have more: depth under `depth_role`, `features`, `embedding`.
+    there are any. Any format may have more: depth under `depth_role`, `features`, `embedding`;
+    `class_probabilities` [1, C], of each class by itself; `semantic` [1, C + 1, h, w], scores of
+    the background and then of each class.
     `habits` are fields of `ModelInput`: how the projects that the format comes from prepare
     pictures. `other_names` maps names of tensors, as they export them, to roles; `roles_by_shape`
     finds roles that no name leads to. `readings` maps the fields of `OutputReading` that the

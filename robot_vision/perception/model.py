@@ -62,6 +62,11 @@ class Model:
         self._tensor_of = tensor_of_role(self.manifest, tensors)
         check_outputs(self.manifest, self._by_role(tensors))
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that its outputs play."""
+        return tuple(self._tensor_of)
+
     def run(self, frame: Frame, *, stage_s: MutableMapping[str, float]) -> ModelRun:
         """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`."""
         with timed(stage_s, "preprocess"):

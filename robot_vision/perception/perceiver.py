@@ -1,59 +1,79 @@
-"""Models of the service behind one call: a frame in; detections, depth and features out."""
+"""Models of the service behind one call: a frame in; what each of them says of it out."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.timing import timed
-from robot_vision.core.types import Depth, Features, Frame, Percept
+from robot_vision.core.types import (
+    Classification,
+    Depth,
+    Features,
+    Frame,
+    Percept,
+    SemanticMap,
+)
 from robot_vision.formats.registry import FORMATS
-from robot_vision.model_store.store import find_bundle
+from robot_vision.model_store.store import Bundle, find_bundle
 from robot_vision.perception.depth_fusion import fuse_depth, uses_model
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import Model, ModelRun, load_model
+from robot_vision.perception.whole_picture import (
+    classification_of,
+    is_sound,
+    segmentation_of,
+)
 
 _log = logging.getLogger(__name__)
 
 
-class ModelPerceiver:
-    """Runs a detector, and depth and feature models or what a multi-task detector has of these.
+# What a bundle must be to serve under a parameter; features come from a bundle of any task.
+_TASKS: Mapping[str, tuple[str, ...]] = {
+    "model": ("detection", "multitask"),
+    "depth_model": ("depth",),
+    "classifier_model": ("classification",),
+    "segmentation_model": ("segmentation",),
+}
 
-    A depth or feature model of its own takes precedence over the detector's heads.
+
+class ModelPerceiver:
+    """Runs a detector and the models beside it, or reads what a multi-task detector has of these.
+
+    `models` are by the parameter that names them; one without a name is not there. A model of its
+    own takes precedence over the detector's heads. A model under two names runs once a frame.
     """
 
-    def __init__(
-        self,
-        config: ServiceConfig,
-        *,
-        detector: Model,
-        depth_model: Model | None = None,
-        feature_model: Model | None = None,
-    ) -> None:
+    def __init__(self, config: ServiceConfig, *, models: Mapping[str, Model]) -> None:
         self._config = config
-        self._model = detector
-        self._depth_model = depth_model
-        self._feature_model = feature_model
+        self._models = models
+        detector = models["model"]
         self._detector = Detector(detector.manifest, config.detector)
-        self._models = [m for m in (detector, depth_model, feature_model) if m is not None]
         self.class_names = detector.manifest.classes
         self.model_id = detector.manifest.model_id
-        self.provider = "+".join(dict.fromkeys(m.backend.provider for m in self._models))
-        reasons = dict.fromkeys(m.backend.fallback_reason for m in self._models)
+        backends = [model.backend for model in models.values()]
+        self.provider = "+".join(dict.fromkeys(backend.provider for backend in backends))
+        reasons = dict.fromkeys(backend.fallback_reason for backend in backends)
         self.fallback_reason = "; ".join(reason for reason in reasons if reason)
 
     def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept:
-        """Detections, depth and features of `frame`; adds the time of each stage to `stage_s`."""
-        run = self._model.run(frame, stage_s=stage_s)
+        """What the models say of `frame`; adds the time of each stage to `stage_s`."""
+        runs = _Runs(self._models, frame, stage_s)
+        run = runs.of("model")
         with timed(stage_s, "postprocess"):
             detections = self._detector.detections(run, stamp_ns=frame.stamp_ns)
+        notes: list[str] = []
         return Percept(
             detections=detections,
-            depth=self._depth(frame, run, stage_s),
-            features=self._features(frame, run, stage_s),
+            depth=self._depth(frame, runs),
+            features=_features(frame, runs),
+            classification=_classification(frame, runs, notes),
+            segmentation=_segmentation(frame, runs, notes),
+            notes=tuple(notes),
         )
 
     def with_config(self, config: ServiceConfig) -> "ModelPerceiver":
@@ -61,12 +81,7 @@ class ModelPerceiver:
 
         Raises `ConfigError` if `detector.classes` names a class that the model does not know.
         """
-        return ModelPerceiver(
-            config,
-            detector=self._model,
-            depth_model=self._depth_model,
-            feature_model=self._feature_model,
-        )
+        return ModelPerceiver(config, models=self._models)
 
     def forget(self) -> None:
         """What models carry from frame to frame ends here."""
@@ -75,13 +90,13 @@ class ModelPerceiver:
 
     def close(self) -> None:
         """Release the models and their memory."""
-        for model in self._models:
+        for model in dict.fromkeys(self._models.values()):
             model.backend.close()
 
-    def _depth(self, frame: Frame, run: ModelRun, stage_s: dict[str, float]) -> Depth | None:
-        if self._depth_model is not None and uses_model(frame.depth_m, self._config.depth):
-            run = self._depth_model.run(frame, stage_s=stage_s)
-        with timed(stage_s, "depth"):
+    def _depth(self, frame: Frame, runs: "_Runs") -> Depth | None:
+        wanted = uses_model(frame.depth_m, self._config.depth)
+        run = runs.of("depth_model" if wanted else "model")
+        with timed(runs.stage_s, "depth"):
             format = FORMATS.get(run.manifest.format)
             grid = run.grid(format.depth_role)
             return fuse_depth(
@@ -93,55 +108,103 @@ class ModelPerceiver:
                 config=self._config.depth,
             )
 
-    def _features(self, frame: Frame, run: ModelRun, stage_s: dict[str, float]) -> Features | None:
-        if self._feature_model is not None:
-            run = self._feature_model.run(frame, stage_s=stage_s)
-        with timed(stage_s, "postprocess"):
-            return _features(frame, run)
+
+class _Runs:
+    """The runs of a frame's models: each model runs at most once, when it is first asked for."""
+
+    def __init__(self, models: Mapping[str, Model], frame: Frame, stage_s: dict[str, float]):
+        self._models, self._frame, self.stage_s = models, frame, stage_s
+        self._done: dict[Model, ModelRun] = {}
+
+    def of(self, parameter: str) -> ModelRun:
+        """The run of the model under `parameter`, or of the detector where there is none."""
+        model = self._models.get(parameter, self._models["model"])
+        if model not in self._done:
+            self._done[model] = model.run(self._frame, stage_s=self.stage_s)
+        return self._done[model]
 
 
 def build_perceiver(
     config: ServiceConfig, *, announce: Callable[[str], None] = _log.warning
 ) -> Perceiver:
-    """Load, check and warm the models that `config` names.
+    """Load, check and warm the models that `config` names, each bundle once.
 
     `announce` gets a line about what takes long. Raises `BundleError`, `DeviceError` or
     `ConfigError`.
     """
-    detector = _load(config, config.model, tasks=("detection", "multitask"), announce=announce)
-    depth_model = feature_model = None
-    if config.depth_model:
-        depth_model = _load(config, config.depth_model, tasks=("depth",), announce=announce)
-        if config.depth.mode == "fuse" and config.depth.fill == "guided":
-            announce(
-                f"depth_model {config.depth_model!r} is used only where the sensor measures "
-                "nothing at all; depth.fill: model has it fill holes too"
-            )
-    if config.feature_model:
-        feature_model = _load(config, config.feature_model, tasks=("features",), announce=announce)
-    return ModelPerceiver(
-        config, detector=detector, depth_model=depth_model, feature_model=feature_model
-    )
+    bundles = {
+        parameter: find_bundle(name)
+        for parameter in MODEL_PARAMETERS
+        if (name := getattr(config, parameter))
+    }
+    for parameter, bundle in bundles.items():
+        _check_task(parameter, bundle)
+    loaded: dict[Path, Model] = {}
+    models: dict[str, Model] = {}
+    for parameter, bundle in bundles.items():
+        if bundle.path not in loaded:
+            loaded[bundle.path] = load_model(bundle, config, announce=announce)
+        models[parameter] = loaded[bundle.path]
+    _check_features(models)
+    if config.depth_model and config.depth.mode == "fuse" and config.depth.fill == "guided":
+        announce(
+            f"depth_model {config.depth_model!r} is used only where the sensor measures "
+            "nothing at all; depth.fill: model has it fill holes too"
+        )
+    return ModelPerceiver(config, models=models)
 
 
-def _load(
-    config: ServiceConfig,
-    name: str,
-    *,
-    tasks: tuple[str, ...],
-    announce: Callable[[str], None],
-) -> Model:
-    bundle = find_bundle(name)
+def _check_task(parameter: str, bundle: Bundle) -> None:
     manifest = bundle.manifest
+    tasks = _TASKS.get(parameter, (manifest.task,))
     if manifest.task not in tasks:
         raise BundleError(
-            f"bundle {manifest.name!r} has task {manifest.task!r}; expected {' or '.join(tasks)}"
+            f"{parameter}: bundle {manifest.name!r} has task {manifest.task!r}; "
+            f"expected {' or '.join(tasks)}"
         )
-    return load_model(bundle, config, announce=announce)
 
 
-def _features(frame: Frame, run: ModelRun) -> Features | None:
-    """Features of a run, if it has them; without an embedding output, the mean of the grid."""
+def _check_features(models: Mapping[str, Model]) -> None:
+    model = models.get("feature_model")
+    if model is not None and "features" not in model.roles:
+        raise BundleError(
+            f"feature_model: bundle {model.manifest.name!r} has no output with the role "
+            f"'features'; it has {', '.join(model.roles)}"
+        )
+
+
+def _features(frame: Frame, runs: _Runs) -> Features | None:
+    """Features of a frame, if any; without an embedding output, the mean of the grid."""
+    run = runs.of("feature_model")
+    with timed(runs.stage_s, "postprocess"):
+        return _features_of(frame, run)
+
+
+def _classification(frame: Frame, runs: _Runs, notes: list[str]) -> Classification | None:
+    run = runs.of("classifier_model")
+    with timed(runs.stage_s, "postprocess"):
+        found = classification_of(run, stamp_ns=frame.stamp_ns)
+    if found is not None and not is_sound(found.probability):
+        notes.append(_unsound("classification", run))
+        return None
+    return found
+
+
+def _segmentation(frame: Frame, runs: _Runs, notes: list[str]) -> SemanticMap | None:
+    run = runs.of("segmentation_model")
+    with timed(runs.stage_s, "postprocess"):
+        found = segmentation_of(run, stamp_ns=frame.stamp_ns)
+    if found is not None and not is_sound(found.probability):
+        notes.append(_unsound("segmentation", run))
+        return None
+    return found
+
+
+def _unsound(what: str, run: ModelRun) -> str:
+    return f"no {what}: {run.manifest.model_id} gave numbers that are no probabilities"
+
+
+def _features_of(frame: Frame, run: ModelRun) -> Features | None:
     grid = run.grid("features")
     if grid is None:
         return None

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """Quality of service of a topic: whether delivery is reliable, how many messages are kept."""
+    """Quality of service of a topic: whether delivery is reliable, how many messages are kept.
+
+    What is `latched` also reaches those who subscribe later.
+    """
 
     reliable: bool
     kept: int
+    latched: bool = False
 
 
 # Reliable, because results are small or wanted; a few, because a slow reader must not lose any.
 RESULTS = Quality(reliable=True, kept=5)
+LATCHED = Quality(reliable=True, kept=1, latched=True)

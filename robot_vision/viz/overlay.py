@@ -10,6 +10,7 @@ from jaxtyping import Float32, UInt8
 from robot_vision.core.boxes import oriented_corners
 from robot_vision.core.shapes import by_track
 from robot_vision.core.types import Perception, Tracks, TrackState
+from robot_vision.viz.classes import legend, tint
 from robot_vision.viz.palette import Rgb, color_of, ink_on
 from robot_vision.viz.skeleton import draw_skeleton
 
@@ -28,12 +29,16 @@ def draw_overlay(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The frame with boxes named `name #id 1.23 m`, a depth inset and a status below.
 
+    Where a model says them, classes of pixels tint the picture below the boxes, and a legend at
+    the top left has the likeliest classes of the frame and the tints.
     Tracks that coast (predicted, not seen) are dashed. Those seen with an oriented box are drawn
     by that, those seen with keypoints get a skeleton. `age_s` is the age of the frame at its
     output; `trails` are past centres in pixels by track id.
     """
     image = perception.frame.rgb.copy()
     unit = max(1.0, image.shape[1] / 640)
+    if perception.segmentation is not None:
+        tint(image, perception.segmentation)
     for track_id, points in (trails or {}).items():
         _draw_trail(image, points, color_of(track_id), unit)
     found, tracks = perception.detections, perception.tracks
@@ -45,6 +50,7 @@ def draw_overlay(
         draw_skeleton(image, row, found.keypoint_names, unit)
     if perception.depth is not None:
         _draw_inset(image, perception.depth.depth_m)
+    _draw_legend(image, perception, unit)
     _draw_status(image, perception, age_s, unit)
     return image
 
@@ -157,6 +163,16 @@ def _draw_inset(image: np.ndarray, depth_m: np.ndarray) -> None:
     small = cv2.resize(depth_m, (width, height), interpolation=cv2.INTER_NEAREST)
     image[:height, -width:] = colorize_depth(small)
     cv2.rectangle(image, (image.shape[1] - width, 0), (image.shape[1] - 1, height - 1), _PAPER, 1)
+
+
+def _draw_legend(image: np.ndarray, perception: Perception, unit: float) -> None:
+    """At the top left, a line each, as far as there is room above the status."""
+    bottom = 0
+    for text, color in legend(perception.classification, perception.segmentation):
+        height = cv2.getTextSize(text, _FONT, _TEXT_SCALE * unit, 1)[0][1]
+        bottom += height + round(4 * _MARGIN_PX * unit)
+        if bottom < image.shape[0] / 2:
+            _tag(image, text, (0, bottom), color or _SHADE, unit)
 
 
 def _draw_status(

@@ -124,6 +124,7 @@ def console_rig(
     feed: bool = True,
     commander: Any = None,
     limits: dict[str, Any] | None = None,
+    service: ServiceConfig = SERVICE,
     **config: Any,
 ) -> Iterator[ConsoleRig]:
     """A console on a free port of loopback, with a camera's frames unless `feed` is False."""
@@ -132,7 +133,7 @@ def console_rig(
     settings = ConsoleConfig.model_validate(
         {"port": 0, "limits": {**GENEROUS, **(limits or {})}, **config}
     )
-    server = ConsoleServer(snapshots, settings, commander=commander, service=SERVICE)
+    server = ConsoleServer(snapshots, settings, commander=commander, service=service)
     server.start()
     feeder = Feeder(snapshots, fps=fps)
     if feed:

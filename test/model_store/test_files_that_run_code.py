@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from robot_vision.backends import load_backend
 from robot_vision.cli import app
 from robot_vision.core.code_permission import code_is_permitted, permit_code
-from robot_vision.core.config import NodeConfig, with_values
+from robot_vision.core.config import MODEL_PARAMETERS, NodeConfig, with_values
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.model_store.store import find_bundle, open_bundle, write_bundle
 from robot_vision.perception.perceiver import build_perceiver
@@ -64,9 +64,14 @@ def test_the_back_end_refuses_and_says_what_to_do(evil: Path, marker: Path) -> N
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("parameter", ["model", "depth_model", "feature_model"])
+@pytest.mark.parametrize("parameter", MODEL_PARAMETERS)
 def test_no_parameter_of_the_service_loads_it(evil: Path, marker: Path, parameter: str) -> None:
-    task = {"model": DETECTOR, "feature_model": {"task": "features", "format": "features"}}
+    task = {
+        "model": DETECTOR,
+        "feature_model": {"task": "features", "format": "features"},
+        "classifier_model": {"task": "classification", "format": "classification"},
+        "segmentation_model": {"task": "segmentation", "format": "semantic"},
+    }
     folder = bundle_around(
         evil / "model.pt2",
         evil.parent / parameter,

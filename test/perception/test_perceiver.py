@@ -134,7 +134,7 @@ def test_what_was_loaded_is_reported(bundles: dict[str, str]) -> None:
     [
         ({"model": "metric"}, r"task 'depth'; expected detection or multitask"),
         ({"depth_model": "features"}, r"task 'features'; expected depth"),
-        ({"feature_model": "detector"}, r"task 'detection'; expected features"),
+        ({"feature_model": "detector"}, r"no output with the role .features.; it has output"),
         ({"model": "no-such-model"}, r"no model bundle 'no-such-model'"),
     ],
 )

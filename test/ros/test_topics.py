@@ -8,12 +8,21 @@ import pytest
 from rclpy.serialization import serialize_message
 from test_objects import perception
 
-from robot_vision.core.types import Camera, Depth, Features, Lifted, Perception
+from robot_vision.core.types import (
+    Camera,
+    Classification,
+    Depth,
+    Features,
+    Lifted,
+    Perception,
+    SemanticMap,
+)
 from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.replay.writing.mcap_out import result_of
 from robot_vision.replay.writing.ros_types import output_types
 from robot_vision.ros.messages.live import LiveMessages, class_of
-from robot_vision.topics.table import TOPICS, Makers, OutputTopic
+from robot_vision.topics.table import TOPICS
+from robot_vision.topics.topic import Makers, OutputTopic
 
 HEIGHT_PX, WIDTH_PX = 48, 64
 
@@ -66,6 +75,19 @@ def seen() -> Perception:
             stride_px=16,
             embedding=rng.random(8, np.float32),
             model_id="m@1",
+        ),
+        classification=Classification(
+            stamp_ns=given.stamp_ns,
+            class_id=np.array([1, 0]),
+            probability=np.array([0.75, 0.25], np.float32),
+            class_names=("cup", "bowl"),
+            model_id="c@1",
+        ),
+        segmentation=SemanticMap(
+            stamp_ns=given.stamp_ns,
+            class_id=rng.integers(-1, 2, (6, 8)),
+            class_names=("cup", "bowl"),
+            model_id="s@1",
         ),
         stage_s={"inference": 0.008},
     )

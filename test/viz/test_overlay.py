@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from robot_vision.core.types import (
+    Classification,
     Depth,
     Detections,
     Frame,
     Perception,
+    SemanticMap,
     Tracks,
     TrackState,
     no_detections,
@@ -179,3 +181,25 @@ def test_a_box_that_is_turned_is_drawn_as_it_lies() -> None:
 def test_what_coasts_shows_nothing_of_the_frame_before() -> None:
     coasting = draw_overlay(with_shapes(TrackState.COASTING, -1))
     assert (coasting == draw_overlay(perception(tracks(BOX, state=TrackState.COASTING)))).all()
+
+
+def test_classes_of_pixels_tint_the_picture_and_those_of_the_frame_have_a_legend() -> None:
+    plain = perception(tracks())
+    class_id = np.full((6, 8), -1)
+    class_id[:, 4:] = 1
+    parts = SemanticMap(stamp_ns=1, class_id=class_id, class_names=("cup", "bowl"))
+    tinted = draw_overlay(replace(plain, segmentation=parts))
+    before = draw_overlay(plain)
+    where = np.s_[200:300]  # below the legend, above the status
+    assert np.array_equal(tinted[where, :320], before[where, :320])
+    expected = 0.55 * 90 + 0.45 * np.array(color_of(1))
+    np.testing.assert_allclose(tinted[where, 320:].reshape(-1, 3).mean(axis=0), expected, atol=1)
+    classes = Classification(
+        stamp_ns=1,
+        class_id=np.array([0, 1]),
+        probability=np.array([0.7, 0.3], np.float32),
+        class_names=("cup", "bowl"),
+    )
+    changed = (draw_overlay(replace(plain, classification=classes)) != before).any(axis=(1, 2))
+    assert changed[:60].any()
+    assert not changed[100:].any()

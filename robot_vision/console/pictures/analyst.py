@@ -13,6 +13,12 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import UInt8
 
+from robot_vision.console.class_schema import AnalyzedSegmentation
+from robot_vision.console.pictures.class_pictures import (
+    frame_classes,
+    pixel_classes,
+    segmentation_picture,
+)
 from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.pictures.encoding import FeatureColors, depth_picture, jpeg, png
 from robot_vision.console.pictures.kept_images import KeptImages
@@ -31,7 +37,7 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.keypoints import bones_of
-from robot_vision.core.types import Depth, Features, Frame, Percept
+from robot_vision.core.types import Depth, Features, Frame, Percept, SemanticMap
 from robot_vision.perception.perceiver import build_perceiver
 
 _OVERLAY_WIDTH_PX = 1280
@@ -155,7 +161,7 @@ class Analyst:
         perceiver = self._models()
         height_px, width_px = picture.rgb.shape[:2]
         wants_masks = "masks" in tasks
-        drawn = overlay(frame, percept, perceiver, masks=wants_masks, depth="depth" in tasks)
+        drawn = overlay(frame, percept, perceiver, tasks)
         return AnalyzedPicture(
             index=index,
             time_s=picture.time_s,
@@ -171,7 +177,19 @@ class Analyst:
             bones=bones_of(percept.detections.keypoint_names),
             depth=self._depth(percept.depth) if "depth" in tasks else None,
             features=self._features(percept.features, colors) if "features" in tasks else None,
+            classification=frame_classes(percept.classification)
+            if percept.classification is not None and "classification" in tasks
+            else None,
+            segmentation=self._segmentation(percept.segmentation)
+            if "segmentation" in tasks
+            else None,
         )
+
+    def _segmentation(self, found: SemanticMap | None) -> AnalyzedSegmentation | None:
+        if found is None:
+            return None
+        image = self.images.add(segmentation_picture(found))
+        return AnalyzedSegmentation(classes=pixel_classes(found), image=image)
 
     def _depth(self, depth: Depth | None) -> AnalyzedDepth | None:
         if depth is None:
@@ -219,5 +237,8 @@ def _missing(percept: Percept, tasks: Sequence[Task]) -> list[str]:
         "masks": percept.detections.mask is None,
         "features": percept.features is None,
         "similarity": percept.features is None,
+        "classification": percept.classification is None,
+        "segmentation": percept.segmentation is None,
     }
-    return [f"this model gives no {task}" for task in tasks if lacks.get(task, False)]
+    missing = [f"this model gives no {task}" for task in tasks if lacks.get(task, False)]
+    return [*missing, *percept.notes]

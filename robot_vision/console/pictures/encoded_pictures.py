@@ -9,6 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import get_native_id
 
+from robot_vision.console.class_schema import PixelClass
+from robot_vision.console.pictures.class_pictures import (
+    classification_view,
+    pixel_classes,
+    segmentation_picture,
+)
 from robot_vision.console.pictures.encoding import (
     DepthScale,
     FeatureColors,
@@ -77,6 +83,11 @@ class Renditions:
         value = kept.value
         if topic == "objects":
             return message_text(topic, objects_view(kept).model_dump_json(by_alias=True))
+        if topic == "classification":
+            return message_text(topic, classification_view(value).model_dump_json(by_alias=True))
+        if topic == "segmentation":
+            picture = segmentation_picture(value)
+            return _binary(topic, kept, picture, classes=pixel_classes(value))
         if topic == "frame":
             width_px, quality = self._config.frame_width_px, self._config.jpeg_quality
             return _binary(topic, kept, jpeg(value.rgb, width_px=width_px, quality=quality))
@@ -106,6 +117,7 @@ def _binary(
     *,
     scale: DepthScale | None = None,
     source: str | None = None,
+    classes: list[PixelClass] | None = None,
 ) -> bytes:
     header = PictureHeader(
         topic=topic,
@@ -118,6 +130,7 @@ def _binary(
         max_m=scale.max_m if scale else None,
         colors=list(scale.colors) if scale else None,
         source=source,
+        classes=classes,
     )
-    text = header.model_dump_json(exclude_none=True).encode()
+    text = header.model_dump_json(exclude_none=True, by_alias=True).encode()
     return struct.pack(">I", len(text)) + text + picture.data

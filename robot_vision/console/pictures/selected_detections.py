@@ -1,10 +1,12 @@
 """What a perceiver found in one picture, as rows and drawn on it."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.console.schema import Detected
+from robot_vision.console.schema import Detected, Task
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.objects import class_name
 from robot_vision.core.shapes import shapes_of
@@ -41,22 +43,24 @@ def detected(
 
 
 def overlay(
-    frame: Frame, percept: Percept, perceiver: Perceiver, *, masks: bool, depth: bool
+    frame: Frame, percept: Percept, perceiver: Perceiver, tasks: Sequence[Task]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with boxes, numbered in order of score; masks and depth where wanted."""
-    rgb = _with_masks(frame.rgb, percept) if masks else frame.rgb
+    """The picture with boxes, numbered in order of score; all else where it is asked for."""
+    rgb = _with_masks(frame.rgb, percept) if "masks" in tasks else frame.rgb
     return draw_overlay(
         Perception(
             stamp_ns=frame.stamp_ns,
             frame=Frame(stamp_ns=frame.stamp_ns, frame_id=frame.frame_id, rgb=rgb),
             detections=percept.detections,
-            depth=percept.depth if depth else None,
+            depth=percept.depth if "depth" in tasks else None,
             features=None,
             lifted=None,
             tracks=_as_tracks(percept),
             class_names=perceiver.class_names,
             model_id=perceiver.model_id,
             stage_s={},
+            classification=percept.classification if "classification" in tasks else None,
+            segmentation=percept.segmentation if "segmentation" in tasks else None,
         )
     )
 

@@ -15,6 +15,8 @@ from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.encoded_pictures import Renditions
 from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, AnalysisStreams
+from robot_vision.console.serving.bodies import analysis_rates
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.guard import COOKIE, Guard, Token
 from robot_vision.console.serving.rates import Rates, client_of
@@ -37,7 +39,10 @@ _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
 _ABOUT = """What a robot_vision service sees, for programs.
 
-The stream is the WebSocket `/api/stream`: see `robot_vision/console/schema.py`. Where a token is
+The stream is the WebSocket `/api/stream`: see `robot_vision/console/schema.py`. Pictures are
+analysed over the WebSocket `/api/analyze/stream` too, several at a time: a binary message has the
+length of a header (4 bytes, big-endian), the header `AnalysisRequest` in JSON, then the picture;
+the answers are `AnalysisAnswer`, in the order in which they are done. Where a token is
 set, every request shows it: `Authorization: Bearer …`, or the cookie of the page `/login`.
 """
 
@@ -60,6 +65,8 @@ def create_app(
     limits = config.limits
     viewers = Viewers(snapshots, views, renditions, limits)
     holding = hold_threads()
+    analyses = analysis_rates(limits)
+    analysis_streams = AnalysisStreams(analyst, limits, analyses)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -93,8 +100,14 @@ def create_app(
     async def stream(socket: WebSocket) -> None:
         await viewers.serve(socket)
 
+    @app.websocket(ANALYSIS_STREAM)
+    async def analysis_stream(socket: WebSocket) -> None:
+        await analysis_streams.serve(socket)
+
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    return Guard(app, config=config, token=token, wrong=wrong, on_token=on_token)
+    return Guard(
+        app, config=config, token=token, wrong=wrong, analyses=analyses, on_token=on_token
+    )
 
 
 async def _settle(history: History) -> None:

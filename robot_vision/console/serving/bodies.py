@@ -18,13 +18,21 @@ _SMALL_BODY = 64_000
 _LEAST_BURST = 10.0
 
 
-class Bodies:
-    """Refuses before anything is read what says that it is too long, or one too many."""
+def analysis_rates(limits: LimitsConfig) -> Rates:
+    """How many analyses each client may ask for, in whichever way."""
+    return Rates(limits.analyses_hz, burst=max(_LEAST_BURST, 2 * limits.analyses_hz))
 
-    def __init__(self, limits: LimitsConfig) -> None:
+
+class Bodies:
+    """Refuses before anything is read what says that it is too long, or one too many.
+
+    `rates` counts analyses by client.
+    """
+
+    def __init__(self, limits: LimitsConfig, rates: Rates) -> None:
         self._limits = limits
         self._uploading = 0
-        self._rates = Rates(limits.analyses_hz, burst=max(_LEAST_BURST, 2 * limits.analyses_hz))
+        self._rates = rates
 
     def check_length(self, path: str, headers: Headers) -> None:
         """Raises `ConsoleError` if the header says that the body is longer than is taken."""

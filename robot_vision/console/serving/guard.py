@@ -90,7 +90,8 @@ class Token:
 class Guard:
     """Host, rate, token, origin and size, in this order; then the application.
 
-    `wrong` counts wrong tokens of a client: those of its requests, and those of the login page.
+    `wrong` counts wrong tokens of a client: those of its requests, and those of the login page;
+    `analyses` what it asks to be analysed.
     `on_token` hears of the connections whose requests have the token.
     """
 
@@ -101,6 +102,7 @@ class Guard:
         config: ConsoleConfig,
         token: Token,
         wrong: Rates,
+        analyses: Rates,
         on_token: Callable[[Any], None],
     ) -> None:
         self._app = app
@@ -109,7 +111,7 @@ class Guard:
         self._hosts = _host_names(config.host, config.allowed_hosts)
         self._requests = Rates(config.limits.requests_hz)
         self._logged = Rates(_LOGGED_HZ, burst=_LOGGED_BURST)
-        self._bodies = Bodies(config.limits)
+        self._bodies = Bodies(config.limits, analyses)
         self._on_token = on_token
         self._wrong = wrong
 

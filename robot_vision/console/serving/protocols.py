@@ -7,6 +7,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM
 from robot_vision.console.serving.connections import Connections
 from robot_vision.core.console_config import LimitsConfig
 
@@ -17,6 +18,8 @@ _LATER_S = 1.0
 # A client of the stream sends a wish now and then: what it may send at once, and each second.
 _BURST_MESSAGES = 4
 _MOST_FRAGMENTS = 16
+# What websockets calls the size of the largest message, from version 16 on and before.
+_SIZE_LIMITS = ("max_message_size", "max_size")
 
 
 def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Protocol]:
@@ -107,15 +110,30 @@ def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Prot
 def bounded_websocket(
     connections: Connections, limits: LimitsConfig
 ) -> type[WebSocketsSansIOProtocol]:
-    """WebSockets that end when a client sends too much at once, or does not let them end."""
-    message_bytes = limits.message_kb * 1e3
-    most_bytes = _BURST_MESSAGES * message_bytes
+    """WebSockets that end when a client sends too much at once, or does not let them end.
+
+    That is a small message a second, or pictures where these are analysed: once the application,
+    which asks for the token, has taken the connection.
+    """
+    small_bytes, picture_bytes = limits.message_kb * 1e3, limits.upload_mb * 1e6
 
     class BoundedWebSocket(WebSocketsSansIOProtocol):
-        _left_bytes = most_bytes
+        _message_bytes = small_bytes
+        _left_bytes = _BURST_MESSAGES * small_bytes
         _at_s = 0.0
 
+        def _take_pictures(self) -> None:
+            self._message_bytes = picture_bytes
+            self._left_bytes = _BURST_MESSAGES * picture_bytes
+            for name in _SIZE_LIMITS:
+                if hasattr(self.conn, name):
+                    setattr(self.conn, name, round(picture_bytes))
+
         def data_received(self, data: bytes) -> None:
+            if self._message_bytes == small_bytes and self._is_for_pictures():
+                self._take_pictures()
+            message_bytes = self._message_bytes
+            most_bytes = _BURST_MESSAGES * message_bytes
             now_s = self.loop.time()
             refilled = self._left_bytes + (now_s - self._at_s) * message_bytes
             allowed = max(0, int(min(refilled, most_bytes)))
@@ -124,6 +142,9 @@ def bounded_websocket(
             if len(data) > allowed:
                 words = f"more than {message_bytes:.0f} bytes per second"
                 self._fail(_POLICY_VIOLATION, words)
+
+        def _is_for_pictures(self) -> bool:
+            return self.handshake_complete and self.scope["path"] == ANALYSIS_STREAM
 
         def handle_cont(self, event: Any) -> None:
             super().handle_cont(event)

@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst, Upload
 from robot_vision.console.problems import ConsoleError
@@ -88,6 +89,23 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
         view = await run_in_threadpool(viewers.views.objects)
         if view is None:
             raise ConsoleError(503, "no frame was processed yet; /api/state says why")
+        return view
+
+    @router.get("/api/classification", responses=_answers(503), tags=["watch"])
+    async def classification() -> ClassificationView:
+        """The classes that the newest frame shows as a whole, likeliest first."""
+        view = await run_in_threadpool(viewers.views.classification)
+        if view is None:
+            raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
+        return view
+
+    @router.get("/api/segmentation", responses=_answers(503), tags=["watch"])
+    async def segmentation() -> SegmentationView:
+        """The classes of the newest frame's pixels, by falling share."""
+        view = await run_in_threadpool(viewers.views.segmentation)
+        if view is None:
+            text = "no frame was segmented yet; segmentation_model names a model"
+            raise ConsoleError(503, text)
         return view
 
     @router.get("/healthz", responses=_answers(), tags=["probes"])

@@ -14,8 +14,16 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Float32
 
+from robot_vision.console.class_schema import ClassificationView
 from robot_vision.console.schema import Diagnosis, ObjectsView, PolicyStatus, Topic
-from robot_vision.core.types import Depth, Features, Frame, Perception
+from robot_vision.core.types import (
+    Classification,
+    Depth,
+    Features,
+    Frame,
+    Perception,
+    SemanticMap,
+)
 
 T = TypeVar("T")
 
@@ -84,6 +92,8 @@ class Snapshots:
         self.frame: Kept[Frame] | None = None
         self.depth: Kept[Depth] | None = None
         self.features: Kept[Features] | None = None
+        self.classification: Kept[Classification | ClassificationView] | None = None
+        self.segmentation: Kept[SemanticMap] | None = None
         self.objects: Kept[Sighting | ObjectsView] | None = None
         self.attention: Kept[Attention] | None = None
         self.policy: Kept[PolicyStatus] | None = None
@@ -106,6 +116,10 @@ class Snapshots:
             self.depth = self._keep(perception.depth, age_s)
         if perception.features is not None:
             self.features = self._keep(perception.features, age_s)
+        if perception.classification is not None:
+            self.classification = self._keep(perception.classification, age_s)
+        if perception.segmentation is not None:
+            self.segmentation = self._keep(perception.segmentation, age_s)
         sighting = Sighting(perception=perception, stage_s=stage_s, target_frame=target_frame)
         self.objects = self._keep(sighting, age_s)
         self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
@@ -122,6 +136,15 @@ class Snapshots:
 
     def saw_features(self, features: Features, *, age_s: float) -> None:
         self.features = self._keep(features, age_s)
+        self._tell()
+
+    def saw_classification(self, view: ClassificationView, *, age_s: float) -> None:
+        """`~/classification/json` from a topic."""
+        self.classification = self._keep(view, age_s)
+        self._tell()
+
+    def saw_segmentation(self, found: SemanticMap, *, age_s: float) -> None:
+        self.segmentation = self._keep(found, age_s)
         self._tell()
 
     def saw_objects(

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import psutil
 
+from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.commander import Commander
+from robot_vision.console.pictures.class_pictures import classification_view, segmentation_view
 from robot_vision.console.schema import (
     CameraState,
     CommandsState,
@@ -85,6 +87,16 @@ class Views:
         """The tracks of the newest frame; None before the first."""
         kept = self._snapshots.objects
         return None if kept is None else objects_view(kept)
+
+    def classification(self) -> ClassificationView | None:
+        """The classes of the newest frame that was classified; None before the first."""
+        kept = self._snapshots.classification
+        return None if kept is None else classification_view(kept.value)
+
+    def segmentation(self) -> SegmentationView | None:
+        """The classes of the newest segmented frame's pixels; None before the first."""
+        kept = self._snapshots.segmentation
+        return None if kept is None else segmentation_view(kept.value)
 
     def metrics(self, *, after: tuple[int, int] | None) -> tuple[tuple[int, int], Metrics]:
         """Points after the numbers `after` (None: all), and the numbers to go on from."""

@@ -58,14 +58,16 @@ async function showPicture(index) {
     ground: isVideo ? load(picture.overlay) : fromFile(files[index], picture.overlay),
     depth: picture.depth && load(picture.depth.image),
     features: picture.features && load(picture.features.image),
+    segmentation: picture.segmentation && load(picture.segmentation.image),
   };
   const images = await Promise.all(Object.values(loads));
   if (answer.pictures[index] !== picture) return;
-  const [ground, depth, features] = images;
-  shown = { picture, layers: { ground, depth, features }, isVideo };
+  const [ground, depth, features, segmentation] = images;
+  shown = { picture, layers: { ground, depth, features, segmentation }, isVideo };
   byId("picture").style.aspectRatio = `${picture.width_px} / ${picture.height_px}`;
   setText(byId("frame-name"), isVideo ? `${number(picture.time_s, 2)} s` : `${index + 1}`);
   showRows(picture.detections);
+  showClasses(picture);
   showScale();
   canvas.invalidate();
 }
@@ -94,6 +96,10 @@ function draw(context, width, height) {
     context.drawImage(images[name], 0, 0, width, height);
     context.globalAlpha = 1;
   }
+  if (layers.has("segmentation") && images.segmentation) {
+    context.imageSmoothingEnabled = false;
+    context.drawImage(images.segmentation, 0, 0, width, height);
+  }
   if (isVideo || !picture.detections) return;
   const rows = picture.detections.map((row, id) => ({ ...row, id }));
   drawMarks(context, rows, {
@@ -109,6 +115,24 @@ function showScale() {
   setText(near, `${number(depth.min_m)} m`);
   setText(far, `${number(depth.max_m)} m`);
   scale.invalidate();
+}
+
+const MOST_CLASSES = 5;
+
+/** The likeliest classes of the picture, then those of its pixels with their colours. */
+function showClasses({ classification, segmentation }) {
+  const rows = [
+    ...(classification ?? []).slice(0, MOST_CLASSES).map((row) => [row.class, row.probability]),
+    ...(segmentation?.classes ?? []).map((row) => [row.class, row.share, row.color]),
+  ];
+  byId("classes-panel").hidden = rows.length === 0;
+  byId("class-bars").replaceChildren(...rows.map(([name, share, color]) => {
+    const bar = el("i");
+    bar.style.width = `${share * 100}%`;
+    if (color) bar.style.background = color;
+    return el("li", {}, el("span", { textContent: name }), el("b", {}, bar),
+      el("output", { textContent: `${number(share * 100, 1)} %` }));
+  }));
 }
 
 function showRows(detections) {

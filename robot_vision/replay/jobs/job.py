@@ -13,7 +13,7 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.sources import open_source
-from robot_vision.replay.reporting.drift import Drift
+from robot_vision.replay.reporting.figure_drift import Drift
 from robot_vision.replay.reporting.golden import behaviour_of, check, load_golden
 from robot_vision.replay.reporting.replay_summary import Figures
 from robot_vision.replay.running.runner import RunCounts, RunOptions, run

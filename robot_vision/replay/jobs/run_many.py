@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from robot_vision.core.code_permission import code_is_permitted, permit_code
+from robot_vision.core.config import MODEL_PARAMETERS
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.replay.jobs.job import Job, run_job
 
@@ -85,8 +86,8 @@ def fingerprint(job: Job) -> str:
 
     digest = sha256(repr((job.run, job.bag, job.images, job.points, job.tracks_format)).encode())
     digest.update(job.config.model_dump_json().encode())
-    for name in (job.config.model, job.config.depth_model, job.config.feature_model):
-        if name:
+    for parameter in MODEL_PARAMETERS:
+        if name := getattr(job.config, parameter):
             digest.update(find_bundle(name).manifest.model_dump_json().encode())
     for path in (job.path, job.golden):
         for file in _files(path):

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import brief, quoted, read_json
-from robot_vision.replay.reporting.drift import TOLERANCES, Drift, compare_foreign
+from robot_vision.replay.reporting.drift import TOLERANCES, compare_foreign
+from robot_vision.replay.reporting.figure_drift import Drift
 from robot_vision.replay.reporting.verdict import VERSION
 from robot_vision.terminal import Screen
 
@@ -121,6 +122,10 @@ def _figures(result: dict[str, Any]) -> dict[str, float | str | None]:
         rows[title] = _mean([w[key] for w in figures["windows"] if key in w])
     for name, count in figures["detections_by_class"].items():
         rows[f"detections of {name}"] = count
+    for name, share in figures.get("classification", {}).get("top1", {}).items():
+        rows[f"frames that show most likely {name}"] = share
+    for name, share in figures.get("segmentation", {}).get("share", {}).items():
+        rows[f"mean share of pixels of {name}"] = share
     for stage, ages in figures["stage_s"].items():
         rows[f"{stage} p50 (ms)"] = 1e3 * ages["p50"]
     return rows

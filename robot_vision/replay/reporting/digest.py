@@ -12,8 +12,8 @@ DEPTH_STEP = 4
 class Digest:
     """SHA-256 over all that was answered, of depth a sample.
 
-    That is stamps, detections in 2-D (with keypoints and oriented boxes) and 3-D, tracks and
-    embeddings.
+    That is stamps, detections in 2-D (with keypoints and oriented boxes) and 3-D, tracks,
+    embeddings, and the classes of whole frames and of their pixels.
 
     Exact bytes, not rounded ones: it is equal in two runs of the same code, model, bag, thread
     count and kind of processor (ONNX Runtime picks its kernels by instruction set), and says
@@ -38,6 +38,12 @@ class Digest:
             self._take(perception.features.embedding)
         if perception.depth is not None:
             self._take(perception.depth.depth_m[::DEPTH_STEP, ::DEPTH_STEP])
+
+        if perception.classification is not None:
+            self._take(perception.classification.class_id)
+            self._take(perception.classification.probability)
+        if perception.segmentation is not None:
+            self._take(perception.segmentation.class_id)
 
     def hex(self) -> str:
         return self._hash.hexdigest()

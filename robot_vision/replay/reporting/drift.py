@@ -1,12 +1,13 @@
 """In what two replays differ by more than a tolerance: which figure, how far, in which frames."""
 
-from dataclasses import dataclass
 from itertools import zip_longest
 from math import pi
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
+from robot_vision.replay.reporting.figure_drift import Drift, number_drift, text_of
+from robot_vision.replay.reporting.frame_class_log import CLASS_TOLERANCES, class_drifts
 from robot_vision.replay.reporting.track_match import match_tracks
 
 # Their assignment takes the time of the third power.
@@ -31,6 +32,7 @@ TOLERANCES: dict[str, float] = {
     "window_object_position_m": 0.05,
     "window_depth_coverage": 0.02,
     "window_depth_median_relative": 0.02,
+    **CLASS_TOLERANCES,
 }
 
 # Figure of a window, its tolerance, and whether that is a share of the expected value.
@@ -42,18 +44,9 @@ WINDOW_FIGURES = (
     ("object_z_m", "window_object_position_m", False),
     ("depth_coverage", "window_depth_coverage", False),
     ("depth_median_m", "window_depth_median_relative", True),
+    ("top_probability", "window_top_probability", False),
+    ("labelled_share", "window_labelled_share", False),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drift:
-    """One figure that is out of its tolerance; `where` names frames or tracks."""
-
-    figure: str
-    expected: str
-    actual: str
-    tolerance: str
-    where: str = ""
 
 
 def compare(
@@ -63,6 +56,7 @@ def compare(
     return [
         *_camera_drifts(expected, actual, tolerances),
         *_count_drifts(expected, actual, tolerances),
+        *class_drifts(expected, actual, tolerances),
         *_track_drifts(expected, actual, tolerances),
         *_window_drifts(expected, actual, tolerances),
     ]
@@ -89,7 +83,7 @@ def _camera_drifts(
     return [
         drift
         for name in CAMERA_FIELDS
-        for drift in _number(
+        for drift in number_drift(
             f"camera {name}", before.get(name), after.get(name), tolerances["intrinsics_px"]
         )
     ]
@@ -98,18 +92,20 @@ def _camera_drifts(
 def _count_drifts(
     expected: dict[str, Any], actual: dict[str, Any], tolerances: dict[str, float]
 ) -> list[Drift]:
-    drifts = _number("frames", expected["frames"], actual["frames"], tolerances["frames"])
+    drifts = number_drift("frames", expected["frames"], actual["frames"], tolerances["frames"])
     before, after = expected["detections_by_class"], actual["detections_by_class"]
     for name in sorted({*before, *after}):
         n = before.get(name, 0)
         # A class of a handful of detections may lose or win a few.
         allowed = max(tolerances["detections_relative"] * n, 3.0)
-        drifts += _number(f"detections of {name}", n, after.get(name, 0), allowed)
+        drifts += number_drift(f"detections of {name}", n, after.get(name, 0), allowed)
     before, after = expected["tracks_by_class"], actual["tracks_by_class"]
     for name in sorted({*before, *after}):
         allowed = tolerances["tracks_per_class"]
-        drifts += _number(f"tracks of {name}", before.get(name, 0), after.get(name, 0), allowed)
-    drifts += _number(
+        drifts += number_drift(
+            f"tracks of {name}", before.get(name, 0), after.get(name, 0), allowed
+        )
+    drifts += number_drift(
         "id switches", expected["id_switches"], actual["id_switches"], tolerances["id_switches"]
     )
     return drifts
@@ -141,14 +137,18 @@ def _pair_drifts(
 ) -> list[Drift]:
     name, where = f"track {before['id']} ({before['class']})", _frames(before)
     allowed = max(tolerances["track_frames_relative"] * before["frames"], 3.0)
-    drifts = _number(f"{name} length in frames", before["frames"], after["frames"], allowed, where)
+    drifts = number_drift(
+        f"{name} length in frames", before["frames"], after["frames"], allowed, where
+    )
     boxes = zip(before["mean_box_xyxy_px"], after["mean_box_xyxy_px"], strict=True)
     for side, (a, b) in zip(("left", "top", "right", "bottom"), boxes, strict=True):
-        drifts += _number(f"{name} mean box {side} px", a, b, tolerances["track_box_px"], where)
+        drifts += number_drift(
+            f"{name} mean box {side} px", a, b, tolerances["track_box_px"], where
+        )
     positions = [row["mean_position_in_camera_m"] or [None] * 3 for row in (before, after)]
     for axis, a, b in zip("xyz", *positions, strict=True):
         allowed = tolerances["track_position_m"]
-        drifts += _number(f"{name} mean position {axis} m", a, b, allowed, where)
+        drifts += number_drift(f"{name} mean position {axis} m", a, b, allowed, where)
     return drifts + _shape_drifts(before, after, tolerances)
 
 
@@ -162,16 +162,16 @@ def _shape_drifts(
     for number, pair in enumerate(zip_longest(*points)):
         for axis, a, b in zip("xy", *(xy or [None] * 2 for xy in pair), strict=True):
             figure = f"{name} mean keypoint {number} {axis} px"
-            drifts += _number(figure, a, b, tolerances["track_keypoint_px"], where)
+            drifts += number_drift(figure, a, b, tolerances["track_keypoint_px"], where)
     old, new = (row.get("mean_oriented_box") or [None] * 5 for row in (before, after))
     for side, a, b in zip(("x", "y", "width", "height"), old[:4], new[:4], strict=True):
         figure = f"{name} mean oriented box {side} px"
-        drifts += _number(figure, a, b, tolerances["track_box_px"], where)
+        drifts += number_drift(figure, a, b, tolerances["track_box_px"], where)
     a, b = old[4], new[4]
     if a is not None and b is not None:
         b = a + (b - a + pi / 2) % pi - pi / 2  # half a turn is the same box
     figure = f"{name} mean oriented box angle rad"
-    return drifts + _number(figure, a, b, tolerances["track_angle_rad"], where)
+    return drifts + number_drift(figure, a, b, tolerances["track_angle_rad"], where)
 
 
 def _window_drifts(
@@ -201,30 +201,12 @@ def _window_drift(
     )
     return Drift(
         figure=f"{name} over time",
-        expected=_text(worst[1]),
-        actual=_text(worst[2]),
-        tolerance=f"{tolerance:.1%}" if relative else _text(tolerance),
+        expected=text_of(worst[1]),
+        actual=text_of(worst[2]),
+        tolerance=f"{tolerance:.1%}" if relative else text_of(tolerance),
         where=f"frames {_spans([window for window, _, _ in out])}; worst at frame "
         f"{worst[0]['first_frame']}",
     )
-
-
-def _number(
-    figure: str, before: float | None, after: float | None, allowed: float, where: str = ""
-) -> list[Drift]:
-    if before is None and after is None:
-        return []
-    if before is not None and after is not None and abs(after - before) <= allowed:
-        return []
-    return [
-        Drift(
-            figure=figure,
-            expected=_text(before),
-            actual=_text(after),
-            tolerance=_text(allowed),
-            where=where,
-        )
-    ]
 
 
 def _spans(windows: list[dict[str, Any]], *, most: int = 5) -> str:
@@ -242,7 +224,3 @@ def _spans(windows: list[dict[str, Any]], *, most: int = 5) -> str:
 
 def _frames(track: dict[str, Any]) -> str:
     return f"frames {track['first_frame']}-{track['last_frame']}"
-
-
-def _text(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}" if value % 1 else f"{value:.0f}"

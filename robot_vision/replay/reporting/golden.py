@@ -12,7 +12,8 @@ from typing import Any
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import quoted, read_json
-from robot_vision.replay.reporting.drift import TOLERANCES, Drift, compare_foreign
+from robot_vision.replay.reporting.drift import TOLERANCES, compare_foreign
+from robot_vision.replay.reporting.figure_drift import Drift
 
 VERSION = 1
 MIN_TRACK_FRAMES = 5
@@ -27,6 +28,7 @@ def behaviour_of(figures: dict[str, Any]) -> dict[str, Any]:
     kept = ("model", "camera", "frames", "duration_s", "digest", "detections_by_class")
     return {
         **{name: figures[name] for name in kept},
+        **{name: figures[name] for name in ("classification", "segmentation") if name in figures},
         "tracks_by_class": figures["tracks_by_class"],
         "id_switches": len(figures["id_switches"]),
         "tracks": [row for row in figures["tracks"] if row["frames"] >= MIN_TRACK_FRAMES],

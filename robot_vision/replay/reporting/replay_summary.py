@@ -11,6 +11,7 @@ from robot_vision.core.objects import class_name
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Depth, TrackState
 from robot_vision.replay.reporting.digest import Digest
+from robot_vision.replay.reporting.frame_class_log import FrameClassLog, class_values
 from robot_vision.replay.reporting.timeline import Timeline
 from robot_vision.replay.reporting.track_log import TrackLog
 from robot_vision.replay.running.runner import Processed
@@ -29,6 +30,7 @@ class Figures:
         self.tracks = TrackLog()
         self._digest = Digest()
         self._timeline = Timeline()
+        self._classes = FrameClassLog()
         self._ages: dict[str, Percentiles] = {}
         self._detections: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
@@ -47,6 +49,7 @@ class Figures:
         self._model_id = perception.model_id
         self._camera = perception.frame.camera or self._camera
         self._digest.add(perception)
+        self._classes.add(perception)
         self._notes.update(perception.notes)
         for class_id in perception.detections.class_id.tolist():
             self._detections[class_name(perception.class_names, class_id)] += 1
@@ -65,6 +68,7 @@ class Figures:
             "first_stamp_ns": self._first_ns,
             "duration_s": seconds_between(self._first_ns, self._last_ns),
             "digest": self._digest.hex(),
+            **self._classes.as_dict(),
             "detections_by_class": dict(sorted(self._detections.items())),
             "tracks_by_class": dict(sorted(Counter(row["class"] for row in tracks).items())),
             "tracks": tracks,
@@ -96,7 +100,7 @@ def _values(done: Processed) -> dict[str, float]:
         values |= {"object_x_m": x, "object_y_m": y, "object_z_m": z}
     if perception.depth is not None:
         values |= _depth_values(perception.depth)
-    return values
+    return values | class_values(perception)
 
 
 def _depth_values(depth: Depth) -> dict[str, float]:

@@ -1,16 +1,18 @@
 """The report of one replay: a single HTML file that needs nothing else, in light and dark."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from robot_vision.viz.svg import COLORS, Bar, Series, gantt, line_chart, percent_bar
+from robot_vision.replay.reporting.report_parts import html_chart, html_section, html_table
+from robot_vision.viz.svg import COLORS, Bar, gantt, percent_bar
 
 MOST_TRACKS = 60
 MOST_DRIFTS = 200
+MOST_CLASSES = 30
 _VERDICTS = {"pass": "pass", "regression": "regression", "failed": "could not run"}
 
 
@@ -18,7 +20,7 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     """Write the HTML report of a result of `run_job`; a failed one gets its error and inputs."""
     sections: list[Callable[[dict[str, Any]], str]] = [_head, _drifts]
     if "figures" in result:
-        sections += [_objects, _tracks, _pictures, _ages, _depth, _inputs, _settings]
+        sections += [_objects, _tracks, _pictures, _classes, _ages, _depth, _inputs, _settings]
     body = "\n".join(section(result) for section in sections)
     template = (
         files("robot_vision.replay.reporting").joinpath("static/report.html").read_text("utf-8")
@@ -73,13 +75,13 @@ def _drifts(result: dict[str, Any]) -> str:
         [escape(d[key]) for key in ("figure", "expected", "actual", "tolerance", "where")]
         for d in drifts[:MOST_DRIFTS]
     ]
-    table = _table(["figure", "expected", "actual", "tolerance", "where"], rows)
-    return _section(f"{len(drifts)} figures beyond tolerance", table)
+    table = html_table(["figure", "expected", "actual", "tolerance", "where"], rows)
+    return html_section(f"{len(drifts)} figures beyond tolerance", table)
 
 
 def _objects(result: dict[str, Any]) -> str:
     names = (("objects", "confirmed tracks", 1), ("detections", "detections", 2))
-    chart = _chart(result, (*names, ("coasting", "coasting tracks", 3)), y_label="per frame")
+    chart = html_chart(result, (*names, ("coasting", "coasting tracks", 3)), y_label="per frame")
     figures = result["figures"]
     counts = [
         [escape(name), f"{count}", f"{figures['tracks_by_class'].get(name, 0)}"]
@@ -87,8 +89,8 @@ def _objects(result: dict[str, Any]) -> str:
             figures["detections_by_class"].items(), key=lambda item: -item[1]
         )
     ]
-    table = _table(["class", "detections", "tracks"], counts, numbers={1, 2})
-    return _section("Objects", chart + table)
+    table = html_table(["class", "detections", "tracks"], counts, numbers={1, 2})
+    return html_section("Objects", chart + table)
 
 
 def _tracks(result: dict[str, Any]) -> str:
@@ -118,7 +120,7 @@ def _tracks(result: dict[str, Any]) -> str:
         )
     if len(figures["tracks"]) > MOST_TRACKS:
         text += f'<p class="muted">The {MOST_TRACKS} longest of {len(figures["tracks"])}.</p>'
-    return _section("Tracks", text)
+    return html_section("Tracks", text)
 
 
 def _pictures(result: dict[str, Any]) -> str:
@@ -128,9 +130,9 @@ def _pictures(result: dict[str, Any]) -> str:
         f"<figcaption>frame {t['frame']}: {escape(t['why'])}</figcaption></figure>"
         for t in result.get("thumbnails", [])
     )
-    return (
-        _section("Notable frames", f'<div class="pictures">{pictures}</div>') if pictures else ""
-    )
+    if not pictures:
+        return ""
+    return html_section("Notable frames", f'<div class="pictures">{pictures}</div>')
 
 
 def _ages(result: dict[str, Any]) -> str:
@@ -144,22 +146,43 @@ def _ages(result: dict[str, Any]) -> str:
         ]
         for stage, summary in stages.items()
     ]
-    table = _table(
+    table = html_table(
         ["stage", "p50 ms", "p95 ms", "p99 ms", "max ms", "p95"], rows, numbers={1, 2, 3, 4}
     )
-    chart = _chart(result, (("processing_ms", "processing", 1),), y_label="ms per frame")
-    return _section("Ages per stage", chart + table)
+    chart = html_chart(result, (("processing_ms", "processing", 1),), y_label="ms per frame")
+    return html_section("Ages per stage", chart + table)
 
 
 def _depth(result: dict[str, Any]) -> str:
     windows = result["figures"]["windows"]
     if not any("depth_coverage" in row for row in windows):
-        return _section("Depth", "<p>The recording has no depth, and the model gave none.</p>")
-    coverage = _chart(
+        return html_section("Depth", "<p>The recording has no depth, and the model gave none.</p>")
+    coverage = html_chart(
         result, (("depth_coverage", "coverage", 1),), y_label="share of pixels", y_max=1.0
     )
-    median = _chart(result, (("depth_median_m", "median depth", 2),), y_label="median depth m")
-    return _section("Depth", coverage + median)
+    median = html_chart(result, (("depth_median_m", "median depth", 2),), y_label="median depth m")
+    return html_section("Depth", coverage + median)
+
+
+def _classes(result: dict[str, Any]) -> str:
+    """What whole frames showed; nothing where no model says it."""
+    figures, parts = result["figures"], []
+    if (said := figures.get("classification")) is not None:
+        rows = [
+            [escape(name), f"{said['top1'].get(name, 0)}", f"{mean:.3f}"]
+            for name, mean in sorted(said["probability"].items(), key=lambda item: -item[1])
+        ]
+        titles = ["class of the frame", "frames most likely", "mean probability"]
+        line = (("top_probability", "probability of the likeliest class", 1),)
+        parts += [html_chart(result, line, y_label="probability", y_max=1.0)]
+        parts += [html_table(titles, rows[:MOST_CLASSES], numbers={1, 2})]
+    if (said := figures.get("segmentation")) is not None:
+        shares = sorted(said["share"].items(), key=lambda item: -item[1])
+        rows = [[escape(name), f"{share:.1%}"] for name, share in shares[:MOST_CLASSES]]
+        line = (("labelled_share", "pixels of any class", 2),)
+        parts += [html_chart(result, line, y_label="share of pixels", y_max=1.0)]
+        parts += [html_table(["class of pixels", "mean share"], rows, numbers={1})]
+    return html_section("Classes", "\n".join(parts)) if parts else ""
 
 
 def _inputs(result: dict[str, Any]) -> str:
@@ -177,22 +200,22 @@ def _inputs(result: dict[str, Any]) -> str:
         for s in health["streams"]
     ]
     titles = ["stream", "kind", "messages", "Hz", "longest gap s", "at s", "encodings"]
-    parts = [_table(titles, streams, numbers={2, 3, 4, 5}), _pairing(health)]
+    parts = [html_table(titles, streams, numbers={2, 3, 4, 5}), _pairing(health)]
     problems = [
         [escape(kind), f"{seen['count']}", escape(seen["first"])]
         for kind, seen in health["problems"].items()
     ]
     if problems:
-        parts.append(_table(["problem", "count", "first"], problems, numbers={1}))
+        parts.append(html_table(["problem", "count", "first"], problems, numbers={1}))
     else:
         parts.append("<p>No problem was met while reading.</p>")
     if health["other_topics"]:
         others = [
             [f"<code>{escape(n)}</code>", escape(t)] for n, t in health["other_topics"].items()
         ]
-        table = _table(["topic", "type"], others)
+        table = html_table(["topic", "type"], others)
         parts.append(f"<details><summary>Topics not replayed</summary>{table}</details>")
-    return _section("Inputs", "\n".join(parts))
+    return html_section("Inputs", "\n".join(parts))
 
 
 def _pairing(health: dict[str, Any]) -> str:
@@ -208,43 +231,9 @@ def _pairing(health: dict[str, Any]) -> str:
 
 def _settings(result: dict[str, Any]) -> str:
     rows = [[escape(k), f"<code>{escape(str(v))}</code>"] for k, v in result["config"].items()]
-    table = _table(["parameter", "value"], rows)
+    table = html_table(["parameter", "value"], rows)
     notes = [[escape(n), f"{count}"] for n, count in result["figures"]["notes"].items()]
-    said = _table(["the pipeline's notes", "frames"], notes, numbers={1}) if notes else ""
-    return _section("Settings", f"{said}<details><summary>Parameters</summary>{table}</details>")
-
-
-def _chart(
-    result: dict[str, Any],
-    lines: Sequence[tuple[str, str, int]],
-    *,
-    y_label: str,
-    y_max: float | None = None,
-) -> str:
-    windows = result["figures"]["windows"]
-    x = [row["start_s"] for row in windows]
-    series = [
-        Series(name=title, x=x, y=[row.get(key) for row in windows], color=color)
-        for key, title, color in lines
-    ]
-    return line_chart(series, y_label=y_label, y_max=y_max)
-
-
-def _table(
-    titles: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: set[int] | None = None
-) -> str:
-    """An HTML table of cells that are HTML already; columns in `numbers` are right-aligned."""
-    right = numbers or set()
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        return "".join(
-            f'<{tag} class="n">{cell}</{tag}>' if i in right else f"<{tag}>{cell}</{tag}>"
-            for i, cell in enumerate(cells)
-        )
-
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table><tr>{line("th", titles)}</tr>{body}</table></div>'
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>\n{content}</section>"
+    said = html_table(["the pipeline's notes", "frames"], notes, numbers={1}) if notes else ""
+    return html_section(
+        "Settings", f"{said}<details><summary>Parameters</summary>{table}</details>"
+    )

@@ -13,7 +13,8 @@ from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.replay.writing.mcap_file import McapFile
 from robot_vision.replay.writing.recorded import RecordedTopics
 from robot_vision.replay.writing.ros_types import output_types
-from robot_vision.topics.table import TOPICS, Makers, Result
+from robot_vision.topics.table import TOPICS
+from robot_vision.topics.topic import Makers, Result
 
 NAMESPACE = "/perception"
 
@@ -48,15 +49,18 @@ class McapOutput:
         for topic in self._topics:
             message = topic.make(self._makers, result)
             if message is not None:
-                self._write(f"{NAMESPACE}/{topic.name}", topic.type_name, message, stamp_ns)
+                name, latched = f"{NAMESPACE}/{topic.name}", topic.quality.latched
+                self._write(name, topic.type_name, message, stamp_ns, latched=latched)
         if done.recorded is not None:
             recorded = self._recorded.of(done.recorded, stamp_ns=stamp_ns)
             for name, (type_name, message) in recorded.items():
                 self._write(name, type_name, message, stamp_ns)
 
-    def _write(self, topic: str, type_name: str, message: Any, stamp_ns: int) -> None:
-        data = output_types().serialize_cdr(message, type_name)
-        self._file.add(topic, type_name, log_ns=stamp_ns, data=bytes(data))
+    def _write(
+        self, topic: str, type_name: str, message: Any, stamp_ns: int, *, latched: bool = False
+    ) -> None:
+        data = bytes(output_types().serialize_cdr(message, type_name))
+        self._file.add(topic, type_name, log_ns=stamp_ns, data=data, latched=latched)
 
 
 def result_of(perception: Perception) -> Result:

@@ -11,6 +11,11 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 # vision_msgs 4 (Humble and later), from the message files of ros-perception/vision_msgs.
 VISION_MSGS = {
     "ObjectHypothesis": "string class_id\nfloat64 score",
+    "Classification": "std_msgs/Header header\nvision_msgs/ObjectHypothesis[] results",
+    "VisionClass": "uint16 class_id\nstring class_name",
+    "LabelInfo": (
+        "std_msgs/Header header\nvision_msgs/VisionClass[] class_map\nfloat32 threshold"
+    ),
     "ObjectHypothesisWithPose": (
         "vision_msgs/ObjectHypothesis hypothesis\ngeometry_msgs/PoseWithCovariance pose"
     ),

@@ -11,6 +11,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
+from robot_vision.console.class_schema import PixelLabels
 from robot_vision.console.schema import ObjectsView, Topic
 from robot_vision.console.state.admission import UnusableError, admit_objects, text_of
 from robot_vision.console.state.snapshots import Snapshots
@@ -18,6 +19,11 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.console_config import ConsoleNodeConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Depth, Features, Frame
+from robot_vision.ros.console.classes import (
+    classification_from,
+    labels_from,
+    segmentation_from,
+)
 from robot_vision.ros.console.images import depth_of, features_of
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp, rgb_from_message
@@ -42,15 +48,23 @@ class ConsoleTopics:
         self._node = node
         self._snapshots = snapshots
         self._refusals = refusals
-        self._subscriptions: dict[Topic, Any] = {}
+        self._subscriptions: dict[str, Any] = {}
+        self._labels: PixelLabels | None = None
         self._wanted_s: dict[Topic, float] = {}
         compressed = config.rgb_transport == "compressed"
         rgb = node.resolve_topic_name("rgb") + ("/compressed" if compressed else "")
         perception = config.perception
-        self._heavy: dict[Topic, tuple[Any, str, Callable[[Any], None]]] = {
-            "frame": (CompressedImage if compressed else Image, rgb, self._on_rgb),
-            "depth": (Image, f"{perception}/depth/image", self._on_depth),
-            "features": (Image, f"{perception}/features", self._on_features),
+        self._heavy: dict[str, tuple[Topic, Any, Callable[[Any], None]]] = {
+            rgb: ("frame", CompressedImage if compressed else Image, self._on_rgb),
+            f"{perception}/depth/image": ("depth", Image, self._on_depth),
+            f"{perception}/features": ("features", Image, self._on_features),
+            f"{perception}/segmentation": ("segmentation", Image, self._on_segmentation),
+            f"{perception}/segmentation/json": ("segmentation", String, self._on_labels),
+            f"{perception}/classification/json": (
+                "classification",
+                String,
+                self._on_classification,
+            ),
         }
         self._objects = node.resolve_topic_name(f"{perception}/objects/json")
         refuse = partial(refusals.add, self._objects)
@@ -63,13 +77,19 @@ class ConsoleTopics:
         """Subscribe to what somebody looks at, and no longer to what nobody looks at."""
         now_s = monotonic()
         self._wanted_s |= dict.fromkeys(self._snapshots.wanted, now_s)
-        for topic, (kind, name, callback) in self._heavy.items():
+        for name, (topic, kind, callback) in self._heavy.items():
             wanted = now_s - self._wanted_s.get(topic, -np.inf) < _KEEP_S
-            if wanted and topic not in self._subscriptions:
-                subscription = self._node.create_subscription(kind, name, callback, _QOS)
-                self._subscriptions[topic] = subscription
-            elif not wanted and topic in self._subscriptions:
-                self._node.destroy_subscription(self._subscriptions.pop(topic))
+            if wanted and name not in self._subscriptions:
+                self._subscriptions[name] = self._subscribe(name, kind, callback)
+            elif not wanted and name in self._subscriptions:
+                self._node.destroy_subscription(self._subscriptions.pop(name))
+
+    def _subscribe(self, name: str, kind: Any, callback: Callable[[Any], None]) -> Any:
+        if kind is not String:
+            return self._node.create_subscription(kind, name, callback, _QOS)
+        refuse = partial(self._refusals.add, name)
+        take = bounded(String, callback, most_bytes=OBJECTS_BYTES, refuse=refuse)
+        return self._node.create_subscription(String, name, take, _QOS, raw=True)
 
     def _age_s(self, stamp_ns: int) -> float:
         return seconds_between(stamp_ns, self._node.get_clock().now().nanoseconds)
@@ -119,6 +139,28 @@ class ConsoleTopics:
         )
         self._snapshots.saw_features(features, age_s=self._age_s(stamp_ns))
 
+    def _on_segmentation(self, message: Image) -> None:
+        try:
+            found = segmentation_from(message, self._labels)
+        except EncodingError as error:
+            self._refuse("segmentation", error)
+            return
+        self._snapshots.saw_segmentation(found, age_s=self._age_s(found.stamp_ns))
+
+    def _on_labels(self, message: String) -> None:
+        try:
+            self._labels = labels_from(message.data)
+        except UnusableError as error:
+            self._refuse("segmentation", error)
+
+    def _on_classification(self, message: String) -> None:
+        try:
+            view = classification_from(message.data)
+        except UnusableError as error:
+            self._refuse("classification", error)
+            return
+        self._snapshots.saw_classification(view, age_s=self._age_s(view.stamp_ns))
+
     def _on_objects(self, message: String) -> None:
         name = self._objects
         try:
@@ -136,5 +178,6 @@ class ConsoleTopics:
         age_s = self._age_s(view.stamp_ns)
         self._snapshots.saw_objects(view, stage_s=stage_s, age_s=age_s)
 
-    def _refuse(self, topic: Topic, error: EncodingError) -> None:
-        self._refusals.add(self._heavy[topic][1], str(error))
+    def _refuse(self, topic: Topic, error: Exception) -> None:
+        name = next(name for name, heavy in self._heavy.items() if heavy[0] == topic)
+        self._refusals.add(name, str(error))

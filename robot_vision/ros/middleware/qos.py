@@ -43,7 +43,13 @@ def no_mismatch_logged() -> SubscriptionEventCallbacks:
 def profile_of(quality: Quality) -> QoSProfile:
     """The profile of a topic in the table."""
     reliability = ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT
-    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=quality.kept, reliability=reliability)
+    durability = DurabilityPolicy.TRANSIENT_LOCAL if quality.latched else DurabilityPolicy.VOLATILE
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=quality.kept,
+        reliability=reliability,
+        durability=durability,
+    )
 
 
 def input_qos(config: InputConfig) -> QoSProfile:

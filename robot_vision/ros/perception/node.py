@@ -42,6 +42,8 @@ _FIXED_PARAMETERS = (
 )
 # Parameters that the loaded models can be used with; for all others models are loaded anew.
 _LIGHT_PARAMETERS = ("sync.", "diagnostics.", "detector.", "depth.")
+# Models that tracks do not depend on: under others of these, they live on.
+_BESIDE_TRACKS = ("classifier_model", "segmentation_model")
 
 
 class PerceptionNode(ServiceNode):
@@ -183,7 +185,10 @@ class PerceptionNode(ServiceNode):
                     f"it is {self.state} now: clean it up first"
                 )
             if not all(name.startswith(_LIGHT_PARAMETERS) for name in names):
-                self._swap_models(config, self._pipeline)
+                same = all(
+                    name.startswith((*_LIGHT_PARAMETERS, *_BESIDE_TRACKS)) for name in names
+                )
+                self._swap_models(config, self._pipeline, same_detector=same)
             if self._inputs is not None and self._worker is not None:
                 self._worker.use(config)
                 self._inputs.use(config)
@@ -191,14 +196,14 @@ class PerceptionNode(ServiceNode):
                 self._pipeline.adjust(config)
         self.config = config
 
-    def _swap_models(self, config: NodeConfig, pipeline: Pipeline) -> None:
+    def _swap_models(self, config: NodeConfig, pipeline: Pipeline, *, same_detector: bool) -> None:
         """Load beside the old models, in this thread; the worker goes on meanwhile."""
         self._doing = f"loading {config.model!r}"
         perceiver = build_perceiver(config, announce=self._announce)
         if self._worker is not None:
-            self._worker.swap_perceiver(perceiver)
+            self._worker.swap_perceiver(perceiver, same_detector=same_detector)
         else:
-            pipeline.swap_perceiver(perceiver).close()
+            pipeline.swap_perceiver(perceiver, same_detector=same_detector).close()
         give_memory_back()
         self.get_logger().info(f"{perceiver.model_id} runs on {perceiver.provider} from now on")
 

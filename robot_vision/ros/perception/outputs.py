@@ -1,5 +1,6 @@
 """The node's output topics: each message is made only if somebody subscribed to it."""
 
+from collections.abc import Hashable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
@@ -7,19 +8,23 @@ from rclpy.lifecycle import LifecycleNode
 from robot_vision.core.points_config import PointsConfig
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
-from robot_vision.topics.table import TOPICS, Makers, OutputTopic, Result
+from robot_vision.topics.table import TOPICS
+from robot_vision.topics.topic import Makers, OutputTopic, Result
 
 
 class Outputs:
     """Publishers of `~/…`, active between the node's activation and deactivation.
 
-    Topics whose message package is not installed (`vision_msgs`) are left out.
+    Topics whose message package is not installed (`vision_msgs`) are left out, and named once.
+    What is latched is published once more than there are readers: see `OutputTopic.said_for`.
     """
 
     def __init__(self, node: LifecycleNode, *, points: PointsConfig) -> None:
         self._node = node
         self._makers = Makers(LiveMessages(), points=points)
         self._topics: list[tuple[Any, OutputTopic]] = []
+        self._said: dict[str, Hashable] = {}
+        missing: list[OutputTopic] = []
         for topic in TOPICS:
             message_class = class_of(topic.type_name) if topic.live else None
             if message_class is not None:
@@ -27,15 +32,36 @@ class Outputs:
                     message_class, f"~/{topic.name}", profile_of(topic.quality)
                 )
                 self._topics.append((publisher, topic))
+            elif topic.live:
+                missing.append(topic)
+        _say_missing(node, missing)
 
     def publish(self, result: Result) -> None:
         for publisher, topic in self._topics:
-            if publisher.get_subscription_count():
+            if publisher.get_subscription_count() or self._is_new(topic, result):
                 message = topic.make(self._makers, result)
                 if message is not None:
                     publisher.publish(message)
+
+    def _is_new(self, topic: OutputTopic, result: Result) -> bool:
+        """Whether those who subscribe later would hear what no longer holds."""
+        if topic.said_for is None:
+            return False
+        before, now = self._said.get(topic.name), topic.said_for(result)
+        if now is not None:
+            self._said[topic.name] = now
+        return now is not None and now != before
 
     def close(self) -> None:
         for publisher, _ in self._topics:
             self._node.destroy_lifecycle_publisher(publisher)
         self._topics.clear()
+
+
+def _say_missing(node: LifecycleNode, missing: list[OutputTopic]) -> None:
+    for package in dict.fromkeys(topic.type_name.split("/")[0] for topic in missing):
+        names = [f"~/{t.name}" for t in missing if t.type_name.startswith(f"{package}/")]
+        node.get_logger().info(
+            f"{package} is not installed: {', '.join(names)} are not published; topics that end "
+            f"in /json have the same (apt install ros-$ROS_DISTRO-{package.replace('_', '-')})"
+        )

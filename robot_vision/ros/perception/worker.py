@@ -23,7 +23,7 @@ from robot_vision.ros.perception.inputs import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
 from robot_vision.ros.perception.outputs import Outputs
 from robot_vision.ros.perception.robot import RobotInView
-from robot_vision.topics.table import Result
+from robot_vision.topics.topic import Result
 
 _POLL_S = 0.1
 
@@ -59,10 +59,10 @@ class Worker:
             self._parts.pipeline.adjust(config)
             self._parts.frames.use(config)
 
-    def swap_perceiver(self, perceiver: Perceiver) -> None:
+    def swap_perceiver(self, perceiver: Perceiver, *, same_detector: bool) -> None:
         """Use other models from the next frame on, and close the old ones."""
         with self._between_frames:
-            old = self._parts.pipeline.swap_perceiver(perceiver)
+            old = self._parts.pipeline.swap_perceiver(perceiver, same_detector=same_detector)
         old.close()  # takes tens of milliseconds, which no frame waits for
 
     @property

@@ -1,0 +1,119 @@
+"""What whole frames showed over a replay: likeliest classes, probabilities, shares of pixels."""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
+from robot_vision.core.types import Classification, Perception, SemanticMap
+from robot_vision.replay.reporting.figure_drift import Drift, number_drift
+
+# Means below this are left out: a thousand classes share what is left.
+_LEAST_PROBABILITY, _LEAST_SHARE = 0.01, 0.001
+
+CLASS_TOLERANCES: dict[str, float] = {
+    "class_top1_share": 0.05,
+    "class_probability": 0.05,
+    "class_pixel_share": 0.02,
+    "window_top_probability": 0.1,
+    "window_labelled_share": 0.05,
+}
+
+
+class FrameClassLog:
+    """Add every frame; `as_dict` has what there was: nothing where no model said anything."""
+
+    def __init__(self) -> None:
+        self._top: Counter[str] = Counter()
+        self._probability: defaultdict[str, float] = defaultdict(float)
+        self._share: defaultdict[str, float] = defaultdict(float)
+        self._models: dict[str, str] = {}
+        self._frames: Counter[str] = Counter()
+
+    def add(self, perception: Perception) -> None:
+        if perception.classification is not None:
+            self._add_classes(perception.classification)
+        if perception.segmentation is not None:
+            self._add_shares(perception.segmentation)
+
+    def as_dict(self) -> dict[str, Any]:
+        figures: dict[str, Any] = {}
+        if "classification" in self._models:
+            figures["classification"] = {
+                **self._about("classification"),
+                "top1": dict(sorted(self._top.items())),
+                "probability": self._means(
+                    "classification", self._probability, _LEAST_PROBABILITY
+                ),
+            }
+        if "segmentation" in self._models:
+            figures["segmentation"] = {
+                **self._about("segmentation"),
+                "share": self._means("segmentation", self._share, _LEAST_SHARE),
+            }
+        return figures
+
+    def _add_classes(self, found: Classification) -> None:
+        self._models["classification"] = found.model_id
+        self._frames["classification"] += 1
+        classes = top_classes(found, most=len(found.class_id))
+        for name, probability in classes:
+            self._probability[name] += probability
+        for name, _ in classes[:1]:
+            self._top[name] += 1
+
+    def _add_shares(self, found: SemanticMap) -> None:
+        self._models["segmentation"] = found.model_id
+        self._frames["segmentation"] += 1
+        for _, name, share in shares_of(found):
+            self._share[name] += share
+
+    def _about(self, what: str) -> dict[str, Any]:
+        return {"model": self._models[what], "frames": self._frames[what]}
+
+    def _means(self, what: str, sums: dict[str, float], least: float) -> dict[str, float]:
+        means = {name: total / self._frames[what] for name, total in sorted(sums.items())}
+        return {name: round(mean, 6) for name, mean in means.items() if mean >= least}
+
+
+def class_values(perception: Perception) -> dict[str, float]:
+    """What the timeline follows of a frame's classes; missing where there are none."""
+    values: dict[str, float] = {}
+    classes, parts = perception.classification, perception.segmentation
+    if classes is not None and len(classes.probability):
+        values["top_probability"] = float(classes.probability[0])
+    if parts is not None:
+        values["labelled_share"] = float(np.mean(parts.class_id + 1 != NONE_LABEL))
+    return values
+
+
+def class_drifts(
+    expected: dict[str, Any], actual: dict[str, Any], tolerances: dict[str, float]
+) -> list[Drift]:
+    """Drifts of what whole frames showed; golden files of before say nothing of it."""
+    drifts: list[Drift] = []
+    for what in ("classification", "segmentation"):
+        before, after = expected.get(what), actual.get(what)
+        if before is None and after is None:
+            continue
+        frames = before["frames"] if before else 0, after["frames"] if after else 0
+        drifts += number_drift(f"frames with {what}", *frames, tolerances["frames"])
+        if before is None or after is None:
+            continue
+        for figure, named, tolerance, of_frames in _FIGURES[what]:
+            allowed = tolerances[tolerance] * (before["frames"] if of_frames else 1)
+            for name in sorted({*before[named], *after[named]}):
+                a, b = before[named].get(name, 0.0), after[named].get(name, 0.0)
+                drifts += number_drift(f"{figure} {name}", a, b, allowed)
+    return drifts
+
+
+# Figure in words, its name, its tolerance, and whether that is a share of the frames.
+_FIGURES = {
+    "classification": (
+        ("frames that show most likely", "top1", "class_top1_share", True),
+        ("mean probability of", "probability", "class_probability", False),
+    ),
+    "segmentation": (("mean share of pixels of", "share", "class_pixel_share", False),),
+}
