@@ -79,12 +79,12 @@ class JointMotion:
         """What is not looked at for self-collision, in words."""
         if not self._config.self_collision_m:
             return ()
-        unsized, touching = self.self_collision.unsized, self.self_collision.touching
+        uncovered, touching = self.self_collision.uncovered, self.self_collision.touching
         pairs = ", ".join(f"{first} and {second}" for first, second in touching)
         found = []
-        if unsized:
-            links = ", ".join(unsized)
-            found.append(f"self-collision does not look at meshes, those of: {links}")
+        if uncovered:
+            links = "; ".join(f"{link} ({why})" for link, why in uncovered.items())
+            found.append(f"self-collision does not look at {links}")
         if touching:
             found.append(f"self-collision leaves out what touches in the rest posture: {pairs}")
         return tuple(found)
