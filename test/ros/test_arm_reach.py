@@ -55,6 +55,12 @@ DESCRIPTIONS = {
         {"use_world_frame": "true"},
         (2, 1.6),
     ),
+    "so101": Description(
+        ("so_arm101_description",),
+        "so_arm101_description/urdf/so_arm101.urdf.xacro",
+        {},
+        (1, 1.7),
+    ),
 }
 
 
