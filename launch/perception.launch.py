@@ -41,6 +41,11 @@ PARAMETERS = {
 POLICY_PARAMETERS = {
     "policy": (str, "policy bundle: a name in the store or a folder"),
     "joint_space.enabled": (bool, "command joints as well, by robot_description"),
+    "gripper.action": (
+        str,
+        "none, GripperCommand or ParallelGripperCommand",
+    ),
+    "gripper.action_name": (str, "name of that action"),
     "frames.tool_position_m": (list, "of the policy's tool point in frames.tool: [0.0, 0.0, 0.1]"),
 }
 

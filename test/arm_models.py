@@ -1,4 +1,4 @@
-"""Two arms of our own as URDF: six joints like a cobot's, seven like a research arm's."""
+"""Arms of our own as URDF: five joints like a hobby arm's, six like a cobot's, seven."""
 
 from pathlib import Path
 
@@ -23,14 +23,24 @@ _SEVEN = [
     ((0, 0, 0), (_QUARTER, 0, 0), 0.0, 3.7, 2.6),
     ((0.09, 0, 0), (_QUARTER, 0, 0), -2.9, 2.9, 2.6),
 ]
+_FIVE = [
+    ((0, 0, 0.1), (0, 0, 0), -1.9, 1.9, 3.0),
+    ((0, 0, 0), (_QUARTER, 0, 0), -1.8, 1.8, 3.0),
+    ((0.2, 0, 0), (0, 0, 0), -2.8, 2.8, 3.0),
+    ((0.2, 0, 0), (0, 0, 0), -2.8, 2.8, 3.0),
+    ((0.06, 0, 0), (0, _QUARTER, 0), -2.7, 2.7, 3.0),
+]
+_ARMS = {"five": _FIVE, "six": _SIX, "seven": _SEVEN}
+# The hand points down.
+FIVE_HOME = (0.0, 1.2, -1.5, -1.2708, 0.0)
 SIX_HOME = (0.0, -1.6, 1.8, -1.8, -1.57, 0.0)
 SEVEN_HOME = (0.0, -0.4, 0.0, -2.2, 0.0, 1.8, 0.8)
-HOMES = {"six": SIX_HOME, "seven": SEVEN_HOME}
+HOMES = {"five": FIVE_HOME, "six": SIX_HOME, "seven": SEVEN_HOME}
 
 
 def urdf_of(arm: str) -> str:
-    """The description of `six` or `seven`, every link a sphere about its joint and a rod."""
-    joints = _SIX if arm == "six" else _SEVEN
+    """The description of an arm, every link a sphere about its joint and a rod."""
+    joints = _ARMS[arm]
     parts = [_link("base", (0, 0, 0.1))]
     for k, (place, rpy, low, high, speed) in enumerate(joints):
         parent = "base" if k == 0 else f"link{k}"

@@ -34,6 +34,7 @@ PACKAGES = {
     "franka_bringup": Source(_FRANKA, "jazzy", "franka_bringup"),
     "franka_gripper": Source(_FRANKA, "jazzy", "franka_gripper"),
     "franka_hardware": Source(_FRANKA, "jazzy", "franka_hardware"),
+    "so_arm101_description": Source("JafarAbdi+ros2_so_arm100", "main", "so_arm101_description"),
     **{
         name: Source(_XSARMS, "jazzy", f"interbotix_ros_xsarms/{name}")
         for name in (

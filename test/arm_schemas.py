@@ -4,7 +4,7 @@ Written by hand from these files, all of branch jazzy; `test_arm_configs` compar
 where somebody fetched them:
 moveit/moveit2 4d841063574c, moveit_ros/moveit_servo/config/servo_parameters.yaml
 ros-controls/ros2_controllers ed360c97d6e9, joint_trajectory_controller/src/…_parameters.yaml and
-forward_command_controller/src/…_parameters.yaml
+forward_command_controller/src/…_parameters.yaml and parallel_gripper_controller/src/…
 """
 
 from typing import Any, NamedTuple
@@ -89,7 +89,14 @@ TRAJECTORY = {
     "gains.__map_joints.d": Rule("double"),
 }
 FORWARD = {"joints": Rule("string_array"), "interface_name": Rule("string")}
+PARALLEL_GRIPPER = {
+    "joint": Rule("string"),
+    "goal_tolerance": Rule("double", least=0.0),
+    "allow_stalling": Rule("bool"),
+    "stall_timeout": Rule("double", least=0.0),
+}
 CONTROLLERS = {
+    "parallel_gripper_action_controller/GripperActionController": PARALLEL_GRIPPER,
     "joint_trajectory_controller/JointTrajectoryController": TRAJECTORY,
     "forward_command_controller/ForwardCommandController": FORWARD,
 }
@@ -109,5 +116,10 @@ SOURCES = (
         FORWARD,
         _CONTROLLERS,
         "forward_command_controller/src/forward_command_controller_parameters.yaml",
+    ),
+    (
+        PARALLEL_GRIPPER,
+        _CONTROLLERS,
+        "parallel_gripper_controller/src/gripper_action_controller_parameters.yaml",
     ),
 )

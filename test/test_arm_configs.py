@@ -67,11 +67,11 @@ def test_our_parameters_are_known_and_taken(arm: str) -> None:
 @pytest.mark.parametrize("arm", ARMS)
 def test_controllers_are_as_their_schema_says(arm: str) -> None:
     nodes = read(arm, "controllers")
-    nodes.pop("controller_manager", None)
-    assert "arm_trajectory_controller" in nodes
-    for values in nodes.values():
-        rules = CONTROLLERS[values.pop("type")]
-        joints = values["joints"]
+    manager = nodes.pop("controller_manager", {})
+    assert {"arm_trajectory_controller", "joint_trajectory_controller"} & set(nodes)
+    for name, values in nodes.items():
+        rules = CONTROLLERS[values.pop("type", "") or manager[f"{name}.type"]]
+        joints = values.get("joints", [])
         inner = {name: _of_any_joint(name, joints) for name in values}
         assert not problems({inner[name]: value for name, value in values.items()}, rules)
 

@@ -80,15 +80,16 @@ MAY_IMPORT = {
         "terminal threads topics tracking training"
     ),
     "commands": (
-        "bench calibration capture core datasets demo demonstrations doctor export formats "
-        "importing machine model_store models perception replay rollouts ros simulation soak "
-        "terminal training"
+        "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
+        "formats importing machine model_store models perception replay rollouts ros simulation "
+        "soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
     "__main__": "cli",
     "bridge_trial": "",
     "doctor": "core bridge_trial model_store",
+    "doctor_arm": "arm core doctor",
     "machine": "",
     "memory": "",
     "terminal": "core",

@@ -9,7 +9,7 @@ called: docs/arms.md says what to check before.
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, PythonExpression
 from launch_ros.substitutions import FindPackageShare
 
 
@@ -34,6 +34,18 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 "use_fake_hardware", default_value="false", description="try it without a robot"
+            ),
+            DeclareLaunchArgument(
+                "gripper.action",
+                default_value=PythonExpression(
+                    [
+                        "'none' if '",
+                        LaunchConfiguration("use_fake_hardware"),
+                        "'.lower() == 'true' else 'GripperCommand'",
+                    ]
+                ),
+                choices=["none", "GripperCommand"],
+                description="franka_gripper's; fake hardware has none",
             ),
             # In a group, so that what the driver declares stays its own.
             GroupAction(

@@ -35,12 +35,13 @@ def started(context: LaunchContext) -> list[Node | GroupAction | IncludeLaunchDe
     command, topic = SERVO.get(
         control, ("~/command/joint_trajectory", LaunchConfiguration("trajectory_topic"))
     )
+    spawned = LaunchConfiguration("spawned").perform(context)
     spawner = Node(
         package="controller_manager",
         executable="spawner",
         name="arm_trajectory_spawner",
         arguments=[
-            "arm_trajectory_controller",
+            spawned,
             "--controller-manager",
             LaunchConfiguration("controller_manager"),
             "--param-file",
@@ -54,7 +55,8 @@ def started(context: LaunchContext) -> list[Node | GroupAction | IncludeLaunchDe
         policy_params_file=parameters,
         **{"joint_space.enabled": str(control == "joints").lower()},
     )
-    return [spawner, *servo(control), GroupAction([SetRemap(command, topic), service])]
+    controllers = [spawner] if spawned else []
+    return [*controllers, *servo(control), GroupAction([SetRemap(command, topic), service])]
 
 
 def servo(control: str) -> list[IncludeLaunchDescription]:
@@ -69,6 +71,11 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument("arm", description="folder of config/arms"),
             DeclareLaunchArgument("control", choices=[*SERVO, "joints"], description="by what"),
+            DeclareLaunchArgument(
+                "spawned",
+                default_value="arm_trajectory_controller",
+                description="controller to spawn; empty where the driver does",
+            ),
             DeclareLaunchArgument("controller_manager", default_value="/controller_manager"),
             DeclareLaunchArgument(
                 "trajectory_topic",

@@ -41,6 +41,12 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "headless_mode", default_value="false", description="no program on the pendant"
             ),
+            DeclareLaunchArgument(
+                "gripper.action",
+                default_value="none",
+                choices=["none", "GripperCommand", "ParallelGripperCommand"],
+                description="of the gripper's driver, which is yours to start",
+            ),
             # In a group, so that what the driver declares stays its own.
             GroupAction(
                 [

@@ -1,129 +1,143 @@
-"""How near links of an arm come to each other, by capsules around the shapes of its URDF.
+"""How near links of an arm come to each other, by the shapes of its URDF.
 
-A capsule is all points within a radius of a segment; that of a box or cylinder holds it whole, so
-that the distance is never said to be larger than it is. Meshes have no size in the URDF.
+Capsules hold the shapes whole; hulls are compared where those come near. The distance is never
+said to be larger than it is.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.arm.bodies import Body, body_of
+from robot_vision.arm.capsule_pairs import CapsulePairs
+from robot_vision.arm.hull_distance import hulls_apart
+from robot_vision.arm.meshes import MeshReader, read_mesh
 from robot_vision.arm.serial import Posture, SerialArm
-from robot_vision.arm.urdf import Joint, Robot, Shape
-
-Points = Float64[np.ndarray, "n 3"]
-# Segments shorter than this are points.
-_POINT_M2 = 1e-12
+from robot_vision.arm.urdf import Joint, Link, Robot
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Capsules:
-    """A row per shape: its row of `Posture.base_from_links` (−1: the base), ends, radius."""
+class _Part:
+    """A body in the frame of a link of the chain, by its row of `Posture.base_from_links`.
 
-    link_names: tuple[str, ...]
-    row: np.ndarray
-    start_m: Points
-    end_m: Points
-    radius_m: Float64[np.ndarray, " n"]
+    −1 is the base.
+    """
+
+    link: str
+    row: int
+    body: Body
 
 
 class SelfCollision:
     """The links of `robot` that the chain moves, and those at its base.
 
-    `unsized` names links with meshes, which are not looked at. `touching` are pairs that are
+    `uncovered` names links that are not looked at, with the reason. `touching` are pairs that are
     within `margin_m` at `posture` already: they are not looked at either, whoever built the arm
     meant them so.
     """
 
-    def __init__(self, robot: Robot, arm: SerialArm, posture: Posture, *, margin_m: float) -> None:
-        self._capsules, self.unsized = _capsules(robot, arm)
-        rows = self._capsules.row
-        self._pairs = np.array(
+    def __init__(
+        self,
+        robot: Robot,
+        arm: SerialArm,
+        posture: Posture,
+        *,
+        margin_m: float,
+        read: MeshReader = read_mesh,
+    ) -> None:
+        self._margin_m = margin_m
+        self._parts, self.uncovered = _parts(robot, arm, read)
+        rows = [part.row for part in self._parts]
+        self._compare(
             [
                 (first, second)
                 for first, second in combinations(range(len(rows)), 2)
-                if not _are_neighbours(robot, arm, int(rows[first]), int(rows[second]))
-            ],
-            np.intp,
-        ).reshape(-1, 2)
-        near = self._distances(posture) < margin_m
-        self.touching = tuple(sorted({self._names(pair) for pair in self._pairs[near].tolist()}))
-        self._pairs = self._pairs[~near]
+                if not _are_neighbours(robot, arm, rows[first], rows[second])
+            ]
+        )
+        touch = self._distances(posture) < margin_m
+        near = [pair for pair, at in zip(self._pairs, touch, strict=True) if at]
+        self.touching = tuple(sorted({self._names(pair) for pair in near}))
+        self._compare([pair for pair in self._pairs if pair not in near])
 
     def nearest(self, posture: Posture) -> tuple[float, tuple[str, str]]:
-        """The least distance (m, below 0 where capsules overlap), and between which links.
+        """The least distance (m, below 0 where links overlap), and between which links.
 
-        Infinite where there is no pair to look at.
+        Above `margin_m` it may be less than it is. Infinite where there is no pair to look at.
         """
-        if not len(self._pairs):
+        if not self._pairs:
             return np.inf, ("", "")
         distances = self._distances(posture)
         least = int(distances.argmin())
-        return float(distances[least]), self._names(self._pairs[least].tolist())
+        return float(distances[least]), self._names(self._pairs[least])
 
-    def _names(self, pair: list[int]) -> tuple[str, str]:
-        first, second = (self._capsules.link_names[index] for index in pair)
+    def _compare(self, pairs: list[tuple[int, int]]) -> None:
+        self._pairs = pairs
+        bodies = [(part.row, part.body.capsules) for part in self._parts]
+        self._capsules = CapsulePairs(bodies, pairs) if pairs else None
+        self._ways_m = [np.array([1.0, 0.0, 0.0])] * len(pairs)
+
+    def _names(self, pair: tuple[int, int]) -> tuple[str, str]:
+        first, second = (self._parts[index].link for index in pair)
         return first, second
 
     def _distances(self, posture: Posture) -> Float64[np.ndarray, " pairs"]:
-        capsules, (first, second) = self._capsules, self._pairs.T
+        """Of each pair, by capsules, and by hulls where capsules come near."""
+        if self._capsules is None:
+            return np.empty(0)
         # The base is the last row, which −1 finds.
-        poses = np.concatenate([posture.base_from_links, np.eye(4)[None]])[capsules.row]
-        turn, place_m = poses[:, :3, :3], poses[:, :3, 3]
-        start_m = (turn @ capsules.start_m[:, :, None])[:, :, 0] + place_m
-        way_m = (turn @ (capsules.end_m - capsules.start_m)[:, :, None])[:, :, 0]
-        apart_m = _segments_apart(start_m[first], way_m[first], start_m[second], way_m[second])
-        return apart_m - capsules.radius_m[first] - capsules.radius_m[second]
+        poses = np.concatenate([posture.base_from_links, np.eye(4)[None]])
+        apart_m = self._capsules.apart_m(poses)
+        for index in np.flatnonzero(apart_m < self._margin_m).tolist():
+            apart_m[index] = max(apart_m[index], self._hulls_apart_m(index, poses))
+        return apart_m
+
+    def _hulls_apart_m(self, index: int, poses: Float64[np.ndarray, "links 4 4"]) -> float:
+        first, second = (self._parts[part] for part in self._pairs[index])
+        radii_m = first.body.radius_m + second.body.radius_m
+        apart_m, self._ways_m[index] = hulls_apart(
+            first.body.corners_m,
+            second.body.corners_m,
+            np.linalg.solve(poses[first.row], poses[second.row]),
+            enough_m=self._margin_m + radii_m,
+            guess_m=self._ways_m[index],
+        )
+        # Hulls that overlap do not say how deep: capsules do.
+        return apart_m - radii_m if apart_m > 0 else -np.inf
 
 
-def _segments_apart(
-    start: Points, way: Points, other_start: Points, other_way: Points
-) -> Float64[np.ndarray, " n"]:
-    """Least distance of two segments (Ericson 2005, Real-Time Collision Detection, 5.1.9)."""
-    between = start - other_start
-    a, e = _dot(way, way), _dot(other_way, other_way)
-    b, c, f = _dot(way, other_way), _dot(way, between), _dot(other_way, between)
-    safe_a, safe_e = np.maximum(a, _POINT_M2), np.maximum(e, _POINT_M2)
-    slant = a * e - b * b
-    parallel = slant <= 1e-9 * a * e + _POINT_M2**2
-    s = np.where(parallel, 0.0, np.clip((b * f - c * e) / np.where(parallel, 1.0, slant), 0, 1))
-    t = np.clip((b * s + f) / safe_e, 0, 1)
-    s = np.clip((b * t - c) / safe_a, 0, 1)
-    nearest = between + s[:, None] * way - t[:, None] * other_way
-    return np.sqrt(_dot(nearest, nearest))
-
-
-def _dot(first: Points, second: Points) -> Float64[np.ndarray, " n"]:
-    return (first * second).sum(axis=1)
-
-
-def _capsules(robot: Robot, arm: SerialArm) -> tuple[_Capsules, tuple[str, ...]]:
-    names, rows, segments, unsized = [], [], [], []
-    for link in robot.links.values():
-        found = _carrier(robot, arm, link.name)
-        if found is None:
+def link_bodies(
+    links: Iterable[Link], *, read: MeshReader = read_mesh
+) -> tuple[dict[str, list[Body]], dict[str, str]]:
+    """Bodies of each link that collides, and why there are none of those that are only drawn."""
+    found, uncovered = {}, {}
+    for link in links:
+        try:
+            bodies = [body_of(shape, read_mesh=read) for shape in link.collision]
+        except ValueError as error:
+            uncovered[link.name] = str(error)
             continue
-        row, carrier_from_link = found
-        for shape in link.collision:
-            if shape.kind == "mesh":
-                unsized.append(link.name)
-                continue
-            start_m, end_m, radius_m = _capsule(shape)
-            ends = np.array([[*start_m, 1.0], [*end_m, 1.0]])
-            ends = (ends @ (carrier_from_link @ shape.link_from_shape).T)[:, :3]
-            names.append(link.name)
-            rows.append(row)
-            segments.append((ends[0], ends[1], radius_m))
-    capsules = _Capsules(
-        link_names=tuple(names),
-        row=np.array(rows, np.intp),
-        start_m=np.array([start for start, _, _ in segments]).reshape(-1, 3),
-        end_m=np.array([end for _, end, _ in segments]).reshape(-1, 3),
-        radius_m=np.array([radius for _, _, radius in segments], np.float64),
-    )
-    return capsules, tuple(dict.fromkeys(unsized))
+        if bodies:
+            found[link.name] = bodies
+        elif link.visual:
+            uncovered[link.name] = "it is drawn, but has no collision shape"
+    return found, uncovered
+
+
+def _parts(
+    robot: Robot, arm: SerialArm, read: MeshReader
+) -> tuple[list[_Part], Mapping[str, str]]:
+    carriers = {name: _carrier(robot, arm, name) for name in robot.links}
+    own = [link for name, link in robot.links.items() if carriers[name] is not None]
+    found, uncovered = link_bodies(own, read=read)
+    parts = []
+    for name, bodies in found.items():
+        row, carrier_from_link = carriers[name] or (-1, np.eye(4))
+        parts += [_Part(link=name, row=row, body=body.moved(carrier_from_link)) for body in bodies]
+    return parts, uncovered
 
 
 def _carrier(
@@ -152,18 +166,3 @@ def _are_neighbours(robot: Robot, arm: SerialArm, first: int, second: int) -> bo
     low, high = sorted((first, second))
     between = (robot.joints[arm.link_names[row]] for row in range(low + 1, high + 1))
     return sum(joint.kind != "fixed" for joint in between) <= 1
-
-
-def _capsule(shape: Shape) -> tuple[list[float], list[float], float]:
-    """Ends of the segment in the shape's frame, and the radius, that hold the whole shape."""
-    if shape.kind == "sphere":
-        return [0.0] * 3, [0.0] * 3, shape.size_m[0]
-    if shape.kind == "cylinder":
-        radius_m, length_m = shape.size_m
-        return [0.0, 0.0, -length_m / 2], [0.0, 0.0, length_m / 2], radius_m
-    half_m = np.array(shape.size_m) / 2
-    longest = int(half_m.argmax())
-    end_m = np.zeros(3)
-    end_m[longest] = half_m[longest]
-    radius_m = float(np.linalg.norm(np.delete(half_m, longest)))
-    return (-end_m).tolist(), end_m.tolist(), radius_m

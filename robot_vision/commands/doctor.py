@@ -1,5 +1,8 @@
 """`robot-vision doctor`: what this machine lacks, and what to do about it."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 
@@ -8,7 +11,12 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor() -> None:
+def doctor(
+    robot_description: Annotated[
+        Path | None,
+        typer.Option(help="URDF of the arm: names the links that self-collision cannot look at"),
+    ] = None,
+) -> None:
     """Check Python packages, ROS 2, middleware, shared memory, providers and models.
 
     The exit status is 1 if something keeps the service from working.
@@ -16,11 +24,14 @@ def doctor() -> None:
     from rich.table import Table
 
     from robot_vision.doctor import examine
+    from robot_vision.doctor_arm import examine_arm
     from robot_vision.terminal import Screen, styled
 
     style = {"ok": "green", "warn": "yellow", "error": "red"}
     table = Table("", "checked", "found", "what to do", box=None, pad_edge=False)
     findings = list(examine())
+    if robot_description is not None:
+        findings += examine_arm(robot_description)
     for finding in findings:
         mark = styled(finding.level, style[finding.level])
         table.add_row(mark, finding.subject, finding.found, finding.advice)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.arm.ik import Inverse, Twist, invert, pose_error
+from robot_vision.arm.ik import Twist, invert, pose_error
 from robot_vision.arm.joint_limits import limits_of
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.arm.self_collision import SelfCollision
@@ -26,6 +26,8 @@ from robot_vision.policies.watchdog import Hold
 _MOST_PERIODS = 3.0
 # Of the acceleration, what catching up counts on; the rest is for targets that move.
 _APPROACH_SHARE = 0.8
+# Numbers that say where a tool is and how it is turned.
+_OF_A_POSE = 6
 # Encoders may report a joint so far beyond its limit (rad or m).
 _BEYOND = 0.02
 
@@ -76,15 +78,20 @@ class JointMotion:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is not looked at for self-collision, in words."""
-        if not self._config.self_collision_m:
-            return ()
-        unsized, touching = self.self_collision.unsized, self.self_collision.touching
-        pairs = ", ".join(f"{first} and {second}" for first, second in touching)
+        """What cannot be followed, and what is not looked at for self-collision, in words."""
         found = []
-        if unsized:
-            links = ", ".join(unsized)
-            found.append(f"self-collision does not look at meshes, those of: {links}")
+        if (count := len(self.arm.joint_names)) < _OF_A_POSE:
+            found.append(
+                f"{count} joints cannot bring the tool to any pose: what they leave of it is "
+                "accepted up to joint_space.lag_m and lag_rad"
+            )
+        if not self._config.self_collision_m:
+            return tuple(found)
+        uncovered, touching = self.self_collision.uncovered, self.self_collision.touching
+        pairs = ", ".join(f"{first} and {second}" for first, second in touching)
+        if uncovered:
+            links = "; ".join(f"{link} ({why})" for link, why in uncovered.items())
+            found.append(f"self-collision does not look at {links}")
         if touching:
             found.append(f"self-collision leaves out what touches in the rest posture: {pairs}")
         return tuple(found)
@@ -180,7 +187,8 @@ class JointMotion:
         wanted = inverse.joints_from_twist @ twist
         wanted = wanted + self.limits.approach(behind, share=_APPROACH_SHARE)
         if length(error[:3]) > config.lag_m or length(error[3:]) > config.lag_rad:
-            return self._lag(error, wanted, inverse)
+            missing = error - posture.jacobian @ behind
+            return self._lag(error, wanted, inverse.least_singular, missing)
         if self._holding:
             return self._take(wanted)
         spare = inverse.null_space @ (config.rest_rate * (self._rest - self._position))
@@ -215,14 +223,22 @@ class JointMotion:
         words = f"links {first} and {second} would be {max(apart_m, 0.0):.3g} m apart"
         return Hold(cause="self_collision", reason=words)
 
-    def _lag(self, error: Twist, wanted: Joints, inverse: Inverse) -> Hold:
-        """Why the tool cannot follow: a limit of a joint, or a singularity."""
+    def _lag(self, error: Twist, wanted: Joints, least_singular: float, missing: Twist) -> Hold:
+        """Why the tool cannot follow: too few joints, a limit of one, or a singularity.
+
+        `missing` is the part of the error that no joint takes away.
+        """
         away = f"{length(error[:3]):.3g} m and {length(error[3:]):.3g} rad behind the stream"
+        config, count = self._config, len(self.arm.joint_names)
+        is_missing = length(missing[:3]) > config.lag_m or length(missing[3:]) > config.lag_rad
+        if count < _OF_A_POSE and is_missing:
+            words = f"{count} joints cannot turn or move the tool in that way: {away}"
+            return Hold(cause="too_few_joints", reason=words)
         if (found := self.limits.cuts(wanted, self._position, self._velocity)) is not None:
             joint, limit = found
             words = f"joint {self.arm.joint_names[joint]} meets its {limit} limit: {away}"
             return Hold(cause=f"joint_{limit}", reason=words)
-        if inverse.least_singular < self._config.damped_below:
+        if least_singular < config.damped_below:
             return Hold(cause="singularity", reason=f"the arm is near a singularity: {away}")
         return Hold(cause="joint_lag", reason=f"the joints are {away}")
 

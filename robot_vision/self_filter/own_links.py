@@ -4,21 +4,16 @@ A description often has the table and the cell as well: own are the links that j
 the one that the first of these joints stands on.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from jaxtyping import Float64
-from numpy import ndarray
-
+from robot_vision.arm.meshes import MeshReader, read_mesh
 from robot_vision.arm.urdf import Joint, Link, Robot
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
-from robot_vision.self_filter.meshes import read_mesh
 from robot_vision.self_filter.solids import Solid, solid_of
 
 _MOST_SOLIDS = 256
-
-MeshReader = Callable[[str], Float64[ndarray, "n 3"]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,11 +1,11 @@
 """Shapes of a URDF as convex bodies: points whose outline is theirs, and planes around them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.arm.meshes import MeshReader
 from robot_vision.arm.urdf import Shape
 from robot_vision.core.geometry import transform_points
 
@@ -29,13 +29,13 @@ class Solid:
     offset_m: Float64[np.ndarray, " p"]
 
 
-def solid_of(shape: Shape, *, padding_m: float, read_mesh: Callable[[str], Points]) -> Solid:
+def solid_of(shape: Shape, *, padding_m: float, read_mesh: MeshReader) -> Solid:
     """The body of a shape, larger by `padding_m` on every side; a mesh's is its convex hull.
 
     Raises `ValueError` for a shape without size, and what `read_mesh` raises.
     """
     if shape.kind == "mesh":
-        solid = _around(read_mesh(shape.mesh) * shape.size_m, padding_m)
+        solid = _around(read_mesh(shape.mesh).reshape(-1, 3) * shape.size_m, padding_m)
     else:
         if not min(shape.size_m) > 0:
             raise ValueError(f"a {shape.kind} of size {shape.size_m} m; expected sizes above 0")

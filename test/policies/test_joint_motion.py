@@ -61,6 +61,33 @@ def test_the_joints_follow_a_slow_circle_closely(arm: str) -> None:
     assert worst_m < 0.004  # less than half a tick at this speed, and the ramp's own error
 
 
+def test_five_joints_follow_a_hand_that_points_down_wherever_it_goes_and_turns() -> None:
+    motion, start = motion_of("five", self_collision_m=0)
+    assert "5 joints cannot bring the tool to any pose" in motion.warnings[0]
+    worst = np.zeros(2)
+    for tick in range(400):
+        ramp, angle = min(1.0, tick / 100), 2 * tick * PERIOD_S
+        way_m = ramp * 0.05 * np.array([np.cos(angle) - 1, np.sin(angle), 0.3 * np.sin(angle)])
+        target = moved(start, way_m, [0, 0, ramp * 0.4 * np.sin(angle)])
+        step = motion.advance(PERIOD_S, target, STILL)
+        assert motion.hold is None
+        error = pose_error(step.base_from_tool, target)
+        worst = np.maximum(worst, [np.linalg.norm(error[:3]), np.linalg.norm(error[3:])])
+    assert worst[0] < 0.01  # the stream's speed is not known to the arm here
+    assert worst[1] < 0.06
+
+
+def test_five_joints_say_how_they_cannot_turn_the_tool() -> None:
+    motion, start = motion_of("five", self_collision_m=0)
+    for tick in range(200):
+        motion.advance(PERIOD_S, moved(start, [0, 0, 0], [0.002 * tick, 0, 0]), STILL)
+        if motion.hold is not None:
+            break
+    assert motion.hold is not None
+    assert motion.hold.cause == "too_few_joints"
+    assert "5 joints cannot turn or move the tool in that way" in motion.hold.reason
+
+
 def test_the_command_is_what_the_joints_mean() -> None:
     motion, start = motion_of("seven")
     step = motion.advance(PERIOD_S, moved(start, [0.001, 0, 0]), np.array([0.1, 0, 0, 0, 0, 0]))

@@ -20,6 +20,7 @@ DRIVERS = {
     "ur5e": ("ur_robot_driver", "launch/ur_control.launch.py", ["robot_ip:=1.2.3.4", LENGTH]),
     "fr3": ("franka_bringup", "launch/franka.launch.py", ["robot_ip:=1.2.3.4"]),
     "wx250s": ("interbotix_xsarm_control", "launch/xsarm_control.launch.py", []),
+    "so101": ("so_arm101_description", "launch/controllers_bringup.launch.py", []),
 }
 PROGRAMS = {
     "robot_vision": ("vla_node", "console_node", "robot_sim"),
@@ -145,12 +146,13 @@ def test_commands_go_to_servo_which_is_switched_to_their_kind(
         ("ur5e", "", "/arm_trajectory_controller/joint_trajectory"),
         ("fr3", "", "/arm_trajectory_controller/joint_trajectory"),
         ("wx250s", "/wx250s", "/wx250s/arm_trajectory_controller/joint_trajectory"),
+        ("so101", "", "/joint_trajectory_controller/joint_trajectory"),
     ],
 )
 def test_joint_trajectories_go_to_the_controller(
     prefix: Path, arm: str, node: str, topic: str
 ) -> None:
-    given = [] if arm == "wx250s" else ["control:=joints"]
+    given = ["control:=joints"] if arm in {"ur5e", "fr3"} else []
     ran, problem = launched(prefix, arm, *DRIVERS[arm][2], *given)
     assert not problem
     service = one(ran, "vla_node")
@@ -159,10 +161,43 @@ def test_joint_trajectories_go_to_the_controller(
     assert service["policy"]["joint_space.enabled"] is True
     assert {r["program"] for r in ran}.isdisjoint({"servo_node", "ros2"})
     loaded = {r["arguments"][0]: r["arguments"] for r in ran if r["program"] == "spawner"}
+    if arm == "so101":  # its driver starts them, with our file
+        assert not loaded
+        assert one(ran, "driver")["arguments"]["controller_config_file"].endswith(
+            "arms/so101/controllers.yaml"
+        )
+        return
     spawner = loaded["arm_trajectory_controller"]
     assert spawner[1:3] == ["--controller-manager", f"{node}/controller_manager"]
     file = yaml.safe_load(Path(spawner[4]).read_text())
     assert {f"/**/{name}" for name in loaded} <= set(file)
+
+
+@pytest.mark.parametrize(
+    ("arm", "arguments", "action", "name"),
+    [
+        ("fr3", [], "GripperCommand", "franka_gripper/gripper_action"),
+        ("fr3", ["use_fake_hardware:=true"], "none", "franka_gripper/gripper_action"),
+        ("fr3", ["gripper.action:=none"], "none", "franka_gripper/gripper_action"),
+        ("ur5e", [], "none", "robotiq_gripper_controller/gripper_cmd"),
+        (
+            "ur5e",
+            ["gripper.action:=GripperCommand", "gripper.action_name:=hand/cmd"],
+            "GripperCommand",
+            "hand/cmd",
+        ),
+        ("wx250s", [], "ParallelGripperCommand", "gripper_controller/gripper_cmd"),
+        ("wx250s", ["gripper.action:=none"], "none", "gripper_controller/gripper_cmd"),
+        ("so101", [], "ParallelGripperCommand", "gripper_controller/gripper_cmd"),
+    ],
+)
+def test_the_gripper_is_led_by_an_action(
+    prefix: Path, arm: str, arguments: list[str], action: str, name: str
+) -> None:
+    ran, problem = launched(prefix, arm, *DRIVERS[arm][2], *arguments)
+    assert not problem
+    policy = one(ran, "vla_node")["policy"]
+    assert (policy["gripper.action"], policy["gripper.action_name"]) == (action, name)
 
 
 @pytest.mark.parametrize("arm", list(DRIVERS))
@@ -178,6 +213,8 @@ def test_the_arms_parameters_are_taken_and_the_drivers_stay_its_own(
     if arm == "ur5e":
         assert service["policy"]["frames.tool_position_m"] == [0.0, 0.0, 0.16]
     driver = one(ran, "driver")["arguments"]
+    # This driver makes a dataclass of all arguments, which cannot have dots.
+    assert arm != "so101" or all(name.isidentifier() for name in driver)
     assert driver.get("namespace", "") == ""
     assert (driver["launch_rviz"] == "true") == (arm != "ur5e")  # as nobody else declares it
 

@@ -1,7 +1,6 @@
 """Each worked arm, by its maker's URDF and our parameters, reaches every corner of its workspace.
 
-Self-collision is judged by MuJoCo with the hulls of the makers' collision meshes, which our own
-check does not look at.
+Self-collision is judged by MuJoCo too, with the hulls of the makers' collision meshes.
 """
 
 import re
@@ -56,6 +55,12 @@ DESCRIPTIONS = {
         {"use_world_frame": "true"},
         (2, 1.6),
     ),
+    "so101": Description(
+        ("so_arm101_description",),
+        "so_arm101_description/urdf/so_arm101.urdf.xacro",
+        {},
+        (1, 1.7),
+    ),
 }
 
 
@@ -75,14 +80,16 @@ class Arm(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=list(DESCRIPTIONS))
-def arm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Arm:
+def arm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
     description, prefix = DESCRIPTIONS[request.param], tmp_path_factory.mktemp("arm")
     install(prefix, *description.packages)
     urdf = urdf_by_xacro(prefix, description.file, **description.arguments)
     config = policy_of(request.param)
     if request.param == "ur5e":
         config = with_values(config, {"frames.tool_position_m": [0.0, 0.0, TOOL_Z_M]})
-    return Arm(config, urdf, arm_of(urdf, config), prefix / "share", description.folded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AMENT_PREFIX_PATH", str(prefix))
+        yield Arm(config, urdf, arm_of(urdf, config), prefix / "share", description.folded)
 
 
 def started(arm: Arm) -> tuple[JointMotion, np.ndarray]:
@@ -181,6 +188,21 @@ def test_no_part_of_the_arm_meets_another_on_the_way(arm: Arm) -> None:
             assert body.touching(joints) <= usual
 
 
+def test_self_collision_looks_at_the_makers_meshes(arm: Arm) -> None:
+    """No link is left out, what is far is never said to be near, and folded links are seen."""
+    motion, start = started(arm)
+    collision, body = motion.self_collision, Body(arm)
+    assert motion.warnings == ()
+    folded = np.array(arm.config.joint_space.rest)
+    folded[arm.folded[0]] = arm.folded[1]
+    assert collision.nearest(motion.arm.posture(folded))[0] < 0
+    for number, (step, _) in enumerate(reach(arm, motion, start)):
+        if number % 50 == 0:
+            found_m, links = collision.nearest(motion.arm.posture(step.command.position))
+            joints = dict(zip(step.command.names, step.command.position, strict=True))
+            assert found_m <= body.apart_m(joints, links) + 1e-4
+
+
 class Body:
     """The hulls of a URDF's collision meshes in MuJoCo."""
 
@@ -207,3 +229,13 @@ class Body:
             for contact in self._data.contact
         ]
         return {(min(pair), max(pair)) for pair in bodies}
+
+    def apart_m(self, joints: dict[str, float], links: tuple[str, str]) -> float:
+        """The distance of two links."""
+        self.touching(joints)
+        bodies = [self._model.body(int(body)).name for body in self._model.geom_bodyid]
+        first, second = ([g for g, name in enumerate(bodies) if name == link] for link in links)
+        distance = self._mujoco.mj_geomDistance
+        return min(
+            distance(self._model, self._data, a, b, 1.0, None) for a in first for b in second
+        )

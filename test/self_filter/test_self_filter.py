@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arm_meshes import binary_stl, box_corners, box_triangles, obj, write
 from arm_views import BOX, CAMERA, FOCAL_PX, HEIGHT_PX, WIDTH_PX, filter_of, urdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,15 +108,9 @@ def test_padding_makes_links_larger() -> None:
 def test_a_mesh_is_read_where_its_package_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corners = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, 8).T * 50.0
     folder = tmp_path / "share/some_arm/meshes"
-    folder.mkdir(parents=True)
-    (folder / "hand.obj").write_text("".join(f"v {x} {y} {z}\n" for x, y, z in corners))
-    triangle = np.dtype([("n", "<f4", 3), ("c", "<f4", (3, 3)), ("a", "<u2")])
-    triangles = np.zeros(6, triangle)
-    triangles["c"] = np.resize(corners, (6, 3, 3))
-    data = bytes(80) + (6).to_bytes(4, "little") + triangles.tobytes()
-    (folder / "hand.stl").write_bytes(data)
+    write(folder / "hand.obj", obj(box_corners((100, 100, 100), (0, 0, 0))))
+    write(folder / "hand.stl", binary_stl(box_triangles((100, 100, 100))))
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"/nowhere:{tmp_path}")
     masks = []
     for name in ("hand.obj", "hand.stl"):

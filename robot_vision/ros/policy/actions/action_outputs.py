@@ -38,13 +38,16 @@ class ActionOutputs:
         self._gripper: Goals | None = None
         self._sent_s: float | None = None
         self._opening: float | None = None
+        self._is_opening = False
         if joint_space.output == "action":
             kind = action_type("FollowJointTrajectory", "joint_space.output: topic")
             self._arm_kind = kind
             self._arm = self._goals(node, kind, joint_space.action, _arm_failure, group)
         if gripper.action != "none":
             self._gripper_kind = kind = action_type(gripper.action, "gripper.action: none")
-            self._gripper = self._goals(node, kind, gripper.action_name, _gripper_failure, group)
+            self._gripper = self._goals(
+                node, kind, gripper.action_name, self._gripper_failure, group
+            )
 
     def _goals(
         self, node: Node, kind: Any, name: str, failure: Any, group: CallbackGroup
@@ -123,8 +126,18 @@ class ActionOutputs:
         else:
             effort = [gripper.max_effort] if gripper.max_effort else []
             goal.command = JointState(name=[gripper.joint], position=[position], effort=effort)
+        is_opening = opening > (0.5 if self._opening is None else self._opening)
         if goals.send(goal, monotonic()):
-            self._opening = opening
+            self._opening, self._is_opening = opening, is_opening
+
+    def _gripper_failure(self, result: Any) -> str:
+        """A gripper that closes short of its position has something between its fingers.
+
+        It stalls, or gives up as Franka's does; that is what it is for.
+        """
+        if result.stalled or not self._is_opening:
+            return ""
+        return "the gripper did not reach its position"
 
 
 def action_type(name: str, instead: str) -> Any:
@@ -140,8 +153,3 @@ def action_type(name: str, instead: str) -> Any:
 
 def _arm_failure(result: Any) -> str:
     return f"error {result.error_code} {brief(result.error_string)}".strip()
-
-
-def _gripper_failure(result: Any) -> str:
-    """A gripper that stalls has something between its fingers: that is what it is for."""
-    return "" if result.stalled else "the gripper did not reach its position"

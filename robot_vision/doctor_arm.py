@@ -1,0 +1,37 @@
+"""Checks of an arm's description: which links self-collision will look at."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from robot_vision.arm.self_collision import link_bodies
+from robot_vision.arm.urdf import read_urdf
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.foreign import quoted, read_text
+from robot_vision.doctor import Finding
+
+SUBJECT = "self-collision"
+
+
+def examine_arm(description: Path) -> Iterator[Finding]:
+    """Look at a URDF (not xacro) and the meshes it names, as the node will find them here."""
+    try:
+        robot = read_urdf(read_text(description))
+    except RobotVisionError as error:
+        advice = "xacro arm.urdf.xacro > arm.urdf makes one"
+        yield Finding(subject=SUBJECT, level="error", found=f"{error}", advice=advice)
+        return
+    covered, uncovered = link_bodies(robot.links.values())
+    for link, why in uncovered.items():
+        yield Finding(
+            subject=SUBJECT,
+            level="warn",
+            found=f"link {quoted(link)} is not looked at: {why}",
+            advice="source the workspace that has the mesh; STL and OBJ are read, or give the "
+            "link a box, a cylinder or a sphere as collision shape",
+        )
+    yield Finding(
+        subject=SUBJECT,
+        level="ok" if covered else "warn",
+        found=f"looks at {len(covered)} links of {robot.name}: {', '.join(covered) or 'none'}",
+        advice="" if covered else "give the arm's links collision shapes",
+    )
