@@ -51,7 +51,8 @@ def is_same_pose(
     """Whether two poses are one, but for how an arm comes back to it."""
     apart_m = float(np.linalg.norm(one[:3, 3] - other[:3, 3]))
     turn = Rotation.from_matrix(one[:3, :3] @ other[:3, :3].T)
-    return apart_m < config.same_m and np.degrees(turn.magnitude()) < config.same_deg
+    apart_deg = float(np.degrees(turn.magnitude()))
+    return apart_m < config.same_m and apart_deg < config.same_deg
 
 
 def weakest_turn(

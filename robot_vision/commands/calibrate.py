@@ -13,7 +13,7 @@ from robot_vision.commands.calibrate_options import (
     Rgb,
     Settings,
     ViewFolder,
-    two_groups,
+    parsed_apart,
 )
 from robot_vision.commands.hand_eye import hand_eye
 from robot_vision.commands.overrides import parsed
@@ -84,13 +84,16 @@ def camera(
     from robot_vision.commands.recorded_pictures import is_recording, steady_views
     from robot_vision.core.calibration_config import IntrinsicsConfig, RecordedLensConfig
     from robot_vision.core.camera_file import camera_file_text
+    from robot_vision.core.config import with_values
 
-    choosing, config = two_groups(settings, RecordedLensConfig(), IntrinsicsConfig())
+    of_choice, values = parsed_apart(settings, RecordedLensConfig.model_fields)
+    choice = with_values(RecordedLensConfig(), of_choice)
+    config = with_values(IntrinsicsConfig(), values)
     finder = BoardFinder(read_board(board))
     folder = pictures
     if is_recording(pictures):
         folder = views or out.parent / f"{out.stem}_views"
-        steady_views(pictures, rgb, folder, finder=finder, config=choosing)
+        steady_views(pictures, rgb, folder, finder=finder, config=choice)
     sightings = find_board(folder, picture_names(folder), finder)
     say_missed(sightings)
     lens = calibrate_lens(sightings.found, frame_id=frame_id, model=model, config=config)

@@ -1,17 +1,12 @@
 """Options that several commands of `calibrate` share."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from robot_vision.commands.overrides import parsed
-
-if TYPE_CHECKING:
-    from robot_vision.core.params import Params
-
-FirstT = TypeVar("FirstT", bound="Params")
-SecondT = TypeVar("SecondT", bound="Params")
 
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="a parameter of docs/calibration.md: name=value")
@@ -28,13 +23,10 @@ ViewFolder = Annotated[
 FrameId = Annotated[str, typer.Option("--frame-id", help="optical frame of the camera")]
 
 
-def two_groups(
-    settings: list[str] | None, first: FirstT, second: SecondT
-) -> tuple[FirstT, SecondT]:
-    """`--set` for two groups of parameters that share no name; raises `ConfigError`."""
-    from robot_vision.core.config import with_values
-
-    values = parsed(settings or [])
-    known = type(first).model_fields
-    of_first = {name: values.pop(name) for name in list(values) if name in known}
-    return with_values(first, of_first), with_values(second, values)
+def parsed_apart(
+    settings: list[str] | None, names: Iterable[str]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Values of `--set` of these names, and the others; raises `ConfigError`."""
+    others = parsed(settings or [])
+    known = set(names)
+    return {name: others.pop(name) for name in list(others) if name in known}, others

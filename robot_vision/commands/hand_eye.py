@@ -11,7 +11,7 @@ from robot_vision.commands.calibrate_options import (
     Rgb,
     Settings,
     ViewFolder,
-    two_groups,
+    parsed_apart,
 )
 from robot_vision.terminal import Screen, say
 
@@ -68,8 +68,11 @@ def hand_eye(
     from robot_vision.commands.calibration_tables import print_fit, say_missed
     from robot_vision.commands.recorded_pictures import is_recording, views_at_rest
     from robot_vision.core.calibration_config import CaptureConfig, HandEyeConfig
+    from robot_vision.core.config import with_values
 
-    capture, config = two_groups(settings, CaptureConfig(), HandEyeConfig())
+    of_capture, values = parsed_apart(settings, CaptureConfig.model_fields)
+    capture = with_values(CaptureConfig(), of_capture)
+    config = with_values(HandEyeConfig(), values)
     finder = BoardFinder(_board_with_ends(board))
     folder, lens = pictures, _lens(camera_info, frame_id)
     if is_recording(pictures):

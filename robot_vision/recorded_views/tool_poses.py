@@ -1,7 +1,7 @@
 """Where an arm's tool stood over a recording: by `/tf`, by its joints and a URDF, or as said."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -25,6 +25,7 @@ _EVERY_NS = 10_000_000
 _STALE_S = 0.2
 
 
+@runtime_checkable
 class PoseSource(Protocol):
     """Makes tool poses of messages; what it has to say where it makes none is `missing`."""
 
@@ -110,7 +111,7 @@ class PosesByJoints:
     def pose(self, message: RawMessage, content: Any) -> Report | None:
         stamp_ns = stamp_to_ns(content.header.stamp) or message.log_ns
         try:
-            self._joints.add(content.name, content.position, stamp_ns=stamp_ns)
+            self._joints.add(content.name, content.position.tolist(), stamp_ns=stamp_ns)
         except ValueError:
             return None
         self._seen |= set(content.name)
