@@ -179,7 +179,7 @@ def _spin(executor: CameraFirstExecutor) -> None:
 
 def wait_for_readers(rig: Rig) -> None:
     """Until the node is active, and it, the camera and the monitor have all found each other."""
-    node, deadline_s = rig.node, monotonic() + 20
+    node, deadline_s = rig.node, monotonic() + 60
     while monotonic() < deadline_s:
         if node.state == "active" and _have_met(rig):
             sleep(0.3)
