@@ -28,8 +28,7 @@ VENV_FLAGS := --system-site-packages
 BOUNDS += -c constraints/$(ROS_DISTRO).txt
 endif
 
-.PHONY: setup setup-kilted setup-numpy1 check audit test test-kilted test-kilted-quick \
-	test-numpy1 demo bench format clean
+.PHONY: setup setup-kilted setup-numpy1 check audit test test-kilted test-kilted-quick test-numpy1 demo bench format clean
 
 setup: $(STAMP)
 
