@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from robot_vision.codecs.compressed import decode_compressed
 from robot_vision.codecs.image import decode_image
 from robot_vision.core.camera_info import camera_of, is_rectified
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import CalibrationError
 from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.core.types import Camera
@@ -65,15 +66,23 @@ def check_topic(
     )
 
 
-def pictures(recording: Recording, topic: str) -> Iterator[RecordedPicture]:
-    """The images of `topic` in the order of recording; those that are damaged are left out."""
-    decoder, problems = Decoder(is_ros1=recording.is_ros1), Problems()
+def pictures(
+    recording: Recording, topic: str, problems: Problems, *, every_s: float = 0.0
+) -> Iterator[RecordedPicture]:
+    """The images of `topic` in the order of recording, `every_s` apart; `problems` has the rest.
+
+    Where the stamps jump back they begin anew.
+    """
+    decoder, last_ns = Decoder(is_ros1=recording.is_ros1), -NS_PER_S
     for message in recording.messages(problems):
         if message.topic != topic:
             continue
         content = decoder.decode(message, problems)
-        if content is not None:
-            stamp_ns = stamp_to_ns(content.header.stamp) or message.log_ns
+        if content is None:
+            continue
+        stamp_ns = stamp_to_ns(content.header.stamp) or message.log_ns
+        if not 0 <= stamp_ns - last_ns < every_s * NS_PER_S:
+            last_ns = stamp_ns
             yield RecordedPicture(stamp_ns=stamp_ns, read_rgb=_reader(content, message.msgtype))
 
 

@@ -18,10 +18,10 @@ from robot_vision.core.calibration_config import (
     HandEyeConfig,
     RecordedLensConfig,
 )
-from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import CalibrationError, EncodingError, ForeignFileError
 from robot_vision.core.quaternions import from_matrix
 from robot_vision.recorded_views.pictures import RecordedPicture, pictures
+from robot_vision.replay.reading.messages import Problems
 from robot_vision.replay.reading.recording import Recording
 
 # A board that is not found in so many pictures of a rest is not there.
@@ -43,8 +43,7 @@ class Taken:
     def words(self) -> str:
         """For people: what was left out, with an example of each kind."""
         return "; ".join(
-            f"{count} pictures {kind}: {self.example[kind]}"
-            for kind, count in self.left_out.items()
+            f"{kind} ×{count} ({self.example[kind]})" for kind, count in self.left_out.items()
         )
 
 
@@ -87,8 +86,8 @@ def take_at_rest(
 
     Raises `CalibrationError` that says why where there is none.
     """
-    taken, rests = Taken(), _Rests(hand_eye)
-    for picture in pictures(recording, topic):
+    taken, rests, problems = Taken(), _Rests(hand_eye), Problems()
+    for picture in pictures(recording, topic, problems):
         try:
             pose = still_pose(reports, picture.stamp_ns, capture)
         except CalibrationError as error:
@@ -101,7 +100,7 @@ def take_at_rest(
         if rgb is not None:
             writer.write(rgb, pose)
             taken.written += 1
-    return _checked(taken, topic)
+    return _checked(taken, problems, topic)
 
 
 def take_steady(
@@ -116,16 +115,11 @@ def take_steady(
 
     Raises `CalibrationError` that says why where there is none.
     """
-    taken, last_ns = Taken(), -NS_PER_S
+    taken, kept, problems = Taken(), list[Sight](), Problems()
     before: Sight | None = None
-    kept: list[Sight] = []
-    for picture in pictures(recording, topic):
-        if 0 <= picture.stamp_ns - last_ns < config.every_s * NS_PER_S:
-            continue
-        last_ns = picture.stamp_ns
+    for picture in pictures(recording, topic, problems, every_s=config.every_s):
         rgb, sight = _seen(picture, finder, taken)
-        moved_px = _apart_px(before, sight)
-        before = sight
+        moved_px, before = _apart_px(before, sight), sight
         if rgb is None or sight is None:
             continue
         if moved_px > config.still_px:
@@ -136,7 +130,7 @@ def take_steady(
             taken.written += 1
         if taken.written == config.most_views:
             break
-    return _checked(taken, topic)
+    return _checked(taken, problems, topic)
 
 
 class _Rests:
@@ -190,7 +184,11 @@ def _apart_px(one: Sight | None, other: Sight | None) -> float:
     return float(np.median(ways_px))
 
 
-def _checked(taken: Taken, topic: str) -> Taken:
+def _checked(taken: Taken, problems: Problems, topic: str) -> Taken:
+    """With what was wrong with the recording; raises `CalibrationError` where nothing is left."""
+    for kind, seen in problems.as_dict().items():
+        taken.left_out[kind] += seen["count"]
+        taken.example[kind] = seen["first"]
     if not taken.written:
         why = taken.words() or "no images"
         raise CalibrationError(f"no picture of {topic} can be used: {why}")

@@ -266,7 +266,7 @@ def test_pictures_of_a_camera_with_another_clock_are_refused(
     (tmp_path / "board.yaml").write_bytes((folder / "board.yaml").read_bytes())
     result = hand_eye(tmp_path, tmp_path / "out", "--rgb", RGB)
     assert isinstance(result.exception, RobotVisionError)
-    assert "5 pictures not at rest: 0 tool poses within 0.5 s" in str(result.exception)
+    assert "not at rest ×5 (0 tool poses within 0.5 s" in str(result.exception)
 
 
 def test_pictures_that_were_taken_before_are_kept(
