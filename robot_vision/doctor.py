@@ -31,6 +31,9 @@ RIVALS = (
     ("onnxruntime", "onnxruntime-gpu"),
 )
 ROS_PACKAGES = ("vision_msgs", "tf2_ros")
+# Of Python packages that are not named like their module.
+APT_NAMES = {"tf2_ros": "tf2-ros-py"}
+WHEELS = {"jazzy": "ros-jazzy-rclpy", "kilted": "ros-kilted-rclpy"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +94,15 @@ def _version(distribution: str) -> str:
 
 def _ros() -> Iterator[Finding]:
     distro = os.environ.get("ROS_DISTRO", "")
-    wheels = _version("ros-jazzy-rclpy")
+    wheels = {name: _version(package) for name, package in WHEELS.items() if _version(package)}
+    of_wheels = ", ".join(f"{name}, wheels of rclpy {number}" for name, number in wheels.items())
     if distro and wheels:
         yield Finding(
             subject="ROS 2",
             level="error",
-            found=f"ROS 2 {distro} is sourced and the wheels of rclpy {wheels} are installed too",
-            advice="pip uninstall ros-jazzy-rclpy ros-common-interfaces, or use another venv",
+            found=f"ROS 2 {distro} is sourced, and installed too: {of_wheels}",
+            advice=f"pip uninstall {' '.join(WHEELS[name] for name in wheels)} "
+            "ros-common-interfaces, or use another venv",
         )
     try:
         import_module("rclpy")
@@ -112,9 +117,7 @@ def _ros() -> Iterator[Finding]:
             advice=advice,
         )
         return
-    yield Finding(
-        subject="ROS 2", level="ok", found=f"{distro or f'jazzy, wheels of rclpy {wheels}'}"
-    )
+    yield Finding(subject="ROS 2", level="ok", found=distro or of_wheels or "rclpy")
     for package in ROS_PACKAGES:
         yield _optional_ros_package(package)
     yield _cv_bridge()
@@ -144,7 +147,8 @@ def _cv_bridge() -> Finding:
 
 
 def _absent(package: str, consequence: str) -> Finding:
-    advice = f"apt install ros-$ROS_DISTRO-{package.replace('_', '-')} on a system ROS 2"
+    name = APT_NAMES.get(package, package.replace("_", "-"))
+    advice = f"apt install ros-$ROS_DISTRO-{name} on a system ROS 2"
     return Finding(subject=package, level="warn", found=f"absent: {consequence}", advice=advice)
 
 

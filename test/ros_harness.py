@@ -179,7 +179,7 @@ def _spin(executor: CameraFirstExecutor) -> None:
 
 def wait_for_readers(rig: Rig) -> None:
     """Until the node is active, and it, the camera and the monitor have all found each other."""
-    node, deadline_s = rig.node, monotonic() + 20
+    node, deadline_s = rig.node, monotonic() + 60
     while monotonic() < deadline_s:
         if node.state == "active" and _have_met(rig):
             sleep(0.3)
@@ -189,10 +189,12 @@ def wait_for_readers(rig: Rig) -> None:
 
 
 def _have_met(rig: Rig) -> bool:
-    results = "/perception/objects/json"
+    results, diagnostics = "/perception/objects/json", "/diagnostics"
     return bool(
         rig.camera.rgb.get_subscription_count()
         and all(rig.node.count_publishers(topic) for topic in ("/rgb", "/depth", "/camera_info"))
         and rig.node.count_subscribers(results)
         and rig.monitor.node.count_publishers(results)
+        and rig.node.count_subscribers(diagnostics) == 2  # the monitor's and the rig's
+        and rig.monitor.node.count_publishers(diagnostics)
     )

@@ -1,5 +1,6 @@
 """The doctor finds what is wrong, and says what to do."""
 
+import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -97,3 +98,20 @@ def test_small_shared_memory_is_an_error_with_what_docker_needs(
 def test_the_command_prints_a_table() -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert "shared memory" in result.output
+
+
+def test_wheels_are_of_the_distribution_that_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rclpy")
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    monkeypatch.setattr(metadata, "version", installed("ros-kilted-rclpy"))
+    assert [finding.found for finding in findings("ROS 2")] == ["kilted, wheels of rclpy 1.0"]
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    clash = findings("ROS 2")[0]
+    assert clash.level == "error"
+    assert "pip uninstall ros-kilted-rclpy" in clash.advice
+
+
+def test_what_python_needs_of_tf2_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rclpy")
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)  # as if it were not installed
+    assert "ros-$ROS_DISTRO-tf2-ros-py" in findings("tf2_ros")[0].advice

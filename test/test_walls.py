@@ -65,6 +65,7 @@ MAY_IMPORT = {
     ),
     # what people and robots see
     "replay": "core codecs datasets model_store pipeline sync terminal topics viz",
+    "recorded_views": "arm calibration codecs core replay sync",
     "console": "core codecs perception viz",
     "soak": "core policies viz",
     "ros": (
@@ -81,8 +82,8 @@ MAY_IMPORT = {
     ),
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats importing machine model_store models perception replay rollouts ros simulation "
-        "soak terminal training"
+        "formats importing machine model_store models perception recorded_views replay rollouts "
+        "ros simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",

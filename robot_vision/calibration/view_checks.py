@@ -40,15 +40,19 @@ def distinct_poses(poses: Float64[np.ndarray, "v 4 4"], config: HandEyeConfig) -
     """Numbers of the poses that are not another one again."""
     kept: list[int] = []
     for number, pose in enumerate(poses):
-        if not kept:
-            kept.append(number)
-            continue
-        apart_m = np.linalg.norm(poses[kept, :3, 3] - pose[:3, 3], axis=1)
-        turns = Rotation.from_matrix(poses[kept, :3, :3] @ pose[:3, :3].T)
-        apart_deg = np.degrees(turns.magnitude())
-        if not ((apart_m < config.same_m) & (apart_deg < config.same_deg)).any():
+        if not any(is_same_pose(poses[other], pose, config) for other in kept):
             kept.append(number)
     return kept
+
+
+def is_same_pose(
+    one: Float64[np.ndarray, "4 4"], other: Float64[np.ndarray, "4 4"], config: HandEyeConfig
+) -> bool:
+    """Whether two poses are one, but for how an arm comes back to it."""
+    apart_m = float(np.linalg.norm(one[:3, 3] - other[:3, 3]))
+    turn = Rotation.from_matrix(one[:3, :3] @ other[:3, :3].T)
+    apart_deg = float(np.degrees(turn.magnitude()))
+    return apart_m < config.same_m and apart_deg < config.same_deg
 
 
 def weakest_turn(

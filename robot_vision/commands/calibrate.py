@@ -2,26 +2,24 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from robot_vision.commands.calibrate_options import (
+    BoardFile,
+    FrameId,
+    Pictures,
+    Rgb,
+    Settings,
+    ViewFolder,
+    parsed_apart,
+)
+from robot_vision.commands.hand_eye import hand_eye
 from robot_vision.commands.overrides import parsed
-from robot_vision.terminal import Screen, say
-
-if TYPE_CHECKING:
-    from robot_vision.calibration.hand_eye import HandEye
-    from robot_vision.calibration.intrinsics import Lens
-    from robot_vision.calibration.view_folder import Sightings
+from robot_vision.terminal import say
 
 app = typer.Typer(no_args_is_help=True, help="Calibrate cameras by pictures of a board.")
-
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="a parameter of docs/calibration.md: name=value")
-]
-BoardFile = Annotated[Path, typer.Option("--board", help="YAML that `calibrate board` wrote")]
-Pictures = Annotated[Path, typer.Argument(metavar="FOLDER", help="folder of the pictures")]
-FrameId = Annotated[str, typer.Option("--frame-id", help="optical frame of the camera")]
 
 
 @app.callback()
@@ -62,7 +60,7 @@ def board(
 
 @app.command()
 def camera(
-    folder: Pictures,
+    pictures: Pictures,
     board: BoardFile,
     out: Annotated[Path, typer.Option(help="camera_info YAML to write")] = Path("camera.yaml"),
     frame_id: FrameId = "camera",
@@ -70,23 +68,36 @@ def camera(
         Literal["plumb_bob", "rational_polynomial", "equidistant"],
         typer.Option(help="of the distortion; equidistant: fisheyes"),
     ] = "plumb_bob",
+    rgb: Rgb = "",
+    views: ViewFolder = None,
     settings: Settings = None,
 ) -> None:
-    """Intrinsics of a camera from pictures of a board, as ROS's camera_calibration writes them."""
+    """Intrinsics of a camera from pictures of a board, as ROS's camera_calibration writes them.
+
+    Of a recording those pictures are taken in which the board stands still, each elsewhere.
+    """
     from robot_vision.calibration.board_file import read_board
     from robot_vision.calibration.intrinsics import calibrate_lens
     from robot_vision.calibration.sight import BoardFinder
     from robot_vision.calibration.view_folder import find_board, picture_names
-    from robot_vision.core.calibration_config import IntrinsicsConfig
+    from robot_vision.commands.calibration_tables import print_lens, say_missed
+    from robot_vision.commands.recorded_pictures import is_recording, steady_views
+    from robot_vision.core.calibration_config import IntrinsicsConfig, RecordedLensConfig
     from robot_vision.core.camera_file import camera_file_text
     from robot_vision.core.config import with_values
 
-    config = with_values(IntrinsicsConfig(), parsed(settings or []))
+    of_choice, values = parsed_apart(settings, RecordedLensConfig.model_fields)
+    choice = with_values(RecordedLensConfig(), of_choice)
+    config = with_values(IntrinsicsConfig(), values)
     finder = BoardFinder(read_board(board))
+    folder = pictures
+    if is_recording(pictures):
+        folder = views or out.parent / f"{out.stem}_views"
+        steady_views(pictures, rgb, folder, finder=finder, config=choice)
     sightings = find_board(folder, picture_names(folder), finder)
-    _say_missed(sightings)
+    say_missed(sightings)
     lens = calibrate_lens(sightings.found, frame_id=frame_id, model=model, config=config)
-    _print_lens(lens)
+    print_lens(lens)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(camera_file_text(lens.camera))
     say(f"written: {out}; run --source … --camera-info and camera drivers load it")
@@ -129,144 +140,4 @@ def capture(
         taking.close()
 
 
-@app.command("hand-eye")
-def hand_eye(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="pictures, and poses.csv with tool poses")
-    ],
-    board: BoardFile,
-    camera_info: Annotated[Path, typer.Option(help="camera_info YAML of these pictures")],
-    mount: Annotated[
-        Literal["tool", "base"],
-        typer.Option(help="tool: camera in the hand; base: beside the arm, board in the hand"),
-    ],
-    out: Annotated[Path, typer.Option(help="folder for results")] = Path("hand_eye"),
-    frame_id: FrameId = "camera",
-    base_frame: Annotated[str, typer.Option(help="base of the tool poses")] = "base",
-    tool_frame: Annotated[str, typer.Option(help="frame of the tool poses")] = "tool",
-    settings: Settings = None,
-) -> None:
-    """Where a camera sits on an arm's tool or beside the arm, with residuals and a picture.
-
-    Writes hand_eye.yaml and fit.png, and camera_pose.yaml for `policy_params_file:=` where the
-    camera stands beside the arm. Views that cannot settle it are refused with the reason.
-    """
-    from robot_vision.calibration.board_file import read_board
-    from robot_vision.calibration.sight import BoardFinder
-    from robot_vision.calibration.verdict import calibrate_hand_eye
-    from robot_vision.calibration.view_folder import find_board, read_tool_poses, views_of
-    from robot_vision.core.calibration_config import HandEyeConfig
-    from robot_vision.core.camera_file import read_camera_file
-    from robot_vision.core.camera_info import camera_of
-    from robot_vision.core.config import with_values
-    from robot_vision.core.errors import CalibrationError
-
-    config = with_values(HandEyeConfig(), parsed(settings or []))
-    calibration = read_camera_file(camera_info, frame_id=frame_id)
-    poses = read_tool_poses(folder)
-    made = read_board(board)
-    if not made.has_ends:
-        raise CalibrationError(
-            f"{board} is a plain chessboard, of which nobody sees which end is up; expected "
-            "charuco or april"
-        )
-    finder = BoardFinder(made)
-    sightings = find_board(folder, [pose.name for pose in poses], finder)
-    _say_missed(sightings)
-    lens = camera_of(calibration).camera
-    _check_size(sightings, (lens.width_px, lens.height_px), camera_info)
-    fit = calibrate_hand_eye(views_of(poses, sightings), camera=lens, mount=mount, config=config)
-    _print_fit(fit)
-    parent = tool_frame if mount == "tool" else base_frame
-    _write_fit(fit, out, folder, sightings, parent=parent, child=frame_id)
-
-
-def _check_size(sightings: "Sightings", size_px: tuple[int, int], camera_info: Path) -> None:
-    from robot_vision.core.errors import CalibrationError
-
-    for name, sight in sightings.found.items():
-        if sight.image_size_px != size_px:
-            raise CalibrationError(
-                f"{name} has {sight.image_size_px[0]}×{sight.image_size_px[1]} px; expected "
-                f"{size_px[0]}×{size_px[1]}, of which {camera_info} is"
-            )
-
-
-def _say_missed(sightings: "Sightings") -> None:
-    for name, why in sightings.missed.items():
-        say(f"{name}: left out: {why}")
-
-
-def _print_lens(lens: "Lens") -> None:
-    from rich.table import Table
-
-    table = Table("picture", "RMS, px", "board tilted by", "", box=None, pad_edge=False)
-    for view in lens.views:
-        state = "" if view.is_kept else "left out"
-        table.add_row(view.name, f"{view.rms_px:.3f}", f"{view.tilt_deg:.1f}°", state)
-    screen = Screen()
-    screen.print(table)
-    camera, errors = lens.camera, lens.errors_px
-    screen.print(
-        f"fx {camera.fx_px:.2f} ± {errors[0]:.2f}, fy {camera.fy_px:.2f} ± {errors[1]:.2f}, "
-        f"cx {camera.cx_px:.2f} ± {errors[2]:.2f}, cy {camera.cy_px:.2f} ± {errors[3]:.2f} px; "
-        f"RMS {lens.rms_px:.3f} px; corners in {lens.cover:.0%} of the picture"
-    )
-
-
-def _print_fit(fit: "HandEye") -> None:
-    from rich.table import Table
-
-    table = Table("view", "corners", "px", "mm", "°", "", box=None, pad_edge=False)
-    for view in fit.views:
-        table.add_row(
-            view.name,
-            str(view.corners),
-            f"{view.rms_px:.2f}",
-            f"{view.place_m * 1e3:.2f}",
-            f"{view.turn_deg:.2f}",
-            "" if view.is_kept else "dropped: it does not fit the others",
-        )
-    screen = Screen()
-    screen.print(table)
-    screen.print(
-        f"RMS {fit.rms_px:.2f} px; standard error {fit.place_error_m * 1e3:.2f} mm, "
-        f"{fit.turn_error_deg:.3f}°; board {fit.board_scale:.4f} ± {fit.board_scale_error:.4f} of "
-        "the size given, by the arm"
-    )
-
-
-def _write_fit(
-    fit: "HandEye", out: Path, folder: Path, sightings: "Sightings", *, parent: str, child: str
-) -> None:
-    from robot_vision.calibration.fit_picture import fit_picture, views_to_show
-    from robot_vision.calibration.hand_eye_file import (
-        camera_pose_parameters,
-        hand_eye_text,
-        static_transform_line,
-    )
-    from robot_vision.calibration.view_folder import read_picture
-
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "hand_eye.yaml").write_text(hand_eye_text(fit, parent=parent, child=child))
-    if fit.mount == "base":
-        (out / "camera_pose.yaml").write_text(camera_pose_parameters(fit))
-    shown = views_to_show(fit.views)
-    picture = fit_picture(
-        fit.views,
-        {name: read_picture(folder, name) for name in shown},
-        {name: sightings.found[name].pixel_px for name in shown},
-    )
-    _write_picture(out / "fit.png", picture)
-    say(f"written: {', '.join(sorted(str(file) for file in out.iterdir()))}")
-    line = static_transform_line(fit.carrier_from_camera, parent=parent, child=child)
-    Screen().print(line, soft_wrap=True)
-
-
-def _write_picture(path: Path, picture: Any) -> None:
-    import cv2
-
-    from robot_vision.core.errors import ConfigError
-
-    if not cv2.imwrite(str(path), picture):
-        raise ConfigError(f"cannot write {path}")
+app.command("hand-eye")(hand_eye)

@@ -118,3 +118,16 @@ class CaptureConfig(Params):
     still_m: float = param(0.0005, "how far it may move meanwhile", unit="m", gt=0)
     still_deg: float = param(0.1, "how far it may turn meanwhile", unit="deg", gt=0)
     wait_s: float = param(5.0, "longest wait for a picture", unit="s", gt=0, le=60)
+
+
+class RecordedLensConfig(Params):
+    """Which pictures of a recording are taken to calibrate a lens."""
+
+    every_s: float = param(0.1, "between the pictures that are looked at", unit="s", gt=0, le=10)
+    still_px: float = param(
+        1.5, "way of the board since the picture before, at most", unit="px", gt=0
+    )
+    apart_px: float = param(
+        20.0, "way of the board from every picture taken, at least", unit="px", gt=0
+    )
+    most_views: int = param(60, "pictures taken", ge=8, le=1000)

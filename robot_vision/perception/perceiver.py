@@ -85,7 +85,7 @@ class ModelPerceiver:
 
     def forget(self) -> None:
         """What models carry from frame to frame ends here."""
-        for model in self._models:
+        for model in dict.fromkeys(self._models.values()):
             model.forget()
 
     def close(self) -> None:

@@ -1,7 +1,10 @@
 """Calibrations over real DDS: latched or repeated, of colour and of depth, and what they say."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -10,16 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from built_messages import build_tf2_msgs
+from geometry_msgs.msg import TransformStamped
 from native_bundle import HEIGHT_PX, WIDTH_PX
 from rclpy.context import Context
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_harness import CAMERA, FRAME_ID, rig, wait_for_readers
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.middleware.qos import LATCHED_QOS
+from robot_vision.ros.perception import calibrations
 
 pytestmark = pytest.mark.ros
 
@@ -32,12 +38,14 @@ def info(**changes: Any) -> CameraInfo:
 
 
 @contextmanager
-def publishing(message: CameraInfo, topic: str, qos: QoSProfile, **more: Any) -> Iterator[Any]:
+def publishing(message: Any, topic: str, qos: QoSProfile, **more: Any) -> Iterator[Any]:
     """A driver that publishes once, now, and is there for others; yields its publisher."""
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("driver", context=context)
-    publisher = node.create_publisher(CameraInfo, topic, qos, event_callbacks=more.get("events"))
+    publisher = node.create_publisher(
+        type(message), topic, qos, event_callbacks=more.get("events")
+    )
     publisher.publish(message)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
@@ -105,6 +113,53 @@ def test_depth_of_other_intrinsics_is_registered_to_colour(native_bundle: Path) 
         sleep(0.3)
         r.result_of()
         r.wait_until_said("inputs", "depth registered to colour", "other intrinsics")
+
+
+@pytest.fixture(scope="module")
+def tf2_msgs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The messages of /tf, of ROS or built here: then for this module alone."""
+    if find_spec("tf2_msgs") is not None:
+        yield import_module("tf2_msgs.msg")
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(build_tf2_msgs(tmp_path_factory.mktemp("messages"))))
+        yield import_module("tf2_msgs.msg")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tf2_msgs"]:
+        del sys.modules[name]
+
+
+class OfAnotherFrame:
+    """A publisher of depth from a camera that sits beside colour's."""
+
+    def __init__(self, publisher: Any) -> None:
+        self._publisher = publisher
+
+    def publish(self, message: Image) -> None:
+        message.header.frame_id = "depth_optical"
+        self._publisher.publish(message)
+
+
+def test_depth_of_another_place_is_registered_by_static_transforms(
+    native_bundle: Path, tf2_msgs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrations, "TFMessage", tf2_msgs.TFMessage)
+    depth_info = info()
+    depth_info.header.frame_id = "depth_optical"
+    behind = TransformStamped(child_frame_id="depth_optical")
+    behind.header.frame_id = FRAME_ID
+    behind.transform.translation.z = 0.2
+    with (
+        publishing(depth_info, "depth_camera_info", LATCHED_QOS),
+        rig(model=native_bundle) as r,
+    ):
+        r.camera.depth = OfAnotherFrame(r.camera.depth)
+        wait_for_readers(r)
+        (cube,) = r.result_of()["objects"]
+        assert cube["position_m"] is None  # by which way it sits there nobody said yet
+        with publishing(tf2_msgs.TFMessage(transforms=[behind]), "/tf_static", LATCHED_QOS):
+            r.wait_for(lambda: r.result_of()["objects"][0]["position_m"] is not None)
+            (cube,) = r.result_of()["objects"]
+    assert cube["position_m"] == pytest.approx([0, 0, 1.7], abs=0.05)
 
 
 def test_a_turned_camera_speaks_in_a_frame_of_its_own(native_bundle: Path) -> None:

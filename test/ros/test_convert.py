@@ -183,10 +183,13 @@ def test_our_decoding_is_that_of_cv_bridge(encoding: str, channels: int) -> None
         pytest.skip("cv_bridge is not installed")
     if problem := BridgeTrial().wait().problem:
         pytest.skip(problem)
-    from cv_bridge import CvBridge
+    from cv_bridge import CvBridge, CvBridgeError
 
     bridge = CvBridge()
     pixels = np.random.default_rng(2).integers(0, 255, (16, 20, channels), dtype=np.uint8)
     message = image(pixels, encoding)
-    theirs = bridge.imgmsg_to_cv2(message, desired_encoding="rgb8")
+    try:
+        theirs = bridge.imgmsg_to_cv2(message, desired_encoding="rgb8")
+    except CvBridgeError as error:  # ROS 1's knows fewer names
+        pytest.skip(f"this cv_bridge: {error}")
     np.testing.assert_allclose(rgb_from_message(message), theirs, atol=2)

@@ -78,7 +78,9 @@ def test_bad_frames_are_counted_by_cause_and_the_next_good_one_is_served(
         r.wait_until_said("inputs", "image unreadable", "'yuv9' is not supported")
         r.wait_until_said("inputs", "rgb without stamp", "header.stamp is 0")
         values = r.values("inputs")
-    assert values["dropped: image unreadable"] == "4"
+    # Where the machine is busy a frame may be lost on the way, which is counted as well.
+    lost = int(values.get("dropped: rgb lost in transport", "0"))
+    assert 4 - lost <= int(values["dropped: image unreadable"]) <= 4
     assert values["dropped: rgb without stamp"] == "1"
 
 

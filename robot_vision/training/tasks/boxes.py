@@ -31,7 +31,6 @@ from robot_vision.training.data.samples import Batch, SampleCache
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import BatchT, HeldOut, Predictor, Task
-from robot_vision.training.engine.transfer import transferred
 
 
 class BoxOptions(Params):
@@ -74,10 +73,9 @@ class BoxesTask(Task[BatchT]):
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
         """What fits, such as an encoder; layers of classes only where these are the same."""
-        kept = transferred(self.recipe, tensors)
         if tuple(travels.get("classes", ())) == self._source.class_names:
-            return kept
-        return {n: t for n, t in kept.items() if not n.startswith(self.of_classes)}
+            return tensors
+        return {n: t for n, t in tensors.items() if not n.startswith(self.of_classes)}
 
     def _pictures(self, first_step: int, part: float) -> Generator[Batch, None, None]:
         """Batches of pictures in random views."""

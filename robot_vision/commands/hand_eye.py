@@ -1,0 +1,174 @@
+"""`robot-vision calibrate hand-eye`: where a camera sits at an arm."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from robot_vision.commands.calibrate_options import (
+    BoardFile,
+    FrameId,
+    Rgb,
+    Settings,
+    ViewFolder,
+    parsed_apart,
+)
+from robot_vision.terminal import Screen, say
+
+if TYPE_CHECKING:
+    from robot_vision.calibration.board import Board
+    from robot_vision.calibration.hand_eye import HandEye
+    from robot_vision.calibration.view_folder import Sightings
+    from robot_vision.core.types import Camera
+
+
+def hand_eye(
+    pictures: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PICTURES", help="folder with pictures and poses.csv, or a recording"
+        ),
+    ],
+    board: BoardFile,
+    mount: Annotated[
+        Literal["tool", "base"],
+        typer.Option(help="tool: camera in the hand; base: beside the arm, board in the hand"),
+    ],
+    camera_info: Annotated[
+        Path | None,
+        typer.Option(help="camera_info YAML of these pictures; a recording's own if not given"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder for results")] = Path("hand_eye"),
+    frame_id: FrameId = "camera",
+    base_frame: Annotated[str, typer.Option(help="base of the tool poses")] = "base",
+    tool_frame: Annotated[str, typer.Option(help="frame of the tool poses")] = "tool",
+    rgb: Rgb = "",
+    tool_poses: Annotated[
+        str, typer.Option(help="of a recording: tf, joints, or a topic of PoseStamped")
+    ] = "tf",
+    joint_states: Annotated[
+        str, typer.Option(help="with --tool-poses joints: topic of the joints")
+    ] = "/joint_states",
+    urdf: Annotated[
+        Path | None,
+        typer.Option(help="with --tool-poses joints; a recorded /robot_description if not given"),
+    ] = None,
+    views: ViewFolder = None,
+    settings: Settings = None,
+) -> None:
+    """Where a camera sits on an arm's tool or beside the arm, with residuals and a picture.
+
+    Writes hand_eye.yaml and fit.png, and camera_pose.yaml for `policy_params_file:=` where the
+    camera stands beside the arm. Views that cannot settle it are refused with the reason. Of a
+    recording one picture is taken for each pose in which the arm rested.
+    """
+    from robot_vision.calibration.sight import BoardFinder
+    from robot_vision.calibration.verdict import calibrate_hand_eye
+    from robot_vision.calibration.view_folder import find_board, read_tool_poses, views_of
+    from robot_vision.commands.calibration_tables import print_fit, say_missed
+    from robot_vision.commands.recorded_pictures import is_recording, views_at_rest
+    from robot_vision.core.calibration_config import CaptureConfig, HandEyeConfig
+    from robot_vision.core.config import with_values
+
+    of_capture, values = parsed_apart(settings, CaptureConfig.model_fields)
+    capture = with_values(CaptureConfig(), of_capture)
+    config = with_values(HandEyeConfig(), values)
+    finder = BoardFinder(_board_with_ends(board))
+    folder, lens = pictures, _lens(camera_info, frame_id)
+    if is_recording(pictures):
+        folder = views or out / "views"
+        lens = views_at_rest(
+            pictures,
+            rgb,
+            folder,
+            finder=finder,
+            arm={
+                "by": tool_poses,
+                "base_frame": base_frame,
+                "tool_frame": tool_frame,
+                "joint_states": joint_states,
+                "urdf": urdf,
+            },
+            capture=capture,
+            hand_eye=config,
+            camera=lens,
+        )
+    if lens is None:
+        raise typer.BadParameter("a folder of pictures needs --camera-info")
+    poses = read_tool_poses(folder)
+    sightings = find_board(folder, [pose.name for pose in poses], finder)
+    say_missed(sightings)
+    _check_size(sightings, (lens.width_px, lens.height_px), camera_info or rgb)
+    fit = calibrate_hand_eye(views_of(poses, sightings), camera=lens, mount=mount, config=config)
+    print_fit(fit)
+    parent = tool_frame if mount == "tool" else base_frame
+    _write_fit(fit, out, folder, sightings, parent=parent, child=frame_id)
+
+
+def _board_with_ends(path: Path) -> "Board":
+    from robot_vision.calibration.board_file import read_board
+    from robot_vision.core.errors import CalibrationError
+
+    made = read_board(path)
+    if not made.has_ends:
+        raise CalibrationError(
+            f"{path} is a plain chessboard, of which nobody sees which end is up; expected "
+            "charuco or april"
+        )
+    return made
+
+
+def _lens(camera_info: Path | None, frame_id: str) -> "Camera | None":
+    from robot_vision.core.camera_file import read_camera_file
+    from robot_vision.core.camera_info import camera_of
+
+    if camera_info is None:
+        return None
+    return camera_of(read_camera_file(camera_info, frame_id=frame_id)).camera
+
+
+def _check_size(sightings: "Sightings", size_px: tuple[int, int], of: Path | str) -> None:
+    from robot_vision.core.errors import CalibrationError
+
+    for name, sight in sightings.found.items():
+        if sight.image_size_px != size_px:
+            raise CalibrationError(
+                f"{name} has {sight.image_size_px[0]}×{sight.image_size_px[1]} px; expected "
+                f"{size_px[0]}×{size_px[1]}, of which the camera of {of} is"
+            )
+
+
+def _write_fit(
+    fit: "HandEye", out: Path, folder: Path, sightings: "Sightings", *, parent: str, child: str
+) -> None:
+    from robot_vision.calibration.fit_picture import fit_picture, views_to_show
+    from robot_vision.calibration.hand_eye_file import (
+        camera_pose_parameters,
+        hand_eye_text,
+        static_transform_line,
+    )
+    from robot_vision.calibration.view_folder import read_picture
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "hand_eye.yaml").write_text(hand_eye_text(fit, parent=parent, child=child))
+    if fit.mount == "base":
+        (out / "camera_pose.yaml").write_text(camera_pose_parameters(fit))
+    shown = views_to_show(fit.views)
+    picture = fit_picture(
+        fit.views,
+        {name: read_picture(folder, name) for name in shown},
+        {name: sightings.found[name].pixel_px for name in shown},
+    )
+    _write_picture(out / "fit.png", picture)
+    say(f"written: {', '.join(sorted(str(file) for file in out.iterdir()))}")
+    line = static_transform_line(fit.carrier_from_camera, parent=parent, child=child)
+    Screen().print(line, soft_wrap=True)
+
+
+def _write_picture(path: Path, picture: Any) -> None:
+    import cv2
+
+    from robot_vision.core.errors import ConfigError
+
+    if not cv2.imwrite(str(path), picture):
+        raise ConfigError(f"cannot write {path}")
