@@ -30,6 +30,13 @@ class SelfFilterConfig(Params):
     max_joint_age_s: float = param(
         0.05, "without joints reported so near to the frame there is no mask", unit="s", gt=0, le=5
     )
+    max_joint_speed: float = param(
+        15.0,
+        "a report of a joint that would have to be faster is not believed; 0: not checked",
+        unit="rad/s or m/s",
+        ge=0,
+        le=1000,
+    )
     description_bytes: int = param(
         4_000_000, "largest robot_description", unit="bytes", ge=1000, le=100_000_000
     )

@@ -109,3 +109,15 @@ def test_nothing_is_subscribed_where_the_filter_is_off(native_bundle: Path) -> N
         wait_for_readers(r)
         assert r.node.count_subscribers("/joint_states") == 0
         assert r.node.count_subscribers("/robot_description") == 0
+
+
+def test_a_joint_that_lies_hides_nothing_and_is_reported(native_bundle: Path) -> None:
+    limited = ARM.replace(
+        "</joint>", '<limit lower="-4" upper="4" velocity="1" effort="1"/></joint>'
+    )
+    with rig(model=native_bundle, tracker__coast_s=0.1, **POSE) as r:
+        wait_for_readers(r)
+        arm = Arm(r, limited)
+        arm.wait_until(sees=False, slide=0.0)
+        arm.wait_until(sees=True, slide=90.0)
+        r.wait_until_said("inputs", "joint_states refused", "'slide' is at 90", "degrees")

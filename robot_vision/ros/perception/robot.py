@@ -1,5 +1,6 @@
 """The robot in the picture: its description, its joints and the camera's pose become a view."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -22,6 +23,7 @@ from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import STATE_BYTES, bounded
 from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.self_filter.believed_joints import BelievedJoints
 from robot_vision.self_filter.self_filter import SelfFilter
 from robot_vision.sync.joint_history import JointHistory
 
@@ -40,6 +42,7 @@ class RobotInView:
         self._node, self._config, self._health = node, config, health
         self._description, self._problem = "", ""
         self._filter: SelfFilter | None = None
+        self._believed: BelievedJoints | None = None
         self._pose: CameraPose | None = None
         self._joints = JointHistory()
         self._group = MutuallyExclusiveCallbackGroup()
@@ -118,8 +121,9 @@ class RobotInView:
         self._description = message.data
         config = self._config.self_filter
         try:
+            described = read_urdf(message.data)
             robot = SelfFilter(
-                read_urdf(message.data),
+                described,
                 padding_m=config.padding_m,
                 base_link=config.base_link,
                 ignored_links=config.ignored_links,
@@ -137,6 +141,7 @@ class RobotInView:
             return
         for link, why in robot.unseen.items():
             self._node.get_logger().warning(f"link {quoted(link)} is not filtered out: {why}")
+        self._believed = BelievedJoints(described, max_speed=config.max_joint_speed)
         self._filter, self._problem = robot, ""
 
     def _stop(self, why: str) -> None:
@@ -150,6 +155,23 @@ class RobotInView:
     def _on_joints(self, message: JointState) -> None:
         try:
             stamp_ns = ns_from_stamp(message.header.stamp)
-            self._joints.add(list(message.name), message.position, stamp_ns=stamp_ns)
+            names, positions = self._believable(message, stamp_ns)
+            self._joints.add(names, positions, stamp_ns=stamp_ns)
         except ValueError as error:
             self._health.noted("joint_states refused", str(error))
+
+    def _believable(
+        self, message: JointState, stamp_ns: int
+    ) -> tuple[Sequence[str], Sequence[float]]:
+        """What a message says that can be true; what cannot is noted and left out."""
+        names, positions = list(message.name), message.position
+        believed = self._believed
+        if believed is None or len(names) != len(positions):
+            return names, positions
+        kept: dict[str, float] = {}
+        for name, position in zip(names, positions, strict=True):
+            if why := believed.refusal(name, float(position), stamp_ns=stamp_ns):
+                self._health.noted("joint_states refused", why)
+            else:
+                kept[name] = float(position)
+        return [*kept], [*kept.values()]

@@ -63,8 +63,10 @@ class FeatureCache:
     ) -> None:
         self._device = device
         self._views = views
-        told = repr((samples.name, level, views.count, views.size, views.augmentation, views.seed))
-        stem = samples.folder / f"features-{_fingerprint(encoder, told)}"
+        described = repr(
+            (samples.name, level, views.count, views.size, views.augmentation, views.seed)
+        )
+        stem = samples.folder / f"features-{_fingerprint(encoder, described)}"
         maps, labels = stem.with_suffix(".npy"), stem.with_suffix(".labels.npz")
         if not labels.exists():  # written last
             _write(maps, labels, samples, views, encode, device)
@@ -133,8 +135,8 @@ def _seen(samples: SampleCache, views: Views, device: torch.device) -> Iterator[
             yield augment(stack, rows, width_px=size.width_px, height_px=size.height_px)
 
 
-def _fingerprint(encoder: nn.Module, told: str) -> str:
-    digest = blake2b(told.encode(), digest_size=8)
+def _fingerprint(encoder: nn.Module, described: str) -> str:
+    digest = blake2b(described.encode(), digest_size=8)
     for name, tensor in encoder.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

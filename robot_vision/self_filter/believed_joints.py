@@ -1,0 +1,58 @@
+"""Which reports of joints can be true, by the robot's description and by the reports before."""
+
+import math
+
+from robot_vision.arm.urdf import Joint, Robot
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.foreign import quoted
+
+# What noise and stamps may add, in rad or m; as for the policy's arm (`arm.slack_rad`).
+_SLACK = 0.1
+
+
+class BelievedJoints:
+    """Judges each report of a joint beside the one before it, believed or not.
+
+    So a report that lies is refused, and the true one after it, which leaps back; a robot that was
+    set up elsewhere is believed from its second report on. `max_speed` is in rad/s or m/s; 0:
+    leaps are not looked at.
+    """
+
+    def __init__(self, robot: Robot, *, max_speed: float) -> None:
+        self._joints = {j.name: j for j in robot.joints.values() if j.source == j.name}
+        self._max_speed = max_speed
+        self._before: dict[str, tuple[int, float]] = {}
+
+    def refusal(self, name: str, position: float, *, stamp_ns: int) -> str:
+        """Why a report cannot be true; empty if it can, and for joints of other robots."""
+        joint = self._joints.get(name)
+        if joint is None:
+            return ""
+        if beyond := _beyond(joint, position):
+            return beyond
+        before_ns, before = self._before.get(name, (stamp_ns, position))
+        self._before[name] = stamp_ns, position
+        passed_s = seconds_between(before_ns, stamp_ns)
+        moved = abs(_move(joint, before, position))
+        if not self._max_speed or passed_s < 0 or moved <= self._max_speed * passed_s + _SLACK:
+            return ""
+        return (
+            f"joint {quoted(name)} leaps by {moved:.3g} in {passed_s:.3g} s; expected at most "
+            f"{self._max_speed:g} a second (self_filter.max_joint_speed). Do two publish it?"
+        )
+
+
+def _beyond(joint: Joint, position: float) -> str:
+    low, high = joint.limits.lower, joint.limits.upper
+    if low - _SLACK <= position <= high + _SLACK:
+        return ""
+    return (
+        f"joint {quoted(joint.name)} is at {position:.6g}; robot_description has it from {low:g} "
+        f"to {high:g}. Is it in degrees, or of another robot?"
+    )
+
+
+def _move(joint: Joint, before: float, after: float) -> float:
+    """How far a joint moved; one that turns without end the short way round."""
+    moved = after - before
+    return math.remainder(moved, 2 * math.pi) if joint.kind == "continuous" else moved
