@@ -21,6 +21,7 @@ LAYERS = {
     ),
     "replay": (("reading",), ("running",), ("reporting",), ("writing",), ("jobs",)),
     "console": (
+        ("class_schema",),
         ("schema", "problems"),
         ("client", "commander"),
         ("state",),

@@ -118,8 +118,8 @@ def _list(bags: list[Path], *, config: Any, bag: Any) -> None:
 
 def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:
     """Table and verdict, files, exit status; `golden` is written to if given."""
-    from robot_vision.replay.reporting.golden import save_golden
-    from robot_vision.replay.reporting.verdict import (
+    from robot_vision.replay.reporting.comparison.golden import save_golden
+    from robot_vision.replay.reporting.comparison.verdict import (
         EXIT_STATUS,
         print_summary,
         verdict_of,
@@ -143,7 +143,7 @@ def compare(
     everything: Annotated[bool, typer.Option("--all", help="show equal figures too")] = False,
 ) -> None:
     """Two replays of the same bags side by side. Exit status: 1 if beyond golden tolerances."""
-    from robot_vision.replay.reporting.compare import compare_files, print_comparison
+    from robot_vision.replay.reporting.comparison.compare import compare_files, print_comparison
     from robot_vision.terminal import Screen
 
     comparisons = compare_files(before, after)

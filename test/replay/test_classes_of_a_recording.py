@@ -13,7 +13,7 @@ from rosbags.highlevel import AnyReader
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.frame_classes import label_names
 from robot_vision.replay.jobs.job import Job, run_job
-from robot_vision.replay.reporting.golden import save_golden
+from robot_vision.replay.reporting.comparison.golden import save_golden
 from robot_vision.replay.writing.ros_types import output_types
 
 

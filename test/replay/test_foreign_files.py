@@ -13,9 +13,9 @@ from robot_vision.replay.jobs.options import name_bags
 from robot_vision.replay.reading.folders.image_sources import VideoSource
 from robot_vision.replay.reading.messages import BagError, Problems
 from robot_vision.replay.reading.recording import Recording
-from robot_vision.replay.reporting.compare import compare_files
-from robot_vision.replay.reporting.drift import MOST_TRACKS
-from robot_vision.replay.reporting.golden import check, load_golden
+from robot_vision.replay.reporting.comparison.compare import compare_files
+from robot_vision.replay.reporting.comparison.drift import MOST_TRACKS
+from robot_vision.replay.reporting.comparison.golden import check, load_golden
 from robot_vision.replay.reporting.report import write_report
 
 GOLDEN = Path(__file__).parents[1] / "golden/tabletop.json"

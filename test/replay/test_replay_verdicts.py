@@ -12,8 +12,8 @@ from replay_scenes import WIDTH, Scene, red_square_bundle, write_mcap
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import ConfigError
 from robot_vision.replay.jobs.job import Job, run_job
-from robot_vision.replay.reporting.drift import TOLERANCES
-from robot_vision.replay.reporting.golden import load_golden, save_golden
+from robot_vision.replay.reporting.comparison.drift import TOLERANCES
+from robot_vision.replay.reporting.comparison.golden import load_golden, save_golden
 from robot_vision.replay.running.runner import RunOptions
 
 

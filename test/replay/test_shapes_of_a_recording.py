@@ -11,7 +11,7 @@ from test_live_equality import live_tracks
 from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.rotation import rotated_image
 from robot_vision.replay.jobs.job import Job, run_job
-from robot_vision.replay.reporting.golden import save_golden
+from robot_vision.replay.reporting.comparison.golden import save_golden
 
 GREEN_XY_PX = np.array([60.0, 200.0])
 

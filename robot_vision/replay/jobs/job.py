@@ -13,8 +13,8 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.sources import open_source
-from robot_vision.replay.reporting.figure_drift import Drift
-from robot_vision.replay.reporting.golden import behaviour_of, check, load_golden
+from robot_vision.replay.reporting.comparison.figure_drift import Drift
+from robot_vision.replay.reporting.comparison.golden import behaviour_of, check, load_golden
 from robot_vision.replay.reporting.replay_summary import Figures
 from robot_vision.replay.running.runner import RunCounts, RunOptions, run
 from robot_vision.replay.writing.outputs import Images, TracksFormat, open_outputs

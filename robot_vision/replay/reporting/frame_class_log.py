@@ -7,7 +7,7 @@ import numpy as np
 
 from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
 from robot_vision.core.types import Classification, Perception, SemanticMap
-from robot_vision.replay.reporting.figure_drift import Drift, number_drift
+from robot_vision.replay.reporting.comparison.figure_drift import Drift, number_drift
 
 # Means below this are left out: a thousand classes share what is left.
 _LEAST_PROBABILITY, _LEAST_SHARE = 0.01, 0.001

@@ -12,8 +12,8 @@ from typing import Any
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import quoted, read_json
-from robot_vision.replay.reporting.drift import TOLERANCES, compare_foreign
-from robot_vision.replay.reporting.figure_drift import Drift
+from robot_vision.replay.reporting.comparison.drift import TOLERANCES, compare_foreign
+from robot_vision.replay.reporting.comparison.figure_drift import Drift
 
 VERSION = 1
 MIN_TRACK_FRAMES = 5
