@@ -14,11 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.console.class_schema import AnalyzedSegmentation
-from robot_vision.console.pictures.class_pictures import (
-    frame_classes,
-    pixel_classes,
-    segmentation_picture,
-)
+from robot_vision.console.pictures.class_pictures import segmentation_picture
 from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.pictures.encoding import FeatureColors, depth_picture, jpeg, png
 from robot_vision.console.pictures.kept_images import KeptImages
@@ -33,6 +29,7 @@ from robot_vision.console.schema import (
     Similarity,
     Task,
 )
+from robot_vision.console.state.class_views import frame_classes, pixel_classes
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.interfaces import Perceiver

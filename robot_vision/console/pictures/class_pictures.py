@@ -1,53 +1,13 @@
-"""Classes of frames and pixels in the words of the schema, and as a picture to lay over."""
+"""The class of each pixel as a picture to lay over."""
 
 import numpy as np
 
-from robot_vision.console.class_schema import (
-    ClassificationView,
-    FrameClass,
-    PixelClass,
-    SegmentationView,
-)
 from robot_vision.console.pictures.encoding import Picture, png
-from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
-from robot_vision.core.types import Classification, SemanticMap
+from robot_vision.core.types import SemanticMap
 from robot_vision.viz.classes import class_colors
-from robot_vision.viz.palette import color_of
 
 _ALPHA = 170
 _MOST_WIDTH = 640
-
-
-def frame_classes(found: Classification) -> list[FrameClass]:
-    """The likeliest classes of a frame."""
-    return [
-        FrameClass.model_validate({"class": name, "probability": round(probability, 6)})
-        for name, probability in top_classes(found)
-    ]
-
-
-def classification_view(found: Classification | ClassificationView) -> ClassificationView:
-    """A classification of this process, or one that a topic said, as the console says it."""
-    if isinstance(found, ClassificationView):
-        return found
-    classes = frame_classes(found)
-    return ClassificationView(stamp_ns=found.stamp_ns, model=found.model_id, classes=classes)
-
-
-def pixel_classes(found: SemanticMap) -> list[PixelClass]:
-    """The classes that are in a frame, by falling share."""
-    return [
-        PixelClass.model_validate(
-            {"label": label, "class": name, "share": round(share, 6), "color": _color(label)}
-        )
-        for label, name, share in shares_of(found)
-    ]
-
-
-def segmentation_view(found: SemanticMap) -> SegmentationView:
-    """The classes of a frame's pixels in numbers."""
-    classes = pixel_classes(found)
-    return SegmentationView(stamp_ns=found.stamp_ns, model=found.model_id, classes=classes)
 
 
 def segmentation_picture(found: SemanticMap) -> Picture:
@@ -59,9 +19,3 @@ def segmentation_picture(found: SemanticMap) -> Picture:
     pixels[..., :3] = colors[class_id.clip(0) % len(colors)]
     pixels[..., 3] = np.where(class_id >= 0, _ALPHA, 0)
     return png(pixels)
-
-
-def _color(label: int) -> str | None:
-    if label == NONE_LABEL:
-        return None
-    return "#{:02x}{:02x}{:02x}".format(*color_of(label - 1))

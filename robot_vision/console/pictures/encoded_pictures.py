@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from threading import get_native_id
 
 from robot_vision.console.class_schema import PixelClass
-from robot_vision.console.pictures.class_pictures import (
-    classification_view,
-    pixel_classes,
-    segmentation_picture,
-)
+from robot_vision.console.pictures.class_pictures import segmentation_picture
 from robot_vision.console.pictures.encoding import (
     DepthScale,
     FeatureColors,
@@ -25,6 +21,7 @@ from robot_vision.console.pictures.encoding import (
     png,
 )
 from robot_vision.console.schema import PictureHeader, Topic
+from robot_vision.console.state.class_views import classification_view, pixel_classes
 from robot_vision.console.state.snapshots import Kept, Snapshots
 from robot_vision.console.state.state_views import objects_view
 from robot_vision.core.console_config import ConsoleConfig

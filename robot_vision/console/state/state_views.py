@@ -9,7 +9,6 @@ import psutil
 
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.commander import Commander
-from robot_vision.console.pictures.class_pictures import classification_view, segmentation_view
 from robot_vision.console.schema import (
     CameraState,
     CommandsState,
@@ -23,6 +22,7 @@ from robot_vision.console.schema import (
     State,
 )
 from robot_vision.console.state.admission import number_of, objects_in
+from robot_vision.console.state.class_views import classification_view, segmentation_view
 from robot_vision.console.state.history import DEGRADED, DROPPED, History, counts_of, rates_of
 from robot_vision.console.state.snapshots import Kept, Sighting, Snapshots
 from robot_vision.core.objects import json_of, objects_of
