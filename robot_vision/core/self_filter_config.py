@@ -22,7 +22,7 @@ class SelfFilterConfig(Params):
         le=0.5,
     )
     removed_share: float = param(
-        0.75,
+        0.6,
         "a detection with this share of its mask (or box) on the robot is removed",
         gt=0,
         le=1,
