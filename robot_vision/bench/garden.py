@@ -3,32 +3,26 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter, sleep
 
 import numpy as np
 import torch
 from scipy.stats import t
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
+from robot_vision.bench.turns import take_turns_ms
 from robot_vision.core.errors import BundleError, ForeignFileError
 from robot_vision.core.foreign import parse_json
 from robot_vision.model_store.store import Bundle
 from robot_vision.models.card import Graph, Size
+from robot_vision.models.contract import gmacs
 from robot_vision.models.registry import MODELS
 from robot_vision.models.served import served_graph
 from robot_vision.models.weights import load_exactly, read_weights, spec_of
 from robot_vision.training.engine.task import TASKS
-
-_BLOCK_RUNS = 5
-# The thread pools of both libraries go on spinning for a while after a run.
-_SETTLE_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +89,7 @@ def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> GardenRow:
         width_px=manifest.input.width_px,
         height_px=manifest.input.height_px,
         parameters=sum(p.numel() for p in graph.module.parameters()),
-        gmacs=_gmacs(graph),
+        gmacs=gmacs(graph.module, (tensor[:1] for tensor in graph.example.values())),
         memory_mb=_memory_mb(bundle, threads=threads),
         torch_p50_ms=float(np.median(torch_ms)),
         torch_p95_ms=float(np.percentile(torch_ms, 95)),
@@ -160,41 +154,12 @@ def _times_ms(
     inputs = blank_inputs(bundle.manifest)
     backend = load_backend(bundle, device="cpu", threads=threads)
     tensors = [torch.from_numpy(inputs[name]) for name in graph.example]
-    runs: list[Callable[[], object]] = [
-        lambda: graph.module(*tensors),
-        lambda: backend.run(inputs),
-    ]
     with torch.inference_mode():
-        for run in runs:
-            run()
-        blocks = [[_block_ms(run) for run in runs] for _ in range(rounds)]
+        torch_ms, onnx_ms = take_turns_ms(
+            [lambda: graph.module(*tensors), lambda: backend.run(inputs)], rounds=rounds
+        )
     backend.close()
-    torch_ms, onnx_ms = (np.concatenate([block[row] for block in blocks]) for row in (0, 1))
     return torch_ms, onnx_ms
-
-
-def _block_ms(run: Callable[[], object]) -> np.ndarray:
-    sleep(_SETTLE_S)
-    run()
-    times_ms = []
-    for _ in range(_BLOCK_RUNS):
-        start_s = perf_counter()
-        run()
-        times_ms.append((perf_counter() - start_s) * 1e3)
-    return np.array(times_ms)
-
-
-def _gmacs(graph: Graph) -> float:
-    """Billions of multiplications and additions of one frame, attention included."""
-    one = [tensor[:1] for tensor in graph.example.values()]
-    # The counter does not see fused attention on the CPU: by plain products it does.
-    with (
-        torch.no_grad(),
-        sdpa_kernel(SDPBackend.MATH),
-        FlopCounterMode(display=False) as counter,
-    ):
-        graph.module(*one)
-    return counter.get_total_flops() / 2e9
 
 
 def _memory_mb(bundle: Bundle, *, threads: int) -> float:

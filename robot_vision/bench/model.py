@@ -1,8 +1,6 @@
 """What one exported encoder saves: ONNX Runtime against torch, and against three separate nets."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter, sleep
 
 import numpy as np
 import torch
@@ -10,14 +8,11 @@ import torch
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
 from robot_vision.bench.separate_nets import SeparateNets
+from robot_vision.bench.turns import take_turns_ms
 from robot_vision.model_store.store import Bundle
 from robot_vision.models.card import Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.served import fresh_graph
-
-BLOCK_RUNS = 5
-# The thread pools of both libraries go on spinning for a while after a run.
-SETTLE_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,24 +50,10 @@ def measure_model(bundle: Bundle, *, threads: int, rounds: int) -> ModelTimes:
     separate = SeparateNets().eval()
     image = separate.example_input()
     with torch.inference_mode():
-        onnx_ms, torch_ms, separate_ms = _take_turns(
+        times_ms = take_turns_ms(
             [lambda: backend.run(inputs), lambda: graph.module(*tensors), lambda: separate(image)],
             rounds=rounds,
         )
     backend.close()
+    onnx_ms, torch_ms, separate_ms = (float(np.median(each)) for each in times_ms)
     return ModelTimes(onnx_ms=onnx_ms, torch_ms=torch_ms, separate_nets_ms=separate_ms)
-
-
-def _take_turns(runs: list[Callable[[], object]], *, rounds: int) -> list[float]:
-    """The median milliseconds of each, over `rounds` blocks after one to warm up."""
-    times_ms: list[list[float]] = [[] for _ in runs]
-    for round_index in range(rounds + 1):
-        for row, run in enumerate(runs):
-            sleep(SETTLE_S)
-            run()
-            for _ in range(BLOCK_RUNS):
-                start_s = perf_counter()
-                run()
-                if round_index > 0:
-                    times_ms[row].append((perf_counter() - start_s) * 1e3)
-    return [float(np.median(row)) for row in times_ms]

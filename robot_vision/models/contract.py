@@ -1,12 +1,12 @@
 """Whether a model keeps what its card declares: shapes, and what it costs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -147,12 +147,16 @@ def gmacs_of(card: Card[Any]) -> float:
     """Billions of multiplications and additions of one sample, at the card's example."""
     with torch.random.fork_rng(devices=[]):
         model = card.build(card.spec).eval()
-    inputs = card.example(card.spec, 1)
+    return gmacs(model, card.example(card.spec, 1).values())
+
+
+def gmacs(model: nn.Module, inputs: Iterable[Tensor]) -> float:
+    """Billions of multiplications and additions of a model on these inputs."""
     # The counter does not see fused attention on the CPU: by plain products it does.
     with (
         torch.no_grad(),
         sdpa_kernel(SDPBackend.MATH),
         FlopCounterMode(display=False) as counter,
     ):
-        model(*inputs.values())
+        model(*inputs)
     return counter.get_total_flops() / 2e9

@@ -43,7 +43,7 @@ def write_label_pngs(root: Path, *, images: int, names: tuple[str, ...]) -> Path
 def picture_recipe(
     task: str, model: str, train: Path, val: Path | None, cache: Path, **options: object
 ) -> Recipe:
-    """A tiny recipe of classification or segmentation, at 64 x 64 px unless told otherwise."""
+    """A tiny recipe of classification or segmentation, at 64 x 64 px by default."""
     values = {
         "task": task,
         "model": model,

@@ -143,7 +143,7 @@ def test_the_trivial_answers_stand_beside(folders: Path, tmp_path: Path) -> None
     figures = task.evaluate(Always(1, 3).train())
     assert figures["top1"] == pytest.approx(1 / 3)
     assert figures["trivial_top1/majority"] == pytest.approx(1 / 3)
-    # Colours are what these classes are told by.
+    # These classes differ by their colours.
     assert figures["trivial_top1"] == figures["trivial_top1/small_mlp"] == 1.0
     assert figures["top1_gain"] == pytest.approx(-2 / 3)
     assert task_of(folders, None, tmp_path).evaluate(Always(1, 3)) == {}

@@ -113,9 +113,9 @@ def test_they_are_verified_and_evaluated_by_the_commands(
         assert verified.exit_code == 0, verified.output
         out = tmp_path / name
         arguments = ["evaluate", str(bundle), "--data", str(data), "--out", str(out)]
-        told = CliRunner().invoke(app, [*arguments, "--worst", "3"])
-        assert told.exit_code == 0, told.output
-        assert figure in told.output
+        result = CliRunner().invoke(app, [*arguments, "--worst", "3"])
+        assert result.exit_code == 0, result.output
+        assert figure in result.output
         sheet = cv2.imread(str(out / "gallery.png"))
         assert sheet is not None
         assert sheet.std() > 10

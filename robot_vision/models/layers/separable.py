@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution without bias, batch norm and, unless told otherwise, ReLU."""
+    """Convolution without bias, batch norm and, by default, ReLU."""
 
     def __init__(
         self,

@@ -103,7 +103,7 @@ def open_crops(folder: str, options: CropOptions) -> CropSet:
     if len(opened.class_names) < 2:
         raise ConfigError(
             f"{folder} has one class only: {in_words(opened.class_names)}; expected two or more "
-            "to tell apart"
+            "to distinguish"
         )
     if not crops:
         raise ConfigError(

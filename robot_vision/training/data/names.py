@@ -43,6 +43,24 @@ def in_words(names: Sequence[str]) -> str:
     return brief(", ".join(names) or "none")
 
 
+def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    """Raise `ConfigError` if the classes of a held-out set are not those of the training set."""
+    if found == wanted:
+        return
+    differs = [
+        f"{what} {in_words(names)}"
+        for what, names in (
+            ("it lacks", tuple(name for name in wanted if name not in found)),
+            ("it alone has", tuple(name for name in found if name not in wanted)),
+        )
+        if names
+    ]
+    raise ConfigError(
+        f"{folder} has the classes {in_words(found)}; expected those of the training set in their "
+        f"order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
+    )
+
+
 def names_in_file(root: Path) -> tuple[str, ...]:
     """Names in `classes.txt` (one a line) or `labels.json` of a folder; none where it has neither.
 

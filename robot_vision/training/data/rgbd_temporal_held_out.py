@@ -15,6 +15,7 @@ from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
 from robot_vision.training.data.open_samples import samples_of
 from robot_vision.training.data.open_set import load_detection_set
+from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.data.samples import (
     MILLIMETRES_PER_METRE,
     Sample,
@@ -156,9 +157,7 @@ class RgbdTemporalHeldOut(HeldOut):
 
         Those looked at are spread over the set: pictures of one scene lie side by side.
         """
-        count = len(self._cache)
-        spread = np.linspace(0, count - 1, min(images or count, count)).round().astype(int)
-        looked_at = np.unique(spread).tolist()
+        looked_at = spread(len(self._cache), images)
         found = [i for i in looked_at if np.unique(self._cache[i].instances).size > 2]
         if not found:
             raise ConfigError(

@@ -1,6 +1,5 @@
 """Held-out pictures with label maps: by them a segmentation model is measured and proven."""
 
-from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from jaxtyping import UInt8
 from robot_vision.core.manifest import ModelManifest, OutputReading
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
-from robot_vision.training.data.classification_held_out import check_same_classes
+from robot_vision.training.data.cached_held_out import CachedHeldOut
 from robot_vision.training.data.label_map_set import LabelMapSet, open_label_maps
 from robot_vision.training.data.label_maps import BACKGROUND
+from robot_vision.training.data.names import check_same_classes
 from robot_vision.training.data.picture_cache import PictureCache, spread
-from robot_vision.training.engine.task import HeldOut, Predictor
+from robot_vision.training.engine.task import Predictor
 from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
 from robot_vision.training.metrics.trivial_label_maps import TrivialLabelMaps
 
@@ -27,32 +27,15 @@ _Rgb = UInt8[np.ndarray, "h w 3"]
 _Labels = UInt8[np.ndarray, "h w"]
 
 
-class SegmentationHeldOut(HeldOut):
+class SegmentationHeldOut(CachedHeldOut):
     """Pictures of a set at the model's size, and the trivial answers of `known`, the training
     pictures. Raises `ConfigError` if the classes of the two differ."""
 
     def __init__(self, folder: str, known: LabelMapSet, *, size: Size, cache_dir: str) -> None:
-        self.size = size
         self._known, self._cache_dir = known, cache_dir
-        self._held_out = open_label_maps(folder)
-        check_same_classes(folder, self._held_out.class_names, known.class_names)
-        self._cache = self._cached(self._held_out)
-
-    def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
-        """Pictures spread over the set, as the service would feed them."""
-        del graph
-        return ({"rgb": self._cache.rgb([row])} for row in spread(len(self._cache), count))
-
-    def calibration(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
-        """Pictures spread over the training set."""
-        del graph
-        cache = self._cached(self._known)
-        return ({"rgb": cache.rgb([row])} for row in spread(len(cache), count))
-
-    def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """All figures, rounded."""
-        (predict,) = predictors.values()
-        return {name: round(value, 4) for name, value in self.figures(predict).items()}
+        held_out = open_label_maps(folder)
+        check_same_classes(folder, held_out.class_names, known.class_names)
+        super().__init__(size, self._cached(held_out, size))
 
     def figures(self, predict: Predictor, *, pictures: int = 0) -> dict[str, float]:
         """Figures on `pictures` (0: all) spread over the set, mIoU of the trivial answers, and
@@ -79,7 +62,7 @@ class SegmentationHeldOut(HeldOut):
     @cached_property
     def trivial(self) -> TrivialLabelMaps:
         """The trivial answers, fitted to the training pictures."""
-        return fit_trivial(self._cached(self._known), len(self._known.class_names))
+        return fit_trivial(self._known_cache(), len(self._known.class_names))
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values, names = dict(manifest_values), self._known.class_names
@@ -98,11 +81,12 @@ class SegmentationHeldOut(HeldOut):
         write_bundle(folder, manifest, folder / file)
         return folder / MANIFEST_FILE
 
-    def _cached(self, known: LabelMapSet) -> PictureCache:
+    def _known_cache(self) -> PictureCache:
         assert self.size
-        return PictureCache(
-            known.pictures, self.size, source=known.folder, cache_dir=self._cache_dir
-        )
+        return self._cached(self._known, self.size)
+
+    def _cached(self, known: LabelMapSet, size: Size) -> PictureCache:
+        return PictureCache(known.pictures, size, source=known.folder, cache_dir=self._cache_dir)
 
 
 def fit_trivial(cache: PictureCache, classes: int) -> TrivialLabelMaps:

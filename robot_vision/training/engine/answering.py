@@ -1,4 +1,4 @@
-"""A model of one picture, asked while it is trained."""
+"""A model asked while it is trained."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ from robot_vision.training.engine.task import Predictor
 
 @contextmanager
 def answering(model: nn.Module, device: torch.device) -> Iterator[Predictor]:
-    """A predictor that gives `rgb` u8 [b,h,w,3] to the model, in evaluation while within."""
+    """A predictor that gives the model its inputs in their order, in evaluation while within."""
     was_training = model.training
     model.eval()
 
     @torch.no_grad()
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = model(torch.from_numpy(inputs["rgb"]).to(device))
+        found = model(*(torch.from_numpy(given).to(device) for given in inputs.values()))
         return {role: value.float().cpu().numpy() for role, value in found.items()}
 
     try:

@@ -11,33 +11,30 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
-from robot_vision.models.card import Size
+from robot_vision.core.params import param
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
-    BatchStream,
     Resolution,
-    at_one_size,
     largest_of,
-    resolution_at,
 )
 from robot_vision.training.data.classification_held_out import ClassificationHeldOut
 from robot_vision.training.data.crops import CropOptions, CropSet, check_all_shown, open_crops
 from robot_vision.training.data.label_share import share_of_labels
 from robot_vision.training.data.mixup import mixed
 from robot_vision.training.data.picture_cache import PictureCache
-from robot_vision.training.engine.answering import answering
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.classification import (
     ClassWeighting,
     class_weights,
     soft_cross_entropy,
     soft_targets,
 )
+from robot_vision.training.tasks.pictures import PicturesTask
 
-HEAD = "head."
+HEAD = "head.*"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,13 +45,10 @@ class PictureBatch:
     target: Float32[Tensor, "b c"]
 
 
-class ClassificationOptions(Params):
+class ClassificationOptions(PictureOptions):
     """What classes are learnt from. Of a set with boxes, the crops around its objects."""
 
-    train_set: str = param("", "set with a class an image or boxes; FOLDER@PART: a part")
-    val_set: str = param("", "held-out set; empty: nothing is evaluated")
     evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=1)
-    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
     resolutions: list[Resolution] = param(
         [Resolution(width_px=96, height_px=96)], "sizes in the order of `until`", min_length=1
     )
@@ -71,7 +65,7 @@ class ClassificationOptions(Params):
 
 
 @TASKS.register("classification")
-class ClassificationTask(Task[PictureBatch]):
+class ClassificationTask(PicturesTask[PictureBatch]):
     """Trains a model that is given `rgb` u8 [b,h,w,3] and says `output`, logits [b,c].
 
     Weights are selected by top-1; what a trivial answer reaches stands beside it.
@@ -79,6 +73,7 @@ class ClassificationTask(Task[PictureBatch]):
 
     options = ClassificationOptions
     metric = "top1"
+    of_classes = (HEAD,)
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
@@ -89,36 +84,22 @@ class ClassificationTask(Task[PictureBatch]):
         # Here, and not at the first evaluation, much later.
         self._held_out = _held_out(recipe, self._known, None) if self._options.val_set else None
 
-    def spec_values(self) -> dict[str, Any]:
-        return {"classes": len(self._known.class_names)}
-
-    def initial_weights(
-        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
-    ) -> dict[str, Tensor]:
-        """What fits; the linear layer only where it is for the same classes."""
-        if tuple(travels.get("classes", ())) == self._known.class_names:
-            return tensors
-        return {name: tensor for name, tensor in tensors.items() if not name.startswith(HEAD)}
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self._known.class_names
 
     @cached_property
-    def _stream(self) -> BatchStream:
-        options = self._options
-        size = largest_of(options.resolutions)
-        cache = PictureCache(
+    def _cache(self) -> PictureCache:
+        size, options = largest_of(self._options.resolutions), self._options
+        return PictureCache(
             self._known.crops, size, source=self._known.folder, cache_dir=options.cache_dir
         )
-        return BatchStream(cache, self._augment, seed=self.recipe.run.seed, device=self.device)
 
     def batches(self, first_step: int, part: float) -> Generator[PictureBatch, None, None]:
-        size = resolution_at(self._options.resolutions, part)
-        run, step = self.recipe.run, first_step
-        batch_size = run.batch_size // run.accumulate
-        while True:
-            seen = self._stream.batch(step, size, batch_size=batch_size)
-            target = self._targets(self._stream.rows(step, batch_size=batch_size))
+        for step, seen in enumerate(self._pictures(first_step, part), first_step):
+            target = self._targets(self._stream.rows(step, batch_size=self._part_size))
             rgb, target = mixed(seen.rgb, target, alpha=self._options.mixup)
             yield PictureBatch(rgb=rgb, target=target)
-            step += 1
 
     def _targets(self, rows: list[int]) -> Tensor:
         """Of the whole pictures: a view that shows little of one has its class all the same."""
@@ -137,19 +118,12 @@ class ClassificationTask(Task[PictureBatch]):
         """Figures on pictures spread over the held-out set; recalls are left to the export."""
         if self._held_out is None:
             return {}
-        with answering(model, self.device) as predict:
+        with self._answering(model) as predict:
             found = self._held_out.figures(predict, pictures=self._options.evaluation_images)
         return {name: value for name, value in found.items() if not name.startswith("recall/")}
 
     def travels(self) -> dict[str, Any]:
-        return {
-            "classes": list(self._known.class_names),
-            "crop": self._options.crop.model_dump(),
-        }
-
-    @classmethod
-    def resized(cls, recipe: Recipe, size: Size) -> Recipe:
-        return at_one_size(recipe, size)
+        return super().travels() | {"crop": self._options.crop.model_dump()}
 
     @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
@@ -178,14 +152,10 @@ def _known(recipe: Recipe) -> CropSet:
 
 def _held_out(recipe: Recipe, known: CropSet, data: Path | None) -> ClassificationHeldOut:
     options: ClassificationOptions = recipe.options
-    folder = str(data or options.val_set)
-    if not folder:
-        raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
-    last = options.resolutions[-1]
     return ClassificationHeldOut(
-        folder,
+        options.held_out_folder(data),
         known,
         crop=options.crop,
-        size=Size(width_px=last.width_px, height_px=last.height_px),
+        size=options.served_size,
         cache_dir=options.cache_dir,
     )

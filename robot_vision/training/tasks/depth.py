@@ -9,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
 from robot_vision.models.card import Size
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
     BatchStream,
-    Resolution,
     at_one_size,
     largest_of,
     resolution_at,
@@ -26,6 +24,7 @@ from robot_vision.training.data.depth_held_out import (
     median_depth_m,
     open_depth_set,
 )
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
@@ -35,16 +34,9 @@ from robot_vision.training.losses.depth import depth_loss
 MEDIAN = "median_depth_m"
 
 
-class DepthOptions(Params):
+class DepthOptions(PictureOptions):
     """What depth is learnt from. Zoom is off: without the lens it would change what is true."""
 
-    train_set: str = param("", "folder of the training set, with depth")
-    val_set: str = param("", "folder of the held-out set; empty: nothing is evaluated")
-    evaluation_images: int = param(200, "images of an evaluation while training", ge=1)
-    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
-    resolutions: list[Resolution] = param(
-        [Resolution()], "sizes in the order of `until`", min_length=1
-    )
     augmentation: Augmentation = Augmentation(scale_min=1.0, scale_max=1.0)
 
 
@@ -123,13 +115,10 @@ class DepthTask(Task[Batch]):
         options: DepthOptions = recipe.options
         if MEDIAN not in travels:
             raise ConfigError(f"the weights carry no {MEDIAN}: they are of no run of task depth")
-        if not (data or options.val_set):
-            raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
-        last = options.resolutions[-1]
         return DepthHeldOut(
-            folder=str(data or options.val_set),
+            folder=options.held_out_folder(data),
             train_folder=options.train_set,
-            size=Size(width_px=last.width_px, height_px=last.height_px),
+            size=options.served_size,
             median_depth_m=float(travels[MEDIAN]),
             cache_dir=options.cache_dir,
         )

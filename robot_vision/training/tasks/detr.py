@@ -11,19 +11,20 @@ from robot_vision.core.manifest import OutputReading
 from robot_vision.core.params import param
 from robot_vision.models.detection.detr import Detr
 from robot_vision.training.data.feature_cache import FeatureBatch, FeatureCache, Views
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
 from robot_vision.training.engine.step import DivergedError
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.boxes import centre_and_size
 from robot_vision.training.losses.detr import DetrLossWeights, detr_loss
 from robot_vision.training.losses.hungarian import NotFiniteError
-from robot_vision.training.tasks.boxes import BoxesTask, BoxOptions
+from robot_vision.training.tasks.boxes import BoxesTask
 
 # Of fewer, queries hardly learn to divide objects among them (D-FINE#214).
 _FEW_IMAGES = 1000
 
 
-class DetrOptions(BoxOptions):
+class DetrOptions(PictureOptions):
     """What boxes are learnt from, and from which features."""
 
     losses: DetrLossWeights = DetrLossWeights()
@@ -48,7 +49,7 @@ class DetrTask(BoxesTask[DetrBatch]):
 
     options = DetrOptions
     format = "detr_logits"
-    of_classes = ("classes.",)
+    of_classes = ("classes.*",)
     reading = OutputReading(activation="softmax", background="last")
 
     def prepare(self, model: nn.Module) -> None:
@@ -81,9 +82,9 @@ class DetrTask(BoxesTask[DetrBatch]):
             yield DetrBatch(step=step // parts, seen=batch, truth=self._truth(batch))
 
     def _cached(self, first_step: int) -> Generator[FeatureBatch, None, None]:
-        run, step = self.recipe.run, first_step
+        step = first_step
         while True:
-            yield self._features.batch(step, batch_size=run.batch_size // run.accumulate)
+            yield self._features.batch(step, batch_size=self._part_size)
             step += 1
 
     @cached_property

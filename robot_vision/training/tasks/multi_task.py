@@ -19,14 +19,16 @@ from robot_vision.models.multitask.multi_task import (
 )
 from robot_vision.training.data.label_maps import label_map
 from robot_vision.training.data.multi_task_held_out import MEAN, MultiTaskHeldOut
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Predictor
 from robot_vision.training.losses.balance import TaskBalance
+from robot_vision.training.losses.presence import shown_classes
 from robot_vision.training.losses.segmentation import SegmentationWeights, segmentation_loss
 from robot_vision.training.losses.yolo_v1 import GridLossWeights, yolo_v1_loss
-from robot_vision.training.tasks.boxes import BoxesTask, BoxOptions, held_out_values
+from robot_vision.training.tasks.boxes import BoxesTask, held_out_values
 
 
 class TaskWeights(Params):
@@ -37,7 +39,7 @@ class TaskWeights(Params):
     segmentation: float = param(1.0, "the class of each pixel", gt=0)
 
 
-class MultiTaskOptions(BoxOptions):
+class MultiTaskOptions(PictureOptions):
     """What is learnt, from what, and how the tasks are balanced."""
 
     tasks: tuple[TaskName, ...] = param(
@@ -58,7 +60,7 @@ class MultiTaskTask(BoxesTask[Batch]):
     options = MultiTaskOptions
     metric = MEAN
     format = "yolo_v1"
-    of_classes = ("detection.cells.", "classification.", "segmentation.classes.")
+    of_classes = ("detection.cells.*", "classification.*", "segmentation.classes.*")
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
@@ -151,6 +153,5 @@ def _tasks(recipe: Recipe) -> tuple[TaskName, ...]:
 
 def _presence_loss(logits: Tensor, class_id: Tensor) -> Tensor:
     """Cross entropy of each class by itself: whether a view shows it."""
-    padded = F.one_hot(class_id + 1, logits.shape[1] + 1)  # the first column is padding
-    shown = padded[..., 1:].amax(dim=1)
+    shown = shown_classes(class_id, logits.shape[1])
     return F.binary_cross_entropy_with_logits(logits, shown.to(logits.dtype))

@@ -9,13 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import param
 from robot_vision.models.card import Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.temporal.rgbd_temporal import RgbdTemporal
@@ -25,12 +23,16 @@ from robot_vision.training.data.batches import (
     BatchStream,
     Resolution,
     at_one_size,
+    largest_of,
     resolution_at,
 )
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.rgbd_temporal_held_out import RgbdTemporalHeldOut, open_masks_set
 from robot_vision.training.data.sequences import Drift, FrameSequence, drifting
+from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.losses.presence import shown_classes
 from robot_vision.training.losses.slots import (
     matched,
     slot_class_loss,
@@ -41,13 +43,10 @@ from robot_vision.training.losses.slots import (
 Answers = list[dict[str, Tensor]]
 
 
-class RgbdTemporalOptions(Params):
+class RgbdTemporalOptions(PictureOptions):
     """What slots are learnt from."""
 
-    train_set: str = param("", "folder of the training set, with masks")
-    val_set: str = param("", "folder of the held-out set; empty: nothing is evaluated")
     evaluation_images: int = param(100, "images of an evaluation while training", ge=1)
-    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
     resolutions: list[Resolution] = param(
         [Resolution(width_px=192, height_px=160)], "sizes in the order of `until`", min_length=1
     )
@@ -70,11 +69,9 @@ class RgbdTemporalTask(Task[FrameSequence]):
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
         self._options: RgbdTemporalOptions = recipe.options
-        sizes = [(r.width_px, r.height_px) for r in self._options.resolutions]
-        width_px, height_px = max(sizes)
         self._cache = open_masks_set(
             self._options.train_set,
-            Size(width_px=width_px, height_px=height_px),
+            largest_of(self._options.resolutions),
             cache_dir=self._options.cache_dir,
         )
         self._classes = len(self._cache.source.class_names)
@@ -121,33 +118,19 @@ class RgbdTemporalTask(Task[FrameSequence]):
             self._slot_class(slots), chosen, ids, batch.class_id
         )
         losses["in_view"] = F.binary_cross_entropy_with_logits(
-            self._in_view(embedding), self._seen_classes(batch.class_id)
+            self._in_view(embedding), shown_classes(batch.class_id, self._classes)
         )
         said = losses["slot_class"] + losses["in_view"]
         total = losses["masks"] + losses["dice"] + self._options.classes_weight * said
         return total, {name: loss.detach() for name, loss in losses.items()}
-
-    def _seen_classes(self, class_id: Tensor) -> Tensor:
-        """1 where a class is in view, f32 [b,classes]."""
-        return F.one_hot(class_id + 1, self._classes + 1).amax(dim=1)[:, 1:].float()
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Figures on the first images of the held-out set."""
         if not self._options.val_set:
             return {}
         assert isinstance(self._held_out, RgbdTemporalHeldOut)
-        was_training = model.training
-        model.eval()
-
-        @torch.no_grad()
-        def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-            found = model(*(torch.from_numpy(a).to(self.device) for a in inputs.values()))
-            return {role: tensor.cpu().numpy() for role, tensor in found.items()}
-
-        try:
+        with answering(model, self.device) as predict:
             return self._held_out.figures(predict, images=self._options.evaluation_images)
-        finally:
-            model.train(was_training)
 
     def travels(self) -> dict[str, Any]:
         return {"classes": list(self._cache.source.class_names)}
@@ -160,15 +143,12 @@ class RgbdTemporalTask(Task[FrameSequence]):
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
         del travels
         options: RgbdTemporalOptions = recipe.options
-        if not (data or options.val_set):
-            raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
-        last = options.resolutions[-1]
         card = MODELS.get(recipe.model)
         spec = type(card.spec).model_validate({**card.spec.model_dump(), **recipe.spec})
         return RgbdTemporalHeldOut(
-            folder=str(data or options.val_set),
+            folder=options.held_out_folder(data),
             train_folder=options.train_set,
-            size=Size(width_px=last.width_px, height_px=last.height_px),
+            size=options.served_size,
             memory=(spec.slots, spec.width),
             drift=options.drift,
             cache_dir=options.cache_dir,

@@ -11,32 +11,26 @@ import torch.nn.functional as F
 from jaxtyping import Int64, UInt8
 from torch import Tensor, nn
 
-from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
-from robot_vision.models.card import Size
+from robot_vision.core.params import param
 from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
-    BatchStream,
-    Resolution,
-    at_one_size,
     largest_of,
-    resolution_at,
 )
 from robot_vision.training.data.label_map_set import LabelMapSet, open_label_maps
 from robot_vision.training.data.label_share import share_of_labels
 from robot_vision.training.data.labelled import IGNORED
 from robot_vision.training.data.picture_cache import PictureCache
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.segmentation_held_out import SegmentationHeldOut, fit_trivial
-from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.classification import ClassWeighting, class_weights
 from robot_vision.training.losses.coarser_heads import coarser_losses
 from robot_vision.training.losses.segmentation import SegmentationWeights, segmentation_loss
 from robot_vision.training.tasks.classification import check_travelled
+from robot_vision.training.tasks.pictures import PicturesTask
 
-HEAD = "head."
+HEAD = "head.*"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,27 +41,20 @@ class LabelMapBatch:
     labels: Int64[Tensor, "b h/4 w/4"]
 
 
-class SegmentationOptions(Params):
+class SegmentationOptions(PictureOptions):
     """What label maps are learnt from: label PNGs, or objects with masks before a background."""
 
-    train_set: str = param("", "set of label PNGs, or with masks; FOLDER@PART names a part")
-    val_set: str = param("", "held-out set; empty: nothing is evaluated")
     evaluation_images: int = param(100, "pictures of an evaluation while training", ge=1)
-    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
-    resolutions: list[Resolution] = param(
-        [Resolution()], "sizes in the order of `until`", min_length=1
-    )
     label_share: float = param(
         1.0, "share of the training pictures, of each class alike, by run.seed", gt=0, le=1
     )
     class_weights: ClassWeighting = param("none", "none, inverse or effective_number")
     losses: SegmentationWeights = SegmentationWeights()
     coarser_weight: float = param(0.4, "weight of each coarser head, where a model has such", ge=0)
-    augmentation: Augmentation = Augmentation()
 
 
 @TASKS.register("segmentation")
-class SegmentationTask(Task[LabelMapBatch]):
+class SegmentationTask(PicturesTask[LabelMapBatch]):
     """Trains a model that is given `rgb` u8 [b,h,w,3] and says `output`, logits [b,c,·,·].
 
     A model may also say `medium`, of the same at a coarser stride, and `coarse`, logits [b,c] of
@@ -78,6 +65,7 @@ class SegmentationTask(Task[LabelMapBatch]):
 
     options = SegmentationOptions
     metric = "miou"
+    of_classes = (HEAD,)
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
@@ -87,16 +75,9 @@ class SegmentationTask(Task[LabelMapBatch]):
         # Here, and not at the first evaluation, much later.
         self._held_out = _held_out(recipe, self._known, None) if self._options.val_set else None
 
-    def spec_values(self) -> dict[str, Any]:
-        return {"classes": len(self._known.class_names)}
-
-    def initial_weights(
-        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
-    ) -> dict[str, Tensor]:
-        """What fits; the last layer only where it is for the same classes."""
-        if tuple(travels.get("classes", ())) == self._known.class_names:
-            return tensors
-        return {name: tensor for name, tensor in tensors.items() if not name.startswith(HEAD)}
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self._known.class_names
 
     @cached_property
     def _cache(self) -> PictureCache:
@@ -104,11 +85,6 @@ class SegmentationTask(Task[LabelMapBatch]):
         return PictureCache(
             self._known.pictures, size, source=self._known.folder, cache_dir=options.cache_dir
         )
-
-    @cached_property
-    def _stream(self) -> BatchStream:
-        seed = self.recipe.run.seed
-        return BatchStream(self._cache, self._augment, seed=seed, device=self.device)
 
     @cached_property
     def _weight(self) -> Tensor:
@@ -120,13 +96,9 @@ class SegmentationTask(Task[LabelMapBatch]):
         return class_weights(counts, weighting).to(self.device)
 
     def batches(self, first_step: int, part: float) -> Generator[LabelMapBatch, None, None]:
-        size = resolution_at(self._options.resolutions, part)
-        run, step = self.recipe.run, first_step
-        while True:
-            seen = self._stream.batch(step, size, batch_size=run.batch_size // run.accumulate)
+        for seen in self._pictures(first_step, part):
             # As the cache stacks them, so that what lies beside a picture is ignored.
             yield LabelMapBatch(rgb=seen.rgb, labels=IGNORED - seen.instances.long())
-            step += 1
 
     def answer(self, model: nn.Module, batch: LabelMapBatch) -> dict[str, Tensor]:
         return model(batch.rgb)
@@ -149,16 +121,9 @@ class SegmentationTask(Task[LabelMapBatch]):
         """Figures on pictures spread over the held-out set; each class is left to the export."""
         if self._held_out is None:
             return {}
-        with answering(model, self.device) as predict:
+        with self._answering(model) as predict:
             found = self._held_out.figures(predict, pictures=self._options.evaluation_images)
         return {name: value for name, value in found.items() if not name.startswith("iou/")}
-
-    def travels(self) -> dict[str, Any]:
-        return {"classes": list(self._known.class_names)}
-
-    @classmethod
-    def resized(cls, recipe: Recipe, size: Size) -> Recipe:
-        return at_one_size(recipe, size)
 
     @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
@@ -179,13 +144,9 @@ def _known(recipe: Recipe) -> LabelMapSet:
 
 def _held_out(recipe: Recipe, known: LabelMapSet, data: Path | None) -> SegmentationHeldOut:
     options: SegmentationOptions = recipe.options
-    folder = str(data or options.val_set)
-    if not folder:
-        raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
-    last = options.resolutions[-1]
     return SegmentationHeldOut(
-        folder,
+        options.held_out_folder(data),
         known,
-        size=Size(width_px=last.width_px, height_px=last.height_px),
+        size=options.served_size,
         cache_dir=options.cache_dir,
     )

@@ -5,13 +5,14 @@ from collections.abc import Generator
 from torch import Tensor, nn
 
 from robot_vision.models.detection.yolo_v1 import YoloV1
+from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.yolo_v1 import GridLossWeights, yolo_v1_loss
-from robot_vision.training.tasks.boxes import BoxesTask, BoxOptions
+from robot_vision.training.tasks.boxes import BoxesTask
 
 
-class YoloV1Options(BoxOptions):
+class YoloV1Options(PictureOptions):
     """What boxes are learnt from, and how hard each part of the loss pulls."""
 
     losses: GridLossWeights = GridLossWeights()
@@ -23,7 +24,7 @@ class YoloV1Task(BoxesTask[Batch]):
 
     options = YoloV1Options
     format = "yolo_v1"
-    of_classes = ("head.cells.",)
+    of_classes = ("head.cells.*",)
 
     def prepare(self, model: nn.Module) -> None:
         assert isinstance(model, YoloV1)

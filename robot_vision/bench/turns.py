@@ -1,0 +1,28 @@
+"""Times of several things, measured in turns: what else the machine does falls on all alike."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter, sleep
+
+import numpy as np
+from jaxtyping import Float64
+
+_BLOCK_RUNS = 5
+# The thread pools of torch and ONNX Runtime go on spinning for a while after a run.
+_SETTLE_S = 0.05
+
+
+def take_turns_ms(
+    runs: Sequence[Callable[[], object]], *, rounds: int
+) -> list[Float64[np.ndarray, " n"]]:
+    """Milliseconds of each run of each, in `rounds` blocks of five after one to warm up."""
+    times_ms: list[list[float]] = [[] for _ in runs]
+    for round_index in range(rounds + 1):
+        for row, run in enumerate(runs):
+            sleep(_SETTLE_S)
+            run()
+            for _ in range(_BLOCK_RUNS):
+                start_s = perf_counter()
+                run()
+                if round_index > 0:
+                    times_ms[row].append((perf_counter() - start_s) * 1e3)
+    return [np.array(row) for row in times_ms]

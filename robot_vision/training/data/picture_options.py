@@ -1,0 +1,34 @@
+"""What every task of pictures is asked for: sets, sizes, random views."""
+
+from pathlib import Path
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params, param
+from robot_vision.models.card import Size
+from robot_vision.training.data.augmentation import Augmentation
+from robot_vision.training.data.batches import Resolution
+
+
+class PictureOptions(Params):
+    """What is learnt from. Tasks add their own choices, and other defaults."""
+
+    train_set: str = param("", "training set of a kind that fits; FOLDER@PART names a part")
+    val_set: str = param("", "held-out set; empty: nothing is evaluated")
+    evaluation_images: int = param(200, "images of an evaluation while training", ge=1)
+    cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
+    resolutions: list[Resolution] = param(
+        [Resolution()], "sizes in the order of `until`", min_length=1
+    )
+    augmentation: Augmentation = Augmentation()
+
+    def held_out_folder(self, data: Path | None) -> str:
+        """`data`, else the recipe's held-out set; raises `ConfigError` where there is neither."""
+        if not (data or self.val_set):
+            raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
+        return str(data or self.val_set)
+
+    @property
+    def served_size(self) -> Size:
+        """The size that training ends at, which is evaluated and exported."""
+        last = self.resolutions[-1]
+        return Size(width_px=last.width_px, height_px=last.height_px)
