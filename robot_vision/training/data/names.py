@@ -43,7 +43,7 @@ def in_words(names: Sequence[str]) -> str:
     return brief(", ".join(names) or "none")
 
 
-def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+def check_same_classes(held_out: str, found: tuple[str, ...], wanted: tuple[str, ...]) -> None:
     """Raise `ConfigError` if the classes of a held-out set are not those of the training set."""
     if found == wanted:
         return
@@ -56,7 +56,7 @@ def check_same_classes(folder: str, found: tuple[str, ...], wanted: tuple[str, .
         if names
     ]
     raise ConfigError(
-        f"{folder} has the classes {in_words(found)}; expected those of the training set in their "
+        f"{held_out} has the classes {in_words(found)}; expected those of the training set in their "
         f"order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
     )
 

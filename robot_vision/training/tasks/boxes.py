@@ -44,7 +44,8 @@ class BoxesTask(PicturesTask[BatchT]):
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
         if self._options.val_set:  # here, and not at the first evaluation, much later
             found = load_detection_set(self._options.val_set).class_names
-            check_same_classes(self._options.val_set, found, self.class_names)
+            given = f"options.val_set = {self._options.val_set!r}"
+            check_same_classes(given, found, self.class_names)
 
     @property
     def class_names(self) -> tuple[str, ...]:

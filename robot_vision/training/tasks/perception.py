@@ -58,7 +58,8 @@ class PerceptionTask(PicturesTask[Batch]):
         if not folder:
             return None
         source = load_detection_set(folder)
-        check_same_classes(folder, source.class_names, self.class_names)
+        given = f"options.val_set = {folder!r}"
+        check_same_classes(given, source.class_names, self.class_names)
         return source
 
     @property
