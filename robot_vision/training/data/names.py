@@ -56,8 +56,8 @@ def check_same_classes(held_out: str, found: tuple[str, ...], wanted: tuple[str,
         if names
     ]
     raise ConfigError(
-        f"{held_out} has the classes {in_words(found)}; expected those of the training set in their "
-        f"order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
+        f"{held_out} has the classes {in_words(found)}; expected those of the training set in "
+        f"their order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
     )
 
 
