@@ -23,6 +23,7 @@ LAYERS = {
     "console": (
         ("class_schema",),
         ("schema", "problems"),
+        ("analysis_schema",),
         ("client", "commander"),
         ("state",),
         ("pictures",),

@@ -13,11 +13,9 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from robot_vision.console.analysis_schema import Analysis, AnalysisAnswer, AnalysisRequest
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.schema import (
-    Analysis,
-    AnalysisAnswer,
-    AnalysisRequest,
     ObjectsView,
     Outcome,
     PictureHeader,

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from robot_vision.console.class_schema import AnalyzedSegmentation, FrameClass, PixelClass
+from robot_vision.console.class_schema import PixelClass
 from robot_vision.core.types import DepthSource
 
 Topic = Literal[
@@ -333,7 +333,7 @@ class Metrics(Model):
     actions: list[ActionPoint]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Words go to logs and to other programs: nothing in them may be taken for control."""
     if not text.isprintable():
         raise ValueError("only printable characters are taken, in one line")
@@ -346,7 +346,7 @@ class InstructionRequest(Model):
     text: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTION),
-        AfterValidator(_printable),
+        AfterValidator(printable),
     ] = Field(examples=["put the red block into the bowl"])
 
 
@@ -361,106 +361,3 @@ class Problem(Model):
     """Every refusal and failure: what was wrong, what was expected."""
 
     detail: str = Field(examples=["the picture has 40000×40000 px; at most 4096×4096 are allowed"])
-
-
-class Detected(Model):
-    """One detection of a picture sent to be analysed."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    class_name: str = Field(alias="class")
-    score: float
-    box_xyxy_px: list[float]
-    distance_m: float | None = None
-    outline_px: list[Polygon] | None = None
-    keypoints: list[Keypoint] | None = None
-    oriented_box: OrientedBox | None = None
-
-
-class AnalyzedDepth(Model):
-    """Depth of a picture: `image` is the path of a coloured PNG.
-
-    `colors` run in even steps over `scale_m`, from near to far; black is unknown.
-    """
-
-    source: str
-    min_m: float | None
-    max_m: float | None
-    median_m: float | None
-    valid_fraction: float
-    image: str
-    scale_m: tuple[float, float]
-    colors: list[str]
-
-
-class AnalyzedFeatures(Model):
-    """The feature grid's size, the embedding (unit norm), and a PNG of the grid (PCA to RGB)."""
-
-    rows: int
-    columns: int
-    channels: int
-    embedding: list[float]
-    image: str
-
-
-class AnalyzedPicture(Model):
-    """One picture, or one frame of a video at `time_s`. `overlay` is the path of a JPEG."""
-
-    index: int
-    time_s: float | None = None
-    width_px: int
-    height_px: int
-    overlay: str
-    stage_ms: dict[str, float]
-    detections: list[Detected] | None = None
-    bones: Bones = []
-    depth: AnalyzedDepth | None = None
-    features: AnalyzedFeatures | None = None
-    classification: list[FrameClass] | None = None
-    segmentation: AnalyzedSegmentation | None = None
-
-
-class Similarity(Model):
-    """Cosine of the embeddings of two pictures: 1 looks the same."""
-
-    cosine: float
-
-
-class Analysis(Model):
-    """`POST /api/analyze`. Image paths are of this server and live for some minutes."""
-
-    model: str
-    provider: str
-    tasks: list[Task]
-    elapsed_ms: float
-    pictures: list[AnalyzedPicture]
-    similarity: Similarity | None = None
-    notes: list[str] = []
-
-
-class AnalysisRequest(Model):
-    """The header of a request on `/api/analyze/stream`; the picture or video follows it.
-
-    `id` is the client's own: the answer has it.
-    """
-
-    id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
-    tasks: Annotated[list[Task], Field(min_length=1, max_length=20)]
-
-
-class AnalysisFailure(Model):
-    """Why there is no answer; `status` is what HTTP would have had."""
-
-    status: int
-    detail: str
-
-
-class AnalysisAnswer(Model):
-    """An answer on `/api/analyze/stream`, in any order: an analysis or the reason for none.
-
-    `id` is that of the request; null where the request had none that could be read.
-    """
-
-    id: str | None
-    analysis: Analysis | None = None
-    error: AnalysisFailure | None = None

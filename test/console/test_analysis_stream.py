@@ -12,8 +12,8 @@ from picture_models import CLASSES, color_classifier, color_segmenter
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from robot_vision.console.analysis_schema import AnalysisAnswer
 from robot_vision.console.client import ConsoleRefusedError
-from robot_vision.console.schema import AnalysisAnswer
 
 TOKEN = "a-token-of-sixteen-and-more"
 

@@ -13,6 +13,13 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import UInt8
 
+from robot_vision.console.analysis_schema import (
+    Analysis,
+    AnalyzedDepth,
+    AnalyzedFeatures,
+    AnalyzedPicture,
+    Similarity,
+)
 from robot_vision.console.class_schema import AnalyzedSegmentation
 from robot_vision.console.pictures.class_pictures import segmentation_picture
 from robot_vision.console.pictures.decoder import Decoder
@@ -21,14 +28,7 @@ from robot_vision.console.pictures.kept_images import KeptImages
 from robot_vision.console.pictures.selected_detections import detected, overlay
 from robot_vision.console.pictures.uploads import is_video
 from robot_vision.console.problems import ConsoleError
-from robot_vision.console.schema import (
-    Analysis,
-    AnalyzedDepth,
-    AnalyzedFeatures,
-    AnalyzedPicture,
-    Similarity,
-    Task,
-)
+from robot_vision.console.schema import Task
 from robot_vision.console.state.class_views import frame_classes, pixel_classes
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import LimitsConfig

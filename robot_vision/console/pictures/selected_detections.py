@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.console.schema import Detected, Task
+from robot_vision.console.analysis_schema import Detected
+from robot_vision.console.schema import Task
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.objects import class_name
 from robot_vision.core.shapes import shapes_of

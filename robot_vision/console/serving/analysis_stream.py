@@ -14,14 +14,14 @@ from contextlib import suppress
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from robot_vision.console.pictures.analyst import Analyst, Upload
-from robot_vision.console.problems import ConsoleError, in_words
-from robot_vision.console.schema import (
+from robot_vision.console.analysis_schema import (
     Analysis,
     AnalysisAnswer,
     AnalysisFailure,
     AnalysisRequest,
 )
+from robot_vision.console.pictures.analyst import Analyst, Upload
+from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.serving.rates import Rates, client_of
 from robot_vision.core.console_config import LimitsConfig
 

@@ -10,12 +10,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
+from robot_vision.console.analysis_schema import Analysis
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst, Upload
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.schema import (
-    Analysis,
     InstructionRequest,
     ObjectsView,
     Outcome,
