@@ -366,9 +366,13 @@ def policy_rig(
     *,
     policy: Seeker | None = None,
     clock: bool = False,
+    arm_frame: str = "base",
     **parameters: Any,
 ) -> Iterator[Surroundings]:
-    """Perception and policy in one process, with all that is around them; the policy is ready."""
+    """Perception and policy in one process, with all that is around them; the policy is ready.
+
+    The arm reports its tool in `arm_frame` before there is a policy that could hear it.
+    """
 
     if clock:
         parameters["use_sim_time"] = True
@@ -382,10 +386,12 @@ def policy_rig(
         )
         return [seeing, policy_node(context, seeing, policy, **parameters)]
 
-    with surroundings(clock=clock) as around, served(nodes) as made:
-        around.policy = made[1]
-        around.wait_for(lambda: around.spec and around.statuses)
-        yield around
+    with surroundings(clock=clock) as around:
+        around.arm.frame_id = arm_frame
+        with served(nodes) as made:
+            around.policy = made[1]
+            around.wait_for(lambda: around.spec and around.statuses)
+            yield around
 
 
 def lead(around: Surroundings, condition: Callable[[], Any]) -> None:

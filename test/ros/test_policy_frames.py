@@ -63,8 +63,7 @@ def test_commands_are_in_the_robots_frames_and_lead_to_the_same_thing(
 def test_a_tool_pose_in_a_frame_that_nobody_mapped_holds_and_names_the_parameter(
     native_bundle: Path,
 ) -> None:
-    with policy_rig(native_bundle) as around:
-        around.arm.frame_id = "base_link"
+    with policy_rig(native_bundle, arm_frame="base_link") as around:
         around.instruct("to the cube")
         around.enable()
         around.wait_until_said("inputs", "'base_link'; expected 'base'", "set frames.base")
