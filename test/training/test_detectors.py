@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import Rows, tiny_spec
+from shapes_set import write_shapes_set
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -242,8 +243,6 @@ def test_cached_features_are_those_of_the_encoder_and_are_kept(
 def test_sets_that_do_not_fit_are_refused(
     shapes_set: Path, boxes_set: Path, tmp_path: Path
 ) -> None:
-    from conftest import write_shapes_set
-
     empty = write_shapes_set(tmp_path / "empty", images=2)
     labels = empty / "annotations.json"
     text = labels.read_text()
