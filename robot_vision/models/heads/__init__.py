@@ -1,0 +1,1 @@
+"""Action heads: a file each that registers itself; `head` is the interface."""
