@@ -31,7 +31,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(
-        self, fused: Fused, noise: Float32[Tensor, "b *n"] | None
+        self, fused: Fused, noise: Float32[Tensor, "..."] | None
     ) -> Float32[Tensor, "b t a"]:
         """The chunk as it is served. Zeros as noise give the head's most likely chunk."""
 
