@@ -46,6 +46,7 @@ class Pipeline:
         self._perceiver = perceiver
         self._previous: Perception | None = None
         self._skipped = 0
+        self._knows_robot = False
 
     @property
     def perceiver(self) -> Perceiver:
@@ -59,7 +60,7 @@ class Pipeline:
         """
         old, self._perceiver = self._perceiver, perceiver
         if not same_detector:
-            self._restart()
+            self.forget()
         return old
 
     def adjust(self, config: ServiceConfig) -> None:
@@ -71,8 +72,16 @@ class Pipeline:
         self._perceiver.forget()
         self.config = config
 
+    def forget(self) -> None:
+        """Begin a new epoch with the next frame: no track and no memory of a model lives on."""
+        self.tracker.reset()
+        self._perceiver.forget()
+        self._previous = None
+        self._skipped = 0
+
     def process(self, frame: Frame) -> Perception:
-        """Perceive `frame`. A stamp that goes back, or another camera, begins a new epoch."""
+        """Perceive `frame`. A new epoch begins with a stamp that goes back, with another camera,
+        and where the robot is known for the first time: its links may be tracked as things."""
         notes = self._notice_changes(frame)
         if self._may_skip():
             self._previous = self._carry(frame, notes)
@@ -134,22 +143,21 @@ class Pipeline:
 
     def _notice_changes(self, frame: Frame) -> list[str]:
         previous = self._previous
+        is_new_robot = frame.robot is not None and not self._knows_robot
+        self._knows_robot |= is_new_robot
         if previous is None:
             return []
+        if is_new_robot:
+            self.forget()
+            return ["the robot is known from this frame on: tracking restarted"]
         gone_s = seconds_between(previous.stamp_ns, frame.stamp_ns)
         if gone_s < 0:
-            self._restart()
+            self.forget()
             return [f"stamps went back by {-gone_s:.3f} s: tracking restarted"]
         if _view_changed(frame, previous.frame):
-            self._restart()
+            self.forget()
             return ["the camera changed: tracking restarted"]
         return ["the stamp was repeated: no time passed for tracking"] if gone_s == 0 else []
-
-    def _restart(self) -> None:
-        self.tracker.reset()
-        self._perceiver.forget()
-        self._previous = None
-        self._skipped = 0
 
     def _without_robot(
         self, frame: Frame, percept: Percept, stage_s: dict[str, float]

@@ -13,7 +13,7 @@ from native_bundle import HEIGHT_PX, WIDTH_PX, make_native_bundle
 from threadpoolctl import threadpool_info
 
 from robot_vision.core.config import ServiceConfig
-from robot_vision.core.types import Camera, Frame
+from robot_vision.core.types import Camera, Frame, RobotView
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline
 
@@ -120,6 +120,31 @@ def test_focus_may_breathe_but_another_zoom_restarts(
     camera = replace(CAMERA, intrinsics_px=CAMERA.intrinsics_px * [[factor], [factor], [1]])
     notes = pipeline.process(frame_at(2.5, camera=camera)).notes
     assert any("camera changed" in note for note in notes) == restarts
+
+
+def test_what_was_tracked_before_the_robot_was_known_is_forgotten(bundle: Path) -> None:
+    """An arm may be a bottle until its description comes, and coast as one for long."""
+    robot = RobotView(
+        mask=np.ones((HEIGHT_PX, WIDTH_PX), bool),
+        depth_m=np.full((HEIGHT_PX // 4, WIDTH_PX // 4), MEASURED_M, np.float32),
+    )
+    pipeline = make_pipeline(bundle)
+    assert len(run(pipeline)[-1].tracks) == 1
+    known = run(pipeline, start_s=2.05, robot=robot)
+    assert known[0].notes == ("the robot is known from this frame on: tracking restarted",)
+    assert [len(seen.tracks) for seen in known] == [0] * len(known)
+    lost = run(pipeline, start_s=3.1)[-1]
+    found = pipeline.process(frame_at(4.15, robot=robot))
+    assert found.tracks.epoch == lost.tracks.epoch, "joints that were late are no new robot"
+
+
+def test_it_forgets_when_it_is_asked_to(bundle: Path) -> None:
+    pipeline = make_pipeline(bundle)
+    before = run(pipeline)[-1]
+    pipeline.forget()
+    after = run(pipeline, start_s=2.05)[-1]
+    assert after.tracks.epoch == before.tracks.epoch + 1
+    assert after.tracks.track_id[0] > before.tracks.track_id[0]
 
 
 def test_without_intrinsics_objects_stay_in_2d_and_it_says_so(bundle: Path) -> None:

@@ -136,37 +136,66 @@ def encoders() -> None:
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="file, or folder as save_pretrained writes it")],
-    encoder: Annotated[str, typer.Option(help="`models encoders` lists them")],
+    encoder: Annotated[str, typer.Option(help="`models encoders` lists them")] = "",
+    model: Annotated[str, typer.Option(help="a whole model in place of an encoder: detr")] = "",
     option: Annotated[
-        list[str] | None, typer.Option(help="field=value of the encoder's spec; repeatable")
+        list[str] | None, typer.Option(help="field=value of the spec; repeatable")
     ] = None,
     out: Annotated[Path, typer.Option(help="file to write")] = Path("weights.safetensors"),
 ) -> None:
-    """Write public weights of an encoder as `run.init_weights` of a recipe takes them.
+    """Write public weights as `run.init_weights` of a recipe takes them.
 
     The names are those of torchvision, timm, transformers or another public program, as far as
-    the encoder has them. Layers of heads are left out. Code in a file is never run.
+    the encoder or the model has them. Layers of heads are left out of an encoder. Code in a file
+    is never run.
     """
+    from robot_vision.core.errors import ConfigError
+    from robot_vision.core.foreign import parse_yaml
+
+    if bool(encoder) == bool(model):
+        raise ConfigError(f"--encoder {encoder!r} and --model {model!r}: expected one of the two")
+    given = _pairs(option, "option").items()
+    options = {key: parse_yaml(value, what=f"--option {key}") for key, value in given}
+    if encoder:
+        _convert_encoder(source, encoder, options, out)
+    else:
+        _convert_model(source, model, options, out)
+
+
+def _convert_encoder(source: Path, name: str, options: dict[str, Any], out: Path) -> None:
     import json
 
-    from robot_vision.core.foreign import parse_yaml
     from robot_vision.models.convert import TRAVELS, convert
     from robot_vision.models.encoders.encoder import EncoderChoice
     from robot_vision.models.public_files import read_public
     from robot_vision.models.weights import Weights, listed, write_weights
 
-    given = _pairs(option, "option").items()
-    options = {key: parse_yaml(value, what=f"--option {key}") for key, value in given}
-    found = convert(EncoderChoice(name=encoder, options=options), read_public(source))
+    found = convert(EncoderChoice(name=name, options=options), read_public(source))
     renamed, choice = found.renamed, found.choice.model_dump(mode="json")
-    travels = {TRAVELS: choice}
-    weights = Weights(file=out, tensors=renamed.tensors, model=encoder, travels=travels)
+    weights = Weights(file=out, tensors=renamed.tensors, model=name, travels={TRAVELS: choice})
     write_weights(out, weights)
     heads = f"left out: {listed(renamed.left_out)}" if renamed.left_out else "nothing left out"
     Screen().print(
         f"{source}: {len(renamed.tensors)} tensors as {renamed.layout.name} names them; {heads}\n"
         f"written: {out}; a recipe takes it with\n"
         f"spec: {{encoder: {json.dumps(choice)}}}\nrun: {{init_weights: {out}}}",
+        soft_wrap=True,
+    )
+
+
+def _convert_model(source: Path, name: str, options: dict[str, Any], out: Path) -> None:
+    import json
+
+    from robot_vision.models.convert import convert_model
+    from robot_vision.models.public_files import read_config, read_public
+    from robot_vision.models.weights import write_weights
+
+    weights = convert_model(name, options, read_public(source), read_config(source))
+    write_weights(out, weights)
+    Screen().print(
+        f"{source}: {len(weights.tensors)} tensors of {name}\n"
+        f"written: {out}; a recipe takes it with\n"
+        f"spec: {json.dumps(weights.spec)}\nrun: {{init_weights: {out}}}",
         soft_wrap=True,
     )
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.manifest import ModelInput
 from robot_vision.core.params import Params
+from robot_vision.models.encoders.layout import Layout
 
 SpecT = TypeVar("SpecT", bound=Params)
 
@@ -61,6 +62,8 @@ class Card(Generic[SpecT]):
     Shapes are dimensions separated by spaces, one letter case, as jaxtyping has them: a number, a
     name, or a name divided or multiplied by a number (`h/16`). Names are fields of the spec
     (`classes`), else dimensions that must agree wherever they occur. `b` is the batch.
+
+    `layouts` are names of weights in public implementations, from which `models convert` reads.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Card(Generic[SpecT]):
     outputs: Mapping[str, str]
     most_parameters: int
     serving: Serving[SpecT] | None = None
+    layouts: tuple[Layout, ...] = ()
     paper: str = ""
     licence: str = "Apache-2.0"
     limits: str = ""

@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
-from robot_vision.core.params import Params
+from robot_vision.core.params import Params, faults_of
 from robot_vision.models.encoders.encoder import (
     ENCODERS,
     EncoderChoice,
     build_encoder,
     encoder_spec,
 )
-from robot_vision.models.encoders.layout import OWN, Renamed, rename
+from robot_vision.models.encoders.layout import OWN, Layout, Renamed, rename
+from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, listed
 
 # Where the encoder of a model lies that has one (`PictureEncoder`), and what travels beside it.
@@ -50,6 +53,43 @@ def convert(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Converted:
     return Converted(choice=EncoderChoice(name=choice.name, options=options), renamed=renamed)
 
 
+def convert_model(
+    name: str, values: Mapping[str, Any], tensors: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> Weights:
+    """A public model's weights as ours of the model `name`.
+
+    `values` are fields of its spec that differ from its card; `config` is the `config.json` of
+    the weights, empty for none: it gives those that `values` leave open. Raises `ConfigError` that
+    names what is missing, unexpected or of another shape, and `UnknownNameError`.
+    """
+    card = MODELS.get(name)
+    if not card.layouts:
+        raise ConfigError(f"no public names of the weights of model {name!r} are known")
+    asked = {**card.spec.model_dump(), **_said_by(card.layouts[0], config), **values}
+    try:
+        spec = type(card.spec).model_validate(asked)
+    except ValidationError as error:
+        raise ConfigError(f"model {name!r} does not take these: {faults_of(error)}") from error
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        own = card.build(spec).state_dict()
+    renamed = _fitting(own, spec, card.layouts, tensors, what=f"model {name!r}")
+    return Weights(
+        file=Path(), tensors=renamed.tensors, model=name, spec=spec.model_dump(mode="json")
+    )
+
+
+def _said_by(layout: Layout, config: Mapping[str, Any]) -> dict[str, Any]:
+    if layout.options_of is None or not config:
+        return {}
+    try:
+        return layout.options_of(config)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"config.json beside the weights lacks what {layout.name} writes: "
+            f"{quoted(repr(error))}"
+        ) from error
+
+
 def tensors_for_model(spec: Params, weights: Weights) -> dict[str, Tensor]:
     """Weights of a file by the names of a model of that spec.
 
@@ -77,6 +117,18 @@ def _renamed(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed:
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         own = build_encoder(choice).state_dict()
     layouts = (OWN, *ENCODERS.get(choice.name).layouts)
+    return _fitting(own, spec, layouts, tensors, what=f"encoder {choice.name!r}")
+
+
+def _fitting(
+    own: Mapping[str, Tensor],
+    spec: Params,
+    layouts: tuple[Layout, ...],
+    tensors: Mapping[str, Tensor],
+    *,
+    what: str,
+) -> Renamed:
+    """By the layout that fits best; raises `ConfigError` where none fits."""
     renamed = min(
         (rename(tuple(own), spec, layout, tensors) for layout in layouts),
         key=lambda found: (len(found.missing), len(found.unexpected)),
@@ -84,7 +136,7 @@ def _renamed(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed:
     faults = _faults(own, renamed)
     if faults:
         raise ConfigError(
-            f"these are no weights of encoder {choice.name!r}, by the names of "
+            f"these are no weights of {what}, by the names of "
             f"{renamed.layout.name}: {faults}; expected {len(own)} tensors as one of "
             f"{', '.join(layout.name for layout in layouts)} names them"
         )

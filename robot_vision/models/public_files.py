@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted, read_json
 from robot_vision.models.weights import read_weights
 
 _TORCH_SUFFIXES = {".bin", ".pth", ".pt", ".ckpt"}
@@ -33,6 +34,17 @@ def read_public(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise ConfigError(f"{path} holds no tensors")
     return tensors
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """`config.json` beside the weights in a folder; empty where there is none."""
+    file = path / "config.json"
+    if not file.is_file():
+        return {}
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file} holds {quoted(found)}; expected fields by name")
+    return found
 
 
 def _files(path: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import parse_json, quoted
-from robot_vision.core.params import Params
+from robot_vision.core.params import Params, faults_of
 from robot_vision.models.card import Card
 
 _MOST_NAMED = 6
@@ -107,11 +107,7 @@ def spec_of(weights: Weights, card: Card[Any], values: Mapping[str, Any]) -> Any
     try:
         return kind.model_validate(weights.spec or card.spec.model_dump() | known)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'spec'} = {quoted(e['input'])}: {e['msg']}"
-            for e in error.errors()
-        )
-        raise ConfigError(f"{weights.file} is of no {card.name!r}: {faults}") from error
+        raise ConfigError(f"{weights.file} is of no {card.name!r}: {faults_of(error)}") from error
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:

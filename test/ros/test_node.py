@@ -10,6 +10,7 @@ from onnx_models import make_bundle
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from ros_harness import FRAME_ID, rig, wait_for_readers
 from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
 
 from robot_vision.core.types import Perception
 from robot_vision.ros.messages.convert import ns_from_stamp
@@ -197,6 +198,23 @@ def test_selection_changes_without_a_reload_and_tracks_live_on(native_bundle: Pa
         last = r.result_of()
         assert last["epoch"] == before["epoch"]
         assert all(o["unseen_s"] > 0 for o in last["objects"])
+
+
+def test_a_reset_forgets_what_is_tracked(native_bundle: Path) -> None:
+    with rig(model=native_bundle) as r:
+        wait_for_readers(r)
+        r.result_of()
+        (before,) = r.result_of()["objects"]
+        client = r.monitor.node.create_client(Trigger, "/perception/reset")
+        r.wait_for(client.service_is_ready)
+        future = client.call_async(Trigger.Request())
+        r.wait_for(future.done)
+        answer = future.result()
+        assert answer is not None
+        assert answer.success, answer.message
+        r.result_of()
+        (after,) = r.result_of()["objects"]
+    assert after["id"] > before["id"]
 
 
 def test_a_listener_has_the_frame_that_was_published_and_costs_none_when_it_fails(

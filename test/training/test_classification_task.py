@@ -1,5 +1,7 @@
 """Classification: crops and folders, batches, weights, figures, and what is refused."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,22 @@ def test_a_crop_is_a_square_around_its_object(shapes_set: Path) -> None:
         # Its middle is of the object, coloured; its corner is grey: ground, or beyond the image.
         assert np.ptp(rgb[crop.height_px // 2, crop.width_px // 2].astype(int)) > 100
         assert np.ptp(rgb[0, 0].astype(int)) < 30
+
+
+def test_crops_of_what_is_hardly_in_view_are_left_out_where_the_set_says_so(
+    shapes_set: Path, tmp_path: Path
+) -> None:
+    hidden = shutil.copytree(shapes_set, tmp_path / "hidden")
+    file = hidden / "annotations.json"
+    data = json.loads(file.read_text())
+    for number, annotation in enumerate(data["annotations"]):
+        annotation["visible_share"] = 0.3 if number % 3 == 0 else 0.9
+    file.write_text(json.dumps(data))
+    half = CropOptions(min_visible=0.5)
+    assert len(open_crops(str(hidden), half).crops) == 16
+    assert len(open_crops(str(hidden), CropOptions()).crops) == 24
+    with pytest.raises(ConfigError, match=r"min_visible = 0\.95 or more of it in view"):
+        open_crops(str(hidden), CropOptions(min_visible=0.95))
 
 
 def test_batches_repeat_and_follow_the_part_of_the_run(folders: Path, tmp_path: Path) -> None:

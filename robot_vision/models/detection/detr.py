@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
 from robot_vision.models.card import Card
+from robot_vision.models.detection.detr_names import DETR_LAYOUTS
 from robot_vision.models.detection.detr_parts import (
     DecoderLayer,
     EncoderLayer,
@@ -134,6 +135,7 @@ card = Card(
     outputs={"logits": "b queries c", "boxes": "b queries 4"},
     most_parameters=14_000_000,
     serving=served_from_picture("detr_logits", "logits", "boxes"),
+    layouts=DETR_LAYOUTS,
     limits=(
         "Sets of boxes are learnt slowly: of fewer than some thousand pictures fine-tune native-s "
         "or train yolo-v1."

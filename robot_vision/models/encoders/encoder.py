@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, faults_of, param
 from robot_vision.core.registry import Registry
 from robot_vision.models.encoders.layout import Layout
 
@@ -101,12 +101,10 @@ def encoder_spec(choice: EncoderChoice) -> Params:
     try:
         return type(card.spec).model_validate({**card.spec.model_dump(), **choice.options})
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
-        )
         fields = ", ".join(type(card.spec).model_fields)
         raise ConfigError(
-            f"encoder {choice.name!r} does not take these options: {faults}; it has {fields}"
+            f"encoder {choice.name!r} does not take these options: {faults_of(error)}; "
+            f"it has {fields}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Public names of an encoder's weights, and how tensors by those names become ours."""
+"""Public names of a model's weights, and how tensors by those names become ours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +17,15 @@ class Layout:
     `public` gives the name there of a weight of ours with a spec, or several names, of tensors
     that are one below another in ours (query, key and value). Names that begin with one of
     `heads` are of layers that we do not have. `options` are fields of the spec that this
-    implementation needs.
+    implementation needs; `options_of` reads further ones from the `config.json` beside the
+    weights, and raises what a mapping raises where it lacks one.
     """
 
     name: str
     public: Callable[[str, Any], str | tuple[str, ...]]
     heads: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    options_of: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
     def sources(self, own: str, spec: Any) -> tuple[str, ...]:
         """Names there of the tensors that make up ours."""

@@ -28,6 +28,7 @@ from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
 from robot_vision.replay.reading.messages import Decoder, RawMessage, stamp_to_ns
 from robot_vision.replay.reading.ordering import RecordedImage, in_order, of_one_clock
 from robot_vision.replay.reading.recording import Recording
+from robot_vision.replay.reading.robot import RecordedRobot
 from robot_vision.sync.one_camera import TWO_CAMERAS, OneCamera
 from robot_vision.sync.pairing import Pair, Pairer
 from robot_vision.sync.transforms import TransformBuffer
@@ -76,6 +77,7 @@ class BagSource:
             report=self.health.problems.add,
         )
         self._transforms = TransformBuffer()
+        self._robot = RecordedRobot(config, self.health.problems)
 
     @property
     def done(self) -> float:
@@ -130,6 +132,10 @@ class BagSource:
                     self._depth_cameras.add(content, self.health.problems)
             elif message.msgtype in TRANSFORMS:
                 self._add_transforms(message)
+            elif self._robot.wants(message):
+                content = self._decoder.decode(message, self.health.problems)
+                if content is not None:
+                    self._robot.take(message, content)
 
     def _image(self, message: RawMessage) -> Iterator[RecordedImage]:
         problems = self.health.problems
@@ -182,15 +188,24 @@ class BagSource:
         )
         read_rgb = _rgb_reader(pair.rgb, self._config.limits)
         fixed_from_camera = self._fixed_from_camera(frame_id, pair.stamp_ns)
+        shown = self._views.frame_id(frame_id)
+        camera = self._views.camera(view)
         return RawFrame(
             stamp_ns=pair.stamp_ns,
-            frame_id=self._views.frame_id(frame_id),
+            frame_id=shown,
             read_rgb=lambda: self._views.rgb(read_rgb()),
             read_depth=self._depth_reader(pair.depth, view, pair.stamp_ns),
             depth_stamp_ns=pair.depth_stamp_ns,
-            camera=self._views.camera(view),
+            camera=camera,
             fixed_from_camera=self._views.pose(fixed_from_camera),
             rotated_deg=self._views.rotate_deg,
+            robot=self._robot.view(
+                camera,
+                frame_id=shown,
+                rotated_deg=self._views.rotate_deg,
+                stamp_ns=pair.stamp_ns,
+                transforms=self._transforms,
+            ),
         )
 
     def _depth_reader(

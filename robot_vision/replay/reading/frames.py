@@ -14,7 +14,7 @@ from robot_vision.core.errors import CameraError, EncodingError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.frame_check import OTHER_SIZE, size_problem
 from robot_vision.core.timing import Percentiles
-from robot_vision.core.types import Camera, Frame
+from robot_vision.core.types import Camera, Frame, RobotView
 from robot_vision.replay.reading.messages import Problems
 
 Intrinsics: TypeAlias = tuple[float, float, float, float]
@@ -52,6 +52,7 @@ class RawFrame:
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None
     recorded: RecordedStep | None = None
     rotated_deg: int = 0
+    robot: RobotView | None = None
 
 
 class Stream:
@@ -162,6 +163,7 @@ def decode(
         depth_stamp_ns=raw.depth_stamp_ns if depth_m is not None else None,
         fixed_from_camera=raw.fixed_from_camera,
         rotated_deg=raw.rotated_deg,
+        robot=raw.robot,
     )
 
 

@@ -1,5 +1,6 @@
 """Where the camera stands in the base frame: from parameters, a topic or tf2."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +11,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from robot_vision.core.camera_config import CameraPoseConfig
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import TransformConfig
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import LONGEST_LINE, brief
@@ -17,11 +19,14 @@ from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.rotation import original_frame, original_from_rotated
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.tf import TargetFrame
+from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import POSE_BYTES, bounded
 
 Report = Callable[[str], object]
+_KEPT_POSES = 256  # of a camera that moves and says so: more than pictures are on their way
+_AHEAD_NS = NS_PER_S // 2
 
 
 @runtime_checkable
@@ -88,11 +93,16 @@ class FixedPose:
 
 
 class PoseTopic:
-    """By `camera_pose`, a PoseStamped in the base frame, said once or again and again."""
+    """By `camera_pose`, a PoseStamped in the base frame, published once or again and again.
+
+    A pose holds from its stamp on, so that pictures on their way keep the one before; the first
+    one also holds for what was before it.
+    """
 
     def __init__(self, node: Node, *, base_frame: str, group: CallbackGroup) -> None:
         self._base_frame = base_frame
-        self._base_from_camera: Float64[np.ndarray, "4 4"] | None = None
+        self._now_ns = lambda: node.get_clock().now().nanoseconds
+        self._poses: deque[tuple[int, Float64[np.ndarray, "4 4"]]] = deque(maxlen=_KEPT_POSES)
         self._problem = f"nothing came on {node.resolve_topic_name('camera_pose')}"
         take = bounded(PoseStamped, self._on_pose, most_bytes=POSE_BYTES, refuse=self._refuse)
         self._heard = AnyQos(node, PoseStamped, "camera_pose", take, group=group)
@@ -100,13 +110,16 @@ class PoseTopic:
     def from_camera(
         self,
         frame_id: str,  # noqa: ARG002
-        stamp_ns: int,  # noqa: ARG002
+        stamp_ns: int,
         *,
         report: Report,
     ) -> Float64[np.ndarray, "4 4"] | None:
-        if self._base_from_camera is None:
+        poses = [*self._poses]
+        if not poses:
             report(self._problem)
-        return self._base_from_camera
+            return None
+        held = [pose for from_ns, pose in poses if from_ns <= stamp_ns]
+        return held[-1] if held else poses[0][1]
 
     def close(self) -> None:
         self._heard.close()
@@ -116,12 +129,17 @@ class PoseTopic:
         try:
             if frame_id != self._base_frame:
                 raise ValueError(f"it is in frame {frame_id!r}; expected {self._base_frame!r}")
-            self._base_from_camera = transform_from_pose(message.pose)
+            base_from_camera = transform_from_pose(message.pose)
         except ValueError as error:
             self._refuse(str(error))
+            return
+        # A publisher whose clock is ahead must not be unheard for as long.
+        latest_ns = self._now_ns() + _AHEAD_NS
+        from_ns = min(ns_from_stamp(message.header.stamp), latest_ns)
+        if self._poses and from_ns < self._poses[-1][0]:
+            self._poses.clear()  # the publisher's clock began anew
+        self._poses.append((from_ns, base_from_camera))
 
     def _refuse(self, why: str) -> None:
-        self._base_from_camera, self._problem = (
-            None,
-            brief(f"camera_pose: {why}", most=LONGEST_LINE),
-        )
+        self._poses.clear()
+        self._problem = brief(f"camera_pose: {why}", most=LONGEST_LINE)

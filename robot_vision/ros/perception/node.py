@@ -7,6 +7,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
 
 from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
@@ -63,6 +64,12 @@ class PerceptionNode(ServiceNode):
         self._worker: Worker | None = None
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_service(
+            Trigger,
+            "~/reset",
+            self._on_reset,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+        )
         self.create_timer(
             self.config.diagnostics.period_s,
             self._report,
@@ -160,6 +167,16 @@ class PerceptionNode(ServiceNode):
     def _announce(self, text: str) -> None:
         self._doing = text
         self.get_logger().warning(text)
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Forget what is tracked: another scene lies before the camera."""
+        if self._worker is None:
+            response.message = f"perception is {self.state}: nothing is tracked"
+        else:
+            self._worker.forget()
+            response.message = "tracking begins anew with the next frame"
+        response.success = self._worker is not None
+        return response
 
     def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
         """Check new values; a running service takes them up, or says why it does not."""

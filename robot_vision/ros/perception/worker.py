@@ -59,6 +59,11 @@ class Worker:
             self._parts.pipeline.adjust(config)
             self._parts.frames.use(config)
 
+    def forget(self) -> None:
+        """Begin a new tracking epoch with the next frame."""
+        with self._between_frames:
+            self._parts.pipeline.forget()
+
     def swap_perceiver(self, perceiver: Perceiver, *, same_detector: bool) -> None:
         """Use other models from the next frame on, and close the old ones."""
         with self._between_frames:

@@ -241,8 +241,9 @@ class RobotSim(Node):
         self.config = self.config.model_copy(update={"seed": wanted})
         scene = build_scene(self._seed, kind=self._kind, arm=self._arm)
         self._gripper = 1.0
+        # Pictures of the old scene bear stamps up to this one; those of the new one come later.
+        self._announce(scene, self._physics.now_ns + round(self.config.lead_s * NS_PER_S))
         self._physics.put_scene(scene)
-        self._announce(scene, self._physics.now_ns)
         response.success = True
         response.message = json.dumps({"seed": scene.seed, "instruction": scene.instruction})
         return response

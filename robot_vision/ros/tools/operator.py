@@ -52,6 +52,7 @@ class Operator:
         self._enable = node.create_client(SetBool, "policy/enable")
         self._reset = node.create_client(Trigger, "policy/reset")
         self._new_scene = node.create_client(Trigger, "robot_sim/reset")
+        self._new_tracks = node.create_client(Trigger, "perception/reset")
         node.create_subscription(String, "robot_sim/task", self._on_task, LATCHED_QOS)
         node.create_subscription(String, "policy/status/json", self._on_status, _QOS)
         node.create_subscription(Header, "policy/command/observation", self._on_observation, _QOS)
@@ -65,10 +66,12 @@ class Operator:
         self._ask(self._enable, SetBool.Request(data=on))
 
     def new_scene(self) -> dict[str, Any]:
-        """Another table and task; the policy is disabled and forgets what it was told."""
+        """Another table and task; policy and perception forget what was before."""
         self._is_on = False
         self._ask(self._reset, Trigger.Request())
-        return self.other_table()
+        scene = self.other_table()
+        self._ask(self._new_tracks, Trigger.Request())
+        return scene
 
     def other_table(self) -> dict[str, Any]:
         """Another table and task under whatever the policy does: the arm is at once elsewhere."""

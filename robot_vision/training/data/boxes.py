@@ -38,6 +38,7 @@ def annotated(
         class_id=np.array([box.class_id for box in shown], np.int64),
         color=("",) * len(shown),
         segmentation=tuple([list(box.polygon_px)] if box.polygon_px else None for box in shown),
+        visible_share=np.ones(len(shown), np.float32),
         crowd_xyxy_px=_corners(crowd),
         crowd_class_id=np.array([box.class_id for box in crowd], np.int64),
     )

@@ -30,6 +30,9 @@ class CropOptions(Params):
         0.15, "room at each side, as a part of the box's longer side", ge=0, le=1
     )
     min_px: int = param(16, "longer side of the smallest object", unit="px", ge=1, le=4096)
+    min_visible: float = param(
+        0.0, "smallest share of an object in view, where the set says it", ge=0, le=1
+    )
 
 
 class Crop(Picture):
@@ -108,7 +111,8 @@ def open_crops(folder: str, options: CropOptions) -> CropSet:
     if not crops:
         raise ConfigError(
             f"{folder} has no object whose longer side has options.crop.min_px = "
-            f"{options.min_px} px or more"
+            f"{options.min_px} px or more, and options.crop.min_visible = "
+            f"{options.min_visible:g} or more of it in view"
         )
     return CropSet(folder=folder, class_names=opened.class_names, crops=tuple(crops))
 
@@ -127,11 +131,16 @@ def check_all_shown(known: CropSet, options: CropOptions) -> None:
 
 def _crops_of(image: Annotated, options: CropOptions) -> list[Crop]:
     size_px = np.array((image.width_px, image.height_px) * 2, np.float32)
-    boxes = zip(image.box_xyxy_px.clip(0, size_px), image.class_id.tolist(), strict=True)
+    boxes = zip(
+        image.box_xyxy_px.clip(0, size_px),
+        image.class_id.tolist(),
+        image.visible_share.tolist(),
+        strict=True,
+    )
     return [
         Crop(image, _square_px(box, options.margin), class_id)
-        for box, class_id in boxes
-        if (box[2:] - box[:2]).max() >= options.min_px
+        for box, class_id, visible in boxes
+        if (box[2:] - box[:2]).max() >= options.min_px and visible >= options.min_visible
     ]
 
 

@@ -16,6 +16,8 @@ class Annotated:
 
     `focal_px` is 0 where the set does not say it (`intrinsics_px`). `segmentation` is COCO's, or
     None for a box alone. Objects of `crowd_xyxy_px` are neither learnt nor counted.
+    `visible_share` is how much of each object the others and the border leave in view, 1 where
+    the set does not say it.
     """
 
     image_id: int
@@ -29,6 +31,7 @@ class Annotated:
     class_id: Int64[np.ndarray, " n"]
     color: tuple[str, ...]
     segmentation: tuple[Any, ...]
+    visible_share: Float32[np.ndarray, " n"]
     crowd_xyxy_px: Float32[np.ndarray, "m 4"]
     crowd_class_id: Int64[np.ndarray, " m"]
 

@@ -14,9 +14,9 @@ from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import CameraError, ForeignFileError
 from robot_vision.core.foreign import inside, read_json, read_text
+from robot_vision.core.natural import natural
 from robot_vision.core.types import Camera
 from robot_vision.replay.reading.messages import Problems
-from robot_vision.replay.reading.natural import natural
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 DEFAULT_RATE_HZ = 30.0

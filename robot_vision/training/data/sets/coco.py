@@ -47,6 +47,7 @@ class _Object:
     class_id: int
     color: str
     segmentation: Any
+    visible_share: float
     is_crowd: bool
 
 
@@ -176,6 +177,7 @@ def _annotated(
         class_id=np.array([o.class_id for o in shown], np.int64),
         color=tuple(o.color for o in shown),
         segmentation=tuple(o.segmentation for o in shown),
+        visible_share=np.array([o.visible_share for o in shown], np.float32),
         crowd_xyxy_px=_boxes_xyxy(crowd),
         crowd_class_id=np.array([o.class_id for o in crowd], np.int64),
         **files,
@@ -197,6 +199,7 @@ def _object(
             class_id=-1 if class_id is None else class_id,
             color=plain(str(annotation.get("color", ""))),
             segmentation=annotation.get("segmentation"),
+            visible_share=float(annotation.get("visible_share", 1.0)),
             is_crowd=bool(annotation.get("iscrowd", 0)),
         )
     except ConfigError as error:
