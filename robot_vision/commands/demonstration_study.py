@@ -70,13 +70,11 @@ def _cameras(found: Study) -> Table:
 
 
 def _table(title: str, columns: Sequence[ColumnStudy]) -> Table:
-    right = [
-        Column(name, justify="right") for name in ("least", "1 %", "99 %", "most", "not finite")
-    ]
+    right = [Column(name, justify="right") for name in ("least", "1 %", "99 %", "most", "NaN")]
     table = Table(Column(title, justify="right"), Column("name", no_wrap=True), *right)
     for column in columns[:_MOST_ROWS]:
         ends = (column.least, column.low, column.high, column.most)
-        numbers = [f"{value:.4g}" for value in ends]
+        numbers = [f"{value:.3g}" for value in ends]
         table.add_row(str(column.number), brief(column.name), *numbers, str(column.not_finite))
     return table
 
