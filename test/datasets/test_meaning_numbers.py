@@ -18,12 +18,14 @@ from robot_vision.datasets.meaning.canonical import (
     step_from_to,
 )
 from robot_vision.datasets.meaning.inverse import foreign_actions, foreign_state
-from robot_vision.datasets.meaning.meaning import ROTATION_COLUMNS, Meaning
+from robot_vision.datasets.meaning.meaning import ROTATION_COLUMNS, Meaning, Rotation
 
 ROTATIONS = [name for name in ROTATION_COLUMNS if name != "none"]
 
 
-def pose_of(rotation: str, *, first: int = 0, unit: object = "m", angle: object = "rad") -> dict:
+def pose_of(
+    rotation: Rotation, *, first: int = 0, unit: object = "m", angle: object = "rad"
+) -> dict:
     turned = range(first + 3, first + 3 + ROTATION_COLUMNS[rotation])
     return {
         "position": tuple(range(first, first + 3)),
@@ -76,8 +78,8 @@ def through(meaning: Meaning, episode: CanonicalEpisode) -> CanonicalEpisode:
 )
 def test_canonical_numbers_and_their_inverse_agree(
     seed: int,
-    of_action: str,
-    of_state: str,
+    of_action: Rotation,
+    of_state: Rotation,
     kind: str,
     unit: object,
     angle: object,

@@ -59,8 +59,8 @@ def seen(*cameras: CameraInput, state: str = "joints") -> ObservationSpec:
     return ObservationSpec.model_validate({"cameras": cameras, "state": state, "words": "none"})
 
 
-def opened(folder: Path, tmp_path: Path, **changes: object) -> Demonstrations:
-    options: dict = {
+def opened(folder: Path, tmp_path: Path, **changes: Any) -> Demonstrations:
+    options: dict[str, Any] = {
         "meaning": MEANING,
         "observation": seen(TOP),
         "horizon": 3,
@@ -298,7 +298,11 @@ def test_maps_of_an_encoder_are_computed_once(tmp_path: Path) -> None:
         maps = rgb.permute(0, 3, 1, 2).float()
         return maps / 255, maps.mean((2, 3), keepdim=True)
 
-    options = {"identity": "weights", "cache_dir": tmp_path / "maps", "batch_size": 4}
+    options: dict[str, Any] = {
+        "identity": "weights",
+        "cache_dir": tmp_path / "maps",
+        "batch_size": 4,
+    }
     maps = feature_maps(found, encode, **options)["top"]
     assert [m.shape for m in maps] == [(7, 3, 16, 24), (7, 3, 1, 1)]
     np.testing.assert_allclose(
