@@ -1,0 +1,65 @@
+"""A meaning against the data: what contradicts it, with numbers and what to do."""
+
+from dataclasses import replace
+
+from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.meaning.check_motion import check_motion
+from robot_vision.datasets.meaning.check_numbers import check_numbers
+from robot_vision.datasets.meaning.draft import MeaningError
+from robot_vision.datasets.meaning.finding import Finding, sampled
+from robot_vision.datasets.meaning.meaning import Meaning
+
+
+def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]:
+    """Errors first. Looks at no more than 200 episodes, evenly spread.
+
+    Raises `DatasetError` where the columns that the meaning names are not there.
+    """
+    sample = sampled(episodes)
+    if not sample:
+        return (
+            Finding(
+                level="error",
+                code="no_actions",
+                what="the dataset has no actions",
+                advice="nothing can be learnt from it; bring a set that has them",
+            ),
+        )
+    found = [*_rate(episodes, meaning), *check_numbers(sample, meaning)]
+    found += check_motion(sample, meaning)
+    found = [
+        _accepted(finding) if finding.code in meaning.accept else finding for finding in found
+    ]
+    return tuple(sorted(found, key=lambda finding: finding.level != "error"))
+
+
+def must_hold(episodes: EpisodeSet, meaning: Meaning, *, of: str) -> tuple[Finding, ...]:
+    """The remarks; raises `MeaningError` with all errors, and how to go on where they are none."""
+    found = check_meaning(episodes, meaning)
+    errors = [finding for finding in found if finding.level == "error"]
+    if errors:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in errors))
+        raise MeaningError(
+            f"the numbers of {of} are not what their meaning says:\n"
+            + "\n".join(f"  [{finding.code}] {finding.text}" for finding in errors)
+            + f"\nwhere that is known to be right, add `accept: [{codes}]` to the meaning"
+        )
+    return found
+
+
+def _accepted(finding: Finding) -> Finding:
+    return replace(finding, level="remark", advice=f"accepted; else: {finding.advice}")
+
+
+def _rate(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:
+    if not episodes.says_rate or abs(episodes.fps - meaning.rate_hz) <= 1e-6 * episodes.fps:
+        return []
+    return [
+        Finding(
+            level="error",
+            code="rate",
+            what=f"the set has {episodes.fps:g} steps a second, the meaning says "
+            f"{meaning.rate_hz:g}",
+            advice=f"set rate_hz to {episodes.fps:g}",
+        )
+    ]
