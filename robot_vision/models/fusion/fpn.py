@@ -39,8 +39,8 @@ class FpnFusion(Fusion):
     """A feature pyramid (FPN, arXiv:1612.03144) of each camera, read from coarse to fine.
 
     Words, the arm and learnt queries look at the level of stride 32, with what they found at 16,
-    then at 8. Tokens of color, depth and perception's grid are added to each level. Levels that the encoder gives
-    no map of are made from the nearest: give it `levels: 3` for true fine maps.
+    then at 8. Tokens of color, depth and perception's grid are added to each level. Levels that
+    the encoder gives no map of are made from the nearest: `levels: 3` gives true fine ones.
     """
 
     Options = FpnOptions
