@@ -281,8 +281,8 @@ def test_eight_samples_are_learnt_two_instructions_of_one_picture_among_them(
         inputs.pop(name, None)
     inputs["tokens"] = torch.randint(1, 10, (8, 5), generator=torch.Generator().manual_seed(2))
     taught = torch.rand(8, 3, 7, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    error = _error_after_learning(policy, inputs, taught, steps=150)
-    assert error < 0.15, f"mean error {error:.3f} of numbers of mean 0.5"
+    error = _error_after_learning(policy, inputs, taught, steps=100)
+    assert error < 0.2, f"mean error {error:.3f} of numbers of mean 0.5"
 
 
 def _error_after_learning(

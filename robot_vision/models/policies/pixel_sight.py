@@ -125,10 +125,10 @@ class Sight(nn.Module):
         The `levels` coarsest, finest first.
         """
         assert self.encoder is not None, f"no camera {camera!r}: the policy has none"
-        planes = rgb.flatten(0, -4).permute(0, 3, 1, 2)
+        planes = rgb.reshape(-1, *rgb.shape[-3:]).permute(0, 3, 1, 2)
         fitting = _padded(planes, max(self.encoder.strides), value=PAD_VALUE)
         maps = self.encoder(fitting.permute(0, 2, 3, 1)).maps[-self.spec.levels :]
-        return tuple(each.unflatten(0, rgb.shape[:-3]) for each in maps)
+        return tuple(each.reshape(*rgb.shape[:-3], *each.shape[1:]) for each in maps)
 
     def _tokens_of(self, name: str) -> nn.Module:
         spec, seen = self.spec, self.spec.observation
