@@ -67,8 +67,8 @@ def outputs(fused: Fused) -> dict[str, Tensor]:
 
 def through(fusion: Fusion, moments: list[Seen]) -> Fused:
     """The last of moments that follow each other."""
-    carried = nothing_before(fusion)
+    found, carried = list[Fused](), nothing_before(fusion)
     for seen in moments:
-        fused = fusion(seen, carried)
-        carried = dict(fused.carried)
-    return fused
+        found.append(fusion(seen, carried))
+        carried = dict(found[-1].carried)
+    return found[-1]

@@ -1,14 +1,14 @@
 """What every action head keeps: shapes, gradients, valid steps, noise, a gripper in its range."""
 
+from typing import Any
+
 import pytest
 import torch
 from seen_rig import noise
 from torch import Tensor
 
 from robot_vision.models.fusion.fusion import Fused
-from robot_vision.models.heads.act import ActHead
 from robot_vision.models.heads.action_loss import ActionLoss
-from robot_vision.models.heads.flow import FlowHead
 from robot_vision.models.heads.head import HEADS, Head
 
 WIDTH, HORIZON, ACTIONS, BATCH = 16, 6, 7, 4
@@ -134,7 +134,6 @@ def test_flow_learns_both_of_two_ways_where_a_regression_gives_their_mean() -> N
         present=torch.ones(32, 1, dtype=torch.bool),
     )
     head = build("flow", layers=1, steps=10)
-    assert isinstance(head, FlowHead)
     optimiser = torch.optim.Adam(head.parameters(), lr=5e-3)
     valid = torch.ones(32, HORIZON, dtype=torch.bool)
     torch.manual_seed(1)
@@ -149,8 +148,7 @@ def test_flow_learns_both_of_two_ways_where_a_regression_gives_their_mean() -> N
 
 
 def test_act_serves_the_mean_of_its_latent_and_reads_what_was_taught_while_training() -> None:
-    head = build("act")
-    assert isinstance(head, ActHead)
+    head: Any = build("act")
     zero = torch.zeros(BATCH, head.options.latent)
     with torch.no_grad():
         assert torch.equal(head(fused(), None), head.decode(fused(), zero))

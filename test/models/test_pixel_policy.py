@@ -159,14 +159,16 @@ def test_moments_at_once_are_moments_one_by_one(fusion: str) -> None:
 
 def test_a_frozen_encoder_stays_as_it_is_while_the_rest_learns() -> None:
     policy = policy_of(freeze_encoder=True).train()
-    before = {n: v.clone() for n, v in policy.sight.encoder.state_dict().items()}
+    encoder = policy.sight.encoder
+    assert encoder is not None
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
     inputs = inputs_of(policy, batch=4)
     total, _ = policy.loss(inputs, torch.ones(4, 3, 7), torch.ones(4, 3, dtype=torch.bool))
     total.backward()
-    assert all(torch.equal(v, before[n]) for n, v in policy.sight.encoder.state_dict().items())
+    assert all(torch.equal(value, before[n]) for n, value in encoder.state_dict().items())
     rest = [p for n, p in policy.named_parameters() if not n.startswith("sight.encoder.")]
     assert any(p.grad is not None for p in rest)
-    assert all(p.grad is None for p in policy.sight.encoder.parameters())
+    assert all(p.grad is None for p in encoder.parameters())
 
 
 def test_gates_begin_open_and_learn_from_everything() -> None:

@@ -85,7 +85,9 @@ class FpnFusion(Fusion):
         looks: nn.Module, queries: Tensor, bias: Tensor, tokens: Tensor, tokens_bias: Tensor
     ) -> Tensor:
         assert isinstance(looks, nn.ModuleList)
-        for across, among in looks:  # pyright: ignore[reportGeneralTypeIssues]
+        for look in looks:
+            assert isinstance(look, nn.ModuleList)
+            across, among = look
             queries = among(across(queries, tokens, tokens_bias), None, bias)
         return queries
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from robot_vision.core.params import param
 from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.head import HEADS
-from robot_vision.models.heads.transformer import TransformerHead, TransformerHeadOptions
+from robot_vision.models.heads.transformer import StepDecoder, TransformerHeadOptions
 from robot_vision.models.layers.attention import hiding_bias, self_block
 
 
@@ -16,7 +16,7 @@ class ActOptions(TransformerHeadOptions):
 
 
 @HEADS.register("act")
-class ActHead(TransformerHead):
+class ActHead(StepDecoder):
     """A conditional VAE over chunks (ACT, arXiv:2304.13705).
 
     While training an encoder reads the chunk that was taught and says which of the ways it was;
@@ -38,13 +38,11 @@ class ActHead(TransformerHead):
         self.from_latent = nn.Linear(options.latent, width)
 
     def out(self, fused: Fused) -> Tensor:
-        return self.decode(fused, fused.summary.new_zeros(len(fused.summary), self._latents))
+        return self.decode(fused, fused.summary.new_zeros(len(fused.summary), self.options.latent))
 
     def decode(self, fused: Fused, latent: Tensor) -> Tensor:
         """Numbers of the chunk for a latent f32 [b,latent]."""
-        known = fused.summary + self.from_latent(latent)
-        queries = self.steps + known[:, None]
-        return self.last(self.decoder(queries, fused.tokens, fused.present))
+        return self.decoded(fused, fused.summary + self.from_latent(latent))
 
     def loss(
         self, fused: Fused, action: Tensor, valid: Tensor
@@ -67,7 +65,3 @@ class ActHead(TransformerHead):
             rows = block(rows, None, bias)
         mean, log_variance = self.latent(self.norm(rows[:, 0])).chunk(2, dim=1)
         return mean, log_variance.clamp(-8.0, 8.0)
-
-    @property
-    def _latents(self) -> int:
-        return self.options.latent

@@ -15,9 +15,8 @@ class TransformerHeadOptions(AttentionOptions, ActionLossOptions):
     """Of the decoder, and of its loss."""
 
 
-@HEADS.register("transformer")
-class TransformerHead(DirectHead):
-    """The decoder of ACT (arXiv:2304.13705), without its latent."""
+class StepDecoder(DirectHead):
+    """What heads with a query a step share: the decoder of ACT (arXiv:2304.13705)."""
 
     Options = TransformerHeadOptions
 
@@ -29,6 +28,15 @@ class TransformerHead(DirectHead):
         self.decoder = Decoder(width, heads=options.heads, layers=options.layers)
         self.last = nn.Linear(width, actions)
 
-    def out(self, fused: Fused) -> Tensor:
-        queries = self.steps + fused.summary[:, None]
+    def decoded(self, fused: Fused, known: Tensor) -> Tensor:
+        """Numbers of the chunk f32 [b,t,a] by queries that know this (f32 [b,d])."""
+        queries = self.steps + known[:, None]
         return self.last(self.decoder(queries, fused.tokens, fused.present))
+
+
+@HEADS.register("transformer")
+class TransformerHead(StepDecoder):
+    """ACT's decoder without its latent."""
+
+    def out(self, fused: Fused) -> Tensor:
+        return self.decoded(fused, fused.summary)
