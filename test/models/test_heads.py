@@ -92,7 +92,7 @@ def test_a_gripper_that_is_classified_stays_between_closed_and_open(name: str) -
             module.gripper_ends.copy_(torch.tensor([closed, opened]))
     action = taught()
     action[..., -1] = torch.where(action[..., 0] > 0, opened, closed)
-    optimiser = torch.optim.Adam(head.parameters(), lr=5e-3)
+    optimiser, parts = torch.optim.Adam(head.parameters(), lr=5e-3), dict[str, Tensor]()
     for _ in range(80):
         optimiser.zero_grad()
         total, parts = head.loss(fused(), action, VALID)

@@ -282,8 +282,9 @@ def test_eight_samples_are_learnt_two_instructions_of_one_picture_among_them(
     for name in ("noise", "text", "text_seen", *(n for n in inputs if n.startswith("past_"))):
         inputs.pop(name, None)
     inputs["tokens"] = torch.randint(1, 10, (8, 5), generator=torch.Generator().manual_seed(2))
-    taught = torch.rand(8, 3, 7, generator=torch.Generator().manual_seed(3)) * 2 - 1
-    error = _error_after_learning(policy, inputs, taught, steps=100)
+    way = torch.rand(8, 1, 7, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    taught = way * torch.tensor([0.8, 1.0, 1.2])[:, None]  # begins slowly
+    error = _error_after_learning(policy, inputs, taught, steps=160)
     assert error < 0.2, f"mean error {error:.3f} of numbers of mean 0.5"
 
 
@@ -293,12 +294,12 @@ def _error_after_learning(
     """Mean distance of the chunks served from those that were taught."""
     valid = torch.ones(taught.shape[:2], dtype=torch.bool)
     trained = [p for p in policy.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(trained, lr=4e-3)
+    optimiser = torch.optim.Adam(trained, lr=2e-3)
     policy.train()
     torch.manual_seed(0)
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = 4e-3 * (1 - step / steps)
+            group["lr"] = 2e-3 * (1 - step / steps)
         optimiser.zero_grad()
         policy.loss(inputs, taught, valid)[0].backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
