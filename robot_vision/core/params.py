@@ -1,9 +1,11 @@
 """What groups of parameters are made of; the groups are in `config.py` and `*_config.py`."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 
 
@@ -24,3 +26,20 @@ def faults_of(error: ValidationError) -> str:
         f"{'.'.join(map(str, e['loc'])) or 'all of it'} = {quoted(e['input'])}: {e['msg']}"
         for e in error.errors()
     )
+
+
+ParamsT = TypeVar("ParamsT", bound=Params)
+
+
+def with_options(spec: ParamsT, options: Mapping[str, Any], *, of: str) -> ParamsT:
+    """The parameters `of` something, some of them changed.
+
+    Raises `ConfigError` with each field that is wrong and those that there are.
+    """
+    try:
+        return type(spec).model_validate({**spec.model_dump(), **options})
+    except ValidationError as error:
+        fields = ", ".join(type(spec).model_fields) or "none"
+        raise ConfigError(
+            f"{of} does not take these options: {faults_of(error)}; it has {fields}"
+        ) from error

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
-from robot_vision.core.params import Params, faults_of
+from robot_vision.core.params import Params, with_options
 from robot_vision.models.encoders.encoder import (
     ENCODERS,
     EncoderChoice,
@@ -65,11 +64,8 @@ def convert_model(
     card = MODELS.get(name)
     if not card.layouts:
         raise ConfigError(f"no public names of the weights of model {name!r} are known")
-    asked = {**card.spec.model_dump(), **_said_by(card.layouts[0], config), **values}
-    try:
-        spec = type(card.spec).model_validate(asked)
-    except ValidationError as error:
-        raise ConfigError(f"model {name!r} does not take these: {faults_of(error)}") from error
+    asked = {**_said_by(card.layouts[0], config), **values}
+    spec = with_options(card.spec, asked, of=f"model {name!r}")
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         own = card.build(spec).state_dict()
     renamed = _fitting(own, spec, card.layouts, tensors, what=f"model {name!r}")

@@ -4,8 +4,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params, param
+
 # Added to the logits of what must not be attended to or chosen; finite in half precision too.
 NEVER = -1e4
+
+
+class AttentionOptions(Params):
+    """Of parts that are made of attention."""
+
+    layers: int = param(2, "layers of attention", ge=1, le=64)
+    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
 
 
 def hiding_bias(present: Tensor) -> Tensor:
@@ -18,6 +28,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        if width % heads:
+            raise ConfigError(f"width {width} is no multiple of {heads} heads of attention")
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
@@ -57,6 +69,13 @@ class Block(nn.Module):
         normed = self.norm_x(x)
         x = x + self.attention(normed, normed if y is None else self.norm_y(y), bias)
         return x + self.feed(x)
+
+
+def self_block(width: int, heads: int) -> Block:
+    """A block of tokens that attend to themselves: nothing else is normed."""
+    block = Block(width, heads)
+    block.norm_y.requires_grad_(False)
+    return block
 
 
 class TwoWayLayer(nn.Module):

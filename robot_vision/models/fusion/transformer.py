@@ -1,0 +1,45 @@
+"""All modalities as tokens of one transformer, with a token that reads them out."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from robot_vision.models.fusion.fusion import (
+    FUSIONS,
+    Fused,
+    Fusion,
+    ModalityShape,
+    Seen,
+    learnt,
+    with_readout,
+)
+from robot_vision.models.layers.attention import AttentionOptions, hiding_bias, self_block
+
+
+@FUSIONS.register("transformer")
+class TransformerFusion(Fusion):
+    """Everything attends to everything that is present, as in Octo (arXiv:2405.12213).
+
+    Type, place and age are embedded in the tokens already.
+    """
+
+    Options = AttentionOptions
+
+    def __init__(
+        self, options: AttentionOptions, *, width: int, modalities: Mapping[str, ModalityShape]
+    ) -> None:
+        super().__init__(options, width=width, modalities=modalities)
+        self.readout = learnt(1, width)
+        self.blocks = nn.ModuleList(
+            self_block(width, options.heads) for _ in range(options.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+        del carried
+        tokens, present = with_readout(self.readout, *seen.joined())
+        bias = hiding_bias(present)
+        for block in self.blocks:
+            tokens = block(tokens, None, bias)
+        tokens = self.norm(tokens)
+        return Fused(summary=tokens[:, 0], tokens=tokens, present=present)

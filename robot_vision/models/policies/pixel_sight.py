@@ -1,0 +1,182 @@
+"""What a policy sees, as tokens: its encoder, its words, and what they are made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robot_vision.models.encoders.picture_encoder import PictureEncoder
+from robot_vision.models.fusion.fusion import PICTURES, ModalityShape, Seen
+from robot_vision.models.picture import PAD_VALUE
+from robot_vision.models.policies.pixel_parts import (
+    Age,
+    Gating,
+    PictureTokens,
+    RowTokens,
+    given,
+)
+from robot_vision.models.policies.pixel_rays import plucker_rays
+from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
+from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicySpec
+from robot_vision.models.temporal.depth_encoder import DepthEncoder
+
+_LANGUAGE_HEADS = 4
+_DEPTH_STRIDE_PX, _FEATURES_STRIDE_PX = 4, 16
+
+
+class Sight(nn.Module):
+    """`forward(inputs by name)` → `Seen`; see `PixelPolicy.forward` for the inputs."""
+
+    def __init__(self, spec: PixelPolicySpec) -> None:
+        super().__init__()
+        self.spec = spec
+        seen = spec.observation
+        self.language = _language(spec) if seen.words == "vocabulary" else None
+        self.encoder = PictureEncoder(spec.encoder) if seen.cameras else None
+        if self.encoder is not None and spec.freeze_encoder:
+            self.encoder.requires_grad_(False)
+        levels = slice(-spec.levels, None)
+        self._strides = self.encoder.strides[levels] if self.encoder is not None else ()
+        self._channels = self.encoder.channels[levels] if self.encoder is not None else ()
+        has_depth = any(camera.has_depth for camera in seen.cameras)
+        self.depth = DepthEncoder(spec.depth_width) if has_depth else None
+        self.names = modalities_of(seen)
+        self.tokens = nn.ModuleDict({_key(name): self._tokens_of(name) for name in self.names})
+        self.age = Age(spec.width) if "age_s" in input_shapes(spec) else None
+        self.gating = Gating(self.names, spec.width) if spec.gating else None
+
+    @property
+    def shapes(self) -> dict[str, ModalityShape]:
+        """Of each modality, by name."""
+        return {name: self.part(name).shape for name in self.names}
+
+    def part(self, name: str) -> Any:
+        """What makes the tokens of a modality."""
+        return self.tokens[_key(name)]
+
+    def train(self, mode: bool = True) -> "Sight":
+        super().train(mode)
+        if self.encoder is not None and self.spec.freeze_encoder:
+            self.encoder.eval()
+        return self
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Seen:
+        tokens, present = dict[str, Tensor](), dict[str, Tensor]()
+        maps = dict[str, tuple[Tensor, ...]]()
+        age = self.age(inputs["age_s"]) if self.age is not None else None
+        for name in self.names:
+            kind = self.part(name).shape.kind
+            aged = None if kind == "features" else age
+            if kind in PICTURES:
+                maps[name], shown = self._maps_of(name, kind, inputs)
+                tokens[name] = self.part(name)(maps[name], aged)
+                present[name] = shown.repeat_interleave(tokens[name].shape[1] // shown.shape[1], 1)
+            else:
+                tokens[name], present[name] = self._row(name, inputs, age)
+        if self.gating is not None:
+            tokens = self.gating(Seen(tokens=tokens, present=present))
+        return Seen(tokens=tokens, present=present, maps=maps)
+
+    def _maps_of(
+        self, name: str, kind: str, inputs: Mapping[str, Tensor]
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Maps f32 [b,n,c,h,w] of a picture, zero where it was not seen (bool [b,n])."""
+        camera = name.rpartition(".")[0]
+        if kind == "features":
+            shown, found = inputs["features_seen"], (inputs["features"].unsqueeze(1),)
+        elif kind == "depth":
+            shown = inputs[f"depth_seen_{camera}"]
+            found = (self._depth(given(inputs[f"depth_{camera}"], shown)),)
+        else:
+            shown = inputs[f"seen_{camera}"]
+            cached = [f"maps_{camera}_{level}" for level in range(len(self._strides))]
+            if cached[0] in inputs:
+                found = tuple(inputs[level] for level in cached)
+            else:
+                found = self.maps(camera, inputs[f"rgb_{camera}"])
+        return tuple(given(each, shown) for each in found), shown
+
+    def _depth(self, depth_m: Tensor) -> Tensor:
+        """Of depth f32 [b,n,h,w], with the margin that color has: so maps lie on each other."""
+        assert self.depth is not None
+        fitting = _padded(depth_m, max(_DEPTH_STRIDE_PX, *self._strides), value=0)
+        return self.depth(fitting.flatten(0, 1).unsqueeze(1)).unflatten(0, depth_m.shape[:2])
+
+    def _row(
+        self, name: str, inputs: Mapping[str, Tensor], age: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        if name == "words":
+            values, shown = self._text(inputs)
+        else:
+            values, shown = inputs[name], inputs[f"{name}_seen"]
+        tokens = self.part(name)(given(values, shown))
+        return tokens + age if name == "state" and age is not None else tokens, shown
+
+    def _text(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        if self.language is not None and "tokens" in inputs:
+            return self.language(inputs["tokens"]), inputs["tokens"] > 0
+        return inputs["text"], inputs["text_seen"]
+
+    def maps(self, camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
+        """The encoder's maps of a camera's pictures u8 [...,h,w,3], f32 [...,c,h,w] each.
+
+        The `levels` coarsest, finest first.
+        """
+        assert self.encoder is not None, f"no camera {camera!r}: the policy has none"
+        planes = rgb.reshape(-1, *rgb.shape[-3:]).permute(0, 3, 1, 2)
+        fitting = _padded(planes, max(self.encoder.strides), value=PAD_VALUE)
+        maps = self.encoder(fitting.permute(0, 2, 3, 1)).maps[-self.spec.levels :]
+        return tuple(each.reshape(*rgb.shape[:-3], *each.shape[1:]) for each in maps)
+
+    def _tokens_of(self, name: str) -> nn.Module:
+        spec, seen = self.spec, self.spec.observation
+        camera = name.rpartition(".")[0]
+        if name.endswith(".color"):
+            rays = self._rays(camera)
+            return PictureTokens(spec, "color", self._channels, self._strides, rays)
+        if name.endswith(".depth"):
+            channels, strides = (spec.depth_width,), (_DEPTH_STRIDE_PX,)
+            return PictureTokens(spec, "depth", channels, strides, self._rays(camera))
+        if name == "features":
+            stride_px = _FEATURES_STRIDE_PX
+            return PictureTokens(spec, "features", (spec.features_channels,), (stride_px,))
+        count, numbers, steps = {
+            "state": (1, seen.state_width, seen.steps),
+            "tracks": (spec.max_tracks, spec.track_width, 1),
+            "words": (spec.max_words, spec.given_width, 1),
+        }[name]
+        return RowTokens(name, count, numbers, spec.width, steps=steps)
+
+    def _rays(self, camera: str) -> np.ndarray | None:
+        """Of the cells of a camera whose pose is known."""
+        if camera not in self.spec.poses:
+            return None
+        (size,) = (
+            (c.height_px, c.width_px) for c in self.spec.observation.cameras if c.name == camera
+        )
+        stride_px = max(_DEPTH_STRIDE_PX, *self._strides)
+        return plucker_rays(
+            self.spec.poses[camera],
+            rows=self.spec.grid_rows,
+            columns=self.spec.grid_columns,
+            size=size,
+            margin=(-size[0] % stride_px, -size[1] % stride_px),
+        )
+
+
+def _language(spec: PixelPolicySpec) -> LanguageEncoder:
+    sizes = {"words": spec.words, "max_words": spec.max_words, "width": spec.width}
+    return LanguageEncoder(PolicySpec(**sizes, heads=_LANGUAGE_HEADS))
+
+
+def _key(name: str) -> str:
+    """Of a modality in a dictionary of modules, which takes no dots."""
+    return name.replace(".", "_")
+
+
+def _padded(planes: Tensor, stride_px: int, *, value: int) -> Tensor:
+    """Planes [...,h,w] with a margin below and right, so that the stride divides them."""
+    below, right = -planes.shape[-2] % stride_px, -planes.shape[-1] % stride_px
+    return F.pad(planes, (0, right, 0, below), value=value)
