@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.replay.judging.episodes import meaning_of, observations
 from robot_vision.replay.judging.judge import judge, load_judged
 
@@ -58,9 +59,7 @@ def test_another_policy_is_refused_before_anything_is_read(dataset: Path, tmp_pa
     assert "is of the policy" in str(result.exception) + result.output
 
 
-def test_rows_are_what_the_policy_would_have_been_shown(dataset: Path, tmp_path: Path) -> None:
-    from robot_vision.datasets.open_dataset import open_dataset
-
+def test_rows_are_what_the_policy_would_have_been_shown(dataset: Path) -> None:
     episodes = open_dataset(dataset)
     meaning = meaning_of(episodes, None, of="set")
     shown = list(observations(episodes, 0, seen=SEEN, meaning=meaning))

@@ -19,7 +19,7 @@ from robot_vision.policies.pixel_history import most_gap_s
 
 
 def meaning_of(episodes: EpisodeSet, said: Path | None, *, of: str) -> Meaning:
-    """What the numbers of a set mean; raises `MeaningError` for what neither it nor `said` says."""
+    """What a set's numbers mean; raises `MeaningError` for what neither it nor `said` says."""
     return known_or_asked(episodes, {} if said is None else read_draft(said), of=of)
 
 
@@ -52,16 +52,13 @@ def observations(
     pictures: dict[str, tuple[Picture, ...]] = dict.fromkeys(names, ())
     states: tuple[RobotState, ...] = ()
     keep_ns = round(((seen.steps - 1) * seen.step_s + 2 * most_gap_s(seen)) * NS_PER_S)
-    for row in range(episodes.lengths[number]):
+    for row in range(episodes.lengths[number] if names else 0):
         frames = {name: episodes.frame(number, row, theirs) for name, theirs in names.items()}
-        if not frames:
-            return
         frame = next(iter(frames.values()))
+        since_ns = frame.stamp_ns - keep_ns
         for camera in seen.cameras:
             taken = (*pictures[camera.name], _picture(frames[camera.name], camera))
-            pictures[camera.name] = tuple(
-                p for p in taken if p.stamp_ns > frame.stamp_ns - keep_ns
-            )
+            pictures[camera.name] = tuple(p for p in taken if p.stamp_ns > since_ns)
         robot = _robot(observed, row, frame.stamp_ns, joint_names)
         yield Observation(
             perception=unperceived(frame),
@@ -70,7 +67,7 @@ def observations(
             history=states,
             pictures=dict(pictures),
         )
-        states = tuple(s for s in (*states, robot) if s.stamp_ns > frame.stamp_ns - keep_ns)
+        states = tuple(s for s in (*states, robot) if s.stamp_ns > since_ns)
 
 
 def _picture(frame: Frame, camera: CameraInput) -> Picture:

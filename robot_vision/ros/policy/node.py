@@ -167,13 +167,14 @@ class PolicyNode(ServiceNode):
         )
         self._see_as_in_training(loaded.perception)
         frames = config.frame_map()
-        self._camera_pose = camera_pose(
-            self,
-            config.camera_pose,
-            base_frame=frames.base_frame,
-            transforms=config.transforms,
-            group=self._fast,
-        )
+        if is_needed:
+            self._camera_pose = camera_pose(
+                self,
+                config.camera_pose,
+                base_frame=frames.base_frame,
+                transforms=config.transforms,
+                group=self._fast,
+            )
         spoken = policy.spec.model_copy(
             update={"frame_id": frames.base_frame, "tool_frame_id": frames.tool_frame}
         )
@@ -205,7 +206,6 @@ class PolicyNode(ServiceNode):
         assert self._loaded is not None
         assert self._commander is not None
         assert self._outputs is not None
-        assert self._camera_pose is not None
         commander, seen = self._commander, self._loaded.observation
         frozen_s = self.config.watchdog.perception_s
         cameras = None if seen is None else NamedCameras(seen, frozen_s=frozen_s)
@@ -238,7 +238,7 @@ class PolicyNode(ServiceNode):
             self._health,
         )
         self._health.start(("perception", *(topic.role for topic in self._robot.topics)))
-        if cameras is None or cameras.needs_perception:
+        if self._camera_pose is not None:
             self._listen(self._worker, self._camera_pose, self._loaded.class_names)
         if cameras is not None:
             self._watch(self._worker, cameras)

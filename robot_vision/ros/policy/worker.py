@@ -33,11 +33,12 @@ class PolicyParts:
     """What the worker joins: all of it outlives the worker.
 
     `cameras` are those of a policy from pixels, None for one that decides by perception alone.
+    Without perception there is no `camera_pose`.
     """
 
     policy: Policy
     commander: Commander
-    camera_pose: CameraPose
+    camera_pose: CameraPose | None
     frames: FrameMap
     frozen: FrozenCamera
     depth: MeasuredDepth
@@ -163,11 +164,11 @@ class PolicyWorker:
     def _base_from_camera(self, perception: Perception) -> np.ndarray | str:
         """The camera's pose, or why it is unknown. Who takes no tracks has no use for it."""
         parts, problems = self._parts, list[str]()
-        if parts.cameras is not None and "tracks" not in parts.cameras.observation.perception:
+        cameras, camera_pose = parts.cameras, parts.camera_pose
+        takes_tracks = cameras is None or "tracks" in cameras.observation.perception
+        if camera_pose is None or not takes_tracks:
             return np.eye(4)
-        robot_from_camera = base_from_view(
-            parts.camera_pose, perception.frame, report=problems.append
-        )
+        robot_from_camera = base_from_view(camera_pose, perception.frame, report=problems.append)
         if robot_from_camera is None:
             return "; ".join(problems)
         return invert_transform(parts.frames.robot_from_base) @ robot_from_camera
