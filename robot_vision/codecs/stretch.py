@@ -12,7 +12,7 @@ def stretched(
     height, width = rgb.shape[:2]
     if (height, width) == (height_px, width_px):
         return rgb
-    shrinks = width_px <= width and height_px <= height
+    shrinks = width_px < width or height_px < height
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(rgb, (width_px, height_px), interpolation=how)
 
@@ -24,8 +24,5 @@ def stretched_depth(
 
     What is not measured (0, negative, not finite) is 0.
     """
-    height, width = depth_m.shape
-    rows = (np.arange(height_px) * 2 + 1) * height // (2 * height_px)
-    columns = (np.arange(width_px) * 2 + 1) * width // (2 * width_px)
-    picked = depth_m[rows[:, None], columns]
-    return np.where(np.isfinite(picked) & (picked > 0), picked, np.float32(0.0))
+    valid_m = np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.float32(0.0))
+    return cv2.resize(valid_m, (width_px, height_px), interpolation=cv2.INTER_NEAREST)
