@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "arm": "core",
     "self_filter": "arm core",
     "calibration": "core",
-    "policies": "arm core model_store",
+    "policies": "arm codecs core model_store",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
     "viz": "core",
@@ -67,7 +67,8 @@ MAY_IMPORT = {
     ),
     # what people and robots see
     "replay": (
-        "arm core codecs datasets model_store pipeline self_filter sync terminal topics viz"
+        "arm core codecs datasets model_store pipeline policies self_filter sync terminal "
+        "topics viz"
     ),
     "recorded_views": "arm calibration codecs core replay sync",
     "console": "core codecs perception viz",
