@@ -56,11 +56,13 @@ class Card(Generic[SpecT]):
 
     `spec` holds the model's choices with their defaults; `build(spec)` makes it with fresh
     weights. `tiny` is a spec that tests build in milliseconds. `example(spec, batch)` makes valid
-    inputs by name; the model is called with its values in order and returns outputs by role.
+    inputs by name; the model is called with its values in order, or with the whole where it is
+    `called_by_name`, and returns outputs by role.
 
     Shapes are dimensions separated by spaces, one letter case, as jaxtyping has them: a number, a
     name, or a name divided or multiplied by a number (`h/16`). Names are fields of the spec
-    (`classes`), else dimensions that must agree wherever they occur. `b` is the batch.
+    (`classes`), else dimensions that must agree wherever they occur. `b` is the batch. Where the
+    spec decides what inputs or outputs there are, a function of it gives their shapes.
     """
 
     name: str
@@ -70,10 +72,15 @@ class Card(Generic[SpecT]):
     tiny: SpecT
     build: Callable[[SpecT], nn.Module]
     example: Callable[[SpecT, int], dict[str, Tensor]]
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
+    inputs: Mapping[str, str] | Callable[[SpecT], Mapping[str, str]]
+    outputs: Mapping[str, str] | Callable[[SpecT], Mapping[str, str]]
     most_parameters: int
     serving: Serving[SpecT] | None = None
+    called_by_name: bool = False
     paper: str = ""
     licence: str = "Apache-2.0"
     limits: str = ""
+
+    def arguments(self, inputs: Mapping[str, Tensor]) -> tuple[Any, ...]:
+        """What the model is called with, from inputs by name."""
+        return (inputs,) if self.called_by_name else tuple(inputs.values())

@@ -1,7 +1,7 @@
 """Whether a model keeps what its card declares: shapes, and what it costs."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,8 @@ def check_shapes(
     Names in the shapes are whole numbers of `spec`, else they must agree in all tensors.
     """
     found = [
-        *_beside(card, "input", card.inputs, inputs),
-        *_beside(card, "output", card.outputs, outputs),
+        *_beside(card, "input", _of(card.inputs, spec), inputs),
+        *_beside(card, "output", _of(card.outputs, spec), outputs),
     ]
     known = {n: v for n, v in spec.model_dump().items() if type(v) is int}
     for tensor in found:
@@ -92,6 +92,12 @@ def check_shapes(
                 known.setdefault(dimension.name, size)
     for tensor in found:
         _check_sizes(tensor, known)
+
+
+def _of(
+    declared: Mapping[str, str] | Callable[[Any], Mapping[str, str]], spec: Params
+) -> Mapping[str, str]:
+    return declared(spec) if callable(declared) else declared
 
 
 def _beside(
@@ -147,10 +153,10 @@ def gmacs_of(card: Card[Any]) -> float:
     """Billions of multiplications and additions of one sample, at the card's example."""
     with torch.random.fork_rng(devices=[]):
         model = card.build(card.spec).eval()
-    return gmacs(model, card.example(card.spec, 1).values())
+    return gmacs(model, card.arguments(card.example(card.spec, 1)))
 
 
-def gmacs(model: nn.Module, inputs: Iterable[Tensor]) -> float:
+def gmacs(model: nn.Module, inputs: Iterable[Any]) -> float:
     """Billions of multiplications and additions of a model on these inputs."""
     # The counter does not see fused attention on the CPU: by plain products it does.
     with (

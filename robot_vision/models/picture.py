@@ -12,7 +12,7 @@ from robot_vision.models.card import Graph, Serving, Size
 
 PICTURE = {"rgb": "b h w 3"}
 _EXAMPLE_WIDTH_PX, _EXAMPLE_HEIGHT_PX = 96, 64
-_PAD_VALUE = 114  # as training samples have it
+PAD_VALUE = 114  # as training samples have it
 
 
 def noise_pictures(spec: Params, batch: int) -> dict[str, Tensor]:
@@ -70,7 +70,7 @@ def picture_input(size: Size) -> ModelInput:
         name="rgb",
         width_px=size.width_px,
         height_px=size.height_px,
-        pad_value=_PAD_VALUE,
+        pad_value=PAD_VALUE,
         depth_name="",
         focal_name="",
         size_name="",

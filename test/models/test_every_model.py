@@ -33,9 +33,9 @@ def tiny(name: str) -> tuple[Card[Any], Params, nn.Module]:
     return card, card.tiny, model
 
 
-def answers(model: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+def answers(card: Card[Any], model: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     with torch.no_grad():
-        return model(*inputs.values())
+        return model(*card.arguments(inputs))
 
 
 def rows(inputs: dict[str, Tensor], *numbers: int) -> dict[str, Tensor]:
@@ -58,7 +58,7 @@ def test_its_card_is_complete(name: str) -> None:
 def test_its_inputs_and_outputs_have_the_declared_shapes(name: str, batch: int) -> None:
     card, spec, model = tiny(name)
     inputs = card.example(spec, batch)
-    outputs = answers(model.eval(), inputs)
+    outputs = answers(card, model.eval(), inputs)
     check_shapes(card, spec, inputs, outputs)
     assert all(t.isfinite().all() for t in outputs.values() if t.is_floating_point())
     assert all(len(t) == batch for t in outputs.values())
@@ -67,7 +67,7 @@ def test_its_inputs_and_outputs_have_the_declared_shapes(name: str, batch: int) 
 @every_model
 def test_every_trainable_parameter_gets_a_gradient(name: str) -> None:
     card, spec, model = tiny(name)
-    outputs = model.train()(*card.example(spec, 3).values())
+    outputs = model.train()(*card.arguments(card.example(spec, 3)))
     draw = torch.Generator().manual_seed(1)
     total = sum(
         (value * torch.randn(value.shape, generator=draw)).sum()
@@ -89,8 +89,8 @@ def test_samples_of_a_batch_do_not_influence_each_other(name: str) -> None:
     assert any(not torch.equal(tensor[1], tensor[2]) for tensor in inputs.values())
     model.eval()
     beside_one, beside_other = (
-        answers(model, rows(inputs, 0, 1)),
-        answers(model, rows(inputs, 0, 2)),
+        answers(card, model, rows(inputs, 0, 1)),
+        answers(card, model, rows(inputs, 0, 2)),
     )
     for role, value in beside_one.items():
         torch.testing.assert_close(value[0], beside_other[role][0], rtol=1e-4, atol=1e-5)
@@ -107,7 +107,7 @@ def test_its_weights_survive_a_file(name: str, tmp_path: Path) -> None:
     again = card.build(spec_of(read, card, {}))
     load_exactly(again, read, name=name)
     inputs = card.example(spec, 2)
-    before, after = answers(model.eval(), inputs), answers(again.eval(), inputs)
+    before, after = answers(card, model.eval(), inputs), answers(card, again.eval(), inputs)
     for role, value in before.items():
         torch.testing.assert_close(value, after[role], rtol=0, atol=0)
 

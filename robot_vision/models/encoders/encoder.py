@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, param, with_options
 from robot_vision.core.registry import Registry
 from robot_vision.models.encoders.layout import Layout
 
@@ -97,17 +96,8 @@ class EncoderChoice(Params):
 
 def encoder_spec(choice: EncoderChoice) -> Params:
     """The spec of the encoder chosen; raises `ConfigError` that names each field that is wrong."""
-    card = ENCODERS.get(choice.name)
-    try:
-        return type(card.spec).model_validate({**card.spec.model_dump(), **choice.options})
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
-        )
-        fields = ", ".join(type(card.spec).model_fields)
-        raise ConfigError(
-            f"encoder {choice.name!r} does not take these options: {faults}; it has {fields}"
-        ) from error
+    spec = ENCODERS.get(choice.name).spec
+    return with_options(spec, choice.options, of=f"encoder {choice.name!r}")
 
 
 def build_encoder(choice: EncoderChoice) -> Encoder:

@@ -1,10 +1,11 @@
 """What every fusion does: what is seen, modality by modality, becomes one summary and tokens."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Bool, Float32
 from torch import Tensor, nn
 
@@ -16,13 +17,17 @@ from robot_vision.core.registry import Registry
 class ModalityShape:
     """A modality as a fusion gets it: tokens in a grid (`rows` × `columns`) or in a row (1 × n).
 
-    `map_channels`: channels of the maps that are there beside the tokens, finest first.
+    There is such a grid for each of `steps`, one after the other, the newest last.
+    `map_channels` and `map_strides` (px) are of the maps that are there beside the tokens,
+    finest first.
     """
 
     kind: str  # color, depth, state, words, features, tracks
     rows: int
     columns: int
+    steps: int = 1
     map_channels: tuple[int, ...] = ()
+    map_strides: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,13 +35,33 @@ class Seen:
     """One moment, by name of modality (`front.color`, `front.depth`, `state`, `words`, …).
 
     A modality that is not there (no depth, no words, a camera gone) has tokens of any value, and
-    `present` says so: no output may depend on them. `maps` holds what encoders make of pictures,
-    finest first.
+    `present` says so: no output may depend on them. Tokens carry what they are and where (type,
+    place, age). `maps` holds what encoders make of pictures, f32 [b,steps,c,h,w], finest first.
     """
 
     tokens: Mapping[str, Float32[Tensor, "b n d"]]
     present: Mapping[str, Bool[Tensor, "b n"]]
     maps: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+
+    def joined(self, names: Iterable[str] | None = None) -> tuple[Tensor, Tensor]:
+        """Tokens of these modalities (of all) in a row, f32 [b,n,d], and which are present.
+
+        What is not present is zero.
+        """
+        names = list(self.tokens if names is None else names)
+        present = torch.cat([self.present[name] for name in names], dim=1)
+        tokens = torch.cat([self.tokens[name] for name in names], dim=1)
+        return torch.where(present.unsqueeze(-1), tokens, 0.0), present
+
+    def mean(self, name: str) -> Tensor:
+        """Mean of the tokens of a modality that are present, f32 [b,d]; zero without any."""
+        return mean_of_present(*self.joined([name]))
+
+
+def mean_of_present(tokens: Tensor, present: Tensor) -> Tensor:
+    """Mean over tokens f32 [b,n,d] of those that are present, [b,d]; zero without any."""
+    weights = present.unsqueeze(-1).to(tokens.dtype)
+    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

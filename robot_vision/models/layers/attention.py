@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robot_vision.core.errors import ConfigError
+
 # Added to the logits of what must not be attended to or chosen; finite in half precision too.
 NEVER = -1e4
 
@@ -18,6 +20,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        if width % heads:
+            raise ConfigError(f"width {width} is no multiple of {heads} heads of attention")
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
@@ -57,6 +61,13 @@ class Block(nn.Module):
         normed = self.norm_x(x)
         x = x + self.attention(normed, normed if y is None else self.norm_y(y), bias)
         return x + self.feed(x)
+
+
+def self_block(width: int, heads: int) -> Block:
+    """A block of tokens that attend to themselves: nothing else is normed."""
+    block = Block(width, heads)
+    block.norm_y.requires_grad_(False)
+    return block
 
 
 class TwoWayLayer(nn.Module):

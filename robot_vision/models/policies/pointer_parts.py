@@ -15,10 +15,10 @@ from robot_vision.core.params import Params, param
 from robot_vision.models.layers.attention import (
     NEVER,
     Attention,
-    Block,
     TwoWayLayer,
     hiding_bias,
     perceptron,
+    self_block,
 )
 from robot_vision.policies.tokens import (
     GEOMETRY_WIDTH,
@@ -75,9 +75,7 @@ class LanguageEncoder(nn.Module):
         super().__init__()
         self.word = nn.Embedding(spec.words + 1, spec.width)
         self.place = nn.Parameter(0.02 * torch.randn(spec.max_words, spec.width))
-        self.blocks = nn.ModuleList(Block(spec.width, spec.heads) for _ in range(2))
-        for block in self.blocks:  # words attend to themselves: nothing else is normed
-            block.norm_y.requires_grad_(False)
+        self.blocks = nn.ModuleList(self_block(spec.width, spec.heads) for _ in range(2))
         self.norm = nn.LayerNorm(spec.width)
 
     def forward(self, tokens: Tensor) -> Tensor:

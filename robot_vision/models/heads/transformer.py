@@ -1,0 +1,35 @@
+"""A query for each step of the chunk, which looks at all tokens that were fused."""
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.params import param
+from robot_vision.models.fusion.fusion import Fused
+from robot_vision.models.heads.action_loss import ActionLossOptions
+from robot_vision.models.heads.direct import DirectHead
+from robot_vision.models.heads.head import HEADS
+from robot_vision.models.layers.decoder import Decoder
+
+
+class TransformerHeadOptions(ActionLossOptions):
+    layers: int = param(2, "layers of the decoder", ge=1, le=64)
+    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
+
+
+@HEADS.register("transformer")
+class TransformerHead(DirectHead):
+    """The decoder of ACT (arXiv:2304.13705), without its latent."""
+
+    Options = TransformerHeadOptions
+
+    def __init__(
+        self, options: TransformerHeadOptions, *, width: int, horizon: int, actions: int
+    ) -> None:
+        super().__init__(options, width=width, horizon=horizon, actions=actions)
+        self.steps = nn.Parameter(0.02 * torch.randn(horizon, width))
+        self.decoder = Decoder(width, heads=options.heads, layers=options.layers)
+        self.last = nn.Linear(width, actions)
+
+    def out(self, fused: Fused) -> Tensor:
+        queries = self.steps + fused.summary[:, None]
+        return self.last(self.decoder(queries, fused.tokens, fused.present))

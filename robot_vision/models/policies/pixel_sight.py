@@ -1,0 +1,156 @@
+"""What a policy sees, as tokens: its encoder, its words, and what they are made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robot_vision.models.encoders.picture_encoder import PictureEncoder
+from robot_vision.models.fusion.fusion import ModalityShape, Seen
+from robot_vision.models.picture import PAD_VALUE
+from robot_vision.models.policies.pixel_parts import (
+    DEPTH_STRIDE_PX,
+    Age,
+    ColorTokens,
+    DepthTokens,
+    FeatureTokens,
+    Gating,
+    RowTokens,
+    given,
+)
+from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
+from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicySpec
+
+_LANGUAGE_HEADS = 4
+
+
+class Sight(nn.Module):
+    """`forward(inputs by name)` → `Seen`; see `PixelPolicy.forward` for the inputs."""
+
+    def __init__(self, spec: PixelPolicySpec) -> None:
+        super().__init__()
+        self.spec = spec
+        seen = spec.observation
+        self.language = _language(spec) if seen.words == "vocabulary" else None
+        self.encoder = PictureEncoder(spec.encoder) if seen.cameras else None
+        if self.encoder is not None and spec.freeze_encoder:
+            self.encoder.requires_grad_(False)
+        self.names = modalities_of(seen)
+        self.tokens = nn.ModuleDict({_key(name): self._tokens_of(name) for name in self.names})
+        self.age = Age(spec.width) if "age_s" in input_shapes(spec) else None
+        self.gating = Gating(self.names, spec.width) if spec.gating else None
+
+    @property
+    def shapes(self) -> dict[str, ModalityShape]:
+        """Of each modality, by name."""
+        return {name: self.part(name).shape for name in self.names}
+
+    def part(self, name: str) -> Any:
+        """What makes the tokens of a modality."""
+        return self.tokens[_key(name)]
+
+    def train(self, mode: bool = True) -> "Sight":
+        super().train(mode)
+        if self.encoder is not None and self.spec.freeze_encoder:
+            self.encoder.eval()
+        return self
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Seen:
+        tokens, present, maps = (
+            dict[str, Tensor](),
+            dict[str, Tensor](),
+            dict[str, tuple[Tensor, ...]](),
+        )
+        age = self.age(inputs["age_s"]) if self.age is not None else None
+        for name in self.names:
+            camera, _, picture = name.rpartition(".")
+            if picture in ("color", "depth") and camera:
+                maps[name], shown = self._camera(camera, picture, inputs)
+                tokens[name] = self.part(name)(maps[name], age)
+                present[name] = shown.repeat_interleave(tokens[name].shape[1] // shown.shape[1], 1)
+            else:
+                tokens[name], present[name] = self._row(name, inputs, age)
+        if self.gating is not None:
+            tokens = self.gating(Seen(tokens=tokens, present=present))
+        return Seen(tokens=tokens, present=present, maps=maps)
+
+    def _camera(
+        self, camera: str, picture: str, inputs: Mapping[str, Tensor]
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Maps of a camera's colour or depth, and in which steps it was seen (bool [b,n])."""
+        if picture == "depth":
+            shown = inputs[f"depth_seen_{camera}"]
+            depth_m = given(inputs[f"depth_{camera}"], shown)
+            found = self.part(f"{camera}.depth").maps(_padded(depth_m, DEPTH_STRIDE_PX, value=0))
+        else:
+            shown = inputs[f"seen_{camera}"]
+            cached = [f"maps_{camera}_{level}" for level in range(self.spec.levels)]
+            if cached[0] in inputs:
+                found = tuple(inputs[name].float() for name in cached if name in inputs)
+            else:
+                found = self.maps(camera, inputs[f"rgb_{camera}"])
+        return tuple(given(each, shown) for each in found), shown
+
+    def _row(
+        self, name: str, inputs: Mapping[str, Tensor], age: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        if name == "words":
+            values, shown = self._text(inputs)
+        else:
+            values, shown = inputs[name], inputs[f"{name}_seen"]
+        if name == "features":
+            tokens = self.part(name)(torch.where(shown[:, :, None, None], values, 0.0))
+            return tokens, shown.expand(-1, tokens.shape[1])
+        tokens = self.part(name)(given(values, shown))
+        return (tokens + age if name == "state" else tokens), shown
+
+    def _text(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        if self.language is not None and "tokens" in inputs:
+            return self.language(inputs["tokens"]), inputs["tokens"] > 0
+        return inputs["text"], inputs["text_seen"]
+
+    def maps(self, camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
+        """The encoder's maps of a camera's pictures u8 [...,h,w,3], f32 [...,c,h,w] each.
+
+        The `levels` coarsest, finest first.
+        """
+        assert self.encoder is not None, f"no camera {camera!r}: the policy has none"
+        planes = rgb.flatten(0, -4).permute(0, 3, 1, 2)
+        fitting = _padded(planes, max(self.encoder.strides), value=PAD_VALUE)
+        maps = self.encoder(fitting.permute(0, 2, 3, 1)).maps[-self.spec.levels :]
+        return tuple(each.unflatten(0, rgb.shape[:-3]) for each in maps)
+
+    def _tokens_of(self, name: str) -> nn.Module:
+        spec, seen = self.spec, self.spec.observation
+        if name.endswith(".color"):
+            assert self.encoder is not None
+            levels = slice(-spec.levels, None)
+            return ColorTokens(spec, self.encoder.channels[levels], self.encoder.strides[levels])
+        if name.endswith(".depth"):
+            return DepthTokens(spec)
+        if name == "features":
+            return FeatureTokens(spec)
+        count, numbers, steps = {
+            "state": (1, seen.state_width, seen.steps),
+            "tracks": (spec.max_tracks, spec.track_width, 1),
+            "words": (spec.max_words, spec.given_width, 1),
+        }[name]
+        return RowTokens(name, count, numbers, spec.width, steps=steps)
+
+
+def _language(spec: PixelPolicySpec) -> LanguageEncoder:
+    sizes = {"words": spec.words, "max_words": spec.max_words, "width": spec.width}
+    return LanguageEncoder(PolicySpec(**sizes, heads=_LANGUAGE_HEADS))
+
+
+def _key(name: str) -> str:
+    """Of a modality in a dictionary of modules, which takes no dots."""
+    return name.replace(".", "_")
+
+
+def _padded(planes: Tensor, stride_px: int, *, value: int) -> Tensor:
+    """Planes [...,h,w] with a margin below and right, so that the stride divides them."""
+    below, right = -planes.shape[-2] % stride_px, -planes.shape[-1] % stride_px
+    return F.pad(planes, (0, right, 0, below), value=value)

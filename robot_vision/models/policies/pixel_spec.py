@@ -1,0 +1,142 @@
+"""What a policy from pixels is made of: encoder, fusion, head, sizes, and what it is shown."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.params import Params, param
+from robot_vision.models.encoders.encoder import EncoderChoice
+from robot_vision.policies.tokens import MAX_OBJECTS, OBJECT_WIDTH
+
+_Three = tuple[float, float, float]
+
+
+class PartChoice(Params):
+    """A part by its name in a registry, and what differs from its defaults."""
+
+    name: str = param("transformer", "name of the fusion or of the action head")
+    options: dict[str, Any] = param({}, "options that differ from the part's defaults")
+
+
+class CameraPose(Params):
+    """Where a camera that does not move is, in the base frame; its axes as OpenCV has them."""
+
+    position_m: _Three = param((0.0, 0.0, 0.0), "place of the lens", unit="m")
+    rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, base from camera", unit="rad")
+    focal_per_width: float = param(1.0, "focal length by the picture's width", gt=0, le=100)
+
+
+class PixelPolicySpec(Params):
+    """Sizes and parts of a `PixelPolicy`."""
+
+    observation: ObservationSpec = param(ObservationSpec(), "what it is shown")
+    encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of the cameras' pictures")
+    freeze_encoder: bool = param(False, "the encoder stays as it is")
+    levels: int = param(2, "coarsest maps of the encoder that are used", ge=1, le=8)
+    fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities become one")
+    head: PartChoice = param(PartChoice(name="transformer"), "what makes the chunk of actions")
+    width: int = param(128, "width of all tokens; a multiple of 4", ge=4, le=4096, multiple_of=4)
+    grid_rows: int = param(10, "rows of tokens of a picture", ge=1, le=64)
+    grid_columns: int = param(13, "columns of tokens of a picture", ge=1, le=64)
+    depth_width: int = param(24, "channels of the depth encoder", ge=2, le=1024)
+    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
+    max_words: int = param(24, "longest instruction", ge=1, le=512)
+    text_width: int = param(384, "width of a given sentence encoder's tokens", ge=1, le=8192)
+    features_channels: int = param(64, "channels of perception's grid", ge=1, le=4096)
+    features_rows: int = param(20, "rows of perception's grid", ge=1, le=512)
+    features_columns: int = param(26, "columns of perception's grid", ge=1, le=512)
+    max_tracks: int = param(MAX_OBJECTS, "tracks of an observation", ge=1, le=1024)
+    track_width: int = param(OBJECT_WIDTH, "width of a track's token", ge=1, le=4096)
+    gating: bool = param(False, "each modality is weighed by what is seen of all")
+    poses: dict[str, CameraPose] = param({}, "of cameras that stand still: their rays are shown")
+    horizon: int = param(16, "steps of a chunk of actions", ge=1, le=1024)
+    actions: int = param(7, "numbers of a step, the gripper last", ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "PixelPolicySpec":
+        cameras = [camera.name for camera in self.observation.cameras]
+        unknown = sorted(self.poses.keys() - set(cameras))
+        if unknown:
+            raise ValueError(
+                f"poses of {', '.join(unknown)}: expected cameras of the observation, "
+                f"{', '.join(cameras) or 'of which there are none'}"
+            )
+        names = [name for camera in self.observation.cameras for name in _of_camera(camera.name)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"cameras {', '.join(cameras)}: two inputs would have one name")
+        has_depth = any(camera.has_depth for camera in self.observation.cameras)
+        if "depth" in self.observation.perception and not has_depth:
+            raise ValueError(
+                "perception's depth is shown in place of a sensor's: expected a camera that "
+                "`has_depth`"
+            )
+        if not modalities_of(self.observation):
+            raise ValueError("the observation is empty: expected cameras, state or tracks")
+        return self
+
+    @property
+    def given_width(self) -> int:
+        """Width of a token of `text`."""
+        return self.width if self.observation.words == "vocabulary" else self.text_width
+
+
+def modalities_of(observation: ObservationSpec) -> tuple[str, ...]:
+    """Names of modalities, those of cameras first; words alone are none to act on."""
+    found = []
+    for camera in observation.cameras:
+        found += [f"{camera.name}.color"] + [f"{camera.name}.depth"] * camera.has_depth
+    found += ["state"] * (observation.state != "none")
+    found += [name for name in ("features", "tracks") if name in observation.perception]
+    return (*found, "words") if found and observation.words != "none" else tuple(found)
+
+
+def _of_camera(name: str) -> tuple[str, ...]:
+    return tuple(f"{kind}_{name}" for kind in ("rgb", "seen", "depth", "depth_seen"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputShape:
+    """An input of the served network, without the batch."""
+
+    kind: Literal["uint8", "bool", "float32"]
+    shape: tuple[int, ...]
+
+
+def input_shapes(spec: PixelPolicySpec) -> dict[str, InputShape]:
+    """Inputs of the served network by name, in their order.
+
+    Without memory and noise, which fusion and head have (`PixelPolicy.input_shapes`).
+    """
+    seen, steps = spec.observation, spec.observation.steps
+    shapes: dict[str, InputShape] = {}
+    for camera in seen.cameras:
+        size = (camera.height_px, camera.width_px)
+        shapes[f"rgb_{camera.name}"] = InputShape(kind="uint8", shape=(steps, *size, 3))
+        shapes[f"seen_{camera.name}"] = _mask(steps)
+        if camera.has_depth:
+            shapes[f"depth_{camera.name}"] = _numbers(steps, *size)
+            shapes[f"depth_seen_{camera.name}"] = _mask(steps)
+    if seen.cameras or seen.state != "none":
+        shapes["age_s"] = _numbers(steps)
+    if seen.state != "none":
+        shapes |= {"state": _numbers(steps, seen.state_width), "state_seen": _mask(steps)}
+    if seen.words != "none":
+        shapes["text"] = _numbers(spec.max_words, spec.given_width)
+        shapes["text_seen"] = _mask(spec.max_words)
+    if "features" in seen.perception:
+        grid = (spec.features_channels, spec.features_rows, spec.features_columns)
+        shapes |= {"features": _numbers(*grid), "features_seen": _mask(1)}
+    if "tracks" in seen.perception:
+        shapes["tracks"] = _numbers(spec.max_tracks, spec.track_width)
+        shapes["tracks_seen"] = _mask(spec.max_tracks)
+    return shapes
+
+
+def _numbers(*shape: int) -> InputShape:
+    return InputShape(kind="float32", shape=shape)
+
+
+def _mask(count: int) -> InputShape:
+    return InputShape(kind="bool", shape=(count,))
