@@ -35,6 +35,7 @@ def decisions(taught: np.ndarray, predicted: np.ndarray | None = None) -> Decisi
         hold=hold,
         episode=np.zeros(len(taught), np.int64),
         stamp_s=np.arange(len(taught)) / 10,
+        row=np.arange(len(taught)),
     )
 
 

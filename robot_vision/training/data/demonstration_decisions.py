@@ -57,6 +57,7 @@ def _judged_rows(judged: Judged, rows: np.ndarray, predicted: np.ndarray) -> Dec
         hold=hold,
         episode=clock.episode(rows).astype(np.int64),
         stamp_s=clock.into_s(rows),
+        row=rows.astype(np.int64),
     )
 
 

@@ -108,7 +108,7 @@ class DemonstrationHeldOut(HeldOut):
         scale = ErrorScale(statistics=judged.statistics, is_tool=judged.is_tool)
         figures = action_figures(decisions, scale)
         counts = {"episodes": float(len(judged.episodes.numbers)), "decisions": float(len(decisions))}
-        return {name: round(value, 5) for name, value in (figures | counts).items()}
+        return {n: round(v, 5) for n, v in (figures | counts).items() if np.isfinite(v)}
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)

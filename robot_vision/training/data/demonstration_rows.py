@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
@@ -46,6 +46,8 @@ class RowClock:
         """The number of the episode of each row."""
         return self._episode[rows]
 
-    def into_s(self, rows: _Rows) -> np.ndarray:
+    def into_s(
+        self, rows: Int64[np.ndarray, "..."]
+    ) -> Float64[np.ndarray, "..."]:
         """Seconds since the episode of each row began."""
         return self._into_ns[rows] / NS_PER_S

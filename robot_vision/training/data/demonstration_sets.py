@@ -8,7 +8,10 @@ from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
-from robot_vision.training.demonstrations.demonstrations import Demonstrations
+from robot_vision.training.demonstrations.demonstrations import (
+    Demonstrations,
+    open_demonstrations,
+)
 
 _SPLIT_SEED = 22
 
@@ -86,6 +89,16 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
 def all_episodes(folder: Path, options: DemonstrationOptions) -> Episodes:
     """Of a set that replaces those of the recipe."""
     return _usable(_opened([str(folder)], options), options)
+
+
+def _opened(folders: list[str], options: DemonstrationOptions) -> Demonstrations:
+    return open_demonstrations(
+        folders,
+        meaning=options.meaning,
+        observation=options.observation,
+        horizon=options.horizon,
+        cache_dir=options.cache_dir,
+    )
 
 
 def _usable(source: Demonstrations, options: DemonstrationOptions) -> Episodes:

@@ -22,3 +22,9 @@ class Demonstrations:
     length: np.ndarray
     instructions: tuple[tuple[str, ...], ...]
     success: tuple[bool | None, ...]
+    action_joint_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def open_demonstrations(folders: list[str], **_: object) -> Demonstrations:
+    raise NotImplementedError

@@ -18,7 +18,8 @@ class Decisions:
 
     `predicted` and `taught` are chunks as `core.action_spec` has them, of which the steps that
     are `valid` were taught. `last_action` is what the expert did a step before, `hold` what keeps
-    the arm where it is, the gripper too. `stamp_s` is of the observation, in its episode.
+    the arm where it is, the gripper too. `stamp_s` is of the observation, in its episode; `row`
+    is its place in the data.
     """
 
     predicted: Chunks
@@ -28,6 +29,7 @@ class Decisions:
     hold: Float32[np.ndarray, "n a"]
     episode: Int64[np.ndarray, " n"]
     stamp_s: Float64[np.ndarray, " n"]
+    row: Int64[np.ndarray, " n"]
 
     def __len__(self) -> int:
         return len(self.predicted)
