@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from robot_vision.core.params import Params
 from robot_vision.core.registry import Registry
 
+PICTURES = ("color", "depth", "features")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModalityShape:
@@ -49,6 +51,9 @@ class Seen:
         What is not present is zero.
         """
         names = list(self.tokens if names is None else names)
+        if not names:
+            some = next(iter(self.tokens.values()))
+            return some[:, :0], torch.zeros_like(some[:, :0, 0], dtype=torch.bool)
         present = torch.cat([self.present[name] for name in names], dim=1)
         tokens = torch.cat([self.tokens[name] for name in names], dim=1)
         return torch.where(present.unsqueeze(-1), tokens, 0.0), present
@@ -56,6 +61,18 @@ class Seen:
     def mean(self, name: str) -> Tensor:
         """Mean of the tokens of a modality that are present, f32 [b,d]; zero without any."""
         return mean_of_present(*self.joined([name]))
+
+
+def with_readout(readout: Tensor, tokens: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens that are always there (f32 [1,r,d], learnt) before those of `Seen.joined`."""
+    always = readout.expand(len(tokens), -1, -1)
+    marks = torch.ones_like(always[..., 0], dtype=torch.bool)
+    return torch.cat([always, tokens], dim=1), torch.cat([marks, present], dim=1)
+
+
+def learnt(count: int, width: int) -> nn.Parameter:
+    """Fresh tokens f32 [1,count,width] for `with_readout`."""
+    return nn.Parameter(0.02 * torch.randn(1, count, width))
 
 
 def mean_of_present(tokens: Tensor, present: Tensor) -> Tensor:
@@ -91,6 +108,14 @@ class Fusion(nn.Module, ABC):
     @property
     def carried_shapes(self) -> dict[str, tuple[int, ...]]:
         return {}
+
+    def pictures(self) -> tuple[str, ...]:
+        """Modalities that have a place in a picture: color, depth, perception's features."""
+        return tuple(n for n, m in self.modalities.items() if m.kind in PICTURES)
+
+    def rows(self) -> tuple[str, ...]:
+        """The others: state, words, tracks."""
+        return tuple(n for n, m in self.modalities.items() if m.kind not in PICTURES)
 
     @abstractmethod
     def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:

@@ -33,7 +33,7 @@ class Head(nn.Module, ABC):
     def forward(
         self, fused: Fused, noise: Float32[Tensor, "..."] | None
     ) -> Float32[Tensor, "b t a"]:
-        """The chunk as it is served. Zeros as noise give the head's most likely chunk."""
+        """The chunk as it is served. Zeros as noise (or None) give always the same chunk."""
 
     @abstractmethod
     def loss(

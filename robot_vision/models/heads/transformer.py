@@ -3,17 +3,16 @@
 import torch
 from torch import Tensor, nn
 
-from robot_vision.core.params import param
 from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.action_loss import ActionLossOptions
 from robot_vision.models.heads.direct import DirectHead
 from robot_vision.models.heads.head import HEADS
+from robot_vision.models.layers.attention import AttentionOptions
 from robot_vision.models.layers.decoder import Decoder
 
 
-class TransformerHeadOptions(ActionLossOptions):
-    layers: int = param(2, "layers of the decoder", ge=1, le=64)
-    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
+class TransformerHeadOptions(AttentionOptions, ActionLossOptions):
+    """Of the decoder, and of its loss."""
 
 
 @HEADS.register("transformer")

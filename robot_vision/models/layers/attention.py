@@ -5,9 +5,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import Params, param
 
 # Added to the logits of what must not be attended to or chosen; finite in half precision too.
 NEVER = -1e4
+
+
+class AttentionOptions(Params):
+    """Of parts that are made of attention."""
+
+    layers: int = param(2, "layers of attention", ge=1, le=64)
+    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
 
 
 def hiding_bias(present: Tensor) -> Tensor:

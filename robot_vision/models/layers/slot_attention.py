@@ -14,7 +14,8 @@ _EPSILON = 1e-8
 class SlotAttention(nn.Module):
     """`forward(tokens [b,n,width], start [b,k,width])` → slots [b,k,width], logits [b,k,n].
 
-    The softmax of the logits over slots says to which slot a token belongs.
+    The softmax of the logits over slots says to which slot a token belongs. No slot takes
+    tokens that are not `present` (bool [b,n]).
     """
 
     def __init__(self, width: int, *, iterations: int) -> None:
@@ -32,13 +33,17 @@ class SlotAttention(nn.Module):
             nn.Linear(2 * width, width),
         )
 
-    def forward(self, tokens: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, start: Tensor, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         tokens = self.norm_tokens(tokens)
         key, value = self.key(tokens), self.value(tokens)
         slots = start
         for _ in range(self.iterations):
             weights = self._logits(slots, key).softmax(dim=1) + _EPSILON
-            found = (weights / weights.sum(dim=2, keepdim=True)) @ value
+            if present is not None:
+                weights = weights * present[:, None]
+            found = (weights / weights.sum(dim=2, keepdim=True).clamp(min=_EPSILON)) @ value
             slots = self.update(found.flatten(0, 1), slots.flatten(0, 1)).view_as(start)
             slots = slots + self.feed(slots)
         return slots, self._logits(slots, key)

@@ -14,13 +14,11 @@ from robot_vision.models.fusion.fusion import ModalityShape, Seen
 from robot_vision.models.layers.attention import perceptron
 from robot_vision.models.layers.resample import resample
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
-from robot_vision.models.temporal.depth_encoder import DepthEncoder
 
 _SMALL = 0.02
 # Ages that the sines of the age tell apart, from one picture's to a long gap's.
 _SHORTEST_S, _LONGEST_S, _WAVES = 0.05, 20.0, 8
 _FURTHEST = 6.0  # scales from the mean, at which numbers are cut off
-DEPTH_STRIDE_PX = 4
 
 
 def given(values: Tensor, seen: Tensor) -> Tensor:
@@ -78,54 +76,27 @@ class GridTokens(nn.Module):
         return self.out(self.norm(cells)) + self.place
 
 
-class ColorTokens(nn.Module):
-    """Of the maps that the encoder makes of a camera's pictures."""
+class PictureTokens(nn.Module):
+    """Of maps of a camera's color or depth, or of perception's grid."""
 
     def __init__(
-        self, spec: PixelPolicySpec, channels: Sequence[int], strides: Sequence[int]
+        self, spec: PixelPolicySpec, kind: str, channels: Sequence[int], strides: Sequence[int]
     ) -> None:
         super().__init__()
         self.grid = GridTokens(spec, channels)
         self.kind = nn.Parameter(_SMALL * torch.randn(spec.width))
         self.shape = ModalityShape(
-            kind="color",
+            kind=kind,
             rows=spec.grid_rows,
             columns=spec.grid_columns,
-            steps=spec.observation.steps,
+            steps=1 if kind == "features" else spec.observation.steps,
             map_channels=tuple(channels),
             map_strides=tuple(strides),
         )
 
-    def forward(self, maps: Sequence[Tensor], age: Tensor) -> Tensor:
-        tokens = self.grid(*maps) + self.kind + age.unsqueeze(2)
-        return tokens.flatten(1, 2)
-
-
-class DepthTokens(nn.Module):
-    """Of a camera's metric depth f32 [b,n,h,w], 0 invalid."""
-
-    def __init__(self, spec: PixelPolicySpec) -> None:
-        super().__init__()
-        self.encoder = DepthEncoder(spec.depth_width)
-        self.grid = GridTokens(spec, [spec.depth_width])
-        self.kind = nn.Parameter(_SMALL * torch.randn(spec.width))
-        self.shape = ModalityShape(
-            kind="depth",
-            rows=spec.grid_rows,
-            columns=spec.grid_columns,
-            steps=spec.observation.steps,
-            map_channels=(spec.depth_width,),
-            map_strides=(DEPTH_STRIDE_PX,),
-        )
-
-    def maps(self, depth_m: Tensor) -> tuple[Tensor, ...]:
-        """f32 [b,n,c,h/4,w/4]."""
-        found = self.encoder(depth_m.flatten(0, 1).unsqueeze(1))
-        return (found.unflatten(0, depth_m.shape[:2]),)
-
-    def forward(self, maps: Sequence[Tensor], age: Tensor) -> Tensor:
-        tokens = self.grid(*maps) + self.kind + age.unsqueeze(2)
-        return tokens.flatten(1, 2)
+    def forward(self, maps: Sequence[Tensor], age: Tensor | None) -> Tensor:
+        tokens = self.grid(*maps) + self.kind
+        return (tokens if age is None else tokens + age.unsqueeze(2)).flatten(1, 2)
 
 
 class RowTokens(nn.Module):
@@ -140,25 +111,6 @@ class RowTokens(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         return self.out(self.normal(values)) + self.kind
-
-
-class FeatureTokens(nn.Module):
-    """Of perception's grid of features f32 [b,c,h,w]."""
-
-    def __init__(self, spec: PixelPolicySpec) -> None:
-        super().__init__()
-        self.grid = GridTokens(spec, [spec.features_channels])
-        self.kind = nn.Parameter(_SMALL * torch.randn(spec.width))
-        self.shape = ModalityShape(
-            kind="features",
-            rows=spec.grid_rows,
-            columns=spec.grid_columns,
-            map_channels=(spec.features_channels,),
-            map_strides=(16,),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.grid(features.unsqueeze(1))[:, 0] + self.kind
 
 
 class Gating(nn.Module):

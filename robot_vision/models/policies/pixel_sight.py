@@ -3,27 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
-from robot_vision.models.fusion.fusion import ModalityShape, Seen
+from robot_vision.models.fusion.fusion import PICTURES, ModalityShape, Seen
 from robot_vision.models.picture import PAD_VALUE
 from robot_vision.models.policies.pixel_parts import (
-    DEPTH_STRIDE_PX,
     Age,
-    ColorTokens,
-    DepthTokens,
-    FeatureTokens,
     Gating,
+    PictureTokens,
     RowTokens,
     given,
 )
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
 from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicySpec
+from robot_vision.models.temporal.depth_encoder import DepthEncoder
 
 _LANGUAGE_HEADS = 4
+_DEPTH_STRIDE_PX, _FEATURES_STRIDE_PX = 4, 16
 
 
 class Sight(nn.Module):
@@ -37,6 +35,11 @@ class Sight(nn.Module):
         self.encoder = PictureEncoder(spec.encoder) if seen.cameras else None
         if self.encoder is not None and spec.freeze_encoder:
             self.encoder.requires_grad_(False)
+        levels = slice(-spec.levels, None)
+        self._strides = self.encoder.strides[levels] if self.encoder is not None else ()
+        self._channels = self.encoder.channels[levels] if self.encoder is not None else ()
+        has_depth = any(camera.has_depth for camera in seen.cameras)
+        self.depth = DepthEncoder(spec.depth_width) if has_depth else None
         self.names = modalities_of(seen)
         self.tokens = nn.ModuleDict({_key(name): self._tokens_of(name) for name in self.names})
         self.age = Age(spec.width) if "age_s" in input_shapes(spec) else None
@@ -58,17 +61,15 @@ class Sight(nn.Module):
         return self
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Seen:
-        tokens, present, maps = (
-            dict[str, Tensor](),
-            dict[str, Tensor](),
-            dict[str, tuple[Tensor, ...]](),
-        )
+        tokens, present = dict[str, Tensor](), dict[str, Tensor]()
+        maps = dict[str, tuple[Tensor, ...]]()
         age = self.age(inputs["age_s"]) if self.age is not None else None
         for name in self.names:
-            camera, _, picture = name.rpartition(".")
-            if picture in ("color", "depth") and camera:
-                maps[name], shown = self._camera(camera, picture, inputs)
-                tokens[name] = self.part(name)(maps[name], age)
+            kind = self.part(name).shape.kind
+            aged = None if kind == "features" else age
+            if kind in PICTURES:
+                maps[name], shown = self._maps_of(name, kind, inputs)
+                tokens[name] = self.part(name)(maps[name], aged)
                 present[name] = shown.repeat_interleave(tokens[name].shape[1] // shown.shape[1], 1)
             else:
                 tokens[name], present[name] = self._row(name, inputs, age)
@@ -76,22 +77,30 @@ class Sight(nn.Module):
             tokens = self.gating(Seen(tokens=tokens, present=present))
         return Seen(tokens=tokens, present=present, maps=maps)
 
-    def _camera(
-        self, camera: str, picture: str, inputs: Mapping[str, Tensor]
+    def _maps_of(
+        self, name: str, kind: str, inputs: Mapping[str, Tensor]
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Maps of a camera's colour or depth, and in which steps it was seen (bool [b,n])."""
-        if picture == "depth":
+        """Maps f32 [b,n,c,h,w] of a picture, zero where it was not seen (bool [b,n])."""
+        camera = name.rpartition(".")[0]
+        if kind == "features":
+            shown, found = inputs["features_seen"], (inputs["features"].unsqueeze(1),)
+        elif kind == "depth":
             shown = inputs[f"depth_seen_{camera}"]
-            depth_m = given(inputs[f"depth_{camera}"], shown)
-            found = self.part(f"{camera}.depth").maps(_padded(depth_m, DEPTH_STRIDE_PX, value=0))
+            found = (self._depth(given(inputs[f"depth_{camera}"], shown)),)
         else:
             shown = inputs[f"seen_{camera}"]
-            cached = [f"maps_{camera}_{level}" for level in range(self.spec.levels)]
+            cached = [f"maps_{camera}_{level}" for level in range(len(self._strides))]
             if cached[0] in inputs:
-                found = tuple(inputs[name].float() for name in cached if name in inputs)
+                found = tuple(inputs[level] for level in cached)
             else:
                 found = self.maps(camera, inputs[f"rgb_{camera}"])
         return tuple(given(each, shown) for each in found), shown
+
+    def _depth(self, depth_m: Tensor) -> Tensor:
+        """Of depth f32 [b,n,h,w], with the margin that color has: so maps lie on each other."""
+        assert self.depth is not None
+        fitting = _padded(depth_m, max(_DEPTH_STRIDE_PX, *self._strides), value=0)
+        return self.depth(fitting.flatten(0, 1).unsqueeze(1)).unflatten(0, depth_m.shape[:2])
 
     def _row(
         self, name: str, inputs: Mapping[str, Tensor], age: Tensor | None
@@ -100,11 +109,8 @@ class Sight(nn.Module):
             values, shown = self._text(inputs)
         else:
             values, shown = inputs[name], inputs[f"{name}_seen"]
-        if name == "features":
-            tokens = self.part(name)(torch.where(shown[:, :, None, None], values, 0.0))
-            return tokens, shown.expand(-1, tokens.shape[1])
         tokens = self.part(name)(given(values, shown))
-        return (tokens + age if name == "state" else tokens), shown
+        return tokens + age if name == "state" and age is not None else tokens, shown
 
     def _text(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         if self.language is not None and "tokens" in inputs:
@@ -125,13 +131,12 @@ class Sight(nn.Module):
     def _tokens_of(self, name: str) -> nn.Module:
         spec, seen = self.spec, self.spec.observation
         if name.endswith(".color"):
-            assert self.encoder is not None
-            levels = slice(-spec.levels, None)
-            return ColorTokens(spec, self.encoder.channels[levels], self.encoder.strides[levels])
+            return PictureTokens(spec, "color", self._channels, self._strides)
         if name.endswith(".depth"):
-            return DepthTokens(spec)
+            return PictureTokens(spec, "depth", (spec.depth_width,), (_DEPTH_STRIDE_PX,))
         if name == "features":
-            return FeatureTokens(spec)
+            stride_px = _FEATURES_STRIDE_PX
+            return PictureTokens(spec, "features", (spec.features_channels,), (stride_px,))
         count, numbers, steps = {
             "state": (1, seen.state_width, seen.steps),
             "tracks": (spec.max_tracks, spec.track_width, 1),

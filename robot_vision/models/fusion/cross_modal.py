@@ -1,0 +1,50 @@
+"""Words and the arm look at the pictures, pictures look back: the plain VLA."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.models.fusion.fusion import (
+    FUSIONS,
+    Fused,
+    Fusion,
+    ModalityShape,
+    Seen,
+    learnt,
+    with_readout,
+)
+from robot_vision.models.layers.attention import AttentionOptions, Block, hiding_bias, self_block
+
+
+@FUSIONS.register("cross_modal")
+class CrossModalFusion(Fusion):
+    """Bidirectional cross-attention, as ViLBERT has it between words and regions.
+
+    arXiv:1908.02265. On the side of the words are also the arm's state and tracks.
+    """
+
+    Options = AttentionOptions
+
+    def __init__(
+        self, options: AttentionOptions, *, width: int, modalities: Mapping[str, ModalityShape]
+    ) -> None:
+        super().__init__(options, width=width, modalities=modalities)
+        self.readout, self.nothing = learnt(1, width), learnt(1, width)
+        heads, layers = options.heads, range(options.layers)
+        self.to_pictures = nn.ModuleList(Block(width, heads) for _ in layers)
+        self.among = nn.ModuleList(self_block(width, heads) for _ in layers)
+        self.to_words = nn.ModuleList(Block(width, heads) for _ in layers)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+        del carried
+        words, words_there = with_readout(self.readout, *seen.joined(self.rows()))
+        view, view_there = with_readout(self.nothing, *seen.joined(self.pictures()))
+        words_bias, view_bias = hiding_bias(words_there), hiding_bias(view_there)
+        for out, among, back in zip(self.to_pictures, self.among, self.to_words, strict=True):
+            words = among(out(words, view, view_bias), None, words_bias)
+            view = back(view, words, words_bias)
+        tokens = self.norm(torch.cat([words, view], dim=1))
+        present = torch.cat([words_there, view_there], dim=1)
+        return Fused(summary=tokens[:, 0], tokens=tokens, present=present)

@@ -1,0 +1,71 @@
+"""The small one: words through an LSTM look at the maps of a backbone that stays as it is."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.params import param
+from robot_vision.models.fusion.fusion import (
+    FUSIONS,
+    Fused,
+    Fusion,
+    ModalityShape,
+    Seen,
+    learnt,
+    mean_of_present,
+    with_readout,
+)
+from robot_vision.models.layers.attention import (
+    AttentionOptions,
+    Block,
+    hiding_bias,
+    perceptron,
+)
+from robot_vision.models.layers.recurrent import MaskedLstm
+
+
+class FrozenOptions(AttentionOptions):
+    layers: int = param(1, "looks at the pictures", ge=1, le=64)
+
+
+@FUSIONS.register("frozen_cross_attention")
+class FrozenCrossAttention(Fusion):
+    """Made for `freeze_encoder`: little is learnt beside the backbone, so few data suffice.
+
+    The instruction as an LSTM reads it, and the arm, attend to the pictures; nothing looks back.
+    """
+
+    Options = FrozenOptions
+
+    def __init__(
+        self, options: FrozenOptions, *, width: int, modalities: Mapping[str, ModalityShape]
+    ) -> None:
+        super().__init__(options, width=width, modalities=modalities)
+        self.readout, self.nothing = learnt(1, width), learnt(1, width)
+        self._words = [name for name in self.rows() if modalities[name].kind == "words"]
+        self._others = [name for name in self.rows() if name not in self._words]
+        self.lstm = MaskedLstm(width) if self._words else None
+        self.looks = nn.ModuleList(Block(width, options.heads) for _ in range(options.layers))
+        self.join = perceptron(3 * width, 2 * width, width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+        del carried
+        instruction = self._instruction(seen)
+        others, others_there = seen.joined(self._others)
+        queries, present = with_readout(self.readout, others, others_there)
+        queries = queries + instruction[:, None]
+        view, view_there = with_readout(self.nothing, *seen.joined(self.pictures()))
+        bias = hiding_bias(view_there)
+        for look in self.looks:
+            queries = look(queries, view, bias)
+        arm = mean_of_present(others, others_there)
+        summary = self.join(torch.cat([queries[:, 0], instruction, arm], dim=1))
+        return Fused(summary=self.norm(summary), tokens=self.norm(queries), present=present)
+
+    def _instruction(self, seen: Seen) -> Tensor:
+        """f32 [b,d]; zero without words."""
+        if self.lstm is None:
+            return torch.zeros_like(seen.joined()[0][:, 0])
+        return self.lstm(*seen.joined(self._words))[0]

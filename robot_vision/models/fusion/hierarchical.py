@@ -1,0 +1,75 @@
+"""Three levels, each with weights of its own, each seeing itself and what is above it."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.params import param
+from robot_vision.models.fusion.fusion import (
+    FUSIONS,
+    Fused,
+    Fusion,
+    ModalityShape,
+    Seen,
+    learnt,
+    with_readout,
+)
+from robot_vision.models.layers.attention import AttentionOptions, Block, hiding_bias
+
+
+class HierarchicalOptions(AttentionOptions):
+    plans: int = param(4, "tokens of the lowest level, that the head acts on first", ge=1, le=64)
+
+
+@FUSIONS.register("hierarchical")
+class HierarchicalFusion(Fusion):
+    """High: words and pictures; middle: the arm and tracks; low: plans.
+
+    As pi0 (arXiv:2410.24164) parts a vision-language model, the state and an action expert:
+    attention is causal from level to level, so that no level depends on one below it.
+    """
+
+    Options = HierarchicalOptions
+
+    def __init__(
+        self,
+        options: HierarchicalOptions,
+        *,
+        width: int,
+        modalities: Mapping[str, ModalityShape],
+    ) -> None:
+        super().__init__(options, width=width, modalities=modalities)
+        high = [name for name in self.rows() if modalities[name].kind == "words"]
+        self._levels = ((*high, *self.pictures()), tuple(n for n in self.rows() if n not in high))
+        self.starts = nn.ParameterList(learnt(count, width) for count in (1, 1, options.plans))
+        self.layers = nn.ModuleList(
+            nn.ModuleList(Block(width, options.heads) for _ in self.starts)
+            for _ in range(options.layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+        del carried
+        found = [seen.joined(names) for names in (*self._levels, ())]
+        pairs = zip(self.starts, found, strict=True)
+        levels, marks = zip(*(with_readout(s, *rest) for s, rest in pairs), strict=True)
+        for blocks in self.layers:
+            levels = self._layer(blocks, levels, marks)
+        tokens, present = self.norm(torch.cat(levels[::-1], dim=1)), torch.cat(marks[::-1], dim=1)
+        summary = tokens[:, : self.options.plans].mean(dim=1)
+        return Fused(summary=summary, tokens=tokens, present=present)
+
+    @staticmethod
+    def _layer(
+        blocks: nn.Module, levels: tuple[Tensor, ...], marks: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        assert isinstance(blocks, nn.ModuleList)
+        return tuple(
+            block(
+                levels[row],
+                torch.cat(levels[: row + 1], dim=1),
+                hiding_bias(torch.cat(marks[: row + 1], dim=1)),
+            )
+            for row, block in enumerate(blocks)
+        )
