@@ -6,12 +6,24 @@ from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.params import Params, param
 from robot_vision.training.data.demonstration_changes import ModalityDropout, PictureChanges
 
+_MOMENTS_OF_A_MEMORY = 4
+
 
 class Moments(Params):
-    """What a fusion with a memory is unrolled over; one without needs a single moment."""
+    """What a fusion with a memory is unrolled over, and how often a policy decides."""
 
-    count: int = param(1, "moments of a sample, nothing remembered before them", ge=1, le=64)
-    period_s: float = param(0.1, "from one to the next", unit="s", gt=0, le=10)
+    count: int = param(
+        0,
+        "moments of a sample, nothing remembered before them; 0: 4 for a fusion with a memory, "
+        "1 for any other",
+        ge=0,
+        le=64,
+    )
+    period_s: float = param(0.1, "from one decision to the next", unit="s", gt=0, le=10)
+
+    def count_for(self, *, has_memory: bool) -> int:
+        """Moments of a sample for a fusion with or without a memory."""
+        return self.count or (_MOMENTS_OF_A_MEMORY if has_memory else 1)
 
 
 class DemonstrationOptions(Params):

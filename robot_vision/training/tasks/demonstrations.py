@@ -39,13 +39,14 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     metric = "skill"
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        """Raises `ConfigError` where sets, meaning, observation or words do not fit."""
         super().__init__(recipe, device)
         self._options: DemonstrationOptions = recipe.options
         check_frozen(recipe)
         self._learnt, self._held_out = learnt_and_held_out(self._options)
         self._travels = travels_of(self._learnt, self._options)
         self._rows = self._learnt.rows
-        self._model: nn.Module | None = None
+        self._model: nn.Module | None = None  # until `modules` has it
 
     def spec_values(self) -> dict[str, Any]:
         return self._travels.spec_values()
@@ -75,7 +76,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return tensors
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
-        """None; the model is kept, by whose frozen encoder the cache is made."""
+        """None; the model is kept: its fusion says how many moments, its encoder fills the cache."""
         self._model = model
         return {}
 
@@ -96,12 +97,14 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
 
     @cached_property
     def _maker(self) -> BatchMaker:
+        assert isinstance(self._model, PixelPolicy)
         moments, judged = self._options.moments, self._judged(self._learnt)
+        count = moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
         return BatchMaker(
             scenes=judged.scenes,
             statistics=judged.statistics,
             spoken=judged.spoken,
-            after_s=tuple(moments.period_s * k for k in range(moments.count)),
+            after_s=tuple(moments.period_s * k for k in range(count)),
             dropout=self._options.dropout,
             pictures=self._options.pictures,
         )
