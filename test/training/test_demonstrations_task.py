@@ -1,18 +1,14 @@
 """Policies from pixels: what their batches hold, that they learn, resume, export and are judged."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-import yaml
-from pixel_demonstrations import COLORS, HORIZON, OBSERVATION, STEPS, demonstrations
+from pixel_demonstrations import COLORS, HORIZON, OBSERVATION, demonstrations
 from runs import Rows, assert_same, dotted
 from safetensors.torch import load_file
 
-from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.policies import find_policy
 from robot_vision.models.registry import MODELS

@@ -55,9 +55,7 @@ class BatchMaker:
     dropout: ModalityDropout
     pictures: PictureChanges
 
-    def batch(
-        self, rows: Int64[np.ndarray, " b"], rng: np.random.Generator
-    ) -> DemonstrationBatch:
+    def batch(self, rows: Int64[np.ndarray, " b"], rng: np.random.Generator) -> DemonstrationBatch:
         """Of rows, with losses and changes that `rng` draws, one for all moments of a sample."""
         changes = self._draw(len(rows), rng)
         words = self._words(rows, changes, rng)

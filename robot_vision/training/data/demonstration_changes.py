@@ -9,7 +9,6 @@ from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.params import Params, param
 
 
-
 class ModalityDropout(Params):
     """How often a sample loses what a robot may lose, from its first moment to its last.
 

@@ -107,7 +107,10 @@ class DemonstrationHeldOut(HeldOut):
         decisions = decisions_of(predict, judged, together=1)
         scale = ErrorScale(statistics=judged.statistics, is_tool=judged.is_tool)
         figures = action_figures(decisions, scale)
-        counts = {"episodes": float(len(judged.episodes.numbers)), "decisions": float(len(decisions))}
+        counts = {
+            "episodes": float(len(judged.episodes.numbers)),
+            "decisions": float(len(decisions)),
+        }
         return {n: round(v, 5) for n, v in (figures | counts).items() if np.isfinite(v)}
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:

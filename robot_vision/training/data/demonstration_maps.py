@@ -8,7 +8,6 @@ from robot_vision.training.data.demonstration_options import DemonstrationOption
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 from robot_vision.training.engine.recipe import Recipe
 
-
 Maps = dict[str, tuple[np.ndarray, ...]]
 
 

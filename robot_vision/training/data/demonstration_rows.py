@@ -46,8 +46,6 @@ class RowClock:
         """The number of the episode of each row."""
         return self._episode[rows]
 
-    def into_s(
-        self, rows: Int64[np.ndarray, "..."]
-    ) -> Float64[np.ndarray, "..."]:
+    def into_s(self, rows: Int64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
         """Seconds since the episode of each row began."""
         return self._into_ns[rows] / NS_PER_S

@@ -35,9 +35,7 @@ class Scenes:
     clock: RowClock
     maps: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
-    def inputs(
-        self, rows: Int64[np.ndarray, " b"], changes: SceneChanges | None = None
-    ) -> Inputs:
+    def inputs(self, rows: Int64[np.ndarray, " b"], changes: SceneChanges | None = None) -> Inputs:
         """By name, as `models.policies.pixels` has them; words are added by who knows them."""
         steps, step_s = self.observation.steps, self.observation.step_s
         ages_s = [step_s * (steps - 1 - step) for step in range(steps)]
