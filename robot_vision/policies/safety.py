@@ -55,12 +55,12 @@ def admit(
 
 
 def physical_action(
-    action: Float[np.ndarray, "t 7"], spec: ActionSpec
-) -> Float[np.ndarray, "t 7"]:
+    action: Float[np.ndarray, "t d"], spec: ActionSpec
+) -> Float[np.ndarray, "t d"]:
     """Metres, radians and gripper (0 to 1) of an action in units of the spec's statistics."""
     mean, scale = np.array(spec.statistics.mean), np.array(spec.statistics.scale)
     physical = mean + scale * action.astype(np.float64)
-    physical[:, 6] = np.clip(physical[:, 6], 0.0, 1.0)
+    physical[:, -1] = np.clip(physical[:, -1], 0.0, 1.0)
     return physical
 
 
@@ -81,8 +81,8 @@ def _problem(
     action: Float[np.ndarray, "t d"], robot: RobotState, spec: ActionSpec
 ) -> tuple[str, str] | None:
     """The limit that a decision breaks as a whole, and how in words."""
-    if action.shape != (spec.horizon, 7):
-        expected = (spec.horizon, 7)
+    if action.shape != (spec.horizon, spec.width):
+        expected = (spec.horizon, spec.width)
         return "shape", f"the policy's action has shape {action.shape}, expected {expected}"
     bad = int(np.count_nonzero(~np.isfinite(action)))
     if bad:
