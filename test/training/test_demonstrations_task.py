@@ -1,21 +1,32 @@
-"""Policies from pixels: what their batches hold, that they learn, resume, export and are judged."""
+"""Policies from pixels learn, resume, are exported and judged."""
 
+import csv
+import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from pixel_demonstrations import COLORS, HORIZON, OBSERVATION, demonstrations
 from runs import Rows, assert_same, dotted
 from safetensors.torch import load_file
 
+from robot_vision.core.action_spec import ACTION_NAMES
+from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import export_run
+from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
 from robot_vision.models.registry import MODELS
+from robot_vision.training.data.demonstration_batches import DemonstrationBatch
+from robot_vision.training.data.demonstration_sets import learnt_and_held_out
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import recipe_of
-from robot_vision.training.engine.task import TASKS
+from robot_vision.training.engine.run import build_run
 
 
 def recipe_for(**overrides: object) -> Recipe:
@@ -56,29 +67,39 @@ def sets(monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory(monkeypatch)
 
 
-def batch_of(recipe: Recipe, step: int) -> Any:
-    task = TASKS.get("demonstrations")(recipe, torch.device("cpu"))
-    batches = task.batches(step, 0.0)
-    found = next(batches)
-    batches.close()
-    return found
-
-
 def test_a_batch_depends_on_recipe_and_step_alone() -> None:
-    recipe = recipe_for()
-    task = TASKS.get("demonstrations")(recipe, torch.device("cpu"))
-    batches = task.batches(3, 0.0)
-    _, fifth = next(batches), next(batches)
-    batches.close()
-    again = batch_of(recipe, 4)
-    for one, other in zip(fifth.moments, again.moments, strict=True):
+    recipe = recipe_for(run__batch_size=4)
+    found = [batches_of(recipe, first_step) for first_step in (3, 4, 5)]
+    (_, fourth), (again, _), (fifth, _) = found
+    for one, other in zip(fourth.moments, again.moments, strict=True):
         assert_same(one, other)
-    assert torch.equal(fifth.action, again.action)
-    assert not torch.equal(batch_of(recipe, 5).action, again.action)
+    assert torch.equal(fourth.action, again.action)
+    assert not torch.equal(fifth.action, again.action)
 
 
-def test_it_trains_and_resumes_bit_for_bit(tmp_path: Path) -> None:
-    recipe = recipe_for(run__steps=4, run__round_steps=2, run__batch_size=4)
+def batches_of(recipe: Recipe, first_step: int) -> tuple[DemonstrationBatch, DemonstrationBatch]:
+    """Two batches that follow each other, of a run as it would go on there."""
+    with closing(build_run(recipe).task.batches(first_step, 0.0)) as batches:
+        return next(batches), next(batches)
+
+
+def test_a_fusion_with_a_memory_is_shown_several_moments() -> None:
+    plain, _ = batches_of(recipe_for(run__batch_size=2), 0)
+    assert len(plain.moments) == 1
+    memory = {"name": "memory", "options": {}}
+    remembered, _ = batches_of(recipe_for(run__batch_size=2, spec__fusion=memory), 0)
+    assert len(remembered.moments) == 4
+
+
+@pytest.mark.parametrize("fusion", ["transformer", "memory"])
+def test_it_trains_and_resumes_bit_for_bit(fusion: str, tmp_path: Path) -> None:
+    recipe = recipe_for(
+        run__steps=2,
+        run__round_steps=1,
+        run__batch_size=4,
+        spec__fusion={"name": fusion, "options": {}},
+        options__val_sets=["val:2"],
+    )
     train(recipe, tmp_path / "whole", reporter=Rows())
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path / "cut", reporter=Rows(stop_after=1))
@@ -86,38 +107,136 @@ def test_it_trains_and_resumes_bit_for_bit(tmp_path: Path) -> None:
     assert_same(*(load_file(tmp_path / f / "checkpoint.safetensors") for f in ("whole", "cut")))
 
 
+@pytest.mark.slow
+def test_it_learns_to_go_to_what_is_named(tmp_path: Path) -> None:
+    recipe = recipe_for(run__steps=400, run__round_steps=100)
+    reporter = Rows()
+    train(recipe, tmp_path / "run", reporter=reporter)
+    last = reporter.rows[-1]
+    assert last["end_m"] < 0.7 * last["end_m_hold"]
+    assert last["error"] < 0.7 * last["error_mean"]
+
+
 @pytest.fixture(scope="module")
-def run(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, list[dict[str, float]]]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, float]]]:
     with pytest.MonkeyPatch.context() as patch:
         in_memory(patch)
         folder, reporter = tmp_path_factory.mktemp("run"), Rows()
-        train(recipe_for(run__steps=160, run__round_steps=80), folder, reporter=reporter)
+        memory = {"name": "memory", "options": {}}
+        train(recipe_for(run__steps=20, spec__fusion=memory), folder, reporter=reporter)
     return folder, reporter.rows
 
 
-def test_it_learns_more_than_the_trivial_answers_know(
+@pytest.fixture(scope="module")
+def bundle(
+    run: tuple[Path, list[dict[str, float]]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "reach"
+    with pytest.MonkeyPatch.context() as patch:
+        in_memory(patch)
+        export_run(run[0], folder)
+    return folder
+
+
+def test_figures_stand_beside_those_of_trivial_answers(
     run: tuple[Path, list[dict[str, float]]],
 ) -> None:
     last = run[1][-1]
-    assert last["skill"] > 0.2
-    assert last["error"] < min(last[f"error_{name}"] for name in ("repeat", "mean", "hold"))
-    assert last["end_m"] < last["end_m_hold"]
+    trivial = [last[f"error_{name}"] for name in ("repeat", "mean", "hold")]
+    assert last["skill"] == pytest.approx(1 - last["error"] / min(trivial))
     assert last["gripper_changes"] > 0
+    assert last["end_m_hold"] > last["end_m_repeat"] > 0
 
 
 def test_the_bundle_says_what_it_saw_and_how_good_it_is(
-    run: tuple[Path, list[dict[str, float]]], tmp_path: Path
+    run: tuple[Path, list[dict[str, float]]], bundle: Path
 ) -> None:
-    export_run(run[0], tmp_path / "reach")
-    manifest = find_policy(str(tmp_path / "reach")).manifest
-    assert manifest.kind == "pixels"
-    assert manifest.observation == OBSERVATION
+    manifest = find_policy(str(bundle)).manifest
+    assert (manifest.kind, manifest.observation) == ("pixels", OBSERVATION)
     assert manifest.vocabulary is not None
     assert set(COLORS) <= set(manifest.vocabulary.words)
     assert manifest.action_spec.horizon == HORIZON
     assert manifest.action_spec.step_s == pytest.approx(0.1)
     assert len(manifest.identity) == 64
-    assert manifest.metrics["skill"] == pytest.approx(run[1][-1]["skill"], abs=1e-3)
+    assert manifest.metrics["error"] == pytest.approx(run[1][-1]["error"], abs=1e-3)
     assert manifest.metrics["onnx_against_torch_max"] < 1e-4
+
+
+def test_a_bundle_is_judged_as_it_was_while_it_trained(
+    run: tuple[Path, list[dict[str, float]]], bundle: Path, tmp_path: Path
+) -> None:
+    found = measure_demonstrations(
+        find_policy(str(bundle)), Path("val:6"), out=tmp_path, options=JudgeOptions(tiles=4)
+    )
+    for name in ("error", "end_m", "gripper_accuracy", "error_repeat"):
+        assert found.figures[name] == pytest.approx(run[1][-1][name], abs=1e-3)
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    assert report["figures"]["error"] == pytest.approx(found.figures["error"], abs=1e-5)
+    rows = list(csv.DictReader((tmp_path / "errors.csv").open()))
+    assert len(rows) == 4 * HORIZON
+    assert set(rows[0]) == {"answer", "step", *ACTION_NAMES}
+    sheet = cv2.imread(str(tmp_path / "paths.png"))
+    assert sheet is not None
+    assert sheet.std() > 10
+
+
+def test_a_set_of_another_rate_is_no_judge(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slower(*_: object, **__: object) -> object:
+        return replace(demonstrations(2, seed=1), step_s=0.2)
+
+    monkeypatch.setattr(
+        "robot_vision.training.data.demonstration_sets.open_demonstrations", slower
+    )
+    policy = find_policy(str(bundle))
+    with pytest.raises(
+        ConfigError, match=r"a step every 0\.2 s, the policy's chunks every 0\.1 s"
+    ):
+        measure_demonstrations(policy, Path("x"), out=tmp_path, options=JudgeOptions())
+
+
+def test_a_share_of_the_episodes_is_held_out_where_there_is_no_val_set() -> None:
+    options = recipe_for(options__val_sets=[], options__val_share=0.25).options
+    learnt, held_out = learnt_and_held_out(options)
+    assert held_out is not None
+    assert (len(learnt.numbers), len(held_out.numbers)) == (18, 6)
+    assert not set(learnt.numbers) & set(held_out.numbers)
+    assert not set(learnt.rows) & set(held_out.rows)
+    again = learnt_and_held_out(options)[0]
+    assert np.array_equal(again.numbers, learnt.numbers)
+
+
+def test_failures_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = replace(demonstrations(3, seed=1), success=(True, False, None))
+    monkeypatch.setattr(
+        "robot_vision.training.data.demonstration_sets.open_demonstrations",
+        lambda *_, **__: source,
+    )
+    options = recipe_for(options__val_sets=[], options__val_share=0).options
+    learnt, held_out = learnt_and_held_out(options)
+    assert held_out is None
+    assert learnt.numbers.tolist() == [0, 2]
+    with pytest.raises(ConfigError, match="marked as failures"):
+        source = replace(source, success=(False,) * 3)
+        learnt_and_held_out(options)
+
+
+def test_recipes_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ConfigError, match="train_sets is empty"):
+        build_run(recipe_for(options__train_sets=[]))
+    with pytest.raises(ConfigError, match=r"spec\.freeze_encoder=true"):
+        build_run(recipe_for(options__cache_features=True))
+
+
+def test_weights_of_other_words_are_no_start(
+    run: tuple[Path, list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = replace(demonstrations(2, seed=1), instructions=(("grasp it",), ("grasp it",)))
+    monkeypatch.setattr(
+        "robot_vision.training.data.demonstration_sets.open_demonstrations",
+        lambda *_, **__: source,
+    )
+    start = str(run[0] / "weights.safetensors")
+    with pytest.raises(ConfigError, match=r"know other words than the episodes have.*blue"):
+        build_run(recipe_for(run__init_weights=start))

@@ -35,7 +35,7 @@ class Judged:
         return max(1, round(self.period_s / self.scenes.source.step_s))
 
     def at_most(self, decisions: int) -> "Judged":
-        """So many whole episodes, evenly spread, that they have no more decisions; at least one."""
+        """Whole episodes, evenly spread, with about so many decisions in all; at least one."""
         numbers = self.episodes.numbers
         rows = float(np.mean(self.episodes.lengths))
         count = int(np.clip(decisions * self.stride / rows, 1, len(numbers)))

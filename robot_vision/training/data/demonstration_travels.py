@@ -1,4 +1,4 @@
-"""What travels with the weights of a policy from pixels, so that its numbers keep their meaning."""
+"""What travels with the weights of a policy from pixels: what its numbers mean."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -76,24 +76,23 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return tensors
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
-        """None; the model is kept: its fusion says how many moments, its encoder fills the cache."""
+        """None; the model is kept: its fusion may have a memory, its encoder fills the cache."""
         self._model = model
         return {}
 
     def batches(self, first_step: int, part: float) -> Generator[DemonstrationBatch, None, None]:
         """Made ahead by threads; each depends on its step alone."""
         del part
-        self._maker  # before threads ask for it at once
-        with closing(
-            made_ahead(self._batch, first_step, loaders=self._options.loaders)
-        ) as batches:
+        maker = self._maker  # made once, before threads ask for it
+
+        def make(step: int) -> DemonstrationBatch:
+            run = self.recipe.run
+            rng = np.random.default_rng((run.seed, step, rank()))
+            return maker.batch(rng.choice(self._rows, run.share(process_count())), rng)
+
+        with closing(made_ahead(make, first_step, loaders=self._options.loaders)) as batches:
             for batch in batches:
                 yield batch.to(self.device)
-
-    def _batch(self, step: int) -> DemonstrationBatch:
-        run = self.recipe.run
-        rng = np.random.default_rng((run.seed, step, rank()))
-        return self._maker.batch(rng.choice(self._rows, run.share(process_count())), rng)
 
     @cached_property
     def _maker(self) -> BatchMaker:
