@@ -42,9 +42,9 @@ class CrossModalFusion(Fusion):
         words, words_there = with_readout(self.readout, *seen.joined(self.rows()))
         view, view_there = with_readout(self.nothing, *seen.joined(self.pictures()))
         words_bias, view_bias = hiding_bias(words_there), hiding_bias(view_there)
-        for out, among, back in zip(self.to_pictures, self.among, self.to_words, strict=True):
-            words = among(out(words, view, view_bias), None, words_bias)
+        for back, out, among in zip(self.to_words, self.to_pictures, self.among, strict=True):
             view = back(view, words, words_bias)
+            words = among(out(words, view, view_bias), None, words_bias)
         tokens = self.norm(torch.cat([words, view], dim=1))
         present = torch.cat([words_there, view_there], dim=1)
         return Fused(summary=tokens[:, 0], tokens=tokens, present=present)

@@ -10,7 +10,6 @@ from robot_vision.core.params import param
 from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen
 from robot_vision.models.layers.attention import AttentionOptions
 from robot_vision.models.layers.decoder import Pool
-from robot_vision.models.layers.resample import resample
 from robot_vision.models.layers.slot_attention import place_grid
 
 _PLACES, _NORM_GROUPS = 4, 4
@@ -41,10 +40,10 @@ class EarlyFusion(Fusion):
                 "fusion 'early' joins maps: expected a camera or perception's features, found "
                 f"{', '.join(modalities)}"
             )
-        self._views = _by_camera(self.pictures())
+        self._views = self.cameras()
         rows = len(self.rows()) * width
         self.joins = nn.ModuleList(
-            nn.Conv2d(self._channels(names) + rows + _PLACES, width, 1)
+            nn.Conv2d(_channels_of(modalities, names, width) + rows + _PLACES, width, 1)
             for names in self._views.values()
         )
         self.convolutions = nn.ModuleList(_convolution(width) for _ in range(options.layers))
@@ -67,9 +66,8 @@ class EarlyFusion(Fusion):
 
     def _view(self, seen: Seen, names: list[str], rows: list[Tensor], join: nn.Module) -> Tensor:
         """Tokens f32 [b,cells,d] of one camera."""
-        first = self.modalities[names[0]]
-        maps = [self._map(seen, name, first.rows, first.columns) for name in names]
-        size = (first.rows, first.columns)
+        maps = [map for name in names for map in self._channels(seen, name)]
+        size = maps[0].shape[2:]
         everywhere = [row[:, :, None, None].expand(-1, -1, *size) for row in rows]
         places = place_grid(*size, device=maps[0].device).expand(len(maps[0]), -1, -1, -1)
         x = join(torch.cat([*maps, *everywhere, places], dim=1))
@@ -77,29 +75,15 @@ class EarlyFusion(Fusion):
             x = x + convolution(x)
         return x.flatten(2).transpose(1, 2)
 
-    def _map(self, seen: Seen, name: str, rows: int, columns: int) -> Tensor:
-        """All maps of a modality as channels, and where it is present: [b,c,rows,columns]."""
-        shape = self.modalities[name]
-        there = seen.present[name].unflatten(1, (shape.steps, -1)).any(dim=2)
-        mark = there[:, :, None, None]
-        found = [
-            torch.where(mark.unsqueeze(2), resample(each, rows, columns), 0.0).flatten(1, 2)
-            for each in seen.maps[name]
-        ]
-        return torch.cat([*found, mark.float().expand(-1, -1, rows, columns)], dim=1)
-
-    def _channels(self, names: list[str]) -> int:
-        shapes = [self.modalities[name] for name in names]
-        return sum(shape.steps * (sum(shape.map_channels) + 1) for shape in shapes)
+    def _channels(self, seen: Seen, name: str) -> tuple[Tensor, Tensor]:
+        """Channels f32 [b,c,rows,columns] of all steps of a picture, and which steps are there."""
+        grid = self.grid(seen, name)
+        marks = self.steps_present(seen, name)[:, :, None, None].to(grid.dtype)
+        return grid.flatten(1, 2), marks.expand(-1, -1, *grid.shape[3:])
 
 
-def _by_camera(names: tuple[str, ...]) -> dict[str, list[str]]:
-    """Names of modalities of a picture by camera; perception's grid goes with the first."""
-    cameras = dict[str, list[str]]()
-    for name in names:
-        camera = name.rpartition(".")[0] or next(iter(cameras), "")
-        cameras.setdefault(camera, []).append(name)
-    return cameras
+def _channels_of(modalities: Mapping[str, ModalityShape], names: list[str], width: int) -> int:
+    return sum(modalities[name].steps * (width + 1) for name in names)
 
 
 def _convolution(width: int) -> nn.Sequential:

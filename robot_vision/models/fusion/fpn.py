@@ -39,8 +39,8 @@ class FpnFusion(Fusion):
     """A feature pyramid (FPN, arXiv:1612.03144) of each camera, read from coarse to fine.
 
     Words, the arm and learnt queries look at the level of stride 32, with what they found at 16,
-    then at 8. Depth and perception's grid are added to the levels. Levels that the encoder gives
-    no map of are made from the nearest: give it `levels: 3` for true fine maps.
+    then at 8. Tokens of color, depth and perception's grid are added to each level. Levels that
+    the encoder gives no map of are made from the nearest: `levels: 3` gives true fine ones.
     """
 
     Options = FpnOptions
@@ -49,23 +49,18 @@ class FpnFusion(Fusion):
         self, options: FpnOptions, *, width: int, modalities: Mapping[str, ModalityShape]
     ) -> None:
         super().__init__(options, width=width, modalities=modalities)
-        self._colors = [n for n in self.pictures() if modalities[n].kind == "color"]
-        if not self._colors:
+        self._cameras = {c: names for c, names in self.cameras().items() if c}
+        if not self._cameras:
             raise ConfigError(
                 "fusion 'fpn' makes pyramids of cameras' maps: expected a camera, found "
                 f"{', '.join(modalities)}"
             )
-        shapes = [modalities[name] for name in self._colors]
+        shapes = [modalities[f"{camera}.color"] for camera in self._cameras]
         self.pyramids = nn.ModuleList(
             Pyramid(s.map_strides, s.map_channels, width=width, strides=_STRIDES, wanted=_STRIDES)
             for s in shapes
         )
-        self._added = [name for name in self.pictures() if name not in self._colors]
-        self.adds = nn.ModuleList(
-            nn.Linear(sum(modalities[name].map_channels), width) for name in self._added
-        )
         self.place = nn.Linear(4, width)
-        self.steps = nn.ParameterList(learnt(shape.steps, width) for shape in shapes)
         self.queries = learnt(options.queries, width)
         self.looks = nn.ModuleList(_looks(width, options) for _ in _STRIDES)
         self.norm = nn.LayerNorm(width)
@@ -74,7 +69,8 @@ class FpnFusion(Fusion):
         del carried
         queries, present = with_readout(self.queries, *seen.joined(self.rows()))
         bias = hiding_bias(present)
-        cameras = [self._levels(seen, row) for row in range(len(self._colors))]
+        pairs = zip(self._cameras, self.pyramids, strict=True)
+        cameras = [self._levels(seen, camera, pyramid) for camera, pyramid in pairs]
         for stride, looks in zip(reversed(_STRIDES), self.looks, strict=True):
             tokens = torch.cat([levels[stride][0] for levels in cameras], dim=1)
             there = torch.cat([levels[stride][1] for levels in cameras], dim=1)
@@ -93,37 +89,30 @@ class FpnFusion(Fusion):
             queries = among(across(queries, tokens, tokens_bias), None, bias)
         return queries
 
-    def _levels(self, seen: Seen, row: int) -> dict[int, tuple[Tensor, Tensor]]:
+    def _levels(
+        self, seen: Seen, camera: str, pyramid: nn.Module
+    ) -> dict[int, tuple[Tensor, Tensor]]:
         """Tokens f32 [b,steps·cells,d] of a camera by stride, and which are present."""
-        name = self._colors[row]
-        steps = self.modalities[name].steps
-        there = seen.present[name].unflatten(1, (steps, -1)).any(dim=2)
-        kept = there[:, :, None, None, None]
+        name = f"{camera}.color"
+        there = self.steps_present(seen, name)
+        for other in self._cameras[camera]:
+            there = there | self.steps_present(seen, other)
+        kept = self.steps_present(seen, name)[:, :, None, None, None]
         maps = [torch.where(kept, each, 0.0).flatten(0, 1) for each in seen.maps[name]]
         found = {}
-        for stride, level in self.pyramids[row](maps).items():
-            x = level.unflatten(0, (-1, steps))
-            x = x.flatten(3).transpose(2, 3) + self._beside(seen, name, x.shape[-2:])
-            x = x + self.steps[row].unsqueeze(2)
-            x = torch.where(kept[..., 0], x, 0.0).flatten(1, 2)
-            found[stride] = (x, there.repeat_interleave(x.shape[1] // steps, dim=1))
+        for stride, level in pyramid(maps).items():
+            x = torch.where(kept, level.unflatten(0, there.shape), 0.0)
+            x = (x + self._beside(seen, camera, x.shape[3:])).flatten(3).transpose(2, 3)
+            found[stride] = (x.flatten(1, 2), there.repeat_interleave(x.shape[2], dim=1))
         return found
 
-    def _beside(self, seen: Seen, color: str, size: torch.Size) -> Tensor:
-        """What is added to each cell of a level: its place, depth, perception's grid."""
+    def _beside(self, seen: Seen, camera: str, size: torch.Size) -> Tensor:
+        """What is added to a level: places, and tokens of color, depth, perception's grid."""
         places = place_grid(*size, device=self.place.weight.device)
-        total = self.place(places.flatten(2).transpose(1, 2))[:, None]
-        camera = color.rpartition(".")[0]
-        for name, add in zip(self._added, self.adds, strict=True):
-            if name == f"{camera}.depth" or (name == "features" and color == self._colors[0]):
-                total = total + self._added_map(seen, name, add, size)
+        total = self.place(places.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)[:, None]
+        for name in self._cameras[camera]:
+            total = total + resample(self.grid(seen, name), *size)
         return total
-
-    def _added_map(self, seen: Seen, name: str, add: nn.Module, size: torch.Size) -> Tensor:
-        steps = self.modalities[name].steps
-        there = seen.present[name].unflatten(1, (steps, -1)).any(dim=2)[:, :, None, None]
-        cells = torch.cat([resample(each, *size) for each in seen.maps[name]], dim=2)
-        return torch.where(there, add(cells.flatten(3).transpose(2, 3)), 0.0)
 
 
 def _looks(width: int, options: FpnOptions) -> nn.ModuleList:

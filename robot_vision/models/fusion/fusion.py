@@ -117,6 +117,24 @@ class Fusion(nn.Module, ABC):
         """The others: state, words, tracks."""
         return tuple(n for n, m in self.modalities.items() if m.kind not in PICTURES)
 
+    def cameras(self) -> dict[str, list[str]]:
+        """`pictures` by camera, the first of which has perception's grid as well."""
+        cameras = dict[str, list[str]]()
+        for name in self.pictures():
+            camera = name.rpartition(".")[0] or next(iter(cameras), "")
+            cameras.setdefault(camera, []).append(name)
+        return cameras
+
+    def grid(self, seen: Seen, name: str) -> Tensor:
+        """Tokens of a picture as maps f32 [b,steps,d,rows,columns], zero where not present."""
+        shape = self.modalities[name]
+        size = (shape.steps, shape.rows, shape.columns)
+        return seen.joined([name])[0].unflatten(1, size).permute(0, 1, 4, 2, 3)
+
+    def steps_present(self, seen: Seen, name: str) -> Tensor:
+        """In which steps a picture is there, bool [b,steps]."""
+        return seen.present[name].unflatten(1, (self.modalities[name].steps, -1)).any(dim=2)
+
     @abstractmethod
     def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
         """Fuse one moment; the same result on every run in evaluation."""

@@ -1,6 +1,6 @@
 """Three levels, each with weights of its own, each seeing itself and what is above it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +52,8 @@ class HierarchicalFusion(Fusion):
     def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
         del carried
         found = [seen.joined(names) for names in (*self._levels, ())]
-        pairs = zip(self.starts, found, strict=True)
-        levels, marks = zip(*(with_readout(s, *rest) for s, rest in pairs), strict=True)
+        pairs = [with_readout(s, *rest) for s, rest in zip(self.starts, found, strict=True)]
+        levels, marks = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         for blocks in self.layers:
             levels = self._layer(blocks, levels, marks)
         tokens, present = self.norm(torch.cat(levels[::-1], dim=1)), torch.cat(marks[::-1], dim=1)
@@ -62,14 +62,13 @@ class HierarchicalFusion(Fusion):
 
     @staticmethod
     def _layer(
-        blocks: nn.Module, levels: tuple[Tensor, ...], marks: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ...]:
+        blocks: nn.Module, levels: Sequence[Tensor], marks: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """From the highest down, each with what those above it have become."""
         assert isinstance(blocks, nn.ModuleList)
-        return tuple(
-            block(
-                levels[row],
-                torch.cat(levels[: row + 1], dim=1),
-                hiding_bias(torch.cat(marks[: row + 1], dim=1)),
-            )
-            for row, block in enumerate(blocks)
-        )
+        found = list[Tensor]()
+        for row, block in enumerate(blocks):
+            above = torch.cat([*found, levels[row]], dim=1)
+            bias = hiding_bias(torch.cat(list(marks[: row + 1]), dim=1))
+            found.append(block(levels[row], above, bias))
+        return found
