@@ -217,8 +217,8 @@ def test_failures_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     learnt, held_out = learnt_and_held_out(options)
     assert held_out is None
     assert learnt.numbers.tolist() == [0, 2]
+    source = replace(source, success=(False,) * 3)
     with pytest.raises(ConfigError, match="marked as failures"):
-        source = replace(source, success=(False,) * 3)
         learnt_and_held_out(options)
 
 

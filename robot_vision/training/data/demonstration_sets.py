@@ -102,11 +102,13 @@ def _opened(folders: list[str], options: DemonstrationOptions) -> Demonstrations
 
 
 def _usable(source: Demonstrations, options: DemonstrationOptions) -> Episodes:
-    failed = [options.only_success and success is False for success in source.success]
-    numbers = np.flatnonzero(~np.array(failed, bool))
-    if not len(numbers):
+    """All but failures, if they are to be left out, and those that cannot be decoded."""
+    failed = np.array([options.only_success and s is False for s in source.success], bool)
+    if failed.all():
         raise ConfigError(
             f"all {len(failed)} episodes are marked as failures: set "
             "options.only_success=false to learn from them, or record others"
         )
-    return Episodes(source=source, numbers=numbers)
+    first = np.unique(source.first_row)
+    is_taught = np.logical_or.reduceat(np.asarray(source.valid[:, 0]), first)
+    return Episodes(source=source, numbers=np.flatnonzero(~failed & is_taught))

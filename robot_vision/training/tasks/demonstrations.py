@@ -23,7 +23,7 @@ from robot_vision.training.data.demonstration_travels import read_travels, trave
 from robot_vision.training.data.demonstration_words import check_same_words
 from robot_vision.training.demonstrations.statistics import state_statistics
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.distributed import process_count, rank
+from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.metrics.action_error import ErrorScale, action_figures
@@ -43,7 +43,8 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         super().__init__(recipe, device)
         self._options: DemonstrationOptions = recipe.options
         check_frozen(recipe)
-        self._learnt, self._held_out = learnt_and_held_out(self._options)
+        with rank_0_first():
+            self._learnt, self._held_out = learnt_and_held_out(self._options)
         self._travels = travels_of(self._learnt, self._options)
         self._rows = self._learnt.rows
         self._model: nn.Module | None = None  # until `modules` has it
@@ -97,7 +98,9 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     @cached_property
     def _maker(self) -> BatchMaker:
         assert isinstance(self._model, PixelPolicy)
-        moments, judged = self._options.moments, self._judged(self._learnt)
+        with rank_0_first():
+            judged = self._judged(self._learnt)
+        moments = self._options.moments
         count = moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
         return BatchMaker(
             scenes=judged.scenes,
@@ -109,13 +112,13 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         )
 
     def _judged(self, episodes: Episodes) -> Judged:
-        maps: dict[str, tuple[np.ndarray, ...]] = {}
-        if self._options.cache_features:
+        options, maps = self._options, dict[str, tuple[np.ndarray, ...]]()
+        if options.cache_features:
             assert isinstance(self._model, PixelPolicy)
-            maps = cached_maps(episodes.source, self._model, self._options.cache_dir)
-        return judged_by(
-            episodes, self._travels, period_s=self._options.moments.period_s, maps=maps
-        )
+            maps = cached_maps(
+                episodes.source, self._model, cache_dir=options.cache_dir, device=self.device
+            )
+        return judged_by(episodes, self._travels, period_s=options.moments.period_s, maps=maps)
 
     def answer(
         self, model: nn.Module, batch: DemonstrationBatch
