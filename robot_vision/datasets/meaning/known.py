@@ -31,6 +31,8 @@ def known_draft(episodes: EpisodeSet) -> Draft:
     actions, state = episodes.actions(0), episodes.state(0)
     if actions is not None:
         draft["action"] = _named(actions.names)
+        if "tool" in draft["action"]:
+            draft["action"].pop("joints", None)
     draft["state"] = _named(state.names) if state is not None else "none"
     return draft
 
