@@ -18,13 +18,18 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="dataset of episodes that it has not learnt from")],
     out: Annotated[Path, typer.Option(help="folder of metrics.json, errors.csv and paths.png")],
     decisions: Annotated[
-        int, typer.Option(min=1, help="at most, in whole episodes evenly spread over the set")
+        int,
+        typer.Option(min=1, help="about so many, in whole episodes, evenly spread"),
     ] = 400,
     period: Annotated[
         float, typer.Option(min=0.001, help="seconds from one decision to the next")
     ] = 0.1,
     meaning: Annotated[
-        str, typer.Option(help="YAML file: what the numbers of a foreign set mean")
+        str,
+        typer.Option(
+            help="YAML file: what the numbers of a foreign set mean; default: as those that the "
+            "policy learnt from"
+        ),
     ] = "",
     tiles: Annotated[int, typer.Option(min=1, help="paths on the sheet")] = 12,
     cache: Annotated[str, typer.Option(help="folder of decoded pictures")] = (

@@ -37,7 +37,10 @@ _KINDS = {"tensor(uint8)": "uint8", "tensor(bool)": "bool", "tensor(float)": "fl
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions:
-    """How a policy is judged: at most so many decisions, `period_s` apart; see `Judged`."""
+    """How a policy is judged: about so many decisions, `period_s` apart; see `Judged`.
+
+    Without a file `meaning`, a foreign set means what those meant that the policy learnt from.
+    """
 
     decisions: int = 400
     period_s: float = 0.1
@@ -65,7 +68,8 @@ def measure_demonstrations(
     fit it.
     """
     travels = _travels_of(policy)
-    episodes = all_episodes(data, _options_of(travels, options))
+    known = None if options.meaning else travels.meaning
+    episodes = all_episodes(data, _options_of(travels, options), known)
     _check_fits(travels, episodes.source.step_s, episodes.source.action_joint_names)
     judged = judged_by(episodes, travels, period_s=options.period_s).at_most(options.decisions)
     decisions = decisions_of(_served(policy), judged, together=1)
@@ -92,6 +96,7 @@ def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
         horizon=spec.horizon,
         step_s=spec.step_s,
         joint_names=spec.joint_names,
+        meaning=manifest.metrics.get("meaning", {}),
     )
 
 

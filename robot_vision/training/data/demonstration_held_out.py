@@ -118,7 +118,8 @@ class DemonstrationHeldOut(HeldOut):
         for unused in ("image", "format", "outputs", "files", "precision"):
             values.pop(unused, None)
         travels = self._travels
-        values["metrics"] = {**values["metrics"], "learnt_from": list(travels.sets)}
+        learnt_from = {"learnt_from": list(travels.sets), "meaning": travels.meaning}
+        values["metrics"] = {**values["metrics"], **learnt_from}
         has_words = travels.vocabulary is not None
         manifest = PolicyManifest(
             kind="pixels",

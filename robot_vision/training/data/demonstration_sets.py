@@ -1,7 +1,9 @@
 """Opens the sets of a recipe, and says which episodes are learnt from and which held out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -86,15 +88,21 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
     return train, val
 
 
-def all_episodes(folder: Path, options: DemonstrationOptions) -> Episodes:
-    """Of a set that replaces those of the recipe."""
-    return _usable(_opened([str(folder)], options), options)
+def all_episodes(
+    folder: Path, options: DemonstrationOptions, meaning: Mapping[str, Any] | None = None
+) -> Episodes:
+    """Of a set that replaces those of the recipe; `meaning` stands before the options' file."""
+    return _usable(_opened([str(folder)], options, meaning), options)
 
 
-def _opened(folders: list[str], options: DemonstrationOptions) -> Demonstrations:
+def _opened(
+    folders: list[str],
+    options: DemonstrationOptions,
+    meaning: Mapping[str, Any] | None = None,
+) -> Demonstrations:
     return open_demonstrations(
         folders,
-        meaning=options.meaning,
+        meaning=meaning or options.meaning,
         observation=options.observation,
         horizon=options.horizon,
         cache_dir=options.cache_dir,

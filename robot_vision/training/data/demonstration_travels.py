@@ -1,6 +1,7 @@
 """What travels with the weights of a policy from pixels: what its numbers mean."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +11,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.data.demonstration_sets import Episodes
 from robot_vision.training.data.demonstration_words import vocabulary_of
@@ -31,6 +33,9 @@ class DemonstrationTravels(BaseModel):
     step_s: float
     joint_names: tuple[str, ...] = ()
     sets: tuple[str, ...] = Field(default=(), description="folders that were learnt from")
+    meaning: dict[str, Any] = Field(
+        default={}, description="what was said of the numbers of sets that do not say it"
+    )
 
     @property
     def is_tool(self) -> bool:
@@ -87,4 +92,5 @@ def travels_of(learnt: Episodes, options: DemonstrationOptions) -> Demonstration
         step_s=source.step_s,
         joint_names=source.action_joint_names,
         sets=tuple(options.train_sets),
+        meaning=read_draft(Path(options.meaning)) if options.meaning else {},
     )
