@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,29 +12,39 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
+from demonstrations_kit import write_episodes
 from pixel_demonstrations import COLORS, HORIZON, OBSERVATION, demonstrations
-from runs import Rows, assert_same, dotted
+from runs import Rows, assert_same, dotted, tiny_spec
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.action_spec import ACTION_NAMES
 from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import export_run
 from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
-from robot_vision.models.registry import MODELS
 from robot_vision.training.data.demonstration_batches import DemonstrationBatch
 from robot_vision.training.data.demonstration_sets import learnt_and_held_out
+from robot_vision.training.data.path_sheet import TAUGHT_COLOR
+from robot_vision.training.demonstrations.demonstrations import (
+    Demonstrations,
+    open_demonstrations,
+)
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
+
+OPENER = "robot_vision.training.data.demonstration_sets.open_demonstrations"
 
 
 def recipe_for(**overrides: object) -> Recipe:
     values: dict[str, Any] = {
         "task": "demonstrations",
         "model": "pixel-policy",
-        "spec": tiny_pixels(),
+        "spec": tiny_spec("pixel-policy"),
         "run": {"batch_size": 16, "round_steps": 20, "rounds_per_evaluation": 1, "ema_decay": 0.9},
         "optimizer": {"learning_rate": 0.003, "warmup_steps": 5},
         "options": {
@@ -46,25 +57,19 @@ def recipe_for(**overrides: object) -> Recipe:
     return recipe_of(values, dotted(overrides))
 
 
-def tiny_pixels() -> dict[str, Any]:
-    of_the_data = ("observation", "horizon", "actions", "words", "max_words")
-    spec = MODELS.get("pixel-policy").tiny.model_dump(mode="json")
-    return {name: value for name, value in spec.items() if name not in of_the_data}
+@pytest.fixture(scope="module", autouse=True)
+def sets() -> Iterator[None]:
+    """Sets in memory by their names, `train:24` of 24 episodes, beside those on disk."""
 
-
-def in_memory(patch: pytest.MonkeyPatch) -> None:
-    """Sets by their names: `train:24` has 24 episodes."""
-
-    def open_sets(folders: list[str], **_: object) -> object:
-        (name, count), *_ = (folder.split(":") for folder in folders)
+    def open_sets(folders: list[str], **options: Any) -> Demonstrations:
+        name, _, count = folders[0].partition(":")
+        if not count:
+            return open_demonstrations(folders, **options)
         return demonstrations(int(count), seed=len(name))
 
-    patch.setattr("robot_vision.training.data.demonstration_sets.open_demonstrations", open_sets)
-
-
-@pytest.fixture(autouse=True)
-def sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    in_memory(monkeypatch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OPENER, open_sets)
+        yield
 
 
 def test_a_batch_depends_on_recipe_and_step_alone() -> None:
@@ -119,11 +124,9 @@ def test_it_learns_to_go_to_what_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, float]]]:
-    with pytest.MonkeyPatch.context() as patch:
-        in_memory(patch)
-        folder, reporter = tmp_path_factory.mktemp("run"), Rows()
-        memory = {"name": "memory", "options": {}}
-        train(recipe_for(run__steps=20, spec__fusion=memory), folder, reporter=reporter)
+    folder, reporter = tmp_path_factory.mktemp("run"), Rows()
+    memory = {"name": "memory", "options": {}}
+    train(recipe_for(run__steps=20, spec__fusion=memory), folder, reporter=reporter)
     return folder, reporter.rows
 
 
@@ -132,9 +135,7 @@ def bundle(
     run: tuple[Path, list[dict[str, float]]], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("bundles") / "reach"
-    with pytest.MonkeyPatch.context() as patch:
-        in_memory(patch)
-        export_run(run[0], folder)
+    export_run(run[0], folder)
     return folder
 
 
@@ -180,15 +181,45 @@ def test_a_bundle_is_judged_as_it_was_while_it_trained(
     assert sheet.std() > 10
 
 
+def test_a_set_on_disk_is_trained_on_and_its_paths_are_drawn(tmp_path: Path) -> None:
+    write_episodes(tmp_path / "set", [4, 5], words="pick the red cube")
+    recipe = {
+        "task": "demonstrations",
+        "model": "pixel-policy",
+        "spec": tiny_spec("pixel-policy") | {"freeze_encoder": True},
+        "run": {"steps": 1, "batch_size": 2},
+        "options": {
+            "train_sets": [str(tmp_path / "set")],
+            "val_share": 0.5,
+            "observation": {"cameras": [{"name": "front", "width_px": 64, "height_px": 32}]},
+            "horizon": 3,
+            "cache_features": True,
+            "cache_dir": str(tmp_path / "cache"),
+        },
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    run, bundle, out = (str(tmp_path / name) for name in ("run", "bundle", "out"))
+    cache = ["--cache", str(tmp_path / "cache")]
+    judge = ["evaluate", "demonstrations", bundle, "--data", str(tmp_path / "set"), "--out", out]
+    for arguments in (
+        ["train", str(tmp_path / "recipe.yaml"), "--out", run],
+        ["export", run, "--out", bundle],
+        [*judge, *cache],
+    ):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+    assert "dimension" in result.output
+    drawn = cv2.imread(f"{out}/paths.png")[..., ::-1].reshape(-1, 3)
+    assert (drawn == TAUGHT_COLOR).all(axis=1).any()
+
+
 def test_a_set_of_another_rate_is_no_judge(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slower(*_: object, **__: object) -> object:
         return replace(demonstrations(2, seed=1), step_s=0.2)
 
-    monkeypatch.setattr(
-        "robot_vision.training.data.demonstration_sets.open_demonstrations", slower
-    )
+    monkeypatch.setattr(OPENER, slower)
     policy = find_policy(str(bundle))
     with pytest.raises(
         ConfigError, match=r"a step every 0\.2 s, the policy's chunks every 0\.1 s"
@@ -209,10 +240,7 @@ def test_a_share_of_the_episodes_is_held_out_where_there_is_no_val_set() -> None
 
 def test_failures_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     source = replace(demonstrations(3, seed=1), success=(True, False, None))
-    monkeypatch.setattr(
-        "robot_vision.training.data.demonstration_sets.open_demonstrations",
-        lambda *_, **__: source,
-    )
+    monkeypatch.setattr(OPENER, lambda *_, **__: source)
     options = recipe_for(options__val_sets=[], options__val_share=0).options
     learnt, held_out = learnt_and_held_out(options)
     assert held_out is None
@@ -233,10 +261,7 @@ def test_weights_of_other_words_are_no_start(
     run: tuple[Path, list[dict[str, float]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = replace(demonstrations(2, seed=1), instructions=(("grasp it",), ("grasp it",)))
-    monkeypatch.setattr(
-        "robot_vision.training.data.demonstration_sets.open_demonstrations",
-        lambda *_, **__: source,
-    )
+    monkeypatch.setattr(OPENER, lambda *_, **__: source)
     start = str(run[0] / "weights.safetensors")
     with pytest.raises(ConfigError, match=r"know other words than the episodes have.*blue"):
         build_run(recipe_for(run__init_weights=start))

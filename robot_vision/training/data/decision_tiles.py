@@ -37,20 +37,18 @@ def _tile(decisions: Decisions, index: int, judged: Judged) -> PathTile:
 
 
 def _curves_of_tool(taught: np.ndarray, predicted: np.ndarray) -> tuple[Curve, ...]:
-    moved = [chunk[:, POSITION].cumsum(axis=0) for chunk in (taught, predicted)]
-    turned = [_turned_rad(chunk[:, ROTATION]) for chunk in (taught, predicted)]
+    moved = [_from_here(chunk[:, POSITION].cumsum(axis=0)) for chunk in (taught, predicted)]
+    turned = [_from_here(_turned_rad(chunk[:, ROTATION])) for chunk in (taught, predicted)]
     places = [
         Curve(
             name=f"{axis} m",
-            taught=[0, *moved[0][:, column]],
-            predicted=[0, *moved[1][:, column]],
+            taught=moved[0][:, column],
+            predicted=moved[1][:, column],
             least=_LEAST_M,
         )
         for column, axis in enumerate("xyz")
     ]
-    turn = Curve(
-        name="turn rad", taught=[0, *turned[0]], predicted=[0, *turned[1]], least=_LEAST_RAD
-    )
+    turn = Curve(name="turn rad", taught=turned[0], predicted=turned[1], least=_LEAST_RAD)
     return (*places, turn, _gripper(taught, predicted))
 
 
@@ -58,8 +56,8 @@ def _curves_of_joints(taught: np.ndarray, predicted: np.ndarray) -> tuple[Curve,
     joints = [
         Curve(
             name=f"joint {column + 1}",
-            taught=taught[:, column].tolist(),
-            predicted=predicted[:, column].tolist(),
+            taught=taught[:, column],
+            predicted=predicted[:, column],
             least=_LEAST_RAD,
         )
         for column in range(min(taught.shape[1] - 1, _MOST_JOINTS))
@@ -70,19 +68,24 @@ def _curves_of_joints(taught: np.ndarray, predicted: np.ndarray) -> tuple[Curve,
 def _gripper(taught: np.ndarray, predicted: np.ndarray) -> Curve:
     return Curve(
         name="gripper",
-        taught=taught[:, GRIPPER].tolist(),
-        predicted=predicted[:, GRIPPER].tolist(),
+        taught=taught[:, GRIPPER],
+        predicted=predicted[:, GRIPPER],
         least=_LEAST_GRIPPER,
     )
 
 
-def _turned_rad(turns: np.ndarray) -> list[float]:
+def _turned_rad(turns: np.ndarray) -> np.ndarray:
     """How far the tool has turned after each step."""
     whole, angles = Rotation.identity(), list[float]()
     for turn in turns:
         whole = Rotation.from_rotvec(turn) * whole
         angles.append(float(whole.magnitude()))
-    return angles
+    return np.array(angles)
+
+
+def _from_here(values: np.ndarray) -> np.ndarray:
+    """With the zero that a chunk begins at."""
+    return np.concatenate([np.zeros_like(values[:1]), values])
 
 
 def _view(judged: Judged, row: int, taught: np.ndarray, predicted: np.ndarray) -> View | None:
@@ -93,7 +96,7 @@ def _view(judged: Judged, row: int, taught: np.ndarray, predicted: np.ndarray) -
         return None
     tool_m = np.asarray(source.state[row, POSITION], np.float64)
     paths = [
-        tool_m + np.concatenate([np.zeros((1, 3)), chunk[:, POSITION].cumsum(axis=0)])
+        tool_m + _from_here(chunk[:, POSITION].cumsum(axis=0)).astype(np.float64)
         for chunk in (taught, predicted)
     ]
     return View(
@@ -109,8 +112,8 @@ def _lines(decisions: Decisions, index: int, judged: Judged, steps: int) -> tupl
     said = next(iter(source.instructions[episode]), "")
     at = f"episode {episode}, {decisions.stamp_s[index]:.1f} s; {steps * source.step_s:.1f} s on"
     error = (decisions.predicted[index, :steps] - decisions.taught[index, :steps]).astype(float)
-    far = f"mean error of joints {np.abs(error[:, :GRIPPER]).mean():.3f}"
+    far = f"joints err by {np.abs(error[:, :GRIPPER]).mean():.3f}"
     if judged.is_tool:
         away_m = float(np.linalg.norm(error[:, POSITION].sum(axis=0)))
-        far = f"ends {1000 * away_m:.0f} mm from where it was taught to"
-    return (said[:_LINE_LETTERS], at, f"green taught, orange predicted: {far}")
+        far = f"end {1000 * away_m:.0f} mm apart"
+    return (said[:_LINE_LETTERS], at, f"taught green, predicted orange; {far}")

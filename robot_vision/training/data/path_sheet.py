@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Float, Float64, UInt8
 
 from robot_vision.core.geometry import (
     invert_transform,
@@ -23,13 +23,13 @@ _CURVE_PX, _NAME_PX, _COLUMNS = 34, 58, 3
 _PAPER, _INK, _AXIS = 250, (30, 30, 30), (200, 200, 200)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
     """A number over the steps of a chunk; `least` is the smallest span that it is drawn at."""
 
     name: str
-    taught: Sequence[float]
-    predicted: Sequence[float]
+    taught: Float[np.ndarray, " n"]
+    predicted: Float[np.ndarray, " n"]
     least: float
 
 
@@ -98,7 +98,7 @@ def _pixels(places_m: np.ndarray, view: View, width_px: int, height_px: int) -> 
 def _curve(curve: Curve) -> np.ndarray:
     """A strip with the curve's name and range; both curves at one scale."""
     strip = np.full((_CURVE_PX, TILE_WIDTH_PX, 3), _PAPER, np.uint8)
-    both = np.array([curve.taught, curve.predicted], np.float64)
+    both = np.stack([curve.taught, curve.predicted]).astype(np.float64)
     low, high = float(both.min()), float(both.max())
     margin = max(curve.least - (high - low), 0) / 2
     low, high = low - margin, high + margin
