@@ -60,7 +60,10 @@ def judged_by(
     period_s: float,
     maps: Mapping[str, tuple[np.ndarray, ...]] | None = None,
 ) -> Judged:
-    """Episodes judged by what travels with a policy; `maps` are those of its frozen encoder."""
+    """Episodes judged by what travels with a policy; `maps` are those of its frozen encoder.
+
+    It decides every `period_s`, but no more often than the sets have a row.
+    """
     source, vocabulary = episodes.source, travels.vocabulary
     scenes = Scenes(
         source=source,
@@ -74,5 +77,5 @@ def judged_by(
         statistics=travels.statistics,
         spoken=SpokenTokens(source.instructions, vocabulary) if vocabulary else None,
         is_tool=travels.is_tool,
-        period_s=period_s,
+        period_s=max(period_s, source.step_s),
     )

@@ -19,7 +19,13 @@ class Moments(Params):
         ge=0,
         le=64,
     )
-    period_s: float = param(0.1, "from one decision to the next", unit="s", gt=0, le=10)
+    period_s: float = param(
+        0.1,
+        "from a decision to the next; no less than a step of the sets",
+        unit="s",
+        gt=0,
+        le=10,
+    )
 
     def count_for(self, *, has_memory: bool) -> int:
         """Moments of a sample for a fusion with or without a memory."""

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
@@ -16,6 +17,7 @@ from robot_vision.training.demonstrations.demonstrations import (
 )
 
 _SPLIT_SEED = 22
+_TOLERANCE = 0.1  # of a set's period, by which its stamps may vary
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,6 +75,7 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
     The share is drawn once and for all by the number of episodes alone. Raises `ConfigError`
     where nothing is left to train on.
     """
+    check_observation(options.observation)
     if not options.train_sets:
         raise ConfigError("options.train_sets is empty: expected folders of demonstrations")
     learnt = _usable(_opened(options.train_sets, options), options)
@@ -109,8 +112,33 @@ def _opened(
     )
 
 
+def check_observation(observation: ObservationSpec) -> None:
+    """Raise `ConfigError` for what the node may show and demonstrations do not hold."""
+    if observation.perception:
+        raise ConfigError(
+            f"options.observation.perception = {list(observation.perception)}: demonstrations "
+            "hold none of perception's results; leave it empty"
+        )
+    if observation.words == "sentence":
+        raise ConfigError(
+            "options.observation.words = sentence: no encoder of sentences is served; expected "
+            "vocabulary, whose encoder is trained with the policy, or none"
+        )
+
+
+def _check_history(source: Demonstrations) -> None:
+    """Raise `ConfigError` where the pictures before would be nearer than the set has them."""
+    seen = source.observation
+    if seen.steps > 1 and seen.step_s < (1 - _TOLERANCE) * source.step_s:
+        raise ConfigError(
+            f"options.observation.step_s = {seen.step_s:g} with {seen.steps} steps: the sets have "
+            f"a picture every {source.step_s:g} s; expected that or more"
+        )
+
+
 def _usable(source: Demonstrations, options: DemonstrationOptions) -> Episodes:
     """All but failures, if they are to be left out, and those that cannot be decoded."""
+    _check_history(source)
     failed = np.array([options.only_success and s is False for s in source.success], bool)
     if failed.all():
         raise ConfigError(

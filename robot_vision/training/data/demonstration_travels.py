@@ -63,7 +63,7 @@ class DemonstrationTravels(BaseModel):
             perception_model_id="",
             step_s=self.step_s,
             horizon=self.horizon,
-            history=self.observation.steps - 1,
+            history=0,
             statistics=self.statistics,
             joint_names=self.joint_names,
         )

@@ -100,13 +100,12 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         assert isinstance(self._model, PixelPolicy)
         with rank_0_first():
             judged = self._judged(self._learnt)
-        moments = self._options.moments
-        count = moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
+        count = self._options.moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
         return BatchMaker(
             scenes=judged.scenes,
             statistics=judged.statistics,
             spoken=judged.spoken,
-            after_s=tuple(moments.period_s * k for k in range(count)),
+            after_s=tuple(judged.period_s * k for k in range(count)),
             dropout=self._options.dropout,
             pictures=self._options.pictures,
         )
