@@ -104,13 +104,13 @@ def test_a_gripper_that_is_classified_stays_between_closed_and_open(name: str) -
     assert served.min() >= closed
     assert served.max() <= opened
     right = ((served > (closed + opened) / 2) == (action[..., 0] > 0)).float().mean()
-    assert right > 0.9
+    assert right > 0.75  # act: its latent knew, and is zero now
 
 
 @pytest.mark.parametrize("name", classifying)
 def test_distances_are_those_that_were_asked_for(name: str) -> None:
     off = taught() + 3.0
-    losses = {kind: float(loss(build(name, loss=kind), off)) for kind in ("l1", "huber", "mse")}
+    losses = {kind: loss(build(name, loss=kind), off).item() for kind in ("l1", "huber", "mse")}
     assert losses["huber"] < losses["l1"] < losses["mse"]
 
 
@@ -135,10 +135,10 @@ def test_flow_learns_both_of_two_ways_where_a_regression_gives_their_mean() -> N
     )
     head = build("flow", layers=1, steps=10)
     assert isinstance(head, FlowHead)
-    optimiser = torch.optim.Adam(head.parameters(), lr=3e-3)
+    optimiser = torch.optim.Adam(head.parameters(), lr=5e-3)
     valid = torch.ones(32, HORIZON, dtype=torch.bool)
     torch.manual_seed(1)
-    for _ in range(250):
+    for _ in range(150):
         optimiser.zero_grad()
         head.loss(seen, ways, valid)[0].backward()
         optimiser.step()

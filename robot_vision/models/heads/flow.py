@@ -60,6 +60,7 @@ class FlowHead(Head):
     def loss(
         self, fused: Fused, action: Tensor, valid: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        action = torch.where(valid.unsqueeze(-1), action, 0.0)  # steps see each other
         drawn = torch.rand(len(action), device=action.device)
         time = _LATEST * (1 - drawn ** (1 / _EARLY))
         noise, part = torch.randn_like(action), time[:, None, None]

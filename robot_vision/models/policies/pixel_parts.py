@@ -7,12 +7,14 @@ what is absent is zero. So a fusion needs no embeddings of its own.
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from robot_vision.models.fusion.fusion import ModalityShape, Seen
 from robot_vision.models.layers.attention import perceptron
 from robot_vision.models.layers.resample import resample
+from robot_vision.models.policies.pixel_rays import Rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 
 _SMALL = 0.02
@@ -80,10 +82,16 @@ class PictureTokens(nn.Module):
     """Of maps of a camera's color or depth, or of perception's grid."""
 
     def __init__(
-        self, spec: PixelPolicySpec, kind: str, channels: Sequence[int], strides: Sequence[int]
+        self,
+        spec: PixelPolicySpec,
+        kind: str,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        rays: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.grid = GridTokens(spec, channels)
+        self.rays = None if rays is None else Rays(rays, spec.width)
         self.kind = nn.Parameter(_SMALL * torch.randn(spec.width))
         self.shape = ModalityShape(
             kind=kind,
@@ -96,6 +104,8 @@ class PictureTokens(nn.Module):
 
     def forward(self, maps: Sequence[Tensor], age: Tensor | None) -> Tensor:
         tokens = self.grid(*maps) + self.kind
+        if self.rays is not None:
+            tokens = tokens + self.rays()
         return (tokens if age is None else tokens + age.unsqueeze(2)).flatten(1, 2)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from robot_vision.models.policies.pixel_parts import (
     RowTokens,
     given,
 )
+from robot_vision.models.policies.pixel_rays import plucker_rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
 from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicySpec
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
@@ -130,10 +132,13 @@ class Sight(nn.Module):
 
     def _tokens_of(self, name: str) -> nn.Module:
         spec, seen = self.spec, self.spec.observation
+        camera = name.rpartition(".")[0]
         if name.endswith(".color"):
-            return PictureTokens(spec, "color", self._channels, self._strides)
+            rays = self._rays(camera)
+            return PictureTokens(spec, "color", self._channels, self._strides, rays)
         if name.endswith(".depth"):
-            return PictureTokens(spec, "depth", (spec.depth_width,), (_DEPTH_STRIDE_PX,))
+            channels, strides = (spec.depth_width,), (_DEPTH_STRIDE_PX,)
+            return PictureTokens(spec, "depth", channels, strides, self._rays(camera))
         if name == "features":
             stride_px = _FEATURES_STRIDE_PX
             return PictureTokens(spec, "features", (spec.features_channels,), (stride_px,))
@@ -143,6 +148,22 @@ class Sight(nn.Module):
             "words": (spec.max_words, spec.given_width, 1),
         }[name]
         return RowTokens(name, count, numbers, spec.width, steps=steps)
+
+    def _rays(self, camera: str) -> np.ndarray | None:
+        """Of the cells of a camera whose pose is known."""
+        if camera not in self.spec.poses:
+            return None
+        (size,) = (
+            (c.height_px, c.width_px) for c in self.spec.observation.cameras if c.name == camera
+        )
+        stride_px = max(_DEPTH_STRIDE_PX, *self._strides)
+        return plucker_rays(
+            self.spec.poses[camera],
+            rows=self.spec.grid_rows,
+            columns=self.spec.grid_columns,
+            size=size,
+            margin=(-size[0] % stride_px, -size[1] % stride_px),
+        )
 
 
 def _language(spec: PixelPolicySpec) -> LanguageEncoder:

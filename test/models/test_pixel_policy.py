@@ -1,0 +1,345 @@
+"""`PixelPolicy`: what it sees, what it may not depend on, what it learns, how it is served."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pixel_rig import ALL, FRONT, WRIST, inputs_of, policy_of, spec_of, without_memory
+from pydantic import ValidationError
+from torch import Tensor
+
+from robot_vision.core.errors import ConfigError, UnknownNameError
+from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.export.graph import export_graph
+from robot_vision.export.parity import check_parity
+from robot_vision.models.card import Size
+from robot_vision.models.fusion.fusion import FUSIONS
+from robot_vision.models.heads.head import HEADS
+from robot_vision.models.policies.pixel_card import served_graphs
+from robot_vision.models.policies.pixel_rays import plucker_rays
+from robot_vision.models.policies.pixel_spec import CameraPose, PartChoice
+from robot_vision.models.policies.pixels import PixelPolicy
+
+NO_SIZE = Size(width_px=0, height_px=0)
+MOST_DIFFERENCE = 1e-5
+SEEN_BY = {
+    "rgb_front": "seen_front",
+    "depth_front": "depth_seen_front",
+    "rgb_wrist": "seen_wrist",
+    "state": "state_seen",
+    "text": "text_seen",
+    "features": "features_seen",
+    "tracks": "tracks_seen",
+}
+every_part = pytest.mark.parametrize(
+    ("fusion", "head"),
+    [(name, "mlp") for name in FUSIONS] + [("transformer", n) for n in HEADS if n != "mlp"],
+)
+
+
+def action(policy: PixelPolicy, inputs: dict[str, Tensor]) -> Tensor:
+    with torch.no_grad():
+        return policy(inputs)["action"]
+
+
+def changed(value: Tensor) -> Tensor:
+    return value.flip(0) + 1 if value.is_floating_point() else 255 - value
+
+
+@pytest.mark.parametrize("name", SEEN_BY)
+def test_what_is_not_seen_changes_nothing_and_what_is_seen_does(name: str) -> None:
+    policy = policy_of()
+    inputs = inputs_of(policy)
+    other = inputs | {name: changed(inputs[name])}
+    assert not torch.equal(action(policy, inputs), action(policy, other))
+    hidden = {SEEN_BY[name]: torch.zeros_like(inputs[SEEN_BY[name]])}
+    assert torch.equal(action(policy, inputs | hidden), action(policy, other | hidden))
+    if inputs[name].is_floating_point():
+        spoilt = {name: torch.full_like(inputs[name], float("nan"))}
+        assert torch.equal(
+            action(policy, inputs | hidden), action(policy, inputs | hidden | spoilt)
+        )
+
+
+def test_one_step_of_a_camera_may_be_gone() -> None:
+    policy = policy_of()
+    inputs = inputs_of(policy)
+    inputs["seen_front"][:, 0] = False
+    older, newer = inputs["rgb_front"].clone(), inputs["rgb_front"].clone()
+    older[:, 0], newer[:, 1] = 7, 7
+    kept = action(policy, inputs)
+    assert torch.equal(kept, action(policy, inputs | {"rgb_front": older}))
+    assert not torch.equal(kept, action(policy, inputs | {"rgb_front": newer}))
+
+
+def test_age_counts() -> None:
+    policy = policy_of()
+    inputs = inputs_of(policy)
+    later = inputs | {"age_s": inputs["age_s"] + 0.5}
+    assert not torch.equal(action(policy, inputs), action(policy, later))
+
+
+@pytest.mark.parametrize(
+    "observation",
+    [
+        ObservationSpec(state="tool", words="none"),
+        ObservationSpec(cameras=(WRIST,), state="none", words="none"),
+        ObservationSpec(cameras=(FRONT,), state="joints", joint_names=("a", "b"), steps=3),
+        ObservationSpec(state="none", perception=("tracks",)),
+        ObservationSpec(cameras=(FRONT, WRIST), words="sentence"),
+    ],
+)
+def test_it_takes_exactly_what_its_observation_names(observation: ObservationSpec) -> None:
+    policy = policy_of(observation=observation, text_width=11)
+    shapes = policy.input_shapes
+    named = {f"rgb_{camera.name}" for camera in observation.cameras}
+    assert {name for name in shapes if name.startswith("rgb_")} == named
+    assert ("state" in shapes) == (observation.state != "none")
+    assert ("text" in shapes) == (observation.words != "none")
+    if observation.state != "none":
+        assert shapes["state"].shape == (observation.steps, observation.state_width)
+    if observation.words == "sentence":
+        assert shapes["text"].shape[1] == 11
+    assert action(policy, inputs_of(policy)).shape == (2, 3, 7)
+
+
+def test_maps_from_a_cache_stand_for_pictures_halved_as_they_may_be() -> None:
+    policy = policy_of()
+    inputs = inputs_of(policy)
+    with torch.no_grad():
+        maps = policy.maps("front", inputs["rgb_front"])
+    cached = {f"maps_front_{level}": each for level, each in enumerate(maps)}
+    given = {name: value for name, value in inputs.items() if name != "rgb_front"}
+    torch.testing.assert_close(action(policy, given | cached), action(policy, inputs))
+    halved = {name: each.half() for name, each in cached.items()}
+    torch.testing.assert_close(
+        action(policy, given | halved), action(policy, inputs), rtol=0.02, atol=0.02
+    )
+
+
+def test_maps_are_those_of_single_pictures_too() -> None:
+    policy = policy_of()
+    rgb = inputs_of(policy)["rgb_front"]
+    with torch.no_grad():
+        together, alone = policy.maps("front", rgb), policy.maps("front", rgb[0, 1])
+    assert len(together) == policy.spec.levels
+    for many, one in zip(together, alone, strict=True):
+        torch.testing.assert_close(many[0, 1], one, rtol=1e-4, atol=1e-5)
+
+
+def test_words_may_come_as_tokens_of_the_vocabulary() -> None:
+    policy = policy_of()
+    inputs = inputs_of(policy)
+    tokens = torch.tensor([[3, 1, 0, 0, 0], [2, 2, 9, 4, 0]])
+    assert policy.sight.language is not None
+    with torch.no_grad():
+        text = policy.sight.language(tokens)
+    encoded = inputs | {"text": text, "text_seen": tokens > 0}
+    spoken = {n: v for n, v in inputs.items() if not n.startswith("text")} | {"tokens": tokens}
+    torch.testing.assert_close(action(policy, spoken), action(policy, encoded))
+
+
+@pytest.mark.parametrize("fusion", ["memory", "rgbd_slots", "late"])
+def test_moments_at_once_are_moments_one_by_one(fusion: str) -> None:
+    policy = policy_of(fusion=PartChoice(name=fusion))
+    moments = [without_memory(inputs_of(policy, seed=seed)) for seed in range(3)]
+    with torch.no_grad():
+        together, carried = policy.forward_moments(moments), {}
+        for moment, found in zip(moments, together, strict=True):
+            alone = policy(moment | carried)
+            torch.testing.assert_close(found["action"], alone["action"], rtol=1e-4, atol=1e-5)
+            carried = {f"past_{name}": alone[name] for name in policy.fusion.carried_shapes}
+        taught, valid = torch.zeros(3, 2, 3, 7), torch.ones(3, 2, 3, dtype=torch.bool)
+        total, _ = policy.loss_moments(moments, taught, valid)
+        each = [found["action"].abs().mean() for found in together]
+    torch.testing.assert_close(total, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_encoder_stays_as_it_is_while_the_rest_learns() -> None:
+    policy = policy_of(freeze_encoder=True).train()
+    before = {n: v.clone() for n, v in policy.sight.encoder.state_dict().items()}
+    inputs = inputs_of(policy, batch=4)
+    total, _ = policy.loss(inputs, torch.ones(4, 3, 7), torch.ones(4, 3, dtype=torch.bool))
+    total.backward()
+    assert all(torch.equal(v, before[n]) for n, v in policy.sight.encoder.state_dict().items())
+    rest = [p for n, p in policy.named_parameters() if not n.startswith("sight.encoder.")]
+    assert any(p.grad is not None for p in rest)
+    assert all(p.grad is None for p in policy.sight.encoder.parameters())
+
+
+def test_gates_begin_open_and_learn_from_everything() -> None:
+    policy, plain = policy_of(gating=True), policy_of()
+    plain.load_state_dict(policy.state_dict(), strict=False)
+    inputs = inputs_of(policy)
+    torch.testing.assert_close(action(policy, inputs), action(plain, inputs))
+    policy(inputs)["action"].square().sum().backward()
+    assert policy.sight.gating is not None
+    assert all(p.grad is not None and p.grad.any() for p in policy.sight.gating.parameters())
+
+
+def test_a_camera_elsewhere_sees_along_other_rays() -> None:
+    policies = [
+        policy_of(poses={"front": CameraPose(position_m=(0.4, 0.0, z), rotation=(3.1, 0, 0))})
+        for z in (0.5, 0.9)
+    ]
+    policies[1].load_state_dict(policies[0].state_dict())
+    inputs = inputs_of(policies[0])
+    assert not torch.equal(*(action(policy, inputs) for policy in policies))
+
+
+def test_rays_go_through_the_middles_of_cells() -> None:
+    pose = CameraPose(position_m=(0.0, 0.2, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5)
+    rays = plucker_rays(pose, rows=1, columns=2, size=(40, 80), margin=(0, 0))
+    # Half a picture's half beside the middle at half a width of focal length: tan = 1/2, downward.
+    directions, moments = rays[:, :3], rays[:, 3:]
+    np.testing.assert_allclose(directions[:, 0] / -directions[:, 2], [-0.5, 0.5], atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
+    np.testing.assert_allclose(moments, np.cross([0.0, 0.2, 1.0], directions))
+
+
+def test_sizes_that_no_stride_divides_are_served() -> None:
+    camera = CameraInput(name="front", width_px=50, height_px=38, has_depth=True)
+    policy = policy_of(observation=ObservationSpec(cameras=(camera,)))
+    assert action(policy, inputs_of(policy)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"poses": {"side": {}}}, "poses of side: expected cameras of the observation, front"),
+        ({"observation": {"state": "none"}}, "the observation is empty"),
+        ({"observation": {"perception": ("depth",)}}, "expected a camera that `has_depth`"),
+        (
+            {"observation": {"cameras": (FRONT, {**WRIST.model_dump(), "name": "front"})}},
+            "two inputs would have one name",
+        ),
+        ({"width": 18}, "multiple of 4"),
+    ],
+)
+def test_a_spec_that_contradicts_itself_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        spec_of(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "says"),
+    [
+        ({"fusion": {"name": "earli"}}, UnknownNameError, "available: .*did you mean 'early'"),
+        ({"head": {"name": "diffusion"}}, UnknownNameError, "available: act, flow, lstm, mlp"),
+        (
+            {"fusion": {"name": "memory", "options": {"moment": 3}}},
+            ConfigError,
+            "fusion 'memory' does not take these options: moment = 3.*it has layers, heads, mom",
+        ),
+        (
+            {"head": {"name": "mlp", "options": {"loss": "l3"}}},
+            ConfigError,
+            r"action head 'mlp' .*loss = 'l3'.*'l1', 'huber' or 'mse'",
+        ),
+    ],
+)
+def test_wrong_parts_are_answered_with_the_choices(
+    changes: dict[str, Any], kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says):
+        policy_of(**changes)
+
+
+def test_statistics_of_the_data_reach_state_and_gripper() -> None:
+    policy = policy_of(head=PartChoice(name="mlp", options={"gripper": "bce"}))
+    inputs = inputs_of(policy)
+    before = action(policy, inputs)
+    policy.set_normal("state", torch.full((10,), 0.5), torch.full((10,), 0.1))
+    policy.set_gripper(-3.0, 5.0)
+    after = action(policy, inputs)
+    assert not torch.equal(before[..., :-1], after[..., :-1])
+    between = (after[..., -1] + 3) / 8
+    torch.testing.assert_close(between.clamp(0, 1), between)
+
+
+@every_part
+def test_eight_samples_are_learnt_two_instructions_of_one_picture_among_them(
+    fusion: str, head: str
+) -> None:
+    small = {"hidden": 64} if head == "mlp" else {}
+    policy = policy_of(
+        observation=ObservationSpec(cameras=(WRIST,)),
+        freeze_encoder=True,
+        fusion=PartChoice(name=fusion),
+        head=PartChoice(name=head, options=small),
+        width=32,
+    )
+    inputs = inputs_of(policy, batch=8)
+    for name in ("rgb_wrist", "state", *(n for n in inputs if n.startswith("past_"))):
+        inputs[name] = inputs[name][torch.arange(8) // 2]  # in pairs: words alone tell apart
+    with torch.no_grad():
+        maps = policy.maps("wrist", inputs.pop("rgb_wrist"))
+    inputs |= {f"maps_wrist_{level}": each for level, each in enumerate(maps)}
+    for name in ("noise", "text", "text_seen", *(n for n in inputs if n.startswith("past_"))):
+        inputs.pop(name, None)
+    inputs["tokens"] = torch.randint(1, 10, (8, 5), generator=torch.Generator().manual_seed(2))
+    taught = torch.rand(8, 3, 7, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    error = _error_after_learning(policy, inputs, taught, steps=150)
+    assert error < 0.15, f"mean error {error:.3f} of numbers of mean 0.5"
+
+
+def _error_after_learning(
+    policy: PixelPolicy, inputs: dict[str, Tensor], taught: Tensor, *, steps: int
+) -> float:
+    """Mean distance of the chunks served from those that were taught."""
+    valid = torch.ones(taught.shape[:2], dtype=torch.bool)
+    trained = [p for p in policy.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(trained, lr=4e-3)
+    policy.train()
+    torch.manual_seed(0)
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = 4e-3 * (1 - step / steps)
+        optimiser.zero_grad()
+        policy.loss(inputs, taught, valid)[0].backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+    return (action(policy.eval(), inputs) - taught).abs().mean().item()
+
+
+def _check_graphs(policy: PixelPolicy, folder: Path) -> None:
+    for graph in served_graphs(policy, policy.spec, NO_SIZE):
+        file = export_graph(graph, folder / graph.file)
+        samples = [_numpy(graph.example, seed) for seed in range(3)]
+        check_parity(graph, file, samples, most=MOST_DIFFERENCE)
+
+
+def _numpy(example: dict[str, Tensor], seed: int) -> dict[str, np.ndarray]:
+    """Of the first sample: all seen, nothing seen, or as the example has it."""
+    found = {}
+    for name, value in example.items():
+        if value.dtype == torch.bool and seen_of(seed) is not None:
+            value = torch.full_like(value, bool(seen_of(seed)))
+        found[name] = value.numpy()
+    return found
+
+
+def seen_of(seed: int) -> bool | None:
+    return (None, True, False)[seed]
+
+
+def test_graphs_with_memory_and_noise_say_in_onnx_what_they_say_in_torch(tmp_path: Path) -> None:
+    policy = policy_of(
+        fusion=PartChoice(name="memory", options={"layers": 1, "moments": 2}),
+        head=PartChoice(name="flow", options={"layers": 1, "steps": 2}),
+        observation=ALL,
+        gating=True,
+        poses={"front": CameraPose(position_m=(0.4, 0.0, 0.6))},
+    )
+    assert [*policy.input_shapes][-2:] == ["past_memory", "noise"]
+    _check_graphs(policy, tmp_path)
+
+
+@pytest.mark.slow
+@every_part
+def test_graphs_of_every_part_say_in_onnx_what_they_say_in_torch(
+    fusion: str, head: str, tmp_path: Path
+) -> None:
+    _check_graphs(policy_of(fusion=PartChoice(name=fusion), head=PartChoice(name=head)), tmp_path)
