@@ -1,5 +1,7 @@
 """Words in, their encoding out: a policy's closed vocabulary, by the encoder in its bundle."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from robot_vision.core.errors import BundleError
@@ -9,6 +11,13 @@ from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.session import open_policy_session
 
 LANGUAGE_INPUTS = ("tokens",)
+
+
+@runtime_checkable
+class Words(Protocol):
+    """What makes an instruction of words."""
+
+    def instruct(self, text: str) -> Instruction: ...
 
 
 class VocabularyEncoder:
@@ -39,3 +48,25 @@ class VocabularyEncoder:
             unknown_words=found.unknown_words,
             problem=found.problem,
         )
+
+
+class NoWords:
+    """Of policies that take no words: any instruction lets them do what they were taught."""
+
+    def instruct(self, text: str) -> Instruction:
+        nothing = np.zeros((0, 0), np.float32)
+        return Instruction(text=text, tokens=np.zeros(0, np.int64), encoding=nothing)
+
+
+def words_of(bundle: PolicyBundle) -> Words:
+    """The encoder of a bundle's words. Raises `BundleError` where there is none that works."""
+    seen = bundle.manifest.observation
+    kind = "vocabulary" if seen is None else seen.words
+    if kind == "none":
+        return NoWords()
+    if kind == "vocabulary":
+        return VocabularyEncoder(bundle)
+    raise BundleError(
+        f"{bundle.path} takes whole sentences; the service has no encoder of sentences: train it "
+        "with words: vocabulary"
+    )

@@ -78,8 +78,9 @@ def test_a_bundle_of_before_gets_one_when_it_is_read(shipped: Path) -> None:
 
 def test_statistics_have_a_number_for_each_of_an_action() -> None:
     seven = ActionStatistics(mean=(0.0,) * 7, scale=(1.0,) * 7)
+    described = {"model_id": "a", "perception_model_id": "", "joint_names": JOINTS}
     with pytest.raises(ValueError, match=r"statistics have 7 numbers; expected 3 \(joints and"):
-        ActionSpec(model_id="a", perception_model_id="", joint_names=JOINTS, statistics=seven)
+        ActionSpec(**{**described, "statistics": seven})
     with pytest.raises(ValueError, match="2 numbers of mean, 1 of scale"):
         ActionStatistics(mean=(0.0, 1.0), scale=(1.0,))
 
