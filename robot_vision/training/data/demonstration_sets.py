@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.terminal import say
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
@@ -17,6 +17,7 @@ from robot_vision.training.demonstrations.demonstrations import (
 )
 
 _SPLIT_SEED = 22
+_LINES = 10
 _TOLERANCE = 0.1  # of a set's period, by which its stamps may vary
 
 
@@ -75,9 +76,6 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
     The share is drawn once and for all by the number of episodes alone. Raises `ConfigError`
     where nothing is left to train on.
     """
-    check_observation(options.observation)
-    if not options.train_sets:
-        raise ConfigError("options.train_sets is empty: expected folders of demonstrations")
     learnt = _usable(_opened(options.train_sets, options), options)
     if options.val_sets:
         return learnt, _usable(_opened(options.val_sets, options), options)
@@ -105,6 +103,7 @@ def _opened(
 ) -> Demonstrations:
     return open_demonstrations(
         folders,
+        on_progress=_say_decoded,
         meaning=meaning or options.meaning,
         observation=options.observation,
         horizon=options.horizon,
@@ -112,8 +111,17 @@ def _opened(
     )
 
 
-def check_observation(observation: ObservationSpec) -> None:
-    """Raise `ConfigError` for what the node may show and demonstrations do not hold."""
+def _say_decoded(done: int, count: int) -> None:
+    """Some lines while pictures are decoded, which may take minutes."""
+    if done == count or done % max(1, count // _LINES) == 0:
+        say(f"decoded the pictures of {done} of {count} episodes")
+
+
+def check_options(options: DemonstrationOptions) -> None:
+    """Raise `ConfigError` without sets, or for what the node may show and they do not hold."""
+    observation = options.observation
+    if not options.train_sets:
+        raise ConfigError("options.train_sets is empty: expected folders of demonstrations")
     if observation.perception:
         raise ConfigError(
             f"options.observation.perception = {list(observation.perception)}: demonstrations "
