@@ -58,6 +58,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         self._travels = travels_of(self._learnt, self._options)
         self._rows = self._learnt.rows
         self._model: nn.Module | None = None  # until `modules` has it
+        self._maker: BatchMaker | None = None
 
     def spec_values(self) -> dict[str, Any]:
         return self._travels.spec_values()
@@ -91,14 +92,19 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return tensors
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
-        """None; the model is kept: its fusion may have a memory, its encoder fills the cache."""
+        """None; the model is kept: its fusion may have a memory, its encoder fills the cache.
+
+        The cache is filled here, before a minute of the run is counted.
+        """
         self._model = model
+        self._maker = self._batch_maker()
         return {}
 
     def batches(self, first_step: int, part: float) -> Generator[DemonstrationBatch, None, None]:
         """Made ahead by threads; each depends on its step alone."""
         del part
-        maker = self._maker  # made once, before threads ask for it
+        maker = self._maker
+        assert maker is not None, "`modules` comes first"
 
         def make(step: int) -> DemonstrationBatch:
             run = self.recipe.run
@@ -109,8 +115,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
             for batch in batches:
                 yield batch.to(self.device)
 
-    @cached_property
-    def _maker(self) -> BatchMaker:
+    def _batch_maker(self) -> BatchMaker:
         assert isinstance(self._model, PixelPolicy)
         with rank_0_first():
             judged = self._judged(self._learnt)
