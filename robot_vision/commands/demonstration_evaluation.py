@@ -1,9 +1,10 @@
 """`robot-vision evaluate demonstrations`: a policy from pixels against an expert's episodes."""
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.table import Table
 
@@ -84,9 +85,10 @@ def _errors_table(found: "JudgedPolicy") -> Table:
     return table
 
 
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _mean(values: Iterable[float]) -> float:
+    """Of the steps that were taught in some episode."""
+    known = [float(value) for value in values if math.isfinite(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _text(value: float | None) -> str:

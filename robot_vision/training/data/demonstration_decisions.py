@@ -45,7 +45,10 @@ def _moments(judged: Judged, episodes: np.ndarray) -> Iterator[tuple[np.ndarray,
 
 
 def _judged_rows(judged: Judged, rows: np.ndarray, predicted: np.ndarray) -> Decisions:
+    """Of the rows at which something was taught."""
     source, clock = judged.scenes.source, judged.scenes.clock
+    is_taught = np.asarray(source.valid[rows, 0])
+    rows, predicted = rows[is_taught], predicted[is_taught]
     hold = _hold(judged, rows)
     before = np.where(rows > source.first_row[rows], rows - 1, rows)
     last = np.where((before < rows)[:, None], source.action[before, 0], hold)
