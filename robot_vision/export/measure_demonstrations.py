@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -32,7 +33,11 @@ from robot_vision.training.metrics.action_error import (
 from robot_vision.training.metrics.decisions import Decisions, trivial_answers
 
 METRICS, TABLE, SHEET = "metrics.json", "errors.csv", "paths.png"
-_KINDS = {"tensor(uint8)": "uint8", "tensor(bool)": "bool", "tensor(float)": "float32"}
+_KINDS: Mapping[str, Literal["uint8", "bool", "float32"]] = {
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+    "tensor(float)": "float32",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,7 @@ def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
     return DemonstrationTravels(
         vocabulary=manifest.vocabulary,
         statistics=spec.statistics,
+        mean_action=manifest.metrics.get("mean_action", spec.statistics.mean),
         observation=manifest.observation,
         horizon=spec.horizon,
         step_s=spec.step_s,

@@ -3,8 +3,6 @@
 The picture is the table from above: a pixel is a centimetre.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from robot_vision.core.clock import NS_PER_S
@@ -42,7 +40,9 @@ def demonstrations(
         length=np.full(len(rows), STEPS),
         instructions=tuple((f"go to the {n} block", f"{n} block please") for n in names),
         success=(True,) * count,
-        **joined,
+        state=joined["state"],
+        action=joined["action"],
+        valid=joined["valid"],
     )
 
 
@@ -77,7 +77,7 @@ def _chunk(tool: np.ndarray, goal: np.ndarray, horizon: int) -> np.ndarray:
     return chunk
 
 
-def _seen(blocks: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _seen(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rgb = np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8)
     depth_m = np.full((HEIGHT_PX, WIDTH_PX), 0.8)
     for (x_m, y_m), color in zip(blocks, COLORS.values(), strict=True):

@@ -33,6 +33,7 @@ def decisions(taught: np.ndarray, predicted: np.ndarray | None = None) -> Decisi
         valid=np.ones(taught.shape[:2], bool),
         last_action=last,
         hold=hold,
+        mean=np.tile(taught.reshape(-1, 7).mean(axis=0), (len(taught), 1)),
         episode=np.zeros(len(taught), np.int64),
         stamp_s=np.arange(len(taught)) / 10,
         row=np.arange(len(taught)),

@@ -58,6 +58,7 @@ def _judged_rows(judged: Judged, rows: np.ndarray, predicted: np.ndarray) -> Dec
         valid=np.asarray(source.valid[rows]),
         last_action=last.astype(np.float32),
         hold=hold,
+        mean=np.tile(np.array(judged.mean_action, np.float32), (len(rows), 1)),
         episode=clock.episode(rows).astype(np.int64),
         stamp_s=clock.into_s(rows),
         row=rows.astype(np.int64),

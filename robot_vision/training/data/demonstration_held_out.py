@@ -118,7 +118,11 @@ class DemonstrationHeldOut(HeldOut):
         for unused in ("image", "format", "outputs", "files", "precision"):
             values.pop(unused, None)
         travels = self._travels
-        learnt_from = {"learnt_from": list(travels.sets), "meaning": travels.meaning}
+        learnt_from = {
+            "learnt_from": list(travels.sets),
+            "mean_action": list(travels.mean_action),
+            "meaning": travels.meaning,
+        }
         values["metrics"] = {**values["metrics"], **learnt_from}
         has_words = travels.vocabulary is not None
         manifest = PolicyManifest(

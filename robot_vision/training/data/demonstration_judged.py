@@ -18,13 +18,15 @@ from robot_vision.training.data.demonstration_words import SpokenTokens
 class Judged:
     """Episodes, and what a policy's answers at them mean.
 
-    `is_tool` says that actions are steps of the tool, else positions of joints. It decides every
-    `period_s`. Without `spoken` it takes no words.
+    `mean_action` is that of the episodes that were learnt from. `is_tool` says that actions are
+    steps of the tool, else positions of joints. It decides every `period_s`. Without `spoken` it
+    takes no words.
     """
 
     episodes: Episodes
     scenes: Scenes
     statistics: ActionStatistics
+    mean_action: tuple[float, ...]
     spoken: SpokenTokens | None
     is_tool: bool
     period_s: float
@@ -75,6 +77,7 @@ def judged_by(
         episodes=episodes,
         scenes=scenes,
         statistics=travels.statistics,
+        mean_action=travels.mean_action,
         spoken=SpokenTokens(source.instructions, vocabulary) if vocabulary else None,
         is_tool=travels.is_tool,
         period_s=max(period_s, source.step_s),

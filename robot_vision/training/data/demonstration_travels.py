@@ -28,6 +28,9 @@ class DemonstrationTravels(BaseModel):
 
     vocabulary: Vocabulary | None
     statistics: ActionStatistics
+    mean_action: tuple[float, ...] = Field(
+        description="of what was learnt from: an answer that needs no policy"
+    )
     observation: ObservationSpec
     horizon: int
     step_s: float
@@ -82,11 +85,12 @@ def read_travels(travels: Mapping[str, Any]) -> DemonstrationTravels:
 
 def travels_of(learnt: Episodes, options: DemonstrationOptions) -> DemonstrationTravels:
     """Of the episodes that are learnt from; raises `ConfigError` where they lack words."""
-    source = learnt.source
+    source, numbers = learnt.source, learnt.numbers_alone()
     takes_words = options.observation.words == "vocabulary"
     return DemonstrationTravels(
         vocabulary=vocabulary_of(learnt.instructions) if takes_words else None,
-        statistics=statistics(learnt.numbers_alone(), kind=options.statistics),
+        statistics=statistics(numbers, kind=options.statistics),
+        mean_action=tuple(numbers.action[numbers.valid].mean(axis=0).tolist()),
         observation=source.observation,
         horizon=options.horizon,
         step_s=source.step_s,

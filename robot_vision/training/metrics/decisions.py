@@ -18,8 +18,8 @@ class Decisions:
 
     `predicted` and `taught` are chunks as `core.action_spec` has them, of which the steps that
     are `valid` were taught. `last_action` is what the expert did a step before, `hold` what keeps
-    the arm where it is, the gripper too. `stamp_s` is of the observation, in its episode; `row`
-    is its place in the data.
+    the arm where it is, the gripper too, `mean` the mean of what was learnt from. `stamp_s` is of
+    the observation, in its episode; `row` is its place in the data.
     """
 
     predicted: Chunks
@@ -27,6 +27,7 @@ class Decisions:
     valid: Bool[np.ndarray, "n t"]
     last_action: Float32[np.ndarray, "n a"]
     hold: Float32[np.ndarray, "n a"]
+    mean: Float32[np.ndarray, "n a"]
     episode: Int64[np.ndarray, " n"]
     stamp_s: Float64[np.ndarray, " n"]
     row: Int64[np.ndarray, " n"]
@@ -46,15 +47,11 @@ def joined(parts: Iterable[Decisions]) -> Decisions:
 
 
 def trivial_answers(decisions: Decisions) -> dict[str, Decisions]:
-    """The same decisions by `repeat` (the last action), `mean` and `hold`.
-
-    The mean is that of the very actions it is judged by, which favours it.
-    """
+    """The same decisions by `repeat` (the last action), `mean` and `hold`."""
     steps = decisions.taught.shape[1]
-    mean = decisions.taught[decisions.valid].mean(axis=0, keepdims=True)
     answers: Mapping[str, np.ndarray] = {
         "repeat": decisions.last_action,
-        "mean": np.broadcast_to(mean, decisions.hold.shape),
+        "mean": decisions.mean,
         "hold": decisions.hold,
     }
     return {
