@@ -52,7 +52,6 @@ def recipe_for(**overrides: object) -> Recipe:
         "run": {"batch_size": 16, "round_steps": 20, "rounds_per_evaluation": 1, "ema_decay": 0.9},
         "optimizer": {"learning_rate": 0.003, "warmup_steps": 5},
         "options": {
-            "check_meaning": False,
             "train_sets": ["train:24"],
             "val_sets": ["val:6"],
             "observation": OBSERVATION.model_dump(mode="json"),

@@ -42,7 +42,6 @@ class DemonstrationOptions(Params):
     )
     only_success: bool = param(True, "leave out episodes that are marked as failures")
     meaning: str = param("", "YAML file: what numbers of foreign sets mean; ours say it")
-    check_meaning: bool = param(True, "refuse a meaning that the data contradict")
     observation: ObservationSpec = ObservationSpec()
     horizon: int = param(16, "steps of a chunk of actions, each one step of the sets", ge=1, le=64)
     statistics: Literal["mean_std", "quantiles"] = param(

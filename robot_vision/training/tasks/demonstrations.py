@@ -17,7 +17,6 @@ from robot_vision.training.data.demonstration_decisions import decisions_of
 from robot_vision.training.data.demonstration_held_out import DemonstrationHeldOut
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
 from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen
-from robot_vision.training.data.demonstration_meaning import remarks_on_meaning
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.data.demonstration_sets import (
     Episodes,
@@ -26,7 +25,7 @@ from robot_vision.training.data.demonstration_sets import (
 )
 from robot_vision.training.data.demonstration_travels import read_travels, travels_of
 from robot_vision.training.data.demonstration_words import check_same_words
-from robot_vision.training.demonstrations.statistics import constant_dimensions, state_statistics
+from robot_vision.training.demonstrations.statistics import state_statistics
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
 from robot_vision.training.engine.recipe import Recipe
@@ -49,10 +48,6 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         self._options: DemonstrationOptions = recipe.options
         check_frozen(recipe)
         check_options(self._options)
-        self._remarks: tuple[str, ...] = ()
-        if self._options.check_meaning:
-            sets = [*self._options.train_sets, *self._options.val_sets]
-            self._remarks = remarks_on_meaning(sets, self._options.meaning)
         with rank_0_first():
             self._learnt, self._held_out = learnt_and_held_out(self._options)
         self._travels = travels_of(self._learnt, self._options)
@@ -68,11 +63,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         held_out = "none held out: no figure selects weights"
         if self._held_out is not None:
             held_out = f"{len(self._held_out.numbers)} held out"
-        constant = constant_dimensions(self._learnt.numbers_alone())
-        names = ", ".join(self._travels.action_names[place] for place in constant)
-        never = (f"never changes in the actions: {names}",) if names else ()
-        notes = (*never, *self._remarks, *self._learnt.source.notes)
-        return (f"{counts}; {held_out}", *notes)
+        return (f"{counts}; {held_out}", *self._learnt.source.notes)
 
     def prepare(self, model: nn.Module) -> None:
         """Set what normalises the state, and what a closed and an open gripper are."""
