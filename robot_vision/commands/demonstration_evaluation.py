@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from robot_vision.export.measure_demonstrations import JudgedPolicy
@@ -65,7 +65,7 @@ def evaluate(
 
 
 def _figures_table(found: "JudgedPolicy") -> Table:
-    table = Table("figure", "policy", *TRIVIAL)
+    table = Table(Column("figure", no_wrap=True), "policy", *TRIVIAL)
     for name, value in found.figures.items():
         if not name.endswith(tuple(f"_{answer}" for answer in TRIVIAL)):
             beside = (found.figures.get(f"{name}_{answer}") for answer in TRIVIAL)
@@ -77,7 +77,8 @@ def _errors_table(found: "JudgedPolicy") -> Table:
     """Mean absolute errors by dimension: at three steps of the chunk, and over all of it."""
     errors = found.errors["policy"]
     steps = sorted({0, len(errors) // 2, len(errors) - 1})
-    table = Table("dimension", *(f"step {step + 1}" for step in steps), "all", *TRIVIAL)
+    first = Column("dimension", no_wrap=True)
+    table = Table(first, *(f"step {step + 1}" for step in steps), "all", *TRIVIAL)
     for column, name in enumerate(found.names):
         at_steps = [errors[step, column] for step in steps]
         whole = [found.errors[each][:, column] for each in ("policy", *TRIVIAL)]

@@ -207,7 +207,8 @@ def test_a_set_of_another_rate_is_no_judge(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slower(*_: object, **__: object) -> object:
-        return replace(demonstrations(2, seed=1), step_s=0.2)
+        single = OBSERVATION.model_copy(update={"steps": 1})
+        return replace(demonstrations(2, seed=1, observation=single), step_s=0.2)
 
     monkeypatch.setattr(OPENER, slower)
     policy = find_policy(str(folders / "bundle"))
