@@ -195,7 +195,7 @@ def test_a_bundle_is_judged_as_it_was_while_it_trained(folders: Path) -> None:
     report = json.loads((out / "metrics.json").read_text())
     for name in ("error", "end_m", "gripper_accuracy", "error_hold"):
         assert report["figures"][name] == pytest.approx(float(trained[name]), rel=0.02), name
-    rows = list(csv.DictReader((out / "errors.csv").open()))
+    rows = list(csv.DictReader((out / "errors.csv").read_text().splitlines()))
     assert len(rows) == 4 * 3
     assert set(rows[0]) == {"answer", "step", *ACTION_NAMES}
     drawn = cv2.imread(str(out / "paths.png"))
