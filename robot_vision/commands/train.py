@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands import policy
+from robot_vision.commands import demonstration_evaluation, policy
 from robot_vision.commands.default_group import DefaultGroup
 from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
@@ -15,10 +15,11 @@ SetFolder = Annotated[Path, typer.Option("--data", help="folder of a held-out se
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands. `evaluate` is for a model of perception, unless `policy` is named."""
+    """Add the commands. `evaluate` is for a model of perception, unless another one is named."""
     group = typer.Typer(cls=DefaultGroup, help="Measure a model of perception, or a policy.")
     group.command("perception")(evaluate)
     group.command("policy")(policy.evaluate)
+    group.command("demonstrations")(demonstration_evaluation.evaluate)
     app.add_typer(group, name="evaluate")
     app.command("train")(train)
     app.command("export")(export)

@@ -21,7 +21,8 @@ from robot_vision.models.encoders.layout import OWN, Layout, Renamed, rename
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, listed
 
-# Where the encoder of a model lies that has one (`PictureEncoder`), and what travels beside it.
+# Where the encoder of a model lies that has one (`PictureEncoder`) and whose spec says no other
+# place in `encoder_at`; and what travels beside it.
 IN_MODEL = "encoder.net."
 TRAVELS = "encoder"
 
@@ -97,7 +98,8 @@ def tensors_for_model(spec: Params, weights: Weights) -> dict[str, Tensor]:
     if not isinstance(choice, EncoderChoice):
         return weights.tensors
     _check_same(choice, weights)
-    if any(name.startswith(IN_MODEL) for name in weights.tensors):
+    place = getattr(spec, "encoder_at", IN_MODEL)
+    if any(name.startswith(place) for name in weights.tensors):
         return weights.tensors
     try:
         renamed = _renamed(choice, weights.tensors)
@@ -105,7 +107,7 @@ def tensors_for_model(spec: Params, weights: Weights) -> dict[str, Tensor]:
     except ConfigError as error:
         held = f" holds {quoted(weights.model)}" if weights.model else ""
         raise ConfigError(f"{weights.file}{held}: {error}") from error
-    return {IN_MODEL + name: tensor for name, tensor in renamed.tensors.items()}
+    return {place + name: tensor for name, tensor in renamed.tensors.items()}
 
 
 def _renamed(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Renamed:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from demonstrations_kit import write_episodes as write_demonstrations
 from policy_episodes import write_episodes
 from runs import Rows, assert_same, tiny_spec
 from safetensors.torch import load_file
@@ -24,6 +25,8 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """Options of each task that put tiny sets in the place of the recipe's."""
     cache = tmp_path_factory.mktemp("cache")
     episodes = str(write_episodes(tmp_path_factory.mktemp("episodes"), count=2, seed=3))
+    demonstrations = tmp_path_factory.mktemp("demonstrations") / "set"
+    write_demonstrations(demonstrations, [3, 4])
     return {
         "perception": {
             "options.train_set": str(shapes_set),
@@ -81,6 +84,17 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "options.cache_dir": str(cache),
             "options.evaluation_images": 2,
             "options.resolutions": [{"width_px": 64, "height_px": 64}],
+        },
+        "demonstrations": {
+            "options.train_sets": [str(demonstrations)],
+            "options.val_sets": [str(demonstrations)],
+            "options.meaning": "",
+            "options.cache_dir": str(cache),
+            "options.val_decisions": 4,
+            "options.loaders": 1,
+            "options.observation": {
+                "cameras": [{"name": "front", "width_px": 64, "height_px": 32, "has_depth": True}]
+            },
         },
         "policy": {
             "options.train_sets": [episodes],

@@ -1,7 +1,7 @@
 """What a policy from pixels is made of: encoder, fusion, head, sizes, and what it is shown."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -30,6 +30,8 @@ class CameraPose(Params):
 
 class PixelPolicySpec(Params):
     """Sizes and parts of a `PixelPolicy`."""
+
+    encoder_at: ClassVar[str] = "sight.encoder.net."
 
     observation: ObservationSpec = param(ObservationSpec(), "what it is shown")
     encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of the cameras' pictures")

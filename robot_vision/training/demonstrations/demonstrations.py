@@ -38,7 +38,8 @@ class Demonstrations:
 
     `pictures` are u8 [R,h,w,3] and `depth_m` f16 [R,h,w] (0 invalid) by camera. `action` is in
     our numbers and `valid` false where an episode has no such step. `first_row` and `length` are
-    those of each row's episode; `instructions` and `success` have an entry an episode, in order.
+    those of each row's episode; `instructions`, `success` and `origins` (a set's folder and the
+    episode's number there) have an entry an episode, in order.
     Nothing is valid in an episode whose pictures cannot be decoded; `notes` say which.
     """
 
@@ -56,6 +57,7 @@ class Demonstrations:
     success: tuple[bool | None, ...]
     action_joint_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    origins: tuple[tuple[Path, int], ...] = ()
 
 
 def open_demonstrations(
@@ -160,6 +162,7 @@ class _Opened:
             success=tuple(episodes.success(number) for episodes, number in of),
             action_joint_names=self._joints,
             notes=(*_notes(faults, len(self.jobs)), *remarks),
+            origins=tuple((self._sources[job.folder].folder, job.number) for job in self.jobs),
         )
 
     @property

@@ -11,14 +11,20 @@ from robot_vision.training.engine.task import Predictor
 
 
 @contextmanager
-def answering(model: nn.Module, device: torch.device) -> Iterator[Predictor]:
-    """A predictor that gives the model its inputs in their order, in evaluation while within."""
+def answering(
+    model: nn.Module, device: torch.device, *, by_name: bool = False
+) -> Iterator[Predictor]:
+    """A predictor that gives the model its inputs in their order, in evaluation while within.
+
+    With `by_name` the model takes them as one mapping.
+    """
     was_training = model.training
     model.eval()
 
     @torch.no_grad()
     def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = model(*(torch.from_numpy(given).to(device) for given in inputs.values()))
+        given = {name: torch.from_numpy(value).to(device) for name, value in inputs.items()}
+        found = model(given) if by_name else model(*given.values())
         return {role: value.float().cpu().numpy() for role, value in found.items()}
 
     try:

@@ -75,6 +75,17 @@ def process_count() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+@contextmanager
+def rank_0_first() -> Iterator[None]:
+    """Process 0 does what is within, then the others: they find what it has put on disk."""
+    is_first = rank() == 0
+    if dist.is_initialized() and not is_first:
+        dist.barrier()
+    yield
+    if dist.is_initialized() and is_first:
+        dist.barrier()
+
+
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace each gradient by its mean over the processes, in one exchange.
 

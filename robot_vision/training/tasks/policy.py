@@ -1,9 +1,7 @@
 """Imitation: a policy learns from episodes what an expert would do with words and a scene."""
 
-import itertools
-from collections import deque
 from collections.abc import Generator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,8 @@ from robot_vision.policies.tokens import (
     VISUAL_WIDTH,
 )
 from robot_vision.rollouts.episode_files import common_description, common_vocabulary, load_set
+from robot_vision.training.data.ahead import made_ahead
+from robot_vision.training.data.demonstration_words import check_same_words
 from robot_vision.training.data.policy_batches import (
     Changes,
     Dropout,
@@ -97,27 +97,17 @@ class PolicyTask(Task[PolicyBatch]):
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
         """All of them; raises `ConfigError` where their words are others: tokens would differ."""
-        words = dict(travels.get("vocabulary") or {}).get("words")
-        if words is not None and tuple(words) != self._vocabulary.words:
-            ours = set(self._vocabulary.words) ^ set(words)
-            raise ConfigError(
-                "run.init_weights: the weights know other words than the episodes have; they "
-                f"differ in {', '.join(sorted(ours)[:6]) or 'their order'}"
-            )
+        check_same_words(travels, self._vocabulary)
         return tensors
 
     def batches(self, first_step: int, part: float) -> Generator[PolicyBatch, None, None]:
         """Made ahead by threads; each depends on its step alone."""
         del part
-        loaders = self._options.loaders
-        with ThreadPoolExecutor(loaders) as pool:
-            ahead = deque(pool.submit(self._batch, first_step + k) for k in range(2 * loaders))
-            try:
-                for step in itertools.count(first_step + len(ahead)):
-                    yield ahead.popleft().result().to(self.device)
-                    ahead.append(pool.submit(self._batch, step))
-            finally:
-                pool.shutdown(cancel_futures=True)
+        with closing(
+            made_ahead(self._batch, first_step, loaders=self._options.loaders)
+        ) as batches:
+            for batch in batches:
+                yield batch.to(self.device)
 
     def _batch(self, step: int) -> PolicyBatch:
         run, options = self.recipe.run, self._options

@@ -1,0 +1,202 @@
+"""A bundle's policy from pixels judged along the episodes of a dataset, without a robot."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime as ort
+
+from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.export.parity import onnx_predictor
+from robot_vision.model_store.onnx_open import open_onnx
+from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.models.policies.pixel_spec import InputShape
+from robot_vision.training.data.decision_tiles import tiles_of
+from robot_vision.training.data.demonstration_decisions import decisions_of
+from robot_vision.training.data.demonstration_judged import Judged, judged_by
+from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_served import ServedPolicy
+from robot_vision.training.data.demonstration_sets import all_episodes
+from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.data.path_sheet import write_path_sheet
+from robot_vision.training.metrics.action_error import (
+    ErrorScale,
+    action_figures,
+    reached_errors,
+    step_errors,
+)
+from robot_vision.training.metrics.decisions import Decisions, trivial_answers
+
+METRICS, TABLE, SHEET = "metrics.json", "errors.csv", "paths.png"
+_KINDS: Mapping[str, Literal["uint8", "bool", "float32"]] = {
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+    "tensor(float)": "float32",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions:
+    """How a policy is judged: about so many decisions, `period_s` apart; see `Judged`.
+
+    Without a file `meaning`, a foreign set means what those meant that the policy learnt from.
+    """
+
+    decisions: int = 400
+    period_s: float = 0.1
+    tiles: int = 12
+    meaning: str = ""
+    cache_dir: str = "data/cache/demonstrations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedPolicy:
+    """Figures, and mean absolute errors by name of the answer: f64 [t,a] by step and dimension."""
+
+    figures: Mapping[str, float]
+    names: tuple[str, ...]
+    errors: Mapping[str, np.ndarray]
+    notes: tuple[str, ...]
+
+
+def measure_demonstrations(
+    policy: PolicyBundle, data: Path, *, out: Path, options: JudgeOptions
+) -> JudgedPolicy:
+    """Writes `metrics.json`, `errors.csv` and `paths.png` into `out`.
+
+    Raises `BundleError` for a policy that sees no pictures, `ConfigError` where the set does not
+    fit it.
+    """
+    travels = _travels_of(policy)
+    known = None if options.meaning else travels.meaning
+    episodes = all_episodes(data, _options_of(travels, options), known)
+    _check_fits(travels, episodes.source.step_s, episodes.source.action_joint_names)
+    judged = judged_by(episodes, travels, period_s=options.period_s).at_most(options.decisions)
+    decisions = decisions_of(_served(policy), judged, together=1)
+    found = _judged_policy(decisions, judged, travels)
+    out.mkdir(parents=True, exist_ok=True)
+    _write_metrics(out / METRICS, policy.manifest, data, found, decisions)
+    _write_table(out / TABLE, found)
+    write_path_sheet(out / SHEET, tiles_of(decisions, judged, count=options.tiles))
+    return found
+
+
+def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
+    manifest = policy.manifest
+    if manifest.observation is None or manifest.kind != "pixels":
+        raise BundleError(
+            f"policy {manifest.name!r} is of kind {manifest.kind!r}; expected `pixels`, one that "
+            "`robot-vision train` made of demonstrations"
+        )
+    spec = manifest.action_spec
+    return DemonstrationTravels(
+        vocabulary=manifest.vocabulary,
+        statistics=spec.statistics,
+        mean_action=manifest.metrics.get("mean_action", spec.statistics.mean),
+        observation=manifest.observation,
+        horizon=spec.horizon,
+        step_s=spec.step_s,
+        joint_names=spec.joint_names,
+        meaning=manifest.metrics.get("meaning", {}),
+    )
+
+
+def _options_of(travels: DemonstrationTravels, options: JudgeOptions) -> DemonstrationOptions:
+    return DemonstrationOptions(
+        observation=travels.observation,
+        horizon=travels.horizon,
+        meaning=options.meaning,
+        cache_dir=options.cache_dir,
+    )
+
+
+def _check_fits(
+    travels: DemonstrationTravels, step_s: float, joint_names: tuple[str, ...]
+) -> None:
+    if abs(step_s - travels.step_s) > 0.01 * travels.step_s:
+        raise ConfigError(
+            f"the set has a step every {step_s:.3g} s, the policy's chunks every "
+            f"{travels.step_s:.3g} s: expected a set of the same rate"
+        )
+    if joint_names != travels.joint_names:
+        raise ConfigError(
+            f"the set's actions are {_space(joint_names)}, the policy's "
+            f"{_space(travels.joint_names)}"
+        )
+
+
+def _space(joint_names: tuple[str, ...]) -> str:
+    return f"positions of {', '.join(joint_names)}" if joint_names else "steps of the tool"
+
+
+def _served(policy: PolicyBundle) -> ServedPolicy:
+    session = open_onnx(policy.network_path, ort.SessionOptions())
+    shapes = {
+        each.name: InputShape(kind=_KINDS[each.type], shape=tuple(each.shape[1:]))
+        for each in session.get_inputs()
+    }
+    outputs = {each.name: each.name for each in session.get_outputs()}
+    language = None
+    if policy.language_path is not None:
+        language = onnx_predictor(policy.language_path, {"encoding": "encoding"})
+    return ServedPolicy(onnx_predictor(policy.network_path, outputs), language, shapes)
+
+
+def _judged_policy(
+    decisions: Decisions, judged: Judged, travels: DemonstrationTravels
+) -> JudgedPolicy:
+    scale = ErrorScale(statistics=travels.statistics, is_tool=travels.is_tool)
+    answers = {"policy": decisions, **trivial_answers(decisions)}
+    unknown = judged.spoken.unknown_words if judged.spoken is not None else ()
+    notes = (
+        f"{len(decisions)} decisions in {len(judged.episodes.numbers)} episodes; each sees what "
+        "the expert saw, so errors do not add up as they may on a robot",
+        *([f"words that the policy does not know: {', '.join(unknown)}"] if unknown else []),
+    )
+    return JudgedPolicy(
+        figures=action_figures(decisions, scale),
+        names=travels.action_names,
+        errors={name: step_errors(each) for name, each in answers.items()},
+        notes=notes,
+    )
+
+
+def _write_metrics(
+    file: Path, manifest: PolicyManifest, data: Path, found: JudgedPolicy, decisions: Decisions
+) -> None:
+    report = {
+        "policy": manifest.policy_id,
+        "identity": manifest.identity,
+        "data": str(data),
+        "figures": _rounded(found.figures),
+        "notes": list(found.notes),
+    }
+    if not manifest.action_spec.joint_names:
+        reached = reached_errors(decisions)
+        report["reached_m"], report["reached_rad"] = (_numbers(part) for part in reached.T)
+    file.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN."""
+    return {n: round(v, 6) if np.isfinite(v) else None for n, v in figures.items()}
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    return [round(float(v), 6) if np.isfinite(v) else None for v in values]
+
+
+def _write_table(file: Path, found: JudgedPolicy) -> None:
+    """A row a step of the chunk and answer, a column a dimension; empty where none was taught."""
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["answer", "step", *found.names])
+        for answer, errors in found.errors.items():
+            for step, row in enumerate(errors, start=1):
+                texts = [f"{v:.6g}" if np.isfinite(v) else "" for v in row]
+                writer.writerow([answer, step, *texts])

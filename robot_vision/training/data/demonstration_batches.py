@@ -1,0 +1,110 @@
+"""Batches of demonstrations: moments that follow each other, and what was taught at each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.training.data.demonstration_changes import (
+    ModalityDropout,
+    PictureChanges,
+    draw_look,
+    draw_lost,
+)
+from robot_vision.training.data.demonstration_scenes import Inputs, SceneChanges, Scenes
+from robot_vision.training.data.demonstration_words import SpokenTokens
+
+Moment = dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DemonstrationBatch:
+    """`moments` hold inputs of b samples by name, in order of time.
+
+    `action` f32 [m,b,t,a] is what was taught at each, normalised; `valid` bool [m,b,t] where it
+    was: not beyond the end of an episode.
+    """
+
+    moments: tuple[Moment, ...]
+    action: Tensor
+    valid: Tensor
+
+    def to(self, device: torch.device) -> "DemonstrationBatch":
+        return DemonstrationBatch(
+            moments=tuple({n: t.to(device) for n, t in m.items()} for m in self.moments),
+            action=self.action.to(device),
+            valid=self.valid.to(device),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchMaker:
+    """Makes batches of some rows, which are the first moments of their samples.
+
+    `after_s` are the times of the moments after the first. Without `spoken` there are no words.
+    """
+
+    scenes: Scenes
+    statistics: ActionStatistics
+    spoken: SpokenTokens | None
+    after_s: tuple[float, ...]
+    dropout: ModalityDropout
+    pictures: PictureChanges
+
+    def batch(self, rows: Int64[np.ndarray, " b"], rng: np.random.Generator) -> DemonstrationBatch:
+        """Of rows, with losses and changes that `rng` draws, one for all moments of a sample."""
+        changes = self._draw(len(rows), rng)
+        words = self._words(rows, changes, rng)
+        most_off_s = 0.5 * min(np.diff(self.after_s), default=1.0)
+        each, there = self.scenes.clock.near(rows, self.after_s, most_off_s=most_off_s)
+        source = self.scenes.source
+        moments = [self.scenes.inputs(moment, changes) | words for moment in each.T]
+        action = normalised(source.action[each.T], self.statistics)
+        return DemonstrationBatch(
+            moments=tuple(tensors(moment) for moment in moments),
+            action=torch.from_numpy(action),
+            valid=torch.from_numpy(source.valid[each.T] & there.T[..., None]),
+        )
+
+    def _draw(self, count: int, rng: np.random.Generator) -> SceneChanges:
+        observation = self.scenes.observation
+        lost = draw_lost(self.dropout, observation, count, rng)
+        looks = {
+            camera.name: draw_look(
+                self.pictures,
+                width_px=camera.width_px,
+                height_px=camera.height_px,
+                count=count,
+                rng=rng,
+            )
+            for camera in observation.cameras
+            if camera.name not in self.scenes.maps
+        }
+        return SceneChanges(lost=lost, looks=looks)
+
+    def _words(self, rows: np.ndarray, changes: SceneChanges, rng: np.random.Generator) -> Inputs:
+        if self.spoken is None:
+            return {}
+        tokens = self.spoken.any(self.scenes.clock.episode(rows), rng)
+        tokens[changes.lost.words] = 0
+        return {"tokens": tokens}
+
+
+def normalised(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:
+    """Physical actions [...,a] in scales from the mean, f32."""
+    mean, scale = np.array(statistics.mean), np.array(statistics.scale)
+    return ((action - mean) / scale).astype(np.float32)
+
+
+def physical(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:
+    """What a network answers [...,a] as actions in m, rad and the gripper's 0 to 1, f32."""
+    mean, scale = np.array(statistics.mean), np.array(statistics.scale)
+    return (mean + scale * action).astype(np.float32)
+
+
+def tensors(inputs: Mapping[str, np.ndarray]) -> Moment:
+    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in inputs.items()}

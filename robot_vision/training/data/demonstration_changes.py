@@ -1,0 +1,100 @@
+"""What is lost and changed at random in what training shows: cameras, depth, words, colours."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64, UInt8
+
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.params import Params, param
+
+
+class ModalityDropout(Params):
+    """How often a sample loses what a robot may lose, from its first moment to its last.
+
+    A sample that would lose all cameras and the state as well loses nothing.
+    """
+
+    camera: float = param(0.1, "each camera is gone, its depth too", ge=0, le=1)
+    depth: float = param(0.2, "each camera's depth is gone", ge=0, le=1)
+    state: float = param(0.1, "the arm's state is not known", ge=0, le=1)
+    words: float = param(0.05, "nothing was said", ge=0, le=1)
+    history: float = param(0.1, "nothing but the newest is known", ge=0, le=1)
+
+
+class PictureChanges(Params):
+    """Another view and other light, the same for all pictures of a camera in a sample."""
+
+    shift: float = param(0.03, "of the picture's sides, either way at most", ge=0, le=0.5)
+    exposure: float = param(0.2, "changes of exposure, in logarithms", ge=0, le=1)
+    tint: float = param(0.05, "changes of white balance, in logarithms", ge=0, le=1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lost:
+    """What each of n samples has lost; cameras in the order of the observation's."""
+
+    camera: Bool[np.ndarray, "n cameras"]
+    depth: Bool[np.ndarray, "n cameras"]
+    state: Bool[np.ndarray, " n"]
+    words: Bool[np.ndarray, " n"]
+    history: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """How the pictures of a camera are changed: pixels right and down, and factors of colours."""
+
+    shift_px: Int64[np.ndarray, "n 2"]
+    gain: Float32[np.ndarray, "n 3"]
+
+
+def draw_lost(
+    dropout: ModalityDropout, observation: ObservationSpec, count: int, rng: np.random.Generator
+) -> Lost:
+    cameras = len(observation.cameras)
+    camera = rng.random((count, cameras)) < dropout.camera
+    depth = rng.random((count, cameras)) < dropout.depth
+    state, words, history = (
+        rng.random(count) < part for part in (dropout.state, dropout.words, dropout.history)
+    )
+    blind = camera.all(axis=1) & (state | (observation.state == "none"))
+    camera[blind], state[blind] = False, False
+    return Lost(camera=camera, depth=depth, state=state, words=words, history=history)
+
+
+def draw_look(
+    changes: PictureChanges, *, width_px: int, height_px: int, count: int, rng: np.random.Generator
+) -> Look:
+    most_px = np.floor(np.array([width_px, height_px]) * changes.shift).astype(np.int64)
+    light = changes.exposure * rng.standard_normal((count, 1))
+    tint = changes.tint * rng.standard_normal((count, 3))
+    return Look(
+        shift_px=rng.integers(-most_px, most_px + 1, (count, 2)),
+        gain=np.exp(light + tint).astype(np.float32),
+    )
+
+
+def relit(pictures: UInt8[np.ndarray, "b n h w 3"], look: Look) -> UInt8[np.ndarray, "b n h w 3"]:
+    """Pictures of b samples by other light; what is too bright is cut off, as by a sensor."""
+    levels = np.arange(256, dtype=np.float32)[:, None, None]
+    table = np.clip(np.rint(levels * look.gain), 0, 255).astype(np.uint8)
+    out = np.empty_like(pictures)
+    for sample in range(len(pictures)):
+        for channel in range(3):
+            out[sample, ..., channel] = table[pictures[sample, ..., channel], sample, channel]
+    return out
+
+
+def shifted(planes: np.ndarray, look: Look) -> np.ndarray:
+    """Pictures or depth [b,n,h,w,...] moved by whole pixels, the edge continued.
+
+    Shifts of some pixels as arXiv:2004.13649 has them.
+    """
+    height, width = planes.shape[2:4]
+    out = np.empty_like(planes)
+    for sample, (right, down) in enumerate(look.shift_px):
+        rows = np.clip(np.arange(height) - down, 0, height - 1)
+        columns = np.clip(np.arange(width) - right, 0, width - 1)
+        out[sample] = planes[sample][:, rows][:, :, columns]
+    return out

@@ -1,0 +1,146 @@
+"""Held-out episodes, by which an exported policy from pixels is proven and measured."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.model_store.policies import POLICY_FILE, write_policy
+from robot_vision.models.policies.pixel_spec import InputShape, PixelPolicySpec
+from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
+from robot_vision.models.registry import MODELS
+from robot_vision.training.data.demonstration_changes import ModalityDropout, draw_lost
+from robot_vision.training.data.demonstration_decisions import decisions_of
+from robot_vision.training.data.demonstration_judged import Judged, judged_by
+from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_scenes import Inputs, SceneChanges
+from robot_vision.training.data.demonstration_served import ServedPolicy
+from robot_vision.training.data.demonstration_sets import all_episodes, learnt_and_held_out
+from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.task import HeldOut, Predictor
+from robot_vision.training.metrics.action_error import ErrorScale, action_figures
+
+MEASURED_DECISIONS = 400
+_LOST = ModalityDropout(camera=0.2, depth=0.2, state=0.2, words=0.2, history=0.2)
+
+
+class DemonstrationHeldOut(HeldOut):
+    """Rows of episodes, evenly spread. `shapes` are the served network's inputs by name.
+
+    Without `held_out` the episodes that were learnt from prove that the graphs are exact, and
+    nothing is measured.
+    """
+
+    def __init__(
+        self,
+        travels: DemonstrationTravels,
+        shapes: Mapping[str, InputShape],
+        *,
+        learnt: Judged,
+        held_out: Judged | None,
+    ) -> None:
+        self._travels, self._shapes = travels, dict(shapes)
+        self._learnt, self._held_out = learnt, held_out
+
+    @classmethod
+    def of_recipe(
+        cls, recipe: Recipe, travels: DemonstrationTravels, data: Path | None
+    ) -> "DemonstrationHeldOut":
+        """Of the recipe's held-out episodes, or of a set that replaces them."""
+        options: DemonstrationOptions = recipe.options
+        learnt, held_out = learnt_and_held_out(options)
+        if data is not None:
+            held_out = all_episodes(data, options)
+        period_s = options.moments.period_s
+        return cls(
+            travels,
+            served_shapes(recipe, travels),
+            learnt=judged_by(learnt, travels, period_s=period_s),
+            held_out=judged_by(held_out, travels, period_s=period_s) if held_out else None,
+        )
+
+    def inputs(self, graph: str, count: int) -> Iterator[Inputs]:
+        """Real words, or real scenes; of some a camera, the state or words are gone.
+
+        Encodings of words and memory are noise of the size that norms give them.
+        """
+        return self._inputs(self._held_out or self._learnt, graph, count)
+
+    def calibration(self, graph: str, count: int) -> Iterator[Inputs]:
+        return self._inputs(self._learnt, graph, count)
+
+    def _inputs(self, judged: Judged, graph: str, count: int) -> Iterator[Inputs]:
+        rng, rows = np.random.default_rng(0), judged.episodes.rows
+        for index in spread(len(rows), count):
+            row = rows[[index]]
+            words = judged.words(row)
+            if graph == LANGUAGE_FILE:
+                yield words
+                continue
+            lost = draw_lost(_LOST, judged.scenes.observation, 1, rng)
+            found = judged.scenes.inputs(row, SceneChanges(lost=lost, looks={}))
+            if words:
+                found["text_seen"] = (words["tokens"] > 0) & ~lost.words[:, None]
+            yield self._filled(found, rng)
+
+    def _filled(self, found: Inputs, rng: np.random.Generator) -> Inputs:
+        """With noise where the scene says nothing: encodings, memory, noise of a head."""
+        for name, shape in self._shapes.items():
+            if name not in found:
+                found[name] = rng.standard_normal((1, *shape.shape), dtype=np.float32)
+        return found
+
+    def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
+        """Figures on whole episodes, of what was exported, beside the trivial answers."""
+        if self._held_out is None:
+            return {}
+        judged = self._held_out.at_most(MEASURED_DECISIONS)
+        predict = ServedPolicy(
+            predictors[NETWORK_FILE], predictors.get(LANGUAGE_FILE), self._shapes
+        )
+        decisions = decisions_of(predict, judged, together=1)
+        scale = ErrorScale(statistics=judged.statistics, is_tool=judged.is_tool)
+        figures = action_figures(decisions, scale)
+        counts = {
+            "episodes": float(len(judged.episodes.numbers)),
+            "decisions": float(len(decisions)),
+        }
+        return {n: round(v, 5) for n, v in (figures | counts).items() if np.isfinite(v)}
+
+    def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
+        values = dict(manifest_values)
+        for unused in ("image", "format", "outputs", "files", "precision"):
+            values.pop(unused, None)
+        travels = self._travels
+        learnt_from = {
+            "learnt_from": list(travels.sets),
+            "mean_action": list(travels.mean_action),
+            "meaning": travels.meaning,
+        }
+        values["metrics"] = {**values["metrics"], **learnt_from}
+        has_words = travels.vocabulary is not None
+        manifest = PolicyManifest(
+            kind="pixels",
+            file=NETWORK_FILE,
+            language_file=LANGUAGE_FILE if has_words else None,
+            action_spec=travels.action_spec(f"{values['name']}@{values['version']}"),
+            observation=travels.observation,
+            vocabulary=travels.vocabulary,
+            **values,
+        )
+        write_policy(folder, manifest)
+        return folder / POLICY_FILE
+
+
+def served_shapes(recipe: Recipe, travels: DemonstrationTravels) -> dict[str, InputShape]:
+    """Inputs of the network that is served, memory and noise as well."""
+    card = MODELS.get(recipe.model)
+    spec = {**card.spec.model_dump(), **recipe.spec, **travels.spec_values()}
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        return PixelPolicy(PixelPolicySpec.model_validate(spec)).input_shapes

@@ -1,0 +1,55 @@
+"""What a frozen encoder makes of demonstrations' pictures, kept on disk."""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.identity import identity_of
+from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+from robot_vision.training.demonstrations.feature_maps import Maps, feature_maps
+from robot_vision.training.engine.recipe import Recipe
+
+
+def check_frozen(recipe: Recipe) -> None:
+    """Raise `ConfigError` where maps are to be kept of an encoder that is trained."""
+    options: DemonstrationOptions = recipe.options
+    if options.cache_features and not recipe.spec.get("freeze_encoder"):
+        raise ConfigError(
+            "options.cache_features keeps what an encoder makes of pictures, and this one is "
+            "trained: set spec.freeze_encoder=true, or options.cache_features=false"
+        )
+
+
+def cached_maps(
+    source: Demonstrations, model: PixelPolicy, *, cache_dir: str, device: torch.device
+) -> Maps:
+    """By camera, finest first: f16 [R,c,h,w] of each picture of the sets.
+
+    Kept by a hash over the encoder and its weights: those of another are never taken for them.
+    """
+
+    def encode(camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
+        return model.maps(camera, rgb.to(device))
+
+    encoder = model.sight.encoder
+    assert encoder is not None or not source.pictures
+    identity = _identity(model, encoder) if encoder is not None else ""
+    return feature_maps(source, encode, identity=identity, cache_dir=cache_dir)
+
+
+def _identity(model: PixelPolicy, encoder: nn.Module) -> str:
+    weights = hashlib.sha256()
+    for name, tensor in sorted(encoder.state_dict().items()):
+        weights.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    spec = model.spec
+    return identity_of(
+        {
+            "encoder": spec.encoder.model_dump(mode="json"),
+            "levels": spec.levels,
+            "weights": weights.hexdigest(),
+        }
+    )

@@ -1,0 +1,82 @@
+"""What a policy from pixels sees at rows of demonstrations, as its network takes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int64
+
+from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.training.data.demonstration_changes import Look, Lost, relit, shifted
+from robot_vision.training.data.demonstration_rows import RowClock
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+
+Inputs = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SceneChanges:
+    """How samples differ from what was recorded; a look a camera."""
+
+    lost: Lost
+    looks: Mapping[str, Look]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scenes:
+    """Makes inputs of the network from rows of demonstrations.
+
+    `maps` holds what a frozen encoder makes of each camera's pictures, f16 [R,c,h,w], finest
+    first; with them no pictures are read.
+    """
+
+    source: Demonstrations
+    observation: ObservationSpec
+    clock: RowClock
+    maps: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
+
+    def inputs(self, rows: Int64[np.ndarray, " b"], changes: SceneChanges | None = None) -> Inputs:
+        """By name, as `models.policies.pixels` has them; words are added by who knows them."""
+        steps, step_s = self.observation.steps, self.observation.step_s
+        ages_s = [step_s * (steps - 1 - step) for step in range(steps)]
+        before = [-age_s for age_s in ages_s]
+        shown, there = self.clock.near(rows, before, most_off_s=step_s / 2)
+        if changes is not None:
+            there &= ~(changes.lost.history[:, None] & (np.arange(steps) < steps - 1))
+        age_s = self.clock.into_s(rows)[:, None] - self.clock.into_s(shown)
+        found: Inputs = {"age_s": age_s.astype(np.float32)}
+        for index, camera in enumerate(self.observation.cameras):
+            found |= self._camera(camera, index, shown, there, changes)
+        if self.observation.state != "none":
+            known = there.copy()
+            if changes is not None:
+                known &= ~changes.lost.state[:, None]
+            found |= {"state": self.source.state[shown], "state_seen": known}
+        return found
+
+    def _camera(
+        self,
+        camera: CameraInput,
+        index: int,
+        shown: np.ndarray,
+        there: np.ndarray,
+        changes: SceneChanges | None,
+    ) -> Inputs:
+        name, seen, depth_seen = camera.name, there, there
+        if changes is not None:
+            seen = there & ~changes.lost.camera[:, index, None]
+            depth_seen = seen & ~changes.lost.depth[:, index, None]
+        look = changes.looks.get(name) if changes is not None else None
+        found = self._pictures(name, shown, look) | {f"seen_{name}": seen}
+        if camera.has_depth:
+            depth_m = self.source.depth_m[name][shown].astype(np.float32)
+            found[f"depth_{name}"] = depth_m if look is None else shifted(depth_m, look)
+            found[f"depth_seen_{name}"] = depth_seen
+        return found
+
+    def _pictures(self, name: str, shown: np.ndarray, look: Look | None) -> Inputs:
+        if name in self.maps:
+            maps = enumerate(self.maps[name])
+            return {f"maps_{name}_{level}": each[shown] for level, each in maps}
+        rgb = self.source.pictures[name][shown]
+        return {f"rgb_{name}": rgb if look is None else shifted(relit(rgb, look), look)}

@@ -1,0 +1,158 @@
+"""Opens the sets of a recipe, and says which episodes are learnt from and which held out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.terminal import say
+from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.demonstrations.demonstrations import (
+    Demonstrations,
+    open_demonstrations,
+)
+
+_SPLIT_SEED = 22
+_LINES = 10
+_TOLERANCE = 0.1  # of a set's period, by which its stamps may vary
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Episodes:
+    """Some episodes of opened sets, by their numbers there."""
+
+    source: Demonstrations
+    numbers: Int64[np.ndarray, " e"]
+
+    @property
+    def first_rows(self) -> Int64[np.ndarray, " all"]:
+        """The first row of each episode of the source, whether it is one of these or not."""
+        return np.unique(self.source.first_row)
+
+    @property
+    def lengths(self) -> Int64[np.ndarray, " e"]:
+        """Rows of each of these episodes."""
+        return self.source.length[self.first_rows[self.numbers]]
+
+    @property
+    def rows(self) -> Int64[np.ndarray, " r"]:
+        """Rows of these episodes at which something was taught, in order."""
+        return np.flatnonzero(self._has & np.asarray(self.source.valid[:, 0]))
+
+    @property
+    def instructions(self) -> list[tuple[str, ...]]:
+        """Wordings of each of these episodes."""
+        return [self.source.instructions[number] for number in self.numbers]
+
+    def numbers_alone(self) -> Demonstrations:
+        """Their states and actions without pictures, from which statistics are made."""
+        rows = np.flatnonzero(self._has)
+        source = self.source
+        return replace(
+            source,
+            pictures={},
+            depth_m={},
+            state=np.asarray(source.state)[rows],
+            stamp_ns=np.asarray(source.stamp_ns)[rows],
+            action=np.asarray(source.action)[rows],
+            valid=np.asarray(source.valid)[rows],
+            first_row=source.first_row[rows],
+            length=source.length[rows],
+        )
+
+    @property
+    def _has(self) -> Bool[np.ndarray, " all"]:
+        number_of_row = np.unique(self.source.first_row, return_inverse=True)[1]
+        return np.isin(number_of_row, self.numbers)
+
+
+def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episodes | None]:
+    """Episodes that are trained on, and those held out: of the val sets, else a share.
+
+    The share is drawn once and for all by the number of episodes alone. Raises `ConfigError`
+    where nothing is left to train on.
+    """
+    learnt = _usable(_opened(options.train_sets, options), options)
+    if options.val_sets:
+        return learnt, _usable(_opened(options.val_sets, options), options)
+    count = len(learnt.numbers)
+    held_out = min(count - 1, int(np.ceil(options.val_share * count)))
+    if held_out == 0:
+        return learnt, None
+    order = np.random.default_rng(_SPLIT_SEED).permutation(count)
+    parts = (np.sort(learnt.numbers[order[k]]) for k in (slice(held_out, None), slice(held_out)))
+    train, val = (replace(learnt, numbers=numbers) for numbers in parts)
+    return train, val
+
+
+def all_episodes(
+    folder: Path, options: DemonstrationOptions, meaning: Mapping[str, Any] | None = None
+) -> Episodes:
+    """Of a set that replaces those of the recipe; `meaning` stands before the options' file."""
+    return _usable(_opened([str(folder)], options, meaning), options)
+
+
+def _opened(
+    folders: list[str],
+    options: DemonstrationOptions,
+    meaning: Mapping[str, Any] | None = None,
+) -> Demonstrations:
+    return open_demonstrations(
+        folders,
+        on_progress=_say_decoded,
+        meaning=meaning or options.meaning,
+        observation=options.observation,
+        horizon=options.horizon,
+        cache_dir=options.cache_dir,
+    )
+
+
+def _say_decoded(done: int, count: int) -> None:
+    """Some lines while pictures are decoded, which may take minutes."""
+    if done == count or done % max(1, count // _LINES) == 0:
+        say(f"decoded the pictures of {done} of {count} episodes")
+
+
+def check_options(options: DemonstrationOptions) -> None:
+    """Raise `ConfigError` without sets, or for what the node may show and they do not hold."""
+    observation = options.observation
+    if not options.train_sets:
+        raise ConfigError("options.train_sets is empty: expected folders of demonstrations")
+    if observation.perception:
+        raise ConfigError(
+            f"options.observation.perception = {list(observation.perception)}: demonstrations "
+            "hold none of perception's results; leave it empty"
+        )
+    if observation.words == "sentence":
+        raise ConfigError(
+            "options.observation.words = sentence: no encoder of sentences is served; expected "
+            "vocabulary, whose encoder is trained with the policy, or none"
+        )
+
+
+def _check_history(source: Demonstrations) -> None:
+    """Raise `ConfigError` where the pictures before would be nearer than the set has them."""
+    seen = source.observation
+    if seen.steps > 1 and seen.step_s < (1 - _TOLERANCE) * source.step_s:
+        raise ConfigError(
+            f"options.observation.step_s = {seen.step_s:g} with {seen.steps} steps: the sets have "
+            f"a picture every {source.step_s:g} s; expected that or more"
+        )
+
+
+def _usable(source: Demonstrations, options: DemonstrationOptions) -> Episodes:
+    """All but failures, if they are to be left out, and those that cannot be decoded."""
+    _check_history(source)
+    failed = np.array([options.only_success and s is False for s in source.success], bool)
+    if failed.all():
+        raise ConfigError(
+            f"all {len(failed)} episodes are marked as failures: set "
+            "options.only_success=false to learn from them, or record others"
+        )
+    first = np.unique(source.first_row)
+    is_taught = np.logical_or.reduceat(np.asarray(source.valid[:, 0]), first)
+    return Episodes(source=source, numbers=np.flatnonzero(~failed & is_taught))

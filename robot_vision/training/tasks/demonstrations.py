@@ -1,0 +1,167 @@
+"""Imitation from pixels: a policy learns from demonstrations of any arm what it should do."""
+
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.training.data.ahead import made_ahead
+from robot_vision.training.data.demonstration_batches import BatchMaker, DemonstrationBatch
+from robot_vision.training.data.demonstration_decisions import decisions_of
+from robot_vision.training.data.demonstration_held_out import DemonstrationHeldOut
+from robot_vision.training.data.demonstration_judged import Judged, judged_by
+from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen
+from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_sets import (
+    Episodes,
+    check_options,
+    learnt_and_held_out,
+)
+from robot_vision.training.data.demonstration_travels import read_travels, travels_of
+from robot_vision.training.data.demonstration_words import check_same_words
+from robot_vision.training.demonstrations.statistics import state_statistics
+from robot_vision.training.engine.answering import answering
+from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.metrics.action_error import ErrorScale, action_figures
+
+_TOGETHER = 16
+
+
+@TASKS.register("demonstrations")
+class DemonstrationsTask(Task[DemonstrationBatch]):
+    """Trains `PixelPolicy` by chunks of actions. Weights are selected by `skill`."""
+
+    options = DemonstrationOptions
+    metric = "skill"
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        """Raises `ConfigError` where sets, meaning, observation or words do not fit."""
+        super().__init__(recipe, device)
+        self._options: DemonstrationOptions = recipe.options
+        check_frozen(recipe)
+        check_options(self._options)
+        with rank_0_first():
+            self._learnt, self._held_out = learnt_and_held_out(self._options)
+        self._travels = travels_of(self._learnt, self._options)
+        self._rows = self._learnt.rows
+        self._model: nn.Module | None = None  # until `modules` has it
+        self._maker: BatchMaker | None = None
+
+    def spec_values(self) -> dict[str, Any]:
+        return self._travels.spec_values()
+
+    def notes(self) -> tuple[str, ...]:
+        counts = f"{len(self._learnt.numbers)} episodes, {len(self._rows)} steps to learn from"
+        held_out = "none held out: no figure selects weights"
+        if self._held_out is not None:
+            held_out = f"{len(self._held_out.numbers)} held out"
+        return (f"{counts}; {held_out}", *self._learnt.source.notes)
+
+    def prepare(self, model: nn.Module) -> None:
+        """Set what normalises the state, and what a closed and an open gripper are."""
+        assert isinstance(model, PixelPolicy)
+        if self._travels.observation.state != "none":
+            mean, scale = state_statistics(self._learnt.numbers_alone())
+            model.set_normal("state", torch.from_numpy(mean), torch.from_numpy(scale))
+        statistics = self._travels.statistics
+        closed, opened = ((end - statistics.mean[-1]) / statistics.scale[-1] for end in (0, 1))
+        model.set_gripper(closed, opened)
+
+    def initial_weights(
+        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """All of them; raises `ConfigError` where their words are others: tokens would differ."""
+        check_same_words(travels, self._travels.vocabulary)
+        return tensors
+
+    def modules(self, model: nn.Module) -> dict[str, nn.Module]:
+        """None; the model is kept: its fusion may have a memory, its encoder fills the cache.
+
+        The cache is filled here, before a minute of the run is counted.
+        """
+        self._model = model
+        self._maker = self._batch_maker()
+        return {}
+
+    def batches(self, first_step: int, part: float) -> Generator[DemonstrationBatch, None, None]:
+        """Made ahead by threads; each depends on its step alone."""
+        del part
+        maker = self._maker
+        assert maker is not None, "`modules` comes first"
+
+        def make(step: int) -> DemonstrationBatch:
+            run = self.recipe.run
+            rng = np.random.default_rng((run.seed, step, rank()))
+            return maker.batch(rng.choice(self._rows, run.share(process_count())), rng)
+
+        with closing(made_ahead(make, first_step, loaders=self._options.loaders)) as batches:
+            for batch in batches:
+                yield batch.to(self.device)
+
+    def _batch_maker(self) -> BatchMaker:
+        assert isinstance(self._model, PixelPolicy)
+        with rank_0_first():
+            judged = self._judged(self._learnt)
+        count = self._options.moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
+        return BatchMaker(
+            scenes=judged.scenes,
+            statistics=judged.statistics,
+            spoken=judged.spoken,
+            after_s=tuple(judged.period_s * k for k in range(count)),
+            dropout=self._options.dropout,
+            pictures=self._options.pictures,
+        )
+
+    def _judged(self, episodes: Episodes) -> Judged:
+        options, maps = self._options, dict[str, tuple[np.ndarray, ...]]()
+        if options.cache_features:
+            assert isinstance(self._model, PixelPolicy)
+            maps = cached_maps(
+                episodes.source, self._model, cache_dir=options.cache_dir, device=self.device
+            )
+        return judged_by(episodes, self._travels, period_s=options.moments.period_s, maps=maps)
+
+    def answer(
+        self, model: nn.Module, batch: DemonstrationBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The head's loss: what it predicts while it learns is its own affair."""
+        assert isinstance(model, PixelPolicy)
+        return model.loss_moments(batch.moments, batch.action, batch.valid)
+
+    def loss(
+        self, answer: tuple[Tensor, dict[str, Tensor]], batch: DemonstrationBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        del batch
+        return answer
+
+    @cached_property
+    def _judged_held_out(self) -> Judged | None:
+        if self._held_out is None:
+            return None
+        return self._judged(self._held_out).at_most(self._options.val_decisions)
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures on whole held-out episodes, evenly spread, beside trivial answers."""
+        judged = self._judged_held_out
+        if judged is None:
+            return {}
+        with answering(model, self.device, by_name=True) as predict:
+            decisions = decisions_of(predict, judged, together=_TOGETHER)
+        return action_figures(
+            decisions, ErrorScale(statistics=judged.statistics, is_tool=judged.is_tool)
+        )
+
+    def travels(self) -> dict[str, Any]:
+        return self._travels.model_dump(mode="json")
+
+    @classmethod
+    def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
+        return DemonstrationHeldOut.of_recipe(recipe, read_travels(travels), data)
