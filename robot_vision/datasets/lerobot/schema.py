@@ -162,6 +162,9 @@ class EpisodeRecord(BaseModel):
 
     recording_id: str
     instruction: str
+    wordings: tuple[str, ...] = Field(
+        default=(), description="sentences of the same meaning, the instruction among them"
+    )
     robot_vision_version: str = ""
     start_stamp_ns: int = 0
     success: bool | None = None

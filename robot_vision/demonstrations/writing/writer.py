@@ -151,6 +151,19 @@ class DatasetWriter:
         self._add_ended()
         return ended.number
 
+    def take_over(self, folder: Path) -> int | None:
+        """Make an `OpenEpisode` that ended elsewhere on this disk part of the dataset.
+
+        Its folder is gone then; else as `end`.
+        """
+        self._add_ended()
+        self._check_room()
+        moved = folder.rename(self.root / layout.RECORDING / folder.name)
+        ended = EndedEpisode.recorded(moved)
+        self._ended.append(ended)
+        self._add_ended()
+        return ended.number
+
     @property
     def waiting(self) -> int:
         """Episodes that have ended and for which there was no room."""

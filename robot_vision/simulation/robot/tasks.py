@@ -19,8 +19,16 @@ from robot_vision.simulation.robot.task import (
     Kind,
     Named,
     Task,
+    Things,
 )
-from robot_vision.simulation.robot.world import TABLE_FRICTION, RobotItem, RobotWorld, build_world
+from robot_vision.simulation.robot.world import (
+    SIZE_PX,
+    TABLE_FRICTION,
+    WRIST_SIZE_PX,
+    RobotItem,
+    RobotWorld,
+    build_world,
+)
 
 LIFTED_M = 0.06  # the lowest point of what is picked must be this high
 PUSHED_M, ASTRAY_M = 0.08, 0.06  # along the direction at least, across it at most
@@ -76,16 +84,45 @@ def build_task_world(
     *,
     split: Split,
     kind: Kind | None = None,
-    size_px: tuple[int, int] = (416, 320),
+    things: Things | None = None,
+    size_px: tuple[int, int] = SIZE_PX,
+    wrist_size_px: tuple[int, int] = WRIST_SIZE_PX,
     arm: Arm = SEVEN,
 ) -> tuple[RobotWorld, Task]:
-    """A random world and a task of `kind` (any, if None) that is possible in it."""
+    """A random world and a task of `kind` (any, if None) that is possible in it.
+
+    Of counted `things`, each is as likely to be named: without words, naming is by chance.
+    """
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     while True:
-        world = build_world(rng, split=split, kind=kind, size_px=size_px, arm=arm)
-        if any(task.kind == kind for task in possible_tasks(world)):
+        world = build_world(
+            rng,
+            split=split,
+            kind=kind,
+            things=things,
+            size_px=size_px,
+            wrist_size_px=wrist_size_px,
+            arm=arm,
+        )
+        tasks = [task for task in possible_tasks(world) if task.kind == kind]
+        if things is not None and _all_can_be_meant(world, tasks, kind):
+            return world, _draw_evenly(tasks, rng)
+        if things is None and tasks:
             return world, draw_task(world, rng, kind=kind)
         world.close()
+
+
+def _all_can_be_meant(world: RobotWorld, tasks: list[Task], kind: Kind) -> bool:
+    targets = {task.target.item for task in tasks}
+    return bool(tasks) and (kind == "put" or len(targets) == len(world.items))
+
+
+def _draw_evenly(tasks: list[Task], rng: np.random.Generator) -> Task:
+    """A target first: what can be pushed in more directions is not named more often."""
+    targets = sorted({task.target.item for task in tasks})
+    target = targets[int(rng.integers(len(targets)))]
+    there = [task for task in tasks if task.target.item == target]
+    return there[int(rng.integers(len(there)))]
 
 
 def absent_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
