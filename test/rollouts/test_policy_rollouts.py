@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
 
-from expert_policy import ExpertPolicy
 from typer.testing import CliRunner
 
 from robot_vision.core.errors import ConfigError
@@ -34,6 +33,7 @@ from robot_vision.rollouts.episode_files import (
     read_vocabulary,
 )
 from robot_vision.rollouts.evaluate import evaluate_policy
+from robot_vision.rollouts.expert_policy import ExpertPolicy
 from robot_vision.rollouts.labels import answer, labelled
 from robot_vision.rollouts.outcome import jump_ratio
 from robot_vision.rollouts.report import draw_degradation, print_report
