@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig, with_values
-from robot_vision.core.observation_spec import ObservationSpec
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 # A policy says how sure detections must be, not which files the service opens.
@@ -52,7 +51,6 @@ class PolicyManifest(BaseModel):
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
-    observation: ObservationSpec | None = None
     vocabulary: Vocabulary
     class_names: tuple[str, ...] = Field(description="of the perception that it was trained on")
     perception: dict[str, Any] = {}

@@ -325,28 +325,17 @@ class RobotState:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Picture:
-    """What a named camera gave at a stamp; `depth_m` is 0 or not finite where it has none."""
-
-    stamp_ns: int
-    rgb: UInt8[np.ndarray, "h w 3"]
-    depth_m: Float32[np.ndarray, "hd wd"] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
     """What a policy decides by: one frame, the arm at its stamp, and where the arm was before.
 
     `history` is oldest first, one state per step of the action spec, without `robot` itself;
-    shorter than asked for at the beginning. `pictures` are those of each named camera, the newest
-    last; a camera that gives none is not there.
+    shorter than asked for at the beginning.
     """
 
     perception: Perception
     base_from_camera: Float64[np.ndarray, "4 4"]
     robot: RobotState
     history: tuple[RobotState, ...] = ()
-    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
 
     @property
     def stamp_ns(self) -> int:
