@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "arm": "core",
     "self_filter": "arm core",
     "calibration": "core",
-    "policies": "arm core model_store",
+    "policies": "arm codecs core model_store",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
     "viz": "core",

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ACTION_NAMES = ("x", "y", "z", "rx", "ry", "rz", "gripper")
 
-Seven = tuple[float, float, float, float, float, float, float]
+_Numbers = Annotated[tuple[float, ...], Field(min_length=1, max_length=128)]
 
 
 class ActionStatistics(BaseModel):
@@ -16,8 +16,14 @@ class ActionStatistics(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mean: Seven
-    scale: Seven
+    mean: _Numbers
+    scale: _Numbers
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> "ActionStatistics":
+        if len(self.mean) != len(self.scale):
+            raise ValueError(f"{len(self.mean)} numbers of mean, {len(self.scale)} of scale")
+        return self
 
     @property
     def sha256(self) -> str:
@@ -46,18 +52,31 @@ class ActionSpec(BaseModel):
 
     Deltas are in the axes of `frame_id`; each step is relative to the target before it, the
     first to the tool as observed. Rotations are applied from the left: R' = exp(Δ) R.
+
+    With `joint_names` the network answers positions of these joints (rad or m) and the gripper;
+    they become the steps above by the arm's forward kinematics, before anything is sent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model_id: str
-    perception_model_id: str = Field(description="whose features the policy was trained on")
+    perception_model_id: str = Field(
+        description="whose features the policy was trained on; empty: it takes none"
+    )
+    identity: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="hash over weights, pre-processing, statistics and convention",
+    )
     frame_id: str = "base"
     tool_frame_id: str = "tool"
     rotation: Literal["rotation_vector"] = "rotation_vector"
     delta: Literal["base_axes"] = "base_axes"
     gripper: Literal["0_closed_1_open"] = "0_closed_1_open"
     names: tuple[str, ...] = ACTION_NAMES
+    joint_names: tuple[str, ...] = Field(
+        default=(), description="joints whose positions the network answers; empty: tool steps"
+    )
     step_s: float = Field(0.05, gt=0, le=1)
     horizon: int = Field(12, ge=1, le=64)
     history: int = Field(2, ge=0, le=16, description="robot states before the observed one")
@@ -65,3 +84,18 @@ class ActionSpec(BaseModel):
     joint_space: JointSpec | None = Field(
         default=None, description="what the node commands in joint space; no part of a policy"
     )
+
+    @property
+    def width(self) -> int:
+        """Numbers of one step as the network answers it."""
+        return len(self.joint_names) + 1 if self.joint_names else len(ACTION_NAMES)
+
+    @model_validator(mode="after")
+    def _statistics_fit(self) -> "ActionSpec":
+        if len(self.statistics.mean) != self.width:
+            what = "joints and the gripper" if self.joint_names else ", ".join(ACTION_NAMES)
+            raise ValueError(
+                f"statistics have {len(self.statistics.mean)} numbers; expected {self.width} "
+                f"({what})"
+            )
+        return self

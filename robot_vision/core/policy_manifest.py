@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig, with_values
+from robot_vision.core.identity import identity_of
+from robot_vision.core.observation_spec import ObservationSpec
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 # A policy says how sure detections must be, not which files the service opens.
@@ -31,7 +33,8 @@ class PolicyManifest(BaseModel):
     """What a policy bundle says of itself.
 
     `perception` holds the parameters of the service (dotted names) that the policy was trained
-    with: other thresholds show it other objects than it knows.
+    with: other thresholds show it other objects than it knows. `observation` is what a policy
+    sees beside or instead of perception. `identity` is empty in bundles of before there was one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,14 +48,20 @@ class PolicyManifest(BaseModel):
     architecture: str = Field(description="torch model in the registry")
     file: FileName = "policy.onnx"
     sha256: Sha256 = ""
-    language_file: FileName = "language.onnx"
+    language_file: FileName | None = Field(
+        default="language.onnx", description="encoder of words; null: there is none"
+    )
     language_sha256: Sha256 = ""
     # Further files that the networks read (weights kept beside them), and their sha256.
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
-    vocabulary: Vocabulary
-    class_names: tuple[str, ...] = Field(description="of the perception that it was trained on")
+    observation: ObservationSpec | None = None
+    identity: Sha256 = Field(default="", description="what `computed_identity` has to be")
+    vocabulary: Vocabulary | None = None
+    class_names: tuple[str, ...] = Field(
+        default=(), description="of the perception that it was trained on"
+    )
     perception: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
     licence: str = "unknown"
@@ -68,6 +77,46 @@ class PolicyManifest(BaseModel):
         with_values(ServiceConfig(), values)
         return values
 
+    @model_validator(mode="after")
+    def _words_have_an_encoder(self) -> "PolicyManifest":
+        takes_words = self.observation is None or self.observation.words == "vocabulary"
+        if takes_words and (self.vocabulary is None or self.language_file is None):
+            raise ValueError("a policy that takes words has a vocabulary and a language_file")
+        if not takes_words and self.vocabulary is not None:
+            raise ValueError("a vocabulary is of no use to a policy that takes no words of it")
+        return self
+
     @property
     def policy_id(self) -> str:
         return f"{self.name}@{self.version}"
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The bundle's networks: names of files and their sha256."""
+        models = {self.file: self.sha256}
+        if self.language_file is not None:
+            models[self.language_file] = self.language_sha256
+        return models
+
+    @property
+    def computed_identity(self) -> str:
+        """The hash over all that decides what the actions are, names and figures left out.
+
+        Weights go in by their sha256, then the observation and the words, the parameters of
+        perception, and what actions mean with their statistics.
+        """
+        described = self.model_dump(
+            mode="json",
+            include={"kind", "observation", "vocabulary", "class_names", "perception"},
+        )
+        convention = self.action_spec.model_dump(
+            mode="json", exclude={"model_id", "identity", "joint_space"}
+        )
+        weights = {**self.models, **self.files}
+        return identity_of({**described, "convention": convention, "weights": weights})
+
+    def identified(self) -> "PolicyManifest":
+        """The same with its identity, in the action spec as well."""
+        identity = self.computed_identity
+        spec = self.action_spec.model_copy(update={"identity": identity})
+        return self.model_copy(update={"identity": identity, "action_spec": spec})

@@ -46,6 +46,18 @@ class ExpectedConfig(Params):
     rotation: str = param("rotation_vector", "how turns are given in actions")
     gripper: str = param("0_closed_1_open", "polarity of the gripper")
     statistics_sha256: str = param("", "hash of the policy's statistics; empty takes any")
+    identity: str = param("", "the policy's identity (~/action_spec); empty takes any")
+    joint_names: list[str] = param(
+        [], "joints whose positions the policy answers, in order; empty takes any"
+    )
+    cameras: list[str] = param([], "names of the robot's cameras; empty takes any")
+    rate_hz: float = param(0.0, "steps of a chunk a second; 0 takes any", unit="Hz", ge=0, le=1000)
+
+    def action_values(self) -> dict[str, Any]:
+        """What `check_spec` compares, without what takes anything."""
+        values = self.model_dump(exclude={"cameras", "rate_hz"})
+        values["joint_names"] = tuple(self.joint_names)
+        return {name: value for name, value in values.items() if value}
 
 
 def _place(description: str) -> Any:

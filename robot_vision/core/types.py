@@ -309,6 +309,41 @@ class Perception:
     segmentation: SemanticMap | None = None
 
 
+def unperceived(frame: Frame) -> Perception:
+    """A frame that no model has looked at: its stamp and its pixels, and nothing in them."""
+    none = np.zeros(0, np.int64)
+    rows = {width: np.zeros((0, width), np.float32) for width in (3, 4)}
+    squares, column = np.zeros((0, 3, 3), np.float32), np.zeros(0, np.float32)
+    tracks = Tracks(
+        stamp_ns=frame.stamp_ns,
+        track_id=none,
+        state=none,
+        box_xyxy_px=rows[4],
+        score=column,
+        class_id=none,
+        position_in_camera_m=rows[3],
+        position_covariance_m2=squares,
+        velocity_in_camera_mps=rows[3],
+        velocity_covariance_m2ps2=squares,
+        size_m=rows[3],
+        age_s=column,
+        unseen_s=column,
+        detection_index=none,
+    )
+    return Perception(
+        stamp_ns=frame.stamp_ns,
+        frame=frame,
+        detections=no_detections(frame.stamp_ns),
+        depth=None,
+        features=None,
+        lifted=None,
+        tracks=tracks,
+        class_names=(),
+        model_id="",
+        stage_s={},
+    )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RobotState:
     """Where the arm is. The tool point lies between the finger tips, its z axis along them.
@@ -325,17 +360,29 @@ class RobotState:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """What a camera showed at a stamp; depth (m, 0 or NaN where invalid) where it has some."""
+
+    stamp_ns: int
+    rgb: UInt8[np.ndarray, "h w 3"]
+    depth_m: Float32[np.ndarray, "hd wd"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
     """What a policy decides by: one frame, the arm at its stamp, and where the arm was before.
 
-    `history` is oldest first, one state per step of the action spec, without `robot` itself;
-    shorter than asked for at the beginning.
+    `history` is oldest first, one state per step of the action spec (of the observation, for a
+    policy from pixels), without `robot` itself; shorter than asked for at the beginning.
+    `pictures` are those of named cameras, oldest first, up to the stamp. Policies from pixels
+    that take nothing of perception may be given `unperceived` frames, whose camera is anywhere.
     """
 
     perception: Perception
     base_from_camera: Float64[np.ndarray, "4 4"]
     robot: RobotState
     history: tuple[RobotState, ...] = ()
+    pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
 
     @property
     def stamp_ns(self) -> int:
@@ -362,16 +409,18 @@ class Decision:
 
     `action` is as the network gives it, in the units of the spec's statistics: Δxyz, Δrotation
     vector (both in base axes, each step relative to the target before it, the first to the tool
-    as observed) and gripper. `attention` covers the camera view and sums to one.
+    as observed) and gripper; or positions of the spec's joints and gripper. `attention` covers
+    the camera view and sums to one. `masked` says what the policy was to see and did not, and why.
     """
 
     stamp_ns: int
-    action: Float32[np.ndarray, "t 7"] | None
+    action: Float32[np.ndarray, "t a"] | None
     hold_reason: str = ""
     target_track_id: int = -1
     destination_track_id: int = -1
     attention: Float32[np.ndarray, "h w"] | None = None
     stage_s: Mapping[str, float] = field(default_factory=dict)
+    masked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

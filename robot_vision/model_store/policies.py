@@ -18,7 +18,10 @@ POLICY_FILE = "policy.yaml"
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyBundle:
-    """A policy on disk: `path` is the folder, `manifest` what its `policy.yaml` says."""
+    """A policy on disk: `path` is the folder, `manifest` what its `policy.yaml` says.
+
+    The manifest has its identity, also where `policy.yaml` is older than there was one.
+    """
 
     path: Path
     manifest: PolicyManifest
@@ -28,8 +31,10 @@ class PolicyBundle:
         return self.path / self.manifest.file
 
     @property
-    def language_path(self) -> Path:
-        return self.path / self.manifest.language_file
+    def language_path(self) -> Path | None:
+        """The encoder of words; None where the policy has none."""
+        name = self.manifest.language_file
+        return None if name is None else self.path / name
 
 
 def find_policy(name_or_path: str | Path) -> PolicyBundle:
@@ -42,7 +47,7 @@ def find_policy(name_or_path: str | Path) -> PolicyBundle:
     manifest = bundle.manifest
     verify_files(
         bundle.path,
-        {manifest.file: manifest.sha256, manifest.language_file: manifest.language_sha256},
+        manifest.models,
         manifest.files,
         manifest=bundle.path / POLICY_FILE,
     )
@@ -50,7 +55,10 @@ def find_policy(name_or_path: str | Path) -> PolicyBundle:
 
 
 def open_policy(folder: Path) -> PolicyBundle:
-    """Read a policy's manifest, without checking its files; raises `BundleError`."""
+    """Read a policy's manifest, without checking its files.
+
+    Raises `BundleError`, also where the manifest is no longer the one that its identity is of.
+    """
     manifest_path = Path(folder) / POLICY_FILE
     if not is_regular(manifest_path):
         raise BundleError(f"{folder} is no policy bundle: it has no {POLICY_FILE}")
@@ -60,19 +68,35 @@ def open_policy(folder: Path) -> PolicyBundle:
         raise BundleError(str(error)) from error
     except ValidationError as error:
         raise BundleError(f"{manifest_path}: {explain(error)}") from error
-    return PolicyBundle(path=Path(folder), manifest=manifest)
+    _check_identity(manifest, manifest_path)
+    return PolicyBundle(path=Path(folder), manifest=manifest.identified())
 
 
 def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
-    """Write `policy.yaml` beside the files that it names, with their sha256."""
+    """Write `policy.yaml` beside the files that it names, with their sha256 and the identity."""
+    language = manifest.language_file
     manifest = manifest.model_copy(
         update={
             "sha256": sha256_of(folder / manifest.file),
-            "language_sha256": sha256_of(folder / manifest.language_file),
-            "files": sha256s(folder, [manifest.file, manifest.language_file]),
+            "language_sha256": "" if language is None else sha256_of(folder / language),
+            "files": sha256s(folder, manifest.models),
         }
-    )
+    ).identified()
     described = manifest.model_dump(mode="json")
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100)
     (folder / POLICY_FILE).write_text(text, encoding="utf-8")
     return PolicyBundle(path=folder, manifest=manifest)
+
+
+def _check_identity(manifest: PolicyManifest, path: Path) -> None:
+    """A hand that changed statistics, a camera or a convention made another policy of it."""
+    computed = manifest.computed_identity
+    for where, said in (
+        ("identity", manifest.identity),
+        ("action_spec.identity", manifest.action_spec.identity),
+    ):
+        if said and said != computed:
+            raise BundleError(
+                f"{path}: {where} is {said}, but weights, observation, statistics and convention "
+                f"give {computed}: the file was changed after its export; export the policy again"
+            )

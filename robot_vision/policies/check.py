@@ -4,6 +4,10 @@ import math
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.observation_spec import ObservationSpec
+
+# Rates that differ by less are one.
+_RATE_SHARE = 0.02
 
 
 def check_spec(
@@ -19,6 +23,8 @@ def check_spec(
     step_s: float | None = None,
     horizon: int | None = None,
     statistics_sha256: str | None = None,
+    identity: str | None = None,
+    joint_names: tuple[str, ...] | None = None,
 ) -> None:
     """Compare a policy's spec with what the other side expects; None takes anything.
 
@@ -34,6 +40,8 @@ def check_spec(
         "names": names,
         "step_s": step_s,
         "horizon": horizon,
+        "identity": identity,
+        "joint_names": joint_names,
     }
     wrong = [
         f"{name} is {getattr(spec, name)!r}, expected {value!r}"
@@ -51,3 +59,28 @@ def check_spec(
         )
     if wrong:
         raise ConfigError(f"the actions of {spec.model_id} do not fit: {'; '.join(wrong)}")
+
+
+def check_observation(
+    spec: ActionSpec,
+    observation: ObservationSpec | None,
+    *,
+    cameras: tuple[str, ...] | None = None,
+    rate_hz: float | None = None,
+) -> None:
+    """Compare what a policy is shown with the robot's cameras and rate; None takes anything.
+
+    The rate is that of the chunk's steps. Raises `ConfigError` that lists every difference.
+    """
+    needed = () if observation is None else tuple(camera.name for camera in observation.cameras)
+    wrong = [
+        f"it sees by camera {name!r}, which the robot has not: expected one of "
+        f"{', '.join(cameras)}"
+        for name in needed
+        if cameras is not None and name not in cameras
+    ]
+    ours_hz = 1.0 / spec.step_s
+    if rate_hz is not None and abs(ours_hz - rate_hz) > _RATE_SHARE * rate_hz:
+        wrong.append(f"its actions are {ours_hz:g} a second, expected {rate_hz:g}")
+    if wrong:
+        raise ConfigError(f"what {spec.model_id} observes does not fit: {'; '.join(wrong)}")

@@ -37,7 +37,8 @@ class ControllerStatus:
 
     `interventions` counts by limit or cause of holding since the start. `action` is the last
     decision's first step (Δxyz m, Δrotation vector rad, gripper), None after a hold.
-    `needs_enable`: it holds until it is enabled anew, whatever comes.
+    `needs_enable`: it holds until it is enabled anew, whatever comes. `masked` says what the
+    policy was to see and did not.
     """
 
     stamp_ns: int
@@ -53,6 +54,7 @@ class ControllerStatus:
     action: Float64[np.ndarray, "7"] | None
     target_track_id: int
     destination_track_id: int
+    masked: tuple[str, ...]
 
 
 class Controller:
@@ -65,6 +67,7 @@ class Controller:
         self._lock = RLock()
         self._history = History(keep_s=spec.history * spec.step_s + _REMEMBERED_S)
         self._arm = ArmWatch(config)
+        self._kinematics: Kinematics | None = None
         self._log = InterventionLog()
         self._plan = Plan(step_s=spec.step_s, blend_s=config.blend_s, log=self._log)
         self._motion = Motion(config)
@@ -147,6 +150,7 @@ class Controller:
     def describe_arm(self, kinematics: Kinematics | None) -> None:
         """Compare joints with tool poses from now on; in joint space, command these joints."""
         with self._lock:
+            self._kinematics = kinematics
             self._arm.describe(kinematics)
             if self._config.joint_space.enabled:
                 self._motion.describe(kinematics)
@@ -171,6 +175,7 @@ class Controller:
             robot=robot_at_observation,
             spec=self._spec,
             safety=self._config.safety,
+            kinematics=self._kinematics,
         )
         with self._lock:
             taken = self._plan.take(
@@ -219,6 +224,7 @@ class Controller:
                 action=plan.action,
                 target_track_id=decision.target_track_id if decision else -1,
                 destination_track_id=decision.destination_track_id if decision else -1,
+                masked=decision.masked if decision else (),
             )
 
     # What it says -------------------------------------------------------------------------

@@ -73,4 +73,5 @@ def _between(before: RobotState, after: RobotState, stamp_ns: int) -> RobotState
             quaternions.multiply(quaternions.exp(share * turn_rad), start),
         ),
         gripper_open=before.gripper_open + share * (after.gripper_open - before.gripper_open),
+        joint_names=before.joint_names if before.joint_names == after.joint_names else (),
     )

@@ -39,7 +39,7 @@ def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
     """Tokens of `text`; `problem` says what is wrong with it, empty if it can be followed.
 
     It cannot be followed if it is empty or too long, holds a word of content that the vocabulary
-    lacks, or names no thing or no action at all.
+    lacks, or names no thing or no action at all of a vocabulary that lists some.
     """
     token_of_word = {word: index + 1 for index, word in enumerate(vocabulary.words)}
     words = split_words(text)
@@ -66,12 +66,15 @@ def _problem(
     meant = [word for word in unknown if word not in _EMPTY_WORDS]
     if meant:
         plural = "words" if len(meant) > 1 else "word"
-        return f"unknown {plural} {_listed(meant)}; things known: {_listed(vocabulary.things)}"
+        known_ones = f"things known: {_listed(vocabulary.things)}"
+        if not vocabulary.things:
+            known_ones = f"words known: {_listed(vocabulary.words)}"
+        return f"unknown {plural} {_listed(meant)}; {known_ones}"
     if len(known) > vocabulary.max_words:
         return f"{len(known)} words; expected {vocabulary.max_words} at most"
-    if not set(known) & set(vocabulary.things):
+    if vocabulary.things and not set(known) & set(vocabulary.things):
         return f"names no thing; things known: {_listed(vocabulary.things)}"
-    if not set(known) & set(vocabulary.actions):
+    if vocabulary.actions and not set(known) & set(vocabulary.actions):
         return f"says not what to do; actions known: {_listed(vocabulary.actions)}"
     return ""
 

@@ -8,7 +8,6 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle
-from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.session import open_policy_session
@@ -22,8 +21,8 @@ from robot_vision.policies.tokens import (
     PolicyInputs,
     robot_width,
 )
+from robot_vision.policies.words import VocabularyEncoder
 
-LANGUAGE_INPUTS = ("tokens",)
 NETWORK_INPUTS = (
     "text",
     "text_present",
@@ -50,9 +49,7 @@ class OnnxPolicy:
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
         self.manifest = bundle.manifest
         self.spec: ActionSpec = bundle.manifest.action_spec
-        self._language = open_policy_session(
-            bundle.language_path, inputs=LANGUAGE_INPUTS, threads=1
-        )
+        self._words = VocabularyEncoder(bundle)
         self._network = open_policy_session(
             bundle.network_path, inputs=NETWORK_INPUTS, threads=threads, spin=spin
         )
@@ -63,17 +60,7 @@ class OnnxPolicy:
 
     def instruct(self, text: str) -> Instruction:
         """Words in, tokens and their encoding out. `problem` is set if they cannot be followed."""
-        found = tokenise(text, self.manifest.vocabulary)
-        length = len(found.tokens)
-        tokens = padded(found.tokens, self.manifest.vocabulary.max_words)
-        encoding = np.asarray(self._language.run(None, {LANGUAGE_INPUTS[0]: tokens[None]})[0])
-        return Instruction(
-            text=text,
-            tokens=found.tokens,
-            encoding=encoding[0, :length],
-            unknown_words=found.unknown_words,
-            problem=found.problem,
-        )
+        return self._words.instruct(text)
 
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
         """A chunk of normalised actions, or why there is none."""
@@ -123,7 +110,7 @@ class OnnxPolicy:
         encoding: Float32[np.ndarray, "l d"],
         bias: Float32[np.ndarray, "2 p"],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        words = self.manifest.vocabulary.max_words
+        words = self._words.max_words
         text = np.zeros((1, words, encoding.shape[1]), np.float32)
         text[0, : len(encoding)] = encoding
         fed = (

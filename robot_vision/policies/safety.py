@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core import quaternions
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.policy_config import SafetyConfig
 from robot_vision.core.types import ActionChunk, Decision, Intervention, RobotState
+from robot_vision.policies.joint_chunk import tool_steps
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,12 +28,18 @@ class Admission:
 
 
 def admit(
-    decision: Decision, *, robot: RobotState, spec: ActionSpec, safety: SafetyConfig
+    decision: Decision,
+    *,
+    robot: RobotState,
+    spec: ActionSpec,
+    safety: SafetyConfig,
+    kinematics: Kinematics | None = None,
 ) -> Admission:
     """The chunk of a decision, as seen from `robot`, the arm at the decision's stamp.
 
     A decision to hold, an action that is not finite or not of the spec's horizon, and an arm
-    whose pose is no pose are refused whole: nothing is repaired.
+    whose pose is no pose are refused whole: nothing is repaired. Joint positions need the arm's
+    `kinematics`.
     """
     if decision.action is None:
         return Admission(chunk=None, refused=decision.hold_reason or "the policy gave no action")
@@ -40,9 +48,13 @@ def admit(
         limit, refused = problem
         broken = Intervention(stamp_ns=decision.stamp_ns, limit=limit, detail=refused)
         return Admission(chunk=None, refused=refused, interventions=(broken,))
-    action, interventions = _within_steps(
-        physical_action(decision.action, spec), safety, stamp_ns=decision.stamp_ns
-    )
+    physical = physical_action(decision.action, spec)
+    if spec.joint_names:
+        try:
+            physical = tool_steps(physical, spec.joint_names, kinematics=kinematics, robot=robot)
+        except ValueError as error:
+            return Admission(chunk=None, refused=str(error))
+    action, interventions = _within_steps(physical, safety, stamp_ns=decision.stamp_ns)
     chunk = ActionChunk(
         observation_stamp_ns=decision.stamp_ns,
         step_s=spec.step_s,
@@ -55,12 +67,12 @@ def admit(
 
 
 def physical_action(
-    action: Float[np.ndarray, "t 7"], spec: ActionSpec
-) -> Float[np.ndarray, "t 7"]:
+    action: Float[np.ndarray, "t d"], spec: ActionSpec
+) -> Float[np.ndarray, "t d"]:
     """Metres, radians and gripper (0 to 1) of an action in units of the spec's statistics."""
     mean, scale = np.array(spec.statistics.mean), np.array(spec.statistics.scale)
     physical = mean + scale * action.astype(np.float64)
-    physical[:, 6] = np.clip(physical[:, 6], 0.0, 1.0)
+    physical[:, -1] = np.clip(physical[:, -1], 0.0, 1.0)
     return physical
 
 
@@ -81,8 +93,8 @@ def _problem(
     action: Float[np.ndarray, "t d"], robot: RobotState, spec: ActionSpec
 ) -> tuple[str, str] | None:
     """The limit that a decision breaks as a whole, and how in words."""
-    if action.shape != (spec.horizon, 7):
-        expected = (spec.horizon, 7)
+    if action.shape != (spec.horizon, spec.width):
+        expected = (spec.horizon, spec.width)
         return "shape", f"the policy's action has shape {action.shape}, expected {expected}"
     bad = int(np.count_nonzero(~np.isfinite(action)))
     if bad:

@@ -10,11 +10,17 @@ from robot_vision.model_store.onnx_open import open_onnx
 
 
 def open_policy_session(
-    file: Path, *, inputs: tuple[str, ...], threads: int, spin: bool = True
+    file: Path,
+    *,
+    inputs: tuple[str, ...],
+    threads: int,
+    spin: bool = True,
+    optional: tuple[str, ...] = (),
 ) -> ort.InferenceSession:
     """Load `file`; `threads` 0 takes all cores.
 
-    Raises `BundleError` if it cannot be loaded or takes other `inputs`.
+    Raises `BundleError` if it cannot be loaded or takes other `inputs`, apart from those whose
+    names begin as `optional` says.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
@@ -24,7 +30,8 @@ def open_policy_session(
     # Threads poll within a run; between runs the cores are others'.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = open_onnx(file, options)
-    found = tuple(tensor.name for tensor in session.get_inputs())
+    names = [tensor.name for tensor in session.get_inputs()]
+    found = tuple(name for name in names if not (optional and name.startswith(optional)))
     if set(found) != set(inputs):
         raise BundleError(
             f"{file} takes {', '.join(found)}; expected {', '.join(inputs)}: export it again"

@@ -1,0 +1,121 @@
+"""The served graph of a policy from pixels: its inputs checked, filled up and run."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.policies.session import open_policy_session
+
+# A warm-up makes the first frame as fast as the others.
+_WARM_UP_RUNS = 2
+_DTYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+    "tensor(float)": np.float32,
+}
+_PAST = "past_"
+
+
+class PixelGraph:
+    """`policy.onnx` of a bundle, warm. Raises `BundleError` that names what does not fit."""
+
+    def __init__(
+        self, bundle: PolicyBundle, seen: ObservationSpec, *, threads: int, spin: bool
+    ) -> None:
+        self._path = bundle.network_path
+        self._session = open_policy_session(
+            self._path, inputs=_names(seen), threads=threads, spin=spin, optional=("noise", _PAST)
+        )
+        self._inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}
+        self._outputs = [tensor.name for tensor in self._session.get_outputs()]
+        self._carried = [name[len(_PAST) :] for name in self._inputs if name.startswith(_PAST)]
+        self._check(seen)
+        blank = {name: self._zeros(name) for name in self._inputs}
+        for _ in range(_WARM_UP_RUNS):
+            self._session.run(None, blank)
+
+    def run(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        encoding: Float32[np.ndarray, "l d"],
+        past: Mapping[str, np.ndarray],
+        *,
+        seed: int,
+    ) -> tuple[Float32[np.ndarray, "t a"], dict[str, np.ndarray]]:
+        """The chunk, and what is carried to the next moment. What `past` lacks begins at zero."""
+        fed = dict(arrays)
+        for name, tensor in self._inputs.items():
+            if name == "noise":
+                draw = np.random.default_rng(seed)
+                fed[name] = draw.standard_normal(tensor.shape, np.float32)
+            elif name.startswith(_PAST):
+                fed[name] = past.get(name[len(_PAST) :], self._zeros(name))
+            elif name == "text":
+                fed |= self._text(encoding)
+            elif name not in fed and name != "text_seen":
+                fed[name] = self._zeros(name)
+        found = self._session.run(["action", *self._carried], fed)
+        action, *carried = (np.asarray(value) for value in found)
+        return action[0], dict(zip(self._carried, carried, strict=True))
+
+    def _text(self, encoding: Float32[np.ndarray, "l d"]) -> dict[str, np.ndarray]:
+        text = self._zeros("text")
+        length = min(len(encoding), text.shape[1])
+        text[0, :length] = encoding[:length]
+        return {"text": text, "text_seen": np.arange(text.shape[1])[None] < length}
+
+    def _zeros(self, name: str) -> np.ndarray:
+        tensor = self._inputs[name]
+        return np.zeros(tensor.shape, _DTYPES[tensor.type])
+
+    def _check(self, seen: ObservationSpec) -> None:
+        """Shapes that the observation decides, fixed sizes, an output for all that is carried."""
+        wanted = _shapes(seen)
+        for name, tensor in self._inputs.items():
+            if not all(isinstance(size, int) for size in tensor.shape) or tensor.shape[:1] != [1]:
+                raise BundleError(
+                    f"{self._path} takes {name} of shape {tensor.shape}; expected fixed sizes and "
+                    "a batch of 1: export it again"
+                )
+            if tensor.type not in _DTYPES:
+                raise BundleError(f"{self._path} takes {name} as {tensor.type}: export it again")
+            if name in wanted and tensor.shape != wanted[name]:
+                raise BundleError(
+                    f"{self._path} takes {name} of shape {tensor.shape}; the observation in "
+                    f"policy.yaml makes {wanted[name]}: export it again"
+                )
+        missing = [n for n in ("action", *self._carried) if n not in self._outputs]
+        if missing:
+            raise BundleError(
+                f"{self._path} does not answer {', '.join(missing)}; it answers "
+                f"{', '.join(self._outputs)}: export it again"
+            )
+
+
+def _names(seen: ObservationSpec) -> tuple[str, ...]:
+    """Inputs that the observation asks for."""
+    return (
+        *_shapes(seen),
+        *(("text", "text_seen") if seen.words != "none" else ()),
+        *(("features", "features_seen") if "features" in seen.perception else ()),
+        *(("tracks", "tracks_seen") if "tracks" in seen.perception else ()),
+    )
+
+
+def _shapes(seen: ObservationSpec) -> dict[str, list[int]]:
+    """Shapes that follow from the observation alone."""
+    shapes: dict[str, list[int]] = {}
+    for camera in seen.cameras:
+        size = [1, seen.steps, camera.height_px, camera.width_px]
+        shapes |= {f"rgb_{camera.name}": [*size, 3], f"seen_{camera.name}": size[:2]}
+        if camera.has_depth:
+            shapes |= {f"depth_{camera.name}": size, f"depth_seen_{camera.name}": size[:2]}
+    if seen.cameras or seen.state != "none":
+        shapes["age_s"] = [1, seen.steps]
+    if seen.state != "none":
+        shapes |= {"state": [1, seen.steps, seen.state_width], "state_seen": [1, seen.steps]}
+    return shapes

@@ -1,0 +1,118 @@
+"""A policy from pixels as the service runs it: its network in ONNX Runtime, its memory and noise.
+
+The noise of a generative head is drawn from the frame's stamp: the same frame, the same answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.errors import BundleError
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.timing import timed
+from robot_vision.core.types import Decision, Instruction, Observation
+from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.policies.pixel_graph import PixelGraph
+from robot_vision.policies.pixel_inputs import pixel_inputs
+from robot_vision.policies.registry import POLICIES
+from robot_vision.policies.words import words_of
+
+# After a longer pause, or a clock that went back, what is carried is of another time.
+FORGOTTEN_S = 2.0
+
+
+@dataclass
+class _Memory:
+    """What the network carries from moment to moment of one instruction."""
+
+    instruction: Instruction | None = None
+    stamp_ns: int = 0
+    carried: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def of(self, instruction: Instruction, stamp_ns: int) -> dict[str, np.ndarray]:
+        """What is carried to this moment; empty where it begins anew."""
+        passed_s = seconds_between(self.stamp_ns, stamp_ns)
+        if instruction is not self.instruction or not 0 < passed_s <= FORGOTTEN_S:
+            self.carried = {}
+        self.instruction, self.stamp_ns = instruction, stamp_ns
+        return self.carried
+
+
+class PixelPolicy:
+    """A bundle of kind `pixels`, loaded and warm. See `core.interfaces.Policy`.
+
+    Raises `BundleError` if it does not say what it observes, or its network takes other inputs.
+    """
+
+    provider = "cpu"
+
+    def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
+        self.manifest = bundle.manifest
+        self.spec: ActionSpec = bundle.manifest.action_spec
+        if bundle.manifest.observation is None:
+            raise BundleError(f"{bundle.path} has no observation: a policy from pixels needs one")
+        self.observation: ObservationSpec = bundle.manifest.observation
+        self._words = words_of(bundle)
+        self._graph = PixelGraph(bundle, self.observation, threads=threads, spin=spin)
+        self._memory = _Memory()
+
+    def instruct(self, text: str) -> Instruction:
+        """Words in, their encoding out. `problem` is set if they cannot be followed."""
+        return self._words.instruct(text)
+
+    def decide(self, observation: Observation, instruction: Instruction) -> Decision:
+        """A chunk of normalised actions, or why there is none."""
+        stamp_ns = observation.stamp_ns
+        refusal = instruction.problem or self._foreign(observation)
+        if refusal:
+            return Decision(stamp_ns=stamp_ns, action=None, hold_reason=refusal)
+        stage_s: dict[str, float] = {}
+        try:
+            with timed(stage_s, "policy_inputs"):
+                seen = pixel_inputs(observation, self.observation, history=self.spec.history)
+        except ValueError as error:
+            return Decision(stamp_ns=stamp_ns, action=None, hold_reason=str(error))
+        past = self._memory.of(instruction, stamp_ns)
+        with timed(stage_s, "policy_network"):
+            action, carried = self._graph.run(
+                seen.arrays, instruction.encoding, past, seed=stamp_ns
+            )
+        if all(np.isfinite(value).all() for value in carried.values()):
+            self._memory.carried = carried
+        blind = self._blind(seen.arrays)
+        return Decision(
+            stamp_ns=stamp_ns,
+            action=None if blind else action,
+            hold_reason=blind,
+            stage_s=stage_s,
+            masked=seen.masked + self._unheard(instruction.encoding),
+        )
+
+    def close(self) -> None:
+        """Nothing to release before the sessions are garbage."""
+
+    def _foreign(self, observation: Observation) -> str:
+        """Why what is taken of perception means nothing to this policy; empty if it does."""
+        if not self.observation.perception:
+            return ""
+        model_id, wanted = observation.perception.model_id, self.spec.perception_model_id
+        if not wanted or model_id == wanted:
+            return ""
+        return f"perception is by {model_id}; {self.manifest.policy_id} was trained on {wanted}"
+
+    def _blind(self, arrays: Mapping[str, np.ndarray]) -> str:
+        """Why the arm is not to be led: no camera shows anything of now."""
+        newest = [arrays[f"seen_{camera.name}"][0, -1] for camera in self.observation.cameras]
+        if not newest or any(newest):
+            return ""
+        return "no camera of the policy has a picture of now"
+
+    def _unheard(self, encoding: Float32[np.ndarray, "l d"]) -> tuple[str, ...]:
+        return ("words",) if self.observation.words != "none" and not len(encoding) else ()
+
+
+POLICIES.register("pixels")(PixelPolicy)

@@ -1,0 +1,72 @@
+"""Words in, their encoding out: a policy's closed vocabulary, by the encoder in its bundle."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.types import Instruction
+from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.policies.language import padded, tokenise
+from robot_vision.policies.session import open_policy_session
+
+LANGUAGE_INPUTS = ("tokens",)
+
+
+@runtime_checkable
+class Words(Protocol):
+    """What makes an instruction of words."""
+
+    def instruct(self, text: str) -> Instruction: ...
+
+
+class VocabularyEncoder:
+    """Raises `BundleError` where a bundle has no vocabulary, or no encoder that can be loaded."""
+
+    def __init__(self, bundle: PolicyBundle) -> None:
+        vocabulary, path = bundle.manifest.vocabulary, bundle.language_path
+        if vocabulary is None or path is None:
+            raise BundleError(f"{bundle.path} has no vocabulary, or no encoder of its words")
+        self._vocabulary = vocabulary
+        self._language = open_policy_session(path, inputs=LANGUAGE_INPUTS, threads=1)
+
+    @property
+    def max_words(self) -> int:
+        """Words of the longest instruction."""
+        return self._vocabulary.max_words
+
+    def instruct(self, text: str) -> Instruction:
+        """Tokens of `text` and their encoding. `problem` is set if they cannot be followed."""
+        found = tokenise(text, self._vocabulary)
+        length = len(found.tokens)
+        tokens = padded(found.tokens, self.max_words)
+        encoding = np.asarray(self._language.run(None, {LANGUAGE_INPUTS[0]: tokens[None]})[0])
+        return Instruction(
+            text=text,
+            tokens=found.tokens,
+            encoding=encoding[0, :length],
+            unknown_words=found.unknown_words,
+            problem=found.problem,
+        )
+
+
+class NoWords:
+    """Of policies that take no words: any instruction lets them do what they were taught."""
+
+    def instruct(self, text: str) -> Instruction:
+        nothing = np.zeros((0, 0), np.float32)
+        return Instruction(text=text, tokens=np.zeros(0, np.int64), encoding=nothing)
+
+
+def words_of(bundle: PolicyBundle) -> Words:
+    """The encoder of a bundle's words. Raises `BundleError` where there is none that works."""
+    seen = bundle.manifest.observation
+    kind = "vocabulary" if seen is None else seen.words
+    if kind == "none":
+        return NoWords()
+    if kind == "vocabulary":
+        return VocabularyEncoder(bundle)
+    raise BundleError(
+        f"{bundle.path} takes whole sentences; the service has no encoder of sentences: train it "
+        "with words: vocabulary"
+    )
