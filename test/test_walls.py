@@ -55,7 +55,9 @@ MAY_IMPORT = {
     "pipeline": "core perception self_filter threads tracking",
     # models, and how they come about
     "models": "core policies",
-    "training": "core codecs formats model_store models perception policies rollouts terminal viz",
+    "training": (
+        "core codecs datasets formats model_store models perception policies rollouts terminal viz"
+    ),
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",

@@ -1,7 +1,8 @@
 """What every dataset of episodes gives, whatever its files look like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -40,6 +41,14 @@ class EpisodeActions:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EpisodeState:
+    """The arm as it was observed, a row a step; `names` is empty where the dataset has none."""
+
+    values: Float[np.ndarray, "steps n"]
+    names: tuple[str, ...]
+
+
 @runtime_checkable
 class EpisodeSet(Protocol):
     """Episodes of one dataset; files are opened when they are needed.
@@ -51,6 +60,16 @@ class EpisodeSet(Protocol):
     @property
     def fps(self) -> float:
         """Steps a second."""
+        ...
+
+    @property
+    def says_rate(self) -> bool:
+        """Whether `fps` is the dataset's own word, or the caller's, and not assumed."""
+        ...
+
+    @property
+    def said_meaning(self) -> Mapping[str, Any] | None:
+        """What the numbers mean, in the words of `datasets/meaning`; None in sets of others."""
         ...
 
     @property
@@ -70,6 +89,14 @@ class EpisodeSet(Protocol):
         """The task in words; empty where the dataset has none."""
         ...
 
+    def instructions(self, episode_index: int) -> tuple[str, ...]:
+        """All wordings of the task that differ; none where the dataset has no words."""
+        ...
+
+    def success(self, episode_index: int) -> bool | None:
+        """Whether the episode did its task; None where the dataset does not say."""
+        ...
+
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         """Colour and depth of a camera; stamps begin at 0 with each episode unless the dataset
         has its own."""
@@ -77,6 +104,10 @@ class EpisodeSet(Protocol):
 
     def actions(self, episode_index: int) -> EpisodeActions | None:
         """None where the dataset has no actions."""
+        ...
+
+    def state(self, episode_index: int) -> EpisodeState | None:
+        """None where the dataset has no state of the arm."""
         ...
 
     def close(self) -> None: ...

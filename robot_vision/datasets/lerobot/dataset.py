@@ -185,7 +185,7 @@ class Dataset:
         return Episode(
             index=place.episode_index,
             length=place.length,
-            instruction="; ".join(place.tasks),
+            tasks=place.tasks,
             first_index=place.first_index,
             record=record,
         )

@@ -10,13 +10,18 @@ from robot_vision.datasets.lerobot.schema import CameraFormat, EpisodeRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Episode:
-    """One demonstration. `record` has cameras, success and notes; None in others' datasets."""
+    """One demonstration. `tasks` are its instructions in words, of which others' datasets may
+    have several or none; `record` has cameras, success and notes, None in others' datasets."""
 
     index: int
     length: int
-    instruction: str
+    tasks: tuple[str, ...]
     first_index: int
     record: EpisodeRecord | None
+
+    @property
+    def instruction(self) -> str:
+        return "; ".join(self.tasks)
 
 
 def frame_id_of(episode: Episode, name: str) -> str:

@@ -1,19 +1,24 @@
 """LeRobot's datasets, ours and others', as an `EpisodeSet`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame
-from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera
+from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, EpisodeState
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.features import View, is_image, view_called, views_of, words_of
 from robot_vision.datasets.lerobot.files.images import depth_m_from_mm
+from robot_vision.datasets.lerobot.own_meaning import own_meaning
+from robot_vision.datasets.lerobot.schema import STATE
 
 # LeRobot's policies take what begins with it; some converters write the plural.
 _ACTION = "action"
+_OBSERVATION = "observation."
+_SUCCESS = "next.success"
 
 
 class LerobotSet:
@@ -26,6 +31,7 @@ class LerobotSet:
     def __init__(self, path: Path, *, fps: float = 0.0) -> None:
         self._dataset = Dataset(path)
         self._actions = _action_features(self._dataset)
+        self._states = _state_features(self._dataset)
         if fps > 0 and fps != self.fps:
             raise DatasetError(f"{path} says itself that it has {self.fps:g} fps, not {fps:g}")
 
@@ -36,6 +42,15 @@ class LerobotSet:
     @property
     def fps(self) -> float:
         return float(self._dataset.fps)
+
+    @property
+    def says_rate(self) -> bool:
+        return True
+
+    @property
+    def said_meaning(self) -> dict[str, Any] | None:
+        form = self._dataset.form
+        return None if form is None else own_meaning(form)
 
     @property
     def cameras(self) -> tuple[EpisodeCamera, ...]:
@@ -58,11 +73,21 @@ class LerobotSet:
         )
 
     def instruction(self, episode_index: int) -> str:
-        instruction = self._dataset.episode(episode_index).instruction
-        if instruction:
-            return instruction
+        return "; ".join(self.instructions(episode_index))
+
+    def instructions(self, episode_index: int) -> tuple[str, ...]:
+        tasks = self._dataset.episode(episode_index).tasks
+        if tasks:
+            return tasks
         used = np.unique(self._dataset.columns(episode_index)["task_index"]).tolist()
-        return "; ".join(self._dataset.tasks[i] for i in used if i in self._dataset.tasks)
+        return tuple(self._dataset.tasks[i] for i in used if i in self._dataset.tasks)
+
+    def success(self, episode_index: int) -> bool | None:
+        record = self._dataset.episode(episode_index).record
+        if record is not None:
+            return record.success
+        marks = self._dataset.columns(episode_index).get(_SUCCESS)
+        return None if marks is None or marks.dtype.kind not in "bi" else bool(marks.any())
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view = view_called(camera, self._dataset.features)
@@ -75,16 +100,24 @@ class LerobotSet:
     def actions(self, episode_index: int) -> EpisodeActions | None:
         if not self._actions:
             return None
-        columns = self._dataset.columns(episode_index)
-        values = [_vectors(columns, name, episode_index) for name in self._actions]
-        names = [_names(self._dataset, n, v) for n, v in zip(self._actions, values, strict=True)]
-        return EpisodeActions(
-            values=np.concatenate(values, axis=1).astype(np.float64),
-            names=tuple(word for words in names for word in words) if all(names) else (),
-        )
+        return EpisodeActions(**self._numbers(self._actions, episode_index))
+
+    def state(self, episode_index: int) -> EpisodeState | None:
+        if not self._states:
+            return None
+        return EpisodeState(**self._numbers(self._states, episode_index))
 
     def close(self) -> None:
         self._dataset.close()
+
+    def _numbers(self, features: tuple[str, ...], episode_index: int) -> dict[str, Any]:
+        columns = self._dataset.columns(episode_index)
+        values = [_vectors(columns, name, episode_index) for name in features]
+        names = [_names(self._dataset, n, v) for n, v in zip(features, values, strict=True)]
+        return {
+            "values": np.concatenate(values, axis=1).astype(np.float64),
+            "names": tuple(word for words in names for word in words) if all(names) else (),
+        }
 
     def _frame(self, episode_index: int, step_index: int, view: View) -> Frame:
         stamp_ns = round(step_index * NS_PER_S / self.fps)
@@ -110,6 +143,16 @@ def _action_features(dataset: Dataset) -> tuple[str, ...]:
         if whole in numbers:
             return (whole,)
     return tuple(name for name in numbers if name.startswith(f"{_ACTION}."))
+
+
+def _state_features(dataset: Dataset) -> tuple[str, ...]:
+    """`observation.state`, or the parts of it (`observation.state.joints`); else what else of
+    numbers was observed."""
+    numbers = [n for n, f in dataset.features.items() if f["dtype"].startswith("float")]
+    if STATE in numbers:
+        return (STATE,)
+    parts = tuple(name for name in numbers if name.startswith(f"{STATE}."))
+    return parts or tuple(name for name in numbers if name.startswith(_OBSERVATION))
 
 
 def _vectors(columns: dict[str, np.ndarray], name: str, episode_index: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import EncodingError, ForeignFileError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.types import Frame
-from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, Reading
+from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, EpisodeState, Reading
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.episode import Episode, open_episode
 from robot_vision.datasets.rlds.features import (
@@ -53,6 +54,7 @@ class RldsSet:
         self._episode = lru_cache(maxsize=2)(self._load)
         self._layout = self._find_layout()
         self._remarks += self._layout.remarks
+        self.says_rate = True
         self.fps = self._rate(reading.fps)
 
     @property
@@ -64,6 +66,10 @@ class RldsSet:
         more = len(self._remarks) - _MOST_REMARKS
         shown = self._remarks[:_MOST_REMARKS]
         return (*shown, f"and {more} remarks more") if more > 0 else tuple(shown)
+
+    @property
+    def said_meaning(self) -> None:
+        return None
 
     @property
     def cameras(self) -> tuple[EpisodeCamera, ...]:
@@ -78,7 +84,17 @@ class RldsSet:
         return self._lengths
 
     def instruction(self, episode_index: int) -> str:
-        return "; ".join(self._at(episode_index).texts(self._layout.instruction))
+        names = self._layout.instructions[:1]
+        return "; ".join(text for name in names for text in self._at(episode_index).texts(name))
+
+    def instructions(self, episode_index: int) -> tuple[str, ...]:
+        episode = self._at(episode_index)
+        texts = [text for name in self._layout.instructions for text in episode.texts(name)]
+        return tuple(dict.fromkeys(texts))
+
+    def success(self, episode_index: int) -> bool | None:  # noqa: ARG002
+        """RLDS has no mark that means it in all sets: rewards may be of any kind."""
+        return None
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view, episode = self._view(camera), self._at(episode_index)
@@ -106,16 +122,25 @@ class RldsSet:
         features = self._layout.actions
         if not features:
             return None
+        return EpisodeActions(**self._numbers(features, episode_index))
+
+    def state(self, episode_index: int) -> EpisodeState | None:
+        features = self._layout.states
+        if not features:
+            return None
+        return EpisodeState(**self._numbers(features, episode_index))
+
+    def close(self) -> None:
+        self._episode.cache_clear()
+
+    def _numbers(self, features: tuple[Feature, ...], episode_index: int) -> dict[str, Any]:
         episode = self._at(episode_index)
         columns = [episode.rows(feature) for feature in features]
         names: tuple[str, ...] = ()
         if len(features) > 1:
             pairs = zip(features, columns, strict=True)
             names = tuple(name for f, c in pairs for name in _column_names(f, c.shape[1]))
-        return EpisodeActions(values=np.concatenate(columns, axis=1), names=names)
-
-    def close(self) -> None:
-        self._episode.cache_clear()
+        return {"values": np.concatenate(columns, axis=1), "names": names}
 
     @cached_property
     def _lengths(self) -> tuple[int, ...]:
@@ -154,6 +179,7 @@ class RldsSet:
         found = self._first().number(self._layout.rate) if self._layout.rate else 0.0
         if 0 < found < _HIGHEST_FPS:
             return found
+        self.says_rate = False
         self._remarks.append(
             f"no rate in the dataset: {DEFAULT_FPS:g} steps a second are assumed (--fps)"
         )

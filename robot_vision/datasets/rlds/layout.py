@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from robot_vision.datasets.rlds.features import STEPS, Feature
 
 ACTION = "steps/action"
+_OBSERVATION = "steps/observation/"
+_STATES = ("state", "proprio", "robot_state")
+# Beyond that, numbers of an observation are an embedding of words or of a picture.
+_WIDEST_STATE = 64
 _COLOUR_WORDS = frozenset({"image", "img", "rgb", "color", "colour"})
 _DEPTH_DTYPES = frozenset({"uint16", "float16", "float32", "float64"})
 _RATES = ("fps", "control_frequency", "control_freq", "control_hz", "frequency", "hz")
@@ -30,7 +34,8 @@ class Layout:
 
     views: tuple[View, ...]
     actions: tuple[Feature, ...]
-    instruction: str
+    states: tuple[Feature, ...]
+    instructions: tuple[str, ...]
     rate: str
     remarks: tuple[str, ...]
 
@@ -49,7 +54,8 @@ def layout_of(features: Sequence[Feature]) -> Layout:
     return Layout(
         views=views,
         actions=_actions(of_steps),
-        instruction=_instruction(features),
+        states=_states(of_steps),
+        instructions=_instructions(features),
         rate=next((f.name for name in _RATES for f in features if _is_rate(f, name)), ""),
         remarks=(
             *(f"{d.short}: depth of no camera, by its name" for d in depths if not owners[d.name]),
@@ -105,10 +111,26 @@ def _actions(of_steps: Sequence[Feature]) -> tuple[Feature, ...]:
     return tuple(whole or sorted(parts, key=lambda feature: feature.name))
 
 
-def _instruction(features: Sequence[Feature]) -> str:
-    """The text called an instruction; of several the shortest name, which has no number."""
+def _states(of_steps: Sequence[Feature]) -> tuple[Feature, ...]:
+    """The one tensor that is called so, else all that is as short as a state."""
+    numbers = [f for f in of_steps if f.name.startswith(_OBSERVATION) and _is_short(f)]
+    for name in _STATES:
+        whole = [feature for feature in numbers if feature.short == name]
+        if whole:
+            return tuple(whole)
+    return tuple(sorted(numbers, key=lambda feature: feature.name))
+
+
+def _is_short(feature: Feature) -> bool:
+    width = feature.shape[0] if feature.shape else 1
+    is_row = len(feature.shape) <= 1 and 0 < width <= _WIDEST_STATE
+    return feature.kind == "tensor" and feature.dtype.startswith("float") and is_row
+
+
+def _instructions(features: Sequence[Feature]) -> tuple[str, ...]:
+    """Texts called an instruction, the shortest name first: others have numbers."""
     texts = [f.name for f in features if f.kind == "text" and "instruction" in f.words]
-    return min(texts, key=lambda name: (len(name), name), default="")
+    return tuple(sorted(texts, key=lambda name: (len(name), name)))
 
 
 def _is_rate(feature: Feature, name: str) -> bool:

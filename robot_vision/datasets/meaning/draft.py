@@ -1,0 +1,149 @@
+"""A meaning that is still being written: what it lacks, with the choices there are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from robot_vision.core.foreign import quoted, read_yaml
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.meaning.meaning import ANGLES, ROTATION_COLUMNS, Meaning
+
+Draft = Mapping[str, Any]
+
+CHOICES = {
+    "rate_hz": "steps a second",
+    "action": "the columns of `tool` or `joints`, `kind`, `gripper`",
+    "state": "the columns of `tool`, `joints` or both; or none",
+    "kind": "delta | absolute",
+    "axes": "base | tool",
+    "tool|joints": "`tool` with its position, or `joints` with its columns",
+    "position": "three columns by name or number: [x, y, z]",
+    "position_unit": "m | mm | metres that the number 1 stands for",
+    "rotation": " | ".join(ROTATION_COLUMNS),
+    "rotation_columns": "columns by name or number",
+    "angle_unit": "rad | deg | radians that the number 1 stands for",
+    "columns": "columns by name or number, from the base on",
+    "gripper": "`column`, `closed` and `open`; or none",
+    "column": "a column by name or number",
+    "closed": "the number of a closed gripper: 0, 1, -1 …",
+    "open": "the number of an open gripper: 1, 0, -1, or the greatest width in m",
+}
+
+
+class MeaningError(DatasetError):
+    """What the numbers of a set mean is not said, or not so that it can be."""
+
+
+def read_draft(path: Path) -> dict[str, Any]:
+    """A YAML file of a meaning, whole or not; raises `ForeignFileError` or `MeaningError`."""
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise MeaningError(f"{path}: expected rate_hz, action and state, found {quoted(found)}")
+    return found
+
+
+def merged(known: Draft, said: Draft) -> dict[str, Any]:
+    """What is known, with what somebody says over it; nothing said is null."""
+    found = _over(known, said)
+    action = said.get("action") or {}
+    for one, other in (("tool", "joints"), ("joints", "tool")):  # an action has one of both
+        if action.get(one) and not action.get(other):
+            found["action"].pop(other, None)
+    return found
+
+
+def _over(known: Draft, said: Draft) -> dict[str, Any]:
+    found = dict(known)
+    for name, value in said.items():
+        before = found.get(name)
+        if isinstance(value, Mapping):
+            found[name] = _over(before if isinstance(before, Mapping) else {}, value)
+        elif value is not None:
+            found[name] = value
+    return found
+
+
+def missing_fields(draft: Draft) -> list[str]:
+    """Dotted names of what a draft does not say, in the order in which they are asked for."""
+    missing = [] if draft.get("rate_hz") else ["rate_hz"]
+    action = draft.get("action") or {}
+    missing += _missing_of_action(action)
+    state = draft.get("state")
+    if state is None:
+        return [*missing, "state"]
+    return missing if state == "none" else [*missing, *_missing_of_state(state)]
+
+
+def whole(draft: Draft, *, of: str, suggestions: Mapping[str, str] | None = None) -> Meaning:
+    """The meaning that a draft has become.
+
+    Raises `MeaningError` that names all missing fields with their choices and what the data
+    suggest, or the contradiction in what is said. `of` is the dataset in words.
+    """
+    missing = missing_fields(draft)
+    if missing:
+        lines = [f"  {asked(name, (suggestions or {}).get(name, ''))}" for name in missing]
+        raise MeaningError(
+            f"what the numbers of {of} mean is not said; missing:\n"
+            + "\n".join(lines)
+            + f"\nwrite them with `robot-vision demonstrations study {of} --write FILE.yaml` "
+            "and name the file as the meaning"
+        )
+    try:
+        return Meaning.model_validate(draft)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'meaning'}: {fault['msg']}"
+            for fault in error.errors()[:8]
+        ]
+        raise MeaningError(f"the meaning of {of}: {'; '.join(faults)}") from error
+
+
+def asked(name: str, suggestion: str = "") -> str:
+    """A missing field as a line: its choices, and what the data suggest."""
+    words = CHOICES.get(name.rpartition(".")[2], "")
+    return f"{name}: {words}" + (f". The data suggest {suggestion}" if suggestion else "")
+
+
+def _missing_of_action(action: Draft) -> list[str]:
+    missing: list[str] = []
+    if not action.get("tool") and not action.get("joints"):
+        missing.append("action.tool|joints")
+    missing += _missing_of_parts(action, "action")
+    if action.get("kind") is None:
+        missing.append("action.kind")
+    is_of_tool = bool(action.get("tool")) and action.get("kind") != "absolute"
+    if is_of_tool and action.get("axes") is None:
+        missing.append("action.axes")
+    if not action.get("gripper"):
+        missing.append("action.gripper")
+    return missing
+
+
+def _missing_of_state(state: Draft) -> list[str]:
+    if not state.get("tool") and not state.get("joints"):
+        return ["state.tool|joints"]
+    return _missing_of_parts(state, "state")
+
+
+def _missing_of_parts(part: Draft, where: str) -> list[str]:
+    missing = []
+    if tool := part.get("tool"):
+        needed = ["position", "position_unit", "rotation"]
+        if tool.get("rotation") != "none":
+            needed.append("rotation_columns")
+        if tool.get("rotation") in (None, *ANGLES):
+            needed.append("angle_unit")
+        missing += _lacks(tool, needed, f"{where}.tool")
+    if joints := part.get("joints"):
+        missing += _lacks(joints, ["columns", "angle_unit"], f"{where}.joints")
+    gripper = part.get("gripper")
+    if isinstance(gripper, Mapping):
+        missing += _lacks(gripper, ["column", "closed", "open"], f"{where}.gripper")
+    return missing
+
+
+def _lacks(part: Draft, names: list[str], where: str) -> list[str]:
+    return [f"{where}.{name}" for name in names if part.get(name) is None]

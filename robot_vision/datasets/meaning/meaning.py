@@ -1,0 +1,215 @@
+"""What the numbers of a dataset mean, in the words of a YAML file that its owner fills in."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from robot_vision.core.params import Params
+
+Column = Annotated[int, Field(ge=0, le=4095)] | Annotated[str, StringConstraints(max_length=200)]
+Columns = Annotated[tuple[Column, ...], Field(max_length=64)]
+Rotation = Literal[
+    "none", "rotation_vector", "rpy", "quaternion_xyzw", "quaternion_wxyz", "two_axes"
+]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+LengthUnit = Literal["m", "mm"] | Positive
+AngleUnit = Literal["rad", "deg"] | Positive
+
+ROTATION_COLUMNS: dict[Rotation, int] = {
+    "none": 0,
+    "rotation_vector": 3,
+    "rpy": 3,
+    "quaternion_xyzw": 4,
+    "quaternion_wxyz": 4,
+    "two_axes": 6,
+}
+ANGLES: tuple[Rotation, ...] = ("rotation_vector", "rpy")
+_METRES = {"m": 1.0, "mm": 1e-3}
+_RADIANS = {"rad": 1.0, "deg": math.pi / 180}
+
+
+class PoseColumns(Params):
+    """Position and rotation of the tool: a pose in the base frame, or a change of it."""
+
+    position: Columns = Field(description="the three columns of x, y, z", min_length=3)
+    position_unit: LengthUnit = Field(
+        description="m, mm, or how many metres the number 1 stands for"
+    )
+    rotation: Rotation = Field(
+        description="rpy: about the fixed axes x, y, z, R = Rz Ry Rx; two_axes: the first two "
+        "columns of the rotation matrix, x axis first"
+    )
+    rotation_columns: Columns = Field(
+        default=(), description="3, 4 (quaternions) or 6 (two axes) columns in their order"
+    )
+    angle_unit: AngleUnit = Field(
+        default="rad", description="rad, deg, or how many radians the number 1 stands for"
+    )
+
+    @model_validator(mode="after")
+    def _as_many_columns_as_needed(self) -> "PoseColumns":
+        if len(self.position) != 3:
+            raise ValueError(f"position has {len(self.position)} columns, expected x, y, z")
+        expected = ROTATION_COLUMNS[self.rotation]
+        if len(self.rotation_columns) != expected:
+            raise ValueError(
+                f"rotation_columns has {len(self.rotation_columns)} columns; "
+                f"{self.rotation} has {expected}"
+            )
+        return self
+
+    @property
+    def metres(self) -> float:
+        """How many metres the number 1 stands for."""
+        return (
+            _METRES[self.position_unit]
+            if isinstance(self.position_unit, str)
+            else (self.position_unit)
+        )
+
+    @property
+    def radians(self) -> float:
+        """How many radians the number 1 stands for."""
+        return radians_of(self.angle_unit)
+
+
+class JointColumns(Params):
+    """Positions of joints, or changes of them."""
+
+    columns: Columns = Field(description="one column a joint, from the base on", min_length=1)
+    angle_unit: AngleUnit = Field(
+        description="rad, deg, or how many radians (metres of a slide) the number 1 stands for"
+    )
+    names: tuple[str, ...] = Field(
+        default=(), description="names of the joints in the robot's description"
+    )
+
+    @model_validator(mode="after")
+    def _a_name_a_joint(self) -> "JointColumns":
+        if self.names and len(self.names) != len(self.columns):
+            raise ValueError(f"{len(self.names)} names for {len(self.columns)} columns of joints")
+        return self
+
+    @property
+    def radians(self) -> float:
+        """How many radians the number 1 stands for."""
+        return radians_of(self.angle_unit)
+
+
+class GripperColumn(Params):
+    """The gripper: which number says closed, and which open; between them it is linear."""
+
+    column: Column = Field(description="the column of the gripper")
+    closed: float = Field(allow_inf_nan=False, description="the number of a closed gripper")
+    open: float = Field(
+        allow_inf_nan=False,
+        description="the number of an open gripper; a width in m has its maximum here",
+    )
+
+    @model_validator(mode="after")
+    def _ends_differ(self) -> "GripperColumn":
+        if self.closed == self.open:
+            raise ValueError(f"closed and open are both {self.open:g}")
+        return self
+
+
+class StateMeaning(Params):
+    """What of the arm was observed; a set may have the tool, the joints, or both."""
+
+    tool: PoseColumns | None = None
+    joints: JointColumns | None = None
+    gripper: GripperColumn | None = Field(
+        default=None, description="left out where the gripper was not observed"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> "StateMeaning":
+        if self.tool is None and self.joints is None:
+            raise ValueError("neither tool nor joints are given")
+        if self.tool is not None and self.tool.rotation == "none":
+            raise ValueError("the tool of a state needs a rotation; leave the tool out otherwise")
+        return self
+
+
+class ActionMeaning(Params):
+    """What was commanded: the tool or the joints, as changes or as targets."""
+
+    tool: PoseColumns | None = None
+    joints: JointColumns | None = None
+    kind: Literal["delta", "absolute"] = Field(
+        description="delta: changes; absolute: targets in the base frame, or of the joints"
+    )
+    axes: Literal["base", "tool"] = Field(
+        default="base",
+        description="axes of a delta of the tool: those of the base frame, or the tool's own",
+    )
+    delta_from: Literal["chained", "tool", "target"] = Field(
+        default="chained",
+        description="chained: deltas are executed one after another as they are; tool: each "
+        "leads from what was observed in its row to a target; target: each leads from the target "
+        "before it, the first from what was observed",
+    )
+    shift_steps: int = Field(
+        default=0,
+        ge=-16,
+        le=16,
+        description="the action of a row is found this many rows later in the set",
+    )
+    gripper: GripperColumn | Literal["none"] = Field(
+        description="none: the arm has no gripper, or it never moves"
+    )
+
+    @model_validator(mode="after")
+    def _one_space(self) -> "ActionMeaning":
+        if (self.tool is None) == (self.joints is None):
+            raise ValueError("expected the columns of either tool or joints")
+        if self.kind == "absolute":
+            if self.axes == "tool":
+                raise ValueError("absolute targets are in the base frame: axes has to be base")
+            if self.tool is not None and self.tool.rotation == "none":
+                raise ValueError("absolute targets of the tool need a rotation")
+        return self
+
+    @property
+    def space(self) -> Literal["tool", "joints"]:
+        return "tool" if self.tool is not None else "joints"
+
+    @property
+    def needs_state(self) -> bool:
+        """Whether steps are known only together with the state that was observed."""
+        return self.kind == "absolute" or self.delta_from != "chained"
+
+
+class Meaning(Params):
+    """What action and state of a dataset mean."""
+
+    rate_hz: float = Field(gt=0, le=1000, description="steps a second")
+    action: ActionMeaning
+    state: StateMeaning | None = Field(
+        default=None, description="none where the set does not have the arm's state"
+    )
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _none_in_words(cls, value: object) -> object:
+        return None if value == "none" else value
+
+    @model_validator(mode="after")
+    def _state_where_needed(self) -> "Meaning":
+        action, state = self.action, self.state
+        needs_tool = action.space == "tool" and (action.needs_state or action.axes == "tool")
+        if needs_tool and (state is None or state.tool is None):
+            raise ValueError(
+                "absolute targets, deltas in the tool's axes and deltas from tool or target "
+                "need state.tool: where the tool was"
+            )
+        is_joint_delta = action.space == "joints" and action.kind == "delta"
+        if is_joint_delta and (state is None or state.joints is None):
+            raise ValueError("deltas of joints need state.joints: where the joints were")
+        return self
+
+
+def radians_of(unit: AngleUnit) -> float:
+    """How many radians the number 1 stands for."""
+    return _RADIANS[unit] if isinstance(unit, str) else unit

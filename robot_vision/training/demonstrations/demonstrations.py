@@ -1,0 +1,209 @@
+"""Demonstrations of any robot, opened as arrays to learn from."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.identity import identity_of
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.meaning.meaning import Meaning
+from robot_vision.training.demonstrations.cameras import camera_of
+from robot_vision.training.demonstrations.frames import FrameCache, Job, Wanted, fill
+from robot_vision.training.demonstrations.numbers import (
+    EpisodeNumbers,
+    episode_numbers,
+    joint_names,
+)
+from robot_vision.training.demonstrations.sources import Said, Source, fingerprint, open_sources
+
+_FORMAT = 1
+_MOST_NOTES = 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Demonstrations:
+    """A row a step, those of an episode together; what is large lies on disk.
+
+    `pictures` are u8 [R,h,w,3] and `depth_m` f16 [R,h,w] (0 invalid) by camera. `action` is in
+    our numbers and `valid` false where an episode has no such step. `first_row` and `length` are
+    those of each row's episode; `instructions` and `success` have an entry an episode, in order.
+    Nothing is valid in an episode whose pictures cannot be decoded; `notes` say which.
+    """
+
+    observation: ObservationSpec
+    step_s: float
+    pictures: Mapping[str, np.ndarray]
+    depth_m: Mapping[str, np.ndarray]
+    state: Float32[np.ndarray, "r s"]
+    stamp_ns: Int64[np.ndarray, " r"]
+    action: Float32[np.ndarray, "r t a"]
+    valid: Bool[np.ndarray, "r t"]
+    first_row: Int64[np.ndarray, " r"]
+    length: Int64[np.ndarray, " r"]
+    instructions: tuple[tuple[str, ...], ...]
+    success: tuple[bool | None, ...]
+    action_joint_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def open_demonstrations(
+    folders: Sequence[str | Path],
+    *,
+    meaning: Said = None,
+    observation: ObservationSpec,
+    horizon: int,
+    cache_dir: str | Path,
+    workers: int = 0,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> Demonstrations:
+    """Open datasets, and decode their pictures once into a folder below `cache_dir`.
+
+    `meaning` (a file of YAML, or what it holds) is for sets that do not say it themselves;
+    `workers` 0 is one process a core. Raises `MeaningError` for what no one says, `DatasetError`
+    for what cannot be read or is not finite, `ConfigError` for cameras and joints that are not
+    there, `DiskFullError` where there is no room for the pictures.
+    """
+    sources = open_sources(folders, meaning)
+    try:
+        found = _Opened(sources, observation, horizon)
+        cache = found.cache(Path(cache_dir))
+        faults = fill(
+            cache, found.jobs, workers=workers or os.cpu_count() or 1, on_progress=on_progress
+        )
+        return found.demonstrations(cache, faults)
+    finally:
+        for source in sources:
+            source.episodes.close()
+
+
+class _Opened:
+    """Numbers of all episodes, and which rows they have."""
+
+    def __init__(
+        self, sources: Sequence[Source], observation: ObservationSpec, horizon: int
+    ) -> None:
+        if not sources:
+            raise ConfigError("no folders of demonstrations are given")
+        self._sources = sources
+        self._observation = _with_joints(observation, sources)
+        self._joints = _action_joints(sources)
+        self._numbers = list[EpisodeNumbers]()
+        self.jobs = list[Job]()
+        self._cameras = tuple(
+            Wanted(
+                camera=camera,
+                names=tuple(camera_of(s.episodes, camera, of=str(s.folder)) for s in sources),
+            )
+            for camera in observation.cameras
+        )
+        for folder, source in enumerate(sources):
+            for number, length in enumerate(source.episodes.lengths):
+                if length > 0:
+                    self._add(folder, source, number, horizon)
+        if not self.jobs:
+            raise DatasetError("there is no episode in the sets that can be read")
+
+    def cache(self, cache_dir: Path) -> FrameCache:
+        """Another content of the sets, other cameras or sizes have another folder."""
+        described = {
+            "format": _FORMAT,
+            "sets": [[str(s.folder.resolve()), fingerprint(s.folder)] for s in self._sources],
+            "cameras": [[w.camera.model_dump(), w.names] for w in self._cameras],
+        }
+        return FrameCache(
+            root=cache_dir / identity_of(described)[:24],
+            folders=tuple(s.folder for s in self._sources),
+            rates_hz=tuple(s.episodes.fps for s in self._sources),
+            cameras=self._cameras,
+            rows=self._rows,
+            episodes=len(self.jobs),
+        )
+
+    def demonstrations(self, cache: FrameCache, faults: Mapping[int, str]) -> Demonstrations:
+        if len(faults) == len(self.jobs):
+            raise DatasetError(f"no episode can be decoded: {next(iter(faults.values()))}")
+        lengths = np.array([job.length for job in self.jobs])
+        first = np.array([job.first_row for job in self.jobs])
+        valid = np.concatenate([numbers.valid for numbers in self._numbers])
+        for place in faults:
+            valid[first[place] : first[place] + lengths[place]] = False
+        of = [(self._sources[job.folder].episodes, job.number) for job in self.jobs]
+        return Demonstrations(
+            observation=self._observation,
+            step_s=1 / self._sources[0].meaning.rate_hz,
+            pictures={w.camera.name: cache.rgb(w.camera) for w in self._cameras},
+            depth_m={
+                w.camera.name: cache.depth_m(w.camera) for w in self._cameras if w.camera.has_depth
+            },
+            state=np.concatenate([numbers.state for numbers in self._numbers]),
+            stamp_ns=np.array(cache.stamps_ns()),
+            action=np.concatenate([numbers.action for numbers in self._numbers]),
+            valid=valid,
+            first_row=np.repeat(first, lengths),
+            length=np.repeat(lengths, lengths),
+            instructions=tuple(episodes.instructions(number) for episodes, number in of),
+            success=tuple(episodes.success(number) for episodes, number in of),
+            action_joint_names=self._joints,
+            notes=_notes(faults, len(self.jobs)),
+        )
+
+    @property
+    def _rows(self) -> int:
+        return self.jobs[-1].first_row + self.jobs[-1].length if self.jobs else 0
+
+    def _add(self, folder: int, source: Source, number: int, horizon: int) -> None:
+        try:
+            numbers = episode_numbers(
+                source.episodes,
+                number,
+                meaning=source.meaning,
+                observation=self._observation,
+                horizon=horizon,
+            )
+        except DatasetError as error:
+            raise DatasetError(f"{source.folder}: {error}") from error
+        place, row = len(self.jobs), self._rows
+        length = len(numbers.state)
+        self.jobs.append(
+            Job(folder=folder, number=number, place=place, first_row=row, length=length)
+        )
+        self._numbers.append(numbers)
+
+
+def _notes(faults: Mapping[int, str], count: int) -> tuple[str, ...]:
+    if not faults:
+        return ()
+    shown = tuple(faults.values())[:_MOST_NOTES]
+    return (f"{len(faults)} of {count} episodes cannot be decoded and are left out", *shown)
+
+
+def _with_joints(observation: ObservationSpec, sources: Sequence[Source]) -> ObservationSpec:
+    """The observation with the names of the joints that the sets have."""
+    if observation.state != "joints":
+        return observation
+    names = {_state_joints(source.meaning) for source in sources}
+    names |= {observation.joint_names} if observation.joint_names else set()
+    if len(names) != 1 or names == {()}:
+        raise ConfigError(f"the joints of the sets and the observation differ: {sorted(names)}")
+    return observation.model_copy(update={"joint_names": names.pop()})
+
+
+def _state_joints(meaning: Meaning) -> tuple[str, ...]:
+    if meaning.state is None or meaning.state.joints is None:
+        return ()
+    return joint_names(meaning.state.joints)
+
+
+def _action_joints(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Empty where actions are of the tool."""
+    joints = [source.meaning.action.joints for source in sources]
+    names = {() if each is None else joint_names(each) for each in joints}
+    if len(names) > 1:
+        raise ConfigError(f"the sets command different joints: {sorted(names)}")
+    return names.pop()

@@ -1,0 +1,98 @@
+"""Maps of a frozen encoder, computed once of each picture and kept in half precision."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robot_vision.core.disk import writing_to
+from robot_vision.core.identity import identity_of
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+
+Encode = Callable[[str, Tensor], tuple[Tensor, ...]]
+Maps = dict[str, tuple[np.ndarray, ...]]
+
+
+def feature_maps(
+    source: Demonstrations,
+    encode: Encode,
+    *,
+    identity: str,
+    cache_dir: str | Path,
+    batch_size: int = 16,
+) -> Maps:
+    """By camera, a memory-mapped f16 [R,c,h,w] for each map that `encode(camera, rgb)` gives.
+
+    `rgb` is u8 [b,h,w,3]. `identity` stands for the encoder's weights and options: another one
+    has other files. A run that was killed goes on where it stopped. Raises `DiskFullError`.
+    """
+    return {
+        name: _maps_of(name, pictures, encode, identity, Path(cache_dir), batch_size)
+        for name, pictures in source.pictures.items()
+    }
+
+
+def _maps_of(
+    name: str,
+    pictures: np.ndarray,
+    encode: Encode,
+    identity: str,
+    cache_dir: Path,
+    batch_size: int,
+) -> tuple[np.ndarray, ...]:
+    file = getattr(pictures, "filename", None)
+    if file is None:
+        return _in_memory(name, pictures, encode, batch_size)
+    stem = identity_of({"pictures": str(file), "rows": len(pictures), "encoder": identity})[:24]
+    folder = cache_dir / f"maps-{name}-{stem}"
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        progress = folder / "rows"
+        first = int(progress.read_text()) if progress.exists() else 0
+        while first < len(pictures):
+            found = _encoded(name, pictures[first : first + batch_size], encode)
+            for level, values in enumerate(found):
+                shape = (len(pictures), *values.shape[1:])
+                _put(folder / f"{level}.npy", shape, first, values)
+            first = min(first + batch_size, len(pictures))
+            progress.write_text(str(first))
+    files = sorted(folder.glob("*.npy"), key=lambda path: int(path.stem))
+    return tuple(np.load(path, mmap_mode="r") for path in files)
+
+
+def _put(path: Path, shape: tuple[int, ...], first: int, values: np.ndarray) -> None:
+    if not path.exists():
+        room = path.with_suffix(".partial")
+        _reserve(room, shape)
+        room.replace(path)
+    file = np.lib.format.open_memmap(path, "r+")
+    file[first : first + len(values)] = values
+    file.flush()
+
+
+def _reserve(path: Path, shape: tuple[int, ...]) -> None:
+    """Zeros that are written: a page without room ends a process without a word."""
+    with path.open("wb") as file:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        row = bytes(2 * int(np.prod(shape[1:])))
+        for _ in range(shape[0]):
+            file.write(row)
+
+
+def _in_memory(
+    name: str, pictures: np.ndarray, encode: Encode, batch_size: int
+) -> tuple[np.ndarray, ...]:
+    parts = [
+        _encoded(name, pictures[first : first + batch_size], encode)
+        for first in range(0, len(pictures), batch_size)
+    ]
+    return tuple(np.concatenate(level) for level in zip(*parts, strict=True))
+
+
+def _encoded(name: str, pictures: np.ndarray, encode: Encode) -> list[np.ndarray]:
+    with torch.inference_mode():
+        found = encode(name, torch.from_numpy(np.ascontiguousarray(pictures)))
+    return [level.float().cpu().numpy().astype(np.float16) for level in found]

@@ -1,0 +1,249 @@
+"""Pictures of episodes, decoded ahead by processes at one size into files of a row a step.
+
+A file has its full size before the first picture is written, so that a full disk is reported and
+nothing ends in the middle; an episode is marked when all of it is there, so that a run that was
+killed goes on where it stopped.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from robot_vision.core.disk import writing_to
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.foreign import brief
+from robot_vision.core.observation_spec import CameraInput
+from robot_vision.core.types import Frame
+from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.open_dataset import open_dataset
+
+_FRAMES_AT_ONCE = 32
+_IS_DECODED, _IS_BAD = 1, 2
+_MOST_FAULT = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A camera of an observation, and its name in each folder's set."""
+
+    camera: CameraInput
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """An episode to decode: of which folder, its number there and in the cache, its rows."""
+
+    folder: int
+    number: int
+    place: int
+    first_row: int
+    length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameCache:
+    """Where the rows of each camera lie, and the rates by which sets without one are read."""
+
+    root: Path
+    folders: tuple[Path, ...]
+    rates_hz: tuple[float, ...]
+    cameras: tuple[Wanted, ...]
+    rows: int
+    episodes: int
+
+    def shape(self, camera: CameraInput) -> tuple[int, int, int]:
+        return self.rows, camera.height_px, camera.width_px
+
+    def rgb(self, camera: CameraInput) -> np.ndarray:
+        """u8 [R,h,w,3]."""
+        return _mapped(self.root / f"{camera.name}.rgb", np.uint8, (*self.shape(camera), 3))
+
+    def depth_m(self, camera: CameraInput) -> np.ndarray:
+        """f16 [R,h,w], 0 invalid."""
+        return _mapped(self.root / f"{camera.name}.depth", np.float16, self.shape(camera))
+
+    def stamps_ns(self) -> np.ndarray:
+        """i64 [R]."""
+        return _mapped(self.root / "stamps", np.int64, (self.rows,))
+
+    def marks(self) -> np.ndarray:
+        """u8 [E]: 0 to be decoded, 1 decoded, 2 cannot be."""
+        return _mapped(self.root / "marks", np.uint8, (self.episodes,))
+
+    def files(self) -> Iterator[tuple[Path, int]]:
+        """Each file with its size in bytes."""
+        for wanted in self.cameras:
+            size = int(np.prod(self.shape(wanted.camera)))
+            yield self.root / f"{wanted.camera.name}.rgb", 3 * size
+            if wanted.camera.has_depth:
+                yield self.root / f"{wanted.camera.name}.depth", 2 * size
+        yield self.root / "stamps", 8 * self.rows
+        yield self.root / "marks", self.episodes
+
+
+def fill(
+    cache: FrameCache,
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], object] | None = None,
+) -> dict[int, str]:
+    """Decode what is not there yet; faults by the place of each episode that cannot be.
+
+    Raises `DiskFullError` where the disk has no room; what was decoded is kept.
+    """
+    with writing_to(cache.root):
+        cache.root.mkdir(parents=True, exist_ok=True)
+        for path, size in cache.files():
+            _reserve(path, size)
+        marks = cache.marks()
+        waiting = [job for job in jobs if marks[job.place] == 0]
+        done = len(jobs) - len(waiting)
+        for _ in _decoded(cache, waiting, workers=workers):
+            done += 1
+            if on_progress is not None:
+                on_progress(done, len(jobs))
+    marks = cache.marks()
+    bad = [job.place for job in jobs if marks[job.place] == _IS_BAD]
+    return {place: _fault_file(cache, place).read_text(encoding="utf-8") for place in bad}
+
+
+def _decoded(cache: FrameCache, jobs: Sequence[Job], *, workers: int) -> Iterator[int]:
+    workers = min(workers, len(jobs))
+    if workers <= 1:
+        decoder = _Decoder(cache)
+        try:
+            for job in jobs:
+                yield decoder.decode(job)
+        finally:
+            decoder.close()
+        return
+    spawn = get_context("spawn")  # a fork of a process with threads may hang
+    with ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(cache,)) as pool:
+        yield from pool.map(_decode, jobs)
+
+
+class _Decoder:
+    """Decodes episodes into the files of a cache; has the sets open that it needs."""
+
+    def __init__(self, cache: FrameCache) -> None:
+        self._cache = cache
+        self._sets: dict[int, EpisodeSet] = {}
+
+    def decode(self, job: Job) -> int:
+        """Decode an episode, and mark it as there or as bad; its place."""
+        mark = _IS_DECODED
+        try:
+            self._write(job)
+        except RobotVisionError as error:
+            mark = _IS_BAD
+            words = brief(f"{self._cache.folders[job.folder]}, {error}", most=_MOST_FAULT)
+            _fault_file(self._cache, job.place).write_text(words, encoding="utf-8")
+        _write_at(self._cache.root / "marks", job.place, bytes([mark]))
+        return job.place
+
+    def close(self) -> None:
+        for episodes in self._sets.values():
+            episodes.close()
+
+    def _write(self, job: Job) -> None:
+        for first in range(0, job.length, _FRAMES_AT_ONCE):
+            steps = range(first, min(first + _FRAMES_AT_ONCE, job.length))
+            for index, wanted in enumerate(self._cache.cameras):
+                frames = [self._frame(job, step, wanted.names[job.folder]) for step in steps]
+                self._put(job.first_row + first, wanted.camera, frames)
+                if index == 0:
+                    stamps = np.array([frame.stamp_ns for frame in frames], np.int64)
+                    at = 8 * (job.first_row + first)
+                    _write_at(self._cache.root / "stamps", at, stamps.tobytes())
+        if not self._cache.cameras:
+            step_ns = 1e9 / self._set(job).fps
+            stamps = np.round(np.arange(job.length) * step_ns).astype(np.int64)
+            _write_at(self._cache.root / "stamps", 8 * job.first_row, stamps.tobytes())
+
+    def _frame(self, job: Job, step: int, camera: str) -> Frame:
+        try:
+            return self._set(job).frame(job.number, step, camera)
+        except RobotVisionError as error:
+            raise RobotVisionError(
+                f"episode {job.number}, step {step}, camera {camera}: {error}"
+            ) from error
+
+    def _put(self, row: int, camera: CameraInput, frames: Sequence[Frame]) -> None:
+        size = (camera.width_px, camera.height_px)
+        rgb = b"".join(_resized(frame.rgb, size).tobytes() for frame in frames)
+        at = 3 * row * size[0] * size[1]
+        _write_at(self._cache.root / f"{camera.name}.rgb", at, rgb)
+        if camera.has_depth:
+            depth = b"".join(_depth(frame, size).tobytes() for frame in frames)
+            at = 2 * row * size[0] * size[1]
+            _write_at(self._cache.root / f"{camera.name}.depth", at, depth)
+
+    def _set(self, job: Job) -> EpisodeSet:
+        if job.folder not in self._sets:
+            folder, rate_hz = self._cache.folders[job.folder], self._cache.rates_hz[job.folder]
+            self._sets[job.folder] = open_dataset(folder, fps=rate_hz)
+        return self._sets[job.folder]
+
+
+_decoders: list[_Decoder] = []
+
+
+def _begin(cache: FrameCache) -> None:
+    """In each process: it ends with its sets open."""
+    cv2.setNumThreads(1)
+    _decoders.append(_Decoder(cache))
+
+
+def _decode(job: Job) -> int:
+    return _decoders[0].decode(job)
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=way)
+
+
+def _depth(frame: Frame, size: tuple[int, int]) -> np.ndarray:
+    """Zeros where a frame came without depth."""
+    if frame.depth_m is None:
+        return np.zeros(size[::-1], np.float16)
+    depth_m = np.nan_to_num(frame.depth_m, nan=0.0, posinf=0.0, neginf=0.0)
+    return cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST).astype(np.float16)
+
+
+def _fault_file(cache: FrameCache, place: int) -> Path:
+    return cache.root / f"fault-{place}.txt"
+
+
+def _reserve(path: Path, size: int) -> None:
+    with path.open("ab") as file:
+        if size and os.fstat(file.fileno()).st_size != size:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(size)
+
+
+def _write_at(path: Path, offset: int, data: bytes) -> None:
+    with ExitStack() as stack:
+        file = os.open(path, os.O_WRONLY)
+        stack.callback(os.close, file)
+        written = os.pwrite(file, data, offset)
+    if written != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    if 0 in shape:
+        return np.zeros(shape, dtype)
+    return np.memmap(path, dtype, "r", shape=shape)

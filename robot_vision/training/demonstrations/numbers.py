@@ -1,0 +1,82 @@
+"""States and chunks of actions of an episode, as a policy learns them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.meaning.canonical import CanonicalEpisode, canonical, chunks_of
+from robot_vision.datasets.meaning.meaning import JointColumns, Meaning
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EpisodeNumbers:
+    """A row a step: what is seen of the arm, and the chunk that was done from there on."""
+
+    state: Float32[np.ndarray, "n s"]
+    action: Float32[np.ndarray, "n t a"]
+    valid: Bool[np.ndarray, "n t"]
+
+
+def episode_numbers(
+    episodes: EpisodeSet,
+    number: int,
+    *,
+    meaning: Meaning,
+    observation: ObservationSpec,
+    horizon: int,
+) -> EpisodeNumbers:
+    """Raises `DatasetError` where there is no action, no such state, or a number is not finite."""
+    actions = episodes.actions(number)
+    if actions is None:
+        raise DatasetError("the dataset has no actions: nothing can be learnt from it")
+    episode = canonical(meaning, actions, episodes.state(number))
+    state = _state(episode, observation)
+    _must_be_finite(state, "the state", number)
+    _must_be_finite(episode.first, "the action", number)
+    action, valid = chunks_of(episode, horizon)
+    return EpisodeNumbers(
+        state=state.astype(np.float32), action=action.astype(np.float32), valid=valid
+    )
+
+
+def joint_names(joints: JointColumns) -> tuple[str, ...]:
+    """Names of the joints: those that are given, else their columns."""
+    return joints.names or tuple(str(column).removesuffix(".pos") for column in joints.columns)
+
+
+def _state(episode: CanonicalEpisode, observation: ObservationSpec) -> Float64[np.ndarray, "n s"]:
+    count, seen = len(episode.first), episode.observed
+    if observation.state == "none":
+        return np.zeros((count, 0))
+    gripper = _gripper(episode)[:, None]
+    if observation.state == "joints":
+        if seen.joints is None:
+            raise DatasetError("observation.state is joints; the set's meaning has no joints")
+        return np.concatenate([seen.joints, gripper], axis=1)
+    if seen.base_from_tool is None:
+        raise DatasetError("observation.state is tool; the set's meaning has no state.tool")
+    pose = seen.base_from_tool
+    return np.concatenate([pose[:, :3, 3], pose[:, :3, 0], pose[:, :3, 1], gripper], axis=1)
+
+
+def _gripper(episode: CanonicalEpisode) -> Float64[np.ndarray, " n"]:
+    """As observed; where it was not, what was commanded a row before."""
+    if episode.observed.gripper is not None:
+        return episode.observed.gripper
+    commanded = episode.step[:, -1]
+    return np.concatenate([commanded[:1], commanded[:-1]])
+
+
+def _must_be_finite(values: np.ndarray, what: str, number: int) -> None:
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = bad[0]
+        raise DatasetError(
+            f"episode {number}, step {row}: number {column} of {what} is {values[row, column]}, "
+            f"and so are {len(bad) - 1} more; expected finite numbers and true rotations: leave "
+            "the episode out of the set, or mend it"
+        )

@@ -1,0 +1,80 @@
+"""The datasets that are learnt from: opened, with the meaning of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.meaning.draft import merged, read_draft, whole
+from robot_vision.datasets.meaning.known import known_draft
+from robot_vision.datasets.meaning.meaning import Meaning
+from robot_vision.datasets.open_dataset import open_dataset
+
+Said = Meaning | Mapping[str, Any] | str | Path | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """A dataset and what its numbers mean."""
+
+    folder: Path
+    episodes: EpisodeSet
+    meaning: Meaning
+
+
+def open_sources(folders: Sequence[str | Path], meaning: Said) -> list[Source]:
+    """Open all; raises `ConfigError` where their rates differ, `MeaningError` for what no one
+    says, `DatasetError` for what cannot be read."""
+    sources = [_open(Path(folder), meaning) for folder in folders]
+    rates = {source.meaning.rate_hz for source in sources}
+    if len(rates) > 1:
+        each = ", ".join(f"{s.folder.name} {s.meaning.rate_hz:g} Hz" for s in sources)
+        raise ConfigError(f"a policy has one rate; the sets have several: {each}")
+    return sources
+
+
+def fingerprint(folder: Path) -> str:
+    """Differs where a file of the set changes, by sizes and times."""
+    digest = blake2b(digest_size=12)
+    files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
+    for file in files:
+        known = file.stat()
+        name = file.relative_to(folder) if file != folder else file.name
+        digest.update(f"{name} {known.st_size} {known.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _draft(meaning: Mapping[str, Any] | str | Path | None) -> dict[str, Any]:
+    if isinstance(meaning, Mapping):
+        return dict(meaning)
+    return read_draft(Path(meaning)) if meaning else {}
+
+
+def _open(folder: Path, said: Said) -> Source:
+    draft = {} if isinstance(said, Meaning) else _draft(said)
+    rate_hz = said.rate_hz if isinstance(said, Meaning) else draft.get("rate_hz")
+    episodes = open_dataset(folder, fps=float(rate_hz) if rate_hz and _lacks_rate(folder) else 0.0)
+    known = known_draft(episodes)
+    if episodes.said_meaning is not None:
+        meaning = whole(known, of=str(folder))
+    elif isinstance(said, Meaning):
+        meaning = said
+    else:
+        meaning = whole(merged(known, draft), of=str(folder))
+    if abs(meaning.rate_hz - episodes.fps) > 1e-6 * episodes.fps:
+        raise ConfigError(
+            f"{folder} has {episodes.fps:g} steps a second, its meaning says "
+            f"rate_hz {meaning.rate_hz:g}"
+        )
+    return Source(folder=folder, episodes=episodes, meaning=meaning)
+
+
+def _lacks_rate(folder: Path) -> bool:
+    episodes = open_dataset(folder)
+    try:
+        return not episodes.says_rate
+    finally:
+        episodes.close()

@@ -1,0 +1,69 @@
+"""Numbers that bring actions and states to the size of one."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+
+Kind = Literal["mean_std", "quantiles"]
+# Below that a dimension is constant: dividing by it would make noise large.
+_LEAST_SCALE = 1e-6
+_LEAST_STATE_SCALE = 1e-3
+
+
+def statistics(source: Demonstrations, *, kind: Kind = "mean_std") -> ActionStatistics:
+    """Of all valid steps: mean and deviation, or the middle and half the way from q01 to q99.
+
+    The gripper always becomes -1 closed to 1 open. A constant dimension has scale 1. Raises
+    `DatasetError` where a number is not finite or there is none: an action that is not normalised
+    would drive the arm by numbers that mean something else (lerobot#1763).
+    """
+    mean, scale = _centre_and_scale(_taught(source), kind)
+    mean[-1], scale[-1] = 0.5, 0.5
+    scale[scale < _LEAST_SCALE] = 1.0
+    return ActionStatistics.model_validate(
+        {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist())}
+    )
+
+
+def constant_dimensions(source: Demonstrations) -> tuple[int, ...]:
+    """Numbers of an action that never change, by their places."""
+    spread = np.ptp(_taught(source), axis=0)
+    return tuple(np.flatnonzero(spread < _LEAST_SCALE).tolist())
+
+
+def state_statistics(
+    source: Demonstrations, *, kind: Kind = "mean_std"
+) -> tuple[Float32[np.ndarray, " s"], Float32[np.ndarray, " s"]]:
+    """Mean and scale of the state; raises `DatasetError` where a number is not finite."""
+    mean, scale = _centre_and_scale(_finite(np.asarray(source.state), "the state"), kind)
+    scale = np.where(scale < _LEAST_STATE_SCALE, 1.0, scale)
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def _taught(source: Demonstrations) -> Float64[np.ndarray, "n a"]:
+    return _finite(np.asarray(source.action)[np.asarray(source.valid)], "the actions")
+
+
+def _finite(values: np.ndarray, what: str) -> Float64[np.ndarray, "n c"]:
+    if not len(values):
+        raise DatasetError(f"no statistics of {what}: there is not one step to learn from")
+    bad = int((~np.isfinite(values)).any(axis=1).sum())
+    if bad:
+        raise DatasetError(f"no statistics of {what}: {bad} of {len(values)} rows are not finite")
+    return values.astype(np.float64)
+
+
+def _centre_and_scale(
+    values: Float64[np.ndarray, "n c"], kind: Kind
+) -> tuple[Float64[np.ndarray, " c"], Float64[np.ndarray, " c"]]:
+    if kind == "mean_std":
+        return values.mean(axis=0), values.std(axis=0)
+    if kind != "quantiles":
+        raise DatasetError(f"statistics {kind!r}; available: mean_std, quantiles")
+    low, high = np.quantile(values, (0.01, 0.99), axis=0)
+    return (low + high) / 2, (high - low) / 2
