@@ -124,9 +124,11 @@ class ClosedLoop:
         self._rng = rng or np.random.default_rng(0)
         self._config = config or PolicyConfig(command_hz=100)
         self._controller = Controller(policy.spec, self._config)
-        if self._config.joint_space.enabled:
+        if self._config.joint_space.enabled or policy.spec.joint_names:
             if not isinstance(world, RobotWorld):
-                raise ConfigError("joint space is for the simulated robot, not for outside ones")
+                raise ConfigError(
+                    "joints are for the simulated robot: outside ones have no description"
+                )
             text = urdf_of(world.model, world.arm, base=BASE, tool=TOOL)
             self._controller.describe_arm(read_chain(text, base_link=BASE, tool_link=TOOL))
         joints = self._controller.joint_spec

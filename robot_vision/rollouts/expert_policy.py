@@ -28,7 +28,7 @@ class ExpertPolicy:
         self._world, self._task = world, task
         self.spec = spec or ActionSpec(
             model_id=f"{EXPERT}@1",
-            perception_model_id="",
+            perception_model_id="",  # it looks at nothing
             step_s=STEP_S,
             horizon=STEPS,
             statistics=_STATISTICS,

@@ -68,7 +68,8 @@ def judge_trial(
     """
     world, task = trial.world, trial.task
     spec = policy.spec
-    sight = Sight(world, eyesight, history=spec.history, step_s=spec.step_s, shown=shown)
+    looks_back = (spec.history, spec.step_s) if shown is None else (shown.steps - 1, shown.step_s)
+    sight = Sight(world, eyesight, history=looks_back[0], step_s=looks_back[1], shown=shown)
     loop = ClosedLoop(
         sight,
         world,

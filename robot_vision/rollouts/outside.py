@@ -25,7 +25,7 @@ from robot_vision.policies.history import History
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.rollouts.closed_loop import ClosedLoop, Delays
 from robot_vision.rollouts.outcome import SUCCESS_S, Outcome, jump_ratio
-from robot_vision.rollouts.pictures import PictureHistory, unperceived
+from robot_vision.rollouts.pictures import PictureHistory, blind
 from robot_vision.rollouts.simulated_perception import START_NS
 
 _REMEMBERED_S = 2.0
@@ -124,14 +124,11 @@ class OutsideArm:
 class OutsideSight:
     """Observations of an environment, as `Sight` makes those of ours; nothing is perceived."""
 
-    def __init__(
-        self, environment: Environment, arm: OutsideArm, shown: ObservationSpec, *, history: int,
-        step_s: float,
-    ) -> None:  # fmt: skip
+    def __init__(self, environment: Environment, arm: OutsideArm, shown: ObservationSpec) -> None:
         self._environment, self._arm = environment, arm
-        self._history, self._step_s = history, step_s
+        self._history, self._step_s = shown.steps - 1, shown.step_s
         self._pictures = PictureHistory(shown)
-        self._states = History(keep_s=history * step_s + _REMEMBERED_S)
+        self._states = History(keep_s=shown.steps * shown.step_s + _REMEMBERED_S)
         self.note()
 
     @property
@@ -163,13 +160,13 @@ class OutsideSight:
                     depth_m=seen.depth_m.get(camera.name) if depth and camera.has_depth else None,
                 ),
             )
-        blind = unperceived(
+        unseen = blind(
             robot_state(seen, stamp_ns),
             stamp_ns=stamp_ns,
             base_from_camera=np.eye(4),
             history=self._states.before(stamp_ns, count=self._history, step_s=self._step_s),
         )
-        return replace(blind, pictures=self._pictures.before(stamp_ns))
+        return replace(unseen, pictures=self._pictures.pictures)
 
 
 def robot_state(seen: Seen, stamp_ns: int) -> RobotState:
@@ -196,8 +193,7 @@ def judge_outside(
     environment = environment_of(name)
     words = environment.reset(episode_seed(seed, number))
     arm = OutsideArm(environment)
-    spec = policy.spec
-    sight = OutsideSight(environment, arm, shown, history=spec.history, step_s=spec.step_s)
+    sight = OutsideSight(environment, arm, shown)
     loop = ClosedLoop(sight, arm, policy, words, delays=Delays(latency_s=latency_s))
     start_m, moved_m, since_s = arm.state(START_NS).base_from_tool[:3, 3], 0.0, None
     while arm.time_s < environment.time_out_s:

@@ -16,7 +16,7 @@ from robot_vision.core.types import Frame, Observation, RobotState
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
 from robot_vision.policies.history import History
-from robot_vision.rollouts.pictures import WRIST, PictureHistory, unperceived
+from robot_vision.rollouts.pictures import WRIST, PictureHistory, blind
 from robot_vision.self_filter.self_filter import SelfFilter
 from robot_vision.simulation.robot.arm import GRIPPER
 from robot_vision.simulation.robot.urdf import urdf_of
@@ -146,7 +146,7 @@ class Sight:
         for camera in self._pictures.cameras:
             if camera.name not in lost:
                 self._pictures.add(camera.name, self._frame(camera, front, depth=depth))
-        return replace(observation, pictures=self._pictures.before(self.now_ns))
+        return replace(observation, pictures=self._pictures.pictures)
 
     def _frame(self, camera: CameraInput, front: Frame | None, *, depth: bool) -> Frame:
         has_depth = depth and camera.has_depth
@@ -155,7 +155,7 @@ class Sight:
         return front or self._world.frame(self.now_ns, depth=has_depth)
 
     def _unperceived(self, stamp_ns: int) -> Observation:
-        return unperceived(
+        return blind(
             self._robot_at(stamp_ns),
             stamp_ns=stamp_ns,
             base_from_camera=self._world.base_from_camera,

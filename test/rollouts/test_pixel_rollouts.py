@@ -46,7 +46,7 @@ def test_named_cameras_are_shown_with_their_history_and_without_perception() -> 
     first, *_, last = policy.seen
     assert [len(first.pictures[name]) for name in ("front", "wrist")] == [1, 1]
     for name, size in zip(("front", "wrist"), SIZES, strict=True):
-        earlier, newest = last.pictures[name]
+        earlier, newest = last.pictures[name][-2:]
         assert newest.stamp_ns == last.stamp_ns
         assert newest.stamp_ns - earlier.stamp_ns == 100_000_000
         assert newest.rgb.shape == (size[1], size[0], 3)
@@ -58,7 +58,8 @@ def test_named_cameras_are_shown_with_their_history_and_without_perception() -> 
 
 def test_a_camera_depth_and_words_can_be_taken_away() -> None:
     both = shown("front", "wrist", depth=True)
-    assert set(looked("no_wrist", both, 1).seen[0].pictures) == {"front"}
+    one_eyed = looked("no_wrist", both, 1).seen[0].pictures
+    assert [len(one_eyed[name]) for name in ("front", "wrist")] == [1, 0]
     blind = looked("no_depth", both, 1).seen[0]
     assert all(pictures[-1].depth_m is None for pictures in blind.pictures.values())
     assert looked("no_words", both, 1).words == [""]

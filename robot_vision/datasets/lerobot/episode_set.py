@@ -73,9 +73,13 @@ class LerobotSet:
         )
 
     def instruction(self, episode_index: int) -> str:
-        return "; ".join(self.instructions(episode_index))
+        return "; ".join(self._tasks(episode_index))
 
     def instructions(self, episode_index: int) -> tuple[str, ...]:
+        record = self._dataset.episode(episode_index).record
+        return (record.wordings if record else ()) or self._tasks(episode_index)
+
+    def _tasks(self, episode_index: int) -> tuple[str, ...]:
         tasks = self._dataset.episode(episode_index).tasks
         if tasks:
             return tasks
