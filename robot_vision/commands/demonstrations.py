@@ -197,6 +197,26 @@ def _summary(out: Path) -> str:
         )
 
 
+@app.command()
+def study(
+    dataset: Annotated[Path, typer.Argument(help="dataset of anybody: LeRobot or RLDS")],
+    meaning: Annotated[
+        Path | None, typer.Option(help="YAML file: what its numbers mean; may be incomplete")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="new YAML file to fill in, with what is known")
+    ] = None,
+    fps: Annotated[float, typer.Option(min=0, help="rate of a set that does not say it")] = 0.0,
+) -> None:
+    """Say what a dataset holds, what its numbers mean, what is not said, and what looks wrong.
+
+    The exit status is 1 where something is missing or wrong.
+    """
+    from robot_vision.commands.demonstration_study import run_study
+
+    raise typer.Exit(run_study(dataset, meaning=meaning, write=write, fps=fps))
+
+
 def _megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 

@@ -123,9 +123,8 @@ def _missing_of_action(action: Draft) -> list[str]:
 
 
 def _missing_of_state(state: Draft) -> list[str]:
-    if not state.get("tool") and not state.get("joints"):
-        return ["state.tool|joints"]
-    return _missing_of_parts(state, "state")
+    is_placed = state.get("tool") or state.get("joints")
+    return [*([] if is_placed else ["state.tool|joints"]), *_missing_of_parts(state, "state")]
 
 
 def _missing_of_parts(part: Draft, where: str) -> list[str]:

@@ -94,5 +94,5 @@ def _in_memory(
 
 def _encoded(name: str, pictures: np.ndarray, encode: Encode) -> list[np.ndarray]:
     with torch.inference_mode():
-        found = encode(name, torch.from_numpy(np.ascontiguousarray(pictures)))
+        found = encode(name, torch.from_numpy(np.array(pictures)))
     return [level.float().cpu().numpy().astype(np.float16) for level in found]

@@ -1,0 +1,262 @@
+"""Whether the arm did what the actions say: kind, axes, units, order in time, gripper."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_vision.datasets.meaning.canonical import (
+    Observed,
+    gripper_open,
+    joints_in,
+    observed_in,
+    poses_in,
+    step_from_to,
+)
+from robot_vision.datasets.meaning.columns import pick
+from robot_vision.datasets.meaning.evidence import (
+    LAGS,
+    Fit,
+    Motion,
+    best_fit,
+    centred_correlation,
+    steps_of,
+)
+from robot_vision.datasets.meaning.finding import Finding, SampledEpisode
+from robot_vision.datasets.meaning.meaning import GripperColumn, Meaning, PoseColumns
+from robot_vision.datasets.meaning.rotations import vectors_of
+
+_GOOD, _POOR = 0.6, 0.3
+_CLEARLY = 0.15
+_MOST_OFF_M = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionFits:
+    """How each reading of the actions explains what was seen; None where it cannot be said.
+
+    `turn_base` and `turn_tool` are of rotations, the others of positions (or of joints).
+    """
+
+    base: Fit | None = None
+    tool: Fit | None = None
+    absolute: Fit | None = None
+    turn_base: Fit | None = None
+    turn_tool: Fit | None = None
+
+    @property
+    def delta(self) -> Fit | None:
+        """The better of both axes."""
+        known = [fit for fit in (self.base, self.tool) if fit is not None]
+        return max(known, key=lambda fit: fit.correlation, default=None)
+
+
+def motion_fits(sample: Sequence[SampledEpisode], meaning: Meaning) -> MotionFits:
+    """Fits of all readings, whichever of them the meaning says."""
+    seen = [observed_in(meaning.state, each.state) for each in sample]
+    action = meaning.action
+    if action.joints is not None:
+        if any(each.joints is None for each in seen):
+            return MotionFits()
+        said = [joints_in(action.joints, each.actions) for each in sample]
+        moved = steps_of([each.joints for each in seen if each.joints is not None])
+        return MotionFits(base=best_fit(said, moved), absolute=best_fit(steps_of(said), moved))
+    assert action.tool is not None
+    if any(each.base_from_tool is None for each in seen):
+        return MotionFits()
+    return _tool_fits(sample, seen, action.tool)
+
+
+def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
+    """Findings of the actions against the state."""
+    fits = motion_fits(sample, meaning)
+    said = fits.absolute if meaning.action.kind == "absolute" else fits.delta
+    if said is None:
+        yield Finding(
+            level="remark",
+            code="not_compared",
+            what="the actions cannot be compared with the state: it is not of the same kind, not "
+            "in the set, or hardly moves",
+            advice="replay an episode on the arm, slowly, before training on the set",
+        )
+    else:
+        yield from _kind(fits, meaning)
+        yield from _axes(fits, meaning)
+        yield from _gain(said, meaning, "position" if meaning.action.tool else "joints")
+        yield from _lag(said, meaning)
+        yield from _away(sample, meaning)
+    yield from _gripper(sample, meaning)
+
+
+def _tool_fits(
+    sample: Sequence[SampledEpisode], seen: Sequence[Observed], pose: PoseColumns
+) -> MotionFits:
+    poses = [each.base_from_tool for each in seen if each.base_from_tool is not None]
+    moved = [step_from_to(each[:-1], each[1:]) for each in poses]
+    said = [poses_in(pose, each.actions) for each in sample]
+    move = [each[:, :3, 3] for each in said]
+    turn = [vectors_of(each[:, :3, :3]) for each in said]
+    has_turn = pose.rotation != "none"
+    axes = [each[:, :3, :3] for each in poses]
+    seen_move, seen_turn = [each[:, :3] for each in moved], [each[:, 3:] for each in moved]
+    return MotionFits(
+        base=best_fit(move, seen_move),
+        tool=best_fit(_turned(axes, move), seen_move),
+        absolute=best_fit(steps_of(move), seen_move),
+        turn_base=best_fit(turn, seen_turn) if has_turn else None,
+        turn_tool=best_fit(_turned(axes, turn), seen_turn) if has_turn else None,
+    )
+
+
+def _turned(axes: Sequence[np.ndarray], vectors: Sequence[Motion]) -> list[Motion]:
+    return [np.einsum("nij,nj->ni", r, v) for r, v in zip(axes, vectors, strict=True)]
+
+
+def _kind(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
+    delta = 0.0 if fits.delta is None else fits.delta.correlation
+    absolute = 0.0 if fits.absolute is None else fits.absolute.correlation
+    kind = meaning.action.kind
+    said, other = (delta, absolute) if kind == "delta" else (absolute, delta)
+    contrary = "absolute" if kind == "delta" else "delta"
+    if other > _GOOD and other > said + _CLEARLY:
+        yield Finding(
+            level="error",
+            code="kind",
+            what=f"actions said to be {kind} explain the motion with a correlation of {said:.2f}, "
+            f"taken as {contrary} with {other:.2f}",
+            advice=f"set action.kind to {contrary}",
+        )
+    elif said < _POOR:
+        yield Finding(
+            level="error",
+            code="no_motion_explained",
+            what=f"the actions do not integrate to the state: correlation {said:.2f} as {kind}, "
+            f"{other:.2f} as {contrary}",
+            advice="check the columns of action and state, the rotation and the axes",
+        )
+
+
+def _axes(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
+    if meaning.action.kind != "delta" or meaning.action.tool is None:
+        return
+    pairs = {"positions": (fits.base, fits.tool), "rotations": (fits.turn_base, fits.turn_tool)}
+    for what, (base, tool) in pairs.items():
+        if base is None or tool is None:
+            continue
+        said, other, contrary = base.correlation, tool.correlation, "tool"
+        if meaning.action.axes == "tool":
+            said, other, contrary = other, said, "base"
+        numbers = f"{what}: correlation {base.correlation:.2f} in the axes of the base, "
+        numbers += f"{tool.correlation:.2f} in those of the tool"
+        if other > _GOOD and other > said + _CLEARLY:
+            yield Finding(
+                level="error",
+                code="axes",
+                what=numbers,
+                advice=f"set action.axes to {contrary}. If positions and rotations disagree, "
+                "convert the set: both have to be in the same axes",
+            )
+        elif abs(said - other) < 0.05:
+            yield Finding(
+                level="remark",
+                code="axes_open",
+                what=f"{numbers}: the data do not tell them apart",
+                advice="ask who recorded the set, or replay an episode slowly",
+            )
+
+
+def _gain(fit: Fit, meaning: Meaning, what: str) -> Iterator[Finding]:
+    if fit.correlation < _GOOD or 0.5 < fit.gain < 2:
+        return
+    where = "tool.position_unit" if what == "position" else "joints.angle_unit"
+    part = meaning.action.tool or meaning.action.joints
+    now = part.metres if isinstance(part, PoseColumns) else (part.radians if part else 1.0)
+    yield Finding(
+        level="error",
+        code="gain",
+        what=f"the arm goes {fit.gain:.3g} times as far as the actions say",
+        advice=f"set action.{where}: 1 stands for about {now * fit.gain:.3g} "
+        f"{'m' if what == 'position' else 'rad'}, if the state's unit is right",
+    )
+
+
+def _lag(fit: Fit, meaning: Meaning) -> Iterator[Finding]:
+    if fit.correlation < _GOOD or fit.lag_steps == 0:
+        return
+    after_s = fit.lag_steps / meaning.rate_hz
+    if fit.lag_steps > 0:
+        yield Finding(
+            level="remark",
+            code="lag",
+            what=f"the state follows the actions {fit.lag_steps} steps ({after_s:.2g} s) later",
+            advice="nothing to do: an arm needs time, and a policy learns to command ahead",
+        )
+        return
+    yield Finding(
+        level="error",
+        code="lead",
+        what=f"the state moves {-fit.lag_steps} steps ({-after_s:.2g} s) before the actions",
+        advice="actions are recorded after they were done: set action.shift_steps to "
+        f"{meaning.action.shift_steps - fit.lag_steps}",
+    )
+
+
+def _away(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
+    """Absolute targets that are constantly elsewhere are of another frame or tool point."""
+    pose = meaning.action.tool
+    if meaning.action.kind != "absolute" or pose is None:
+        return
+    off = list[np.ndarray]()
+    for each in sample:
+        seen = observed_in(meaning.state, each.state).base_from_tool
+        assert seen is not None
+        off.append(poses_in(pose, each.actions)[:, :3, 3] - seen[:, :3, 3])
+    mean = np.nanmedian(np.concatenate(off), axis=0)
+    if np.linalg.norm(mean) > _MOST_OFF_M:
+        shown = ", ".join(f"{value:.3f}" for value in mean)
+        yield Finding(
+            level="error",
+            code="frame",
+            what=f"targets are ({shown}) m from the tool at the median",
+            advice="targets and state are of different frames or tool points: convert the set",
+        )
+
+
+def _gripper(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
+    found = gripper_correlation(sample, meaning)
+    if found is not None and found < -0.4:
+        yield Finding(
+            level="error",
+            code="gripper_inverted",
+            what=f"the commanded gripper runs against the observed one (correlation {found:.2f})",
+            advice="exchange closed and open of action.gripper, or of state.gripper",
+        )
+    elif found is None and isinstance(meaning.action.gripper, GripperColumn):
+        yield Finding(
+            level="remark",
+            code="gripper_not_compared",
+            what="the gripper's polarity cannot be checked: it is not observed, or hardly moves",
+            advice="look at a picture of a step at which the action says closed",
+        )
+
+
+def gripper_correlation(sample: Sequence[SampledEpisode], meaning: Meaning) -> float | None:
+    """Of the commanded and the observed gripper at the lag at which they agree most, or
+    disagree; None where one of them is not there or hardly moves."""
+    said = meaning.action.gripper
+    seen = None if meaning.state is None else meaning.state.gripper
+    if not isinstance(said, GripperColumn) or seen is None:
+        return None
+    commanded, observed = list[np.ndarray](), list[np.ndarray]()
+    for each in sample:
+        if each.state is not None:
+            values = pick(
+                each.actions.values, [said.column], names=each.actions.names, what="the actions"
+            )
+            commanded.append(gripper_open(said, values[:, 0]))
+            values = pick(
+                each.state.values, [seen.column], names=each.state.names, what="the state"
+            )
+            observed.append(gripper_open(seen, values[:, 0]))
+    found = [centred_correlation(commanded, observed, lag) for lag in LAGS if lag >= 0]
+    return max((each for each in found if each is not None), key=abs, default=None)

@@ -1,0 +1,107 @@
+"""How well motion that was commanded explains motion that was seen, and how long after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+LAGS = range(-4, 9)
+_LEAST_PAIRS = 12
+# Steps over which motion is summed to compare how far it goes: an arm spreads a command.
+_WINDOW = 6
+_LEAST_MOTION = 1e-9
+
+Motion = Float[np.ndarray, "n c"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Correlation at the best lag, and by what the command is to be multiplied to go as far.
+
+    `lag_steps` above 0: what was seen follows that many steps after what was commanded.
+    """
+
+    correlation: float
+    gain: float
+    lag_steps: int
+    pairs: int
+
+
+def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
+    """Over episodes, each with a row a step; None where there is too little, or no motion.
+
+    A lag other than 0 has to be better by a clear margin.
+    """
+    fits = {lag: _correlation(commanded, seen, lag) for lag in LAGS}
+    known = {lag: fit for lag, fit in fits.items() if fit is not None}
+    if 0 not in known:
+        return None
+    lag = max(known, key=lambda each: known[each][0])
+    if known[lag][0] < known[0][0] + 0.05:
+        lag = 0
+    correlation, pairs = known[lag]
+    return Fit(
+        correlation=correlation, gain=_gain(commanded, seen, lag), lag_steps=lag, pairs=pairs
+    )
+
+
+def steps_of(values: Sequence[Motion]) -> list[Motion]:
+    """The changes from row to row of each episode."""
+    return [np.diff(each, axis=0) for each in values]
+
+
+def centred_correlation(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], lag: int
+) -> float | None:
+    """Pearson's, of one number a row; None where one of both hardly moves."""
+    pairs = [_paired(a[:, None], b[:, None], lag) for a, b in zip(first, second, strict=True)]
+    a = np.concatenate([each[0][:, 0] for each in pairs])
+    b = np.concatenate([each[1][:, 0] for each in pairs])
+    if len(a) < _LEAST_PAIRS or a.std() < 1e-3 or b.std() < 1e-3:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _correlation(
+    commanded: Sequence[Motion], seen: Sequence[Motion], lag: int
+) -> tuple[float, int] | None:
+    """Not centred: a motion of zero is one that both have to agree on."""
+    xy = xx = yy = 0.0
+    pairs = 0
+    for one, other in zip(commanded, seen, strict=True):
+        x, y = _paired(one, other, lag)
+        good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+        xy += float((x[good] * y[good]).sum())
+        xx += float((x[good] ** 2).sum())
+        yy += float((y[good] ** 2).sum())
+        pairs += int(good.sum())
+    if pairs < _LEAST_PAIRS or min(xx, yy) < _LEAST_MOTION * pairs:
+        return None
+    return xy / float(np.sqrt(xx * yy)), pairs
+
+
+def _gain(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> float:
+    xx = yy = 0.0
+    for one, other in zip(commanded, seen, strict=True):
+        x, y = (_summed(each) for each in _paired(one, other, lag))
+        xx, yy = xx + float(np.nansum(x**2)), yy + float(np.nansum(y**2))
+    return float(np.sqrt(yy / xx)) if xx > 0 else float("nan")
+
+
+def _summed(motion: Motion) -> Motion:
+    """What all windows of a second or so add up to."""
+    width = min(_WINDOW, len(motion))
+    if width == 0:
+        return motion
+    sums = np.cumsum(np.concatenate([np.zeros_like(motion[:1]), motion]), axis=0)
+    return sums[width:] - sums[:-width]
+
+
+def _paired(one: Motion, other: Motion, lag: int) -> tuple[Motion, Motion]:
+    """Rows of `one` with the rows of `other` that are `lag` later."""
+    count = min(len(one), len(other)) - abs(lag)
+    if count <= 0:
+        return one[:0], other[:0]
+    first, second = max(0, -lag), max(0, lag)
+    return one[first : first + count], other[second : second + count]
