@@ -154,6 +154,12 @@ def generate(
     wordings: Annotated[
         int, typer.Option(min=1, max=50, help="sentences of one meaning that an episode keeps")
     ] = 6,
+    policy: Annotated[
+        str, typer.Option(help="let this policy lead and the expert say what it should have done")
+    ] = "",
+    expert_share: Annotated[
+        float, typer.Option(min=0, max=1, help="of the time that the expert leads in its place")
+    ] = 0.3,
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
     """Have the simulated robot's expert do tasks, and record it."""
@@ -173,6 +179,11 @@ def generate(
         noise=Noise().scaled(noise),
         wordings=wordings,
     )
+    record_one = None
+    if policy:
+        from robot_vision.rollouts.corrections import led_by, record_corrected
+
+        recipe, record_one = led_by(policy, expert_share, recipe), record_corrected
     with progress_bar() as progress:
         bar = progress.add_task("episodes", total=episodes)
         demonstrate(
@@ -181,6 +192,7 @@ def generate(
             episodes=episodes,
             processes=processes or os.cpu_count() or 1,
             on_progress=lambda done: progress.update(bar, completed=done),
+            record=record_one,
         )
     say(_summary(out))
 

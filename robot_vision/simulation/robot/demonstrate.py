@@ -35,6 +35,7 @@ from robot_vision.simulation.robot.world import RobotWorld
 FPS = round(1 / PERIOD_S)
 # The row of the expert's plan at which the next sample is taken.
 ROW = round(PERIOD_S / STEP_S) - 1
+TAUGHT_STEPS = 16  # of the chunk that corrections have, a period each
 RECIPE_FILE = Path("meta/robot_vision/generated.json")
 _PARTS = Path(".generating")
 # No camera has a stamp of 0.
@@ -114,8 +115,8 @@ class RecordedEpisode:
         self._open.close()
         self.scene.world.close()
 
-    def add(self, action: Any, base_from_target: Any) -> None:
-        """Append what the cameras see now, and what is to be done about it."""
+    def add(self, action: Any, base_from_target: Any, taught: Any = None) -> None:
+        """Append what the cameras see now, and what is to be done about it; see `Sample`."""
         world = self.scene.world
         stamp_ns = _START_NS + round(world.time_s * NS_PER_S)
         self._open.add(
@@ -126,6 +127,7 @@ class RecordedEpisode:
                 action=action,
                 base_from_target=base_from_target,
                 base_from_camera=dict(_camera_poses(world, self._recipe)),
+                taught=taught,
             )
         )
 
@@ -158,7 +160,8 @@ def form_of(recipe: DemonstrationRecipe) -> DatasetFormat:
             )
             for name, (width_px, height_px) in sizes_px.items()
         ),
-        action=ActionConvention(source="expert"),
+        action=ActionConvention(source="corrected" if recipe.policy else "expert"),
+        taught_steps=TAUGHT_STEPS if recipe.policy else 0,
     )
 
 

@@ -26,7 +26,8 @@ class DemonstrationRecipe:
     `lift` is to pick up the only thing there is. `things` is how many there are for the other
     tasks, from and to; None: two to six, of which not all can be meant. `wordings` is how many
     sentences an episode has at most, all of the same meaning. Sizes are w × h; a wrist camera of
-    None is not recorded.
+    None is not recorded. `policy` is a bundle that leads in place of the expert, of that hash; the
+    expert does for `expert_share` of the time.
     """
 
     seed: int
@@ -38,6 +39,9 @@ class DemonstrationRecipe:
     depth: bool = True
     noise: Noise = USUAL
     wordings: int = 6
+    policy: str = ""
+    policy_sha256: str = ""
+    expert_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.things is None:
