@@ -27,10 +27,10 @@ from robot_vision.rollouts.teacher import Frames, Teacher
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import SPLITS, Split
 from robot_vision.simulation.parallel import run_jobs
+from robot_vision.simulation.robot.drawn_tasks import build_task_world
 from robot_vision.simulation.robot.episode import STEP_S, STEPS, Noise, run_expert
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Task
-from robot_vision.simulation.robot.tasks import build_task_world
 from robot_vision.simulation.robot.world import RobotWorld
 
 HISTORY = 2

@@ -17,7 +17,7 @@ from robot_vision.rollouts.closed_loop import policy_of
 from robot_vision.rollouts.expert_policy import ExpertPolicy
 from robot_vision.rollouts.labels import steps_between
 from robot_vision.rollouts.leading import draw_delays, policy_leads
-from robot_vision.rollouts.pictures import must_be_simulated
+from robot_vision.rollouts.pictures import must_be_simulated, needs_perception
 from robot_vision.rollouts.simulated_perception import Sight
 from robot_vision.simulation.robot.demonstrate import TAUGHT_STEPS, Job, RecordedEpisode
 from robot_vision.simulation.robot.episode import PERIOD_S
@@ -36,7 +36,7 @@ def led_by(policy: str, expert_share: float, recipe: DemonstrationRecipe) -> Dem
     """
     manifest = find_policy(policy).manifest
     shown = manifest.observation
-    if shown is None or shown.perception:
+    if shown is None or needs_perception(manifest):
         raise ConfigError(
             f"{manifest.policy_id} looks at perception; `collect --policy` is for such policies"
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import parse_json, quoted, read_text
+from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.model_store.policies import find_policy
 from robot_vision.rollouts.closed_loop import Delays, policy_of
@@ -15,7 +16,7 @@ from robot_vision.rollouts.conditions import CONDITIONS, DEFAULT_SIZES_PX, Sizes
 from robot_vision.rollouts.expert_policy import EXPERT, ExpertPolicy
 from robot_vision.rollouts.outcome import Outcome, judge_trial
 from robot_vision.rollouts.outside import judge_outside
-from robot_vision.rollouts.pictures import FRONT, WRIST, must_be_simulated
+from robot_vision.rollouts.pictures import FRONT, WRIST, must_be_simulated, needs_perception
 from robot_vision.rollouts.simulated_perception import eyesight_of, must_see_alike
 from robot_vision.rollouts.summary import paired, sum_up
 from robot_vision.simulation.palette import Split
@@ -150,27 +151,28 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment:
         name = f"{EXPERT}@1"
         return Setup(policy_id=name, policy_sha256="", perception_model="", **common)
     manifest = find_policy(policy).manifest
-    shown = manifest.observation
-    sizes_px = DEFAULT_SIZES_PX
-    if shown is not None:
-        if not environment:
-            must_be_simulated(shown)
-        own = {camera.name: (camera.width_px, camera.height_px) for camera in shown.cameras}
-        sizes_px = (own.get(FRONT, SIZE_PX), own.get(WRIST, WRIST_SIZE_PX))
-    if shown is not None and not shown.perception:
-        model = ""  # perception is not run for whoever does not look at it
-    else:
+    if manifest.observation is not None and not environment:
+        must_be_simulated(manifest.observation)
+    if needs_perception(manifest):
         model = model or manifest.action_spec.perception_model_id.partition("@")[0]
         must_see_alike(manifest, model, eyesight_of(model, manifest.perception))
-        # perception is judged by the pictures that it knows
-        sizes_px = (SIZE_PX, sizes_px[1])
     return Setup(
         policy_id=manifest.policy_id,
         policy_sha256=manifest.sha256,
-        perception_model=model,
-        sizes_px=sizes_px,
+        perception_model=model if needs_perception(manifest) else "",
+        sizes_px=_sizes_px(manifest),
         **common,
     )
+
+
+def _sizes_px(manifest: PolicyManifest) -> Sizes:
+    """Of front and wrist camera, as the policy takes them; perception has the size it knows."""
+    shown = manifest.observation
+    if shown is None:
+        return DEFAULT_SIZES_PX
+    own = {camera.name: (camera.width_px, camera.height_px) for camera in shown.cameras}
+    front = SIZE_PX if needs_perception(manifest) else own.get(FRONT, SIZE_PX)
+    return front, own.get(WRIST, WRIST_SIZE_PX)
 
 
 def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:

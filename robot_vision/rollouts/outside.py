@@ -25,7 +25,7 @@ from robot_vision.policies.history import History
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.rollouts.closed_loop import ClosedLoop, Delays
 from robot_vision.rollouts.outcome import SUCCESS_S, Outcome, jump_ratio
-from robot_vision.rollouts.pictures import PictureHistory, blind
+from robot_vision.rollouts.pictures import PictureHistory, blind, needs_perception
 from robot_vision.rollouts.simulated_perception import START_NS
 
 _REMEMBERED_S = 2.0
@@ -185,7 +185,7 @@ def judge_outside(
 ) -> Outcome:
     """One episode of an outside simulator. Raises `ConfigError` for policies without pictures."""
     shown = policy.manifest.observation
-    if shown is None or shown.perception:
+    if shown is None or needs_perception(policy.manifest):
         raise ConfigError(
             f"{policy.manifest.policy_id} needs perception, which outside simulators do not have; "
             "give a policy that sees pictures alone"
@@ -195,25 +195,16 @@ def judge_outside(
     arm = OutsideArm(environment)
     sight = OutsideSight(environment, arm, shown)
     loop = ClosedLoop(sight, arm, policy, words, delays=Delays(latency_s=latency_s))
-    start_m, moved_m, since_s = arm.state(START_NS).base_from_tool[:3, 3], 0.0, None
-    while arm.time_s < environment.time_out_s:
-        if loop.advance() is not None:
-            continue
-        place_m = environment.observe(pictures=False).base_from_tool[:3, 3]
-        moved_m = max(moved_m, float(np.linalg.norm(place_m - start_m)))
-        if not environment.is_done():
-            since_s = None
-            continue
-        since_s = arm.time_s if since_s is None else since_s
-        if arm.time_s - since_s >= SUCCESS_S:
-            break
+    start_m = arm.state(START_NS).base_from_tool[:3, 3]
+    succeeded = _run(environment, arm, loop)
+    moved_m = float(np.linalg.norm(arm.state(START_NS).base_from_tool[:3, 3] - start_m))
     decision = loop.decision
     return Outcome(
         condition=name,
         number=number,
         kind=environment.name,
         words=words,
-        success=since_s is not None and arm.time_s - since_s >= SUCCESS_S - 1e-6,
+        success=succeeded,
         first_touched=None,
         moved_m=round(moved_m, 4),
         time_s=round(arm.time_s, 2),
@@ -225,6 +216,21 @@ def judge_outside(
         interventions=loop.record.interventions,
         last_hold=decision.hold_reason if decision else "",
     )
+
+
+def _run(environment: Environment, arm: OutsideArm, loop: ClosedLoop) -> bool:
+    """Until the task has been done for a while, or its time is up; says which."""
+    since_s: float | None = None
+    while arm.time_s < environment.time_out_s:
+        if loop.advance() is not None:
+            continue
+        if not environment.is_done():
+            since_s = None
+            continue
+        since_s = arm.time_s if since_s is None else since_s
+        if arm.time_s - since_s >= SUCCESS_S - 1e-6:
+            return True
+    return False
 
 
 def episode_seed(seed: int, number: int) -> int:

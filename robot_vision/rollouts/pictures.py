@@ -8,6 +8,7 @@ from jaxtyping import Float64
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.types import Frame, Observation, Picture, RobotState, unperceived
 
 FRONT, WRIST = "front", "wrist"
@@ -21,6 +22,11 @@ def must_be_simulated(shown: ObservationSpec) -> None:
         raise ConfigError(
             f"the policy sees by the cameras {unknown}; the simulated robot has {FRONT}, {WRIST}"
         )
+
+
+def needs_perception(manifest: PolicyManifest) -> bool:
+    """Whether perception has to run for the policy."""
+    return manifest.observation is None or bool(manifest.observation.perception)
 
 
 class PictureHistory:

@@ -42,10 +42,11 @@ from robot_vision.rollouts.summary import wilson
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import is_held_out
 from robot_vision.simulation.robot.arms import ARMS
+from robot_vision.simulation.robot.drawn_tasks import absent_task, build_task_world
 from robot_vision.simulation.robot.episode import run_expert
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS
-from robot_vision.simulation.robot.tasks import absent_task, build_task_world, success
+from robot_vision.simulation.robot.tasks import success
 
 MODEL = "native-s"
 

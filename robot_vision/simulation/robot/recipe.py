@@ -8,10 +8,10 @@ import numpy as np
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.simulation.palette import SPLITS, Split
+from robot_vision.simulation.robot.drawn_tasks import build_task_world
 from robot_vision.simulation.robot.episode import USUAL, Noise
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, MOST_THINGS, Kind, Task, Things
-from robot_vision.simulation.robot.tasks import build_task_world
 from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX, RobotWorld
 
 TaskName = Literal["lift", "pick", "put", "push"]
