@@ -24,7 +24,7 @@ from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 from robot_vision.training.demonstrations.numbers import episode_numbers
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("share", [0.0, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_every_row_is_taught_a_chunk_from_the_tool_as_it_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, share: float
 ) -> None:
