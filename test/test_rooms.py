@@ -19,7 +19,7 @@ LAYERS = {
         ("run", "tools"),
         ("soak",),
     ),
-    "replay": (("reading",), ("running",), ("reporting",), ("writing",), ("jobs",)),
+    "replay": (("reading",), ("running",), ("reporting",), ("writing",), ("jobs",), ("judging",)),
     "console": (
         ("class_schema",),
         ("schema", "problems"),

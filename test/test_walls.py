@@ -66,7 +66,7 @@ MAY_IMPORT = {
         "tracking"
     ),
     # what people and robots see
-    "replay": "core codecs datasets model_store pipeline sync terminal topics viz",
+    "replay": "core codecs datasets model_store pipeline policies sync terminal topics viz",
     "recorded_views": "arm calibration codecs core replay sync",
     "console": "core codecs perception viz",
     "soak": "core policies viz",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -37,6 +37,12 @@ def replay(
     fps: Annotated[
         float, _option("steps a second of a dataset that has no rate (RLDS)", INPUTS)
     ] = 0.0,
+    policy: Annotated[
+        str, _option("judge this policy instead: a dataset's episodes through it", INPUTS)
+    ] = "",
+    meaning: Annotated[
+        Path | None, _option("with --policy: what a stranger's numbers mean", INPUTS)
+    ] = None,
     list_topics: Annotated[
         bool, _option("say what would be used and why, and replay nothing", INPUTS, "--list")
     ] = False,
@@ -71,6 +77,8 @@ def replay(
     permit_code(allow_code)
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
+    if policy:
+        _judge(bags, policy, episode or [], meaning, fps=fps, golden=golden, update=update_golden)
     node = options.parse_parameters(param or [], config=config, model=model)
     topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
@@ -96,6 +104,45 @@ def replay(
     ]
     results = run_with_bar(todo, workers=jobs, ray=ray, resume=resume)
     _conclude(results, json=json, golden=golden if update_golden else None)
+
+
+def _judge(
+    bags: list[Path],
+    policy: str,
+    episodes: list[int],
+    meaning: Path | None,
+    *,
+    fps: float,
+    golden: Path | None,
+    update: bool,
+) -> NoReturn:
+    """A dataset through a policy; exit status 0 if it answers as the golden file says."""
+    from robot_vision.replay.judging.golden import differences, load_golden, save_golden
+    from robot_vision.replay.judging.judge import judge, load_judged
+    from robot_vision.terminal import Screen, styled
+
+    if len(bags) != 1:
+        raise ConfigError(f"--policy judges by one dataset; got {len(bags)}")
+    loaded = load_judged(policy)
+    compared = golden is not None and not update
+    # Answers of another policy are not worth the wait.
+    known = load_golden(golden, identity=loaded.manifest.identity) if golden and compared else None
+    found, console = judge(bags[0], loaded, episodes=episodes, meaning=meaning, fps=fps), Screen()
+    rows = sum(len(answers.rows) for answers in found.episodes.values())
+    console.print(f"{found.policy_id}, identity {found.identity}")
+    console.print(f"{len(found.episodes)} episodes, {rows} rows")
+    if found.latency_s:
+        p50, p95 = (found.latency_s[name] * 1e3 for name in ("p50", "p95"))
+        console.print(f"picture to action: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+    if golden is not None and update:
+        save_golden(golden, identity=found.identity, episodes=found.episodes)
+        console.print(f"written: {golden}")
+    wrong = differences(known, found.episodes) if known is not None else []
+    for line in wrong:
+        console.print(styled(f"  {line}", "red"))
+    if known is not None:
+        console.print("fail" if wrong else "pass")
+    raise typer.Exit(1 if wrong else 0)
 
 
 def _list(bags: list[Path], *, config: Any, bag: Any) -> None:

@@ -1,6 +1,7 @@
 """Datasets of any kind opened as arrays to learn from: right, resumable, and refused in words."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from robot_vision.training.demonstrations.statistics import (
 
 TOP = CameraInput(name="top", width_px=24, height_px=16)
 JOINTS = {"columns": [0], "angle_unit": "rad", "names": ["slide"]}
-MEANING = {
+MEANING: dict[str, Any] = {
     "rate_hz": 10,
     "action": {
         "joints": JOINTS,
@@ -40,6 +41,17 @@ MEANING = {
         "gripper": {"column": 1, "closed": 0, "open": 10},
     },
     "state": {"joints": JOINTS, "gripper": {"column": 1, "closed": 0, "open": 10}},
+}
+# The numbers of the tests' sets in RLDS are large.
+TENTHS = {**JOINTS, "angle_unit": 0.1}
+MEANING_RLDS: dict[str, Any] = {
+    "rate_hz": 10,
+    "action": {
+        "joints": TENTHS,
+        "kind": "absolute",
+        "gripper": {"column": 1, "closed": 12, "open": 14},
+    },
+    "state": "none",
 }
 
 
@@ -120,12 +132,13 @@ def test_rlds_sets_have_state_words_and_a_rate_from_their_meaning(tmp_path: Path
         },
     )
     path = write_set(tmp_path, {"train": [[content]]}, None)
-    meaning = {**MEANING, "rate_hz": 4, "state": {"joints": JOINTS}}
+    action = {**MEANING_RLDS["action"], "gripper": {"column": 1, "closed": 25, "open": 26.25}}
+    meaning = {"rate_hz": 4, "action": action, "state": {"joints": TENTHS}}
     image = CameraInput(name="image", width_px=24, height_px=16)
     found = opened(path, tmp_path, meaning=meaning, observation=seen(image))
     assert found.step_s == 0.25
     assert found.instructions == (("task 2", "in other words"),)
-    assert found.state[:, 0].tolist() == [0, 2, 4, 6]
+    assert found.state[:, 0].tolist() == pytest.approx([0, 0.2, 0.4, 0.6])
     # no gripper was observed: what was commanded before stands for it
     assert found.state[1:, 1].tolist() == pytest.approx(found.action[:3, 0, 1].tolist())
 
@@ -134,7 +147,7 @@ def test_what_no_one_says_is_asked_for_with_its_choices(tmp_path: Path) -> None:
     with pytest.raises(MeaningError) as caught:
         opened(foreign(tmp_path, names=["x", "gripper"]), tmp_path, meaning=None)
     text = str(caught.value)
-    for asked in ("action.kind: delta | absolute", "action.tool|joints", "state.gripper.closed"):
+    for asked in ("action.kind: delta | absolute", "action.tool|joints", "action.gripper.closed"):
         assert asked in text
     assert "rate_hz" not in text
 
@@ -181,6 +194,7 @@ def test_an_episode_that_cannot_be_decoded_is_left_out_and_reported(tmp_path: Pa
     assert "episode 1, step 0, camera top" in found.notes[1]
     again = opened(folder, tmp_path)
     assert again.notes == found.notes
+    assert all("cannot be compared" not in note for note in found.notes[:2])
 
 
 def test_cameras_of_one_last_name_need_a_choice(tmp_path: Path) -> None:
@@ -188,11 +202,11 @@ def test_cameras_of_one_last_name_need_a_choice(tmp_path: Path) -> None:
     content["steps/observation/left/rgb"] = content["steps/observation/image"]
     content["steps/observation/right/rgb"] = content.pop("steps/observation/wrist_image")
     path = write_set(tmp_path, {"train": [[content]]}, None)
-    meaning = {**MEANING, "state": "none"}
 
     def with_camera(name: str) -> Demonstrations:
         camera = CameraInput(name=name, width_px=24, height_px=16)
-        return opened(path, tmp_path, meaning=meaning, observation=seen(camera, state="none"))
+        observation = seen(camera, state="none")
+        return opened(path, tmp_path, meaning=MEANING_RLDS, observation=observation)
 
     with pytest.raises(ConfigError, match=r"2 cameras 'rgb'.*left_rgb, right_rgb"):
         with_camera("rgb")
@@ -205,9 +219,18 @@ def test_numbers_that_are_not_finite_are_refused_with_their_place(tmp_path: Path
     content = rlds_episode(0, 3)
     content["steps/action"] = np.array([[0, 1, 2], [0, np.nan, 2], [0, 1, 2]], np.float32)
     path = write_set(tmp_path, {"train": [[content]]}, described())
-    meaning = {**MEANING, "state": "none"}
     with pytest.raises(DatasetError, match=r"episode 0, step 1: number 1 of the action is nan"):
-        opened(path, tmp_path, meaning=meaning, observation=seen(state="none"))
+        opened(path, tmp_path, meaning=MEANING_RLDS, observation=seen(state="none"))
+
+
+def test_what_the_data_contradict_stops_until_it_is_accepted(tmp_path: Path) -> None:
+    folder = foreign(tmp_path)
+    gripper = {"column": 1, "closed": 0, "open": 0.5}
+    wrong = {**MEANING, "action": {**MEANING["action"], "gripper": gripper}}
+    with pytest.raises(MeaningError, match=r"\[gripper_range\].*\n.*accept: \[gripper_range\]"):
+        opened(folder, tmp_path, meaning=wrong)
+    found = opened(folder, tmp_path, meaning={**wrong, "accept": ["gripper_range"]})
+    assert any("accepted" in note for note in found.notes)
 
 
 def test_a_full_disk_is_reported_with_the_room_that_is_free(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """A meaning against the data: what contradicts it, with numbers and what to do."""
 
+from dataclasses import replace
+
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.meaning.check_motion import check_motion
 from robot_vision.datasets.meaning.check_numbers import check_numbers
+from robot_vision.datasets.meaning.draft import MeaningError
 from robot_vision.datasets.meaning.finding import Finding, sampled
 from robot_vision.datasets.meaning.meaning import Meaning
 
@@ -24,7 +27,28 @@ def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]
         )
     found = [*_rate(episodes, meaning), *check_numbers(sample, meaning)]
     found += check_motion(sample, meaning)
+    found = [
+        _accepted(finding) if finding.code in meaning.accept else finding for finding in found
+    ]
     return tuple(sorted(found, key=lambda finding: finding.level != "error"))
+
+
+def must_hold(episodes: EpisodeSet, meaning: Meaning, *, of: str) -> tuple[Finding, ...]:
+    """The remarks; raises `MeaningError` with all errors, and how to go on where they are none."""
+    found = check_meaning(episodes, meaning)
+    errors = [finding for finding in found if finding.level == "error"]
+    if errors:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in errors))
+        raise MeaningError(
+            f"the numbers of {of} are not what their meaning says:\n"
+            + "\n".join(f"  [{finding.code}] {finding.text}" for finding in errors)
+            + f"\nwhere that is known to be right, add `accept: [{codes}]` to the meaning"
+        )
+    return found
+
+
+def _accepted(finding: Finding) -> Finding:
+    return replace(finding, level="remark", advice=f"accepted; else: {finding.advice}")
 
 
 def _rate(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:

@@ -181,23 +181,24 @@ def _gain(fit: Fit, meaning: Meaning, what: str) -> Iterator[Finding]:
 
 
 def _lag(fit: Fit, meaning: Meaning) -> Iterator[Finding]:
-    if fit.correlation < _GOOD or fit.lag_steps == 0:
+    steps = fit.lag_steps + meaning.action.shift_steps
+    if fit.correlation < _GOOD or steps == 0:
         return
-    after_s = fit.lag_steps / meaning.rate_hz
-    if fit.lag_steps > 0:
+    after_s = steps / meaning.rate_hz
+    if steps > 0:
         yield Finding(
             level="remark",
             code="lag",
-            what=f"the state follows the actions {fit.lag_steps} steps ({after_s:.2g} s) later",
+            what=f"the state follows the actions {steps} steps ({after_s:.2g} s) later",
             advice="nothing to do: an arm needs time, and a policy learns to command ahead",
         )
         return
     yield Finding(
         level="error",
         code="lead",
-        what=f"the state moves {-fit.lag_steps} steps ({-after_s:.2g} s) before the actions",
+        what=f"the state moves {-steps} steps ({-after_s:.2g} s) before the actions",
         advice="actions are recorded after they were done: set action.shift_steps to "
-        f"{meaning.action.shift_steps - fit.lag_steps}",
+        f"{-fit.lag_steps}",
     )
 
 

@@ -10,9 +10,10 @@ LAGS = range(-4, 9)
 _LEAST_PAIRS = 12
 # Steps over which motion is summed to compare how far it goes: an arm spreads a command.
 _WINDOW = 6
-_LEAST_MOTION = 1e-9
+_LEAST_MOTION = 1e-18
 
-Motion = Float[np.ndarray, "n c"]
+# Episodes are of different lengths.
+Motion = Float[np.ndarray, "_ _"]
 
 
 @dataclass(frozen=True, kw_only=True)

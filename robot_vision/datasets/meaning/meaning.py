@@ -189,6 +189,11 @@ class Meaning(Params):
     state: StateMeaning | None = Field(
         default=None, description="none where the set does not have the arm's state"
     )
+    accept: tuple[str, ...] = Field(
+        default=(),
+        description="codes of findings that are known to be false, or accepted: they do not stop "
+        "training",
+    )
 
     @field_validator("state", mode="before")
     @classmethod

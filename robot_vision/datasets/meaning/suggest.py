@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from robot_vision.datasets.episode_set import EpisodeActions, EpisodeState
+from robot_vision.datasets.episode_set import EpisodeActions, EpisodeSet, EpisodeState
 from robot_vision.datasets.meaning.check_motion import MotionFits, motion_fits
 from robot_vision.datasets.meaning.columns import pick
-from robot_vision.datasets.meaning.draft import missing_fields
+from robot_vision.datasets.meaning.draft import merged, missing_fields, whole
 from robot_vision.datasets.meaning.evidence import Fit
-from robot_vision.datasets.meaning.finding import SampledEpisode
+from robot_vision.datasets.meaning.finding import SampledEpisode, sampled
+from robot_vision.datasets.meaning.known import known_draft
 from robot_vision.datasets.meaning.meaning import Meaning
 
 _LARGEST_RAD = 2 * np.pi + 0.1
@@ -42,6 +43,20 @@ def suggestions(
     guesser = _Guesser(sample, draft)
     missing = set(missing_fields(draft))
     return {name: found for name, found in guesser.found.items() if name in missing}
+
+
+def known_or_asked(episodes: EpisodeSet, said: Mapping[str, Any], *, of: str) -> Meaning:
+    """What a set says of itself, with what somebody says over it.
+
+    A set of ours is known, and nothing is said over it. Raises `MeaningError` that asks for what
+    is missing, with what the data suggest.
+    """
+    known = known_draft(episodes)
+    draft = known if episodes.said_meaning is not None else merged(known, said)
+    if not missing_fields(draft):
+        return whole(draft, of=of)
+    found = suggestions(sampled(episodes), draft)
+    return whole(draft, of=of, suggestions={name: each.text for name, each in found.items()})
 
 
 def filled(draft: Mapping[str, Any], found: Mapping[str, Suggestion]) -> dict[str, Any]:

@@ -137,6 +137,8 @@ class Commander:
         instruction, command = self._instruction, self._command
         return {
             "stamp_ns": status.stamp_ns,
+            "identity": self._policy.spec.identity,
+            "masked": list(status.masked),
             "enabled": status.enabled,
             "holding": status.holding,
             "needs_enable": status.needs_enable,

@@ -17,6 +17,7 @@ class PolicyState:
     """What the node knows of itself. `problem` is why it is not in the state it should be in.
 
     `joint_warnings` say what joint space cannot look at, such as links whose shapes are meshes.
+    `masked` is what the policy was to see and does not.
     `interventions` counts limits that were met and holds, by cause. `age_s` is the time from the
     camera's stamp to the first command that followed from it.
     """
@@ -33,6 +34,7 @@ class PolicyState:
     holding: bool = True
     reasons: tuple[str, ...] = ()
     joint_warnings: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
     interventions: Mapping[str, int] = field(default_factory=dict)
     age_s: Mapping[str, float] = field(default_factory=dict)
     evenness: Evenness | None = None
@@ -73,6 +75,8 @@ def _inputs(report: Report, state: PolicyState) -> DiagnosticStatus:
     problems = [f"{role}: {why}" for role, why in state.silence.items()]
     problems += [words_of(cause, why) for cause, why in report.drops.items() if why.recent]
     problems += [words_of(cause, why) for cause, why in report.notes.items() if why.recent]
+    if state.masked:
+        problems.append(f"masked: {', '.join(state.masked)}")
     level = ERROR if state.silence else WARN if problems else OK
     values = {f"{role}_hz": f"{hz:.2f}" for role, hz in report.input_hz.items()}
     values |= {f"dropped: {cause}": str(why.total) for cause, why in report.drops.items()}

@@ -16,10 +16,12 @@ from std_srvs.srv import SetBool, Trigger
 from robot_vision.core.config import flatten
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.interfaces import Policy
+from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.types import Frame, unperceived
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
 from robot_vision.model_store.store import locate
-from robot_vision.policies.check import check_spec
+from robot_vision.policies.check import check_observation, check_spec
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import load_policy
 from robot_vision.ros.common.camera_pose import CameraPose, camera_pose
@@ -31,6 +33,8 @@ from robot_vision.ros.common.stream import Stream
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import qos_problem, why_quiet
 from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
+from robot_vision.ros.policy.cameras.topics import CameraCallbacks, CameraTopics, declared_topics
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.diagnostics import PolicyState, policy_diagnostics
 from robot_vision.ros.policy.frozen_camera import FrozenCamera
@@ -48,11 +52,15 @@ _MAY_BE_QUIET = ("instruction", "heartbeat", "robot_description")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedPolicy:
-    """A policy with what it was trained on: classes by number, parameters by dotted name."""
+    """A policy with what it was trained on: classes by number, parameters by dotted name.
+
+    `observation` is what one from pixels is shown; None decides by perception alone.
+    """
 
     policy: Policy
     class_names: tuple[str, ...]
     perception: Mapping[str, Any] = field(default_factory=dict)
+    observation: ObservationSpec | None = None
 
 
 LoadPolicy = Callable[[PolicyNodeConfig], LoadedPolicy]
@@ -63,7 +71,10 @@ def load(config: PolicyNodeConfig) -> LoadedPolicy:
     policy = load_policy(config.policy, threads=config.threads)
     manifest = policy.manifest
     return LoadedPolicy(
-        policy=policy, class_names=manifest.class_names, perception=manifest.perception
+        policy=policy,
+        class_names=manifest.class_names,
+        perception=manifest.perception,
+        observation=manifest.observation,
     )
 
 
@@ -90,6 +101,7 @@ class PolicyNode(ServiceNode):
         self._camera_pose: CameraPose | None = None
         self._robot: RobotInputs | None = None
         self._topics: PerceptionTopics | None = None
+        self._cameras: CameraTopics | None = None
         self._worker: PolicyWorker | None = None
         self._stream: Stream | None = None
         # What must not wait behind a model that is being loaded.
@@ -139,18 +151,30 @@ class PolicyNode(ServiceNode):
         self._doing = f"loading {config.policy!r}"
         loaded = self._loaded = self._load(config)
         policy = loaded.policy
-        expected = {name: value for name, value in config.expected.model_dump().items() if value}
         running = self._perception.model_id if self._perception is not None else ""
-        check_spec(policy.spec, perception_model_id=running or None, **expected)
+        seen = loaded.observation
+        is_needed = seen is None or bool(seen.perception)
+        check_spec(
+            policy.spec,
+            perception_model_id=running if is_needed and running else None,
+            **config.expected.action_values(),
+        )
+        check_observation(
+            policy.spec,
+            seen,
+            cameras=tuple(config.expected.cameras) or None,
+            rate_hz=config.expected.rate_hz or None,
+        )
         self._see_as_in_training(loaded.perception)
         frames = config.frame_map()
-        self._camera_pose = camera_pose(
-            self,
-            config.camera_pose,
-            base_frame=frames.base_frame,
-            transforms=config.transforms,
-            group=self._fast,
-        )
+        if is_needed:
+            self._camera_pose = camera_pose(
+                self,
+                config.camera_pose,
+                base_frame=frames.base_frame,
+                transforms=config.transforms,
+                group=self._fast,
+            )
         spoken = policy.spec.model_copy(
             update={"frame_id": frames.base_frame, "tool_frame_id": frames.tool_frame}
         )
@@ -182,15 +206,17 @@ class PolicyNode(ServiceNode):
         assert self._loaded is not None
         assert self._commander is not None
         assert self._outputs is not None
-        assert self._camera_pose is not None
-        commander = self._commander
+        commander, seen = self._commander, self._loaded.observation
+        frozen_s = self.config.watchdog.perception_s
+        cameras = None if seen is None else NamedCameras(seen, frozen_s=frozen_s)
         self._worker = PolicyWorker(
             PolicyParts(
                 policy=self._loaded.policy,
                 commander=commander,
                 camera_pose=self._camera_pose,
                 frames=self.config.frame_map(),
-                frozen=FrozenCamera(self.config.watchdog.perception_s),
+                frozen=FrozenCamera(frozen_s),
+                cameras=cameras,
                 depth=MeasuredDepth(self.config.watchdog.depth_s),
                 outputs=self._outputs,
                 health=self._health,
@@ -212,7 +238,10 @@ class PolicyNode(ServiceNode):
             self._health,
         )
         self._health.start(("perception", *(topic.role for topic in self._robot.topics)))
-        self._listen(self._worker, self._camera_pose, self._loaded.class_names)
+        if self._camera_pose is not None:
+            self._listen(self._worker, self._camera_pose, self._loaded.class_names)
+        if cameras is not None:
+            self._watch(self._worker, cameras)
         self._stream = Stream(self._tick, 1.0 / self.config.command_hz, log=self._log_error)
 
     def _tick(self) -> None:
@@ -240,6 +269,20 @@ class PolicyNode(ServiceNode):
             health=self._health,
         )
 
+    def _watch(self, worker: PolicyWorker, cameras: NamedCameras) -> None:
+        """Begin to take pictures of named cameras; the first leads where perception does not."""
+        all_cameras = cameras.observation.cameras
+        names = declared_topics(self, all_cameras)
+
+        def on_frame(name: str, frame: Frame) -> None:
+            cameras.add(name, frame)
+            if name == all_cameras[0].name:
+                worker.offer(unperceived(frame), {})
+
+        callbacks = CameraCallbacks(on_frame=on_frame, on_refused=cameras.refuse)
+        watched = all_cameras[1:] if cameras.needs_perception else all_cameras
+        self._cameras = CameraTopics(self, watched, names, callbacks, self._health)
+
     def _stop_work(self, limit_s: float | None = None) -> None:
         if self._commander is not None:
             self._commander.enable(False)
@@ -248,10 +291,10 @@ class PolicyNode(ServiceNode):
             self._stream = None
             if self._outputs is not None and self.context.ok():
                 self._outputs.end_commands()
-        for source in (self._topics, self._robot):
+        for source in (self._topics, self._cameras, self._robot):
             if source is not None:
                 source.close()
-        self._topics = self._robot = None
+        self._topics = self._cameras = self._robot = None
         if self._worker is not None:
             if self._perception is not None:
                 self._perception.remove_listener(self._worker.offer)
@@ -346,6 +389,7 @@ class PolicyNode(ServiceNode):
             holding=words.get("holding", True),
             reasons=tuple(words.get("reasons", ())),
             joint_warnings=tuple(words.get("joint_warnings", ())),
+            masked=tuple(words.get("masked", ())),
             interventions=words.get("interventions", {}),
             age_s=commander.age_s() if commander is not None else {},
             evenness=stream.evenness() if stream is not None else None,
@@ -357,6 +401,7 @@ class PolicyNode(ServiceNode):
         """Why topics are quiet; told in the log as well when it changes."""
         topics = [*(self._robot.topics if self._robot else ())]
         topics += self._topics.topics if self._topics else ()
+        topics += self._cameras.topics if self._cameras else ()
         silence = {
             topic.role: why_quiet(self, topic, quiet_s=quiet_s[topic.role])
             for topic in topics

@@ -5,14 +5,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Condition, Thread
 
+import numpy as np
+
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.frame_map import FrameMap
 from robot_vision.core.geometry import invert_transform
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.timing import timed
-from robot_vision.core.types import Decision, Instruction, Observation, Perception
+from robot_vision.core.types import (
+    Decision,
+    Instruction,
+    Observation,
+    Perception,
+    RobotState,
+)
 from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
+from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.frozen_camera import FrozenCamera
 from robot_vision.ros.policy.measured_depth import MeasuredDepth
@@ -21,15 +30,20 @@ from robot_vision.ros.policy.outputs import PolicyOutputs
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PolicyParts:
-    """What the worker joins: all of it outlives the worker."""
+    """What the worker joins: all of it outlives the worker.
+
+    `cameras` are those of a policy from pixels, None for one that decides by perception alone.
+    Without perception there is no `camera_pose`.
+    """
 
     policy: Policy
     commander: Commander
-    camera_pose: CameraPose
+    camera_pose: CameraPose | None
     frames: FrameMap
     frozen: FrozenCamera
     depth: MeasuredDepth
     outputs: PolicyOutputs
+    cameras: NamedCameras | None = None
     health: Health
     now_ns: Callable[[], int]
     log: Callable[[str], object]
@@ -90,7 +104,8 @@ class PolicyWorker:
 
     def _serve(self, perception: Perception) -> None:
         parts = self._parts
-        unmeasured = parts.depth.problem(perception)
+        # Policies from pixels mask the depth that they miss, others would be led by a guess.
+        unmeasured = None if parts.cameras is not None else parts.depth.problem(perception)
         if unmeasured is not None:
             parts.health.dropped("without measured depth", unmeasured)
             if unmeasured:
@@ -117,27 +132,54 @@ class PolicyWorker:
         parts = self._parts
         if frozen := parts.frozen.problem(perception.frame):
             return _hold(perception, frozen)
-        wanted = parts.policy.spec.perception_model_id
-        if perception.model_id != wanted:
-            foreign = f"perception is by {perception.model_id}; the policy was trained on {wanted}"
+        cameras, stamp_ns = parts.cameras, perception.stamp_ns
+        if cameras is not None and (problem := _look(cameras, perception)):
+            return _hold(perception, problem)
+        if foreign := self._foreign(perception):
             return _hold(perception, foreign)
-        problems: list[str] = []
-        robot_from_camera = base_from_view(
-            parts.camera_pose, perception.frame, report=problems.append
-        )
-        if robot_from_camera is None:
-            return _hold(perception, f"the camera's pose is unknown: {'; '.join(problems)}")
-        robot = parts.commander.robot_at(perception.stamp_ns)
+        pose = self._base_from_camera(perception)
+        if isinstance(pose, str):
+            return _hold(perception, f"the camera's pose is unknown: {pose}")
+        robot = parts.commander.robot_at(stamp_ns)
         if robot is None:
             return _hold(perception, "no state of the robot at the frame's stamp")
         if instruction is None or instruction.problem:
             return _hold(perception, instruction.problem if instruction else "no instruction")
         return Observation(
             perception=perception,
-            base_from_camera=invert_transform(parts.frames.robot_from_base) @ robot_from_camera,
+            base_from_camera=pose,
             robot=robot,
-            history=parts.commander.history(perception.stamp_ns),
+            history=self._history(stamp_ns),
+            pictures={} if cameras is None else cameras.pictures(stamp_ns),
         )
+
+    def _foreign(self, perception: Perception) -> str:
+        """Why what a policy takes of perception means nothing to it; empty if it does."""
+        cameras, wanted = self._parts.cameras, self._parts.policy.spec.perception_model_id
+        is_needed = cameras is None or cameras.needs_perception
+        if not is_needed or perception.model_id == wanted:
+            return ""
+        return f"perception is by {perception.model_id}; the policy was trained on {wanted}"
+
+    def _base_from_camera(self, perception: Perception) -> np.ndarray | str:
+        """The camera's pose, or why it is unknown. Who takes no tracks has no use for it."""
+        parts, problems = self._parts, list[str]()
+        cameras, camera_pose = parts.cameras, parts.camera_pose
+        takes_tracks = cameras is None or "tracks" in cameras.observation.perception
+        if camera_pose is None or not takes_tracks:
+            return np.eye(4)
+        robot_from_camera = base_from_view(camera_pose, perception.frame, report=problems.append)
+        if robot_from_camera is None:
+            return "; ".join(problems)
+        return invert_transform(parts.frames.robot_from_base) @ robot_from_camera
+
+    def _history(self, stamp_ns: int) -> tuple[RobotState, ...]:
+        """Where the arm was: at the steps of the policy's observation, or of its actions."""
+        commander, cameras = self._parts.commander, self._parts.cameras
+        if cameras is None:
+            return commander.history(stamp_ns)
+        states = [commander.robot_at(moment_ns) for moment_ns in cameras.moments_ns(stamp_ns)]
+        return tuple(state for state in states if state is not None)
 
     def _decide(self, observation: Observation, instruction: Instruction | None) -> Decision:
         assert instruction is not None
@@ -156,6 +198,13 @@ class PolicyWorker:
             self._parts.health.dropped("before the robot", decision.hold_reason)
             return
         self._parts.commander.decided(decision, robot)
+
+
+def _look(cameras: NamedCameras, perception: Perception) -> str:
+    """Take a perceived frame as the first camera's; why the cameras are no good, if so."""
+    if cameras.needs_perception and cameras.observation.cameras:
+        cameras.add(cameras.observation.cameras[0].name, perception.frame)
+    return cameras.problem(perception.stamp_ns)
 
 
 def _hold(perception: Perception, reason: str) -> Decision:

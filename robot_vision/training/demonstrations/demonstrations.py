@@ -20,7 +20,13 @@ from robot_vision.training.demonstrations.numbers import (
     episode_numbers,
     joint_names,
 )
-from robot_vision.training.demonstrations.sources import Said, Source, fingerprint, open_sources
+from robot_vision.training.demonstrations.sources import (
+    Said,
+    Source,
+    checked,
+    fingerprint,
+    open_sources,
+)
 
 _FORMAT = 1
 _MOST_NOTES = 20
@@ -65,18 +71,19 @@ def open_demonstrations(
     """Open datasets, and decode their pictures once into a folder below `cache_dir`.
 
     `meaning` (a file of YAML, or what it holds) is for sets that do not say it themselves;
-    `workers` 0 is one process a core. Raises `MeaningError` for what no one says, `DatasetError`
-    for what cannot be read or is not finite, `ConfigError` for cameras and joints that are not
-    there, `DiskFullError` where there is no room for the pictures.
+    `workers` 0 is one process a core. Raises `MeaningError` for what no one says and where the
+    data contradict it, `DatasetError` for what cannot be read or is not finite, `ConfigError` for
+    cameras and joints that are not there, `DiskFullError` where the pictures have no room.
     """
     sources = open_sources(folders, meaning)
     try:
         found = _Opened(sources, observation, horizon)
+        remarks = checked(sources)
         cache = found.cache(Path(cache_dir))
         faults = fill(
             cache, found.jobs, workers=workers or os.cpu_count() or 1, on_progress=on_progress
         )
-        return found.demonstrations(cache, faults)
+        return found.demonstrations(cache, faults, remarks)
     finally:
         for source in sources:
             source.episodes.close()
@@ -125,7 +132,9 @@ class _Opened:
             episodes=len(self.jobs),
         )
 
-    def demonstrations(self, cache: FrameCache, faults: Mapping[int, str]) -> Demonstrations:
+    def demonstrations(
+        self, cache: FrameCache, faults: Mapping[int, str], remarks: tuple[str, ...]
+    ) -> Demonstrations:
         if len(faults) == len(self.jobs):
             raise DatasetError(f"no episode can be decoded: {next(iter(faults.values()))}")
         lengths = np.array([job.length for job in self.jobs])
@@ -150,7 +159,7 @@ class _Opened:
             instructions=tuple(episodes.instructions(number) for episodes, number in of),
             success=tuple(episodes.success(number) for episodes, number in of),
             action_joint_names=self._joints,
-            notes=_notes(faults, len(self.jobs)),
+            notes=(*_notes(faults, len(self.jobs)), *remarks),
         )
 
     @property

@@ -8,9 +8,10 @@ from typing import Any
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.datasets.episode_set import EpisodeSet
-from robot_vision.datasets.meaning.draft import merged, read_draft, whole
-from robot_vision.datasets.meaning.known import known_draft
+from robot_vision.datasets.meaning.check import must_hold
+from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.datasets.meaning.meaning import Meaning
+from robot_vision.datasets.meaning.suggest import known_or_asked
 from robot_vision.datasets.open_dataset import open_dataset
 
 Said = Meaning | Mapping[str, Any] | str | Path | None
@@ -36,6 +37,15 @@ def open_sources(folders: Sequence[str | Path], meaning: Said) -> list[Source]:
     return sources
 
 
+def checked(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Remarks on the meaning of each set; raises `MeaningError` where data contradict it."""
+    return tuple(
+        f"{source.folder}: {finding.text}"
+        for source in sources
+        for finding in must_hold(source.episodes, source.meaning, of=str(source.folder))
+    )
+
+
 def fingerprint(folder: Path) -> str:
     """Differs where a file of the set changes, by sizes and times."""
     digest = blake2b(digest_size=12)
@@ -57,13 +67,10 @@ def _open(folder: Path, said: Said) -> Source:
     draft = {} if isinstance(said, Meaning) else _draft(said)
     rate_hz = said.rate_hz if isinstance(said, Meaning) else draft.get("rate_hz")
     episodes = open_dataset(folder, fps=float(rate_hz) if rate_hz and _lacks_rate(folder) else 0.0)
-    known = known_draft(episodes)
-    if episodes.said_meaning is not None:
-        meaning = whole(known, of=str(folder))
-    elif isinstance(said, Meaning):
+    if isinstance(said, Meaning) and episodes.said_meaning is None:
         meaning = said
     else:
-        meaning = whole(merged(known, draft), of=str(folder))
+        meaning = known_or_asked(episodes, draft, of=str(folder))
     if abs(meaning.rate_hz - episodes.fps) > 1e-6 * episodes.fps:
         raise ConfigError(
             f"{folder} has {episodes.fps:g} steps a second, its meaning says "

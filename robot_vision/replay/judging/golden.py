@@ -1,0 +1,91 @@
+"""A golden file of a policy: its identity, and its answers to episodes, with a tolerance.
+
+Numbers are normalised actions, so that one tolerance suits metres, radians and the gripper. It is
+in the file, for a person to change: another processor rounds differently.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import read_json
+from robot_vision.replay.judging.answers import Answer, Answers
+
+KIND, VERSION, TOLERANCE = "policy", 1, 0.02
+_MOST_LISTED = 5
+
+
+def save_golden(path: Path, *, identity: str, episodes: Mapping[int, Answers]) -> None:
+    """Write what the policy of that identity answered."""
+    golden = {
+        "kind": KIND,
+        "version": VERSION,
+        "identity": identity,
+        "tolerance": TOLERANCE,
+        "episodes": {
+            str(number): {"instruction": found.instruction, "rows": found.rows}
+            for number, found in episodes.items()
+        },
+    }
+    path.write_text(json.dumps(golden) + "\n", encoding="utf-8")
+
+
+def load_golden(path: Path, *, identity: str) -> dict[str, Any]:
+    """Read a golden file; raises `ConfigError` where it is none, or of another policy."""
+    try:
+        golden = read_json(path)
+    except ForeignFileError as error:
+        raise ConfigError(f"cannot read the golden file {path}: {error}") from error
+    is_ours = isinstance(golden, dict) and golden.get("kind") == KIND
+    if not is_ours or golden.get("version") != VERSION:
+        raise ConfigError(f"{path} is no golden file of a policy, version {VERSION}")
+    tolerance, episodes = golden.get("tolerance"), golden.get("episodes")
+    if not isinstance(tolerance, float | int) or not isinstance(episodes, dict):
+        raise ConfigError(f"{path}: expected a tolerance and episodes by number")
+    if golden.get("identity") != identity:
+        raise ConfigError(
+            f"{path} is of the policy {golden.get('identity')}; this one is {identity}: weights, "
+            "pre-processing, statistics or convention differ (--update-golden takes it as it is)"
+        )
+    return golden
+
+
+def differences(golden: Mapping[str, Any], episodes: Mapping[int, Answers]) -> list[str]:
+    """Where answers are not those of the golden file, in words; none passes."""
+    found: list[str] = []
+    for number, now in episodes.items():
+        before = golden["episodes"].get(str(number))
+        if before is None:
+            found.append(f"episode {number} is not in the golden file")
+            continue
+        if len(before["rows"]) != len(now.rows) or before["instruction"] != now.instruction:
+            found.append(
+                f"episode {number} has {len(now.rows)} rows of {now.instruction!r}, expected "
+                f"{len(before['rows'])} of {before['instruction']!r}"
+            )
+            continue
+        pairs = enumerate(zip(before["rows"], now.rows, strict=True))
+        wrong = [
+            f"episode {number}, row {row}: {why}"
+            for row, (was, answer) in pairs
+            if (why := _difference(was, answer, tolerance=golden["tolerance"]))
+        ]
+        found += wrong[:_MOST_LISTED]
+        if len(wrong) > _MOST_LISTED:
+            found.append(f"episode {number}: and {len(wrong) - _MOST_LISTED} rows more")
+    return found
+
+
+def _difference(was: Answer, now: Answer, *, tolerance: float) -> str:
+    if isinstance(was, str) or isinstance(now, str):
+        return "" if was == now else f"answers {now!r}, expected {was!r}"
+    if len(was) != len(now):
+        return f"{len(now)} numbers, expected {len(was)}"
+    away = np.abs(np.subtract(now, was))
+    if np.isfinite(away).all() and away.max(initial=0.0) <= tolerance:
+        return ""
+    return f"an action is {away.max():.3g} away (at most {tolerance:g})"

@@ -1,0 +1,4 @@
+"""Named cameras of a policy from pixels: each with topics of its own, and a short history.
+
+`topics` (colour and depth, paired by stamp) → `named_cameras` (what was seen, and what is wrong).
+"""

@@ -1,0 +1,118 @@
+"""What a policy's cameras have shown of late, and why the arm may not be led by it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+
+from robot_vision.codecs.stretch import stretched, stretched_depth
+from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.types import Frame, Picture
+from robot_vision.policies.pixel_history import asked_ns, most_gap_s
+from robot_vision.ros.policy.frozen_camera import FrozenCamera
+
+# A stamp so far behind the newest is of a clock that began anew.
+_RESTART_S = 1.0
+_RATE_PICTURES = 8
+# A camera may be so much slower than the policy looks back.
+_SLOW_SHARE = 1.6
+_MOST_PICTURES = 200
+
+
+@dataclass(eq=False)
+class _Seen:
+    camera: CameraInput
+    frozen: FrozenCamera
+    pictures: deque[Picture] = field(default_factory=lambda: deque(maxlen=_MOST_PICTURES))
+    has_shown: bool = False
+    problem: str = ""
+
+
+class NamedCameras:
+    """Keeps pictures at the size that the policy takes, as far back as it looks."""
+
+    def __init__(self, seen: ObservationSpec, *, frozen_s: float) -> None:
+        self.observation = seen
+        self._lock = Lock()
+        self._keep_s = (seen.steps - 1) * seen.step_s + 2 * most_gap_s(seen)
+        self._cameras = {
+            camera.name: _Seen(camera=camera, frozen=FrozenCamera(frozen_s))
+            for camera in seen.cameras
+        }
+
+    @property
+    def needs_perception(self) -> bool:
+        """Whether the policy takes more than pictures."""
+        return bool(self.observation.perception)
+
+    def add(self, name: str, frame: Frame) -> None:
+        """Keep what a camera shows; a frame that is not newer than the last says nothing."""
+        seen = self._cameras[name]
+        problem = seen.frozen.problem(frame)
+        picture = _small(frame, seen.camera)
+        with self._lock:
+            seen.has_shown, seen.problem = True, problem
+            kept = seen.pictures
+            if kept and picture.stamp_ns <= kept[-1].stamp_ns:
+                if seconds_between(picture.stamp_ns, kept[-1].stamp_ns) < _RESTART_S:
+                    return
+                kept.clear()
+            kept.append(picture)
+            while seconds_between(kept[0].stamp_ns, picture.stamp_ns) > self._keep_s:
+                kept.popleft()
+
+    def refuse(self, name: str, why: str) -> None:
+        """A picture came that is none: what is wrong with it, until there is a good one."""
+        with self._lock:
+            self._cameras[name].problem = why
+
+    def pictures(self, stamp_ns: int) -> dict[str, tuple[Picture, ...]]:
+        """Of every camera, up to the stamp, oldest first."""
+        with self._lock:
+            return {
+                name: tuple(p for p in seen.pictures if p.stamp_ns <= stamp_ns)
+                for name, seen in self._cameras.items()
+            }
+
+    def moments_ns(self, stamp_ns: int) -> tuple[int, ...]:
+        """The moments before the stamp that the policy looks back to, oldest first."""
+        return asked_ns(stamp_ns, self.observation)[:-1]
+
+    def problem(self, stamp_ns: int) -> str:
+        """Why the arm is not to be led by these cameras; empty if it may be.
+
+        One that has shown something and is gone is no reason: the policy masks it.
+        """
+        with self._lock:
+            found = [self._problem(seen, stamp_ns) for seen in self._cameras.values()]
+        return "; ".join(problem for problem in found if problem)
+
+    def _problem(self, seen: _Seen, stamp_ns: int) -> str:
+        name = seen.camera.name
+        if seen.problem:
+            return f"camera {name}: {seen.problem}"
+        if not seen.has_shown:
+            return f"camera {name} has shown nothing yet"
+        stamps_ns = [picture.stamp_ns for picture in list(seen.pictures)[-_RATE_PICTURES:]]
+        is_gone = stamp_ns - stamps_ns[-1] > most_gap_s(self.observation) * NS_PER_S
+        if self.observation.steps == 1 or len(stamps_ns) < _RATE_PICTURES or is_gone:
+            return ""
+        period_s = float(np.median(np.diff(stamps_ns))) / NS_PER_S
+        if period_s <= _SLOW_SHARE * self.observation.step_s:
+            return ""
+        return (
+            f"camera {name} gives {1 / period_s:.3g} pictures a second; the policy looks back in "
+            f"steps of {self.observation.step_s:g} s and needs {1 / self.observation.step_s:.3g}"
+        )
+
+
+def _small(frame: Frame, camera: CameraInput) -> Picture:
+    size = {"width_px": camera.width_px, "height_px": camera.height_px}
+    depth_m = frame.depth_m if camera.has_depth else None
+    return Picture(
+        stamp_ns=frame.stamp_ns,
+        rgb=stretched(frame.rgb, **size),
+        depth_m=None if depth_m is None else stretched_depth(depth_m, **size),
+    )

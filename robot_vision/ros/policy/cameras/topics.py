@@ -1,0 +1,154 @@
+"""Topics of a policy's cameras: colour, and depth beside it, paired by their stamps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.errors import EncodingError
+from robot_vision.core.observation_spec import CameraInput
+from robot_vision.core.types import Frame
+from robot_vision.ros.common.health import Health
+from robot_vision.ros.messages.convert import depth_from_message, ns_from_stamp, rgb_from_message
+from robot_vision.ros.messages.received_image import received_image
+from robot_vision.ros.middleware.bounded import checked_frame_id
+from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.silence import ListenedTopic
+from robot_vision.sync.pairing import Pair, Pairer
+
+_QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraTopicNames:
+    """Topics of one camera."""
+
+    rgb: str
+    depth: str
+
+
+def declared_topics(
+    node: Node, cameras: tuple[CameraInput, ...]
+) -> Mapping[str, CameraTopicNames]:
+    """Topics by camera: the parameters `cameras.<name>.rgb` and `.depth`.
+
+    The first camera's defaults are perception's own topics, others' are below their names.
+    """
+    found = {}
+    for place, camera in enumerate(cameras):
+        below = f"{camera.name}/" if place else ""
+        topics = {}
+        for kind in ("rgb", "depth"):
+            parameter = f"cameras.{camera.name}.{kind}"
+            if not node.has_parameter(parameter):
+                node.declare_parameter(parameter, f"{below}{kind}")
+            topics[kind] = str(node.get_parameter(parameter).value)
+        found[camera.name] = CameraTopicNames(**topics)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CameraCallbacks:
+    """Who is called with a camera's name: for each frame, and for each that is none."""
+
+    on_frame: Callable[[str, Frame], None]
+    on_refused: Callable[[str, str], None]
+
+
+class CameraTopics:
+    """Subscribes from construction to `close`, in a thread of its own."""
+
+    def __init__(
+        self,
+        node: Node,
+        cameras: tuple[CameraInput, ...],
+        names: Mapping[str, CameraTopicNames],
+        callbacks: CameraCallbacks,
+        health: Health,
+    ) -> None:
+        self._node = node
+        self.topics: list[ListenedTopic] = []
+        self._thread = OwnThread("cameras", node=node)
+        self._subscriptions: list[Any] = []
+        for camera in cameras:
+            joined = _Joined(camera, callbacks, health)
+            self._subscribe(f"camera {camera.name}", names[camera.name].rgb, joined.on_rgb)
+            if camera.has_depth:
+                role = f"depth of {camera.name}"
+                self._subscribe(role, names[camera.name].depth, joined.on_depth)
+        self._thread.start(self._subscriptions)
+
+    def _subscribe(self, role: str, topic: str, callback: Callable[[bytes], None]) -> None:
+        subscription = self._node.create_subscription(
+            Image, topic, callback, _QOS, callback_group=self._thread, raw=True
+        )
+        self._subscriptions.append(subscription)
+        name = self._node.resolve_topic_name(topic)
+        self.topics.append(
+            ListenedTopic(role=role, name=name, type_name="sensor_msgs/msg/Image", qos=_QOS)
+        )
+
+    def close(self) -> None:
+        self._thread.stop()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+
+class _Joined:
+    """One camera's colour with its depth, where it has some."""
+
+    def __init__(self, camera: CameraInput, callbacks: CameraCallbacks, health: Health) -> None:
+        self._camera, self._callbacks, self._health = camera, callbacks, health
+        service = ServiceConfig()
+        self._raw_unit_m = service.depth.raw_unit_m
+        self._pairs: Pairer[Frame, np.ndarray] = Pairer(
+            tolerance_s=service.sync.tolerance_s, wait_s=service.sync.wait_s
+        )
+
+    def on_rgb(self, data: bytes) -> None:
+        name = self._camera.name
+        self._health.arrived(f"camera {name}")
+        try:
+            message = received_image(data)
+            stamp_ns = ns_from_stamp(message.header.stamp)
+            frame_id = checked_frame_id(message.header.frame_id)
+            frame = Frame(stamp_ns=stamp_ns, frame_id=frame_id, rgb=rgb_from_message(message))
+        except (EncodingError, ValueError) as error:
+            self._health.dropped("picture unusable", f"camera {name}: {error}")
+            self._callbacks.on_refused(name, str(error))
+            return
+        self._tell(self._pairs.poll(monotonic_ns(), flush=True))
+        self._pairs.add_rgb(stamp_ns, frame, arrival_ns=monotonic_ns())
+        self._tell(self._pairs.poll(monotonic_ns()))
+
+    def on_depth(self, data: bytes) -> None:
+        name = self._camera.name
+        self._health.arrived(f"depth of {name}")
+        try:
+            message = received_image(data)
+            depth_m = depth_from_message(message, raw_unit_m=self._raw_unit_m)
+        except (EncodingError, ValueError) as error:
+            self._health.dropped("depth unusable", f"camera {name}: {error}")
+            return
+        self._pairs.add_depth(ns_from_stamp(message.header.stamp), depth_m)
+        self._tell(self._pairs.poll(monotonic_ns()))
+
+    def _tell(self, pair: Pair[Frame, np.ndarray] | None) -> None:
+        if pair is None:
+            return
+        frame = pair.rgb
+        if pair.depth is not None:
+            frame = Frame(
+                stamp_ns=frame.stamp_ns,
+                frame_id=frame.frame_id,
+                rgb=frame.rgb,
+                depth_m=pair.depth,
+                depth_stamp_ns=pair.depth_stamp_ns,
+            )
+        self._callbacks.on_frame(self._camera.name, frame)

@@ -1,0 +1,238 @@
+"""Mistakes in a meaning are found in the data, with what to do; a right one is let be."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from meaning_sets import NAMES, RATE_HZ, MadeSet, arm
+from scipy.spatial.transform import Rotation as Turn
+from typer.testing import CliRunner
+
+from robot_vision.cli import app
+from robot_vision.datasets.meaning.canonical import step_from_to
+from robot_vision.datasets.meaning.check import check_meaning
+from robot_vision.datasets.meaning.draft import MeaningError
+from robot_vision.datasets.meaning.finding import Finding
+from robot_vision.datasets.meaning.meaning import Meaning
+from robot_vision.datasets.meaning.skeleton import skeleton
+from robot_vision.datasets.meaning.study import study
+from robot_vision.datasets.meaning.suggest import known_or_asked
+from robot_vision.datasets.open_dataset import open_dataset
+
+POSES, GRIPPER = arm()
+WIDOWX = Path("/work/shared/data/demonstrations/widowx_lerobot21")
+
+
+def rows_of(poses: np.ndarray, gripper: np.ndarray) -> list[np.ndarray]:
+    """Positions, rpy, gripper."""
+    return [
+        np.concatenate(
+            [p[:, :3, 3], Turn.from_matrix(p[:, :3, :3]).as_euler("xyz"), g[:, None]], axis=1
+        )
+        for p, g in zip(poses, gripper, strict=True)
+    ]
+
+
+def deltas(*, in_tool: bool = False) -> list[np.ndarray]:
+    """What leads from each pose to the next, rotations as rpy of the change."""
+    found = []
+    for poses, gripper in zip(POSES, GRIPPER, strict=True):
+        step = step_from_to(poses[:-1], poses[1:])
+        step = np.concatenate([step, np.zeros((1, 6))])
+        if in_tool:
+            axes = poses[:, :3, :3]
+            step = np.concatenate(
+                [np.einsum("nji,nj->ni", axes, part) for part in (step[:, :3], step[:, 3:])],
+                axis=1,
+            )
+        step[:, 3:] = Turn.from_rotvec(step[:, 3:]).as_euler("xyz")
+        found.append(np.concatenate([step, gripper[:, None]], axis=1))
+    return found
+
+
+STATES = rows_of(POSES, GRIPPER)
+POSE: dict[str, Any] = {
+    "position": NAMES[:3],
+    "position_unit": "m",
+    "rotation": "rpy",
+    "rotation_columns": NAMES[3:6],
+    "angle_unit": "rad",
+}
+OPEN: dict[str, Any] = {"column": "gripper", "closed": 0, "open": 1}
+RIGHT: dict[str, Any] = {
+    "rate_hz": RATE_HZ,
+    "action": {"tool": POSE, "kind": "delta", "axes": "base", "gripper": OPEN},
+    "state": {"tool": POSE, "gripper": OPEN},
+}
+
+
+def changed(**fields: object) -> Meaning:
+    """`RIGHT` but for fields by dotted names with `__`."""
+    draft = deepcopy(RIGHT)
+    for name, value in fields.items():
+        *path, last = name.split("__")
+        at = draft
+        for part in path:
+            at = at[part]
+        at[last] = value
+    return Meaning.model_validate(draft)
+
+
+def found_in(
+    actions: list[np.ndarray], meaning: Meaning, states: list[np.ndarray] | None = None
+) -> dict[str, Finding]:
+    made = MadeSet(actions, STATES if states is None else states)
+    return {finding.code: finding for finding in check_meaning(made, meaning)}
+
+
+def with_column(rows: list[np.ndarray], change: Callable[[np.ndarray], None]) -> list[np.ndarray]:
+    copies = [each.copy() for each in rows]
+    for each in copies:
+        change(each)
+    return copies
+
+
+def test_a_right_meaning_has_no_errors() -> None:
+    assert {f.code for f in found_in(deltas(), changed()).values() if f.level == "error"} == set()
+    in_tool = found_in(deltas(in_tool=True), changed(action__axes="tool"))
+    assert {f.code for f in in_tool.values() if f.level == "error"} == set()
+    targets = [np.roll(each, -1, axis=0) for each in STATES]
+    absolute = found_in(targets, changed(action__kind="absolute"))
+    assert {f.code for f in absolute.values() if f.level == "error"} == set()
+
+
+@pytest.mark.parametrize(
+    ("in_tool", "fields", "code", "advice"),
+    [
+        (False, {"action__kind": "absolute"}, "kind", "action.kind to delta"),
+        (False, {"action__axes": "tool"}, "axes", "action.axes to base"),
+        (True, {}, "axes", "action.axes to tool"),
+        (False, {"action__tool": POSE | {"position_unit": "mm"}}, "gain", "about 1 m"),
+        (
+            False,
+            {"action__gripper": OPEN | {"closed": 1, "open": 0}},
+            "gripper_inverted",
+            "exchange closed and open",
+        ),
+        (
+            False,
+            {"action__gripper": OPEN | {"closed": -1}},
+            "",
+            "",
+        ),
+        (False, {"state__tool": POSE | {"angle_unit": "deg"}}, "angle_unit", "to rad"),
+        (False, {"state__tool": POSE | {"position_unit": "mm"}}, "position_unit", "to m"),
+        (False, {"rate_hz": 30}, "rate", "rate_hz to 10"),
+    ],
+)
+def test_mistakes_are_found(in_tool: bool, fields: dict, code: str, advice: str) -> None:
+    found = found_in(deltas(in_tool=in_tool), changed(**fields))
+    if code:
+        assert found[code].level == "error"
+        assert advice in found[code].advice
+    else:
+        assert all(finding.level == "remark" for finding in found.values())
+
+
+def test_targets_that_are_called_deltas_are_found() -> None:
+    targets = [np.roll(each, -1, axis=0) for each in STATES]
+    assert found_in(targets, changed())["kind"].advice == "set action.kind to absolute"
+
+
+@pytest.mark.parametrize("by", [-2, 1, 3])
+def test_a_shift_in_time_is_found(by: int) -> None:
+    late = [np.roll(each, -by, axis=0) for each in deltas()]  # by > 0: commanded ahead
+    found = found_in(late, changed())
+    if by > 0:
+        assert f"{by} steps ({by / RATE_HZ:.2g} s) later" in found["lag"].what
+    else:
+        assert found["lead"].level == "error"
+        assert "shift_steps to 2" in found["lead"].advice
+        right = found_in(late, changed(action__shift_steps=2))
+        assert "lead" not in right
+
+
+def test_degrees_millimetres_and_numbers_that_are_none_are_found() -> None:
+    def in_degrees(rows: np.ndarray) -> None:
+        rows[:, 3:6] = np.degrees(rows[:, 3:6])
+
+    def in_mm(rows: np.ndarray) -> None:
+        rows[:, :3] *= 1000
+
+    def with_nan(rows: np.ndarray) -> None:
+        rows[3, 1] = np.nan
+
+    assert found_in(deltas(), changed(), with_column(STATES, in_degrees))["angle_unit"]
+    assert found_in(deltas(), changed(), with_column(STATES, in_mm))["position_unit"]
+    found = found_in(with_column(deltas(), with_nan), changed())["not_finite"]
+    assert "y 4 of 160 rows" in found.what
+
+
+def test_constants_and_jumps_at_pi_are_remarked() -> None:
+    def still(rows: np.ndarray) -> None:
+        rows[:, 2] = 0
+
+    assert "z" in found_in(with_column(deltas(), still), changed())["constant"].what
+    turned = POSES.copy()
+    angles = np.linspace(-0.3, 0.3, turned.shape[1])
+    turned[:, :, :3, :3] = Turn.from_rotvec(np.outer(np.pi + angles, [1, 0, 0])).as_matrix()
+    states = rows_of(turned, GRIPPER)
+    assert found_in(deltas(), changed(), states)["jump_at_pi"].level == "remark"
+
+
+def test_what_is_not_said_is_asked_for_with_what_the_data_suggest() -> None:
+    made = MadeSet(deltas(), STATES)
+    with pytest.raises(MeaningError) as caught:
+        known_or_asked(made, {}, of="made")
+    text = str(caught.value)
+    assert "action.kind: delta | absolute. The data suggest delta" in text
+    assert "action.axes: base | tool. The data suggest base" in text
+    assert "action.gripper.open" in text
+    assert "rate_hz" not in text
+    assert "rate_hz" in study(MadeSet(deltas(), STATES, says_rate=False), of="made").missing
+
+
+def test_a_skeleton_that_is_filled_in_is_a_meaning() -> None:
+    made = MadeSet(deltas(in_tool=True), STATES)
+    found = study(made, of="made")
+    assert found.is_guess
+    assert found.suggested["action.axes"].value == "tool"
+    draft = yaml.safe_load(skeleton(found, of="made"))
+    for name in found.missing:
+        *path, last = name.split(".")
+        at = draft
+        for part in path:
+            at = at[part]
+        assert at[last] is None
+        at[last] = found.suggested[name].value
+    again = study(made, draft, of="made")
+    assert again.missing == ()
+    assert not [finding for finding in again.findings if finding.level == "error"]
+
+
+@pytest.mark.skipif(not WIDOWX.exists(), reason=f"{WIDOWX} is not on this machine")
+def test_a_real_set_is_studied_from_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / "meaning.yaml"
+    runner = CliRunner()
+    first = runner.invoke(app, ["demonstrations", "study", str(WIDOWX), "--write", str(file)])
+    assert first.exit_code == 1, first.output
+    episodes = open_dataset(WIDOWX)
+    suggested = study(episodes, of="set").suggested
+    episodes.close()
+    assert suggested["action.kind"].value == "delta"
+    assert (suggested["action.gripper.closed"].value, suggested["action.gripper.open"].value) == (
+        0.0,
+        1.0,
+    )
+    draft = yaml.safe_load(file.read_text())
+    draft["action"] |= {"kind": "delta", "axes": "base"}
+    for part in ("action", "state"):
+        draft[part]["tool"] |= {"position_unit": "m", "angle_unit": "rad"}
+        draft[part]["gripper"] |= {"closed": 0, "open": 1}
+    file.write_text(yaml.safe_dump(draft))
+    second = runner.invoke(app, ["demonstrations", "study", str(WIDOWX), "--meaning", str(file)])
+    assert second.exit_code == 0, second.output

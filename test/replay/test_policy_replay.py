@@ -1,0 +1,84 @@
+"""Episodes of a dataset through a policy: answers as in the golden file, or the CI says fail."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demonstrations_kit import write_episodes
+from pixel_bundle import FRONT, WRIST, write_pixel_bundle
+from typer.testing import CliRunner
+
+from robot_vision.cli import app
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.datasets.open_dataset import open_dataset
+from robot_vision.replay.judging.episodes import meaning_of, observations
+from robot_vision.replay.judging.judge import judge, load_judged
+
+SEEN = ObservationSpec(cameras=(FRONT,), steps=2, step_s=0.1, words="none")
+GAINS = {"rgb_front": 0.01, "state": 1.0}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    write_episodes(tmp_path / "set", [4, 3])
+    return tmp_path / "set"
+
+
+def policy_in(folder: Path, *, gains: Mapping[str, float] = GAINS, **values: Any) -> Path:
+    return write_pixel_bundle(folder, **{"observation": SEEN, "gains": gains, **values}).path
+
+
+def replayed(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["replay", *map(str, arguments)])
+
+
+def test_a_policy_passes_as_long_as_it_answers_as_before(dataset: Path, tmp_path: Path) -> None:
+    policy, golden = policy_in(tmp_path / "policy"), tmp_path / "golden.json"
+    written = replayed(dataset, "--policy", policy, "--golden", golden, "--update-golden")
+    assert written.exit_code == 0, written.output
+    again = replayed(dataset, "--policy", policy, "--golden", golden)
+    assert again.exit_code == 0, again.output
+    assert "2 episodes, 7 rows" in again.output
+    assert "picture to action: p50" in again.output
+    content = json.loads(golden.read_text())
+    content["episodes"]["1"]["rows"][2][0] += 0.1
+    golden.write_text(json.dumps(content))
+    failed = replayed(dataset, "--policy", policy, "--golden", golden)
+    assert failed.exit_code == 1
+    assert "episode 1, row 2: an action is 0.1 away (at most 0.02)" in failed.output
+
+
+def test_another_policy_is_refused_before_anything_is_read(dataset: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "golden.json"
+    replayed(dataset, "--policy", policy_in(tmp_path / "a"), "--golden", golden, "--update-golden")
+    other = policy_in(tmp_path / "b", gains={"rgb_front": 0.02})
+    result = replayed(dataset, "--policy", other, "--golden", golden)
+    assert result.exit_code not in (0, 1)
+    assert "is of the policy" in str(result.exception) + result.output
+
+
+def test_rows_are_what_the_policy_would_have_been_shown(dataset: Path) -> None:
+    episodes = open_dataset(dataset)
+    meaning = meaning_of(episodes, None, of="set")
+    shown = list(observations(episodes, 0, seen=SEEN, meaning=meaning))
+    episodes.close()
+    assert [len(o.pictures["front"]) for o in shown] == [1, 2, 3, 4]
+    assert [len(o.history) for o in shown] == [0, 1, 2, 3]
+    assert shown[2].pictures["front"][-1].rgb.shape == (24, 32, 3)
+    assert shown[2].robot.base_from_tool[:3, 3] == pytest.approx([0.32, 0.05, 0.2])
+    assert shown[2].robot.gripper_open == pytest.approx(0.75)
+
+
+def test_a_camera_that_the_set_has_not_is_named(dataset: Path, tmp_path: Path) -> None:
+    wrist = SEEN.model_copy(update={"cameras": (WRIST,)})
+    result = replayed(dataset, "--policy", policy_in(tmp_path / "p", observation=wrist, gains={}))
+    assert "by camera 'wrist'; the dataset has front" in str(result.exception) + result.output
+
+
+def test_the_same_frames_give_the_same_answers(dataset: Path, tmp_path: Path) -> None:
+    policy = load_judged(str(policy_in(tmp_path / "policy", noise=True, counts=True)))
+    first, second = (judge(dataset, policy, episodes=[1]) for _ in range(2))
+    assert first.episodes == second.episodes
+    assert first.identity == policy.manifest.identity
