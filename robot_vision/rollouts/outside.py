@@ -151,13 +151,14 @@ class OutsideSight:
                     f"{self._environment.name} has no camera {camera.name!r}, by which the "
                     f"policy sees; it has {sorted(seen.rgb)}"
                 )
+            has_depth = depth and camera.has_depth and camera.name in seen.depth_m
             self._pictures.add(
                 camera.name,
                 Frame(
                     stamp_ns=stamp_ns,
                     frame_id=camera.name,
-                    rgb=seen.rgb[camera.name],
-                    depth_m=seen.depth_m.get(camera.name) if depth and camera.has_depth else None,
+                    rgb=np.array(seen.rgb[camera.name], np.uint8),
+                    depth_m=np.array(seen.depth_m[camera.name], np.float32) if has_depth else None,
                 ),
             )
         unseen = blind(
@@ -170,12 +171,12 @@ class OutsideSight:
 
 
 def robot_state(seen: Seen, stamp_ns: int) -> RobotState:
-    """The arm of what an environment reports."""
+    """The arm of what an environment reports, copied: it may write into its arrays later."""
     return RobotState(
         stamp_ns=stamp_ns,
-        joint_position_rad=seen.joint_position_rad,
-        base_from_tool=seen.base_from_tool,
-        gripper_open=seen.gripper_open,
+        joint_position_rad=np.array(seen.joint_position_rad, np.float64),
+        base_from_tool=np.array(seen.base_from_tool, np.float64),
+        gripper_open=float(seen.gripper_open),
         joint_names=seen.joint_names,
     )
 
