@@ -130,7 +130,11 @@ def run_one(job: Job) -> Outcome:
         split=setup.split,
         sizes_px=setup.sizes_px,
     )
-    common = {"condition": name, "number": number, "joint_space": setup.joint_space}
+    common: dict[str, Any] = {
+        "condition": name,
+        "number": number,
+        "joint_space": setup.joint_space,
+    }
     with trial.world:
         if setup.policy == EXPERT:
             expert = ExpertPolicy(trial.world, trial.task)
@@ -144,7 +148,7 @@ def run_one(job: Job) -> Outcome:
 
 
 def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment: str) -> Setup:
-    common = {"policy": policy, "seed": seed, "latency_s": latency_s}
+    common: dict[str, Any] = {"policy": policy, "seed": seed, "latency_s": latency_s}
     if policy == EXPERT:
         if environment:
             raise ConfigError(f"the {EXPERT} knows the simulated robot only; name a bundle")
