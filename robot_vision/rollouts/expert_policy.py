@@ -31,6 +31,7 @@ class ExpertPolicy:
             perception_model_id="",  # it looks at nothing
             step_s=STEP_S,
             horizon=STEPS,
+            history=0,
             statistics=_STATISTICS,
         )
 
