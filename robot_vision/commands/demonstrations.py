@@ -1,5 +1,6 @@
 """`robot-vision demonstrations …`: record a robot's topics, look at datasets, check, export."""
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -132,28 +133,80 @@ def export(
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Option(help="folder of the dataset; appended to if it is there")],
-    episodes: Annotated[int, typer.Option(min=1)] = 10,
+    out: Annotated[Path, typer.Option(help="folder of the dataset; continued if it is there")],
+    episodes: Annotated[int, typer.Option(min=1, help="that the dataset is to have")] = 10,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     split: Annotated[str, typer.Option(help="train, val or test")] = "train",
-    noise: Annotated[bool, typer.Option(help="mishaps, from which the expert recovers")] = True,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="lift (the only thing), pick, put, push; several take turns"),
+    ] = None,
+    things: Annotated[
+        str, typer.Option(help="how many on the table: 1..3; empty: 2 to 6, not all meant")
+    ] = "",
+    size: Annotated[str, typer.Option(help="of the front camera")] = "416x320",
+    wrist_size: Annotated[str, typer.Option(help="of the wrist camera")] = "208x160",
     wrist: Annotated[bool, typer.Option(help="record the wrist camera as well")] = True,
+    depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
+    noise: Annotated[
+        float, typer.Option(min=0, max=3, help="mishaps to recover from: 1 as usual, 0 none")
+    ] = 1.0,
+    wordings: Annotated[
+        int, typer.Option(min=1, max=50, help="sentences of one meaning that an episode keeps")
+    ] = 6,
+    policy: Annotated[
+        str, typer.Option(help="let this policy lead and the expert say what it should have done")
+    ] = "",
+    expert_share: Annotated[
+        float, typer.Option(min=0, max=1, help="of the time that the expert leads in its place")
+    ] = 0.3,
+    processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
     """Have the simulated robot's expert do tasks, and record it."""
-    from robot_vision.commands.scenes import parse_split
+    from robot_vision.commands.scenes import parse_size, parse_split, progress_bar
     from robot_vision.simulation.robot.demonstrate import demonstrate
-    from robot_vision.simulation.robot.episode import QUIET, Noise
+    from robot_vision.simulation.robot.episode import Noise
+    from robot_vision.simulation.robot.recipe import DemonstrationRecipe, parse_tasks, parse_things
 
-    succeeded = demonstrate(
-        out,
-        episodes=episodes,
+    recipe = DemonstrationRecipe(
         seed=seed,
         split=parse_split(split),
-        noise=Noise() if noise else QUIET,
-        wrist=wrist,
-        on_progress=lambda number: say(f"episode {number}"),
+        tasks=parse_tasks(task or []),
+        things=parse_things(things),
+        size_px=parse_size(size),
+        wrist_size_px=parse_size(wrist_size) if wrist else None,
+        depth=depth,
+        noise=Noise().scaled(noise),
+        wordings=wordings,
     )
-    say(f"{succeeded} of {episodes} succeeded; {_megabytes(out):.1f} MB in {out}")
+    record_one = None
+    if policy:
+        from robot_vision.rollouts.corrections import led_by, record_corrected
+
+        recipe, record_one = led_by(policy, expert_share, recipe), record_corrected
+    with progress_bar() as progress:
+        bar = progress.add_task("episodes", total=episodes)
+        demonstrate(
+            out,
+            recipe,
+            episodes=episodes,
+            processes=processes or os.cpu_count() or 1,
+            on_progress=lambda done: progress.update(bar, completed=done),
+            record=record_one,
+        )
+    say(_summary(out))
+
+
+def _summary(out: Path) -> str:
+    from robot_vision.datasets.lerobot.dataset import Dataset
+
+    with Dataset(out) as dataset:
+        records = [episode.record for episode in dataset.episodes]
+        succeeded = sum(record is not None and record.success is True for record in records)
+        return (
+            f"{succeeded} of {len(records)} episodes succeeded; {len(dataset)} frames, "
+            f"{_megabytes(out):.1f} MB in {out}"
+        )
 
 
 @app.command()

@@ -69,7 +69,9 @@ def collect(
 
 
 def evaluate(
-    policy: Annotated[str, typer.Option(help="bundle: a name or a folder")] = "policy-s",
+    policy: Annotated[
+        str, typer.Option(help="bundle: a name or a folder; `expert`: the upper bound")
+    ] = "policy-s",
     episodes: Annotated[int, typer.Option(min=1, help="of each condition")] = 200,
     conditions: Annotated[
         str, typer.Option(help="names separated by commas; `all`; `list` shows them")
@@ -89,14 +91,19 @@ def evaluate(
         Path | None, typer.Option(help="`--out` of another run: compare episode by episode")
     ] = None,
     arm: Annotated[str, typer.Option(help="the simulated robot's: seven or six joints")] = "seven",
+    split: Annotated[str, typer.Option(help="whose looks: train, val or test")] = "test",
+    environment: Annotated[
+        str, typer.Option(help="an outside simulator: module:function; needs --allow-code")
+    ] = "",
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:
-    """Success in closed loop on the simulated robot, perception in the loop.
+    """Success in closed loop, on the simulated robot or in a simulator of yours.
 
-    A folder that holds some of the episodes already is completed.
+    Perception is in the loop where the policy looks at it. A folder that holds some of the
+    episodes already is completed.
     """
-    from robot_vision.commands.scenes import progress_bar
+    from robot_vision.commands.scenes import parse_split, progress_bar
     from robot_vision.rollouts.evaluate import CONDITIONS, evaluate_policy
     from robot_vision.rollouts.report import draw_degradation, print_report
 
@@ -117,6 +124,8 @@ def evaluate(
             model=model,
             joint_space=joint_space,
             arm=arm,
+            split=parse_split(split),
+            environment=environment,
             processes=processes or os.cpu_count() or 1,
             out=out,
             against=against,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Frame
@@ -35,10 +35,15 @@ class EpisodeCamera:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeActions:
-    """The actions of an episode, a row a step; `names` is empty where the dataset has none."""
+    """The actions of an episode, a row a step; `names` is empty where the dataset has none.
+
+    `taught` are whole chunks of canonical actions, in sets where somebody else led than who
+    taught: there, rows do not follow one another.
+    """
 
     values: Float[np.ndarray, "steps n"]
     names: tuple[str, ...]
+    taught: Float32[np.ndarray, "steps t 7"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,21 +5,24 @@ into commands at its rate, and these act after a delay of their own, as in the l
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from robot_vision.arm.kinematics import read_chain
 from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.robot_config import RobotSimConfig
-from robot_vision.core.types import Command, Decision, Observation, RobotState
+from robot_vision.core.types import Command, Decision, Instruction, Observation, RobotState
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import BundledPolicy, load_policy
 from robot_vision.rollouts.joint_audit import JointAudit
-from robot_vision.rollouts.simulated_perception import BASE, TOOL, Sight
+from robot_vision.rollouts.simulated_perception import BASE, TOOL
 from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
 
@@ -41,6 +44,7 @@ class Delays:
     acting_s: float = RobotSimConfig().lead_s
     frames_lost: float = 0.0
     depth: bool = True
+    cameras_lost: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True, eq=False)
@@ -58,6 +62,42 @@ class Record:
     joint_violations: dict[str, int] = field(default_factory=dict)
 
 
+@runtime_checkable
+class Body(Protocol):
+    """An arm that is commanded, on simulated time."""
+
+    @property
+    def time_s(self) -> float: ...
+
+    def state(self, stamp_ns: int) -> RobotState: ...
+
+    def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None: ...
+
+    def step(self, seconds: float) -> None: ...
+
+
+@runtime_checkable
+class Seeing(Protocol):
+    """What its cameras and its joints report."""
+
+    @property
+    def now_ns(self) -> int: ...
+
+    def note(self) -> bool: ...
+
+    def see(self, *, depth: bool, lost: tuple[str, ...]) -> Observation: ...
+
+
+def _without_words(instruction: Instruction) -> Instruction:
+    return replace(
+        instruction,
+        text="",
+        tokens=instruction.tokens[:0],
+        encoding=instruction.encoding[:0],
+        problem="",
+    )
+
+
 @lru_cache(maxsize=1)
 def policy_of(name: str) -> BundledPolicy:
     """The policy of that name on one thread; a process that runs many episodes loads it once."""
@@ -69,25 +109,33 @@ class ClosedLoop:
 
     def __init__(
         self,
-        sight: Sight,
-        world: RobotWorld,
+        sight: Seeing,
+        world: Body,
         policy: Policy,
         words: str,
         *,
         delays: Delays,
         config: PolicyConfig | None = None,
         rng: np.random.Generator | None = None,
+        withheld: bool = False,
     ) -> None:
+        """`withheld`: the policy is given no words, as if their encoder had failed."""
         self._sight, self._world, self._policy, self._delays = sight, world, policy, delays
         self._rng = rng or np.random.default_rng(0)
         self._config = config or PolicyConfig(command_hz=100)
         self._controller = Controller(policy.spec, self._config)
-        if self._config.joint_space.enabled:
+        if self._config.joint_space.enabled or policy.spec.joint_names:
+            if not isinstance(world, RobotWorld):
+                raise ConfigError(
+                    "joints are for the simulated robot: outside ones have no description"
+                )
             text = urdf_of(world.model, world.arm, base=BASE, tool=TOOL)
             self._controller.describe_arm(read_chain(text, base_link=BASE, tool_link=TOOL))
         joints = self._controller.joint_spec
         self._audit = None if joints is None else JointAudit(joints)
         self._instruction = policy.instruct(words)
+        if withheld:
+            self._instruction = _without_words(self._instruction)
         self._answers: deque[tuple[int, Decision, RobotState]] = deque()
         self._commands: deque[tuple[int, Command]] = deque()
         self._next_frame_ns = sight.now_ns
@@ -119,7 +167,8 @@ class ClosedLoop:
         return None
 
     def _see(self, now_ns: int) -> Observation:
-        observation = self._sight.observe(self._sight.look(depth=self._delays.depth))
+        delays = self._delays
+        observation = self._sight.see(depth=delays.depth, lost=delays.cameras_lost)
         decision = self.answer = self._policy.decide(observation, self._instruction)
         due_ns = now_ns + round(self._delays.latency_s * NS_PER_S)
         self._answers.append((due_ns, decision, observation.robot))
@@ -143,6 +192,7 @@ class ClosedLoop:
         while self._commands and self._commands[0][0] <= now_ns:
             _, arrived = self._commands.popleft()
             if arrived.joints is not None:
+                assert isinstance(self._world, RobotWorld)
                 self._world.command_joints(arrived.joints.position, arrived.gripper_open)
             else:
                 self._world.command(arrived.base_from_tool, arrived.gripper_open)

@@ -14,23 +14,23 @@ import numpy as np
 
 from robot_vision.core.types import Observation
 from robot_vision.model_store.policies import find_policy
-from robot_vision.rollouts.closed_loop import ClosedLoop, Delays, policy_of
+from robot_vision.rollouts.closed_loop import policy_of
 from robot_vision.rollouts.episode_files import (
     SetDescription,
     save_episode,
     write_description,
     write_vocabulary,
 )
+from robot_vision.rollouts.leading import draw_delays, policy_leads
 from robot_vision.rollouts.simulated_perception import Sight, eyesight_of, must_see_alike
 from robot_vision.rollouts.teacher import Frames, Teacher
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import SPLITS, Split
 from robot_vision.simulation.parallel import run_jobs
+from robot_vision.simulation.robot.drawn_tasks import build_task_world
 from robot_vision.simulation.robot.episode import STEP_S, STEPS, Noise, run_expert
-from robot_vision.simulation.robot.expert import is_finished, is_lost
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Task
-from robot_vision.simulation.robot.tasks import build_task_world, success
 from robot_vision.simulation.robot.world import RobotWorld
 
 HISTORY = 2
@@ -40,9 +40,6 @@ PERCEPTION = {
     "tracker.high_score": 0.3,
     "tracker.birth_evidence": -0.85,  # as log-odds, a score of 0.3
 }
-# A policy that leads is watched so long after it is done, and given up if it stays in a place.
-_DONE_S, _STUCK_S, _STUCK_M = 1.2, 3.0, 0.01
-_LATENCY_S = (0.03, 0.15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,23 +141,8 @@ def _expert_leads(
 def _policy_leads(
     sight: Sight, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
 ) -> Iterator[Observation]:
-    """Until the task is done or its time is up: mishaps are what is to be learnt from."""
     words = instruct(task, rng, held_out=False)
-    delays = Delays(latency_s=float(rng.uniform(*_LATENCY_S)))
-    loop = ClosedLoop(sight, world, policy_of(recipe.policy), words, delays=delays)
-    undone_s = moved_s = world.time_s
-    place_m = world.base_from_tool[:3, 3]
-    while world.time_s < task.time_out_s and not is_lost(world, task):
-        seen = loop.advance()
-        if seen is None:
-            continue
-        yield seen
-        if not (is_finished(world, task) or (task.kind == "push" and success(world, task))):
-            undone_s = world.time_s
-        if np.linalg.norm(world.base_from_tool[:3, 3] - place_m) > _STUCK_M:
-            moved_s, place_m = world.time_s, world.base_from_tool[:3, 3]
-        if world.time_s - undone_s > _DONE_S or world.time_s - moved_s > _STUCK_S:
-            return
+    return policy_leads(sight, world, task, policy_of(recipe.policy), words, draw_delays(rng))
 
 
 def _file(folder: Path, number: int) -> Path:

@@ -6,13 +6,17 @@ from typing import Literal
 import numpy as np
 
 from robot_vision.rollouts.closed_loop import Delays
-from robot_vision.simulation.palette import is_held_out
+from robot_vision.rollouts.pictures import WRIST
+from robot_vision.simulation.palette import Split, is_held_out
 from robot_vision.simulation.robot.arms import SEVEN, Arm
+from robot_vision.simulation.robot.drawn_tasks import absent_task, build_task_world
 from robot_vision.simulation.robot.phrases import instruct
-from robot_vision.simulation.robot.task import KINDS, Task
-from robot_vision.simulation.robot.tasks import absent_task, build_task_world, possible_tasks
-from robot_vision.simulation.robot.world import RobotWorld
+from robot_vision.simulation.robot.task import KINDS, Kind, Task
+from robot_vision.simulation.robot.tasks import possible_tasks
+from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX, RobotWorld
 
+Sizes = tuple[tuple[int, int], tuple[int, int]]
+DEFAULT_SIZES_PX: Sizes = (SIZE_PX, WRIST_SIZE_PX)
 Said = Literal["task", "other", "absent"]
 _CAMERA_M, _CAMERA_RAD = 0.02, float(np.deg2rad(2.0))
 
@@ -22,10 +26,13 @@ class Condition:
     """`said`: the scene's task, another one of the same scene, or about a thing that is not there.
 
     `new_combination`: the thing named has a colour that training never showed it in.
-    `later_s` is added to the latency.
+    `later_s` is added to the latency. `table` is the kind of task and how many things there are,
+    each of which could be meant; None: kinds take turns among two to six things.
     """
 
     description: str
+    table: tuple[Kind, int] | None = None
+    words_withheld: bool = False
     said: Said = "task"
     new_combination: bool = False
     new_words: bool = False
@@ -60,6 +67,28 @@ CONDITIONS: dict[str, Condition] = {
         description="camera moved by 2 cm and 2° after calibration", camera_moved=True
     ),
     "lights": Condition(description="lights changed once more", other_lights=True),
+    "lift_only": Condition(description="lift the only thing there is", table=("pick", 1)),
+    "named_of_two": Condition(description="lift the named one of two", table=("pick", 2)),
+    "named_of_three": Condition(description="lift the named one of three", table=("pick", 3)),
+    "named_swap": Condition(
+        description="the scenes of named_of_two, the other one named",
+        table=("pick", 2),
+        said="other",
+    ),
+    "no_words": Condition(
+        description="named_of_two without words: whoever needs them goes by chance",
+        table=("pick", 2),
+        words_withheld=True,
+    ),
+    "push": Condition(description="push the only thing where told", table=("push", 1)),
+    "no_depth": Condition(
+        description="lift_only without depth", table=("pick", 1), delays=Delays(depth=False)
+    ),
+    "no_wrist": Condition(
+        description="lift_only without the wrist camera",
+        table=("pick", 1),
+        delays=Delays(cameras_lost=(WRIST,)),
+    ),
 }
 
 
@@ -72,16 +101,35 @@ class Trial:
     words: str
     delays: Delays
     rng: np.random.Generator
+    words_withheld: bool = False
 
 
 def draw_trial(
-    condition: Condition, *, seed: int, number: int, latency_s: float, arm: Arm = SEVEN
+    condition: Condition,
+    *,
+    seed: int,
+    number: int,
+    latency_s: float,
+    arm: Arm = SEVEN,
+    split: Split = "test",
+    sizes_px: Sizes = DEFAULT_SIZES_PX,
 ) -> Trial:
-    """Episode `number`: the same scene under all conditions that do not ask for another."""
+    """Episode `number`: the same scene under all conditions that do not ask for another.
+
+    `sizes_px` are those of the front and the wrist camera, w × h.
+    """
     rng = np.random.default_rng((seed, number))
-    kind = KINDS[number % len(KINDS)]
+    kind, count = condition.table or (KINDS[number % len(KINDS)], None)
     while True:
-        world, task = build_task_world(rng, split="test", kind=kind, arm=arm)
+        world, task = build_task_world(
+            rng,
+            split=split,
+            kind=kind,
+            things=None if count is None else (count, count),
+            size_px=sizes_px[0],
+            wrist_size_px=sizes_px[1],
+            arm=arm,
+        )
         if task := _asked(condition, world, task, np.random.default_rng((seed, number, 1))):
             break
         world.close()
@@ -98,6 +146,7 @@ def draw_trial(
         words=words,
         delays=replace(condition.delays, latency_s=late_s),
         rng=mishaps,
+        words_withheld=condition.words_withheld,
     )
 
 
@@ -114,7 +163,9 @@ def _asked(
     others = [
         other
         for other in possible_tasks(world)
-        if other.target.item != task.target.item and not _is_new(other)
+        if other.target.item != task.target.item
+        and not _is_new(other)
+        and (condition.table is None or other.kind == task.kind)
     ]
     return others[int(rng.integers(len(others)))] if others else None
 

@@ -8,15 +8,21 @@ from typing import Any
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import parse_json, quoted, read_text
+from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.model_store.policies import find_policy
 from robot_vision.rollouts.closed_loop import Delays, policy_of
-from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
+from robot_vision.rollouts.conditions import CONDITIONS, DEFAULT_SIZES_PX, Sizes, draw_trial
+from robot_vision.rollouts.expert_policy import EXPERT, ExpertPolicy
 from robot_vision.rollouts.outcome import Outcome, judge_trial
+from robot_vision.rollouts.outside import judge_outside
+from robot_vision.rollouts.pictures import FRONT, WRIST, must_be_simulated, needs_perception
 from robot_vision.rollouts.simulated_perception import eyesight_of, must_see_alike
 from robot_vision.rollouts.summary import paired, sum_up
+from robot_vision.simulation.palette import Split
 from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.robot.arms import SEVEN, arm_named
+from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX
 
 EPISODES_FILE, EVALUATION_FILE = "episodes.jsonl", "evaluation.json"
 
@@ -33,6 +39,9 @@ class Setup:
     latency_s: float
     joint_space: bool = False
     arm: str = SEVEN.name
+    split: Split = "test"
+    sizes_px: Sizes = DEFAULT_SIZES_PX
+    environment: str = ""
 
 
 Job = tuple[Setup, str, int]
@@ -49,6 +58,8 @@ def evaluate_policy(
     model: str = "",
     joint_space: bool = False,
     arm: str = SEVEN.name,
+    split: Split = "test",
+    environment: str = "",
     out: Path | None = None,
     against: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda *_: None,
@@ -56,20 +67,27 @@ def evaluate_policy(
     """Run `episodes` of each condition, or those that `out` lacks, and sum them up.
 
     `model` is the bundle of perception; empty: that of the name that the policy was trained on.
-    `arm` is the simulated robot's; in `joint_space` it is commanded by joint positions.
+    `arm` is the simulated robot's; in `joint_space` it is commanded by joint positions. `split`
+    says whose looks scenes have. `environment` names an outside simulator (`module:function`) in
+    place of ours, whose episodes are the only condition then. The policy `expert` is the
+    simulated robot's own, the upper bound of ours.
     Writes `episodes.jsonl` and `evaluation.json` into `out`; an episode that has ended is kept
     whatever ends the run. `against` is the `out` of another run of the same seed, whose episodes
     are compared one by one. Raises `ConfigError` for unknown conditions, where `out` holds
     episodes of another policy, and where `against` holds other scenes.
     """
     unknown = [name for name in conditions if name not in CONDITIONS]
-    if unknown:
+    if unknown and not environment:
         raise ConfigError(f"unknown conditions {unknown}; available: {', '.join(CONDITIONS)}")
     setup = replace(
-        _setup(policy, model=model, seed=seed, latency_s=latency_s),
+        _setup(policy, model=model, seed=seed, latency_s=latency_s, environment=environment),
         joint_space=joint_space,
         arm=arm_named(arm).name,
+        split=split,
+        environment=environment,
     )
+    if environment:
+        conditions = [environment]
     other = None if against is None else _read_other(against, setup)
     found = _read(out, setup) if out else {}
     wanted = [(name, number) for name in conditions for number in range(episodes)]
@@ -95,38 +113,70 @@ def evaluate_policy(
 def run_one(job: Job) -> Outcome:
     """Run one episode."""
     setup, name, number = job
-    policy = policy_of(setup.policy)
-    eyesight = eyesight_of(setup.perception_model, policy.manifest.perception)
+    if setup.environment:
+        return judge_outside(
+            setup.environment,
+            policy_of(setup.policy),
+            seed=setup.seed,
+            number=number,
+            latency_s=setup.latency_s,
+        )
     trial = draw_trial(
         CONDITIONS[name],
         seed=setup.seed,
         number=number,
         latency_s=setup.latency_s,
         arm=arm_named(setup.arm),
+        split=setup.split,
+        sizes_px=setup.sizes_px,
     )
+    common: dict[str, Any] = {
+        "condition": name,
+        "number": number,
+        "joint_space": setup.joint_space,
+    }
     with trial.world:
-        return judge_trial(
-            trial,
-            condition=name,
-            number=number,
-            policy=policy,
-            eyesight=eyesight,
-            joint_space=setup.joint_space,
-        )
+        if setup.policy == EXPERT:
+            expert = ExpertPolicy(trial.world, trial.task)
+            return judge_trial(trial, policy=expert, eyesight=None, **common)
+        policy = policy_of(setup.policy)
+        eyesight = None
+        if setup.perception_model:
+            eyesight = eyesight_of(setup.perception_model, policy.manifest.perception)
+        shown = policy.manifest.observation
+        return judge_trial(trial, policy=policy, eyesight=eyesight, shown=shown, **common)
 
 
-def _setup(policy: str, *, model: str, seed: int, latency_s: float) -> Setup:
+def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment: str) -> Setup:
+    common: dict[str, Any] = {"policy": policy, "seed": seed, "latency_s": latency_s}
+    if policy == EXPERT:
+        if environment:
+            raise ConfigError(f"the {EXPERT} knows the simulated robot only; name a bundle")
+        name = f"{EXPERT}@1"
+        return Setup(policy_id=name, policy_sha256="", perception_model="", **common)
     manifest = find_policy(policy).manifest
-    model = model or manifest.action_spec.perception_model_id.partition("@")[0]
-    must_see_alike(manifest, model, eyesight_of(model, manifest.perception))
+    if manifest.observation is not None and not environment:
+        must_be_simulated(manifest.observation)
+    if needs_perception(manifest):
+        model = model or manifest.action_spec.perception_model_id.partition("@")[0]
+        must_see_alike(manifest, model, eyesight_of(model, manifest.perception))
     return Setup(
-        policy=policy,
         policy_id=manifest.policy_id,
         policy_sha256=manifest.sha256,
-        perception_model=model,
-        seed=seed,
-        latency_s=latency_s,
+        perception_model=model if needs_perception(manifest) else "",
+        sizes_px=_sizes_px(manifest),
+        **common,
     )
+
+
+def _sizes_px(manifest: PolicyManifest) -> Sizes:
+    """Of front and wrist camera, as the policy takes them; perception has the size it knows."""
+    shown = manifest.observation
+    if shown is None:
+        return DEFAULT_SIZES_PX
+    own = {camera.name: (camera.width_px, camera.height_px) for camera in shown.cameras}
+    front = SIZE_PX if needs_perception(manifest) else own.get(FRONT, SIZE_PX)
+    return front, own.get(WRIST, WRIST_SIZE_PX)
 
 
 def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
@@ -137,7 +187,7 @@ def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
         file.write_text(json.dumps(asdict(setup)) + "\n")
         return {}
     kind, found = _parse(file)
-    if kind != asdict(setup):
+    if kind != json.loads(json.dumps(asdict(setup))):
         raise ConfigError(
             f"{file} holds episodes of another kind: {quoted(str(kind))}; asked for {setup}"
         )
@@ -166,7 +216,13 @@ def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, int], Outcome]]:
         outcomes = [Outcome(**values) for values in found]
     except TypeError as error:
         raise ConfigError(f"{file} holds no episodes: {quoted(error)}") from error
-    before = {"joint_space": False, "arm": SEVEN.name}  # as files were before they said
+    before = {  # as files were before they said
+        "joint_space": False,
+        "arm": SEVEN.name,
+        "split": "test",
+        "sizes_px": [list(size) for size in DEFAULT_SIZES_PX],
+        "environment": "",
+    }
     return before | kind, {(o.condition, o.number): o for o in outcomes}
 
 

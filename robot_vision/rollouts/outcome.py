@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from robot_vision.core.interfaces import Policy
 from robot_vision.core.joint_config import JointSpaceConfig
+from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.core.types import Decision, Observation
 from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.registry import BundledPolicy
 from robot_vision.rollouts.closed_loop import ClosedLoop, Record
 from robot_vision.rollouts.conditions import Trial
 from robot_vision.rollouts.labels import labelled
@@ -27,8 +28,9 @@ class Outcome:
 
     `first_touched` says whether the first thing touched was the one named, None if nothing was.
     `seen` is the share of frames in which perception had the thing named (or the hand held it),
-    `pointed` that in which the policy pointed at it. `jump` is the 95th percentile of the
-    command's steps at the beginning of chunks over that of the others, None if it hardly moved.
+    `pointed` that in which the policy pointed at it; None without perception. `jump` is the 95th
+    percentile of the command's steps at the beginning of chunks over that of the others, None if
+    it hardly moved.
     `joint_violations` counts commands beyond a limit of a joint; empty outside joint space.
     """
 
@@ -40,8 +42,8 @@ class Outcome:
     first_touched: bool | None
     moved_m: float
     time_s: float
-    seen: float
-    pointed: float
+    seen: float | None
+    pointed: float | None
     starved: int
     jump: float | None
     commands: int
@@ -55,14 +57,19 @@ def judge_trial(
     *,
     condition: str,
     number: int,
-    policy: BundledPolicy,
-    eyesight: Eyesight,
+    policy: Policy,
+    eyesight: Eyesight | None,
+    shown: ObservationSpec | None = None,
     joint_space: bool = False,
 ) -> Outcome:
-    """Let the policy lead, by tool poses or joints, until the task is done or its time is up."""
+    """Let the policy lead, by tool poses or joints, until the task is done or its time is up.
+
+    Without `eyesight` perception is not run; `shown` is what a policy from pixels sees.
+    """
     world, task = trial.world, trial.task
     spec = policy.spec
-    sight = Sight(world, eyesight, history=spec.history, step_s=spec.step_s)
+    looks_back = (spec.history, spec.step_s) if shown is None else (shown.steps - 1, shown.step_s)
+    sight = Sight(world, eyesight, history=looks_back[0], step_s=looks_back[1], shown=shown)
     loop = ClosedLoop(
         sight,
         world,
@@ -71,16 +78,18 @@ def judge_trial(
         delays=trial.delays,
         config=PolicyConfig(joint_space=JointSpaceConfig(enabled=joint_space)),
         rng=trial.rng,
+        withheld=trial.words_withheld,
     )
     start_m, moved_m = world.base_from_tool[:3, 3].copy(), 0.0
     first: bool | None = None
     since_s: float | None = None
     absent = task.target.item < 0
     limit_s = HOLD_S if absent else task.time_out_s
-    watch = _Watch(world, task, history=spec.history)
+    watch = None if eyesight is None else _Watch(world, task, history=spec.history)
     while world.time_s < limit_s:
         if (seen := loop.advance()) is not None:
-            watch.judge(seen, loop.answer)
+            if watch is not None:
+                watch.judge(seen, loop.answer)
             continue
         moved_m = max(moved_m, float(np.linalg.norm(world.base_from_tool[:3, 3] - start_m)))
         if first is None and (touched := world.touched_items):
@@ -102,8 +111,8 @@ def judge_trial(
         first_touched=first,
         moved_m=round(moved_m, 4),
         time_s=round(world.time_s, 2),
-        seen=watch.seen,
-        pointed=watch.pointed,
+        seen=None if watch is None else watch.seen,
+        pointed=None if watch is None else watch.pointed,
         starved=loop.record.starved,
         jump=jump_ratio(loop.record),
         commands=loop.record.commands,

@@ -30,8 +30,8 @@ def print_report(report: dict[str, Any], console: Screen | None = None) -> None:
             _percent(found["success"]),
             *(_percent(found[kind]) if kind in found else "" for kind in _KINDS),
             _percent(found["named_first"]),
-            f"{100 * found['seen']:.0f}",
-            f"{100 * found['pointed']:.0f}",
+            _points(found["seen"]),
+            _points(found["pointed"]),
             str(found["starved"]),
             "" if found["jump_median"] is None else f"{found['jump_median']:.2f}",
             f"{found['time_s']:.1f}",
@@ -97,6 +97,10 @@ def _draw(panel: Any, x: Any, found: list[dict[str, Any]], **style: Any) -> None
     below = [100 * (f["success"]["share"] - f["success"]["low"]) for f in found]
     above = [100 * (f["success"]["high"] - f["success"]["share"]) for f in found]
     panel.errorbar(list(x), share, yerr=[below, above], capsize=3, **style)
+
+
+def _points(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f}"
 
 
 def _percent(share: dict[str, float]) -> str:

@@ -25,9 +25,9 @@ from robot_vision.rollouts.simulated_perception import (
     with_robot,
 )
 from robot_vision.simulation.parallel import run_jobs
+from robot_vision.simulation.robot.drawn_tasks import build_task_world
 from robot_vision.simulation.robot.episode import Noise, run_expert
 from robot_vision.simulation.robot.task import KINDS
-from robot_vision.simulation.robot.tasks import build_task_world
 from robot_vision.simulation.robot.world import ROBOT, RobotWorld
 
 _LEAST_IOU, _LEAST_PX = 0.4, 60

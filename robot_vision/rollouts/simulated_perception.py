@@ -1,6 +1,6 @@
 """What the service would know of a simulated robot: its pictures perceived, its arm's states."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -10,11 +10,13 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.policy_manifest import PolicyManifest
-from robot_vision.core.types import Frame, Observation
+from robot_vision.core.types import Frame, Observation, RobotState
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
 from robot_vision.policies.history import History
+from robot_vision.rollouts.pictures import WRIST, PictureHistory, blind
 from robot_vision.self_filter.self_filter import SelfFilter
 from robot_vision.simulation.robot.arm import GRIPPER
 from robot_vision.simulation.robot.urdf import urdf_of
@@ -100,15 +102,26 @@ def with_robot(frame: Frame, world: RobotWorld, body: SelfFilter) -> Frame:
 class Sight:
     """One episode: states are noted as they come, pictures become observations.
 
-    Nothing but what cameras and arm report goes in.
+    Nothing but what cameras and arm report goes in. Without `eyesight` nothing is perceived; a
+    policy that sees pictures says by `shown` of which cameras, and only these are drawn.
     """
 
-    def __init__(self, world: RobotWorld, eyesight: Eyesight, *, history: int, step_s: float):
-        self._world, self._pipeline = world, eyesight.pipeline()
+    def __init__(
+        self,
+        world: RobotWorld,
+        eyesight: Eyesight | None,
+        *,
+        history: int,
+        step_s: float,
+        shown: ObservationSpec | None = None,
+    ) -> None:
+        self._world = world
+        self._pipeline = None if eyesight is None else eyesight.pipeline()
         self._history_steps, self._step_s = history, step_s
         self._states = History(keep_s=history * step_s + _REMEMBERED_S)
+        self._pictures = None if shown is None else PictureHistory(shown)
         self._noted_s = float("-inf")
-        self._body = simulated_body(world, eyesight.config)
+        self._body = None if eyesight is None else simulated_body(world, eyesight.config)
         self.note()
 
     @property
@@ -124,6 +137,39 @@ class Sight:
         self._states.add(self._world.state(self.now_ns))
         return True
 
+    def see(self, *, depth: bool = True, lost: Collection[str] = ()) -> Observation:
+        """What there is to decide by now; cameras that are `lost` give no pictures."""
+        front = None if self._pipeline is None else self.look(depth=depth)
+        observation = self._unperceived(self.now_ns) if front is None else self.observe(front)
+        if self._pictures is None:
+            return observation
+        for camera in self._pictures.cameras:
+            if camera.name not in lost:
+                self._pictures.add(camera.name, self._frame(camera, front, depth=depth))
+        return replace(observation, pictures=self._pictures.pictures)
+
+    def _frame(self, camera: CameraInput, front: Frame | None, *, depth: bool) -> Frame:
+        has_depth = depth and camera.has_depth
+        if camera.name == WRIST:
+            return self._world.wrist_frame(self.now_ns, depth=has_depth)
+        return front or self._world.frame(self.now_ns, depth=has_depth)
+
+    def _unperceived(self, stamp_ns: int) -> Observation:
+        return blind(
+            self._robot_at(stamp_ns),
+            stamp_ns=stamp_ns,
+            base_from_camera=self._world.base_from_camera,
+            history=self._before(stamp_ns),
+        )
+
+    def _robot_at(self, stamp_ns: int) -> RobotState:
+        robot = self._states.at(stamp_ns)
+        assert robot is not None
+        return robot
+
+    def _before(self, stamp_ns: int) -> tuple[RobotState, ...]:
+        return self._states.before(stamp_ns, count=self._history_steps, step_s=self._step_s)
+
     def look(self, *, depth: bool = True) -> Frame:
         """The fixed camera's picture of now."""
         frame = self._world.frame(self.now_ns)
@@ -133,13 +179,10 @@ class Sight:
 
     def observe(self, frame: Frame) -> Observation:
         """Perception of a frame, with the arm at its stamp."""
-        robot = self._states.at(frame.stamp_ns)
-        assert robot is not None
+        assert self._pipeline is not None
         return Observation(
             perception=self._pipeline.process(frame),
             base_from_camera=self._world.base_from_camera,
-            robot=robot,
-            history=self._states.before(
-                frame.stamp_ns, count=self._history_steps, step_s=self._step_s
-            ),
+            robot=self._robot_at(frame.stamp_ns),
+            history=self._before(frame.stamp_ns),
         )

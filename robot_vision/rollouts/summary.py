@@ -1,7 +1,7 @@
 """Many outcomes in figures: shares with their intervals, and what explains them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ def sum_up(outcomes: list[Outcome]) -> dict[str, Any]:
         **{kind: _share([o.success for o in outcomes if o.kind == kind]) for kind in kinds},
         "named_first": _share([o.first_touched is True for o in outcomes]),
         "named_of_touched": _share([bool(o.first_touched) for o in touched]),
-        "seen": round(float(np.mean([o.seen for o in outcomes])), 3),
-        "pointed": round(float(np.mean([o.pointed for o in outcomes])), 3),
+        "seen": _mean([o.seen for o in outcomes]),
+        "pointed": _mean([o.pointed for o in outcomes]),
         "starved": sum(o.starved for o in outcomes),
         "jump_median": round(float(np.median(jumps)), 3) if jumps else None,
         "jump_p95": round(float(np.quantile(jumps, 0.95)), 3) if jumps else None,
@@ -88,6 +88,12 @@ def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for count in counts:
         total.update(count)
     return dict(total)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), 3) if known else None
 
 
 def _share(hits: list[bool]) -> dict[str, float]:

@@ -10,9 +10,10 @@ from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.tokens import PolicyInputs
 from robot_vision.rollouts.episode_files import Sample
 from robot_vision.rollouts.labels import Labelled, answer, labelled
+from robot_vision.simulation.robot.drawn_tasks import absent_task
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Task
-from robot_vision.simulation.robot.tasks import absent_task, possible_tasks
+from robot_vision.simulation.robot.tasks import possible_tasks
 from robot_vision.simulation.robot.world import RobotWorld
 
 Frames = list[tuple[PolicyInputs, list[Sample]]]

@@ -18,17 +18,10 @@ def test_the_experts_episodes_agree_with_what_the_cameras_saw(tmp_path: Path) ->
         pytest.skip("mujoco is not installed")
     from robot_vision.simulation.robot.demonstrate import demonstrate
     from robot_vision.simulation.robot.episode import QUIET
+    from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 
-    succeeded = demonstrate(
-        tmp_path / "set",
-        episodes=1,
-        seed=0,
-        split="train",
-        kind="pick",
-        noise=QUIET,
-        limits=DiskLimits(min_free_bytes=0),
-    )
-    assert succeeded == 1
+    recipe = DemonstrationRecipe(seed=0, split="train", tasks=("pick",), noise=QUIET)
+    demonstrate(tmp_path / "set", recipe, episodes=1, limits=DiskLimits(min_free_bytes=0))
     assert problems(tmp_path / "set") == []
     with Dataset(tmp_path / "set") as dataset:
         assert [e.record.success for e in dataset.episodes if e.record] == [True]

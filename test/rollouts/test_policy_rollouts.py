@@ -9,7 +9,6 @@ import pytest
 
 pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
 
-from expert_policy import ExpertPolicy
 from typer.testing import CliRunner
 
 from robot_vision.core.errors import ConfigError
@@ -34,6 +33,7 @@ from robot_vision.rollouts.episode_files import (
     read_vocabulary,
 )
 from robot_vision.rollouts.evaluate import evaluate_policy
+from robot_vision.rollouts.expert_policy import ExpertPolicy
 from robot_vision.rollouts.labels import answer, labelled
 from robot_vision.rollouts.outcome import jump_ratio
 from robot_vision.rollouts.report import draw_degradation, print_report
@@ -42,10 +42,11 @@ from robot_vision.rollouts.summary import wilson
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import is_held_out
 from robot_vision.simulation.robot.arms import ARMS
+from robot_vision.simulation.robot.drawn_tasks import absent_task, build_task_world
 from robot_vision.simulation.robot.episode import run_expert
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS
-from robot_vision.simulation.robot.tasks import absent_task, build_task_world, success
+from robot_vision.simulation.robot.tasks import success
 
 MODEL = "native-s"
 

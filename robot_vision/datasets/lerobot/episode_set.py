@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_vision.core.action_spec import ACTION_NAMES
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame
 from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, EpisodeState
@@ -13,7 +14,7 @@ from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.features import View, is_image, view_called, views_of, words_of
 from robot_vision.datasets.lerobot.files.images import depth_m_from_mm
 from robot_vision.datasets.lerobot.own_meaning import own_meaning
-from robot_vision.datasets.lerobot.schema import STATE
+from robot_vision.datasets.lerobot.schema import STATE, TAUGHT
 
 # LeRobot's policies take what begins with it; some converters write the plural.
 _ACTION = "action"
@@ -73,9 +74,13 @@ class LerobotSet:
         )
 
     def instruction(self, episode_index: int) -> str:
-        return "; ".join(self.instructions(episode_index))
+        return "; ".join(self._tasks(episode_index))
 
     def instructions(self, episode_index: int) -> tuple[str, ...]:
+        record = self._dataset.episode(episode_index).record
+        return (record.wordings if record else ()) or self._tasks(episode_index)
+
+    def _tasks(self, episode_index: int) -> tuple[str, ...]:
         tasks = self._dataset.episode(episode_index).tasks
         if tasks:
             return tasks
@@ -100,7 +105,12 @@ class LerobotSet:
     def actions(self, episode_index: int) -> EpisodeActions | None:
         if not self._actions:
             return None
-        return EpisodeActions(**self._numbers(self._actions, episode_index))
+        columns = self._dataset.columns(episode_index)
+        taught = columns.get(TAUGHT) if self._dataset.form is not None else None
+        return EpisodeActions(
+            **self._numbers(self._actions, episode_index),
+            taught=None if taught is None else taught.reshape(len(taught), -1, len(ACTION_NAMES)),
+        )
 
     def state(self, episode_index: int) -> EpisodeState | None:
         if not self._states:

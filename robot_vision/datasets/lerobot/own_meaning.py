@@ -7,7 +7,7 @@ from robot_vision.datasets.lerobot.schema import GRIPPER_NAME, TOOL_NAMES, Datas
 
 
 def own_meaning(form: DatasetFormat) -> dict[str, Any]:
-    """Deltas lead from target to target, and begin at the tool."""
+    """Deltas lead from target to target, and begin at the tool; corrections all begin there."""
     position, turn, gripper = ACTION_NAMES[:3], ACTION_NAMES[3:6], ACTION_NAMES[6]
     state: dict[str, Any] = {
         "tool": {
@@ -35,7 +35,7 @@ def own_meaning(form: DatasetFormat) -> dict[str, Any]:
         "tool": tool,
         "kind": "delta",
         "axes": "base",
-        "delta_from": "target",
+        "delta_from": "tool" if form.action.source == "corrected" else "target",
         "gripper": {"column": gripper, "closed": 0.0, "open": 1.0},
     }
     return {"rate_hz": float(form.fps), "action": action, "state": state}

@@ -17,7 +17,8 @@ class Sample:
     `robot` is the arm when the first camera saw it. `action` leads from the target before to
     `base_from_target`, which is for the next stamp: Δxyz m, Δrotation vector rad (base axes,
     R' = exp(Δ) R) and gripper 0 closed to 1 open. A camera whose pose is not known is not in
-    `base_from_camera`.
+    `base_from_camera`. `taught` is what was to be done from here on, where somebody else led:
+    steps of the same kind, the first from the tool as it was.
     """
 
     stamp_ns: int
@@ -26,6 +27,7 @@ class Sample:
     action: Float64[np.ndarray, "7"]
     base_from_target: Float64[np.ndarray, "4 4"]
     base_from_camera: Mapping[str, Float64[np.ndarray, "4 4"]] = field(default_factory=dict)
+    taught: Float32[np.ndarray, "t 7"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,6 +15,7 @@ from robot_vision.datasets.errors import DatasetError
 STATE = "observation.state"
 ACTION = "action"
 TARGET = "target_pose"
+TAUGHT = "taught_chunk"
 STAMP = "stamp_ns"
 ROBOT_STAMP = "stamp_ns.robot"
 # The numbers that every row has, by which episodes and frames are found.
@@ -72,7 +73,11 @@ class CameraFormat(BaseModel):
 
 
 class ActionConvention(BaseModel):
-    """What an action's seven numbers mean: the part of `ActionSpec` that needs no model."""
+    """What an action's seven numbers mean: the part of `ActionSpec` that needs no model.
+
+    `corrected`: somebody else led; each action is what the expert would have done there, and
+    leads from the tool as it was, not from the target before.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,7 +88,7 @@ class ActionConvention(BaseModel):
     gripper: Literal["0_closed_1_open"] = "0_closed_1_open"
     names: tuple[str, ...] = ACTION_NAMES
     units: tuple[str, ...] = ACTION_UNITS
-    source: Literal["pose", "steps", "measured", "expert"] = "pose"
+    source: Literal["pose", "steps", "measured", "expert", "corrected"] = "pose"
 
     def differences(self, spec: ActionSpec) -> list[str]:
         """In words, where a policy's actions mean something else than these; empty if nowhere."""
@@ -105,6 +110,9 @@ class DatasetFormat(BaseModel):
     joint_names: tuple[str, ...] = ()
     cameras: tuple[CameraFormat, ...] = ()
     action: ActionConvention = ActionConvention()
+    taught_steps: int = Field(
+        default=0, ge=0, le=64, description="steps of the chunk that each row is taught; 0: none"
+    )
     depth_unit: Literal["mm"] = "mm"
 
     @property
@@ -132,6 +140,10 @@ class DatasetFormat(BaseModel):
             STAMP: _scalar("int64", "ns"),
             ROBOT_STAMP: _scalar("int64", "ns"),
         }
+        if self.taught_steps:
+            names = [f"{k}.{name}" for k in range(self.taught_steps) for name in self.action.names]
+            units = self.action.units * self.taught_steps
+            features[TAUGHT] = _vector("float32", tuple(names), units)
         for camera in self.cameras:
             features |= _camera_features(camera, self.fps)
         return features | {
@@ -162,6 +174,9 @@ class EpisodeRecord(BaseModel):
 
     recording_id: str
     instruction: str
+    wordings: tuple[str, ...] = Field(
+        default=(), description="sentences of the same meaning, the instruction among them"
+    )
     robot_vision_version: str = ""
     start_stamp_ns: int = 0
     success: bool | None = None

@@ -48,6 +48,12 @@ class EndedEpisode:
         )
 
     @classmethod
+    def recorded(cls, folder: Path) -> "EndedEpisode":
+        """One that was marked and closed by another process. Raises `DatasetError`."""
+        record = read_model(folder / _RECORD, EpisodeRecord)
+        return cls(folder=folder, record=record, is_marked=True, is_cut_off=False)
+
+    @classmethod
     def interrupted(cls, folder: Path) -> "EndedEpisode":
         """One that an earlier process left. Raises `DatasetError`."""
         record = read_model(folder / _RECORD, EpisodeRecord)

@@ -25,6 +25,7 @@ from robot_vision.datasets.lerobot.schema import (
     STAMP,
     STATE,
     TARGET,
+    TAUGHT,
     CameraFormat,
     CameraRecord,
     DatasetFormat,
@@ -129,6 +130,8 @@ class OpenEpisode:
             STAMP: sample.stamp_ns,
             ROBOT_STAMP: sample.robot.stamp_ns,
         }
+        if self._form.taught_steps:
+            row[TAUGHT] = _taught(sample, self._form.taught_steps)
         for camera in self._form.cameras:
             row |= self._camera_row(camera, sample)
         return row
@@ -157,6 +160,14 @@ class OpenEpisode:
             row[camera.depth_stamp_key] = frame.stamp_ns if stamp_ns is None else stamp_ns
             row[camera.depth_key] = {"bytes": _depth_png(camera, frame), "path": None}
         return row
+
+
+def _taught(sample: Sample, steps: int) -> np.ndarray:
+    if sample.taught is None or len(sample.taught) != steps:
+        has = 0 if sample.taught is None else len(sample.taught)
+        raise DatasetError(f"a chunk of {has} steps is taught, the dataset has {steps}")
+    _finite("taught chunk", sample.taught)
+    return sample.taught.ravel()
 
 
 def _depth_png(camera: CameraFormat, frame: Frame) -> bytes:

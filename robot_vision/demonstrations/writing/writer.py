@@ -151,6 +151,19 @@ class DatasetWriter:
         self._add_ended()
         return ended.number
 
+    def take_over(self, folder: Path) -> int | None:
+        """Make an `OpenEpisode` that ended elsewhere on this disk part of the dataset.
+
+        Its folder is gone then; else as `end`.
+        """
+        self._add_ended()
+        self._check_room()
+        moved = folder.rename(self.root / layout.RECORDING / folder.name)
+        ended = EndedEpisode.recorded(moved)
+        self._ended.append(ended)
+        self._add_ended()
+        return ended.number
+
     @property
     def waiting(self) -> int:
         """Episodes that have ended and for which there was no room."""
@@ -281,4 +294,8 @@ def _must_equal(root: Path, ours: DatasetFormat, given: DatasetFormat) -> None:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # others may record below it, and replace their files
+            total += path.stat().st_size if path.is_file() else 0
+    return total

@@ -1,103 +1,151 @@
-"""The expert's episodes, seen through the simulated cameras, as a dataset of demonstrations."""
+"""The expert's episodes, seen through the simulated cameras, as a dataset of demonstrations.
 
+Processes record an episode each; this one adds them to the dataset in order of their numbers, so
+that the result is the same whatever the number of processes, and a set that was cut off goes on.
+"""
+
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
-import numpy as np
-
+from robot_vision import __version__
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.files.json_files import read_json
 from robot_vision.datasets.lerobot.sample import Sample, step_between
-from robot_vision.datasets.lerobot.schema import ActionConvention, CameraFormat, DatasetFormat
+from robot_vision.datasets.lerobot.schema import (
+    ActionConvention,
+    CameraFormat,
+    DatasetFormat,
+    EpisodeRecord,
+)
+from robot_vision.demonstrations.writing.files import write_json
+from robot_vision.demonstrations.writing.open_episode import OpenEpisode
 from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
-from robot_vision.simulation.palette import Split
+from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.robot.arms import SEVEN
-from robot_vision.simulation.robot.episode import PERIOD_S, STEP_S, Noise, run_expert
-from robot_vision.simulation.robot.phrases import instruct
-from robot_vision.simulation.robot.task import KINDS, Kind, Task
-from robot_vision.simulation.robot.tasks import build_task_world
+from robot_vision.simulation.robot.episode import PERIOD_S, STEP_S, run_expert
+from robot_vision.simulation.robot.recipe import DemonstrationRecipe, Scene, scene_of
 from robot_vision.simulation.robot.world import RobotWorld
 
 FPS = round(1 / PERIOD_S)
 # The row of the expert's plan at which the next sample is taken.
-_ROW = round(PERIOD_S / STEP_S) - 1
+ROW = round(PERIOD_S / STEP_S) - 1
+TAUGHT_STEPS = 16  # of the chunk that corrections have, a period each
+RECIPE_FILE = Path("meta/robot_vision/generated.json")
+_PARTS = Path(".generating")
 # No camera has a stamp of 0.
 _START_NS = NS_PER_S
+
+# The folder that an episode is recorded into, the recipe, its number.
+Job = tuple[Path, DemonstrationRecipe, int]
 
 
 def demonstrate(
     out: Path,
+    recipe: DemonstrationRecipe,
     *,
     episodes: int,
-    seed: int,
-    split: Split,
-    kind: Kind | None = None,
-    noise: Noise,
-    wrist: bool = True,
+    processes: int = 1,
     limits: DiskLimits | None = None,
     on_progress: Callable[[int], object] = lambda _: None,
-) -> int:
-    """Append `episodes` of the expert to the dataset at `out`; returns how many succeeded.
+    record: Callable[[Job], Path] | None = None,
+) -> None:
+    """Make the dataset at `out` one of `episodes`; `on_progress` gets how many are there.
 
-    Episodes that fail are kept and marked. What is drawn depends on seed and episode number
-    alone. Raises `DatasetError` where the dataset has another form, or there is no room.
+    Episodes that fail are kept and marked. `record`, a function of a module, makes an episode in
+    place of the expert. Raises `DatasetError` where the dataset is of another recipe or form, or
+    there is no room.
     """
-    succeeded = 0
-    with DatasetWriter(out, _format(wrist=wrist), limits=limits) as writer:
-        for number in range(writer.episodes, writer.episodes + episodes):
-            rng = np.random.default_rng([seed, number])
-            chosen = kind or KINDS[number % len(KINDS)]
-            world, task = build_task_world(rng, split=split, kind=chosen)
-            with world:
-                writer.begin(instruct(task, rng))
-                success = _record(writer, world, task, rng, noise, wrist=wrist)
-                writer.end(success=success)
-            succeeded += success
-            on_progress(number)
-    return succeeded
+    with DatasetWriter(out, form_of(recipe), limits=limits) as writer:
+        _must_be_of(out, recipe, is_new=writer.episodes == 0)
+        parts = out / _PARTS
+        shutil.rmtree(parts, ignore_errors=True)  # of a run that was cut off
+        on_progress(writer.episodes)
+        jobs = [(parts, recipe, number) for number in range(writer.episodes, episodes)]
+        recorded: set[Path] = set()
+        for folder in run_jobs(record or record_expert, jobs, processes=processes):
+            recorded.add(folder)
+            while (following := part_of(parts, writer.episodes)) in recorded:
+                recorded.remove(following)
+                writer.take_over(following)
+                on_progress(writer.episodes)
+        shutil.rmtree(parts, ignore_errors=True)
 
 
-def _record(
-    writer: DatasetWriter,
-    world: RobotWorld,
-    task: Task,
-    rng: np.random.Generator,
-    noise: Noise,
-    *,
-    wrist: bool,
-) -> bool:
-    before = world.base_from_tool
-    for tick in run_expert(world, task, rng=rng, noise=noise):
-        if tick.done:
-            return tick.success
-        after = tick.base_from_target[_ROW]
-        stamp_ns = _START_NS + round(tick.time_s * NS_PER_S)
-        frames = dict(_frames(world, stamp_ns, wrist=wrist))
-        poses = {"front": world.base_from_camera}
-        if wrist:
-            poses["wrist"] = world.base_from_wrist_camera
-        writer.add(
+def record_expert(job: Job) -> Path:
+    """Record an episode of the expert; returns its folder."""
+    with RecordedEpisode(job) as episode:
+        world, before = episode.scene.world, episode.scene.world.base_from_tool
+        scene, noise = episode.scene, job[1].noise
+        for tick in run_expert(world, scene.task, rng=scene.rng, noise=noise):
+            if tick.done:
+                episode.end(success=tick.success)
+                break
+            after = tick.base_from_target[ROW]
+            gripper_open = float(tick.gripper_open[ROW])
+            episode.add(step_between(before, after, gripper_open), after)
+            before = after
+    return episode.folder
+
+
+class RecordedEpisode:
+    """An episode of the simulated robot while it is recorded; a context manager."""
+
+    def __init__(self, job: Job) -> None:
+        parts, self._recipe, number = job
+        self.folder = part_of(parts, number)
+        self.scene: Scene = scene_of(self._recipe, number)
+        record = EpisodeRecord(
+            recording_id=uuid5(NAMESPACE_OID, f"{self._recipe} {number}").hex,
+            instruction=self.scene.wordings[0],
+            wordings=self.scene.wordings,
+            robot_vision_version=__version__,
+        )
+        self._open = OpenEpisode(self.folder, form_of(self._recipe), record)
+
+    def __enter__(self) -> "RecordedEpisode":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        self.scene.world.close()
+
+    def add(self, action: Any, base_from_target: Any, taught: Any = None) -> None:
+        """Append what the cameras see now, and what is to be done about it; see `Sample`."""
+        world = self.scene.world
+        stamp_ns = _START_NS + round(world.time_s * NS_PER_S)
+        self._open.add(
             Sample(
                 stamp_ns=stamp_ns,
-                frames=frames,
+                frames=dict(_frames(world, stamp_ns, self._recipe)),
                 robot=world.state(stamp_ns),
-                action=step_between(before, after, float(tick.gripper_open[_ROW])),
-                base_from_target=after,
-                base_from_camera=poses,
+                action=action,
+                base_from_target=base_from_target,
+                base_from_camera=dict(_camera_poses(world, self._recipe)),
+                taught=taught,
             )
         )
-        before = after
-    raise AssertionError("the expert ends with a last tick")
+
+    def end(self, *, success: bool) -> None:
+        """Mark how it went."""
+        self._open.mark(success=success, notes={})
 
 
-def _frames(world: RobotWorld, stamp_ns: int, *, wrist: bool) -> Iterator[tuple[str, Frame]]:
-    yield "front", world.frame(stamp_ns)
-    if wrist:
-        yield "wrist", world.wrist_frame(stamp_ns)
+def part_of(parts: Path, number: int) -> Path:
+    """The folder that an episode is recorded into."""
+    return parts / f"{number:06d}"
 
 
-def _format(*, wrist: bool) -> DatasetFormat:
-    sizes_px = {"front": (416, 320)} | ({"wrist": (208, 160)} if wrist else {})
+def form_of(recipe: DemonstrationRecipe) -> DatasetFormat:
+    """The form of the datasets of a recipe."""
+    sizes_px = {"front": recipe.size_px}
+    if recipe.wrist_size_px is not None:
+        sizes_px["wrist"] = recipe.wrist_size_px
     return DatasetFormat(
         fps=FPS,
         robot_type="robot_vision simulated arm",
@@ -107,10 +155,50 @@ def _format(*, wrist: bool) -> DatasetFormat:
                 name=name,
                 width_px=width_px,
                 height_px=height_px,
-                depth_width_px=width_px,
-                depth_height_px=height_px,
+                depth_width_px=width_px if recipe.depth else 0,
+                depth_height_px=height_px if recipe.depth else 0,
             )
             for name, (width_px, height_px) in sizes_px.items()
         ),
-        action=ActionConvention(source="expert"),
+        action=ActionConvention(source="corrected" if recipe.policy else "expert"),
+        taught_steps=TAUGHT_STEPS if recipe.policy else 0,
     )
+
+
+def _frames(
+    world: RobotWorld, stamp_ns: int, recipe: DemonstrationRecipe
+) -> Iterator[tuple[str, Frame]]:
+    yield "front", world.frame(stamp_ns, depth=recipe.depth)
+    if recipe.wrist_size_px is not None:
+        yield "wrist", world.wrist_frame(stamp_ns, depth=recipe.depth)
+
+
+def _camera_poses(world: RobotWorld, recipe: DemonstrationRecipe) -> Iterator[tuple[str, Any]]:
+    yield "front", world.base_from_camera
+    if recipe.wrist_size_px is not None:
+        yield "wrist", world.base_from_wrist_camera
+
+
+def _must_be_of(out: Path, recipe: DemonstrationRecipe, *, is_new: bool) -> None:
+    """Note the recipe in a new set; raise `DatasetError` where another one is noted."""
+    file = out / RECIPE_FILE
+    asked = _as_json(recipe)
+    if is_new and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, asked)
+        return
+    noted = read_json(file) if file.exists() else {}
+    different = [
+        f"{name} is {noted.get(name)!r} there, {value!r} here"
+        for name, value in asked.items()
+        if noted.get(name) != value
+    ]
+    if different:
+        raise DatasetError(f"{out} is a set of another recipe: {'; '.join(different)}")
+
+
+def _as_json(recipe: DemonstrationRecipe) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return [plain(one) for one in value] if isinstance(value, tuple) else value
+
+    return {name: plain(value) for name, value in asdict(recipe).items()}

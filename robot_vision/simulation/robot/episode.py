@@ -1,7 +1,7 @@
 """An episode: the expert drives the arm through the same commands as a policy would."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -34,8 +34,20 @@ class Noise:
     nudge_hz: float = 0.06
     nudge_mps: float = 0.35
 
+    def scaled(self, share: float) -> "Noise":
+        """Drift and rates times `share`; 0: nothing goes wrong."""
+        return replace(
+            self,
+            drift_m=share * self.drift_m,
+            drift_rad=share * self.drift_rad,
+            jolt_hz=share * self.jolt_hz,
+            let_go_hz=share * self.let_go_hz,
+            nudge_hz=share * self.nudge_hz,
+        )
 
-QUIET = Noise(drift_m=0, drift_rad=0, jolt_hz=0, let_go_hz=0, nudge_hz=0)
+
+USUAL = Noise()
+QUIET = USUAL.scaled(0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,7 +13,14 @@ from robot_vision.simulation.palette import (
     draw_color_name,
     is_held_out,
 )
-from robot_vision.simulation.robot.task import GOES_INTO, PICKED, PUSHED, Kind
+from robot_vision.simulation.robot.task import (
+    GOES_INTO,
+    MOST_THINGS,
+    PICKED,
+    PUSHED,
+    Kind,
+    Things,
+)
 from robot_vision.simulation.shapes import Shape
 
 X_M, Y_M = (0.34, 0.66), (-0.29, 0.29)  # where the middles of things lie
@@ -33,15 +40,20 @@ class Placed:
     quaternion_wxyz: tuple[float, float, float, float]
 
 
-def draw_layout(rng: np.random.Generator, *, kind: Kind, split: Split) -> list[Placed]:
+def draw_layout(
+    rng: np.random.Generator, *, kind: Kind, split: Split, things: Things | None = None
+) -> list[Placed]:
     """Two to six things that differ in class or colour, and between which `kind` is possible.
 
-    What the task needs comes first. Others often share its class or its colour.
+    What the task needs comes first. Others often share its class or its colour. With `things`
+    there are that many, and each could be picked or pushed: only words tell which is meant.
     """
+    if things is not None:
+        return _counted_layout(rng, kind, split, things)
     names = _needed(rng, kind, split)
-    count = int(rng.integers(max(2, len(names)), 7))
+    count = int(rng.integers(max(2, len(names)), MOST_THINGS + 1))
     while len(names) < count:
-        names.append(_another(rng, names, split))
+        names.append(_another(rng, names, split, CLASS_NAMES))
     taken: list[tuple[float, float, float]] = []
     layout = []
     for index, (class_name, color_name) in enumerate(names):
@@ -50,6 +62,30 @@ def draw_layout(rng: np.random.Generator, *, kind: Kind, split: Split) -> list[P
         if placed is not None:
             layout.append(placed)
     return layout
+
+
+def _counted_layout(
+    rng: np.random.Generator, kind: Kind, split: Split, things: Things
+) -> list[Placed]:
+    """Raises `ValueError` for a number of things that cannot be had."""
+    fewest, most = things
+    needed = 2 if kind == "put" else 1
+    if not needed <= fewest <= most <= MOST_THINGS:
+        raise ValueError(
+            f"{fewest} to {most} things for a task of kind {kind}; expected {needed} to "
+            f"{MOST_THINGS}, the fewer first"
+        )
+    classes = {"pick": PICKED, "push": PUSHED, "put": CLASS_NAMES}[kind]
+    while True:
+        names = _needed(rng, kind, split)
+        count = int(rng.integers(fewest, most + 1))
+        while len(names) < count:
+            names.append(_another(rng, names, split, classes))
+        taken: list[tuple[float, float, float]] = []
+        placed = [_place(*name, taken, rng, trials=400) for name in names]
+        layout = [thing for thing in placed if thing is not None]
+        if len(layout) == count:
+            return layout
 
 
 def _needed(rng: np.random.Generator, kind: Kind, split: Split) -> list[tuple[str, str]]:
@@ -62,18 +98,21 @@ def _needed(rng: np.random.Generator, kind: Kind, split: Split) -> list[tuple[st
 
 
 def _another(
-    rng: np.random.Generator, names: Sequence[tuple[str, str]], split: Split
+    rng: np.random.Generator,
+    names: Sequence[tuple[str, str]],
+    split: Split,
+    classes: Sequence[str],
 ) -> tuple[str, str]:
-    """A class and colour that are not there yet, at times sharing one with what is."""
+    """A class (one of `classes`) and colour that are not there yet, at times sharing one."""
     while True:
         class_name, color_name = names[int(rng.integers(len(names)))]
         draw = rng.random()
         if draw < _SHARES_CLASS:
             color_name = draw_color_name(class_name, split=split, rng=rng)
         elif draw < _SHARES_CLASS + _SHARES_COLOR:
-            class_name = str(rng.choice(CLASS_NAMES))
+            class_name = str(rng.choice(classes))
         else:
-            class_name, color_name = str(rng.choice(CLASS_NAMES)), str(rng.choice(COLOR_NAMES))
+            class_name, color_name = str(rng.choice(classes)), str(rng.choice(COLOR_NAMES))
         unseen = split == "train" and is_held_out(class_name, color_name)
         if (class_name, color_name) not in names and not unseen:
             return class_name, color_name

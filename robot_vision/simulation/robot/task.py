@@ -12,6 +12,7 @@ Direction = Literal["left", "right", "towards"]
 Relation = Literal["in", "on"]
 
 KINDS: tuple[Kind, ...] = ("pick", "put", "push")
+Things = tuple[int, int]  # the fewest and the most on a table
 DIRECTIONS: dict[Direction, tuple[float, float]] = {
     "left": (0.0, -1.0),
     "right": (0.0, 1.0),
@@ -26,6 +27,7 @@ GOES_INTO: dict[str, tuple[str, ...]] = {
     "plate": ("block", "can", "mug"),
 }
 RELATIONS: dict[str, Relation] = {"bowl": "in", "box": "on", "plate": "on"}
+MOST_THINGS = 6
 TIME_OUT_S: dict[Kind, float] = {"pick": 12.0, "put": 18.0, "push": 14.0}
 
 

@@ -1,4 +1,4 @@
-"""Tasks in a world: which are possible, one at random, one that names nothing, and success."""
+"""Tasks in a world: which are possible, and success."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from robot_vision.core.geometry import transform_points
-from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES, Split, is_held_out
-from robot_vision.simulation.robot.arms import SEVEN, Arm
 from robot_vision.simulation.robot.task import (
     DIRECTIONS,
     GOES_INTO,
-    KINDS,
     PICKED,
     PUSHED,
     RELATIONS,
@@ -20,7 +17,11 @@ from robot_vision.simulation.robot.task import (
     Named,
     Task,
 )
-from robot_vision.simulation.robot.world import TABLE_FRICTION, RobotItem, RobotWorld, build_world
+from robot_vision.simulation.robot.world import (
+    TABLE_FRICTION,
+    RobotItem,
+    RobotWorld,
+)
 
 LIFTED_M = 0.06  # the lowest point of what is picked must be this high
 PUSHED_M, ASTRAY_M = 0.08, 0.06  # along the direction at least, across it at most
@@ -50,76 +51,6 @@ def possible_tasks(world: RobotWorld) -> list[Task]:
         if classes[i] in PUSHED and not _tips(world.items[i]):
             tasks += [_push(world, i, d) for d in DIRECTIONS if _way_is_free(world, i, d)]
     return tasks
-
-
-def draw_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
-    """One of the possible tasks; targets whose colour or class other things share come first.
-
-    Raises `ValueError` if no task of the kind is possible here.
-    """
-    tasks = [task for task in possible_tasks(world) if kind in (None, task.kind)]
-    if not tasks:
-        raise ValueError(
-            f"no task of kind {kind or 'any'} is possible among "
-            f"{[f'{i.color_name} {i.class_name}' for i in world.items]}"
-        )
-    if kind is None:
-        there = sorted({task.kind for task in tasks})
-        chosen = there[int(rng.integers(len(there)))]
-        tasks = [task for task in tasks if task.kind == chosen]
-    weights = np.array([1.0 + 2.0 * _likeness(world, task.target.item) for task in tasks])
-    return tasks[int(rng.choice(len(tasks), p=weights / weights.sum()))]
-
-
-def build_task_world(
-    rng: np.random.Generator,
-    *,
-    split: Split,
-    kind: Kind | None = None,
-    size_px: tuple[int, int] = (416, 320),
-    arm: Arm = SEVEN,
-) -> tuple[RobotWorld, Task]:
-    """A random world and a task of `kind` (any, if None) that is possible in it."""
-    kind = kind or KINDS[int(rng.integers(len(KINDS)))]
-    while True:
-        world = build_world(rng, split=split, kind=kind, size_px=size_px, arm=arm)
-        if any(task.kind == kind for task in possible_tasks(world)):
-            return world, draw_task(world, rng, kind=kind)
-        world.close()
-
-
-def absent_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
-    """A task whose words name a thing that is not there (its row is −1)."""
-    kind = kind or KINDS[int(rng.integers(len(KINDS)))]
-    receivers = [i for i, item in enumerate(world.items) if item.class_name in RELATIONS]
-    if kind == "put" and receivers:
-        destination = named(world, receivers[int(rng.integers(len(receivers)))])
-        choices = GOES_INTO[destination.class_name]
-    elif kind == "put":
-        class_name = str(rng.choice(list(GOES_INTO)))
-        destination = _draw_absent(world, rng, (class_name,))
-        choices = GOES_INTO[class_name]
-    else:
-        destination, choices = None, PICKED if kind == "pick" else PUSHED
-    target = _draw_absent(world, rng, choices)
-    if kind == "push":
-        directions = list(DIRECTIONS)
-        direction = directions[int(rng.integers(len(directions)))]
-        return Task(kind=kind, target=target, direction=direction)
-    relation = RELATIONS.get(destination.class_name, "on") if destination else None
-    return Task(kind=kind, target=target, destination=destination, relation=relation)
-
-
-def _draw_absent(world: RobotWorld, rng: np.random.Generator, classes: tuple[str, ...]) -> Named:
-    """A class (of `classes`, or any at times) and colour that no item has, both often seen."""
-    present = {(item.class_name, item.color_name) for item in world.items}
-    seen = [item.color_name for item in world.items]
-    while True:
-        class_name = str(rng.choice(classes if rng.random() < 0.8 else CLASS_NAMES))
-        color_name = str(rng.choice(seen if rng.random() < 0.5 else list(COLOR_NAMES)))
-        unseen = world.split == "train" and is_held_out(class_name, color_name)
-        if (class_name, color_name) not in present and not unseen:
-            return Named(color_name=color_name, class_name=class_name)
 
 
 def success(world: RobotWorld, task: Task) -> bool:
@@ -214,15 +145,6 @@ def _put(world: RobotWorld, index: int, receiver: int) -> Task:
 def _push(world: RobotWorld, index: int, direction: Direction) -> Task:
     x, y = world.base_from_item(index)[:2, 3].tolist()
     return Task(kind="push", target=named(world, index), direction=direction, start_m=(x, y))
-
-
-def _likeness(world: RobotWorld, index: int) -> float:
-    """Share of the other words that this item has in common with others: 0, 0.5 or 1."""
-    mine = world.items[index]
-    others = [item for i, item in enumerate(world.items) if i != index]
-    same_class = any(item.class_name == mine.class_name for item in others)
-    same_color = any(item.color_name == mine.color_name for item in others)
-    return (same_class + same_color) / 2
 
 
 def _way_is_free(world: RobotWorld, index: int, direction: Direction) -> bool:

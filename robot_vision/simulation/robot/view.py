@@ -75,19 +75,19 @@ class Eyes:
         self._renderer.close()
 
     def look(
-        self, data: MjData, *, camera_name: str, size_px: tuple[int, int]
-    ) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
+        self, data: MjData, *, camera_name: str, size_px: tuple[int, int], depth: bool = True
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"] | None]:
         """Exact colour and depth (metres, 0: nothing there); kinematics must be computed."""
         mujoco.mj_camlight(self._model, data)
         self._renderer.update_scene(data, camera=camera_name)
         width_px, height_px = size_px
         view = mujoco.MjrRect(0, 0, width_px, height_px)
         rgb = np.empty((height_px, width_px, 3), np.uint8)
-        depth = np.empty((height_px, width_px), np.float32)
+        clip = np.empty((height_px, width_px), np.float32) if depth else None
         context = self._renderer._mjr_context  # its only way to draw both at once
         mujoco.mjr_render(view, self._renderer.scene, context)
-        mujoco.mjr_readPixels(rgb, depth, view, context)
-        return np.ascontiguousarray(rgb[::-1]), metres(depth[::-1])
+        mujoco.mjr_readPixels(rgb, clip, view, context)
+        return np.ascontiguousarray(rgb[::-1]), None if clip is None else metres(clip[::-1])
 
     def bodies(
         self, data: MjData, *, camera_name: str, size_px: tuple[int, int]
@@ -114,13 +114,15 @@ class Eyes:
 
 def sense(
     rgb: UInt8[np.ndarray, "h w 3"],
-    depth_m: Float32[np.ndarray, "h w"],
+    depth_m: Float32[np.ndarray, "h w"] | None,
     *,
     camera: Camera,
     sensors: Sensors,
     rng: np.random.Generator,
-) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"]]:
-    """Colour and depth (metres, NaN where invalid) as the sensors give them."""
+) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"] | None]:
+    """Colour, and depth (metres, NaN where invalid) if there is any, as the sensors give them."""
+    if depth_m is None:
+        return sense_color(rgb, sensor=sensors.color, rng=rng), None
     matt: Float[np.ndarray, "h w"] = np.zeros(depth_m.shape)
     sensed_m = sense_depth(
         depth_m, rgb=rgb, shine=matt, focal_px=camera.fx_px, sensor=sensors.depth, rng=rng

@@ -24,7 +24,7 @@ from robot_vision.simulation.robot.arm import (
 from robot_vision.simulation.robot.arms import SEVEN, Arm
 from robot_vision.simulation.robot.drive import TICK_S, Drive
 from robot_vision.simulation.robot.layout import Placed, draw_layout
-from robot_vision.simulation.robot.task import KINDS, Kind
+from robot_vision.simulation.robot.task import KINDS, Kind, Things
 from robot_vision.simulation.robot.view import (
     Eyes,
     Sensors,
@@ -42,6 +42,7 @@ from robot_vision.simulation.scene import (
 from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint, pinhole
 
 TIMESTEP_S = 0.0025
+SIZE_PX, WRIST_SIZE_PX = (416, 320), (208, 160)  # of the two cameras, w × h
 TABLE_FRICTION = 0.3
 WRIST_FRAME_ID = "wrist_camera_color_optical_frame"
 NOTHING, ROBOT = -1, -2
@@ -226,13 +227,13 @@ class RobotWorld:
             self._until_tick_s -= TIMESTEP_S
         mujoco.mj_kinematics(self.model, self.data)
 
-    def frame(self, stamp_ns: int | None = None) -> Frame:
+    def frame(self, stamp_ns: int | None = None, *, depth: bool = True) -> Frame:
         """The fixed camera's picture now; the stamp is the simulated time if none is given."""
-        return self._see(_FIXED_CAMERA, self.camera, self._sensors[0], stamp_ns)
+        return self._see(_FIXED_CAMERA, self.camera, self._sensors[0], stamp_ns, depth)
 
-    def wrist_frame(self, stamp_ns: int | None = None) -> Frame:
+    def wrist_frame(self, stamp_ns: int | None = None, *, depth: bool = True) -> Frame:
         """The wrist camera's picture now."""
-        return self._see(WRIST_CAMERA, self.wrist_camera, self._sensors[1], stamp_ns)
+        return self._see(WRIST_CAMERA, self.wrist_camera, self._sensors[1], stamp_ns, depth)
 
     def shown(self) -> Int32[np.ndarray, "h w"]:
         """Ground truth of the fixed camera's picture: the row of the item that a pixel shows,
@@ -253,13 +254,18 @@ class RobotWorld:
         return self._eyes
 
     def _see(
-        self, camera_name: str, camera: Camera, sensors: Sensors, stamp_ns: int | None
+        self,
+        camera_name: str,
+        camera: Camera,
+        sensors: Sensors,
+        stamp_ns: int | None,
+        has_depth: bool,
     ) -> Frame:
         if stamp_ns is None:
             stamp_ns = round(self.time_s * NS_PER_S)
         size_px = (camera.width_px, camera.height_px)
         rgb, depth_m = self._opened_eyes().look(
-            self.data, camera_name=camera_name, size_px=size_px
+            self.data, camera_name=camera_name, size_px=size_px, depth=has_depth
         )
         rgb, depth_m = sense(rgb, depth_m, camera=camera, sensors=sensors, rng=self._rng)
         return Frame(
@@ -268,7 +274,7 @@ class RobotWorld:
             rgb=rgb,
             camera=camera,
             depth_m=depth_m,
-            depth_stamp_ns=stamp_ns,
+            depth_stamp_ns=stamp_ns if has_depth else None,
         )
 
     def move_camera(
@@ -310,13 +316,17 @@ def build_world(
     *,
     split: Split,
     kind: Kind | None = None,
-    size_px: tuple[int, int] = (416, 320),
-    wrist_size_px: tuple[int, int] = (208, 160),
+    things: Things | None = None,
+    size_px: tuple[int, int] = SIZE_PX,
+    wrist_size_px: tuple[int, int] = WRIST_SIZE_PX,
     arm: Arm = SEVEN,
 ) -> RobotWorld:
-    """A random table on which a task of `kind` (any, if None) is possible; sizes are w × h."""
+    """A random table on which a task of `kind` (any, if None) is possible; sizes are w × h.
+
+    `things` is how many there are, from and to; each could then be meant.
+    """
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
-    placed = draw_layout(rng, kind=kind, split=split)
+    placed = draw_layout(rng, kind=kind, split=split, things=things)
     model = _compile(placed, rng, arm=arm, size_px=size_px)
     paint_surfaces(model, rng, split=split)
     for index, thing in enumerate(placed):

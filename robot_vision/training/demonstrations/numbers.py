@@ -38,9 +38,20 @@ def episode_numbers(
     _must_be_finite(state, "the state", number)
     _must_be_finite(episode.first, "the action", number)
     action, valid = chunks_of(episode, horizon)
+    if actions.taught is not None:
+        action, valid = taught_chunks(actions.taught, horizon)
     return EpisodeNumbers(
         state=state.astype(np.float32), action=action.astype(np.float32), valid=valid
     )
+
+
+def taught_chunks(
+    taught: Float32[np.ndarray, "n k a"], horizon: int
+) -> tuple[Float32[np.ndarray, "n t a"], Bool[np.ndarray, "n t"]]:
+    """Chunks that each row was taught; what lies beyond repeats the last step, not valid."""
+    steps = np.minimum(np.arange(horizon), taught.shape[1] - 1)
+    valid = np.broadcast_to(np.arange(horizon) < taught.shape[1], (len(taught), horizon))
+    return taught[:, steps], valid.copy()
 
 
 def joint_names(joints: JointColumns) -> tuple[str, ...]:

@@ -1,0 +1,97 @@
+"""Demonstrations where a policy leads, and the expert says what it should have done.
+
+DAgger (Ross et al. 2011, arXiv 1011.0686): what is recorded is where the policy gets to. For a
+share of the time, in stretches, the expert leads, so that later parts of a task are seen as well.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.interfaces import Policy
+from robot_vision.core.types import Decision, Instruction, Observation
+from robot_vision.model_store.policies import find_policy
+from robot_vision.rollouts.closed_loop import policy_of
+from robot_vision.rollouts.expert_policy import ExpertPolicy
+from robot_vision.rollouts.labels import steps_between
+from robot_vision.rollouts.leading import draw_delays, policy_leads
+from robot_vision.rollouts.pictures import must_be_simulated, needs_perception
+from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.simulation.robot.demonstrate import TAUGHT_STEPS, Job, RecordedEpisode
+from robot_vision.simulation.robot.episode import PERIOD_S
+from robot_vision.simulation.robot.expert import plan
+from robot_vision.simulation.robot.recipe import DemonstrationRecipe
+from robot_vision.simulation.robot.tasks import success
+
+_STRETCH_S = 1.0
+
+
+def led_by(policy: str, expert_share: float, recipe: DemonstrationRecipe) -> DemonstrationRecipe:
+    """The recipe with a policy that leads.
+
+    Raises `ConfigError` for one that does not see pictures alone, and where the expert is to lead
+    for a share of the time in joints that it does not know.
+    """
+    manifest = find_policy(policy).manifest
+    shown = manifest.observation
+    if shown is None or needs_perception(manifest):
+        raise ConfigError(
+            f"{manifest.policy_id} looks at perception; `collect --policy` is for such policies"
+        )
+    must_be_simulated(shown)
+    if expert_share > 0 and manifest.action_spec.joint_names:
+        raise ConfigError(f"{manifest.policy_id} answers in joints: give an expert's share of 0")
+    sha256 = manifest.identity or manifest.sha256
+    return replace(recipe, policy=policy, policy_sha256=sha256, expert_share=expert_share)
+
+
+def record_corrected(job: Job) -> Path:
+    """Record an episode that a policy leads; returns its folder.
+
+    Each row's action and chunk are the expert's from the tool as it is.
+    """
+    recipe = job[1]
+    policy = policy_of(recipe.policy)
+    shown = policy.manifest.observation
+    assert shown is not None
+    with RecordedEpisode(job) as episode:
+        scene = episode.scene
+        world, task = scene.world, scene.task
+        sight = Sight(world, None, history=shown.steps - 1, step_s=shown.step_s, shown=shown)
+        expert = ExpertPolicy(world, task, policy.spec)
+        turns = _Turns(policy, expert, share=recipe.expert_share, rng=scene.rng)
+        delays = draw_delays(scene.rng)
+        for _ in policy_leads(sight, world, task, turns, scene.wordings[0], delays):
+            poses, gripper = plan(world, task, steps=TAUGHT_STEPS, step_s=PERIOD_S)
+            chunk = steps_between(world.base_from_tool, poses, gripper)
+            episode.add(chunk[0].astype(np.float64), poses[0], chunk)
+        episode.end(success=success(world, task))
+    return episode.folder
+
+
+class _Turns:
+    """Leads as a policy does, which the expert relieves for some stretches."""
+
+    def __init__(
+        self, policy: Policy, expert: ExpertPolicy, *, share: float, rng: np.random.Generator
+    ) -> None:
+        self._policy, self._expert = policy, expert
+        self._share, self._rng = share, rng
+        self._until_ns, self._expert_leads = 0, False
+        self.spec, self.provider = policy.spec, policy.provider
+
+    def instruct(self, text: str) -> Instruction:
+        return self._policy.instruct(text)
+
+    def decide(self, observation: Observation, instruction: Instruction) -> Decision:
+        if observation.stamp_ns >= self._until_ns:
+            self._until_ns = observation.stamp_ns + round(_STRETCH_S * 1e9)
+            self._expert_leads = bool(self._rng.random() < self._share)
+        # always asked: it remembers what it saw
+        answer = self._policy.decide(observation, instruction)
+        return self._expert.decide(observation, instruction) if self._expert_leads else answer
+
+    def close(self) -> None:
+        pass

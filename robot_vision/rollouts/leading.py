@@ -1,0 +1,46 @@
+"""A policy leads the simulated robot until the task is done, or it is of no use to go on."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from robot_vision.core.interfaces import Policy
+from robot_vision.core.types import Observation
+from robot_vision.rollouts.closed_loop import ClosedLoop, Delays
+from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.simulation.robot.expert import is_finished, is_lost
+from robot_vision.simulation.robot.task import Task
+from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.world import RobotWorld
+
+# It is watched so long after it is done, and given up if it stays in a place.
+_DONE_S, _STUCK_S, _STUCK_M = 1.2, 3.0, 0.01
+_LATENCY_S = (0.03, 0.15)
+
+
+def draw_delays(rng: np.random.Generator) -> Delays:
+    """Answers as late as on a slow or a fast machine."""
+    return Delays(latency_s=float(rng.uniform(*_LATENCY_S)))
+
+
+def policy_leads(
+    sight: Sight, world: RobotWorld, task: Task, policy: Policy, words: str, delays: Delays
+) -> Iterator[Observation]:
+    """What was seen, while the world stands as it was then.
+
+    Ends when the task is done or its time is up: mishaps are what is to be learnt from.
+    """
+    loop = ClosedLoop(sight, world, policy, words, delays=delays)
+    undone_s = moved_s = world.time_s
+    place_m = world.base_from_tool[:3, 3]
+    while world.time_s < task.time_out_s and not is_lost(world, task):
+        seen = loop.advance()
+        if seen is None:
+            continue
+        yield seen
+        if not (is_finished(world, task) or (task.kind == "push" and success(world, task))):
+            undone_s = world.time_s
+        if np.linalg.norm(world.base_from_tool[:3, 3] - place_m) > _STUCK_M:
+            moved_s, place_m = world.time_s, world.base_from_tool[:3, 3]
+        if world.time_s - undone_s > _DONE_S or world.time_s - moved_s > _STUCK_S:
+            return

@@ -1,0 +1,239 @@
+"""Policies in simulators that are not ours: any that is reset, observed and acted in.
+
+An environment is made by a function, named `module:function` or `file.py:function`: importing
+that runs whatever code is in it, so it takes `--allow-code`.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.code_permission import OPTION, code_is_permitted
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.types import Frame, Observation, RobotState
+from robot_vision.policies.history import History
+from robot_vision.policies.registry import BundledPolicy
+from robot_vision.rollouts.closed_loop import ClosedLoop, Delays
+from robot_vision.rollouts.outcome import SUCCESS_S, Outcome, jump_ratio
+from robot_vision.rollouts.pictures import PictureHistory, blind, needs_perception
+from robot_vision.rollouts.simulated_perception import START_NS
+
+_REMEMBERED_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What an environment reports now. Pictures by the names of the policy's cameras.
+
+    `base_from_tool` has the tool's z axis along the fingers; `gripper_open` is 0 closed to 1
+    open. Depth is in metres, 0 or NaN where there is none.
+    """
+
+    base_from_tool: Float64[np.ndarray, "4 4"]
+    gripper_open: float
+    rgb: Mapping[str, np.ndarray] = field(default_factory=dict)
+    depth_m: Mapping[str, np.ndarray] = field(default_factory=dict)
+    joint_position_rad: Float64[np.ndarray, " j"] = field(default_factory=lambda: np.zeros(0))
+    joint_names: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """A simulator with one arm. Its time passes in `act` alone, `control_s` a call."""
+
+    name: str
+    control_s: float
+    time_out_s: float
+
+    def reset(self, seed: int) -> str:
+        """Begin the episode of that seed; returns the words for its task."""
+        ...
+
+    def observe(self, *, pictures: bool) -> Seen:
+        """What there is to see; without `pictures` only the arm is asked for."""
+        ...
+
+    def act(self, base_from_tool: Float64[np.ndarray, "4 4"], gripper_open: float) -> None:
+        """Follow this target (base frame, metres; 0 closed to 1 open) for `control_s`."""
+        ...
+
+    def is_done(self) -> bool:
+        """Whether the task is done as things are now."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def environment_of(name: str) -> Environment:
+    """The environment that `module:function` makes. Raises `ConfigError`."""
+    if not code_is_permitted():
+        raise ConfigError(f"environment {name!r} is code that would run: allow it by {OPTION}")
+    module, _, function = name.rpartition(":")
+    if not (module and function):
+        raise ConfigError(f"environment {name!r}; expected module:function or file.py:function")
+    try:
+        return getattr(_imported(module), function)()
+    except (ImportError, AttributeError, OSError) as error:
+        raise ConfigError(f"environment {name!r}: {error}") from error
+
+
+def _imported(module: str) -> ModuleType:
+    if not module.endswith(".py"):
+        return importlib.import_module(module)
+    spec = spec_from_file_location(Path(module).stem, module)
+    assert spec is not None
+    assert spec.loader is not None
+    found = module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+class OutsideArm:
+    """An environment's arm on the clock of the closed loop, which ticks faster than it acts."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment, self._owed_s = environment, 0.0
+        self.time_s = 0.0
+        seen = environment.observe(pictures=False)
+        self._target, self._gripper_open = seen.base_from_tool, seen.gripper_open
+
+    def state(self, stamp_ns: int) -> RobotState:
+        return robot_state(self._environment.observe(pictures=False), stamp_ns)
+
+    def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None:
+        self._target, self._gripper_open = np.array(base_from_tool), float(gripper_open)
+
+    def step(self, seconds: float) -> None:
+        """Let time pass; the environment acts whenever its control period is over."""
+        self.time_s += seconds
+        self._owed_s += seconds
+        while self._owed_s > self._environment.control_s - 1e-6:
+            self._environment.act(self._target, self._gripper_open)
+            self._owed_s -= self._environment.control_s
+
+
+class OutsideSight:
+    """Observations of an environment, as `Sight` makes those of ours; nothing is perceived."""
+
+    def __init__(self, environment: Environment, arm: OutsideArm, shown: ObservationSpec) -> None:
+        self._environment, self._arm = environment, arm
+        self._history, self._step_s = shown.steps - 1, shown.step_s
+        self._pictures = PictureHistory(shown)
+        self._states = History(keep_s=shown.steps * shown.step_s + _REMEMBERED_S)
+        self.note()
+
+    @property
+    def now_ns(self) -> int:
+        return START_NS + round(self._arm.time_s * NS_PER_S)
+
+    def note(self) -> bool:
+        """Take in what the arm reports."""
+        self._states.add(self._arm.state(self.now_ns))
+        return True
+
+    def see(self, *, depth: bool, lost: tuple[str, ...]) -> Observation:
+        """Raises `ConfigError` where the environment lacks a camera of the policy."""
+        stamp_ns, seen = self.now_ns, self._environment.observe(pictures=True)
+        for camera in self._pictures.cameras:
+            if camera.name in lost:
+                continue
+            if camera.name not in seen.rgb:
+                raise ConfigError(
+                    f"{self._environment.name} has no camera {camera.name!r}, by which the "
+                    f"policy sees; it has {sorted(seen.rgb)}"
+                )
+            has_depth = depth and camera.has_depth and camera.name in seen.depth_m
+            self._pictures.add(
+                camera.name,
+                Frame(
+                    stamp_ns=stamp_ns,
+                    frame_id=camera.name,
+                    rgb=np.array(seen.rgb[camera.name], np.uint8),
+                    depth_m=np.array(seen.depth_m[camera.name], np.float32) if has_depth else None,
+                ),
+            )
+        unseen = blind(
+            robot_state(seen, stamp_ns),
+            stamp_ns=stamp_ns,
+            base_from_camera=np.eye(4),
+            history=self._states.before(stamp_ns, count=self._history, step_s=self._step_s),
+        )
+        return replace(unseen, pictures=self._pictures.pictures)
+
+
+def robot_state(seen: Seen, stamp_ns: int) -> RobotState:
+    """The arm of what an environment reports, copied: it may write into its arrays later."""
+    return RobotState(
+        stamp_ns=stamp_ns,
+        joint_position_rad=np.array(seen.joint_position_rad, np.float64),
+        base_from_tool=np.array(seen.base_from_tool, np.float64),
+        gripper_open=float(seen.gripper_open),
+        joint_names=seen.joint_names,
+    )
+
+
+def judge_outside(
+    name: str, policy: BundledPolicy, *, seed: int, number: int, latency_s: float
+) -> Outcome:
+    """One episode of an outside simulator. Raises `ConfigError` for policies without pictures."""
+    shown = policy.manifest.observation
+    if shown is None or needs_perception(policy.manifest):
+        raise ConfigError(
+            f"{policy.manifest.policy_id} needs perception, which outside simulators do not have; "
+            "give a policy that sees pictures alone"
+        )
+    environment = environment_of(name)
+    words = environment.reset(episode_seed(seed, number))
+    arm = OutsideArm(environment)
+    sight = OutsideSight(environment, arm, shown)
+    loop = ClosedLoop(sight, arm, policy, words, delays=Delays(latency_s=latency_s))
+    start_m = arm.state(START_NS).base_from_tool[:3, 3]
+    succeeded = _run(environment, arm, loop)
+    moved_m = float(np.linalg.norm(arm.state(START_NS).base_from_tool[:3, 3] - start_m))
+    decision = loop.decision
+    return Outcome(
+        condition=name,
+        number=number,
+        kind=environment.name,
+        words=words,
+        success=succeeded,
+        first_touched=None,
+        moved_m=round(moved_m, 4),
+        time_s=round(arm.time_s, 2),
+        seen=None,
+        pointed=None,
+        starved=loop.record.starved,
+        jump=jump_ratio(loop.record),
+        commands=loop.record.commands,
+        interventions=loop.record.interventions,
+        last_hold=decision.hold_reason if decision else "",
+    )
+
+
+def _run(environment: Environment, arm: OutsideArm, loop: ClosedLoop) -> bool:
+    """Until the task has been done for a while, or its time is up; says which."""
+    since_s: float | None = None
+    while arm.time_s < environment.time_out_s:
+        if loop.advance() is not None:
+            continue
+        if not environment.is_done():
+            since_s = None
+            continue
+        since_s = arm.time_s if since_s is None else since_s
+        if arm.time_s - since_s >= SUCCESS_S - 1e-6:
+            return True
+    return False
+
+
+def episode_seed(seed: int, number: int) -> int:
+    """A seed of its own for each episode of an evaluation."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
