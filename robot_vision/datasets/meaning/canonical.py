@@ -58,7 +58,6 @@ def canonical(
     """
     observed = observed_in(meaning.state, state)
     action = meaning.action
-    given = np.ones(len(actions.values), bool)
     values, given = _shifted(actions.values, action.shift_steps)
     moved = EpisodeActions(values=values, names=actions.names)
     if action.joints is not None:

@@ -19,7 +19,7 @@ def matrices_of(values: Numbers, *, rotation: Rotation, radians: float = 1.0) ->
     `radians` is what the number 1 stands for, of angles alone.
     """
     found = np.full((len(values), 3, 3), np.nan)
-    good = np.isfinite(values).all(axis=1)
+    good = np.asarray(np.isfinite(values).all(axis=1))
     if rotation == "none":
         found[:] = np.eye(3)
     elif rotation == "two_axes":
