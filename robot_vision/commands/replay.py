@@ -137,7 +137,7 @@ def _judge(
     if golden is not None and update:
         save_golden(golden, identity=found.identity, episodes=found.episodes)
         console.print(f"written: {golden}")
-    wrong = differences(known, found.episodes) if known is not None else []
+    wrong = [] if known is None else differences(known, found.episodes, is_all=not episodes)
     for line in wrong:
         console.print(styled(f"  {line}", "red"))
     if known is not None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.foreign import brief
 
 
 class Params(BaseModel):
@@ -23,7 +23,7 @@ def param(default: Any, description: str, *, unit: str = "", **bounds: Any) -> A
 def faults_of(error: ValidationError) -> str:
     """Each field that is wrong, with its value and what was expected."""
     return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'all of it'} = {quoted(e['input'])}: {e['msg']}"
+        f"{'.'.join(map(str, e['loc'])) or 'all of it'} = {brief(repr(e['input']))}: {e['msg']}"
         for e in error.errors()
     )
 

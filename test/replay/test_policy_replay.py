@@ -60,6 +60,20 @@ def test_another_policy_is_refused_before_anything_is_read(dataset: Path, tmp_pa
     assert "is of the policy" in str(result.exception)
 
 
+def test_a_set_that_lost_an_episode_fails_unless_others_were_asked_for(
+    dataset: Path, tmp_path: Path
+) -> None:
+    golden, policy = tmp_path / "golden.json", policy_in(tmp_path / "a")
+    replayed(dataset, "--policy", policy, "--golden", golden, "--update-golden")
+    known = json.loads(golden.read_text())
+    known["episodes"]["77"] = known["episodes"]["0"]
+    golden.write_text(json.dumps(known))
+    whole = replayed(dataset, "--policy", policy, "--golden", golden)
+    assert (whole.exit_code, "episode 77 is in the golden file only" in whole.output) == (1, True)
+    some = replayed(dataset, "--policy", policy, "--golden", golden, "--episode", "0")
+    assert some.exit_code == 0, some.output
+
+
 def test_rows_are_what_the_policy_would_have_been_shown(dataset: Path) -> None:
     episodes = open_dataset(dataset)
     meaning = meaning_of(episodes, None, of="set")

@@ -36,7 +36,8 @@ class Sight(nn.Module):
         self.language = _language(spec) if seen.words == "vocabulary" else None
         self.encoder = PictureEncoder(spec.encoder) if seen.cameras else None
         if self.encoder is not None and spec.freeze_encoder:
-            self.encoder.requires_grad_(False)
+            # A fresh module trains: its first pictures would change what is frozen.
+            self.encoder.requires_grad_(False).eval()
         levels = slice(-spec.levels, None)
         self._strides = self.encoder.strides[levels] if self.encoder is not None else ()
         self._channels = self.encoder.channels[levels] if self.encoder is not None else ()

@@ -54,9 +54,15 @@ def load_golden(path: Path, *, identity: str) -> dict[str, Any]:
     return golden
 
 
-def differences(golden: Mapping[str, Any], episodes: Mapping[int, Answers]) -> list[str]:
-    """Where answers are not those of the golden file, in words; none passes."""
-    found: list[str] = []
+def differences(
+    golden: Mapping[str, Any], episodes: Mapping[int, Answers], *, is_all: bool
+) -> list[str]:
+    """Where answers are not those of the golden file, in words; none passes.
+
+    `is_all`: all episodes of the set were judged, so that none of the file's may be missing.
+    """
+    known = [number for number in golden["episodes"] if is_all]
+    found = [f"episode {n} is in the golden file only" for n in known if int(n) not in episodes]
     for number, now in episodes.items():
         before = golden["episodes"].get(str(number))
         if before is None:
