@@ -1,6 +1,7 @@
 """Which reports of joints can be true, by the robot's description and by the reports before."""
 
 import math
+from collections.abc import Sequence
 
 from robot_vision.arm.urdf import Joint, Robot
 from robot_vision.core.clock import seconds_between
@@ -9,19 +10,23 @@ from robot_vision.core.foreign import quoted
 # What noise and stamps may add, in rad or m; as for the policy's arm (`arm.slack_rad`).
 _SLACK = 0.1
 
+Report = tuple[int, dict[str, float]]
+"""A stamp, and positions by joint, in rad or m."""
+
 
 class BelievedJoints:
     """Judges each report of a joint beside the one before it, believed or not.
 
     So a report that lies is refused, and the true one after it, which leaps back; a robot that was
-    set up elsewhere is believed from its second report on. `max_speed` is in rad/s or m/s; 0:
-    leaps are not looked at.
+    set up elsewhere is believed from its second report on, which confirms the first. `max_speed`
+    is in rad/s or m/s; 0: leaps are not looked at.
     """
 
     def __init__(self, robot: Robot, *, max_speed: float) -> None:
         self._joints = {j.name: j for j in robot.joints.values() if j.source == j.name}
         self._max_speed = max_speed
         self._before: dict[str, tuple[int, float]] = {}
+        self._doubted: dict[str, tuple[int, float]] = {}
 
     def refusal(self, name: str, position: float, *, stamp_ns: int) -> str:
         """Why a report cannot be true; empty if it can, and for joints of other robots."""
@@ -36,10 +41,27 @@ class BelievedJoints:
         moved = abs(_move(joint, before, position))
         if not self._max_speed or passed_s < 0 or moved <= self._max_speed * passed_s + _SLACK:
             return ""
+        self._doubted[name] = stamp_ns, position
         return (
             f"joint {quoted(name)} leaps by {moved:.3g} in {passed_s:.3g} s; expected at most "
             f"{self._max_speed:g} a second (self_filter.max_joint_speed). Do two publish it?"
         )
+
+    def take(
+        self, names: Sequence[str], positions: Sequence[float], *, stamp_ns: int
+    ) -> tuple[list[Report], list[str]]:
+        """What a message, and the one before, say that can be true, oldest first; and why the
+        rest of it cannot."""
+        now, before = dict[str, float](), list[Report]()
+        refused = list[str]()
+        for name, position in zip(names, positions, strict=True):
+            if why := self.refusal(name, float(position), stamp_ns=stamp_ns):
+                refused.append(why)
+                continue
+            now[name] = float(position)
+            if doubted := self._doubted.pop(name, None):
+                before.append((doubted[0], {name: doubted[1]}))
+        return [*before, (stamp_ns, now)], refused
 
 
 def _beyond(joint: Joint, position: float) -> str:

@@ -43,6 +43,33 @@ def test_a_robot_that_was_set_up_elsewhere_is_believed_again() -> None:
     assert [bool(why) for why in refusals(believed(), "elbow", 0.0, 1.5, 1.5)] == [0, 1, 0]
 
 
+def test_the_report_that_confirms_brings_the_one_that_was_doubted() -> None:
+    """Else the joints between the two would be halfway between where they were and are."""
+    joints = believed()
+    assert joints.take(["elbow", "roll"], [0.0, 0.0], stamp_ns=0) == (
+        [(0, {"elbow": 0.0, "roll": 0.0})],
+        [],
+    )
+    kept, (why,) = joints.take(["elbow", "roll"], [1.5, 0.1], stamp_ns=STEP_NS)
+    assert kept == [(STEP_NS, {"roll": 0.1})]
+    assert "leaps by 1.5" in why
+    again = joints.take(["elbow", "roll"], [1.5, 0.2], stamp_ns=2 * STEP_NS)
+    both = {"elbow": 1.5, "roll": 0.2}
+    assert again == ([(STEP_NS, {"elbow": 1.5}), (2 * STEP_NS, both)], [])
+    assert len(joints.take(["elbow"], [1.5], stamp_ns=3 * STEP_NS)[0]) == 1, "once"
+
+
+def test_a_lie_is_never_brought_back() -> None:
+    joints = believed()
+    stamps_ns = [i * STEP_NS for i in range(4)]
+    taken = [
+        joints.take(["elbow"], [position], stamp_ns=stamp_ns)[0]
+        for stamp_ns, position in zip(stamps_ns, (0.0, 1.5, 0.0, 0.0), strict=True)
+    ]
+    said = [kept["elbow"] for reports in taken for _, kept in reports if kept]
+    assert said == [0.0, 0.0, 0.0]
+
+
 def test_a_turn_through_pi_is_no_leap() -> None:
     assert not any(refusals(believed(), "roll", 3.1, -3.1, 3.1))
     assert any(refusals(believed(), "roll", 0.0, 3.1))

@@ -92,10 +92,10 @@ class RecordedRobot:
 
     def _add(self, believed: BelievedJoints, content: Any) -> None:
         stamp_ns = stamp_to_ns(content.header.stamp)
-        kept: dict[str, float] = {}
-        for name, position in zip(content.name, content.position, strict=False):
-            if why := believed.refusal(name, float(position), stamp_ns=stamp_ns):
-                self._problems.add("joint_states refused", why)
-            else:
-                kept[name] = float(position)
-        self._joints.add([*kept], [*kept.values()], stamp_ns=stamp_ns)
+        reports, refused = believed.take(
+            content.name, content.position.tolist(), stamp_ns=stamp_ns
+        )
+        for at_ns, kept in reports:
+            self._joints.add([*kept], [*kept.values()], stamp_ns=at_ns)
+        for why in refused:
+            self._problems.add("joint_states refused", why)

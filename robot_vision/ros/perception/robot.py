@@ -1,6 +1,5 @@
 """The robot in the picture: its description, its joints and the camera's pose become a view."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -153,25 +152,16 @@ class RobotInView:
             self._take_joints(data)
 
     def _on_joints(self, message: JointState) -> None:
+        names, positions = list(message.name), message.position
         try:
             stamp_ns = ns_from_stamp(message.header.stamp)
-            names, positions = self._believable(message, stamp_ns)
-            self._joints.add(names, positions, stamp_ns=stamp_ns)
+            if self._believed is None or len(names) != len(positions):
+                self._joints.add(names, positions, stamp_ns=stamp_ns)
+                return
+            reports, refused = self._believed.take(names, positions, stamp_ns=stamp_ns)
+            for at_ns, kept in reports:
+                self._joints.add([*kept], [*kept.values()], stamp_ns=at_ns)
         except ValueError as error:
-            self._health.noted("joint_states refused", str(error))
-
-    def _believable(
-        self, message: JointState, stamp_ns: int
-    ) -> tuple[Sequence[str], Sequence[float]]:
-        """What a message says that can be true; what cannot is noted and left out."""
-        names, positions = list(message.name), message.position
-        believed = self._believed
-        if believed is None or len(names) != len(positions):
-            return names, positions
-        kept: dict[str, float] = {}
-        for name, position in zip(names, positions, strict=True):
-            if why := believed.refusal(name, float(position), stamp_ns=stamp_ns):
-                self._health.noted("joint_states refused", why)
-            else:
-                kept[name] = float(position)
-        return [*kept], [*kept.values()]
+            refused = [str(error)]
+        for why in refused:
+            self._health.noted("joint_states refused", why)
