@@ -84,6 +84,7 @@ class RobotSim(Node):
             clock_ns=lambda: self.get_clock().now().nanoseconds,
             on_tick=self._on_tick,
             on_state=self._on_state,
+            on_scene=self._announce,
             fail=self._fail,
         )
         self._commands = OwnThread("commands", node=self)
@@ -132,7 +133,9 @@ class RobotSim(Node):
         ]
 
     def _announce(self, scene: Scene, stamp_ns: int) -> None:
-        """Tell where the camera of a scene stands."""
+        """Publish where the camera of a scene stands, from a stamp on."""
+        if not is_up(self.context):
+            return
         base_from_camera = scene.world.base_from_camera
         self._camera_pose.publish(
             PoseStamped(header=header(stamp_ns, BASE), pose=pose_from_transform(base_from_camera))
@@ -241,8 +244,6 @@ class RobotSim(Node):
         self.config = self.config.model_copy(update={"seed": wanted})
         scene = build_scene(self._seed, kind=self._kind, arm=self._arm)
         self._gripper = 1.0
-        # Pictures of the old scene bear stamps up to this one; those of the new one come later.
-        self._announce(scene, self._physics.now_ns + round(self.config.lead_s * NS_PER_S))
         self._physics.put_scene(scene)
         response.success = True
         response.message = json.dumps({"seed": scene.seed, "instruction": scene.instruction})

@@ -125,7 +125,7 @@ class Physics:
 
     `clock_ns` is the system's; where `speed` is 1 simulated time follows it, else it only gives
     the beginning. `on_tick(now_ns, scene)` is called at every tick, `on_state` with the states
-    whose moment has come.
+    whose moment has come, `on_scene(scene, stamp_ns)` before the first picture of a new scene.
     """
 
     def __init__(
@@ -137,11 +137,12 @@ class Physics:
         clock_ns: Callable[[], int],
         on_tick: Callable[[int, Scene], None],
         on_state: Callable[[RobotState], None],
+        on_scene: Callable[[Scene, int], None],
         fail: Callable[[Exception], None],
     ) -> None:
         self._scene, self._config, self._exposures = scene, config, exposures
         self._clock_ns, self._on_tick, self._on_state = clock_ns, on_tick, on_state
-        self._fail = fail
+        self._on_scene, self._fail = on_scene, fail
         self._lock = Lock()
         self._followed = ArmCommand()
         self._next_scene: Scene | None = None
@@ -188,7 +189,8 @@ class Physics:
         tick, pace = 0, Pace(config.speed, self._clock_ns)
         self.now_ns = pace.now_ns()
         while not self._stopping.is_set():
-            scene, now_ns = self._present_scene(), self.now_ns
+            now_ns = self.now_ns
+            scene = self._present_scene(now_ns + lead_ns)
             if tick % picture_every == 0:
                 shown = Exposure(scene=scene, places=scene.places(), stamp_ns=now_ns + lead_ns)
                 self._exposures.put(shown, wait=config.speed == 0)
@@ -202,11 +204,16 @@ class Physics:
             tick, self.now_ns = tick + 1, pace.wait_until(now_ns + _TICK_NS)
             self.behind_s = pace.behind_s
 
-    def _present_scene(self) -> Scene:
+    def _present_scene(self, first_ns: int) -> Scene:
+        """The scene of now; a new one is announced before its first picture, of this stamp."""
         with self._lock:
+            is_new = self._next_scene is not None
             if self._next_scene is not None:
                 self._scene, self._next_scene = self._next_scene, None
-            return self._scene
+            scene = self._scene
+        if is_new:
+            self._on_scene(scene, first_ns)
+        return scene
 
     def _obey(self, scene: Scene, now_ns: int) -> None:
         command, world = self._followed, scene.world

@@ -18,6 +18,8 @@ from robot_vision.ros.tools.monitor import Monitor
 _QOS = QoSProfile(depth=20)
 _ANSWER_S = 30.0
 _AGAIN_S = 0.5
+# Pictures of the scene before are drawn, sent and perceived for so long.
+_ON_THE_WAY_S = 0.3
 
 
 class OperatorError(RobotVisionError, RuntimeError):
@@ -70,6 +72,7 @@ class Operator:
         self._is_on = False
         self._ask(self._reset, Trigger.Request())
         scene = self.other_table()
+        self._monitor.spin(_ON_THE_WAY_S)
         self._ask(self._new_tracks, Trigger.Request())
         return scene
 
