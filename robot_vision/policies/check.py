@@ -61,6 +61,14 @@ def check_spec(
         raise ConfigError(f"the actions of {spec.model_id} do not fit: {'; '.join(wrong)}")
 
 
+def foreign_perception(spec: ActionSpec, model_id: str) -> str:
+    """Why what perception says means nothing to a policy; empty if it does."""
+    wanted = spec.perception_model_id
+    if model_id == wanted:
+        return ""
+    return f"perception is by {model_id}; {spec.model_id} was trained on {wanted}"
+
+
 def check_observation(
     spec: ActionSpec,
     observation: ObservationSpec | None,

@@ -8,6 +8,7 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.policies.check import foreign_perception
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.session import open_policy_session
@@ -65,7 +66,8 @@ class OnnxPolicy:
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
         """A chunk of normalised actions, or why there is none."""
         stamp_ns = observation.stamp_ns
-        refusal = instruction.problem or self._foreign(observation)
+        model_id = observation.perception.model_id
+        refusal = instruction.problem or foreign_perception(self.spec, model_id)
         if refusal:
             return Decision(stamp_ns=stamp_ns, action=None, hold_reason=refusal)
         stage_s: dict[str, float] = {}
@@ -96,13 +98,6 @@ class OnnxPolicy:
 
     def close(self) -> None:
         """Nothing to release before the sessions are garbage."""
-
-    def _foreign(self, observation: Observation) -> str:
-        """Why the features mean nothing to this policy; empty if they do."""
-        model_id, wanted = observation.perception.model_id, self.spec.perception_model_id
-        if model_id == wanted:
-            return ""
-        return f"perception is by {model_id}; {self.manifest.policy_id} was trained on {wanted}"
 
     def _run(
         self,

@@ -16,6 +16,7 @@ from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.policies.check import foreign_perception
 from robot_vision.policies.pixel_graph import PixelGraph
 from robot_vision.policies.pixel_inputs import pixel_inputs
 from robot_vision.policies.registry import POLICIES
@@ -99,10 +100,9 @@ class PixelPolicy:
         """Why what is taken of perception means nothing to this policy; empty if it does."""
         if not self.observation.perception:
             return ""
-        model_id, wanted = observation.perception.model_id, self.spec.perception_model_id
-        if not wanted or model_id == wanted:
+        if not self.spec.perception_model_id:
             return ""
-        return f"perception is by {model_id}; {self.manifest.policy_id} was trained on {wanted}"
+        return foreign_perception(self.spec, observation.perception.model_id)
 
     def _blind(self, arrays: Mapping[str, np.ndarray]) -> str:
         """Why the arm is not to be led: no camera shows anything of now."""

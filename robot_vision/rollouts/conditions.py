@@ -80,7 +80,7 @@ CONDITIONS: dict[str, Condition] = {
         table=("pick", 2),
         words_withheld=True,
     ),
-    "push": Condition(description="push the only thing where told", table=("push", 1)),
+    "push": Condition(description="push the only thing as the words say", table=("push", 1)),
     "no_depth": Condition(
         description="lift_only without depth", table=("pick", 1), delays=Delays(depth=False)
     ),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.types import Decision, Instruction, Observation
@@ -87,7 +88,7 @@ class _Turns:
 
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
         if observation.stamp_ns >= self._until_ns:
-            self._until_ns = observation.stamp_ns + round(_STRETCH_S * 1e9)
+            self._until_ns = observation.stamp_ns + round(_STRETCH_S * NS_PER_S)
             self._expert_leads = bool(self._rng.random() < self._share)
         # always asked: it remembers what it saw
         answer = self._policy.decide(observation, instruction)

@@ -9,7 +9,8 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.policy_manifest import PolicyManifest
-from robot_vision.core.types import Frame, Observation, Picture, RobotState, unperceived
+from robot_vision.core.types import Frame, Observation, Picture, RobotState
+from robot_vision.core.unperceived import unperceived
 
 FRONT, WRIST = "front", "wrist"
 _SPARE_S = 0.3  # kept beyond what is asked for: a frame that was lost is taken from before

@@ -275,7 +275,7 @@ def test_eight_samples_are_learnt_two_instructions_of_one_picture_among_them(
     )
     inputs = inputs_of(policy, batch=8)
     for name in ("rgb_wrist", "state", *(n for n in inputs if n.startswith("past_"))):
-        inputs[name] = inputs[name][torch.arange(8) // 2]  # in pairs: words alone tell apart
+        inputs[name] = inputs[name][torch.arange(8) // 2]  # in pairs: words alone differ
     with torch.no_grad():
         maps = policy.maps("wrist", inputs.pop("rgb_wrist"))
     inputs |= {f"maps_wrist_{level}": each for level, each in enumerate(maps)}

@@ -87,12 +87,12 @@ def test_an_episode_depends_on_recipe_and_number_alone() -> None:
 
 
 def test_episodes_are_continued_and_can_be_learnt_from(tmp_path: Path) -> None:
-    folder, told = tmp_path / "set", list[int]()
+    folder, progress = tmp_path / "set", list[int]()
     collect_episodes(folder, recipe_of(), episodes=2, processes=1)
     (folder / VOCABULARY_FILE).unlink()  # as sets were before they had one
     before = (folder / "000001.npz").stat().st_mtime_ns
-    collect_episodes(folder, recipe_of(), episodes=3, processes=1, on_progress=told.append)
-    assert told == [2, 3]
+    collect_episodes(folder, recipe_of(), episodes=3, processes=1, on_progress=progress.append)
+    assert progress == [2, 3]
     assert (folder / "000001.npz").stat().st_mtime_ns == before
     assert read_description(folder).perception_model_id.startswith(MODEL)
     assert read_vocabulary(folder) == robot_vocabulary()

@@ -1,70 +1,27 @@
 """Whether the arm did what the actions say: kind, axes, units, order in time, gripper."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from robot_vision.datasets.meaning.canonical import (
-    Observed,
     gripper_open,
-    joints_in,
     observed_in,
     poses_in,
-    step_from_to,
 )
 from robot_vision.datasets.meaning.columns import pick
 from robot_vision.datasets.meaning.evidence import (
     LAGS,
     Fit,
-    Motion,
-    best_fit,
     centred_correlation,
-    steps_of,
 )
 from robot_vision.datasets.meaning.finding import Finding, SampledEpisode
 from robot_vision.datasets.meaning.meaning import GripperColumn, Meaning, PoseColumns
-from robot_vision.datasets.meaning.rotations import vectors_of
+from robot_vision.datasets.meaning.motion_fits import MotionFits, motion_fits
 
 _GOOD, _POOR = 0.6, 0.3
 _CLEARLY = 0.15
 _MOST_OFF_M = 0.1
-
-
-@dataclass(frozen=True, kw_only=True)
-class MotionFits:
-    """How each reading of the actions explains what was seen; None where it cannot be said.
-
-    `turn_base` and `turn_tool` are of rotations, the others of positions (or of joints).
-    """
-
-    base: Fit | None = None
-    tool: Fit | None = None
-    absolute: Fit | None = None
-    turn_base: Fit | None = None
-    turn_tool: Fit | None = None
-
-    @property
-    def delta(self) -> Fit | None:
-        """The better of both axes."""
-        known = [fit for fit in (self.base, self.tool) if fit is not None]
-        return max(known, key=lambda fit: fit.correlation, default=None)
-
-
-def motion_fits(sample: Sequence[SampledEpisode], meaning: Meaning) -> MotionFits:
-    """Fits of all readings, whichever of them the meaning says."""
-    seen = [observed_in(meaning.state, each.state) for each in sample]
-    action = meaning.action
-    if action.joints is not None:
-        if any(each.joints is None for each in seen):
-            return MotionFits()
-        said = [joints_in(action.joints, each.actions) for each in sample]
-        moved = steps_of([each.joints for each in seen if each.joints is not None])
-        return MotionFits(base=best_fit(said, moved), absolute=best_fit(steps_of(said), moved))
-    assert action.tool is not None
-    if any(each.base_from_tool is None for each in seen):
-        return MotionFits()
-    return _tool_fits(sample, seen, action.tool)
 
 
 def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
@@ -86,30 +43,6 @@ def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator
         yield from _lag(said, meaning)
         yield from _away(sample, meaning)
     yield from _gripper(sample, meaning)
-
-
-def _tool_fits(
-    sample: Sequence[SampledEpisode], seen: Sequence[Observed], pose: PoseColumns
-) -> MotionFits:
-    poses = [each.base_from_tool for each in seen if each.base_from_tool is not None]
-    moved = [step_from_to(each[:-1], each[1:]) for each in poses]
-    said = [poses_in(pose, each.actions) for each in sample]
-    move = [each[:, :3, 3] for each in said]
-    turn = [vectors_of(each[:, :3, :3]) for each in said]
-    has_turn = pose.rotation != "none"
-    axes = [each[:, :3, :3] for each in poses]
-    seen_move, seen_turn = [each[:, :3] for each in moved], [each[:, 3:] for each in moved]
-    return MotionFits(
-        base=best_fit(move, seen_move),
-        tool=best_fit(_turned(axes, move), seen_move),
-        absolute=best_fit(steps_of(move), seen_move),
-        turn_base=best_fit(turn, seen_turn) if has_turn else None,
-        turn_tool=best_fit(_turned(axes, turn), seen_turn) if has_turn else None,
-    )
-
-
-def _turned(axes: Sequence[np.ndarray], vectors: Sequence[Motion]) -> list[Motion]:
-    return [np.einsum("nij,nj->ni", r, v) for r, v in zip(axes, vectors, strict=True)]
 
 
 def _kind(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
@@ -160,7 +93,7 @@ def _axes(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
             yield Finding(
                 level="remark",
                 code="axes_open",
-                what=f"{numbers}: the data do not tell them apart",
+                what=f"{numbers}: the data do not decide between them",
                 advice="ask who recorded the set, or replay an episode slowly",
             )
 

@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from robot_vision.datasets.episode_set import EpisodeActions, EpisodeSet, EpisodeState
-from robot_vision.datasets.meaning.check_motion import MotionFits, motion_fits
 from robot_vision.datasets.meaning.columns import pick
 from robot_vision.datasets.meaning.draft import merged, missing_fields, whole
 from robot_vision.datasets.meaning.evidence import Fit
 from robot_vision.datasets.meaning.finding import SampledEpisode, sampled
 from robot_vision.datasets.meaning.known import known_draft
 from robot_vision.datasets.meaning.meaning import Meaning
+from robot_vision.datasets.meaning.motion_fits import MotionFits, motion_fits
 
 _LARGEST_RAD = 2 * np.pi + 0.1
 _FARTHEST_M = 5.0

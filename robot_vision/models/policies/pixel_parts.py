@@ -18,7 +18,7 @@ from robot_vision.models.policies.pixel_rays import Rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 
 _SMALL = 0.02
-# Ages that the sines of the age tell apart, from one picture's to a long gap's.
+# Ages that the sines distinguish, from one picture's to a long gap's.
 _SHORTEST_S, _LONGEST_S, _WAVES = 0.05, 20.0, 8
 _FURTHEST = 6.0  # scales from the mean, at which numbers are cut off
 

@@ -9,7 +9,8 @@ from robot_vision.codecs.stretch import stretched, stretched_depth
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.types import Frame, Observation, Picture, RobotState, unperceived
+from robot_vision.core.types import Frame, Observation, Picture, RobotState
+from robot_vision.core.unperceived import unperceived
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.meaning.canonical import Observed, observed_in
 from robot_vision.datasets.meaning.draft import read_draft

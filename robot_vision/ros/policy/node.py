@@ -18,7 +18,8 @@ from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.core.types import Frame, unperceived
+from robot_vision.core.types import Frame
+from robot_vision.core.unperceived import unperceived
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
 from robot_vision.model_store.store import locate
 from robot_vision.policies.check import check_observation, check_spec

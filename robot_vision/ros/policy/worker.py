@@ -19,6 +19,7 @@ from robot_vision.core.types import (
     Perception,
     RobotState,
 )
+from robot_vision.policies.check import foreign_perception
 from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
@@ -155,11 +156,10 @@ class PolicyWorker:
 
     def _foreign(self, perception: Perception) -> str:
         """Why what a policy takes of perception means nothing to it; empty if it does."""
-        cameras, wanted = self._parts.cameras, self._parts.policy.spec.perception_model_id
-        is_needed = cameras is None or cameras.needs_perception
-        if not is_needed or perception.model_id == wanted:
+        cameras = self._parts.cameras
+        if cameras is not None and not cameras.needs_perception:
             return ""
-        return f"perception is by {perception.model_id}; the policy was trained on {wanted}"
+        return foreign_perception(self._parts.policy.spec, perception.model_id)
 
     def _base_from_camera(self, perception: Perception) -> np.ndarray | str:
         """The camera's pose, or why it is unknown. Who takes no tracks has no use for it."""

@@ -7,7 +7,7 @@ killed goes on where it stopped.
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from robot_vision.codecs.stretch import stretched, stretched_depth
 from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.foreign import brief
@@ -179,13 +180,14 @@ class _Decoder:
             ) from error
 
     def _put(self, row: int, camera: CameraInput, frames: Sequence[Frame]) -> None:
-        size = (camera.width_px, camera.height_px)
-        rgb = b"".join(_resized(frame.rgb, size).tobytes() for frame in frames)
-        at = 3 * row * size[0] * size[1]
+        size = {"width_px": camera.width_px, "height_px": camera.height_px}
+        pixels = row * camera.width_px * camera.height_px
+        rgb = b"".join(stretched(frame.rgb, **size).tobytes() for frame in frames)
+        at = 3 * pixels
         _write_at(self._cache.root / f"{camera.name}.rgb", at, rgb)
         if camera.has_depth:
             depth = b"".join(_depth(frame, size).tobytes() for frame in frames)
-            at = 2 * row * size[0] * size[1]
+            at = 2 * pixels
             _write_at(self._cache.root / f"{camera.name}.depth", at, depth)
 
     def _set(self, job: Job) -> EpisodeSet:
@@ -208,18 +210,11 @@ def _decode(job: Job) -> int:
     return _decoders[0].decode(job)
 
 
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, size, interpolation=way)
-
-
-def _depth(frame: Frame, size: tuple[int, int]) -> np.ndarray:
-    """Zeros where a frame came without depth."""
+def _depth(frame: Frame, size: Mapping[str, int]) -> np.ndarray:
+    """f16 [h,w], zeros where a frame came without depth."""
     if frame.depth_m is None:
-        return np.zeros(size[::-1], np.float16)
-    depth_m = np.nan_to_num(frame.depth_m, nan=0.0, posinf=0.0, neginf=0.0)
-    return cv2.resize(depth_m, size, interpolation=cv2.INTER_NEAREST).astype(np.float16)
+        return np.zeros((size["height_px"], size["width_px"]), np.float16)
+    return stretched_depth(frame.depth_m, **size).astype(np.float16)
 
 
 def _fault_file(cache: FrameCache, place: int) -> Path:

@@ -51,10 +51,10 @@ def make(folder: Path, recipe: DemonstrationRecipe, **options: object) -> Path:
 
 
 def test_a_set_is_the_same_whatever_the_number_of_processes(tmp_path: Path) -> None:
-    told = list[int]()
-    one = make(tmp_path / "one", recipe_of(), episodes=3, on_progress=told.append)
+    progress = list[int]()
+    one = make(tmp_path / "one", recipe_of(), episodes=3, on_progress=progress.append)
     two = make(tmp_path / "two", recipe_of(), episodes=3, processes=2)
-    assert told == [0, 1, 2, 3]
+    assert progress == [0, 1, 2, 3]
     assert files_of(one) == files_of(two)
     assert problems(one) == []
 

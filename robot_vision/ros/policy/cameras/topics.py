@@ -1,7 +1,7 @@
 """Topics of a policy's cameras: colour, and depth beside it, paired by their stamps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic_ns
 from typing import Any
 
@@ -27,29 +27,35 @@ _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 @dataclass(frozen=True, kw_only=True)
 class CameraTopicNames:
-    """Topics of one camera."""
+    """Topics of one camera, and the step of its depth in integers (m)."""
 
     rgb: str
     depth: str
+    raw_unit_m: float
 
 
 def declared_topics(
     node: Node, cameras: tuple[CameraInput, ...]
 ) -> Mapping[str, CameraTopicNames]:
-    """Topics by camera: the parameters `cameras.<name>.rgb` and `.depth`.
+    """Topics by camera: the parameters `cameras.<name>.rgb`, `.depth` and `.raw_unit_m`.
 
     The first camera's defaults are perception's own topics, others' are below their names.
     """
     found = {}
     for place, camera in enumerate(cameras):
         below = f"{camera.name}/" if place else ""
-        topics = {}
-        for kind in ("rgb", "depth"):
+        defaults = {
+            "rgb": f"{below}rgb",
+            "depth": f"{below}depth",
+            "raw_unit_m": ServiceConfig().depth.raw_unit_m,
+        }
+        values = {}
+        for kind, default in defaults.items():
             parameter = f"cameras.{camera.name}.{kind}"
             if not node.has_parameter(parameter):
-                node.declare_parameter(parameter, f"{below}{kind}")
-            topics[kind] = str(node.get_parameter(parameter).value)
-        found[camera.name] = CameraTopicNames(**topics)
+                node.declare_parameter(parameter, default)
+            values[kind] = node.get_parameter(parameter).value
+        found[camera.name] = CameraTopicNames(**values)
     return found
 
 
@@ -77,7 +83,8 @@ class CameraTopics:
         self._thread = OwnThread("cameras", node=node)
         self._subscriptions: list[Any] = []
         for camera in cameras:
-            joined = _Joined(camera, callbacks, health)
+            unit_m = names[camera.name].raw_unit_m
+            joined = _Joined(camera, callbacks, health, raw_unit_m=unit_m)
             self._subscribe(f"camera {camera.name}", names[camera.name].rgb, joined.on_rgb)
             if camera.has_depth:
                 role = f"depth of {camera.name}"
@@ -103,12 +110,19 @@ class CameraTopics:
 class _Joined:
     """One camera's colour with its depth, where it has some."""
 
-    def __init__(self, camera: CameraInput, callbacks: CameraCallbacks, health: Health) -> None:
+    def __init__(
+        self,
+        camera: CameraInput,
+        callbacks: CameraCallbacks,
+        health: Health,
+        *,
+        raw_unit_m: float,
+    ) -> None:
         self._camera, self._callbacks, self._health = camera, callbacks, health
-        service = ServiceConfig()
-        self._raw_unit_m = service.depth.raw_unit_m
+        self._raw_unit_m = raw_unit_m
+        sync = ServiceConfig().sync
         self._pairs: Pairer[Frame, np.ndarray] = Pairer(
-            tolerance_s=service.sync.tolerance_s, wait_s=service.sync.wait_s
+            tolerance_s=sync.tolerance_s, wait_s=sync.wait_s
         )
 
     def on_rgb(self, data: bytes) -> None:
@@ -123,9 +137,9 @@ class _Joined:
             self._health.dropped("picture unusable", f"camera {name}: {error}")
             self._callbacks.on_refused(name, str(error))
             return
-        self._tell(self._pairs.poll(monotonic_ns(), flush=True))
+        self._hand_over(self._pairs.poll(monotonic_ns(), flush=True))
         self._pairs.add_rgb(stamp_ns, frame, arrival_ns=monotonic_ns())
-        self._tell(self._pairs.poll(monotonic_ns()))
+        self._hand_over(self._pairs.poll(monotonic_ns()))
 
     def on_depth(self, data: bytes) -> None:
         name = self._camera.name
@@ -137,18 +151,12 @@ class _Joined:
             self._health.dropped("depth unusable", f"camera {name}: {error}")
             return
         self._pairs.add_depth(ns_from_stamp(message.header.stamp), depth_m)
-        self._tell(self._pairs.poll(monotonic_ns()))
+        self._hand_over(self._pairs.poll(monotonic_ns()))
 
-    def _tell(self, pair: Pair[Frame, np.ndarray] | None) -> None:
+    def _hand_over(self, pair: Pair[Frame, np.ndarray] | None) -> None:
         if pair is None:
             return
         frame = pair.rgb
         if pair.depth is not None:
-            frame = Frame(
-                stamp_ns=frame.stamp_ns,
-                frame_id=frame.frame_id,
-                rgb=frame.rgb,
-                depth_m=pair.depth,
-                depth_stamp_ns=pair.depth_stamp_ns,
-            )
+            frame = replace(frame, depth_m=pair.depth, depth_stamp_ns=pair.depth_stamp_ns)
         self._callbacks.on_frame(self._camera.name, frame)
