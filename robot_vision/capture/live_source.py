@@ -149,8 +149,10 @@ class LiveSource:
         self._on_frame(image, grabbed_ns)
 
     def _say_ended(self, child: subprocess.Popen[bytes], length: int) -> None:
-        text = self._read(child, min(length, _LONGEST_WORDS), self._config.stall_s) or b"{}"
-        why = json.loads(text).get("ended", "")
+        text = self._read(child, min(length, _LONGEST_WORDS), self._config.stall_s)
+        if text is None:
+            return
+        why = json.loads(text)["ended"]
         if self._address.kind == "file" and self._state.frames:
             self._note(f"{why} after {self._state.frames} frames; loop:=true plays it again")
             self._state = replace(self._state, ended=True)

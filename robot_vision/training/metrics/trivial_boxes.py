@@ -18,7 +18,7 @@ class TrivialBoxes:
 
     def __init__(
         self,
-        pictures: Iterable[tuple[Float32[np.ndarray, "m 4"], Int64[np.ndarray, " m"]]],
+        pictures: Iterable[tuple[Float32[np.ndarray, "_ 4"], Int64[np.ndarray, " _"]]],
         *,
         width_px: int,
         height_px: int,
