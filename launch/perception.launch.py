@@ -48,6 +48,8 @@ POLICY_PARAMETERS = {
     "gripper.action_name": (str, "name of that action"),
     "frames.tool_position_m": (list, "of the policy's tool point in frames.tool: [0.0, 0.0, 0.1]"),
 }
+# What `policy_cameras` sets of a camera.
+CAMERA_PARAMETERS = {"rgb": str, "depth": str, "raw_unit_m": float}
 
 
 def share(*parts: str) -> PathJoinSubstitution:
@@ -82,6 +84,8 @@ def nodes(context: LaunchContext) -> list[Node]:
         for name, (kind, _) in parameters.items()
         if given(name)
     }
+    if with_policy:
+        values |= camera_parameters(given("policy_cameras"))
     clock = {name: value for name, value in values.items() if name == "use_sim_time"}
     # A name given here would be that of all nodes of a process.
     alone = {} if with_policy else {"name": "perception"}
@@ -128,15 +132,37 @@ def is_true(name: str, value: str) -> bool:
 
 def in_yaml(name: str, value: str, kind: type) -> str:
     """The value of a parameter as ROS parses it: text stays text where it looks like a number."""
-    if kind is bool:
-        return str(is_true(name, value)).lower()
-    return json.dumps(floats(name, value) if kind is list else value)
+    read = {bool: is_true, float: number, list: floats}
+    return json.dumps(read[kind](name, value) if kind in read else value)
+
+
+def camera_parameters(text: str) -> dict[str, str]:
+    """Parameters of the policy's cameras, as ROS parses them, of `wrist.rgb:=/hand/rgb …`."""
+    values = {}
+    for word in text.split():
+        name, _, value = word.partition(":=")
+        camera, _, kind = name.rpartition(".")
+        if not (camera.isidentifier() and kind in CAMERA_PARAMETERS and value):
+            raise ValueError(
+                f"policy_cameras has {word!r}; expected CAMERA.rgb:=TOPIC, CAMERA.depth:=TOPIC "
+                "or CAMERA.raw_unit_m:=METRES, with spaces between them"
+            )
+        values[f"cameras.{name}"] = in_yaml(name, value, CAMERA_PARAMETERS[kind])
+    return values
+
+
+def number(name: str, value: str) -> float:
+    """The text of an argument as a number."""
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ValueError(f"{name}:={value}; expected a number") from error
 
 
 def floats(name: str, value: str) -> list[float]:
     """The text of an argument as numbers."""
     try:
-        return [float(number) for number in json.loads(value)]
+        return [float(each) for each in json.loads(value)]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}:={value}; expected numbers as in [0.0, 0.0, 0.1]") from error
 
@@ -152,6 +178,11 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "policy_params_file", default_value=share("config", "policy.yaml"), description="YAML"
+        ),
+        DeclareLaunchArgument(
+            "policy_cameras",
+            default_value="",
+            description="topics of a policy from pixels: 'front.depth:=/d wrist.rgb:=/hand/rgb'",
         ),
         DeclareLaunchArgument(
             "console", default_value="false", description="serve the web page as well"

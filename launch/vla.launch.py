@@ -3,6 +3,8 @@
 Takes the arguments of perception.launch.py, `console:=true` among them. Nothing moves before the
 service ~/enable is called.
 ros2 launch robot_vision vla.launch.py rgb:=/camera/color/image_raw model:=native-s
+ros2 launch robot_vision vla.launch.py rgb:=/camera/color/image_raw policy:=bundles/mine \
+    policy_cameras:="wrist.rgb:=/wrist/image_raw"
 """
 
 from launch import LaunchDescription

@@ -128,7 +128,7 @@ class Surroundings:
         self._executor.add_node(self.node)
         self._stopping = Event()
         self.frames = True
-        self.frozen = False
+        self.frozen = self.dark = False
         self.heart_beats = False
         self._random = np.random.default_rng(0)
         self._threads = [
@@ -172,6 +172,8 @@ class Surroundings:
         while not self._stopping.wait(0.05):
             if not self.frozen:
                 pixels = self._random.bytes(WIDTH_PX * HEIGHT_PX * 3)
+            if self.dark:
+                pixels = (np.frombuffer(pixels, np.uint8) // 8).tobytes()
             if self.frames:
                 self.camera.send(data=pixels)
             if self.heart_beats:
@@ -394,6 +396,13 @@ def policy_rig(
             yield around
 
 
+def going(around: Surroundings, words: str = "to the cube") -> None:
+    """Until the policy is followed."""
+    around.instruct(words)
+    around.enable()
+    around.wait_until_moving()
+
+
 def lead(around: Surroundings, condition: Callable[[], Any]) -> None:
     """Wait, as an operator does: where a slow machine makes the node ask for it, enable anew."""
 
@@ -412,6 +421,7 @@ __all__ = [
     "PATIENT",
     "START_M",
     "Surroundings",
+    "going",
     "lead",
     "policy_rig",
     "surroundings",

@@ -219,6 +219,15 @@ def test_the_arms_parameters_are_taken_and_the_drivers_stay_its_own(
     assert (driver["launch_rviz"] == "true") == (arm != "ur5e")  # as nobody else declares it
 
 
+@pytest.mark.parametrize("arm", list(DRIVERS))
+def test_cameras_of_the_policy_reach_it(prefix: Path, arm: str) -> None:
+    cameras = "policy_cameras:=wrist.rgb:=/hand/rgb front.rgb:=/cam/rgb"
+    ran, problem = launched(prefix, arm, *DRIVERS[arm][2], cameras)
+    assert not problem
+    policy = one(ran, "vla_node")["policy"]
+    assert (policy["cameras.wrist.rgb"], policy["cameras.front.rgb"]) == ("/hand/rgb", "/cam/rgb")
+
+
 @pytest.mark.parametrize(
     ("arm", "arguments", "words"),
     [

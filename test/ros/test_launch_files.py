@@ -99,6 +99,29 @@ def test_every_argument_can_be_given(prefix: Path) -> None:
     assert started.parameter("console_node", "/front/console", "use_sim_time") is True
 
 
+def test_cameras_of_the_policy_have_topics_of_their_own(prefix: Path) -> None:
+    words = "front.depth:=/cam/depth wrist.rgb:=hand/rgb wrist.raw_unit_m:=0.0001"
+    started = Launched(prefix, "vla", "namespace:=left", f"policy_cameras:={words}")
+    assert not started.problem
+    policy = started.nodes["vla_node", "/left/policy"]["parameters"]
+    assert policy["cameras.front.depth"] == "/cam/depth"
+    assert (policy["cameras.wrist.rgb"], policy["cameras.wrist.raw_unit_m"]) == ("hand/rgb", 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("wrist:=/hand/rgb", "policy_cameras has 'wrist:=/hand/rgb'; expected CAMERA.rgb:=TOPIC"),
+        ("wrist.rgbd:=/hand/rgb", "'wrist.rgbd:=/hand/rgb'"),
+        ("wrist.raw_unit_m:=mm", "wrist.raw_unit_m:=mm; expected a number"),
+    ],
+)
+def test_a_camera_that_is_none_is_named(prefix: Path, words: str, says: str) -> None:
+    started = Launched(prefix, "vla", f"policy_cameras:={words}")
+    assert says in started.problem
+    assert started.executables == []
+
+
 def test_each_namespace_has_a_node_a_console_and_a_robot_of_its_own(prefix: Path) -> None:
     started = Launched(prefix, "vla", "namespace:=front, rear", "console:=true", "robot_sim:=true")
     assert not started.problem

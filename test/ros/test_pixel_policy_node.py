@@ -1,95 +1,16 @@
 """A policy from pixels in the node, over DDS: named cameras, what is masked, faults, identity."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 import pytest
-from native_bundle import HEIGHT_PX, WIDTH_PX
-from pixel_bundle import FRONT, WRIST, write_pixel_bundle
-from policy_rig import Surroundings, ros_arguments, served, surroundings
-from rclpy.context import Context
-from sensor_msgs.msg import Image
-
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.ros.messages.convert import header
-from robot_vision.ros.policy.node import PolicyNode
+from pixel_node import ONE, TWO, pixel_rig, second_camera
+from policy_rig import going
 
 pytestmark = pytest.mark.ros
 
-ONE = ObservationSpec(cameras=(FRONT,), words="none")
-TWO = ONE.model_copy(update={"cameras": (FRONT, WRIST), "steps": 2, "step_s": 0.1})
-# 2 cm a second away from the base.
 NS = 1_000_000_000
-SLOWLY = (0.002, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
-
-
-@contextmanager
-def pixel_rig(
-    folder: Path,
-    *,
-    observation: ObservationSpec = ONE,
-    base: Sequence[float] = SLOWLY,
-    clock: bool = False,
-    spec: dict[str, Any] | None = None,
-    **parameters: Any,
-) -> Iterator[Surroundings]:
-    """The node alone, without perception, with camera, arm and operator around it."""
-    write_pixel_bundle(folder, observation=observation, base=base, spec=spec)
-    given = {
-        "policy": folder,
-        "report_period_s": 0.2,
-        "watchdog.perception_s": 1.0,
-        "watchdog.robot_state_s": 1.5,
-        "use_sim_time": clock,
-        **{name.replace("__", "."): value for name, value in parameters.items()},
-    }
-
-    def nodes(context: Context) -> list[Any]:
-        return [PolicyNode(context=context, cli_args=ros_arguments(given))]
-
-    with surroundings(clock=clock) as around, served(nodes) as made:
-        around.policy = made[0]
-        around.wait_for(lambda: made[0].state == "active" or made[0].problem)
-        yield around
-
-
-def going(around: Surroundings) -> None:
-    around.instruct("go")
-    around.enable()
-    around.wait_until_moving()
-
-
-@contextmanager
-def second_camera(around: Surroundings, topic: str) -> Iterator[Event]:
-    """A camera of 20 Hz that is on while the event is not set."""
-    publisher = around.node.create_publisher(Image, topic, 5)
-    random, is_off, ended = np.random.default_rng(1), Event(), Event()
-
-    def publish() -> None:
-        while not ended.wait(0.05):
-            if not is_off.is_set():
-                publisher.publish(
-                    Image(
-                        header=header(around.node.get_clock().now().nanoseconds, "wrist"),
-                        height=HEIGHT_PX,
-                        width=WIDTH_PX,
-                        encoding="rgb8",
-                        step=3 * WIDTH_PX,
-                        data=random.bytes(3 * WIDTH_PX * HEIGHT_PX),
-                    )
-                )
-
-    thread = Thread(target=publish)
-    thread.start()
-    try:
-        yield is_off
-    finally:
-        ended.set()
-        thread.join()
 
 
 def test_a_second_camera_is_waited_for_and_masked_when_it_goes(tmp_path: Path) -> None:
@@ -114,9 +35,38 @@ def test_a_second_camera_is_waited_for_and_masked_when_it_goes(tmp_path: Path) -
             around.wait_for_status(holding=False, masked=[])
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"remappings": ["__ns:=/left", "wrist/rgb:=hand/rgb"]},
+        {"remappings": ["__ns:=/left"], "cameras__wrist__rgb": "hand/rgb"},
+    ],
+    ids=["remapped", "parameter"],
+)
+def test_topics_of_cameras_are_below_the_namespace(tmp_path: Path, given: dict[str, Any]) -> None:
+    with (
+        pixel_rig(tmp_path, observation=TWO, **given) as around,
+        second_camera(around, "hand/rgb"),
+    ):
+        going(around, "go")
+        around.wait_for_status(holding=False, masked=[])
+        named = {topic.role: topic.name for topic in around.policy._cameras.topics}
+        assert named == {"camera front": "/left/rgb", "camera wrist": "/left/hand/rgb"}
+
+
+def test_a_camera_that_the_policy_lacks_is_warned_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pixel_rig(tmp_path, cameras__wirst__rgb="hand/rgb", cameras__front__rgb="rgb"):
+        pass
+    said = capfd.readouterr().err
+    assert "cameras.wirst.rgb: expected .rgb, .depth or .raw_unit_m" in said
+    assert "cameras.front.rgb" not in said
+
+
 def test_a_camera_that_stops_or_stands_still_holds(tmp_path: Path) -> None:
     with pixel_rig(tmp_path) as around:
-        going(around)
+        going(around, "go")
         around.frames = False
         around.wait_until_held_for("perception is", "s old")
         around.frames = True
@@ -136,7 +86,7 @@ def test_actions_that_are_no_numbers_hold(tmp_path: Path) -> None:
 
 def test_a_clock_that_jumps_back_holds_and_goes_on_in_the_new_time(tmp_path: Path) -> None:
     with pixel_rig(tmp_path, observation=ONE, clock=True) as around:
-        going(around)
+        going(around, "go")
         before_ns = around.stamps_ns()[-1]
         around.clock_shift_ns = -3600 * NS
         around.wait_for(lambda: any("clock" in s["interventions"] for s in around.statuses[-5:]))

@@ -16,74 +16,30 @@ import numpy as np
 import pytest
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from policy_rig import Surroundings, policy_node, policy_rig, served, surroundings
+from held_stream import NS, Followed, assert_still, positions
+from policy_rig import Surroundings, going, policy_node, policy_rig, served, surroundings
 from psutil import Process
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from robot_vision.ros.messages.convert import ns_from_stamp
-
 pytestmark = pytest.mark.ros
 
 PERIOD_S = 0.01
-STILL_M = 1e-4
-BRAKING_S = 0.6
 # A period at full speed, and what is late.
 MOST_STEP_M = 0.02
-LAST_FRAME_S = 2.0
-NS = 1_000_000_000
-
-
-def going(around: Surroundings) -> None:
-    """Until the policy is followed."""
-    around.instruct("to the cube")
-    around.enable()
-    around.wait_until_moving()
-
-
-def positions(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
-    """Stamps (ns) and positions (m) of all commands so far."""
-    heard = [message for _, message in list(around.arm.told)]
-    stamps_ns = np.array([ns_from_stamp(m.header.stamp) for m in heard])
-    at_m = [[m.pose.position.x, m.pose.position.y, m.pose.position.z] for m in heard]
-    return stamps_ns, np.array(at_m)
-
-
-def assert_still(around: Surroundings, held: dict[str, Any]) -> None:
-    """Commands go on; once the hold has come to stay (a last frame may be under way) and the arm
-    has braked within its limits, they repeat one pose."""
-
-    def braked_ns() -> int:
-        going_ns = [s["stamp_ns"] for s in list(around.statuses) if not s["holding"]]
-        return max([held["stamp_ns"], *going_ns]) + round(BRAKING_S * NS)
-
-    around.wait_for(lambda: sum(s > braked_ns() + NS // 2 for s in around.stamps_ns()) > 5)
-    assert braked_ns() - held["stamp_ns"] < (BRAKING_S + LAST_FRAME_S) * NS
-    stamps_ns, at_m = positions(around)
-    braked = stamps_ns > braked_ns()
-    assert braked.sum() > 5
-    assert np.ptp(at_m[braked], axis=0).max() < STILL_M
 
 
 def test_frames_that_stop_hold_and_frames_that_come_back_go_on(native_bundle: Path) -> None:
     with policy_rig(native_bundle, watchdog__perception_s=0.3) as around:
         going(around)
-        followed: list[tuple[int, int]] = []
-        around.node.create_subscription(
-            Header,
-            "policy/command/observation",
-            lambda m: followed.append((around.stamps_ns()[-1], ns_from_stamp(m.stamp))),
-            50,
-        )
-        around.wait_for(lambda: followed)
+        followed = Followed(around)
+        around.wait_for(followed.ages_s)
         around.frames = False
         held = around.wait_until_held_for("perception is", "s old")
         assert_still(around, held)
-        # The stamp of the command that was told together with the frame that it follows from.
-        age_s = [(told_ns - seen_ns) / NS for told_ns, seen_ns in followed]
-        assert max(age_s) <= 0.3 + 2 * PERIOD_S
+        assert max(followed.ages_s()) <= 0.3 + 2 * PERIOD_S
         around.wait_until_said("commands", "holding", "perception is")
         around.frames = True
         around.wait_until_moving()

@@ -25,6 +25,7 @@ from robot_vision.ros.middleware.rclpy_internals import (
     FewEntitiesExecutor,
     end_context,
     free_state_machine,
+    given_parameters,
     is_up,
     lifecycle_state,
 )
@@ -44,6 +45,13 @@ def context() -> Iterator[Context]:
     context.init()
     yield context
     context.try_shutdown()
+
+
+def test_a_node_knows_what_it_was_given(context: Context) -> None:
+    arguments = ["--ros-args", "-p", "cameras.left.rgb:=/left", "-p", "other:=1"]
+    node = Node("given", context=context, cli_args=arguments)
+    assert {"cameras.left.rgb", "other"} <= set(given_parameters(node))
+    node.destroy_node()
 
 
 def test_an_executor_asks_a_node_and_a_context_for_nothing_else() -> None:

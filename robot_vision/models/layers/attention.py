@@ -9,6 +9,8 @@ from robot_vision.core.params import Params, param
 
 # Added to the logits of what must not be attended to or chosen; finite in half precision too.
 NEVER = -1e4
+# What is attended to: keys and values by head, f32 [B,heads,K,width/heads] each.
+KeyValue = tuple[Tensor, Tensor]
 
 
 class AttentionOptions(Params):
@@ -37,8 +39,16 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
-        query, key, value = self._split(self.query(x)), self._split(self.key(y)), self.value(y)
-        found = F.scaled_dot_product_attention(query, key, self._split(value), attn_mask=bias)
+        return self.look(x, self.attended(y), bias)
+
+    def attended(self, y: Tensor) -> KeyValue:
+        """Keys and values of `y`, for any number of looks at it."""
+        return self._split(self.key(y)), self._split(self.value(y))
+
+    def look(self, x: Tensor, attended: KeyValue, bias: Tensor | None) -> Tensor:
+        """`forward` to what `attended` made of `y`."""
+        query, (key, value) = self._split(self.query(x)), attended
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return self.out(found.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
@@ -66,8 +76,20 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor | None, bias: Tensor | None) -> Tensor:
+        if y is not None:
+            return self.look(x, self.attended(y), bias)
         normed = self.norm_x(x)
-        x = x + self.attention(normed, normed if y is None else self.norm_y(y), bias)
+        return self._fed(x + self.attention(normed, normed, bias))
+
+    def attended(self, y: Tensor) -> KeyValue:
+        """Keys and values of `y`, for any number of looks at it."""
+        return self.attention.attended(self.norm_y(y))
+
+    def look(self, x: Tensor, attended: KeyValue, bias: Tensor | None) -> Tensor:
+        """`forward` to what `attended` made of `y`."""
+        return self._fed(x + self.attention.look(self.norm_x(x), attended, bias))
+
+    def _fed(self, x: Tensor) -> Tensor:
         return x + self.feed(x)
 
 

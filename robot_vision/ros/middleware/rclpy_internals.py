@@ -12,6 +12,7 @@ from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "RCLError",
     "end_context",
     "free_state_machine",
+    "given_parameters",
     "is_up",
     "lifecycle_state",
 ]
@@ -50,6 +52,11 @@ def lifecycle_state(node: LifecycleNode) -> str:
 def free_state_machine(node: LifecycleNode) -> None:
     """rclpy leaves this to the garbage collector; it keeps the middleware's memory till then."""
     node._state_machine.destroy_when_not_in_use()
+
+
+def given_parameters(node: Node) -> tuple[str, ...]:
+    """Names of the parameters that files and the command line give a node, declared or not."""
+    return tuple(node._parameter_overrides)
 
 
 class FewEntitiesExecutor(SingleThreadedExecutor):

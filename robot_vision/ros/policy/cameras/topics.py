@@ -19,6 +19,7 @@ from robot_vision.ros.messages.convert import depth_from_message, ns_from_stamp,
 from robot_vision.ros.messages.received_image import received_image
 from robot_vision.ros.middleware.bounded import checked_frame_id
 from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.rclpy_internals import given_parameters
 from robot_vision.ros.middleware.silence import ListenedTopic
 from robot_vision.sync.pairing import Pair, Pairer
 
@@ -40,6 +41,7 @@ def declared_topics(
     """Topics by camera: the parameters `cameras.<name>.rgb`, `.depth` and `.raw_unit_m`.
 
     The first camera's defaults are perception's own topics, others' are below their names.
+    Parameters of cameras that the policy lacks are warned of.
     """
     found = {}
     for place, camera in enumerate(cameras):
@@ -56,6 +58,13 @@ def declared_topics(
                 node.declare_parameter(parameter, default)
             values[kind] = node.get_parameter(parameter).value
         found[camera.name] = CameraTopicNames(**values)
+    given = [name for name in given_parameters(node) if name.startswith("cameras.")]
+    if unknown := [name for name in given if not node.has_parameter(name)]:
+        names = ", ".join(found)
+        node.get_logger().warning(
+            f"{', '.join(unknown)}: expected .rgb, .depth or .raw_unit_m of the policy's cameras "
+            f"({names})"
+        )
     return found
 
 

@@ -1,0 +1,97 @@
+"""Policies from pixels of any fusion and head, with weights drawn at random, as bundles.
+
+They drift away from the base, each by its own little ways, and answer NaN to a dark picture.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.policy_manifest import PolicyManifest, Vocabulary
+from robot_vision.export.graph import export_graph
+from robot_vision.model_store.policies import write_policy
+from robot_vision.models.card import Size
+from robot_vision.models.policies.pixel_card import served_graphs
+from robot_vision.models.policies.pixel_spec import PartChoice, PixelPolicySpec
+from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
+from robot_vision.models.registry import MODELS
+
+SEEN = ObservationSpec(
+    cameras=(
+        CameraInput(name="front", width_px=48, height_px=32, has_depth=True),
+        CameraInput(name="wrist", width_px=32, height_px=32),
+    ),
+    steps=2,
+)
+WORDS = Vocabulary(words=("go", "left", "wait"), things=(), actions=(), max_words=4)
+HORIZON, STEP_S = 8, 0.1
+# 5 mm a second, and about a tenth of that at random.
+DRIFT = ActionStatistics(
+    mean=(0.0005, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), scale=(0.00005,) * 3 + (0.0001,) * 3 + (0.1,)
+)
+_DARK = 40
+
+
+def write_exported(folder: Path, *, fusion: str, head: str) -> Path:
+    """A bundle as `robot-vision export` writes it; returns `folder`."""
+    torch.manual_seed(0)
+    policy = PixelPolicy(_spec(fusion, head)).eval()
+    place = list(policy.input_shapes).index(f"rgb_{SEEN.cameras[0].name}")
+    for graph in served_graphs(policy, policy.spec, Size(width_px=0, height_px=0)):
+        is_network = graph.file == NETWORK_FILE
+        module = _AfraidOfDark(graph.module, place) if is_network else graph.module
+        export_graph(replace(graph, module=module), folder / graph.file)
+    spec = ActionSpec(
+        model_id="random@1",
+        perception_model_id="",
+        step_s=STEP_S,
+        horizon=HORIZON,
+        history=0,
+        statistics=DRIFT,
+    )
+    manifest = PolicyManifest(
+        name="random",
+        kind="pixels",
+        architecture="pixel-policy",
+        file=NETWORK_FILE,
+        language_file=LANGUAGE_FILE,
+        action_spec=spec,
+        observation=SEEN,
+        vocabulary=WORDS,
+    )
+    write_policy(folder, manifest)
+    return folder
+
+
+def _spec(fusion: str, head: str) -> PixelPolicySpec:
+    """The card's tiny one, with other parts in their default sizes."""
+    tiny = MODELS.get("pixel-policy").tiny
+    assert isinstance(tiny, PixelPolicySpec)
+    return tiny.model_copy(
+        update={
+            "observation": SEEN,
+            "fusion": PartChoice(name=fusion),
+            "head": PartChoice(name=head),
+            "words": len(WORDS.words),
+            "max_words": WORDS.max_words,
+            "horizon": HORIZON,
+        }
+    )
+
+
+class _AfraidOfDark(nn.Module):
+    """The network; where the newest picture is dark its actions are NaN."""
+
+    def __init__(self, network: nn.Module, place: int) -> None:
+        super().__init__()
+        self.network, self.place = network, place
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        action, *carried = self.network(*inputs)
+        light = inputs[self.place][:, -1].float().mean() - _DARK
+        return (action + 0 * light.log(), *carried)

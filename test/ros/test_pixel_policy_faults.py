@@ -1,0 +1,146 @@
+"""Every policy from pixels under the same faults, over DDS: it holds in time and says why.
+
+A new fusion or head is tried as soon as it is registered, on weights drawn at random. From the
+moment at which a fault can be known, two periods of the policy at most have commands that go on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from held_stream import NS, STILL_M, Followed, assert_still, positions
+from pixel_node import pixel_node, second_camera
+from policy_rig import Surroundings, going
+
+pytest.importorskip("torch", reason="torch is for training and export only")
+
+from pixel_exports import STEP_S, write_exported
+
+from robot_vision.models.fusion.fusion import FUSIONS
+from robot_vision.models.heads.head import HEADS
+
+pytestmark = pytest.mark.ros
+
+# Longest that perception may be old, or a picture the same.
+LIMIT_S = 0.4
+QUICK = {("transformer", "transformer"), ("memory", "flow"), ("rgbd_slots", "act")}
+HOUR_NS = 3600 * NS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What happens to the surroundings, and after how long it is one; `words` are of the reason.
+
+    `end` lets the policy go on.
+    """
+
+    begin: Callable[[Surroundings], None]
+    end: Callable[[Surroundings], None]
+    words: tuple[str, ...]
+    known_after_s: float = 0.0
+
+
+def change(**values: object) -> Callable[[Surroundings], None]:
+    def apply(around: Surroundings) -> None:
+        for name, value in values.items():
+            setattr(around, name, value)
+
+    return apply
+
+
+FAULTS = {
+    "killed perception": Fault(
+        begin=change(frames=False),
+        end=change(frames=True),
+        words=("perception is", "s old"),
+        known_after_s=LIMIT_S,
+    ),
+    "frozen camera": Fault(
+        begin=change(frozen=True),
+        end=change(frozen=False),
+        words=("picture has not changed for",),
+        known_after_s=LIMIT_S,
+    ),
+    "NaN actions": Fault(begin=change(dark=True), end=change(dark=False), words=("not finite",)),
+    # Without frames, so that it cannot go on in the new time before anybody has looked.
+    "clock back": Fault(
+        begin=change(frames=False, clock_shift_ns=-HOUR_NS),
+        end=change(frames=True),
+        words=("the clock went back by",),
+    ),
+    "clock ahead": Fault(
+        begin=change(frames=False, clock_shift_ns=0),
+        end=change(frames=True),
+        words=("perception is", "s old"),
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """The bundle of a fusion and a head, written once."""
+
+    @cache
+    def write(fusion: str, head: str) -> Path:
+        folder = tmp_path_factory.mktemp("exported")
+        return write_exported(folder, fusion=fusion, head=head)
+
+    return write
+
+
+def pairs() -> list[object]:
+    """Every fusion with every head; most are slow."""
+    return [
+        pytest.param(
+            fusion,
+            head,
+            id=f"{fusion}-{head}",
+            marks=() if (fusion, head) in QUICK else pytest.mark.slow,
+        )
+        for fusion in FUSIONS
+        for head in HEADS
+    ]
+
+
+@pytest.mark.parametrize(("fusion", "head"), pairs())
+def test_it_holds_within_two_periods_and_goes_on(
+    fusion: str, head: str, exported: Callable[[str, str], Path]
+) -> None:
+    bundle = exported(fusion, head)
+    with (
+        pixel_node(bundle, clock=True, watchdog__perception_s=LIMIT_S) as around,
+        second_camera(around, "wrist/rgb"),
+    ):
+        followed = Followed(around)
+        going(around, "go left")
+        for name, fault in FAULTS.items():
+            around.wait_for(lambda: is_moving(around, followed))
+            late_s = held_after_s(around, followed, fault)
+            print(f"{fusion} {head} {name}: {late_s:.3f}")
+            assert late_s < 2 * STEP_S, name
+            fault.end(around)
+            around.wait_until_moving()
+
+
+def is_moving(around: Surroundings, followed: Followed) -> bool:
+    """Whether the last commands that follow the policy went anywhere."""
+    last_ns = followed.commands_ns()[-10:]
+    if len(last_ns) < 10:
+        return False
+    stamps_ns, at_m = positions(around)
+    last = (stamps_ns >= last_ns[0]) & (stamps_ns <= last_ns[-1])
+    return bool(np.ptp(at_m[last], axis=0).max() > STILL_M)
+
+
+def held_after_s(around: Surroundings, followed: Followed, fault: Fault) -> float:
+    """From when a fault could be known to the last command that went on, by stamps."""
+    before = len(followed.stamps_ns)
+    began_ns = around.node.get_clock().now().nanoseconds
+    fault.begin(around)
+    held = around.wait_until_held_for(*fault.words)
+    assert_still(around, held)
+    went_on_ns = followed.commands_ns()[before:]
+    return (max(went_on_ns, default=began_ns) - began_ns) / NS - fault.known_after_s
