@@ -78,6 +78,9 @@ def check_outputs(manifest: ModelManifest, outputs: Outputs) -> None:
                 f"bundle {manifest.name!r}: output {role!r} is {list(output.shape)}; "
                 f"expected {' or '.join(map(str, dimensions))} dimensions, the first of them 1"
             )
+    for role in ("depth", "depth_m"):
+        if role in outputs and outputs[role].ndim == 4 and outputs[role].shape[1] != 1:
+            raise misfit(manifest, role, outputs[role], "one map of depth, [1, 1, h, w]")
     for role, beside in _COLUMNS_BESIDE_CLASSES.items():
         columns = len(manifest.classes) + beside
         if role in outputs and outputs[role].shape[1] != columns:

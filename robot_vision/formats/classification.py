@@ -50,5 +50,6 @@ register_format(
         check=_check,
         habits={"resize": "stretch", **IMAGENET},
         readings={"scores": ("logits", "probabilities"), "background": ("none", "first")},
+        other_names={"logits": "output"},
     )
 )

@@ -18,6 +18,8 @@ from robot_vision.formats.habits import IMAGENET
 from robot_vision.formats.reading import check_kind_of_scores, columns_of_scores
 from robot_vision.formats.registry import register_format
 
+_UNLABELLED = 255
+
 
 def decode_semantic(
     outputs: Outputs, manifest: ModelManifest, *, stamp_ns: int, placement: Placement
@@ -25,7 +27,7 @@ def decode_semantic(
     """Classes over the view; raises `BundleError` if the shapes do not fit."""
     grid = _grid(outputs["output"], manifest)
     view = placement.crop(grid, input_width_px=manifest.input.width_px)
-    if _holds_classes(view):
+    if holds_classes(view):
         return SemanticMap(stamp_ns=stamp_ns, class_id=_known(view[0].astype(np.int64), manifest))
     column, probability = _likeliest(view.astype(np.float32), manifest)
     return SemanticMap(
@@ -33,11 +35,23 @@ def decode_semantic(
     )
 
 
+def strange_label(outputs: Outputs, manifest: ModelManifest) -> int | None:
+    """A class number in the map that is neither a class nor the background, if there is one.
+
+    255, and what is below 0, mark pixels without a label.
+    """
+    output = outputs["output"]
+    if not holds_classes(output):
+        return None
+    strange = output[(output >= columns_of_scores(manifest)) & (output != _UNLABELLED)]
+    return int(strange.max()) if strange.size else None
+
+
 def _grid(output: np.ndarray, manifest: ModelManifest) -> Shaped[np.ndarray, "c h w"]:
     """Maps of scores, or one map of class numbers."""
     columns = columns_of_scores(manifest)
     maps = output[:, None] if output.ndim == 3 else output
-    wanted = (1,) if _holds_classes(output) else (columns,)
+    wanted = (1,) if holds_classes(output) else (columns,)
     if maps.ndim == 4 and maps.shape[0] == 1 and maps.shape[1] in wanted:
         return maps[0]
     if maps.ndim == 4 and maps.shape[0] == 1 and maps.shape[3] in wanted:
@@ -46,7 +60,8 @@ def _grid(output: np.ndarray, manifest: ModelManifest) -> Shaped[np.ndarray, "c 
     raise misfit(manifest, "output", output, expected)
 
 
-def _holds_classes(output: np.ndarray) -> bool:
+def holds_classes(output: np.ndarray) -> bool:
+    """Whether a map has the number of each cell's class, and no scores."""
     return np.issubdtype(output.dtype, np.integer)
 
 
@@ -70,7 +85,7 @@ def _known(column: np.ndarray, manifest: ModelManifest) -> np.ndarray:
 
 def _check(outputs: Outputs, manifest: ModelManifest) -> None:
     grid = _grid(outputs["output"], manifest)
-    if not _holds_classes(grid):
+    if not holds_classes(grid):
         check_kind_of_scores(grid, manifest, axis=0)
 
 
@@ -85,5 +100,6 @@ register_format(
             "scores": ("logits", "probabilities"),
             "background": ("none", "first", "last"),
         },
+        other_names={"out": "output", "logits": "output"},
     )
 )

@@ -65,6 +65,11 @@ def names_of(found: Any, *, what: str) -> tuple[str, ...]:
     return tuple(by_number[number] for number in range(len(by_number)))
 
 
+def names_background(name: str) -> bool:
+    """Whether a name stands for what is of none of the classes: `__background__`, `unlabeled`."""
+    return _letters(name) in ("background", "unlabeled", "unlabelled")
+
+
 def same_name(one: str, other: str) -> bool:
     """Whether two names are the same word but for case, spaces and signs: `diningtable`."""
     return _letters(one) == _letters(other)

@@ -24,7 +24,7 @@ _TASKS = {
     "segment": Look("a YOLO segmentation model", ("yolo_seg",), _EXPORT_PLAIN),
     "pose": Look("a YOLO pose model", ("yolo_pose",), _EXPORT_PLAIN),
     "obb": Look("a YOLO model of oriented boxes", ("yolo_obb",), _EXPORT_PLAIN),
-    "classify": Look("a classifier", ("classification",), "it finds no boxes"),
+    "classify": Look("a classifier", ("classification",), ""),
 }
 _END_TO_END = Look(
     "an end-to-end detector with suppression inside (YOLOv10, YOLO26, nms=True): rows of box, "
@@ -35,9 +35,13 @@ _END_TO_END = Look(
 _YOLOV5 = Look("YOLOv5: rows of box, objectness and class scores", ("yolov5",), "")
 
 
-def look_of(shapes: Shapes, facts: FileFacts, classes: int) -> str:
-    """One sentence on what a model with outputs of these `shapes` is; nothing if unknown."""
-    look = _TASKS.get(facts.task) or _by_shape(list(shapes.values()), classes, facts)
+def look_of(shapes: Shapes, facts: FileFacts, classes: int, *, numbers: Sequence[str] = ()) -> str:
+    """One sentence on what a model with outputs of these `shapes` is; nothing if unknown.
+
+    `numbers` are those of whole numbers, `classes` how many names there are.
+    """
+    look = _of_whole_pictures(shapes, classes, numbers) or _TASKS.get(facts.task)
+    look = look or _by_shape(list(shapes.values()), classes, facts)
     if look is None:
         return ""
     serving = [name for name in look.formats if name in set(FORMATS)]
@@ -58,6 +62,29 @@ def describe_shapes(shapes: Shapes) -> str:
     return ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
 
 
+def number_maps(session: ort.InferenceSession) -> list[str]:
+    """Outputs that are maps of whole numbers, as those of classes are."""
+    return [
+        str(output.name)
+        for output in session.get_outputs()
+        if len(output.shape) in (3, 4) and "int" in str(output.type)
+    ]
+
+
+def _of_whole_pictures(shapes: Shapes, classes: int, numbers: Sequence[str]) -> Look | None:
+    """A classifier, or a map of class numbers, that lacks the names of its classes."""
+    if len(shapes) != 1:
+        return None
+    ((name, shape),) = shapes.items()
+    names = f"there are {classes} names" if classes else "it has no names"
+    ask = f"{names}, so give one for each class (--classes names.txt)"
+    if name in numbers:
+        return Look("a segmentation model that gives the number of each pixel's class", (), ask)
+    if len(shape) == 2 and shape[0] in (0, 1) and shape[1] != classes:
+        return Look(f"a classifier of {shape[1]} classes", (), ask)
+    return None
+
+
 def _by_shape(shapes: Sequence[tuple[int, ...]], classes: int, facts: FileFacts) -> Look | None:
     boxes = [shape for shape in shapes if len(shape) == 3 and shape[0] == 1]
     maps = [shape for shape in shapes if len(shape) == 4 and shape[0] == 1]
@@ -73,6 +100,4 @@ def _by_shape(shapes: Sequence[tuple[int, ...]], classes: int, facts: FileFacts)
             return _YOLOV5
         if boxes[0][1] == 5 + classes < boxes[0][2] and classes:
             return _TASKS["obb"]
-    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][0] in (0, 1):
-        return _TASKS["classify"]
     return None

@@ -1,6 +1,6 @@
 """Whether outputs of formats that find no boxes can be the maps that they are taken for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,21 +9,41 @@ from robot_vision.core.manifest import ModelManifest
 _MAP_ROLES = ("depth", "depth_m", "features")
 _SMALLEST_CELLS = 4
 _ASPECT_TOLERANCE = 0.1
+_FEW_VALUES = 256
+# Parts of names that exporters give to features; scores of classes are never called so.
+_FEATURE_WORDS = ("feature", "hidden_state", "embedding", "backbone")
 
 
 def is_plausible_map(manifest: ModelManifest, outputs: Mapping[str, np.ndarray]) -> bool:
     """Whether every map among `outputs`, by role, has the input's ratio of width to height.
 
-    Rows of a detector have the rank of a map of classes, and are none.
+    Rows of a detector have the rank of a map of classes, and are none. Depth is one map of
+    numbers that are not all whole, as those of classes are.
     """
     aspect = manifest.input.width_px / manifest.input.height_px
     for role in _MAP_ROLES:
         if role in outputs and not _has_aspect(outputs[role].shape[-2:], aspect):
             return False
+    if manifest.task == "depth" and holds_class_numbers(outputs["depth"]):
+        return False
     if manifest.task != "segmentation":
         return True
     shape = outputs["output"].shape  # channels first or last
     return _has_aspect(shape[-2:], aspect) or _has_aspect(shape[-3:-1], aspect)
+
+
+def holds_class_numbers(output: np.ndarray) -> bool:
+    """Whether these are a few whole numbers from 0 on, more than one of them, of any type."""
+    if np.issubdtype(output.dtype, np.integer):
+        return True
+    values = np.unique(output)
+    is_whole = np.isfinite(values).all() and (values == np.floor(values)).all()
+    return bool(is_whole and 1 < len(values) <= _FEW_VALUES and values[0] >= 0)
+
+
+def is_called_features(names: Sequence[str]) -> bool:
+    """Whether an output is called as features are."""
+    return any(word in name.lower() for name in names for word in _FEATURE_WORDS)
 
 
 def _has_aspect(size: tuple[int, ...], aspect: float) -> bool:

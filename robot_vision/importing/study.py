@@ -21,11 +21,20 @@ from robot_vision.importing.class_names import coco_names
 from robot_vision.importing.file_facts import FileFacts, read_facts
 from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
 from robot_vision.importing.keypoint_names import names_before, with_names, words_on_names
-from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of
-from robot_vision.importing.maps import is_plausible_map
+from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of, number_maps
+from robot_vision.importing.maps import is_called_features, is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
-from robot_vision.importing.trial import Bench, Trial
+from robot_vision.importing.trial import Bench, Trial, can_be_tried
 from robot_vision.importing.wanted import Wanted
+from robot_vision.importing.whole_pictures import (
+    TASKS,
+    has_background_named,
+    question_on_background,
+    question_on_maps_without_names,
+    question_on_sigmoids,
+    reason_for,
+    without_others,
+)
 from robot_vision.importing.words import (
     Finding,
     ask_for,
@@ -47,8 +56,9 @@ def study(wanted: Wanted) -> Finding:
     """
     session = open_model(wanted.file)
     facts = read_facts(wanted.file, session.get_modelmeta().custom_metadata_map)
-    found = _Study(wanted, session, facts).finding()
-    said = words_on_names(found.manifest, wanted, facts)
+    looking = _Study(wanted, session, facts)
+    found = looking.finding()
+    said = (*looking.reasons, *words_on_names(found.manifest, wanted, facts))
     return replace(found, lines=found.lines + said)
 
 
@@ -62,20 +72,20 @@ class _Study:
         self._bench = Bench(session, wanted.file)
         self._pictures = load_pictures()
         self._trials: list[Trial] = []
+        self.reasons: list[str] = []
 
     def finding(self) -> Finding:
         wanted = self._wanted
         starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
-        if starts and not wanted.is_tried:
-            return untried(starts[0])
-        detectors = [m for m in starts if FORMATS.get(m.format).detection is not None]
         if not starts:
             raise self._refusal(misfit)
-        if not detectors:
-            return self._by_shape_alone(starts)
+        starts = self._by_rules(starts)
+        fitting = [m for m in starts if can_be_tried(m)]
+        if not fitting or not wanted.is_tried:
+            return self._untried(starts)
         scaled = [
             manifest.model_copy(update={"input": spec})
-            for manifest in detectors
+            for manifest in fitting
             for spec in scalings_of(manifest.input, [*wanted.image])
         ]
         # Mirrored pictures say little more about what is as different as this.
@@ -84,15 +94,18 @@ class _Study:
         if best.evidence.fault:
             raise self._refusal(f"read as {best.manifest.format}, it gives {best.evidence.fault}")
         if not decides(best):
-            return self._unseen(detectors, trials)
-        return self._decided(best, trials, detectors)
+            return self._unseen(fitting, trials)
+        return self._decided(best, trials, fitting)
 
     def _starts(self, formats: Sequence[str]) -> tuple[list[ModelManifest], str]:
         """What fits by its shapes, fed as its format's exporters do; and why the first did not."""
         fitting: list[ModelManifest] = []
         misfits: list[str] = []
         for name in formats:
-            for reading in readings_of(FORMATS.get(name), self._wanted.reading):
+            given = dict(self._wanted.reading)
+            if self._names_background(name):
+                given.setdefault("background", "first")
+            for reading in readings_of(FORMATS.get(name), given):
                 try:
                     manifest = self._describe(name, reading)
                     self._check_names(manifest)
@@ -115,15 +128,59 @@ class _Study:
                 "(--classes names.txt)"
             )
 
+    def _names_background(self, format: str) -> bool:
+        return has_background_named(FORMATS.get(format).task, self._classes)
+
+    def _by_rules(self, starts: Sequence[ModelManifest]) -> list[ModelManifest]:
+        """Those that stay when shapes, kinds of numbers and names have been looked at.
+
+        Raises `UndecidedError` where these leave a choice that no picture can make.
+        """
+        whole = next((m for m in starts if m.task in TASKS), None)
+        if whole is not None:
+            scores = [self._bench.outputs(whole, p)["output"] for p in self._pictures]
+            is_named = bool(self._wanted.classes)
+            starts = without_others(starts, scores[0], named_by_user=is_named)
+            if not self._wanted.format:
+                self.reasons.append(reason_for(whole, scores[0]))
+            if "scores" not in self._wanted.reading:
+                self._ask(question_on_sigmoids(self._wanted.file, starts, scores))
+            if self._names_background(whole.format):
+                self.reasons.append(f"{self._classes[0]!r} is none of its classes")
+            if not all(can_be_tried(m) for m in starts):
+                self._refuse_several(starts)
+        elif not self._wanted.format and all(m.task == "features" for m in starts):
+            self._refuse_nameless_maps(starts[0])
+        return list(starts)
+
+    def _refuse_nameless_maps(self, start: ModelManifest) -> None:
+        if not is_called_features([*declared_shapes(self._session)]):
+            maps = self._bench.outputs(start, self._pictures[0])["features"]
+            names = len(self._classes)
+            self._ask(question_on_maps_without_names(self._wanted.file, maps, names=names))
+
+    def _ask(self, question: str) -> None:
+        if question:
+            raise UndecidedError(question, self._trials)
+
+    def _ask_for_background(self, readings: Sequence[ModelManifest]) -> None:
+        """Of models of whole pictures, unless somebody said where it stands or there is none."""
+        whole = [m for m in readings if m.task in TASKS]
+        if any(m.reading.background != "none" for m in whole) and not (
+            "background" in self._wanted.reading or self._names_background(whole[0].format)
+        ):
+            self._ask(question_on_background(self._wanted.file, whole))
+
     def _describe(self, format: str, reading: Mapping[str, str]) -> ModelManifest:
         wanted, facts = self._wanted, self._facts
         is_detector = FORMATS.get(format).detection is not None
+        classes = self._classes or (coco_names() if is_detector else ())
         return describe_session(
             self._session,
             wanted.file,
             name=wanted.name,
             format=format,
-            classes=self._classes or (coco_names() if is_detector else ()),
+            classes=classes[1:] if self._names_background(format) else classes,
             size_px=wanted.size_px or self._size_where_open(),
             outputs=wanted.outputs,
             image={**facts.image, **wanted.image},
@@ -149,14 +206,14 @@ class _Study:
         return trials
 
     def _decided(
-        self, best: Trial, trials: Sequence[Trial], detectors: Sequence[ModelManifest]
+        self, best: Trial, trials: Sequence[Trial], fitting: Sequence[ModelManifest]
     ) -> Finding:
         rivals = rivals_of(best, trials)
         others = self._truly_other(best, [t for t in rivals if t.meaning != best.meaning])
         if others:
             raise UndecidedError(ask_for(best, others), self._trials)
         rivals = [t for t in rivals if t.meaning == best.meaning]
-        usual = next((t for t in [best, *rivals] if t.manifest in detectors), None)
+        usual = next((t for t in [best, *rivals] if t.manifest in fitting), None)
         if rivals and usual is None:
             raise UndecidedError(ask_for(best, rivals), self._trials)
         if usual is not None and usual is not best:
@@ -169,7 +226,7 @@ class _Study:
         size = settled([color.chosen, *self._try(other_sizes, self._pictures)])
         chosen = size.chosen
         if not decides(chosen):  # what half of the pictures showed was chance
-            return self._unseen(detectors, trials)
+            return self._unseen(fitting, trials)
         if not self._classes and chosen.evidence.kinds < _KINDS_THAT_NAME:
             raise UndecidedError(self._no_names(), self._trials)
         return decided(
@@ -200,9 +257,9 @@ class _Study:
             if not fed_alike.evidence.equals(best.evidence)
         ]
 
-    def _unseen(self, detectors: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
+    def _unseen(self, fitting: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
         """Nothing was found in the pictures: only where boxes lie can say what they are."""
-        usual = [t for t in trials if t.manifest in detectors]
+        usual = [t for t in trials if t.manifest in fitting]
         best = best_of(usual)
         if best.evidence.fault:
             raise self._refusal(
@@ -211,7 +268,9 @@ class _Study:
         usual = [t for t in usual if not t.evidence.fault]
         if not self._classes:
             raise UndecidedError(self._no_names(), self._trials)
-        if all(is_blind(t) for t in trials):
+        self._ask_for_background([t.manifest for t in usual])
+        # Whole pictures may well be of other kinds than those that a model was made for.
+        if all(is_blind(t) and t.manifest.task not in TASKS for t in trials):
             raise UndecidedError(contradiction(best, self._wanted.file), self._trials)
         others = [
             t
@@ -232,18 +291,24 @@ class _Study:
             "their names for its own; give the names of its classes (--classes names.txt)"
         )
 
-    def _by_shape_alone(self, starts: Sequence[ModelManifest]) -> Finding:
+    def _untried(self, starts: Sequence[ModelManifest]) -> Finding:
+        """The commonest reading, where no picture is asked or can say more."""
+        self._ask_for_background(starts)
+        if not all(can_be_tried(m) for m in starts):
+            self._refuse_several(starts)
+        return untried(starts[0], is_guess=not self._wanted.format)
+
+    def _refuse_several(self, starts: Sequence[ModelManifest]) -> None:
         names = sorted({manifest.format for manifest in starts})
         if len(names) > 1:
             raise BundleError(
                 f"{self._wanted.file}: its outputs fit the formats {', '.join(names)}, which "
                 f"pictures cannot keep apart: give one of them (--format {names[0]})"
             )
-        return untried(starts[0], is_guess=not self._wanted.format)
 
     def _refusal(self, misfit: str) -> BundleError:
         """The error for a model that no format reads, with what it looks like."""
         shapes = declared_shapes(self._session)
-        look = look_of(shapes, self._facts, len(self._classes))
+        look = look_of(shapes, self._facts, len(self._classes), numbers=number_maps(self._session))
         what = f"{self._wanted.file}: {look}. " if look else ""
         return BundleError(f"{what}{misfit} (its outputs: {describe_shapes(shapes)})")

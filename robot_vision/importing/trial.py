@@ -3,20 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifest import ModelInput, ModelManifest, OutputReading
-from robot_vision.core.placement import place
+from robot_vision.core.placement import Placement, place
 from robot_vision.formats.check import check_outputs
+from robot_vision.formats.classification import decode_classification
 from robot_vision.formats.format import Candidates
 from robot_vision.formats.registry import FORMATS
+from robot_vision.formats.semantic import decode_semantic, strange_label
 from robot_vision.importing.evidence import Evidence, Seen, judge
 from robot_vision.importing.pictures import Picture
+from robot_vision.importing.whole_evidence import (
+    SeenClasses,
+    SeenMap,
+    judge_classes,
+    judge_maps,
+)
 from robot_vision.perception.model import first_of_batch, tensor_of_role
 from robot_vision.perception.preprocess import Preprocessor
+from robot_vision.perception.whole_picture import is_sound
 
 _LEAST_SCORE = 0.01
 _FEW = 20  # candidates; where there are fewer, those of any score are looked at
@@ -62,8 +72,8 @@ class Bench:
     def try_all(
         self, manifests: Sequence[ModelManifest], pictures: Sequence[Picture]
     ) -> list[Trial]:
-        """A trial for each of these detectors, in their order."""
-        seen: dict[int, list[Seen]] = {row: [] for row in range(len(manifests))}
+        """A trial for each of these that `can_be_tried`, in their order."""
+        seen: list[list[Any]] = [[] for _ in manifests]
         for spec in dict.fromkeys(manifest.input for manifest in manifests):
             for picture in pictures:
                 tensors = self._run(spec, picture)
@@ -71,10 +81,13 @@ class Bench:
                 placement = place(spec, width_px=width_px, height_px=height_px)
                 for row, manifest in enumerate(manifests):
                     if manifest.input == spec:
-                        candidates = _decode(manifest, tensors)
-                        seen[row].append(Seen(picture, candidates, placement))
+                        read = _READERS.get(manifest.task, _read_boxes)
+                        seen[row].append(read(manifest, tensors, picture, placement))
         return [
-            Trial(manifest=manifest, evidence=judge(seen[row], manifest.classes))
+            Trial(
+                manifest=manifest,
+                evidence=_JUDGES.get(manifest.task, judge)(seen[row], manifest.classes),
+            )
             for row, manifest in enumerate(manifests)
         ]
 
@@ -89,6 +102,63 @@ class Bench:
             self._tensors = dict(zip(self._names, firsts, strict=True))
             self._last = (spec, picture)
         return self._tensors
+
+
+def finds_boxes(manifest: ModelManifest) -> bool:
+    """Whether it is a detector's."""
+    return FORMATS.get(manifest.format).detection is not None
+
+
+def can_be_tried(manifest: ModelManifest) -> bool:
+    """Whether the pictures say something of a model of this format."""
+    return finds_boxes(manifest) or manifest.task in _READERS
+
+
+def _read_boxes(
+    manifest: ModelManifest,
+    tensors: dict[str, np.ndarray],
+    picture: Picture,
+    placement: Placement,
+) -> Seen:
+    return Seen(picture, _decode(manifest, tensors), placement)
+
+
+@np.errstate(all="ignore")
+def _read_classes(
+    manifest: ModelManifest,
+    tensors: dict[str, np.ndarray],
+    picture: Picture,
+    placement: Placement,
+) -> SeenClasses:
+    del placement  # of the whole picture, wherever it lies in the input
+    found = decode_classification(_by_role(manifest, tensors), manifest, stamp_ns=0)
+    return SeenClasses(picture, found, _fault_of(found.probability))
+
+
+@np.errstate(all="ignore")
+def _read_map(
+    manifest: ModelManifest,
+    tensors: dict[str, np.ndarray],
+    picture: Picture,
+    placement: Placement,
+) -> SeenMap:
+    outputs = _by_role(manifest, tensors)
+    found = decode_semantic(outputs, manifest, stamp_ns=0, placement=placement)
+    strange = strange_label(outputs, manifest)
+    if strange is not None:
+        fault = f"the label {strange}, which none of its {len(manifest.classes)} classes has"
+    else:
+        fault = "" if found.probability is None else _fault_of(found.probability)
+    return SeenMap(picture, found, fault)
+
+
+_READERS = {"classification": _read_classes, "segmentation": _read_map}
+_JUDGES: dict[str, Any] = {"classification": judge_classes, "segmentation": judge_maps}
+
+
+def _fault_of(probability: np.ndarray) -> str:
+    """As `perception` leaves such frames out: numbers that are no probabilities."""
+    return "" if is_sound(probability) else "numbers that are no probabilities"
 
 
 @np.errstate(all="ignore")  # numbers that make no sense are what is looked for

@@ -9,7 +9,7 @@ from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import Settled, is_weak
 from robot_vision.importing.file_facts import FileFacts
 from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
-from robot_vision.importing.trial import Trial
+from robot_vision.importing.trial import Trial, finds_boxes
 
 _MOST_CHOICES = 6
 
@@ -36,13 +36,13 @@ def decided(
     all_trials: Sequence[Trial],
 ) -> Finding:
     """What is said where things were found in the pictures."""
-    evidence, manifest = chosen.evidence, chosen.manifest
+    manifest = chosen.manifest
     sureness = "not sure" if is_weak(chosen) else "and sure of it"
     format_words = f"guessed, {sureness}" if is_guess else "as given"
     doubt = "not sure, because so little is found: " if is_weak(chosen) else ""
     lines = [
-        f"{doubt}format {manifest.format} ({format_words}): {evidence.found} of "
-        f"{evidence.drawn} things in the pictures found, quality {_quality(chosen)}"
+        f"{doubt}format {manifest.format} ({format_words}): {_found_words(chosen)}, "
+        f"quality {_quality(chosen)}"
         f"{_next_best(chosen, trials)}",
         f"fed {_color_words(color)}; {_scale_words(chosen, trials, rivals)}; "
         f"{_size_words(size, facts)}",
@@ -60,11 +60,12 @@ def unseen(
     manifest = best.manifest
     spec = manifest.input
     who = _who_says(manifest, facts)
-    sound = f"{best.evidence.sound:.0%} of its surest boxes lie in the pictures"
-    guessed = ", guessed" if is_guess else ""
+    sound = f": {best.evidence.sound:.0%} of its surest boxes lie in the pictures"
+    guessed = ", guessed by its outputs" if is_guess else ""
     lines = [
         f"not sure: {_little_found(best)}. "
-        f"Format {manifest.format}{guessed}{_reading_words(manifest)}: {sound}",
+        f"Format {manifest.format}{guessed}{_reading_words(manifest)}"
+        f"{sound if finds_boxes(manifest) else ''}",
         f"fed {spec.color.upper()}, pixels {scale_name(spec)}, {spec.resize}, as {who}; "
         "check it on pictures of your own (--input color=…, scale=…, resize=… if not)",
     ]
@@ -72,10 +73,20 @@ def unseen(
     return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
 
 
+def _found_words(trial: Trial) -> str:
+    evidence = trial.evidence
+    counts = f"{evidence.found} of {evidence.drawn}"
+    if trial.manifest.task == "classification":
+        return f"its likeliest class names what is to be seen in {counts} pictures"
+    return f"{counts} things in the pictures found"
+
+
 def _little_found(best: Trial) -> str:
     evidence = best.evidence
     if not evidence.named:
         return "its classes have no names for what the pictures show, so these cannot judge it"
+    if best.manifest.task == "classification":
+        return _found_words(best)
     return f"of {evidence.drawn} things in the pictures that it has names for it finds " + (
         str(evidence.found) if evidence.found else "none"
     )
@@ -103,7 +114,9 @@ def ask_for(best: Trial, others: Sequence[Trial]) -> str:
     among = [best, *others]
     figures: dict[str, str] = {}
     for trial in among:
-        evidence = f"quality {_quality(trial)}, {trial.evidence.sound:.0%} of boxes sound"
+        evidence = f"quality {_quality(trial)}"
+        if finds_boxes(trial.manifest):
+            evidence += f", {trial.evidence.sound:.0%} of boxes sound"
         figures.setdefault(_choice(trial, among), evidence)
     choices = [f"{options} ({evidence})" for options, evidence in figures.items()]
     return (

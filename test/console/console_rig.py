@@ -63,10 +63,16 @@ class HeardCommander:
 
 
 class Feeder:
-    """Tells the snapshots of a frame at `fps`, as the pipeline's thread does, while it runs."""
+    """Tells the snapshots of a frame at `fps`, as the pipeline's thread does, while it runs.
 
-    def __init__(self, snapshots: Snapshots, *, fps: float) -> None:
+    The frames are those of `seen`, which may change at any time.
+    """
+
+    def __init__(
+        self, snapshots: Snapshots, *, fps: float, seen: Sequence[Perception] | None = None
+    ) -> None:
         self._snapshots = snapshots
+        self.seen = seen or perceptions()
         self._fps = fps
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -85,13 +91,15 @@ class Feeder:
 
     def tell_one(self) -> Perception:
         """One frame now; returns what the snapshots were told."""
-        perception = perceptions()[self.told % FRAMES]
+        perception = self.seen[self.told % len(self.seen)]
         stamp_ns = time_ns()
         fresh = replace(perception, stamp_ns=stamp_ns)
         fresh = replace(
             fresh,
             frame=replace(perception.frame, stamp_ns=stamp_ns),
             tracks=replace(perception.tracks, stamp_ns=stamp_ns),
+            classification=restamped(perception.classification, stamp_ns),
+            segmentation=restamped(perception.segmentation, stamp_ns),
         )
         self._snapshots.perceived(fresh, {**perception.stage_s, "age": 0.02})
         self.told += 1
@@ -100,6 +108,11 @@ class Feeder:
     def _run(self) -> None:
         while not self._stopping.wait(1 / self._fps):
             self.tell_one()
+
+
+def restamped(found: Any, stamp_ns: int) -> Any:
+    """What a model said, of another time; nothing stays nothing."""
+    return None if found is None else replace(found, stamp_ns=stamp_ns)
 
 
 @dataclass
@@ -125,17 +138,17 @@ def console_rig(
     commander: Any = None,
     limits: dict[str, Any] | None = None,
     service: ServiceConfig = SERVICE,
+    seen: Sequence[Perception] | None = None,
     **config: Any,
 ) -> Iterator[ConsoleRig]:
     """A console on a free port of loopback, with a camera's frames unless `feed` is False."""
-    perceptions()
     snapshots = Snapshots()
     settings = ConsoleConfig.model_validate(
         {"port": 0, "limits": {**GENEROUS, **(limits or {})}, **config}
     )
     server = ConsoleServer(snapshots, settings, commander=commander, service=service)
     server.start()
-    feeder = Feeder(snapshots, fps=fps)
+    feeder = Feeder(snapshots, fps=fps, seen=seen)
     if feed:
         feeder.tell_one()
         feeder.start()

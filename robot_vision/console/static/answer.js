@@ -1,4 +1,5 @@
 // The answer to a picture or a video: overlays, figures, and the JSON to keep.
+import { pictureRows, pixelRows, showBars } from "./class_bars.js";
 import { drawColors } from "./depth_view.js";
 import { byId, el, setText, toggles } from "./dom.js";
 import { ms, number } from "./format.js";
@@ -117,22 +118,11 @@ function showScale() {
   scale.invalidate();
 }
 
-const MOST_CLASSES = 5;
-
 /** The likeliest classes of the picture, then those of its pixels with their colours. */
 function showClasses({ classification, segmentation }) {
-  const rows = [
-    ...(classification ?? []).slice(0, MOST_CLASSES).map((row) => [row.class, row.probability]),
-    ...(segmentation?.classes ?? []).map((row) => [row.class, row.share, row.color]),
-  ];
+  const rows = [...pictureRows(classification ?? []), ...pixelRows(segmentation?.classes ?? [])];
   byId("classes-panel").hidden = rows.length === 0;
-  byId("class-bars").replaceChildren(...rows.map(([name, share, color]) => {
-    const bar = el("i");
-    bar.style.width = `${share * 100}%`;
-    if (color) bar.style.background = color;
-    return el("li", {}, el("span", { textContent: name }), el("b", {}, bar),
-      el("output", { textContent: `${number(share * 100, 1)} %` }));
-  }));
+  showBars(byId("class-bars"), rows);
 }
 
 function showRows(detections) {

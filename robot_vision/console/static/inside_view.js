@@ -1,7 +1,9 @@
-// What goes on inside the models: the feature grid, or the policy's attention, over the picture.
+// What goes on inside the models: the feature grid, the classes of pixels, or the policy's
+// attention, over the picture.
 import { Picture } from "./picture.js";
 
-const LABEL = "Feature grid of the perception model, or attention of the policy, over the picture";
+const LABEL = "Feature grid of the perception model, classes of pixels (the panel of classes has them "
+  + "in words), or attention of the policy, over the picture";
 
 export class InsideView extends Picture {
   /** `camera` lends its picture as the ground. */
@@ -12,7 +14,7 @@ export class InsideView extends Picture {
     this.overPicture = true;
   }
 
-  /** `features` or `attention`: what was shown before says nothing any more. */
+  /** `features`, `segmentation` or `attention`: what was shown before says nothing any more. */
   choose(topic) {
     this.topic = topic;
     this.bitmap?.close();

@@ -2,6 +2,7 @@
 import { Actions } from "./actions.js";
 import { armState } from "./arm.js";
 import { CameraView } from "./camera_view.js";
+import { ClassesPanel } from "./classes_panel.js";
 import { Control } from "./control.js";
 import { DepthView } from "./depth_view.js";
 import { showDiagnostics } from "./diagnostics.js";
@@ -20,7 +21,10 @@ import { Tracks } from "./tracks.js";
 
 const TICK_MS = 100;
 const PATIENCE_MS = 2000;
-const RATES_HZ = { state: 8, objects: 10, frame: 10, depth: 3, features: 3, attention: 5, metrics: 1 };
+const RATES_HZ = {
+  state: 8, objects: 10, classification: 3, frame: 10, depth: 3, features: 3, segmentation: 3,
+  attention: 5, metrics: 1,
+};
 
 const tracks = new Tracks();
 const series = new Series();
@@ -35,6 +39,7 @@ const depth = new DepthView(byId("depth"), byId("depth-scale"));
 const inside = new InsideView(byId("inside"), camera);
 const above = new TopView(byId("above"), tracks);
 const table = new ObjectsTable(byId("objects"), byId("no-objects"), tracks, select);
+const classes = new ClassesPanel(byId("classes-panel"));
 const timing = new Timing(series);
 const actions = new Actions(series);
 const control = new Control();
@@ -63,12 +68,17 @@ const stream = new Stream({
     timing.redraw();
     actions.redraw();
   },
+  classification: (view) => classes.showView(view),
   frame: (bitmap, header) => camera.show(bitmap, header),
   depth(bitmap, header) {
     depth.show(bitmap, header);
     setText(byId("depth-source"), header.source ? `from ${header.source}` : "");
   },
   features: (bitmap, header) => inside.take("features", bitmap, header),
+  segmentation(bitmap, header) {
+    classes.showPixels(header);
+    inside.take("segmentation", bitmap, header);
+  },
   attention: (bitmap, header) => inside.take("attention", bitmap, header),
 });
 
@@ -79,6 +89,9 @@ function wanted() {
   for (const topic of ["objects", "metrics"]) topics[topic] = RATES_HZ[topic];
   if (camera.visible || inside.visible) topics.frame = RATES_HZ.frame;
   if (depth.visible) topics.depth = RATES_HZ.depth;
+  if (classes.wanted) {
+    for (const topic of ["classification", "segmentation"]) topics[topic] = RATES_HZ[topic];
+  }
   if (inside.visible) topics[inside.topic] = RATES_HZ[inside.topic];
   return topics;
 }
@@ -94,6 +107,7 @@ function tick() {
   camera.tell(link.trouble, "frame" in wanted());
   depth.tell(link.trouble ?? missing("depth", depth), "depth" in wanted());
   inside.tell(link.trouble ?? missing(inside.topic, inside), inside.visible);
+  classes.tell(tracks.latest?.stamp_ns ?? null);
   control.show(state, arm);
 }
 
@@ -105,6 +119,9 @@ function missing(topic, picture) {
   }
   if (topic === "features") {
     return { title: "No features", reason: `The model ${state.model.id} gives none.` };
+  }
+  if (topic === "segmentation") {
+    return { title: "No segmentation", reason: "No model gives it: segmentation_model names one." };
   }
   const reason = state.policy ? "The policy has decided nothing yet." : "There is no policy.";
   return { title: "No attention", reason };

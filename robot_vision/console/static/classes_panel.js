@@ -1,0 +1,68 @@
+// The classes of the view and of its pixels, where the service has models that give such.
+import { pictureRows, pixelRows, showBars } from "./class_bars.js";
+import { setText } from "./dom.js";
+
+// Results go on without these classes for so long, though asked for: no model gives them any more.
+const LEFT_BEHIND_NS = 2e9;
+const PATIENCE_MS = 2000;
+
+export class ClassesPanel {
+  constructor(panel) {
+    this._panel = panel;
+    this._inSight = false;
+    this._askedSinceMs = null;
+    [this._view, this._pixels] = [...panel.querySelectorAll(".kind")].map((root) => new Kind(root));
+    new IntersectionObserver(([entry]) => {
+      this._inSight = entry.isIntersecting;
+    }).observe(panel);
+  }
+
+  /** Whether to ask for classes: while there are none too, as nobody knows when they begin. */
+  get wanted() {
+    return this._panel.hidden || this._inSight;
+  }
+
+  showView(view) {
+    this._view.show(view.stamp_ns, pictureRows(view.classes), view.model);
+  }
+
+  showPixels(header) {
+    this._pixels.show(header.stamp_ns, pixelRows(header.classes));
+  }
+
+  /** Shows what is of now; `newestNs` is the stamp of the newest result. */
+  tell(newestNs) {
+    if (!this.wanted || document.hidden) this._askedSinceMs = null;
+    else this._askedSinceMs ??= performance.now();
+    const isAsked = this._askedSinceMs !== null
+      && performance.now() - this._askedSinceMs > PATIENCE_MS;
+    for (const kind of [this._view, this._pixels]) kind.tell(newestNs, isAsked);
+    this._panel.hidden = this._view.hidden && this._pixels.hidden;
+  }
+}
+
+class Kind {
+  constructor(root) {
+    this._root = root;
+    this._bars = root.querySelector("ul");
+    this._model = root.querySelector(".muted");
+    this._stampNs = null;
+  }
+
+  get hidden() {
+    return this._root.hidden;
+  }
+
+  show(stampNs, rows, model = "") {
+    this._stampNs = stampNs;
+    showBars(this._bars, rows);
+    setText(this._model, model);
+  }
+
+  // What is not asked for, as out of sight, does not come, and stays as it was.
+  tell(newestNs, isAsked) {
+    const isLeft = this._stampNs !== null && newestNs - this._stampNs > LEFT_BEHIND_NS;
+    if (isLeft && !isAsked && !this.hidden) return;
+    this._root.hidden = this._stampNs === null || isLeft;
+  }
+}

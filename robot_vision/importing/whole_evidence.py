@@ -1,0 +1,161 @@
+"""What a classifier or a segmentation model makes of the pictures, as evidence.
+
+Classes are called as a thing in a picture where their names have its name in them, as a word or
+words: an `Egyptian cat` is a cat.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from robot_vision.core.types import Classification, SemanticMap
+from robot_vision.importing.class_names import same_name
+from robot_vision.importing.evidence import Evidence
+from robot_vision.importing.pictures import Picture
+
+_MOST_SHARES = 5  # classes of a map that are compared with those of another reading
+_WELL_COVERED = 0.3  # of a box, by the thing in it
+_FOUND = 0.2
+_ALL_OF_IT = 0.95  # a box so large says nothing of where its thing is
+
+
+class SeenClasses(NamedTuple):
+    """The classes of a picture, and why they cannot be so, or nothing."""
+
+    picture: Picture
+    found: Classification
+    fault: str
+
+
+class SeenMap(NamedTuple):
+    """The classes of a picture's pixels, and why they cannot be so, or nothing."""
+
+    picture: Picture
+    found: SemanticMap
+    fault: str
+
+
+def judge_classes(seen: Sequence[SeenClasses], classes: Sequence[str]) -> Evidence:
+    """`quality`: the probability of the classes that a picture is called by, less chance.
+
+    A model with one answer for every picture knows none of them.
+    """
+    quality, found, kinds, rows = [], 0, set[int](), []
+    for picture, said, _ in seen:
+        best, sure = int(said.class_id[0]), float(said.probability[0])
+        rows.append([*_whole(picture), sure, best])
+        called = np.any([_called_in(names, classes) for names in picture.names], axis=0)
+        if not called.any():
+            continue
+        share = float(said.probability[called[said.class_id]].sum())
+        quality.append(_beyond_chance(share, float(called.mean())))
+        if called[best]:
+            found += 1
+            kinds.add(best)
+    if len(kinds) < 2:
+        quality = [0.0] * len(quality)
+    return _evidence(quality, rows, found=found, kinds=len(kinds), fault=_first_fault(seen))
+
+
+def judge_maps(seen: Sequence[SeenMap], classes: Sequence[str]) -> Evidence:
+    """`quality`: how much of a thing's class lies in the thing's box, less chance."""
+    quality, supports, kinds, rows = [], [], set[int](), []
+    for picture, said, _ in seen:
+        rows += _largest_shares(picture, said)
+        of_picture = []
+        for box, names in zip(picture.box_xyxy_px, picture.names, strict=True):
+            called = _called_in(names, classes)
+            inside = _inside(picture, box, said.class_id.shape)
+            if not called.any() or inside.mean() > _ALL_OF_IT:
+                continue
+            shown = np.isin(said.class_id, np.flatnonzero(called))
+            of_picture.append(_support(shown, inside))
+            if of_picture[-1] >= _FOUND:
+                kinds.add(int(np.bincount(said.class_id[shown & inside]).argmax()))
+        if of_picture:
+            quality.append(float(np.mean(of_picture)))
+            supports += of_picture
+    found = int(np.count_nonzero(np.array(supports) >= _FOUND))
+    return _evidence(
+        quality, rows, found=found, kinds=len(kinds), fault=_first_fault(seen), drawn=len(supports)
+    )
+
+
+def _evidence(
+    quality: Sequence[float],
+    rows: Sequence[Sequence[float]],
+    *,
+    found: int,
+    kinds: int,
+    fault: str,
+    drawn: int | None = None,
+) -> Evidence:
+    """No boxes are asked about: all of them are sound."""
+    return Evidence(
+        quality=np.array(quality, float),
+        named=bool(quality),
+        kinds=kinds,
+        found=found,
+        drawn=len(quality) if drawn is None else drawn,
+        sound=1.0,
+        fault=fault,
+        detections=np.array(rows, np.float32).reshape(-1, 6),
+    )
+
+
+def _called_in(names: Sequence[str], classes: Sequence[str]) -> Bool[np.ndarray, " c"]:
+    """Classes that are called by one of these names, or have it in theirs."""
+    words = [re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE) for name in names]
+    return np.array(
+        [
+            any(w.search(other) for w in words) or any(same_name(n, other) for n in names)
+            for other in classes
+        ],
+        bool,
+    )
+
+
+def _support(shown: Bool[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> float:
+    """How well pixels of a class lie in a box and fill it: 0 by chance, 1 at best."""
+    if not shown.any() or not inside.any():
+        return 0.0
+    both = float(np.count_nonzero(shown & inside))
+    precision = _beyond_chance(both / np.count_nonzero(shown), float(inside.mean()))
+    return precision * min(both / np.count_nonzero(inside) / _WELL_COVERED, 1.0)
+
+
+def _inside(
+    picture: Picture, box_xyxy_px: Float32[np.ndarray, "4"], shape: tuple[int, ...]
+) -> Bool[np.ndarray, "h w"]:
+    """The cells of a grid over the picture whose middle lies in the box."""
+    height_px, width_px = picture.rgb.shape[:2]
+    left, top, right, bottom = box_xyxy_px
+    y_px = (np.arange(shape[0])[:, None] + 0.5) * height_px / shape[0]
+    x_px = (np.arange(shape[1])[None] + 0.5) * width_px / shape[1]
+    return (left <= x_px) & (x_px < right) & (top <= y_px) & (y_px < bottom)
+
+
+def _largest_shares(picture: Picture, found: SemanticMap) -> list[list[float]]:
+    """Share and number of the classes that most of the picture is of, none of them included."""
+    count = np.bincount(found.class_id.ravel() + 1)
+    largest = np.argsort(-count, kind="stable")[:_MOST_SHARES]
+    return [
+        [*_whole(picture), float(count[row]) / found.class_id.size, float(row) - 1]
+        for row in largest
+        if count[row]
+    ]
+
+
+def _whole(picture: Picture) -> Float[np.ndarray, "4"]:
+    return np.array((0, 0, *picture.rgb.shape[1::-1]), float)
+
+
+def _beyond_chance(share: float, chance: float) -> float:
+    return max((share - chance) / (1 - chance), 0.0) if chance < 1 else 0.0
+
+
+def _first_fault(seen: Sequence[SeenClasses] | Sequence[SeenMap]) -> str:
+    return next((one.fault for one in seen if one.fault), "")
