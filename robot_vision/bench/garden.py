@@ -1,9 +1,11 @@
 """Exported models beside each other: how good, how large, how fast, on this machine."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import nn
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
+from robot_vision.bench.garden_frame import frame_run
 from robot_vision.bench.turns import take_turns_ms
 from robot_vision.core.errors import BundleError, ForeignFileError
 from robot_vision.core.foreign import parse_json
@@ -24,16 +27,32 @@ from robot_vision.models.served import served_graph
 from robot_vision.models.weights import load_exactly, read_weights, spec_of
 from robot_vision.training.engine.task import TASKS
 
+# What models are asked, by the figure that says how well they answer: models of several tasks
+# stand beside those of one.
+ASKED = {
+    "top1": "Classification",
+    "AP50": "Detection",
+    "miou": "Segmentation",
+    "presence_map": "Classes in view",
+    "ari_foreground": "Slots",
+    "absrel_gain": "Depth from colour",
+}
+
+_STUDENTS_SEEDS = 3
+
 
 @dataclass(frozen=True, kw_only=True)
 class GardenRow:
-    """One bundle. `recipe` is that of its run without the seed: equal ones differ by seed alone.
+    """One figure of a bundle, and what the bundle costs.
 
-    `low` and `high` bound the metric with 95 % confidence, NaN where nothing says how sure it is.
-    `trivial` is what the task's trivial answer reaches, NaN where the task has none.
+    `asked` is what the model answers. `recipe` is that of its run without the seed: equal ones
+    differ by seed alone. `frame_p50_ms` is a camera's frame as the service runs it. `low` and
+    `high` bound the metric with 95 % confidence, NaN where nothing says how sure it is. `trivial`
+    is what the trivial answer reaches, NaN where there is none.
     """
 
     name: str
+    asked: str
     task: str
     architecture: str
     recipe: str
@@ -52,14 +71,16 @@ class GardenRow:
     torch_p95_ms: float
     onnx_p50_ms: float
     onnx_p95_ms: float
+    frame_p50_ms: float
     trained_minutes: float
     export_difference: float
 
 
-def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> GardenRow:
+def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> list[GardenRow]:
     """Figures from the bundle's manifest, and its times and memory at batch 1 on the CPU.
 
-    Raises `BundleError` unless the bundle holds a torch model of ours beside its graph.
+    A row for each thing that it answers. Raises `BundleError` unless the bundle holds a torch
+    model of ours beside its graph.
     """
     manifest = bundle.manifest
     if not manifest.architecture:
@@ -68,23 +89,25 @@ def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> GardenRow:
             "wrote"
         )
     task = MODELS.get(manifest.architecture).task
-    metric = TASKS.get(task).metric
     graph = _torch_graph(bundle)
-    torch_ms, onnx_ms = _times_ms(bundle, graph, threads=threads, rounds=rounds)
+    torch_ms, onnx_ms, frame_ms = _times_ms(bundle, graph, threads=threads, rounds=rounds)
 
     def figure(name: str) -> float:
         return float(manifest.metrics.get(name, np.nan))
 
-    return GardenRow(
+    own = TASKS.get(task).metric
+    asked = {name: what for name, what in ASKED.items() if name in manifest.metrics}
+    costs = GardenRow(
         name=manifest.name,
+        asked="",
         task=task,
         architecture=manifest.architecture,
         recipe=_recipe_but_seed(bundle),
-        metric=metric,
-        value=figure(metric),
-        low=figure(f"{metric}_low"),
-        high=figure(f"{metric}_high"),
-        trivial=figure(f"trivial_{metric}"),
+        metric="",
+        value=np.nan,
+        low=np.nan,
+        high=np.nan,
+        trivial=np.nan,
         seeds=1,
         width_px=manifest.input.width_px,
         height_px=manifest.input.height_px,
@@ -95,31 +118,66 @@ def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> GardenRow:
         torch_p95_ms=float(np.percentile(torch_ms, 95)),
         onnx_p50_ms=float(np.median(onnx_ms)),
         onnx_p95_ms=float(np.percentile(onnx_ms, 95)),
+        frame_p50_ms=float(np.median(frame_ms)),
         trained_minutes=figure("trained_minutes"),
         export_difference=figure("onnx_against_torch_max"),
     )
+    return [
+        replace(
+            costs,
+            asked=what,
+            metric=name,
+            value=figure(name),
+            low=figure(f"{name}_low"),
+            high=figure(f"{name}_high"),
+            trivial=figure(f"trivial_{name}"),
+        )
+        for name, what in (asked or {own: task}).items()
+    ]
 
 
 def joined_by_seed(rows: list[GardenRow]) -> list[GardenRow]:
     """One row for runs that differ by their seed alone: the mean, within Student's 95 % interval.
 
-    What is not the metric stays as the first run has it.
+    Of two seeds, which say little of how far others lie, it is within the mean of their own
+    intervals. Steps and minutes are of the first run.
     """
-    groups: dict[tuple[str, int, int], list[GardenRow]] = {}
+    groups: dict[tuple[str, str, int, int], list[GardenRow]] = {}
     for row in rows:
-        groups.setdefault((row.recipe, row.width_px, row.height_px), []).append(row)
+        key = (row.metric, row.recipe, row.width_px, row.height_px)
+        groups.setdefault(key, []).append(row)
     return [_joined(group) for group in groups.values()]
 
 
 def _joined(group: list[GardenRow]) -> GardenRow:
-    if len(group) == 1:
-        return group[0]
-    values = np.array([row.value for row in group])
+    first, count = group[0], len(group)
+    if count == 1:
+        return first
+    values, low, high, trivial = (
+        np.array([getattr(row, name) for row in group])
+        for name in ("value", "low", "high", "trivial")
+    )
     mean = float(values.mean())
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    half = float(t.ppf(0.975, len(values) - 1) * error)
-    first = group[0]
-    return replace(first, value=mean, low=mean - half, high=mean + half, seeds=len(group))
+    bounds = float(low.mean()), float(high.mean())
+    if count >= _STUDENTS_SEEDS:
+        half = float(t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
+        bounds = mean - half, mean + half
+    return replace(
+        first,
+        name=_shared_name([row.name for row in group]),
+        value=mean,
+        low=bounds[0],
+        high=bounds[1],
+        trivial=float(trivial.mean()),
+        seeds=count,
+    )
+
+
+def _shared_name(names: list[str]) -> str:
+    """What names have in common, without what says the seed: `unet` of `unet-seed0`, `unet-1`."""
+    letters = takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False))
+    shared = "".join(column[0] for column in letters)
+    return re.sub(r"[-_.](seed|s)?[-_.]?$", "", shared) or names[0]
 
 
 def _recipe_but_seed(bundle: Bundle) -> str:
@@ -148,18 +206,23 @@ def _torch_graph(bundle: Bundle) -> Graph:
 
 def _times_ms(
     bundle: Bundle, graph: Graph, *, threads: int, rounds: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Milliseconds of eager torch and of ONNX Runtime, in blocks that take turns."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Milliseconds of eager torch, ONNX Runtime and a frame, in blocks that take turns."""
     torch.set_num_threads(threads)
     inputs = blank_inputs(bundle.manifest)
     backend = load_backend(bundle, device="cpu", threads=threads)
     tensors = [torch.from_numpy(inputs[name]) for name in graph.example]
     with torch.inference_mode():
-        torch_ms, onnx_ms = take_turns_ms(
-            [lambda: graph.module(*tensors), lambda: backend.run(inputs)], rounds=rounds
+        torch_ms, onnx_ms, frame_ms = take_turns_ms(
+            [
+                lambda: graph.module(*tensors),
+                lambda: backend.run(inputs),
+                frame_run(bundle, threads=threads),
+            ],
+            rounds=rounds,
         )
     backend.close()
-    return torch_ms, onnx_ms
+    return torch_ms, onnx_ms, frame_ms
 
 
 def _memory_mb(bundle: Bundle, *, threads: int) -> float:

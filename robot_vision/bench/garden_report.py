@@ -1,40 +1,56 @@
-"""The garden of models as a table in Markdown, and as a picture to choose by."""
+"""The garden of models as tables in Markdown, as JSON, and where a document asks for them."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from robot_vision.bench.garden import GardenRow
+from robot_vision.bench.garden_frame import HEIGHT_PX, WIDTH_PX
+from robot_vision.bench.garden_plot import as_svg
+from robot_vision.core.errors import ConfigError
 
 _HEADS = (
-    "model", "size", "{metric} (95 %)", "trivial", "seeds", "M parameters", "GMACs", "memory MB",
-    "torch p50, p95 ms", "ONNX Runtime p50, p95 ms", "trained min", "export differs by",
+    "model", "{metric} (95 %)", "trivial", "frame ms", "ONNX Runtime ms, p95", "torch ms, p95",
+    "input px", "M parameters", "GMACs", "memory MB", "trained min", "seeds", "export differs by",
 )  # fmt: skip
+_NOT_THERE = "–"
+PICTURE = "garden.svg"
+BEGIN, END = "<!-- garden: by `robot-vision bench garden` -->", "<!-- end of garden -->"
 
 
-def by_task(rows: Iterable[GardenRow]) -> dict[str, list[GardenRow]]:
-    """Rows of each task, the best first."""
-    tasks: dict[str, list[GardenRow]] = {}
+def by_asked(rows: Iterable[GardenRow]) -> dict[str, list[GardenRow]]:
+    """Rows of each thing that is asked, the best first."""
+    groups: dict[str, list[GardenRow]] = {}
     for row in rows:
-        tasks.setdefault(row.task, []).append(row)
+        groups.setdefault(row.asked, []).append(row)
     return {
-        task: sorted(tasks[task], key=lambda row: -np.nan_to_num(row.value, nan=-1))
-        for task in sorted(tasks)
+        asked: sorted(group, key=lambda row: -np.nan_to_num(row.value, nan=-1))
+        for asked, group in groups.items()
     }
 
 
-def as_markdown(rows: list[GardenRow]) -> str:
-    """A table for each task."""
-    return "\n\n".join(_table(task, group) for task, group in by_task(rows).items()) + "\n"
+def as_markdown(rows: list[GardenRow], *, measured: str) -> str:
+    """What was measured on what, and a table for each thing that is asked."""
+    tables = [_table(asked, group) for asked, group in by_asked(rows).items()]
+    return "\n\n".join([measured, *tables]) + "\n"
 
 
-def _table(task: str, rows: list[GardenRow]) -> str:
+def measured_on(machine: dict[str, str], *, threads: int) -> str:
+    """In words: the machine, and what the columns of times are."""
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']} at the "
+        f"end; {threads} threads a run, batch 1, median milliseconds and the 95th percentile. "
+        f"*Frame* is a camera's frame of {WIDTH_PX}×{HEIGHT_PX} as the service runs it: resizing, "
+        "network, decoding. Memory is what loading and running adds to a process."
+    )
+
+
+def _table(asked: str, rows: list[GardenRow]) -> str:
     heads = [head.format(metric=rows[0].metric) for head in _HEADS]
-    lines = [f"### {task}", "", _line(heads), _line(["---"] * len(heads))]
+    lines = [f"**{asked}**", "", _line(heads), _line(["---", *["---:"] * (len(heads) - 1)])]
     return "\n".join([*lines, *(_line(_cells(row)) for row in rows)])
 
 
@@ -44,60 +60,64 @@ def _line(cells: list[str]) -> str:
 
 def _cells(row: GardenRow) -> list[str]:
     return [
-        row.name,
-        f"{row.width_px}×{row.height_px}",
+        f"`{row.name}`",
         _figure(row),
-        "–" if np.isnan(row.trivial) else f"{row.trivial:.3f}",
-        str(row.seeds),
+        _rounded(row.trivial, ".3f"),
+        f"{row.frame_p50_ms:.1f}",
+        f"{row.onnx_p50_ms:.1f}, {row.onnx_p95_ms:.1f}",
+        f"{row.torch_p50_ms:.1f}, {row.torch_p95_ms:.1f}",
+        f"{row.width_px}×{row.height_px}",
         f"{row.parameters / 1e6:.2f}",
         f"{row.gmacs:.2f}",
         f"{row.memory_mb:.0f}",
-        f"{row.torch_p50_ms:.1f}, {row.torch_p95_ms:.1f}",
-        f"{row.onnx_p50_ms:.1f}, {row.onnx_p95_ms:.1f}",
-        f"{row.trained_minutes:.0f}",
-        f"{row.export_difference:.1g}",
+        _rounded(row.trained_minutes, ".0f"),
+        str(row.seeds),
+        _rounded(row.export_difference, ".1g"),
     ]
 
 
 def _figure(row: GardenRow) -> str:
     if np.isnan(row.low):
-        return f"{row.value:.3f}"
+        return _rounded(row.value, ".3f")
     return f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})"
 
 
-def write_report(rows: list[GardenRow], folder: Path) -> None:
-    """Write `garden.json`, `garden.md` and `garden.png`, accuracy against latency a task."""
+def _rounded(value: float, how: str) -> str:
+    return _NOT_THERE if np.isnan(value) else format(value, how)
+
+
+def write_report(rows: list[GardenRow], folder: Path, *, measured: str) -> None:
+    """Write `garden.json`, `garden.md` and `garden.svg`, accuracy against latency."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "garden.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    (folder / "garden.md").write_text(as_markdown(rows))
-    _draw(rows, folder / "garden.png")
+    found = [
+        {name: None if value != value else value for name, value in asdict(row).items()}
+        for row in rows
+    ]
+    text = json.dumps({"measured": measured, "rows": found}, indent=1, allow_nan=False)
+    (folder / "garden.json").write_text(text + "\n")
+    (folder / "garden.md").write_text(as_markdown(rows, measured=measured))
+    (folder / PICTURE).write_text(as_svg(by_asked(rows)))
 
 
-def _draw(rows: list[GardenRow], picture: Path) -> None:
-    from matplotlib.figure import Figure
-
-    tasks = by_task(rows)
-    columns = min(3, len(tasks))
-    lines = -(-len(tasks) // columns)
-    figure = Figure(figsize=(5 * columns, 4 * lines), layout="constrained")
-    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for axis in axes[len(tasks) :]:
-        axis.set_axis_off()
-    for axis, (task, group) in zip(axes, tasks.items(), strict=False):
-        _draw_task(axis, task, group)
-    figure.savefig(picture, dpi=110)
-
-
-def _draw_task(axis: Any, task: str, rows: list[GardenRow]) -> None:
-    for row in rows:
-        error = [[row.value - row.low], [row.high - row.value]]
-        axis.errorbar(row.onnx_p50_ms, row.value, yerr=np.nan_to_num(error), fmt="o", capsize=3)
-        axis.annotate(
-            f"{row.name}\n{row.parameters / 1e6:.1f} M",
-            (row.onnx_p50_ms, row.value),
-            xytext=(5, 4),
-            textcoords="offset points",
-            fontsize=8,
+def check_document(document: Path) -> None:
+    """Raise `ConfigError` unless a document has the two marks that tables go between."""
+    text = document.read_text() if document.is_file() else ""
+    if not 0 <= text.find(BEGIN) < text.find(END):
+        raise ConfigError(
+            f"{document} has no place for the tables: expected a line {BEGIN!r}, and after it a "
+            f"line {END!r}"
         )
-    axis.set(title=task, xlabel="ONNX Runtime, ms (median)", ylabel=rows[0].metric)
-    axis.grid(alpha=0.3)
+
+
+def write_into(document: Path, rows: list[GardenRow], *, measured: str) -> Path:
+    """Put picture and tables between a document's marks; returns the picture in `images/`."""
+    check_document(document)
+    before, _, rest = document.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    picture = document.parent / "images" / PICTURE
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(as_svg(by_asked(rows)))
+    shown = f"![Accuracy of each model against its latency](images/{PICTURE})"
+    parts = (shown, as_markdown(rows, measured=measured).strip())
+    document.write_text("\n\n".join([before + BEGIN, *parts, END + after]))
+    return picture

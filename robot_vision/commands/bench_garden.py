@@ -13,9 +13,13 @@ def register(bench_app: typer.Typer) -> None:
 
 def garden(
     bundles: Annotated[Path, typer.Argument(help="folder of bundles from `robot-vision export`")],
-    out: Annotated[Path, typer.Option(help="folder of the table and the picture")] = Path(
+    out: Annotated[Path, typer.Option(help="folder of the tables and the picture")] = Path(
         "out/garden"
     ),
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="document that they are put into, between its marks: docs/models.md"),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="of each run")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
 ) -> None:
@@ -24,18 +28,28 @@ def garden(
     Bundles whose recipes differ by their seed alone become one row.
     """
     from robot_vision.bench.garden import joined_by_seed, list_exported, measure_bundle
-    from robot_vision.bench.garden_report import as_markdown, write_report
+    from robot_vision.bench.garden_report import (
+        as_markdown,
+        check_document,
+        measured_on,
+        write_into,
+        write_report,
+    )
     from robot_vision.machine import describe_machine
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import say
 
+    if docs is not None:
+        check_document(docs)
     rows = []
     for folder in list_exported(bundles):
         say(f"measuring {folder.name}")
-        rows.append(measure_bundle(find_bundle(folder), threads=threads, rounds=rounds))
+        rows += measure_bundle(find_bundle(folder), threads=threads, rounds=rounds)
     joined = joined_by_seed(rows)
-    write_report(joined, out)
-    machine = describe_machine()
-    say(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}")
-    say(as_markdown(joined))
-    say(f"written to {out}: garden.json, garden.md, garden.png")
+    measured = measured_on(describe_machine(), threads=threads)
+    write_report(joined, out, measured=measured)
+    say(as_markdown(joined, measured=measured))
+    say(f"written to {out}: garden.json, garden.md, garden.svg")
+    if docs is not None:
+        picture = write_into(docs, joined, measured=measured)
+        say(f"written to {docs} and {picture}")

@@ -68,7 +68,9 @@ def evaluate_bundle(
             f"bundle {manifest.name!r} knows {', '.join(manifest.classes)}; "
             f"{held_out} holds {', '.join(cache.source.class_names)}"
         )
-    evaluation = evaluate(_predictor(bundle), cache, images=images, masks=True, fills=True)
+    evaluation = evaluate(
+        _predictor(bundle), cache, images=images, masks=True, fills=True, intervals=True
+    )
     metrics = manifest_metrics(evaluation)
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")

@@ -12,9 +12,10 @@ from robot_vision.export.picture_bundle import Measured, PictureModel, weights_t
 from robot_vision.formats.classification import decode_classification
 from robot_vision.model_store.store import Bundle
 from robot_vision.training.data.classification_held_out import check_same_classes
-from robot_vision.training.data.crops import Crop, CropOptions, open_crops
+from robot_vision.training.data.crops import Crop, CropOptions, open_crops, picture_rows
 from robot_vision.training.data.picture_cache import spread
-from robot_vision.training.metrics.classification import classification_figures
+from robot_vision.training.metrics.bootstrap import bounds
+from robot_vision.training.metrics.classification import classification_figures, resampled_top1
 from robot_vision.training.metrics.tiles import captioned, write_tiles
 
 _TILE_PX, _COLUMNS = 160, 6
@@ -38,6 +39,7 @@ def measure_classifier(
     probability = _probabilities(PictureModel(bundle), crops)
     class_id = np.array([crop.class_row for crop in crops])
     metrics = classification_figures(probability, class_id, names)
+    metrics |= bounds(resampled_top1(probability, class_id, picture_rows(crops)))
     out.mkdir(parents=True, exist_ok=True)
     rounded = {name: round(value, 4) for name, value in metrics.items()}
     (out / "metrics.json").write_text(json.dumps(rounded, indent=1) + "\n")

@@ -16,6 +16,7 @@ from robot_vision.training.data.classification_held_out import check_same_classe
 from robot_vision.training.data.label_map_set import open_label_maps
 from robot_vision.training.data.label_maps import BACKGROUND
 from robot_vision.training.data.picture_cache import Picture, spread
+from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
 from robot_vision.training.metrics.tiles import captioned, painted, write_tiles
 
@@ -57,7 +58,8 @@ def measure_segmentation(
         one = _judge(model, opened.pictures[row], names)
         total.add(one.answer, one.truth)
         judged.append(one)
-    metrics = {name: round(value, 4) for name, value in total.summary().items()}
+    figures = total.summary() | bounds(total.resampled())
+    metrics = {name: round(value, 4) for name, value in figures.items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     judged.sort(key=lambda one: one.miou)

@@ -14,7 +14,9 @@ from robot_vision.training.data.perception_held_out import PerceptionHeldOut
 from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.data.samples import Sample, SampleCache
 from robot_vision.training.engine.task import Predictor
+from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.boxes import box_figures
+from robot_vision.training.metrics.matches import resampled_precision
 from robot_vision.training.metrics.selected import BoxSelection, FoundBoxes
 from robot_vision.training.metrics.trivial_boxes import TrivialBoxes
 
@@ -53,7 +55,7 @@ class BoxesHeldOut(PerceptionHeldOut):
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """All figures, rounded; classes as `AP/<class>`."""
         (predict,) = predictors.values()
-        figures = self.figures(predict)
+        figures = self.figures(predict, intervals=True)
         if "AP50" in figures:
             figures["trivial_AP50"] = self._trivial_ap50()
         return {name: round(value, 4) for name, value in figures.items()} | self._origins()
@@ -78,13 +80,18 @@ class BoxesHeldOut(PerceptionHeldOut):
         ]
         return box_figures(found, self._classes)["AP50"]
 
-    def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
-        """Those of `box_figures` on the first `images`; 0 are all."""
+    def figures(
+        self, predict: Predictor, *, images: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
+        """Those of `box_figures` on the first `images` (0: all), with bounds where asked for."""
         found = [
             self._select.boxes(sample, predict({"rgb": sample.rgb[None]}))
             for sample in self._samples(images)
         ]
-        return box_figures(found, self._classes)
+        figures = box_figures(found, self._classes)
+        if intervals:
+            figures |= bounds(resampled_precision(found, len(self._classes)))
+        return figures
 
     def _samples(self, images: int) -> Iterator[Sample]:
         for index in range(min(images or len(self._cache), len(self._cache))):

@@ -22,8 +22,13 @@ class CachedHeldOut(HeldOut):
         """The training pictures, at the same size."""
 
     @abstractmethod
-    def figures(self, predict: Predictor, *, pictures: int = 0) -> dict[str, float]:
-        """Figures on `pictures` (0: all) spread over the set, beside the trivial answers."""
+    def figures(
+        self, predict: Predictor, *, pictures: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
+        """Figures on `pictures` (0: all) spread over the set, beside the trivial answers.
+
+        With `intervals` the bounds of the headline too (`metrics/bootstrap.py`).
+        """
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """Pictures spread over the set, as the service would feed them."""
@@ -38,7 +43,8 @@ class CachedHeldOut(HeldOut):
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """All figures, rounded."""
         (predict,) = predictors.values()
-        return {name: round(value, 4) for name, value in self.figures(predict).items()}
+        figures = self.figures(predict, intervals=True)
+        return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _fed(cache: PictureCache, count: int) -> Iterator[dict[str, np.ndarray]]:

@@ -13,11 +13,12 @@ from robot_vision.formats.activations import softmax
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
 from robot_vision.training.data.cached_held_out import CachedHeldOut
-from robot_vision.training.data.crops import CropOptions, CropSet, open_crops
+from robot_vision.training.data.crops import CropOptions, CropSet, open_crops, picture_rows
 from robot_vision.training.data.names import check_same_classes
 from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import Predictor
-from robot_vision.training.metrics.classification import classification_figures
+from robot_vision.training.metrics.bootstrap import bounds
+from robot_vision.training.metrics.classification import classification_figures, resampled_top1
 from robot_vision.training.metrics.trivial_classifiers import TrivialClassifiers, looks
 
 _BATCH = 32
@@ -46,7 +47,9 @@ class ClassificationHeldOut(CachedHeldOut):
             self._feature_stride_px = self._cache.size.width_px / answer["features"].shape[-1]
         return super().metrics(predictors)
 
-    def figures(self, predict: Predictor, *, pictures: int = 0) -> dict[str, float]:
+    def figures(
+        self, predict: Predictor, *, pictures: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
         """Figures on `pictures` (0: all) spread over the set, those of the trivial answers, and
         `top1_gain` over the best of these."""
         rows = spread(len(self._cache), pictures)
@@ -56,7 +59,11 @@ class ClassificationHeldOut(CachedHeldOut):
         found = classification_figures(probability, class_id, self._held_out.class_names)
         trivial = self._trivial.top1(_looks(self._cache, rows), class_id)
         gain = found["top1"] - trivial["trivial_top1"]
-        return {"top1": found["top1"], "top1_gain": gain} | found | trivial
+        figures = {"top1": found["top1"], "top1_gain": gain} | found | trivial
+        if intervals:
+            picture = picture_rows([self._held_out.crops[row] for row in rows])
+            figures |= bounds(resampled_top1(probability, class_id, picture))
+        return figures
 
     @cached_property
     def _trivial(self) -> TrivialClassifiers:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int64, UInt8
 
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError
@@ -53,6 +54,11 @@ class Crop(Picture):
         return int(self.class_id[0])
 
     @property
+    def file(self) -> Path:
+        """The picture that it is cut from."""
+        return self._image.rgb_file
+
+    @property
     def name(self) -> str:
         """The file's name, and where in it."""
         return f"{self._image.rgb_file.name} {self._corners_px[:2]}"
@@ -84,6 +90,12 @@ class CropSet:
         """Some of the crops."""
         crops = tuple(self.crops[row] for row in rows)
         return CropSet(folder=self.folder, class_names=self.class_names, crops=crops)
+
+
+def picture_rows(crops: Sequence[Crop]) -> Int64[np.ndarray, " n"]:
+    """Of each crop the number of the picture that it is cut from, in the order of these."""
+    known: dict[Path, int] = {}
+    return np.array([known.setdefault(crop.file, len(known)) for crop in crops], np.int64)
 
 
 def open_crops(folder: str, options: CropOptions) -> CropSet:

@@ -17,6 +17,7 @@ from robot_vision.training.data.open_samples import samples_of
 from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.samples import MILLIMETRES_PER_METRE, Sample, SampleCache
 from robot_vision.training.engine.task import HeldOut, Predictor
+from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.depth import DepthErrors
 
 # Of depth: the median hardly changes with more.
@@ -51,9 +52,13 @@ class DepthHeldOut(HeldOut):
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """All figures, rounded."""
         (predict,) = predictors.values()
-        return {name: round(value, 4) for name, value in self.figures(predict).items()}
+        return {
+            name: round(value, 4) for name, value in self.figures(predict, intervals=True).items()
+        }
 
-    def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
+    def figures(
+        self, predict: Predictor, *, images: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
         """AbsRel, RMSE and δ1 on the first `images` (0: all), AbsRel and RMSE of the trivial
         answer, and which part of its AbsRel is gone: `absrel_gain`, 1 at best."""
         errors, trivial = DepthErrors(), DepthErrors()
@@ -66,6 +71,10 @@ class DepthHeldOut(HeldOut):
             errors.add(depth_m, true_m, true_m > 0)
             trivial.add(np.full_like(true_m, self._median_depth_m), true_m, true_m > 0)
         figures, baseline = errors.summary(), trivial.summary()
+        if intervals:
+            absrel, of_trivial = errors.resampled_absrel(), trivial.resampled_absrel()
+            gain = 1 - absrel / np.maximum(of_trivial, 1e-9)
+            figures |= bounds({"absrel": absrel, "absrel_gain": gain})
         return figures | {
             "absrel_gain": 1 - figures["absrel"] / max(baseline["absrel"], 1e-9),
             "trivial_absrel": baseline["absrel"],

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import OutputReading
@@ -14,8 +14,10 @@ from robot_vision.training.data.boxes_held_out import BoxesHeldOut
 from robot_vision.training.data.label_maps import BACKGROUND, ignore_boxes, label_map
 from robot_vision.training.data.samples import Sample
 from robot_vision.training.engine.task import Predictor
+from robot_vision.training.metrics.bootstrap import bounds, nanmean
 from robot_vision.training.metrics.boxes import box_figures
-from robot_vision.training.metrics.presence import presence_figures
+from robot_vision.training.metrics.matches import resampled_precision
+from robot_vision.training.metrics.presence import presence_figures, resampled_presence
 from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
 from robot_vision.training.metrics.selected import FoundBoxes
 
@@ -34,7 +36,9 @@ class MultiTaskHeldOut(BoxesHeldOut):
         super().__init__(**values)
         self._tasks = tasks
 
-    def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
+    def figures(
+        self, predict: Predictor, *, images: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
         """Figures of each task on the first `images` (0: all); `tasks_mean` of their headlines."""
         judges = _Judges(self._classes)
         for sample in self._samples(images):
@@ -46,8 +50,13 @@ class MultiTaskHeldOut(BoxesHeldOut):
             if "classification" in self._tasks:
                 judges.add_presence(sample, outputs["class_probabilities"][0])
         figures = judges.figures(self._tasks)
-        headlines = [figures[HEADLINES[task]] for task in self._tasks]
-        return figures | {MEAN: float(np.nanmean(headlines))}
+        headlines = [HEADLINES[task] for task in self._tasks]
+        figures[MEAN] = float(np.nanmean([figures[name] for name in headlines]))
+        if intervals:
+            resampled = judges.resampled(self._tasks)
+            resampled[MEAN] = nanmean(np.stack([resampled[name] for name in headlines]))
+            figures |= bounds(resampled)
+        return figures
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         """The bundle of a detector with its other heads beside, or of segmentation alone.
@@ -97,6 +106,17 @@ class _Judges:
             found |= self._semantic.summary()
         if "classification" in tasks:
             found |= presence_figures(np.stack(self._probability), np.stack(self._present))
+        return found
+
+    def resampled(self, tasks: tuple[TaskName, ...]) -> dict[str, Float64[np.ndarray, " rounds"]]:
+        """The headlines, and AP, in each round of `bootstrap.draws`."""
+        found: dict[str, Float64[np.ndarray, " rounds"]] = {}
+        if "detection" in tasks:
+            found |= resampled_precision(self.boxes, len(self._names))
+        if "segmentation" in tasks:
+            found |= self._semantic.resampled()
+        if "classification" in tasks:
+            found |= resampled_presence(np.stack(self._probability), np.stack(self._present))
         return found
 
 

@@ -60,7 +60,7 @@ class PerceptionHeldOut(HeldOut):
         def predict(*arrays: np.ndarray) -> dict[str, np.ndarray]:
             return predictor(dict(zip(("rgb", "depth_m", "focal_px"), arrays, strict=True)))
 
-        found = evaluate(predict, self._cache, images=0, masks=True)
+        found = evaluate(predict, self._cache, masks=True, intervals=True)
         per_class = {f"AP/{name}": value for name, value in found.class_ap.items()}
         rounded = {name: round(value, 4) for name, value in (found.metrics | per_class).items()}
         return rounded | self._origins()

@@ -14,6 +14,9 @@ class PictureOptions(Params):
 
     train_set: str = param("", "training set of a kind that fits; FOLDER@PART names a part")
     val_set: str = param("", "held-out set; empty: nothing is evaluated")
+    test_set: str = param(
+        "", "set that an export is measured on; empty: val_set, by which weights were chosen"
+    )
     evaluation_images: int = param(200, "images of an evaluation while training", ge=1)
     cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
     resolutions: list[Resolution] = param(
@@ -22,10 +25,15 @@ class PictureOptions(Params):
     augmentation: Augmentation = Augmentation()
 
     def held_out_folder(self, data: Path | None) -> str:
-        """`data`, else the recipe's held-out set; raises `ConfigError` where there is neither."""
-        if not (data or self.val_set):
+        """`data`, else `test_set`, else `val_set`; raises `ConfigError` where there is none."""
+        if not (data or self.test_set or self.val_set):
             raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
-        return str(data or self.val_set)
+        return str(data or self.test_set or self.val_set)
+
+    def held_out_sets(self) -> dict[str, str]:
+        """Those that there are, by `options.<name> = <folder>`, to be checked before training."""
+        named = {"val_set": self.val_set, "test_set": self.test_set}
+        return {f"options.{name} = {folder!r}": folder for name, folder in named.items() if folder}
 
     @property
     def served_size(self) -> Size:

@@ -13,6 +13,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
+from robot_vision.training.data.labelled import DetectionSet
 from robot_vision.training.data.open_samples import samples_of
 from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.picture_cache import spread
@@ -24,6 +25,7 @@ from robot_vision.training.data.samples import (
 )
 from robot_vision.training.data.sequences import Drift, FrameSequence, drifting
 from robot_vision.training.engine.task import HeldOut, Predictor
+from robot_vision.training.metrics.bootstrap import bounds, resampled_mean
 from robot_vision.training.metrics.rand_index import adjusted_rand_index
 from robot_vision.training.metrics.segment_baselines import (
     clusters_of_color,
@@ -75,10 +77,14 @@ class RgbdTemporalHeldOut(HeldOut):
         (predict,) = predictors.values()
         return {
             name: round(value, 4)
-            for name, value in (self.figures(predict) | self.trivial_figures()).items()
+            for name, value in (
+                self.figures(predict, intervals=True) | self.trivial_figures()
+            ).items()
         }
 
-    def figures(self, predict: Predictor, *, images: int = 0) -> dict[str, float]:
+    def figures(
+        self, predict: Predictor, *, images: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
         """Adjusted Rand index of the foreground's pixels: mean over pictures of several things.
 
         `ari_foreground` of a first frame; `ari_without_depth` of one without depth;
@@ -89,10 +95,15 @@ class RgbdTemporalHeldOut(HeldOut):
         rows: list[dict[str, float]] = []
         for index in self._of_several_things(images):
             rows.append(self._figures_of(self._sequence(self._cache[index], index), predict))
-        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        of_pictures = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        figures = {name: float(values.mean()) for name, values in of_pictures.items()}
+        if intervals:
+            figures |= bounds({name: resampled_mean(v) for name, v in of_pictures.items()})
+        return figures
 
     def trivial_figures(self) -> dict[str, float]:
-        """The same of k-means on colour and place, and of what stands out of the table."""
+        """The same of k-means on colour and place, of what stands out of the table, and the better
+        of both as `trivial_ari_foreground`."""
         colors, heights = [], []
         for index in self._of_several_things(0):
             sample = self._cache[index]
@@ -102,9 +113,11 @@ class RgbdTemporalHeldOut(HeldOut):
             focal_px = sample.focal_px / _QUARTER
             colors.append(_ari(clusters_of_color(rgb, count=self._memory[0]), truth))
             heights.append(_ari(components_above_table(depth_m, focal_px=focal_px), truth))
+        of_colors, of_heights = float(np.mean(colors)), float(np.mean(heights))
         return {
-            "trivial_ari_colors": float(np.mean(colors)),
-            "trivial_ari_heights": float(np.mean(heights)),
+            "trivial_ari_foreground": max(of_colors, of_heights),
+            "trivial_ari_colors": of_colors,
+            "trivial_ari_heights": of_heights,
         }
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
@@ -196,14 +209,23 @@ class _Watcher:
 
 def open_masks_set(folder: str, size: Size, *, cache_dir: str) -> SampleCache:
     """A set with masks, at a size; raises `ConfigError` if there is none or it has no masks."""
+    return samples_of(
+        load_masks_set(folder),
+        folder,
+        width_px=size.width_px,
+        height_px=size.height_px,
+        cache_dir=cache_dir,
+    )
+
+
+def load_masks_set(folder: str) -> DetectionSet:
+    """A set with masks, its pictures not yet decoded; raises `ConfigError` as `open_masks_set`."""
     if not folder:
         raise ConfigError("no folder of a set: expected one, such as options.train_set=data/train")
     source = load_detection_set(folder)
     if not any(any(image.segmentation) for image in source.images):
         raise ConfigError(f"{folder} has no masks: expected `segmentation` of its annotations")
-    return samples_of(
-        source, folder, width_px=size.width_px, height_px=size.height_px, cache_dir=cache_dir
-    )
+    return source
 
 
 def _depth_m(sample: Sample) -> Float32[np.ndarray, "h w"]:

@@ -16,6 +16,7 @@ from robot_vision.training.data.label_maps import BACKGROUND
 from robot_vision.training.data.names import check_same_classes
 from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import Predictor
+from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
 from robot_vision.training.metrics.trivial_label_maps import TrivialLabelMaps
 
@@ -37,7 +38,9 @@ class SegmentationHeldOut(CachedHeldOut):
         check_same_classes(folder, held_out.class_names, known.class_names)
         super().__init__(size, self._cached(held_out, size))
 
-    def figures(self, predict: Predictor, *, pictures: int = 0) -> dict[str, float]:
+    def figures(
+        self, predict: Predictor, *, pictures: int = 0, intervals: bool = False
+    ) -> dict[str, float]:
         """Figures on `pictures` (0: all) spread over the set, mIoU of the trivial answers, and
         `miou_gain` over the best of these.
 
@@ -57,7 +60,9 @@ class SegmentationHeldOut(CachedHeldOut):
         naive = {f"trivial_miou/{w}": c.summary()["miou"] for w, c in trivial.items()}
         best = max(naive.values())
         gain = found["miou"] - best
-        return {"miou": found["miou"], "miou_gain": gain} | found | {"trivial_miou": best} | naive
+        headline = {"miou": found["miou"], "miou_gain": gain}
+        beside = naive | bounds(counts.resampled()) if intervals else naive
+        return headline | found | {"trivial_miou": best} | beside
 
     @cached_property
     def trivial(self) -> TrivialLabelMaps:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 
+from robot_vision.training.metrics.bootstrap import resampled_share
 from robot_vision.training.metrics.calibration import calibration_gap
 
 
@@ -30,3 +31,14 @@ def classification_figures(
         "mean_recall": float(np.mean(list(recalls.values()))),
         **recalls,
     }
+
+
+def resampled_top1(
+    probability: Float[np.ndarray, "n c"],
+    class_id: Int64[np.ndarray, " n"],
+    picture: Int64[np.ndarray, " n"],
+) -> dict[str, Float64[np.ndarray, " rounds"]]:
+    """`top1` in each round of `bootstrap.draws`; crops of one `picture` are drawn together."""
+    is_right = (probability.argmax(axis=1) == class_id).astype(np.float64)
+    hits = np.bincount(picture, weights=is_right)
+    return {"top1": resampled_share(hits, np.bincount(picture).astype(np.float64))}

@@ -9,9 +9,11 @@ import torch
 from robot_vision.models.multitask.native import OUTPUTS, NativeModel, ServedNative
 from robot_vision.perception.depth_baselines import FILLS
 from robot_vision.training.data.samples import Sample, SampleCache, collate
+from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.calibration import best_threshold, expected_calibration_error
 from robot_vision.training.metrics.coco import average_precision
 from robot_vision.training.metrics.depth import DepthErrors
+from robot_vision.training.metrics.matches import resampled_precision
 from robot_vision.training.metrics.selected import Found, Selection
 
 BATCH_SIZE = 8
@@ -36,11 +38,12 @@ def evaluate(
     images: int = 0,
     masks: bool = False,
     fills: bool = False,
+    intervals: bool = False,
 ) -> Evaluation:
     """Metrics on the first `images` of the set (0: all), with the sensor's depth and without.
 
     `masks` adds mask AP, `fills` the errors in holes of what needs no model (the service's guided
-    fill, the nearest pixel, inpainting). Both take their time.
+    fill, the nearest pixel, inpainting), `intervals` bounds of AP and AP50. All take their time.
     """
     count = min(images or len(cache), len(cache))
     names = cache.source.class_names
@@ -51,6 +54,8 @@ def evaluate(
     if masks:
         shape = average_precision(with_depth, names, kind="segm")
         metrics |= {"mask_AP": shape["AP"], "mask_AP50": shape["AP50"]}
+    if intervals:
+        metrics |= bounds(resampled_precision(with_depth, len(names)))
     blind = average_precision(without, names, kind="bbox")
     metrics |= {"AP_depth_withheld": blind["AP"], "AP50_depth_withheld": blind["AP50"]}
     metrics |= _depth_metrics(with_depth, without)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
+
+from robot_vision.training.metrics.bootstrap import draws, nanmean
 
 
 def presence_figures(
@@ -29,6 +31,26 @@ def average_precision(score: Float[np.ndarray, " n"], is_right: Bool[np.ndarray,
     right = is_right[np.argsort(-score, kind="stable")]
     precision = np.cumsum(right) / np.arange(1, len(right) + 1)
     return float(precision[right].mean())
+
+
+def resampled_presence(
+    probability: Float[np.ndarray, "n c"], is_present: Bool[np.ndarray, "n c"]
+) -> dict[str, Float64[np.ndarray, " rounds"]]:
+    """`presence_map` in each round of `bootstrap.draws`.
+
+    A picture that is drawn several times is of one score, at the end of which precision is read.
+    """
+    times = draws(len(probability))
+    values = []
+    for score, right in zip(probability.T, is_present.T, strict=True):
+        order = np.argsort(-score, kind="stable")
+        drawn = times[:, order]
+        said, hits = drawn.cumsum(axis=1), (drawn * right[order]).cumsum(axis=1)
+        found = (hits / np.maximum(said, 1) * drawn * right[order]).sum(axis=1)
+        there, all_there = hits[:, -1], said[:, -1]
+        counted = (there > 0) & (there < all_there)
+        values.append(np.where(counted, found / np.maximum(there, 1), np.nan))
+    return {"presence_map": nanmean(np.stack(values))}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float64, Int64, UInt8
 
 from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.metrics.bootstrap import nanmean, resampled_share
 
 # Csurka et al., "What is a good evaluation measure for semantic segmentation?", BMVC 2013.
 _TOLERANCE = 0.0075  # of the diagonal
@@ -25,6 +26,9 @@ class SegmentationCounts:
         self._missed = np.zeros(n, np.int64)  # truth that is said to be of no class
         # Boundary cells of each class: all and those near one of the other map; answer and truth.
         self._boundary = np.zeros((4, n), np.int64)
+        # Of each picture: cells of each class that both say, and that either says.
+        self._common = list[Float64[np.ndarray, " c"]]()
+        self._union = list[Float64[np.ndarray, " c"]]()
 
     def add(self, answer: _Labels, truth: _Labels) -> None:
         """Count one answer; an answer of `IGNORED` is wrong wherever the truth is known."""
@@ -32,8 +36,12 @@ class SegmentationCounts:
         n = len(self._names)
         said = counted & (answer < n)
         pairs = truth[said].astype(np.int64) * n + answer[said]
-        self._confusion += np.bincount(pairs, minlength=n * n).reshape(n, n)
-        self._missed += np.bincount(truth[counted & ~said], minlength=n)
+        confusion = np.bincount(pairs, minlength=n * n).reshape(n, n)
+        missed = np.bincount(truth[counted & ~said], minlength=n)
+        self._confusion += confusion
+        self._missed += missed
+        self._common.append(np.diag(confusion).astype(np.float64))
+        self._union.append(_union(confusion, missed).astype(np.float64))
         self._add_boundaries(np.where(counted, answer, IGNORED), truth)
 
     def _add_boundaries(self, answer: _Labels, truth: _Labels) -> None:
@@ -51,9 +59,13 @@ class SegmentationCounts:
 
     def iou(self) -> Float[np.ndarray, " c"]:
         """Of each class; NaN where it is neither in truths nor in answers."""
-        common = np.diag(self._confusion)
-        union = self._confusion.sum(axis=0) + self._confusion.sum(axis=1) + self._missed - common
+        common, union = np.diag(self._confusion), _union(self._confusion, self._missed)
         return np.divide(common, union, where=union > 0, out=np.full(len(union), np.nan))
+
+    def resampled(self) -> dict[str, Float64[np.ndarray, " rounds"]]:
+        """`miou` in each round of `bootstrap.draws`."""
+        iou = resampled_share(np.stack(self._common), np.stack(self._union))
+        return {"miou": nanmean(iou.T)}
 
     def summary(self) -> dict[str, float]:
         """`miou` over the classes that there are, `pixel_accuracy`, `boundary_f1` (mean over
@@ -73,6 +85,12 @@ class SegmentationCounts:
                 if np.isfinite(value)
             },
         }
+
+
+def _union(
+    confusion: Int64[np.ndarray, "c c"], missed: Int64[np.ndarray, " c"]
+) -> Int64[np.ndarray, " c"]:
+    return confusion.sum(axis=0) + confusion.sum(axis=1) + missed - np.diag(confusion)
 
 
 def at_cells(labels: _Labels, *, rows: int, columns: int) -> UInt8[np.ndarray, "{rows} {columns}"]:

@@ -42,10 +42,9 @@ class BoxesTask(PicturesTask[BatchT]):
         self._options: Any = recipe.options
         self._source = _set_with_boxes(self._options.train_set)
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
-        if self._options.val_set:  # here, and not at the first evaluation, much later
-            found = load_detection_set(self._options.val_set).class_names
-            given = f"options.val_set = {self._options.val_set!r}"
-            check_same_classes(given, found, self.class_names)
+        # Here, and not at the first evaluation, much later.
+        for given, folder in self._options.held_out_sets().items():
+            check_same_classes(given, load_detection_set(folder).class_names, self.class_names)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -73,7 +72,7 @@ class BoxesTask(PicturesTask[BatchT]):
 
     @cached_property
     def _held_out(self) -> BoxesHeldOut:
-        held_out = self.held_out(self.recipe, self.travels(), None)
+        held_out = self.held_out(self.recipe, self.travels(), Path(self._options.val_set))
         assert isinstance(held_out, BoxesHeldOut)
         return held_out
 

@@ -82,7 +82,10 @@ class ClassificationTask(PicturesTask[PictureBatch]):
         self._weight = class_weights(self._known.counts(), self._options.class_weights).to(device)
         self._augment = Augmenter(self._options.augmentation, self._known.class_names)
         # Here, and not at the first evaluation, much later.
-        self._held_out = _held_out(recipe, self._known, None) if self._options.val_set else None
+        val_set, test_set = self._options.val_set, self._options.test_set
+        self._held_out = _held_out(recipe, self._known, val_set) if val_set else None
+        if test_set:
+            _held_out(recipe, self._known, test_set)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -129,7 +132,7 @@ class ClassificationTask(PicturesTask[PictureBatch]):
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
         known = _known(recipe)
         check_travelled(travels, known.class_names, known.folder)
-        return _held_out(recipe, known, data)
+        return _held_out(recipe, known, recipe.options.held_out_folder(data))
 
 
 def check_travelled(travels: Mapping[str, Any], class_names: tuple[str, ...], folder: str) -> None:
@@ -150,10 +153,10 @@ def _known(recipe: Recipe) -> CropSet:
     return known.of(share_of_labels(shown, options.label_share, seed=recipe.run.seed))
 
 
-def _held_out(recipe: Recipe, known: CropSet, data: Path | None) -> ClassificationHeldOut:
+def _held_out(recipe: Recipe, known: CropSet, folder: str) -> ClassificationHeldOut:
     options: ClassificationOptions = recipe.options
     return ClassificationHeldOut(
-        options.held_out_folder(data),
+        folder,
         known,
         crop=options.crop,
         size=options.served_size,

@@ -59,8 +59,8 @@ class DepthTask(Task[Batch]):
             largest_of(self._options.resolutions),
             cache_dir=self._options.cache_dir,
         )
-        if self._options.val_set:  # here, and not at the first evaluation, much later
-            load_depth_set(self._options.val_set)
+        for folder in self._options.held_out_sets().values():
+            load_depth_set(folder)  # here, and not at the first evaluation, much later
         # Depth is asked for and not shown: what hides it would hide the truth.
         shown = {"depth_holes": 0.0, "depth_withheld": 0.0}
         self._augment = Augmenter(
@@ -78,7 +78,7 @@ class DepthTask(Task[Batch]):
 
     @cached_property
     def _held_out(self) -> HeldOut:
-        return self.held_out(self.recipe, self.travels(), None)
+        return self.held_out(self.recipe, self.travels(), Path(self._options.val_set))
 
     def batches(self, first_step: int, part: float) -> Generator[Batch, None, None]:
         size = resolution_at(self._options.resolutions, part)

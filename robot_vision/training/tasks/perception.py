@@ -14,9 +14,8 @@ from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.batches import (
     largest_of,
 )
-from robot_vision.training.data.labelled import DetectionSet
 from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.open_samples import samples_of
+from robot_vision.training.data.open_samples import open_samples, samples_of
 from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.perception_held_out import PerceptionHeldOut
 from robot_vision.training.data.picture_options import PictureOptions
@@ -51,16 +50,8 @@ class PerceptionTask(PicturesTask[Batch]):
         # Raises here, and not after the set was decoded, if a class that is sought is none.
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
         # Here too, and not at the first evaluation: that is minutes or hours later.
-        self._val_source = self._val_set(self._options.val_set)
-
-    def _val_set(self, folder: str) -> DetectionSet | None:
-        """The held-out set; raises `ConfigError` if its classes are not those of the training."""
-        if not folder:
-            return None
-        source = load_detection_set(folder)
-        given = f"options.val_set = {folder!r}"
-        check_same_classes(given, source.class_names, self.class_names)
-        return source
+        for given, folder in self._options.held_out_sets().items():
+            check_same_classes(given, load_detection_set(folder).class_names, self.class_names)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -99,7 +90,7 @@ class PerceptionTask(PicturesTask[Batch]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Metrics on the first images of the held-out set."""
-        if self._val_source is None:
+        if not self._options.val_set:
             return {}
         assert isinstance(model, NativeModel)
         predict = torch_predictor(model, device=self.device)
@@ -108,9 +99,7 @@ class PerceptionTask(PicturesTask[Batch]):
     @cached_property
     def _held_out(self) -> SampleCache:
         size = self._options.served_size
-        assert self._val_source is not None
-        return samples_of(
-            self._val_source,
+        return open_samples(
             self._options.val_set,
             width_px=size.width_px,
             height_px=size.height_px,

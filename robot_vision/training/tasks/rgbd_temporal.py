@@ -27,7 +27,11 @@ from robot_vision.training.data.batches import (
     resolution_at,
 )
 from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.rgbd_temporal_held_out import RgbdTemporalHeldOut, open_masks_set
+from robot_vision.training.data.rgbd_temporal_held_out import (
+    RgbdTemporalHeldOut,
+    load_masks_set,
+    open_masks_set,
+)
 from robot_vision.training.data.sequences import Drift, FrameSequence, drifting
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.recipe import Recipe
@@ -74,6 +78,8 @@ class RgbdTemporalTask(Task[FrameSequence]):
             largest_of(self._options.resolutions),
             cache_dir=self._options.cache_dir,
         )
+        for folder in self._options.held_out_sets().values():
+            load_masks_set(folder)  # here, and not at the first evaluation, much later
         self._classes = len(self._cache.source.class_names)
         self._augment = Augmenter(self._options.augmentation, self._cache.source.class_names)
         self._slot_class: nn.Module = nn.Identity()  # until `modules` has the widths
@@ -86,7 +92,7 @@ class RgbdTemporalTask(Task[FrameSequence]):
 
     @cached_property
     def _held_out(self) -> HeldOut:
-        return self.held_out(self.recipe, self.travels(), None)
+        return self.held_out(self.recipe, self.travels(), Path(self._options.val_set))
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
         assert isinstance(model, RgbdTemporal)

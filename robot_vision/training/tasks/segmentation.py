@@ -73,7 +73,10 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
         self._known = _known(recipe)
         self._augment = Augmenter(self._options.augmentation, self._known.class_names)
         # Here, and not at the first evaluation, much later.
-        self._held_out = _held_out(recipe, self._known, None) if self._options.val_set else None
+        val_set, test_set = self._options.val_set, self._options.test_set
+        self._held_out = _held_out(recipe, self._known, val_set) if val_set else None
+        if test_set:
+            _held_out(recipe, self._known, test_set)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -129,7 +132,7 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
         known = _known(recipe)
         check_travelled(travels, known.class_names, known.folder)
-        return _held_out(recipe, known, data)
+        return _held_out(recipe, known, recipe.options.held_out_folder(data))
 
 
 def _known(recipe: Recipe) -> LabelMapSet:
@@ -142,10 +145,10 @@ def _known(recipe: Recipe) -> LabelMapSet:
     return known.of(share_of_labels(shown, options.label_share, seed=recipe.run.seed))
 
 
-def _held_out(recipe: Recipe, known: LabelMapSet, data: Path | None) -> SegmentationHeldOut:
+def _held_out(recipe: Recipe, known: LabelMapSet, folder: str) -> SegmentationHeldOut:
     options: SegmentationOptions = recipe.options
     return SegmentationHeldOut(
-        options.held_out_folder(data),
+        folder,
         known,
         size=options.served_size,
         cache_dir=options.cache_dir,
