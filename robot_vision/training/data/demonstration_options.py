@@ -32,6 +32,13 @@ class Moments(Params):
         return self.count or (_MOMENTS_OF_A_MEMORY if has_memory else 1)
 
 
+class SentenceOptions(Params):
+    """The frozen encoder of sentences, where the observation's words are `sentence`."""
+
+    folder: str = param("", "tokenizer.json and model.onnx, or a model of transformers")
+    max_tokens: int = param(32, "of the longest sentence", ge=2, le=512)
+
+
 class DemonstrationOptions(Params):
     """What a policy from pixels learns from. The observation travels with the policy."""
 
@@ -43,6 +50,7 @@ class DemonstrationOptions(Params):
     only_success: bool = param(True, "leave out episodes that are marked as failures")
     meaning: str = param("", "YAML file: what numbers of foreign sets mean; ours say it")
     observation: ObservationSpec = ObservationSpec()
+    sentences: SentenceOptions = SentenceOptions()
     horizon: int = param(16, "steps of a chunk of actions, each one step of the sets", ge=1, le=64)
     statistics: Literal["mean_std", "quantiles"] = param(
         "quantiles", "actions are normalised by: mean and deviation, or 1st and 99th percentile"

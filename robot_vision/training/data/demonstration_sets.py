@@ -127,10 +127,12 @@ def check_options(options: DemonstrationOptions) -> None:
             f"options.observation.perception = {list(observation.perception)}: demonstrations "
             "hold none of perception's results; leave it empty"
         )
-    if observation.words == "sentence":
+    takes_sentences = observation.words == "sentence"
+    if takes_sentences != bool(options.sentences.folder):
         raise ConfigError(
-            "options.observation.words = sentence: no encoder of sentences is served; expected "
-            "vocabulary, whose encoder is trained with the policy, or none"
+            f"options.observation.words = {observation.words} with options.sentences.folder = "
+            f"{options.sentences.folder!r}: expected words: sentence with the folder of an "
+            "encoder of sentences, or neither"
         )
 
 

@@ -18,6 +18,17 @@ from robot_vision.training.data.demonstration_words import vocabulary_of
 from robot_vision.training.demonstrations.statistics import statistics
 
 
+class TravellingSentences(BaseModel):
+    """Which encoder of sentences a policy learnt by; `sha256` is of its files and `max_tokens`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sha256: str
+    width: int
+    max_tokens: int
+
+
 class DemonstrationTravels(BaseModel):
     """Words, statistics and what is seen; `step_s` is a step of a chunk, as the sets have it.
 
@@ -27,6 +38,7 @@ class DemonstrationTravels(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     vocabulary: Vocabulary | None
+    sentences: TravellingSentences | None = None
     statistics: ActionStatistics
     mean_action: tuple[float, ...] = Field(
         description="of what was learnt from: an answer that needs no policy"
@@ -58,6 +70,9 @@ class DemonstrationTravels(BaseModel):
         if self.vocabulary is not None:
             values["words"] = len(self.vocabulary.words)
             values["max_words"] = self.vocabulary.max_words
+        if self.sentences is not None:
+            values["text_width"] = self.sentences.width
+            values["max_words"] = self.sentences.max_tokens
         return values
 
     def action_spec(self, model_id: str) -> ActionSpec:
@@ -83,12 +98,15 @@ def read_travels(travels: Mapping[str, Any]) -> DemonstrationTravels:
         ) from error
 
 
-def travels_of(learnt: Episodes, options: DemonstrationOptions) -> DemonstrationTravels:
+def travels_of(
+    learnt: Episodes, options: DemonstrationOptions, sentences: TravellingSentences | None = None
+) -> DemonstrationTravels:
     """Of the episodes that are learnt from; raises `ConfigError` where they lack words."""
     source, numbers = learnt.source, learnt.numbers_alone()
     takes_words = options.observation.words == "vocabulary"
     return DemonstrationTravels(
         vocabulary=vocabulary_of(learnt.instructions) if takes_words else None,
+        sentences=sentences,
         statistics=statistics(numbers, kind=options.statistics),
         mean_action=tuple(numbers.action[numbers.valid].mean(axis=0).tolist()),
         observation=source.observation,
