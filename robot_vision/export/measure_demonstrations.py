@@ -21,13 +21,18 @@ from robot_vision.policies.sentences import bundled_encoder
 from robot_vision.training.data.decision_tiles import tiles_of
 from robot_vision.training.data.demonstration_decisions import decisions_of
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
-from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_options import (
+    DemonstrationOptions,
+    PerceptionOptions,
+)
 from robot_vision.training.data.demonstration_sentences import spoken_of
 from robot_vision.training.data.demonstration_served import ServedPolicy
 from robot_vision.training.data.demonstration_sets import all_episodes
 from robot_vision.training.data.demonstration_travels import (
     DemonstrationTravels,
+    TravellingPerception,
     TravellingSentences,
+    check_perceived,
 )
 from robot_vision.training.data.path_sheet import write_path_sheet
 from robot_vision.training.metrics.action_error import (
@@ -51,12 +56,16 @@ class JudgeOptions:
     """How a policy is judged: about so many decisions, `period_s` apart; see `Judged`.
 
     Without a file `meaning`, a foreign set means what those meant that the policy learnt from.
+    A policy that takes something of perception has it from the bundle `perception` (empty: by
+    its name), that sees by the set's `camera` (empty: the observation's first).
     """
 
     decisions: int = 400
     period_s: float = 0.1
     tiles: int = 12
     meaning: str = ""
+    perception: str = ""
+    camera: str = ""
     cache_dir: str = "data/cache/demonstrations"
 
 
@@ -81,6 +90,7 @@ def measure_demonstrations(
     travels = _travels_of(policy)
     known = None if options.meaning else travels.meaning
     episodes = all_episodes(data, _options_of(travels, options), known)
+    check_perceived(travels, episodes.source)
     _check_fits(travels, episodes.source.step_s, episodes.source.action_joint_names)
     encoder = bundled_encoder(policy) if travels.sentences is not None else None
     spoken = spoken_of(episodes.source.instructions, travels, encoder, cache_dir=options.cache_dir)
@@ -106,6 +116,7 @@ def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
     return DemonstrationTravels(
         vocabulary=manifest.vocabulary,
         sentences=_sentences(manifest),
+        perception=_perception(manifest),
         statistics=spec.statistics,
         mean_action=manifest.metrics.get("mean_action", spec.statistics.mean),
         observation=manifest.observation,
@@ -128,8 +139,25 @@ def _sentences(manifest: PolicyManifest) -> TravellingSentences | None:
     )
 
 
+def _perception(manifest: PolicyManifest) -> TravellingPerception | None:
+    model_id = manifest.action_spec.perception_model_id
+    if manifest.observation is None or not manifest.observation.perception:
+        return None
+    return TravellingPerception(
+        model_id=model_id, class_names=manifest.class_names, parameters=manifest.perception
+    )
+
+
 def _options_of(travels: DemonstrationTravels, options: JudgeOptions) -> DemonstrationOptions:
+    perception = PerceptionOptions(camera=options.camera)
+    if travels.perception is not None:
+        name = travels.perception.model_id.rpartition("@")[0]
+        parameters = travels.perception.parameters
+        perception = PerceptionOptions(
+            model=options.perception or name, camera=options.camera, parameters=parameters
+        )
     return DemonstrationOptions(
+        perception=perception,
         observation=travels.observation,
         horizon=travels.horizon,
         meaning=options.meaning,

@@ -63,6 +63,17 @@ class PixelGraph:
         action, *carried = (np.asarray(value) for value in found)
         return action[0], dict(zip(self._carried, carried, strict=True))
 
+    def unfit(self, arrays: Mapping[str, np.ndarray]) -> str:
+        """In words, what of perception has other sizes than in training; empty if all fits."""
+        found = [
+            f"perception's {name} have the sizes {list(arrays[name].shape[1:])}; the policy was "
+            f"trained with {self._inputs[name].shape[1:]}: let perception see by the camera, with "
+            "the sides of its pictures, that it was trained with"
+            for name in ("features", "tracks")
+            if name in arrays and list(arrays[name].shape) != self._inputs[name].shape
+        ]
+        return "; ".join(found)
+
     def _text(self, encoding: Float32[np.ndarray, "l d"]) -> dict[str, np.ndarray]:
         text = self._zeros("text")
         length = min(len(encoding), text.shape[1])

@@ -30,7 +30,10 @@ from robot_vision.training.data.demonstration_sets import (
     all_episodes,
     learnt_and_held_out,
 )
-from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.data.demonstration_travels import (
+    DemonstrationTravels,
+    check_perceived,
+)
 from robot_vision.training.data.demonstration_words import unsaid
 from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.engine.recipe import Recipe
@@ -72,6 +75,7 @@ class DemonstrationHeldOut(HeldOut):
         learnt, held_out = learnt_and_held_out(options)
         if data is not None:
             held_out = all_episodes(data, options)
+        check_perceived(travels, learnt.source)
 
         def judged(episodes: Episodes) -> Judged:
             spoken = spoken_of(
@@ -142,7 +146,7 @@ class DemonstrationHeldOut(HeldOut):
         values = dict(manifest_values)
         for unused in ("image", "format", "outputs", "files", "precision"):
             values.pop(unused, None)
-        travels = self._travels
+        travels, seen = self._travels, self._travels.perception
         learnt_from = {
             "learnt_from": list(travels.sets),
             "mean_action": list(travels.mean_action),
@@ -159,6 +163,8 @@ class DemonstrationHeldOut(HeldOut):
             observation=travels.observation,
             vocabulary=travels.vocabulary,
             sentences=sentences,
+            class_names=seen.class_names if seen is not None else (),
+            perception=seen.parameters if seen is not None else {},
             **values,
         )
         write_policy(folder, manifest)

@@ -1,4 +1,4 @@
-"""Where cameras of demonstrations were, and their lenses, where the sets or their owners say it."""
+"""Where cameras of demonstrations were, and their lenses, where somebody says it."""
 
 from dataclasses import dataclass
 

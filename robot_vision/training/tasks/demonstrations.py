@@ -18,6 +18,7 @@ from robot_vision.training.data.demonstration_held_out import DemonstrationHeldO
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
 from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_poses import camera_poses
 from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
 from robot_vision.training.data.demonstration_sets import (
     Episodes,
@@ -30,7 +31,7 @@ from robot_vision.training.data.demonstration_words import (
     check_same_sentences,
     check_same_words,
 )
-from robot_vision.training.demonstrations.statistics import state_statistics
+from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
 from robot_vision.training.engine.recipe import Recipe
@@ -57,7 +58,10 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
             self._sentences = loaded_sentences(self._options)
             self._learnt, self._held_out = learnt_and_held_out(self._options)
         sentences = self._sentences.travelling if self._sentences is not None else None
-        self._travels = travels_of(self._learnt, self._options, sentences)
+        poses, self._unplaced = {}, ()
+        if self._options.camera_poses:
+            poses, self._unplaced = camera_poses(self._learnt)
+        self._travels = travels_of(self._learnt, self._options, sentences, poses)
         with rank_0_first():
             self._spoken = self._said_in(self._learnt)
             held_out = self._held_out
@@ -77,14 +81,20 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         unknown = () if self._spoken is None else self._spoken.unknown_words
         unheard = f"words without a token, refused in service: {', '.join(unknown)}"
         notes = (unheard,) if unknown else ()
-        return (f"{counts}; {held_out}", *notes, *self._learnt.source.notes)
+        return (f"{counts}; {held_out}", *notes, *self._unplaced, *self._learnt.source.notes)
 
     def prepare(self, model: nn.Module) -> None:
-        """Set what normalises the state, and what a closed and an open gripper are."""
+        """Set what normalises state and tracks, and what a closed and an open gripper are."""
         assert isinstance(model, PixelPolicy)
         if self._travels.observation.state != "none":
             mean, scale = state_statistics(self._learnt.numbers_alone())
             model.set_normal("state", torch.from_numpy(mean), torch.from_numpy(scale))
+        said = self._learnt.source.perceived
+        if said is not None and said.tracks is not None and said.tracks_seen is not None:
+            rows = self._learnt.rows
+            seen = np.asarray(said.tracks[rows])[np.asarray(said.tracks_seen[rows])]
+            mean, scale = track_statistics(seen)
+            model.set_normal("tracks", torch.from_numpy(mean), torch.from_numpy(scale))
         statistics = self._travels.statistics
         closed, opened = ((end - statistics.mean[-1]) / statistics.scale[-1] for end in (0, 1))
         model.set_gripper(closed, opened)
