@@ -56,16 +56,12 @@ class JudgeOptions:
     """How a policy is judged: about so many decisions, `period_s` apart; see `Judged`.
 
     Without a file `meaning`, a foreign set means what those meant that the policy learnt from.
-    A policy that takes something of perception has it from the bundle `perception` (empty: by
-    its name), that sees by the set's `camera` (empty: the observation's first).
     """
 
     decisions: int = 400
     period_s: float = 0.1
     tiles: int = 12
     meaning: str = ""
-    perception: str = ""
-    camera: str = ""
     cache_dir: str = "data/cache/demonstrations"
 
 
@@ -140,21 +136,21 @@ def _sentences(manifest: PolicyManifest) -> TravellingSentences | None:
 
 
 def _perception(manifest: PolicyManifest) -> TravellingPerception | None:
-    model_id = manifest.action_spec.perception_model_id
     if manifest.observation is None or not manifest.observation.perception:
         return None
     return TravellingPerception(
-        model_id=model_id, class_names=manifest.class_names, parameters=manifest.perception
+        model_id=manifest.action_spec.perception_model_id,
+        camera=manifest.metrics.get("perception_camera", ""),
+        class_names=manifest.class_names,
+        parameters=manifest.perception,
     )
 
 
 def _options_of(travels: DemonstrationTravels, options: JudgeOptions) -> DemonstrationOptions:
-    perception = PerceptionOptions(camera=options.camera)
-    if travels.perception is not None:
-        name = travels.perception.model_id.rpartition("@")[0]
-        parameters = travels.perception.parameters
+    said, perception = travels.perception, PerceptionOptions()
+    if said is not None:
         perception = PerceptionOptions(
-            model=options.perception or name, camera=options.camera, parameters=parameters
+            model=said.model_id.rpartition("@")[0], camera=said.camera, parameters=said.parameters
         )
     return DemonstrationOptions(
         perception=perception,

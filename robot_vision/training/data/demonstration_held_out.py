@@ -152,6 +152,8 @@ class DemonstrationHeldOut(HeldOut):
             "mean_action": list(travels.mean_action),
             "meaning": travels.meaning,
         }
+        if seen is not None:
+            learnt_from["perception_camera"] = seen.camera
         values["metrics"] = {**values["metrics"], **learnt_from}
         sentences = None if self._sentences is None else self._sentences.write(folder)
         has_words = travels.vocabulary is not None or sentences is not None

@@ -44,9 +44,7 @@ class PerceptionOptions(Params):
 
     model: str = param("native-s", "bundle that the robot's perception node runs as well")
     camera: str = param("", "the sets' camera that it sees by; empty: the observation's first")
-    parameters: dict[str, Any] = param(
-        {}, "of the service by dotted names, where not as usual"
-    )
+    parameters: dict[str, Any] = param({}, "of the service by dotted names, where not as usual")
 
 
 class DemonstrationOptions(Params):

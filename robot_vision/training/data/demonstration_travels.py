@@ -33,11 +33,15 @@ class TravellingSentences(BaseModel):
 
 
 class TravellingPerception(BaseModel):
-    """Whose perception a policy learnt by; `features_shape` is channels, rows and columns."""
+    """Whose perception a policy learnt by, and of which camera of the sets.
+
+    `features_shape` is channels, rows and columns.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model_id: str
+    camera: str = ""
     class_names: tuple[str, ...]
     parameters: dict[str, Any] = {}
     features_shape: tuple[int, int, int] | None = None
@@ -161,6 +165,7 @@ def _perception(
         return None
     return TravellingPerception(
         model_id=said.model_id,
+        camera=options.perception.camera,
         class_names=said.class_names,
         parameters=options.perception.parameters,
         features_shape=None if said.features is None else said.features.shape[1:],

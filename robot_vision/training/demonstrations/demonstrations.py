@@ -90,8 +90,9 @@ def open_demonstrations(
     `meaning` (a file of YAML, or what it holds) is for sets that do not say it themselves;
     `workers` 0 is one process a core. `perception` is run over the pictures as they are in the
     sets, and what it says is kept there too. Raises `MeaningError` for what no one says and where
-    the data contradict it, `DatasetError` for what cannot be read or is not finite, `ConfigError` for
-    cameras and joints that are not there, `DiskFullError` where the pictures have no room.
+    the data contradict it, `DatasetError` for what cannot be read or is not finite,
+    `ConfigError` for cameras and joints that are not there, `DiskFullError` where the pictures
+    have no room.
     """
     sources = open_sources(folders, meaning)
     try:
