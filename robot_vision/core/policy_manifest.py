@@ -138,7 +138,9 @@ class PolicyManifest(BaseModel):
             include={"kind", "observation", "vocabulary", "class_names", "perception"},
         )
         convention = self.action_spec.model_dump(
-            mode="json", exclude={"model_id", "identity", "joint_space"}
+            mode="json",
+            # What is taken of perception is the observation's, which is in `described`.
+            exclude={"model_id", "identity", "joint_space", "takes_of_perception"},
         )
         weights = {**self.models, **self.other_files}
         if self.sentences is not None:  # policies of before there were any keep their identity

@@ -104,6 +104,7 @@ class DemonstrationTravels(BaseModel):
         return ActionSpec(
             model_id=model_id,
             perception_model_id="" if self.perception is None else self.perception.model_id,
+            takes_of_perception=self.observation.perception,
             step_s=self.step_s,
             horizon=self.horizon,
             history=0,
