@@ -172,7 +172,7 @@ def _open_tokenizer(file: Path) -> tuple[Any, int | None]:
     except ImportError as error:
         raise BundleError(
             "a policy of whole sentences needs the package `tokenizers`: "
-            "pip install 'robot-vision[sentences]'"
+            "pip install 'robot_vision[sentences]'"
         ) from error
     try:
         text = read_text(file, most_bytes=MOST_TOKENIZER_BYTES)

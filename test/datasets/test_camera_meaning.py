@@ -14,7 +14,7 @@ from robot_vision.datasets.meaning.check import check_meaning
 from robot_vision.datasets.meaning.meaning import Meaning
 
 TURN = Rotation.from_euler("xyz", [2.0, 0.3, -1.0])
-LENS = {"focal_px": 500, "width_px": 640}
+LENS = {"focal_px": 500, "width_px": 640, "height_px": 480}
 STILL = {"position_m": [0.6, 0.1, 0.5], "matrix": TURN.as_matrix().tolist()}
 
 

@@ -200,6 +200,10 @@ def test_rays_go_through_the_middles_of_cells() -> None:
     np.testing.assert_allclose(directions[:, 0] / -directions[:, 2], [-0.5, 0.5], atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
     np.testing.assert_allclose(moments, np.cross([0.0, 0.2, 1.0], directions))
+    stretched = pose.model_copy(update={"focal_per_height": 2.0})
+    (above, below) = plucker_rays(stretched, rows=2, columns=1, size=(40, 80), margin=(0, 0))
+    # A quarter of the height beside the middle, at two heights of focal length.
+    np.testing.assert_allclose([above[1] / -above[2], below[1] / -below[2]], [0.125, -0.125])
 
 
 def on_tool(**changes: Any) -> PixelPolicy:

@@ -36,7 +36,8 @@ STILL = {"position_m": [0.6, 0.1, 0.5], "quaternion_xyzw": [1, 0, 0, 0]}
 def placed(poses: np.ndarray, source: Demonstrations, *, focal: float = 0.8) -> Episodes:
     rows = len(source.state)
     places = CameraPlaces(
-        base_from_camera=np.broadcast_to(poses, (rows, 4, 4)), focal_per_width=np.full(rows, focal)
+        base_from_camera=np.broadcast_to(poses, (rows, 4, 4)),
+        focal_per_side=np.full((rows, 2), [focal, 1.2]),
     )
     source = replace(source, places={"top": places}, base_from_tool=tools(source))
     return Episodes(source=source, numbers=np.arange(COUNT))
@@ -105,7 +106,7 @@ def test_our_sets_say_it_themselves(tmp_path: Path) -> None:
     assert isinstance(model, PixelPolicy)
     pose = model.spec.poses["front"]
     assert pose.position_m == pytest.approx(BASE_FROM_CAMERA[:3, 3])
-    assert pose.focal_per_width == pytest.approx(80 / 96)
+    assert (pose.focal_per_width, pose.focal_per_height) == pytest.approx((80 / 96, 80 / 64))
 
 
 def opened(folder: Path, tmp_path: Path, cameras: dict[str, Any]) -> Demonstrations:
@@ -130,12 +131,12 @@ def opened(folder: Path, tmp_path: Path, cameras: dict[str, Any]) -> Demonstrati
 
 def test_the_meaning_of_a_foreign_set_says_where_its_camera_is(tmp_path: Path) -> None:
     folder = write_lerobot(tmp_path / "set", Layout(dtype="image"))
-    lens = {"focal_px": 60, "width_px": 48}
+    lens = {"focal_px": 60, "width_px": 48, "height_px": 32}
     found = opened(folder, tmp_path, {"top": {**lens, "base_from_camera": STILL}})
     poses = found.places["top"].base_from_camera
     assert poses.shape == (7, 4, 4)
     np.testing.assert_allclose(poses[3], np.diag([1, -1, -1, 1]) + _at(STILL["position_m"]))
-    assert found.places["top"].focal_per_width == pytest.approx(1.25)
+    assert found.places["top"].focal_per_side[3] == pytest.approx([1.25, 1.875])
     assert np.isnan(opened(folder, tmp_path, {}).places["top"].base_from_camera).all()
     with pytest.raises(MeaningError, match=r"\[camera\] the set has no camera 'side'"):
         opened(folder, tmp_path, {"side": {**lens, "base_from_camera": STILL}})

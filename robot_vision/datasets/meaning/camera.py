@@ -77,6 +77,7 @@ class CameraMeaning(Params):
     tool_from_camera: CameraPlace | None = None
     focal_px: float = Field(gt=0, le=1e5, allow_inf_nan=False, description="focal length")
     width_px: int = Field(ge=16, le=16384, description="width of the pictures of focal_px")
+    height_px: int = Field(ge=16, le=16384, description="their height")
 
     @model_validator(mode="after")
     def _one_place(self) -> "CameraMeaning":
@@ -94,7 +95,7 @@ class CameraMeaning(Params):
         if not 0.1 <= self.focal_px / self.width_px <= 10:
             raise ValueError(
                 f"focal_px {self.focal_px:g} for pictures {self.width_px} px wide: no lens of a "
-                "robot; expected fx of the camera's intrinsics, and the width that they are of"
+                "robot; expected fx of the camera's intrinsics, and the size that they are of"
             )
         return self
 

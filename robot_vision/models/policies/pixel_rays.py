@@ -59,8 +59,9 @@ def plucker_rays(
     down = (np.arange(rows) + 0.5) / rows * (height + below) - height / 2
     across = (np.arange(columns) + 0.5) / columns * (width + right) - width / 2
     y, x = np.meshgrid(down, across, indexing="ij")
-    focal_px = pose.focal_per_width * width
-    in_camera = np.stack([x.ravel() / focal_px, y.ravel() / focal_px, np.ones(rows * columns)], 1)
+    across_px = pose.focal_per_width * width
+    down_px = pose.focal_per_height * height or across_px
+    in_camera = np.stack([x.ravel() / across_px, y.ravel() / down_px, np.ones(rows * columns)], 1)
     position_m = np.array(pose.position_m)
     mount_from_camera = quaternions.pose_matrix(
         position_m, quaternions.exp(np.array(pose.rotation))

@@ -26,6 +26,9 @@ class CameraPose(Params):
     position_m: _Three = param((0.0, 0.0, 0.0), "place of the lens", unit="m")
     rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, mount from camera", unit="rad")
     focal_per_width: float = param(1.0, "focal length by the picture's width", gt=0, le=100)
+    focal_per_height: float = param(
+        0.0, "the same by its height; 0: pixels are square where it was stretched", ge=0, le=100
+    )
     mount: Literal["base", "tool"] = param("base", "what it is fixed to: frame of the pose")
 
 

@@ -29,14 +29,15 @@ def camera_poses(learnt: Episodes) -> tuple[dict[str, CameraPose], tuple[str, ..
 def _pose(learnt: Episodes, places: CameraPlaces | None) -> CameraPose | str:
     """The pose, or why there is none."""
     rows = learnt.rows
-    if places is None or not np.isfinite(places.focal_per_width[rows]).all():
+    if places is None or not np.isfinite(places.focal_per_side[rows]).all():
         return "not all sets say its pose and lens"
-    lens, poses = places.focal_per_width[rows], places.base_from_camera[rows]
+    lens, poses = places.focal_per_side[rows], places.base_from_camera[rows]
     if not np.isfinite(poses).all():
         return "not all sets say its pose"
-    if np.ptp(lens) > _SAME_LENS * lens.mean():
-        return f"its lens differs (focal length {lens.min():.3g} to {lens.max():.3g} of a width)"
-    focal = float(np.median(lens))
+    across = lens[:, 0]
+    if (np.ptp(lens, axis=0) > _SAME_LENS * lens.mean(axis=0)).any():
+        return f"its lens differs (focal length {across.min():.3g} to {across.max():.3g} widths)"
+    focal = np.median(lens, axis=0)
     still = _common(poses)
     if still is not None:
         return _spec(still, focal, mount="base")
@@ -61,12 +62,13 @@ def _common(poses: Poses) -> Float64[np.ndarray, "4 4"] | None:
     return middle if is_one else None
 
 
-def _spec(pose: np.ndarray, focal_per_width: float, *, mount: str) -> CameraPose:
+def _spec(pose: np.ndarray, focal_per_side: np.ndarray, *, mount: str) -> CameraPose:
     return CameraPose.model_validate(
         {
             "position_m": tuple(pose[:3, 3].tolist()),
             "rotation": tuple(Rotation.from_matrix(pose[:3, :3]).as_rotvec().tolist()),
-            "focal_per_width": focal_per_width,
+            "focal_per_width": float(focal_per_side[0]),
+            "focal_per_height": float(focal_per_side[1]),
             "mount": mount,
         }
     )

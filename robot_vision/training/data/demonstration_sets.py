@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from robot_vision.core.config import MODEL_PARAMETERS
 from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import say
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
@@ -157,6 +158,12 @@ def check_options(options: DemonstrationOptions) -> None:
         raise ConfigError(
             "options.observation has no cameras: name the camera that perception sees by in "
             "options.perception.camera"
+        )
+    files = sorted(options.perception.parameters.keys() & set(MODEL_PARAMETERS))
+    if files:
+        raise ConfigError(
+            f"options.perception.parameters names bundles ({', '.join(files)}): a policy must not "
+            "set them; expected thresholds and the like, and options.perception.model"
         )
     takes_sentences = observation.words == "sentence"
     if takes_sentences != bool(options.sentences.folder):

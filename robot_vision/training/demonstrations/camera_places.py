@@ -15,13 +15,13 @@ Poses = Float64[np.ndarray, "n 4 4"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraPlaces:
-    """Poses in the base frame and focal lengths by the picture's width, a row a step.
+    """Poses in the base frame, and focal lengths by the picture's width and height, a row a step.
 
     NaN where they are not known.
     """
 
     base_from_camera: Poses
-    focal_per_width: Float64[np.ndarray, " n"]
+    focal_per_side: Float64[np.ndarray, "n 2"]
 
 
 def camera_places(
@@ -39,14 +39,15 @@ def camera_places(
         if said.is_on_tool:
             assert base_from_tool is not None, "the meaning asks for state.tool"
             poses = base_from_tool @ poses
-        focal = np.full(length, said.focal_px / said.width_px)
-        return CameraPlaces(base_from_camera=poses, focal_per_width=focal)
+        focal = said.focal_px / np.array([said.width_px, said.height_px])
+        return CameraPlaces(base_from_camera=poses, focal_per_side=np.tile(focal, (length, 1)))
     return unknown_places(length)
 
 
 def unknown_places(length: int) -> CameraPlaces:
     return CameraPlaces(
-        base_from_camera=np.full((length, 4, 4), np.nan), focal_per_width=np.full(length, np.nan)
+        base_from_camera=np.full((length, 4, 4), np.nan),
+        focal_per_side=np.full((length, 2), np.nan),
     )
 
 
@@ -59,7 +60,8 @@ def _recorded(dataset: Dataset, number: int, camera: str, length: int) -> Camera
     known, record = form.camera(camera), dataset.episode(number).record
     poses = dataset.columns(number)[known.pose_key].reshape(-1, 4, 4)
     lens = None if record is None else record.cameras.get(camera)
-    focal = found.focal_per_width
+    focal = found.focal_per_side
     if lens is not None and lens.intrinsics_px is not None:
-        focal = np.full(length, lens.intrinsics_px[0][0] / known.width_px)
-    return CameraPlaces(base_from_camera=poses.astype(np.float64), focal_per_width=focal)
+        (fx, _, _), (_, fy, _), _ = lens.intrinsics_px
+        focal = np.tile([fx / known.width_px, fy / known.height_px], (length, 1))
+    return CameraPlaces(base_from_camera=poses.astype(np.float64), focal_per_side=focal)

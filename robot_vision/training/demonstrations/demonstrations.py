@@ -227,7 +227,7 @@ class _Opened:
         each = [self._places_in(job, wanted.names[job.folder]) for job in self.jobs]
         return CameraPlaces(
             base_from_camera=np.concatenate([one.base_from_camera for one in each]),
-            focal_per_width=np.concatenate([one.focal_per_width for one in each]),
+            focal_per_side=np.concatenate([one.focal_per_side for one in each]),
         )
 
     def _places_in(self, job: Job, camera: str) -> CameraPlaces:
