@@ -100,7 +100,6 @@ def test_our_sets_say_it_themselves(tmp_path: Path) -> None:
                 "camera_poses": True,
             },
         },
-        [],
     )
     model = build_run(recipe).model
     assert isinstance(model, PixelPolicy)

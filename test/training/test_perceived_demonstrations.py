@@ -56,7 +56,7 @@ def recipe_for(root: Path, observation: ObservationSpec = SEEN, **options: Any) 
             **options,
         },
     }
-    return recipe_of(values, [])
+    return recipe_of(values)
 
 
 @pytest.fixture(scope="module")

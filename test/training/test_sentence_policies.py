@@ -48,7 +48,7 @@ def recipe_for(root: Path, **options: Any) -> Recipe:
             **options,
         },
     }
-    return recipe_of(values, [])
+    return recipe_of(values)
 
 
 @pytest.fixture(scope="module")
