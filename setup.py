@@ -105,6 +105,8 @@ setup(
         "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.20"],
         "parquet": ["pyarrow>=14"],
         "dataset": ["pyarrow>=14", "av>=15"],
+        # For policies that take whole sentences by a frozen encoder.
+        "sentences": ["tokenizers>=0.20"],
         "ray": ["ray>=2.9"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],

@@ -8,14 +8,19 @@ from onnx_models import make_bundle
 WIDTH_PX, HEIGHT_PX = 64, 48
 
 
-def make_native_bundle(folder: Path, *, classes: tuple[str, ...] = ("cube", "cup")) -> Path:
-    """A model of 64×48 px that sees one object of the first class, always there."""
+def make_native_bundle(
+    folder: Path, *, classes: tuple[str, ...] = ("cube", "cup"), channels: int = 8
+) -> Path:
+    """A model of 64×48 px that sees one object of the first class, always there.
+
+    Its features have so many channels.
+    """
     boxes = np.array([[[16, 12, 48, 36], [0, 0, 4, 4]]], np.float32)
     scores = np.zeros((1, 2, len(classes)), np.float32)
     scores[0, 0, 0] = 0.9
     names = ("boxes_xyxy", "scores", "mask_coefficients", "mask_prototypes", "features")
     outputs = {name: name for name in (*names, "embedding")} | {"depth_m": "metric_depth_m"}
-    features = np.linspace(0, 1, 8 * 3 * 4, dtype=np.float32).reshape(1, 8, 3, 4)
+    features = np.linspace(0, 1, channels * 3 * 4, dtype=np.float32).reshape(1, channels, 3, 4)
     make_bundle(
         folder,
         manifest={

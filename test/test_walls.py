@@ -56,7 +56,8 @@ MAY_IMPORT = {
     # models, and how they come about
     "models": "core policies",
     "training": (
-        "core codecs datasets formats model_store models perception policies rollouts terminal viz"
+        "core codecs datasets formats model_store models perception pipeline policies rollouts "
+        "terminal tracking viz"
     ),
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
@@ -143,8 +144,10 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"pyarrow"}, ("datasets/", "demonstrations/", "replay/writing/tables.py")),
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
+        ({"tokenizers"}, ("policies/sentences.py",)),
+        ({"transformers"}, ("training/demonstrations/sentences/",)),
     ],
-    ids=["web", "parquet", "video", "augmentation"],
+    ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers"],
 )
 def test_extras_are_imported_where_they_serve_only(
     modules: set[str], homes: tuple[str, ...]

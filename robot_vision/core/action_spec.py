@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from robot_vision.core.observation_spec import FromPerception
+
 ACTION_NAMES = ("x", "y", "z", "rx", "ry", "rz", "gripper")
 
 _Numbers = Annotated[tuple[float, ...], Field(min_length=1, max_length=128)]
@@ -62,6 +64,9 @@ class ActionSpec(BaseModel):
     model_id: str
     perception_model_id: str = Field(
         description="whose features the policy was trained on; empty: it takes none"
+    )
+    takes_of_perception: tuple[FromPerception, ...] = Field(
+        default=(), description="what a policy from pixels takes of it, as its observation says"
     )
     identity: str = Field(
         default="",

@@ -29,6 +29,21 @@ class Vocabulary(BaseModel):
     max_words: int = Field(default=24, ge=1, le=128, description="longest instruction")
 
 
+class Sentences(BaseModel):
+    """The frozen encoder of sentences: `language_file` is its network, and this its tokenizer.
+
+    Each of `max_tokens` at most becomes `width` numbers. `name` is for people alone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = ""
+    tokenizer_file: FileName = "tokenizer.json"
+    tokenizer_sha256: Sha256 = ""
+    width: int = Field(ge=1, le=8192)
+    max_tokens: int = Field(ge=2, le=512)
+
+
 class PolicyManifest(BaseModel):
     """What a policy bundle says of itself.
 
@@ -59,6 +74,7 @@ class PolicyManifest(BaseModel):
     observation: ObservationSpec | None = None
     identity: Sha256 = Field(default="", description="what `computed_identity` has to be")
     vocabulary: Vocabulary | None = None
+    sentences: Sentences | None = None
     class_names: tuple[str, ...] = Field(
         default=(), description="of the perception that it was trained on"
     )
@@ -79,7 +95,12 @@ class PolicyManifest(BaseModel):
 
     @model_validator(mode="after")
     def _words_have_an_encoder(self) -> "PolicyManifest":
-        takes_words = self.observation is None or self.observation.words == "vocabulary"
+        words = "vocabulary" if self.observation is None else self.observation.words
+        takes_words = words == "vocabulary"
+        if (words == "sentence") != (self.sentences is not None):
+            raise ValueError(f"words are {words!r}; expected `sentences` for whole ones alone")
+        if self.sentences is not None and self.language_file is None:
+            raise ValueError("a policy that takes sentences has a language_file: their encoder")
         if takes_words and (self.vocabulary is None or self.language_file is None):
             raise ValueError("a policy that takes words has a vocabulary and a language_file")
         if not takes_words and self.vocabulary is not None:
@@ -99,6 +120,13 @@ class PolicyManifest(BaseModel):
         return models
 
     @property
+    def other_files(self) -> dict[str, str]:
+        """What the networks read beside themselves, and the tokenizer; with their sha256."""
+        said = self.sentences
+        tokenizer = {} if said is None else {said.tokenizer_file: said.tokenizer_sha256}
+        return {**self.files, **tokenizer}
+
+    @property
     def computed_identity(self) -> str:
         """The hash over all that decides what the actions are, names and figures left out.
 
@@ -110,9 +138,13 @@ class PolicyManifest(BaseModel):
             include={"kind", "observation", "vocabulary", "class_names", "perception"},
         )
         convention = self.action_spec.model_dump(
-            mode="json", exclude={"model_id", "identity", "joint_space"}
+            mode="json",
+            # What is taken of perception is the observation's, which is in `described`.
+            exclude={"model_id", "identity", "joint_space", "takes_of_perception"},
         )
-        weights = {**self.models, **self.files}
+        weights = {**self.models, **self.other_files}
+        if self.sentences is not None:  # policies of before there were any keep their identity
+            described["sentences"] = self.sentences.model_dump(mode="json", exclude={"name"})
         return identity_of({**described, "convention": convention, "weights": weights})
 
     def identified(self) -> "PolicyManifest":

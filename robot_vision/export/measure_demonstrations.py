@@ -11,18 +11,29 @@ import numpy as np
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.identity import identity_of
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.models.policies.pixel_spec import InputShape
+from robot_vision.policies.sentences import bundled_encoder
 from robot_vision.training.data.decision_tiles import tiles_of
 from robot_vision.training.data.demonstration_decisions import decisions_of
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
-from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_options import (
+    DemonstrationOptions,
+    PerceptionOptions,
+)
+from robot_vision.training.data.demonstration_sentences import spoken_of
 from robot_vision.training.data.demonstration_served import ServedPolicy
 from robot_vision.training.data.demonstration_sets import all_episodes
-from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.data.demonstration_travels import (
+    DemonstrationTravels,
+    TravellingPerception,
+    TravellingSentences,
+    check_perceived,
+)
 from robot_vision.training.data.path_sheet import write_path_sheet
 from robot_vision.training.metrics.action_error import (
     ErrorScale,
@@ -75,8 +86,12 @@ def measure_demonstrations(
     travels = _travels_of(policy)
     known = None if options.meaning else travels.meaning
     episodes = all_episodes(data, _options_of(travels, options), known)
+    check_perceived(travels, episodes.source)
     _check_fits(travels, episodes.source.step_s, episodes.source.action_joint_names)
-    judged = judged_by(episodes, travels, period_s=options.period_s).at_most(options.decisions)
+    encoder = bundled_encoder(policy) if travels.sentences is not None else None
+    spoken = spoken_of(episodes.source.instructions, travels, encoder, cache_dir=options.cache_dir)
+    judged = judged_by(episodes, travels, period_s=options.period_s, spoken=spoken)
+    judged = judged.at_most(options.decisions)
     decisions = decisions_of(_served(policy), judged, together=1)
     found = _judged_policy(decisions, judged, travels)
     out.mkdir(parents=True, exist_ok=True)
@@ -96,6 +111,8 @@ def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
     spec = manifest.action_spec
     return DemonstrationTravels(
         vocabulary=manifest.vocabulary,
+        sentences=_sentences(manifest),
+        perception=_perception(manifest),
         statistics=spec.statistics,
         mean_action=manifest.metrics.get("mean_action", spec.statistics.mean),
         observation=manifest.observation,
@@ -106,8 +123,37 @@ def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
     )
 
 
+def _sentences(manifest: PolicyManifest) -> TravellingSentences | None:
+    said = manifest.sentences
+    if said is None:
+        return None
+    return TravellingSentences(
+        name=said.name,
+        sha256=identity_of({**manifest.models, **manifest.other_files}),
+        width=said.width,
+        max_tokens=said.max_tokens,
+    )
+
+
+def _perception(manifest: PolicyManifest) -> TravellingPerception | None:
+    if manifest.observation is None or not manifest.observation.perception:
+        return None
+    return TravellingPerception(
+        model_id=manifest.action_spec.perception_model_id,
+        camera=manifest.metrics.get("perception_camera", ""),
+        class_names=manifest.class_names,
+        parameters=manifest.perception,
+    )
+
+
 def _options_of(travels: DemonstrationTravels, options: JudgeOptions) -> DemonstrationOptions:
+    said, perception = travels.perception, PerceptionOptions()
+    if said is not None:
+        perception = PerceptionOptions(
+            model=said.model_id.rpartition("@")[0], camera=said.camera, parameters=said.parameters
+        )
     return DemonstrationOptions(
+        perception=perception,
         observation=travels.observation,
         horizon=travels.horizon,
         meaning=options.meaning,
@@ -142,7 +188,7 @@ def _served(policy: PolicyBundle) -> ServedPolicy:
     }
     outputs = {each.name: each.name for each in session.get_outputs()}
     language = None
-    if policy.language_path is not None:
+    if policy.language_path is not None and policy.manifest.vocabulary is not None:
         language = onnx_predictor(policy.language_path, {"encoding": "encoding"})
     return ServedPolicy(onnx_predictor(policy.network_path, outputs), language, shapes)
 

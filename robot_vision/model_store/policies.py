@@ -36,6 +36,12 @@ class PolicyBundle:
         name = self.manifest.language_file
         return None if name is None else self.path / name
 
+    @property
+    def tokenizer_path(self) -> Path | None:
+        """What makes tokens of sentences; None where the policy takes none."""
+        said = self.manifest.sentences
+        return None if said is None else self.path / said.tokenizer_file
+
 
 def find_policy(name_or_path: str | Path) -> PolicyBundle:
     """The policy of that name in the store, or the one in that folder, with its files verified.
@@ -48,7 +54,7 @@ def find_policy(name_or_path: str | Path) -> PolicyBundle:
     verify_files(
         bundle.path,
         manifest.models,
-        manifest.files,
+        manifest.other_files,
         manifest=bundle.path / POLICY_FILE,
     )
     return bundle
@@ -74,12 +80,16 @@ def open_policy(folder: Path) -> PolicyBundle:
 
 def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
     """Write `policy.yaml` beside the files that it names, with their sha256 and the identity."""
-    language = manifest.language_file
+    language, said = manifest.language_file, manifest.sentences
+    if said is not None:
+        sha256 = sha256_of(folder / said.tokenizer_file)
+        said = said.model_copy(update={"tokenizer_sha256": sha256})
     manifest = manifest.model_copy(
         update={
             "sha256": sha256_of(folder / manifest.file),
             "language_sha256": "" if language is None else sha256_of(folder / language),
             "files": sha256s(folder, manifest.models),
+            "sentences": said,
         }
     ).identified()
     described = manifest.model_dump(mode="json")

@@ -1,6 +1,7 @@
 """Words in, tokens out: a closed vocabulary, and plain words about what it does not hold."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,11 @@ def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
     )
 
 
+def meant_words(words: Iterable[str]) -> list[str]:
+    """Those that change what is asked for, in their order."""
+    return [word for word in words if word not in _EMPTY_WORDS]
+
+
 def padded(tokens: Int64[np.ndarray, " l"], length: int) -> Int64[np.ndarray, " m"]:
     """`tokens`, filled up with padding to `length`."""
     row = np.full(length, PADDING, np.int64)
@@ -63,7 +69,7 @@ def _problem(
 ) -> str:
     if not words:
         return "no instruction"
-    meant = [word for word in unknown if word not in _EMPTY_WORDS]
+    meant = meant_words(unknown)
     if meant:
         plural = "words" if len(meant) > 1 else "word"
         known_ones = f"things known: {_listed(vocabulary.things)}"

@@ -7,6 +7,7 @@ from jaxtyping import Float32
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.policy_manifest import Sentences
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.session import open_policy_session
 
@@ -33,7 +34,7 @@ class PixelGraph:
         self._inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._carried = [name[len(_PAST) :] for name in self._inputs if name.startswith(_PAST)]
-        self._check(seen)
+        self._check(_shapes(seen) | _text_shapes(bundle.manifest.sentences))
         blank = {name: self._zeros(name) for name in self._inputs}
         for _ in range(_WARM_UP_RUNS):
             self._session.run(None, blank)
@@ -62,6 +63,17 @@ class PixelGraph:
         action, *carried = (np.asarray(value) for value in found)
         return action[0], dict(zip(self._carried, carried, strict=True))
 
+    def unfit(self, arrays: Mapping[str, np.ndarray]) -> str:
+        """In words, what of perception has other sizes than in training; empty if all fits."""
+        found = [
+            f"perception's {name} have the sizes {list(arrays[name].shape[1:])}; the policy was "
+            f"trained with {self._inputs[name].shape[1:]}: let perception see by the camera, with "
+            "the sides of its pictures, that it was trained with"
+            for name in ("features", "tracks")
+            if name in arrays and list(arrays[name].shape) != self._inputs[name].shape
+        ]
+        return "; ".join(found)
+
     def _text(self, encoding: Float32[np.ndarray, "l d"]) -> dict[str, np.ndarray]:
         text = self._zeros("text")
         length = min(len(encoding), text.shape[1])
@@ -72,9 +84,8 @@ class PixelGraph:
         tensor = self._inputs[name]
         return np.zeros(tensor.shape, _DTYPES[tensor.type])
 
-    def _check(self, seen: ObservationSpec) -> None:
-        """Shapes that the observation decides, fixed sizes, an output for all that is carried."""
-        wanted = _shapes(seen)
+    def _check(self, wanted: Mapping[str, list[int]]) -> None:
+        """Shapes that the manifest decides, fixed sizes, an output for all that is carried."""
         for name, tensor in self._inputs.items():
             if not all(isinstance(size, int) for size in tensor.shape) or tensor.shape[:1] != [1]:
                 raise BundleError(
@@ -104,6 +115,14 @@ def _names(seen: ObservationSpec) -> tuple[str, ...]:
         *(("features", "features_seen") if "features" in seen.perception else ()),
         *(("tracks", "tracks_seen") if "tracks" in seen.perception else ()),
     )
+
+
+def _text_shapes(said: Sentences | None) -> dict[str, list[int]]:
+    """Shapes that follow from the encoder of sentences."""
+    if said is None:
+        return {}
+    tokens = [1, said.max_tokens]
+    return {"text": [*tokens, said.width], "text_seen": tokens}
 
 
 def _shapes(seen: ObservationSpec) -> dict[str, list[int]]:

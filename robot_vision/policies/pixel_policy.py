@@ -77,6 +77,8 @@ class PixelPolicy:
                 seen = pixel_inputs(observation, self.observation, history=self.spec.history)
         except ValueError as error:
             return Decision(stamp_ns=stamp_ns, action=None, hold_reason=str(error))
+        if unfit := self._graph.unfit(seen.arrays):
+            return Decision(stamp_ns=stamp_ns, action=None, hold_reason=unfit)
         past = self._memory.of(instruction, stamp_ns)
         with timed(stage_s, "policy_network"):
             action, carried = self._graph.run(
@@ -102,7 +104,11 @@ class PixelPolicy:
             return ""
         if not self.spec.perception_model_id:
             return ""
-        return foreign_perception(self.spec, observation.perception.model_id)
+        foreign = foreign_perception(self.spec, observation.perception.model_id)
+        features = observation.perception.features
+        if foreign or features is None or "features" not in self.observation.perception:
+            return foreign
+        return foreign_perception(self.spec, features.model_id)
 
     def _blind(self, arrays: Mapping[str, np.ndarray]) -> str:
         """Why the arm is not to be led: no camera shows anything of now."""

@@ -1,5 +1,6 @@
-"""Words in, their encoding out: a policy's closed vocabulary, by the encoder in its bundle."""
+"""Words in, their encoding out: by the encoder in a policy's bundle."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -8,6 +9,7 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.types import Instruction
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.language import padded, tokenise
+from robot_vision.policies.sentences import SentenceWords
 from robot_vision.policies.session import open_policy_session
 
 LANGUAGE_INPUTS = ("tokens",)
@@ -62,11 +64,9 @@ def words_of(bundle: PolicyBundle) -> Words:
     """The encoder of a bundle's words. Raises `BundleError` where there is none that works."""
     seen = bundle.manifest.observation
     kind = "vocabulary" if seen is None else seen.words
-    if kind == "none":
-        return NoWords()
-    if kind == "vocabulary":
-        return VocabularyEncoder(bundle)
-    raise BundleError(
-        f"{bundle.path} takes whole sentences; the service has no encoder of sentences: train it "
-        "with words: vocabulary"
-    )
+    kinds: dict[str, Callable[[PolicyBundle], Words]] = {
+        "none": lambda _: NoWords(),
+        "vocabulary": VocabularyEncoder,
+        "sentence": SentenceWords,
+    }
+    return kinds[kind](bundle)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from pixel_rig import ALL, FRONT, WRIST, inputs_of, policy_of, spec_of, without_memory
 from pydantic import ValidationError
+from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError, UnknownNameError
@@ -199,6 +200,49 @@ def test_rays_go_through_the_middles_of_cells() -> None:
     np.testing.assert_allclose(directions[:, 0] / -directions[:, 2], [-0.5, 0.5], atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1)
     np.testing.assert_allclose(moments, np.cross([0.0, 0.2, 1.0], directions))
+    stretched = pose.model_copy(update={"focal_per_height": 2.0})
+    (above, below) = plucker_rays(stretched, rows=2, columns=1, size=(40, 80), margin=(0, 0))
+    # A quarter of the height beside the middle, at two heights of focal length.
+    np.testing.assert_allclose([above[1] / -above[2], below[1] / -below[2]], [0.125, -0.125])
+
+
+def on_tool(**changes: Any) -> PixelPolicy:
+    pose = CameraPose(position_m=(0.05, 0, -0.1), rotation=(0.1, 0.2, 1.5), mount="tool")
+    return policy_of(poses={"wrist": pose}, **changes)
+
+
+def test_rays_of_a_camera_on_the_tool_are_those_of_where_the_tool_holds_it() -> None:
+    policy = on_tool()
+    part = policy.sight.part("wrist.color").rays
+    base_from_tool, tool_from_camera = np.eye(4), np.eye(4)
+    base_from_tool[:3, :3] = Rotation.from_rotvec([0.3, -0.9, 2.0]).as_matrix()
+    base_from_tool[:3, 3] = 0.4, -0.1, 0.3
+    tool_from_camera[:3, :3] = Rotation.from_rotvec([0.1, 0.2, 1.5]).as_matrix()
+    tool_from_camera[:3, 3] = 0.05, 0, -0.1
+    placed = base_from_tool @ tool_from_camera
+    pose = CameraPose(
+        position_m=tuple(placed[:3, 3].tolist()),
+        rotation=tuple(Rotation.from_matrix(placed[:3, :3]).as_rotvec().tolist()),
+    )
+    rays = plucker_rays(pose, rows=2, columns=3, size=(32, 32), margin=(0, 0))
+    numbers = [*base_from_tool[:3, 3], *base_from_tool[:3, 0], *base_from_tool[:3, 1], 0.5]
+    state = torch.tensor(numbers, dtype=torch.float32).expand(1, 2, 10)
+    found = part(state, torch.tensor([[True, False]]))
+    expected = part.out(torch.tensor(rays, dtype=torch.float32))
+    torch.testing.assert_close(found[0, 0], expected, atol=1e-5, rtol=1e-5)
+    assert not found[0, 1].any()
+
+
+def test_where_the_tool_is_says_nothing_where_it_is_not_known() -> None:
+    policy = on_tool()
+    inputs = inputs_of(policy)
+    inputs["state_seen"] = torch.zeros_like(inputs["state_seen"])
+    other = inputs | {"state": torch.full_like(inputs["state"], torch.nan)}
+    assert torch.equal(action(policy, inputs), action(policy, other))
+
+
+def test_a_camera_on_the_tool_is_served(tmp_path: Path) -> None:
+    _check_graphs(on_tool(), tmp_path)
 
 
 def test_sizes_that_no_stride_divides_are_served() -> None:
@@ -218,6 +262,13 @@ def test_sizes_that_no_stride_divides_are_served() -> None:
             "two inputs would have one name",
         ),
         ({"width": 18}, "multiple of 4"),
+        (
+            {
+                "observation": ALL.model_copy(update={"state": "none"}),
+                "poses": {"wrist": {"mount": "tool"}},
+            },
+            "on the tool: expected observation.state: tool",
+        ),
     ],
 )
 def test_a_spec_that_contradicts_itself_is_refused(changes: dict[str, Any], says: str) -> None:

@@ -246,10 +246,6 @@ def test_recipes_that_cannot_be_are_refused() -> None:
         build_run(recipe_for(options__train_sets=[]))
     with pytest.raises(ConfigError, match=r"spec\.freeze_encoder=true"):
         build_run(recipe_for(options__cache_features=True))
-    with pytest.raises(ConfigError, match="hold none of perception's results"):
-        build_run(recipe_for(options__observation={"perception": ["tracks"]}))
-    with pytest.raises(ConfigError, match="no encoder of sentences"):
-        build_run(recipe_for(options__observation={"words": "sentence"}))
     close = OBSERVATION.model_copy(update={"step_s": 0.05}).model_dump(mode="json")
     with pytest.raises(ConfigError, match=r"a picture every 0\.1 s"):
         build_run(recipe_for(options__train_sets=["train:2"], options__observation=close))

@@ -41,6 +41,11 @@ class LerobotSet:
         return self._dataset.root.name
 
     @property
+    def dataset(self) -> Dataset:
+        """The files behind it, which in our own sets say more."""
+        return self._dataset
+
+    @property
     def fps(self) -> float:
         return float(self._dataset.fps)
 

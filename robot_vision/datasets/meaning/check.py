@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+from robot_vision.core.foreign import quoted
+from robot_vision.datasets.camera_names import camera_called
 from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.check_motion import check_motion
 from robot_vision.datasets.meaning.check_numbers import check_numbers
 from robot_vision.datasets.meaning.draft import MeaningError
@@ -25,7 +28,11 @@ def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]
                 advice="nothing can be learnt from it; bring a set that has them",
             ),
         )
-    found = [*_rate(episodes, meaning), *check_numbers(sample, meaning)]
+    found = [
+        *_rate(episodes, meaning),
+        *_cameras(episodes, meaning),
+        *check_numbers(sample, meaning),
+    ]
     found += check_motion(sample, meaning)
     found = [
         _accepted(finding) if finding.code in meaning.accept else finding for finding in found
@@ -63,3 +70,18 @@ def _rate(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:
             advice=f"set rate_hz to {episodes.fps:g}",
         )
     ]
+
+
+def _cameras(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:
+    """Cameras of the meaning that the set lacks, or has twice."""
+    names, faults = [camera.name for camera in episodes.cameras], list[str]()
+    called = list[str]()
+    for name in meaning.cameras:
+        try:
+            called.append(camera_called(name, names, of="the set"))
+        except DatasetError as error:
+            faults.append(str(error))
+    twice = sorted({name for name in called if called.count(name) > 1})
+    faults += [f"the meaning has camera {quoted(name)} under two names" for name in twice]
+    advice = "rename it in `cameras` of the meaning, or leave it out"
+    return [Finding(level="error", code="camera", what=w, advice=advice) for w in faults]

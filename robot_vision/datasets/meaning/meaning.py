@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from robot_vision.core.params import Params
+from robot_vision.datasets.meaning.camera import CameraMeaning
 
 Column = Annotated[int, Field(ge=0, le=4095)] | Annotated[str, StringConstraints(max_length=200)]
 Columns = Annotated[tuple[Column, ...], Field(max_length=64)]
@@ -182,12 +183,15 @@ class ActionMeaning(Params):
 
 
 class Meaning(Params):
-    """What action and state of a dataset mean."""
+    """What action and state of a dataset mean, and where its cameras are."""
 
     rate_hz: float = Field(gt=0, le=1000, description="steps a second")
     action: ActionMeaning
     state: StateMeaning | None = Field(
         default=None, description="none where the set does not have the arm's state"
+    )
+    cameras: Annotated[dict[str, CameraMeaning], Field(max_length=32)] = Field(
+        default={}, description="where cameras are, by their names in the set; may be left out"
     )
     accept: tuple[str, ...] = Field(
         default=(),
@@ -212,6 +216,9 @@ class Meaning(Params):
         is_joint_delta = action.space == "joints" and action.kind == "delta"
         if is_joint_delta and (state is None or state.joints is None):
             raise ValueError("deltas of joints need state.joints: where the joints were")
+        on_tool = [name for name, camera in self.cameras.items() if camera.is_on_tool]
+        if on_tool and (state is None or state.tool is None):
+            raise ValueError(f"cameras on the tool ({', '.join(on_tool)}) need state.tool")
         return self
 
 

@@ -5,9 +5,8 @@ what is absent is zero. So a fusion needs no embeddings of its own.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -87,11 +86,11 @@ class PictureTokens(nn.Module):
         kind: str,
         channels: Sequence[int],
         strides: Sequence[int],
-        rays: np.ndarray | None = None,
+        rays: Rays | None = None,
     ) -> None:
         super().__init__()
         self.grid = GridTokens(spec, channels)
-        self.rays = None if rays is None else Rays(rays, spec.width)
+        self.rays = rays
         self.kind = nn.Parameter(_SMALL * torch.randn(spec.width))
         self.shape = ModalityShape(
             kind=kind,
@@ -102,10 +101,12 @@ class PictureTokens(nn.Module):
             map_strides=tuple(strides),
         )
 
-    def forward(self, maps: Sequence[Tensor], age: Tensor | None) -> Tensor:
+    def forward(
+        self, maps: Sequence[Tensor], age: Tensor | None, inputs: Mapping[str, Tensor]
+    ) -> Tensor:
         tokens = self.grid(*maps) + self.kind
         if self.rays is not None:
-            tokens = tokens + self.rays()
+            tokens = tokens + self.rays(inputs.get("state"), inputs.get("state_seen"))
         return (tokens if age is None else tokens + age.unsqueeze(2)).flatten(1, 2)
 
 

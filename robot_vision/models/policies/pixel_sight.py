@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,7 +16,7 @@ from robot_vision.models.policies.pixel_parts import (
     RowTokens,
     given,
 )
-from robot_vision.models.policies.pixel_rays import plucker_rays
+from robot_vision.models.policies.pixel_rays import Rays, plucker_rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
 from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicySpec
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
@@ -72,7 +71,7 @@ class Sight(nn.Module):
             aged = None if kind == "features" else age
             if kind in PICTURES:
                 maps[name], shown = self._maps_of(name, kind, inputs)
-                tokens[name] = self.part(name)(maps[name], aged)
+                tokens[name] = self.part(name)(maps[name], aged, inputs)
                 present[name] = shown.repeat_interleave(tokens[name].shape[1] // shown.shape[1], 1)
             else:
                 tokens[name], present[name] = self._row(name, inputs, age)
@@ -150,7 +149,7 @@ class Sight(nn.Module):
         }[name]
         return RowTokens(name, count, numbers, spec.width, steps=steps)
 
-    def _rays(self, camera: str) -> np.ndarray | None:
+    def _rays(self, camera: str) -> Rays | None:
         """Of the cells of a camera whose pose is known."""
         if camera not in self.spec.poses:
             return None
@@ -158,13 +157,15 @@ class Sight(nn.Module):
             (c.height_px, c.width_px) for c in self.spec.observation.cameras if c.name == camera
         )
         stride_px = max(_DEPTH_STRIDE_PX, *self._strides)
-        return plucker_rays(
-            self.spec.poses[camera],
+        pose = self.spec.poses[camera]
+        rays = plucker_rays(
+            pose,
             rows=self.spec.grid_rows,
             columns=self.spec.grid_columns,
             size=size,
             margin=(-size[0] % stride_px, -size[1] % stride_px),
         )
+        return Rays(rays, self.spec.width, is_on_tool=pose.mount == "tool")
 
 
 def _language(spec: PixelPolicySpec) -> LanguageEncoder:

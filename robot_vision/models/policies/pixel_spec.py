@@ -21,11 +21,15 @@ class PartChoice(Params):
 
 
 class CameraPose(Params):
-    """Where a camera that does not move is, in the base frame; its axes as OpenCV has them."""
+    """Where a camera is that stands still, or is fixed to the tool; its axes are OpenCV's."""
 
     position_m: _Three = param((0.0, 0.0, 0.0), "place of the lens", unit="m")
-    rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, base from camera", unit="rad")
+    rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, mount from camera", unit="rad")
     focal_per_width: float = param(1.0, "focal length by the picture's width", gt=0, le=100)
+    focal_per_height: float = param(
+        0.0, "the same by its height; 0: pixels are square where it was stretched", ge=0, le=100
+    )
+    mount: Literal["base", "tool"] = param("base", "what it is fixed to: frame of the pose")
 
 
 class PixelPolicySpec(Params):
@@ -52,7 +56,7 @@ class PixelPolicySpec(Params):
     max_tracks: int = param(MAX_OBJECTS, "tracks of an observation", ge=1, le=1024)
     track_width: int = param(OBJECT_WIDTH, "width of a track's token", ge=1, le=4096)
     gating: bool = param(False, "each modality is weighed by what is seen of all")
-    poses: dict[str, CameraPose] = param({}, "of cameras that stand still: their rays are shown")
+    poses: dict[str, CameraPose] = param({}, "of cameras whose cells' rays are shown")
     horizon: int = param(16, "steps of a chunk of actions", ge=1, le=1024)
     actions: int = param(7, "numbers of a step, the gripper last", ge=1, le=256)
 
@@ -64,6 +68,11 @@ class PixelPolicySpec(Params):
             raise ValueError(
                 f"poses of {', '.join(unknown)}: expected cameras of the observation, "
                 f"{', '.join(cameras) or 'of which there are none'}"
+            )
+        on_tool = [name for name, pose in self.poses.items() if pose.mount == "tool"]
+        if on_tool and self.observation.state != "tool":
+            raise ValueError(
+                f"poses of {', '.join(on_tool)} are on the tool: expected observation.state: tool"
             )
         names = [name for camera in self.observation.cameras for name in _of_camera(camera.name)]
         if len(set(names)) < len(names):

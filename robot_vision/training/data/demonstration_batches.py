@@ -16,7 +16,7 @@ from robot_vision.training.data.demonstration_changes import (
     draw_lost,
 )
 from robot_vision.training.data.demonstration_scenes import Inputs, SceneChanges, Scenes
-from robot_vision.training.data.demonstration_words import SpokenTokens
+from robot_vision.training.data.demonstration_words import Spoken, unsaid
 
 Moment = dict[str, Tensor]
 
@@ -50,7 +50,7 @@ class BatchMaker:
 
     scenes: Scenes
     statistics: ActionStatistics
-    spoken: SpokenTokens | None
+    spoken: Spoken | None
     after_s: tuple[float, ...]
     dropout: ModalityDropout
     pictures: PictureChanges
@@ -89,9 +89,8 @@ class BatchMaker:
     def _words(self, rows: np.ndarray, changes: SceneChanges, rng: np.random.Generator) -> Inputs:
         if self.spoken is None:
             return {}
-        tokens = self.spoken.any(self.scenes.clock.episode(rows), rng)
-        tokens[changes.lost.words] = 0
-        return {"tokens": tokens}
+        words = self.spoken.any(self.scenes.clock.episode(rows), rng)
+        return unsaid(words, changes.lost.words)
 
 
 def normalised(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:

@@ -20,6 +20,7 @@ class ModalityDropout(Params):
     state: float = param(0.1, "the arm's state is not known", ge=0, le=1)
     words: float = param(0.05, "nothing was said", ge=0, le=1)
     history: float = param(0.1, "nothing but the newest is known", ge=0, le=1)
+    perception: float = param(0.1, "perception says nothing", ge=0, le=1)
 
 
 class PictureChanges(Params):
@@ -39,6 +40,7 @@ class Lost:
     state: Bool[np.ndarray, " n"]
     words: Bool[np.ndarray, " n"]
     history: Bool[np.ndarray, " n"]
+    perception: Bool[np.ndarray, " n"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +62,18 @@ def draw_lost(
     )
     blind = camera.all(axis=1) & (state | (observation.state == "none"))
     camera[blind], state[blind] = False, False
-    return Lost(camera=camera, depth=depth, state=state, words=words, history=history)
+    perception = np.zeros(count, bool)
+    if observation.perception:
+        perception = rng.random(count) < dropout.perception
+        perception &= ~(camera.all(axis=1) & (state | (observation.state == "none")))
+    return Lost(
+        camera=camera,
+        depth=depth,
+        state=state,
+        words=words,
+        history=history,
+        perception=perception,
+    )
 
 
 def draw_look(

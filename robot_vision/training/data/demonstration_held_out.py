@@ -18,9 +18,23 @@ from robot_vision.training.data.demonstration_decisions import decisions_of
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.data.demonstration_scenes import Inputs, SceneChanges
+from robot_vision.training.data.demonstration_sentences import (
+    LoadedSentences,
+    check_travelled,
+    loaded_sentences,
+    spoken_of,
+)
 from robot_vision.training.data.demonstration_served import ServedPolicy
-from robot_vision.training.data.demonstration_sets import all_episodes, learnt_and_held_out
-from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.data.demonstration_sets import (
+    Episodes,
+    all_episodes,
+    learnt_and_held_out,
+)
+from robot_vision.training.data.demonstration_travels import (
+    DemonstrationTravels,
+    check_perceived,
+)
+from robot_vision.training.data.demonstration_words import unsaid
 from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import HeldOut, Predictor
@@ -44,9 +58,11 @@ class DemonstrationHeldOut(HeldOut):
         *,
         learnt: Judged,
         held_out: Judged | None,
+        sentences: LoadedSentences | None = None,
     ) -> None:
         self._travels, self._shapes = travels, dict(shapes)
         self._learnt, self._held_out = learnt, held_out
+        self._sentences = sentences
 
     @classmethod
     def of_recipe(
@@ -54,15 +70,28 @@ class DemonstrationHeldOut(HeldOut):
     ) -> "DemonstrationHeldOut":
         """Of the recipe's held-out episodes, or of a set that replaces them."""
         options: DemonstrationOptions = recipe.options
+        sentences = loaded_sentences(options)
+        check_travelled(travels, sentences)
         learnt, held_out = learnt_and_held_out(options)
         if data is not None:
             held_out = all_episodes(data, options)
-        period_s = options.moments.period_s
+        check_perceived(travels, learnt.source)
+
+        def judged(episodes: Episodes) -> Judged:
+            spoken = spoken_of(
+                episodes.source.instructions,
+                travels,
+                sentences.encoder if sentences is not None else None,
+                cache_dir=options.cache_dir,
+            )
+            return judged_by(episodes, travels, period_s=options.moments.period_s, spoken=spoken)
+
         return cls(
             travels,
             served_shapes(recipe, travels),
-            learnt=judged_by(learnt, travels, period_s=period_s),
-            held_out=judged_by(held_out, travels, period_s=period_s) if held_out else None,
+            learnt=judged(learnt),
+            held_out=judged(held_out) if held_out else None,
+            sentences=sentences,
         )
 
     def inputs(self, graph: str, count: int) -> Iterator[Inputs]:
@@ -86,7 +115,7 @@ class DemonstrationHeldOut(HeldOut):
             lost = draw_lost(_LOST, judged.scenes.observation, 1, rng)
             found = judged.scenes.inputs(row, SceneChanges(lost=lost, looks={}))
             if words:
-                found["text_seen"] = (words["tokens"] > 0) & ~lost.words[:, None]
+                found |= _as_served(unsaid(words, lost.words))
             yield self._filled(found, rng)
 
     def _filled(self, found: Inputs, rng: np.random.Generator) -> Inputs:
@@ -117,14 +146,17 @@ class DemonstrationHeldOut(HeldOut):
         values = dict(manifest_values)
         for unused in ("image", "format", "outputs", "files", "precision"):
             values.pop(unused, None)
-        travels = self._travels
+        travels, seen = self._travels, self._travels.perception
         learnt_from = {
             "learnt_from": list(travels.sets),
             "mean_action": list(travels.mean_action),
             "meaning": travels.meaning,
         }
+        if seen is not None:
+            learnt_from["perception_camera"] = seen.camera
         values["metrics"] = {**values["metrics"], **learnt_from}
-        has_words = travels.vocabulary is not None
+        sentences = None if self._sentences is None else self._sentences.write(folder)
+        has_words = travels.vocabulary is not None or sentences is not None
         manifest = PolicyManifest(
             kind="pixels",
             file=NETWORK_FILE,
@@ -132,10 +164,20 @@ class DemonstrationHeldOut(HeldOut):
             action_spec=travels.action_spec(f"{values['name']}@{values['version']}"),
             observation=travels.observation,
             vocabulary=travels.vocabulary,
+            sentences=sentences,
+            class_names=seen.class_names if seen is not None else (),
+            perception=seen.parameters if seen is not None else {},
             **values,
         )
         write_policy(folder, manifest)
         return folder / POLICY_FILE
+
+
+def _as_served(words: Inputs) -> Inputs:
+    """What the network takes of words; the encoding of tokens is not known here."""
+    if "tokens" in words:
+        return {"text_seen": words["tokens"] > 0}
+    return words
 
 
 def served_shapes(recipe: Recipe, travels: DemonstrationTravels) -> dict[str, InputShape]:

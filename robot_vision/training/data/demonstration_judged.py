@@ -11,7 +11,7 @@ from robot_vision.training.data.demonstration_rows import RowClock
 from robot_vision.training.data.demonstration_scenes import Inputs, Scenes
 from robot_vision.training.data.demonstration_sets import Episodes
 from robot_vision.training.data.demonstration_travels import DemonstrationTravels
-from robot_vision.training.data.demonstration_words import SpokenTokens
+from robot_vision.training.data.demonstration_words import Spoken
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,7 +27,7 @@ class Judged:
     scenes: Scenes
     statistics: ActionStatistics
     mean_action: tuple[float, ...]
-    spoken: SpokenTokens | None
+    spoken: Spoken | None
     is_tool: bool
     period_s: float
 
@@ -49,10 +49,10 @@ class Judged:
         return self.scenes.inputs(rows) | self.words(rows)
 
     def words(self, rows: Int64[np.ndarray, " b"]) -> Inputs:
-        """`tokens` i64 [b,l] of the first wordings; nothing where no words are taken."""
+        """The first wordings as inputs; nothing where no words are taken."""
         if self.spoken is None:
             return {}
-        return {"tokens": self.spoken.first(self.scenes.clock.episode(rows))}
+        return self.spoken.first(self.scenes.clock.episode(rows))
 
 
 def judged_by(
@@ -60,13 +60,15 @@ def judged_by(
     travels: DemonstrationTravels,
     *,
     period_s: float,
+    spoken: Spoken | None,
     maps: Mapping[str, tuple[np.ndarray, ...]] | None = None,
 ) -> Judged:
     """Episodes judged by what travels with a policy; `maps` are those of its frozen encoder.
 
-    It decides every `period_s`, but no more often than the sets have a row.
+    `spoken` is what was said in them, as it takes it. It decides every `period_s`, but no more
+    often than the sets have a row.
     """
-    source, vocabulary = episodes.source, travels.vocabulary
+    source = episodes.source
     scenes = Scenes(
         source=source,
         observation=travels.observation,
@@ -78,7 +80,7 @@ def judged_by(
         scenes=scenes,
         statistics=travels.statistics,
         mean_action=travels.mean_action,
-        spoken=SpokenTokens(source.instructions, vocabulary) if vocabulary else None,
+        spoken=spoken,
         is_tool=travels.is_tool,
         period_s=max(period_s, source.step_s),
     )

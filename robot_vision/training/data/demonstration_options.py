@@ -1,6 +1,6 @@
 """Which demonstrations a policy learns from, what it is shown of them, and how it is changed."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.params import Params, param
@@ -32,6 +32,21 @@ class Moments(Params):
         return self.count or (_MOMENTS_OF_A_MEMORY if has_memory else 1)
 
 
+class SentenceOptions(Params):
+    """The frozen encoder of sentences, where the observation's words are `sentence`."""
+
+    folder: str = param("", "tokenizer.json and model.onnx, or a model of transformers")
+    max_tokens: int = param(32, "of the longest sentence", ge=2, le=512)
+
+
+class PerceptionOptions(Params):
+    """Perception that is run over the sets where the observation takes something of it."""
+
+    model: str = param("native-s", "bundle that the robot's perception node runs as well")
+    camera: str = param("", "the sets' camera that it sees by; empty: the observation's first")
+    parameters: dict[str, Any] = param({}, "of the service by dotted names, where not as usual")
+
+
 class DemonstrationOptions(Params):
     """What a policy from pixels learns from. The observation travels with the policy."""
 
@@ -43,6 +58,11 @@ class DemonstrationOptions(Params):
     only_success: bool = param(True, "leave out episodes that are marked as failures")
     meaning: str = param("", "YAML file: what numbers of foreign sets mean; ours say it")
     observation: ObservationSpec = ObservationSpec()
+    sentences: SentenceOptions = SentenceOptions()
+    perception: PerceptionOptions = PerceptionOptions()
+    camera_poses: bool = param(
+        False, "show where cameras are, by what the sets or their meaning say; spec.poses stays out"
+    )
     horizon: int = param(16, "steps of a chunk of actions, each one step of the sets", ge=1, le=64)
     statistics: Literal["mean_std", "quantiles"] = param(
         "quantiles", "actions are normalised by: mean and deviation, or 1st and 99th percentile"

@@ -44,7 +44,9 @@ class Scenes:
         if changes is not None:
             there &= ~(changes.lost.history[:, None] & (np.arange(steps) < steps - 1))
         age_s = self.clock.into_s(rows)[:, None] - self.clock.into_s(shown)
-        found: Inputs = {"age_s": age_s.astype(np.float32)}
+        found: Inputs = {}
+        if self.observation.cameras or self.observation.state != "none":
+            found["age_s"] = age_s.astype(np.float32)
         for index, camera in enumerate(self.observation.cameras):
             found |= self._camera(camera, index, shown, there, changes)
         if self.observation.state != "none":
@@ -52,6 +54,23 @@ class Scenes:
             if changes is not None:
                 known &= ~changes.lost.state[:, None]
             found |= {"state": self.source.state[shown], "state_seen": known}
+        lost = np.zeros(len(rows), bool) if changes is None else changes.lost.perception
+        return found | self._perceived(rows, lost)
+
+    def _perceived(self, rows: Int64[np.ndarray, " b"], lost: np.ndarray) -> Inputs:
+        """What perception says of the newest pictures."""
+        said, found = self.source.perceived, Inputs()
+        if "features" in self.observation.perception:
+            assert said is not None
+            assert said.features is not None
+            found["features"] = said.features[rows].astype(np.float32)
+            found["features_seen"] = ~lost[:, None]
+        if "tracks" in self.observation.perception:
+            assert said is not None
+            assert said.tracks is not None
+            assert said.tracks_seen is not None
+            found["tracks"] = said.tracks[rows]
+            found["tracks_seen"] = said.tracks_seen[rows] & ~lost[:, None]
         return found
 
     def _camera(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from robot_vision.core.config import MODEL_PARAMETERS
 from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import say
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
@@ -15,6 +16,7 @@ from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
     open_demonstrations,
 )
+from robot_vision.training.demonstrations.perceived.perceiving import PerceptionAsked
 
 _SPLIT_SEED = 22
 _LINES = 10
@@ -56,6 +58,9 @@ class Episodes:
             source,
             pictures={},
             depth_m={},
+            places={},
+            base_from_tool=None,
+            perceived=None,
             state=np.asarray(source.state)[rows],
             stamp_ns=np.asarray(source.stamp_ns)[rows],
             action=np.asarray(source.action)[rows],
@@ -108,13 +113,35 @@ def _opened(
         observation=options.observation,
         horizon=options.horizon,
         cache_dir=options.cache_dir,
+        perception=_perception_asked(options),
+        on_perceived=_say_perceived,
+    )
+
+
+def _perception_asked(options: DemonstrationOptions) -> PerceptionAsked | None:
+    seen, perception = options.observation, options.perception
+    if not seen.perception:
+        return None
+    return PerceptionAsked(
+        model=perception.model,
+        camera=perception.camera or seen.cameras[0].name,
+        takes=seen.perception,
+        parameters=perception.parameters,
     )
 
 
 def _say_decoded(done: int, count: int) -> None:
     """Some lines while pictures are decoded, which may take minutes."""
+    _say_done("decoded the pictures of", done, count)
+
+
+def _say_perceived(done: int, count: int) -> None:
+    _say_done("perceived the pictures of", done, count)
+
+
+def _say_done(what: str, done: int, count: int) -> None:
     if done == count or done % max(1, count // _LINES) == 0:
-        say(f"decoded the pictures of {done} of {count} episodes")
+        say(f"{what} {done} of {count} episodes")
 
 
 def check_options(options: DemonstrationOptions) -> None:
@@ -122,15 +149,28 @@ def check_options(options: DemonstrationOptions) -> None:
     observation = options.observation
     if not options.train_sets:
         raise ConfigError("options.train_sets is empty: expected folders of demonstrations")
-    if observation.perception:
+    if "depth" in observation.perception:
         raise ConfigError(
-            f"options.observation.perception = {list(observation.perception)}: demonstrations "
-            "hold none of perception's results; leave it empty"
+            "options.observation.perception: filled depth is not learnt from; expected features, "
+            "tracks or both, and has_depth for a camera with a sensor"
         )
-    if observation.words == "sentence":
+    if observation.perception and not (observation.cameras or options.perception.camera):
         raise ConfigError(
-            "options.observation.words = sentence: no encoder of sentences is served; expected "
-            "vocabulary, whose encoder is trained with the policy, or none"
+            "options.observation has no cameras: name the camera that perception sees by in "
+            "options.perception.camera"
+        )
+    files = sorted(options.perception.parameters.keys() & set(MODEL_PARAMETERS))
+    if files:
+        raise ConfigError(
+            f"options.perception.parameters names bundles ({', '.join(files)}): a policy must not "
+            "set them; expected thresholds and the like, and options.perception.model"
+        )
+    takes_sentences = observation.words == "sentence"
+    if takes_sentences != bool(options.sentences.folder):
+        raise ConfigError(
+            f"options.observation.words = {observation.words} with options.sentences.folder = "
+            f"{options.sentences.folder!r}: expected words: sentence with the folder of an "
+            "encoder of sentences, or neither"
         )
 
 

@@ -12,10 +12,39 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.datasets.meaning.draft import read_draft
+from robot_vision.models.policies.pixel_spec import CameraPose
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.data.demonstration_sets import Episodes
 from robot_vision.training.data.demonstration_words import vocabulary_of
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+from robot_vision.training.demonstrations.perceived.perceiving import Perceived
 from robot_vision.training.demonstrations.statistics import statistics
+
+
+class TravellingSentences(BaseModel):
+    """Which encoder of sentences a policy learnt by; `sha256` is of its files and `max_tokens`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sha256: str
+    width: int
+    max_tokens: int
+
+
+class TravellingPerception(BaseModel):
+    """Whose perception a policy learnt by, and of which camera of the sets.
+
+    `features_shape` is channels, rows and columns.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model_id: str
+    camera: str = ""
+    class_names: tuple[str, ...]
+    parameters: dict[str, Any] = {}
+    features_shape: tuple[int, int, int] | None = None
 
 
 class DemonstrationTravels(BaseModel):
@@ -27,6 +56,9 @@ class DemonstrationTravels(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     vocabulary: Vocabulary | None
+    sentences: TravellingSentences | None = None
+    perception: TravellingPerception | None = None
+    poses: dict[str, CameraPose] = {}
     statistics: ActionStatistics
     mean_action: tuple[float, ...] = Field(
         description="of what was learnt from: an answer that needs no policy"
@@ -58,12 +90,21 @@ class DemonstrationTravels(BaseModel):
         if self.vocabulary is not None:
             values["words"] = len(self.vocabulary.words)
             values["max_words"] = self.vocabulary.max_words
+        if self.sentences is not None:
+            values["text_width"] = self.sentences.width
+            values["max_words"] = self.sentences.max_tokens
+        if self.perception is not None and self.perception.features_shape is not None:
+            names = ("features_channels", "features_rows", "features_columns")
+            values |= dict(zip(names, self.perception.features_shape, strict=True))
+        if self.poses:
+            values["poses"] = {name: pose.model_dump() for name, pose in self.poses.items()}
         return values
 
     def action_spec(self, model_id: str) -> ActionSpec:
         return ActionSpec(
             model_id=model_id,
-            perception_model_id="",
+            perception_model_id="" if self.perception is None else self.perception.model_id,
+            takes_of_perception=self.observation.perception,
             step_s=self.step_s,
             horizon=self.horizon,
             history=0,
@@ -83,12 +124,20 @@ def read_travels(travels: Mapping[str, Any]) -> DemonstrationTravels:
         ) from error
 
 
-def travels_of(learnt: Episodes, options: DemonstrationOptions) -> DemonstrationTravels:
+def travels_of(
+    learnt: Episodes,
+    options: DemonstrationOptions,
+    sentences: TravellingSentences | None = None,
+    poses: Mapping[str, CameraPose] | None = None,
+) -> DemonstrationTravels:
     """Of the episodes that are learnt from; raises `ConfigError` where they lack words."""
     source, numbers = learnt.source, learnt.numbers_alone()
     takes_words = options.observation.words == "vocabulary"
     return DemonstrationTravels(
         vocabulary=vocabulary_of(learnt.instructions) if takes_words else None,
+        sentences=sentences,
+        perception=_perception(source.perceived, options),
+        poses=dict(poses or {}),
         statistics=statistics(numbers, kind=options.statistics),
         mean_action=tuple(numbers.action[numbers.valid].mean(axis=0).tolist()),
         observation=source.observation,
@@ -97,4 +146,28 @@ def travels_of(learnt: Episodes, options: DemonstrationOptions) -> Demonstration
         joint_names=source.action_joint_names,
         sets=tuple(options.train_sets),
         meaning=read_draft(Path(options.meaning)) if options.meaning else {},
+    )
+
+
+def check_perceived(travels: DemonstrationTravels, source: Demonstrations) -> None:
+    """Raise `ConfigError` where sets were perceived by another bundle than a policy learnt by."""
+    learnt, said = travels.perception, source.perceived
+    if learnt is not None and said is not None and learnt.model_id != said.model_id:
+        raise ConfigError(
+            f"the policy learnt by the perception of {learnt.model_id}; the sets are perceived "
+            f"by {said.model_id}: name the same bundle, of the same version"
+        )
+
+
+def _perception(
+    said: Perceived | None, options: DemonstrationOptions
+) -> TravellingPerception | None:
+    if said is None:
+        return None
+    return TravellingPerception(
+        model_id=said.model_id,
+        camera=options.perception.camera,
+        class_names=said.class_names,
+        parameters=options.perception.parameters,
+        features_shape=None if said.features is None else said.features.shape[1:],
     )

@@ -1,17 +1,23 @@
-"""The words of demonstrations as tokens: a vocabulary made of what was said."""
+"""The words of demonstrations as inputs: by a vocabulary made of them, or by an encoder."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.policy_manifest import Vocabulary
 from robot_vision.policies.language import padded, split_words, tokenise
+from robot_vision.policies.sentences import SentenceEncoder
+from robot_vision.training.data.demonstration_scenes import Inputs
+from robot_vision.training.demonstrations.sentences.cache import encodings_of
+
+Instructions = Sequence[Sequence[str]]
 
 
-def vocabulary_of(instructions: Sequence[Sequence[str]]) -> Vocabulary:
+def vocabulary_of(instructions: Instructions) -> Vocabulary:
     """All words of all wordings of all episodes, in order of the alphabet.
 
     Which of them are things and which actions is not known, so none is listed as either.
@@ -28,13 +34,31 @@ def vocabulary_of(instructions: Sequence[Sequence[str]]) -> Vocabulary:
     return Vocabulary(words=tuple(words), things=(), actions=(), max_words=longest)
 
 
-class SpokenTokens:
-    """Tokens i64 [max_words] of each wording of each episode.
+@runtime_checkable
+class Spoken(Protocol):
+    """What was said in episodes, as inputs of a policy by name.
 
-    Words that the vocabulary lacks (of held-out sets) are left out; `unknown_words` names them.
+    `unknown_words` are those that it cannot be shown.
     """
 
-    def __init__(self, instructions: Sequence[Sequence[str]], vocabulary: Vocabulary) -> None:
+    unknown_words: tuple[str, ...]
+
+    def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
+        """The first wording of each episode."""
+        ...
+
+    def any(self, episodes: Int64[np.ndarray, " n"], rng: np.random.Generator) -> Inputs:
+        """A wording of each, drawn at random."""
+        ...
+
+
+class SpokenTokens:
+    """`tokens` i64 [n,max_words] of each wording of each episode.
+
+    Words that the vocabulary lacks (of held-out sets) are left out.
+    """
+
+    def __init__(self, instructions: Instructions, vocabulary: Vocabulary) -> None:
         self._of_episode = list[Int64[np.ndarray, "wordings l"]]()
         self.unknown_words: tuple[str, ...] = ()
         unknown = dict[str, None]()
@@ -45,16 +69,65 @@ class SpokenTokens:
             self._of_episode.append(np.stack(rows))
         self.unknown_words = tuple(unknown)
 
-    def first(self, episodes: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, "n l"]:
-        """The first wording of each episode."""
-        return np.stack([self._of_episode[episode][0] for episode in episodes])
+    def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
+        return {"tokens": np.stack([self._of_episode[episode][0] for episode in episodes])}
 
-    def any(
-        self, episodes: Int64[np.ndarray, " n"], rng: np.random.Generator
-    ) -> Int64[np.ndarray, "n l"]:
-        """A wording of each, drawn at random."""
+    def any(self, episodes: Int64[np.ndarray, " n"], rng: np.random.Generator) -> Inputs:
         wordings = (self._of_episode[episode] for episode in episodes)
-        return np.stack([rows[rng.integers(len(rows))] for rows in wordings])
+        return {"tokens": np.stack([rows[rng.integers(len(rows))] for rows in wordings])}
+
+
+class SpokenSentences:
+    """`text` f32 [n,max_tokens,d] and `text_seen` of each wording, by a frozen encoder.
+
+    Raises `ConfigError` for a wording that is too long for it.
+    """
+
+    def __init__(
+        self,
+        instructions: Instructions,
+        encoder: SentenceEncoder,
+        *,
+        sha256: str,
+        cache_dir: str | Path,
+    ) -> None:
+        self._wordings = [wordings or ("",) for wordings in instructions]
+        texts = {text for wordings in self._wordings for text in wordings}
+        self._encoding = encodings_of(texts, encoder, sha256=sha256, cache_dir=cache_dir)
+        unknown = (word for text in sorted(texts) for word in encoder.unknown_words(text))
+        self.unknown_words = tuple(dict.fromkeys(unknown))
+        self._shape = encoder.max_tokens, encoder.width
+
+    def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
+        return self._inputs([self._wordings[episode][0] for episode in episodes])
+
+    def any(self, episodes: Int64[np.ndarray, " n"], rng: np.random.Generator) -> Inputs:
+        wordings = (self._wordings[episode] for episode in episodes)
+        return self._inputs([each[rng.integers(len(each))] for each in wordings])
+
+    def _inputs(self, texts: Sequence[str]) -> Inputs:
+        text = np.zeros((len(texts), *self._shape), np.float32)
+        seen = np.zeros(text.shape[:2], bool)
+        for row, said in enumerate(texts):
+            encoding = self._encoding[said]
+            text[row, : len(encoding)], seen[row, : len(encoding)] = encoding, True
+        return {"text": text, "text_seen": seen}
+
+
+def unsaid(words: Inputs, rows: Bool[np.ndarray, " n"]) -> Inputs:
+    """Words as inputs, of which some rows said nothing."""
+    (name,) = words.keys() & {"tokens", "text_seen"}
+    return {**words, name: np.where(rows[:, None], words[name].dtype.type(0), words[name])}
+
+
+def check_same_sentences(travels: Mapping[str, Any], sha256: str) -> None:
+    """Raise `ConfigError` where weights of another run learnt another encoder's sentences."""
+    known = dict(travels.get("sentences") or {}).get("sha256", "")
+    if known != sha256:
+        raise ConfigError(
+            f"run.init_weights: the weights learnt sentences by the encoder {known[:12] or 'none'}"
+            f", options.sentences is {sha256[:12] or 'none'}: a token would mean something else"
+        )
 
 
 def check_same_words(travels: Mapping[str, Any], vocabulary: Vocabulary | None) -> None:

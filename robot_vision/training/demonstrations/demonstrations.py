@@ -2,23 +2,31 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.identity import identity_of
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.meaning import Meaning
-from robot_vision.training.demonstrations.cameras import camera_of
+from robot_vision.training.demonstrations.camera_places import CameraPlaces, camera_places
+from robot_vision.training.demonstrations.cameras import camera_named, camera_of
 from robot_vision.training.demonstrations.frames import FrameCache, Job, Wanted, fill
 from robot_vision.training.demonstrations.numbers import (
     EpisodeNumbers,
     episode_numbers,
     joint_names,
+)
+from robot_vision.training.demonstrations.perceived.perceiving import (
+    Perceived,
+    PerceptionAsked,
+    SeenEpisode,
+    SeenStep,
+    perceived,
 )
 from robot_vision.training.demonstrations.sources import (
     Said,
@@ -40,6 +48,8 @@ class Demonstrations:
     our numbers and `valid` false where an episode has no such step. `first_row` and `length` are
     those of each row's episode; `instructions`, `success` and `origins` (a set's folder and the
     episode's number there) have an entry an episode, in order.
+    `places` say where each camera was, `base_from_tool` f64 [R,4,4] where the tool was; NaN where
+    that is not known. `perceived` is what perception says, where it was asked for.
     Nothing is valid in an episode whose pictures cannot be decoded; `notes` say which.
     """
 
@@ -58,6 +68,9 @@ class Demonstrations:
     action_joint_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     origins: tuple[tuple[Path, int], ...] = ()
+    places: Mapping[str, CameraPlaces] = field(default_factory=dict)
+    base_from_tool: Float64[np.ndarray, "r 4 4"] | None = None
+    perceived: Perceived | None = None
 
 
 def open_demonstrations(
@@ -68,14 +81,18 @@ def open_demonstrations(
     horizon: int,
     cache_dir: str | Path,
     workers: int = 0,
+    perception: PerceptionAsked | None = None,
     on_progress: Callable[[int, int], object] | None = None,
+    on_perceived: Callable[[int, int], object] | None = None,
 ) -> Demonstrations:
     """Open datasets, and decode their pictures once into a folder below `cache_dir`.
 
     `meaning` (a file of YAML, or what it holds) is for sets that do not say it themselves;
-    `workers` 0 is one process a core. Raises `MeaningError` for what no one says and where the
-    data contradict it, `DatasetError` for what cannot be read or is not finite, `ConfigError` for
-    cameras and joints that are not there, `DiskFullError` where the pictures have no room.
+    `workers` 0 is one process a core. `perception` is run over the pictures as they are in the
+    sets, and what it says is kept there too. Raises `MeaningError` for what no one says and where
+    the data contradict it, `DatasetError` for what cannot be read or is not finite,
+    `ConfigError` for cameras and joints that are not there, `DiskFullError` where the pictures
+    have no room.
     """
     sources = open_sources(folders, meaning)
     try:
@@ -85,7 +102,10 @@ def open_demonstrations(
         faults = fill(
             cache, found.jobs, workers=workers or os.cpu_count() or 1, on_progress=on_progress
         )
-        return found.demonstrations(cache, faults, remarks)
+        said = None
+        if perception is not None:
+            said = found.perceived(perception, cache, faults, on_perceived)
+        return replace(found.demonstrations(cache, faults, remarks), perceived=said)
     finally:
         for source in sources:
             source.episodes.close()
@@ -163,6 +183,60 @@ class _Opened:
             action_joint_names=self._joints,
             notes=(*_notes(faults, len(self.jobs)), *remarks),
             origins=tuple((self._sources[job.folder].folder, job.number) for job in self.jobs),
+            places={w.camera.name: self._places(w) for w in self._cameras},
+            base_from_tool=np.concatenate([_tool_poses(numbers) for numbers in self._numbers]),
+        )
+
+    def perceived(
+        self,
+        asked: PerceptionAsked,
+        cache: FrameCache,
+        faults: Mapping[int, str],
+        on_progress: Callable[[int, int], object] | None,
+    ) -> Perceived:
+        """What perception says of all episodes but those that cannot be decoded."""
+        names = [
+            camera_named(source.episodes, asked.camera, of=str(source.folder))
+            for source in self._sources
+        ]
+        episodes = [
+            self._seen(job, names[job.folder]) for job in self.jobs if job.place not in faults
+        ]
+        return perceived(
+            asked, episodes, rows=self._rows, cache=cache.root, on_progress=on_progress
+        )
+
+    def _seen(self, job: Job, camera: str) -> SeenEpisode:
+        source, numbers = self._sources[job.folder], self._numbers[job.place]
+        places = self._places_in(job, camera).base_from_camera
+
+        def step(number: int) -> SeenStep:
+            base_from_camera, tools = places[number], numbers.base_from_tool
+            return SeenStep(
+                frame=source.episodes.frame(job.number, number, camera),
+                base_from_camera=base_from_camera if np.isfinite(base_from_camera).all() else None,
+                base_from_tool=None if tools is None else tools[number],
+                gripper_open=float(numbers.gripper[number]),
+            )
+
+        name = f"{source.folder}, episode {job.number}"
+        return SeenEpisode(name=name, first_row=job.first_row, length=job.length, step=step)
+
+    def _places(self, wanted: Wanted) -> CameraPlaces:
+        """Of all rows."""
+        each = [self._places_in(job, wanted.names[job.folder]) for job in self.jobs]
+        return CameraPlaces(
+            base_from_camera=np.concatenate([one.base_from_camera for one in each]),
+            focal_per_side=np.concatenate([one.focal_per_side for one in each]),
+        )
+
+    def _places_in(self, job: Job, camera: str) -> CameraPlaces:
+        return camera_places(
+            self._sources[job.folder],
+            job.number,
+            camera,
+            length=job.length,
+            base_from_tool=self._numbers[job.place].base_from_tool,
         )
 
     @property
@@ -186,6 +260,12 @@ class _Opened:
             Job(folder=folder, number=number, place=place, first_row=row, length=length)
         )
         self._numbers.append(numbers)
+
+
+def _tool_poses(numbers: EpisodeNumbers) -> Float64[np.ndarray, "n 4 4"]:
+    if numbers.base_from_tool is not None:
+        return numbers.base_from_tool
+    return np.full((len(numbers.state), 4, 4), np.nan)
 
 
 def _notes(faults: Mapping[int, str], count: int) -> tuple[str, ...]:

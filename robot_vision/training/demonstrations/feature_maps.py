@@ -10,6 +10,7 @@ from torch import Tensor
 from robot_vision.core.disk import writing_to
 from robot_vision.core.identity import identity_of
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
+from robot_vision.training.demonstrations.row_files import put_rows
 
 Encode = Callable[[str, Tensor], tuple[Tensor, ...]]
 Maps = dict[str, tuple[np.ndarray, ...]]
@@ -55,31 +56,11 @@ def _maps_of(
             found = _encoded(name, pictures[first : first + batch_size], encode)
             for level, values in enumerate(found):
                 shape = (len(pictures), *values.shape[1:])
-                _put(folder / f"{level}.npy", shape, first, values)
+                put_rows(folder / f"{level}.npy", shape, first, values)
             first = min(first + batch_size, len(pictures))
             progress.write_text(str(first))
     files = sorted(folder.glob("*.npy"), key=lambda path: int(path.stem))
     return tuple(np.load(path, mmap_mode="r") for path in files)
-
-
-def _put(path: Path, shape: tuple[int, ...], first: int, values: np.ndarray) -> None:
-    if not path.exists():
-        room = path.with_suffix(".partial")
-        _reserve(room, shape)
-        room.replace(path)
-    file = np.lib.format.open_memmap(path, "r+")
-    file[first : first + len(values)] = values
-    file.flush()
-
-
-def _reserve(path: Path, shape: tuple[int, ...]) -> None:
-    """Zeros that are written: a page without room ends a process without a word."""
-    with path.open("wb") as file:
-        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        row = bytes(2 * int(np.prod(shape[1:])))
-        for _ in range(shape[0]):
-            file.write(row)
 
 
 def _in_memory(

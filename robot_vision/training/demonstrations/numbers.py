@@ -14,11 +14,16 @@ from robot_vision.datasets.meaning.meaning import JointColumns, Meaning
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeNumbers:
-    """A row a step: what is seen of the arm, and the chunk that was done from there on."""
+    """A row a step: what is seen of the arm, and the chunk that was done from there on.
+
+    `base_from_tool` is None where the set does not have it; `gripper` is 0 closed to 1 open.
+    """
 
     state: Float32[np.ndarray, "n s"]
     action: Float32[np.ndarray, "n t a"]
     valid: Bool[np.ndarray, "n t"]
+    base_from_tool: Float64[np.ndarray, "n 4 4"] | None
+    gripper: Float64[np.ndarray, " n"]
 
 
 def episode_numbers(
@@ -41,7 +46,11 @@ def episode_numbers(
     if actions.taught is not None:
         action, valid = taught_chunks(actions.taught, horizon)
     return EpisodeNumbers(
-        state=state.astype(np.float32), action=action.astype(np.float32), valid=valid
+        state=state.astype(np.float32),
+        action=action.astype(np.float32),
+        valid=valid,
+        base_from_tool=episode.observed.base_from_tool,
+        gripper=_gripper(episode),
     )
 
 

@@ -45,6 +45,18 @@ def state_statistics(
     return mean.astype(np.float32), scale.astype(np.float32)
 
 
+def track_statistics(
+    tokens: Float32[np.ndarray, "n o"],
+) -> tuple[Float32[np.ndarray, " o"], Float32[np.ndarray, " o"]]:
+    """Mean and deviation of tokens of objects; those of none, or constant, have scale 1."""
+    if not len(tokens):
+        width = tokens.shape[1]
+        return np.zeros(width, np.float32), np.ones(width, np.float32)
+    mean, scale = _centre_and_scale(_finite(tokens, "perception's tracks"), "mean_std")
+    scale = np.where(scale < _LEAST_STATE_SCALE, 1.0, scale)
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
 def _taught(source: Demonstrations) -> Float64[np.ndarray, "n a"]:
     return _finite(np.asarray(source.action)[np.asarray(source.valid)], "the actions")
 

@@ -18,14 +18,20 @@ from robot_vision.training.data.demonstration_held_out import DemonstrationHeldO
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
 from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_poses import camera_poses
+from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
 from robot_vision.training.data.demonstration_sets import (
     Episodes,
     check_options,
     learnt_and_held_out,
 )
 from robot_vision.training.data.demonstration_travels import read_travels, travels_of
-from robot_vision.training.data.demonstration_words import check_same_words
-from robot_vision.training.demonstrations.statistics import state_statistics
+from robot_vision.training.data.demonstration_words import (
+    Spoken,
+    check_same_sentences,
+    check_same_words,
+)
+from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
 from robot_vision.training.engine.recipe import Recipe
@@ -49,8 +55,17 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         check_frozen(recipe)
         check_options(self._options)
         with rank_0_first():
+            self._sentences = loaded_sentences(self._options)
             self._learnt, self._held_out = learnt_and_held_out(self._options)
-        self._travels = travels_of(self._learnt, self._options)
+        sentences = self._sentences.travelling if self._sentences is not None else None
+        poses, self._unplaced = {}, ()
+        if self._options.camera_poses:
+            poses, self._unplaced = camera_poses(self._learnt)
+        self._travels = travels_of(self._learnt, self._options, sentences, poses)
+        with rank_0_first():
+            self._spoken = self._said_in(self._learnt)
+            held_out = self._held_out
+            self._spoken_held_out = None if held_out is None else self._said_in(held_out)
         self._rows = self._learnt.rows
         self._model: nn.Module | None = None  # until `modules` has it
         self._maker: BatchMaker | None = None
@@ -63,14 +78,23 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         held_out = "none held out: no figure selects weights"
         if self._held_out is not None:
             held_out = f"{len(self._held_out.numbers)} held out"
-        return (f"{counts}; {held_out}", *self._learnt.source.notes)
+        unknown = () if self._spoken is None else self._spoken.unknown_words
+        unheard = f"words without a token, refused in service: {', '.join(unknown)}"
+        notes = (unheard,) if unknown else ()
+        return (f"{counts}; {held_out}", *notes, *self._unplaced, *self._learnt.source.notes)
 
     def prepare(self, model: nn.Module) -> None:
-        """Set what normalises the state, and what a closed and an open gripper are."""
+        """Set what normalises state and tracks, and what a closed and an open gripper are."""
         assert isinstance(model, PixelPolicy)
         if self._travels.observation.state != "none":
             mean, scale = state_statistics(self._learnt.numbers_alone())
             model.set_normal("state", torch.from_numpy(mean), torch.from_numpy(scale))
+        said = self._learnt.source.perceived
+        if said is not None and said.tracks is not None and said.tracks_seen is not None:
+            rows = self._learnt.rows
+            seen = np.asarray(said.tracks[rows])[np.asarray(said.tracks_seen[rows])]
+            mean, scale = track_statistics(seen)
+            model.set_normal("tracks", torch.from_numpy(mean), torch.from_numpy(scale))
         statistics = self._travels.statistics
         closed, opened = ((end - statistics.mean[-1]) / statistics.scale[-1] for end in (0, 1))
         model.set_gripper(closed, opened)
@@ -80,6 +104,8 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     ) -> dict[str, Tensor]:
         """All of them; raises `ConfigError` where their words are others: tokens would differ."""
         check_same_words(travels, self._travels.vocabulary)
+        if self._travels.sentences is not None:
+            check_same_sentences(travels, self._travels.sentences.sha256)
         return tensors
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
@@ -109,7 +135,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     def _batch_maker(self) -> BatchMaker:
         assert isinstance(self._model, PixelPolicy)
         with rank_0_first():
-            judged = self._judged(self._learnt)
+            judged = self._judged(self._learnt, self._spoken)
         count = self._options.moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
         return BatchMaker(
             scenes=judged.scenes,
@@ -120,14 +146,25 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
             pictures=self._options.pictures,
         )
 
-    def _judged(self, episodes: Episodes) -> Judged:
+    def _said_in(self, episodes: Episodes) -> Spoken | None:
+        encoder = self._sentences.encoder if self._sentences is not None else None
+        instructions, cache_dir = episodes.source.instructions, self._options.cache_dir
+        return spoken_of(instructions, self._travels, encoder, cache_dir=cache_dir)
+
+    def _judged(self, episodes: Episodes, spoken: Spoken | None) -> Judged:
         options, maps = self._options, dict[str, tuple[np.ndarray, ...]]()
         if options.cache_features:
             assert isinstance(self._model, PixelPolicy)
             maps = cached_maps(
                 episodes.source, self._model, cache_dir=options.cache_dir, device=self.device
             )
-        return judged_by(episodes, self._travels, period_s=options.moments.period_s, maps=maps)
+        return judged_by(
+            episodes,
+            self._travels,
+            period_s=options.moments.period_s,
+            spoken=spoken,
+            maps=maps,
+        )
 
     def answer(
         self, model: nn.Module, batch: DemonstrationBatch
@@ -146,7 +183,8 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     def _judged_held_out(self) -> Judged | None:
         if self._held_out is None:
             return None
-        return self._judged(self._held_out).at_most(self._options.val_decisions)
+        judged = self._judged(self._held_out, self._spoken_held_out)
+        return judged.at_most(self._options.val_decisions)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Figures on whole held-out episodes, evenly spread, beside trivial answers."""

@@ -1,0 +1,41 @@
+"""By which names the cameras of a dataset are called."""
+
+import re
+from collections.abc import Sequence
+
+from robot_vision.core.foreign import quoted
+from robot_vision.datasets.errors import DatasetError
+
+
+def camera_called(name: str, names: Sequence[str], *, of: str) -> str:
+    """The set's own name of it.
+
+    LeRobot's keys have dots: their last part is the name, or the whole with underscores for what
+    is neither letter nor digit. Raises `DatasetError` that names the choices where there is none
+    or more than one.
+    """
+    found = [each for each in names if name in (each, plain(each))]
+    found = found or [each for each in names if name == _last(each)]
+    if len(found) != 1:
+        choices = ", ".join(shown_names(names)) or "none"
+        fault = f"{len(found)} cameras" if found else "no camera"
+        raise DatasetError(f"{of} has {fault} {quoted(name)}; choose of: {choices}")
+    return found[0]
+
+
+def shown_names(names: Sequence[str]) -> list[str]:
+    """By which each camera can be called in an observation, the shortest that is its alone."""
+    last = [_last(name) for name in names]
+    return [
+        short if last.count(short) == 1 else plain(name)
+        for name, short in zip(names, last, strict=True)
+    ]
+
+
+def plain(name: str) -> str:
+    """A name with underscores for all that a camera's name may not have."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
+def _last(name: str) -> str:
+    return plain(re.split(r"[./]", name)[-1])

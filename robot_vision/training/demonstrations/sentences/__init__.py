@@ -1,0 +1,1 @@
+"""Frozen encoders of sentences for demonstrations: where they come from, and what they made."""
