@@ -106,6 +106,7 @@ setup(
         "parquet": ["pyarrow>=14"],
         "dataset": ["pyarrow>=14", "av>=15"],
         "ray": ["ray>=2.9"],
+        "similar": ["usearch>=2.15"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
         "console": CONSOLE,

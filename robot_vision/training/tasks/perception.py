@@ -21,6 +21,8 @@ from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.perception_held_out import PerceptionHeldOut
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch, SampleCache
+from robot_vision.training.distillation.distillation import Distillation
+from robot_vision.training.distillation.options import DistillOptions
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.native import LossWeights, MultiTaskLoss
@@ -32,6 +34,7 @@ class PerceptionOptions(PictureOptions):
     """What perception is trained on, and how hard each of its tasks pulls."""
 
     losses: LossWeights = LossWeights()
+    distill: DistillOptions = DistillOptions(what=["features"])
 
 
 @TASKS.register("perception")
@@ -50,6 +53,9 @@ class PerceptionTask(PicturesTask[Batch]):
         self._source = load_detection_set(self._options.train_set)
         # Raises here, and not after the set was decoded, if a class that is sought is none.
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
+        self._distillation = Distillation(
+            self._options.distill, self.class_names, of_task=("features",), device=device
+        )
         # Here too, and not at the first evaluation: that is minutes or hours later.
         self._val_source = self._val_set(self._options.val_set)
 
@@ -75,7 +81,15 @@ class PerceptionTask(PicturesTask[Batch]):
             colors=len(self._source.color_names),
             weights=self._options.losses,
         )
-        return {"criterion": self._criterion}
+        size = self._options.served_size
+        taught = self._distillation.modules(model, size, takes_depth=True)
+        return {"criterion": self._criterion, **taught}
+
+    def notes(self) -> tuple[str, ...]:
+        return self._distillation.notes()
+
+    def travels(self) -> dict[str, Any]:
+        return super().travels() | self._distillation.travels()
 
     def batches(self, first_step: int, part: float) -> Generator[Batch, None, None]:
         yield from self._pictures(first_step, part)
@@ -95,7 +109,10 @@ class PerceptionTask(PicturesTask[Batch]):
         return model(batch.rgb, batch.depth_m, batch.focal_px)
 
     def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return self._criterion(answer, batch)
+        total, parts = self._criterion(answer, batch)
+        return self._distillation.blended(
+            total, parts, answer, batch.rgb, depth_m=batch.depth_m, focal_px=batch.focal_px
+        )
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Metrics on the first images of the held-out set."""
