@@ -106,7 +106,7 @@ setup(
         "parquet": ["pyarrow>=14"],
         "dataset": ["pyarrow>=14", "av>=15"],
         "ray": ["ray>=2.9"],
-        "similar": ["usearch>=2.15"],
+        "similar": ["voyager>=2.1"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
         "console": CONSOLE,

@@ -25,7 +25,8 @@ from robot_vision.similar.frames import open_pictures
 from robot_vision.similar.novelty import NEIGHBOURS
 from robot_vision.similar.sheets import jpeg
 
-NEAR_S = 1.0
+# Frames nearer in time are the same picture almost; those within `NEAR_S` are of the same place.
+APART_S, NEAR_S = 0.3, 2.0
 _THUMBNAIL = (8, 8)
 
 
@@ -65,10 +66,8 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def neighbours_in_time(recordings: list[Seen], everything: list[Seen], way: str) -> float:
-    """Share of frames whose nearest other picture is of the same recording and within 1 s.
-
-    The frames right beside it in the sample are left out: they are the same picture almost.
-    """
+    """Share of frames whose nearest picture, of those not within `APART_S` of the same recording,
+    is of that recording and within `NEAR_S`."""
     right = total = 0
     of = np.concatenate([np.full(len(s.rgb), n) for n, s in enumerate(everything)])
     stamp = np.concatenate([seen.stamp_s for seen in everything])
@@ -76,14 +75,13 @@ def neighbours_in_time(recordings: list[Seen], everything: list[Seen], way: str)
     for number, seen in enumerate(everything):
         if seen not in recordings:
             continue
-        places = np.flatnonzero(of == number)
+        gap_s = np.abs(stamp[None] - seen.stamp_s[:, None])
         apart = distances(seen.rows[way], rows)
-        for row, place in enumerate(places):
-            apart[row, [p for p in (place - 1, place, place + 1) if 0 <= p < len(of)]] = np.inf
+        apart[(of == number)[None] & (gap_s < APART_S)] = np.inf
         found = apart.argmin(axis=1)
-        is_near = np.abs(stamp[found] - seen.stamp_s) <= NEAR_S
+        is_near = gap_s[np.arange(len(found)), found] <= NEAR_S
         right += int(((of[found] == number) & is_near).sum())
-        total += len(places)
+        total += len(found)
     return right / total
 
 

@@ -44,6 +44,7 @@ def index(
 ) -> None:
     """Add pictures to an index. The same command goes on where it was stopped."""
     from robot_vision.core.config import ServiceConfig
+    from robot_vision.core.errors import MissingDependencyError
     from robot_vision.similar.build import add_source, index_for
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
     from robot_vision.similar.graph import EXACT_ROWS, build_graph
@@ -70,7 +71,10 @@ def index(
         console.print(f"{said}; {wrong}" if wrong else said)
     console.print(f"{len(opened)} pictures of {embedder.model.model_id} in {out}")
     if len(opened) > EXACT_ROWS:
-        console.print(f"{build_graph(opened)} rows put into the graph")
+        try:
+            console.print(f"{build_graph(opened, threads=threads)} rows put into the graph")
+        except MissingDependencyError as error:
+            console.print(f"no graph: {error}")
 
 
 @app.command()
@@ -264,7 +268,7 @@ def regions(
     embedder = Embedder(model, EmbedderOptions(device=device, threads=threads))
     one, other = _read(first), _read(second)
     features = [embedder.features(rgb) for rgb in (one, other)]
-    sizes = tuple((rgb.shape[1], rgb.shape[0]) for rgb in (one, other))
+    sizes = (one.shape[1], one.shape[0]), (other.shape[1], other.shape[0])
     matches = match_regions(features[0], features[1], sizes_px=sizes, count=count)
     write_jpeg(sheet, draw_matches(one, other, matches))
     whole = float(features[0].embedding @ features[1].embedding)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.similar.graph import EXACT_ROWS, has_graph_of_all, nearest_by_graph
+from robot_vision.similar.graph import EXACT_ROWS, graph_file, nearest_by_graph
 from robot_vision.similar.search import nearest
 from robot_vision.similar.store import Index
 
@@ -22,8 +22,11 @@ class Neighbour:
 
 
 def neighbours(index: Index, query: Float32[np.ndarray, " d"], *, count: int) -> list[Neighbour]:
-    """The most alike first: exact up to `EXACT_ROWS` rows, or where there is no graph."""
-    if len(index) > EXACT_ROWS and has_graph_of_all(index):
+    """The most alike first: exact up to `EXACT_ROWS` rows, or where there is no graph.
+
+    Raises `MissingDependencyError` where a graph is there and voyager is not.
+    """
+    if len(index) > EXACT_ROWS and graph_file(index).is_file():
         cosine, rows = nearest_by_graph(index, query[None], count=count)
     else:
         cosine, rows = nearest(index.vectors, query[None], count=count)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -13,7 +12,7 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.similar.embedder import Embedder, check_same_model
 from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures
-from robot_vision.similar.sheets import jpeg, thumbnail
+from robot_vision.similar.sheets import decoded, jpeg, thumbnail
 from robot_vision.similar.store import Entry, Index, create_index, is_index, open_index
 
 _FLUSHED = 64
@@ -106,4 +105,4 @@ def altered_copy(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "rows col
     height, width = rgb.shape[:2]
     down, across = round(height * _COPY_CROP), round(width * _COPY_CROP)
     kept = jpeg(rgb[down : height - down, across : width - across], _COPY_QUALITY)
-    return cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return decoded(kept)

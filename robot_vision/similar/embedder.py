@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.types import Features, Frame
 from robot_vision.model_store.store import Bundle, find_bundle
 from robot_vision.perception.model import load_model
@@ -31,7 +31,8 @@ class Embedder:
     def __init__(self, bundle: str, options: EmbedderOptions | None = None) -> None:
         options = options or EmbedderOptions()
         found = find_bundle(bundle)
-        config = ServiceConfig(device=options.device, threads=options.threads, spin=False)
+        values = {"device": options.device, "threads": options.threads, "spin": False}
+        config = with_values(ServiceConfig(), values)
         self._model = load_model(found, config)
         if "features" not in self._model.roles:
             raise SimilarError(

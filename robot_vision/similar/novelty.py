@@ -32,7 +32,8 @@ def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: floa
     Frames beside each other look the same: by them, everything else would be new. Raises
     `SimilarError` where too few rows are apart.
     """
-    rows = np.unique(np.linspace(0, len(index) - 1, _CALIBRATED).astype(int)) if len(index) else []
+    rows = np.unique(np.linspace(0, max(0, len(index) - 1), _CALIBRATED).astype(int))
+    rows = rows[: len(index)]
     found = [
         kth_distance(
             index, np.array(index.vectors[part]), neighbours=neighbours,
