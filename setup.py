@@ -108,6 +108,7 @@ setup(
         # For policies that take whole sentences by a frozen encoder.
         "sentences": ["tokenizers>=0.20"],
         "ray": ["ray>=2.9"],
+        "similar": ["voyager>=2.1"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
         "console": CONSOLE,

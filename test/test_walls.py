@@ -71,6 +71,7 @@ MAY_IMPORT = {
         "arm core codecs datasets model_store pipeline policies self_filter sync terminal "
         "topics viz"
     ),
+    "similar": "core model_store perception replay viz",
     "recorded_views": "arm calibration codecs core replay sync",
     "console": "core codecs perception viz",
     "soak": "core policies viz",
@@ -89,7 +90,7 @@ MAY_IMPORT = {
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
         "formats importing machine model_store models perception recorded_views replay rollouts "
-        "ros simulation soak terminal training"
+        "ros similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",

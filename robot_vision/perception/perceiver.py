@@ -174,10 +174,9 @@ def _check_features(models: Mapping[str, Model]) -> None:
 
 
 def _features(frame: Frame, runs: _Runs) -> Features | None:
-    """Features of a frame, if any; without an embedding output, the mean of the grid."""
     run = runs.of("feature_model")
     with timed(runs.stage_s, "postprocess"):
-        return _features_of(frame, run)
+        return features_of(frame, run)
 
 
 def _classification(frame: Frame, runs: _Runs, notes: list[str]) -> Classification | None:
@@ -204,7 +203,8 @@ def _unsound(what: str, run: ModelRun) -> str:
     return f"no {what}: {run.manifest.model_id} gave numbers that are no probabilities"
 
 
-def _features_of(frame: Frame, run: ModelRun) -> Features | None:
+def features_of(frame: Frame, run: ModelRun) -> Features | None:
+    """The map and the embedding of a run, the map's mean where it has none; None without a map."""
     grid = run.grid("features")
     if grid is None:
         return None

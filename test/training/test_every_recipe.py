@@ -105,6 +105,16 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     }
 
 
+@pytest.fixture(scope="module")
+def teacher(data: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny classifier of the tiny data, in the place of a recipe's teacher."""
+    run = tmp_path_factory.mktemp("teacher") / "run"
+    train(
+        small(load_recipe(FOLDER / "classification/simple-cnn.yaml"), data), run, reporter=Rows()
+    )
+    return str(run)
+
+
 def small(recipe: Recipe, data: dict[str, dict[str, Any]]) -> Recipe:
     """The recipe on tiny data; a tiny model, unless weights are given that it must fit."""
     if recipe.task not in data:
@@ -115,9 +125,11 @@ def small(recipe: Recipe, data: dict[str, dict[str, Any]]) -> Recipe:
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
 def test_it_trains_and_resumes(
-    file: Path, data: dict[str, dict[str, Any]], tmp_path: Path
+    file: Path, data: dict[str, dict[str, Any]], teacher: str, tmp_path: Path
 ) -> None:
     recipe = small(load_recipe(file), data)
+    if "distill" in type(recipe.options).model_fields and recipe.options.distill.teacher:
+        recipe = changed(recipe, {"options.distill.teacher": teacher})
     whole = Rows()
     train(recipe, tmp_path / "whole", reporter=whole)
     assert [row["step"] for row in whole.rows] == [1, 2, 3]

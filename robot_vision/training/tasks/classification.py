@@ -4,13 +4,14 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.manifest import OutputReading
 from robot_vision.core.params import param
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
@@ -24,6 +25,8 @@ from robot_vision.training.data.label_share import share_of_labels
 from robot_vision.training.data.mixup import mixed
 from robot_vision.training.data.picture_cache import PictureCache
 from robot_vision.training.data.picture_options import PictureOptions
+from robot_vision.training.distillation.distillation import Distillation
+from robot_vision.training.distillation.options import DistillOptions
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.classification import (
@@ -62,6 +65,7 @@ class ClassificationOptions(PictureOptions):
         0.0, "alpha of mixup (arXiv:1710.09412): pictures and labels blended in pairs", ge=0, le=8
     )
     augmentation: Augmentation = Augmentation(scale_min=0.8, scale_max=1.2, shift=0.05)
+    distill: DistillOptions = DistillOptions()
 
 
 @TASKS.register("classification")
@@ -74,6 +78,7 @@ class ClassificationTask(PicturesTask[PictureBatch]):
     options = ClassificationOptions
     metric = "top1"
     of_classes = (HEAD,)
+    reading: ClassVar[OutputReading] = OutputReading(scores="logits")
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
@@ -81,6 +86,12 @@ class ClassificationTask(PicturesTask[PictureBatch]):
         self._known = _known(recipe)
         self._weight = class_weights(self._known.counts(), self._options.class_weights).to(device)
         self._augment = Augmenter(self._options.augmentation, self._known.class_names)
+        self._distillation = Distillation(
+            self._options.distill,
+            self._known.class_names,
+            of_task=("logits", "features"),
+            device=device,
+        )
         # Here, and not at the first evaluation, much later.
         val_set, test_set = self._options.val_set, self._options.test_set
         self._held_out = _held_out(recipe, self._known, val_set) if val_set else None
@@ -90,6 +101,12 @@ class ClassificationTask(PicturesTask[PictureBatch]):
     @property
     def class_names(self) -> tuple[str, ...]:
         return self._known.class_names
+
+    def notes(self) -> tuple[str, ...]:
+        return self._distillation.notes()
+
+    def modules(self, model: nn.Module) -> dict[str, nn.Module]:
+        return self._distillation.modules(model, self._options.served_size)
 
     @cached_property
     def _cache(self) -> PictureCache:
@@ -110,12 +127,15 @@ class ClassificationTask(PicturesTask[PictureBatch]):
         smoothing, classes = self._options.label_smoothing, len(self._known.class_names)
         return soft_targets(class_id, classes, smoothing=smoothing).to(self.device)
 
-    def answer(self, model: nn.Module, batch: PictureBatch) -> Tensor:
-        return model(batch.rgb)["output"]
+    def answer(self, model: nn.Module, batch: PictureBatch) -> dict[str, Tensor]:
+        return model(batch.rgb)
 
-    def loss(self, answer: Tensor, batch: PictureBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        total = soft_cross_entropy(answer.float(), batch.target, self._weight)
-        return total, {"cross_entropy": total.detach()}
+    def loss(
+        self, answer: dict[str, Tensor], batch: PictureBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        total = soft_cross_entropy(answer["output"].float(), batch.target, self._weight)
+        parts = {"cross_entropy": total.detach()}
+        return self._distillation.blended(total, parts, answer, batch.rgb)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Figures on pictures spread over the held-out set; recalls are left to the export."""
@@ -126,7 +146,8 @@ class ClassificationTask(PicturesTask[PictureBatch]):
         return {name: value for name, value in found.items() if not name.startswith("recall/")}
 
     def travels(self) -> dict[str, Any]:
-        return super().travels() | {"crop": self._options.crop.model_dump()}
+        crop = {"crop": self._options.crop.model_dump()}
+        return super().travels() | crop | self._distillation.travels()
 
     @classmethod
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:

@@ -20,6 +20,8 @@ from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.perception_held_out import PerceptionHeldOut
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch, SampleCache
+from robot_vision.training.distillation.distillation import Distillation
+from robot_vision.training.distillation.options import DistillOptions
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.native import LossWeights, MultiTaskLoss
@@ -31,6 +33,7 @@ class PerceptionOptions(PictureOptions):
     """What perception is trained on, and how hard each of its tasks pulls."""
 
     losses: LossWeights = LossWeights()
+    distill: DistillOptions = DistillOptions(what=["features"])
 
 
 @TASKS.register("perception")
@@ -49,6 +52,9 @@ class PerceptionTask(PicturesTask[Batch]):
         self._source = load_detection_set(self._options.train_set)
         # Raises here, and not after the set was decoded, if a class that is sought is none.
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
+        self._distillation = Distillation(
+            self._options.distill, self.class_names, of_task=("features",), device=device
+        )
         # Here too, and not at the first evaluation: that is minutes or hours later.
         for given, folder in self._options.held_out_sets().items():
             check_same_classes(given, load_detection_set(folder).class_names, self.class_names)
@@ -66,7 +72,15 @@ class PerceptionTask(PicturesTask[Batch]):
             colors=len(self._source.color_names),
             weights=self._options.losses,
         )
-        return {"criterion": self._criterion}
+        size = self._options.served_size
+        taught = self._distillation.modules(model, size, takes_depth=True)
+        return {"criterion": self._criterion, **taught}
+
+    def notes(self) -> tuple[str, ...]:
+        return self._distillation.notes()
+
+    def travels(self) -> dict[str, Any]:
+        return super().travels() | self._distillation.travels()
 
     def batches(self, first_step: int, part: float) -> Generator[Batch, None, None]:
         yield from self._pictures(first_step, part)
@@ -86,7 +100,10 @@ class PerceptionTask(PicturesTask[Batch]):
         return model(batch.rgb, batch.depth_m, batch.focal_px)
 
     def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return self._criterion(answer, batch)
+        total, parts = self._criterion(answer, batch)
+        return self._distillation.blended(
+            total, parts, answer, batch.rgb, depth_m=batch.depth_m, focal_px=batch.focal_px
+        )
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Metrics on the first images of the held-out set."""

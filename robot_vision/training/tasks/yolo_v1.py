@@ -1,12 +1,18 @@
 """The grid detector: five parts of one loss (arXiv:1506.02640)."""
 
 from collections.abc import Generator
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from robot_vision.models.detection.yolo_v1 import YoloV1
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
+from robot_vision.training.distillation.distillation import Distillation
+from robot_vision.training.distillation.options import DistillOptions
+from robot_vision.training.distillation.taught_boxes import BoxTargets
+from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.yolo_v1 import GridLossWeights, yolo_v1_loss
 from robot_vision.training.tasks.boxes import BoxesTask
@@ -16,6 +22,7 @@ class YoloV1Options(PictureOptions):
     """What boxes are learnt from, and how hard each part of the loss pulls."""
 
     losses: GridLossWeights = GridLossWeights()
+    distill: DistillOptions = DistillOptions(what=["boxes"])
 
 
 @TASKS.register("yolo_v1")
@@ -25,6 +32,18 @@ class YoloV1Task(BoxesTask[Batch]):
     options = YoloV1Options
     format = "yolo_v1"
     of_classes = ("head.cells.*",)
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        super().__init__(recipe, device)
+        self._distillation = Distillation(
+            self._options.distill, self.class_names, of_task=("boxes",), device=device
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        return self._distillation.notes()
+
+    def travels(self) -> dict[str, Any]:
+        return super().travels() | self._distillation.travels()
 
     def prepare(self, model: nn.Module) -> None:
         assert isinstance(model, YoloV1)
@@ -37,11 +56,22 @@ class YoloV1Task(BoxesTask[Batch]):
         return model(batch.rgb)
 
     def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        total, parts = self._grid_loss(answer, batch, batch.boxes_xyxy, batch.class_id)
+        targets = BoxTargets(
+            boxes_xyxy=batch.boxes_xyxy,
+            class_id=batch.class_id,
+            loss=lambda boxes, classes: self._grid_loss(answer, batch, boxes, classes)[0],
+        )
+        return self._distillation.blended(total, parts, answer, batch.rgb, targets=targets)
+
+    def _grid_loss(
+        self, answer: dict[str, Tensor], batch: Batch, boxes_xyxy: Tensor, class_id: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         height_px, width_px = batch.rgb.shape[1:3]
         return yolo_v1_loss(
             {role: value.float() for role, value in answer.items()},
-            batch.boxes_xyxy,
-            batch.class_id,
+            boxes_xyxy,
+            class_id,
             size_px=(width_px, height_px),
             stride_px=self._stride_px,
             weights=self._options.losses,

@@ -1,0 +1,319 @@
+"""`robot-vision similar …`: similar pictures and places, duplicates, and what is new."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from robot_vision.commands.allow_code import AllowCode
+from robot_vision.core.code_permission import permit_code
+
+if TYPE_CHECKING:
+    from robot_vision.similar.sheets import Tile
+    from robot_vision.similar.store import Index
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="An index of what pictures look like: the most similar, duplicates, what is new.",
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="folder of the index")]
+Sources = Annotated[
+    list[Path], typer.Argument(help="folders of pictures, videos, recordings, datasets")
+]
+Sheet = Annotated[Path | None, typer.Option(help="JPEG to write, to look at")]
+Camera = Annotated[str, typer.Option(help="of a dataset; the only one if not given")]
+Topic = Annotated[str, typer.Option(help="colour images of a recording; found if not given")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")]
+Threads = Annotated[int, typer.Option(help="of the model on the CPU", min=1)]
+Moved = Annotated[str, typer.Option("--model", help="the index's bundle, where it was moved")]
+_MOST_LISTED = 30
+
+
+@app.command()
+def index(
+    sources: Sources,
+    out: Annotated[Path, typer.Option(help="folder of the index; what is new is added")],
+    model: Annotated[str, typer.Option(help="any bundle that gives features")] = "native-s",
+    camera: Camera = "",
+    rgb_topic: Topic = "",
+    every: Annotated[int, typer.Option(help="take each n-th picture", min=1)] = 1,
+    device: Device = "auto",
+    threads: Threads = 1,
+    allow_code: AllowCode = False,
+) -> None:
+    """Add pictures to an index. The same command goes on where it was stopped."""
+    from robot_vision.core.config import ServiceConfig
+    from robot_vision.core.errors import MissingDependencyError
+    from robot_vision.similar.build import add_source, index_for
+    from robot_vision.similar.embedder import Embedder, EmbedderOptions
+    from robot_vision.similar.graph import EXACT_ROWS, build_graph
+    from robot_vision.terminal import Screen
+
+    permit_code(allow_code)
+    console = Screen()
+    embedder = Embedder(model, EmbedderOptions(device=device, threads=threads))
+    opened = index_for(out, embedder)
+    for path in sources:
+        with _bar() as bar:
+            task = bar.add_task(path.name, total=1.0)
+            added = add_source(
+                opened,
+                embedder,
+                path,
+                config=ServiceConfig(),
+                options=_bag_options(camera, rgb_topic),
+                every=every,
+                on_progress=lambda done, bar=bar, task=task: bar.update(task, completed=done),
+            )
+        said = f"{path}: {added.new} new, {added.known} were there"
+        wrong = "; ".join(f"{kind} ×{count}" for kind, count in added.problems.items())
+        console.print(f"{said}; {wrong}" if wrong else said)
+    console.print(f"{len(opened)} pictures of {embedder.model.model_id} in {out}")
+    if len(opened) > EXACT_ROWS:
+        try:
+            console.print(f"{build_graph(opened, threads=threads)} rows put into the graph")
+        except MissingDependencyError as error:
+            console.print(f"no graph: {error}")
+
+
+@app.command()
+def query(
+    folder: Folder,
+    pictures: Annotated[list[Path], typer.Argument(help="pictures to look for")],
+    count: Annotated[int, typer.Option(help="of the most similar", min=1)] = 8,
+    sheet: Sheet = None,
+    model: Moved = "",
+    device: Device = "auto",
+    threads: Threads = 1,
+    allow_code: AllowCode = False,
+) -> None:
+    """The pictures of the index that look most like others, with their cosines."""
+    from rich.table import Table
+
+    from robot_vision.similar.ask import neighbours
+    from robot_vision.similar.embedder import EmbedderOptions, embedder_of
+    from robot_vision.similar.sheets import Tile, write_sheet
+    from robot_vision.similar.store import open_index
+    from robot_vision.terminal import Screen
+
+    permit_code(allow_code)
+    opened = open_index(folder)
+    options = EmbedderOptions(device=device, threads=threads)
+    embedder = embedder_of(opened.model, bundle=model, options=options)
+    table = Table("picture", "cosine", "source", "frame")
+    rows: list[list[Tile]] = []
+    for path in pictures:
+        rgb = _read(path)
+        found = neighbours(opened, embedder.embedding(rgb), count=count)
+        for one in found:
+            table.add_row(path.name, f"{one.similarity:.4f}", one.source, one.name)
+        tiles = [_tile(opened, one.row, f"{one.similarity:.3f}") for one in found]
+        rows.append([Tile(rgb=rgb, lines=(path.name, "")), *tiles])
+    Screen().print(table)
+    _write(sheet, rows, write_sheet)
+
+
+@app.command()
+def duplicates(
+    folder: Folder,
+    threshold: Annotated[
+        float, typer.Option(help="cosine; 0: that of 95 % of altered copies", min=0, max=1)
+    ] = 0.0,
+    sheet: Sheet = None,
+    out: Annotated[Path | None, typer.Option(help="CSV of all groups")] = None,
+) -> None:
+    """Groups of near-duplicates: as alike as a picture is to an altered copy of itself."""
+    import csv
+
+    from rich.table import Table
+
+    from robot_vision.similar.ask import neighbour
+    from robot_vision.similar.duplicates import duplicate_groups, duplicate_threshold
+    from robot_vision.similar.sheets import write_sheet
+    from robot_vision.similar.store import open_index
+    from robot_vision.terminal import Screen
+
+    console, opened = Screen(), open_index(folder)
+    used = threshold or duplicate_threshold(opened)
+    groups = duplicate_groups(opened.vectors, threshold=used)
+    spare = sum(len(group.others) for group in groups)
+    console.print(
+        f"{len(groups)} groups at a cosine of {used:.4f}: {spare} of {len(opened)} pictures are "
+        "near-duplicates of one that is kept"
+    )
+    table = Table("kept", "in", "duplicates", "cosine")
+    for group in groups[:_MOST_LISTED]:
+        kept = neighbour(opened, group.kept, 1.0)
+        lowest = f"{group.similarity.min():.4f} and more"
+        table.add_row(kept.name, kept.source, str(len(group.others)), lowest)
+    console.print(table)
+    if out is not None:
+        with out.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["group", "source", "frame", "cosine", "kept"])
+            for number, group in enumerate(groups):
+                members = [(group.kept, 1.0), *zip(group.others, group.similarity, strict=True)]
+                for place, (row, cosine) in enumerate(members):
+                    one = neighbour(opened, int(row), float(cosine))
+                    writer.writerow([number, one.source, one.name, f"{cosine:.5f}", not place])
+        console.print(f"written: {out}")
+    rows = [
+        [
+            _tile(opened, int(row), "kept" if row == group.kept else "")
+            for row in [group.kept, *group.others[:7]]
+        ]
+        for group in groups[:_MOST_LISTED]
+    ]
+    _write(sheet, rows, write_sheet)
+
+
+@app.command()
+def novel(
+    folder: Folder,
+    sources: Sources,
+    neighbours: Annotated[int, typer.Option(help="distance to the n-th neighbour", min=1)] = 5,
+    share: Annotated[
+        float, typer.Option(help="new: farther than this share of the index's own", min=0, max=1)
+    ] = 0.99,
+    apart: Annotated[
+        float, typer.Option(help="seconds; what is nearer in time is no neighbour", min=0)
+    ] = 1.0,
+    camera: Camera = "",
+    rgb_topic: Topic = "",
+    every: Annotated[int, typer.Option(help="take each n-th picture", min=1)] = 1,
+    sheet: Sheet = None,
+    out: Annotated[Path | None, typer.Option(help="CSV of all pictures")] = None,
+    model: Moved = "",
+    device: Device = "auto",
+    threads: Threads = 1,
+    allow_code: AllowCode = False,
+) -> None:
+    """What is unlike anything in the index: far from it, against how far its own rows lie."""
+    import csv
+
+    from rich.table import Table
+
+    from robot_vision.core.config import ServiceConfig
+    from robot_vision.similar.embedder import EmbedderOptions, embedder_of
+    from robot_vision.similar.judge import judge_novelty
+    from robot_vision.similar.novelty import usual_distances
+    from robot_vision.similar.sheets import Tile, decoded, write_sheet
+    from robot_vision.similar.store import open_index
+    from robot_vision.terminal import Screen
+
+    permit_code(allow_code)
+    console, opened = Screen(), open_index(folder)
+    options = EmbedderOptions(device=device, threads=threads)
+    embedder = embedder_of(opened.model, bundle=model, options=options)
+    usual = usual_distances(opened, neighbours=neighbours, apart_s=apart)
+    judged = [
+        one
+        for path in sources
+        for one in judge_novelty(
+            opened,
+            embedder,
+            usual,
+            path,
+            config=ServiceConfig(),
+            options=_bag_options(camera, rgb_topic),
+            every=every,
+        )
+    ]
+    new = sorted((one for one in judged if one.share >= share), key=lambda one: -one.distance)
+    console.print(
+        f"{len(new)} of {len(judged)} pictures are farther from the index than {share:.0%} of "
+        "its own"
+    )
+    table = Table("source", "frame", "distance", "farther than")
+    for one in new[:_MOST_LISTED]:
+        table.add_row(one.source, one.name, f"{one.distance:.4f}", f"{one.share:.1%}")
+    console.print(table)
+    if out is not None:
+        with out.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["source", "frame", "distance", "farther_than", "novel"])
+            for one in judged:
+                values = [f"{one.distance:.5f}", f"{one.share:.4f}", one.share >= share]
+                writer.writerow([one.source, one.name, *values])
+        console.print(f"written: {out}")
+    rows = [
+        [
+            Tile(rgb=decoded(one.thumbnail), lines=(f"{one.distance:.3f}", one.name)),
+            _tile(opened, one.nearest, "nearest known"),
+        ]
+        for one in new[:_MOST_LISTED]
+    ]
+    _write(sheet, rows, write_sheet)
+
+
+@app.command()
+def regions(
+    first: Annotated[Path, typer.Argument(help="a picture")],
+    second: Annotated[Path, typer.Argument(help="another one")],
+    sheet: Annotated[Path, typer.Option(help="JPEG of both with lines between like places")],
+    model: Annotated[str, typer.Option(help="any bundle that gives features")] = "native-s",
+    count: Annotated[int, typer.Option(help="of the best matches", min=1)] = 30,
+    device: Device = "auto",
+    threads: Threads = 1,
+    allow_code: AllowCode = False,
+) -> None:
+    """Which places of two pictures look alike: cells that are each other's nearest."""
+    from robot_vision.similar.embedder import Embedder, EmbedderOptions
+    from robot_vision.similar.regions import match_regions
+    from robot_vision.similar.sheets import draw_matches, write_jpeg
+    from robot_vision.terminal import Screen
+
+    permit_code(allow_code)
+    embedder = Embedder(model, EmbedderOptions(device=device, threads=threads))
+    one, other = _read(first), _read(second)
+    features = [embedder.features(rgb) for rgb in (one, other)]
+    sizes = (one.shape[1], one.shape[0]), (other.shape[1], other.shape[0])
+    matches = match_regions(features[0], features[1], sizes_px=sizes, count=count)
+    write_jpeg(sheet, draw_matches(one, other, matches))
+    whole = float(features[0].embedding @ features[1].embedding)
+    console = Screen()
+    console.print(f"whole pictures: cosine {whole:.4f}")
+    console.print(
+        f"{len(matches.similarity)} pairs of cells, cosine {matches.similarity.min():.3f} to "
+        f"{matches.similarity.max():.3f}; written: {sheet}"
+    )
+
+
+def _bag_options(camera: str, rgb_topic: str) -> Any:
+    from robot_vision.replay.reading.bag import BagOptions
+    from robot_vision.replay.reading.discovery import Topics
+    from robot_vision.replay.reading.episodes.options import EpisodeOptions
+
+    return BagOptions(topics=Topics(rgb=rgb_topic), episodes=EpisodeOptions(camera=camera))
+
+
+def _read(path: Path) -> Any:
+    import cv2
+
+    from robot_vision.codecs.bounded import read_image
+
+    return read_image(path, cv2.IMREAD_COLOR_RGB)
+
+
+def _tile(opened: "Index", row: int, word: str) -> "Tile":
+    from robot_vision.similar.sheets import Tile, decoded
+
+    return Tile(rgb=decoded(opened.thumbnail(row)), lines=(word, opened.name(row)))
+
+
+def _write(sheet: Path | None, rows: Any, write: Any) -> None:
+    from robot_vision.terminal import Screen
+
+    if sheet is not None:
+        write(sheet, rows)
+        Screen().print(f"written: {sheet}")
+
+
+def _bar() -> Any:
+    from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+    from robot_vision.terminal import Screen, text_column
+
+    columns = (text_column("{task.description}"), BarColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Screen(stderr=True), transient=True)

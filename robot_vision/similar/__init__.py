@@ -1,0 +1,7 @@
+"""Similar pictures and places: an index of embeddings on disk, and what is asked of it.
+
+`frames` names the pictures of any source, `embedder` says what each looks like, `build` puts them
+into a `store`; `search` (exact) and `graph` (approximate, an extra) find the nearest rows.
+`duplicates` and `novelty` judge by thresholds that the index itself calibrates; `regions` compares
+two pictures cell by cell; `sheets` draws. No torch, no ROS.
+"""

@@ -1,0 +1,108 @@
+"""Sources into an index: what is new is added, what was interrupted goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.errors import EncodingError
+from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.similar.embedder import Embedder, check_same_model
+from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures
+from robot_vision.similar.sheets import decoded, jpeg, thumbnail
+from robot_vision.similar.store import Entry, Index, create_index, is_index, open_index
+
+_FLUSHED = 64
+# One of so many pictures is shown as an altered copy too: the yardstick of duplicates.
+COPIED_EVERY = 8
+# As copies come about: encoded again, and cropped a little.
+_COPY_QUALITY, _COPY_CROP = 60, 0.03
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """What became of a source: pictures added, those that were there, those that are damaged."""
+
+    path: Path
+    new: int
+    known: int
+    problems: dict[str, int]
+
+
+def index_for(folder: Path, embedder: Embedder) -> Index:
+    """The index in that folder, or a new one; raises `SimilarError` if it is of another model."""
+    if not is_index(folder):
+        return create_index(folder, embedder.model)
+    index = open_index(folder, to_write=True)
+    check_same_model(index.model, embedder)
+    return index
+
+
+def add_source(
+    index: Index,
+    embedder: Embedder,
+    path: Path,
+    *,
+    config: ServiceConfig,
+    options: BagOptions,
+    every: int = 1,
+    on_progress: Callable[[float], None] | None = None,
+) -> Added:
+    """Add each `every`-th picture of a source that the index does not have.
+
+    A source that was read whole and did not change is not read again. Memory does not grow with
+    the source. Raises `BagError` for what cannot be read.
+    """
+    path = path.resolve()
+    number, state = index.source_number(str(path)), f"{fingerprint(path)}/{every}"
+    known = index.names_of(number)
+    if index.sources[number].fingerprint == state:
+        return Added(path=path, new=0, known=len(known), problems={})
+    source = open_pictures(path, config=config, options=options)
+    problems, waiting, new = source.frames.health.problems, list[Entry](), 0
+    for place, picture in enumerate(source.pictures()):
+        if on_progress is not None:
+            on_progress(source.frames.done)
+        if place % every or picture.name in known:
+            continue
+        try:
+            is_copied = (len(index) + len(waiting)) % COPIED_EVERY == 0
+            waiting.append(_entry(number, picture, embedder, is_copied=is_copied))
+        except EncodingError as error:
+            problems.add("picture not decoded", f"{picture.name}: {error}")
+            continue
+        new += 1
+        if len(waiting) == _FLUSHED:
+            index.append(waiting)
+            waiting = []
+    if waiting:
+        index.append(waiting)
+    index.finish(number, state)
+    counts = {kind: seen["count"] for kind, seen in problems.as_dict().items()}
+    return Added(path=path, new=new, known=len(known), problems=counts)
+
+
+def _entry(source: int, picture: NamedPicture, embedder: Embedder, *, is_copied: bool) -> Entry:
+    rgb = picture.read()
+    vector, copied = embedder.embedding(rgb), float("nan")
+    if is_copied:
+        copied = float(vector @ embedder.embedding(altered_copy(rgb)))
+    return Entry(
+        source=source,
+        stamp_ns=picture.stamp_ns,
+        name=picture.name,
+        vector=vector,
+        thumbnail=thumbnail(rgb),
+        copy_similarity=copied,
+    )
+
+
+def altered_copy(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "rows columns 3"]:
+    """3 % of each side left out, and through a JPEG of quality 60."""
+    height, width = rgb.shape[:2]
+    down, across = round(height * _COPY_CROP), round(width * _COPY_CROP)
+    kept = jpeg(rgb[down : height - down, across : width - across], _COPY_QUALITY)
+    return decoded(kept)

@@ -1,0 +1,76 @@
+"""Near-duplicates: pictures as alike as a picture is to an altered copy of itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from robot_vision.similar.store import Index, SimilarError
+
+# Of altered copies, so many are found.
+FOUND_COPIES = 0.95
+_LEAST_COPIES = 8
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Group:
+    """Rows that look the same: `kept` came first, `others` are at least `threshold` like it."""
+
+    kept: int
+    others: Int64[np.ndarray, " n"]
+    similarity: Float32[np.ndarray, " n"]
+
+
+def duplicate_threshold(index: Index) -> float:
+    """The cosine that `FOUND_COPIES` of the pictures have with an altered copy of themselves.
+
+    The index measured it on one in eight of its pictures (`altered`). Raises `SimilarError`
+    where these are too few to say.
+    """
+    known = index.rows["copy_similarity"]
+    known = known[np.isfinite(known)]
+    if len(known) < _LEAST_COPIES:
+        raise SimilarError(
+            f"{len(index)} pictures are too few to choose a threshold by: it is measured on one "
+            f"in eight, and {_LEAST_COPIES} are needed. Give --threshold (a cosine, as 0.98)"
+        )
+    return float(np.quantile(known, 1 - FOUND_COPIES))
+
+
+def duplicate_groups(vectors: Float32[np.ndarray, "n d"], *, threshold: float) -> list[Group]:
+    """Groups by falling size. Each row joins the first kept row that it is like, or is kept.
+
+    Rows are compared with what is kept and not in chains: along a slow pan, chains would make
+    one group of all.
+    """
+    kept_rows = list[int]()
+    members: dict[int, list[tuple[int, float]]] = {}
+    kept = np.zeros((0, vectors.shape[1]), np.float32)
+    for begins in range(0, len(vectors), _BLOCK):
+        block = np.array(vectors[begins : begins + _BLOCK])
+        before = len(kept_rows)
+        known = block @ kept.T if before else np.zeros((len(block), 0), np.float32)
+        within = block @ block.T
+        fresh = list[int]()  # rows of the block that are kept
+        for row in range(len(block)):
+            cosine = np.concatenate([known[row], within[row, fresh]])
+            alike = np.flatnonzero(cosine >= threshold)
+            if len(alike):
+                first = int(alike[0])
+                members.setdefault(kept_rows[first], []).append(
+                    (begins + row, float(cosine[first]))
+                )
+            else:
+                fresh.append(row)
+                kept_rows.append(begins + row)
+        kept = np.concatenate([kept, block[fresh]])
+    groups = [
+        Group(
+            kept=row,
+            others=np.array([other for other, _ in found], np.int64),
+            similarity=np.array([cosine for _, cosine in found], np.float32),
+        )
+        for row, found in members.items()
+    ]
+    return sorted(groups, key=lambda group: (-len(group.others), group.kept))

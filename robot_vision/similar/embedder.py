@@ -1,0 +1,82 @@
+"""What a picture looks like, in numbers of any bundle that gives features."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.types import Features, Frame
+from robot_vision.model_store.store import Bundle, find_bundle
+from robot_vision.perception.model import load_model
+from robot_vision.perception.perceiver import features_of
+from robot_vision.similar.store import IndexedModel, SimilarError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedderOptions:
+    """Where the model runs."""
+
+    device: str = "auto"
+    threads: int = 1
+
+
+class Embedder:
+    """A bundle that gives features; pictures are shown to it by colour alone.
+
+    Depth is left out, so that a recording with depth and a picture without are compared by the
+    same things. Raises `SimilarError` for a bundle without features.
+    """
+
+    def __init__(self, bundle: str, options: EmbedderOptions | None = None) -> None:
+        options = options or EmbedderOptions()
+        found = find_bundle(bundle)
+        values = {"device": options.device, "threads": options.threads, "spin": False}
+        config = with_values(ServiceConfig(), values)
+        self._model = load_model(found, config)
+        if "features" not in self._model.roles:
+            raise SimilarError(
+                f"{found.manifest.model_id} has no output with the role `features`, only "
+                f"{', '.join(self._model.roles)}: name another --model"
+            )
+        blank = np.zeros((64, 64, 3), np.uint8)
+        self.model = _indexed(bundle, found, dimensions=len(self.features(blank).embedding))
+
+    def features(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Features:
+        """The map of a picture, and its embedding of unit norm."""
+        self._model.forget()  # pictures follow one another in no time
+        frame = Frame(stamp_ns=0, frame_id="", rgb=rgb)
+        found = features_of(frame, self._model.run(frame, stage_s={}))
+        assert found is not None
+        return found
+
+    def embedding(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, " d"]:
+        """Of unit norm: its dot product with another is their cosine."""
+        return self.features(rgb).embedding
+
+
+def embedder_of(model: IndexedModel, *, bundle: str, options: EmbedderOptions) -> Embedder:
+    """The model of an index, by the name it has there unless `bundle` names another place.
+
+    Raises `SimilarError` if that is another model now: its numbers mean something else.
+    """
+    embedder = Embedder(bundle or model.bundle, options)
+    check_same_model(model, embedder)
+    return embedder
+
+
+def check_same_model(model: IndexedModel, embedder: Embedder) -> None:
+    found = embedder.model
+    if found.sha256 != model.sha256:
+        raise SimilarError(
+            f"the index is of {model.model_id} (sha256 {model.sha256[:12]}…), and the model is "
+            f"{found.model_id} (sha256 {found.sha256[:12]}…): vectors of two models cannot be "
+            f"compared. Name the bundle it was made with (--model), or make another index"
+        )
+
+
+def _indexed(name: str, bundle: Bundle, *, dimensions: int) -> IndexedModel:
+    manifest = bundle.manifest
+    return IndexedModel(
+        bundle=name, model_id=manifest.model_id, sha256=manifest.sha256, dimensions=dimensions
+    )

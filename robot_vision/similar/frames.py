@@ -1,0 +1,68 @@
+"""Pictures of any source by name: a folder of pictures, a video, a recording, a dataset."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.folders.image_sources import FolderSource
+from robot_vision.replay.reading.frames import FrameSource, RawFrame
+from robot_vision.replay.reading.sources import open_source
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NamedPicture:
+    """A picture not decoded yet. `name` is unlike all others of its source.
+
+    `read` gives u8 [h,w,3] and raises `EncodingError`.
+    """
+
+    name: str
+    stamp_ns: int
+    read: Callable[[], UInt8[np.ndarray, "h w 3"]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PictureSource:
+    """An open source: `frames` reads its health and progress."""
+
+    path: Path
+    frames: FrameSource
+
+    def pictures(self) -> Iterator[NamedPicture]:
+        """Pictures in order, read as they are asked for."""
+        if isinstance(self.frames, FolderSource):
+            pairs = zip(self.frames.raw_frames(), self.frames.pairs.frames, strict=True)
+            for raw, file in pairs:
+                name = file.rgb.relative_to(self.path).as_posix()
+                yield NamedPicture(name=name, stamp_ns=raw.stamp_ns, read=raw.read_rgb)
+            return
+        for raw in self.frames.raw_frames():
+            yield NamedPicture(name=_name(raw), stamp_ns=raw.stamp_ns, read=raw.read_rgb)
+
+
+def open_pictures(path: Path, *, config: ServiceConfig, options: BagOptions) -> PictureSource:
+    """Raises `BagError` for what is nothing that can be read."""
+    return PictureSource(path=path, frames=open_source(path, config=config, options=options))
+
+
+def fingerprint(path: Path) -> str:
+    """Differs where a file of the source is new, gone, of another size or changed since."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    digest = blake2b(digest_size=16)
+    for file in files:
+        known = file.stat()
+        of_file = (file.relative_to(path).as_posix(), known.st_size, known.st_mtime_ns)
+        digest.update(repr(of_file).encode())
+    return digest.hexdigest()
+
+
+def _name(raw: RawFrame) -> str:
+    if raw.recorded is not None:
+        return f"{raw.frame_id}, step {raw.recorded.step_index}"
+    return f"{raw.stamp_ns / 1e9:.9f} s"

@@ -1,0 +1,92 @@
+"""Approximate search in an index too large for the exact one: Voyager's HNSW graph, an extra.
+
+HNSW: Malkov and Yashunin, arXiv:1603.09320. The graph lies beside the vectors and is read whole.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from robot_vision.core.errors import MissingDependencyError
+from robot_vision.similar.store import Index, SimilarError
+
+EXACT_ROWS = 200_000
+_FILE = "graph.voyager"
+_BLOCK = 16_384
+# Neighbours of a row, and candidates looked at while a graph is built and asked.
+_NEIGHBOURS, _CANDIDATES_BUILT, _CANDIDATES_ASKED = 16, 200, 128
+
+
+def graph_file(index: Index) -> Path:
+    return index.folder / _FILE
+
+
+def build_graph(index: Index, *, threads: int = 1) -> int:
+    """Put the rows that the graph lacks into it; returns how many.
+
+    Raises `MissingDependencyError` where voyager is not installed.
+    """
+    voyager, file = _library(), graph_file(index)
+    graph = _open(index) if file.is_file() else None
+    if graph is None or len(graph) > len(index):  # the end of the index was cut off since
+        graph = voyager.Index(
+            voyager.Space.InnerProduct,
+            num_dimensions=index.model.dimensions,
+            M=_NEIGHBOURS,
+            ef_construction=_CANDIDATES_BUILT,
+        )
+    first, vectors = len(graph), index.vectors
+    for begins in range(first, len(index), _BLOCK):
+        block = np.array(vectors[begins : begins + _BLOCK])
+        numbers = list(range(begins, begins + len(block)))
+        graph.add_items(block, numbers, num_threads=threads)
+    if len(index) > first:
+        partial = file.with_suffix(".partial")
+        graph.save(str(partial))
+        partial.replace(file)
+    return len(index) - first
+
+
+def nearest_by_graph(
+    index: Index, queries: Float32[np.ndarray, "q d"], *, count: int
+) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]:
+    """As `search.nearest`, most of the time: recall is in docs/similar.md.
+
+    Raises `SimilarError` where the graph lacks rows of the index.
+    """
+    graph = _open(index)
+    if len(graph) != len(index):
+        raise SimilarError(
+            f"{graph_file(index)} knows {len(graph)} of {len(index)} rows: run `similar index` "
+            "again, which adds the rest"
+        )
+    count = min(count, len(index))
+    found, _ = graph.query(queries, k=count, num_threads=1, query_ef=max(count, _CANDIDATES_ASKED))
+    rows = np.asarray(found).astype(np.int64)
+    # The graph says distances of its own: cosines are computed from the vectors.
+    cosine = np.einsum("qkd,qd->qk", np.asarray(index.vectors[rows]), queries)
+    order = np.argsort(-cosine, axis=1, kind="stable")
+    return np.take_along_axis(cosine, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _open(index: Index) -> Any:
+    try:
+        return _library().Index.load(str(graph_file(index)))
+    except (RuntimeError, ValueError) as error:
+        raise SimilarError(
+            f"{graph_file(index)} is damaged: {error}; delete it, and `similar index` makes it "
+            "anew"
+        ) from error
+
+
+def _library() -> Any:
+    try:
+        import voyager
+    except ImportError as error:
+        raise MissingDependencyError(
+            "a graph for large indices needs voyager: pip install 'robot_vision[similar]'. "
+            "Without it every search is exact, and takes time in proportion to the rows"
+        ) from error
+    return voyager

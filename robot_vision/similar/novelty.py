@@ -1,0 +1,80 @@
+"""What is unlike anything seen: how far away the k-th neighbour is, against what is usual."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from robot_vision.similar.search import Apart, Places, nearest
+from robot_vision.similar.store import Index, SimilarError
+
+NEIGHBOURS = 5
+# Rows that the index is calibrated by, spread over it.
+_CALIBRATED = 2000
+_TOGETHER = 256
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Usual:
+    """Distances of the index's own rows to their k-th neighbours, rising."""
+
+    distance: Float32[np.ndarray, " n"]
+    neighbours: int
+
+    def share(self, distance: Float32[np.ndarray, " q"]) -> Float64[np.ndarray, " q"]:
+        """Which share of the index's rows is less far from the rest: 1 is farther than all."""
+        return np.searchsorted(self.distance, distance, side="left") / len(self.distance)
+
+
+def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: float = 1.0) -> Usual:
+    """Of rows spread over the index; neighbours in time are none.
+
+    Frames beside each other look the same: by them, everything else would be new. Raises
+    `SimilarError` where too few rows are apart.
+    """
+    rows = np.unique(np.linspace(0, max(0, len(index) - 1), _CALIBRATED).astype(int))
+    rows = rows[: len(index)]
+    found = [
+        kth_distance(
+            index, np.array(index.vectors[part]), neighbours=neighbours,
+            places=places_of(index, part), apart_s=apart_s,
+        )
+        for part in (rows[i : i + _TOGETHER] for i in range(0, len(rows), _TOGETHER))
+    ]  # fmt: skip
+    distance = np.concatenate(found) if found else np.zeros(0, np.float32)
+    distance = np.sort(distance[np.isfinite(distance)])
+    if not len(distance):
+        raise SimilarError(
+            f"no picture of the index has {neighbours} others that are more than {apart_s:g} s "
+            "apart: index more, or give smaller --neighbours or --apart"
+        )
+    return Usual(distance=distance, neighbours=neighbours)
+
+
+def kth_distance(
+    index: Index,
+    queries: Float32[np.ndarray, "q d"],
+    *,
+    neighbours: int,
+    places: Places | None = None,
+    apart_s: float = 0.0,
+) -> Float32[np.ndarray, " q"]:
+    """1 − cosine of the k-th neighbour; infinite where there are fewer."""
+    apart = None
+    if places is not None:
+        apart = Apart(
+            queries=places,
+            rows=places_of(index, np.arange(len(index))),
+            apart_ns=round(apart_s * 1e9),
+        )
+    cosine, _ = nearest(index.vectors, queries, count=neighbours, apart=apart)
+    if cosine.shape[1] < neighbours:
+        return np.full(len(queries), np.inf, np.float32)
+    return 1 - cosine[:, neighbours - 1]
+
+
+def places_of(index: Index, rows: np.ndarray) -> Places:
+    known = index.rows[rows]
+    return Places(
+        source=known["source"].astype(np.int64), stamp_ns=known["stamp_ns"].astype(np.int64)
+    )

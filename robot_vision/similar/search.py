@@ -1,0 +1,61 @@
+"""The nearest rows by cosine, exactly, in blocks: memory does not grow with the index."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+_BLOCK = 16_384
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where vectors are from: the number of the source, −1 for none, and the stamp there."""
+
+    source: Int64[np.ndarray, " n"]
+    stamp_ns: Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Apart:
+    """Rows of a query's own source within `apart_ns` do not count as its neighbours."""
+
+    queries: Places
+    rows: Places
+    apart_ns: int
+
+
+def nearest(
+    vectors: Float32[np.ndarray, "n d"],
+    queries: Float32[np.ndarray, "q d"],
+    *,
+    count: int,
+    apart: Apart | None = None,
+) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]:
+    """Cosines, falling, and rows of the `count` nearest of each query; k is at most n.
+
+    Where fewer rows count, the rest have the cosine −inf.
+    """
+    count = min(count, len(vectors))
+    best = np.full((len(queries), 0), -np.inf, np.float32)
+    rows = np.zeros((len(queries), 0), np.int64)
+    for begins in range(0, len(vectors), _BLOCK):
+        block = np.asarray(vectors[begins : begins + _BLOCK])
+        cosine = queries @ block.T
+        if apart is not None:
+            cosine[_is_near(apart, slice(begins, begins + len(block)))] = -np.inf
+        numbers = np.broadcast_to(np.arange(begins, begins + len(block)), cosine.shape)
+        best = np.concatenate([best, cosine], axis=1)
+        rows = np.concatenate([rows, numbers], axis=1)
+        if best.shape[1] > count:
+            kept = np.argpartition(-best, count - 1, axis=1)[:, :count]
+            best, rows = (np.take_along_axis(each, kept, axis=1) for each in (best, rows))
+    # By falling cosine, and of equals the first row: the same answer each time.
+    order = np.lexsort((rows, -best), axis=1)
+    return np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _is_near(apart: Apart, block: slice) -> np.ndarray:
+    same = apart.queries.source[:, None] == apart.rows.source[block][None]
+    gap_ns = np.abs(apart.queries.stamp_ns[:, None] - apart.rows.stamp_ns[block][None])
+    return same & (gap_ns <= apart.apart_ns)

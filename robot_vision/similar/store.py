@@ -1,0 +1,236 @@
+"""An index on disk: a row a picture, appended to, never rewritten.
+
+`index.json` says of which model and from which sources; `vectors.f32` holds unit embeddings,
+`rows.bin` where each is from, `pictures.bin` its name and a thumbnail. Rows are written last: of
+an index whose writer was killed, what has no row is cut off when it is opened to write.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.core.disk import writing_to
+from robot_vision.core.errors import ForeignFileError, RobotVisionError
+from robot_vision.core.foreign import read_json
+
+_HEAD, _VECTORS, _ROWS, _PICTURES = "index.json", "vectors.f32", "rows.bin", "pictures.bin"
+_FORMAT = 1
+ROW = np.dtype(
+    [
+        ("source", "<u4"),
+        ("stamp_ns", "<i8"),
+        ("copy_similarity", "<f4"),  # to an altered copy of itself; NaN where not measured
+        ("begins", "<u8"),  # of its name in pictures.bin, with its thumbnail behind it
+        ("name_bytes", "<u4"),
+        ("thumbnail_bytes", "<u4"),
+    ]
+)
+
+
+class SimilarError(RobotVisionError, ValueError):
+    """An index is missing, damaged, of another model, or has nothing to answer with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedModel:
+    """The model of an index: how to find it (`bundle`), what it is called, its file's sha256."""
+
+    bundle: str
+    model_id: str
+    sha256: str
+    dimensions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where rows are from. `fingerprint` is empty until all of it was read."""
+
+    path: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entry:
+    """A picture to be appended. `thumbnail` is a JPEG."""
+
+    source: int
+    stamp_ns: int
+    name: str
+    vector: Float32[np.ndarray, " d"]
+    thumbnail: bytes
+    copy_similarity: float = float("nan")
+
+
+@dataclass
+class Index:
+    """An open index; `vectors` [n,d] and `rows` [n] (fields of `ROW`) stay on disk."""
+
+    folder: Path
+    model: IndexedModel
+    sources: list[Source] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        file = self.folder / _ROWS
+        return file.stat().st_size // ROW.itemsize if file.is_file() else 0
+
+    @property
+    def vectors(self) -> Float32[np.ndarray, "n d"]:
+        """Unit embeddings, memory-mapped."""
+        shape = (len(self), self.model.dimensions)
+        return _mapped(self.folder / _VECTORS, np.dtype("<f4"), shape)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Where each vector is from, memory-mapped."""
+        return _mapped(self.folder / _ROWS, ROW, (len(self),))
+
+    def name(self, row: int) -> str:
+        """The file of a picture in its source, or its frame and stamp."""
+        known = self.rows[row]
+        return self._read(int(known["begins"]), int(known["name_bytes"])).decode()
+
+    def thumbnail(self, row: int) -> bytes:
+        """A small JPEG of the picture."""
+        known = self.rows[row]
+        begins = int(known["begins"]) + int(known["name_bytes"])
+        return self._read(begins, int(known["thumbnail_bytes"]))
+
+    def names_of(self, source: int) -> set[str]:
+        """Names of all rows of a source."""
+        return {self.name(int(row)) for row in np.flatnonzero(self.rows["source"] == source)}
+
+    def source_number(self, path: str) -> int:
+        """The number of a source, which is added if it is new."""
+        known = [source.path for source in self.sources]
+        if path not in known:
+            self.sources.append(Source(path=path))
+            self.save()
+            return len(known)
+        return known.index(path)
+
+    def finish(self, number: int, fingerprint: str) -> None:
+        """Note that all of a source is in."""
+        self.sources[number] = Source(path=self.sources[number].path, fingerprint=fingerprint)
+        self.save()
+
+    def append(self, entries: list[Entry]) -> None:
+        """Write entries; raises `DiskFullError`, and what was there before can be read."""
+        pictures = self.folder / _PICTURES
+        begins = pictures.stat().st_size if pictures.is_file() else 0
+        rows, blobs = np.zeros(len(entries), ROW), list[bytes]()
+        for place, entry in enumerate(entries):
+            name = entry.name.encode()
+            sizes = len(name), len(entry.thumbnail)
+            where = entry.source, entry.stamp_ns, entry.copy_similarity
+            rows[place] = (*where, begins, *sizes)
+            blobs += [name, entry.thumbnail]
+            begins += sum(sizes)
+        vectors = np.stack([entry.vector for entry in entries]).astype("<f4")
+        with writing_to(self.folder / _ROWS):
+            for file, data in (
+                (_PICTURES, b"".join(blobs)),
+                (_VECTORS, vectors.tobytes()),
+                (_ROWS, rows.tobytes()),  # last: only what has a row is there
+            ):
+                with (self.folder / file).open("ab") as out:
+                    out.write(data)
+
+    def save(self) -> None:
+        """Write `index.json`, whole or not at all."""
+        head = {
+            "format": _FORMAT,
+            "model": asdict(self.model),
+            "sources": [asdict(source) for source in self.sources],
+        }
+        partial = self.folder / f"{_HEAD}.partial"
+        with writing_to(self.folder / _HEAD):
+            partial.write_text(json.dumps(head, indent=1) + "\n")
+            partial.replace(self.folder / _HEAD)
+
+    def _read(self, begins: int, size: int) -> bytes:
+        with (self.folder / _PICTURES).open("rb") as file:
+            file.seek(begins)
+            return file.read(size)
+
+
+def create_index(folder: Path, model: IndexedModel) -> Index:
+    """A new, empty index; raises `SimilarError` where the folder holds something else."""
+    if folder.exists() and any(folder.iterdir()):
+        raise SimilarError(f"{folder} is not empty and no index: name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    index = Index(folder=folder, model=model)
+    index.save()
+    return index
+
+
+def is_index(folder: Path) -> bool:
+    return (folder / _HEAD).is_file()
+
+
+def open_index(folder: Path, *, to_write: bool = False) -> Index:
+    """The index in a folder; `to_write` cuts off what an ended writer left half written.
+
+    Raises `SimilarError` if there is none, or it is damaged.
+    """
+    if not is_index(folder):
+        raise SimilarError(
+            f"{folder} is no index: it has no {_HEAD}; make one by `robot-vision similar index`"
+        )
+    try:
+        said: Any = read_json(folder / _HEAD)
+        if said["format"] != _FORMAT:
+            raise SimilarError(f"{folder} is of format {said['format']!r}; expected {_FORMAT}")
+        index = Index(
+            folder=folder,
+            model=IndexedModel(**said["model"]),
+            sources=[Source(**source) for source in said["sources"]],
+        )
+    except (ForeignFileError, KeyError, TypeError) as error:
+        raise SimilarError(f"{folder / _HEAD} is damaged: {error!r}") from error
+    _check_sizes(index)
+    if to_write:
+        _cut(index)
+    return index
+
+
+def _sizes(index: Index) -> dict[str, int]:
+    """How many bytes of each file have rows."""
+    count = len(index)
+    last = index.rows[count - 1] if count else None
+    pictures = 0
+    if last is not None:
+        pictures = int(last["begins"]) + int(last["name_bytes"]) + int(last["thumbnail_bytes"])
+    return {
+        _ROWS: count * ROW.itemsize,
+        _VECTORS: count * index.model.dimensions * 4,
+        _PICTURES: pictures,
+    }
+
+
+def _check_sizes(index: Index) -> None:
+    for name, size in _sizes(index).items():
+        file = index.folder / name
+        found = file.stat().st_size if file.is_file() else 0
+        if found < size:
+            raise SimilarError(
+                f"{file} has {found} bytes, and the {len(index)} rows of the index say {size}: "
+                "it is damaged; make it anew"
+            )
+
+
+def _cut(index: Index) -> None:
+    for name, size in _sizes(index).items():
+        file = index.folder / name
+        if file.is_file() and file.stat().st_size > size:
+            os.truncate(file, size)
+
+
+def _mapped(file: Path, kind: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+    if shape[0] == 0:
+        return np.zeros(shape, kind)
+    return np.memmap(file, kind, mode="r", shape=shape)

@@ -1,0 +1,177 @@
+"""Whether `robot-vision similar` finds what it should, beside what needs no model.
+
+    python tools/measure_similar.py --recording BAG --recording VIDEO --other FOLDER …
+
+Recordings are videos, bags and datasets, in which frames beside each other show the same; others
+are folders of pictures that have nothing to do with each other. Prints and writes JSON.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.machine import describe_machine
+from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.similar.build import altered_copy
+from robot_vision.similar.duplicates import FOUND_COPIES
+from robot_vision.similar.embedder import Embedder
+from robot_vision.similar.frames import open_pictures
+from robot_vision.similar.novelty import NEIGHBOURS
+from robot_vision.similar.sheets import jpeg
+
+# Frames nearer in time are the same picture almost; those within `NEAR_S` are of the same place.
+APART_S, NEAR_S = 0.3, 2.0
+_THUMBNAIL = (8, 8)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """Pictures of a source [n], their stamps, and what each representation says [n,d]."""
+
+    name: str
+    rgb: list[np.ndarray]
+    stamp_s: np.ndarray
+    rows: dict[str, np.ndarray]
+
+
+def thumbnail(rgb: np.ndarray) -> np.ndarray:
+    return cv2.resize(rgb, _THUMBNAIL, interpolation=cv2.INTER_AREA).ravel().astype(np.float32)
+
+
+def mean_color(rgb: np.ndarray) -> np.ndarray:
+    return rgb.reshape(-1, 3).mean(axis=0)
+
+
+def read(path: Path, most: int, ways: dict[str, Callable[[np.ndarray], np.ndarray]]) -> Seen:
+    """At most `most` pictures spread over a source."""
+    source = open_pictures(path, config=ServiceConfig(), options=BagOptions())
+    count = sum(1 for _ in source.pictures())
+    wanted = set(np.linspace(0, count - 1, min(most, count)).astype(int).tolist())
+    source = open_pictures(path, config=ServiceConfig(), options=BagOptions())
+    kept = [(p.stamp_ns, p.read()) for n, p in enumerate(source.pictures()) if n in wanted]
+    rgb = [each for _, each in kept]
+    rows = {name: np.stack([way(each) for each in rgb]) for name, way in ways.items()}
+    return Seen(name=path.name, rgb=rgb, stamp_s=np.array([ns for ns, _ in kept]) / 1e9, rows=rows)
+
+
+def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Euclidean; of unit vectors it orders as the cosine does."""
+    return np.linalg.norm(a[:, None].astype(np.float64) - b[None], axis=2)
+
+
+def neighbours_in_time(recordings: list[Seen], everything: list[Seen], way: str) -> float:
+    """Share of frames whose nearest picture, of those not within `APART_S` of the same recording,
+    is of that recording and within `NEAR_S`."""
+    right = total = 0
+    of = np.concatenate([np.full(len(s.rgb), n) for n, s in enumerate(everything)])
+    stamp = np.concatenate([seen.stamp_s for seen in everything])
+    rows = np.concatenate([seen.rows[way] for seen in everything])
+    for number, seen in enumerate(everything):
+        if seen not in recordings:
+            continue
+        gap_s = np.abs(stamp[None] - seen.stamp_s[:, None])
+        apart = distances(seen.rows[way], rows)
+        apart[(of == number)[None] & (gap_s < APART_S)] = np.inf
+        found = apart.argmin(axis=1)
+        is_near = gap_s[np.arange(len(found)), found] <= NEAR_S
+        right += int(((of[found] == number) & is_near).sum())
+        total += len(found)
+    return right / total
+
+
+def copies(
+    everything: list[Seen],
+    unrelated: list[Seen],
+    ways: dict[str, Callable[[np.ndarray], np.ndarray]],
+    way: str,
+) -> dict[str, float]:
+    """The threshold that finds 95 % of altered copies of every second picture; which share of
+    copies of the others it finds, altered so and harder, and how many other pairs it takes."""
+    pictures = [rgb for seen in everything for rgb in seen.rgb]
+    rows = np.concatenate([seen.rows[way] for seen in everything])
+    to_copy = np.array(
+        [np.linalg.norm(rows[n] - ways[way](altered_copy(rgb))) for n, rgb in enumerate(pictures)]
+    )
+    threshold = float(np.quantile(to_copy[::2], FOUND_COPIES))
+    harder = np.array(
+        [np.linalg.norm(rows[n] - ways[way](harder_copy(pictures[n]))) for n in
+         range(1, len(pictures), 4)]
+    )  # fmt: skip
+    unlike = np.concatenate([seen.rows[way] for seen in unrelated])
+    apart = distances(unlike, unlike)[np.triu_indices(len(unlike), 1)]
+    return {
+        "same_copies_found": float((to_copy[1::2] <= threshold).mean()),
+        "harder_copies_found": float((harder <= threshold).mean()),
+        "unrelated_pairs_taken": float((apart <= threshold).mean()),
+    }
+
+
+def harder_copy(rgb: np.ndarray) -> np.ndarray:
+    """6 % of the left and the top left out, and a JPEG of quality 35."""
+    height, width = rgb.shape[:2]
+    kept = jpeg(rgb[round(height * 0.06) :, round(width * 0.06) :], 35)
+    return cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def novelty(everything: list[Seen], way: str) -> dict[str, float]:
+    """Area under the curve: pictures of other sources against held-out ones of the same.
+
+    Every second tenth of a source is known, the others are held out.
+    """
+    found = {}
+    for seen in everything:
+        tenth = np.arange(len(seen.rgb)) * 10 // len(seen.rgb)
+        rows = seen.rows[way]
+        known, held_out = rows[tenth % 2 == 0], rows[tenth % 2 == 1]
+        others = np.concatenate([s.rows[way] for s in everything if s is not seen])
+        kth = [np.sort(distances(part, known), axis=1)[:, NEIGHBOURS - 1] for part in
+               (held_out, others)]  # fmt: skip
+        found[seen.name] = auc(kth[1], kth[0])
+    return found
+
+
+def auc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """That a positive is larger than a negative; ties count half."""
+    order = positive[:, None] - negative[None]
+    return float((order > 0).mean() + (order == 0).mean() / 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recording", type=Path, action="append", default=[])
+    parser.add_argument("--other", type=Path, action="append", default=[])
+    parser.add_argument("--model", default="native-s")
+    parser.add_argument("--most", type=int, default=120, help="pictures of a source")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    embedder = Embedder(given.model)
+    ways = {"embedding": embedder.embedding, "thumbnail": thumbnail, "mean_color": mean_color}
+    recordings = [read(path, given.most, ways) for path in given.recording]
+    others = [read(path, given.most, ways) for path in given.other]
+    everything = recordings + others
+    figures = {
+        way: {
+            "neighbours_in_time": neighbours_in_time(recordings, everything, way),
+            **copies(everything, others, ways, way),
+            "novelty_auc": novelty(everything, way),
+        }
+        for way in ways
+    }
+    said = {
+        "machine": describe_machine(),
+        "model": embedder.model.model_id,
+        "pictures": {seen.name: len(seen.rgb) for seen in everything},
+        "figures": figures,
+    }
+    given.out.write_text(json.dumps(said, indent=1) + "\n")
+    print(json.dumps(said, indent=1))
+
+
+if __name__ == "__main__":
+    main()
