@@ -7,6 +7,7 @@ import numpy as np
 
 from robot_vision.core.errors import BundleError
 from robot_vision.export.measure_classifier import measure_classifier
+from robot_vision.export.measure_detector import measure_detector
 from robot_vision.export.measure_segmentation import measure_segmentation
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.picture_bundle import Measured
@@ -24,17 +25,18 @@ def measure_bundle(
 
     Raises `BundleError` for a task that has no such figures.
     """
-    measure = {
-        "classification": measure_classifier,
-        "segmentation": measure_segmentation,
-        "multitask": _measure_native,
-    }.get(bundle.manifest.task)
-    if measure is None:
+    if not has_figures(bundle):
         raise BundleError(
             f"bundle {bundle.manifest.name!r} is of task {bundle.manifest.task!r}; expected "
-            "classification, segmentation or multitask (native) to evaluate"
+            f"{', '.join(_MEASURES)} (native) to evaluate"
         )
+    measure = _MEASURES[bundle.manifest.task]
     return measure(bundle, held_out, out=out, images=images, worst=worst)
+
+
+def has_figures(bundle: Bundle) -> bool:
+    """Whether bundles of its task are measured on a set; others have the figures of the export."""
+    return bundle.manifest.task in _MEASURES
 
 
 def _measure_native(
@@ -99,3 +101,11 @@ def manifest_metrics(evaluation: Evaluation) -> dict[str, float | str]:
     """Metrics as a manifest holds them: rounded, classes as `AP/<class>`."""
     per_class = {f"AP/{name}": value for name, value in evaluation.class_ap.items()}
     return {name: round(value, 4) for name, value in (evaluation.metrics | per_class).items()}
+
+
+_MEASURES = {
+    "classification": measure_classifier,
+    "segmentation": measure_segmentation,
+    "detection": measure_detector,
+    "multitask": _measure_native,
+}
