@@ -140,7 +140,7 @@ def joined_by_seed(rows: list[GardenRow]) -> list[GardenRow]:
     """One row for runs that differ by their seed alone: the mean, within Student's 95 % interval.
 
     Of two seeds, which say little of how far others lie, it is within the mean of their own
-    intervals. Steps and minutes are of the first run.
+    intervals. What a model costs is that of the first.
     """
     groups: dict[tuple[str, str, int, int], list[GardenRow]] = {}
     for row in rows:

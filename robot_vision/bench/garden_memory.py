@@ -1,6 +1,5 @@
 """How much memory a bundle takes: a process of its own loads and runs it, and prints megabytes."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -8,20 +7,26 @@ from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
 from robot_vision.model_store.store import find_bundle
 
+_KILOBYTES_PER_MB = 1024
+
 
 def main(folder: str, threads: str) -> None:
     bundle = find_bundle(Path(folder))
     inputs = blank_inputs(bundle.manifest)
-    before_mb = _resident_mb()
+    before_mb = _memory_mb("VmRSS")
     backend = load_backend(bundle, device="cpu", threads=int(threads))
     for _ in range(3):
         backend.run(inputs)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mb)
+    print(_memory_mb("VmHWM") - before_mb)
 
 
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
+def _memory_mb(field: str) -> float:
+    """What Linux says of this program. `ru_maxrss` would be that of the process that began it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return float(value.split()[0]) / _KILOBYTES_PER_MB
+    raise RuntimeError(f"/proc/self/status has no {field}")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def as_svg(groups: Mapping[str, Sequence[GardenRow]]) -> str:
         asked: [row for row in group if np.isfinite(row.value)] for asked, group in groups.items()
     }
     shown = {asked: group for asked, group in shown.items() if group}
-    columns = min(_COLUMNS, len(shown))
+    columns = max(1, min(_COLUMNS, len(shown)))
     lines = -(-len(shown) // columns)
     width = columns * (_PANEL_WIDTH + _GAP) + _GAP
     height = lines * (_PANEL_HEIGHT + _GAP) + _GAP + _FOOT
@@ -82,9 +82,8 @@ def _legend(y: float, width: float) -> Iterable[str]:
         yield _text(x + radius + 5, y + 24, f"{parameters / 1e6:.0f} M parameters")
         x += 2 * radius + 124
     words = "Blue: nothing that is faster is better. Bars: 95 %. Dashed: the best trivial answer."
-    anchor = "" if width - x > len(words) * _LETTER_PX else None
-    at = (x, y + 24) if anchor is not None else (_GAP + _LEFT - 8, y + 46)
-    yield _text(*at, words)
+    fits = width - x > len(words) * _LETTER_PX
+    yield _text(x, y + 24, words) if fits else _text(_GAP + _LEFT - 8, y + 46, words)
 
 
 def _text(x: float, y: float, words: str, kind: str = "") -> str:
@@ -116,7 +115,7 @@ class _Panel:
         reached += [bound for row in self.rows for bound in (row.low, row.high)]
         self.low, self.high, self.step = _range([v for v in reached if np.isfinite(v)])
         times_ms = np.array([row.onnx_p50_ms for row in self.rows])
-        # Room for names beside the outermost, and a third of a decade at least.
+        # Room for names beside the outermost, and two fifths of a decade at least.
         middle = float(np.log10([times_ms.min(), times_ms.max()]).mean())
         half = max(float(np.log10(times_ms.max() / times_ms.min())) / 2, 0.2)
         self.log_low, self.log_high = middle - half * 1.35, middle + half * 1.35
@@ -231,8 +230,10 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     step = step if np.isfinite(step) else 10.0 ** np.ceil(np.log10(room))
     first = np.floor((low - 0.02 * room) / step) * step
     last = np.ceil((high + 0.04 * room) / step) * step
-    # No figure that lies between 0 and 1 needs an axis that leaves them.
-    return float(max(first, min(low, 0))), float(min(last, max(high, 1))), float(step)
+    # Figures that lie between 0 and 1 need no axis that leaves them.
+    first = first if low < 0 else max(first, 0.0)
+    last = last if high > 1 else min(last, 1.0)
+    return float(first), float(last), float(step)
 
 
 def _ticks_ms(log_low: float, log_high: float) -> list[float]:

@@ -68,14 +68,27 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="folder of metrics and gallery")],
     images: Annotated[int, typer.Option(min=0, help="0: all")] = 0,
     worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="JPEG of pictures spread over the set, with truth and answer"),
+    ] = None,
 ) -> None:
-    """Figures of a native, classification or segmentation bundle on a held-out set; failures."""
-    from robot_vision.export.measure import measure_bundle
+    """Figures of a detector, classifier or segmentation model on a held-out set; failures.
+
+    Of slots there is a sheet alone: their figures are those of the export.
+    """
+    from robot_vision.export.measure import has_figures, measure_bundle
+    from robot_vision.export.sheets.draw import draw_sheet
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
 
-    measured = measure_bundle(find_bundle(model), data, out=out, images=images, worst=worst)
-    console = Screen()
+    bundle, console = find_bundle(model), Screen()
+    if sheet is not None:
+        draw_sheet(bundle, data, sheet)
+        console.print(f"{sheet}")
+        if not has_figures(bundle):
+            return
+    measured = measure_bundle(bundle, data, out=out, images=images, worst=worst)
     for name, value in measured.metrics.items():
         console.print(f"{name:32} {value}")
     for note in measured.notes:

@@ -1,6 +1,7 @@
 """The figures of a bundle on a held-out set, what it confuses, and where it fails most."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,19 @@ from robot_vision.core.errors import BundleError
 from robot_vision.export.measure_classifier import measure_classifier
 from robot_vision.export.measure_segmentation import measure_segmentation
 from robot_vision.export.parity import onnx_predictor
-from robot_vision.export.picture_bundle import Measured
+from robot_vision.export.picture_bundle import Measured, PictureModel
 from robot_vision.model_store.store import Bundle
+from robot_vision.perception.detect import Detector
+from robot_vision.training.data.names import check_same_classes
 from robot_vision.training.data.open_samples import open_samples
+from robot_vision.training.data.samples import SampleCache
+from robot_vision.training.metrics.bootstrap import bounds
+from robot_vision.training.metrics.boxes import box_figures
 from robot_vision.training.metrics.confusions import Confusions, confusions
 from robot_vision.training.metrics.gallery import draw_gallery
+from robot_vision.training.metrics.matches import resampled_precision
 from robot_vision.training.metrics.native import Evaluation, Predictor, evaluate
+from robot_vision.training.metrics.selected import SELECTION, FoundBoxes
 
 
 def measure_bundle(
@@ -24,28 +32,25 @@ def measure_bundle(
 
     Raises `BundleError` for a task that has no such figures.
     """
-    measure = {
-        "classification": measure_classifier,
-        "segmentation": measure_segmentation,
-        "multitask": _measure_native,
-    }.get(bundle.manifest.task)
-    if measure is None:
+    if not has_figures(bundle):
         raise BundleError(
             f"bundle {bundle.manifest.name!r} is of task {bundle.manifest.task!r}; expected "
-            "classification, segmentation or multitask (native) to evaluate"
+            f"{', '.join(_MEASURES)} (native) to evaluate"
         )
+    measure = _MEASURES[bundle.manifest.task]
     return measure(bundle, held_out, out=out, images=images, worst=worst)
+
+
+def has_figures(bundle: Bundle) -> bool:
+    """Whether bundles of its task are measured on a set; others have the figures of the export."""
+    return bundle.manifest.task in _MEASURES
 
 
 def _measure_native(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> Measured:
     metrics, confused = evaluate_bundle(bundle, held_out, out=out, images=images, worst=worst)
-    return Measured(
-        metrics=metrics,
-        notes=(f"at {metrics['best_f1_threshold']}: {confused.summary()}",),
-        files=("metrics.json", "confusions.csv", "gallery.png"),
-    )
+    return _measured(metrics, confused)
 
 
 def evaluate_bundle(
@@ -72,14 +77,61 @@ def evaluate_bundle(
         _predictor(bundle), cache, images=images, masks=True, fills=True, intervals=True
     )
     metrics = manifest_metrics(evaluation)
+    names = cache.source.class_names
+    return metrics, _write(metrics, evaluation.found, names, out=out, worst=worst)
+
+
+def _measure_detector(
+    bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
+) -> Measured:
+    """Figures of a detector of any format on the first `images` (0: all), fed at its own size."""
+    size, names = bundle.manifest.input, bundle.manifest.classes
+    cache = open_samples(held_out, width_px=size.width_px, height_px=size.height_px)
+    check_same_classes(str(held_out), cache.source.class_names, names)
+    found = list(_found(bundle, cache, min(images or len(cache), len(cache))))
+    figures = box_figures(found, names) | bounds(resampled_precision(found, len(names)))
+    metrics = {name: round(value, 4) for name, value in figures.items()}
+    confused = _write(metrics, found, names, out=out, worst=worst)
+    return _measured(metrics, confused)
+
+
+def _found(bundle: Bundle, cache: SampleCache, count: int) -> Iterator[FoundBoxes]:
+    model, detector = PictureModel(bundle), Detector(bundle.manifest, SELECTION)
+    for index in range(count):
+        sample = cache[index]
+        found = detector.detections(model.run(sample.rgb), stamp_ns=0)
+        yield FoundBoxes(
+            sample=sample,
+            box_xyxy_px=found.box_xyxy_px,
+            score=found.score,
+            class_id=found.class_id,
+        )
+
+
+def _write(
+    metrics: Mapping[str, float | str],
+    found: Sequence[FoundBoxes],
+    names: tuple[str, ...],
+    *,
+    out: Path,
+    worst: int,
+) -> Confusions:
+    """The files of a detector, and what it confuses at the threshold of its best F1."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     threshold = float(metrics["best_f1_threshold"])
-    names = cache.source.class_names
-    draw_gallery(evaluation.found, names, out / "gallery.png", threshold=threshold, count=worst)
-    confused = confusions(evaluation.found, names, threshold=threshold)
+    draw_gallery(found, names, out / "gallery.png", threshold=threshold, count=worst)
+    confused = confusions(found, names, threshold=threshold)
     confused.write(out / "confusions.csv")
-    return metrics, confused
+    return confused
+
+
+def _measured(metrics: Mapping[str, float | str], confused: Confusions) -> Measured:
+    return Measured(
+        metrics=metrics,
+        notes=(f"at {metrics['best_f1_threshold']}: {confused.summary()}",),
+        files=("metrics.json", "confusions.csv", "gallery.png"),
+    )
 
 
 def _predictor(bundle: Bundle) -> Predictor:
@@ -99,3 +151,11 @@ def manifest_metrics(evaluation: Evaluation) -> dict[str, float | str]:
     """Metrics as a manifest holds them: rounded, classes as `AP/<class>`."""
     per_class = {f"AP/{name}": value for name, value in evaluation.class_ap.items()}
     return {name: round(value, 4) for name, value in (evaluation.metrics | per_class).items()}
+
+
+_MEASURES = {
+    "classification": measure_classifier,
+    "segmentation": measure_segmentation,
+    "detection": _measure_detector,
+    "multitask": _measure_native,
+}

@@ -70,10 +70,11 @@ def test_bundles_become_a_table_and_a_picture(shapes_set: Path, tmp_path: Path) 
     assert 0 < row["onnx_p50_ms"] <= row["onnx_p95_ms"]
     assert 0 < row["torch_p50_ms"] <= row["torch_p95_ms"]
     assert row["frame_p50_ms"] > 0
-    assert row["memory_mb"] > 0
+    # Of the bundle, and not of this process, which has torch.
+    assert 0 < row["memory_mb"] < 100
     assert row["export_difference"] < 1e-4
     table = (tmp_path / "out/garden.md").read_text()
-    assert "| `tiny` | 0." in table or "| `tiny` | -0." in table
+    assert re.search(r"\| `tiny` \| -?\d\.\d{3} \(", table)
     assert "tiny" in [
         word for _, _, word in texts((tmp_path / "docs/images/garden.svg").read_text())
     ]

@@ -1,13 +1,14 @@
 """Held-out pictures with masks: by them slots are measured and proven."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Integer, UInt8
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelManifest
@@ -34,6 +35,21 @@ from robot_vision.training.metrics.segment_baselines import (
 
 _FRAMES = 4
 _QUARTER = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SlotsSeen:
+    """A sequence and the slot of each pixel, at a quarter of the size: in the first frame, in the
+    third, and in the first without depth; with their adjusted Rand indices."""
+
+    rgb: UInt8[np.ndarray, "frames h w 3"]
+    truth: Integer[np.ndarray, "frames hq wq"]
+    first: Integer[np.ndarray, "hq wq"]
+    third: Integer[np.ndarray, "hq wq"]
+    blind: Integer[np.ndarray, "hq wq"]
+    ari_first: float
+    ari_third: float
+    ari_blind: float
 
 
 class RgbdTemporalHeldOut(HeldOut):
@@ -93,7 +109,7 @@ class RgbdTemporalHeldOut(HeldOut):
         `ari_last_alone` of the same frame without the history: what a memory is worth.
         """
         rows: list[dict[str, float]] = []
-        for index in self._of_several_things(images):
+        for index in self.of_several_things(images):
             rows.append(self._figures_of(self._sequence(self._cache[index], index), predict))
         of_pictures = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         figures = {name: float(values.mean()) for name, values in of_pictures.items()}
@@ -105,7 +121,7 @@ class RgbdTemporalHeldOut(HeldOut):
         """The same of k-means on colour and place, of what stands out of the table, and the better
         of both as `trivial_ari_foreground`."""
         colors, heights = [], []
-        for index in self._of_several_things(0):
+        for index in self.of_several_things(0):
             sample = self._cache[index]
             truth = sample.instances[2::_QUARTER, 2::_QUARTER]
             rgb = cv2.resize(sample.rgb, truth.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -132,6 +148,26 @@ class RgbdTemporalHeldOut(HeldOut):
         )
         write_bundle(folder, manifest, folder / file)
         return folder / MANIFEST_FILE
+
+    def seen(self, index: int, predict: Predictor) -> SlotsSeen:
+        """What a model sees in the picture of a row, to be looked at."""
+        sequence = self._sequence(self._cache[index], index)
+        truth, rgb = sequence.instances[0].numpy(), sequence.rgb[0].numpy()
+        depth_m = sequence.depth_m[0].numpy()
+        run = _Watcher(predict, self._nothing_before, truth.shape[1:])
+        first, _, third = (run.slot_map(rgb[k], depth_m[k]) for k in range(3))
+        run.state = self._nothing_before()
+        blind = run.slot_map(rgb[0], np.zeros_like(depth_m[0]))
+        return SlotsSeen(
+            rgb=rgb,
+            truth=truth,
+            first=first,
+            third=third,
+            blind=blind,
+            ari_first=_ari(first, truth[0]),
+            ari_third=_ari(third, truth[2]),
+            ari_blind=_ari(blind, truth[0]),
+        )
 
     def _figures_of(self, sequence: FrameSequence, predict: Predictor) -> dict[str, float]:
         truth = sequence.instances[0].numpy()
@@ -165,7 +201,7 @@ class RgbdTemporalHeldOut(HeldOut):
             torch.manual_seed(index)
             return drifting(collate([sample]), self._drift)
 
-    def _of_several_things(self, images: int) -> list[int]:
+    def of_several_things(self, images: int) -> list[int]:
         """Rows of pictures of two things or more, which alone can be parted wrongly.
 
         Those looked at are spread over the set: pictures of one scene lie side by side.

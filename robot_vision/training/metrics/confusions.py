@@ -1,6 +1,7 @@
 """What objects are taken for: whether a model's mistakes are names, places or things not seen."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from robot_vision.training.metrics.calibration import (
     object_overlap,
     taken_objects,
 )
-from robot_vision.training.metrics.selected import Found
+from robot_vision.training.metrics.selected import FoundBoxes
 
 NOT_FOUND = "not found"
 FOUND_BEFORE, NO_OBJECT = "found before", "no object"
@@ -59,7 +60,7 @@ class Confusions:
 
 
 def confusions(
-    found: list[Found], class_names: tuple[str, ...], *, threshold: float
+    found: Sequence[FoundBoxes], class_names: tuple[str, ...], *, threshold: float
 ) -> Confusions:
     """Names given by detections with a score of `threshold` or more, whatever their class.
 

@@ -1,5 +1,6 @@
 """A picture of the images that a model gets most wrong, to be looked at by a person."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from robot_vision.training.metrics.calibration import mistakes, right_detections
-from robot_vision.training.metrics.selected import Found
+from robot_vision.training.metrics.selected import FoundBoxes
 from robot_vision.training.metrics.tiles import write_tiles
 
 TRUTH_RGB = (0, 220, 0)
@@ -17,7 +18,7 @@ COLUMNS = 4
 
 
 def draw_gallery(
-    found: list[Found],
+    found: Sequence[FoundBoxes],
     class_names: tuple[str, ...],
     picture: Path,
     *,
@@ -36,7 +37,7 @@ def draw_gallery(
 
 
 def _tile(
-    found: Found, class_names: tuple[str, ...], threshold: float
+    found: FoundBoxes, class_names: tuple[str, ...], threshold: float
 ) -> UInt8[np.ndarray, "h w 3"]:
     tile = np.ascontiguousarray(found.sample.rgb)
     for box, class_id in zip(found.sample.box_xyxy_px, found.sample.class_id, strict=True):
