@@ -61,7 +61,7 @@ class DemonstrationOptions(Params):
     sentences: SentenceOptions = SentenceOptions()
     perception: PerceptionOptions = PerceptionOptions()
     camera_poses: bool = param(
-        False, "show where cameras are, by what the sets or their meaning say; spec.poses stays out"
+        False, "show where cameras are, as the sets or their meaning say; leave out spec.poses"
     )
     horizon: int = param(16, "steps of a chunk of actions, each one step of the sets", ge=1, le=64)
     statistics: Literal["mean_std", "quantiles"] = param(
