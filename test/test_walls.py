@@ -71,9 +71,9 @@ MAY_IMPORT = {
         "arm core codecs datasets model_store pipeline policies self_filter sync terminal "
         "topics viz"
     ),
-    "similar": "core model_store perception replay viz",
+    "similar": "codecs core model_store perception replay viz",
     "recorded_views": "arm calibration codecs core replay sync",
-    "console": "core codecs perception viz",
+    "console": "core codecs model_store perception similar viz",
     "soak": "core policies viz",
     "ros": (
         "arm bridge_trial calibration capture codecs console core datasets demonstrations machine "

@@ -10,6 +10,7 @@ from robot_vision.core.code_permission import permit_code
 Host = Annotated[str, typer.Option(help="address to listen on; any but loopback has a token")]
 Port = Annotated[int, typer.Option(help="TCP port; 0 takes a free one", min=0, max=65535)]
 TokenFile = Annotated[str, typer.Option(help="file whose first line is the token")]
+IndexFolder = Annotated[str, typer.Option(help="of `similar index`: similar frames are shown")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +26,7 @@ def console(
     host: Host = "127.0.0.1",
     port: Port = 8088,
     token_file: TokenFile = "",
+    index: IndexFolder = "",
     allow_code: AllowCode = False,
 ) -> None:
     """Show a running perception node and policy in a browser, from their topics.
@@ -36,13 +38,15 @@ def console(
 
     permit_code(allow_code)
     ros_args = [argument for argument in context.args if argument != "--ros-args"]
-    ours = console_arguments(host=host, port=port, token_file=token_file)
+    ours = console_arguments(host=host, port=port, token_file=token_file, index=index)
     raise typer.Exit(run(["--ros-args", *ours, *ros_args], lambda: [console_node()]))
 
 
-def console_arguments(*, host: str, port: int, token_file: str) -> list[str]:
+def console_arguments(*, host: str, port: int, token_file: str, index: str = "") -> list[str]:
     """ROS arguments for the node `console`."""
     arguments = ["-p", f"console:host:={host}", "-p", f"console:port:={port}"]
     if token_file:
         arguments += ["-p", f"console:token_file:={token_file}"]
+    if index:
+        arguments += ["-p", f"console:index:={index}"]
     return arguments

@@ -93,6 +93,7 @@ def query(
 
     from robot_vision.similar.ask import neighbours
     from robot_vision.similar.embedder import EmbedderOptions, embedder_of
+    from robot_vision.similar.frames import read_picture
     from robot_vision.similar.sheets import Tile, write_sheet
     from robot_vision.similar.store import open_index
     from robot_vision.terminal import Screen
@@ -104,7 +105,7 @@ def query(
     table = Table("picture", "cosine", "source", "frame")
     rows: list[list[Tile]] = []
     for path in pictures:
-        rgb = _read(path)
+        rgb = read_picture(path)
         found = neighbours(opened, embedder.embedding(rgb), count=count)
         for one in found:
             table.add_row(path.name, f"{one.similarity:.4f}", one.source, one.name)
@@ -260,13 +261,14 @@ def regions(
 ) -> None:
     """Which places of two pictures look alike: cells that are each other's nearest."""
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
+    from robot_vision.similar.frames import read_picture
     from robot_vision.similar.regions import match_regions
     from robot_vision.similar.sheets import draw_matches, write_jpeg
     from robot_vision.terminal import Screen
 
     permit_code(allow_code)
     embedder = Embedder(model, EmbedderOptions(device=device, threads=threads))
-    one, other = _read(first), _read(second)
+    one, other = read_picture(first), read_picture(second)
     features = [embedder.features(rgb) for rgb in (one, other)]
     sizes = (one.shape[1], one.shape[0]), (other.shape[1], other.shape[0])
     matches = match_regions(features[0], features[1], sizes_px=sizes, count=count)
@@ -286,14 +288,6 @@ def _bag_options(camera: str, rgb_topic: str) -> Any:
     from robot_vision.replay.reading.episodes.options import EpisodeOptions
 
     return BagOptions(topics=Topics(rgb=rgb_topic), episodes=EpisodeOptions(camera=camera))
-
-
-def _read(path: Path) -> Any:
-    import cv2
-
-    from robot_vision.codecs.bounded import read_image
-
-    return read_image(path, cv2.IMREAD_COLOR_RGB)
 
 
 def _tile(opened: "Index", row: int, word: str) -> "Tile":

@@ -56,6 +56,19 @@ class AnalyzedFeatures(Model):
     image: str
 
 
+class SimilarFrame(Model):
+    """A picture of the console's index: how like it is (cosine), and where it is from.
+
+    `image` is the path of a small JPEG.
+    """
+
+    similarity: float
+    source: str
+    name: str
+    stamp_s: float
+    image: str
+
+
 class AnalyzedPicture(Model):
     """One picture, or one frame of a video at `time_s`. `overlay` is the path of a JPEG."""
 
@@ -71,6 +84,7 @@ class AnalyzedPicture(Model):
     features: AnalyzedFeatures | None = None
     classification: list[FrameClass] | None = None
     segmentation: AnalyzedSegmentation | None = None
+    similar_frames: list[SimilarFrame] | None = None
 
 
 class Similarity(Model):

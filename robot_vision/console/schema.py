@@ -43,7 +43,14 @@ TOPICS: tuple[Topic, ...] = (
 )
 PICTURE_TOPICS: tuple[Topic, ...] = ("frame", "depth", "features", "segmentation", "attention")
 Task = Literal[
-    "detection", "depth", "masks", "features", "similarity", "classification", "segmentation"
+    "detection",
+    "depth",
+    "masks",
+    "features",
+    "similarity",
+    "classification",
+    "segmentation",
+    "similar_frames",
 ]
 Level = Literal["ok", "warn", "error", "stale"]
 CameraStatus = Literal["live", "no camera", "starting"]

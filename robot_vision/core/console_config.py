@@ -57,6 +57,7 @@ class ConsoleConfig(Params):
     )
     frame_width_px: int = param(640, "frames are sent no wider", unit="px", ge=64, le=8192)
     jpeg_quality: int = param(80, "of the frames sent", ge=10, le=100)
+    index: str = param("", "folder of an index of similar frames; empty: none is searched")
     limits: LimitsConfig = LimitsConfig()
 
 

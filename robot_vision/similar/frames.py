@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from robot_vision.codecs.bounded import read_image
 from robot_vision.core.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.folders.image_sources import FolderSource
@@ -49,6 +51,11 @@ class PictureSource:
 def open_pictures(path: Path, *, config: ServiceConfig, options: BagOptions) -> PictureSource:
     """Raises `BagError` for what is nothing that can be read."""
     return PictureSource(path=path, frames=open_source(path, config=config, options=options))
+
+
+def read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """Raises `EncodingError` for what is no picture, or cannot be read."""
+    return read_image(file, cv2.IMREAD_COLOR_RGB)
 
 
 def fingerprint(path: Path) -> str:

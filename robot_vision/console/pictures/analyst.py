@@ -26,6 +26,7 @@ from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.pictures.encoding import FeatureColors, depth_picture, jpeg, png
 from robot_vision.console.pictures.kept_images import KeptImages
 from robot_vision.console.pictures.selected_detections import detected, overlay
+from robot_vision.console.pictures.similar_frames import SimilarFrames
 from robot_vision.console.pictures.uploads import is_video
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.schema import Task
@@ -56,9 +57,12 @@ class _Picture:
 
 
 class Analyst:
-    """One analysis at a time, in a thread of its own; a few may wait, more are refused."""
+    """One analysis at a time, in a thread of its own; a few may wait, more are refused.
 
-    def __init__(self, service: ServiceConfig, limits: LimitsConfig) -> None:
+    `index` is the folder of an index of similar frames, or empty.
+    """
+
+    def __init__(self, service: ServiceConfig, limits: LimitsConfig, *, index: str = "") -> None:
         self._service = service.model_copy(update={"threads": 1, "spin": False})
         self._limits = limits
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="console-analyst")
@@ -68,6 +72,7 @@ class Analyst:
         self._decoder = Decoder(limits)
         self._perceiver: Perceiver | None = None
         self.images = KeptImages(limits.kept_mb * 1e6)
+        self._similar = SimilarFrames(index, self._service)
 
     async def analyze(self, uploads: Sequence[Upload], tasks: Sequence[Task]) -> Analysis:
         """Raises `ConsoleError` for what cannot be read, or while too many wait."""
@@ -126,8 +131,13 @@ class Analyst:
             elapsed_ms=round((perf_counter() - start_s) * 1e3, 3),
             pictures=answers,
             similarity=_similarity(percepts) if "similarity" in tasks else None,
-            notes=_missing(percepts[0], tasks),
+            notes=self._notes(percepts[0], tasks),
         )
+
+    def _notes(self, percept: Percept, tasks: Sequence[Task]) -> list[str]:
+        """What is left out of the answer, and why."""
+        problem = self._similar.problem if "similar_frames" in tasks else ""
+        return [*_missing(percept, tasks), *([problem] if problem else [])]
 
     def _models(self) -> Perceiver:
         if self._perceiver is None:
@@ -179,6 +189,9 @@ class Analyst:
             else None,
             segmentation=self._segmentation(percept.segmentation)
             if "segmentation" in tasks
+            else None,
+            similar_frames=self._similar.of(percept.features, self.images)
+            if "similar_frames" in tasks
             else None,
         )
 
@@ -234,6 +247,7 @@ def _missing(percept: Percept, tasks: Sequence[Task]) -> list[str]:
         "masks": percept.detections.mask is None,
         "features": percept.features is None,
         "similarity": percept.features is None,
+        "similar_frames": percept.features is None,
         "classification": percept.classification is None,
         "segmentation": percept.segmentation is None,
     }

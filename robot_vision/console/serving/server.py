@@ -45,7 +45,7 @@ class ConsoleServer:
             most=config.limits.connections,
             most_per_address=config.limits.connections_per_address,
         )
-        self._analyst = Analyst(service or ServiceConfig(), config.limits)
+        self._analyst = Analyst(service or ServiceConfig(), config.limits, index=config.index)
         self._guard = create_app(
             snapshots,
             commander or NoCommander(),

@@ -5,6 +5,7 @@ import { byId, el, setText, toggles } from "./dom.js";
 import { ms, number } from "./format.js";
 import { drawMarks } from "./marks.js";
 import { painter } from "./paint.js";
+import { showSimilarFrames } from "./similar_frames.js";
 
 const BLEND = 0.65;
 
@@ -69,6 +70,7 @@ async function showPicture(index) {
   setText(byId("frame-name"), isVideo ? `${number(picture.time_s, 2)} s` : `${index + 1}`);
   showRows(picture.detections);
   showClasses(picture);
+  showSimilarFrames(picture.similar_frames);
   showScale();
   canvas.invalidate();
 }
