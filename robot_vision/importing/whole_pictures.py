@@ -56,9 +56,9 @@ def question_on_sigmoids(
         return ""
     return (
         f"{file}: its scores lie from {lowest:.3g} to {highest:.3g} in all pictures and do not "
-        "sum to one: each class seems to be judged by itself (by a sigmoid), but the classes of this "
-        "format exclude each other. Export it with softmax or without an activation; if these are "
-        "logits all the same: --reading scores=logits"
+        "sum to one: each class seems to be judged by itself (a sigmoid), but classes of this "
+        "format exclude each other. Export it with softmax or without an activation; if these "
+        "are logits all the same: --reading scores=logits"
     )
 
 

@@ -1,9 +1,11 @@
 // The classes of the view and of its pixels, where the service has models that give such.
 import { pictureRows, pixelRows, showBars } from "./class_bars.js";
-import { setText } from "./dom.js";
+import { setAttribute, setText } from "./dom.js";
 
-// Results go on without these classes for so long, though asked for: no model gives them any more.
-const LEFT_BEHIND_NS = 2e9;
+// Results went on without these classes for so long, though they were asked for: old, then of a
+// model that is there no more.
+const OLD_NS = 2e9;
+const GONE_NS = 6e9;
 const PATIENCE_MS = 2000;
 
 export class ClassesPanel {
@@ -61,8 +63,9 @@ class Kind {
 
   // What is not asked for, as out of sight, does not come, and stays as it was.
   tell(newestNs, isAsked) {
-    const isLeft = this._stampNs !== null && newestNs - this._stampNs > LEFT_BEHIND_NS;
-    if (isLeft && !isAsked && !this.hidden) return;
-    this._root.hidden = this._stampNs === null || isLeft;
+    const behindNs = this._stampNs === null ? Infinity : newestNs - this._stampNs;
+    if (behindNs > OLD_NS && !isAsked && !this.hidden) return;
+    setAttribute(this._root, "data-old", behindNs > OLD_NS);
+    this._root.hidden = behindNs > GONE_NS;
   }
 }
