@@ -68,13 +68,18 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="folder of metrics and gallery")],
     images: Annotated[int, typer.Option(min=0, help="0: all")] = 0,
     worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
+    known: Annotated[
+        Path | None, typer.Option(help="of features: labelled set that probes are fitted to")
+    ] = None,
 ) -> None:
-    """Figures of a native, classification or segmentation bundle on a held-out set; failures."""
+    """Figures of a native, classification, segmentation or features bundle; what it gets wrong."""
     from robot_vision.export.measure import measure_bundle
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
 
-    measured = measure_bundle(find_bundle(model), data, out=out, images=images, worst=worst)
+    measured = measure_bundle(
+        find_bundle(model), data, out=out, images=images, worst=worst, known=known
+    )
     console = Screen()
     for name, value in measured.metrics.items():
         console.print(f"{name:32} {value}")

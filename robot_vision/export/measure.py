@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_vision.core.errors import BundleError
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.export.measure_classifier import measure_classifier
+from robot_vision.export.measure_features import measure_features
 from robot_vision.export.measure_segmentation import measure_segmentation
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.picture_bundle import Measured
@@ -18,12 +19,27 @@ from robot_vision.training.metrics.native import Evaluation, Predictor, evaluate
 
 
 def measure_bundle(
-    bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
+    bundle: Bundle,
+    held_out: Path,
+    *,
+    out: Path,
+    images: int,
+    worst: int,
+    known: Path | None = None,
 ) -> Measured:
     """Figures of a bundle by its task, and what it gets most wrong, in the folder `out`.
 
-    Raises `BundleError` for a task that has no such figures.
+    `known` is the labelled set that probes of a bundle of features are fitted to. Raises
+    `BundleError` for a task that has no such figures, `ConfigError` without a `known` set.
     """
+    if bundle.manifest.task == "features":
+        if known is None:
+            raise ConfigError(
+                f"bundle {bundle.manifest.name!r} gives features: expected --known with the "
+                "labelled set that a linear layer and nearest neighbours know, such as data/train"
+            )
+        limits = {"images": images, "worst": worst}
+        return measure_features(bundle, held_out, out=out, known=known, **limits)
     measure = {
         "classification": measure_classifier,
         "segmentation": measure_segmentation,
@@ -32,7 +48,7 @@ def measure_bundle(
     if measure is None:
         raise BundleError(
             f"bundle {bundle.manifest.name!r} is of task {bundle.manifest.task!r}; expected "
-            "classification, segmentation or multitask (native) to evaluate"
+            "classification, segmentation, features or multitask (native) to evaluate"
         )
     return measure(bundle, held_out, out=out, images=images, worst=worst)
 
