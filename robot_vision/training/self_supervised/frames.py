@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from robot_vision.codecs.stretch import stretched
 from robot_vision.core.disk import writing_to
@@ -23,20 +23,21 @@ _IS_DECODED, _IS_BAD = 1, 2
 class Frames:
     """Frames of one size, a row each. What is not looked at stays on the disk.
 
-    `notes` say what could not be read.
+    `places` say of each in which of the `planes` it lies, and the row there; `notes` what could
+    not be read.
     """
 
     size: Size
-    _planes: tuple[UInt8[np.ndarray, "n h w 3"], ...]
-    _places: np.ndarray  # of each frame: which file, and the row in it
+    planes: tuple[UInt8[np.ndarray, "_ h w 3"], ...]
+    places: Int64[np.ndarray, "n 2"]
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.places)
 
     def __getitem__(self, row: int) -> UInt8[np.ndarray, "h w 3"]:
-        file, inside = self._places[row]
-        return self._planes[file][inside]
+        file, inside = self.places[row]
+        return self.planes[file][inside]
 
 
 def open_frames(
@@ -82,7 +83,9 @@ def open_frames(
             )
     if not places:
         raise ConfigError(f"{', '.join(sets)}: no frame can be read; {'; '.join(notes)}")
-    return Frames(size=size, _planes=tuple(planes), _places=np.array(places), notes=tuple(notes))
+    return Frames(
+        size=size, planes=tuple(planes), places=np.array(places, np.int64), notes=tuple(notes)
+    )
 
 
 def _chosen(counts: Sequence[int], *, every: int, most: int) -> list[list[int]]:

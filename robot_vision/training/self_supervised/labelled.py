@@ -16,7 +16,6 @@ from robot_vision.training.self_supervised.probes import knn_classes, linear_cla
 _BATCH = 64
 
 _Embeddings = Float32[np.ndarray, "n d"]
-_Classes = Int64[np.ndarray, " n"]
 
 
 class Labelled:
@@ -31,7 +30,7 @@ class Labelled:
         opened = open_crops(folder, crop)
         kept = opened.of(spread(len(opened.crops), most))
         self.folder, self.class_names = folder, opened.class_names
-        self.class_row: _Classes = np.array([crop.class_row for crop in kept.crops], np.int64)
+        self.class_row = np.array([crop.class_row for crop in kept.crops], np.int64)
         self.cache = PictureCache(kept.crops, size, source=folder, cache_dir=cache_dir)
 
     def batches(self) -> Iterator[UInt8[np.ndarray, "b h w 3"]]:
@@ -80,7 +79,7 @@ class LabelledPair:
     def _classes(self) -> int:
         return len(self.known.class_names)
 
-    def _right(self, found: _Classes) -> float:
+    def _right(self, found: Int64[np.ndarray, " n"]) -> float:
         return float((found == self.asked.class_row).mean())
 
 

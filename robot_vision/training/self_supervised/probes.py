@@ -5,8 +5,10 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Int64
 
-_Embeddings = Float32[np.ndarray, "n d"]
-_Classes = Int64[np.ndarray, " n"]
+_Known = Float32[np.ndarray, "n d"]
+_KnownClass = Int64[np.ndarray, " n"]
+_Asked = Float32[np.ndarray, "m d"]
+_AskedClass = Int64[np.ndarray, " m"]
 NEIGHBOURS = 20
 _TEMPERATURE = 0.07
 _AT_ONCE = 1024
@@ -17,8 +19,8 @@ _ITERATIONS = 100
 
 
 def knn_classes(
-    known: _Embeddings, known_class: _Classes, asked: _Embeddings, *, classes: int
-) -> _Classes:
+    known: _Known, known_class: _KnownClass, asked: _Asked, *, classes: int
+) -> _AskedClass:
     """The class of each asked picture by the 20 nearest known ones, weighted by exp(cosine/0.07).
 
     As DINO evaluates it (arXiv:2104.14294); fewer where fewer are known.
@@ -30,14 +32,12 @@ def knn_classes(
     return votes.argmax(dim=1).numpy()
 
 
-def nearest(known: _Embeddings, asked: _Embeddings, *, count: int) -> Int64[np.ndarray, "m k"]:
+def nearest(known: _Known, asked: _Asked, *, count: int) -> Int64[np.ndarray, "m k"]:
     """Rows of the known pictures nearest to each asked one, the nearest first."""
     return _neighbours(known, asked, count=count)[1].numpy()
 
 
-def _neighbours(
-    known: _Embeddings, asked: _Embeddings, *, count: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _neighbours(known: _Known, asked: _Asked, *, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Cosines and rows [m,k] of the nearest, compared a part at a time."""
     near, far = _units(known), _units(asked)
     parts = [(part @ near.T).topk(min(count, len(near)), dim=1) for part in far.split(_AT_ONCE)]
@@ -46,8 +46,8 @@ def _neighbours(
 
 
 def linear_classes(
-    known: _Embeddings, known_class: _Classes, asked: _Embeddings, *, classes: int
-) -> _Classes:
+    known: _Known, known_class: _KnownClass, asked: _Asked, *, classes: int
+) -> _AskedClass:
     """The class of each asked picture by logistic regression on the known ones (L-BFGS).
 
     Embeddings are scaled to unit variance; the decay of the weights is chosen of four by
@@ -97,5 +97,5 @@ def _logits(scaled: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return scaled @ weight[:-1] + weight[-1]
 
 
-def _units(embeddings: _Embeddings) -> torch.Tensor:
+def _units(embeddings: np.ndarray) -> torch.Tensor:
     return F.normalize(torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)), dim=1)
