@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from native_bundle import make_native_bundle
 from picture_sets import picture_recipe, write_folders
 from runs import Rows, tiny_spec
 from safetensors.torch import load_file
@@ -24,7 +25,7 @@ from robot_vision.models.card import Size
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.registry import MODELS
-from robot_vision.perception.perceiver import build_perceiver
+from robot_vision.pipeline import build_pipeline
 from robot_vision.training.data.crops import CropOptions
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import Recipe
@@ -249,17 +250,21 @@ def bundles(runs: dict[str, Path]) -> dict[str, Path]:
     return {task: run.parent / f"{task}-bundle" for task, run in runs.items()}
 
 
-def test_a_bundle_serves_as_feature_model(bundles: dict[str, Path], runs: dict[str, Path]) -> None:
+def test_a_bundle_serves_as_feature_model(
+    bundles: dict[str, Path], runs: dict[str, Path], tmp_path: Path
+) -> None:
+    detector = str(make_native_bundle(tmp_path / "one-cube"))
     for bundle in bundles.values():
         manifest = find_bundle(bundle).manifest
         assert (manifest.task, manifest.format) == ("features", "features")
         assert set(manifest.outputs) == {"features", "embedding"}
         assert manifest.feature_stride_px == 16
-        config = ServiceConfig(model="", feature_model=str(bundle), device="cpu")
+        config = ServiceConfig(model=detector, feature_model=str(bundle), device="cpu", threads=1)
         rgb = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
-        found = build_perceiver(config).perceive(Frame(stamp_ns=1, frame_id="", rgb=rgb))
-        assert found.features is not None
-        assert np.linalg.norm(found.features.embedding) == pytest.approx(1, abs=1e-4)
+        seen = build_pipeline(config).process(Frame(stamp_ns=1, frame_id="", rgb=rgb)).features
+        assert seen is not None
+        assert seen.grid.shape[1:] == (4, 4)
+        assert np.linalg.norm(seen.embedding) == pytest.approx(1, abs=1e-4)
     larger = ExportOptions(size=Size(width_px=128, height_px=96))
     export_run(runs["dino"], runs["dino"].parent / "larger", larger)
     taken = find_bundle(runs["dino"].parent / "larger").manifest.input

@@ -20,15 +20,15 @@ class CollapseOptions(Params):
     """When a run is stopped because it has collapsed."""
 
     spread: float = param(
-        0.02, "smallest spread of embeddings that is no collapse; 1: all directions alike", ge=0
+        0.01, "smallest spread of embeddings that is no collapse; 1: all directions alike", ge=0
     )
     one_prototype: float = param(
         0.05, "of the mean answer's entropy (of 1), below: one prototype has it all", ge=0, le=1
     )
     no_prototype: float = param(
-        0.995, "of an answer's entropy (of 1), above: prototypes are not told apart", ge=0, le=1
+        0.999, "of an answer's entropy (of 1), above: prototypes are not told apart", ge=0, le=1
     )
-    evaluations: int = param(3, "evaluations in a row until the run stops", ge=1)
+    evaluations: int = param(5, "evaluations in a row until the run stops", ge=1)
 
 
 def spread_of(embeddings: Float32[np.ndarray, "n d"]) -> float:
@@ -50,7 +50,7 @@ def entropies(share: Float[np.ndarray, "n k"]) -> dict[str, float]:
     }
 
 
-def _entropy(share: np.ndarray) -> np.ndarray:
+def _entropy(share: np.ndarray) -> np.ndarray | np.floating:
     surprise = -np.log(np.maximum(share, 1e-30))
     return (share * surprise).sum(axis=-1) / np.log(share.shape[-1])
 

@@ -39,6 +39,12 @@ class FrameSource(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def cache_folder(self) -> Path:
+        """Where decoded frames are kept unless a recipe says where: beside what a fingerprint
+        holds all files of."""
+        return self.path.parent / "cache" / self.path.name
+
     @abstractmethod
     def fingerprint(self) -> str:
         """Differs where the frames are others."""
@@ -103,6 +109,10 @@ class _Pictures(FrameSource):
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         super().__init__(path)
         self._files = files
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.path / "cache"
 
     def fingerprint(self) -> str:
         digest = blake2b(digest_size=8)

@@ -54,7 +54,7 @@ def open_frames(
 
     Of each set every `every`-th frame is taken; `most_frames` (0: all) of these, evenly spread
     over all sets. A frame keeps its ratio and is cut to the size around its middle. The files
-    lie in `cache_dir`, else in `cache` inside the set or beside the bag; decoding that was
+    lie in `cache_dir`, else in `cache` inside the set, or beside a bag or dataset; decoding that was
     interrupted goes on where it stopped. A frame that cannot be read is left out, with a note.
 
     Raises `ConfigError`, `BagError` or `DatasetError` for a set that cannot be read or has no
@@ -111,8 +111,8 @@ class _Cache:
 
     def __init__(self, source: FrameSource, size: Size, cache_dir: str) -> None:
         self.source, self._size = source, size
-        beside = source.path if source.path.is_dir() else source.path.parent
-        self._folder = Path(cache_dir) / source.path.name if cache_dir else beside / "cache"
+        named = Path(cache_dir) / source.path.name
+        self._folder = named if cache_dir else source.cache_folder
         self._known = source.fingerprint()
 
     def count(self) -> int:
