@@ -54,38 +54,36 @@ def open_frames(
 
     Of each set every `every`-th frame is taken; `most_frames` (0: all) of these, evenly spread
     over all sets. A frame keeps its ratio and is cut to the size around its middle. The files
-    lie in `cache_dir`, else in `cache` inside the set, or beside a bag or dataset; decoding that was
-    interrupted goes on where it stopped. A frame that cannot be read is left out, with a note.
+    lie in `cache_dir`, else in `cache` inside the set, or beside a bag or dataset; decoding that
+    was stopped goes on. A frame that cannot be read is left out, with a note.
 
     Raises `ConfigError`, `BagError` or `DatasetError` for a set that cannot be read or has no
     frame that can, `DiskFullError` where there is no room.
     """
-    sources = open_sources(sets, topics)
-    caches = [_Cache(source, size, cache_dir) for source in sources]
-    counts = [cache.count() for cache in caches]
-    rows = _chosen(counts, every=every, most=most_frames)
-    planes, places, notes = [], [], []
-    total, done = sum(map(len, rows)), 0
-    for number, (cache, own) in enumerate(zip(caches, rows, strict=True)):
-        before = done
-        decoded = cache.decoded(
-            own, lambda n, before=before: on_progress and on_progress(before + n, total)
-        )
+    caches = [_Cache(source, size, cache_dir) for source in open_sources(sets, topics)]
+    rows = _chosen([cache.count() for cache in caches], every=every, most=most_frames)
+    decoded, done, total = list[_Decoded](), 0, sum(map(len, rows))
+    for cache, own in zip(caches, rows, strict=True):
+        decoded.append(cache.decoded(own, _shifted(on_progress, done, total)))
         done += len(own)
-        planes.append(decoded.planes)
-        good = np.flatnonzero(decoded.marks == _IS_DECODED)
-        places += [(number, row) for row in good]
-        if len(good) < len(own):
-            why = f": {decoded.fault}" if decoded.fault else ""
-            notes.append(
-                f"{len(own) - len(good)} of {len(own)} frames of {cache.source.path} "
-                f"cannot be read and are left out{why}"
-            )
+    notes = tuple(part.note for part in decoded if part.note)
+    places = [(file, row) for file, part in enumerate(decoded) for row in part.readable]
     if not places:
         raise ConfigError(f"{', '.join(sets)}: no frame can be read; {'; '.join(notes)}")
-    return Frames(
-        size=size, planes=tuple(planes), places=np.array(places, np.int64), notes=tuple(notes)
-    )
+    planes = tuple(part.planes for part in decoded)
+    return Frames(size=size, planes=planes, places=np.array(places, np.int64), notes=notes)
+
+
+def _shifted(
+    on_progress: Callable[[int, int], object] | None, before: int, total: int
+) -> Callable[[int], None]:
+    """Progress within one source as that of all, which `before` frames precede."""
+
+    def shown(done: int) -> None:
+        if on_progress is not None:
+            on_progress(before + done, total)
+
+    return shown
 
 
 def _chosen(counts: Sequence[int], *, every: int, most: int) -> list[list[int]]:
@@ -101,9 +99,11 @@ def _chosen(counts: Sequence[int], *, every: int, most: int) -> list[list[int]]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Decoded:
+    """Frames of one source; `readable` are the rows of those that could be decoded."""
+
     planes: UInt8[np.ndarray, "n h w 3"]
-    marks: UInt8[np.ndarray, " n"]
-    fault: str
+    readable: list[int]
+    note: str = ""
 
 
 class _Cache:
@@ -130,7 +130,7 @@ class _Cache:
         """The frames of these numbers; what is decoded already stays."""
         if not rows:
             empty = np.zeros((0, self._size.height_px, self._size.width_px, 3), np.uint8)
-            return _Decoded(planes=empty, marks=np.zeros(0, np.uint8), fault="")
+            return _Decoded(planes=empty, readable=[])
         size = f"{self._size.width_px}x{self._size.height_px}"
         name = f"frames-{size}-{_digest(self._known, str(rows))}"
         shape = (len(rows), self._size.height_px, self._size.width_px, 3)
@@ -147,7 +147,17 @@ class _Cache:
                 marks[place] = _IS_BAD
                 fault = fault or str(error)
             on_progress(place + 1)
-        return _Decoded(planes=planes, marks=np.asarray(marks), fault=fault)
+        readable = np.flatnonzero(marks == _IS_DECODED).tolist()
+        return _Decoded(planes=planes, readable=readable, note=self._note(rows, readable, fault))
+
+    def _note(self, rows: Sequence[int], readable: Sequence[int], fault: str) -> str:
+        lost = len(rows) - len(readable)
+        if not lost:
+            return ""
+        return (
+            f"{lost} of {len(rows)} frames of {self.source.path} cannot be read and are left out"
+            + (f": {fault}" if fault else "")
+        )
 
 
 def fitted(rgb: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "h2 w2 3"]:

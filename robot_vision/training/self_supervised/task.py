@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Size
+from robot_vision.terminal import say
 from robot_vision.training.data.batches import Shuffled, seed_step, share_of
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import rank_0_first
@@ -22,6 +23,8 @@ from robot_vision.training.self_supervised.held_out import FeaturesHeldOut, aske
 from robot_vision.training.self_supervised.labelled import LabelledPair, open_pair
 from robot_vision.training.self_supervised.options import SelfSupervisedOptions
 from robot_vision.training.self_supervised.views import cut_views, seen_otherwise
+
+_SAID_EVERY = 1000
 
 # Views of each sample u8 [b,s,s,3]: sizes may differ from view to view.
 Views = tuple[Tensor, ...]
@@ -131,7 +134,13 @@ def _frames_of(options: SelfSupervisedOptions) -> Frames:
         most_frames=options.most_frames,
         topics=options.topics,
         cache_dir=options.cache_dir,
+        on_progress=_say_decoded,
     )
+
+
+def _say_decoded(done: int, frames: int) -> None:
+    if done % _SAID_EVERY == 0:
+        say(f"decoded {done} of {frames} frames")
 
 
 def _labels_of(options: SelfSupervisedOptions) -> LabelledPair | None:
