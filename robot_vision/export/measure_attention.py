@@ -36,7 +36,9 @@ def measure_attention(
     the set no masks. Draws some pictures with all of these into `file`.
     """
     encoder = getattr(model, "encoder", None)
-    opened = open_set(held_out) if has_attention(encoder) else None
+    if not has_attention(encoder):
+        return {}
+    opened = open_set(held_out)
     if not isinstance(opened, DetectionSet):
         return {}
     masked = [image for image in opened.images if any(image.segmentation)]

@@ -130,10 +130,10 @@ def _draw_neighbours(file: Path, pair: LabelledPair, predict: Predictor, *, coun
     names = pair.known.class_names
     is_wrong = pair.known.class_row[rows[:, 0]] != pair.asked.class_row
     tiles = []
-    for number in np.argsort(~is_wrong, kind="stable")[:count]:
+    for number in np.argsort(~is_wrong, kind="stable")[:count].tolist():
         truth = names[pair.asked.class_row[number]]
         tiles.append(captioned(pair.asked.cache.rgb([number])[0], (truth, "asked for")))
-        for row in rows[number]:
+        for row in rows[number].tolist():
             name = names[pair.known.class_row[row]]
             likeness = f"{float(known[row] @ asked[number]):.2f}"
             tiles.append(captioned(pair.known.cache.rgb([row])[0], (name, likeness)))

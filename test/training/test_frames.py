@@ -74,7 +74,7 @@ def test_a_bag_gives_the_images_of_its_colour_topic(
 
 
 def test_cameras_of_a_bag_are_named_where_there_are_several(tmp_path: Path) -> None:
-    topics = {"/left/image_raw": (10, 20), "/right/image_raw": (110, 120)}
+    topics = {"/front/image_raw": (10, 20), "/wrist/image_raw": (110, 120)}
     bag = write_colors(tmp_path / "bag", topics, StoragePlugin.MCAP)
     with pytest.raises(ConfigError, match=r"several cameras.*options\.topics"):
         open_frames([str(bag)], SIZE)

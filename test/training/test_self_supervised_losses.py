@@ -142,7 +142,7 @@ def test_entropies_tell_both_kinds_of_collapse_from_none() -> None:
             "options.centre_momentum",
         ),
         (
-            {"spread": 0.5, "teacher_entropy": 0.999, "teacher_mean_entropy": 0.999},
+            {"spread": 0.5, "teacher_entropy": 0.9999, "teacher_mean_entropy": 0.9999},
             "options.teacher_temperature",
         ),
     ],

@@ -4,6 +4,7 @@ What DINO showed (arXiv:2104.14294, section 4.2.2), beside Otsu's threshold on c
 """
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ class Looked:
         return self.attention >= self.threshold[:, None, None]
 
 
-def has_attention(encoder: object) -> bool:
+def has_attention(encoder: object) -> TypeGuard[PictureEncoder]:
     """Whether an encoder has a class token whose attention can be looked at."""
     vit = encoder.net if isinstance(encoder, PictureEncoder) else None
     return isinstance(vit, ViT) and vit.spec.class_token

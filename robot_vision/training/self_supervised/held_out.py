@@ -37,21 +37,21 @@ class FeaturesHeldOut(HeldOut):
     def __init__(self, options: SelfSupervisedOptions, frames: Frames, data: Path | None) -> None:
         self._options, self._frames = options, frames
         self._data = str(data or options.labelled_val_set)
-        self.size: Size = options.served_size
+        self.size = self._size = options.served_size
         self._feature_stride_px = 16.0
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """Middles of frames, spread over the sets."""
         del graph
         rows = spread(len(self._frames), count)
-        for view in middle_views(self._frames, rows, self._options.views, self.size, batch=1):
+        for view in middle_views(self._frames, rows, self._options.views, self._size, batch=1):
             yield {"rgb": view}
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """`spread`, and `knn_top1` where there are labels, over all labelled pictures."""
         (predict,) = predictors.values()
-        answer = asked_of_frames(predict, self._frames, self._options.views, self.size)
-        self._feature_stride_px = self.size.width_px / answer["features"].shape[-1]
+        answer = asked_of_frames(predict, self._frames, self._options.views, self._size)
+        self._feature_stride_px = self._size.width_px / answer["features"].shape[-1]
         found: dict[str, float | str] = {"spread": round(spread_of(answer["embedding"]), 4)}
         if self._labels:
             found["knn_top1"] = round(self._labels.knn_top1(predict), 4)
@@ -79,7 +79,7 @@ class FeaturesHeldOut(HeldOut):
             options.labelled_set,
             self._data,
             crop=options.crop,
-            size=self.size,
+            size=self._size,
             cache_dir=options.cache_dir,
             most=(options.labelled_pictures, 0),
         )
