@@ -172,6 +172,19 @@ def test_the_teacher_of_dino_is_the_average_and_learns_nothing_itself(
     torch.testing.assert_close(run.beside["centre"].mean, expected)
 
 
+def test_small_views_leave_the_statistics_of_norms_alone(colors: Path, cache: str) -> None:
+    conv = {"encoder": tiny_spec("simclr")["encoder"], "hidden": 16, "bottleneck": 8}
+    run = build_run(recipe("dino", colors, cache, spec={**conv, "prototypes": 16}))
+    norm = next(m for m in run.model.modules() if isinstance(m, nn.BatchNorm2d))
+    views = next(run.task.batches(0, 0.0))
+    run.task.answer(run.model, (*views[:2], *(torch.full_like(v, 255) for v in views[2:])))
+    with_small = norm.running_mean.clone()
+    norm.reset_running_stats()
+    run.task.answer(run.model, views[:2])
+    torch.testing.assert_close(with_small, norm.running_mean)
+    assert norm.momentum == 0.1
+
+
 def test_views_of_a_step_are_those_of_the_seed_and_the_step(colors: Path, cache: str) -> None:
     def views(seed: int, step: int) -> tuple[Tensor, ...]:
         run = build_run(recipe("simclr", colors, cache, **{"run.seed": seed}))

@@ -24,11 +24,14 @@ _FRAMES, _BATCH = 256, 32
 def asked_of_frames(
     predict: Predictor, frames: Frames, options: ViewOptions, size: Size
 ) -> dict[str, np.ndarray]:
-    """What a model says of the middles of up to 256 frames, spread over all, by role."""
+    """What a model says of the middles of up to 256 frames, spread over all: vectors by role."""
     rows = spread(len(frames), _FRAMES)
-    batches = middle_views(frames, rows, options, size, batch=_BATCH)
-    answers = [predict({"rgb": views}) for views in batches]
-    return {role: np.concatenate([a[role] for a in answers]) for role in answers[0]}
+    said: dict[str, list[np.ndarray]] = {}
+    for views in middle_views(frames, rows, options, size, batch=_BATCH):
+        for role, value in predict({"rgb": views}).items():
+            if value.ndim == 2:
+                said.setdefault(role, []).append(value)
+    return {role: np.concatenate(parts) for role, parts in said.items()}
 
 
 class FeaturesHeldOut(HeldOut):
@@ -50,8 +53,9 @@ class FeaturesHeldOut(HeldOut):
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """`spread`, and `knn_top1` where there are labels, over all labelled pictures."""
         (predict,) = predictors.values()
+        columns = predict(next(self.inputs("", 1)))["features"].shape[-1]
+        self._feature_stride_px = self._size.width_px / columns
         answer = asked_of_frames(predict, self._frames, self._options.views, self._size)
-        self._feature_stride_px = self._size.width_px / answer["features"].shape[-1]
         found: dict[str, float | str] = {"spread": round(spread_of(answer["embedding"]), 4)}
         if self._labels:
             found["knn_top1"] = round(self._labels.knn_top1(predict), 4)

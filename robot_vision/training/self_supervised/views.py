@@ -15,7 +15,7 @@ from robot_vision.core.params import Params, param
 from robot_vision.models.card import Size
 from robot_vision.training.data.lens import blurred
 from robot_vision.training.data.light import relit
-from robot_vision.training.self_supervised.frames import Frames
+from robot_vision.training.self_supervised.frames import Frames, fitted
 
 _RATIO = 4 / 3  # longest side ratio of what becomes a square view
 _LUMA = (0.299, 0.587, 0.114)
@@ -89,7 +89,6 @@ def cut_views(
     drawn = torch.rand(len(rows), 4).double().numpy()
     share = area[0] + (area[1] - area[0]) * drawn[:, 0]
     ratio = np.exp((2 * drawn[:, 1] - 1) * np.log(_RATIO))
-    size = Size(width_px=size_px, height_px=size_px)
     views = np.empty((len(rows), size_px, size_px, 3), np.uint8)
     for number, row in enumerate(rows):
         left, top, side = windows[number].tolist()
@@ -97,7 +96,8 @@ def cut_views(
         height = _side(side, share[number] / ratio[number])
         x = left + int(drawn[number, 2] * (side - width + 1))
         y = top + int(drawn[number, 3] * (side - height + 1))
-        views[number] = _scaled(frames[row][y : y + height, x : x + width], size)
+        part = frames[row][y : y + height, x : x + width]
+        views[number] = stretched(part, width_px=size_px, height_px=size_px)
     return torch.from_numpy(views)
 
 
@@ -105,24 +105,25 @@ def _side(window: int, area: float) -> int:
     return min(window, max(1, round(window * area**0.5)))
 
 
-def _scaled(rgb: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "h2 w2 3"]:
-    return stretched(rgb, width_px=size.width_px, height_px=size.height_px)
-
-
 def middle_views(
     frames: Frames, rows: list[int], options: ViewOptions, size: Size, *, batch: int
 ) -> Iterator[UInt8[np.ndarray, "b h w 3"]]:
-    """The middles of frames, as large as windows are in the mean: the same each time."""
+    """The middles of frames, as large as windows are in the mean: the same each time.
+
+    Of a size that is no square, as a camera's, the whole frames, cut to its ratio.
+    """
     part = (options.window_min + options.window_max) / 2
     side = max(1, round(part * min(frames.size.width_px, frames.size.height_px)))
-    top, left = (frames.size.height_px - side) // 2, (frames.size.width_px - side) // 2
+    is_square = size.width_px == size.height_px
+    middle = Size(width_px=side, height_px=side) if is_square else frames.size
     for start in range(0, len(rows), batch):
-        yield np.stack(
-            [
-                _scaled(frames[row][top : top + side, left : left + side], size)
-                for row in rows[start : start + batch]
-            ]
-        )
+        seen = [frames[row] for row in rows[start : start + batch]]
+        yield np.stack([fitted(_middle(frame, middle), size) for frame in seen])
+
+
+def _middle(frame: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "h2 w2 3"]:
+    top, left = (frame.shape[0] - size.height_px) // 2, (frame.shape[1] - size.width_px) // 2
+    return frame[top : top + size.height_px, left : left + size.width_px]
 
 
 @torch.no_grad()

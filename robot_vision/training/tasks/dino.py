@@ -1,13 +1,15 @@
 """DINO: small views are to say what the average of the weights says of large ones
 (arXiv:2104.14294)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from robot_vision.core.params import param
 from robot_vision.training.engine.distributed import process_count
@@ -85,8 +87,10 @@ class DinoTask(SelfSupervisedTask):
 
     def answer(self, model: nn.Module, batch: Views) -> Said:
         large, small = batch[:_GLOBAL_VIEWS], batch[_GLOBAL_VIEWS:]
-        of_sizes = [views for views in (large, small) if views]
-        student = [_output(model, views) for views in of_sizes]
+        student = [_output(model, large)]
+        if small:
+            with _statistics_kept(model):
+                student.append(_output(model, small))
         with torch.no_grad():
             teacher = _output(self._teacher, large)
         return Said(student=torch.cat(student), teacher=teacher)
@@ -118,6 +122,20 @@ class DinoTask(SelfSupervisedTask):
     def _share(self, logits: Tensor) -> Tensor:
         temperature = self._options.teacher_temperature
         return teacher_share(logits, self._centre.mean, temperature=temperature)
+
+
+@contextmanager
+def _statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Running statistics of batch norms stay those of large views, as pictures in service are."""
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def _output(model: nn.Module, views: Views) -> Tensor:
