@@ -27,6 +27,10 @@ def timm() -> Any:
     return _imported("timm")
 
 
+def lightly_loss() -> Any:
+    return _imported("lightly.loss")
+
+
 def _imported(name: str) -> Any:
     declare_operators()
     with warnings.catch_warnings():

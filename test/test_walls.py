@@ -56,8 +56,8 @@ MAY_IMPORT = {
     # models, and how they come about
     "models": "core policies",
     "training": (
-        "core codecs datasets formats model_store models perception pipeline policies rollouts "
-        "terminal tracking viz"
+        "core codecs datasets formats model_store models perception pipeline policies "
+        "recorded_views replay rollouts terminal tracking viz"
     ),
     "export": "core backends formats model_store models perception policies training",
     # a simulated world, and what is done in it
@@ -194,6 +194,17 @@ def test_training_reads_episodes_and_knows_no_simulator() -> None:
         assert rollouts <= {f"{NAME}.rollouts.episode_files"}, path.name
     ours = {n for n in imports_of(PACKAGE / "rollouts" / "episode_files.py") if NAME in n}
     assert {n.split(".")[1] for n in ours} <= {"core", "policies"}
+
+
+def test_training_reads_pictures_of_bags_and_nothing_else_of_a_replay() -> None:
+    readers = {f"{NAME}.recorded_views.pictures"} | {
+        f"{NAME}.replay.reading.{module}" for module in ("discovery", "messages", "recording")
+    }
+    for path in sorted((PACKAGE / "training").rglob("*.py")):
+        parts = (f"{NAME}.recorded_views", f"{NAME}.replay")
+        known = {n for n in imports_of(path) if n.startswith(parts)}
+        assert known <= readers, path.name
+        assert not known or path.name == "frame_sources.py"
 
 
 @pytest.mark.parametrize("part", ["training", "export", "models", "rollouts", "formats"])

@@ -72,10 +72,13 @@ def evaluate(
         Path | None,
         typer.Option(help="JPEG of pictures spread over the set, with truth and answer"),
     ] = None,
+    known: Annotated[
+        Path | None, typer.Option(help="of features: labelled set that probes are fitted to")
+    ] = None,
 ) -> None:
-    """Figures of a detector, classifier or segmentation model on a held-out set; failures.
+    """Figures of a bundle on a held-out set, and what it gets wrong.
 
-    Of slots there is a sheet alone: their figures are those of the export.
+    Of slots there is a sheet alone, without --known: their figures are those of the export.
     """
     from robot_vision.export.measure import has_figures, measure_bundle
     from robot_vision.export.sheets.draw import draw_sheet
@@ -86,9 +89,9 @@ def evaluate(
     if sheet is not None:
         draw_sheet(bundle, data, sheet)
         console.print(f"{sheet}")
-        if not has_figures(bundle):
+        if not has_figures(bundle) and known is None:
             return
-    measured = measure_bundle(bundle, data, out=out, images=images, worst=worst)
+    measured = measure_bundle(bundle, data, out=out, images=images, worst=worst, known=known)
     for name, value in measured.metrics.items():
         console.print(f"{name:32} {value}")
     for note in measured.notes:

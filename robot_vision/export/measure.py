@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_vision.core.errors import BundleError
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.export.measure_classifier import measure_classifier
+from robot_vision.export.measure_features import measure_features
 from robot_vision.export.measure_segmentation import measure_segmentation
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.picture_bundle import Measured, PictureModel
@@ -26,24 +27,44 @@ from robot_vision.training.metrics.selected import SELECTION, FoundBoxes
 
 
 def measure_bundle(
-    bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
+    bundle: Bundle,
+    held_out: Path,
+    *,
+    out: Path,
+    images: int,
+    worst: int,
+    known: Path | None = None,
 ) -> Measured:
     """Figures of a bundle by its task, and what it gets most wrong, in the folder `out`.
 
-    Raises `BundleError` for a task that has no such figures.
+    `known` is the labelled set that probes of a bundle of features are fitted to. Raises
+    `BundleError` for a task that has no such figures, `ConfigError` without a `known` set.
     """
+    task = bundle.manifest.task
+    if task == "features":
+        return measure_features(
+            bundle, held_out, out=out, images=images, worst=worst, known=_known(bundle, known)
+        )
     if not has_figures(bundle):
         raise BundleError(
-            f"bundle {bundle.manifest.name!r} is of task {bundle.manifest.task!r}; expected "
-            f"{', '.join(_MEASURES)} (native) to evaluate"
+            f"bundle {bundle.manifest.name!r} is of task {task!r}; expected "
+            f"{', '.join(_MEASURES)} (native) or features to evaluate"
         )
-    measure = _MEASURES[bundle.manifest.task]
-    return measure(bundle, held_out, out=out, images=images, worst=worst)
+    return _MEASURES[task](bundle, held_out, out=out, images=images, worst=worst)
 
 
 def has_figures(bundle: Bundle) -> bool:
     """Whether bundles of its task are measured on a set; others have the figures of the export."""
     return bundle.manifest.task in _MEASURES
+
+
+def _known(bundle: Bundle, known: Path | None) -> Path:
+    if known is None:
+        raise ConfigError(
+            f"bundle {bundle.manifest.name!r} gives features: expected --known with the "
+            "labelled set that a linear layer and nearest neighbours know, such as data/train"
+        )
+    return known
 
 
 def _measure_native(

@@ -27,7 +27,19 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     episodes = str(write_episodes(tmp_path_factory.mktemp("episodes"), count=2, seed=3))
     demonstrations = tmp_path_factory.mktemp("demonstrations") / "set"
     write_demonstrations(demonstrations, [3, 4])
+    frames = {
+        "options.train_sets": [str(shapes_set)],
+        "options.labelled_set": str(shapes_set),
+        "options.labelled_val_set": str(shapes_set),
+        "options.evaluation_images": 8,
+        "options.frame": {"width_px": 128, "height_px": 96},
+        "options.crop": {},
+        "options.cache_dir": str(cache),
+    }
     return {
+        "simclr": frames,
+        "dino": frames,
+        "mae": frames,
         "perception": {
             "options.train_set": str(shapes_set),
             "options.val_set": str(shapes_set),

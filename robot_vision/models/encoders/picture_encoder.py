@@ -32,6 +32,10 @@ class PictureEncoder(nn.Module):
             self.register_buffer(name, scaled, persistent=False)
 
     def forward(self, rgb: Tensor) -> Encoded:
+        return self.net(self.prepared(rgb))
+
+    def prepared(self, rgb: Tensor) -> Tensor:
+        """Pixels u8 [b,h,w,3] as the encoder takes them, f32 [b,3,h,w]; raises `ConfigError`."""
         height_px, width_px = int(rgb.shape[1]), int(rgb.shape[2])
         check_size(height_px, width_px, stride_px=max(self.strides), name=self._name)
-        return self.net((rgb.permute(0, 3, 1, 2).float() - self.mean) / self.std)
+        return (rgb.permute(0, 3, 1, 2).float() - self.mean) / self.std

@@ -61,6 +61,20 @@ class ViT(Encoder):
             maps=(patches.transpose(1, 2).unflatten(2, (rows, columns)),), pooled=pooled
         )
 
+    def some_tokens(self, picture: Tensor, kept: Tensor) -> Tensor:
+        """Tokens of no place, then of the patches `kept` i64 [b,k] alone, row by row: [b,n,width].
+
+        Patches left out cost nothing and are seen by none (arXiv:2111.06377).
+        """
+        tokens = self._tokens(picture)
+        first = int(self.spec.class_token) + self.spec.registers
+        patches = tokens[:, first:]
+        chosen = patches.gather(1, kept[..., None].expand(-1, -1, patches.shape[2]))
+        tokens = torch.cat([tokens[:, :first], chosen], dim=1)
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm(tokens)
+
     def attention_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Each block's attention among all tokens, f32 [b,heads,n,n].
 

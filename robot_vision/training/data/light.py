@@ -10,21 +10,25 @@ _TURNED_SATURATION = (0.3, 1.3)
 _GREY = 127.5
 
 
-def relit(rgb: Tensor, *, color: float, hue: float) -> tuple[Tensor, Tensor]:
+def relit(
+    rgb: Tensor, *, color: float, hue: float, light: float = _LIGHT, tint: float = _HUE
+) -> tuple[Tensor, Tensor]:
     """Part `color` of samples [B,3,h,w] in another light, part `hue` with all hues turned by one
     angle; and which of them were turned [B].
 
-    Both are linear in the colours: one matrix a sample, about mid grey.
+    Another light: brightness, contrast and saturation by factors within `light` of 1, hue by a
+    part of the circle within `tint`. All is linear in the colours: one matrix a sample, about mid
+    grey.
     """
     chance, angle, level, contrast, vivid = torch.rand(5, len(rgb), device=rgb.device)
     turned = chance < hue
     lit = torch.rand(len(rgb), device=rgb.device) < color
-    angle = torch.where(turned, angle, lit * _HUE * (2 * angle - 1))
+    angle = torch.where(turned, angle, lit * tint * (2 * angle - 1))
     low, high = _TURNED_SATURATION
-    vivid = torch.where(turned, low + (high - low) * vivid, _factors(vivid, lit))
+    vivid = torch.where(turned, low + (high - low) * vivid, _factors(vivid, lit, light))
     turns = hue_turns(2 * torch.pi * angle, saturation=vivid)
-    gain = _factors(level, lit)[:, None, None]
-    matrix = turns * gain * _factors(contrast, lit)[:, None, None]
+    gain = _factors(level, lit, light)[:, None, None]
+    matrix = turns * gain * _factors(contrast, lit, light)[:, None, None]
     offset = gain * _GREY - (matrix * _GREY).sum(dim=2, keepdim=True)
     changed = torch.baddbmm(offset, matrix, rgb.flatten(2)).view_as(rgb)
     touched = (turned | lit)[:, None, None, None]
@@ -40,6 +44,6 @@ def hue_turns(angle_rad: Tensor, *, saturation: Tensor) -> Tensor:
     return grey + kept * (cos * (torch.eye(3, device=device) - grey) + sin * around)
 
 
-def _factors(chance: Tensor, chosen: Tensor) -> Tensor:
+def _factors(chance: Tensor, chosen: Tensor, light: float) -> Tensor:
     """Factors about 1 from even chances, 1 where not chosen."""
-    return 1 + chosen * _LIGHT * (2 * chance - 1)
+    return 1 + chosen * light * (2 * chance - 1)

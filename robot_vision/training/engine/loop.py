@@ -49,7 +49,8 @@ def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
 
     Writes `recipe.yaml`, `checkpoint.safetensors`, `weights.safetensors` (averaged),
     `curves.csv`, `memory.json` and, where the task selects, `best.safetensors`. With
-    `run.patience`, the weights are the best at the end, and `last.safetensors` are the last.
+    `run.patience`, or where the task keeps the best, the weights are the best at the end, and
+    `last.safetensors` are the last.
     """
     options = recipe.run
     if options.steps == 0 and options.budget_minutes == 0:
@@ -77,6 +78,8 @@ def _train(run: Run, folder: Path, reporter: Reporter) -> RunState:
         state = load_checkpoint(folder / CHECKPOINT, run)
     if rank() == 0:
         _open_folder(run, folder, state, reporter)
+    if state.step == 0:
+        state = _evaluate_start(run, folder, state, reporter)
     while not is_over(options, state):
         state, row = _round(run, state, memory, reporter)
         share_buffers(run.modules.values())
@@ -87,7 +90,7 @@ def _train(run: Run, folder: Path, reporter: Reporter) -> RunState:
             _save(run, folder, state, row, memory)
             reporter.on_round(row)
     if rank() == 0:
-        _restore_best(run, folder, state)
+        _restore_best(run, folder, state, reporter)
         reporter.on_note(memory.summary())
     return state
 
@@ -145,6 +148,20 @@ def _round(
     return state, row | read
 
 
+def _evaluate_start(run: Run, folder: Path, state: RunState, reporter: Reporter) -> RunState:
+    """Where the task compares with them, the weights that the run begins from: the best so far."""
+    figures = run.task.evaluate_start(run.averaged.module) if rank() == 0 else {}
+    found = agreed(figures.get(run.task.metric, math.nan), run.device)
+    if rank() == 0 and figures:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        reporter.on_note(f"it begins with {shown}")
+    if math.isnan(found):
+        return state
+    if rank() == 0:
+        save_run_weights(folder / BEST_WEIGHTS, run)
+    return replace(state, best=found, start=found)
+
+
 def _evaluate(
     run: Run, folder: Path, state: RunState, memory: Memory
 ) -> tuple[RunState, dict[str, float]]:
@@ -175,10 +192,15 @@ def _save(run: Run, folder: Path, state: RunState, row: dict[str, float], memory
     save_checkpoint(folder / CHECKPOINT, run, state)
 
 
-def _restore_best(run: Run, folder: Path, state: RunState) -> None:
-    """A run that was to stop early ends with its best weights."""
-    if not run.recipe.run.patience or state.best is None:
+def _restore_best(run: Run, folder: Path, state: RunState, reporter: Reporter) -> None:
+    """A run that was to stop early, or whose task asks for it, ends with its best weights."""
+    if not (run.recipe.run.patience or run.task.keeps_best) or state.best is None:
         return
+    if state.best == state.start:
+        reporter.on_note(
+            f"no evaluation is better than the {run.task.metric} of {state.start:.4g} that it "
+            f"began with: {WEIGHTS} holds the weights that it began from, {LAST_WEIGHTS} the last"
+        )
     try:
         save_run_weights(folder / LAST_WEIGHTS, run)
         partial = (folder / WEIGHTS).with_suffix(".partial")

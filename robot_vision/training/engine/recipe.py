@@ -23,7 +23,7 @@ class RunOptions(Params):
     rounds_per_evaluation: int = param(5, "rounds between evaluations; 0: never", ge=0)
     patience: int = param(0, "evaluations without a better figure until it stops", ge=0)
     ema_decay: float = param(0.998, "decay of the averaged weights", ge=0, lt=1)
-    init_weights: str = param("", "bundle or safetensors to start from; empty for fresh")
+    init_weights: str = param("", "bundle, run or safetensors to start from; empty: fresh")
 
     def share(self, processes: int) -> int:
         """Samples of one part of a step in one process."""

@@ -91,6 +91,7 @@ def build_run(recipe: Recipe) -> Run:
     averaged = AveragedModel(
         model, multi_avg_fn=get_ema_multi_avg_fn(recipe.run.ema_decay), use_buffers=True
     )
+    task.follow(averaged.module)
     parameters = named_parameters(model, beside)
     factors = rate_factors(list(parameters), recipe.optimizer.rates)
     freeze(parameters, factors)
@@ -137,7 +138,7 @@ def _spec(recipe: Recipe, card: Card[Any], task: Task[Any]) -> Params:
 
 
 def _begin_from(name: str, model: nn.Module, spec: Params, task: Task[Any]) -> tuple[str, ...]:
-    """Load what fits of a file or a bundle; returns notes on what did not.
+    """Load what fits of a file, a run or a bundle; returns notes on what did not.
 
     A file of an encoder alone, or a bundle that has it, gives the encoder of a model with one.
     """
@@ -154,9 +155,11 @@ def _begin_from(name: str, model: nn.Module, spec: Params, task: Task[Any]) -> t
 
 
 def _weights_file(name: str) -> Path:
-    """A file of weights, or those of the bundle of that name."""
+    """A file of weights, or those of a run's folder, or of the bundle of that name."""
     if Path(name).is_file():
         return Path(name)
+    if (Path(name) / RECIPE).is_file():
+        return Path(name) / WEIGHTS
     if name in stored_folders(POLICY_FILE) or (Path(name) / POLICY_FILE).is_file():
         policy = find_policy(name)
         return policy.path / policy.manifest.weights_file

@@ -8,12 +8,16 @@ from robot_vision.training.engine.recipe import OptimizerOptions, RunOptions
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """How far a run is: steps done, seconds spent training, best figure and evaluations since."""
+    """How far a run is: steps done, seconds spent training, best figure and evaluations since.
+
+    `start` is the figure of the weights that it began from, where these were evaluated.
+    """
 
     step: int = 0
     trained_s: float = 0.0
     best: float | None = None
     stale_evaluations: int = 0
+    start: float | None = None
 
 
 def progress(run: RunOptions, state: RunState) -> float:

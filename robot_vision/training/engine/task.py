@@ -30,6 +30,9 @@ class Task(ABC, Generic[BatchT]):
     options: ClassVar[type[Params]]
     # The figure of `evaluate` that selects weights, the higher the better; empty: the last ones.
     metric: ClassVar[str] = ""
+    # Whether a run ends with the weights that this figure selects, be they those that it began
+    # from: where a loss that falls does not mean that a model becomes better.
+    keeps_best: ClassVar[bool] = False
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         """Open the data; raises `ConfigError` where they lack what the task needs."""
@@ -59,6 +62,9 @@ class Task(ABC, Generic[BatchT]):
         del model
         return {}
 
+    def follow(self, averaged: nn.Module) -> None:
+        """Take the averaged weights, which are evaluated and shipped, as a teacher."""
+
     @abstractmethod
     def batches(self, first_step: int, part: float) -> Generator[BatchT, None, None]:
         """Batches from a step on, on the device; closed at the end of a round.
@@ -81,6 +87,11 @@ class Task(ABC, Generic[BatchT]):
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Figures on held-out data, of process 0 alone; empty where there are no such data."""
+        del model
+        return {}
+
+    def evaluate_start(self, model: nn.Module) -> dict[str, float]:
+        """Figures of the weights that a run begins from, where it must be compared with them."""
         del model
         return {}
 

@@ -1,0 +1,1 @@
+"""Encoders as they learn without labels: each with what its method needs beside it."""

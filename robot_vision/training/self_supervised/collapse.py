@@ -1,0 +1,122 @@
+"""Whether an encoder still distinguishes pictures, and the end of a run in which it does not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import nn
+
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.params import Params, param
+
+
+class CollapsedError(RobotVisionError, RuntimeError):
+    """The encoder says the same of every picture; the round's weights are not saved."""
+
+
+class CollapseOptions(Params):
+    """When a run is stopped because it has collapsed."""
+
+    spread: float = param(
+        0.01, "smallest spread of embeddings that is no collapse; 1: all directions alike", ge=0
+    )
+    one_prototype: float = param(
+        0.05, "of the mean answer's entropy (of 1), below: one prototype has it all", ge=0, le=1
+    )
+    no_prototype: float = param(
+        0.999, "of an answer's entropy (of 1), above: prototypes are not told apart", ge=0, le=1
+    )
+    evaluations: int = param(5, "evaluations in a row until the run stops", ge=1)
+
+
+def spread_of(embeddings: Float32[np.ndarray, "n d"]) -> float:
+    """Standard deviation of unit-norm embeddings in a dimension, by 1/√d: 0 where all pictures
+    have the same, 1 where they have all directions (SimSiam, arXiv:2011.10566)."""
+    units = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True).clip(1e-12)
+    return float(units.std(axis=0).mean() * np.sqrt(units.shape[1]))
+
+
+def entropies(share: Float[np.ndarray, "n k"]) -> dict[str, float]:
+    """Entropy of answers over k prototypes, as a part of log k.
+
+    `teacher_entropy` is the mean of an answer's: 1 where the teacher tells no prototypes apart.
+    `teacher_mean_entropy` is that of the mean answer: 0 where one prototype is answered to all.
+    """
+    return {
+        "teacher_entropy": float(_entropy(share).mean()),
+        "teacher_mean_entropy": float(_entropy(share.mean(axis=0))),
+    }
+
+
+def _entropy(share: np.ndarray) -> np.ndarray | np.floating:
+    surprise = -np.log(np.maximum(share, 1e-30))
+    return (share * surprise).sum(axis=-1) / np.log(share.shape[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symptom:
+    """A figure out of its bounds, and what helps."""
+
+    text: str
+    advice: str
+
+
+def symptoms(figures: Mapping[str, float], options: CollapseOptions) -> list[Symptom]:
+    """Which figures say that the encoder has collapsed."""
+    found = []
+    if figures["spread"] < options.spread:
+        found.append(
+            Symptom(
+                text=f"the spread of embeddings is {figures['spread']:.3g}, below "
+                f"options.collapse.spread = {options.spread:g}: all pictures have nearly the same",
+                advice="raise run.batch_size, lower optimizer.learning_rate, raise "
+                "optimizer.warmup_steps, or make the views differ more (options.views)",
+            )
+        )
+    if figures.get("teacher_mean_entropy", 1.0) < options.one_prototype:
+        found.append(
+            Symptom(
+                text="the teacher answers one prototype to all pictures (entropy of the mean "
+                f"answer {figures['teacher_mean_entropy']:.3g} of 1)",
+                advice="lower options.centre_momentum or raise options.teacher_temperature, so "
+                "that centring keeps up; lower optimizer.learning_rate",
+            )
+        )
+    if figures.get("teacher_entropy", 0.0) > options.no_prototype:
+        found.append(
+            Symptom(
+                text="the teacher tells no prototypes apart (entropy of an answer "
+                f"{figures['teacher_entropy']:.4g} of 1)",
+                advice="lower options.teacher_temperature, which sharpens; raise "
+                "run.batch_size or optimizer.learning_rate",
+            )
+        )
+    return found
+
+
+class CollapseWatch(nn.Module):
+    """Counts evaluations in a row that show a collapse; a checkpoint holds the count."""
+
+    in_a_row: torch.Tensor
+
+    def __init__(self, options: CollapseOptions) -> None:
+        super().__init__()
+        self._options = options
+        self.register_buffer("in_a_row", torch.zeros((), dtype=torch.int64))
+
+    def check(self, figures: Mapping[str, float]) -> None:
+        """Take in an evaluation; raises `CollapsedError` that says what to change."""
+        found = symptoms(figures, self._options)
+        self.in_a_row.copy_(self.in_a_row + 1 if found else torch.zeros_like(self.in_a_row))
+        if int(self.in_a_row) >= self._options.evaluations:
+            raise CollapsedError(_words(found, int(self.in_a_row)))
+
+
+def _words(found: Sequence[Symptom], evaluations: int) -> str:
+    return (
+        f"the encoder has collapsed, over {evaluations} evaluations: "
+        f"{'; '.join(s.text for s in found)}. To change: {'; '.join(s.advice for s in found)}. "
+        "Train into another folder; best.safetensors of this one holds the best weights before"
+    )

@@ -1,0 +1,95 @@
+"""Few labelled pictures, by which an encoder that learnt without labels is judged."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+
+from robot_vision.models.card import Size
+from robot_vision.training.data.crops import CropOptions, open_crops
+from robot_vision.training.data.names import check_same_classes
+from robot_vision.training.data.picture_cache import PictureCache, spread
+from robot_vision.training.engine.task import Predictor
+from robot_vision.training.metrics.trivial_classifiers import TrivialClassifiers, looks
+from robot_vision.training.self_supervised.probes import knn_classes, linear_classes
+
+_BATCH = 64
+
+_Embeddings = Float32[np.ndarray, "n d"]
+
+
+class Labelled:
+    """Pictures, or crops around objects, of one class each, decoded once at one size.
+
+    `most` of them (0: all) evenly spread over the set. Raises `ConfigError` as `open_crops` does.
+    """
+
+    def __init__(
+        self, folder: str, *, crop: CropOptions, size: Size, cache_dir: str, most: int
+    ) -> None:
+        opened = open_crops(folder, crop)
+        kept = opened.of(spread(len(opened.crops), most))
+        self.folder, self.class_names = folder, opened.class_names
+        self.class_row = np.array([crop.class_row for crop in kept.crops], np.int64)
+        self.cache = PictureCache(kept.crops, size, source=folder, cache_dir=cache_dir)
+
+    def batches(self) -> Iterator[UInt8[np.ndarray, "b h w 3"]]:
+        """All of them, in order."""
+        for start in range(0, len(self.cache), _BATCH):
+            yield self.cache.rgb(range(start, min(start + _BATCH, len(self.cache))))
+
+    def embeddings(self, predict: Predictor) -> _Embeddings:
+        """What `predict` makes of each."""
+        found = [predict({"rgb": rgb})["embedding"] for rgb in self.batches()]
+        return np.concatenate(found).astype(np.float32)
+
+    def looks(self) -> _Embeddings:
+        """What needs no encoder: thumbnails and colours."""
+        return np.concatenate([looks(rgb) for rgb in self.batches()])
+
+
+class LabelledPair:
+    """Known pictures, and others whose class is asked for; raises `ConfigError` if their classes
+    differ."""
+
+    def __init__(self, known: Labelled, asked: Labelled) -> None:
+        check_same_classes(asked.folder, asked.class_names, known.class_names)
+        self.known, self.asked = known, asked
+
+    def knn_top1(self, predict: Predictor) -> float:
+        """Share of the asked whose class the nearest known ones say."""
+        known, asked = self.known.embeddings(predict), self.asked.embeddings(predict)
+        return self._right(knn_classes(known, self.known.class_row, asked, classes=self._classes))
+
+    def probes(self, predict: Predictor) -> dict[str, float]:
+        """`knn_top1` and, by a linear layer fitted to the known ones, `linear_top1`."""
+        known, asked = self.known.embeddings(predict), self.asked.embeddings(predict)
+        of = (known, self.known.class_row, asked)
+        return {
+            "knn_top1": self._right(knn_classes(*of, classes=self._classes)),
+            "linear_top1": self._right(linear_classes(*of, classes=self._classes)),
+        }
+
+    def trivial(self) -> dict[str, float]:
+        """What the classes are without an encoder, fitted to the same known pictures."""
+        fitted = TrivialClassifiers(self.known.looks(), self.known.class_row, self._classes)
+        return fitted.top1(self.asked.looks(), self.asked.class_row)
+
+    @property
+    def _classes(self) -> int:
+        return len(self.known.class_names)
+
+    def _right(self, found: Int64[np.ndarray, " n"]) -> float:
+        return float((found == self.asked.class_row).mean())
+
+
+def open_pair(
+    known: str, asked: str, *, crop: CropOptions, size: Size, cache_dir: str, most: Sequence[int]
+) -> LabelledPair:
+    """Both sets, with at most so many pictures of each (0: all)."""
+    return LabelledPair(
+        *(
+            Labelled(folder, crop=crop, size=size, cache_dir=cache_dir, most=count)
+            for folder, count in zip((known, asked), most, strict=True)
+        )
+    )
