@@ -38,10 +38,12 @@ class EmbeddedText:
 class PictureText:
     """Puts pictures and texts into one space, where a dot product says how alike they are.
 
-    Raises `BundleError` if the bundle has no encoder of texts, or the two do not fit.
+    `config` says where pictures are run; by default on one core. Raises `BundleError` if the
+    bundle has no encoder of texts, or the two do not fit.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, config: ServiceConfig | None = None) -> None:
+        config = config or ServiceConfig(device="cpu", threads=1)
         text, name = bundle.manifest.text, bundle.manifest.name
         if text is None:
             raise BundleError(
@@ -50,12 +52,10 @@ class PictureText:
             )
         self.manifest = bundle.manifest
         self._vocabulary = text.vocabulary
-        self._model = load_model(bundle, ServiceConfig(device=device, threads=threads))
+        self._model = load_model(bundle, config)
         if "embedding" not in self._model.roles:
             raise BundleError(f"bundle {name!r} has no output with the role 'embedding'")
-        self._session = open_policy_session(
-            bundle.path / text.file, inputs=(_INPUT,), threads=threads
-        )
+        self._session = open_policy_session(bundle.path / text.file, inputs=(_INPUT,), threads=1)
         blank = np.zeros((bundle.manifest.input.height_px, bundle.manifest.input.width_px, 3))
         picture = self.embed_picture(blank.astype(np.uint8)).embedding
         words = self._embedded(np.ones((1, self._vocabulary.max_words), np.int64))

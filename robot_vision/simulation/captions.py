@@ -144,7 +144,7 @@ def captions_of(
     groups = groups_of(things)
     captions = []
     if groups:
-        sentences = [("list", _SENTENCES)] * _LISTS
+        sentences: list[tuple[str, Sequence[str]]] = [("list", _SENTENCES)] * _LISTS
         if split != "train":
             sentences.append(("reworded", _HELD_OUT_SENTENCES))
         for kind, forms in sentences:

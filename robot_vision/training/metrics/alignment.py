@@ -77,7 +77,7 @@ def retrieval(
 def _of_other_meanings(rows: np.ndarray, meanings: Sequence[str]) -> np.ndarray:
     """Of some rows, the first of each meaning."""
     first: dict[str, int] = {}
-    for row in rows.tolist():
+    for row in map(int, rows):
         first.setdefault(meanings[row], row)
     return np.array(list(first.values()), np.int64)
 
