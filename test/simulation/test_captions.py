@@ -70,7 +70,7 @@ def drawn_things(rng: np.random.Generator) -> list[Thing]:
     ]
 
 
-def each_picture(split: Split, pictures: int = 300) -> list[tuple[list[Thing], list[Caption]]]:
+def each_picture(split: Split, pictures: int = 100) -> list[tuple[list[Thing], list[Caption]]]:
     rng = np.random.default_rng(4)
     drawn = [drawn_things(rng) for _ in range(pictures)]
     return [(things, captions_of(things, rng, split=split)) for things in drawn]

@@ -290,6 +290,27 @@ def test_words_of_another_vocabulary_start_afresh(shapes_set: Path, tmp_path: Pa
     assert task.initial_weights(tensors, other).keys() == {"picture.cells.0.bias"}
 
 
+def test_it_learns_which_words_are_of_which_picture(shapes_set: Path, tmp_path: Path) -> None:
+    recipe = changed(
+        recipe_for(shapes_set, tmp_path / "cache"),
+        {
+            "run.steps": 120,
+            "run.round_steps": 60,
+            "run.rounds_per_evaluation": 2,
+            "run.batch_size": 12,
+            "run.ema_decay": 0.8,
+            "optimizer.learning_rate": 0.01,
+        },
+    )
+    rows = Rows()
+    train(recipe, tmp_path / "run", reporter=rows)
+    first, last = rows.rows
+    chance = 1 / last["candidates"]
+    assert last["retrieval_at_1"] > 2 * chance
+    assert last["contrast"] < first["contrast"]
+    assert last["matched_similarity"] > last["mean_similarity"] + 0.2
+
+
 @pytest.fixture(scope="module")
 def bundle(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Few steps; exported, which proves both graphs against torch."""
