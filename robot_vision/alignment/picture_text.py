@@ -16,6 +16,7 @@ from robot_vision.policies.language import padded, split_words, tokenise
 from robot_vision.policies.session import open_policy_session
 
 _INPUT = "tokens"
+_TEXTS_AT_ONCE = 256
 _NOT_ZERO = 1e-12
 
 
@@ -80,13 +81,15 @@ class PictureText:
         Raises `ConfigError` for a text of which no word is known, or which has too many.
         """
         tokenised = [self._tokens(text) for text in texts]
-        if not tokenised:
-            return []
-        rows = self._embedded(np.stack([tokens for tokens, _ in tokenised]))
-        return [
-            EmbeddedText(embedding=row, unknown_words=unknown)
-            for row, (_, unknown) in zip(rows, tokenised, strict=True)
-        ]
+        found: list[EmbeddedText] = []
+        for start in range(0, len(tokenised), _TEXTS_AT_ONCE):
+            part = tokenised[start : start + _TEXTS_AT_ONCE]
+            rows = self._embedded(np.stack([tokens for tokens, _ in part]))
+            found += [
+                EmbeddedText(embedding=row, unknown_words=unknown)
+                for row, (_, unknown) in zip(rows, part, strict=True)
+            ]
+        return found
 
     def _tokens(self, text: str) -> tuple[np.ndarray, tuple[str, ...]]:
         most = self._vocabulary.max_words

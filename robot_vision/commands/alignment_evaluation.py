@@ -20,12 +20,12 @@ def evaluate(
 
     Beside the figures stand chance, and colours that are named against colours that are there.
     """
-    from robot_vision.export.measure_alignment import AlignmentOptions, measure_alignment
+    from robot_vision.export.measure_alignment import MeasureOptions, measure_alignment
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
     from robot_vision.training.metrics.alignment import Draws
 
-    options = AlignmentOptions(
+    options = MeasureOptions(
         pictures=images,
         draws=Draws(candidates=candidates, count=draws, seed=seed),
         tiles=tiles,

@@ -1,4 +1,4 @@
-"""The figures of a bundle of pictures and words on a held-out set, run without torch."""
+"""The figures of a bundle of pictures and words on a held-out set, as it is served."""
 
 import json
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ _OTHER_KINDS = ("reworded", "places", "relation")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignmentOptions:
+class MeasureOptions:
     """`pictures` of the set are measured (0: all), evenly spread; `tiles` are on the sheet."""
 
     pictures: int = 0
@@ -79,7 +79,7 @@ class _Texts:
 
 
 def measure_alignment(
-    bundle: Bundle, held_out: Path, *, out: Path, options: AlignmentOptions | None = None
+    bundle: Bundle, held_out: Path, *, out: Path, options: MeasureOptions | None = None
 ) -> Measured:
     """Retrieval, similarities, never-seen looks and swapped words, beside trivial answers.
 
@@ -88,7 +88,7 @@ def measure_alignment(
     without captions, and `MissingDependencyError` without scikit-learn.
     """
     check_map()
-    options = options or AlignmentOptions()
+    options = options or MeasureOptions()
     model, travels = PictureText(bundle), weights_travel(bundle)
     crop = CropOptions.model_validate(travels.get("crop", {}))
     wanted = CaptionOptions(things_per_picture=_MOST_THINGS, crop=crop)

@@ -50,6 +50,7 @@ class AlignmentHeldOut(HeldOut):
         self._captions = [caption for _, caption in pairs]
         crops = [picture.crop for picture, _ in pairs]
         self._cache = PictureCache(crops, size, source=captioned.folder, cache_dir=cache_dir)
+        self._stride_px = 16.0  # of the cells; `metrics` sees them
 
     def figures(
         self, embed_pictures: EmbedPictures, embed_texts: EmbedTexts, *, pictures: int = 0
@@ -80,11 +81,8 @@ class AlignmentHeldOut(HeldOut):
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
         """Of the graphs as they were exported."""
         picture, text = predictors[PICTURE_FILE], predictors[TEXT_FILE]
-        stride = (
-            self._cache.rgb([0]).shape[2]
-            / picture({"rgb": self._cache.rgb([0])})["features"].shape[-1]
-        )
-        self._stride_px = float(stride)
+        columns = picture({"rgb": self._cache.rgb([0])})["features"].shape[-1]
+        self._stride_px = self._cache.size.width_px / columns
         return dict(
             self.figures(
                 lambda rgb: picture({"rgb": rgb})["embedding"],
