@@ -31,6 +31,7 @@ TRAIN = [
     "faster-coco-eval>=1.6",
     "matplotlib>=3.8",
     "safetensors>=0.4",
+    "scikit-learn>=1.3",
 ]
 
 CONSOLE = [

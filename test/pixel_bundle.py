@@ -10,7 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest, Vocabulary
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.model_store.policies import PolicyBundle, write_policy
 
 FRONT = CameraInput(name="front", width_px=32, height_px=24)

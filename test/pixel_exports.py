@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest, Vocabulary
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.policies import write_policy
 from robot_vision.models.card import Size

@@ -37,13 +37,43 @@ def write_shapes_set(root: Path, *, images: int, boxes_only: bool = False) -> Pa
                 _annotation(len(annotation_rows), number, name_row, color, seen, boxes_only)
             )
         image_rows.append(_write_image(root, number, rgb, depth_mm, boxes_only))
-    content = {
+    content: dict[str, object] = {
         "images": image_rows,
         "annotations": annotation_rows,
         "categories": [{"id": 3 + 2 * i, "name": name} for i, name in enumerate(NAMES)],
     }
+    if not boxes_only:
+        content["captions"] = [
+            c for image in image_rows for c in _captions(image, annotation_rows)
+        ]
     (root / "annotations.json").write_text(json.dumps(content))
     return root
+
+
+def _captions(image: dict[str, object], rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """One of the whole picture, as generated scenes have it, and one of each thing."""
+    own = [row for row in rows if row["image_id"] == image["id"]]
+    looks = [(str(row["color"]), NAMES[(int(str(row["category_id"])) - 3) // 2]) for row in own]
+    whole = " and ".join(f"a {color} {name}" for color, name in looks)
+    named = [[color, name, 1] for color, name in looks]
+    wrong = {
+        "wrong_color": "a green disc and a green slab",
+        "wrong_thing": "a red ball and a blue ball",
+    }
+    first: dict[str, object] = {"image_id": image["id"], "caption": whole, "kind": "list"}
+    return [
+        {**first, "named": named, **wrong},
+        *(
+            {
+                "image_id": image["id"],
+                "annotation_id": row["id"],
+                "caption": f"a {color} {name}",
+                "kind": "thing",
+                "named": [[color, name, 1]],
+            }
+            for row, (color, name) in zip(own, looks, strict=True)
+        ),
+    ]
 
 
 def _annotation(

@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "backends": "core model_store models",
     "perception": "core backends formats model_store",
     "importing": "core formats model_store perception",
+    "alignment": "core model_store perception policies",
     "tracking": "core",
     "arm": "core",
     "self_filter": "arm core",
@@ -59,7 +60,7 @@ MAY_IMPORT = {
         "core codecs datasets formats model_store models perception pipeline policies "
         "recorded_views replay rollouts terminal tracking viz"
     ),
-    "export": "core backends formats model_store models perception policies training",
+    "export": ("alignment core backends formats model_store models perception policies training"),
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (

@@ -99,6 +99,18 @@ def record(
 
 
 @app.command()
+def captions(
+    folder: Annotated[Path, typer.Argument(metavar="SET", help="a set of `scenes generate`")],
+) -> None:
+    """Write captions into a generated set, from its truth; nothing is rendered again."""
+    from robot_vision.simulation.coco_writer import rewrite_captions
+    from robot_vision.simulation.generate import split_of
+
+    written = rewrite_captions(folder, split=split_of(folder))
+    say(f"{written} captions in {folder}/annotations.json")
+
+
+@app.command()
 def preview(
     folder: Annotated[Path, typer.Argument(help="a training set")],
     out: Annotated[Path, typer.Option(help="picture to write")] = Path("preview.png"),

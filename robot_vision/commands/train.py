@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands import demonstration_evaluation, policy
+from robot_vision.commands import alignment_evaluation, demonstration_evaluation, policy
 from robot_vision.commands.default_group import DefaultGroup
 from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(cls=DefaultGroup, help="Measure a model of perception, or a policy.")
     group.command("perception")(evaluate)
     group.command("policy")(policy.evaluate)
+    group.command("alignment")(alignment_evaluation.evaluate)
     group.command("demonstrations")(demonstration_evaluation.evaluate)
     app.add_typer(group, name="evaluate")
     app.command("train")(train)

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from robot_vision.core.vocabulary import Vocabulary
+
 # Numbers that one state may have: as many as an input of 4096 x 4096 pixels.
 _MOST_CARRIED = 2**24
 
@@ -110,6 +112,19 @@ class OutputReading(BaseModel):
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
 
 
+class TextEncoder(BaseModel):
+    """A network beside the model that puts texts where the model's `embedding` puts pictures.
+
+    It takes `tokens` i64 [b,max_words] and gives unit-norm embeddings f32 [b,D].
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "text.onnx"
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    vocabulary: Vocabulary
+
+
 class ModelManifest(BaseModel):
     """What a bundle says of its model. `outputs` maps the format's roles to tensor names.
 
@@ -139,11 +154,20 @@ class ModelManifest(BaseModel):
     )
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     feature_stride_px: float = 16.0
+    text: TextEncoder | None = Field(
+        default=None, description="encoder of texts, of models of pictures and words"
+    )
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     metrics: dict[str, float | str] = {}
     licence: str = "unknown"
     description: str = ""
     limits: str = ""
+
+    @model_validator(mode="after")
+    def _has_files_of_their_own(self) -> "ModelManifest":
+        if self.text is not None and self.text.file == self.file:
+            raise ValueError(f"text.file is {self.file!r}, as the model's own file is")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -155,6 +179,14 @@ class ModelManifest(BaseModel):
         by = described["activation"]
         reading = {"activation": by} | ({"background": "last"} if by == "softmax" else {})
         return rest | {"reading": reading | dict(rest.get("reading", {}))}
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The bundle's networks: names of files and their sha256."""
+        models = {self.file: self.sha256}
+        if self.text is not None:
+            models[self.text.file] = self.text.sha256
+        return models
 
     @property
     def model_id(self) -> str:

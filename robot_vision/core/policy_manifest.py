@@ -8,25 +8,12 @@ from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig, with_values
 from robot_vision.core.identity import identity_of
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.vocabulary import Vocabulary
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 # A policy says how sure detections must be, not which files the service opens.
 _NAMES_OF_FILES = (*MODEL_PARAMETERS, "engine_cache_dir")
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-
-
-class Vocabulary(BaseModel):
-    """The words a policy was taught; all lower case. Word k has token k + 1, 0 is padding.
-
-    `things` are those that name objects, `actions` those that say what to do.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    words: tuple[str, ...]
-    things: tuple[str, ...]
-    actions: tuple[str, ...]
-    max_words: int = Field(default=24, ge=1, le=128, description="longest instruction")
 
 
 class Sentences(BaseModel):

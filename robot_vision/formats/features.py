@@ -1,4 +1,7 @@
-"""A grid of features: `features` [1, F, h, w], and `embedding` [1, D] if the model has one."""
+"""A grid of features: `features` [1, F, h, w], and `embedding` [1, D] if the model has one.
+
+A model of pictures and words has both in one space with its texts (`ModelManifest.text`).
+"""
 
 from robot_vision.formats.format import Format
 from robot_vision.formats.habits import IMAGENET

@@ -88,7 +88,7 @@ def verify_bundle(bundle: Bundle) -> None:
     manifest = bundle.manifest
     verify_files(
         bundle.path,
-        {manifest.file: manifest.sha256},
+        manifest.models,
         manifest.files,
         manifest=bundle.path / MANIFEST_FILE,
     )
@@ -97,6 +97,7 @@ def verify_bundle(bundle: Bundle) -> None:
 def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bundle:
     """Write a bundle: copies `model_file` and what it reads beside a `model.yaml` with sha256s.
 
+    The encoder of texts, where the manifest has one, is copied from beside `model_file`.
     The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced. Raises
     `BundleError` if the manifest does not agree with its format, or `model_file` is no model or
     reads what is not of its folder.
@@ -105,17 +106,22 @@ def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bun
     model_file, folder = Path(model_file), Path(folder)
     if not model_file.is_file():
         raise BundleError(f"{model_file} is not a file; expected a model to put in a bundle")
-    copy_external_files(model_file, folder, reserved=(manifest.file, MANIFEST_FILE))
+    copy_external_files(model_file, folder, reserved=(*manifest.models, MANIFEST_FILE))
     copy_file(model_file, folder / manifest.file)
+    text = manifest.text
+    if text is not None:
+        copy_file(model_file.parent / text.file, folder / text.file)
+        text = text.model_copy(update={"sha256": sha256_of(folder / text.file)})
     manifest = manifest.model_copy(
         update={
             "sha256": sha256_of(folder / manifest.file),
-            "files": sha256s(folder, [manifest.file]),
+            "text": text,
+            "files": sha256s(folder, list(manifest.models)),
         }
     )
     described = manifest.model_dump(mode="json", exclude_defaults=True)
-    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
-    (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+    written = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    (folder / MANIFEST_FILE).write_text(written, encoding="utf-8")
     return Bundle(path=folder, manifest=manifest)
 
 

@@ -44,19 +44,23 @@ class _InOrder(nn.Module):
 def _graphs(roles: tuple[str, ...]) -> Callable[[nn.Module, Any, Size], tuple[Graph, ...]]:
     def graphs(model: nn.Module, spec: Any, size: Size) -> tuple[Graph, ...]:
         del spec
-        rgb = torch.zeros(2, size.height_px, size.width_px, 3, dtype=torch.uint8)
-        batch = torch.export.Dim("batch", min=1, max=256)
-        return (
-            Graph(
-                file="model.onnx",
-                module=_InOrder(model, roles),
-                example={"rgb": rgb},
-                outputs={role: role for role in roles},
-                dynamic={"rgb": {0: batch}},
-            ),
-        )
+        return picture_graphs(model, size, roles)
 
     return graphs
+
+
+def picture_graphs(model: nn.Module, size: Size, roles: tuple[str, ...]) -> tuple[Graph, ...]:
+    """The one graph of a model that is called with `rgb` u8 [b,h,w,3] and answers by role."""
+    rgb = torch.zeros(2, size.height_px, size.width_px, 3, dtype=torch.uint8)
+    return (
+        Graph(
+            file="model.onnx",
+            module=_InOrder(model, roles),
+            example={"rgb": rgb},
+            outputs={role: role for role in roles},
+            dynamic={"rgb": {0: torch.export.Dim("batch", min=1, max=256)}},
+        ),
+    )
 
 
 def _image(spec: Any, size: Size) -> ModelInput:

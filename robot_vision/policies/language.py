@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.vocabulary import Vocabulary
 
 PADDING = 0
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")

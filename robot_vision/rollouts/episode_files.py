@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import parse_json, quoted, read_text
-from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.policies.language import padded, tokenise
 from robot_vision.policies.tokens import PolicyInputs
 

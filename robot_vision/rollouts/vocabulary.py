@@ -1,6 +1,6 @@
 """The vocabulary of the simulated robot's instructions."""
 
-from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.simulation.robot.phrases import CLASS_WORDS, all_words
 
 ACTIONS = (

@@ -13,11 +13,15 @@ import numpy as np
 from jaxtyping import Float32
 from pycocotools import mask as coco_mask
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import quoted, read_json
+from robot_vision.simulation.captions import with_captions
 from robot_vision.simulation.frame import LabelledFrame
-from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES
+from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES, Split
 from robot_vision.simulation.truth import MIN_VISIBLE_PX, MIN_VISIBLE_SHARE, Truth
 
+ANNOTATIONS = "annotations.json"
+_MOST_BYTES = 2**30
 _FOLDERS = ("rgb", "depth", "depth_true", "parts")
 _MAX_ANNOTATIONS = 100  # per image: leaves room for stable annotation ids
 
@@ -48,8 +52,8 @@ def write_part(
     _write_json(part_file(folder, scene_index), {"images": images, "annotations": annotations})
 
 
-def merge_parts(folder: Path) -> int:
-    """Join all part files into `annotations.json`; returns the number of images."""
+def merge_parts(folder: Path, *, split: Split) -> int:
+    """Join all part files into `annotations.json`, with captions; returns the number of images."""
     images, annotations = [], []
     for path in sorted((folder / "parts").glob("*.json")):
         part = json.loads(path.read_text())
@@ -62,11 +66,28 @@ def merge_parts(folder: Path) -> int:
         "ignore_rule": f"iscrowd=1 below {MIN_VISIBLE_PX} visible px or "
         f"{MIN_VISIBLE_SHARE:.0%} of the silhouette",
     }
-    _write_json(
-        folder / "annotations.json",
-        {"info": info, "images": images, "annotations": annotations, "categories": categories},
-    )
+    content = {
+        "info": info, "images": images, "annotations": annotations, "categories": categories
+    }  # fmt: skip
+    _write_json(folder / ANNOTATIONS, with_captions(content, split=split))
     return len(images)
+
+
+def rewrite_captions(folder: Path, *, split: Split) -> int:
+    """Give a generated set the captions of today; returns how many there are.
+
+    Raises `ConfigError` where the folder holds no set whose truth captions can be made of.
+    """
+    file = folder / ANNOTATIONS
+    try:
+        content = with_captions(read_json(file, most_bytes=_MOST_BYTES), split=split)
+    except (ForeignFileError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"cannot make captions of {file}: {quoted(repr(error))}; expected a set of "
+            "`robot-vision scenes generate`"
+        ) from error
+    _write_json(file, content)
+    return len(content["captions"])
 
 
 def depth_png(depth_m: Float32[np.ndarray, "h w"]) -> bytes:

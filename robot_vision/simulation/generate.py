@@ -16,6 +16,7 @@ from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.render import SceneRenderer
 from robot_vision.simulation.scene import Content, build_scene, settle
 
+RECIPE = "recipe.json"
 VIEWS_PER_SCENE = 5
 SETTLE_S = 1.5
 _MERGE_EVERY_FRAMES = 500
@@ -66,8 +67,17 @@ def generate_set(
         done += count
         on_progress(done)
         if done - merged >= _MERGE_EVERY_FRAMES:
-            merged = merge_parts(folder)
-    return merge_parts(folder)
+            merged = merge_parts(folder, split=recipe.split)
+    return merge_parts(folder, split=recipe.split)
+
+
+def split_of(folder: Path) -> Split:
+    """The split that a generated set is of; raises `ConfigError` where it does not say."""
+    found = read_json(folder / RECIPE)
+    for split in SPLITS:
+        if isinstance(found, dict) and found.get("split") == split:
+            return split
+    raise ConfigError(f"{folder / RECIPE} names no split; expected one of {', '.join(SPLITS)}")
 
 
 def frame_numbers(scene_index: int, recipe: SetRecipe) -> range:
@@ -86,7 +96,7 @@ def _is_complete(folder: Path, scene_index: int, recipe: SetRecipe) -> bool:
 
 def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
     """A set may grow, but not change."""
-    path = folder / "recipe.json"
+    path = folder / RECIPE
     wanted = asdict(recipe)
     if path.exists():
         found = read_json(path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.policies.language import padded, split_words, tokenise
 
 VOCABULARY = Vocabulary(

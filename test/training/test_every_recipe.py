@@ -76,6 +76,13 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "options.evaluation_images": 2,
             "options.resolutions": [{"width_px": 64, "height_px": 64}],
         },
+        "alignment": {
+            "options.train_set": str(shapes_set),
+            "options.val_set": str(shapes_set),
+            "options.cache_dir": str(cache),
+            "options.evaluation_images": 4,
+            "options.resolutions": [{"width_px": 64, "height_px": 64}],
+        },
         "yolo_v1": {
             "options.train_set": str(shapes_set),
             "options.val_set": str(shapes_set),

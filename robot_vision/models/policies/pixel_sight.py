@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.fusion.fusion import PICTURES, ModalityShape, Seen
+from robot_vision.models.layers.language import LanguageEncoder
 from robot_vision.models.picture import PAD_VALUE
 from robot_vision.models.policies.pixel_parts import (
     Age,
@@ -18,7 +19,6 @@ from robot_vision.models.policies.pixel_parts import (
 )
 from robot_vision.models.policies.pixel_rays import Rays, plucker_rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
-from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicySpec
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
 
 _LANGUAGE_HEADS = 4
@@ -169,8 +169,9 @@ class Sight(nn.Module):
 
 
 def _language(spec: PixelPolicySpec) -> LanguageEncoder:
-    sizes = {"words": spec.words, "max_words": spec.max_words, "width": spec.width}
-    return LanguageEncoder(PolicySpec(**sizes, heads=_LANGUAGE_HEADS))
+    return LanguageEncoder(
+        words=spec.words, max_words=spec.max_words, width=spec.width, heads=_LANGUAGE_HEADS
+    )
 
 
 def _key(name: str) -> str:

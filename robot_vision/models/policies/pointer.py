@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.models.card import Card, Graph, Serving, Size
-from robot_vision.models.policies.pointer_parts import LanguageEncoder, PolicyNetwork, PolicySpec
+from robot_vision.models.layers.language import LanguageEncoder
+from robot_vision.models.policies.pointer_parts import PolicyNetwork, PolicySpec
 from robot_vision.models.registry import register_model
 
 LANGUAGE_FILE, NETWORK_FILE = "language.onnx", "policy.onnx"
@@ -21,7 +22,9 @@ class Policy(nn.Module):
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
         self.spec = spec
-        self.language = LanguageEncoder(spec)
+        self.language = LanguageEncoder(
+            words=spec.words, max_words=spec.max_words, width=spec.width, heads=spec.heads
+        )
         self.network = PolicyNetwork(spec)
 
     def forward(

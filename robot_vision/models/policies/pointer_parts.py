@@ -1,4 +1,4 @@
-"""The parts of the policy: a language encoder, and a network from tokens to a chunk of actions.
+"""The part of the policy that acts: a network from tokens to a chunk of actions.
 
 Words attend to what is seen and what is seen attends to words (two-way attention, as SAM's mask
 decoder, arXiv:2304.02643, has it between prompts and image). Pointers (arXiv:1506.03134) name the
@@ -18,8 +18,8 @@ from robot_vision.models.layers.attention import (
     TwoWayLayer,
     hiding_bias,
     perceptron,
-    self_block,
 )
+from robot_vision.models.layers.language import mean_of_present
 from robot_vision.policies.tokens import (
     GEOMETRY_WIDTH,
     MAX_OBJECTS,
@@ -66,24 +66,6 @@ class PolicySpec(Params):
                 f"{self.geometry_width} and a place from column {self.centre_from_tool_at} on"
             )
         return self
-
-
-class LanguageEncoder(nn.Module):
-    """`forward(tokens i64 [B,L])` → encodings f32 [B,L,D]; token 0 is padding."""
-
-    def __init__(self, spec: PolicySpec) -> None:
-        super().__init__()
-        self.word = nn.Embedding(spec.words + 1, spec.width)
-        self.place = nn.Parameter(0.02 * torch.randn(spec.max_words, spec.width))
-        self.blocks = nn.ModuleList(self_block(spec.width, spec.heads) for _ in range(2))
-        self.norm = nn.LayerNorm(spec.width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        bias = hiding_bias(tokens > 0)
-        x = self.word(tokens) + self.place[: tokens.shape[1]]
-        for block in self.blocks:
-            x = block(x, None, bias)
-        return self.norm(x)
 
 
 class PolicyNetwork(nn.Module):
@@ -166,7 +148,7 @@ class PolicyNetwork(nn.Module):
         act = self.summary(scene[:, count + 2])
         logits = self._point(scene[:, : count + 2], act, objects_present)
         pointed = _followed(logits, bias, pointable)
-        given = [act, self.summary(_mean(text, text_present)), normal_robot]
+        given = [act, self.summary(mean_of_present(text, text_present)), normal_robot]
         given += [self._geometry(objects, normal_objects, pointed[:, row]) for row in range(2)]
         return {
             "action": self._steps(torch.cat(given, dim=1)),
@@ -221,9 +203,3 @@ def _followed(logits: Tensor, bias: Tensor | None, pointable: Tensor | None) -> 
     if pointable is not None:
         allowed = allowed.masked_fill(~pointable, 2 * NEVER)
     return allowed.argmax(dim=-1)
-
-
-def _mean(tokens: Tensor, present: Tensor) -> Tensor:
-    """Mean of the tokens that are present, [B,D]."""
-    weights = present.unsqueeze(-1).to(tokens.dtype)
-    return (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)

@@ -150,13 +150,13 @@ def _crops_of(image: Annotated, options: CropOptions) -> list[Crop]:
         strict=True,
     )
     return [
-        Crop(image, _square_px(box, options.margin), class_id)
+        Crop(image, square_px(box, options.margin), class_id)
         for box, class_id, visible in boxes
         if (box[2:] - box[:2]).max() >= options.min_px and visible >= options.min_visible
     ]
 
 
-def _square_px(box_xyxy_px: Float32[np.ndarray, "4"], margin: float) -> tuple[int, int, int, int]:
+def square_px(box_xyxy_px: Float32[np.ndarray, "4"], margin: float) -> tuple[int, int, int, int]:
     """Corners of the square around a box, which may lie beyond the image."""
     middle = (box_xyxy_px[:2] + box_xyxy_px[2:]) / 2
     side = float((box_xyxy_px[2:] - box_xyxy_px[:2]).max()) * (1 + 2 * margin)

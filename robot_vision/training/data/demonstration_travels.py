@@ -10,7 +10,7 @@ from robot_vision.core.action_spec import ACTION_NAMES, ActionSpec, ActionStatis
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.models.policies.pixel_spec import CameraPose
 from robot_vision.training.data.demonstration_options import DemonstrationOptions

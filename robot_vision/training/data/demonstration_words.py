@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.policy_manifest import Vocabulary
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.policies.language import padded, split_words, tokenise
 from robot_vision.policies.sentences import SentenceEncoder
 from robot_vision.training.data.demonstration_scenes import Inputs

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
-from robot_vision.core.policy_manifest import PolicyManifest, Vocabulary
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.model_store.policies import POLICY_FILE, write_policy
 from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
 from robot_vision.models.registry import MODELS

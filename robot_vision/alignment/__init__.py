@@ -1,0 +1,1 @@
+"""Pictures and words in one space, as a bundle puts them there; no torch."""

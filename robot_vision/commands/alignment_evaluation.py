@@ -1,0 +1,42 @@
+"""`robot-vision evaluate alignment`: pictures and words in one space, on a held-out set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="a bundle of task alignment: a name or a folder")],
+    data: Annotated[Path, typer.Option(help="held-out set with captions")],
+    out: Annotated[Path, typer.Option(help="folder of metrics.json, map.png and words.png")],
+    images: Annotated[int, typer.Option(min=0, help="pictures, evenly spread; 0: all")] = 0,
+    candidates: Annotated[int, typer.Option(min=2, help="captions to choose among")] = 100,
+    draws: Annotated[int, typer.Option(min=1, help="random choices of the candidates")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="of the draws")] = 0,
+    tiles: Annotated[int, typer.Option(min=1, help="pictures on words.png")] = 12,
+) -> None:
+    """Retrieval both ways, similarities, never-seen looks, swapped words; pictures of the space.
+
+    Beside the figures stand chance, and colours that are named against colours that are there.
+    """
+    from robot_vision.export.measure_alignment import MeasureOptions, measure_alignment
+    from robot_vision.model_store.store import find_bundle
+    from robot_vision.terminal import Screen
+    from robot_vision.training.metrics.alignment import Draws
+
+    options = MeasureOptions(
+        pictures=images,
+        draws=Draws(candidates=candidates, count=draws, seed=seed),
+        tiles=tiles,
+    )
+    found = measure_alignment(find_bundle(model), data, out=out, options=options)
+    console = Screen()
+    for name, value in found.metrics.items():
+        if not name.endswith(("/low", "/high")):
+            bounds = [found.metrics.get(f"{name}/{end}") for end in ("low", "high")]
+            beside = "" if None in bounds else f"  ({bounds[0]} to {bounds[1]})"
+            console.print(f"{name:40} {value}{beside}")
+    for note in found.notes:
+        console.print(note)
+    console.print(", ".join(f"{out}/{name}" for name in found.files))

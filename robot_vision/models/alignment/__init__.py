@@ -1,0 +1,1 @@
+"""Models that put pictures and words into one space."""

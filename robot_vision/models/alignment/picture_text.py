@@ -1,0 +1,188 @@
+"""Pictures and captions in one space, by contrast (CLIP, arXiv:2103.00020).
+
+Any encoder of pictures and a small encoder of words, each with a projection into the space. The
+picture's embedding is a mean of its cells' (attention pooling, arXiv:1802.04712), which therefore
+lie in the space themselves: the map says where in a picture some words are meant.
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from robot_vision.core.params import Params, param
+from robot_vision.models.card import Card, Graph, Serving, Size
+from robot_vision.models.encoders.encoder import EncoderChoice
+from robot_vision.models.encoders.picture_encoder import PictureEncoder
+from robot_vision.models.layers.language import LanguageEncoder, mean_of_present
+from robot_vision.models.picture import noise_pictures, picture_graphs, picture_input
+from robot_vision.models.registry import register_model
+
+TEXT_FILE, PICTURE_FILE = "text.onnx", "model.onnx"
+TEXT_ROLE = "text_embedding"
+FIRST_TEMPERATURE = 0.07
+MOST_SCALE = 100.0
+_FINEST_PX = 16
+
+
+class PictureTextSpec(Params):
+    encoder_at: ClassVar[str] = "picture.encoder.net."  # where `run.init_weights` puts an encoder
+
+    encoder: EncoderChoice = EncoderChoice(name="native-s")
+    dimensions: int = param(128, "of the common space", ge=2, le=4096)
+    width: int = param(192, "of what stands between a map and the space", ge=1, le=4096)
+    words: int = param(96, "words it knows; the captions say how many", ge=1, le=100_000)
+    max_words: int = param(40, "words of the longest text", ge=1, le=128)
+    text_width: int = param(128, "width of the encoder of words", ge=1, le=4096)
+    text_heads: int = param(4, "heads of its attention; they divide `text_width`", ge=1, le=64)
+    text_layers: int = param(2, "its layers", ge=1, le=64)
+
+
+class PictureSide(nn.Module):
+    """`forward(rgb u8 [b,h,w,3])`: `embedding` f32 [b,d] and `features` f32 [b,d,rows,columns],
+    both of unit norm. The maps of 16 px and coarser are read, at the finest of these."""
+
+    def __init__(self, spec: PictureTextSpec) -> None:
+        super().__init__()
+        self.encoder = PictureEncoder(spec.encoder)
+        strides = self.encoder.strides
+        self._maps = [row for row, s in enumerate(strides) if s >= _FINEST_PX] or [-1]
+        channels = sum(self.encoder.channels[row] for row in self._maps)
+        self.cells = nn.Sequential(
+            nn.Conv2d(channels, spec.width, 1),
+            nn.GELU(),
+            nn.Conv2d(spec.width, spec.dimensions, 1),
+        )
+        self.weight = nn.Sequential(
+            nn.Conv2d(channels, spec.width, 1), nn.GELU(), nn.Conv2d(spec.width, 1, 1)
+        )
+
+    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+        encoded = self.encoder(rgb)
+        seen = [encoded.maps[row] for row in self._maps]
+        size = seen[0].shape[2:]
+        fitted = [F.interpolate(each, size, mode="nearest") for each in seen[1:]]
+        joined = torch.cat([seen[0], *fitted], dim=1)
+        cells = self.cells(joined)
+        weight = self.weight(joined).flatten(2).softmax(dim=2)
+        pooled = (cells.flatten(2) * weight).sum(dim=2)
+        return {
+            "features": F.normalize(cells, dim=1),
+            "embedding": F.normalize(pooled, dim=1),
+        }
+
+
+class TextSide(nn.Module):
+    """`forward(tokens i64 [b,l])`: embeddings f32 [b,d] of unit norm; token 0 is padding."""
+
+    def __init__(self, spec: PictureTextSpec) -> None:
+        super().__init__()
+        self.language = LanguageEncoder(
+            words=spec.words,
+            max_words=spec.max_words,
+            width=spec.text_width,
+            heads=spec.text_heads,
+            layers=spec.text_layers,
+        )
+        self.project = nn.Linear(spec.text_width, spec.dimensions)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        pooled = mean_of_present(self.language(tokens), tokens > 0)
+        return F.normalize(self.project(pooled), dim=1)
+
+
+class PictureText(nn.Module):
+    """Both sides, and the scale of their similarities: the inverse of a learnt temperature."""
+
+    def __init__(self, spec: PictureTextSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.picture = PictureSide(spec)
+        self.text = TextSide(spec)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / FIRST_TEMPERATURE)))
+
+    def forward(self, rgb: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+        """Pictures u8 [b,h,w,3] and texts i64 [b,l]; `scale` is the same for all, f32 [b]."""
+        return {
+            **self.picture(rgb),
+            TEXT_ROLE: self.text(tokens),
+            "scale": self.log_scale.exp().expand(len(rgb)),
+        }
+
+    @torch.no_grad()
+    def clamp_scale(self) -> None:
+        """Keep the scale from 1 to 100, as the paper does, or training becomes unstable."""
+        self.log_scale.clamp_(0.0, math.log(MOST_SCALE))
+
+
+class _ServedText(nn.Module):
+    def __init__(self, text: TextSide) -> None:
+        super().__init__()
+        self.text = text
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor]:
+        return (self.text(tokens),)
+
+
+def example_inputs(spec: PictureTextSpec, batch: int) -> dict[str, Tensor]:
+    """Pictures of noise, and texts of different lengths."""
+    draw = torch.Generator().manual_seed(0)
+    words = torch.randint(1, spec.words + 1, (batch, spec.max_words), generator=draw)
+    length = spec.max_words - torch.arange(batch)[:, None] % spec.max_words
+    shown = torch.arange(spec.max_words) < length
+    return {**noise_pictures(spec, batch), "tokens": words * shown}
+
+
+def served_graphs(model: nn.Module, spec: PictureTextSpec, size: Size) -> tuple[Graph, ...]:
+    """Two graphs: texts are read once, pictures as they come."""
+    assert isinstance(model, PictureText)
+    text = Graph(
+        file=TEXT_FILE,
+        module=_ServedText(model.text),
+        example={"tokens": example_inputs(spec, 2)["tokens"]},
+        outputs={TEXT_ROLE: TEXT_ROLE},
+        dynamic={"tokens": {0: torch.export.Dim("batch", min=1, max=4096)}},
+    )
+    return (text, *picture_graphs(model.picture, size, ("features", "embedding")))
+
+
+register_model(
+    Card(
+        name="picture-text",
+        about="Pictures and captions in one space: any encoder beside a small encoder of words.",
+        paper="arXiv:2103.00020",
+        task="alignment",
+        spec=PictureTextSpec(),
+        tiny=PictureTextSpec(
+            encoder=EncoderChoice(name="resnet18", options={"depths": (1, 1, 1, 1), "width": 4}),
+            dimensions=8,
+            width=8,
+            words=9,
+            max_words=5,
+            text_width=8,
+            text_heads=2,
+            text_layers=1,
+        ),
+        build=PictureText,
+        example=example_inputs,
+        inputs={"rgb": "b h w 3", "tokens": "b l"},
+        outputs={
+            "features": "b dimensions rows columns",
+            "embedding": "b dimensions",
+            TEXT_ROLE: "b dimensions",
+            "scale": "b",
+        },
+        most_parameters=6_000_000,
+        serving=Serving(
+            graphs=served_graphs,
+            format="features",
+            image=lambda _spec, size: picture_input(size),
+        ),
+        limits=(
+            "It knows the words of its captions and no others; similarities rank, they are no "
+            "probabilities."
+        ),
+    )
+)

@@ -1,0 +1,184 @@
+"""Pictures with captions: images of a set, and crops around its objects.
+
+`captions` of a set's `annotations.json` are as COCO has them (`image_id`, `caption`). Those of
+generated scenes say more: of which object, what they name, and how they would be wrong.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from robot_vision.core.errors import ConfigError, ForeignFileError
+from robot_vision.core.foreign import plain, quoted, read_json
+from robot_vision.core.params import Params, param
+from robot_vision.training.data.crops import Crop, CropOptions, square_px
+from robot_vision.training.data.labelled import Annotated
+from robot_vision.training.data.open_set import load_detection_set, set_and_split
+from robot_vision.training.data.sets.coco import ANNOTATIONS, MOST_ANNOTATION_BYTES
+
+Look = tuple[str, str]  # a colour and the name of a thing
+
+
+class CaptionOptions(Params):
+    """Which captioned pictures are learnt from."""
+
+    things_per_picture: int = param(
+        0, "crops of single objects beside each picture, drawn by its id; 0: none", ge=0, le=100
+    )
+    crop: CropOptions = CropOptions(min_visible=0.5)
+    left_out: list[list[str]] = param(
+        [], "colours and things, as [[red, mug]]: no picture that shows one is learnt from"
+    )
+
+    def looks_left_out(self) -> frozenset[Look]:
+        """Raises `ConfigError` for what is no pair."""
+        for pair in self.left_out:
+            if len(pair) != 2:
+                raise ConfigError(
+                    f"left_out has {pair}: expected a colour and a thing, as [red, mug]"
+                )
+        return frozenset((pair[0], pair[1]) for pair in self.left_out)
+
+
+class Caption(BaseModel):
+    """One caption of a set. What is empty, the set does not say."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    image_id: int
+    caption: str = Field(min_length=1, max_length=2000)
+    kind: str = Field(default="caption", max_length=60)
+    annotation_id: int | None = None
+    named: tuple[tuple[str, str, int], ...] = ()
+    wrong_color: str = ""
+    wrong_thing: str = ""
+
+    @property
+    def looks(self) -> frozenset[Look]:
+        """The colours and things that it names."""
+        return frozenset((color, thing) for color, thing, _ in self.named)
+
+    @property
+    def meaning(self) -> str:
+        """The same for captions that say the same in other words, where the set says it."""
+        return repr(sorted(self.named)) if self.named else self.caption
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CaptionedPicture:
+    """A whole picture, or the crop around an object, and what may be said of it."""
+
+    crop: Crop
+    captions: tuple[Caption, ...]
+    is_thing: bool
+
+    def of_kind(self, kind: str) -> Caption | None:
+        """The first caption of a kind; None where there is none."""
+        return next((caption for caption in self.captions if caption.kind == kind), None)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CaptionSet:
+    """Captioned pictures; `looks` are the colours and things that any of them shows."""
+
+    folder: str
+    pictures: tuple[CaptionedPicture, ...]
+    looks: frozenset[Look] = field(default_factory=frozenset)
+
+    @property
+    def texts(self) -> list[str]:
+        """All captions."""
+        return [caption.caption for picture in self.pictures for caption in picture.captions]
+
+
+def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
+    """The captioned pictures of a COCO set, things after the picture that they are of.
+
+    Raises `ConfigError` if it is no such set, or has no caption that fits the options.
+    """
+    if not folder:
+        raise ConfigError("no folder of a set: expected one, such as options.train_set=data/train")
+    opened = load_detection_set(folder)
+    file = set_and_split(folder)[0] / ANNOTATIONS
+    left_out = options.looks_left_out()
+    try:
+        content = read_json(file, most_bytes=MOST_ANNOTATION_BYTES)
+        by_image = _captions_of(content.get("captions", []))
+        objects, shown = _objects_of(content)
+    except (ForeignFileError, ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"cannot read the captions of {file}: {quoted(repr(error))}") from error
+    pictures: list[CaptionedPicture] = []
+    looks: set[Look] = set()
+    for image in opened.images:
+        captions = by_image.get(image.image_id, ())
+        of_image = shown.get(image.image_id, frozenset())
+        if not captions or of_image & left_out:
+            continue
+        looks |= of_image
+        pictures += _whole(image, captions)
+        pictures += _things(image, captions, objects.get, options)
+    if not pictures:
+        raise ConfigError(
+            f"{folder} has no captions that fit: expected `captions` in {file}; generated scenes "
+            f"get them by `robot-vision scenes captions {folder}`"
+        )
+    return CaptionSet(folder=folder, pictures=tuple(pictures), looks=frozenset(looks))
+
+
+def _captions_of(rows: Sequence[Any]) -> dict[int, tuple[Caption, ...]]:
+    captions = [Caption.model_validate(row) for row in rows]
+    captions = [c.model_copy(update={"caption": plain(c.caption)}) for c in captions]
+    ordered = sorted(captions, key=lambda caption: caption.image_id)
+    return {key: tuple(same) for key, same in groupby(ordered, key=lambda c: c.image_id)}
+
+
+def _objects_of(content: Any) -> tuple[dict[int, Any], dict[int, frozenset[Look]]]:
+    """Annotations by their id, and the looks that each image shows, hardly visible ones too."""
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    shown: dict[int, set[Look]] = {}
+    for annotation in content["annotations"]:
+        if annotation.get("color"):
+            look = (str(annotation["color"]), str(names.get(annotation["category_id"])))
+            shown.setdefault(annotation["image_id"], set()).add(look)
+    by_id = {annotation["id"]: annotation for annotation in content["annotations"]}
+    return by_id, {image_id: frozenset(looks) for image_id, looks in shown.items()}
+
+
+def _whole(image: Annotated, captions: tuple[Caption, ...]) -> list[CaptionedPicture]:
+    of_picture = tuple(c for c in captions if c.annotation_id is None)
+    if not of_picture:
+        return []
+    crop = Crop(image, (0, 0, image.width_px, image.height_px), 0)
+    return [CaptionedPicture(crop=crop, captions=of_picture, is_thing=False)]
+
+
+def _things(
+    image: Annotated,
+    captions: tuple[Caption, ...],
+    object_of: Callable[[int], Any],
+    options: CaptionOptions,
+) -> list[CaptionedPicture]:
+    """Crops of some of the objects that have captions."""
+    found: list[CaptionedPicture] = []
+    of_things = [c for c in captions if c.annotation_id is not None]
+    order = np.random.default_rng(abs(image.image_id)).permutation(len(of_things))
+    for row in order:
+        if len(found) >= options.things_per_picture:
+            break
+        caption = of_things[int(row)]
+        assert caption.annotation_id is not None
+        shown = object_of(caption.annotation_id)
+        if shown is None:
+            continue
+        left, top, width, height = shown["bbox"]
+        visible = float(shown.get("visible_share", 1.0))
+        if max(width, height) < options.crop.min_px or visible < options.crop.min_visible:
+            continue
+        box = np.array([left, top, left + width, top + height], np.float32)
+        crop = Crop(image, square_px(box, options.crop.margin), 0)
+        found.append(CaptionedPicture(crop=crop, captions=(caption,), is_thing=True))
+    return found

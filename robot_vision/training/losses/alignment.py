@@ -1,0 +1,29 @@
+"""Contrast of pictures and texts: each finds its own among all of a batch, both ways."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def contrastive_loss(
+    picture: Float[Tensor, "b d"],
+    text: Float[Tensor, "b d"],
+    scale: Float[Tensor, ""],
+    same: Bool[Tensor, "b b"],
+) -> Float[Tensor, ""]:
+    """Symmetric InfoNCE over unit-norm embeddings (CLIP, arXiv:2103.00020, its figure 3).
+
+    `scale` multiplies the similarities. Where `same`, two captions name the same, so that neither
+    is wrong for the other's picture: such pairs are left out of the sums. A diagonal is kept.
+    """
+    own = torch.eye(len(picture), dtype=torch.bool, device=picture.device)
+    logits = (scale * picture @ text.T).masked_fill(same & ~own, float("-inf"))
+    target = torch.arange(len(picture), device=picture.device)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def hits(picture: Float[Tensor, "b d"], text: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
+    """Share of pictures whose own caption is the nearest of the batch."""
+    target = torch.arange(len(picture), device=picture.device)
+    return ((picture @ text.T).argmax(dim=1) == target).float().mean()

@@ -1,0 +1,218 @@
+"""Contrast of pictures and captions: both learn to lie in one space."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int64, UInt8
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.params import param
+from robot_vision.models.alignment.picture_text import TEXT_ROLE, PictureText
+from robot_vision.models.card import Size
+from robot_vision.training.data.alignment_held_out import AlignmentHeldOut
+from robot_vision.training.data.augment import Augmenter
+from robot_vision.training.data.augmentation import Augmentation
+from robot_vision.training.data.batches import (
+    BatchStream,
+    Resolution,
+    at_one_size,
+    largest_of,
+    resolution_at,
+)
+from robot_vision.training.data.caption_words import (
+    token_rows,
+    travelled_vocabulary,
+    vocabulary_of,
+)
+from robot_vision.training.data.captions import CaptionOptions, CaptionSet, open_captions
+from robot_vision.training.data.picture_cache import PictureCache
+from robot_vision.training.data.picture_options import PictureOptions
+from robot_vision.training.engine.distributed import rank
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.task import TASKS, HeldOut, Task
+from robot_vision.training.losses.alignment import contrastive_loss, hits
+
+_TEXT_LAYERS = "text."
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AlignmentBatch:
+    """Pictures with a caption each; `same` where two captions name the same."""
+
+    rgb: UInt8[Tensor, "b h w 3"]
+    tokens: Int64[Tensor, "b l"]
+    same: Bool[Tensor, "b b"]
+
+
+class AlignmentOptions(PictureOptions):
+    """What is learnt from. Views neither mirror, nor turn hues, nor cut much off: captions name
+    sides, colours, and things at the border."""
+
+    captions: CaptionOptions = CaptionOptions()
+    max_words: int = param(40, "words of the longest caption", ge=1, le=128)
+    evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=2)
+    resolutions: list[Resolution] = param(
+        [Resolution(width_px=256, height_px=192)], "sizes in the order of `until`", min_length=1
+    )
+    augmentation: Augmentation = Augmentation(
+        flip=0, scale_min=0.85, scale_max=1.0, shift=0.03, depth_withheld=0, depth_holes=0
+    )
+
+
+@TASKS.register("alignment")
+class AlignmentTask(Task[AlignmentBatch]):
+    """Trains a model of pictures and words by contrast.
+
+    The captions of a batch are the wrong answers for one another's pictures: those of one process
+    and of one part of a step, so that parts (`run.accumulate`) do not make up for a small batch.
+    """
+
+    options = AlignmentOptions
+    metric = "retrieval_at_1"
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        super().__init__(recipe, device)
+        options: AlignmentOptions = recipe.options
+        self._options = options
+        self._known = open_captions(options.train_set, options.captions)
+        self._vocabulary = vocabulary_of(self._known.texts, max_words=options.max_words)
+        self._rows = [
+            token_rows([caption.caption for caption in picture.captions], self._vocabulary)
+            for picture in self._known.pictures
+        ]
+        self._held_out = _held_out(recipe, self.travels(), None) if options.val_set else None
+
+    def spec_values(self) -> dict[str, Any]:
+        return {"words": len(self._vocabulary.words), "max_words": self._vocabulary.max_words}
+
+    def notes(self) -> tuple[str, ...]:
+        things = sum(picture.is_thing for picture in self._known.pictures)
+        return (
+            f"{len(self._known.pictures) - things} pictures and {things} crops of things with "
+            f"{len(self._known.texts)} captions of {len(self._vocabulary.words)} words",
+        )
+
+    def initial_weights(
+        self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """The encoder of words only where the words are the same: tokens would differ."""
+        if travels.get("vocabulary") == self.travels()["vocabulary"]:
+            return tensors
+        return {n: tensor for n, tensor in tensors.items() if not n.startswith(_TEXT_LAYERS)}
+
+    @cached_property
+    def _stream(self) -> BatchStream:
+        options = self._options
+        cache = PictureCache(
+            [picture.crop for picture in self._known.pictures],
+            largest_of(options.resolutions),
+            source=self._known.folder,
+            cache_dir=options.cache_dir,
+        )
+        # All pictures are of the row 0: what they show is in their captions.
+        augment = Augmenter(options.augmentation, ("picture",))
+        return BatchStream(cache, augment, seed=self.recipe.run.seed, device=self.device)
+
+    def batches(self, first_step: int, part: float) -> Generator[AlignmentBatch, None, None]:
+        size = resolution_at(self._options.resolutions, part)
+        batch_size = self.recipe.run.batch_size // self.recipe.run.accumulate
+        step = first_step
+        while True:
+            seen = self._stream.batch(step, size, batch_size=batch_size)
+            rows = self._stream.rows(step, batch_size=batch_size)
+            tokens, same = self._said(rows, step)
+            yield AlignmentBatch(
+                rgb=seen.rgb, tokens=tokens.to(self.device), same=same.to(self.device)
+            )
+            step += 1
+
+    def _said(self, rows: list[int], step: int) -> tuple[Tensor, Tensor]:
+        """A caption of each picture, drawn, and which of them name the same."""
+        rng = np.random.default_rng((self.recipe.run.seed, step, rank()))
+        chosen = [(row, int(rng.integers(len(self._rows[row])))) for row in rows]
+        tokens = np.stack([self._rows[row][number] for row, number in chosen])
+        pictures = self._known.pictures
+        meanings = np.array([pictures[row].captions[number].meaning for row, number in chosen])
+        same = meanings[:, None] == meanings[None]
+        return torch.from_numpy(tokens), torch.from_numpy(same)
+
+    def answer(self, model: nn.Module, batch: AlignmentBatch) -> dict[str, Tensor]:
+        return model(batch.rgb, batch.tokens)
+
+    def loss(
+        self, answer: dict[str, Tensor], batch: AlignmentBatch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        picture, text = answer["embedding"].float(), answer[TEXT_ROLE].float()
+        scale = answer["scale"].float()[0]
+        total = contrastive_loss(picture, text, scale, batch.same)
+        return total, {
+            "contrast": total.detach(),
+            "batch_hits": hits(picture.detach(), text.detach()),
+            "temperature": 1 / scale.detach(),
+        }
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        del step
+        assert isinstance(model, PictureText)
+        model.clamp_scale()
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Figures on pictures spread over the held-out set."""
+        if self._held_out is None:
+            return {}
+        assert isinstance(model, PictureText)
+        was_training = model.training
+        model.eval()
+        figures = self._held_out.figures(
+            lambda rgb: self._asked(model.picture, rgb)["embedding"].float().cpu().numpy(),
+            lambda tokens: self._asked(model.text, tokens).float().cpu().numpy(),
+            pictures=self._options.evaluation_images,
+        )
+        model.train(was_training)
+        return {n: v for n, v in figures.items() if not n.endswith(("/low", "/high"))}
+
+    def _asked(self, side: nn.Module, values: np.ndarray) -> Any:
+        return side(torch.from_numpy(values).to(self.device))
+
+    def travels(self) -> dict[str, Any]:
+        """The words, the looks that were shown, and how crops of things were cut."""
+        return {
+            "vocabulary": self._vocabulary.model_dump(mode="json"),
+            "seen": sorted(list(look) for look in self._known.looks),
+            "crop": self._options.captions.crop.model_dump(),
+        }
+
+    @classmethod
+    def resized(cls, recipe: Recipe, size: Size) -> Recipe:
+        return at_one_size(recipe, size)
+
+    @classmethod
+    def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
+        return _held_out(recipe, travels, data)
+
+
+def seen_looks(travels: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Colours and things that training showed; raises `ConfigError` where they are no pairs."""
+    try:
+        return frozenset((str(color), str(thing)) for color, thing in travels.get("seen", ()))
+    except (TypeError, ValueError) as error:
+        raise ConfigError("what travels with the weights as `seen` is no list of pairs") from error
+
+
+def _held_out(recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> AlignmentHeldOut:
+    options: AlignmentOptions = recipe.options
+    captioned: CaptionSet = open_captions(options.held_out_folder(data), CaptionOptions())
+    return AlignmentHeldOut(
+        captioned,
+        travelled_vocabulary(travels),
+        seen=seen_looks(travels),
+        size=options.served_size,
+        cache_dir=options.cache_dir,
+    )
