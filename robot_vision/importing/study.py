@@ -24,7 +24,7 @@ from robot_vision.importing.keypoint_names import names_before, with_names, word
 from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of, number_maps
 from robot_vision.importing.maps import is_called_features, is_plausible_map
 from robot_vision.importing.pictures import Picture, load_pictures
-from robot_vision.importing.trial import Bench, Trial, can_be_tried
+from robot_vision.importing.trial import Bench, Trial, can_be_tried, finds_boxes
 from robot_vision.importing.wanted import Wanted
 from robot_vision.importing.whole_pictures import (
     TASKS,
@@ -220,7 +220,8 @@ class _Study:
             rivals = [best, *(t for t in rivals if t is not usual)]
             best = usual
         color = settled(self._try(self._fed(best.manifest, recolored), self._pictures))
-        if color.others and color.best is not color.chosen and not self._facts.image:
+        is_asked = finds_boxes(best.manifest) and not self._facts.image
+        if color.others and color.best is not color.chosen and is_asked:
             raise UndecidedError(ask_for(color.best, color.others), self._trials)
         other_sizes = self._fed(color.chosen.manifest, resized)[1:]
         size = settled([color.chosen, *self._try(other_sizes, self._pictures)])

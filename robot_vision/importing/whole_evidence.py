@@ -39,24 +39,25 @@ class SeenMap(NamedTuple):
 
 
 def judge_classes(seen: Sequence[SeenClasses], classes: Sequence[str]) -> Evidence:
-    """`quality`: the probability of the classes that a picture is called by, less chance.
-
-    A model with one answer for every picture knows none of them.
+    """`quality`: the probability of the classes that a picture is called by, less what they have
+    in pictures that are not: one answer for every picture is worth nothing.
     """
-    quality, found, kinds, rows = [], 0, set[int](), []
-    for picture, said, _ in seen:
-        best, sure = int(said.class_id[0]), float(said.probability[0])
-        rows.append([*_whole(picture), sure, best])
-        called = np.any([_called_in(names, classes) for names in picture.names], axis=0)
-        if not called.any():
+    called = [_called_at_all(picture, classes) for picture, _, _ in seen]
+    probability = np.zeros((len(seen), len(classes)))
+    rows, quality, kinds, found = [], [], set[int](), 0
+    for row, (picture, said, _) in enumerate(seen):
+        probability[row, said.class_id] = said.probability
+        rows.append([*_whole(picture), float(said.probability[0]), int(said.class_id[0])])
+    for row, mine in enumerate(called):
+        if not mine.any():
             continue
-        share = float(said.probability[called[said.class_id]].sum())
-        quality.append(_beyond_chance(share, float(called.mean())))
-        if called[best]:
+        others = [k for k, theirs in enumerate(called) if not (mine & theirs).any()]
+        usual = probability[others][:, mine].sum(axis=1).mean() if others else mine.mean()
+        quality.append(_beyond_chance(float(probability[row, mine].sum()), float(usual)))
+        best = int(seen[row].found.class_id[0])
+        if mine[best]:
             found += 1
             kinds.add(best)
-    if len(kinds) < 2:
-        quality = [0.0] * len(quality)
     return _evidence(quality, rows, found=found, kinds=len(kinds), fault=_first_fault(seen))
 
 
@@ -104,6 +105,12 @@ def _evidence(
         fault=fault,
         detections=np.array(rows, np.float32).reshape(-1, 6),
     )
+
+
+def _called_at_all(picture: Picture, classes: Sequence[str]) -> Bool[np.ndarray, " c"]:
+    """Classes that something in the picture is called by."""
+    called = [_called_in(names, classes) for names in picture.names]
+    return np.any([np.zeros(len(classes), bool), *called], axis=0)
 
 
 def _called_in(names: Sequence[str], classes: Sequence[str]) -> Bool[np.ndarray, " c"]:

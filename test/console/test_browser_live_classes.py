@@ -124,7 +124,7 @@ def test_of_a_dead_camera_classes_are_marked_as_old(
     with console_rig(seen=with_classes) as rig, opened(chromium, rig.url) as page:
         page.locator("#view-classes li").first.wait_for()
         old = page.locator("#classes-panel .old")
-        assert old.is_hidden()
+        old.wait_for(state="hidden")
         rig.feeder.stop()
         old.wait_for()
         assert shares(page, "view-classes").keys() == {*CLASSES}
