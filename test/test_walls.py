@@ -58,7 +58,7 @@ MAY_IMPORT = {
     "training": (
         "core codecs datasets formats model_store models perception policies rollouts terminal viz"
     ),
-    "export": "core backends formats model_store models perception policies training",
+    "export": ("backends codecs core formats model_store models perception policies training viz"),
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (
