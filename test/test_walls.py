@@ -60,7 +60,10 @@ MAY_IMPORT = {
         "core codecs datasets formats model_store models perception pipeline policies "
         "recorded_views replay rollouts terminal tracking viz"
     ),
-    "export": ("alignment core backends formats model_store models perception policies training"),
+    "export": (
+        "core alignment backends codecs formats model_store models "
+        "perception policies training viz"
+    ),
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (

@@ -6,7 +6,6 @@ from itertools import count
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import ServiceConfig
-from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import load_model
@@ -15,6 +14,7 @@ from robot_vision.replay.reading.example_frames import load_frames
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 _FINDS_BOXES = ("detection", "multitask")
+_MAPS = ("features", "depth", "depth_m")  # that are read where a model has them
 
 
 def frame_run(bundle: Bundle, *, threads: int) -> Callable[[], None]:
@@ -22,7 +22,6 @@ def frame_run(bundle: Bundle, *, threads: int) -> Callable[[], None]:
     config = ServiceConfig(device="cpu", threads=threads)
     manifest, model = bundle.manifest, load_model(bundle, config)
     detector = Detector(manifest, config.detector) if manifest.task in _FINDS_BOXES else None
-    depth_role = FORMATS.get(manifest.format).depth_role
     (frame,) = load_frames(None, count=1, width_px=WIDTH_PX, height_px=HEIGHT_PX)
     stamps_ns = count(0, NS_PER_S // 30)
 
@@ -33,7 +32,7 @@ def frame_run(bundle: Bundle, *, threads: int) -> Callable[[], None]:
             detector.detections(found, stamp_ns=stamp_ns)
         classification_of(found, stamp_ns=stamp_ns)
         segmentation_of(found, stamp_ns=stamp_ns)
-        found.grid("features")
-        found.grid(depth_role)
+        for role in _MAPS:
+            found.grid(role)
 
     return run

@@ -118,8 +118,8 @@ class RgbdTemporalHeldOut(HeldOut):
         return figures
 
     def trivial_figures(self) -> dict[str, float]:
-        """The same of k-means on colour and place, of what stands out of the table, and the better
-        of both as `trivial_ari_foreground`."""
+        """The same of k-means on colour and place, of what stands out of the table where the
+        set says the focal length, and the better of both as `trivial_ari_foreground`."""
         colors, heights = [], []
         for index in self.of_several_things(0):
             sample = self._cache[index]
@@ -128,13 +128,12 @@ class RgbdTemporalHeldOut(HeldOut):
             depth_m = _depth_m(sample)[2::_QUARTER, 2::_QUARTER]
             focal_px = sample.focal_px / _QUARTER
             colors.append(_ari(clusters_of_color(rgb, count=self._memory[0]), truth))
-            heights.append(_ari(components_above_table(depth_m, focal_px=focal_px), truth))
-        of_colors, of_heights = float(np.mean(colors)), float(np.mean(heights))
-        return {
-            "trivial_ari_foreground": max(of_colors, of_heights),
-            "trivial_ari_colors": of_colors,
-            "trivial_ari_heights": of_heights,
-        }
+            if focal_px > 0:
+                heights.append(_ari(components_above_table(depth_m, focal_px=focal_px), truth))
+        found = {"trivial_ari_colors": float(np.mean(colors))}
+        if heights:
+            found["trivial_ari_heights"] = float(np.mean(heights))
+        return {"trivial_ari_foreground": max(found.values())} | found
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)
