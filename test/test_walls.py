@@ -59,7 +59,7 @@ MAY_IMPORT = {
         "core codecs datasets formats model_store models perception policies recorded_views "
         "replay rollouts terminal viz"
     ),
-    "export": "core backends formats model_store models perception policies training",
+    "export": "core backends codecs formats model_store models perception policies training",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (
