@@ -20,7 +20,7 @@ class CollapseOptions(Params):
     """When a run is stopped because it has collapsed."""
 
     spread: float = param(
-        0.01, "smallest spread of embeddings that is no collapse; 1: all directions alike", ge=0
+        0.03, "smallest spread of embeddings that is no collapse; 1: all directions alike", ge=0
     )
     one_prototype: float = param(
         0.05, "of the mean answer's entropy (of 1), below: one prototype has it all", ge=0, le=1
