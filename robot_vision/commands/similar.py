@@ -106,7 +106,7 @@ def query(
     rows: list[list[Tile]] = []
     for path in pictures:
         rgb = read_picture(path)
-        found = neighbours(opened, embedder.embedding(rgb), count=count)
+        found = neighbours(opened, embedder.look(rgb), count=count)
         for one in found:
             table.add_row(path.name, f"{one.similarity:.4f}", one.source, one.name)
         tiles = [_tile(opened, one.row, f"{one.similarity:.3f}") for one in found]

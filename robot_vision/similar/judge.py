@@ -47,7 +47,7 @@ def judge_novelty(
             rgb = picture.read()
         except EncodingError:
             continue
-        vector = embedder.embedding(rgb)[None]
+        vector = embedder.look(rgb)[None]
         cosine, rows = nearest(index.vectors, vector, count=usual.neighbours)
         distance = 1 - cosine[:, usual.neighbours - 1]
         yield Judged(

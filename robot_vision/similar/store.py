@@ -1,6 +1,6 @@
 """An index on disk: a row a picture, appended to, never rewritten.
 
-`index.json` says of which model and from which sources; `vectors.f32` holds unit embeddings,
+`index.json` says of which model and from which sources; `vectors.f32` holds unit vectors,
 `rows.bin` where each is from, `pictures.bin` its name and a thumbnail. Rows are written last: of
 an index whose writer was killed, what has no row is cut off when it is opened to write.
 """
@@ -80,7 +80,7 @@ class Index:
 
     @property
     def vectors(self) -> Float32[np.ndarray, "n d"]:
-        """Unit embeddings, memory-mapped."""
+        """Looks of unit norm, memory-mapped."""
         shape = (len(self), self.model.dimensions)
         return _mapped(self.folder / _VECTORS, np.dtype("<f4"), shape)
 

@@ -11,6 +11,7 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.types import Features
 from robot_vision.model_store.store import find_bundle
 from robot_vision.similar.ask import neighbours
+from robot_vision.similar.embedder import look_of
 from robot_vision.similar.store import Index, SimilarError, open_index
 
 _COUNT = 8
@@ -33,7 +34,7 @@ class SimilarFrames:
             return None
         try:
             index = self._index = self._index or self._open()
-            found = neighbours(index, features.embedding, count=_COUNT)
+            found = neighbours(index, look_of(features), count=_COUNT)
             return [
                 SimilarFrame(
                     similarity=round(one.similarity, 6),
