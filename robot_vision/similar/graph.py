@@ -3,6 +3,7 @@
 HNSW: Malkov and Yashunin, arXiv:1603.09320. The graph lies beside the vectors and is read whole.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def nearest_by_graph(
 
     Raises `SimilarError` where the graph lacks rows of the index.
     """
-    graph = _open(index)
+    graph = _kept(index, graph_file(index).stat().st_mtime_ns)
     if len(graph) != len(index):
         raise SimilarError(
             f"{graph_file(index)} knows {len(graph)} of {len(index)} rows: run `similar index` "
@@ -71,13 +72,20 @@ def nearest_by_graph(
     return np.take_along_axis(cosine, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
+@lru_cache(maxsize=1)
+def _kept(index: Index, changed_ns: int) -> Any:
+    """The graph as it was last written, read once for many questions."""
+    del changed_ns
+    return _open(index)
+
+
 def _open(index: Index) -> Any:
+    library, file = _library(), graph_file(index)
     try:
-        return _library().Index.load(str(graph_file(index)))
+        return library.Index.load(str(file))
     except (RuntimeError, ValueError) as error:
         raise SimilarError(
-            f"{graph_file(index)} is damaged: {error}; delete it, and `similar index` makes it "
-            "anew"
+            f"{file} is damaged: {error}; delete it, and `similar index` makes it anew"
         ) from error
 
 

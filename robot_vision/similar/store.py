@@ -66,7 +66,7 @@ class Entry:
     copy_similarity: float = float("nan")
 
 
-@dataclass
+@dataclass(eq=False)
 class Index:
     """An open index; `vectors` [n,d] and `rows` [n] (fields of `ROW`) stay on disk."""
 

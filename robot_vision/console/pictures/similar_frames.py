@@ -20,7 +20,7 @@ _COUNT = 8
 class SimilarFrames:
     """The index in a folder, opened when it is first asked; none where the folder is empty.
 
-    `problem` says why it cannot be asked, in words.
+    `problem` says why it could not be asked the last time, in words.
     """
 
     def __init__(self, folder: str, service: ServiceConfig) -> None:
@@ -30,11 +30,12 @@ class SimilarFrames:
 
     def of(self, features: Features | None, images: KeptImages) -> list[SimilarFrame] | None:
         """The most alike first; None where there is no index, or no features to ask it by."""
-        if self.problem or features is None:
+        if not self._folder or features is None:
             return None
         try:
             index = self._index = self._index or self._open()
             found = neighbours(index, look_of(features), count=_COUNT)
+            self.problem = ""
             return [
                 SimilarFrame(
                     similarity=round(one.similarity, 6),
