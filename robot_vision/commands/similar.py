@@ -197,8 +197,7 @@ def novel(
 
     from robot_vision.core.config import ServiceConfig
     from robot_vision.similar.embedder import EmbedderOptions, embedder_of
-    from robot_vision.similar.judge import judge_novelty
-    from robot_vision.similar.novelty import usual_distances
+    from robot_vision.similar.novelty import judge_novelty, usual_distances
     from robot_vision.similar.sheets import Tile, decoded, write_sheet
     from robot_vision.similar.store import open_index
     from robot_vision.terminal import Screen

@@ -102,7 +102,15 @@ class Index:
 
     def names_of(self, source: int) -> set[str]:
         """Names of all rows of a source."""
-        return {self.name(int(row)) for row in np.flatnonzero(self.rows["source"] == source)}
+        known = self.rows[self.rows["source"] == source]
+        if not len(known):
+            return set()
+        names = set[str]()
+        with (self.folder / _PICTURES).open("rb") as file:
+            for row in known:
+                file.seek(int(row["begins"]))
+                names.add(file.read(int(row["name_bytes"])).decode())
+        return names
 
     def source_number(self, path: str) -> int:
         """The number of a source, which is added if it is new."""
