@@ -64,10 +64,6 @@ MAY_IMPORT = {
         "core alignment backends codecs formats model_store models "
         "perception policies training viz"
     ),
-<<<<<<< HEAD
-=======
-    "export": "core backends codecs formats model_store models perception policies training",
->>>>>>> ssl23
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (

@@ -151,7 +151,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     embedder = Embedder(given.model)
-    ways = {"embedding": embedder.embedding, "thumbnail": thumbnail, "mean_color": mean_color}
+    ways = {
+        "look": embedder.look,
+        "embedding": lambda rgb: embedder.features(rgb).embedding,
+        "thumbnail": thumbnail,
+        "mean_color": mean_color,
+    }
     recordings = [read(path, given.most, ways) for path in given.recording]
     others = [read(path, given.most, ways) for path in given.other]
     everything = recordings + others

@@ -106,7 +106,7 @@ def query(
     rows: list[list[Tile]] = []
     for path in pictures:
         rgb = read_picture(path)
-        found = neighbours(opened, embedder.embedding(rgb), count=count)
+        found = neighbours(opened, embedder.look(rgb), count=count)
         for one in found:
             table.add_row(path.name, f"{one.similarity:.4f}", one.source, one.name)
         tiles = [_tile(opened, one.row, f"{one.similarity:.3f}") for one in found]
@@ -197,8 +197,7 @@ def novel(
 
     from robot_vision.core.config import ServiceConfig
     from robot_vision.similar.embedder import EmbedderOptions, embedder_of
-    from robot_vision.similar.judge import judge_novelty
-    from robot_vision.similar.novelty import usual_distances
+    from robot_vision.similar.novelty import judge_novelty, usual_distances
     from robot_vision.similar.sheets import Tile, decoded, write_sheet
     from robot_vision.similar.store import open_index
     from robot_vision.terminal import Screen

@@ -87,9 +87,9 @@ def add_source(
 
 def _entry(source: int, picture: NamedPicture, embedder: Embedder, *, is_copied: bool) -> Entry:
     rgb = picture.read()
-    vector, copied = embedder.embedding(rgb), float("nan")
+    vector, copied = embedder.look(rgb), float("nan")
     if is_copied:
-        copied = float(vector @ embedder.embedding(altered_copy(rgb)))
+        copied = float(vector @ embedder.look(altered_copy(rgb)))
     return Entry(
         source=source,
         stamp_ns=picture.stamp_ns,

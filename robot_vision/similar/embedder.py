@@ -40,7 +40,7 @@ class Embedder:
                 f"{', '.join(self._model.roles)}: name another --model"
             )
         blank = np.zeros((64, 64, 3), np.uint8)
-        self.model = _indexed(bundle, found, dimensions=len(self.features(blank).embedding))
+        self.model = _indexed(bundle, found, dimensions=len(self.look(blank)))
 
     def features(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Features:
         """The map of a picture, and its embedding of unit norm."""
@@ -50,9 +50,21 @@ class Embedder:
         assert found is not None
         return found
 
-    def embedding(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, " d"]:
-        """Of unit norm: its dot product with another is their cosine."""
-        return self.features(rgb).embedding
+    def look(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, " d"]:
+        """What an index holds of a picture: `look_of` its features."""
+        return look_of(self.features(rgb))
+
+
+def look_of(features: Features) -> Float32[np.ndarray, " d"]:
+    """Embedding, mean and spread of the map, each of unit norm and of equal say; of unit norm.
+
+    The cosine of two looks is the mean of three. An embedding alone may be nearly the same for
+    pictures that only share that the model knows nothing in them (docs/similar.md).
+    """
+    cells = features.grid.reshape(len(features.grid), -1)
+    parts = (features.embedding, cells.mean(axis=1), cells.std(axis=1))
+    joined = np.concatenate([part / max(float(np.linalg.norm(part)), 1e-12) for part in parts])
+    return (joined / np.sqrt(len(parts))).astype(np.float32)
 
 
 def embedder_of(model: IndexedModel, *, bundle: str, options: EmbedderOptions) -> Embedder:

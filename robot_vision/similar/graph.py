@@ -5,6 +5,7 @@ HNSW: Malkov and Yashunin, arXiv:1603.09320. The graph lies beside the vectors a
 
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -56,7 +57,7 @@ def nearest_by_graph(
 
     Raises `SimilarError` where the graph lacks rows of the index.
     """
-    graph = _open(index)
+    graph = _kept(index)
     if len(graph) != len(index):
         raise SimilarError(
             f"{graph_file(index)} knows {len(graph)} of {len(index)} rows: run `similar index` "
@@ -71,13 +72,26 @@ def nearest_by_graph(
     return np.take_along_axis(cosine, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
+# Graphs of open indices, and when they were written: read once for many questions.
+_READ: WeakKeyDictionary[Index, tuple[int, Any]] = WeakKeyDictionary()
+
+
+def _kept(index: Index) -> Any:
+    """The graph as it was last written."""
+    written_ns = graph_file(index).stat().st_mtime_ns
+    known = _READ.get(index)
+    if known is None or known[0] != written_ns:
+        known = _READ[index] = written_ns, _open(index)
+    return known[1]
+
+
 def _open(index: Index) -> Any:
+    library, file = _library(), graph_file(index)
     try:
-        return _library().Index.load(str(graph_file(index)))
+        return library.Index.load(str(file))
     except (RuntimeError, ValueError) as error:
         raise SimilarError(
-            f"{graph_file(index)} is damaged: {error}; delete it, and `similar index` makes it "
-            "anew"
+            f"{file} is damaged: {error}; delete it, and `similar index` makes it anew"
         ) from error
 
 

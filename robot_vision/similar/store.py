@@ -1,6 +1,6 @@
 """An index on disk: a row a picture, appended to, never rewritten.
 
-`index.json` says of which model and from which sources; `vectors.f32` holds unit embeddings,
+`index.json` says of which model and from which sources; `vectors.f32` holds unit vectors,
 `rows.bin` where each is from, `pictures.bin` its name and a thumbnail. Rows are written last: of
 an index whose writer was killed, what has no row is cut off when it is opened to write.
 """
@@ -66,7 +66,7 @@ class Entry:
     copy_similarity: float = float("nan")
 
 
-@dataclass
+@dataclass(eq=False)
 class Index:
     """An open index; `vectors` [n,d] and `rows` [n] (fields of `ROW`) stay on disk."""
 
@@ -80,7 +80,7 @@ class Index:
 
     @property
     def vectors(self) -> Float32[np.ndarray, "n d"]:
-        """Unit embeddings, memory-mapped."""
+        """Looks of unit norm, memory-mapped."""
         shape = (len(self), self.model.dimensions)
         return _mapped(self.folder / _VECTORS, np.dtype("<f4"), shape)
 
@@ -102,7 +102,15 @@ class Index:
 
     def names_of(self, source: int) -> set[str]:
         """Names of all rows of a source."""
-        return {self.name(int(row)) for row in np.flatnonzero(self.rows["source"] == source)}
+        known = self.rows[self.rows["source"] == source]
+        if not len(known):
+            return set()
+        names = set[str]()
+        with (self.folder / _PICTURES).open("rb") as file:
+            for row in known:
+                file.seek(int(row["begins"]))
+                names.add(file.read(int(row["name_bytes"])).decode())
+        return names
 
     def source_number(self, path: str) -> int:
         """The number of a source, which is added if it is new."""

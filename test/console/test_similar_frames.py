@@ -1,9 +1,11 @@
 """Frames of an index that look like a picture, over the console's API."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from browser_rig import low_contrasts, opened, overflow_px, wait_until_true
 from console_rig import SERVICE, console_rig, encoded, perceptions
 from looking_bundle import looking_bundle
 
@@ -60,3 +62,26 @@ def test_without_an_index_it_says_how_to_give_one() -> None:
     with console_rig() as rig, rig.client() as console:
         answer = console.analyze(rgb, tasks=("similar_frames",))
     assert answer.notes == ["the console was started without an index (--index)"]
+
+
+def test_the_page_shows_them(chromium: Any, tmp_path: Path) -> None:
+    bundle = looking_bundle(tmp_path / "looks")
+    index = index_of_frames(tmp_path, bundle)
+    service = SERVICE.model_copy(update={"feature_model": str(bundle)})
+    picture = str(tmp_path / "pictures" / "2.png")
+    with (
+        console_rig(service=service, index=str(index)) as rig,
+        opened(chromium, f"{rig.url}/analyze") as page,
+    ):
+        page.click("#tasks button[value=similar_frames]")
+        page.set_input_files("#files", picture)
+        page.click("#go")
+        page.wait_for_selector("#similar-frames li")
+        assert page.locator("#similar-frames li").count() == 4
+        assert page.locator("#similar-frames li").first.inner_text() == "1.000\n2.png"
+        loaded = (
+            "[...document.querySelectorAll('#similar-frames img')].every((i) => i.naturalWidth)"
+        )
+        wait_until_true(page, loaded)
+        assert low_contrasts(page) == []
+        assert overflow_px(page) <= 0

@@ -67,7 +67,7 @@ def rooms(embedder: Embedder, tmp_path: Path) -> Index:
 
 
 def test_a_picture_of_the_index_is_found_with_its_file(rooms: Index, embedder: Embedder) -> None:
-    found = neighbours(rooms, embedder.embedding(picture(7)), count=3)
+    found = neighbours(rooms, embedder.look(picture(7)), count=3)
     assert found[0].name == "007.png"
     assert found[0].similarity == pytest.approx(1, abs=1e-5)
     assert found[0].source.endswith("/pictures")
@@ -94,13 +94,13 @@ def test_an_index_that_was_cut_off_goes_on(
     cut = index_for(tmp_path / "cut", embedder)
     asked = []
 
-    def embedding(rgb: np.ndarray) -> np.ndarray:
+    def look(rgb: np.ndarray) -> np.ndarray:
         asked.append(rgb)
         if len(asked) == 80:  # after the first 64 were written
             raise KeyboardInterrupt
-        return type(embedder).embedding(embedder, rgb)
+        return type(embedder).look(embedder, rgb)
 
-    monkeypatch.setattr(embedder, "embedding", embedding)
+    monkeypatch.setattr(embedder, "look", look)
     with pytest.raises(KeyboardInterrupt):
         add(cut, embedder, source)
     monkeypatch.undo()
@@ -174,7 +174,7 @@ def test_planted_copies_are_found_and_others_are_not(rooms: Index, embedder: Emb
     threshold = duplicate_threshold(rooms)
     assert 0.9 < threshold < 1
     originals = [picture(seed) for seed in range(0, 80, 4)]
-    copies = np.stack([embedder.embedding(altered_copy(rgb)) for rgb in originals])
+    copies = np.stack([embedder.look(altered_copy(rgb)) for rgb in originals])
     groups = duplicate_groups(np.concatenate([rooms.vectors, copies]), threshold=threshold)
     paired = {(group.kept, int(other)) for group in groups for other in group.others}
     planted = {(4 * n, 80 + n) for n in range(20)}

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from picture_sets import picture_recipe, write_folders
-from runs import Rows, assert_same, tiny_spec
+from runs import Rows, assert_same, shapes_recipe, tiny_spec
 from safetensors.torch import load_file
 
 from robot_vision.core.errors import ConfigError
@@ -233,3 +233,13 @@ def test_boxes_that_the_truth_has_are_not_taught_again(shapes_set: Path, tmp_pat
     rows = Rows()
     train(taught(recipe_of(values, {}), tmp_path / "run"), tmp_path / "student", reporter=rows)
     assert rows.rows[0]["distill_boxes"] > 0
+
+
+def test_perception_learns_features_and_nothing_else(shapes_set: Path, tmp_path: Path) -> None:
+    made = shapes_recipe(shapes_set, tmp_path / "cache", run__steps=2)
+    train(made, tmp_path / "run", reporter=Rows())
+    rows = Rows()
+    train(taught(made, tmp_path / "run"), tmp_path / "student", reporter=rows)
+    assert 0 < rows.rows[0]["distill_features"] < 2
+    with pytest.raises(ConfigError, match="this task learns features from a teacher"):
+        build_run(taught(made, tmp_path / "run", what=["boxes"]))

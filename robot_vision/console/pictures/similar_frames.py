@@ -11,6 +11,7 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.types import Features
 from robot_vision.model_store.store import find_bundle
 from robot_vision.similar.ask import neighbours
+from robot_vision.similar.embedder import look_of
 from robot_vision.similar.store import Index, SimilarError, open_index
 
 _COUNT = 8
@@ -19,7 +20,7 @@ _COUNT = 8
 class SimilarFrames:
     """The index in a folder, opened when it is first asked; none where the folder is empty.
 
-    `problem` says why it cannot be asked, in words.
+    `problem` says why it could not be asked the last time, in words.
     """
 
     def __init__(self, folder: str, service: ServiceConfig) -> None:
@@ -29,11 +30,12 @@ class SimilarFrames:
 
     def of(self, features: Features | None, images: KeptImages) -> list[SimilarFrame] | None:
         """The most alike first; None where there is no index, or no features to ask it by."""
-        if self.problem or features is None:
+        if not self._folder or features is None:
             return None
         try:
             index = self._index = self._index or self._open()
-            found = neighbours(index, features.embedding, count=_COUNT)
+            found = neighbours(index, look_of(features), count=_COUNT)
+            self.problem = ""
             return [
                 SimilarFrame(
                     similarity=round(one.similarity, 6),

@@ -79,7 +79,9 @@ class Distillation:
         """The teacher's sha256: a run goes on with the teacher that it began with."""
         return {"teacher": self._teacher.identity} if self._options.is_active else {}
 
-    def modules(self, model: nn.Module, size: Size, *, takes_depth: bool = False) -> Any:
+    def modules(
+        self, model: nn.Module, size: Size, *, takes_depth: bool = False
+    ) -> dict[str, nn.Module]:
         """What is trained beside the student: the projection of its features, where wanted."""
         if not self._options.is_active or "features" not in self._options.what:
             return {}

@@ -4,7 +4,7 @@ from typing import Literal
 
 from robot_vision.core.params import Params, param
 
-Taught = Literal["logits", "features", "boxes"]
+Lesson = Literal["logits", "features", "boxes"]
 
 
 class DistillOptions(Params):
@@ -15,7 +15,7 @@ class DistillOptions(Params):
         0.5, "share of the loss that is the teacher's; the task's own has the rest", ge=0, le=1
     )
     temperature: float = param(4.0, "softens both answers of `logits`", gt=0, le=100)
-    what: list[Taught] = param(["logits"], "what is learnt: logits, features, boxes", min_length=1)
+    what: list[Lesson] = param(["logits"], "what is learnt: logits, features, boxes", min_length=1)
     min_score: float = param(0.5, "of `boxes`: those less sure are not learnt", gt=0, le=1)
 
     @property
