@@ -14,11 +14,15 @@ from robot_vision.datasets.meaning.meaning import JointColumns, Meaning
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeNumbers:
-    """A row a step: what is seen of the arm, and the chunk that was done from there on."""
+    """A row a step: what is seen of the arm, and the chunk that was done from there on.
+
+    `is_corrected`: or the chunk that should have been done there, while somebody else led.
+    """
 
     state: Float32[np.ndarray, "n s"]
     action: Float32[np.ndarray, "n t a"]
     valid: Bool[np.ndarray, "n t"]
+    is_corrected: bool = False
 
 
 def episode_numbers(
@@ -41,7 +45,10 @@ def episode_numbers(
     if actions.taught is not None:
         action, valid = taught_chunks(actions.taught, horizon)
     return EpisodeNumbers(
-        state=state.astype(np.float32), action=action.astype(np.float32), valid=valid
+        state=state.astype(np.float32),
+        action=action.astype(np.float32),
+        valid=valid,
+        is_corrected=actions.taught is not None,
     )
 
 
