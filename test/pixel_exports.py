@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.params import Params
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.policies import write_policy
 from robot_vision.models.card import Size
+from robot_vision.models.fusion.fusion import FUSIONS
+from robot_vision.models.heads.head import HEADS
 from robot_vision.models.policies.pixel_card import served_graphs
 from robot_vision.models.policies.pixel_spec import PartChoice, PixelPolicySpec
 from robot_vision.models.policies.pixels import PixelPolicy
@@ -36,6 +39,7 @@ DRIFT = ActionStatistics(
     mean=(0.0005, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), scale=(0.00005,) * 3 + (0.0001,) * 3 + (0.1,)
 )
 _DARK = 40
+_SMALL = {"layers": 1, "blocks": 1, "steps": 2, "iterations": 1, "moments": 2}
 
 
 def write_exported(folder: Path, *, fusion: str, head: str) -> Path:
@@ -70,19 +74,24 @@ def write_exported(folder: Path, *, fusion: str, head: str) -> Path:
 
 
 def _spec(fusion: str, head: str) -> PixelPolicySpec:
-    """The card's tiny one, with other parts in their default sizes."""
+    """The card's tiny one with other parts."""
     tiny = MODELS.get("pixel-policy").tiny
     assert isinstance(tiny, PixelPolicySpec)
     return tiny.model_copy(
         update={
             "observation": SEEN,
-            "fusion": PartChoice(name=fusion),
-            "head": PartChoice(name=head),
+            "fusion": PartChoice(name=fusion, options=_small(FUSIONS.get(fusion).Options)),
+            "head": PartChoice(name=head, options=_small(HEADS.get(head).Options)),
             "words": len(WORDS.words),
             "max_words": WORDS.max_words,
             "horizon": HORIZON,
         }
     )
+
+
+def _small(options: type[Params]) -> dict[str, int]:
+    """Options that make a part quick to export, where it has them."""
+    return {name: size for name, size in _SMALL.items() if name in options.model_fields}
 
 
 class _AfraidOfDark(nn.Module):

@@ -21,6 +21,7 @@ from robot_vision.rollouts import corrections
 from robot_vision.rollouts.corrections import record_corrected
 from robot_vision.simulation.robot.demonstrate import demonstrate
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe
+from robot_vision.training.demonstrations.demonstrations import open_demonstrations
 from robot_vision.training.demonstrations.numbers import episode_numbers
 
 
@@ -63,3 +64,8 @@ def test_every_row_is_taught_a_chunk_from_the_tool_as_it_is(
     assert numbers.valid[:, :16].all()
     assert not numbers.valid[:, 16:].any()
     episodes.close()
+    # A policy that failed is no reason to leave out what it was taught.
+    opened = open_demonstrations(
+        [folder], observation=shown("front"), horizon=4, cache_dir=tmp_path / "cache"
+    )
+    assert opened.success == (None,)

@@ -47,7 +47,7 @@ class Demonstrations:
     `pictures` are u8 [R,h,w,3] and `depth_m` f16 [R,h,w] (0 invalid) by camera. `action` is in
     our numbers and `valid` false where an episode has no such step. `first_row` and `length` are
     those of each row's episode; `instructions`, `success` and `origins` (a set's folder and the
-    episode's number there) have an entry an episode, in order.
+    episode's number there) have an entry an episode, in order. Corrections have no success.
     `places` say where each camera was, `base_from_tool` f64 [R,4,4] where the tool was; NaN where
     that is not known. `perceived` is what perception says, where it was asked for.
     Nothing is valid in an episode whose pictures cannot be decoded; `notes` say which.
@@ -179,7 +179,11 @@ class _Opened:
             first_row=np.repeat(first, lengths),
             length=np.repeat(lengths, lengths),
             instructions=tuple(episodes.instructions(number) for episodes, number in of),
-            success=tuple(episodes.success(number) for episodes, number in of),
+            success=tuple(
+                # That of whoever led says nothing against what the expert taught meanwhile.
+                None if numbers.is_corrected else episodes.success(number)
+                for (episodes, number), numbers in zip(of, self._numbers, strict=True)
+            ),
             action_joint_names=self._joints,
             notes=(*_notes(faults, len(self.jobs)), *remarks),
             origins=tuple((self._sources[job.folder].folder, job.number) for job in self.jobs),

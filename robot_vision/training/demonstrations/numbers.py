@@ -17,6 +17,7 @@ class EpisodeNumbers:
     """A row a step: what is seen of the arm, and the chunk that was done from there on.
 
     `base_from_tool` is None where the set does not have it; `gripper` is 0 closed to 1 open.
+    `is_corrected`: or the chunk that should have been done there, while somebody else led.
     """
 
     state: Float32[np.ndarray, "n s"]
@@ -24,6 +25,7 @@ class EpisodeNumbers:
     valid: Bool[np.ndarray, "n t"]
     base_from_tool: Float64[np.ndarray, "n 4 4"] | None
     gripper: Float64[np.ndarray, " n"]
+    is_corrected: bool = False
 
 
 def episode_numbers(
@@ -51,6 +53,7 @@ def episode_numbers(
         valid=valid,
         base_from_tool=episode.observed.base_from_tool,
         gripper=_gripper(episode),
+        is_corrected=actions.taught is not None,
     )
 
 
