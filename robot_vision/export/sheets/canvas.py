@@ -123,6 +123,7 @@ def save(file: Path, tiles: Sequence[Picture], *, columns: int, foot: Picture | 
         sheet[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
     sheet = sheet[:, :WIDTH_PX] if foot is None else np.vstack([sheet[:, :WIDTH_PX], foot])
     bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
+    encoded = b""
     for quality in _QUALITIES:
         encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
         if len(encoded) <= _MOST_BYTES:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from robot_vision.core.errors import ConfigError
@@ -86,7 +87,7 @@ def build_run(recipe: Recipe) -> Run:
     begins_from = recipe.run.init_weights
     notes = _begin_from(begins_from, model, spec, task) if begins_from else ()
     # Pictures come with their channels last; weights of the same layout make a step faster.
-    model.to(device, memory_format=torch.channels_last)
+    convert_conv2d_weight_memory_format(model.to(device), torch.channels_last)
     beside = {name: module.to(device) for name, module in task.modules(model).items()}
     averaged = AveragedModel(
         model, multi_avg_fn=get_ema_multi_avg_fn(recipe.run.ema_decay), use_buffers=True
