@@ -46,7 +46,7 @@ FRAMES = 2
 FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
 # Of the same ratio as the frames, so that the grids which come out are whole.
 TINY_SIZE, FULL_SIZE = (128, 96), FRAME_SIZE
-# A third of the time of all, and served in small elsewhere: the shipped bundle is a native model.
+# Their exports take the longest; other tests serve the shipped bundle, which is a native model.
 LONG_TO_EXPORT = ("detr", "native-m")
 # Random weights find something, and it is tracked; depth is asked of the model alone.
 UNSURE = {
