@@ -47,7 +47,7 @@ FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
 # Of the same ratio as the frames, so that the grids which come out are whole.
 TINY_SIZE, FULL_SIZE = (128, 96), FRAME_SIZE
 # Their exports take the longest; other tests serve the shipped bundle, which is a native model.
-LONG_TO_EXPORT = ("detr", "native-m")
+LONG_TO_EXPORT = ("detr", "native-m", "rgbd-temporal")
 # Random weights find something, and it is tracked; depth is asked of the model alone.
 UNSURE = {
     "detector__score_threshold": 1e-6,
