@@ -46,6 +46,8 @@ FRAMES = 2
 FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
 # Of the same ratio as the frames, so that the grids which come out are whole.
 TINY_SIZE, FULL_SIZE = (128, 96), FRAME_SIZE
+# Their exports take the longest; other tests serve the shipped bundle, which is a native model.
+LONG_TO_EXPORT = ("detr", "native-m", "rgbd-temporal")
 # Random weights find something, and it is tracked; depth is asked of the model alone.
 UNSURE = {
     "detector__score_threshold": 1e-6,
@@ -76,13 +78,17 @@ def sees(name: str) -> bool:
 VISION_MODELS = [name for name in MODELS if sees(name)]
 
 
-def different_when_tiny() -> list[str]:
+def different_when_tiny() -> list[Any]:
     """One of the models whose tiny ones are the same: they are sizes of one architecture."""
     one_of = {}
     for name in VISION_MODELS:
         card = MODELS.get(name)
         one_of.setdefault((card.build, card.tiny.model_dump_json()), name)
-    return list(one_of.values())
+    slow = pytest.mark.slow
+    return [
+        pytest.param(name, marks=slow if name in LONG_TO_EXPORT else ())
+        for name in one_of.values()
+    ]
 
 
 @dataclass(frozen=True)
@@ -251,8 +257,10 @@ class Answers:
         assert image.encoding == "32FC1"
         assert (image.height, image.width) == self.shape_of[self._depth_role][-2:]
         depth_m = numbers(image)
-        assert np.isfinite(depth_m).all()
-        assert (depth_m > 0).all()
+        known = ~np.isnan(depth_m)  # NaN is what lies beyond depth.max_m
+        assert known.mean() > 0.5
+        assert np.isfinite(depth_m[known]).all()
+        assert (depth_m[known] > 0).all()
 
     def _classes(self, said: dict[str, Any]) -> None:
         assert said["model"] == self._manifest.model_id
