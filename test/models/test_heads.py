@@ -136,9 +136,9 @@ def test_flow_looks_at_what_is_seen_once_a_chunk_and_answers_the_same() -> None:
         found = head(seen, chunk)
         assert len(asked) == 1
         for step in range(4):
-            anew = head.decoder.attended(seen.tokens, seen.present)
-            time = torch.full((BATCH,), step / 4)
-            chunk = chunk + head.velocity(seen.summary, anew, chunk, time) / 4
+            queries = head.queries(seen.summary, chunk, torch.full((BATCH,), step / 4))
+            found_anew = head.decoder(queries, seen.tokens, seen.present)
+            chunk = chunk + head.last(found_anew) / 4
     assert torch.equal(found, chunk)
 
 

@@ -10,7 +10,7 @@ from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.action_loss import mean_of_valid
 from robot_vision.models.heads.head import HEADS, Head
 from robot_vision.models.layers.attention import AttentionOptions, perceptron
-from robot_vision.models.layers.decoder import Attended, Decoder
+from robot_vision.models.layers.decoder import Decoder
 
 _WAVES = 16
 # Times are drawn as pi0 has them, more of them where there is much noise: Beta(1.5, 1).
@@ -56,7 +56,8 @@ class FlowHead(Head):
         attended = self.decoder.attended(fused.tokens, fused.present)
         for step in range(count):
             time = torch.full_like(chunk[:, 0, 0], step / count)
-            chunk = chunk + self.velocity(fused.summary, attended, chunk, time) / count
+            queries = self.queries(fused.summary, chunk, time)
+            chunk = chunk + self.last(self.decoder.read(queries, attended)) / count
         return chunk
 
     def loss(
@@ -66,15 +67,13 @@ class FlowHead(Head):
         drawn = torch.rand(len(action), device=action.device)
         time = _LATEST * (1 - drawn ** (1 / _EARLY))
         noise, part = torch.randn_like(action), time[:, None, None]
-        attended = self.decoder.attended(fused.tokens, fused.present)
-        between = (1 - part) * noise + part * action
-        found = self.velocity(fused.summary, attended, between, time)
+        queries = self.queries(fused.summary, (1 - part) * noise + part * action, time)
+        found = self.last(self.decoder(queries, fused.tokens, fused.present))
         total = mean_of_valid((found - (action - noise)).square(), valid)
         return total, {"flow": total.detach()}
 
-    def velocity(self, summary: Tensor, attended: Attended, chunk: Tensor, time: Tensor) -> Tensor:
-        """Where a chunk f32 [b,t,a] moves at a time f32 [b] from 0 (noise) to 1 (action)."""
+    def queries(self, summary: Tensor, chunk: Tensor, time: Tensor) -> Tensor:
+        """Ask where a chunk f32 [b,t,a] moves at a time f32 [b] from 0 (noise) to 1 (action)."""
         angle = time[:, None] * self.waves
         when = self.time(torch.cat([angle.sin(), angle.cos()], dim=1))
-        queries = self.noisy(chunk) + self.steps + (when + summary)[:, None]
-        return self.last(self.decoder.read(queries, attended))
+        return self.noisy(chunk) + self.steps + (when + summary)[:, None]

@@ -30,10 +30,14 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, tokens: Tensor, present: Tensor) -> Tensor:
-        return self.read(queries, self.attended(tokens, present))
+        bias = hiding_bias(present)
+        tokens = torch.where(present.unsqueeze(-1), tokens, 0.0)
+        for among, across in zip(self.among, self.across, strict=True):
+            queries = across(among(queries, None, None), tokens, bias)
+        return self.norm(queries)
 
     def attended(self, tokens: Tensor, present: Tensor) -> Attended:
-        """What each layer makes of tokens, for any number of queries that `read` it."""
+        """What each layer makes of tokens, where several rows of queries `read` the same ones."""
         tokens = torch.where(present.unsqueeze(-1), tokens, 0.0)
         layers = tuple(cast(Block, block).attended(tokens) for block in self.across)
         return Attended(layers=layers, bias=hiding_bias(present))
