@@ -52,12 +52,9 @@ class FlowHead(Head):
         count, chunk = self.options.steps, noise
         if chunk is None:
             chunk = fused.summary.new_zeros(len(fused.summary), *self.noise_shape)
-        # What is seen stays the same from step to step.
-        attended = self.decoder.attended(fused.tokens, fused.present)
         for step in range(count):
             time = torch.full_like(chunk[:, 0, 0], step / count)
-            queries = self.queries(fused.summary, chunk, time)
-            chunk = chunk + self.last(self.decoder.read(queries, attended)) / count
+            chunk = chunk + self.velocity(fused, chunk, time) / count
         return chunk
 
     def loss(
@@ -67,13 +64,13 @@ class FlowHead(Head):
         drawn = torch.rand(len(action), device=action.device)
         time = _LATEST * (1 - drawn ** (1 / _EARLY))
         noise, part = torch.randn_like(action), time[:, None, None]
-        queries = self.queries(fused.summary, (1 - part) * noise + part * action, time)
-        found = self.last(self.decoder(queries, fused.tokens, fused.present))
+        found = self.velocity(fused, (1 - part) * noise + part * action, time)
         total = mean_of_valid((found - (action - noise)).square(), valid)
         return total, {"flow": total.detach()}
 
-    def queries(self, summary: Tensor, chunk: Tensor, time: Tensor) -> Tensor:
-        """Ask where a chunk f32 [b,t,a] moves at a time f32 [b] from 0 (noise) to 1 (action)."""
+    def velocity(self, fused: Fused, chunk: Tensor, time: Tensor) -> Tensor:
+        """Where a chunk f32 [b,t,a] moves at a time f32 [b] from 0 (noise) to 1 (action)."""
         angle = time[:, None] * self.waves
         when = self.time(torch.cat([angle.sin(), angle.cos()], dim=1))
-        return self.noisy(chunk) + self.steps + (when + summary)[:, None]
+        queries = self.noisy(chunk) + self.steps + (when + fused.summary)[:, None]
+        return self.last(self.decoder(queries, fused.tokens, fused.present))

@@ -1,20 +1,9 @@
 """Rows of queries that read out tokens: one look, or a whole transformer decoder."""
 
-from dataclasses import dataclass
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
-from robot_vision.models.layers.attention import Block, KeyValue, hiding_bias, self_block
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Attended:
-    """Tokens as a decoder's layers attend to them; `bias` f32 [b,1,1,m] hides what is absent."""
-
-    layers: tuple[KeyValue, ...]
-    bias: Tensor
+from robot_vision.models.layers.attention import Block, hiding_bias, self_block
 
 
 class Decoder(nn.Module):
@@ -34,18 +23,6 @@ class Decoder(nn.Module):
         tokens = torch.where(present.unsqueeze(-1), tokens, 0.0)
         for among, across in zip(self.among, self.across, strict=True):
             queries = across(among(queries, None, None), tokens, bias)
-        return self.norm(queries)
-
-    def attended(self, tokens: Tensor, present: Tensor) -> Attended:
-        """What each layer makes of tokens, where several rows of queries `read` the same ones."""
-        tokens = torch.where(present.unsqueeze(-1), tokens, 0.0)
-        layers = tuple(cast(Block, block).attended(tokens) for block in self.across)
-        return Attended(layers=layers, bias=hiding_bias(present))
-
-    def read(self, queries: Tensor, attended: Attended) -> Tensor:
-        """`forward` by what `attended` made of tokens."""
-        for among, across, layer in zip(self.among, self.across, attended.layers, strict=True):
-            queries = cast(Block, across).look(among(queries, None, None), layer, attended.bias)
         return self.norm(queries)
 
 
