@@ -9,7 +9,6 @@ from torch import Tensor
 
 from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.action_loss import ActionLoss
-from robot_vision.models.heads.flow import FlowHead
 from robot_vision.models.heads.head import HEADS, Head
 
 WIDTH, HORIZON, ACTIONS, BATCH = 16, 6, 7, 4
@@ -125,21 +124,6 @@ def test_flow_gives_other_chunks_for_other_noise_and_one_for_zeros() -> None:
         )
     assert torch.equal(none, still)
     assert (drawn - still).abs().max() > 0.1
-
-
-def test_flow_looks_at_what_is_seen_once_a_chunk_and_answers_the_same() -> None:
-    head, seen, asked = build("flow", steps=4), fused(), list[int]()
-    assert isinstance(head, FlowHead)
-    head.decoder.across[0].attention.key.register_forward_hook(lambda *_: asked.append(1))
-    chunk = noise(BATCH, HORIZON, ACTIONS, seed=4)
-    with torch.no_grad():
-        found = head(seen, chunk)
-        assert len(asked) == 1
-        for step in range(4):
-            anew = head.decoder.attended(seen.tokens, seen.present)
-            time = torch.full((BATCH,), step / 4)
-            chunk = chunk + head.velocity(seen.summary, anew, chunk, time) / 4
-    assert torch.equal(found, chunk)
 
 
 def test_flow_learns_both_of_two_ways_where_a_regression_gives_their_mean() -> None:

@@ -10,7 +10,7 @@ from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.action_loss import mean_of_valid
 from robot_vision.models.heads.head import HEADS, Head
 from robot_vision.models.layers.attention import AttentionOptions, perceptron
-from robot_vision.models.layers.decoder import Attended, Decoder
+from robot_vision.models.layers.decoder import Decoder
 
 _WAVES = 16
 # Times are drawn as pi0 has them, more of them where there is much noise: Beta(1.5, 1).
@@ -52,11 +52,9 @@ class FlowHead(Head):
         count, chunk = self.options.steps, noise
         if chunk is None:
             chunk = fused.summary.new_zeros(len(fused.summary), *self.noise_shape)
-        # What is seen stays the same from step to step.
-        attended = self.decoder.attended(fused.tokens, fused.present)
         for step in range(count):
             time = torch.full_like(chunk[:, 0, 0], step / count)
-            chunk = chunk + self.velocity(fused.summary, attended, chunk, time) / count
+            chunk = chunk + self.velocity(fused, chunk, time) / count
         return chunk
 
     def loss(
@@ -66,15 +64,13 @@ class FlowHead(Head):
         drawn = torch.rand(len(action), device=action.device)
         time = _LATEST * (1 - drawn ** (1 / _EARLY))
         noise, part = torch.randn_like(action), time[:, None, None]
-        attended = self.decoder.attended(fused.tokens, fused.present)
-        between = (1 - part) * noise + part * action
-        found = self.velocity(fused.summary, attended, between, time)
+        found = self.velocity(fused, (1 - part) * noise + part * action, time)
         total = mean_of_valid((found - (action - noise)).square(), valid)
         return total, {"flow": total.detach()}
 
-    def velocity(self, summary: Tensor, attended: Attended, chunk: Tensor, time: Tensor) -> Tensor:
+    def velocity(self, fused: Fused, chunk: Tensor, time: Tensor) -> Tensor:
         """Where a chunk f32 [b,t,a] moves at a time f32 [b] from 0 (noise) to 1 (action)."""
         angle = time[:, None] * self.waves
         when = self.time(torch.cat([angle.sin(), angle.cos()], dim=1))
-        queries = self.noisy(chunk) + self.steps + (when + summary)[:, None]
-        return self.last(self.decoder.read(queries, attended))
+        queries = self.noisy(chunk) + self.steps + (when + fused.summary)[:, None]
+        return self.last(self.decoder(queries, fused.tokens, fused.present))

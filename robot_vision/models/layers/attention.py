@@ -9,8 +9,6 @@ from robot_vision.core.params import Params, param
 
 # Added to the logits of what must not be attended to or chosen; finite in half precision too.
 NEVER = -1e4
-# What is attended to: keys and values by head, f32 [B,heads,K,width/heads] each.
-KeyValue = tuple[Tensor, Tensor]
 
 
 class AttentionOptions(Params):
@@ -39,16 +37,8 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
-        return self.look(x, self.attended(y), bias)
-
-    def attended(self, y: Tensor) -> KeyValue:
-        """Keys and values of `y`, for any number of looks at it."""
-        return self._split(self.key(y)), self._split(self.value(y))
-
-    def look(self, x: Tensor, attended: KeyValue, bias: Tensor | None) -> Tensor:
-        """`forward` to what `attended` made of `y`."""
-        query, (key, value) = self._split(self.query(x)), attended
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        query, key, value = self._split(self.query(x)), self._split(self.key(y)), self.value(y)
+        found = F.scaled_dot_product_attention(query, key, self._split(value), attn_mask=bias)
         return self.out(found.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
@@ -76,20 +66,8 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor | None, bias: Tensor | None) -> Tensor:
-        if y is not None:
-            return self.look(x, self.attended(y), bias)
         normed = self.norm_x(x)
-        return self._fed(x + self.attention(normed, normed, bias))
-
-    def attended(self, y: Tensor) -> KeyValue:
-        """Keys and values of `y`, for any number of looks at it."""
-        return self.attention.attended(self.norm_y(y))
-
-    def look(self, x: Tensor, attended: KeyValue, bias: Tensor | None) -> Tensor:
-        """`forward` to what `attended` made of `y`."""
-        return self._fed(x + self.attention.look(self.norm_x(x), attended, bias))
-
-    def _fed(self, x: Tensor) -> Tensor:
+        x = x + self.attention(normed, normed if y is None else self.norm_y(y), bias)
         return x + self.feed(x)
 
 

@@ -1,20 +1,9 @@
 """Rows of queries that read out tokens: one look, or a whole transformer decoder."""
 
-from dataclasses import dataclass
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
-from robot_vision.models.layers.attention import Block, KeyValue, hiding_bias, self_block
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Attended:
-    """Tokens as a decoder's layers attend to them; `bias` f32 [b,1,1,m] hides what is absent."""
-
-    layers: tuple[KeyValue, ...]
-    bias: Tensor
+from robot_vision.models.layers.attention import Block, hiding_bias, self_block
 
 
 class Decoder(nn.Module):
@@ -30,18 +19,10 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, tokens: Tensor, present: Tensor) -> Tensor:
-        return self.read(queries, self.attended(tokens, present))
-
-    def attended(self, tokens: Tensor, present: Tensor) -> Attended:
-        """What each layer makes of tokens, for any number of queries that `read` it."""
+        bias = hiding_bias(present)
         tokens = torch.where(present.unsqueeze(-1), tokens, 0.0)
-        layers = tuple(cast(Block, block).attended(tokens) for block in self.across)
-        return Attended(layers=layers, bias=hiding_bias(present))
-
-    def read(self, queries: Tensor, attended: Attended) -> Tensor:
-        """`forward` by what `attended` made of tokens."""
-        for among, across, layer in zip(self.among, self.across, attended.layers, strict=True):
-            queries = cast(Block, across).look(among(queries, None, None), layer, attended.bias)
+        for among, across in zip(self.among, self.across, strict=True):
+            queries = across(among(queries, None, None), tokens, bias)
         return self.norm(queries)
 
 
