@@ -135,7 +135,8 @@ def test_a_vocabulary_is_of_what_was_said() -> None:
     assert (vocabulary.things, vocabulary.actions, vocabulary.max_words) == ((), (), 4)
     spoken = SpokenTokens([("lift the green cube",), ()], vocabulary)
     assert spoken.unknown_words == ("green",)
-    assert spoken.first(np.array([0, 1])).tolist() == [[3, 6, 2, 0], [0, 0, 0, 0]]
+    tokens = spoken.first(np.array([0, 1]))["tokens"]
+    assert tokens.tolist() == [[3, 6, 2, 0], [0, 0, 0, 0]]
     with pytest.raises(ConfigError, match=r"words\s*= none"):
         vocabulary_of([(), ("",)])
 

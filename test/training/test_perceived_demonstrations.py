@@ -163,7 +163,7 @@ def test_features_of_other_sizes_hold_with_the_reason(trained: Path) -> None:
     wide = replace(features, grid=np.repeat(features.grid, 2, axis=2))
     shown = replace(seen, perception=replace(seen.perception, features=wide))
     held = policy.decide(shown, policy.instruct("")).hold_reason
-    assert "features have the sizes [64, 3, 8]; the policy was trained with [1, 64, 3, 4]" in held
+    assert "features have the sizes [64, 3, 8]; the policy was trained with [64, 3, 4]" in held
 
 
 def asked(root: Path, **values: Any) -> Any:
