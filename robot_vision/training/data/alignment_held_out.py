@@ -67,7 +67,8 @@ class AlignmentHeldOut(HeldOut):
             np.array([bool(c.looks - self._seen) for c in captions]),
             Draws(),
         )
-        return flat({**found, **space_figures(picture, text)})
+        values = {name: figure.value for name, figure in found.items()}
+        return flat({**values, **space_figures(picture, text)})
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
         """Pictures or captions spread over the set."""

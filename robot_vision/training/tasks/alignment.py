@@ -176,7 +176,7 @@ class AlignmentTask(Task[AlignmentBatch]):
             pictures=self._options.evaluation_images,
         )
         model.train(was_training)
-        return {n: v for n, v in figures.items() if not n.endswith(("/low", "/high"))}
+        return figures
 
     def _asked(self, side: nn.Module, values: np.ndarray) -> Any:
         return side(torch.from_numpy(values).to(self.device))
