@@ -24,7 +24,7 @@ _MORE_COLORS: tuple[Rgb, ...] = (
 )  # fmt: skip
 _PALETTE = tuple(color_of(row) for row in range(7)) + _MORE_COLORS
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Picture = UInt8[np.ndarray, "_ _ 3"]
 Line = tuple[str, Rgb]
 
 
@@ -123,13 +123,14 @@ def save(file: Path, tiles: Sequence[Picture], *, columns: int, foot: Picture | 
         sheet[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
     sheet = sheet[:, :WIDTH_PX] if foot is None else np.vstack([sheet[:, :WIDTH_PX], foot])
     bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
-    encoded = b""
-    for quality in _QUALITIES:
-        encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-        if len(encoded) <= _MOST_BYTES:
-            break
+    tried = (_jpeg(bgr, quality) for quality in _QUALITIES)
+    encoded = next((data for data in tried if len(data) <= _MOST_BYTES), None)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encoded)
+        file.write_bytes(encoded or _jpeg(bgr, _QUALITIES[-1]))
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error}") from error
+
+
+def _jpeg(bgr: Picture, quality: int) -> bytes:
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
