@@ -184,7 +184,7 @@ class _Opened:
             notes=(*_notes(faults, len(self.jobs)), *remarks),
             origins=tuple((self._sources[job.folder].folder, job.number) for job in self.jobs),
             places={w.camera.name: self._places(w) for w in self._cameras},
-            base_from_tool=np.concatenate([_tool_poses(numbers) for numbers in self._numbers]),
+            base_from_tool=np.concatenate([numbers.tool_poses for numbers in self._numbers]),
         )
 
     def perceived(
@@ -260,12 +260,6 @@ class _Opened:
             Job(folder=folder, number=number, place=place, first_row=row, length=length)
         )
         self._numbers.append(numbers)
-
-
-def _tool_poses(numbers: EpisodeNumbers) -> Float64[np.ndarray, "n 4 4"]:
-    if numbers.base_from_tool is not None:
-        return numbers.base_from_tool
-    return np.full((len(numbers.state), 4, 4), np.nan)
 
 
 def _notes(faults: Mapping[int, str], count: int) -> tuple[str, ...]:
