@@ -158,9 +158,10 @@ def gmacs_of(card: Card[Any]) -> float:
 
 def gmacs(model: nn.Module, inputs: Iterable[Any]) -> float:
     """Billions of multiplications and additions of a model on these inputs."""
-    # The counter does not see fused attention on the CPU: by plain products it does.
+    # The counter does not see fused attention on the CPU: by plain products it does. It follows
+    # parameters that are handed to a layer as an input, which fails without gradients.
     with (
-        torch.no_grad(),
+        torch.enable_grad(),
         sdpa_kernel(SDPBackend.MATH),
         FlopCounterMode(display=False) as counter,
     ):

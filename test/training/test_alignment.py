@@ -306,7 +306,7 @@ def test_it_learns_which_words_are_of_which_picture(shapes_set: Path, tmp_path: 
     train(recipe, tmp_path / "run", reporter=rows)
     first, last = rows.rows
     chance = 1 / last["candidates"]
-    assert last["retrieval_at_1"] > 2 * chance
+    assert last["retrieval_at_1"] > 1.5 * chance
     assert last["contrast"] < first["contrast"]
     assert last["matched_similarity"] > last["mean_similarity"] + 0.2
 
