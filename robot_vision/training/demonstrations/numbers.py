@@ -29,13 +29,6 @@ class EpisodeNumbers:
 
     @property
     def tool_poses(self) -> Float64[np.ndarray, "n 4 4"]:
-        """`base_from_tool`, NaN where the set does not have it."""
-        if self.base_from_tool is not None:
-            return self.base_from_tool
-        return np.full((len(self.state), 4, 4), np.nan)
-
-    @property
-    def tool_poses(self) -> Float64[np.ndarray, "n 4 4"]:
         """`base_from_tool`; NaN where the set does not have it."""
         if self.base_from_tool is not None:
             return self.base_from_tool
