@@ -33,19 +33,20 @@ pytestmark = [pytest.mark.ros, pytest.mark.slow]
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 QUALITY = 62
 TOKEN = "a-token-of-this-test"
+POSE = {"camera_pose.source": "topic"}
 MOST_BYTES = 1_500_000
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("ROBOT_VISION_SCREENSHOTS", tmp_path))
+    folder = Path(os.environ.get("ROBOT_VISION_SCREENSHOTS", tmp_path / "pictures"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def policy_of(context: Context, seeing: PerceptionNode) -> PolicyNode:
     """The shipped policy; where there is none, the tests' own with the shipped model's names."""
-    arguments = ros_arguments({"camera_pose.source": "topic"})
+    arguments = ros_arguments(POSE)
     try:
         find_policy(PolicyConfig().policy)
     except BundleError:
@@ -64,7 +65,7 @@ def service(**console: Any) -> Iterator[str]:
     """Perception, policy and console; their address."""
 
     def make(context: Context) -> list[Any]:
-        seeing = PerceptionNode(context=context)
+        seeing = PerceptionNode(context=context, cli_args=ros_arguments(POSE))
         limits = {"port": 0, "limits.requests_hz": 1e5, **console}
         showing = ConsoleNode(perception=seeing, context=context, cli_args=ros_arguments(limits))
         return [seeing, policy_of(context, seeing), showing]
