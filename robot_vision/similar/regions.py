@@ -26,7 +26,7 @@ def match_regions(
 ) -> Matches:
     """The `count` best of the pairs in which each cell is the other's nearest by cosine.
 
-    The mean of both pictures' cells is taken off first: what all cells share tells none apart.
+    The mean of both pictures' cells is taken off first: what all cells share distinguishes none.
     `sizes_px` are width and height of the two.
     """
     cells = [_cells(features.grid) for features in (first, second)]

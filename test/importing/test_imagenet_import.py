@@ -3,15 +3,13 @@
 The weights are of a package that states no licence: here for tests only.
 """
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import references
 import torch
+from real_pictures import real_picture
 from torch import Tensor, nn
 
 from robot_vision.export.graph import export_graph
@@ -73,19 +71,6 @@ def imagenet_names() -> tuple[str, ...]:
     return tuple(lemmas[s] for s in (folder / "imagenet_synsets.txt").read_text().split())
 
 
-def picture(name: str) -> np.ndarray:
-    samples = find_spec("skimage")
-    folders = [Path(os.environ.get("ROBOT_VISION_DATA", "../shared/data")) / "images"]
-    if samples is not None and samples.origin is not None:
-        folders.append(Path(samples.origin).parent / "data")
-    files = [folder / name for folder in folders if (folder / name).is_file()]
-    if not files:
-        pytest.skip(f"{name} is neither in ../shared/data/images nor of scikit-image here")
-    bgr = cv2.imread(str(files[0]))
-    assert bgr is not None
-    return np.ascontiguousarray(bgr[..., ::-1])
-
-
 def test_the_class_of_a_real_picture_comes_out_right(lite0: Path, tmp_path: Path) -> None:
     finding = study(Wanted(file=lite0, name="lite0", classes=imagenet_names()))
     assert (finding.manifest.format, finding.manifest.reading.scores) == (
@@ -96,7 +81,7 @@ def test_the_class_of_a_real_picture_comes_out_right(lite0: Path, tmp_path: Path
     assert finding.manifest.input.color == "rgb"
     model = PictureModel(write_bundle(tmp_path / "bundle", finding.manifest, lite0))
     for name, words in PICTURES.items():
-        said = model.run(picture(name))
+        said = model.run(real_picture(name))
         best = decode_classification(said.outputs, said.manifest, stamp_ns=0).class_id[0]
         named = said.manifest.classes[best]
         assert any(word in named for word in words), (name, named, finding.lines)

@@ -27,6 +27,13 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     episodes = str(write_episodes(tmp_path_factory.mktemp("episodes"), count=2, seed=3))
     demonstrations = tmp_path_factory.mktemp("demonstrations") / "set"
     write_demonstrations(demonstrations, [3, 4])
+    pictures = {
+        "options.train_set": str(shapes_set),
+        "options.val_set": str(shapes_set),
+        "options.cache_dir": str(cache),
+        "options.evaluation_images": 2,
+        "options.resolutions": [{"width_px": 64, "height_px": 64}],
+    }
     frames = {
         "options.train_sets": [str(shapes_set)],
         "options.labelled_set": str(shapes_set),
@@ -40,70 +47,15 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "simclr": frames,
         "dino": frames,
         "mae": frames,
-        "perception": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.augmentation.sought": [],
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "depth": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "rgbd_temporal": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "classification": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 8,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "segmentation": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "alignment": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 4,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "yolo_v1": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "detr": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
-        "multi_task": {
-            "options.train_set": str(shapes_set),
-            "options.val_set": str(shapes_set),
-            "options.cache_dir": str(cache),
-            "options.evaluation_images": 2,
-            "options.resolutions": [{"width_px": 64, "height_px": 64}],
-        },
+        "perception": pictures | {"options.augmentation.sought": []},
+        "depth": pictures,
+        "rgbd_temporal": pictures,
+        "classification": pictures | {"options.evaluation_images": 8},
+        "segmentation": pictures,
+        "alignment": pictures | {"options.evaluation_images": 4},
+        "yolo_v1": pictures,
+        "detr": pictures,
+        "multi_task": pictures,
         "demonstrations": {
             "options.train_sets": [str(demonstrations)],
             "options.val_sets": [str(demonstrations)],

@@ -40,7 +40,7 @@ class SimClr(nn.Module):
 register_model(
     Card(
         name="simclr",
-        about="An encoder that learns without labels, by telling views of pictures apart.",
+        about="An encoder that learns without labels, by contrasting views of pictures.",
         paper="arXiv:2002.05709",
         task="simclr",
         spec=SimClrSpec(),

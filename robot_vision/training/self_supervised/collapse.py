@@ -26,7 +26,7 @@ class CollapseOptions(Params):
         0.05, "of the mean answer's entropy (of 1), below: one prototype has it all", ge=0, le=1
     )
     no_prototype: float = param(
-        0.999, "of an answer's entropy (of 1), above: prototypes are not told apart", ge=0, le=1
+        0.999, "of an answer's entropy (of 1), above: no prototype is distinguished", ge=0, le=1
     )
     evaluations: int = param(5, "evaluations in a row until the run stops", ge=1)
 
@@ -41,7 +41,7 @@ def spread_of(embeddings: Float32[np.ndarray, "n d"]) -> float:
 def entropies(share: Float[np.ndarray, "n k"]) -> dict[str, float]:
     """Entropy of answers over k prototypes, as a part of log k.
 
-    `teacher_entropy` is the mean of an answer's: 1 where the teacher tells no prototypes apart.
+    `teacher_entropy` is the mean of an answer's: 1 where the teacher distinguishes no prototypes.
     `teacher_mean_entropy` is that of the mean answer: 0 where one prototype is answered to all.
     """
     return {
@@ -87,7 +87,7 @@ def symptoms(figures: Mapping[str, float], options: CollapseOptions) -> list[Sym
     if figures.get("teacher_entropy", 0.0) > options.no_prototype:
         found.append(
             Symptom(
-                text="the teacher tells no prototypes apart (entropy of an answer "
+                text="the teacher distinguishes no prototypes (entropy of an answer "
                 f"{figures['teacher_entropy']:.4g} of 1)",
                 advice="lower options.teacher_temperature, which sharpens; raise "
                 "run.batch_size or optimizer.learning_rate",

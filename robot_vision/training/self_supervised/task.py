@@ -35,7 +35,7 @@ class SelfSupervisedTask(Task[Views]):
 
     A subclass has `_views` and a loss. Weights are selected by `knn_top1`; those that the run
     begins from are evaluated first. Raises `CollapsedError` where evaluations in a row show that
-    pictures are no longer told apart.
+    pictures are no longer distinguished.
     """
 
     options = SelfSupervisedOptions

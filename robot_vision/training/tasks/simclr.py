@@ -11,14 +11,14 @@ from robot_vision.training.self_supervised.views import draw_windows
 
 
 class SimClrOptions(SelfSupervisedOptions):
-    """Frames, views, and how sharply views are told apart."""
+    """Frames, views, and how sharply views are contrasted."""
 
     temperature: float = param(0.2, "of the softmax over cosines of projections", gt=0, le=10)
 
 
 @TASKS.register("simclr")
 class SimClrTask(SelfSupervisedTask):
-    """Trains a model that says `projection` [b,p]. Views of one process are told apart, of one
+    """Trains a model that says `projection` [b,p]. Views of one process are contrasted, of one
     part of a step: with `run.accumulate` or several processes there are fewer to tell from."""
 
     options = SimClrOptions

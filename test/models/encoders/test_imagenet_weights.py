@@ -1,6 +1,5 @@
 """Real ImageNet weights, from a package that states no licence: here for tests only."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from real_pictures import real_picture
 from torch import Tensor
 
 from robot_vision.models.convert import convert
@@ -36,20 +36,12 @@ def lite0() -> dict[str, Tensor]:
 
 def picture(name: str) -> np.ndarray:
     """The middle of a picture, u8 [224,224,3] as RGB."""
-    samples = find_spec("skimage")
-    folders = [Path(os.environ.get("ROBOT_VISION_DATA", "../shared/data")) / "images"]
-    if samples is not None and samples.origin is not None:
-        folders.append(Path(samples.origin).parent / "data")
-    files = [folder / name for folder in folders if (folder / name).is_file()]
-    if not files:
-        pytest.skip(f"{name} is neither in ../shared/data/images nor of scikit-image here")
-    bgr = cv2.imread(str(files[0]))
-    assert bgr is not None
-    side = min(bgr.shape[:2])
-    top, left = ((n - side) // 2 for n in bgr.shape[:2])
-    square = bgr[top : top + side, left : left + side]
+    rgb = real_picture(name)
+    side = min(rgb.shape[:2])
+    top, left = ((n - side) // 2 for n in rgb.shape[:2])
+    square = rgb[top : top + side, left : left + side]
     resized = cv2.resize(square, (256, 256), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(resized[16:240, 16:240, ::-1])
+    return np.ascontiguousarray(resized[16:240, 16:240])
 
 
 @pytest.mark.parametrize("name", list(PICTURES))
