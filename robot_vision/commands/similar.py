@@ -9,6 +9,9 @@ from robot_vision.commands.allow_code import AllowCode
 from robot_vision.core.code_permission import permit_code
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from robot_vision.similar.novelty import Judged
     from robot_vision.similar.sheets import Tile
     from robot_vision.similar.store import Index
 
@@ -191,8 +194,6 @@ def novel(
     allow_code: AllowCode = False,
 ) -> None:
     """What is unlike anything in the index: far from it, against how far its own rows lie."""
-    import csv
-
     from rich.table import Table
 
     from robot_vision.core.config import ServiceConfig
@@ -230,12 +231,7 @@ def novel(
         table.add_row(one.source, one.name, f"{one.distance:.4f}", f"{one.share:.1%}")
     console.print(table)
     if out is not None:
-        with out.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["source", "frame", "distance", "farther_than", "novel"])
-            for one in judged:
-                values = [f"{one.distance:.5f}", f"{one.share:.4f}", one.share >= share]
-                writer.writerow([one.source, one.name, *values])
+        _write_judged(out, judged, share=share)
         console.print(f"written: {out}")
     rows = [
         [
@@ -245,6 +241,18 @@ def novel(
         for one in new[:_MOST_LISTED]
     ]
     _write(sheet, rows, write_sheet)
+
+
+def _write_judged(out: Path, judged: "Sequence[Judged]", *, share: float) -> None:
+    """A row a picture, new or not, as CSV."""
+    import csv
+
+    with out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["source", "frame", "distance", "farther_than", "novel"])
+        for one in judged:
+            values = [f"{one.distance:.5f}", f"{one.share:.4f}", one.share >= share]
+            writer.writerow([one.source, one.name, *values])
 
 
 @app.command()
