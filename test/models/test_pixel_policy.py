@@ -19,6 +19,7 @@ from robot_vision.models.card import Size
 from robot_vision.models.fusion.fusion import FUSIONS
 from robot_vision.models.heads.head import HEADS
 from robot_vision.models.policies.pixel_card import served_graphs
+from robot_vision.models.policies.pixel_points import Points
 from robot_vision.models.policies.pixel_rays import plucker_rays
 from robot_vision.models.policies.pixel_spec import CameraPose, PartChoice
 from robot_vision.models.policies.pixels import PixelPolicy
@@ -245,6 +246,48 @@ def test_a_camera_on_the_tool_is_served(tmp_path: Path) -> None:
     _check_graphs(on_tool(), tmp_path)
 
 
+def with_points(**changes: Any) -> PixelPolicy:
+    pose = CameraPose(position_m=(0.4, 0.1, 0.8), rotation=(3.1, 0.1, 0))
+    return policy_of(depth="points", poses={"front": pose}, **changes)
+
+
+def test_cells_are_placed_by_their_depth() -> None:
+    """The table seen from above: places lie in it, and the tool's is taken off."""
+    pose = CameraPose(position_m=(0.5, 0.0, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5)
+    points = Points(pose, 8, grid=(1, 2), size=(40, 80), margin=(0, 0))
+    points.out = torch.nn.Identity()  # type: ignore[assignment]
+    depth_m = torch.full((1, 1, 40, 80), 0.8)
+    depth_m[..., ::2, :] = 0.0  # holes are no places
+    state = torch.tensor([0.4, 0.0, 0.3, 1, 0, 0, 0, -1, 0, 1.0]).expand(1, 1, 10)
+    yes = torch.ones(1, 1, dtype=torch.bool)
+    found = points(depth_m, yes, state, yes)[0, 0]
+    assert found.shape == (2, points.numbers)
+    in_base_m = 0.2 * found[:, :3]
+    from_tool_m = 0.2 * found[:, points.numbers // 2 :][:, :3]
+    across_m = 0.8 * 0.5  # a quarter of the width from the middle, half a width of focal length
+    expected = torch.tensor([[0.5 - across_m, 0.0, 0.2], [0.5 + across_m, 0.0, 0.2]])
+    torch.testing.assert_close(in_base_m, expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(from_tool_m, expected - state[0, 0, :3], atol=0.02, rtol=0)
+    assert not points(depth_m, ~yes, state, yes).any()
+    assert not points(depth_m, yes, state, ~yes)[0, 0, :, points.numbers // 2 :].any()
+
+
+@pytest.mark.parametrize("name", ["depth_front", "state"])
+def test_places_say_nothing_where_depth_or_tool_are_not_seen(name: str) -> None:
+    policy = with_points()
+    inputs = inputs_of(policy)
+    spoilt = {name: torch.full_like(inputs[name], torch.nan)}
+    hidden = {SEEN_BY[name]: torch.zeros_like(inputs[SEEN_BY[name]])}
+    assert torch.equal(action(policy, inputs | hidden), action(policy, inputs | spoilt | hidden))
+    other = inputs | {name: changed(inputs[name])}
+    assert not torch.equal(action(policy, inputs), action(policy, other))
+
+
+@pytest.mark.parametrize("fusion", ["transformer", "early", "fpn"])
+def test_places_are_served(fusion: str, tmp_path: Path) -> None:
+    _check_graphs(with_points(fusion=PartChoice(name=fusion)), tmp_path)
+
+
 def test_sizes_that_no_stride_divides_are_served() -> None:
     camera = CameraInput(name="front", width_px=50, height_px=38, has_depth=True)
     policy = policy_of(observation=ObservationSpec(cameras=(camera,)))
@@ -255,6 +298,7 @@ def test_sizes_that_no_stride_divides_are_served() -> None:
     ("changes", "says"),
     [
         ({"poses": {"side": {}}}, "poses of side: expected cameras of the observation, front"),
+        ({"depth": "points"}, "the pose of front is not known: expected options.camera_poses"),
         ({"observation": {"state": "none"}}, "the observation is empty"),
         ({"observation": {"perception": ("depth",)}}, "expected a camera that `has_depth`"),
         (

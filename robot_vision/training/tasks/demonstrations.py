@@ -29,8 +29,8 @@ from robot_vision.training.data.demonstration_travels import read_travels, trave
 from robot_vision.training.data.demonstration_words import (
     Spoken,
     check_same_sentences,
-    check_same_words,
 )
+from robot_vision.training.data.initial_words import with_words
 from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
@@ -102,8 +102,8 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """All of them; raises `ConfigError` where their words are others: tokens would differ."""
-        check_same_words(travels, self._travels.vocabulary)
+        """All of them, words by name; raises `ConfigError` for another encoder of sentences."""
+        tensors = with_words(tensors, travels, self._travels.vocabulary)
         if self._travels.sentences is not None:
             check_same_sentences(travels, self._travels.sentences.sha256)
         return tensors
