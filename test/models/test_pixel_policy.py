@@ -154,7 +154,8 @@ def test_moments_at_once_are_moments_one_by_one(fusion: str) -> None:
             torch.testing.assert_close(found["action"], alone["action"], rtol=1e-4, atol=1e-5)
             carried = {f"past_{name}": alone[name] for name in policy.fusion.carried_shapes}
         taught, valid = torch.zeros(3, 2, 3, 7), torch.ones(3, 2, 3, dtype=torch.bool)
-        total, _ = policy.loss_moments(moments, taught, valid)
+        fused = policy.fused_together(moments)
+        total, _ = policy.head.loss(fused, taught.flatten(0, 1), valid.flatten(0, 1))
         each = [found["action"].abs().mean() for found in together]
     torch.testing.assert_close(total, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
 
@@ -272,6 +273,11 @@ def test_cells_are_placed_by_their_depth() -> None:
     assert not points(depth_m, yes, state, ~yes)[0, 0, :, points.numbers // 2 :].any()
 
 
+def test_places_need_a_pose() -> None:
+    with pytest.raises(ConfigError, match=r"camera front is not known.*camera_poses"):
+        policy_of(depth="points")
+
+
 @pytest.mark.parametrize("name", ["depth_front", "state"])
 def test_places_say_nothing_where_depth_or_tool_are_not_seen(name: str) -> None:
     policy = with_points()
@@ -298,7 +304,6 @@ def test_sizes_that_no_stride_divides_are_served() -> None:
     ("changes", "says"),
     [
         ({"poses": {"side": {}}}, "poses of side: expected cameras of the observation, front"),
-        ({"depth": "points"}, "the pose of front is not known: expected options.camera_poses"),
         ({"observation": {"state": "none"}}, "the observation is empty"),
         ({"observation": {"perception": ("depth",)}}, "expected a camera that `has_depth`"),
         (

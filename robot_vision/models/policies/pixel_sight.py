@@ -6,6 +6,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.fusion.fusion import PICTURES, ModalityShape, Seen
 from robot_vision.models.layers.language import LanguageEncoder
@@ -178,6 +179,12 @@ class Sight(nn.Module):
         return Rays(rays, self.spec.width, is_on_tool=pose.mount == "tool")
 
     def _points_of(self, camera: str) -> Points:
+        """Raises `ConfigError` for a camera whose pose is not known: the data say it, if any."""
+        if camera not in self.spec.poses:
+            raise ConfigError(
+                f"spec.depth is points, and the pose of camera {camera} is not known: expected "
+                "options.camera_poses and sets that say it, or spec.depth: relief"
+            )
         size, margin = self._size(camera)
         grid = (self.spec.grid_rows, self.spec.grid_columns)
         pose = self.spec.poses[camera]

@@ -88,13 +88,6 @@ class PixelPolicySpec(Params):
                 "perception's depth is shown in place of a sensor's: expected a camera that "
                 "`has_depth`"
             )
-        deep = {camera.name for camera in self.observation.cameras if camera.has_depth}
-        unplaced = sorted(deep - set(self.poses))
-        if self.depth == "points" and unplaced:
-            raise ValueError(
-                f"depth is points, and the pose of {', '.join(unplaced)} is not known: expected "
-                "options.camera_poses, or depth: relief"
-            )
         if not modalities_of(self.observation):
             raise ValueError("the observation is empty: expected cameras, state or tracks")
         return self
