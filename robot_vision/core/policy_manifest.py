@@ -59,6 +59,9 @@ class PolicyManifest(BaseModel):
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
     observation: ObservationSpec | None = None
+    remote: dict[str, Any] | None = Field(
+        default=None, description="which server decides, of kind `remote`: `policies/remote/spec`"
+    )
     identity: Sha256 = Field(default="", description="what `computed_identity` has to be")
     vocabulary: Vocabulary | None = None
     sentences: Sentences | None = None
@@ -100,7 +103,9 @@ class PolicyManifest(BaseModel):
 
     @property
     def models(self) -> dict[str, str]:
-        """The bundle's networks: names of files and their sha256."""
+        """The bundle's networks: names of files and their sha256; none where a server decides."""
+        if self.remote is not None:
+            return {}
         models = {self.file: self.sha256}
         if self.language_file is not None:
             models[self.language_file] = self.language_sha256
@@ -132,6 +137,8 @@ class PolicyManifest(BaseModel):
         weights = {**self.models, **self.other_files}
         if self.sentences is not None:  # policies of before there were any keep their identity
             described["sentences"] = self.sentences.model_dump(mode="json", exclude={"name"})
+        if self.remote is not None:  # where the server is does not change what it answers
+            described["remote"] = {k: v for k, v in self.remote.items() if k != "server"}
         return identity_of({**described, "convention": convention, "weights": weights})
 
     def identified(self) -> "PolicyManifest":
