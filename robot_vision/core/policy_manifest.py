@@ -84,6 +84,14 @@ class PolicyManifest(BaseModel):
         return values
 
     @model_validator(mode="after")
+    def _decided_here_or_by_a_server(self) -> "PolicyManifest":
+        if (self.kind == "remote") != (self.remote is not None):
+            raise ValueError(
+                f"kind is {self.kind!r}; `remote`, the server, is of kind remote, and only of it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _words_have_an_encoder(self) -> "PolicyManifest":
         words = "vocabulary" if self.observation is None else self.observation.words
         takes_words = words == "vocabulary"

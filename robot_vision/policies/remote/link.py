@@ -39,7 +39,7 @@ class Handshake:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkStatus:
-    """State: `connecting`, `ready`, `unreachable`, `lost` or `refused`; and figures since the start.
+    """State: `connecting`, `ready`, `unreachable`, `lost` or `refused`; and figures so far.
 
     `problem` says why it is not ready. Seconds are of answers that came in time.
     """

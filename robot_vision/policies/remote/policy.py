@@ -1,6 +1,7 @@
 """A policy whose decisions come from a server, as the service runs it: within its limits."""
 
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,18 @@ class RemotePolicy:
     def news(self) -> tuple[str, ...]:
         """What happened to the connection since the last call, in words."""
         return self._link.news()
+
+    @property
+    def warm_up_s(self) -> float:
+        """The longest time for the first answer after connecting."""
+        return self._remote.server.warm_up_s
+
+    def ask_blank(self) -> tuple[float, str]:
+        """Ask about black pictures: seconds, and why there is no answer. Nothing moves."""
+        started_s = perf_counter()
+        answer = self._link.ask(self._trial())
+        problem = answer if isinstance(answer, str) else answer.hold_reason
+        return perf_counter() - started_s, problem
 
     def close(self) -> None:
         self._link.close()

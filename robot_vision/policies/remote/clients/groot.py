@@ -26,7 +26,7 @@ _GLANCE_S = 0.1
 
 
 class GrootClient:
-    """See `client.Client`. A socket is made for each connection: a late reply meets nobody."""
+    """See `client.Client`. Every connection has sockets of its own: a late reply meets nobody."""
 
     def __init__(self, spec: RemoteSpec, manifest: PolicyManifest) -> None:
         no_options(spec)
@@ -47,19 +47,17 @@ class GrootClient:
 
     def connect(self, limit_s: float) -> Told:
         zmq = _zmq()
-        if self._context is None:
-            self._context = zmq.Context()
+        self._context = zmq.Context()
         made = self._context.socket(zmq.REQ)
         made.setsockopt(zmq.LINGER, 0)
         made.setsockopt(zmq.MAXMSGSIZE, self._most_bytes)
         made.setsockopt(zmq.IPV6, int(":" in self.address.host))
         watch = made.get_monitor_socket(zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED)
+        self._socket, self._watch = made, watch
         try:
             made.connect(str(self.address))
         except zmq.ZMQError as error:
-            made.close()
             raise LostError(f"cannot connect: {error}") from error
-        self._socket, self._watch = made, watch
         return self._told(self._call("get_modality_config", None, limit_s))
 
     def ask(self, request: Request, limit_s: float) -> Answer:
@@ -76,10 +74,12 @@ class GrootClient:
         return Answer(arrays=arrays)
 
     def close(self) -> None:
-        made, self._socket = self._socket, None
-        if made is not None:
-            made.disable_monitor()
-            made.close()
+        context, self._context = self._context, None
+        if context is not None:
+            self._watch.close(0)
+            self._socket.disable_monitor()
+            self._socket.close(0)
+            context.destroy(0)
 
     def interrupt(self) -> None:
         """ZeroMQ's sockets are of one thread, which looks at this between polls."""

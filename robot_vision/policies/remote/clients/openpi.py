@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_vision.core.foreign import brief
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
@@ -18,6 +19,9 @@ from robot_vision.policies.remote.errors import LostError, RemoteError
 from robot_vision.policies.remote.messages import Answer, Request, Told
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.packed import pack, texts, unpack
+
+# Of our own servers: openpi's have no word for it.
+HOLD_KEY = "hold_reason"
 
 
 class OpenpiClient:
@@ -46,7 +50,8 @@ class OpenpiClient:
         timing = texts(found.get("server_timing")) if "server_timing" in found else None
         infer_ms = timing.get("infer_ms") if isinstance(timing, dict) else None
         server_s = infer_ms / 1e3 if isinstance(infer_ms, int | float) else None
-        return Answer(arrays=arrays, server_s=server_s)
+        hold = "" if arrays else brief(texts(found.get(HOLD_KEY)) or "")
+        return Answer(arrays=arrays, hold_reason=hold, server_s=server_s)
 
     def close(self) -> None:
         self._socket.close()

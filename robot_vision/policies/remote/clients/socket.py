@@ -24,7 +24,7 @@ class MessageSocket:
         client = _websockets()
         token = self._address.token
         try:
-            self._socket = client.connect(
+            opened = client.connect(
                 str(self._address),
                 compression=None,
                 proxy=None,
@@ -35,6 +35,7 @@ class MessageSocket:
                 ssl=self._tls,
                 additional_headers={"Authorization": f"{self._scheme} {token}"} if token else {},
             )
+            self._socket = opened.__enter__()  # of some versions, what connects in a `with` alone
         except Exception as error:  # refused, no such host, no WebSocket, a wrong certificate …
             raise LostError(f"cannot connect: {_words(error)}") from error
         return self._receive(limit_s)
