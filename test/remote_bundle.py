@@ -1,5 +1,6 @@
 """Bundles of kind `remote` for tests: one arm, one camera, and each protocol's words for them."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def mapping(protocol: str) -> dict[str, Any]:
         vectors, actions = [{"key": state, "width": 6, "tool": TOOL}, alone], ["tool", "gripper"]
     shown = {"camera": "front", "key": camera, "crop": "none", "fit": "pad"}
     meaning = {"tool": TOOL, "kind": "delta", "axes": "base", "delta_from": "chained"}
-    return {
+    made = {
         "cameras": [{**shown, "width_px": 32, "height_px": 32}],
         "state": vectors,
         "prompt_key": prompt,
@@ -50,6 +51,7 @@ def mapping(protocol: str) -> dict[str, Any]:
             "meaning": {**meaning, "gripper": {"column": 6, **GRIPPER}},
         },
     }
+    return deepcopy(made)
 
 
 def options(protocol: str) -> dict[str, Any]:

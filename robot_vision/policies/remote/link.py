@@ -94,13 +94,13 @@ class Link:
                 return f"{self._words()}: the arm holds"
             if self._order is not None and self._order.is_taken:
                 owed_s = asked_s - self._order.asked_s
-                return f"{self._name} owes an answer since {owed_s:.2g} s (at most {limit_s:g})"
+                return f"{self._late_words()}: it owes one since {owed_s:.2g} s"
             order = _Order(request=request, asked_s=asked_s, until_s=asked_s + limit_s)
             self._order = order
             self._changed.notify_all()
             self._changed.wait_for(lambda: order.outcome is not None, timeout=limit_s)
             if order.outcome is None:
-                order.outcome = f"{self._name} did not answer within {limit_s:g} s"
+                order.outcome = self._late_words()
                 if not order.is_taken:
                     self._order = None
             return order.outcome
@@ -149,6 +149,9 @@ class Link:
 
     def _words(self) -> str:
         return f"{self._name} is {self._state}: {self._problem}"
+
+    def _late_words(self) -> str:
+        return f"{self._name} did not answer within {self._server.limit_s:g} s"
 
     # Of its own thread --------------------------------------------------------------------
 
@@ -202,7 +205,7 @@ class Link:
         if self._lost_s is not None and self._connects > 1:
             again = f"after {monotonic() - self._lost_s:.2g} s connected again to"
         words = f"{again} {self._name}"
-        if self._unsaid:
+        if self._unsaid and self._connects == 1:
             words += f"; it does not say its {', '.join(self._unsaid)}: policy.yaml's word counts"
         return words
 
