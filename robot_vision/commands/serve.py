@@ -72,6 +72,7 @@ def policy(
 def check(
     bundle: Annotated[str, typer.Argument(help="bundle of kind remote: a name or a folder")],
     requests: Annotated[int, typer.Option(min=1, help="with black pictures")] = 20,
+    instruction: Annotated[str, typer.Option(help="words that the policy knows")] = "wait",
 ) -> None:
     """Connect to a bundle's server, compare what it says, and time its answers. Nothing moves.
 
@@ -83,7 +84,7 @@ def check(
     from robot_vision.terminal import Screen
 
     screen, figures = Screen(), Percentiles()
-    trial = try_server(find_policy(bundle), requests=requests)
+    trial = try_server(find_policy(bundle), requests=requests, text=instruction)
     for seconds in trial.latency_s:
         figures.add(seconds)
     screen.print(f"{trial.server} says nothing else than policy.yaml")

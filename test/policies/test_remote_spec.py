@@ -15,6 +15,7 @@ from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.spec import ServerAddress, remote_spec
 
 URL = "ws://127.0.0.1:1"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples/remote"
 
 
 def changed(path: str, value: Any, protocol: str = "openpi") -> dict[str, Any]:
@@ -118,3 +119,11 @@ def test_no_other_kind_has_a_server_for_its_networks_would_go_unchecked(
 ) -> None:
     with pytest.raises(ValidationError, match="is of kind remote, and only of it"):
         remote_bundle(tmp_path / "mine", "openpi", URL, kind=kind)
+
+
+@pytest.mark.parametrize("folder", sorted(EXAMPLES.iterdir()), ids=lambda folder: folder.name)
+def test_examples_are_whole(folder: Path) -> None:
+    manifest = find_policy(folder).manifest
+    spec = remote_spec(manifest)
+    client = CLIENTS.get(spec.protocol)(spec, manifest)
+    assert "192.168.1.20" in str(client.address)

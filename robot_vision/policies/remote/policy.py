@@ -1,6 +1,7 @@
 """A policy whose decisions come from a server, as the service runs it: within its limits."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -107,10 +108,10 @@ class RemotePolicy:
         """The longest time for the first answer after connecting."""
         return self._remote.server.warm_up_s
 
-    def ask_blank(self) -> tuple[float, str]:
+    def ask_blank(self, text: str) -> tuple[float, str]:
         """Ask about black pictures: seconds, and why there is no answer. Nothing moves."""
         started_s = perf_counter()
-        answer = self._link.ask(self._trial())
+        answer = self._link.ask(replace(self._trial(), text=text))
         problem = answer if isinstance(answer, str) else answer.hold_reason
         return perf_counter() - started_s, problem
 

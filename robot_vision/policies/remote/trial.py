@@ -18,7 +18,7 @@ class Trial:
     unsaid: tuple[str, ...]
 
 
-def try_server(bundle: PolicyBundle, *, requests: int) -> Trial:
+def try_server(bundle: PolicyBundle, *, requests: int, text: str) -> Trial:
     """Ask with black pictures, one after another. Raises `BundleError` where none is there."""
     policy = RemotePolicy(bundle)
     try:
@@ -28,7 +28,7 @@ def try_server(bundle: PolicyBundle, *, requests: int) -> Trial:
             if found["state"] != "connecting" or monotonic() > until_s:
                 raise BundleError(f"{found['server']} is {found['state']}: {found['problem']}")
             sleep(0.05)
-        asked = [policy.ask_blank() for _ in range(requests)]
+        asked = [policy.ask_blank(text) for _ in range(requests)]
         return Trial(
             server=policy.provider,
             latency_s=tuple(took for took, problem in asked if not problem),
