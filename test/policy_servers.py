@@ -30,7 +30,7 @@ FAULTS = ("half", "nan", "steps", "width", "keys", "text", "garbage", "objects")
 
 @dataclass(eq=False)
 class Behaviour:
-    """How a server answers: `rows` after `delay_s`, or as its `fault` says. `seen` has requests."""
+    """Answers `rows` after `delay_s`, or as its `fault` says; `seen` has the requests."""
 
     rows: np.ndarray
     delay_s: float = 0.0

@@ -17,6 +17,7 @@ from robot_vision.policies.remote.policy import RemotePolicy
 
 # A machine with neighbours; what is measured is whether anything waits for a server.
 SLACK_S = 1.0
+TOKEN = "s3cret-42"
 WORDS = {
     "half": "",
     "steps": "steps",
@@ -217,21 +218,19 @@ def test_a_token_comes_from_the_environment_and_is_in_no_text(
     protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = {"token_variable": "MY_TOKEN"}
-    behaviour = Behaviour(rows=ROWS, token="s3cret-42")
+    behaviour = Behaviour(rows=ROWS, token=TOKEN)
     with pytest.raises(BundleError, match="MY_TOKEN, which is not set"):
         asking(tmp_path, protocol, behaviour, server=given).__enter__()
-    monkeypatch.setenv("MY_TOKEN", "s3cret-42")
+    monkeypatch.setenv("MY_TOKEN", TOKEN)
     with asking(tmp_path / "right", protocol, behaviour, server=given) as (policy, _):
         follows(policy)
         said = f"{policy.status()} {policy.news()} {policy.provider}"
-        assert "s3cret" not in said
+        assert TOKEN not in said
     if protocol == "openvla":
         return  # it is asked for a token with the first picture alone
     monkeypatch.setenv("MY_TOKEN", "wrong-42")
     server = SERVERS[protocol](behaviour)
-    policy = RemotePolicy(
-        remote_bundle(tmp_path / "wrong", protocol, server.url, server=given)
-    )
+    policy = RemotePolicy(remote_bundle(tmp_path / "wrong", protocol, server.url, server=given))
     try:
         wait_until(policy, "unreachable")
         assert "wrong-42" not in f"{held(policy)} {policy.status()} {policy.news()}"

@@ -26,6 +26,7 @@ from robot_vision.serving.robot_bundle import write_robot_bundle
 from robot_vision.serving.server import Listening, PolicyServer
 
 SEEN = ObservationSpec(cameras=(FRONT,), state="tool", words="vocabulary")
+TOKEN = "s3cret-42"
 PROTOCOLS = ["robot_vision", "openpi"]
 
 
@@ -102,9 +103,7 @@ def test_a_server_of_another_policy_is_refused(protocol: str, tmp_path: Path) ->
     with served(tmp_path, protocol) as (policy, server, _):
         other = {"identity": "f" * 64}
         manifest = policy.manifest.model_copy(update=other)
-        bundle = write_robot_bundle(
-            tmp_path / "mine", manifest, protocol=protocol, url=server.url
-        )
+        bundle = write_robot_bundle(tmp_path / "mine", manifest, protocol=protocol, url=server.url)
         with pytest.raises(BundleError, match=r"robot_vision.identity is .*, expected ffff"):
             RemotePolicy(bundle)
         spec = policy.manifest.action_spec.model_copy(update={"step_s": 0.2})
@@ -162,11 +161,12 @@ def test_the_network_needs_a_token(tmp_path: Path) -> None:
         served(tmp_path / "open", "robot_vision", host="0.0.0.0"),
     ):
         pass
-    with served(tmp_path, "robot_vision", token="s3cret-42") as (_, server, _):
+    with served(tmp_path, "robot_vision", token=TOKEN) as (_, server, _):
+        right = {"Authorization": f"Bearer {TOKEN}"}
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             with pytest.raises(InvalidStatus, match="401"):
                 connect(server.url, additional_headers=headers).__enter__()
-        with connect(server.url, additional_headers={"Authorization": "Bearer s3cret-42"}) as robot:
+        with connect(server.url, additional_headers=right) as robot:
             assert robot.recv(timeout=10)
 
 
