@@ -45,7 +45,7 @@ def array_of(data: Any, dtype: Any, shape: Any) -> np.ndarray:
 def npy_bytes(array: np.ndarray) -> bytes:
     """An array as the file format .npy has it."""
     file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
+    np.save(file, array)
     return file.getvalue()
 
 
