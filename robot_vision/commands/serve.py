@@ -8,6 +8,7 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Serve a policy to robots, and try a server.")
 
 _MS_PER_S = 1e3
+_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (named, not listened on)
 
 
 @app.command()
@@ -37,12 +38,15 @@ def policy(
 
     One robot is served at a time. Policies that decide by tracks stay on the robot.
     """
+    from robot_vision.core.errors import ConfigError
     from robot_vision.policies.registry import load_policy
     from robot_vision.serving.robot_bundle import write_robot_bundle
     from robot_vision.serving.server import Listening, PolicyServer
     from robot_vision.terminal import Screen
 
     screen = Screen()
+    if robot_bundle is not None and host in _ANY_ADDRESS and not url:
+        raise ConfigError(f"--host {host} is no address for robots: say --url of the bundle")
     listening = Listening(
         host=host, port=port, token=_token(token_variable), certificate=certificate, key=key
     )

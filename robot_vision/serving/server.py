@@ -22,6 +22,7 @@ from robot_vision.serving.exchange import EXCHANGES
 _MOST_MIB = 64
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _BUSY, _BROKEN = 1013, 1007
+_PING_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,9 @@ class PolicyServer:
                 max_size=_MOST_MIB * 2**20,
                 open_timeout=5,
                 close_timeout=1,
-                ping_interval=None,
+                # A robot that lost its power must not keep the next one out.
+                ping_interval=_PING_S,
+                ping_timeout=_PING_S,
                 process_request=self._admit,
                 # Who knocks without speaking the protocol is no news.
                 logger=_quiet_logger(),

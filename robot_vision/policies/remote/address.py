@@ -28,6 +28,12 @@ class Address:
         return self.scheme in _TLS
 
     @property
+    def shows_token(self) -> bool:
+        """Whether a token can be read on the way."""
+        is_here = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return bool(self.token) and not self.is_encrypted and not is_here
+
+    @property
     def netloc(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"

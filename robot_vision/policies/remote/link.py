@@ -57,11 +57,10 @@ class LinkStatus:
 
 @dataclass(eq=False)
 class _Order:
-    """A request that somebody waits for until `until_s`."""
+    """A request that somebody waits for, until it has an outcome."""
 
     request: Request
     asked_s: float
-    until_s: float
     is_taken: bool = False
     outcome: Answer | str | None = None
 
@@ -95,7 +94,7 @@ class Link:
             if self._order is not None and self._order.is_taken:
                 owed_s = asked_s - self._order.asked_s
                 return f"{self._late_words()}: it owes one since {owed_s:.2g} s"
-            order = _Order(request=request, asked_s=asked_s, until_s=asked_s + limit_s)
+            order = _Order(request=request, asked_s=asked_s)
             self._order = order
             self._changed.notify_all()
             self._changed.wait_for(lambda: order.outcome is not None, timeout=limit_s)
@@ -205,7 +204,11 @@ class Link:
         if self._lost_s is not None and self._connects > 1:
             again = f"after {monotonic() - self._lost_s:.2g} s connected again to"
         words = f"{again} {self._name}"
-        if self._unsaid and self._connects == 1:
+        if self._connects > 1:
+            return words
+        if self._client.address.shows_token:
+            words += "; the token goes unencrypted: who listens can read it"
+        if self._unsaid:
             words += f"; it does not say its {', '.join(self._unsaid)}: policy.yaml's word counts"
         return words
 

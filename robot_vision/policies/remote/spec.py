@@ -230,8 +230,6 @@ def _faults(spec: RemoteSpec, action: ActionSpec, seen: ObservationSpec | None) 
         faults.append(
             f"action_spec.joint_names is {action.joint_names}, the meaning's joints are {joints}"
         )
-    if meaning.gripper != "none" and action.statistics.scale[-1] == 0:
-        faults.append("action_spec.statistics have a gripper of scale 0")
     try:
         spec.mapping.action.statistics.scale_of(spec.mapping.action.width)
     except ValueError as error:

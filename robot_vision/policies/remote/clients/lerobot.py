@@ -6,6 +6,7 @@ observation than the one asked about are not taken.
 """
 
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class LerobotClient:
         return Told()
 
     def ask(self, request: Request, limit_s: float) -> Answer:
-        self._asked += 1
+        self._asked, until_s = self._asked + 1, monotonic() + limit_s
         tensors = {key: shown[-1] for key, shown in request.pictures.items()}
         numbers: dict[str, Any] = {}
         for key, rows in request.state.items():
@@ -104,7 +105,7 @@ class LerobotClient:
             "numpy_keys": list(tensors),
         }
         self._call("SendObservations", encoded(meta, tensors), limit_s)
-        found = bytes_of(self._call("GetActions", b"", limit_s))
+        found = bytes_of(self._call("GetActions", b"", max(until_s - monotonic(), 0.0)))
         if not found:
             raise RemoteError("it answers no actions: it skipped the observation")
         return Answer(arrays={_ACTIONS: self._steps(found)})

@@ -1,5 +1,6 @@
 """A WebSocket that carries whole messages within bounds, for the protocols over it."""
 
+import logging
 from typing import Any
 
 from robot_vision.core.errors import MissingDependencyError
@@ -33,6 +34,7 @@ class MessageSocket:
                 close_timeout=0.5,
                 max_size=self._server.most_answer_mib * 2**20,
                 ssl=self._tls,
+                logger=_quiet_logger(),
                 additional_headers={"Authorization": f"{self._scheme} {token}"} if token else {},
             )
             self._socket = opened.__enter__()  # of some versions, what connects in a `with` alone
@@ -71,6 +73,13 @@ class MessageSocket:
 def _words(error: Exception) -> str:
     text = brief(error, most=_LONGEST_TRACE)
     return text if text else type(error).__name__
+
+
+def _quiet_logger() -> logging.Logger:
+    """Debugging of the library would log the token among the headers."""
+    logger = logging.getLogger("robot_vision.policies.remote")
+    logger.setLevel(logging.CRITICAL)
+    return logger
 
 
 def _websockets() -> Any:
