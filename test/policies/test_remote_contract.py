@@ -131,6 +131,7 @@ def test_an_answer_that_is_none_holds_with_words_and_the_next_one_counts(
         follows(policy)
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("protocol", SERVERS)
 def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_path: Path) -> None:
     behaviour = Behaviour(rows=ROWS)
@@ -157,6 +158,7 @@ def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_pat
             server.kill = lambda: None
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("protocol", SERVERS)
 def test_a_server_that_is_slow(protocol: str, tmp_path: Path) -> None:
     behaviour = Behaviour(rows=ROWS, delay_s=0.2)
@@ -173,6 +175,7 @@ def test_a_server_that_is_slow(protocol: str, tmp_path: Path) -> None:
         assert any("was dropped" in words for words in policy.news())
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("protocol", SERVERS)
 def test_a_server_that_owes_for_too_long_is_connected_to_again(
     protocol: str, tmp_path: Path
