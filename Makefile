@@ -6,7 +6,7 @@ STAMP := $(VENV)/.setup
 # Kilted's wheels beside Jazzy's; without torch, which no test of ROS needs.
 KILTED := .venv-kilted
 KILTED_STAMP := $(KILTED)/.setup
-KILTED_EXTRAS := ros-kilted,sim,console,dataset,test
+KILTED_EXTRAS := ros-kilted,sim,console,dataset,remote,test
 # What lives closest to rclpy: nodes, executors, shutting down, QoS, parameters, actions. It judges
 # no speed, so that it may run where CI is busy.
 KILTED_QUICK := rclpy_internals node executor own_thread shutdown shared_memory any_qos topics \
@@ -21,9 +21,9 @@ BOUNDS := -c constraints.txt
 # A sourced ROS 2 brings its own rclpy, which pip must not shadow, and a cv_bridge that is built for
 # the NumPy of its distribution.
 ifeq ($(ROS_DISTRO),)
-EXTRAS := ros,sim,train,console,dataset,similar,sentences,test
+EXTRAS := ros,sim,train,console,dataset,similar,sentences,remote,test
 else
-EXTRAS := sim,train,console,dataset,similar,sentences,test
+EXTRAS := sim,train,console,dataset,similar,sentences,remote,test
 VENV_FLAGS := --system-site-packages
 BOUNDS += -c constraints/$(ROS_DISTRO).txt
 endif
@@ -57,7 +57,7 @@ $(NUMPY1_STAMP): setup.py constraints/jazzy.txt requirements-dev.txt
 	$(PYTHON) -m venv $(NUMPY1)
 	$(NUMPY1)/bin/python -m pip install --quiet --upgrade pip
 	$(NUMPY1)/bin/python -m pip install --quiet -c constraints/jazzy.txt \
-		-e ".[ros,console,dataset,test]" -r requirements-dev.txt "onnx>=1.17"
+		-e ".[ros,console,dataset,remote,test]" -r requirements-dev.txt "onnx>=1.17"
 	touch $(NUMPY1_STAMP)
 
 check: $(STAMP)

@@ -108,6 +108,14 @@ setup(
         "dataset": ["pyarrow>=14", "av>=15"],
         # For policies that take whole sentences by a frozen encoder.
         "sentences": ["tokenizers>=0.20"],
+        # Policies on a server, and serving one. pyzmq is BSD; its wheels carry libzmq (MPL-2.0).
+        "remote": [
+            "websockets>=15",
+            "msgpack>=1.0",
+            "pyzmq>=25",
+            "grpcio>=1.60",
+            "safetensors>=0.4",
+        ],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         "sim": SIM,

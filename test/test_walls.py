@@ -48,7 +48,8 @@ MAY_IMPORT = {
     "arm": "core",
     "self_filter": "arm core",
     "calibration": "core",
-    "policies": "arm codecs core model_store",
+    "policies": "arm codecs core datasets model_store",
+    "serving": "core model_store policies",
     "datasets": "core codecs",
     "demonstrations": "core codecs datasets",
     "viz": "core",
@@ -94,7 +95,7 @@ MAY_IMPORT = {
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
         "formats importing machine model_store models perception recorded_views replay rollouts "
-        "ros similar simulation soak terminal training"
+        "policies ros serving similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",

@@ -1,7 +1,7 @@
 """What each stage promises to the pipeline; stages know these and `core`, never each other."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -88,3 +88,16 @@ class Policy(Protocol):
     def decide(self, observation: Observation, instruction: Instruction) -> Decision: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class ConnectedPolicy(Policy, Protocol):
+    """A policy that decides on another machine, and says how its connection is."""
+
+    def status(self) -> Mapping[str, Any]:
+        """`state`, `problem`, `latency_ms` and counts, as plain values."""
+        ...
+
+    def news(self) -> tuple[str, ...]:
+        """What happened to the connection since the last call, in words."""
+        ...

@@ -59,6 +59,9 @@ class PolicyManifest(BaseModel):
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
     observation: ObservationSpec | None = None
+    remote: dict[str, Any] | None = Field(
+        default=None, description="which server decides, of kind `remote`: `policies/remote/spec`"
+    )
     identity: Sha256 = Field(default="", description="what `computed_identity` has to be")
     vocabulary: Vocabulary | None = None
     sentences: Sentences | None = None
@@ -81,6 +84,14 @@ class PolicyManifest(BaseModel):
         return values
 
     @model_validator(mode="after")
+    def _decided_here_or_by_a_server(self) -> "PolicyManifest":
+        if (self.kind == "remote") != (self.remote is not None):
+            raise ValueError(
+                f"kind is {self.kind!r}; `remote`, the server, is of kind remote, and only of it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _words_have_an_encoder(self) -> "PolicyManifest":
         words = "vocabulary" if self.observation is None else self.observation.words
         takes_words = words == "vocabulary"
@@ -100,7 +111,9 @@ class PolicyManifest(BaseModel):
 
     @property
     def models(self) -> dict[str, str]:
-        """The bundle's networks: names of files and their sha256."""
+        """The bundle's networks: names of files and their sha256; none where a server decides."""
+        if self.remote is not None:
+            return {}
         models = {self.file: self.sha256}
         if self.language_file is not None:
             models[self.language_file] = self.language_sha256
@@ -132,6 +145,8 @@ class PolicyManifest(BaseModel):
         weights = {**self.models, **self.other_files}
         if self.sentences is not None:  # policies of before there were any keep their identity
             described["sentences"] = self.sentences.model_dump(mode="json", exclude={"name"})
+        if self.remote is not None:  # where the server is does not change what it answers
+            described["remote"] = {k: v for k, v in self.remote.items() if k != "server"}
         return identity_of({**described, "convention": convention, "weights": weights})
 
     def identified(self) -> "PolicyManifest":

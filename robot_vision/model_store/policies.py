@@ -86,7 +86,7 @@ def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
         said = said.model_copy(update={"tokenizer_sha256": sha256})
     manifest = manifest.model_copy(
         update={
-            "sha256": sha256_of(folder / manifest.file),
+            "sha256": "" if manifest.remote is not None else sha256_of(folder / manifest.file),
             "language_sha256": "" if language is None else sha256_of(folder / language),
             "files": sha256s(folder, manifest.models),
             "sentences": said,

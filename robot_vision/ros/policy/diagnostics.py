@@ -17,7 +17,8 @@ class PolicyState:
     """What the node knows of itself. `problem` is why it is not in the state it should be in.
 
     `joint_warnings` say what joint space cannot look at, such as links whose shapes are meshes.
-    `masked` is what the policy was to see and does not.
+    `masked` is what the policy was to see and does not. `server` says how the connection is of a
+    policy that decides on another machine.
     `interventions` counts limits that were met and holds, by cause. `age_s` is the time from the
     camera's stamp to the first command that followed from it.
     """
@@ -29,6 +30,7 @@ class PolicyState:
     doing: str = ""
     policy_id: str = ""
     provider: str = ""
+    server: str = ""
     silence: Mapping[str, str] = field(default_factory=dict)
     enabled: bool = False
     holding: bool = True
@@ -58,6 +60,9 @@ def _policy(report: Report, state: PolicyState) -> DiagnosticStatus:
         level, text = ERROR, f"the policy fails: {failed.example}"
     elif state.policy_id:
         level, text = OK, f"{state.policy_id} on {state.provider}"
+        if state.server:
+            level = OK if state.server.startswith("server ready") else WARN
+            text += f"; {state.server}"
     else:
         level, text = OK, "no policy loaded"
     values = {

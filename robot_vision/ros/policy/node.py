@@ -42,6 +42,7 @@ from robot_vision.ros.policy.frozen_camera import FrozenCamera
 from robot_vision.ros.policy.measured_depth import MeasuredDepth
 from robot_vision.ros.policy.outputs import PolicyOutputs
 from robot_vision.ros.policy.perception_topics import PerceptionTopics
+from robot_vision.ros.policy.policy_server import log_server_news, server_status, server_words
 from robot_vision.ros.policy.robot_inputs import RobotCallbacks, RobotInputs
 from robot_vision.ros.policy.worker import PolicyParts, PolicyWorker
 
@@ -355,6 +356,8 @@ class PolicyNode(ServiceNode):
         return SetParametersResult(successful=True)
 
     def _publish_status(self) -> None:
+        policy = self._loaded.policy if self._loaded is not None else None
+        log_server_news(policy, self.get_logger())
         outputs, commander, stream = self._outputs, self._commander, self._stream
         if outputs is None or commander is None or stream is None or not is_up(self.context):
             return
@@ -364,6 +367,7 @@ class PolicyNode(ServiceNode):
         outputs.status(
             json.dumps(
                 commander.status()
+                | server_status(policy)
                 | {
                     "policy_ms": worker.policy_ms if worker is not None else None,
                     "command_hz": round(evenness.hz, 2),
@@ -385,6 +389,7 @@ class PolicyNode(ServiceNode):
             doing=self._doing,
             policy_id=policy.spec.model_id if policy is not None else "",
             provider=policy.provider if policy is not None else "",
+            server=server_words(policy),
             silence=self._silence(report.quiet_s),
             enabled=words.get("enabled", False),
             holding=words.get("holding", True),

@@ -1,0 +1,91 @@
+"""The address of a server, checked before anything is sent to it, and the token for it."""
+
+import os
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.foreign import quoted
+from robot_vision.policies.remote.spec import ServerAddress
+
+_TLS = ("wss", "https", "grpcs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A server; the token is in no text that is made of it."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    token: str
+    ca_file: str
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.scheme in _TLS
+
+    @property
+    def shows_token(self) -> bool:
+        """Whether a token can be read on the way."""
+        is_here = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return bool(self.token) and not self.is_encrypted and not is_here
+
+    @property
+    def netloc(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.netloc}{self.path}"
+
+    def __repr__(self) -> str:
+        return f"Address({self})"
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What certificates are checked with; None where nothing is encrypted."""
+        if not self.is_encrypted:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file or None)
+        except OSError as error:
+            raise BundleError(f"server.ca_file {self.ca_file}: {error}") from error
+
+
+def address_of(server: ServerAddress, *, schemes: tuple[str, ...], default_path: str) -> Address:
+    """Raises `BundleError` that says what is wrong with the URL, or which token is missing."""
+    expected = f"expected {' or '.join(f'{s}://host:port' for s in schemes)}"
+    try:
+        parts = urlsplit(server.url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BundleError(f"server.url {quoted(server.url)}: {error}; {expected}") from error
+    if parts.username is not None or parts.password is not None:
+        raise BundleError(f"server.url holds a password; put it into a variable; {expected}")
+    shown = f"server.url {quoted(server.url)}"
+    if parts.scheme not in schemes:
+        raise BundleError(f"{shown} has the scheme {quoted(parts.scheme)}; {expected}")
+    if not host or port is None or any(c.isspace() or not c.isprintable() for c in server.url):
+        raise BundleError(f"{shown} lacks a host or a port, or has blanks; {expected}")
+    if parts.query or parts.fragment:
+        raise BundleError(f"{shown} has a query or fragment; {expected}")
+    token = ""
+    if server.token_variable:
+        token = os.environ.get(server.token_variable, "").strip()
+        if not token:
+            raise BundleError(
+                f"server.token_variable names {server.token_variable}, which is not set: set it "
+                "where the node is started, or leave token_variable out"
+            )
+        if not token.isprintable() or not token.isascii():
+            raise BundleError(f"the token in {server.token_variable} is no printable ASCII text")
+    return Address(
+        scheme=parts.scheme,
+        host=host,
+        port=port,
+        path=parts.path if parts.path not in ("", "/") else default_path,
+        token=token,
+        ca_file=server.ca_file,
+    )

@@ -1,0 +1,37 @@
+"""Options of a protocol, checked against its schema."""
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.params import Params, faults_of
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.policies.remote.spec import RemoteSpec
+
+OptionsT = TypeVar("OptionsT", bound=Params)
+
+
+def options_of(spec: RemoteSpec, schema: type[OptionsT]) -> OptionsT:
+    """Raises `BundleError` with each option that is wrong or missing."""
+    try:
+        return schema.model_validate(spec.options)
+    except ValidationError as error:
+        fields = ", ".join(schema.model_fields) or "none"
+        raise BundleError(
+            f"remote.options of protocol {spec.protocol}: {faults_of(error)}; it has {fields}"
+        ) from error
+
+
+def no_options(spec: RemoteSpec) -> None:
+    """Raises `BundleError` where a protocol that takes none is given some."""
+    options_of(spec, Params)
+
+
+def one_step_alone(manifest: PolicyManifest, protocol: str) -> None:
+    """Raises `BundleError` where a protocol without time is to be shown several moments."""
+    seen = manifest.observation
+    if seen is not None and seen.steps != 1:
+        raise BundleError(
+            f"observation.steps is {seen.steps}; protocol {protocol} takes one moment alone"
+        )

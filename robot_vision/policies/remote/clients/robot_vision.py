@@ -1,0 +1,73 @@
+"""Our own protocol: framed as openpi's, but observations go with stamps, history and depth.
+
+The server says its whole contract, and which policy it serves by its identity.
+"""
+
+import numpy as np
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.foreign import brief
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.policies.remote.address import Address, address_of
+from robot_vision.policies.remote.clients.client import CLIENTS
+from robot_vision.policies.remote.clients.openpi import told_by
+from robot_vision.policies.remote.clients.options import no_options
+from robot_vision.policies.remote.clients.socket import MessageSocket
+from robot_vision.policies.remote.contract import PART
+from robot_vision.policies.remote.errors import RemoteError
+from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.own import OWN_ANSWER, request_message
+from robot_vision.policies.remote.spec import OURS, RemoteSpec
+from robot_vision.policies.remote.wire.packed import pack, unpack
+
+IDENTITY = f"{PART}.identity"
+PATH = "/robot_vision"
+
+
+class OwnClient:
+    """See `client.Client`. Raises `BundleError` where the bundle does not say which policy."""
+
+    def __init__(self, spec: RemoteSpec, manifest: PolicyManifest) -> None:
+        no_options(spec)
+        if IDENTITY not in spec.expect:
+            raise BundleError(
+                f"remote.expect has no {IDENTITY!r}: the identity of the policy that is served, "
+                "as `robot-vision serve policy` prints it"
+            )
+        assert manifest.observation is not None  # held by `remote_spec`
+        self._seen = manifest.observation
+        self.address: Address = address_of(spec.server, schemes=("ws", "wss"), default_path=PATH)
+        self._socket = MessageSocket(self.address, spec.server, scheme="Bearer")
+
+    def connect(self, limit_s: float) -> Told:
+        return told_by(self._socket.connect(limit_s))
+
+    def ask(self, request: Request, limit_s: float) -> Answer:
+        assert request.observation is not None
+        seen = request.observation
+        sent = request_message(seen, request.text, self._seen)
+        found = unpack(self._socket.exchange(pack(sent), limit_s))
+        if not isinstance(found, dict) or found.get("stamp_ns") != seen.stamp_ns:
+            raise RemoteError("the answer is about another moment than was asked for")
+        masked = found.get("masked")
+        masks = [brief(m) for m in masked[:50]] if isinstance(masked, list) else []
+        action = found.get(OWN_ANSWER)
+        hold = "" if isinstance(action, np.ndarray) else brief(found.get("hold_reason") or "")
+        if not hold and not isinstance(action, np.ndarray):
+            raise RemoteError("the answer has neither an action nor a reason to hold")
+        server_s = found.get("server_s")
+        return Answer(
+            arrays={OWN_ANSWER: action} if isinstance(action, np.ndarray) else {},
+            hold_reason=hold,
+            masked=tuple(masks),
+            server_s=server_s if isinstance(server_s, float) else None,
+        )
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def interrupt(self) -> None:
+        self._socket.close()
+
+
+CLIENTS.register(OURS)(OwnClient)

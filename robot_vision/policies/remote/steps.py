@@ -1,0 +1,103 @@
+"""A server's chunk of actions becomes ours: steps of the tool, or positions of the joints."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.types import RobotState
+from robot_vision.datasets.episode_set import EpisodeActions
+from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.meaning.canonical import (
+    Poses,
+    Rows,
+    gripper_open,
+    joints_in,
+    poses_in,
+    step_from_to,
+)
+from robot_vision.datasets.meaning.columns import pick
+from robot_vision.datasets.meaning.meaning import ActionMeaning, GripperColumn
+from robot_vision.policies.pixel_history import joint_state
+from robot_vision.policies.remote.errors import RemoteError
+from robot_vision.policies.remote.spec import AnsweredActions
+
+
+def chunk_of(
+    arrays: Mapping[str, np.ndarray], said: AnsweredActions, *, spec: ActionSpec, robot: RobotState
+) -> Float64[np.ndarray, "t a"]:
+    """Physical steps as `spec` has them, seen from the arm as it was observed.
+
+    Raises `RemoteError` where arrays are missing or of another shape, as from a server of another
+    robot. Numbers that are not finite stay so: the safety filter counts and refuses them.
+    """
+    joined = np.concatenate([_rows(arrays, key, spec.horizon) for key in said.keys], axis=1)
+    if joined.shape != (spec.horizon, said.width):
+        raise RemoteError(
+            f"the server answered {joined.shape[0]} steps of {joined.shape[1]} numbers; "
+            f"policy.yaml says {spec.horizon} of {said.width}: is it a server of another robot?"
+        )
+    mean, scale = said.statistics.scale_of(said.width)
+    actions = EpisodeActions(values=mean + scale * joined.astype(np.float64), names=())
+    try:
+        steps = _steps(said.meaning, actions, spec, robot)
+        return np.concatenate([steps, _gripper(said.meaning.gripper, actions)], axis=1)
+    except DatasetError as error:
+        raise RemoteError(f"the server's actions: {error}") from error
+
+
+def _rows(arrays: Mapping[str, np.ndarray], key: str, horizon: int) -> np.ndarray:
+    """One array of the answer as [t, n]; leading ones (a batch) are taken away."""
+    if key not in arrays:
+        there = ", ".join(sorted(arrays)) or "none"
+        raise RemoteError(f"the answer has no array {key!r}; it has {there}")
+    array = arrays[key]
+    if array.dtype.kind not in "biuf":
+        raise RemoteError(f"array {key!r} of the answer holds {array.dtype}, expected numbers")
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim == 1:  # one step, or a column of numbers
+        array = array[None] if horizon == 1 else array[:, None]
+    if array.ndim != 2 or len(array) != horizon:
+        raise RemoteError(
+            f"array {key!r} of the answer has the shape {arrays[key].shape}; expected {horizon} "
+            "steps"
+        )
+    return array
+
+
+def _steps(
+    meaning: ActionMeaning, actions: EpisodeActions, spec: ActionSpec, robot: RobotState
+) -> Rows:
+    if meaning.joints is not None:
+        said = joints_in(meaning.joints, actions)
+        if meaning.kind == "absolute":
+            return said
+        now = joint_state(robot, spec.joint_names)[:-1].astype(np.float64)
+        return now + (said if meaning.delta_from == "tool" else np.cumsum(said, axis=0))
+    assert meaning.tool is not None  # held by `ActionMeaning`
+    said = poses_in(meaning.tool, actions)
+    targets = said if meaning.kind == "absolute" else _targets(said, meaning, robot)
+    before = np.concatenate([robot.base_from_tool[None], targets[:-1]])
+    return step_from_to(before, targets)
+
+
+def _targets(delta: Poses, meaning: ActionMeaning, robot: RobotState) -> Poses:
+    """Where changes lead: each from the tool as observed, or from the target before it."""
+    targets, start = np.empty_like(delta), robot.base_from_tool
+    for row, change in enumerate(delta):
+        targets[row] = start @ change
+        if meaning.axes == "base":
+            targets[row, :3, :3] = change[:3, :3] @ start[:3, :3]
+            targets[row, :3, 3] = start[:3, 3] + change[:3, 3]
+        if meaning.delta_from != "tool":
+            start = targets[row]
+    return targets
+
+
+def _gripper(meaning: GripperColumn | str, actions: EpisodeActions) -> Rows:
+    if not isinstance(meaning, GripperColumn):
+        return np.ones((len(actions.values), 1))
+    values = pick(actions.values, [meaning.column], names=(), what="the actions")
+    return gripper_open(meaning, values[:, 0])[:, None]

@@ -1,0 +1,185 @@
+"""A policy served by us, asked by our own client: the same decisions as where it runs itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import msgpack
+import numpy as np
+import pytest
+from pixel_bundle import FRONT, write_pixel_bundle
+from remote_bundle import observation
+from typer.testing import CliRunner
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from robot_vision.cli import app
+from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.policies.registry import load_policy
+from robot_vision.policies.remote.policy import RemotePolicy
+from robot_vision.serving.robot_bundle import write_robot_bundle
+from robot_vision.serving.server import Listening, PolicyServer
+
+SEEN = ObservationSpec(cameras=(FRONT,), state="tool", words="vocabulary")
+TOKEN = "s3cret-42"
+PROTOCOLS = ["robot_vision", "openpi"]
+
+
+@contextmanager
+def served(
+    folder: Path, protocol: str, *, seen: ObservationSpec = SEEN, **listening: Any
+) -> Iterator[tuple[Any, PolicyServer, list[str]]]:
+    """A policy whose numbers follow from what it sees, on a server."""
+    gains = {"rgb_front": 1e-5, "state": 1e-2, "text": 1e-3}
+    bundle = write_pixel_bundle(folder / "served", observation=seen, gains=gains)
+    policy, said = load_policy(str(bundle.path), threads=1), list[str]()
+    server = PolicyServer(
+        policy, protocol=protocol, listening=Listening(**listening), say=said.append
+    )
+    try:
+        yield policy, server, said
+    finally:
+        server.close()
+
+
+@contextmanager
+def robot_side(folder: Path, policy: Any, server: PolicyServer, protocol: str) -> Iterator[Any]:
+    bundle = write_robot_bundle(folder, policy.manifest, protocol=protocol, url=server.url)
+    remote = RemotePolicy(bundle)
+    try:
+        until_s = monotonic() + 30
+        while remote.status()["state"] != "ready":
+            assert monotonic() < until_s, remote.status()
+            sleep(0.01)
+        yield remote
+    finally:
+        remote.close()
+
+
+def decided(policy: Any, text: str) -> Any:
+    """A decision; of a server on a busy machine, one of the next."""
+    for _ in range(50):
+        decision = policy.decide(observation(), policy.instruct(text))
+        if decision.action is not None or "did not answer" not in decision.hold_reason:
+            return decision
+        sleep(0.1)
+    return decision
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_served_policy_decides_as_it_does_itself(protocol: str, tmp_path: Path) -> None:
+    with (
+        served(tmp_path, protocol) as (policy, server, said),
+        robot_side(tmp_path / "mine", policy, server, protocol) as remote,
+    ):
+        here, there = decided(policy, "go left"), decided(remote, "go left")
+        assert np.abs(here.action).max() > 1e-3
+        np.testing.assert_allclose(there.action, here.action, atol=1e-5)
+        assert remote.status()["unsaid"] == []
+        assert decided(remote, "sing").hold_reason == decided(policy, "sing").hold_reason
+        assert "connected" in said[0]
+
+
+def test_history_goes_by_our_own_protocol(tmp_path: Path) -> None:
+    seen = SEEN.model_copy(update={"steps": 2, "step_s": 0.1})
+    with (
+        served(tmp_path, "robot_vision", seen=seen) as (policy, server, _),
+        robot_side(tmp_path / "mine", policy, server, "robot_vision") as remote,
+    ):
+        there = decided(remote, "go")
+        np.testing.assert_allclose(there.action, decided(policy, "go").action, atol=1e-6)
+        assert there.masked == ("camera front (1 of 2 steps)", "state of the arm (1 of 2 steps)")
+    with pytest.raises(BundleError, match="takes 2 moments, which openpi's protocol does not"):
+        PolicyServer(policy, protocol="openpi", listening=Listening(), say=print)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_server_of_another_policy_is_refused(protocol: str, tmp_path: Path) -> None:
+    with served(tmp_path, protocol) as (policy, server, _):
+        other = {"identity": "f" * 64}
+        manifest = policy.manifest.model_copy(update=other)
+        bundle = write_robot_bundle(tmp_path / "mine", manifest, protocol=protocol, url=server.url)
+        with pytest.raises(BundleError, match=r"robot_vision.identity is .*, expected ffff"):
+            RemotePolicy(bundle)
+        spec = policy.manifest.action_spec.model_copy(update={"step_s": 0.2})
+        manifest = policy.manifest.model_copy(update={"action_spec": spec})
+        bundle = write_robot_bundle(
+            tmp_path / "slower", manifest, protocol=protocol, url=server.url
+        )
+        with pytest.raises(BundleError, match=r"step_s is 0.1, policy.yaml means 0.2"):
+            RemotePolicy(bundle)
+
+
+def test_what_decides_by_perception_stays_on_the_robot(tmp_path: Path) -> None:
+    seen = ObservationSpec(cameras=(FRONT,), words="none", perception=("features",))
+    with (
+        pytest.raises(BundleError, match=r"decides by perception \(features\)"),
+        served(tmp_path, "robot_vision", seen=seen),
+    ):
+        pass
+
+
+def test_one_robot_at_a_time_and_a_health_check(tmp_path: Path) -> None:
+    with served(tmp_path, "openpi") as (_, server, _), connect(server.url) as first:
+        said = msgpack.unpackb(first.recv(timeout=10))["robot_vision"]
+        assert said["gripper"] == {"closed": 0.0, "open": 1.0}
+        with connect(server.url) as second, pytest.raises(ConnectionClosed, match="another robot"):
+            second.recv(timeout=10)
+        health = server.url.replace("ws://", "http://") + "/healthz"
+        with urlopen(health, timeout=10) as answer:  # noqa: S310 (loopback)
+            assert answer.status == 200
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(health.replace("healthz", "other"), timeout=10)  # noqa: S310 (loopback)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("sent", [b"\xc1", msgpack.packb([1]), msgpack.packb({}), "text"])
+def test_a_request_that_is_none_ends_its_connection_in_words(
+    protocol: str, sent: bytes | str, tmp_path: Path
+) -> None:
+    with served(tmp_path, protocol) as (_, server, said):
+        for _ in range(2):
+            with connect(server.url) as robot:
+                robot.recv(timeout=10)
+                robot.send(sent)
+                words = robot.recv(timeout=10)
+                assert isinstance(words, str)
+                assert words
+                with pytest.raises(ConnectionClosed):
+                    robot.recv(timeout=10)
+        assert any(words in line for line in said)
+
+
+def test_the_network_needs_a_token(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConfigError, match="--token-variable"),
+        served(tmp_path / "open", "robot_vision", host="0.0.0.0"),
+    ):
+        pass
+    with served(tmp_path, "robot_vision", token=TOKEN) as (_, server, _):
+        right = {"Authorization": f"Bearer {TOKEN}"}
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            with pytest.raises(InvalidStatus, match="401"):
+                connect(server.url, additional_headers=headers).__enter__()
+        with connect(server.url, additional_headers=right) as robot:
+            assert robot.recv(timeout=10)
+
+
+def test_check_times_a_server_and_says_what_it_leaves_unsaid(tmp_path: Path) -> None:
+    with served(tmp_path, "openpi") as (policy, server, _):
+        folder = tmp_path / "mine"
+        write_robot_bundle(folder, policy.manifest, protocol="openpi", url=server.url)
+        found = CliRunner().invoke(app, ["serve", "check", str(folder), "--requests", "3"])
+        assert "says nothing else than policy.yaml" in found.output, found.output
+        assert " of 3 answers took p50" in found.output, found.output
+        assert (found.exit_code == 0) == ("3 of 3" in found.output)
+        given = ["--requests", "2", "--instruction", "sing"]
+        found = CliRunner().invoke(app, ["serve", "check", str(folder), *given])
+        assert found.exit_code == 1
+        assert "2 without: " in found.output
+        assert "sing" in found.output
