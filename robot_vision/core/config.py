@@ -19,6 +19,9 @@ from robot_vision.core.self_filter_config import SelfFilterConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
 
+MOST_PROMPT = 500
+"""Characters of a prompt."""
+
 MODEL_PARAMETERS = (
     "model",
     "depth_model",
@@ -179,7 +182,9 @@ class ServiceConfig(Params):
         "", "optional bundle that finds what the words of `prompt` name; empty for none"
     )
     prompt: str = param(
-        "", "what is looked for by words: phrases separated by commas; the topic ~/prompt sets it"
+        "",
+        "what is looked for by words: phrases separated by commas; the topic ~/prompt sets it",
+        max_length=MOST_PROMPT,
     )
     grounding_threshold: float = param(
         0.0, "boxes of phrases below this score are dropped; 0 takes the bundle's", ge=0, le=1

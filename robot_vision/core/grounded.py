@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from robot_vision.core.objects import Objects, json_of
+from robot_vision.core.objects import Objects, json_of, objects_of
 from robot_vision.core.types import Perception
 
 
@@ -24,6 +24,14 @@ def grounded_part(perception: Perception) -> Perception | None:
         model_id=grounding.found.model_id,
         notes=grounding.found.prompt.problems,
     )
+
+
+def grounded_objects_of(part: Perception, *, frame_id: str) -> Objects:
+    """Its tracks in the frame in which objects are published."""
+    camera = part.frame
+    if frame_id == camera.frame_id:
+        return objects_of(part)
+    return objects_of(part, target_frame=frame_id, target_from_camera=camera.fixed_from_camera)
 
 
 def grounded_json_of(

@@ -95,7 +95,8 @@ class PromptEncoder:
 class _Reader(Protocol):
     """Makes tokens of a phrase, and a network's inputs of tokens."""
 
-    inputs: tuple[str, ...]
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
 
     def read(self, words: str) -> tuple[Phrase, Int64[np.ndarray, " n"]]: ...
 

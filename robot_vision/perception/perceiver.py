@@ -78,13 +78,16 @@ class ModelPerceiver:
         with timed(stage_s, "postprocess"):
             detections = self._detector.detections(run, stamp_ns=frame.stamp_ns)
         notes: list[str] = []
+        grounded = self._grounder and self._grounder.ground(frame, stage_s=stage_s)
+        if grounded is not None:
+            notes.extend(grounded.prompt.problems)
         return Percept(
             detections=detections,
             depth=self._depth(frame, runs),
             features=_features(frame, runs),
             classification=_classification(frame, runs, notes),
             segmentation=_segmentation(frame, runs, notes),
-            grounded=self._grounder and self._grounder.ground(frame, stage_s=stage_s),
+            grounded=grounded,
             notes=tuple(notes),
         )
 

@@ -140,7 +140,9 @@ class GroundingHeldOut(HeldOut):
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)
         del values["files"]
-        outputs = {role: name for role, name in values.pop("outputs").items() if role != WORDS_ROLE}
+        outputs = {
+            role: name for role, name in values.pop("outputs").items() if role != WORDS_ROLE
+        }
         manifest = ModelManifest(
             task="grounding",
             input=values.pop("image"),

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
+from robot_vision.training.data.samples import Batch
 from robot_vision.training.losses.assign import all_cells, assign, pairwise_iou
 from robot_vision.training.losses.native import (
     NEGATIVE_POWER,
@@ -12,7 +13,6 @@ from robot_vision.training.losses.native import (
     box_loss,
     class_loss,
 )
-from robot_vision.training.data.samples import Batch
 
 _SAME, _OTHER = 0.5, 0.4  # overlaps from which on a region is of a thing, and below which not
 _JITTER = 0.08
