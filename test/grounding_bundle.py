@@ -14,17 +14,22 @@ from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import write_bundle
 
 WIDTH_PX, HEIGHT_PX, CELL_PX = 64, 48, 16
-ROWS, COLUMNS = HEIGHT_PX // CELL_PX, WIDTH_PX // CELL_PX
 PHRASES, TOKENS, WIDTH = 3, 4, 3
 WORDS = ("red", "green", "blue", "thing")
 CODES = {"red": (1, -1, -1), "green": (-1, 1, -1), "blue": (-1, -1, 1)}
 
 
-def grounding_bundle(folder: Path, *, with_tokenizer: bool = False, width: int = WIDTH) -> Path:
+def grounding_bundle(
+    folder: Path,
+    *,
+    with_tokenizer: bool = False,
+    width: int = WIDTH,
+    size: tuple[int, int] = (WIDTH_PX, HEIGHT_PX),
+) -> Path:
     """Boxes are the cells of 16 px; with a tokenizer a phrase has one encoding for all of it."""
     folder.mkdir(parents=True)
     tokens = 1 if with_tokenizer else TOKENS
-    _save_model(folder / "model.onnx", tokens)
+    _save_model(folder / "model.onnx", tokens, size)
     prompt: dict[str, Any] = {"phrases": PHRASES, "tokens": tokens, "width": width}
     if with_tokenizer:
         write_tokenizer(folder, WORDS)
@@ -40,8 +45,8 @@ def grounding_bundle(folder: Path, *, with_tokenizer: bool = False, width: int =
             "format": "grounding",
             "input": {
                 "name": "images",
-                "width_px": WIDTH_PX,
-                "height_px": HEIGHT_PX,
+                "width_px": size[0],
+                "height_px": size[1],
                 "resize": "stretch",
             },
             "prompt": prompt,
@@ -69,15 +74,16 @@ def _slice(number: int) -> slice:
     return slice(number * CELL_PX, (number + 1) * CELL_PX)
 
 
-def _save_model(file: Path, tokens: int) -> None:
+def _save_model(file: Path, tokens: int, size: tuple[int, int]) -> None:
     """A cell's colour times the sum of a phrase's encodings."""
-    boxes = np.array([[box_of(r, c) for r in range(ROWS) for c in range(COLUMNS)]], np.float32)
+    columns, rows = (side // CELL_PX for side in size)
+    boxes = np.array([[box_of(r, c) for r in range(rows) for c in range(columns)]], np.float32)
     constants = {
         "boxes": boxes,
         "flat": np.array([1, 3, -1], np.int64),
         "last": np.array([-1], np.int64),
         "third": np.array([2], np.int64),
-        "least": np.array([0.75], np.float32),
+        "least": np.array([0.6], np.float32),
         "steep": np.array([20], np.float32),
     }
     cell = [CELL_PX, CELL_PX]
@@ -98,11 +104,11 @@ def _save_model(file: Path, tokens: int) -> None:
     ]
     asked = [1, PHRASES, tokens]
     inputs = [
-        helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, HEIGHT_PX, WIDTH_PX]),
+        helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *size[::-1]]),
         helper.make_tensor_value_info("prompt", TensorProto.FLOAT, [*asked, WIDTH]),
         helper.make_tensor_value_info("prompt_mask", TensorProto.BOOL, asked),
     ]
-    count = ROWS * COLUMNS
+    count = rows * columns
     outputs = {"boxes_xyxy": [1, count, 4], "scores": [1, count, PHRASES]}
     _save(file, nodes, inputs, outputs, constants)
 

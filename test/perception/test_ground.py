@@ -94,7 +94,7 @@ def test_words_change_between_frames_and_ids_go_on(config: ServiceConfig) -> Non
 
 
 def test_the_threshold_is_the_bundles_until_one_is_given(config: ServiceConfig) -> None:
-    reddish = picture({(0, 1): (210, 0, 0)})  # scored .80
+    reddish = picture({(0, 1): (165, 0, 0)})  # scored .72
     asked = with_values(config, {"prompt": "red"})
     found = seen(build_pipeline(asked), reddish, range(1, 2)).grounding
     strict = with_values(asked, {"grounding_threshold": 0.9})
