@@ -62,7 +62,7 @@ MAY_IMPORT = {
         "recorded_views replay rollouts terminal tracking viz"
     ),
     "export": (
-        "core alignment backends codecs formats model_store models "
+        "core alignment backends codecs formats grounding model_store models "
         "perception policies training viz"
     ),
     # a simulated world, and what is done in it

@@ -1,11 +1,13 @@
 """Boxes for free text: regions of a picture, in one space with words (GLIP, arXiv:2112.03857).
 
 A proposal head on a pyramid over any encoder says where things are; what is seen in their boxes
-is projected into the space of words. Sentence and regions attend to one another; how alike they
+is projected into the space of words, and their colours as they are: an encoder that was taught
+names of things hardly has them. Sentence and regions attend to one another; how alike they
 are there, and what attention found, say together whether a region is what the sentence names.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +27,7 @@ from robot_vision.models.registry import register_model
 
 LANGUAGE_FILE, PICTURE_FILE = "language.onnx", "model.onnx"
 WORDS_ROLE = "encodings"
+COLOR_STRIDE = 4
 _FIRST_SCALE = 8.0
 _FIRST_BIAS = -4.0
 
@@ -42,6 +45,14 @@ class RegionWordsSpec(Params):
     max_words: int = param(8, "words of the longest phrase", ge=1, le=128)
     text_layers: int = param(2, "layers among the words of a phrase", ge=1, le=64)
     phrases: int = param(8, "phrases of a prompt in service", ge=1, le=256)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """Pictures: a pyramid at `STRIDES`, and colours f32 [b,3,h,w] at `COLOR_STRIDE`."""
+
+    levels: tuple[Tensor, ...]
+    colors: Tensor
 
 
 class RegionWords(nn.Module):
@@ -68,6 +79,7 @@ class RegionWords(nn.Module):
             nn.GELU(),
             nn.Linear(spec.dimensions, spec.dimensions),
         )
+        self.color = nn.Linear(3 * spec.bins**2, spec.dimensions)
         self.place = nn.Linear(4, spec.dimensions)
         self.region = nn.LayerNorm(spec.dimensions)
         self.language = LanguageEncoder(
@@ -92,21 +104,22 @@ class RegionWords(nn.Module):
         return self
 
     def forward(self, rgb: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-        levels = self.levels(rgb)
-        _, _, boxes = self.proposed(levels)
+        seen = self.see(rgb)
+        _, _, boxes = self.proposed(seen)
         encodings, present = self.read(tokens)
-        found = self.matched(levels, boxes, encodings, present)
+        found = self.matched(seen, boxes, encodings, present)
         return {"boxes_xyxy": boxes, "logits": found["logits"]}
 
-    def levels(self, rgb: Tensor) -> list[Tensor]:
-        """The pyramid of pictures, finest first."""
+    def see(self, rgb: Tensor) -> Seen:
+        """The pyramid of pictures, and their colours."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self._is_frozen):
             maps = self.encoder(rgb).maps
-        return list(self.pyramid(maps).values())
+        colors = F.avg_pool2d(self.encoder.prepared(rgb), COLOR_STRIDE)
+        return Seen(levels=tuple(self.pyramid(maps).values()), colors=colors)
 
-    def proposed(self, levels: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def proposed(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [b,a] and boxes [b,a,4] of all cells, and the boxes [b,r,4] of the surest."""
-        found = [head(level) for head, level in zip(self.proposals, levels, strict=True)]
+        found = [head(level) for head, level in zip(self.proposals, seen.levels, strict=True)]
         logits = torch.cat([thing.flatten(1) for thing, _ in found], dim=1)
         boxes = torch.cat([box for _, box in found], dim=1)
         of_peaks = torch.cat([peaks(thing) for thing, _ in found], dim=1)
@@ -118,13 +131,14 @@ class RegionWords(nn.Module):
         return flat.unflatten(0, tokens.shape[:2]), tokens > 0
 
     def matched(
-        self, levels: list[Tensor], boxes_xyxy: Tensor, encodings: Tensor, present: Tensor
+        self, seen: Seen, boxes_xyxy: Tensor, encodings: Tensor, present: Tensor
     ) -> dict[str, Tensor]:
         """`logits` [b,r,p] that a region is what a phrase names; `alike` by the space alone."""
-        height, width = (side * STRIDES[0] for side in levels[0].shape[2:])
-        size = boxes_xyxy.new_tensor([width, height] * 2)
-        seen = seen_in(levels, STRIDES, boxes_xyxy, bins=self.spec.bins)
-        regions = self.region(self.look(seen) + self.place(boxes_xyxy / size))
+        height, width = (side * COLOR_STRIDE for side in seen.colors.shape[2:])
+        size, bins = boxes_xyxy.new_tensor([width, height] * 2), self.spec.bins
+        look = self.look(seen_in(seen.levels, STRIDES, boxes_xyxy, bins=bins))
+        color = self.color(seen_in([seen.colors], [COLOR_STRIDE], boxes_xyxy, bins=bins))
+        regions = self.region(look + color + self.place(boxes_xyxy / size))
         return self.match(regions, encodings, present)
 
 
@@ -172,9 +186,9 @@ class _ServedRegions(nn.Module):
         self.model = model
 
     def forward(self, rgb: Tensor, prompt: Tensor, prompt_mask: Tensor) -> tuple[Tensor, Tensor]:
-        levels = self.model.levels(rgb)
-        _, _, boxes = self.model.proposed(levels)
-        logits = self.model.matched(levels, boxes, prompt, prompt_mask)["logits"]
+        seen = self.model.see(rgb)
+        _, _, boxes = self.model.proposed(seen)
+        logits = self.model.matched(seen, boxes, prompt, prompt_mask)["logits"]
         return boxes, logits.sigmoid() * prompt_mask.any(dim=2)[:, None]
 
 

@@ -85,4 +85,4 @@ def _level_of(boxes_xyxy: Tensor, strides: Sequence[int]) -> Tensor:
     """The row of the level for each box, [b,k]."""
     side = (boxes_xyxy[..., 2:] - boxes_xyxy[..., :2]).clamp(min=1.0).prod(dim=2).sqrt()
     ends = [_CELLS_OF_A_BOX * stride for stride in strides[:-1]]
-    return torch.stack([(side > end).long() for end in ends]).sum(dim=0)
+    return sum(((side > end).long() for end in ends), torch.zeros_like(side, dtype=torch.long))

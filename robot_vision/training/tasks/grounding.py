@@ -150,10 +150,10 @@ class GroundingTask(Task[GroundingBatch]):
 
     def answer(self, model: nn.Module, batch: GroundingBatch) -> dict[str, Tensor]:
         assert isinstance(model, RegionWords)
-        levels = model.levels(batch.seen.rgb)
-        things, boxes, surest = model.proposed(levels)
+        seen = model.see(batch.seen.rgb)
+        things, boxes, surest = model.proposed(seen)
         regions = taught_regions(surest, batch.seen)
-        found = model.matched(levels, regions, *model.read(batch.tokens))
+        found = model.matched(seen, regions, *model.read(batch.tokens))
         return {"things": things, "boxes": boxes, "regions": regions, **found}
 
     def loss(
