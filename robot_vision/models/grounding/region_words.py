@@ -56,8 +56,8 @@ class Seen:
 
 
 class RegionWords(nn.Module):
-    """`forward(rgb u8 [b,h,w,3], tokens i64 [b,p,l])`: `boxes_xyxy` f32 [b,r,4] px and logits
-    f32 [b,r,p]. Token 0 is padding."""
+    """`forward(rgb u8 [b,h,w,3], tokens i64 [b,p,l])`: boxes f32 [b,r,4] px with `logits` f32
+    [b,r,p], and whether cells are of any thing, f32 [b,a]. Token 0 is padding."""
 
     def __init__(self, spec: RegionWordsSpec) -> None:
         super().__init__()
@@ -105,10 +105,9 @@ class RegionWords(nn.Module):
 
     def forward(self, rgb: Tensor, tokens: Tensor) -> dict[str, Tensor]:
         seen = self.see(rgb)
-        _, _, boxes = self.proposed(seen)
-        encodings, present = self.read(tokens)
-        found = self.matched(seen, boxes, encodings, present)
-        return {"boxes_xyxy": boxes, "logits": found["logits"]}
+        things, _, boxes = self.proposed(seen)
+        found = self.matched(seen, boxes, *self.read(tokens))
+        return {"boxes_xyxy": boxes, "logits": found["logits"], "things": things}
 
     def see(self, rgb: Tensor) -> Seen:
         """The pyramid of pictures, and their colours."""
@@ -251,7 +250,7 @@ register_model(
         build=RegionWords,
         example=example_inputs,
         inputs={"rgb": "b h w 3", "tokens": "b p l"},
-        outputs={"boxes_xyxy": "b r 4", "logits": "b r p"},
+        outputs={"boxes_xyxy": "b r 4", "logits": "b r p", "things": "b a"},
         most_parameters=3_000_000,
         serving=Serving(
             graphs=served_graphs,
