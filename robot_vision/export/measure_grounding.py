@@ -41,7 +41,6 @@ class _Answers:
     words: list[Verdict] = field(default_factory=list)
     by_name: list[Verdict] = field(default_factory=list)
     at_random: list[Verdict] = field(default_factory=list)
-    tiles: list[Tile] = field(default_factory=list)
 
 
 def measure_grounding(
@@ -63,11 +62,9 @@ def measure_grounding(
     answers = _Answers()
     words, by_name = _Words(bundle), _ByName()
     rows = spread(len(asked), images)
-    shown = set(spread(len(rows), worst))
-    for number, row in enumerate(rows):
-        _ask(asked[row], cache[asked[row].row], words, by_name, seen, answers)
-        if number not in shown:
-            answers.tiles.pop()
+    tiles = [
+        _ask(asked[row], cache[asked[row].row], words, by_name, seen, answers) for row in rows
+    ]
     figures = {
         **grounding_figures(answers.words, threshold=threshold),
         "threshold": threshold,
@@ -77,7 +74,8 @@ def measure_grounding(
     rounded = {name: round(value, 4) for name, value in figures.items()}
     out.mkdir(parents=True, exist_ok=True)
     (out / METRICS).write_text(json.dumps(rounded, indent=1) + "\n")
-    draw_tiles(out / GALLERY, answers.tiles, threshold=threshold)
+    shown = [tiles[row] for row in spread(len(tiles), worst)]
+    draw_tiles(out / GALLERY, shown, threshold=threshold)
     new = sum(verdict.is_new for verdict in answers.words)
     return Measured(
         metrics=rounded,
@@ -93,8 +91,8 @@ def _ask(
     by_name: "_ByName",
     seen: frozenset[Look],
     answers: _Answers,
-) -> None:
-    """Ask all answers of a picture what is asked of it; the last tile is of its first question."""
+) -> Tile:
+    """Add the verdicts of all on what is asked of a picture; returns what the bundle said."""
     known = by_name.found(sample)
     of_picture: list[tuple[Query, Detections]] = []
     for query, found, proposals in words.answers(sample, asked):
@@ -114,32 +112,41 @@ def _ask(
             )
         )
         of_picture.append((query, found))
-    answers.tiles.append(Tile(sample=sample, answers=tuple(of_picture)))
+    return Tile(sample=sample, answers=tuple(of_picture))
 
 
 class _Words:
     """The bundle asked as the service asks it, on one core."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._config = ServiceConfig(device="cpu", threads=1, grounding_threshold=_LEAST)
+        self._config = ServiceConfig(
+            device="cpu",
+            threads=1,
+            grounding_threshold=_LEAST,
+            detector=DetectorConfig(max_detections=1000),
+        )
         self._model = load_model(bundle, self._config)
         self._encoder = PromptEncoder(bundle)
+        self._most = bundle.manifest.prompt.phrases if bundle.manifest.prompt else 1
 
     def answers(
         self, sample: Sample, asked: Asked
     ) -> Iterator[tuple[Query, Detections, Float32[np.ndarray, "a 4"]]]:
         """For each question what is found, by falling score, and all boxes of the model."""
-        for query in asked.queries:
-            config = self._config.model_copy(update={"prompt": query.text})
-            grounder = Grounder(self._model, self._encoder, config)
-            frame = Frame(stamp_ns=0, frame_id="", rgb=sample.rgb)
-            found = grounder.ground(frame, stage_s={})
+        frame = Frame(stamp_ns=0, frame_id="", rgb=sample.rgb)
+        everything = self._model.run(frame, stage_s={}).outputs["boxes_xyxy"][0]
+        for start in range(0, len(asked.queries), self._most):
+            part = asked.queries[start : start + self._most]
+            prompt = ", ".join(query.text for query in part)
+            config = self._config.model_copy(update={"prompt": prompt})
+            found = Grounder(self._model, self._encoder, config).ground(frame, stage_s={})
             if found.prompt.problems:
                 raise ConfigError(
                     f"the bundle cannot be asked as the set asks: {found.prompt.problems[0]}"
                 )
-            everything = self._model.run(frame, stage_s={}).outputs["boxes_xyxy"][0]
-            yield query, found.detections, everything
+            for query in part:
+                of_phrase = found.prompt.sought.index(query.text)
+                yield query, _of_class(found.detections, of_phrase), everything
 
 
 class _ByName:
@@ -168,6 +175,16 @@ class _ByName:
             if thing in (ANY, self._names[class_id]) and color in (ANY, colors[row])
         ]
         return found.box_xyxy_px[rows], found.score[rows]
+
+
+def _of_class(found: Detections, class_id: int) -> Detections:
+    rows = found.class_id == class_id
+    return Detections(
+        stamp_ns=found.stamp_ns,
+        box_xyxy_px=found.box_xyxy_px[rows],
+        score=found.score[rows],
+        class_id=found.class_id[rows],
+    )
 
 
 def _commonest_color(rgb: np.ndarray, box_xyxy_px: np.ndarray) -> str:
