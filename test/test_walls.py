@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "formats": "core",
     "model_store": "core formats",
     "backends": "core model_store models",
-    "perception": "core backends formats model_store",
+    "grounding": "core model_store policies",
+    "perception": "core backends formats grounding model_store",
     "importing": "core formats model_store perception",
     "alignment": "core model_store perception policies",
     "tracking": "core",
@@ -62,7 +63,7 @@ MAY_IMPORT = {
         "recorded_views replay rollouts terminal tracking viz"
     ),
     "export": (
-        "core alignment backends codecs formats model_store models "
+        "core alignment backends codecs formats grounding model_store models "
         "perception policies training viz"
     ),
     # a simulated world, and what is done in it

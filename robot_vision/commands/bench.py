@@ -44,6 +44,8 @@ def pipeline(
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
     out: Out = Path("out/bench_pipeline.json"),
+    grounding_model: Annotated[str, typer.Option(help="bundle that is asked by words")] = "",
+    prompt: Annotated[str, typer.Option(help="what it is asked for")] = "",
     allow_code: AllowCode = False,
 ) -> None:
     """Frames through the pipeline in this process, without ROS."""
@@ -53,7 +55,9 @@ def pipeline(
 
     permit_code(allow_code)
     loaded = load_frames(recording, count=90, width_px=width, height_px=height)
-    config = ServiceConfig(model=model, threads=threads)
+    config = ServiceConfig(
+        model=model, threads=threads, grounding_model=grounding_model, prompt=prompt
+    )
     _tell(bench_pipeline(config, loaded, count=frames), out)
 
 

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from robot_vision.console.analysis_schema import Analysis, AnalysisAnswer, AnalysisRequest
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.schema import (
+    GroundedView,
     ObjectsView,
     Outcome,
     PictureHeader,
@@ -40,7 +41,10 @@ class ConsoleRefusedError(RobotVisionError, RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Told:
-    """A text message: `state`, `objects`, `classification` or `metrics`, as in `schema.py`."""
+    """A text message of `state`, `objects`, `grounded`, `classification` or `metrics`.
+
+    `data` is as in `schema.py`.
+    """
 
     topic: str
     data: dict[str, Any]
@@ -110,6 +114,10 @@ class Console:
         """The tracked objects of the newest frame."""
         return ObjectsView.model_validate(self._ask("GET", "/api/objects"))
 
+    def grounded(self) -> GroundedView:
+        """What the words of the prompt name in the newest frame."""
+        return GroundedView.model_validate(self._ask("GET", "/api/grounded"))
+
     def classification(self) -> ClassificationView:
         """The classes that the newest frame shows as a whole, likeliest first."""
         return ClassificationView.model_validate(self._ask("GET", "/api/classification"))
@@ -147,6 +155,10 @@ class Console:
     def instruct(self, text: str) -> Outcome:
         """Tell the policy what to do."""
         return self._command("instruction", json={"text": text})
+
+    def prompt(self, text: str) -> Outcome:
+        """Look for what words name: phrases separated by commas; empty: for nothing."""
+        return self._command("prompt", json={"text": text})
 
     def enable(self) -> Outcome:
         """Let the policy move the robot."""

@@ -23,6 +23,10 @@ class Commander(Protocol):
 
     def instruct(self, text: str) -> Outcome: ...
 
+    def prompt(self, text: str) -> Outcome:
+        """Have perception look for what words name."""
+        ...
+
     def enable(self, enabled: bool) -> Outcome: ...
 
     def reset(self) -> Outcome: ...
@@ -39,6 +43,9 @@ class NoCommander:
 
     def instruct(self, text: str) -> Outcome:  # noqa: ARG002
         return self._refuse()
+
+    def prompt(self, text: str) -> Outcome:  # noqa: ARG002
+        return Outcome(done=False, message="there is no perception to look for words")
 
     def enable(self, enabled: bool) -> Outcome:  # noqa: ARG002
         return self._refuse()

@@ -22,6 +22,7 @@ from robot_vision.core.types import DepthSource
 Topic = Literal[
     "state",
     "objects",
+    "grounded",
     "classification",
     "frame",
     "depth",
@@ -33,6 +34,7 @@ Topic = Literal[
 TOPICS: tuple[Topic, ...] = (
     "state",
     "objects",
+    "grounded",
     "classification",
     "frame",
     "depth",
@@ -289,6 +291,26 @@ class ObjectsView(BaseModel):
     notes: Annotated[list[Annotated[str, Field(max_length=1001)]], Field(max_length=100)] = []
 
 
+class PhraseView(BaseModel):
+    """A phrase of a prompt; `problem` says why it is not looked for, empty where it is."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    phrase: str = Field(max_length=1000, examples=["the red mug"])
+    unknown_words: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=500)]
+    problem: str = Field("", max_length=1000)
+
+
+class GroundedView(ObjectsView):
+    """`GET /api/grounded` and the topic `grounded`: what the words of a prompt name in a frame.
+
+    As in `~/grounded/json`. The class of an object is its phrase; ids are of these objects alone.
+    """
+
+    prompt: str = Field(max_length=1000)
+    phrases: Annotated[list[PhraseView], Field(max_length=500)] = []
+
+
 class PictureHeader(Model):
     """Before the bytes of an image in the stream. Sizes are those of the image that follows.
 
@@ -355,6 +377,16 @@ class InstructionRequest(Model):
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTION),
         AfterValidator(printable),
     ] = Field(examples=["put the red block into the bowl"])
+
+
+class PromptRequest(Model):
+    """What is looked for by words, phrases separated by commas; empty: nothing."""
+
+    text: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, max_length=MAX_INSTRUCTION),
+        AfterValidator(printable),
+    ] = Field(examples=["the red mug, a blue box"])
 
 
 class Outcome(Model):

@@ -9,6 +9,7 @@ import numpy as np
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.export.measure_classifier import measure_classifier
 from robot_vision.export.measure_features import measure_features
+from robot_vision.export.measure_grounding import measure_grounding
 from robot_vision.export.measure_segmentation import measure_segmentation
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.picture_bundle import Measured, PictureModel
@@ -179,4 +180,5 @@ _MEASURES = {
     "segmentation": measure_segmentation,
     "detection": _measure_detector,
     "multitask": _measure_native,
+    "grounding": measure_grounding,
 }

@@ -11,6 +11,7 @@ from robot_vision.core.frame_classes import (
     label_image,
     segmentation_json_of,
 )
+from robot_vision.core.grounded import grounded_json_of, grounded_objects_of, grounded_part
 from robot_vision.core.objects import json_of, keypoints_json_of
 from robot_vision.topics.classes import new_classification
 from robot_vision.topics.detections import new_detections, new_keypoints, new_objects
@@ -124,6 +125,20 @@ def labels_are_of(result: Result) -> Hashable:
     """The classes of a label image; None where a frame has none."""
     found = result.perception.segmentation
     return None if found is None else found.class_names
+
+
+def grounded(makers: Makers, result: Result) -> Any | None:
+    part = grounded_part(result.perception)
+    return part and new_detections(makers.messages, part)
+
+
+def grounded_json(makers: Makers, result: Result) -> Any | None:
+    part = grounded_part(result.perception)
+    if part is None:
+        return None
+    objects = grounded_objects_of(part, frame_id=result.objects.frame_id)
+    text = grounded_json_of(objects, part, age_s=result.age_s(), stage_s=result.stage_s)
+    return makers.text(text)
 
 
 def objects(makers: Makers, result: Result) -> Any:

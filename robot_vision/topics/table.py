@@ -108,6 +108,20 @@ TOPICS = (
         in_file="always",
     ),
     OutputTopic(
+        name="grounded",
+        type_name="vision_msgs/msg/Detection2DArray",
+        make=makers.grounded,
+        golden=True,
+        in_file="always",
+    ),
+    OutputTopic(
+        name="grounded/json",
+        type_name="std_msgs/msg/String",
+        make=makers.grounded_json,
+        golden=True,
+        in_file="always",
+    ),
+    OutputTopic(
         name="objects",
         type_name="vision_msgs/msg/Detection3DArray",
         make=makers.objects,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from robot_vision.core.boxes import oriented_corners
+from robot_vision.core.grounded import grounded_part
 from robot_vision.core.shapes import by_track
 from robot_vision.core.types import Perception, Tracks, TrackState
 from robot_vision.viz.classes import legend, tint
@@ -22,6 +23,7 @@ _DASH_PX = 7.0
 _TEXT_SCALE, _MARGIN_PX = 0.45, 3
 _SHADE: Rgb = (24, 24, 24)
 _PAPER: Rgb = (255, 255, 255)
+_WORDS: Rgb = (255, 0, 200)  # boxes of what words name
 
 
 def draw_overlay(
@@ -32,8 +34,8 @@ def draw_overlay(
     Where a model says them, classes of pixels tint the picture below the boxes, and a legend at
     the top left has the likeliest classes of the frame and the tints.
     Tracks that coast (predicted, not seen) are dashed. Those seen with an oriented box are drawn
-    by that, those seen with keypoints get a skeleton. `age_s` is the age of the frame at its
-    output; `trails` are past centres in pixels by track id.
+    by that, those seen with keypoints get a skeleton. What words name has a colour of its own.
+    `age_s` is the age of the frame at its output; `trails` are past centres in pixels by track id.
     """
     image = perception.frame.rgb.copy()
     unit = max(1.0, image.shape[1] / 640)
@@ -46,6 +48,7 @@ def draw_overlay(
     corners = _corners(tracks.box_xyxy_px, oriented)
     for index in range(len(tracks)):
         _draw_track(image, perception, index, corners[index], unit)
+    _draw_named(image, perception, unit)
     for row in () if keypoint is None else keypoint:
         draw_skeleton(image, row, found.keypoint_names, unit)
     if perception.depth is not None:
@@ -96,12 +99,22 @@ def _corners(
     return corners
 
 
+def _draw_named(image: np.ndarray, perception: Perception, unit: float) -> None:
+    """What words name, all in one colour."""
+    part = grounded_part(perception)
+    if part is not None:
+        for index, corners in enumerate(_corners(part.tracks.box_xyxy_px, None)):
+            _draw_track(image, part, index, corners, unit, color=_WORDS)
+
+
 def _draw_track(
     image: np.ndarray,
     perception: Perception,
     index: int,
     corners_px: Float32[np.ndarray, "4 2"],
     unit: float,
+    *,
+    color: Rgb | None = None,
 ) -> None:
     tracks: Tracks = perception.tracks
     if tracks.state[index] == TrackState.ENDED or not np.isfinite(corners_px).all():
@@ -109,7 +122,7 @@ def _draw_track(
     limit = 4 * max(image.shape)  # OpenCV's coordinates are 16.16 bits: far corners wrap around
     clipped = corners_px.round().clip(-limit, limit).astype(int)
     left, top = (int(value) for value in clipped.min(axis=0))
-    color = color_of(int(tracks.track_id[index]))
+    color = color or color_of(int(tracks.track_id[index]))
     corners = [(x, y) for x, y in clipped.tolist()]
     for start, end in zip(corners, corners[1:] + corners[:1], strict=True):
         if tracks.state[index] == TrackState.COASTING:

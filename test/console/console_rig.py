@@ -51,6 +51,9 @@ class HeardCommander:
     def instruct(self, text: str) -> Outcome:
         return self._hear(text)
 
+    def prompt(self, text: str) -> Outcome:
+        return self._hear(text)
+
     def enable(self, enabled: bool) -> Outcome:
         return self._hear("enable" if enabled else "hold")
 

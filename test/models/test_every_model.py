@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from robot_vision.core.params import Params
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import TOLERANCE, check_parity
+from robot_vision.formats.registry import FORMATS
 from robot_vision.models.card import Card, Size
 from robot_vision.models.contract import check_shapes, parameters_of
 from robot_vision.models.registry import MODELS
@@ -138,6 +139,8 @@ def test_its_graphs_say_in_onnx_what_they_say_in_torch(name: str, tmp_path: Path
         assert (image.width_px, image.height_px) == (SIZE.width_px, SIZE.height_px)
         named = {image.name, image.depth_name, image.focal_name, image.size_name} - {""}
         named |= {state.input for state in image.carried}
+        if FORMATS.get(card.serving.format).asked_by_words:
+            named |= {"prompt", "prompt_mask"}
         assert named == set(graphs[-1].example)
 
 

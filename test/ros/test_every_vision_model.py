@@ -51,6 +51,7 @@ FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
 TINY_SIZE, FULL_SIZE = (128, 96), FRAME_SIZE
 # Their exports take the longest; other tests serve the shipped bundle, which is a native model.
 LONG_TO_EXPORT = ("detr", "native-m", "rgbd-temporal")
+PHRASE = "a red ball"
 # Random weights find something, and it is tracked; depth is asked of the model alone.
 UNSURE = {
     "detector__score_threshold": 1e-6,
@@ -58,6 +59,8 @@ UNSURE = {
     "tracker__high_score": 0.0,
     "tracker__birth_evidence": -10.0,
     "depth__mode": "model",
+    "prompt": PHRASE,
+    "grounding_threshold": 1e-6,
     "device": "cpu",
     "threads": 1,
 }
@@ -69,6 +72,7 @@ PARAMETER = {
     "classification": "classifier_model",
     "segmentation": "segmentation_model",
     "features": "feature_model",
+    "grounding": "grounding_model",
 }
 
 
@@ -223,6 +227,7 @@ class Answers:
                 manifest.task == "classification" or self._has("class_probabilities"),
             ),
             "segmentation/json": (String, self._shares, self._has_labels),
+            "grounded/json": (String, self._named, manifest.task == "grounding"),
             "segmentation": (Image, self._labels, self._has_labels),
         }
         self._checks = {name: check for name, (_, check, comes) in checks.items() if comes}
@@ -249,13 +254,12 @@ class Answers:
         if PARAMETER[self._manifest.task] != "model":
             return
         assert result["model"] == self._manifest.model_id
-        assert result["objects"]
-        for row in result["objects"]:
-            left, top, right, bottom = row["box_xyxy_px"]
-            assert 0 <= left < right <= WIDTH_PX
-            assert 0 <= top < bottom <= HEIGHT_PX
-            assert 0 <= row["score"] <= 1
-            assert row["class"] in self._manifest.classes
+        check_objects(result["objects"], self._manifest.classes)
+
+    def _named(self, said: dict[str, Any]) -> None:
+        assert said["model"] == self._manifest.model_id
+        assert [phrase["problem"] for phrase in said["phrases"]] == [""]
+        check_objects(said["objects"], (PHRASE,))
 
     def _overlay(self, image: Image) -> None:
         assert (image.height, image.width, image.encoding) == (HEIGHT_PX, WIDTH_PX, "rgb8")
@@ -297,6 +301,16 @@ class Answers:
     def _labels(self, image: Image) -> None:
         assert (image.height, image.width, image.encoding) == (HEIGHT_PX, WIDTH_PX, "mono8")
         assert max(image.data) <= len(self._manifest.classes)
+
+
+def check_objects(rows: list[dict[str, Any]], classes: tuple[str, ...]) -> None:
+    assert rows
+    for row in rows:
+        left, top, right, bottom = row["box_xyxy_px"]
+        assert 0 <= left < right <= WIDTH_PX
+        assert 0 <= top < bottom <= HEIGHT_PX
+        assert 0 <= row["score"] <= 1
+        assert row["class"] in classes
 
 
 def numbers(image: Image) -> np.ndarray:

@@ -53,6 +53,7 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "classification": pictures | {"options.evaluation_images": 8},
         "segmentation": pictures,
         "alignment": pictures | {"options.evaluation_images": 4},
+        "grounding": pictures,
         "yolo_v1": pictures,
         "detr": pictures,
         "multi_task": pictures,

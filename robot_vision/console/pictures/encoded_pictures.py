@@ -23,7 +23,7 @@ from robot_vision.console.pictures.encoding import (
 from robot_vision.console.schema import PictureHeader, Topic
 from robot_vision.console.state.class_views import classification_view, pixel_classes
 from robot_vision.console.state.snapshots import Kept, Snapshots
-from robot_vision.console.state.state_views import objects_view
+from robot_vision.console.state.state_views import grounded_view, objects_view
 from robot_vision.core.console_config import ConsoleConfig
 
 _NICE = 10
@@ -80,6 +80,8 @@ class Renditions:
         value = kept.value
         if topic == "objects":
             return message_text(topic, objects_view(kept).model_dump_json(by_alias=True))
+        if topic == "grounded":
+            return message_text(topic, grounded_view(kept).model_dump_json(by_alias=True))
         if topic == "classification":
             return message_text(topic, classification_view(value).model_dump_json(by_alias=True))
         if topic == "segmentation":

@@ -16,10 +16,12 @@ from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst, Upload
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.schema import (
+    GroundedView,
     InstructionRequest,
     ObjectsView,
     Outcome,
     Problem,
+    PromptRequest,
     State,
     Task,
 )
@@ -89,6 +91,14 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
         view = await run_in_threadpool(viewers.views.objects)
         if view is None:
             raise ConsoleError(503, "no frame was processed yet; /api/state says why")
+        return view
+
+    @router.get("/api/grounded", responses=_answers(503), tags=["watch"])
+    async def grounded() -> GroundedView:
+        """What the words of the prompt name in the newest frame."""
+        view = await run_in_threadpool(viewers.views.grounded)
+        if view is None:
+            raise ConsoleError(503, "nothing looks for words yet; grounding_model names a model")
         return view
 
     @router.get("/api/classification", responses=_answers(503), tags=["watch"])
@@ -173,6 +183,11 @@ def command_routes(commander: Commander, holding: ThreadPoolExecutor) -> APIRout
         """Tell the policy in words what to do. It acts only while it is enabled."""
         words = f"instruction {wanted.text!r}"
         return await passed_on(request, words, commander.instruct, wanted.text)
+
+    @router.post("/api/prompt")
+    async def prompt(request: Request, wanted: PromptRequest) -> Outcome:
+        """Look for what these words name. It moves nothing."""
+        return await passed_on(request, f"prompt {wanted.text!r}", commander.prompt, wanted.text)
 
     @router.post("/api/enable")
     async def enable(request: Request) -> Outcome:

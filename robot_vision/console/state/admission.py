@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from robot_vision.console.problems import in_words
-from robot_vision.console.schema import Diagnosis, Level, ObjectsView, PolicyStatus
+from robot_vision.console.schema import Diagnosis, GroundedView, Level, ObjectsView, PolicyStatus
 from robot_vision.core.errors import ForeignFileError, RobotVisionError
 from robot_vision.core.foreign import parse_json
 
@@ -105,6 +105,12 @@ def admit_objects(text: str) -> tuple[ObjectsView, int]:
             pass  # looked at in detail, which takes longer
     data = _parsed(text, longest=_LONGEST_OBJECTS, what="objects")
     return _admit(ObjectsView, data, needed=_OBJECTS_NEED)
+
+
+def admit_grounded(text: str) -> tuple[GroundedView, int]:
+    """`~/grounded/json`, and how many of its rows and fields are unusable."""
+    data = _parsed(text, longest=_LONGEST_OBJECTS, what="what words name")
+    return _admit(GroundedView, data, needed=(*_OBJECTS_NEED, "prompt"))
 
 
 def objects_in(data: dict[str, Any]) -> ObjectsView:

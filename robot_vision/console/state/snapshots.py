@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.console.class_schema import ClassificationView
-from robot_vision.console.schema import Diagnosis, ObjectsView, PolicyStatus, Topic
+from robot_vision.console.schema import Diagnosis, GroundedView, ObjectsView, PolicyStatus, Topic
 from robot_vision.core.types import (
     Classification,
     Depth,
@@ -95,6 +95,7 @@ class Snapshots:
         self.classification: Kept[Classification | ClassificationView] | None = None
         self.segmentation: Kept[SemanticMap] | None = None
         self.objects: Kept[Sighting | ObjectsView] | None = None
+        self.grounded: Kept[Sighting | GroundedView] | None = None
         self.attention: Kept[Attention] | None = None
         self.policy: Kept[PolicyStatus] | None = None
         self.diagnoses: dict[str, Kept[Diagnosis]] = {}
@@ -122,6 +123,8 @@ class Snapshots:
             self.segmentation = self._keep(perception.segmentation, age_s)
         sighting = Sighting(perception=perception, stage_s=stage_s, target_frame=target_frame)
         self.objects = self._keep(sighting, age_s)
+        if perception.grounding is not None:
+            self.grounded = self._keep(sighting, age_s)
         self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
         self._tell()
 
@@ -153,6 +156,11 @@ class Snapshots:
         """`~/objects/json` from a topic; `stage_s` are the stages that it tells, and `age`."""
         self.objects = self._keep(objects, age_s)
         self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
+        self._tell()
+
+    def saw_grounded(self, view: GroundedView, *, age_s: float) -> None:
+        """`~/grounded/json` from a topic."""
+        self.grounded = self._keep(view, age_s)
         self._tell()
 
     def saw_attention(self, attention: Attention, *, age_s: float) -> None:

@@ -14,6 +14,7 @@ from robot_vision.console.schema import (
     CommandsState,
     Count,
     Diagnosis,
+    GroundedView,
     Memory,
     Metrics,
     ModelState,
@@ -21,10 +22,11 @@ from robot_vision.console.schema import (
     PolicyStatus,
     State,
 )
-from robot_vision.console.state.admission import number_of, objects_in
+from robot_vision.console.state.admission import admit_grounded, number_of, objects_in
 from robot_vision.console.state.class_views import classification_view, segmentation_view
 from robot_vision.console.state.history import DEGRADED, DROPPED, History, counts_of, rates_of
 from robot_vision.console.state.snapshots import Kept, Sighting, Snapshots
+from robot_vision.core.grounded import grounded_json_of, grounded_objects_of, grounded_part
 from robot_vision.core.objects import json_of, objects_of
 from robot_vision.core.types import Perception
 from robot_vision.viz.outlines import outlines_px
@@ -87,6 +89,11 @@ class Views:
         """The tracks of the newest frame; None before the first."""
         kept = self._snapshots.objects
         return None if kept is None else objects_view(kept)
+
+    def grounded(self) -> GroundedView | None:
+        """What words name in the newest frame; None where nothing looks for words."""
+        kept = self._snapshots.grounded
+        return None if kept is None else grounded_view(kept)
 
     def classification(self) -> ClassificationView | None:
         """The classes of the newest frame that was classified; None before the first."""
@@ -242,6 +249,21 @@ def objects_view(kept: Kept[Sighting | ObjectsView]) -> ObjectsView:
     for row, outline in zip(data["objects"], _outlines(perception), strict=True):
         row["outline_px"] = outline
     return objects_in(data)
+
+
+def grounded_view(kept: Kept[Sighting | GroundedView]) -> GroundedView:
+    """Rows as in `~/grounded/json`."""
+    if isinstance(kept.value, GroundedView):
+        return kept.value
+    sighting = kept.value
+    part = grounded_part(sighting.perception)
+    assert part is not None
+    frame_id = sighting.target_frame or part.frame.frame_id
+    objects = grounded_objects_of(part, frame_id=frame_id)
+    stage_s = {stage: s for stage, s in sighting.stage_s.items() if stage != "age"}
+    view, _ = admit_grounded(grounded_json_of(objects, part, age_s=kept.age_s, stage_s=stage_s))
+    height_px, width_px = part.frame.rgb.shape[:2]
+    return view.model_copy(update={"height_px": height_px, "width_px": width_px})
 
 
 def _outlines(perception: Perception) -> list[list[list[tuple[float, float]]] | None]:

@@ -9,6 +9,7 @@ export class CameraView extends Picture {
     ) => this._draw(context, width, height));
     this._tracks = tracks;
     this.shown = new Set();
+    this.over = null; // draws over the objects: (context, scale, stamp)
     this.canvas.addEventListener("click", (event) => {
       select(this._objectAt(event.offsetX, event.offsetY));
     });
@@ -25,6 +26,7 @@ export class CameraView extends Picture {
       trails: this._tracks.trails,
       selected: this._tracks.selected,
     });
+    this.over?.(context, this._scale(width, view), this.header.stamp_ns);
   }
 
   _view() {

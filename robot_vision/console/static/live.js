@@ -18,11 +18,12 @@ import { themeButton } from "./theme_button.js";
 import { Timing } from "./timing.js";
 import { TopView } from "./top_view.js";
 import { Tracks } from "./tracks.js";
+import { WordsPanel } from "./words_panel.js";
 
 const TICK_MS = 100;
 const PATIENCE_MS = 2000;
 const RATES_HZ = {
-  state: 8, objects: 10, classification: 3, frame: 10, depth: 3, features: 3, segmentation: 3,
+  state: 8, objects: 10, grounded: 10, classification: 3, frame: 10, depth: 3, features: 3, segmentation: 3,
   attention: 5, metrics: 1,
 };
 
@@ -40,6 +41,8 @@ const inside = new InsideView(byId("inside"), camera);
 const above = new TopView(byId("above"), tracks);
 const table = new ObjectsTable(byId("objects"), byId("no-objects"), tracks, select);
 const classes = new ClassesPanel(byId("classes-panel"));
+const words = new WordsPanel(byId("words-panel"));
+camera.over = (context, scale, stampNs) => words.draw(context, scale, stampNs);
 const timing = new Timing(series);
 const actions = new Actions(series);
 const control = new Control();
@@ -68,6 +71,10 @@ const stream = new Stream({
     timing.redraw();
     actions.redraw();
   },
+  grounded(view) {
+    words.show(view);
+    camera.invalidate();
+  },
   classification: (view) => classes.showView(view),
   frame: (bitmap, header) => camera.show(bitmap, header),
   depth(bitmap, header) {
@@ -86,7 +93,7 @@ const stream = new Stream({
 function wanted() {
   const topics = { state: RATES_HZ.state };
   if (document.hidden) return { state: 1 };
-  for (const topic of ["objects", "metrics"]) topics[topic] = RATES_HZ[topic];
+  for (const topic of ["objects", "grounded", "metrics"]) topics[topic] = RATES_HZ[topic];
   if (camera.visible || inside.visible) topics.frame = RATES_HZ.frame;
   if (depth.visible) topics.depth = RATES_HZ.depth;
   if (classes.wanted) {
@@ -108,6 +115,7 @@ function tick() {
   depth.tell(link.trouble ?? missing("depth", depth), "depth" in wanted());
   inside.tell(link.trouble ?? missing(inside.topic, inside), inside.visible);
   classes.tell(tracks.latest?.stamp_ns ?? null);
+  words.tell(tracks.latest?.stamp_ns ?? null);
   control.show(state, arm);
 }
 

@@ -1,4 +1,5 @@
-"""What whole frames showed over a replay: likeliest classes, probabilities, shares of pixels."""
+"""What frames showed over a replay beside objects: likeliest classes and their probabilities,
+shares of pixels, what words name."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
-from robot_vision.core.types import Classification, Perception, SemanticMap
+from robot_vision.core.types import Classification, Grounded, Perception, SemanticMap
 from robot_vision.replay.reporting.comparison.figure_drift import Drift, number_drift
 
 # Means below this are left out: a thousand classes share what is left.
@@ -16,6 +17,8 @@ CLASS_TOLERANCES: dict[str, float] = {
     "class_top1_share": 0.05,
     "class_probability": 0.05,
     "class_pixel_share": 0.02,
+    "phrase_frames_share": 0.05,
+    "phrase_score": 0.05,
     "window_top_probability": 0.1,
     "window_labelled_share": 0.05,
 }
@@ -28,6 +31,8 @@ class FrameClassLog:
         self._top: Counter[str] = Counter()
         self._probability: defaultdict[str, float] = defaultdict(float)
         self._share: defaultdict[str, float] = defaultdict(float)
+        self._found: Counter[str] = Counter()
+        self._score: defaultdict[str, float] = defaultdict(float)
         self._models: dict[str, str] = {}
         self._frames: Counter[str] = Counter()
 
@@ -36,6 +41,8 @@ class FrameClassLog:
             self._add_classes(perception.classification)
         if perception.segmentation is not None:
             self._add_shares(perception.segmentation)
+        if perception.grounding is not None:
+            self._add_phrases(perception.grounding.found)
 
     def as_dict(self) -> dict[str, Any]:
         figures: dict[str, Any] = {}
@@ -52,7 +59,25 @@ class FrameClassLog:
                 **self._about("segmentation"),
                 "share": self._means("segmentation", self._share, _LEAST_SHARE),
             }
+        if "grounding" in self._models:
+            figures["grounding"] = {
+                **self._about("grounding"),
+                "found": dict(sorted(self._found.items())),
+                "score": {
+                    phrase: round(total / max(self._found[phrase], 1), 6)
+                    for phrase, total in sorted(self._score.items())
+                },
+            }
         return figures
+
+    def _add_phrases(self, found: Grounded) -> None:
+        """How often each phrase was found, and the mean score of its first box then."""
+        self._models["grounding"] = found.model_id
+        self._frames["grounding"] += 1
+        for row, phrase in enumerate(found.prompt.sought):
+            scores = found.detections.score[found.detections.class_id == row]
+            self._found[phrase] += len(scores) > 0
+            self._score[phrase] += float(scores.max(initial=0.0))
 
     def _add_classes(self, found: Classification) -> None:
         self._models["classification"] = found.model_id
@@ -93,7 +118,7 @@ def class_drifts(
 ) -> list[Drift]:
     """Drifts of what whole frames showed; golden files of before say nothing of it."""
     drifts: list[Drift] = []
-    for what in ("classification", "segmentation"):
+    for what in _FIGURES:
         before, after = expected.get(what), actual.get(what)
         if before is None and after is None:
             continue
@@ -116,4 +141,8 @@ _FIGURES = {
         ("mean probability of", "probability", "class_probability", False),
     ),
     "segmentation": (("mean share of pixels of", "share", "class_pixel_share", False),),
+    "grounding": (
+        ("frames that show the words", "found", "phrase_frames_share", True),
+        ("mean score of the words", "score", "phrase_score", False),
+    ),
 }

@@ -20,7 +20,8 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     """Write the HTML report of a result of `run_job`; a failed one gets its error and inputs."""
     sections: list[Callable[[dict[str, Any]], str]] = [_head, _drifts]
     if "figures" in result:
-        sections += [_objects, _tracks, _pictures, _classes, _ages, _depth, _inputs, _settings]
+        sections += [_objects, _tracks, _pictures, _classes, _words, _ages]
+        sections += [_depth, _inputs, _settings]
     body = "\n".join(section(result) for section in sections)
     template = (
         files("robot_vision.replay.reporting").joinpath("static/report.html").read_text("utf-8")
@@ -183,6 +184,19 @@ def _classes(result: dict[str, Any]) -> str:
         parts += [html_chart(result, line, y_label="share of pixels", y_max=1.0)]
         parts += [html_table(["class of pixels", "mean share"], rows, numbers={1})]
     return html_section("Classes", "\n".join(parts)) if parts else ""
+
+
+def _words(result: dict[str, Any]) -> str:
+    """What words name; nothing where nothing looks for words."""
+    said = result["figures"].get("grounding")
+    if said is None:
+        return ""
+    rows = [
+        [escape(phrase), f"{frames} of {said['frames']}", f"{said['score'][phrase]:.3f}"]
+        for phrase, frames in said["found"].items()
+    ]
+    titles = ["phrase", "frames that show it", "mean score of its first box"]
+    return html_section("Words", html_table(titles, rows, numbers={1, 2}))
 
 
 def _inputs(result: dict[str, Any]) -> str:

@@ -40,12 +40,19 @@ _LOOK_S = 0.5
 
 
 class RosCommander:
-    """Commands the policy node named `policy`, whose status comes into `snapshots`.
-
-    Called from the console's threads.
+    """Commands the policy node named `policy`, whose status comes into `snapshots`, and asks the
+    node `perception` to look for words. Called from the console's threads.
     """
 
-    def __init__(self, node: Node, policy: str, snapshots: Snapshots, refusals: Refusals) -> None:
+    def __init__(
+        self,
+        node: Node,
+        policy: str,
+        snapshots: Snapshots,
+        refusals: Refusals,
+        *,
+        perception: str,
+    ) -> None:
         self._refusals = refusals
         self._snapshots = snapshots
         self._context = node.context
@@ -61,6 +68,7 @@ class RosCommander:
         self._heard = node.create_subscription(
             String, "instruction", take, INSTRUCTION_QOS, raw=True
         )
+        self._prompts = node.create_publisher(String, f"{perception}/prompt", INSTRUCTION_QOS)
         group = MutuallyExclusiveCallbackGroup()
         self._enable = node.create_client(SetBool, f"{policy}/enable", callback_group=group)
         self._reset = node.create_client(Trigger, f"{policy}/reset", callback_group=group)
@@ -85,6 +93,12 @@ class RosCommander:
             return Outcome(done=False, message=f"nobody listens to {self._words.topic_name}")
         self._words.publish(String(data=text))
         return Outcome(done=True, message=f"told on {self._words.topic_name}")
+
+    def prompt(self, text: str) -> Outcome:
+        if not self._prompts.get_subscription_count():
+            return Outcome(done=False, message=f"nobody listens to {self._prompts.topic_name}")
+        self._prompts.publish(String(data=text))
+        return Outcome(done=True, message=f"told on {self._prompts.topic_name}")
 
     def _on_words(self, message: String) -> None:
         if len(message.data) > MAX_INSTRUCTION:

@@ -76,7 +76,9 @@ class ConsoleNode(Node):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_WISHES_S, self._follow_wishes, clock=steady)
         service = perception.config if perception else ServiceConfig(model=config.model)
-        commander = RosCommander(self, policy, self.snapshots, self._refusals)
+        commander = RosCommander(
+            self, policy, self.snapshots, self._refusals, perception=config.perception
+        )
         self.server = ConsoleServer(self.snapshots, config, commander=commander, service=service)
         self.server.start()
         self._announce()

@@ -13,7 +13,12 @@ from std_msgs.msg import String
 
 from robot_vision.console.class_schema import PixelLabels
 from robot_vision.console.schema import ObjectsView, Topic
-from robot_vision.console.state.admission import UnusableError, admit_objects, text_of
+from robot_vision.console.state.admission import (
+    UnusableError,
+    admit_grounded,
+    admit_objects,
+    text_of,
+)
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.console_config import ConsoleNodeConfig
@@ -60,12 +65,14 @@ class ConsoleTopics:
             f"{perception}/features": ("features", Image, self._on_features),
             f"{perception}/segmentation": ("segmentation", Image, self._on_segmentation),
             f"{perception}/segmentation/json": ("segmentation", String, self._on_labels),
+            f"{perception}/grounded/json": ("grounded", String, self._on_grounded),
             f"{perception}/classification/json": (
                 "classification",
                 String,
                 self._on_classification,
             ),
         }
+        self._grounded = node.resolve_topic_name(f"{perception}/grounded/json")
         self._objects = node.resolve_topic_name(f"{perception}/objects/json")
         refuse = partial(refusals.add, self._objects)
         take = bounded(String, self._on_objects, most_bytes=OBJECTS_BYTES, refuse=refuse)
@@ -122,6 +129,15 @@ class ConsoleTopics:
             valid_fraction=float(np.isfinite(depth_m).mean()),
         )
         self._snapshots.saw_depth(depth, age_s=self._age_s(stamp_ns))
+
+    def _on_grounded(self, message: String) -> None:
+        try:
+            view, unusable = admit_grounded(message.data)
+        except UnusableError as error:
+            self._refuse("grounded", error)
+            return
+        self._refusals.add(self._grounded, "rows or fields that are no such", unusable)
+        self._snapshots.saw_grounded(view, age_s=self._age_s(view.stamp_ns))
 
     def _on_features(self, message: Image) -> None:
         stamp_ns = ns_from_stamp(message.header.stamp)

@@ -11,6 +11,7 @@ from std_srvs.srv import Trigger
 
 from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
 from robot_vision.memory import give_memory_back
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
@@ -24,6 +25,7 @@ from robot_vision.ros.perception.frames import FrameBuilder
 from robot_vision.ros.perception.inputs import Inputs
 from robot_vision.ros.perception.listeners import Listener, Listeners
 from robot_vision.ros.perception.outputs import Outputs
+from robot_vision.ros.perception.prompts import PromptTopic
 from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.ros.perception.worker import Parts, Worker
 from robot_vision.tracking import build_tracker
@@ -42,9 +44,16 @@ _FIXED_PARAMETERS = (
     "diagnostics.period_s",
 )
 # Parameters that the loaded models can be used with; for all others models are loaded anew.
-_LIGHT_PARAMETERS = ("sync.", "diagnostics.", "detector.", "depth.")
+_LIGHT_PARAMETERS = (
+    "sync.",
+    "diagnostics.",
+    "detector.",
+    "depth.",
+    "prompt",
+    "grounding_threshold",
+)
 # Models that tracks do not depend on: under others of these, they live on.
-_BESIDE_TRACKS = ("classifier_model", "segmentation_model")
+_BESIDE_TRACKS = ("classifier_model", "segmentation_model", "grounding_model")
 
 
 class PerceptionNode(ServiceNode):
@@ -70,6 +79,7 @@ class PerceptionNode(ServiceNode):
             self._on_reset,
             callback_group=MutuallyExclusiveCallbackGroup(),
         )
+        self._prompts = PromptTopic(self, self._log_error)
         self.create_timer(
             self.config.diagnostics.period_s,
             self._report,
@@ -212,6 +222,15 @@ class PerceptionNode(ServiceNode):
             else:
                 self._pipeline.adjust(config)
         self.config = config
+        if "prompt" in names:
+            self._say_prompt(config)
+
+    def _say_prompt(self, config: NodeConfig) -> None:
+        log = self.get_logger()
+        if config.grounding_model:
+            log.info(f"looked for by words: {quoted(config.prompt)}")
+        else:
+            log.warning(f"nothing looks for {quoted(config.prompt)}: there is no grounding_model")
 
     def _swap_models(self, config: NodeConfig, pipeline: Pipeline, *, same_detector: bool) -> None:
         """Load beside the old models, in this thread; the worker goes on meanwhile."""

@@ -17,6 +17,7 @@ from robot_vision.replay.reporting.comparison.figure_drift import Drift
 
 VERSION = 1
 MIN_TRACK_FRAMES = 5
+SAID_BESIDE_OBJECTS = ("classification", "segmentation", "grounding")
 
 
 def behaviour_of(figures: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def behaviour_of(figures: dict[str, Any]) -> dict[str, Any]:
     kept = ("model", "camera", "frames", "duration_s", "digest", "detections_by_class")
     return {
         **{name: figures[name] for name in kept},
-        **{name: figures[name] for name in ("classification", "segmentation") if name in figures},
+        **{name: figures[name] for name in SAID_BESIDE_OBJECTS if name in figures},
         "tracks_by_class": figures["tracks_by_class"],
         "id_switches": len(figures["id_switches"]),
         "tracks": [row for row in figures["tracks"] if row["frames"] >= MIN_TRACK_FRAMES],
