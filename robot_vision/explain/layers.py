@@ -1,7 +1,7 @@
 """Which layer a map is read from where none is named.
 
 Maps of few cells show no place, and those of many know little of what is asked: it is the coarsest
-that still has seven cells across, as networks of 224 px have at their end, and of these the last.
+that still has six cells across (measured in docs/explain.md), and of these the last.
 Where a box is asked for, it is the coarsest of which the box covers some cells.
 
 Of transformers it is the last norm through which patches still reach the answer. Behind the last
@@ -18,7 +18,7 @@ from robot_vision.explain.layer_taps import Tap
 from robot_vision.models.encoders.encoder import Encoder
 from robot_vision.models.multitask.native_parts import Encoder as NativeEncoder
 
-_LEAST_CELLS = 7
+_LEAST_CELLS = 6
 _CELLS_OF_BOX = 2.0
 
 
