@@ -108,6 +108,8 @@ setup(
         "dataset": ["pyarrow>=14", "av>=15"],
         # For policies that take whole sentences by a frozen encoder.
         "sentences": ["tokenizers>=0.20"],
+        # Integrated gradients; the other ways of explaining need `train` alone.
+        "explain": [*TRAIN, "captum>=0.9"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         "sim": SIM,
