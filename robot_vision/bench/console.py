@@ -54,10 +54,12 @@ def bench_console(
     viewer_fps: float,
     width_px: int,
     height_px: int,
+    why: str = "",
 ) -> dict[str, Any]:
     """Ages of frames under each condition, and their ratios. Raises `BenchError`.
 
-    A round is a block of `seconds` of each condition.
+    A round is a block of `seconds` of each condition. `why` is a way of explaining: the viewers
+    look at the page "Why", and frame after frame is explained.
     """
     from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
     from robot_vision.ros.tools.processes import use_private_domain
@@ -69,10 +71,11 @@ def bench_console(
     camera.append(f"--seconds={lasts_s}")
     with TemporaryDirectory() as logs:
         blocks, messages = _measure(
-            ros_args, camera, [str(viewers), str(viewer_fps)], rounds, seconds, Path(logs)
+            ros_args, camera, [str(viewers), str(viewer_fps)], why, rounds, seconds, Path(logs)
         )
     return {
-        "bench": "console",
+        "bench": "why" if why else "console",
+        **({"way": why} if why else {}),
         "machine": describe_machine(),
         "image": f"{width_px}×{height_px}",
         "fps": fps,
@@ -135,6 +138,7 @@ def _measure(
     ros_args: Sequence[str],
     camera: Sequence[str],
     viewing: Sequence[str],
+    why: str,
     rounds: int,
     block_s: float,
     logs: Path,
@@ -146,7 +150,7 @@ def _measure(
     port = _free_port()
     service_log, viewers_log = logs / "service.log", logs / "viewers.log"
     service = [str(block_s), "--ros-args", "-p", f"console:port:={port}", *ros_args]
-    looking = [f"http://127.0.0.1:{port}", *viewing, str(block_s)]
+    looking = [f"http://127.0.0.1:{port}", *viewing, str(block_s), *([why] if why else [])]
     monitor = Monitor()
     with ExitStack() as stack:
         node = stack.enter_context(

@@ -26,7 +26,9 @@ Source = Annotated[
 ]
 Target = Annotated[
     str,
-    typer.Option(help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER]; empty: surest"),
+    typer.Option(
+        help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y]; empty: surest"
+    ),
 ]
 Layer = Annotated[str, typer.Option(help="`explain layers` lists them; empty: chosen")]
 Frame = Annotated[int, typer.Option(help="of a recording, dataset or video, from 0", min=0)]

@@ -11,7 +11,7 @@ from robot_vision.explain.drawing import over_picture, tile
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.measuring.judged import check
 from robot_vision.explain.question import WAYS, Question
-from robot_vision.explain.targets import ActionTarget, BoxTarget, ClassTarget
+from robot_vision.explain.targets import ActionTarget, BoxTarget, ClassTarget, DepthTarget
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +33,7 @@ def usual_ways(question: Question) -> list[str]:
     """What to show where nobody says otherwise."""
     if question.subject.model is None:
         return ["occlusion"]
-    if isinstance(question.target, BoxTarget):
+    if isinstance(question.target, BoxTarget | DepthTarget):
         return ["hires_cam"]
     return ["grad_cam"] if isinstance(question.target, ClassTarget | ActionTarget) else ["rollout"]
 

@@ -17,6 +17,7 @@ from robot_vision.explain.targets import (
     ActionTarget,
     BoxTarget,
     ClassTarget,
+    DepthTarget,
     EmbeddingTarget,
     Outputs,
     Target,
@@ -25,7 +26,7 @@ from robot_vision.explain.targets import (
     class_row,
 )
 
-KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], embedding"
+KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y], embedding"
 
 
 def ask(
@@ -77,6 +78,8 @@ def find_target(text: str, subject: Subject, outputs: Outputs, placement: Placem
         return _box(which, subject, outputs, placement)
     if kind == "action":
         return _action(which, outputs)
+    if kind == "depth":
+        return _depth(which, outputs, placement, subject)
     if kind == "embedding":
         if "embedding" not in outputs:
             raise ExplainError(f"{subject.name} has no embedding: {', '.join(outputs)}")
@@ -90,16 +93,12 @@ def _usual_kind(outputs: Outputs) -> str:
         return "action"
     if any(role.startswith("boxes") for role in outputs):
         return "box"
-    is_learning = "embedding" in outputs and "features" in outputs and "output" in outputs
-    if "output" in outputs and not is_learning:
-        return "class"
-    if is_learning:  # a classifier has both; what learns without labels has no class names
-        return "class"
-    if "embedding" in outputs:
-        return "embedding"
+    for role, kind in (("output", "class"), ("depth", "depth"), ("embedding", "embedding")):
+        if role in outputs:
+            return kind
     raise ExplainError(
         f"of the outputs {', '.join(outputs)} none can be explained; expected one of output, "
-        "boxes, action, embedding"
+        "boxes, action, depth, embedding"
     )
 
 
@@ -139,9 +138,9 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
     height_px, width_px = _input_size(subject)
     boxes = box_corners(outputs, width_px=width_px, height_px=height_px)[0]
     allowed = torch.ones_like(scores, dtype=torch.bool)
-    parts = which.split(",")
-    if len(parts) == 2 and all(_is_number(part) for part in parts):
-        x, y = _in_input(float(parts[0]), float(parts[1]), placement)
+    place = _place(which, placement)
+    if place is not None:
+        x, y = place
         inside = (boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3])
         allowed &= inside[:, None]
         if not inside.any():
@@ -149,8 +148,8 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
     elif which:
         named = class_row(which, subject.classes)
         allowed &= torch.arange(scores.shape[1]) == named
-    place = int(torch.where(allowed, scores, -1.0).flatten().argmax())
-    row, column = divmod(place, scores.shape[1])
+    best = int(torch.where(allowed, scores, -1.0).flatten().argmax())
+    row, column = divmod(best, scores.shape[1])
     x0, y0, x1, y1 = (float(v) for v in boxes[row])
     return BoxTarget(
         words=f"{_name(column, subject)} {float(scores[row, column]):.2f}",
@@ -162,6 +161,29 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
 
 def _input_size(subject: Subject) -> tuple[int, int]:
     return subject.image.height_px, subject.image.width_px
+
+
+def _depth(which: str, outputs: Outputs, placement: Placement, subject: Subject) -> DepthTarget:
+    role = "depth" if "depth" in outputs else "depth_m"
+    if role not in outputs:
+        raise ExplainError(f"{subject.name} gives no depth: {', '.join(outputs)}")
+    rows, columns = (int(side) for side in outputs[role].shape[2:])
+    height_px, width_px = _input_size(subject)
+    place = _place(which, placement) or (width_px / 2, height_px / 2)
+    column = min(int(place[0] * columns / width_px), columns - 1)
+    row = min(int(place[1] * rows / height_px), rows - 1)
+    if row < 0 or column < 0:
+        raise ConfigError(f"depth at {which}: expected a place in the picture, as X,Y in pixels")
+    value = float(outputs[role][0, 0, row, column])
+    return DepthTarget(words=f"{value:.2f} m", role=role, row=row, column=column, value=value)
+
+
+def _place(which: str, placement: Placement) -> tuple[float, float] | None:
+    """`X,Y` of the picture in the input; None for anything else."""
+    parts = which.split(",")
+    if len(parts) != 2 or not all(_is_number(part) for part in parts):
+        return None
+    return _in_input(float(parts[0]), float(parts[1]), placement)
 
 
 def _in_input(x: float, y: float, placement: Placement) -> tuple[float, float]:

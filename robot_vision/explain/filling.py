@@ -32,7 +32,7 @@ def mean_color(picture: Tensor, question: Question) -> Tensor:
 
 
 def blurred(picture: Tensor, question: Question, *, cells: int = 4) -> Tensor:
-    """The picture with nothing finer than a few cells: what `insertion` begins with."""
+    """The picture with nothing finer than a few cells: what deletion ends with."""
     newest = _newest(picture).float()
     planes = newest if question.is_planar else newest.permute(0, 3, 1, 2)
     coarse = F.adaptive_avg_pool2d(planes, cells)

@@ -181,14 +181,16 @@ def _of_model(
     image: ModelInput,
     classes: tuple[str, ...],
 ) -> Subject:
+    """Inputs beside the picture that are not given are zeros: no memory, no words."""
     model.eval()
+    nothing = {name: torch.zeros_like(value) for name, value in card.example(spec, 1).items()}
 
     def run(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        declared = card.inputs if isinstance(card.inputs, Mapping) else card.inputs(spec)
-        lacking = [role for role in declared if role not in inputs]
-        if lacking:
-            raise ConfigError(f"model {card.name!r} needs {', '.join(lacking)} as well")
-        given = inputs if card.called_by_name else {role: inputs[role] for role in declared}
+        count = len(next(iter(inputs.values())))
+        given = {
+            name: inputs[name] if name in inputs else value.expand(count, *value.shape[1:])
+            for name, value in nothing.items()
+        }
         return model(*card.arguments(given))
 
     return Subject(

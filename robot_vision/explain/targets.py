@@ -1,5 +1,6 @@
 """What of a model's answer is explained: a class, a box, a number of an action, an embedding."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,10 +67,9 @@ class BoxTarget(Target):
     column: int
 
     def logit(self, outputs: Outputs) -> Tensor:
-        if "class_logits" in outputs:
-            return outputs["class_logits"][:, self.row, self.column]
-        if "logits" in outputs:
-            return outputs["logits"][:, self.row, self.column]
+        for role in ("class_logits", "logits"):
+            if _is_of_boxes(outputs, role):
+                return outputs[role][:, self.row, self.column]
         return _logit_of(self.share(outputs))
 
     def share(self, outputs: Outputs) -> Tensor:
@@ -94,6 +94,23 @@ class ActionTarget(Target):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class DepthTarget(Target):
+    """The depth of one cell: how far its logarithm stays where it is."""
+
+    role: str
+    row: int
+    column: int
+    value: float
+
+    def logit(self, outputs: Outputs) -> Tensor:
+        return outputs[self.role][:, 0, self.row, self.column].clamp(min=_LEAST_SCORE).log()
+
+    def share(self, outputs: Outputs) -> Tensor:
+        away = (self.logit(outputs) - math.log(max(self.value, _LEAST_SCORE))).abs()
+        return (1 - away).clamp(0, 1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class EmbeddingTarget(Target):
     """The embedding as a whole: how alike it stays. Its gradient at the picture itself is zero."""
 
@@ -113,11 +130,11 @@ class EmbeddingTarget(Target):
 
 def box_scores(outputs: Outputs) -> Float[Tensor, "b a c"]:
     """Probabilities of a detector's classes, whatever it calls them."""
-    if "class_logits" in outputs:
+    if _is_of_boxes(outputs, "class_logits"):
         return outputs["class_logits"].sigmoid()
-    if "scores" in outputs and outputs["scores"].dim() == 3:
+    if _is_of_boxes(outputs, "scores"):
         return outputs["scores"]
-    if "logits" in outputs:
+    if _is_of_boxes(outputs, "logits"):
         return outputs["logits"].softmax(dim=2)[..., :-1]
     if {"class_scores", "confidence"} <= outputs.keys():
         return outputs["class_scores"] * outputs["confidence"].unsqueeze(2)
@@ -136,6 +153,11 @@ def box_corners(outputs: Outputs, *, width_px: int, height_px: int) -> Float[Ten
     centre, size = outputs["boxes"].split(2, dim=2)
     scale = torch.tensor([width_px, height_px] * 2, dtype=centre.dtype)
     return torch.cat([centre - size / 2, centre + size / 2], dim=2) * scale
+
+
+def _is_of_boxes(outputs: Outputs, role: str) -> bool:
+    """Whether an output has a row for each box, and is not of the whole picture."""
+    return role in outputs and outputs[role].dim() == 3
 
 
 def class_row(name: str, classes: tuple[str, ...]) -> int:

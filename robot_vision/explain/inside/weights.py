@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
@@ -38,7 +38,8 @@ class LayerWeights:
     largest: float
     zero_rows: int
     rows: int
-    histogram: tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " m"]]
+    edges: Float64[np.ndarray, " n"]
+    counts: Int64[np.ndarray, " n"]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -66,6 +67,7 @@ def weights_of(model: nn.Module) -> list[LayerWeights]:
             continue
         values = parameter.detach().double().cpu()
         rows = values.flatten(1).norm(dim=1)
+        counts, edges = np.histogram(values.numpy(), bins=_BINS)
         scale = float(rows.median()) or float(rows.max())
         found.append(
             LayerWeights(
@@ -76,7 +78,8 @@ def weights_of(model: nn.Module) -> list[LayerWeights]:
                 largest=float(values.abs().max()),
                 zero_rows=int((rows <= 1e-3 * scale).sum()),
                 rows=len(rows),
-                histogram=np.histogram(values.numpy(), bins=_BINS),
+                edges=edges[:-1],
+                counts=counts,
             )
         )
     return found
@@ -134,7 +137,7 @@ def draw_histograms(
     from matplotlib import pyplot as plt
 
     shown: list[tuple[str, Any]] = [
-        *((one.layer, (one.histogram[1][:-1], one.histogram[0])) for one in weights),
+        *((one.layer, (one.edges, one.counts)) for one in weights),
         *((f"{one.layer} ({one.dead} dead)", _histogram(one)) for one in activations),
     ]
     columns = 5
@@ -154,6 +157,6 @@ def draw_histograms(
     plt.close(figure)
 
 
-def _histogram(one: Activations) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+def _histogram(one: Activations) -> tuple[Float64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     counts, edges = np.histogram(np.concatenate(one.values), bins=_BINS)
-    return edges[:-1], counts.astype(np.float64)
+    return edges[:-1], counts

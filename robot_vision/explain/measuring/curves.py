@@ -1,6 +1,8 @@
 """Deletion and insertion (arXiv:1806.07421): how fast the answer goes, and comes, with a map.
 
-What a map calls most important is hidden first; a faithful map makes the answer go fast.
+What a map calls most important is blurred first; a faithful map makes the answer go fast. Cells of
+one colour would themselves be something to see: scattered at random they disturb a network more
+than a hidden object does.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from robot_vision.explain.filling import blurred, hidden, mean_color
+from robot_vision.explain.filling import blurred, hidden
 from robot_vision.explain.heat import Heat
 from robot_vision.explain.question import Question
 
@@ -54,8 +56,8 @@ def curves(question: Question, importance: Grid, *, steps: int = _STEPS) -> Curv
     limits = np.linspace(0, order.size, steps + 1)
     first = torch.from_numpy(np.stack([large < limit for limit in limits]))
     picture = question.inputs[question.picture]
-    gone = hidden(question, first, mean_color(picture, question))
-    come = hidden(question, ~first, blurred(picture, question))
+    blank = blurred(picture, question)
+    gone, come = hidden(question, first, blank), hidden(question, ~first, blank)
     before = max(float(question.shares(question.inputs)[0]), 1e-6)
     deletion = question.shares(gone).numpy() / before
     insertion = question.shares(come).numpy() / before
