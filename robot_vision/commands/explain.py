@@ -55,24 +55,49 @@ def picture(
     out: Out = Path("out/why.png"),
 ) -> None:
     """Maps of what a model looks at in a picture, side by side; `picture` may be left out."""
-    from robot_vision.explain.answer import answered, side_by_side, usual_ways
-    from robot_vision.explain.heat import ExplainError
+    from robot_vision.explain.answer import answered, usual_ways
     from robot_vision.terminal import Screen
-    from robot_vision.training.metrics.tiles import write_tiles
 
     rgb, question = _question(model, source, target, layer, frame, size, rgb_topic)
     answers = answered(question, way or usual_ways(question), is_checked=check)
+    _show(Screen(), rgb, question, answers, out)
+
+
+@app.command()
+def policy(
+    run: Annotated[str, typer.Argument(help="run of task `demonstrations`")],
+    dataset: Annotated[str, typer.Argument(help="set of episodes")],
+    row: Annotated[int, typer.Option(help="moment of the set, from 0", min=0)] = 0,
+    camera: Annotated[str, typer.Option(help="by name; default: the first")] = "",
+    way: Annotated[
+        list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
+    ] = None,
+    target: Annotated[str, typer.Option(help="action[:STEP,NUMBER]; empty: largest")] = "",
+    word: Annotated[str, typer.Option(help="of the instruction: where it looks")] = "",
+    layer: Layer = "",
+    check: Annotated[
+        bool, typer.Option(help="refuse maps whose places matter no more than others")
+    ] = True,
+    out: Out = Path("out/why.png"),
+) -> None:
+    """What a policy from pixels looks at before it acts, and what its words look at."""
+    from robot_vision.explain.answer import answered, usual_ways
+    from robot_vision.explain.heat import ExplainError
+    from robot_vision.explain.policy import open_moment, word_weights
+    from robot_vision.terminal import Screen
+
+    moment = open_moment(run, dataset, row=row)
+    question = moment.asked(target, camera=camera, word=word, layer=layer)
     screen = Screen()
-    screen.print(f"{question.subject.name} says {question.target.words}")
-    for one in answers:
-        words = one.refused or "; ".join(part for part in (one.about, one.checked) if part)
-        screen.print(f"{one.way}: {'REFUSED: ' if one.refused else ''}{words}", soft_wrap=True)
-    if all(one.refused for one in answers):
-        raise ExplainError("every map was refused; nothing was written")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    tiles = side_by_side(rgb, question, answers)
-    write_tiles(out, tiles, columns=len(tiles))
-    screen.print(f"written: {out}")
+    screen.print(f"told: {' '.join(moment.words) or 'nothing'}")
+    try:
+        found = word_weights(question, moment.words) if moment.words else []
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in found)
+        screen.print(f"places of the picture attend to words: {shares or 'none'}")
+    except ExplainError as error:
+        screen.print(f"words: {error}", soft_wrap=True)
+    answers = answered(question, way or usual_ways(question), is_checked=check)
+    _show(screen, moment.rgb(question), question, answers, out)
 
 
 @app.command()
@@ -302,3 +327,21 @@ def _question(
         layer=layer,
     )
     return shown.rgb, question
+
+
+def _show(screen: Any, rgb: Any, question: "Question", answers: Any, out: Path) -> None:
+    """Words on the screen, maps into the file; raises `ExplainError` where there is no map."""
+    from robot_vision.explain.answer import side_by_side
+    from robot_vision.explain.heat import ExplainError
+    from robot_vision.training.metrics.tiles import write_tiles
+
+    screen.print(f"{question.subject.name} says {question.target.words}")
+    for one in answers:
+        words = one.refused or "; ".join(part for part in (one.about, one.checked) if part)
+        screen.print(f"{one.way}: {'REFUSED: ' if one.refused else ''}{words}", soft_wrap=True)
+    if all(one.refused for one in answers):
+        raise ExplainError("every map was refused; nothing was written")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tiles = side_by_side(rgb, question, answers)
+    write_tiles(out, tiles, columns=len(tiles))
+    screen.print(f"written: {out}")

@@ -1,6 +1,6 @@
 """A model as it is explained: from a run, or from a bundle with weights or with ONNX alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,14 @@ def fresh_subject(card: Card[Any], spec: Params, *, size: Size) -> Subject:
     return _of_model(card.name, model, card, spec, _image(card, spec, size), names)
 
 
+def subject_of(
+    name: str, card: Card[Any], weights: Weights, image: Callable[[Any], ModelInput]
+) -> Subject:
+    """A model of a card with weights; `image` says how its spec takes a picture."""
+    spec = spec_of(weights, card, {})
+    return _loaded(name, card, spec, weights, image(spec))
+
+
 def example_of(subject: Subject) -> dict[str, Tensor]:
     """Inputs of a blank picture."""
     size = (subject.image.height_px, subject.image.width_px, 3)
@@ -191,7 +199,7 @@ def _of_model(
             name: inputs[name] if name in inputs else value.expand(count, *value.shape[1:])
             for name, value in nothing.items()
         }
-        return model(*card.arguments(given))
+        return model(inputs) if card.called_by_name else model(*card.arguments(given))
 
     return Subject(
         name=name, image=image, classes=classes, run=run, model=model, card=card, spec=spec

@@ -83,6 +83,37 @@ def word_tokens(question: Question) -> tuple[Layout, int]:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Tokens of a policy among which those of a picture's newest moment are."""
+
+    count: int
+    start: int
+    places: int
+    grid: tuple[int, int]
+
+
+def picture_tokens(question: Question) -> Places:
+    """Where the picture that is explained stands among a policy's tokens."""
+    policy = question.subject.model
+    if not isinstance(policy, PixelPolicy):
+        raise ExplainError(f"{question.subject.name} is no policy from pixels")
+    name = question.picture.removeprefix("rgb_") + ".color"
+    seen = next((one for one in _layouts(policy.fusion) if name in one.starts), None)
+    if seen is None:
+        raise ExplainError(
+            f"fusion {policy.spec.fusion.name!r} has no tokens of {name!r} that are attended to"
+        )
+    shape = policy.fusion.modalities[name]
+    places = shape.rows * shape.columns
+    return Places(
+        count=seen.count,
+        start=seen.starts[name] + (shape.steps - 1) * places,
+        places=places,
+        grid=(shape.rows, shape.columns),
+    )
+
+
 def _of_picture(question: Question, count: int, grid: tuple[int, int]) -> Asked:
     start = count - grid[0] * grid[1]
     has_class = start > 0 and _reads_class_token(question)
@@ -137,15 +168,8 @@ def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def _of_policy(question: Question, policy: PixelPolicy) -> Asked:
-    name = question.picture.removeprefix("rgb_") + ".color"
-    layouts = _layouts(policy.fusion)
-    seen = next((one for one in layouts if name in one.starts), None)
-    if seen is None:
-        raise ExplainError(
-            f"fusion {policy.spec.fusion.name!r} has no tokens of {name!r} that are attended to"
-        )
-    shape = policy.fusion.modalities[name]
-    asking, row, words = layouts[0], 0, "the readout"
+    seen = picture_tokens(question)
+    asking, row, words = _layouts(policy.fusion)[0], 0, "the readout"
     if question.word:
         asking, first = word_tokens(question)
         row, words = first + question.word_row, f"the word {question.word!r}"
@@ -154,8 +178,8 @@ def _of_policy(question: Question, policy: PixelPolicy) -> Asked:
         queries=asking.count,
         keys=seen.count,
         rows=[row],
-        grid=(shape.rows, shape.columns),
-        start=seen.starts[name] + (shape.steps - 1) * shape.rows * shape.columns,
+        grid=seen.grid,
+        start=seen.start,
     )
 
 

@@ -1,14 +1,12 @@
 """The page "Why": maps of the live frame and of pictures that clients send, by a real child."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import cv2
 import numpy as np
 import pytest
+import requests
 from browser_rig import low_contrasts, opened, overflow_px, wait_until_true
 from console_rig import ConsoleRig, console_rig, encoded, perceptions
 
@@ -23,21 +21,21 @@ def rig() -> Iterator[ConsoleRig]:
 
 
 def asked(url: str, body: dict[str, Any]) -> Any:
-    data = json.dumps(body).encode()
-    request = Request(f"{url}/api/why", data, {"Content-Type": "application/json"})
-    with urlopen(request, timeout=_CHILD_S) as answer:
-        return json.load(answer)
+    answer = requests.post(f"{url}/api/why", json=body, timeout=_CHILD_S)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def refusal(url: str, body: dict[str, Any]) -> tuple[int, str]:
-    with pytest.raises(HTTPError) as caught:
-        asked(url, body)
-    return caught.value.code, json.load(caught.value)["detail"]
+    answer = requests.post(f"{url}/api/why", json=body, timeout=_CHILD_S)
+    return answer.status_code, answer.json()["detail"]
 
 
 def picture_of(url: str, path: str) -> np.ndarray:
-    with urlopen(url + path, timeout=10) as answer:
-        return cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
+    data = requests.get(url + path, timeout=10).content
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return picture
 
 
 def test_an_object_of_the_live_frame_is_explained(rig: ConsoleRig) -> None:

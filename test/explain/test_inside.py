@@ -1,6 +1,6 @@
 """Receptive fields, weights and architecture of networks of which these are known."""
 
-from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,25 +34,32 @@ def test_a_transformer_sees_all() -> None:
     assert [one.sees_all for one in found if one.layer == "net.norm"] == [True]
 
 
-def net() -> nn.Module:
-    layers = OrderedDict(first=nn.Conv2d(3, 4, 3), active=nn.ReLU(), squash=nn.Sigmoid())
-    model = nn.Sequential(layers)
-    with torch.no_grad():
-        model.first.weight[1] = 0  # pyright: ignore[reportCallIssue]
-        model.first.weight[2].fill_(40)  # pyright: ignore[reportCallIssue]
-        model.first.bias.copy_(torch.tensor([0.0, -1.0, 0.0, 0.0]))  # pyright: ignore[reportCallIssue]
-    return model.eval()
+class Squashed(nn.Module):
+    """Of four channels one has weights of zero, and one far too large ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.active, self.squash = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Sigmoid()
+        assert self.first.bias is not None
+        with torch.no_grad():
+            self.first.weight[1] = 0
+            self.first.weight[2].fill_(40)
+            self.first.bias.copy_(torch.tensor([0.0, -1.0, 0.0, 0.0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.squash(self.active(self.first(x)))
 
 
-def test_dead_channels_rows_of_zeros_and_saturation_are_found(tmp_path: object) -> None:
-    model = net()
+def test_dead_channels_rows_of_zeros_and_saturation_are_found(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Squashed().eval()
     weights = weights_of(model)
     assert [(one.layer, one.zero_rows, one.rows) for one in weights] == [("first.weight", 1, 4)]
     picture = torch.rand(1, 3, 8, 8)
     found = {one.layer: one for one in activations_of(model, [lambda: {"x": model(picture)}])}
     assert found["active"].dead >= 1
     assert found["squash"].saturated == pytest.approx(0.25)
-    file = tmp_path / "histograms.png"  # pyright: ignore[reportOperatorIssue]
+    file = tmp_path / "histograms.png"
     draw_histograms(file, weights, list(found.values()))
     assert file.stat().st_size > 1000
 

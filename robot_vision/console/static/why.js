@@ -102,6 +102,7 @@ async function choose(file) {
     return;
   }
   tell("");
+  camera.freshness.forget(); // it has no age
   camera.shape(mine.width_px, mine.height_px);
   showSource();
 }

@@ -105,4 +105,4 @@ def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Spearman's, over cells of a coarse grid: neighbours in a picture are no two opinions."""
     small = [cv2.resize(each, (16, 16), interpolation=cv2.INTER_AREA) for each in (one, other)]
     ranks = [np.argsort(np.argsort(each, axis=None)) for each in small]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(np.stack(ranks))[0, 1])
