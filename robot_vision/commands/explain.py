@@ -83,7 +83,7 @@ def policy(
     """What a policy from pixels looks at before it acts, and what its words look at."""
     from robot_vision.explain.answer import answered, usual_ways
     from robot_vision.explain.heat import ExplainError
-    from robot_vision.explain.policy import open_moment, word_weights
+    from robot_vision.explain.opening.policy import open_moment, word_weights
     from robot_vision.terminal import Screen
 
     moment = open_moment(run, dataset, row=row)
@@ -193,7 +193,7 @@ def weights(
     from rich.table import Table
 
     from robot_vision.explain.inside.weights import activations_of, draw_histograms, weights_of
-    from robot_vision.explain.sources import one_picture
+    from robot_vision.explain.opening.sources import one_picture
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.terminal import Screen
 
@@ -234,7 +234,7 @@ def architecture(
 ) -> None:
     """A picture of what feeds what: modules, shapes, parameters."""
     from robot_vision.explain.inside.architecture import draw_architecture, follow
-    from robot_vision.explain.subject import example_of
+    from robot_vision.explain.opening.subject import example_of
     from robot_vision.terminal import Screen
 
     subject = _subject(model, size)
@@ -299,7 +299,7 @@ def evaluate(
 
 
 def _subject(model: str, size: str) -> Any:
-    from robot_vision.explain.subject import open_subject
+    from robot_vision.explain.opening.subject import open_subject
     from robot_vision.models.card import Size
 
     wanted = size_px(size) if size else None
@@ -312,7 +312,7 @@ def _question(
     model: str, source: str, target: str, layer: str, frame: int, size: str, rgb_topic: str
 ) -> "tuple[Any, Question]":
     from robot_vision.explain.asking import ask
-    from robot_vision.explain.sources import one_picture
+    from robot_vision.explain.opening.sources import one_picture
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.replay.reading.discovery import Topics
 

@@ -11,8 +11,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.placement import Placement
 from robot_vision.core.types import Camera
 from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import Question
-from robot_vision.explain.subject import Subject
 from robot_vision.explain.targets import (
     ActionTarget,
     BoxTarget,
@@ -107,6 +107,11 @@ def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
     if "output" not in outputs:
         raise ExplainError(f"{subject.name} gives no class of a picture: {', '.join(outputs)}")
     scores = outputs["output"]
+    if scores.dim() not in (2, 4) or scores.shape[1] < 2:
+        raise ExplainError(
+            f"{subject.name}: output {list(scores.shape)} is none of classes; expected "
+            "[1,classes] or [1,classes,rows,columns]"
+        )
     by_place = scores.argmax(dim=1)[0] if scores.dim() == 4 else None
     if name:
         row = class_row(name, subject.classes)

@@ -19,8 +19,8 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.pipe_message import read_message, write_message
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
+from robot_vision.explain.opening.subject import Subject, open_subject
 from robot_vision.explain.question import Question
-from robot_vision.explain.subject import Subject, open_subject
 
 _LEAST_PRIORITY = 19
 
@@ -59,6 +59,8 @@ def _answer(
         answers = answered(question, job["ways"] or usual_ways(question))
     except RobotVisionError as error:
         return {"problem": str(error)}, []
+    except Exception as error:  # of any model: the next question is answered all the same
+        return {"problem": f"it failed: {type(error).__name__}: {error}"}, []
     maps = [
         {
             "way": one.way,

@@ -9,7 +9,7 @@ from torch import Tensor
 from robot_vision.core.placement import Placement
 from robot_vision.core.registry import Registry
 from robot_vision.explain.heat import Heat
-from robot_vision.explain.subject import Subject
+from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.targets import Target
 
 

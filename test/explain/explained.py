@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robot_vision.explain.subject import Subject
+from robot_vision.explain.opening.subject import Subject
 from robot_vision.models.card import Size
 from robot_vision.models.picture import picture_input
 

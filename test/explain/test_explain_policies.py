@@ -9,9 +9,9 @@ import torch
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import with_options
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.policy import Moment, camera_image, word_weights
+from robot_vision.explain.opening.policy import Moment, camera_image, word_weights
+from robot_vision.explain.opening.subject import subject_of
 from robot_vision.explain.question import WAYS
-from robot_vision.explain.subject import subject_of
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights
 

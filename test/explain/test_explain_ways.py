@@ -1,23 +1,24 @@
 """Ways of explaining, on networks whose reasons are known and on every model of pictures."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 from explained import BLUE, RED, SIDE_PX, color_subject, mask_of, two_squares
 
+from robot_vision.console.why_schema import WayName
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import with_options
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
-from robot_vision.explain.attention_tap import watched
 from robot_vision.explain.heat import ExplainError, Heat, checked, energy_inside
 from robot_vision.explain.measuring.curves import cells_of, curves
 from robot_vision.explain.measuring.judged import check
+from robot_vision.explain.network.attention_tap import watched
+from robot_vision.explain.opening.subject import Subject, fresh_subject
 from robot_vision.explain.question import WAYS, Question
-from robot_vision.explain.subject import Subject, fresh_subject
 from robot_vision.models.card import Size
 from robot_vision.models.classification.classifier import ClassifierSpec
 from robot_vision.models.encoders.encoder import EncoderChoice
@@ -25,6 +26,10 @@ from robot_vision.models.encoders.vit import ViT
 from robot_vision.models.registry import MODELS
 
 _TINY_VIT = {"width": 16, "heads": 2, "depth": 3, "grid": (3, 2), "patch_px": 8}
+
+
+def test_the_console_knows_every_way() -> None:
+    assert set(get_args(WayName)) == set(WAYS)
 
 
 def in_view(heat: Heat, question: Question) -> np.ndarray:

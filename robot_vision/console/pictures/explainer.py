@@ -73,8 +73,8 @@ class Explainer:
             return await loop.run_in_executor(
                 self._thread, self._work, asked, bundle, rgb, upload, depth_m, age_s
             )
-        finally:
-            self._busy, self._last_s = False, monotonic()
+        except RuntimeError as error:  # the thread takes nothing any more
+            raise ConsoleError(503, "the console is being shut down") from error
 
     def close(self) -> None:
         """End the child, whatever it does. Thread-safe."""
@@ -85,6 +85,21 @@ class Explainer:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _work(
+        self,
+        asked: WhyRequest,
+        bundle: str,
+        rgb: Rgb | None,
+        upload: bytes,
+        depth_m: np.ndarray | None,
+        age_s: float | None,
+    ) -> Why:
+        """In the thread: it is busy until it is done, also where the client has gone."""
+        try:
+            return self._explained(asked, bundle, rgb, upload, depth_m, age_s)
+        finally:
+            self._busy, self._last_s = False, monotonic()
+
+    def _explained(
         self,
         asked: WhyRequest,
         bundle: str,
@@ -149,14 +164,17 @@ class Explainer:
         except (OSError, ValueError):
             answer = None
         finally:
+            is_late = not late.is_alive()
             late.cancel()
         if answer is None:
             with self._lock:
                 self._end()
             if self._is_closed:
                 raise ConsoleError(503, "the console is being shut down")
-            text = f"no explanation within {self._config.limit_s:g} s (console.why.limit_s)"
-            raise ConsoleError(503, text)
+            if is_late:
+                text = f"no explanation within {self._config.limit_s:g} s (console.why.limit_s)"
+                raise ConsoleError(503, text)
+            raise ConsoleError(503, "the process that explains has ended: ask again")
         self._wait_for_more()
         if "problem" in answer[0]:
             raise ConsoleError(422, answer[0]["problem"])

@@ -26,9 +26,9 @@ from robot_vision.console.serving.routes import (
     command_routes,
     hold_threads,
     watching_routes,
+    why_routes,
 )
 from robot_vision.console.serving.stream import Viewers
-from robot_vision.console.serving.why_routes import why_routes
 from robot_vision.console.state.history import History
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.console.state.state_views import Views

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from robot_vision.console.analysis_schema import Analysis
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst, Upload
-from robot_vision.console.problems import ConsoleError
+from robot_vision.console.pictures.explainer import Explainer
+from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.schema import (
     InstructionRequest,
     ObjectsView,
@@ -26,6 +27,8 @@ from robot_vision.console.schema import (
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.rates import client_of
 from robot_vision.console.serving.stream import Viewers
+from robot_vision.console.state.snapshots import Snapshots
+from robot_vision.console.why_schema import TargetText, WayName, Why, WhyModel, WhyRequest
 from robot_vision.core.foreign import quoted
 
 _log = logging.getLogger(__name__)
@@ -34,7 +37,7 @@ _MOST_FILES = 8
 _HOLD_THREADS = 4
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route documents: its own refusals and those of the guard."""
     words = {
         400: "The request is malformed.",
@@ -58,7 +61,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_CHANGING = answers(400, 403, 408, 409, 413, 422)
+_CHANGING = _answers(400, 403, 408, 409, 413, 422)
 
 
 class Health(BaseModel):
@@ -78,12 +81,12 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     """What is read only."""
     router = APIRouter()
 
-    @router.get("/api/state", responses=answers(), tags=["watch"])
+    @router.get("/api/state", responses=_answers(), tags=["watch"])
     async def state() -> State:
         """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
         return viewers.state()
 
-    @router.get("/api/objects", responses=answers(503), tags=["watch"])
+    @router.get("/api/objects", responses=_answers(503), tags=["watch"])
     async def objects() -> ObjectsView:
         """The tracked objects of the newest frame."""
         view = await run_in_threadpool(viewers.views.objects)
@@ -91,7 +94,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "no frame was processed yet; /api/state says why")
         return view
 
-    @router.get("/api/classification", responses=answers(503), tags=["watch"])
+    @router.get("/api/classification", responses=_answers(503), tags=["watch"])
     async def classification() -> ClassificationView:
         """The classes that the newest frame shows as a whole, likeliest first."""
         view = await run_in_threadpool(viewers.views.classification)
@@ -99,7 +102,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
         return view
 
-    @router.get("/api/segmentation", responses=answers(503), tags=["watch"])
+    @router.get("/api/segmentation", responses=_answers(503), tags=["watch"])
     async def segmentation() -> SegmentationView:
         """The classes of the newest frame's pixels, by falling share."""
         view = await run_in_threadpool(viewers.views.segmentation)
@@ -108,14 +111,14 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, text)
         return view
 
-    @router.get("/healthz", responses=answers(), tags=["probes"])
+    @router.get("/healthz", responses=_answers(), tags=["probes"])
     async def healthz() -> Health:
         """The console's process lives."""
         return Health()
 
     @router.get(
         "/readyz",
-        responses={**answers(), 503: {"model": Ready, "description": "No frames flow."}},
+        responses={**_answers(), 503: {"model": Ready, "description": "No frames flow."}},
         tags=["probes"],
     )
     async def readyz() -> Ready:
@@ -129,7 +132,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     @router.get(
         "/metrics",
         responses={
-            **answers(),
+            **_answers(),
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         },
         response_class=Response,
@@ -196,7 +199,7 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     """Pictures in, answers out."""
     router = APIRouter(tags=["analyze"])
 
-    @router.post("/api/analyze", responses=answers(400, 403, 408, 413, 415, 422, 503))
+    @router.post("/api/analyze", responses=_answers(400, 403, 408, 413, 415, 422, 503))
     async def analyze(
         image: Annotated[
             list[UploadFile],
@@ -219,7 +222,7 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     @router.get(
         "/api/analyze/images/{name}",
         responses={
-            **answers(404, 422),
+            **_answers(404, 422),
             200: {"content": {"image/jpeg": {}, "image/png": {}}},
         },
         response_class=Response,
@@ -232,5 +235,37 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
         if picture is None:
             raise ConsoleError(404, "this image is not kept any more: analyse again")
         return Response(picture.data, media_type=f"image/{picture.format}")
+
+    return router
+
+
+def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
+    """What a model looks at."""
+    router = APIRouter(tags=["why"])
+
+    @router.post("/api/why", responses=_answers(400, 403, 408, 413, 422, 503))
+    async def why(asked: WhyRequest) -> Why:
+        """What of the newest frame speaks for an answer of the model, in one or more ways."""
+        kept = snapshots.frame
+        if kept is None:
+            raise ConsoleError(503, "no frame came yet; /api/state says why")
+        frame = kept.value
+        return await explainer.explain(
+            asked, rgb=frame.rgb, depth_m=frame.depth_m, age_s=kept.age_now_s()
+        )
+
+    @router.post("/api/why/picture", responses=_answers(400, 403, 408, 413, 415, 422, 503))
+    async def why_of_picture(
+        image: Annotated[UploadFile, File(description="PNG, JPEG or WebP")],
+        model: Annotated[WhyModel, Form()] = "detector",
+        target: Annotated[TargetText, Form()] = "",
+        ways: Annotated[list[WayName] | None, Form(max_length=4)] = None,
+    ) -> Why:
+        """The same of a picture that a client sends."""
+        try:
+            asked = WhyRequest(model=model, target=target, ways=ways or [])
+        except ValidationError as error:
+            raise ConsoleError(422, in_words(error.errors())) from error
+        return await explainer.explain(asked, upload=await image.read())
 
     return router

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from robot_vision.explain.drawing import colored, tile
-from robot_vision.explain.layer_taps import layer_names, named, tapped
+from robot_vision.explain.network.layer_taps import layer_names, named, tapped
 from robot_vision.explain.question import Question
 
 

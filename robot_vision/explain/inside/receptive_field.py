@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.layer_taps import Tap, tapped
+from robot_vision.explain.network.layer_taps import Tap, tapped
 
 # The part of all gradient that what is effectively seen has.
 _MASS = 0.9

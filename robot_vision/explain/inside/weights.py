@@ -11,7 +11,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.layer_taps import hooked
+from robot_vision.explain.network.layer_taps import hooked
 
 _BINS = 60
 # A channel that never rises above this part of its layer's spread is dead.

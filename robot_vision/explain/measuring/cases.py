@@ -12,8 +12,8 @@ from robot_vision.codecs.bounded import read_image
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.errors import ConfigError
 from robot_vision.explain.asking import ask
+from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import Question
-from robot_vision.explain.subject import Subject
 from robot_vision.explain.targets import BoxTarget
 from robot_vision.training.data.crops import CropOptions, square_px
 from robot_vision.training.data.labelled import Annotated, DetectionSet

@@ -14,8 +14,8 @@ from robot_vision.explain.drawing import over_picture, tile
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.measuring.cases import Case, cases
 from robot_vision.explain.measuring.judged import Judged, judge
+from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import WAYS, Way
-from robot_vision.explain.subject import Subject
 from robot_vision.training.metrics.bootstrap import bounds, resampled_mean, resampled_share
 from robot_vision.training.metrics.tiles import write_tiles
 

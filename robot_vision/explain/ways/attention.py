@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from robot_vision.explain.attention_tap import Attention, some_attention, watched
 from robot_vision.explain.heat import ExplainError, Heat, checked
+from robot_vision.explain.network.attention_tap import Attention, some_attention, watched
+from robot_vision.explain.network.tokens import Asked, asked_token, picture_cells
 from robot_vision.explain.question import Question, Way, register_way
-from robot_vision.explain.tokens import Asked, asked_token, picture_cells
 
 _EMPTY = "nothing of the picture is attended to"
 

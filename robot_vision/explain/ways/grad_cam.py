@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from robot_vision.explain.heat import ExplainError, Heat, checked
-from robot_vision.explain.layer_taps import Tap, named, tapped
-from robot_vision.explain.layers import chosen_layer, encoder_scope, is_reached
+from robot_vision.explain.network.layer_taps import Tap, named, tapped
+from robot_vision.explain.network.layers import chosen_layer, encoder_scope, is_reached
 from robot_vision.explain.question import Question, Way, register_way
 
 

@@ -26,6 +26,7 @@ from robot_vision.training.engine.recipe_file import load_recipe
 from robot_vision.training.engine.run import BUNDLE_WEIGHTS, RECIPE, WEIGHTS
 
 _CPU = torch.device("cpu")
+_FORMATS = ("classification", "semantic", "native", "yolo_v1", "detr_logits", "depth_metric")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,6 +101,7 @@ def open_subject(name: str, *, size: Size | None = None) -> Subject:
     bundle = find_bundle(name)
     if bundle.manifest.input.carried:
         raise ExplainError(f"{name} carries state from frame to frame: one picture is not enough")
+    _check_readable(bundle)
     teacher = of_onnx(bundle, _CPU)
     if bundle.manifest.architecture in MODELS and (bundle.path / BUNDLE_WEIGHTS).is_file():
         return replace(_of_weights(bundle, size), quick=None if size else teacher.run)
@@ -110,6 +112,20 @@ def open_subject(name: str, *, size: Size | None = None) -> Subject:
         image=bundle.manifest.input,
         classes=bundle.manifest.classes,
         run=teacher.run,
+    )
+
+
+def _check_readable(bundle: Bundle) -> None:
+    """Raises `ExplainError` for outputs that `targets` would read as something else."""
+    manifest = bundle.manifest
+    reading, is_ours = manifest.reading, manifest.architecture in MODELS
+    fits = manifest.format in _FORMATS and reading.background == "none"
+    if is_ours or (fits and (manifest.format != "detr_logits" or reading.activation == "softmax")):
+        return
+    raise ExplainError(
+        f"{manifest.name}: outputs of format {manifest.format!r} (background "
+        f"{reading.background!r}, activation {reading.activation!r}) are not explained; those of "
+        f"{', '.join(_FORMATS)} without a background class are"
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.explain.attention_tap import Attention
 from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.network.attention_tap import Attention
 from robot_vision.explain.question import Question
 from robot_vision.explain.targets import BoxTarget
 from robot_vision.models.encoders.vit import ViT

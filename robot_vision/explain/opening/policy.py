@@ -13,11 +13,11 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import ModelInput
 from robot_vision.core.placement import place
 from robot_vision.explain.asking import ask_of
-from robot_vision.explain.attention_tap import some_attention, watched
 from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.network.attention_tap import some_attention, watched
+from robot_vision.explain.network.tokens import picture_tokens, word_tokens
+from robot_vision.explain.opening.subject import Subject, subject_of
 from robot_vision.explain.question import Question
-from robot_vision.explain.subject import Subject, subject_of
-from robot_vision.explain.tokens import picture_tokens, word_tokens
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import read_weights

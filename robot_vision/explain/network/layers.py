@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.layer_taps import Tap
+from robot_vision.explain.network.layer_taps import Tap
 from robot_vision.models.encoders.encoder import Encoder
 from robot_vision.models.multitask.native_parts import Encoder as NativeEncoder
 
