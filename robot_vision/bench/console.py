@@ -70,12 +70,12 @@ def bench_console(
     camera = [f"--fps={fps}", f"--width={width_px}", f"--height={height_px}"]
     camera.append(f"--seconds={lasts_s}")
     with TemporaryDirectory() as logs:
-        blocks, messages = _measure(
+        blocks, messages, explained = _measure(
             ros_args, camera, [str(viewers), str(viewer_fps)], why, rounds, seconds, Path(logs)
         )
     return {
         "bench": "why" if why else "console",
-        **({"way": why} if why else {}),
+        **({"way": why, "explained": explained} if why else {}),
         "machine": describe_machine(),
         "image": f"{width_px}×{height_px}",
         "fps": fps,
@@ -142,8 +142,8 @@ def _measure(
     rounds: int,
     block_s: float,
     logs: Path,
-) -> tuple[list[Block], int]:
-    """The blocks of whole rounds, and how many messages all viewers got together."""
+) -> tuple[list[Block], int, int]:
+    """The blocks of whole rounds, messages that all viewers got, and frames that were explained."""
     from robot_vision.ros.tools.monitor import Monitor
     from robot_vision.ros.tools.processes import child
 
@@ -173,11 +173,15 @@ def _measure(
         blocks = [_block(monitor, process, number, block_s) for number in range(first, last)]
         monitor.spin(1.0)
     monitor.close()
-    counts = viewers_log.read_text().split()
+    said = viewers_log.read_text().split()
+    explained = said.count("why")
+    counts = [word for word in said if word != "why"]
     if not counts or not all(count.isdigit() for count in counts):
         words = viewers_log.read_text()[-2000:] + service_log.read_text()[-2000:]
         raise BenchError(f"the viewers did not see all they were to see: {words}")
-    return blocks, sum(map(int, counts))
+    if why and not explained:
+        raise BenchError("no frame was explained while it was measured: blocks are too short")
+    return blocks, sum(map(int, counts)), explained
 
 
 def _block(monitor: Any, process: psutil.Process, number: int, block_s: float) -> Block:

@@ -2,7 +2,7 @@
 
 They look in the blocks that are theirs and are gone in all others; after each, every viewer
 writes how many messages it got. With a way of explaining they look at the page "Why", and one of
-them has it explain frame after frame.
+them has frame after frame explained, and writes `why` for each that was.
 """
 
 import json
@@ -78,7 +78,8 @@ def _explain(url: str, way: str, block_s: float) -> None:
         sleep(_PAUSE_S)
         if condition_at(time(), block_s) == WATCHED:
             with suppress(URLError, TimeoutError), urlopen(asked, timeout=60) as answer:  # noqa: S310
-                answer.read()
+                if answer.read():
+                    print("why", flush=True)
 
 
 if __name__ == "__main__":
