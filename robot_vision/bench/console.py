@@ -143,7 +143,7 @@ def _measure(
     block_s: float,
     logs: Path,
 ) -> tuple[list[Block], int, int]:
-    """The blocks of whole rounds, messages that all viewers got, and frames that were explained."""
+    """Blocks of whole rounds, messages that all viewers got, frames that were explained."""
     from robot_vision.ros.tools.monitor import Monitor
     from robot_vision.ros.tools.processes import child
 

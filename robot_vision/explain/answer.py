@@ -62,7 +62,7 @@ def _answered(question: Question, name: str, *, is_checked: bool) -> Answer:
 
 def side_by_side(
     rgb: UInt8[np.ndarray, "h w 3"], question: Question, answers: Sequence[Answer]
-) -> list[UInt8[np.ndarray, "h w 3"]]:
+) -> list[UInt8[np.ndarray, "height width 3"]]:
     """The picture and its maps as tiles."""
     tiles = [tile(rgb, question.target.words)]
     for answer in answers:

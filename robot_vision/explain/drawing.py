@@ -24,7 +24,7 @@ def over_picture(rgb: Rgb, heat: Float32[np.ndarray, "h w"]) -> Rgb:
     return cv2.addWeighted(grey, 1 - _OPAQUE, colored(heat), _OPAQUE, 0)
 
 
-def tile(rgb: Rgb, caption: str) -> Rgb:
+def tile(rgb: Rgb, caption: str) -> UInt8[np.ndarray, "height width 3"]:
     """A picture in a square, above words."""
     height, width = rgb.shape[:2]
     scale = _TILE_PX / max(height, width)

@@ -55,7 +55,7 @@ class Explainer:
         *,
         rgb: Rgb | None = None,
         upload: bytes = b"",
-        depth_m: Float32[np.ndarray, "h w"] | None = None,
+        depth_m: Float32[np.ndarray, "hd wd"] | None = None,
         age_s: float | None = None,
     ) -> Why:
         """Of a frame or an uploaded picture; raises `ConsoleError` with what stands against it."""
@@ -240,7 +240,7 @@ class Explainer:
                     continue
 
 
-def _bounded(rgb: Rgb) -> tuple[Rgb, float]:
+def _bounded(rgb: Rgb) -> tuple[UInt8[np.ndarray, "h2 w2 3"], float]:
     """A large picture made smaller, and by how much."""
     scale = min(1.0, _LARGEST_PX / max(rgb.shape[:2]))
     if scale == 1:

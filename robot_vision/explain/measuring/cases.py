@@ -23,7 +23,8 @@ from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.data.samples import PAD_VALUE, read_named
 
 _LEAST_IOU = 0.5
-_CROPS = CropOptions(min_visible=0.7, min_px=24)
+LEAST_PX = 24  # of an object's longer side: a map of fewer pixels shows no place
+_CROPS = CropOptions(min_visible=0.7)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,7 +91,7 @@ def _crops(
 def _is_large(image: Annotated, row: int) -> bool:
     x0, y0, x1, y1 = image.box_xyxy_px[row]
     return bool(
-        max(x1 - x0, y1 - y0) >= _CROPS.min_px and image.visible_share[row] >= _CROPS.min_visible
+        max(x1 - x0, y1 - y0) >= LEAST_PX and image.visible_share[row] >= _CROPS.min_visible
     )
 
 

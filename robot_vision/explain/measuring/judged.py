@@ -1,5 +1,6 @@
 """One map of one case, judged; and the check that a map passes before it is shown."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import cv2
@@ -9,6 +10,7 @@ from jaxtyping import Float32
 from robot_vision.explain.heat import ExplainError, Heat, energy_inside
 from robot_vision.explain.measuring.cases import Case
 from robot_vision.explain.measuring.curves import Curves, cells_of, curves, random_cells
+from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import Question, Way
 
 _RANDOM_ORDERS = 2
@@ -34,16 +36,19 @@ class Judged:
     chance: Curves
 
 
-def judge(way: Way, case: Case, random: Question, draw: np.random.Generator) -> Judged:
-    """A way's map of a case; raises `ExplainError` where it refuses one."""
+def judge(way: Way, case: Case, random: Subject | None, draw: np.random.Generator) -> Judged:
+    """A way's map of a case; raises `ExplainError` where it refuses one.
+
+    `random` is the same network with random weights, where there is one.
+    """
     heat = way.explain(case.question)
     shown, mask = _in_view(heat, case.question), case.mask
     energy, likeness = float("nan"), float("nan")
-    try:
-        other = _in_view(way.explain(random), random)
-        energy, likeness = energy_inside(other, mask), _rank_correlation(shown, other)
-    except ExplainError:
-        pass  # an empty map of random weights is alike to none
+    if random is not None:
+        question = case.question.of(random)
+        with suppress(ExplainError):  # an empty map is alike to none
+            other = _in_view(way.explain(question), question)
+            energy, likeness = energy_inside(other, mask), _rank_correlation(shown, other)
     return Judged(
         heat=shown,
         energy=energy_inside(shown, mask),

@@ -44,7 +44,7 @@ def measure(
 ) -> list[Measured]:
     """Each way on the same cases of the set; `sheet` gets a picture of the first of them."""
     chosen = [WAYS.get(name) for name in ways]
-    random = subject.with_random_weights(seed=1) if subject.model is not None else subject
+    random = subject.with_random_weights(seed=1) if subject.card is not None else None
     rows: dict[str, list[Judged]] = {way.name: [] for way in chosen}
     refused: dict[str, Counter[str]] = {way.name: Counter() for way in chosen}
     tiles: list[UInt8[np.ndarray, "h w 3"]] = []
@@ -53,7 +53,7 @@ def measure(
         for way in chosen:
             try:
                 draw = np.random.default_rng(number)
-                judged = judge(way, case, case.question.of(random), draw)
+                judged = judge(way, case, random, draw)
             except ExplainError as error:
                 refused[way.name][_kind(error)] += 1
                 drawn.append(tile(case.rgb, f"{way.name}: refused"))
