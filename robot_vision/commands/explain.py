@@ -190,7 +190,7 @@ def weights(
     out: Annotated[Path | None, typer.Option(help="PNG of histograms to write")] = None,
 ) -> None:
     """Weights of each layer in figures; with pictures also dead channels and saturation."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from robot_vision.explain.inside.weights import activations_of, draw_histograms, weights_of
     from robot_vision.explain.opening.sources import one_picture
@@ -200,7 +200,14 @@ def weights(
     subject = _subject(model, size)
     network = subject.network(wanted_for="weights")
     screen = Screen()
-    table = Table("weights of", "number", "mean", "deviation", "largest", "zero rows")
+    table = Table(
+        Column("weights of", overflow="fold"),
+        "number",
+        "mean",
+        "deviation",
+        "largest",
+        "zero rows",
+    )
     found = weights_of(network)
     for one in found:
         figures = (f"{v:.3g}" for v in (one.mean, one.deviation, one.largest))
@@ -213,7 +220,14 @@ def weights(
         seen.append(inputs)
     active = activations_of(network, [lambda x=x: subject.run(x) for x in seen]) if seen else []
     if active:
-        table = Table("activations of", "kind", "dead channels", "saturated", "lowest", "highest")
+        table = Table(
+            Column("activations of", overflow="fold"),
+            "kind",
+            "dead channels",
+            "saturated",
+            "lowest",
+            "highest",
+        )
         for one in active:
             range_ = (f"{one.lowest:.3g}", f"{one.highest:.3g}")
             dead = f"{one.dead} of {one.channels}"
@@ -235,9 +249,10 @@ def architecture(
     """A picture of what feeds what: modules, shapes, parameters."""
     from robot_vision.explain.inside.architecture import draw_architecture, follow
     from robot_vision.explain.opening.subject import example_of
+    from robot_vision.models.registry import MODELS
     from robot_vision.terminal import Screen
 
-    subject = _subject(model, size)
+    subject = _fresh(model, size) if model in MODELS else _subject(model, size)
     network = subject.network(wanted_for="its architecture")
     nodes = follow(network, lambda: subject.run(example_of(subject)), depth=depth)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -296,6 +311,16 @@ def evaluate(
     }
     (out / "explanations.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
     screen.print(f"written: {out}")
+
+
+def _fresh(model: str, size: str) -> Any:
+    """A registered model with fresh weights: all that a picture of its modules needs."""
+    from robot_vision.explain.opening.subject import fresh_subject
+    from robot_vision.models.card import Size
+    from robot_vision.models.registry import MODELS
+
+    card, (width_px, height_px) = MODELS.get(model), size_px(size or "416x320")
+    return fresh_subject(card, card.spec, size=Size(width_px=width_px, height_px=height_px))
 
 
 def _subject(model: str, size: str) -> Any:

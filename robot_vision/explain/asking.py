@@ -71,7 +71,7 @@ def ask_of(
 def find_target(text: str, subject: Subject, outputs: Outputs, placement: Placement) -> Target:
     """The target that `text` names, in what the model says."""
     kind, _, which = text.partition(":")
-    kind = kind or _usual_kind(outputs)
+    kind = kind or _usual_kind(outputs, has_classes=bool(subject.classes))
     if kind == "class":
         return class_target(which, subject, outputs)
     if kind == "box":
@@ -88,11 +88,13 @@ def find_target(text: str, subject: Subject, outputs: Outputs, placement: Placem
     raise ConfigError(f"target {text!r}: expected {KINDS}")
 
 
-def _usual_kind(outputs: Outputs) -> str:
+def _usual_kind(outputs: Outputs, *, has_classes: bool) -> str:
     if "action" in outputs:
         return "action"
     if any(role.startswith("boxes") for role in outputs):
         return "box"
+    if not has_classes and "embedding" in outputs:  # what learns without labels names nothing
+        return "embedding"
     for role, kind in (("output", "class"), ("depth", "depth"), ("embedding", "embedding")):
         if role in outputs:
             return kind
