@@ -114,6 +114,8 @@ def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
             f"{subject.name}: output {list(scores.shape)} is none of classes; expected "
             "[1,classes] or [1,classes,rows,columns]"
         )
+    if scores.shape[2:] == (1, 1):  # as some exporters leave classes of a picture
+        scores = scores.flatten(1)
     by_place = scores.argmax(dim=1)[0] if scores.dim() == 4 else None
     if name:
         row = class_row(name, subject.classes)
