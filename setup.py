@@ -116,6 +116,8 @@ setup(
             "grpcio>=1.60",
             "safetensors>=0.4",
         ],
+        # Integrated gradients; the other ways of explaining need `train` alone.
+        "explain": [*TRAIN, "captum>=0.9"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         "sim": SIM,

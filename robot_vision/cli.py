@@ -16,6 +16,7 @@ from robot_vision.commands import (
     demo,
     demonstrations,
     doctor,
+    explain,
     models,
     replay,
     run,
@@ -40,6 +41,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(demonstrations.app, name="demonstrations")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.app, name="serve")
+app.add_typer(explain.app, name="explain")
 app.add_typer(similar.app, name="similar")
 run.register(app)
 doctor.register(app)

@@ -23,7 +23,7 @@ LAYERS = {
     "console": (
         ("class_schema",),
         ("schema", "problems"),
-        ("analysis_schema",),
+        ("analysis_schema", "why_schema"),
         ("client", "commander"),
         ("state",),
         ("pictures",),

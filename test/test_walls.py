@@ -28,7 +28,14 @@ ROS_MODULES = {
     "cv_bridge",
     "tf2_ros",
 }
-TORCH_HOMES = ("models/", "training/", "export/", "backends/torch_backend.py", "bench/")
+TORCH_HOMES = (
+    "models/",
+    "training/",
+    "export/",
+    "explain/",
+    "backends/torch_backend.py",
+    "bench/",
+)
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
 # What each folder and file of the package may import of the others. A new one needs its line.
@@ -66,6 +73,7 @@ MAY_IMPORT = {
         "core alignment backends codecs formats grounding model_store models "
         "perception policies training viz"
     ),
+    "explain": "capture codecs core model_store models perception replay training",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (
@@ -94,9 +102,9 @@ MAY_IMPORT = {
         "terminal threads topics tracking training"
     ),
     "commands": (
-        "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats importing machine model_store models perception recorded_views replay rollouts "
-        "policies ros serving similar simulation soak terminal training"
+        "bench calibration capture core datasets demo demonstrations doctor doctor_arm "
+        "explain export formats importing machine model_store models perception policies "
+        "recorded_views replay rollouts ros serving similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -151,10 +159,11 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"pyarrow"}, ("datasets/", "demonstrations/", "replay/writing/tables.py")),
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
+        ({"captum"}, ("explain/ways/integrated_gradients.py",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
         ({"transformers"}, ("training/demonstrations/sentences/",)),
     ],
-    ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers"],
+    ids=["web", "parquet", "video", "augmentation", "captum", "tokenizers", "transformers"],
 )
 def test_extras_are_imported_where_they_serve_only(
     modules: set[str], homes: tuple[str, ...]
@@ -213,7 +222,9 @@ def test_training_reads_pictures_of_bags_and_nothing_else_of_a_replay() -> None:
         assert not known or path.name == "frame_sources.py"
 
 
-@pytest.mark.parametrize("part", ["training", "export", "models", "rollouts", "formats"])
+@pytest.mark.parametrize(
+    "part", ["training", "export", "explain", "models", "rollouts", "formats"]
+)
 def test_files_have_three_hundred_lines_at_most(part: str) -> None:
     lines = {p: len(p.read_text().splitlines()) for p in (PACKAGE / part).rglob("*.py")}
     assert {str(p): n for p, n in lines.items() if n > 300} == {}

@@ -54,10 +54,12 @@ def bench_console(
     viewer_fps: float,
     width_px: int,
     height_px: int,
+    why: str = "",
 ) -> dict[str, Any]:
     """Ages of frames under each condition, and their ratios. Raises `BenchError`.
 
-    A round is a block of `seconds` of each condition.
+    A round is a block of `seconds` of each condition. `why` is a way of explaining: the viewers
+    look at the page "Why", and frame after frame is explained.
     """
     from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
     from robot_vision.ros.tools.processes import use_private_domain
@@ -68,11 +70,12 @@ def bench_console(
     camera = [f"--fps={fps}", f"--width={width_px}", f"--height={height_px}"]
     camera.append(f"--seconds={lasts_s}")
     with TemporaryDirectory() as logs:
-        blocks, messages = _measure(
-            ros_args, camera, [str(viewers), str(viewer_fps)], rounds, seconds, Path(logs)
+        blocks, messages, explained = _measure(
+            ros_args, camera, [str(viewers), str(viewer_fps)], why, rounds, seconds, Path(logs)
         )
     return {
-        "bench": "console",
+        "bench": "why" if why else "console",
+        **({"way": why, "explained": explained} if why else {}),
         "machine": describe_machine(),
         "image": f"{width_px}×{height_px}",
         "fps": fps,
@@ -135,18 +138,19 @@ def _measure(
     ros_args: Sequence[str],
     camera: Sequence[str],
     viewing: Sequence[str],
+    why: str,
     rounds: int,
     block_s: float,
     logs: Path,
-) -> tuple[list[Block], int]:
-    """The blocks of whole rounds, and how many messages all viewers got together."""
+) -> tuple[list[Block], int, int]:
+    """Blocks of whole rounds, messages that all viewers got, frames that were explained."""
     from robot_vision.ros.tools.monitor import Monitor
     from robot_vision.ros.tools.processes import child
 
     port = _free_port()
     service_log, viewers_log = logs / "service.log", logs / "viewers.log"
     service = [str(block_s), "--ros-args", "-p", f"console:port:={port}", *ros_args]
-    looking = [f"http://127.0.0.1:{port}", *viewing, str(block_s)]
+    looking = [f"http://127.0.0.1:{port}", *viewing, str(block_s), *([why] if why else [])]
     monitor = Monitor()
     with ExitStack() as stack:
         node = stack.enter_context(
@@ -169,11 +173,15 @@ def _measure(
         blocks = [_block(monitor, process, number, block_s) for number in range(first, last)]
         monitor.spin(1.0)
     monitor.close()
-    counts = viewers_log.read_text().split()
+    said = viewers_log.read_text().split()
+    explained = said.count("why")
+    counts = [word for word in said if word != "why"]
     if not counts or not all(count.isdigit() for count in counts):
         words = viewers_log.read_text()[-2000:] + service_log.read_text()[-2000:]
         raise BenchError(f"the viewers did not see all they were to see: {words}")
-    return blocks, sum(map(int, counts))
+    if why and not explained:
+        raise BenchError("no frame was explained while it was measured: blocks are too short")
+    return blocks, sum(map(int, counts)), explained
 
 
 def _block(monitor: Any, process: psutil.Process, number: int, block_s: float) -> Block:

@@ -1,4 +1,4 @@
-"""`robot-vision bench console`: what the console costs a frame."""
+"""`robot-vision bench console` and `bench why`: what the console costs a frame."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,9 @@ import typer
 
 
 def register(bench_app: typer.Typer) -> None:
-    """Add `console` to the measurements."""
+    """Add `console` and `why` to the measurements."""
     bench_app.command()(console)
+    bench_app.command()(why)
 
 
 def console(
@@ -43,6 +44,43 @@ def console(
         viewer_fps=viewer_fps,
         width_px=width,
         height_px=height,
+    )
+    screen = Screen()
+    show(screen, result)
+    write(out, result)
+    screen.print(f"written: {out}")
+
+
+def why(
+    model: Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")] = (
+        "native-s"
+    ),
+    way: Annotated[str, typer.Option(help="`explain ways` lists them")] = "hires_cam",
+    rounds: Annotated[int, typer.Option(help="of three blocks: none, idle, viewers", min=1)] = 10,
+    seconds: Annotated[float, typer.Option(help="per block", min=2.5)] = 9.0,
+    fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
+    width: Annotated[int, typer.Option(help="pixels", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="pixels", min=16)] = 480,
+    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path("out/bench_why.json"),
+) -> None:
+    """The age of frames while somebody has frame after frame explained, against nobody looking.
+
+    Takes rounds × 3 × seconds: four and a half minutes.
+    """
+    from robot_vision.bench.console import bench_console
+    from robot_vision.bench.stages import show, write
+    from robot_vision.terminal import Screen
+
+    result = bench_console(
+        ros_args=["-p", f"model:={model}"],
+        rounds=rounds,
+        seconds=seconds,
+        fps=fps,
+        viewers=1,
+        viewer_fps=8.0,
+        width_px=width,
+        height_px=height,
+        why=way,
     )
     screen = Screen()
     show(screen, result)

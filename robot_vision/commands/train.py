@@ -6,7 +6,12 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands import alignment_evaluation, demonstration_evaluation, policy
+from robot_vision.commands import (
+    alignment_evaluation,
+    demonstration_evaluation,
+    explain,
+    policy,
+)
 from robot_vision.commands.default_group import DefaultGroup
 from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
@@ -21,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("policy")(policy.evaluate)
     group.command("alignment")(alignment_evaluation.evaluate)
     group.command("demonstrations")(demonstration_evaluation.evaluate)
+    group.command("explanations")(explain.evaluate)
     app.add_typer(group, name="evaluate")
     app.command("train")(train)
     app.command("export")(export)

@@ -44,6 +44,16 @@ class LimitsConfig(Params):
     )
 
 
+class WhyConfig(Params):
+    """The page that shows what a model looks at; a child process computes it."""
+
+    limit_s: float = param(90.0, "until a picture is explained", unit="s", gt=0, le=600)
+    gap_s: float = param(1.0, "between two pictures, at least", unit="s", ge=0, le=600)
+    idle_s: float = param(
+        120.0, "after so long without a picture the process ends", unit="s", gt=0, le=86400
+    )
+
+
 class ConsoleConfig(Params):
     """The web page and the API."""
 
@@ -59,6 +69,7 @@ class ConsoleConfig(Params):
     jpeg_quality: int = param(80, "of the frames sent", ge=10, le=100)
     index: str = param("", "folder of an index of similar frames; empty: none is searched")
     limits: LimitsConfig = LimitsConfig()
+    why: WhyConfig = WhyConfig()
 
 
 class ConsoleNodeConfig(ConsoleConfig):

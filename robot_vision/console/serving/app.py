@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.encoded_pictures import Renditions
+from robot_vision.console.pictures.explainer import Explainer
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, AnalysisStreams
 from robot_vision.console.serving.bodies import analysis_rates
@@ -25,6 +26,7 @@ from robot_vision.console.serving.routes import (
     command_routes,
     hold_threads,
     watching_routes,
+    why_routes,
 )
 from robot_vision.console.serving.stream import Viewers
 from robot_vision.console.state.history import History
@@ -33,7 +35,7 @@ from robot_vision.console.state.state_views import Views
 from robot_vision.core.console_config import ConsoleConfig
 
 STATIC = Path(__file__).parents[1] / "static"
-PAGES = {"/": "index.html", "/analyze": "analyze.html", "/login": "login.html"}
+PAGES = {"/": "index.html", "/analyze": "analyze.html", "/why": "why.html", "/login": "login.html"}
 _SETTLE_S = 1.0
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
@@ -51,13 +53,15 @@ def create_app(
     snapshots: Snapshots,
     commander: Commander,
     analyst: Analyst,
+    explainer: Explainer,
     config: ConsoleConfig,
     *,
     on_token: Callable[[Any], None] = lambda _: None,
 ) -> Guard:
     """The application, guarded. Its token is `config.token`; empty: none is asked for.
 
-    `analyst` is closed with it; `on_token` hears of connections that have shown the token.
+    `analyst` and `explainer` are closed with it; `on_token` hears of connections that have shown
+    the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
     views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
@@ -79,6 +83,7 @@ def create_app(
         holding.shutdown(wait=False, cancel_futures=True)
         renditions.close()
         analyst.close()
+        explainer.close()
 
     app = FastAPI(
         title="robot_vision console",
@@ -95,6 +100,7 @@ def create_app(
     app.include_router(watching_routes(viewers, Exposition(viewers, history)))
     app.include_router(command_routes(commander, holding))
     app.include_router(analysis_routes(analyst))
+    app.include_router(why_routes(explainer, snapshots))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:

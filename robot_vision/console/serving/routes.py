@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from robot_vision.console.analysis_schema import Analysis
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
 from robot_vision.console.commander import Commander
 from robot_vision.console.pictures.analyst import Analyst, Upload
-from robot_vision.console.problems import ConsoleError
+from robot_vision.console.pictures.explainer import Explainer
+from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.schema import (
     GroundedView,
     InstructionRequest,
@@ -28,6 +29,8 @@ from robot_vision.console.schema import (
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.rates import client_of
 from robot_vision.console.serving.stream import Viewers
+from robot_vision.console.state.snapshots import Snapshots
+from robot_vision.console.why_schema import TargetText, WayName, Why, WhyModel, WhyRequest
 from robot_vision.core.foreign import quoted
 
 _log = logging.getLogger(__name__)
@@ -247,5 +250,37 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
         if picture is None:
             raise ConsoleError(404, "this image is not kept any more: analyse again")
         return Response(picture.data, media_type=f"image/{picture.format}")
+
+    return router
+
+
+def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
+    """What a model looks at."""
+    router = APIRouter(tags=["why"])
+
+    @router.post("/api/why", responses=_answers(400, 403, 408, 413, 422, 503))
+    async def why(asked: WhyRequest) -> Why:
+        """What of the newest frame speaks for an answer of the model, in one or more ways."""
+        kept = snapshots.frame
+        if kept is None:
+            raise ConsoleError(503, "no frame came yet; /api/state says why")
+        frame = kept.value
+        return await explainer.explain(
+            asked, rgb=frame.rgb, depth_m=frame.depth_m, age_s=kept.age_now_s()
+        )
+
+    @router.post("/api/why/picture", responses=_answers(400, 403, 408, 413, 415, 422, 503))
+    async def why_of_picture(
+        image: Annotated[UploadFile, File(description="PNG, JPEG or WebP")],
+        model: Annotated[WhyModel, Form()] = "detector",
+        target: Annotated[TargetText, Form()] = "",
+        ways: Annotated[list[WayName] | None, Form(max_length=4)] = None,
+    ) -> Why:
+        """The same of a picture that a client sends."""
+        try:
+            asked = WhyRequest(model=model, target=target, ways=ways or [])
+        except ValidationError as error:
+            raise ConsoleError(422, in_words(error.errors())) from error
+        return await explainer.explain(asked, upload=await image.read())
 
     return router

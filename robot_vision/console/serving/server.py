@@ -11,6 +11,7 @@ import uvicorn
 
 from robot_vision.console.commander import Commander, NoCommander
 from robot_vision.console.pictures.analyst import Analyst
+from robot_vision.console.pictures.explainer import Explainer
 from robot_vision.console.serving.app import create_app
 from robot_vision.console.serving.connections import Connections
 from robot_vision.console.serving.guard import is_loopback
@@ -45,11 +46,14 @@ class ConsoleServer:
             most=config.limits.connections,
             most_per_address=config.limits.connections_per_address,
         )
-        self._analyst = Analyst(service or ServiceConfig(), config.limits, index=config.index)
+        service = service or ServiceConfig()
+        self._analyst = Analyst(service, config.limits, index=config.index)
+        self._explainer = Explainer(service, config, self._analyst.images)
         self._guard = create_app(
             snapshots,
             commander or NoCommander(),
             self._analyst,
+            self._explainer,
             config,
             on_token=self.connections.trust,
         )
@@ -74,6 +78,7 @@ class ConsoleServer:
         """Stop serving; connections are closed. At most two seconds."""
         if self._server is not None and self._thread is not None:
             self._analyst.close()
+            self._explainer.close()
             self._server.should_exit = True
             self._thread.join(_END_S)
             self._is_stuck = self._thread.is_alive()

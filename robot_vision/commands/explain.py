@@ -1,0 +1,372 @@
+"""`robot-vision explain …`: what a model looks at, and what it is made of."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from robot_vision.commands.default_group import DefaultGroup
+from robot_vision.commands.sizes import size_px
+
+if TYPE_CHECKING:
+    from robot_vision.explain.question import Question
+
+
+class _Group(DefaultGroup):
+    default = "picture"
+
+
+app = typer.Typer(
+    cls=_Group, no_args_is_help=True, help="What a model looks at, and what it is made of."
+)
+
+Model = Annotated[str, typer.Argument(help="run, or bundle: a name in the store or a folder")]
+Source = Annotated[
+    str, typer.Argument(help="picture, recording, dataset, video, 0, /dev/video0 or rtsp://…")
+]
+Target = Annotated[
+    str,
+    typer.Option(
+        help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y]; empty: surest"
+    ),
+]
+Layer = Annotated[str, typer.Option(help="`explain layers` lists them; empty: chosen")]
+Frame = Annotated[int, typer.Option(help="of a recording, dataset or video, from 0", min=0)]
+Size = Annotated[str, typer.Option(help="416x320, of the network's input; default: its own")]
+Topic = Annotated[str, typer.Option(help="colour images of a recording; found if not given")]
+Out = Annotated[Path, typer.Option(help="PNG to write")]
+
+
+@app.command()
+def picture(
+    model: Model,
+    source: Source,
+    way: Annotated[
+        list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
+    ] = None,
+    target: Target = "",
+    layer: Layer = "",
+    frame: Frame = 0,
+    size: Size = "",
+    rgb_topic: Topic = "",
+    check: Annotated[
+        bool, typer.Option(help="refuse maps whose places matter no more than others")
+    ] = True,
+    out: Out = Path("out/why.png"),
+) -> None:
+    """Maps of what a model looks at in a picture, side by side; `picture` may be left out."""
+    from robot_vision.explain.answer import answered, usual_ways
+    from robot_vision.terminal import Screen
+
+    rgb, question = _question(model, source, target, layer, frame, size, rgb_topic)
+    answers = answered(question, way or usual_ways(question), is_checked=check)
+    _show(Screen(), rgb, question, answers, out)
+
+
+@app.command()
+def policy(
+    run: Annotated[str, typer.Argument(help="run of task `demonstrations`")],
+    dataset: Annotated[str, typer.Argument(help="set of episodes")],
+    row: Annotated[int, typer.Option(help="moment of the set, from 0", min=0)] = 0,
+    camera: Annotated[str, typer.Option(help="by name; default: the first")] = "",
+    way: Annotated[
+        list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
+    ] = None,
+    target: Annotated[str, typer.Option(help="action[:STEP,NUMBER]; empty: largest")] = "",
+    word: Annotated[str, typer.Option(help="of the instruction: where it looks")] = "",
+    layer: Layer = "",
+    check: Annotated[
+        bool, typer.Option(help="refuse maps whose places matter no more than others")
+    ] = True,
+    out: Out = Path("out/why.png"),
+) -> None:
+    """What a policy from pixels looks at before it acts, and what its words look at."""
+    from robot_vision.explain.answer import answered, usual_ways
+    from robot_vision.explain.heat import ExplainError
+    from robot_vision.explain.opening.policy import open_moment, word_weights
+    from robot_vision.terminal import Screen
+
+    moment = open_moment(run, dataset, row=row)
+    question = moment.asked(target, camera=camera, word=word, layer=layer)
+    screen = Screen()
+    screen.print(f"told: {' '.join(moment.words) or 'nothing'}")
+    try:
+        found = word_weights(question, moment.words) if moment.words else []
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in found)
+        screen.print(f"places of the picture attend to words: {shares or 'none'}")
+    except ExplainError as error:
+        screen.print(f"words: {error}", soft_wrap=True)
+    answers = answered(question, way or usual_ways(question), is_checked=check)
+    _show(screen, moment.rgb(question), question, answers, out)
+
+
+@app.command()
+def ways() -> None:
+    """Ways of explaining: what they need, what they show, who proposed them."""
+    from rich.table import Table
+
+    from robot_vision.explain.question import WAYS
+    from robot_vision.terminal import Screen
+
+    table = Table("way", "needs", "of a target", "paper", "about")
+    for name in WAYS:
+        one = WAYS.get(name)
+        table.add_row(name, one.needs, "yes" if one.is_of_target else "no", one.paper, one.about)
+    Screen().print(table)
+
+
+@app.command()
+def layers(model: Model, source: Source, size: Size = "", rgb_topic: Topic = "") -> None:
+    """Layers with places in the picture, in the order in which they run."""
+    from robot_vision.explain.inside.feature_maps import layers_of
+    from robot_vision.terminal import Screen
+
+    _, question = _question(model, source, "", "", 0, size, rgb_topic)
+    Screen().print("\n".join(layers_of(question)))
+
+
+@app.command()
+def features(
+    model: Model,
+    source: Source,
+    layer: Annotated[str, typer.Option(help="`explain layers` lists them")],
+    count: Annotated[int, typer.Option(help="channels drawn", min=1, max=512)] = 24,
+    frame: Frame = 0,
+    size: Size = "",
+    rgb_topic: Topic = "",
+    out: Out = Path("out/features.png"),
+) -> None:
+    """What the channels of a layer show of a picture, those that vary most first."""
+    from robot_vision.explain.drawing import tile
+    from robot_vision.explain.inside.feature_maps import feature_tiles
+    from robot_vision.terminal import Screen
+    from robot_vision.training.metrics.tiles import write_tiles
+
+    rgb, question = _question(model, source, "", "", frame, size, rgb_topic)
+    tiles = feature_tiles(question, layer, count=count)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_tiles(out, [tile(rgb, layer[-32:]), *tiles], columns=6)
+    Screen().print(f"written: {out}")
+
+
+@app.command("receptive-field")
+def receptive_field(
+    model: Model,
+    source: Source,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="repeatable; default: the last of each stride")
+    ] = None,
+    size: Size = "",
+    rgb_topic: Topic = "",
+) -> None:
+    """What the middle cell of a layer can see, and what has 90 % of its gradient."""
+    from rich.table import Table
+
+    from robot_vision.explain.inside.receptive_field import fields
+    from robot_vision.terminal import Screen
+
+    _, question = _question(model, source, "", "", 0, size, rgb_topic)
+    network = question.subject.network(wanted_for="receptive fields")
+    shown = question.inputs[question.picture]
+
+    def call(pixels: Any) -> Any:
+        return question.subject.run(question.with_pictures(pixels))
+
+    table = Table("layer", "cells", "stride px", "can see px", "sees px (90 %)")
+    for one in fields(network, call, [shown], layers=layer or ()):
+        can = "all" if one.sees_all else f"{one.can_px[0]}×{one.can_px[1]}"
+        does = f"{one.does_px[0]}×{one.does_px[1]}"
+        table.add_row(one.layer, f"{one.columns}×{one.rows}", f"{one.stride_px:g}", can, does)
+    Screen().print(table)
+
+
+@app.command()
+def weights(
+    model: Model,
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="pictures for activations; more are better")
+    ] = None,
+    size: Size = "",
+    out: Annotated[Path | None, typer.Option(help="PNG of histograms to write")] = None,
+) -> None:
+    """Weights of each layer in figures; with pictures also dead channels and saturation."""
+    from rich.table import Column, Table
+
+    from robot_vision.explain.inside.weights import activations_of, draw_histograms, weights_of
+    from robot_vision.explain.opening.sources import one_picture
+    from robot_vision.replay.reading.bag import BagOptions
+    from robot_vision.terminal import Screen
+
+    subject = _subject(model, size)
+    network = subject.network(wanted_for="weights")
+    screen = Screen()
+    table = Table(
+        Column("weights of", overflow="fold"),
+        "number",
+        "mean",
+        "deviation",
+        "largest",
+        "zero rows",
+    )
+    found = weights_of(network)
+    for one in found:
+        figures = (f"{v:.3g}" for v in (one.mean, one.deviation, one.largest))
+        table.add_row(one.layer, str(one.count), *figures, f"{one.zero_rows} of {one.rows}")
+    screen.print(table)
+    seen = []
+    for source in sources or ():
+        shown = one_picture(source, frame=0, options=BagOptions())
+        inputs, _ = subject.prepared(shown.rgb, shown.depth_m, shown.camera)
+        seen.append(inputs)
+    active = activations_of(network, [lambda x=x: subject.run(x) for x in seen]) if seen else []
+    if active:
+        table = Table(
+            Column("activations of", overflow="fold"),
+            "kind",
+            "dead channels",
+            "saturated",
+            "lowest",
+            "highest",
+        )
+        for one in active:
+            range_ = (f"{one.lowest:.3g}", f"{one.highest:.3g}")
+            dead = f"{one.dead} of {one.channels}"
+            table.add_row(one.layer, one.module, dead, f"{one.saturated:.1%}", *range_)
+        screen.print(table)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draw_histograms(out, found, active)
+        screen.print(f"written: {out}")
+
+
+@app.command()
+def architecture(
+    model: Annotated[str, typer.Argument(help="run, bundle, or model of `models architectures`")],
+    depth: Annotated[int, typer.Option(help="levels of modules that are drawn", min=1)] = 3,
+    size: Size = "",
+    out: Annotated[Path, typer.Option(help="SVG to write")] = Path("out/architecture.svg"),
+) -> None:
+    """A picture of what feeds what: modules, shapes, parameters."""
+    from robot_vision.explain.inside.architecture import draw_architecture, follow
+    from robot_vision.explain.opening.subject import example_of
+    from robot_vision.models.registry import MODELS
+    from robot_vision.terminal import Screen
+
+    subject = _fresh(model, size) if model in MODELS else _subject(model, size)
+    network = subject.network(wanted_for="its architecture")
+    nodes = follow(network, lambda: subject.run(example_of(subject)), depth=depth)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(draw_architecture(nodes, title=subject.name), encoding="utf-8")
+    Screen().print(f"{len(nodes)} modules; written: {out}")
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[Path, typer.Option(help="held-out set with masks, as `scenes generate`")],
+    way: Annotated[
+        list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
+    ] = None,
+    images: Annotated[int, typer.Option(help="cases, spread over the set", min=1)] = 100,
+    size: Size = "",
+    out: Annotated[Path, typer.Option(help="folder for figures and a sheet")] = Path(
+        "out/explanations"
+    ),
+) -> None:
+    """Whether maps lie on objects, are faithful, and change when weights are random."""
+    import json
+
+    from rich.table import Table
+
+    from robot_vision.explain.measuring.measure import measure
+    from robot_vision.machine import describe_machine
+    from robot_vision.terminal import Screen
+
+    subject = _subject(model, size)
+    out.mkdir(parents=True, exist_ok=True)
+    screen = Screen()
+    with screen.status("pictures") as status:
+        found = measure(
+            subject,
+            str(data),
+            way or ["grad_cam", "hires_cam"],
+            count=images,
+            sheet=out / "maps.png",
+            progress=lambda done: status.update(f"{done} pictures"),
+        )
+    table = Table("figure", *(one.way for one in found))
+    table.add_row("cases", *(str(one.cases) for one in found))
+    for name in found[0].figures or max((one.figures for one in found), key=len):
+        table.add_row(name, *(f"{one.figures.get(name, float('nan')):.3f}" for one in found))
+    for one in found:
+        for reason, count in one.refused.items():
+            screen.print(f"{one.way}: {count} refused: {reason}")
+    screen.print(table)
+    described = {
+        "model": subject.name,
+        "data": str(data),
+        "machine": describe_machine(),
+        "ways": {
+            one.way: {"cases": one.cases, **one.figures, "refused": one.refused} for one in found
+        },
+    }
+    (out / "explanations.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+    screen.print(f"written: {out}")
+
+
+def _fresh(model: str, size: str) -> Any:
+    """A registered model with fresh weights: all that a picture of its modules needs."""
+    from robot_vision.explain.opening.subject import fresh_subject
+    from robot_vision.models.card import Size
+    from robot_vision.models.registry import MODELS
+
+    card, (width_px, height_px) = MODELS.get(model), size_px(size or "416x320")
+    return fresh_subject(card, card.spec, size=Size(width_px=width_px, height_px=height_px))
+
+
+def _subject(model: str, size: str) -> Any:
+    from robot_vision.explain.opening.subject import open_subject
+    from robot_vision.models.card import Size
+
+    wanted = size_px(size) if size else None
+    return open_subject(
+        model, size=Size(width_px=wanted[0], height_px=wanted[1]) if wanted else None
+    )
+
+
+def _question(
+    model: str, source: str, target: str, layer: str, frame: int, size: str, rgb_topic: str
+) -> "tuple[Any, Question]":
+    from robot_vision.explain.asking import ask
+    from robot_vision.explain.opening.sources import one_picture
+    from robot_vision.replay.reading.bag import BagOptions
+    from robot_vision.replay.reading.discovery import Topics
+
+    options = BagOptions(topics=Topics(rgb=rgb_topic))
+    shown = one_picture(source, frame=frame, options=options)
+    question = ask(
+        _subject(model, size),
+        shown.rgb,
+        target,
+        depth_m=shown.depth_m,
+        camera=shown.camera,
+        layer=layer,
+    )
+    return shown.rgb, question
+
+
+def _show(screen: Any, rgb: Any, question: "Question", answers: Any, out: Path) -> None:
+    """Words on the screen, maps into the file; raises `ExplainError` where there is no map."""
+    from robot_vision.explain.answer import side_by_side
+    from robot_vision.explain.heat import ExplainError
+    from robot_vision.training.metrics.tiles import write_tiles
+
+    screen.print(f"{question.subject.name} says {question.target.words}")
+    for one in answers:
+        words = one.refused or "; ".join(part for part in (one.about, one.checked) if part)
+        screen.print(f"{one.way}: {'REFUSED: ' if one.refused else ''}{words}", soft_wrap=True)
+    if all(one.refused for one in answers):
+        raise ExplainError("every map was refused; nothing was written")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tiles = side_by_side(rgb, question, answers)
+    write_tiles(out, tiles, columns=len(tiles))
+    screen.print(f"written: {out}")

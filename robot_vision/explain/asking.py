@@ -1,0 +1,237 @@
+"""From words for a target to a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,2`."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.placement import Placement
+from robot_vision.core.types import Camera
+from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.opening.subject import Subject
+from robot_vision.explain.question import Question
+from robot_vision.explain.targets import (
+    ActionTarget,
+    BoxTarget,
+    ClassTarget,
+    DepthTarget,
+    EmbeddingTarget,
+    Outputs,
+    Target,
+    box_corners,
+    box_scores,
+    class_row,
+)
+
+KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y], embedding"
+
+
+def ask(
+    subject: Subject,
+    rgb: UInt8[np.ndarray, "h w 3"],
+    target: str = "",
+    *,
+    depth_m: Float32[np.ndarray, "hd wd"] | None = None,
+    camera: Camera | None = None,
+    layer: str = "",
+) -> Question:
+    """Why a model says `target` (empty: what it is surest of) of a picture.
+
+    Raises `ConfigError` or `ExplainError` where the target is none of the model's.
+    """
+    inputs, placement = subject.prepared(rgb, depth_m, camera)
+    return ask_of(subject, inputs, subject.image.name, placement, target, layer=layer)
+
+
+def ask_of(
+    subject: Subject,
+    inputs: Mapping[str, Tensor],
+    picture: str,
+    placement: Placement,
+    target: str = "",
+    *,
+    layer: str = "",
+) -> Question:
+    """The same, of inputs that are there already."""
+    with torch.no_grad():
+        outputs = subject.run(inputs)
+    return Question(
+        subject=subject,
+        inputs=inputs,
+        picture=picture,
+        placement=placement,
+        target=find_target(target, subject, outputs, placement),
+        layer=layer,
+    )
+
+
+def find_target(text: str, subject: Subject, outputs: Outputs, placement: Placement) -> Target:
+    """The target that `text` names, in what the model says."""
+    kind, _, which = text.partition(":")
+    kind = kind or _usual_kind(outputs, has_classes=bool(subject.classes))
+    if kind == "class":
+        return class_target(which, subject, outputs)
+    if kind == "box":
+        return _box(which, subject, outputs, placement)
+    if kind == "action":
+        return _action(which, outputs)
+    if kind == "depth":
+        return _depth(which, outputs, placement, subject)
+    if kind == "embedding":
+        if "embedding" not in outputs:
+            raise ExplainError(f"{subject.name} has no embedding: {', '.join(outputs)}")
+        unit = torch.nn.functional.normalize(outputs["embedding"].flatten(1), dim=1)[0]
+        return EmbeddingTarget(words="the embedding", unit=unit)
+    raise ConfigError(f"target {text!r}: expected {KINDS}")
+
+
+def _usual_kind(outputs: Outputs, *, has_classes: bool) -> str:
+    if "action" in outputs:
+        return "action"
+    if any(role.startswith("boxes") for role in outputs):
+        return "box"
+    if not has_classes and "embedding" in outputs:  # what learns without labels names nothing
+        return "embedding"
+    for role, kind in (("output", "class"), ("depth", "depth"), ("embedding", "embedding")):
+        if role in outputs:
+            return kind
+    raise ExplainError(
+        f"of the outputs {', '.join(outputs)} none can be explained; expected one of output, "
+        "boxes, action, depth, embedding"
+    )
+
+
+def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
+    """A class by name; without one, the surest."""
+    if "output" not in outputs:
+        raise ExplainError(f"{subject.name} gives no class of a picture: {', '.join(outputs)}")
+    scores = outputs["output"]
+    if scores.dim() not in (2, 4) or scores.shape[1] < 2:
+        raise ExplainError(
+            f"{subject.name}: output {list(scores.shape)} is none of classes; expected "
+            "[1,classes] or [1,classes,rows,columns]"
+        )
+    if scores.shape[2:] == (1, 1):  # as some exporters leave classes of a picture
+        scores = scores.flatten(1)
+    by_place = scores.argmax(dim=1)[0] if scores.dim() == 4 else None
+    if name:
+        row = class_row(name, subject.classes)
+    elif by_place is None:
+        row = int(scores[0].argmax())
+    else:
+        counts = by_place.flatten().bincount(minlength=scores.shape[1])
+        counts[0] = counts[0] if scores.shape[1] == 1 else 0  # the background is no answer
+        row = int(counts.argmax())
+    seen = by_place == row if by_place is not None else None
+    if seen is not None and not seen.any():
+        raise ExplainError(f"no pixel is taken for {_name(row, subject)}")
+    return ClassTarget(
+        words=_name(row, subject),
+        row=row,
+        seen=seen,
+        is_probability=_are_probabilities(scores),
+    )
+
+
+def _are_probabilities(scores: Tensor) -> bool:
+    """ONNX models of other people often end with a softmax; ours give logits."""
+    total = scores.sum(dim=1)
+    return bool((scores >= 0).all() and ((total - 1).abs() < 1e-3).all())
+
+
+def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -> BoxTarget:
+    scores = box_scores(outputs)[0]
+    height_px, width_px = _input_size(subject)
+    boxes = box_corners(outputs, width_px=width_px, height_px=height_px)[0]
+    allowed = torch.ones_like(scores, dtype=torch.bool)
+    place = _place(which, placement)
+    if place is not None:
+        x, y = place
+        inside = (boxes[:, 0] <= x) & (x <= boxes[:, 2]) & (boxes[:, 1] <= y) & (y <= boxes[:, 3])
+        allowed &= inside[:, None]
+        if not inside.any():
+            raise ExplainError(f"no box of {subject.name} lies at {which}")
+    elif which:
+        named = class_row(which, subject.classes)
+        allowed &= torch.arange(scores.shape[1]) == named
+    best = int(torch.where(allowed, scores, -1.0).flatten().argmax())
+    row, column = divmod(best, scores.shape[1])
+    x0, y0, x1, y1 = (float(v) for v in boxes[row])
+    return BoxTarget(
+        words=f"{_name(column, subject)} {float(scores[row, column]):.2f}",
+        row=row,
+        column=column,
+        box_xyxy_px=(x0, y0, x1, y1),
+    )
+
+
+def _input_size(subject: Subject) -> tuple[int, int]:
+    return subject.image.height_px, subject.image.width_px
+
+
+def _depth(which: str, outputs: Outputs, placement: Placement, subject: Subject) -> DepthTarget:
+    role = "depth" if "depth" in outputs else "depth_m"
+    if role not in outputs:
+        raise ExplainError(f"{subject.name} gives no depth: {', '.join(outputs)}")
+    rows, columns = (int(side) for side in outputs[role].shape[2:])
+    height_px, width_px = _input_size(subject)
+    place = _place(which, placement) or (width_px / 2, height_px / 2)
+    column = min(int(place[0] * columns / width_px), columns - 1)
+    row = min(int(place[1] * rows / height_px), rows - 1)
+    if row < 0 or column < 0:
+        raise ConfigError(f"depth at {which}: expected a place in the picture, as X,Y in pixels")
+    value = float(outputs[role][0, 0, row, column])
+    return DepthTarget(words=f"{value:.2f} m", role=role, row=row, column=column, value=value)
+
+
+def _place(which: str, placement: Placement) -> tuple[float, float] | None:
+    """`X,Y` of the picture in the input; None for anything else."""
+    parts = which.split(",")
+    if len(parts) != 2 or not all(_is_number(part) for part in parts):
+        return None
+    return _in_input(float(parts[0]), float(parts[1]), placement)
+
+
+def _in_input(x: float, y: float, placement: Placement) -> tuple[float, float]:
+    scale_x = placement.width_px / placement.view_width_px
+    scale_y = placement.height_px / placement.view_height_px
+    return placement.left_px + x * scale_x, placement.top_px + y * scale_y
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return np.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _action(which: str, outputs: Outputs) -> ActionTarget:
+    if "action" not in outputs:
+        raise ExplainError(f"the model decides no action: {', '.join(outputs)}")
+    action = outputs["action"][0]
+    steps, numbers = (int(side) for side in action.shape)
+    parts = which.split(",") if which else []
+    if not parts:
+        step, number = 0, int(action[0].abs().argmax())
+    elif len(parts) <= 2 and all(part.strip().isdecimal() for part in parts):
+        step, number = (0, int(parts[0])) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
+    else:
+        raise ConfigError(f"action {which!r}: expected NUMBER or STEP,NUMBER, both from 0")
+    if step >= steps or number >= numbers:
+        raise ConfigError(
+            f"action {which!r}: the policy decides {steps} steps of {numbers} numbers, from 0"
+        )
+    value = float(action[step, number])
+    return ActionTarget(
+        words=f"number {number} of step {step}, {value:+.2f}",
+        step=step,
+        number=number,
+        value=value,
+    )
+
+
+def _name(row: int, subject: Subject) -> str:
+    return subject.classes[row] if row < len(subject.classes) else f"class {row}"

@@ -1,0 +1,91 @@
+"""The process that explains for the console: `python -m … MODEL`, until its input ends.
+
+It takes what the cores have left and one thread, so that the pipeline does not notice it. A job
+comes on standard input and its answer goes to standard output (`core/pipe_message`): a header
+with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); the answer's header has
+the target's `words`, its `box_px` in the picture and `maps`, each with a block of bytes 0 to 255
+at the picture's size, or with what it is `refused` for.
+"""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.pipe_message import read_message, write_message
+from robot_vision.explain.answer import answered, usual_ways
+from robot_vision.explain.asking import ask
+from robot_vision.explain.opening.subject import Subject, open_subject
+from robot_vision.explain.question import Question
+
+_LEAST_PRIORITY = 19
+
+
+def main() -> None:
+    # What a library prints must not get between the messages.
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _stand_back()
+    try:
+        subject = open_subject(sys.argv[1])
+    except (RobotVisionError, OSError) as error:
+        write_message(out, {"problem": str(error)})
+        return
+    write_message(out, {"ready": subject.name, "classes": list(subject.classes)})
+    while (job := read_message(sys.stdin.buffer)) is not None:
+        write_message(out, *_answer(subject, *job))
+
+
+def _stand_back() -> None:
+    """Run where nothing else wants to."""
+    os.nice(_LEAST_PRIORITY)
+    with suppress(OSError, AttributeError):  # not on every system
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    torch.set_num_threads(1)
+
+
+def _answer(
+    subject: Subject, job: dict[str, Any], blocks: list[bytes]
+) -> tuple[dict[str, Any], list[bytes]]:
+    shape = (job["height_px"], job["width_px"])
+    rgb = np.frombuffer(blocks[0], np.uint8).reshape(*shape, 3)
+    depth_m = np.frombuffer(blocks[1], np.float32).reshape(shape) if len(blocks) > 1 else None
+    try:
+        question = ask(subject, rgb, job["target"], depth_m=depth_m)
+        answers = answered(question, job["ways"] or usual_ways(question))
+    except RobotVisionError as error:
+        return {"problem": str(error)}, []
+    except Exception as error:  # of any model: the next question is answered all the same
+        return {"problem": f"it failed: {type(error).__name__}: {error}"}, []
+    maps = [
+        {
+            "way": one.way,
+            "about": one.about,
+            "checked": one.checked,
+            "refused": one.refused,
+            "elapsed_s": round(one.elapsed_s, 3),
+        }
+        for one in answers
+    ]
+    pictures = [
+        (255 * one.heat.clip(0, 1)).astype(np.uint8).tobytes() if one.heat is not None else b""
+        for one in answers
+    ]
+    header = {"words": question.target.words, "box_px": _box(question), "maps": maps}
+    return header, pictures
+
+
+def _box(question: Question) -> list[float] | None:
+    """The target's box in pixels of the picture."""
+    box = question.target.box_xyxy_px
+    if box is None:
+        return None
+    return question.placement.boxes_in_view(np.array([box], np.float32))[0].tolist()
+
+
+if __name__ == "__main__":
+    main()

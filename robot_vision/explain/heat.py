@@ -1,0 +1,63 @@
+"""A map over a picture, and the refusal of one that says nothing."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.placement import Placement
+
+# A map that varies by less than this part of its mean is the same everywhere.
+_LEAST_SPREAD = 1e-4
+
+Map = Float32[np.ndarray, "rows columns"]
+
+
+class ExplainError(RobotVisionError, ValueError):
+    """A question that cannot be answered, or an answer that would say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heat:
+    """How much each place of the model's input counts: `values` ≥ 0 at any resolution.
+
+    `about` says what it was read from: the layer, the attention, the size of what was hidden.
+    """
+
+    values: Map
+    about: str
+
+    def at_size(self, *, width_px: int, height_px: int) -> Float32[np.ndarray, "h w"]:
+        """At that size, from 0 to 1."""
+        large = cv2.resize(self.values, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
+        return large / max(float(large.max()), np.finfo(np.float32).tiny)
+
+    def in_view(
+        self, placement: Placement, *, width_px: int, height_px: int
+    ) -> Float32[np.ndarray, "h w"]:
+        """Over the picture as it came, without what the input has beside it, from 0 to 1."""
+        whole = self.at_size(width_px=width_px, height_px=height_px)[placement.window]
+        size = (placement.view_width_px, placement.view_height_px)
+        return cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR)
+
+
+def checked(values: np.ndarray, *, about: str, empty: str) -> Heat:
+    """The map; raises `ExplainError` where it is not finite, empty (`empty` says why) or flat."""
+    values = np.ascontiguousarray(values, np.float32)
+    if not np.isfinite(values).all():
+        raise ExplainError(f"the map of {about} has values that are no numbers")
+    if values.size < 2:
+        raise ExplainError(f"the map of {about} has one cell: it has no places to compare")
+    if float(values.max()) <= 0:
+        raise ExplainError(f"the map of {about} is empty: {empty}")
+    if float(np.ptp(values)) < _LEAST_SPREAD * float(np.abs(values).mean()):
+        raise ExplainError(f"the map of {about} is the same everywhere: it has no places")
+    return Heat(values=values, about=about)
+
+
+def energy_inside(heat: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> float:
+    """The part of a map's sum that lies inside a mask (arXiv:1910.01279)."""
+    total = float(heat.sum())
+    return float(heat[mask].sum()) / total if total > 0 else 0.0

@@ -1,0 +1,114 @@
+"""One map of one case, judged; and the check that a map passes before it is shown."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from robot_vision.explain.heat import ExplainError, Heat, energy_inside
+from robot_vision.explain.measuring.cases import Case
+from robot_vision.explain.measuring.curves import Curves, cells_of, curves, random_cells
+from robot_vision.explain.opening.subject import Subject
+from robot_vision.explain.question import Question, Way
+
+_RANDOM_ORDERS = 2
+_CHECKED_STEPS = 6
+_CHECKED_ORDERS = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """`energy` of the map inside the mask, beside the mask's `share` of the picture.
+
+    `centre` is that of a spot in the middle; `random_*` of the same network with random weights:
+    its energy, and how alike its map is by rank (−1 to 1; NaN where it gives none).
+    """
+
+    heat: Float32[np.ndarray, "h w"]
+    energy: float
+    share: float
+    centre: float
+    random_weights_energy: float
+    random_weights_likeness: float
+    curves: Curves
+    chance: Curves
+
+
+def judge(way: Way, case: Case, random: Subject | None, draw: np.random.Generator) -> Judged:
+    """A way's map of a case; raises `ExplainError` where it refuses one.
+
+    `random` is the same network with random weights, where there is one.
+    """
+    heat = way.explain(case.question)
+    shown, mask = _in_view(heat, case.question), case.mask
+    energy, likeness = float("nan"), float("nan")
+    if random is not None:
+        question = case.question.of(random)
+        with suppress(ExplainError):  # an empty map is alike to none
+            other = _in_view(way.explain(question), question)
+            energy, likeness = energy_inside(other, mask), _rank_correlation(shown, other)
+    return Judged(
+        heat=shown,
+        energy=energy_inside(shown, mask),
+        share=float(mask.mean()),
+        centre=energy_inside(_spot(mask.shape), mask),
+        random_weights_energy=energy,
+        random_weights_likeness=likeness,
+        curves=curves(case.question, cells_of(heat, case.question)),
+        chance=chance(case.question, draw),
+    )
+
+
+def chance(question: Question, draw: np.random.Generator, **steps: int) -> Curves:
+    """Curves of cells in a random order, the mean of some."""
+    found = [
+        curves(question, random_cells(question, draw), **steps) for _ in range(_RANDOM_ORDERS)
+    ]
+    return Curves(
+        deletion=np.mean([one.deletion for one in found], axis=0),
+        insertion=np.mean([one.insertion for one in found], axis=0),
+    )
+
+
+def check(heat: Heat, question: Question) -> str:
+    """In words how far a map's places matter; raises `ExplainError` where they do not.
+
+    Of this one picture: hiding what the map calls important must make the answer go faster than
+    hiding places at random does.
+    """
+    draw = np.random.default_rng(0)
+    own = curves(question, cells_of(heat, question), steps=_CHECKED_STEPS).deletion_area
+    others = [
+        curves(question, random_cells(question, draw), steps=_CHECKED_STEPS).deletion_area
+        for _ in range(_CHECKED_ORDERS)
+    ]
+    words = f"deletion area {own:.2f}, in random order {np.mean(others):.2f}"
+    if own >= float(np.mean(others)):
+        raise ExplainError(
+            f"the map of {heat.about} fails its check: hiding what it calls important takes away "
+            f"no more of {question.target.words} than hiding places at random does ({words})"
+        )
+    return words
+
+
+def _in_view(heat: Heat, question: Question) -> Float32[np.ndarray, "h w"]:
+    height, width = question.size
+    return heat.in_view(question.placement, width_px=width, height_px=height)
+
+
+def _spot(shape: tuple[int, ...]) -> Float32[np.ndarray, "h w"]:
+    """A Gaussian in the middle of the picture, a quarter of its side wide: it knows nothing."""
+    down, across = (
+        np.exp(-0.5 * ((np.arange(side) + 0.5 - side / 2) / (side / 4)) ** 2) for side in shape
+    )
+    return np.outer(down, across).astype(np.float32)
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's, over cells of a coarse grid: neighbours in a picture are no two opinions."""
+    small = [cv2.resize(each, (16, 16), interpolation=cv2.INTER_AREA) for each in (one, other)]
+    ranks = [np.argsort(np.argsort(each, axis=None)) for each in small]
+    one_ranks, other_ranks = (rank - rank.mean() for rank in ranks)
+    return float((one_ranks * other_ranks).sum() / (one_ranks**2).sum())

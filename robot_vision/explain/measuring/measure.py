@@ -1,0 +1,139 @@
+"""Ways of explaining over a held-out set: figures with intervals, and a sheet to be looked at."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.explain.drawing import over_picture, tile
+from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.measuring.cases import Case, cases
+from robot_vision.explain.measuring.judged import Judged, judge
+from robot_vision.explain.opening.subject import Subject
+from robot_vision.explain.question import WAYS, Way
+from robot_vision.training.metrics.bootstrap import bounds, resampled_mean, resampled_share
+from robot_vision.training.metrics.tiles import write_tiles
+
+_log = logging.getLogger(__name__)
+_DRAWN = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """A way's figures over a set; `refused` counts reasons for which there was no map."""
+
+    way: str
+    cases: int
+    figures: dict[str, float]
+    refused: dict[str, int]
+
+
+def measure(
+    subject: Subject,
+    folder: str,
+    ways: Sequence[str],
+    *,
+    count: int,
+    sheet: Path | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Measured]:
+    """Each way on the same cases of the set; `sheet` gets a picture of the first of them."""
+    chosen = [WAYS.get(name) for name in ways]
+    random = subject.with_random_weights(seed=1) if subject.card is not None else None
+    rows: dict[str, list[Judged]] = {way.name: [] for way in chosen}
+    refused: dict[str, Counter[str]] = {way.name: Counter() for way in chosen}
+    tiles: list[UInt8[np.ndarray, "h w 3"]] = []
+    for number, case in enumerate(cases(subject, folder, count=count)):
+        drawn = [_picture(case)]
+        for way in chosen:
+            try:
+                draw = np.random.default_rng(number)
+                judged = judge(way, case, random, draw)
+            except ExplainError as error:
+                refused[way.name][_kind(error)] += 1
+                drawn.append(tile(case.rgb, f"{way.name}: refused"))
+                continue
+            rows[way.name].append(judged)
+            drawn.append(_map(case, judged, way))
+        if number < _DRAWN:
+            tiles += drawn
+        progress(number + 1)
+    if not any(rows.values()):
+        reasons = "; ".join(reason for counts in refused.values() for reason in counts)
+        raise ExplainError(f"no map of {subject.name} on {folder}: {reasons or 'no case'}")
+    if sheet is not None:
+        write_tiles(sheet, tiles, columns=1 + len(chosen))
+    return [
+        Measured(
+            way=way.name,
+            cases=len(rows[way.name]),
+            figures=figures_of(rows[way.name]),
+            refused=dict(refused[way.name]),
+        )
+        for way in chosen
+    ]
+
+
+def figures_of(rows: Sequence[Judged]) -> dict[str, float]:
+    """Means, with bootstrap intervals of those that are headlines."""
+    if not rows:
+        return {}
+    energy = np.array([row.energy for row in rows])
+    share = np.array([row.share for row in rows])
+    deletion = np.array([row.chance.deletion_area - row.curves.deletion_area for row in rows])
+    insertion = np.array([row.curves.insertion_area - row.chance.insertion_area for row in rows])
+    random = np.array([row.random_weights_energy for row in rows])
+    likeness = np.array([row.random_weights_likeness for row in rows])
+    figures = {
+        "energy_inside": float(energy.mean()),
+        "mask_share": float(share.mean()),
+        "energy_ratio": float(energy.sum() / share.sum()),
+        "centre_spot_energy": float(np.mean([row.centre for row in rows])),
+        "random_weights_energy": _mean(random),
+        "random_weights_likeness": _mean(likeness),
+        "deletion_area": float(np.mean([row.curves.deletion_area for row in rows])),
+        "deletion_area_random": float(np.mean([row.chance.deletion_area for row in rows])),
+        "deletion_margin": float(deletion.mean()),
+        "insertion_margin": float(insertion.mean()),
+    }
+    if len(rows) > 1:
+        figures |= bounds(
+            {
+                "energy_inside": resampled_mean(energy),
+                "energy_ratio": resampled_share(energy, share),
+                "deletion_margin": resampled_mean(deletion),
+                "insertion_margin": resampled_mean(insertion),
+            }
+        )
+    return figures
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _kind(error: ExplainError) -> str:
+    """A reason without what differs from picture to picture."""
+    return str(error).partition(":")[0]
+
+
+def _picture(case: Case) -> UInt8[np.ndarray, "h w 3"]:
+    drawn = case.rgb.copy()
+    edges, _ = cv2.findContours(
+        case.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    cv2.drawContours(drawn, edges, -1, (255, 255, 255), 1)
+    return tile(drawn, case.question.target.words)
+
+
+def _map(case: Case, judged: Judged, way: Way) -> UInt8[np.ndarray, "h w 3"]:
+    return tile(
+        over_picture(case.rgb, judged.heat),
+        f"{way.name}: {judged.energy:.0%} ({judged.share:.0%})",
+    )

@@ -1,0 +1,145 @@
+"""A policy from pixels as it is explained, on a moment of recorded episodes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.manifest import ModelInput
+from robot_vision.core.placement import place
+from robot_vision.explain.asking import ask_of
+from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.network.attention_tap import some_attention, watched
+from robot_vision.explain.network.tokens import picture_tokens, word_tokens
+from robot_vision.explain.opening.subject import Subject, subject_of
+from robot_vision.explain.question import Question
+from robot_vision.models.policies.pixel_spec import PixelPolicySpec
+from robot_vision.models.registry import MODELS
+from robot_vision.models.weights import read_weights
+from robot_vision.training.data.demonstration_judged import judged_by
+from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
+from robot_vision.training.data.demonstration_sets import all_episodes
+from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.run import RECIPE, WEIGHTS
+
+_POLICY = "pixel-policy"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moment:
+    """What a policy is shown in one moment; `words` are those of the instruction, in order."""
+
+    subject: Subject
+    inputs: Mapping[str, Tensor]
+    words: tuple[str, ...]
+
+    def asked(
+        self, target: str = "", *, camera: str = "", word: str = "", layer: str = ""
+    ) -> Question:
+        """Why it acts so, in the picture of a camera (the first).
+
+        `word` is asked where it looks, for ways of attention.
+        """
+        spec = self.subject.spec
+        assert isinstance(spec, PixelPolicySpec)
+        names = [one.name for one in spec.observation.cameras]
+        if not names or (camera and camera not in names):
+            known = ", ".join(names) or "none"
+            raise ConfigError(f"camera {camera!r}: the policy has {known}")
+        image = camera_image(spec, camera or names[0])
+        subject = replace(self.subject, image=image)
+        whole = place(image, width_px=image.width_px, height_px=image.height_px)
+        question = ask_of(subject, self.inputs, image.name, whole, target, layer=layer)
+        if not word:
+            return question
+        if word not in self.words:
+            raise ConfigError(f"word {word!r}: it is told {' '.join(self.words) or 'nothing'!r}")
+        return replace(question, word=word, word_row=self.words.index(word))
+
+    def rgb(self, question: Question) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture that is explained."""
+        return self.inputs[question.picture][0, -1].numpy()
+
+
+def open_moment(run: str, dataset: str, *, row: int) -> Moment:
+    """A run of task `demonstrations` at a row of a set; raises `ConfigError` where it is none."""
+    folder = Path(run)
+    recipe, weights = load_recipe(folder / RECIPE), read_weights(folder / WEIGHTS)
+    options = recipe.options
+    if not isinstance(options, DemonstrationOptions) or weights.model != _POLICY:
+        raise ConfigError(f"{run} is no run of task 'demonstrations', but of {recipe.task!r}")
+    travels = DemonstrationTravels.model_validate(weights.travels)
+    episodes = all_episodes(Path(dataset), options)
+    if not 0 <= row < len(episodes.rows):
+        raise ConfigError(f"row {row}: {dataset} has {len(episodes.rows)}, from 0")
+    sentences = loaded_sentences(options)
+    spoken = spoken_of(
+        episodes.source.instructions,
+        travels,
+        sentences.encoder if sentences is not None else None,
+        cache_dir=options.cache_dir,
+    )
+    judged = judged_by(episodes, travels, period_s=options.moments.period_s, spoken=spoken)
+    found = judged.inputs(episodes.rows[[row]])
+    inputs = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in found.items()}
+    subject = subject_of(run, MODELS.get(_POLICY), weights, _image_of)
+    return Moment(subject=subject, inputs=inputs, words=_words(inputs, travels))
+
+
+def _image_of(spec: PixelPolicySpec) -> ModelInput:
+    if not spec.observation.cameras:
+        raise ExplainError("the policy sees no pictures that could be explained")
+    return camera_image(spec, spec.observation.cameras[0].name)
+
+
+def camera_image(spec: PixelPolicySpec, camera: str) -> ModelInput:
+    """A camera's pictures as the network takes them."""
+    (known,) = (one for one in spec.observation.cameras if one.name == camera)
+    return ModelInput(
+        name=f"rgb_{camera}",
+        width_px=known.width_px,
+        height_px=known.height_px,
+        resize="stretch",
+        dtype="uint8",
+        layout="nhwc",
+        depth_name="",
+        focal_name="",
+        size_name="",
+    )
+
+
+def _words(inputs: Mapping[str, Tensor], travels: DemonstrationTravels) -> tuple[str, ...]:
+    """By the vocabulary; of whole sentences their tokens have numbers only."""
+    if "tokens" in inputs and travels.vocabulary is not None:
+        known = travels.vocabulary.words
+        return tuple(known[int(one) - 1] for one in inputs["tokens"][0] if int(one) > 0)
+    if "text_seen" in inputs:
+        return tuple(f"token {row}" for row in range(int(inputs["text_seen"][0].sum())))
+    return ()
+
+
+@torch.no_grad()
+def word_weights(question: Question, words: Sequence[str]) -> list[tuple[str, float]]:
+    """How much the picture's places attend to each word, in the last layer that lets them."""
+    layout, first = word_tokens(question)
+    asking = picture_tokens(question)
+    with watched(question.subject.network(wanted_for="attention")) as found:
+        question.subject.run(question.inputs)
+    looks = [
+        one
+        for one in some_attention(found, question.subject.name)
+        if tuple(one.weights.shape[2:]) == (asking.count, layout.count)
+    ]
+    if not looks:
+        raise ExplainError("places of the picture attend to no words in this policy")
+    start, count = asking.start, asking.places
+    rows = looks[-1].mean()[-1][start : start + count, first : first + len(words)].mean(dim=0)
+    total = max(float(rows.sum()), 1e-12)
+    return [(word, float(weight) / total) for word, weight in zip(words, rows, strict=True)]

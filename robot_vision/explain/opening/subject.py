@@ -1,0 +1,222 @@
+"""A model as it is explained: from a run, or from a bundle with weights or with ONNX alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.manifest import ModelInput
+from robot_vision.core.params import Params
+from robot_vision.core.placement import Placement
+from robot_vision.core.types import Camera
+from robot_vision.explain.heat import ExplainError
+from robot_vision.model_store.store import Bundle, find_bundle
+from robot_vision.models.card import Card, Size
+from robot_vision.models.registry import MODELS
+from robot_vision.models.weights import Weights, load_exactly, read_weights, spec_of
+from robot_vision.perception.preprocess import Preprocessor
+from robot_vision.training.distillation.open_teacher import of_onnx
+from robot_vision.training.distillation.teacher import Run
+from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.run import BUNDLE_WEIGHTS, RECIPE, WEIGHTS
+
+_CPU = torch.device("cpu")
+_FORMATS = ("classification", "semantic", "native", "yolo_v1", "detr_logits", "depth_metric")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A model of pictures. `model`, `card` and `spec` are None where it is ONNX alone.
+
+    `run` gives outputs by role of a batch of inputs by name; with a model they have gradients.
+    `quick` gives them without, by ONNX Runtime, where the bundle has both.
+    """
+
+    name: str
+    image: ModelInput
+    classes: tuple[str, ...]
+    run: Run
+    quick: Run | None = None
+    model: nn.Module | None = None
+    card: Card[Any] | None = None
+    spec: Params | None = None
+
+    def prepared(
+        self,
+        rgb: np.ndarray,
+        depth_m: np.ndarray | None = None,
+        camera: Camera | None = None,
+    ) -> tuple[dict[str, Tensor], Placement]:
+        """Inputs of one picture u8 [h,w,3], as the service feeds it, and where it lies in them."""
+        arrays, placement = Preprocessor(self.image)(rgb, depth_m, camera)
+        inputs = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        return inputs, placement
+
+    @property
+    def size(self) -> Size:
+        """Of its input."""
+        return Size(width_px=self.image.width_px, height_px=self.image.height_px)
+
+    def network(self, *, wanted_for: str) -> nn.Module:
+        """The torch model; raises `ExplainError` where it is ONNX alone."""
+        if self.model is None:
+            raise ExplainError(
+                f"{self.name} is ONNX alone, which has no gradients and no layers to read: "
+                f"{wanted_for} needs a run of `robot-vision train`, or a bundle with "
+                f"{BUNDLE_WEIGHTS}; `occlusion` works without"
+            )
+        return self.model
+
+    def with_random_weights(self, seed: int) -> "Subject":
+        """The same network with fresh weights: maps that survive this do not show what it knows.
+
+        Statistics of its norms, which are none of what it has learnt to look at, stay.
+        """
+        model = self.network(wanted_for="a model with random weights")
+        assert self.card is not None
+        assert self.spec is not None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            fresh = self.card.build(self.spec)
+        buffers = dict(model.named_buffers())
+        for name, buffer in fresh.named_buffers():
+            buffer.copy_(buffers[name])
+        return _of_model(self.name, fresh, self.card, self.spec, self.image, self.classes)
+
+
+def open_subject(name: str, *, size: Size | None = None) -> Subject:
+    """The run in that folder, or the bundle of that name or in that folder.
+
+    `size` of the pictures instead of that which it was trained for, where the network takes any.
+    Raises `ConfigError`, `BundleError` or `ExplainError` where there is none that takes pictures.
+    """
+    folder = Path(name)
+    if (folder / RECIPE).is_file():
+        return _of_run(folder, size)
+    bundle = find_bundle(name)
+    if bundle.manifest.input.carried:
+        raise ExplainError(f"{name} carries state from frame to frame: one picture is not enough")
+    _check_readable(bundle)
+    teacher = of_onnx(bundle, _CPU)
+    if bundle.manifest.architecture in MODELS and (bundle.path / BUNDLE_WEIGHTS).is_file():
+        return replace(_of_weights(bundle, size), quick=None if size else teacher.run)
+    if size:
+        raise ConfigError(f"{name} is ONNX of a fixed size: it takes no other")
+    return Subject(
+        name=bundle.manifest.name,
+        image=bundle.manifest.input,
+        classes=bundle.manifest.classes,
+        run=teacher.run,
+    )
+
+
+def _check_readable(bundle: Bundle) -> None:
+    """Raises `ExplainError` for outputs that `targets` would read as something else."""
+    manifest = bundle.manifest
+    reading, is_ours = manifest.reading, manifest.architecture in MODELS
+    fits = manifest.format in _FORMATS and reading.background == "none"
+    if is_ours or (fits and (manifest.format != "detr_logits" or reading.activation == "softmax")):
+        return
+    raise ExplainError(
+        f"{manifest.name}: outputs of format {manifest.format!r} (background "
+        f"{reading.background!r}, activation {reading.activation!r}) are not explained; those of "
+        f"{', '.join(_FORMATS)} without a background class are"
+    )
+
+
+def fresh_subject(card: Card[Any], spec: Params, *, size: Size) -> Subject:
+    """A model of a card with fresh weights: for its architecture, and for tests."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = card.build(spec)
+    count = getattr(spec, "classes", 0)
+    names = tuple(f"class {row}" for row in range(count))
+    return _of_model(card.name, model, card, spec, _image(card, spec, size), names)
+
+
+def subject_of(
+    name: str, card: Card[Any], weights: Weights, image: Callable[[Any], ModelInput]
+) -> Subject:
+    """A model of a card with weights; `image` says how its spec takes a picture."""
+    spec = spec_of(weights, card, {})
+    return _loaded(name, card, spec, weights, image(spec))
+
+
+def example_of(subject: Subject) -> dict[str, Tensor]:
+    """Inputs of a blank picture."""
+    size = (subject.image.height_px, subject.image.width_px, 3)
+    return subject.prepared(np.zeros(size, np.uint8))[0]
+
+
+def _of_run(folder: Path, wanted: Size | None) -> Subject:
+    recipe, weights = load_recipe(folder / RECIPE), read_weights(folder / WEIGHTS)
+    size = wanted or getattr(recipe.options, "served_size", None)
+    if size is None:
+        raise ExplainError(f"{folder}: task {recipe.task!r} is not one of pictures")
+    card = MODELS.get(weights.model or recipe.model)
+    spec = spec_of(weights, card, recipe.spec)
+    image = _image(card, spec, size)
+    return _loaded(str(folder), card, spec, weights, image)
+
+
+def _of_weights(bundle: Bundle, wanted: Size | None) -> Subject:
+    manifest = bundle.manifest
+    image = manifest.input
+    if wanted:
+        size = {"width_px": wanted.width_px, "height_px": wanted.height_px}
+        image = image.model_copy(update=size)
+    weights = read_weights(bundle.path / BUNDLE_WEIGHTS)
+    card = MODELS.get(manifest.architecture)
+    spec = spec_of(weights, card, {"classes": len(manifest.classes)})
+    return _loaded(manifest.name, card, spec, weights, image, manifest.classes)
+
+
+def _image(card: Card[Any], spec: Params, size: Size) -> ModelInput:
+    if card.serving is None or card.serving.image is None:
+        raise ExplainError(f"model {card.name!r} takes no picture that could be explained")
+    return card.serving.image(spec, size)
+
+
+def _loaded(
+    name: str,
+    card: Card[Any],
+    spec: Params,
+    weights: Weights,
+    image: ModelInput,
+    classes: tuple[str, ...] = (),
+) -> Subject:
+    with torch.random.fork_rng(devices=[]):
+        model = card.build(spec)
+    load_exactly(model, weights, name=card.name)
+    known = classes or tuple(weights.travels.get("classes", ()))
+    return _of_model(name, model, card, spec, image, known)
+
+
+def _of_model(
+    name: str,
+    model: nn.Module,
+    card: Card[Any],
+    spec: Params,
+    image: ModelInput,
+    classes: tuple[str, ...],
+) -> Subject:
+    """Inputs beside the picture that are not given are zeros: no memory, no words."""
+    model.eval()
+    nothing = {name: torch.zeros_like(value) for name, value in card.example(spec, 1).items()}
+
+    def run(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        count = len(next(iter(inputs.values())))
+        given = {
+            name: inputs[name] if name in inputs else value.expand(count, *value.shape[1:])
+            for name, value in nothing.items()
+        }
+        return model(inputs) if card.called_by_name else model(*card.arguments(given))
+
+    return Subject(
+        name=name, image=image, classes=classes, run=run, model=model, card=card, spec=spec
+    )

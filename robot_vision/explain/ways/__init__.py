@@ -1,0 +1,1 @@
+"""A way of explaining a file; it registers itself in `explain/question.py`."""

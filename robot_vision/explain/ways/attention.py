@@ -1,0 +1,135 @@
+"""Where a transformer looks: attention of its last layer, rollout, and relevance of a target."""
+
+import torch
+from torch import Tensor
+
+from robot_vision.explain.heat import ExplainError, Heat, checked
+from robot_vision.explain.network.attention_tap import Attention, some_attention, watched
+from robot_vision.explain.network.tokens import Asked, asked_token, picture_cells
+from robot_vision.explain.question import Question, Way, register_way
+
+_EMPTY = "nothing of the picture is attended to"
+
+
+def attention_of(question: Question, *, gradients: bool) -> tuple[list[Attention], Tensor | None]:
+    """All attention of a run, and the target's logit where gradients are wanted."""
+    model = question.subject.network(wanted_for="attention")
+    with watched(model) as found, torch.set_grad_enabled(gradients):
+        inputs = question.differentiable() if gradients else dict(question.inputs)
+        answer = question.subject.run(inputs)
+        logit = question.target.logit(answer).sum() if gradients else None
+    return some_attention(found, question.subject.name), logit
+
+
+def _last(question: Question) -> Heat:
+    found, _ = attention_of(question, gradients=False)
+    asked = asked_token(question, found)
+    looks = [one for one in found if one.weights.shape[3] == asked.keys and _asks(one, asked)]
+    if not looks:
+        raise ExplainError(f"no layer lets {asked.words} attend to places of the picture")
+    rows = looks[-1].mean()[-1]
+    return _heat(_row(rows, asked), asked, f"attention of {asked.words} in {looks[-1].layer}")
+
+
+def _asks(one: Attention, asked: Asked) -> bool:
+    return one.weights.shape[2] == asked.queries
+
+
+def _rollout(question: Question) -> Heat:
+    found, _ = attention_of(question, gradients=False)
+    asked = asked_token(question, found)
+    parts = [(one, one.mean()[-1]) for one in found]
+    return _heat(
+        _row(_through(parts, asked, keep=True), asked),
+        asked,
+        f"rollout of {asked.words} through {len(parts)} layers of attention",
+    )
+
+
+def _relevance(question: Question) -> Heat:
+    found, logit = attention_of(question, gradients=True)
+    assert logit is not None
+    asked = asked_token(question, found)
+    gradients = torch.autograd.grad(logit, [one.weights for one in found], allow_unused=True)
+    parts = []
+    for one, gradient in zip(found, gradients, strict=True):
+        if gradient is not None:
+            weighed = (one.weights * gradient).clamp(min=0).mean(dim=1)[-1].detach()
+            parts.append((one, weighed))
+    if not parts:
+        raise ExplainError("no attention reaches what is asked")
+    return _heat(
+        _row(_through(parts, asked, keep=False), asked),
+        asked,
+        f"relevance of {question.target.words} through {len(parts)} layers of attention",
+    )
+
+
+def _through(parts: list[tuple[Attention, Tensor]], asked: Asked, *, keep: bool) -> Tensor:
+    """How tokens of each kind depend on those of each other, layer after layer.
+
+    Kinds are told apart by how many tokens they have. `keep`: half of a token stays as it is, as
+    rollout takes residual connections (arXiv:2005.00928); else what is added is added, as
+    relevance has it (arXiv:2103.15679).
+    """
+    counts = {side for one, _ in parts for side in one.weights.shape[2:]}
+    among = {count: torch.eye(count) for count in counts}
+    across: dict[tuple[int, int], Tensor] = {}
+    for _, weights in parts:
+        queries, keys = weights.shape
+        if queries == keys:
+            step = (torch.eye(keys) + weights) / 2 if keep else torch.eye(keys) + weights
+            if keep:
+                step = step / step.sum(dim=1, keepdim=True)
+            among[keys] = step @ among[keys]
+            for pair, value in across.items():
+                if pair[0] == keys:
+                    across[pair] = step @ value
+            continue
+        seen = among[queries] @ weights @ among[keys]
+        before = across.get((queries, keys))
+        across[queries, keys] = seen if before is None else before + seen
+    if asked.queries == asked.keys:
+        return among[asked.keys]
+    if (asked.queries, asked.keys) not in across:
+        raise ExplainError(f"no layer lets {asked.words} attend to places of the picture")
+    return across[asked.queries, asked.keys]
+
+
+def _row(rows: Tensor, asked: Asked) -> Tensor:
+    """Of the tokens that are asked, the mean of their rows."""
+    return rows[asked.rows].mean(dim=0)
+
+
+def _heat(row: Tensor, asked: Asked, about: str) -> Heat:
+    return checked(picture_cells(row, asked).numpy(), about=about, empty=_EMPTY)
+
+
+register_way(
+    Way(
+        name="attention",
+        about="where the last layer looks: the class token, a query of a box, a policy's readout",
+        explain=_last,
+        needs="attention",
+        is_of_target=False,
+    )
+)
+register_way(
+    Way(
+        name="rollout",
+        about="attention through all layers, half of every token staying as it is",
+        explain=_rollout,
+        needs="attention",
+        is_of_target=False,
+        paper="arXiv:2005.00928",
+    )
+)
+register_way(
+    Way(
+        name="relevance",
+        about="attention that speaks for the target, through all layers",
+        explain=_relevance,
+        needs="attention",
+        paper="arXiv:2103.15679",
+    )
+)

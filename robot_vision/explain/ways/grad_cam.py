@@ -1,0 +1,100 @@
+"""Grad-CAM (arXiv:1610.02391), and HiResCAM (arXiv:2011.08891) for boxes."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robot_vision.explain.heat import ExplainError, Heat, checked
+from robot_vision.explain.network.layer_taps import Tap, named, tapped
+from robot_vision.explain.network.layers import chosen_layer, encoder_scope, is_reached
+from robot_vision.explain.question import Question, Way, register_way
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Read:
+    """A layer's answer and the target's gradient there, both [c,rows,columns]."""
+
+    layer: str
+    value: Tensor
+    gradient: Tensor
+
+
+def read_layer(question: Question) -> Read:
+    """The layer named or chosen; raises `ExplainError` where the target does not depend on it."""
+    model = question.subject.network(wanted_for="grad_cam")
+    with torch.enable_grad():
+        inputs = question.differentiable()
+        answer, taps = tapped(model, lambda: question.subject.run(inputs), size=question.size)
+        target = question.target.logit(answer).sum()
+        if not target.requires_grad:
+            raise ExplainError("the answer has no gradient: it does not depend on the picture")
+        taps = [tap for tap in taps if tap.value.requires_grad]  # others are of no picture
+        gradients = torch.autograd.grad(target, [tap.value for tap in taps], allow_unused=True)
+    tap = _tap(question, taps, list(gradients))
+    gradient = gradients[taps.index(tap)]
+    if gradient is None or not is_reached(tap, gradient):
+        reached = [t.name for t, g in zip(taps, gradients, strict=True) if is_reached(t, g)]
+        raise ExplainError(
+            f"no gradient of {question.target.words} reaches the places of layer {tap.name!r}, so "
+            "that its map would be empty: what is read behind it is a token of no place. The last "
+            f"layers that are reached: {', '.join(reached[-4:]) or 'none'}"
+        )
+    newest = -1  # of several pictures that a policy is shown
+    return Read(
+        layer=tap.name,
+        value=tap.as_map(tap.value)[newest].detach(),
+        gradient=tap.as_map(gradient)[newest],
+    )
+
+
+def _tap(question: Question, taps: list[Tap], gradients: list[Tensor | None]) -> Tap:
+    if question.layer:
+        return named(taps, question.layer)
+    model, box = question.subject.model, question.target.box_xyxy_px
+    assert model is not None
+    return chosen_layer(
+        taps,
+        gradients,
+        scope=encoder_scope(model),
+        picture_px=min(question.size),
+        box_px=max(1.0, min(box[2] - box[0], box[3] - box[1])) if box else 0.0,
+    )
+
+
+def _grad_cam(question: Question) -> Heat:
+    read = read_layer(question)
+    weight = read.gradient.mean(dim=(1, 2), keepdim=True)
+    return _positive(weight * read.value, read, question)
+
+
+def _hires_cam(question: Question) -> Heat:
+    read = read_layer(question)
+    return _positive(read.gradient * read.value, read, question)
+
+
+def _positive(parts: Tensor, read: Read, question: Question) -> Heat:
+    values = parts.sum(dim=0).clamp(min=0).numpy()
+    return checked(
+        values,
+        about=f"layer {read.layer}",
+        empty=f"there nothing speaks for {question.target.words}, and all that counts against it",
+    )
+
+
+register_way(
+    Way(
+        name="grad_cam",
+        about="what a layer shows, its channels weighed by the target's mean gradient",
+        explain=_grad_cam,
+        paper="arXiv:1610.02391",
+    )
+)
+register_way(
+    Way(
+        name="hires_cam",
+        about="what a layer shows times the target's gradient, place by place: for boxes",
+        explain=_hires_cam,
+        paper="arXiv:2011.08891",
+    )
+)
