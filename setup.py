@@ -58,6 +58,7 @@ setup(
             "model_store/bundles/**/*",
             "replay/reporting/static/*",
             "console/static/*",
+            "multimodal/static/*",
         ]
     },
     data_files=[
@@ -110,6 +111,8 @@ setup(
         "sentences": ["tokenizers>=0.20"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
+        # Models of providers that answer questions about pictures; local ones: foundation.
+        "multimodal": ["httpx>=0.27"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
         "console": CONSOLE,

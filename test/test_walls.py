@@ -28,7 +28,14 @@ ROS_MODULES = {
     "cv_bridge",
     "tf2_ros",
 }
-TORCH_HOMES = ("models/", "training/", "export/", "backends/torch_backend.py", "bench/")
+TORCH_HOMES = (
+    "models/",
+    "training/",
+    "export/",
+    "backends/torch_backend.py",
+    "bench/",
+    "multimodal/answerers/local.py",
+)
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
 # What each folder and file of the package may import of the others. A new one needs its line.
@@ -77,7 +84,8 @@ MAY_IMPORT = {
     ),
     "similar": "codecs core model_store perception replay viz",
     "recorded_views": "arm calibration codecs core replay sync",
-    "console": "core codecs model_store perception similar viz",
+    "multimodal": "codecs core machine perception simulation training",
+    "console": "core codecs model_store multimodal perception similar viz",
     "soak": "core policies viz",
     "ros": (
         "arm bridge_trial calibration capture codecs console core datasets demonstrations machine "
@@ -93,8 +101,8 @@ MAY_IMPORT = {
     ),
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats importing machine model_store models perception recorded_views replay rollouts "
-        "ros similar simulation soak terminal training"
+        "formats importing machine model_store models multimodal perception recorded_views "
+        "replay rollouts ros similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -150,7 +158,10 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
-        ({"transformers"}, ("training/demonstrations/sentences/",)),
+        (
+            {"transformers"},
+            ("training/demonstrations/sentences/", "multimodal/answerers/local.py"),
+        ),
     ],
     ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers"],
 )

@@ -24,6 +24,7 @@ from robot_vision.console.serving.routes import (
     analysis_routes,
     command_routes,
     hold_threads,
+    model_answer_routes,
     watching_routes,
 )
 from robot_vision.console.serving.stream import Viewers
@@ -33,7 +34,12 @@ from robot_vision.console.state.state_views import Views
 from robot_vision.core.console_config import ConsoleConfig
 
 STATIC = Path(__file__).parents[1] / "static"
-PAGES = {"/": "index.html", "/analyze": "analyze.html", "/login": "login.html"}
+PAGES = {
+    "/": "index.html",
+    "/analyze": "analyze.html",
+    "/models": "models.html",
+    "/login": "login.html",
+}
 _SETTLE_S = 1.0
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
@@ -95,6 +101,7 @@ def create_app(
     app.include_router(watching_routes(viewers, Exposition(viewers, history)))
     app.include_router(command_routes(commander, holding))
     app.include_router(analysis_routes(analyst))
+    app.include_router(model_answer_routes(config.multimodal))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:
