@@ -104,10 +104,10 @@ def test_a_limit_of_rates_is_waited_for(
 def test_a_limit_that_lasts_is_reported(provider: Provider, question: Question) -> None:
     text = b'{"error": {"message": "quota exceeded"}}'
     provider.faults = [Fault(status=429, body=text, headers={"Retry-After": "90"})]
-    with pytest.raises(AnswerError, match="limit of rates is reached.*quota exceeded.*90 s more"):
+    with pytest.raises(AnswerError, match=r"limit of rates is reached.*quota.*90 s more"):
         ask("openai", provider, question, most_wait_s=5)
     provider.faults = [Fault(status=503, headers={"Retry-After": "0.01"})] * 2
-    with pytest.raises(AnswerError, match="in trouble .HTTP 503., tried 2 times"):
+    with pytest.raises(AnswerError, match=r"in trouble \(HTTP 503\), tried 2 times"):
         ask("openai", provider, question, attempts=2)
 
 
@@ -144,7 +144,7 @@ def test_an_answer_that_is_late_is_not_asked_for_again(
     provider: Provider, question: Question
 ) -> None:
     provider.faults = [Fault(after_s=20.0)]
-    with pytest.raises(AnswerError, match="did not answer within 0.4 s"):
+    with pytest.raises(AnswerError, match=r"did not answer within 0\.4 s"):
         ask("gemini", provider, question, answer_s=0.4)
     assert len(provider.requests) == 1
 

@@ -66,7 +66,7 @@ def test_folders_that_are_no_vlm_are_refused(vlm: Path, tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(BundleError, match="cannot be loaded as a VLM"):
         build(tmp_path)
-    with pytest.raises(ConfigError, match="has no {question}"):
+    with pytest.raises(ConfigError, match=r"has no \{question\}"):
         build(vlm, prompt="<image> what is it?")
     with pytest.raises(ConfigError, match="expected cpu, or cuda"):
         build(vlm, device="tpu")

@@ -1,30 +1,13 @@
 """A tiny LLaVA with random weights, written as `save_pretrained` writes large ones."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from references import transformers as import_transformers
 
-_WORDS = [
-    "<pad>",
-    "<eos>",
-    "<bos>",
-    "<unk>",
-    "<image>",
-    "red",
-    "green",
-    "blue",
-    "ball",
-    "block",
-    "mug",
-    "yes",
-    "no",
-    "none",
-    "one",
-    "two",
-    "a",
-    "the",
-]
+_MARKS = ("<pad>", "<eos>", "<bos>", "<unk>", "<image>")
+_WORDS = (*_MARKS, "red", "green", "blue", "ball", "block", "mug", "yes", "no", "none", "two")
 
 
 def write_tiny_vlm(folder: Path, *, with_template: bool = False) -> Path:
@@ -74,17 +57,18 @@ _TEMPLATE = (
 )
 
 
-def _tokenizer(t: object) -> object:
+def _tokenizer(t: Any) -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
+    pad, end, begin, unknown, image = _MARKS
     words = {word: number for number, word in enumerate(_WORDS)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # pyright: ignore[reportAttributeAccessIssue]
-    return t.PreTrainedTokenizerFast(  # pyright: ignore[reportAttributeAccessIssue]
+    tokenizer: Any = Tokenizer(models.WordLevel(words, unk_token=unknown))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return t.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        eos_token="<eos>",
-        bos_token="<bos>",
-        unk_token="<unk>",
-        additional_special_tokens=["<image>"],
+        pad_token=pad,
+        eos_token=end,
+        bos_token=begin,
+        unk_token=unknown,
+        additional_special_tokens=[image],
     )
