@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -37,6 +37,7 @@ class Reply:
     waited_s: float = 0.0
 
 
+@runtime_checkable
 class Answerer(Protocol):
     """A model that is ready to be asked."""
 
