@@ -59,6 +59,7 @@ setup(
             "replay/reporting/static/*",
             "console/static/*",
             "multimodal/static/*",
+            "comparing/static/*",
         ]
     },
     data_files=[

@@ -12,7 +12,7 @@ COLORS = {"red": (210, 30, 30), "green": (40, 160, 60), "blue": (40, 70, 200)}
 # Pictures as things: name, color, how much of it is in view.
 SCENES: tuple[tuple[tuple[str, str, float], ...], ...] = (
     (("ball", "red", 1.0), ("ball", "blue", 1.0), ("mug", "green", 1.0)),
-    (("block", "green", 1.0), ("mug", "red", 0.2)),
+    (("block", "blue", 1.0), ("mug", "red", 0.2)),
     (("ball", "green", 1.0),),
     (),
 )

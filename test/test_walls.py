@@ -99,9 +99,10 @@ MAY_IMPORT = {
         "model_store models perception pipeline replay rollouts ros self_filter simulation "
         "terminal threads topics tracking training"
     ),
+    "comparing": "bench core export model_store training",
     "commands": (
-        "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats importing machine model_store models multimodal perception recorded_views "
+        "bench calibration capture comparing core datasets demo demonstrations doctor doctor_arm "
+        "export formats importing machine model_store models multimodal perception recorded_views "
         "replay rollouts ros similar simulation soak terminal training"
     ),
     # files

@@ -121,8 +121,8 @@ def shipped_as_foreign(tmp_path: Path) -> Path:
 
 def row(**changes: object) -> GardenRow:
     one = GardenRow(
-        name="one", asked="Depth", task="depth", architecture="tiny-depth", recipe="{}", licence="MIT", device="cpu",
-        metric="gain",
+        name="one", asked="Depth", task="depth", architecture="tiny-depth", recipe="{}",
+        licence="MIT", device="cpu", metric="gain",
         value=0.5, low=np.nan, high=np.nan, trivial=np.nan, seeds=1, width_px=64, height_px=64,
         parameters=1, gmacs=1.0, memory_mb=1.0, torch_p50_ms=1.0, torch_p95_ms=1.0,
         onnx_p50_ms=1.0, onnx_p95_ms=1.0, frame_p50_ms=1.0, trained_minutes=1.0,
