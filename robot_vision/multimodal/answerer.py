@@ -59,6 +59,10 @@ class AnswererSpec(Params):
         None, "price, from the provider's own list", unit="USD", ge=0, le=10_000
     )
 
+    @property
+    def is_free(self) -> bool:
+        return not (self.usd_per_million_input_tokens or self.usd_per_million_output_tokens)
+
     def usd_of(self, reply: Reply) -> float | None:
         """What an answer costs: nothing without a price, None where the tokens are not known."""
         total = 0.0
@@ -131,7 +135,8 @@ def with_names_apart(chosen: Sequence[Chosen]) -> list[Chosen]:
 def _chosen(entry: Any, *, where: str) -> Chosen:
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         known = ", ".join(ANSWERERS)
-        raise ConfigError(f"{where} is {entry!r}; expected a `kind`: {known}")
+        has = ", ".join(map(str, entry)) if isinstance(entry, dict) else type(entry).__name__
+        raise ConfigError(f"{where} has {has}; expected a `kind`: {known}")
     kind = ANSWERERS.get(entry["kind"])
     options = {key: value for key, value in entry.items() if key != "kind"}
     fields = ", ".join(kind.spec.model_fields)

@@ -52,7 +52,7 @@ def ask_all(
     """
     for row, one in enumerate(chosen):
         answers: list[AnswerRow] = []
-        problem = _NOT_ASKED if one.kind.is_hosted and not asks_hosted else ""
+        problem = _refusal(one, asks_hosted=asks_hosted, budget=budget)
         if not problem:
             try:
                 answerer = one.kind.build(one.spec, questions)
@@ -60,14 +60,9 @@ def ask_all(
                 problem = plain(error)
             else:
                 asking = _Asking(one, row, answerer, budget)
-                try:
-                    for number, question in enumerate(questions):
-                        answers.append(asking.ask(number, question))
-                        on_answer(answers[-1])
-                        if asking.problem:
-                            break
-                finally:
-                    answerer.close()
+                for answer in asking.all(questions):
+                    answers.append(answer)
+                    on_answer(answer)
                 problem = asking.problem
         model = ModelRow(
             name=one.name,
@@ -79,6 +74,15 @@ def ask_all(
         yield Answered(model=model, answers=tuple(answers))
 
 
+def _refusal(one: Chosen, *, asks_hosted: bool, budget: Budget) -> str:
+    """Why a model is not asked at all; empty where it is."""
+    if one.kind.is_hosted and not asks_hosted:
+        return _NOT_ASKED
+    if one.kind.is_hosted and not one.spec.is_free and budget.is_spent:
+        return f"not asked: {budget.spent_usd:.4f} USD are spent (--most-usd)"
+    return ""
+
+
 class _Asking:
     """One model being asked; `problem` says why it is asked no more."""
 
@@ -87,6 +91,16 @@ class _Asking:
         self._answerer, self._budget = answerer, budget
         self._failures = 0
         self.problem = ""
+
+    def all(self, questions: Sequence[Question]) -> Iterator[AnswerRow]:
+        """Answers until there is a problem; then the model is closed."""
+        try:
+            for number, question in enumerate(questions):
+                yield self.ask(number, question)
+                if self.problem:
+                    break
+        finally:
+            self._answerer.close()
 
     def ask(self, number: int, question: Question) -> AnswerRow:
         rgb = question.rgb()

@@ -112,9 +112,9 @@ def test_a_spent_budget_ends_the_asking(pictures: Path, tmp_path: Path) -> None:
         file = models_file(tmp_path, hosted(provider, name="first"), hosted(provider, name="next"))
         options = ("--models", file, "--ask-providers", "--no-trivial", "--most-usd", 0.004)
         found = run(pictures, tmp_path / "out", *options)
-        assert len(provider.requests) == 3  # two make .00402, and the next model has one
+        assert len(provider.requests) == 2  # they make .00402, and the next model has none
     assert "0.0040 USD are spent, of 0.004" in found.models[0].problem
-    assert "--most-usd" in found.models[1].problem
+    assert found.models[1].problem == "not asked: 0.0040 USD are spent (--most-usd)"
 
 
 @pytest.mark.usefixtures("key")

@@ -10,7 +10,7 @@ from asked_pictures import write_asked_set
 from tiny_vlm import write_tiny_vlm
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.multimodal.answerer import ANSWERERS
+from robot_vision.multimodal.answerer import ANSWERERS, AnswerError
 from robot_vision.multimodal.pictures import open_pictures
 from robot_vision.multimodal.question import Question, questions_about
 
@@ -68,6 +68,8 @@ def test_folders_that_are_no_vlm_are_refused(vlm: Path, tmp_path: Path) -> None:
         build(tmp_path)
     with pytest.raises(ConfigError, match=r"has no \{question\}"):
         build(vlm, prompt="<image> what is it?")
+    with pytest.raises(AnswerError, match="it failed"):
+        build(vlm, prompt="without a picture: {question}")
     with pytest.raises(ConfigError, match="expected cpu, or cuda"):
         build(vlm, device="tpu")
     with pytest.raises(ConfigError, match="expected one of float32"):

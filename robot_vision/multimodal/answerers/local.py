@@ -21,6 +21,7 @@ from robot_vision.multimodal.question import Question
 
 _QUESTION = "{question}"
 _WARM_UP_PX = 64
+_FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError)
 
 
 class LocalSpec(AnswererSpec):
@@ -79,17 +80,17 @@ class Local:
     def _generate(self, question: str, rgb: UInt8[np.ndarray, "h w 3"]) -> Reply:
         from PIL import Image
 
-        inputs = self._processor(
-            images=Image.fromarray(rgb), text=self._prompt(question), return_tensors="pt"
-        ).to(self._spec.device, dtype=self._model.dtype)
-        count = inputs["input_ids"].shape[1]
         try:
+            inputs = self._processor(
+                images=Image.fromarray(rgb), text=self._prompt(question), return_tensors="pt"
+            ).to(self._spec.device, dtype=self._model.dtype)
             with self._torch.inference_mode():
                 out = self._model.generate(
                     **inputs, do_sample=False, max_new_tokens=self._spec.most_output_tokens
                 )
-        except RuntimeError as error:  # memory of the device, of all things
+        except _FAILURES as error:  # memory of the device, a prompt without a picture in it
             raise AnswerError(f"it failed: {str(error)[:300]}") from error
+        count = inputs["input_ids"].shape[1]
         text = self._processor.decode(out[0, count:], skip_special_tokens=True)
         return Reply(text=text.strip(), input_tokens=count, output_tokens=out.shape[1] - count)
 

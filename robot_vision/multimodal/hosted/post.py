@@ -1,7 +1,7 @@
 """JSON to a provider and back, within bounds; everything that goes wrong is put into words."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,6 @@ class Poster:
         headers: Mapping[str, str],
         key: Key,
         patience: Patience,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         try:
             import httpx
@@ -56,8 +55,7 @@ class Poster:
             raise MissingDependencyError(
                 "models behind an interface need httpx: pip install 'robot_vision[multimodal]'"
             ) from error
-        self._httpx, self._url, self._key = httpx, url, key
-        self._patience, self._sleep = patience, sleep
+        self._httpx, self._url, self._key, self._patience = httpx, url, key, patience
         # A proxy of the environment carries what is encrypted alone.
         is_encrypted = url.startswith("https:")
         self._client = httpx.Client(
@@ -81,7 +79,7 @@ class Poster:
             is_last = attempt + 1 == self._patience.attempts
             if is_last or waited_s + wait_s > self._patience.most_wait_s:
                 raise AnswerError(self._busy(status, attempt + 1, waited_s, wait_s, reason))
-            self._sleep(wait_s)
+            time.sleep(wait_s)
             waited_s += wait_s
         raise AssertionError("a post has at least one attempt")
 
