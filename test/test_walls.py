@@ -35,6 +35,7 @@ TORCH_HOMES = (
     "backends/torch_backend.py",
     "bench/",
     "multimodal/answerers/local.py",
+    "ensembles/",
 )
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
@@ -100,10 +101,11 @@ MAY_IMPORT = {
         "terminal threads topics tracking training"
     ),
     "comparing": "bench core export model_store training",
+    "ensembles": "backends core export model_store models perception",
     "commands": (
         "bench calibration capture comparing core datasets demo demonstrations doctor doctor_arm "
-        "export formats importing machine model_store models multimodal perception recorded_views "
-        "replay rollouts ros similar simulation soak terminal training"
+        "ensembles export formats importing machine model_store models multimodal perception "
+        "recorded_views replay rollouts ros similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",

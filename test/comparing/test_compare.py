@@ -35,11 +35,11 @@ def inks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def seen_wrongly(source: str | Path, folder: Path) -> Path:
+def seen_wrongly(source: str | Path, folder: Path, **more: Any) -> Path:
     """The same model, fed its colours in the wrong order."""
     bundle = find_bundle(source)
     fed = bundle.manifest.input.model_copy(update={"color": "bgr"})
-    changes = {"name": folder.name, "input": fed, "architecture": ""}
+    changes = {"name": folder.name, "input": fed, "architecture": "", **more}
     manifest = bundle.manifest.model_copy(update=changes)
     return write_bundle(folder, manifest, bundle.model_path).path
 
@@ -104,7 +104,7 @@ def test_differences_are_paired(classifiers: tuple[Path, Path], inks: Path) -> N
 
 def test_detectors_on_the_shipped_recording(tmp_path: Path) -> None:
     write_tabletop_set(tmp_path / "set", frames=6)
-    swapped = seen_wrongly("native-s", tmp_path / "swapped")
+    swapped = seen_wrongly("native-s", tmp_path / "swapped", score_threshold=0.95)
     result = run("native-s", swapped, "--data", tmp_path / "set", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     first, second = json.loads((tmp_path / "out/comparison.json").read_text())["rows"]
