@@ -101,7 +101,7 @@ MAY_IMPORT = {
         "terminal threads topics tracking training"
     ),
     "comparing": "bench core export model_store training",
-    "ensembles": "backends core export model_store models perception",
+    "ensembles": "backends core export formats model_store models perception",
     "commands": (
         "bench calibration capture comparing core datasets demo demonstrations doctor doctor_arm "
         "ensembles export formats importing machine model_store models multimodal perception "

@@ -21,6 +21,7 @@ from robot_vision.ensembles.fuse_boxes import FuseBoxes
 from robot_vision.ensembles.fuse_maps import FuseClasses, FuseDepth, FuseLabels
 from robot_vision.ensembles.views import View, Views
 from robot_vision.export.graph import OPSET, export_graph
+from robot_vision.formats.reading import columns_of_scores
 from robot_vision.model_store.store import Bundle, write_bundle
 from robot_vision.models.card import Graph
 from robot_vision.perception.model import tensor_of_role
@@ -98,7 +99,9 @@ def _check(recipe: Recipe) -> None:
 
 def _family(manifest: ModelManifest) -> str:
     """Formats of one family answer the same."""
-    return "boxes" if manifest.format in DECODERS else manifest.format
+    if manifest.format in DECODERS:
+        return "boxes"
+    return f"{manifest.format}, background {manifest.reading.background}"
 
 
 def _joined(
@@ -158,6 +161,12 @@ def _answer(bundle: Bundle) -> tuple[list[str], dict[str, np.ndarray]]:
                 f"bundle {manifest.name!r}: its output {name!r} is {tensors[name].dtype}; only "
                 "models that answer in float32 are joined"
             )
+    shape, columns = tensors[names[0]].shape, columns_of_scores(manifest)
+    if manifest.format == "semantic" and (len(shape) != 4 or shape[1] != columns):
+        raise BundleError(
+            f"bundle {manifest.name!r}: its output is {list(shape)}; only [1, {columns}, h, w] is "
+            "joined"
+        )
     return names, {name: tensors[name] for name in names}
 
 
@@ -208,6 +217,7 @@ def _manifest(first: ModelManifest, recipe: Recipe, name: str) -> ModelManifest:
     role = "depth" if first.format == "depth_metric" else "output"
     licences = dict.fromkeys(bundle.manifest.licence for bundle in recipe.bundles)
     of = ", ".join(bundle.manifest.model_id for bundle in recipe.bundles)
+    views = ", ".join(map(str, recipe.views))
     background = first.reading.background
     described: dict[str, Any] = {
         "name": name,
@@ -219,6 +229,6 @@ def _manifest(first: ModelManifest, recipe: Recipe, name: str) -> ModelManifest:
         "classes": first.classes,
         "score_threshold": first.score_threshold,
         "licence": " and ".join(licences),
-        "description": f"{of}; {len(recipe.views)} views of each, fused in the graph",
+        "description": f"{of}; views of each: {views}; fused in the graph",
     }
     return ModelManifest.model_validate(described)

@@ -26,9 +26,10 @@ class View:
     top: float = 0.0
     side: float = 1.0
 
-    @property
-    def is_plain(self) -> bool:
-        return self == View()
+    def __str__(self) -> str:
+        if self == View():
+            return "as it is"
+        return "flip" if self.flip else f"crop:{self.left:g},{self.top:g},{self.side:g}"
 
     def in_input(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Places in the view as places in the input, both as parts of width and height."""
