@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from robot_vision.bench.garden_frame import frame_run
 from robot_vision.bench.turns import take_turns_ms
-from robot_vision.comparing.judge import Side, judge_of
+from robot_vision.comparing.judge import Case, Side, judge_of
 from robot_vision.core.errors import ConfigError
 from robot_vision.model_store.store import Bundle
 
@@ -65,11 +65,11 @@ def compare(
             f"to compare: {', '.join(names)}; expected two bundles or more of different names"
         )
     judge = judge_of(tuple(bundles)).judge
+    case = Case(held_out=held_out, images=images, first=bundles[0], cache=cache)
     sides = []
     for bundle in bundles:
         on_bundle(bundle.manifest.name)
-        sides.append(judge(bundle, held_out, images, cache))
-    _check_same_pictures(names, sides)
+        sides.append(judge(bundle, case))
     times_ms = take_turns_ms([frame_run(b, threads=threads) for b in bundles], rounds=rounds)
     return [
         _compared(name, side, sides[0], ms)
@@ -110,12 +110,3 @@ def _interval(value: float, resampled: Float64[np.ndarray, " rounds"]) -> Interv
         return Interval(value=value, low=np.nan, high=np.nan)
     low, high = np.percentile(known, _PERCENT)
     return Interval(value=value, low=float(low), high=float(high))
-
-
-def _check_same_pictures(names: Sequence[str], sides: Sequence[Side]) -> None:
-    for name, side in zip(names, sides, strict=True):
-        if side.names != sides[0].names:
-            raise ConfigError(
-                f"{name} was judged on {len(side.names)} pictures or crops and {names[0]} on "
-                f"{len(sides[0].names)}: trained on other crops, they cannot be paired"
-            )

@@ -29,15 +29,25 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge:
-    """`judge` gets a bundle, a set, how many pictures (0: all), and where decoded ones are kept.
+class Case:
+    """What all bundles are judged on: a set, and how many of its pictures (0: all).
 
-    It raises `ConfigError` if the set has other classes. `tasks` are those of manifests.
+    `first` is the bundle that the others are compared with; decoded pictures are kept in `cache`.
     """
+
+    held_out: Path
+    images: int
+    first: Bundle
+    cache: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """`judge` raises `ConfigError` if the set has other classes; `tasks` are those of manifests."""
 
     tasks: tuple[str, ...]
     about: str
-    judge: Callable[[Bundle, Path, int, Path], Side]
+    judge: Callable[[Bundle, Case], Side]
 
 
 JUDGES: Registry[Judge] = Registry("judge", package="robot_vision.comparing.judges")

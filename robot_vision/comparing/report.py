@@ -84,7 +84,7 @@ def _table(compared: Sequence[Compared]) -> str:
     body = ""
     for row in rows:
         cells = "".join(
-            f'<td class="n {c if c in ("better", "worse") else ""}">{escape(c)}</td>'
+            f'<td class="n {c if c in ("better", "worse") else ""}">{_two_lines(c)}</td>'
             for c in row[1:]
         )
         body += f"<tr><td>{escape(row[0])}</td>{cells}</tr>"
@@ -95,6 +95,12 @@ def _table(compared: Sequence[Compared]) -> str:
         f"the interval has 0 in it. Time is that of a camera's frame of {WIDTH_PX}×{HEIGHT_PX}: "
         "resizing, network, decoding, in turns.</p></section>"
     )
+
+
+def _two_lines(cell: str) -> str:
+    """A figure above its interval."""
+    figure, opened, interval = escape(cell).partition(" (")
+    return f"{figure}<small>{interval.rstrip(')')}</small>" if opened else figure
 
 
 def _differences(compared: Sequence[Compared]) -> str:

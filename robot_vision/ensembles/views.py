@@ -64,6 +64,8 @@ def parse_view(text: str) -> View:
 class Views(nn.Module):
     """All views of a model's inputs: the image, and depth and focal length where it has them."""
 
+    pad: Tensor
+
     def __init__(self, spec: ModelInput, views: Sequence[View]) -> None:
         super().__init__()
         self._spec, self._views = spec, tuple(views)

@@ -1,10 +1,8 @@
 """Classifiers of pictures: top-1, and how likely each picture's class was thought."""
 
-from pathlib import Path
-
 import numpy as np
 
-from robot_vision.comparing.judge import Judge, Side, register_judge
+from robot_vision.comparing.judge import Case, Judge, Side, register_judge
 from robot_vision.export.measure_classifier import captioned_crop, probabilities_of
 from robot_vision.export.picture_bundle import PictureModel, weights_travel
 from robot_vision.model_store.store import Bundle
@@ -14,12 +12,13 @@ from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.metrics.classification import resampled_top1
 
 
-def judge(bundle: Bundle, held_out: Path, images: int, _: Path) -> Side:
-    names = bundle.manifest.classes
-    options = CropOptions.model_validate(weights_travel(bundle).get("crop", {}))
-    opened = open_crops(str(held_out), options)
-    check_same_classes(str(held_out), opened.class_names, names)
-    crops = [opened.crops[row] for row in spread(len(opened.crops), images)]
+def judge(bundle: Bundle, case: Case) -> Side:
+    """Crops are those that the first bundle was trained on, the same for all."""
+    names, held_out = bundle.manifest.classes, str(case.held_out)
+    options = CropOptions.model_validate(weights_travel(case.first).get("crop", {}))
+    opened = open_crops(held_out, options)
+    check_same_classes(held_out, opened.class_names, names)
+    crops = [opened.crops[row] for row in spread(len(opened.crops), case.images)]
     probability = probabilities_of(PictureModel(bundle), crops)
     class_id = np.array([crop.class_row for crop in crops])
     own = probability[np.arange(len(crops)), class_id]

@@ -1,12 +1,10 @@
 """Detectors of any format: AP by COCO's rules, and each picture's F1 as the service answers."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from robot_vision.comparing.judge import Judge, Side, register_judge
+from robot_vision.comparing.judge import Case, Judge, Side, register_judge
 from robot_vision.export.measure import boxes_found
 from robot_vision.model_store.store import Bundle
 from robot_vision.training.data.names import check_same_classes
@@ -20,20 +18,21 @@ _THRESHOLD = 0.25  # where the manifest has none
 _TRUTH_RGB, _RIGHT_RGB, _WRONG_RGB = (0, 200, 0), (60, 140, 255), (255, 40, 40)
 
 
-def judge(bundle: Bundle, held_out: Path, images: int, cache: Path) -> Side:
+def judge(bundle: Bundle, case: Case) -> Side:
     manifest = bundle.manifest
     size, classes = manifest.input, manifest.classes
     samples = open_samples(
-        held_out, width_px=size.width_px, height_px=size.height_px, cache_dir=str(cache)
+        case.held_out, width_px=size.width_px, height_px=size.height_px, cache_dir=str(case.cache)
     )
-    check_same_classes(str(held_out), samples.source.class_names, classes)
-    found = list(boxes_found(bundle, samples, min(images or len(samples), len(samples))))
+    check_same_classes(str(case.held_out), samples.source.class_names, classes)
+    count = min(case.images or len(samples), len(samples))
+    found = list(boxes_found(bundle, samples, count))
     threshold = manifest.score_threshold or _THRESHOLD
     figures = box_figures(found, classes)
     return Side(
         figures={name: figures[name] for name in ("AP", "AP50")},
         resampled=resampled_precision(found, len(classes)),
-        names=tuple(str(seen.sample.image_id) for seen in found),
+        names=tuple(f"picture {seen.sample.image_id}" for seen in found),
         scores=np.array([f1(seen, threshold) for seen in found]),
         drawn=lambda row: _drawn(found[row], classes, threshold),
     )

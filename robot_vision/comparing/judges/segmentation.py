@@ -1,10 +1,8 @@
 """Segmentation: mean IoU over classes, and each picture's own."""
 
-from pathlib import Path
-
 import numpy as np
 
-from robot_vision.comparing.judge import Judge, Side, register_judge
+from robot_vision.comparing.judge import Case, Judge, Side, register_judge
 from robot_vision.export.measure_segmentation import (
     judge_picture,
     rows_of,
@@ -18,12 +16,12 @@ from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.metrics.segmentation import SegmentationCounts
 
 
-def judge(bundle: Bundle, held_out: Path, images: int, _: Path) -> Side:
-    names = rows_of(bundle.manifest)
-    opened = open_label_maps(str(held_out))
-    check_same_classes(str(held_out), opened.class_names, names)
+def judge(bundle: Bundle, case: Case) -> Side:
+    names, held_out = rows_of(bundle.manifest), str(case.held_out)
+    opened = open_label_maps(held_out)
+    check_same_classes(held_out, opened.class_names, names)
     model, total = PictureModel(bundle), SegmentationCounts(names)
-    rows = spread(len(opened.pictures), images)
+    rows = spread(len(opened.pictures), case.images)
     judged = [judge_picture(model, opened.pictures[row], names) for row in rows]
     for one in judged:
         total.add(one.answer, one.truth)
