@@ -43,7 +43,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """`judge` raises `ConfigError` if the set has other classes; `tasks` are those of manifests."""
+    """`judge` raises `ConfigError` if the set has other classes. `tasks` are of manifests."""
 
     tasks: tuple[str, ...]
     about: str
