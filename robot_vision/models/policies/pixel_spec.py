@@ -46,7 +46,12 @@ class PixelPolicySpec(Params):
     width: int = param(128, "width of all tokens; a multiple of 4", ge=4, le=4096, multiple_of=4)
     grid_rows: int = param(10, "rows of tokens of a picture", ge=1, le=64)
     grid_columns: int = param(13, "columns of tokens of a picture", ge=1, le=64)
-    depth_width: int = param(24, "channels of the depth encoder", ge=2, le=1024)
+    depth: Literal["relief", "points"] = param(
+        "relief",
+        "shown as relief by convolutions, or as the place of each cell in the base frame, which "
+        "needs the poses of cameras with depth",
+    )
+    depth_width: int = param(24, "channels of the encoder of relief", ge=2, le=1024)
     words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
     max_words: int = param(24, "longest instruction", ge=1, le=512)
     text_width: int = param(384, "width of a given sentence encoder's tokens", ge=1, le=8192)
