@@ -58,6 +58,8 @@ setup(
             "model_store/bundles/**/*",
             "replay/reporting/static/*",
             "console/static/*",
+            "multimodal/static/*",
+            "comparing/static/*",
         ]
     },
     data_files=[
@@ -120,6 +122,8 @@ setup(
         "explain": [*TRAIN, "captum>=0.9"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
+        # Models of providers that answer questions about pictures; local ones: foundation.
+        "multimodal": ["httpx>=0.27"],
         "sim": SIM,
         "train": [*TRAIN, *SIM],
         "console": CONSOLE,

@@ -35,6 +35,10 @@ TORCH_HOMES = (
     "explain/",
     "backends/torch_backend.py",
     "bench/",
+    "backends/torch_backend.py",
+    "bench/",
+    "multimodal/answerers/local.py",
+    "ensembles/",
 )
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
@@ -87,7 +91,8 @@ MAY_IMPORT = {
     ),
     "similar": "codecs core model_store perception replay viz",
     "recorded_views": "arm calibration codecs core replay sync",
-    "console": "core codecs model_store perception similar viz",
+    "multimodal": "codecs core machine perception simulation training",
+    "console": "core codecs model_store multimodal perception similar viz",
     "soak": "core policies viz",
     "ros": (
         "arm bridge_trial calibration capture codecs console core datasets demonstrations machine "
@@ -101,10 +106,13 @@ MAY_IMPORT = {
         "model_store models perception pipeline replay rollouts ros self_filter simulation "
         "terminal threads topics tracking training"
     ),
+    "comparing": "bench core export model_store training",
+    "ensembles": "backends core export formats model_store models perception",
     "commands": (
-        "bench calibration capture core datasets demo demonstrations doctor doctor_arm "
-        "explain export formats importing machine model_store models perception policies "
-        "recorded_views replay rollouts ros serving similar simulation soak terminal training"
+        "bench calibration capture comparing core datasets demo demonstrations doctor "
+        "doctor_arm ensembles explain export formats importing machine model_store models "
+        "multimodal perception policies recorded_views replay rollouts ros serving similar "
+        "simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -161,7 +169,10 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"kornia"}, ("training/",)),
         ({"captum"}, ("explain/ways/integrated_gradients.py",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
-        ({"transformers"}, ("training/demonstrations/sentences/",)),
+        (
+            {"transformers"},
+            ("training/demonstrations/sentences/", "multimodal/answerers/local.py"),
+        ),
     ],
     ids=["web", "parquet", "video", "augmentation", "captum", "tokenizers", "transformers"],
 )

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from robot_vision.bench.garden_frame import frame_run
 from robot_vision.bench.turns import take_turns_ms
 from robot_vision.core.errors import BundleError, ForeignFileError
 from robot_vision.core.foreign import parse_json
+from robot_vision.model_store.measured import GardenRow
 from robot_vision.model_store.store import Bundle
 from robot_vision.models.card import Graph, Size
 from robot_vision.models.contract import gmacs
@@ -39,41 +40,6 @@ ASKED = {
 }
 
 _STUDENTS_SEEDS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class GardenRow:
-    """One figure of a bundle, and what the bundle costs.
-
-    `asked` is what the model answers. `recipe` is that of its run without the seed: equal ones
-    differ by seed alone. `frame_p50_ms` is a camera's frame as the service runs it. `low` and
-    `high` bound the metric with 95 % confidence, NaN where nothing says how sure it is. `trivial`
-    is what the trivial answer reaches, NaN where there is none.
-    """
-
-    name: str
-    asked: str
-    task: str
-    architecture: str
-    recipe: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    trivial: float
-    seeds: int
-    width_px: int
-    height_px: int
-    parameters: int
-    gmacs: float
-    memory_mb: float
-    torch_p50_ms: float
-    torch_p95_ms: float
-    onnx_p50_ms: float
-    onnx_p95_ms: float
-    frame_p50_ms: float
-    trained_minutes: float
-    export_difference: float
 
 
 def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> list[GardenRow]:
@@ -103,6 +69,8 @@ def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> list[GardenR
         task=task,
         architecture=manifest.architecture,
         recipe=_recipe_but_seed(bundle),
+        licence=manifest.licence,
+        device="cpu",
         metric="",
         value=np.nan,
         low=np.nan,

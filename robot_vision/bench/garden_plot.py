@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_vision.bench.garden import GardenRow
+from robot_vision.model_store.measured import GardenRow
 
 _COLUMNS = 2
 _PANEL_WIDTH, _PANEL_HEIGHT, _GAP, _FOOT = 520, 350, 24, 54

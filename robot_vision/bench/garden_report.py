@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_vision.bench.garden import GardenRow
 from robot_vision.bench.garden_frame import HEIGHT_PX, WIDTH_PX
 from robot_vision.bench.garden_plot import as_svg
 from robot_vision.core.errors import ConfigError
+from robot_vision.model_store.measured import GardenRow
 
 _HEADS = (
     "model", "{metric} (95 %)", "trivial", "frame ms", "ONNX Runtime ms, p95", "torch ms, p95",
@@ -92,14 +92,20 @@ def _rounded(value: float, how: str) -> str:
 def write_report(rows: list[GardenRow], folder: Path, *, measured: str) -> None:
     """Write `garden.json`, `garden.md` and `garden.svg`, accuracy against latency."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_table(rows, folder / "garden.json", measured=measured)
+    (folder / "garden.md").write_text(as_markdown(rows, measured=measured))
+    (folder / PICTURE).write_text(as_svg(by_asked(rows)))
+
+
+def write_table(rows: list[GardenRow], file: Path, *, measured: str) -> None:
+    """Write the rows as JSON, as `models recommend` reads them."""
     found = [
         {name: None if value != value else value for name, value in asdict(row).items()}
         for row in rows
     ]
     text = json.dumps({"measured": measured, "rows": found}, indent=1, allow_nan=False)
-    (folder / "garden.json").write_text(text + "\n")
-    (folder / "garden.md").write_text(as_markdown(rows, measured=measured))
-    (folder / PICTURE).write_text(as_svg(by_asked(rows)))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text + "\n")
 
 
 def check_document(document: Path) -> None:

@@ -9,6 +9,7 @@ from robot_vision.commands import (
     bench_calibrate,
     bench_depth_fill,
     bench_garden,
+    bench_multimodal,
     bench_self_filter,
     bench_tracker,
 )
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     bench_calibrate.register(bench_app)
     bench_depth_fill.register(bench_app)
     bench_garden.register(bench_app)
+    bench_multimodal.register(bench_app)
     bench_self_filter.register(bench_app)
     app.add_typer(bench_app, name="bench")
 

@@ -20,6 +20,10 @@ def garden(
         Path | None,
         typer.Option(help="document that they are put into, between its marks: docs/models.md"),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="file for `models recommend`: robot_vision/data/garden/garden.json"),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="of each run")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
 ) -> None:
@@ -34,6 +38,7 @@ def garden(
         measured_on,
         write_into,
         write_report,
+        write_table,
     )
     from robot_vision.machine import describe_machine
     from robot_vision.model_store.store import find_bundle
@@ -50,6 +55,9 @@ def garden(
     write_report(joined, out, measured=measured)
     say(as_markdown(joined, measured=measured))
     say(f"written to {out}: garden.json, garden.md, garden.svg")
+    if table is not None:
+        write_table(joined, table, measured=measured)
+        say(f"written to {table}")
     if docs is not None:
         picture = write_into(docs, joined, measured=measured)
         say(f"written to {docs} and {picture}")

@@ -12,6 +12,10 @@ Port = Annotated[int, typer.Option(help="TCP port; 0 takes a free one", min=0, m
 TokenFile = Annotated[str, typer.Option(help="file whose first line is the token")]
 IndexFolder = Annotated[str, typer.Option(help="of `similar index`: similar frames are shown")]
 
+AnswersFolder = Annotated[
+    str, typer.Option(help="of `bench multimodal`: what models answered is shown")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add `console` to the command line."""
@@ -27,6 +31,7 @@ def console(
     port: Port = 8088,
     token_file: TokenFile = "",
     index: IndexFolder = "",
+    multimodal: AnswersFolder = "",
     allow_code: AllowCode = False,
 ) -> None:
     """Show a running perception node and policy in a browser, from their topics.
@@ -37,15 +42,21 @@ def console(
     from robot_vision.ros.console.run import console_node
 
     permit_code(allow_code)
-    ours = console_arguments(host=host, port=port, token_file=token_file, index=index)
+    ours = console_arguments(
+        host=host, port=port, token_file=token_file, index=index, multimodal=multimodal
+    )
     raise typer.Exit(run([*ours, *context.args], lambda: [console_node()]))
 
 
-def console_arguments(*, host: str, port: int, token_file: str, index: str = "") -> list[str]:
+def console_arguments(
+    *, host: str, port: int, token_file: str, index: str = "", multimodal: str = ""
+) -> list[str]:
     """ROS arguments for the node `console`."""
     arguments = ["-p", f"console:host:={host}", "-p", f"console:port:={port}"]
     if token_file:
         arguments += ["-p", f"console:token_file:={token_file}"]
     if index:
         arguments += ["-p", f"console:index:={index}"]
+    if multimodal:
+        arguments += ["-p", f"console:multimodal:={multimodal}"]
     return arguments

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from robot_vision.commands import models_compare, models_ensemble, models_recommend
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.sizes import size_px
 from robot_vision.core.code_permission import permit_code
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from robot_vision.model_store.store import Bundle
 
 app = typer.Typer(no_args_is_help=True, help="List, inspect, import and verify model bundles.")
+models_compare.register(app)
+models_ensemble.register(app)
+models_recommend.register(app)
 
 Name = Annotated[str, typer.Argument(help="name in the store, or a folder with model.yaml")]
 

@@ -110,14 +110,15 @@ def _measure_detector(
     size, names = bundle.manifest.input, bundle.manifest.classes
     cache = open_samples(held_out, width_px=size.width_px, height_px=size.height_px)
     check_same_classes(str(held_out), cache.source.class_names, names)
-    found = list(_found(bundle, cache, min(images or len(cache), len(cache))))
+    found = list(boxes_found(bundle, cache, min(images or len(cache), len(cache))))
     figures = box_figures(found, names) | bounds(resampled_precision(found, len(names)))
     metrics = {name: round(value, 4) for name, value in figures.items()}
     confused = _write(metrics, found, names, out=out, worst=worst)
     return _measured(metrics, confused)
 
 
-def _found(bundle: Bundle, cache: SampleCache, count: int) -> Iterator[FoundBoxes]:
+def boxes_found(bundle: Bundle, cache: SampleCache, count: int) -> Iterator[FoundBoxes]:
+    """What a detector finds in the first `count` samples, second guesses included."""
     model, detector = PictureModel(bundle), Detector(bundle.manifest, SELECTION)
     for index in range(count):
         sample = cache[index]

@@ -36,7 +36,7 @@ def measure_classifier(
     opened = open_crops(str(held_out), options)
     check_same_classes(str(held_out), opened.class_names, names)
     crops = [opened.crops[row] for row in spread(len(opened.crops), images)]
-    probability = _probabilities(PictureModel(bundle), crops)
+    probability = probabilities_of(PictureModel(bundle), crops)
     class_id = np.array([crop.class_row for crop in crops])
     metrics = classification_figures(probability, class_id, names)
     metrics |= bounds(resampled_top1(probability, class_id, picture_rows(crops)))
@@ -44,7 +44,7 @@ def measure_classifier(
     rounded = {name: round(value, 4) for name, value in metrics.items()}
     (out / "metrics.json").write_text(json.dumps(rounded, indent=1) + "\n")
     order = np.argsort(probability[np.arange(len(crops)), class_id])[:worst]
-    tiles = [_tile(crops[row], probability[row], names) for row in order]
+    tiles = [captioned_crop(crops[row], probability[row], names) for row in order]
     write_tiles(out / "gallery.png", tiles, columns=min(_COLUMNS, len(tiles)))
     return Measured(
         metrics=rounded,
@@ -53,7 +53,7 @@ def measure_classifier(
     )
 
 
-def _probabilities(model: PictureModel, crops: list[Crop]) -> Float32[np.ndarray, "n c"]:
+def probabilities_of(model: PictureModel, crops: list[Crop]) -> Float32[np.ndarray, "n c"]:
     """Of each class, in the order of the manifest."""
     rows = []
     for crop in crops:
@@ -63,7 +63,7 @@ def _probabilities(model: PictureModel, crops: list[Crop]) -> Float32[np.ndarray
     return np.stack(rows)
 
 
-def _tile(crop: Crop, probability: Float32[np.ndarray, " c"], names: tuple[str, ...]):
+def captioned_crop(crop: Crop, probability: Float32[np.ndarray, " c"], names: tuple[str, ...]):
     side = max(crop.width_px, crop.height_px)
     size = (
         max(1, round(crop.width_px * _TILE_PX / side)),

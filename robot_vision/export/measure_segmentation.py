@@ -28,7 +28,7 @@ _Labels = UInt8[np.ndarray, "h w"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Judged:
+class Judged:
     """One picture's answer and truth, on the answer's grid."""
 
     picture: Picture
@@ -55,7 +55,7 @@ def measure_segmentation(
     model, total = PictureModel(bundle), SegmentationCounts(names)
     judged = []
     for row in spread(len(opened.pictures), images):
-        one = _judge(model, opened.pictures[row], names)
+        one = judge_picture(model, opened.pictures[row], names)
         total.add(one.answer, one.truth)
         judged.append(one)
     figures = total.summary() | bounds(total.resampled())
@@ -63,7 +63,7 @@ def measure_segmentation(
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     judged.sort(key=lambda one: one.miou)
-    tiles = [_tile(one, names) for one in judged[:worst]]
+    tiles = [truth_beside_answer(one, names) for one in judged[:worst]]
     write_tiles(out / "gallery.png", tiles, columns=min(_COLUMNS, len(tiles)))
     return Measured(metrics=metrics, notes=(), files=("metrics.json", "gallery.png"))
 
@@ -74,7 +74,8 @@ def rows_of(manifest: ModelManifest) -> tuple[str, ...]:
     return (BACKGROUND, *manifest.classes) if has_background else manifest.classes
 
 
-def _judge(model: PictureModel, picture: Picture, names: tuple[str, ...]) -> _Judged:
+def judge_picture(model: PictureModel, picture: Picture, names: tuple[str, ...]) -> Judged:
+    """A model's answer to a picture beside the truth."""
     decoded = picture.decode()
     assert decoded.labels is not None
     run = model.run(decoded.rgb)
@@ -85,10 +86,10 @@ def _judge(model: PictureModel, picture: Picture, names: tuple[str, ...]) -> _Ju
     truth = at_cells(decoded.labels, rows=answer.shape[0], columns=answer.shape[1])
     counts = SegmentationCounts(names)
     counts.add(answer, truth)
-    return _Judged(picture=picture, answer=answer, truth=truth, counts=counts)
+    return Judged(picture=picture, answer=answer, truth=truth, counts=counts)
 
 
-def _tile(one: _Judged, names: tuple[str, ...]) -> UInt8[np.ndarray, "h w 3"]:
+def truth_beside_answer(one: Judged, names: tuple[str, ...]) -> UInt8[np.ndarray, "h w 3"]:
     """Truth beside answer, with the classes of each named."""
     size = (_TILE_WIDTH_PX, _TILE_HEIGHT_PX)
     picture = cv2.resize(one.picture.decode().rgb, size)

@@ -11,17 +11,13 @@ import pytest
 from runs import Rows
 from typer.testing import CliRunner
 
-from robot_vision.bench.garden import (
-    GardenRow,
-    joined_by_seed,
-    list_exported,
-    measure_bundle,
-)
+from robot_vision.bench.garden import joined_by_seed, list_exported, measure_bundle
 from robot_vision.bench.garden_plot import as_svg
 from robot_vision.bench.garden_report import BEGIN, END, check_document, write_report
 from robot_vision.cli import app
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.export.bundle import export_run
+from robot_vision.model_store.measured import GardenRow, read_table
 from robot_vision.model_store.store import find_bundle, write_bundle
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe_file import recipe_of
@@ -58,12 +54,14 @@ def test_bundles_become_a_table_and_a_picture(shapes_set: Path, tmp_path: Path) 
     document = tmp_path / "docs/models.md"
     document.write_text(f"# Models\n{BEGIN}\nof before\n{END}\n## Next\n")
     command = ["bench", "garden", str(tmp_path / "bundles"), "--out", str(tmp_path / "out")]
-    command += ["--docs", str(document)]
+    command += ["--docs", str(document), "--table", str(tmp_path / "table/garden.json")]
     result = CliRunner().invoke(app, [*command, "--rounds", "1", "--threads", "1"])
     assert result.exit_code == 0, result.output
     (row,) = json.loads((tmp_path / "out/garden.json").read_text())["rows"]
     assert (row["asked"], row["metric"], row["seeds"]) == ("Depth from colour", "absrel_gain", 2)
     assert row["low"] < row["value"] < row["high"]
+    (shipped,) = read_table(tmp_path / "table/garden.json").rows
+    assert (shipped.value, shipped.licence) == (row["value"], row["licence"])
     # Colour at 128 x 96 in a U of width 4: the stem alone is 7·7·3·4 at a quarter of the size.
     assert row["gmacs"] > 7 * 7 * 3 * 4 * 32 * 24 / 1e9
     assert row["parameters"] > 500
@@ -124,7 +122,7 @@ def shipped_as_foreign(tmp_path: Path) -> Path:
 def row(**changes: object) -> GardenRow:
     one = GardenRow(
         name="one", asked="Depth", task="depth", architecture="tiny-depth", recipe="{}",
-        metric="gain",
+        licence="MIT", device="cpu", metric="gain",
         value=0.5, low=np.nan, high=np.nan, trivial=np.nan, seeds=1, width_px=64, height_px=64,
         parameters=1, gmacs=1.0, memory_mb=1.0, torch_p50_ms=1.0, torch_p95_ms=1.0,
         onnx_p50_ms=1.0, onnx_p95_ms=1.0, frame_p50_ms=1.0, trained_minutes=1.0,

@@ -25,6 +25,7 @@ from robot_vision.console.serving.routes import (
     analysis_routes,
     command_routes,
     hold_threads,
+    model_answer_routes,
     watching_routes,
     why_routes,
 )
@@ -35,7 +36,13 @@ from robot_vision.console.state.state_views import Views
 from robot_vision.core.console_config import ConsoleConfig
 
 STATIC = Path(__file__).parents[1] / "static"
-PAGES = {"/": "index.html", "/analyze": "analyze.html", "/why": "why.html", "/login": "login.html"}
+PAGES = {
+    "/": "index.html",
+    "/analyze": "analyze.html",
+    "/why": "why.html",
+    "/models": "models.html",
+    "/login": "login.html",
+}
 _SETTLE_S = 1.0
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
@@ -101,6 +108,7 @@ def create_app(
     app.include_router(command_routes(commander, holding))
     app.include_router(analysis_routes(analyst))
     app.include_router(why_routes(explainer, snapshots))
+    app.include_router(model_answer_routes(config.multimodal))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 COOKIE = "robot_vision_console"
 _OPEN_PATHS = ("/login", "/healthz")
-_PAGES = ("/", "/analyze", "/why")
+_PAGES = ("/", "/analyze", "/why", "/models")
 _READING = ("GET", "HEAD")
 # Stopping the robot is never refused for coming too often.
 _ALWAYS_IN_TIME = ("/api/hold",)

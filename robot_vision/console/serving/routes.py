@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import pathlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
@@ -31,7 +32,9 @@ from robot_vision.console.serving.rates import client_of
 from robot_vision.console.serving.stream import Viewers
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.console.why_schema import TargetText, WayName, Why, WhyModel, WhyRequest
+from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.foreign import quoted
+from robot_vision.multimodal.results import Results, read_results, shown_file
 
 _log = logging.getLogger(__name__)
 
@@ -282,5 +285,36 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
         except ValidationError as error:
             raise ConsoleError(422, in_words(error.errors())) from error
         return await explainer.explain(asked, upload=await image.read())
+
+    return router
+
+
+def model_answer_routes(folder: str) -> APIRouter:
+    """What a multimodal benchmark found, read anew on each request: models are not asked here."""
+    router = APIRouter(tags=["multimodal"])
+
+    @router.get("/api/multimodal", responses=_answers(404, 503))
+    def multimodal() -> Results:
+        """Questions about pictures, what models answered, and how well."""
+        if not folder:
+            raise ConsoleError(404, "the console was started without a benchmark (--multimodal)")
+        try:
+            return read_results(pathlib.Path(folder))
+        except RobotVisionError as error:
+            raise ConsoleError(503, str(error)) from error
+
+    @router.get(
+        "/api/multimodal/pictures/{number}",
+        responses={**_answers(404, 422), 200: {"content": {"image/jpeg": {}}}},
+        response_class=Response,
+    )
+    def picture_that_was_shown(
+        number: Annotated[int, Path(ge=0, le=9999)], card: bool = False
+    ) -> Response:
+        """A picture as the models saw it, with the card that they were to read or without."""
+        file = shown_file(pathlib.Path(folder), number, has_card=card)
+        if not folder or not file.is_file():
+            raise ConsoleError(404, f"the benchmark shows no such picture: {number}")
+        return Response(file.read_bytes(), media_type="image/jpeg")
 
     return router

@@ -1,13 +1,8 @@
 // The page that analyses pictures: files and tasks go to the service, the answer comes back.
 import { problemOf } from "./api.js";
 import { showAnswer } from "./answer.js";
-import { armState } from "./arm.js";
 import { byId, el, setText, toggles } from "./dom.js";
-import { hold, holdKeys, showHoldBar } from "./hold.js";
-import { judge } from "./link.js";
-import { showLink } from "./pill.js";
-import { Stream } from "./stream.js";
-import { themeButton } from "./theme_button.js";
+import { startSidePage } from "./side_page.js";
 
 const MOST_FILES = 8;
 
@@ -96,29 +91,5 @@ document.addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) choose(event.clipboardData.files);
 });
 
-// The arm can be held from here too.
-let state = null;
-const nothing = { freshness: { ageMs: null } };
-const stream = new Stream({ state: (now) => { state = now; } });
-stream.want({ state: 2 });
-let arm = armState(null, false);
-
-async function holdNow() {
-  setText(byId("hold-outcome"), "Hold …");
-  const { done, message } = await hold();
-  const otherwise = "The arm may still move: use its emergency stop.";
-  setText(byId("hold-outcome"), done ? message : `Hold FAILED: ${message}. ${otherwise}`);
-}
-
-function tick() {
-  arm = armState(state, stream.status.connected);
-  showLink(judge(stream.status, state, nothing), arm);
-  showHoldBar(byId("holdbar"), state ? arm : { ...arm, state: "none" });
-}
-
-byId("holdbar").querySelector(".hold").addEventListener("click", holdNow);
-holdKeys(() => !byId("holdbar").hidden, holdNow);
-themeButton(byId("theme"));
-setInterval(tick, 200);
-tick();
+startSidePage();
 showChoice();

@@ -1,0 +1,99 @@
+"""`robot-vision bench multimodal`: models that answer questions about pictures, side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.terminal import Screen, say
+
+if TYPE_CHECKING:
+    from robot_vision.multimodal.results import Results
+
+
+def register(bench_app: typer.Typer) -> None:
+    """Add `multimodal` to the `bench` commands."""
+    bench_app.command("multimodal")(multimodal)
+
+
+def multimodal(
+    pictures: Annotated[
+        Path,
+        typer.Argument(help="a set of `scenes generate`, annotations as COCO has them, a folder"),
+    ],
+    models: Annotated[
+        Path | None, typer.Option(help="YAML file of the models to ask; docs/multimodal.md")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="where files of COCO annotations lie")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="pictures")] = 20,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="of questions, repeatable; default: all that the pictures allow"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the questions")] = 0,
+    ask_providers: Annotated[
+        bool,
+        typer.Option(
+            "--ask-providers",
+            help="ask hosted models too: pictures leave this machine, answers cost money",
+        ),
+    ] = False,
+    most_usd: Annotated[
+        float, typer.Option(min=0, help="hosted models are asked no more once this is spent")
+    ] = 1.0,
+    trivial: Annotated[
+        bool, typer.Option(help="ask trivial models and this service's own beside them")
+    ] = True,
+    out: Annotated[Path, typer.Option(help="folder of results and report")] = Path(
+        "out/multimodal"
+    ),
+) -> None:
+    """Ask models about pictures: captions, objects, counts, colors, presence, texts.
+
+    Answers are judged by what the pictures are known to show; times, tokens and prices are beside.
+    """
+    from robot_vision.multimodal.answerer import baselines, read_models, with_names_apart
+    from robot_vision.multimodal.benchmark import BenchmarkOptions, run_benchmark
+    from robot_vision.multimodal.pictures import open_pictures
+    from robot_vision.multimodal.question import KINDS, questions_about
+    from robot_vision.multimodal.report import REPORT
+
+    listed = read_models(models) if models else []
+    chosen = with_names_apart([*(baselines() if trivial else []), *listed])
+    if not chosen:
+        raise ConfigError("nobody to ask: expected --models FILE, or trivial models")
+    kinds = list(dict.fromkeys(kind or KINDS))
+    questions = questions_about(
+        open_pictures(pictures, count=count, images=images), kinds, seed=seed
+    )
+    if not questions:
+        raise ConfigError(f"nothing can be asked of kind {', '.join(kinds)} about {pictures}")
+    say(f"{len(questions)} questions to each of {len(chosen)} models")
+    results = run_benchmark(
+        chosen,
+        questions,
+        out,
+        BenchmarkOptions(asks_hosted=ask_providers, most_usd=most_usd),
+        on_model=lambda model: say(f"{model.name}: {model.problem or 'done'}"),
+    )
+    _print(results)
+    say(
+        f"written to {out}: {REPORT}, results.json; `robot-vision console --multimodal {out}` "
+        "shows it"
+    )
+
+
+def _print(results: "Results") -> None:
+    from rich.table import Table
+
+    from robot_vision.multimodal.report import summary_table
+
+    heads, rows = summary_table(results)
+    columns = [heads, *rows]
+    table = Table(*(column[0] for column in columns))
+    for line in zip(*(column[1:] for column in columns), strict=True):
+        table.add_row(*line)
+    Screen().print(table)

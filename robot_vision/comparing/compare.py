@@ -1,0 +1,112 @@
+"""Bundles on the same pictures: figures, paired differences, time, and where they disagree."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64
+
+from robot_vision.bench.garden_frame import frame_run
+from robot_vision.bench.turns import take_turns_ms
+from robot_vision.comparing.judge import Case, Side, judge_of
+from robot_vision.core.errors import ConfigError
+from robot_vision.model_store.store import Bundle
+
+_PERCENT = (2.5, 97.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A value and where it lies with 95 % confidence; NaN where nothing says how sure it is."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compared:
+    """One bundle. `difference` is to the first bundle, in the same draws of the same pictures."""
+
+    name: str
+    figures: dict[str, Interval]
+    difference: dict[str, Interval]
+    p50_ms: float
+    p95_ms: float
+    side: Side
+
+    def verdict(self, figure: str) -> str:
+        """Whether it is better than the first, as far as these pictures say."""
+        interval = self.difference[figure]
+        if interval.low > 0:
+            return "better"
+        return "worse" if interval.high < 0 else "not told apart"
+
+
+def compare(
+    bundles: Sequence[Bundle],
+    held_out: Path,
+    *,
+    images: int,
+    cache: Path,
+    threads: int,
+    rounds: int,
+    on_bundle: Callable[[str], None] = lambda _: None,
+) -> list[Compared]:
+    """Judge each bundle on the set and time all in turns, on a camera's frame.
+
+    Raises `BundleError` where they do not answer the same, `ConfigError` where the set does not
+    fit.
+    """
+    names = [bundle.manifest.name for bundle in bundles]
+    if len(bundles) < 2 or len(set(names)) < len(names):
+        raise ConfigError(
+            f"to compare: {', '.join(names)}; expected two bundles or more of different names"
+        )
+    judge = judge_of(tuple(bundles)).judge
+    case = Case(held_out=held_out, images=images, first=bundles[0], cache=cache)
+    sides = []
+    for bundle in bundles:
+        on_bundle(bundle.manifest.name)
+        sides.append(judge(bundle, case))
+    times_ms = take_turns_ms([frame_run(b, threads=threads) for b in bundles], rounds=rounds)
+    return [
+        _compared(name, side, sides[0], ms)
+        for name, side, ms in zip(names, sides, times_ms, strict=True)
+    ]
+
+
+def disagreements(compared: Sequence[Compared], count: int) -> list[int]:
+    """The pictures on which scores differ most, and differ at all."""
+    scores = np.stack([one.side.scores for one in compared])
+    gap = np.nan_to_num(np.ptp(scores, axis=0))
+    order = np.argsort(-gap, kind="stable")[:count]
+    return [int(row) for row in order if gap[row] > 0]
+
+
+def _compared(name: str, side: Side, first: Side, ms: Float64[np.ndarray, " n"]) -> Compared:
+    return Compared(
+        name=name,
+        figures={
+            figure: _interval(value, side.resampled[figure])
+            for figure, value in side.figures.items()
+        },
+        difference={
+            figure: _interval(
+                value - first.figures[figure], side.resampled[figure] - first.resampled[figure]
+            )
+            for figure, value in side.figures.items()
+        },
+        p50_ms=float(np.median(ms)),
+        p95_ms=float(np.percentile(ms, 95)),
+        side=side,
+    )
+
+
+def _interval(value: float, resampled: Float64[np.ndarray, " rounds"]) -> Interval:
+    known = resampled[np.isfinite(resampled)]
+    if not len(known):
+        return Interval(value=value, low=np.nan, high=np.nan)
+    low, high = np.percentile(known, _PERCENT)
+    return Interval(value=value, low=float(low), high=float(high))

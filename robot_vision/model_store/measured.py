@@ -1,0 +1,81 @@
+"""The table of measured models: what `robot-vision bench garden` writes, and the package ships."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted, read_json
+
+SHIPPED_TABLE = Path(__file__).parents[1] / "data" / "garden" / "garden.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GardenRow:
+    """One figure of a bundle, and what the bundle costs.
+
+    `asked` is what the model answers. `recipe` is that of its run without the seed: equal ones
+    differ by seed alone. `frame_p50_ms` is a camera's frame as the service runs it on `device`.
+    `low` and `high` bound the metric with 95 % confidence, NaN where nothing says how sure it is.
+    `trivial` is what the trivial answer reaches, NaN where there is none.
+    """
+
+    name: str
+    asked: str
+    task: str
+    architecture: str
+    recipe: str
+    licence: str
+    device: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    trivial: float
+    seeds: int
+    width_px: int
+    height_px: int
+    parameters: int
+    gmacs: float
+    memory_mb: float
+    torch_p50_ms: float
+    torch_p95_ms: float
+    onnx_p50_ms: float
+    onnx_p95_ms: float
+    frame_p50_ms: float
+    trained_minutes: float
+    export_difference: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredTable:
+    """Rows, and in words on which machine they were measured."""
+
+    measured: str
+    rows: tuple[GardenRow, ...]
+
+
+def read_table(file: Path = SHIPPED_TABLE) -> MeasuredTable:
+    """The table in a file of `bench garden`; raises `ConfigError` where it is none."""
+    content = read_json(Path(file))
+    try:
+        rows = tuple(_row(row) for row in content["rows"])
+        return MeasuredTable(measured=str(content["measured"]), rows=rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{file} is no table of models: {quoted(repr(error))}; expected garden.json as "
+            "`robot-vision bench garden` writes it"
+        ) from error
+
+
+def _row(found: Mapping[str, Any]) -> GardenRow:
+    """A row from JSON, where figures that are not there are null."""
+    kinds = {"float": float, "int": int, "str": str}
+    values = {}
+    for field in fields(GardenRow):
+        value, kind = found[field.name], kinds[getattr(field.type, "__name__", str(field.type))]
+        values[field.name] = np.nan if value is None and kind is float else kind(value)
+    return GardenRow(**values)
