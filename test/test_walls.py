@@ -35,8 +35,6 @@ TORCH_HOMES = (
     "explain/",
     "backends/torch_backend.py",
     "bench/",
-    "backends/torch_backend.py",
-    "bench/",
     "multimodal/answerers/local.py",
     "ensembles/",
 )
