@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import which
+from subprocess import run
 from time import monotonic, sleep
 from typing import Any
 from urllib.error import HTTPError
@@ -183,3 +185,33 @@ def test_check_times_a_server_and_says_what_it_leaves_unsaid(tmp_path: Path) -> 
         assert found.exit_code == 1
         assert "2 without: " in found.output
         assert "sing" in found.output
+
+
+@pytest.mark.skipif(not which("openssl"), reason="makes a certificate")
+def test_certificates_are_checked(tmp_path: Path) -> None:
+    subject = ["-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    files = ["-nodes", "-days", "2", "-keyout", "key.pem", "-out", "cert.pem"]
+    run([*made, *files, *subject], cwd=tmp_path, check=True, capture_output=True)
+    pem = str(tmp_path / "cert.pem")
+    asked = {"certificate": pem, "key": str(tmp_path / "key.pem")}
+    with served(tmp_path, "robot_vision", **asked) as (policy, server, _):
+        assert server.url.startswith("wss://")
+        folder = tmp_path / "mine"
+        bundle = write_robot_bundle(
+            folder, policy.manifest, protocol="robot_vision", url=server.url
+        )
+        stranger = RemotePolicy(bundle)
+        try:
+            reason = stranger.decide(observation(), stranger.instruct("go")).hold_reason
+            assert "certificate verify failed" in reason
+        finally:
+            stranger.close()
+        remote = bundle.manifest.remote
+        assert remote is not None
+        remote["server"]["ca_file"] = pem
+        trusting = RemotePolicy(bundle)
+        try:
+            assert decided(trusting, "go").action is not None
+        finally:
+            trusting.close()
