@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "backends": "core model_store models",
     "perception": "core backends formats model_store",
     "importing": "core formats model_store perception",
+    "segment": "core model_store viz",
     "alignment": "core model_store perception policies",
     "tracking": "core",
     "arm": "core",
@@ -77,11 +78,12 @@ MAY_IMPORT = {
     ),
     "similar": "codecs core model_store perception replay viz",
     "recorded_views": "arm calibration codecs core replay sync",
-    "console": "core codecs model_store perception similar viz",
+    "console": "core codecs model_store perception segment similar viz",
     "soak": "core policies viz",
     "ros": (
         "arm bridge_trial calibration capture codecs console core datasets demonstrations machine "
-        "memory model_store perception pipeline policies replay self_filter simulation soak sync "
+        "memory model_store perception pipeline policies replay segment self_filter simulation "
+        "soak sync "
         "terminal topics "
         "tracking"
     ),
@@ -92,9 +94,9 @@ MAY_IMPORT = {
         "terminal threads topics tracking training"
     ),
     "commands": (
-        "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats importing machine model_store models perception recorded_views replay rollouts "
-        "ros similar simulation soak terminal training"
+        "bench calibration capture codecs core datasets demo demonstrations doctor doctor_arm "
+        "export formats importing machine model_store models perception recorded_views replay "
+        "rollouts ros segment similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -150,7 +152,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
-        ({"transformers"}, ("training/demonstrations/sentences/",)),
+        ({"transformers"}, ("export/sam.py", "training/demonstrations/sentences/")),
     ],
     ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers"],
 )
