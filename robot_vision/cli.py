@@ -20,6 +20,7 @@ from robot_vision.commands import (
     replay,
     run,
     scenes,
+    segment,
     similar,
     soak,
     train,
@@ -42,6 +43,7 @@ app.add_typer(similar.app, name="similar")
 run.register(app)
 doctor.register(app)
 replay.register(app)
+segment.register(app)
 bench.register(app)
 bench_model.register(bench.bench_app)
 bench_vla.register(bench.bench_app)

@@ -71,11 +71,19 @@ def picture(seed: int = 0, *, width_px: int = 100, height_px: int = 72) -> np.nd
 
 
 def _enliven(model: Any) -> None:
-    """Random weights of the library are so small that all masks are nearly one number."""
+    """Weights as large as trained ones: the library's are so small that all masks are one number.
+
+    Logits spread over some ten units, scores lie around 0.7.
+    """
     generator = torch.Generator().manual_seed(7)
+    decoder = model.mask_decoder
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 fan_in = parameter[0].numel()
                 noise = torch.randn(parameter.shape, generator=generator)
                 parameter.copy_(noise * (1.2 / fan_in**0.5))
+        for network in decoder.output_hypernetworks_mlps:
+            network.proj_out.weight *= 60
+        decoder.iou_prediction_head.proj_out.weight *= 0.3
+        decoder.iou_prediction_head.proj_out.bias += 0.9

@@ -23,8 +23,8 @@ LAYERS = {
     "console": (
         ("class_schema",),
         ("schema", "problems"),
-        ("analysis_schema",),
-        ("client", "commander"),
+        ("analysis_schema", "segment_schema"),
+        ("client", "commander", "live_segments"),
         ("state",),
         ("pictures",),
         ("serving",),

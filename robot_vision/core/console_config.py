@@ -58,6 +58,9 @@ class ConsoleConfig(Params):
     frame_width_px: int = param(640, "frames are sent no wider", unit="px", ge=64, le=8192)
     jpeg_quality: int = param(80, "of the frames sent", ge=10, le=100)
     index: str = param("", "folder of an index of similar frames; empty: none is searched")
+    segment_model: str = param(
+        "", "bundle that segments pictures by prompts; empty: that of perception in its process"
+    )
     limits: LimitsConfig = LimitsConfig()
 
 

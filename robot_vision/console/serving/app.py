@@ -12,8 +12,10 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.staticfiles import StaticFiles
 
 from robot_vision.console.commander import Commander
+from robot_vision.console.live_segments import Segmentation
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.encoded_pictures import Renditions
+from robot_vision.console.pictures.picture_segments import PictureSegmenter
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, AnalysisStreams
 from robot_vision.console.serving.bodies import analysis_rates
@@ -24,8 +26,10 @@ from robot_vision.console.serving.routes import (
     analysis_routes,
     command_routes,
     hold_threads,
+    refusals,
     watching_routes,
 )
+from robot_vision.console.serving.segment_routes import segment_routes
 from robot_vision.console.serving.stream import Viewers
 from robot_vision.console.state.history import History
 from robot_vision.console.state.snapshots import Snapshots
@@ -35,6 +39,7 @@ from robot_vision.core.console_config import ConsoleConfig
 STATIC = Path(__file__).parents[1] / "static"
 PAGES = {"/": "index.html", "/analyze": "analyze.html", "/login": "login.html"}
 _SETTLE_S = 1.0
+_SEGMENT_REFUSALS = (400, 403, 408, 409, 413, 415, 422, 503)
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
 _ABOUT = """What a robot_vision service sees, for programs.
@@ -53,11 +58,13 @@ def create_app(
     analyst: Analyst,
     config: ConsoleConfig,
     *,
+    segmenter: PictureSegmenter,
+    live: Segmentation,
     on_token: Callable[[Any], None] = lambda _: None,
 ) -> Guard:
     """The application, guarded. Its token is `config.token`; empty: none is asked for.
 
-    `analyst` is closed with it; `on_token` hears of connections that have shown the token.
+    `analyst` and `segmenter` are closed with it; `on_token` hears of connections that have shown the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
     views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
@@ -79,6 +86,7 @@ def create_app(
         holding.shutdown(wait=False, cancel_futures=True)
         renditions.close()
         analyst.close()
+        segmenter.close()
 
     app = FastAPI(
         title="robot_vision console",
@@ -95,6 +103,7 @@ def create_app(
     app.include_router(watching_routes(viewers, Exposition(viewers, history)))
     app.include_router(command_routes(commander, holding))
     app.include_router(analysis_routes(analyst))
+    app.include_router(segment_routes(segmenter, live, refusals(*_SEGMENT_REFUSALS)))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:

@@ -13,7 +13,7 @@ from robot_vision.console.problems import ConsoleError
 from robot_vision.console.serving.rates import Rates, client_of
 from robot_vision.core.console_config import LimitsConfig
 
-UPLOAD_PATH = "/api/analyze"
+UPLOAD_PATHS = ("/api/analyze", "/api/segment")
 _SMALL_BODY = 64_000
 _LEAST_BURST = 10.0
 
@@ -47,7 +47,7 @@ class Bodies:
 
         Raises `ConsoleError` if too many come in already, or too many came from this client.
         """
-        if scope["path"] != UPLOAD_PATH or scope["method"] != "POST":
+        if scope["path"] not in UPLOAD_PATHS or scope["method"] != "POST":
             yield _Body(receive, self._most_bytes(scope["path"]), self._limits.body_s)
             return
         client = client_of(scope)
@@ -57,7 +57,7 @@ class Bodies:
         if self._uploading >= self._limits.uploads:
             text = f"{self._uploading} uploads are coming in already: try again in a few seconds"
             raise ConsoleError(503, text)
-        body = _Body(receive, self._most_bytes(UPLOAD_PATH), self._limits.body_s)
+        body = _Body(receive, self._most_bytes(scope["path"]), self._limits.body_s)
         self._uploading += 1
         body.on_end = self._upload_ended
         try:
@@ -69,7 +69,7 @@ class Bodies:
         self._uploading -= 1
 
     def _most_bytes(self, path: str) -> int:
-        return round(self._limits.upload_mb * 1e6) if path == UPLOAD_PATH else _SMALL_BODY
+        return round(self._limits.upload_mb * 1e6) if path in UPLOAD_PATHS else _SMALL_BODY
 
 
 class _Body:

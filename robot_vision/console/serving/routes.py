@@ -34,7 +34,7 @@ _MOST_FILES = 8
 _HOLD_THREADS = 4
 
 
-def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route documents: its own refusals and those of the guard."""
     words = {
         400: "The request is malformed.",
@@ -58,7 +58,7 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_CHANGING = _answers(400, 403, 408, 409, 413, 422)
+_CHANGING = refusals(400, 403, 408, 409, 413, 422)
 
 
 class Health(BaseModel):
@@ -78,12 +78,12 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     """What is read only."""
     router = APIRouter()
 
-    @router.get("/api/state", responses=_answers(), tags=["watch"])
+    @router.get("/api/state", responses=refusals(), tags=["watch"])
     async def state() -> State:
         """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
         return viewers.state()
 
-    @router.get("/api/objects", responses=_answers(503), tags=["watch"])
+    @router.get("/api/objects", responses=refusals(503), tags=["watch"])
     async def objects() -> ObjectsView:
         """The tracked objects of the newest frame."""
         view = await run_in_threadpool(viewers.views.objects)
@@ -91,7 +91,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "no frame was processed yet; /api/state says why")
         return view
 
-    @router.get("/api/classification", responses=_answers(503), tags=["watch"])
+    @router.get("/api/classification", responses=refusals(503), tags=["watch"])
     async def classification() -> ClassificationView:
         """The classes that the newest frame shows as a whole, likeliest first."""
         view = await run_in_threadpool(viewers.views.classification)
@@ -99,7 +99,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
         return view
 
-    @router.get("/api/segmentation", responses=_answers(503), tags=["watch"])
+    @router.get("/api/segmentation", responses=refusals(503), tags=["watch"])
     async def segmentation() -> SegmentationView:
         """The classes of the newest frame's pixels, by falling share."""
         view = await run_in_threadpool(viewers.views.segmentation)
@@ -108,14 +108,14 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, text)
         return view
 
-    @router.get("/healthz", responses=_answers(), tags=["probes"])
+    @router.get("/healthz", responses=refusals(), tags=["probes"])
     async def healthz() -> Health:
         """The console's process lives."""
         return Health()
 
     @router.get(
         "/readyz",
-        responses={**_answers(), 503: {"model": Ready, "description": "No frames flow."}},
+        responses={**refusals(), 503: {"model": Ready, "description": "No frames flow."}},
         tags=["probes"],
     )
     async def readyz() -> Ready:
@@ -129,7 +129,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     @router.get(
         "/metrics",
         responses={
-            **_answers(),
+            **refusals(),
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         },
         response_class=Response,
@@ -196,7 +196,7 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     """Pictures in, answers out."""
     router = APIRouter(tags=["analyze"])
 
-    @router.post("/api/analyze", responses=_answers(400, 403, 408, 413, 415, 422, 503))
+    @router.post("/api/analyze", responses=refusals(400, 403, 408, 413, 415, 422, 503))
     async def analyze(
         image: Annotated[
             list[UploadFile],
@@ -219,7 +219,7 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     @router.get(
         "/api/analyze/images/{name}",
         responses={
-            **_answers(404, 422),
+            **refusals(404, 422),
             200: {"content": {"image/jpeg": {}, "image/png": {}}},
         },
         response_class=Response,
