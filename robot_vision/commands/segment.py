@@ -116,7 +116,8 @@ def _prompted(
         make_prompt(points=on, not_points=off, box=one, mask_logits=logits)
         for one in (corners or [None])
     ]
-    answers = [segmenter.segment(embedding, prompt) for prompt in prompts]
+    several = True if all_masks else None
+    answers = [segmenter.segment(embedding, prompt, several=several) for prompt in prompts]
     return [one for answer in answers for one in (answer if all_masks else answer[:1])]
 
 
@@ -197,5 +198,5 @@ def _say(found: "Sequence[Segment]", segmenter: "Segmenter", out: Path) -> None:
         )
     console.print(table)
     console.print(
-        f"{len(found)} segments by {segmenter.manifest.model_id} on {segmenter.provider}, in {out}"
+        f"{segmenter.manifest.model_id} on {segmenter.provider}: segments {len(found)}, in {out}"
     )

@@ -48,6 +48,4 @@ class SegmentLog:
 
     def state(self, problem: str) -> LiveSegmentsState:
         with self._lock:
-            return LiveSegmentsState(
-                problem=problem, held=self._held, answers=list(self._answers)
-            )
+            return LiveSegmentsState(problem=problem, held=self._held, answers=list(self._answers))

@@ -24,7 +24,7 @@ class PicturePrompt(PromptRequest):
 class SegmentRequest(Model):
     """The form field `request` of `POST /api/segment`: several things at once, or everything."""
 
-    prompts: Annotated[list[PicturePrompt], Field(max_length=MOST_PROMPTS)] = []
+    prompts: list[PicturePrompt] = Field(default_factory=list, max_length=MOST_PROMPTS)
     everything: bool = False
     points_per_side: int = Field(16, ge=1, le=64)
     least_score: float = Field(0.88, ge=0, le=1)
@@ -94,4 +94,4 @@ class LiveSegmentsState(Model):
 
     problem: str = Field("", description="why nothing can be asked; empty if it can")
     held: LiveSegments | None = None
-    answers: list[LiveSegments] = []
+    answers: list[LiveSegments] = Field(default_factory=list)

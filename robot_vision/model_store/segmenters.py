@@ -78,7 +78,7 @@ def open_segmenter(folder: Path) -> SegmenterBundle:
     """Read a bundle's manifest, without checking its files; raises `BundleError`."""
     manifest_path = Path(folder) / SEGMENTER_FILE
     if not is_regular(manifest_path):
-        raise BundleError(f"{folder} is no bundle of an encoder and a decoder: no {SEGMENTER_FILE}")
+        raise BundleError(f"{folder} is no bundle of encoder and decoder: no {SEGMENTER_FILE}")
     try:
         manifest = SegmenterManifest.model_validate(load_yaml(manifest_path))
     except ConfigError as error:

@@ -14,7 +14,9 @@ class EverythingOptions(Params):
 
     points_per_side: int = param(32, "points along each side of the grid", ge=1, le=128)
     points_at_once: int = param(64, "points that the decoder answers in one run", ge=1, le=1024)
-    least_score: float = param(0.88, "masks of which the model thinks less are dropped", ge=0, le=1)
+    least_score: float = param(
+        0.88, "masks of which the model thinks less are dropped", ge=0, le=1
+    )
     least_stability: float = param(
         0.95, "masks that depend more on their threshold are dropped", ge=0, le=1
     )

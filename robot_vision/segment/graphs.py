@@ -31,7 +31,7 @@ class RunningGraph:
     def __init__(self, file: Path, *, device: str = "cpu", threads: int = 1) -> None:
         self.file = file
         self._session = _session(file, device=device, threads=threads)
-        self.provider = self._session.get_providers()[0]
+        self.provider = "cuda" if self._session.get_providers()[0] == _CUDA else "cpu"
         self.graph = Graph(
             inputs={tensor.name: _shape(tensor) for tensor in self._session.get_inputs()},
             dtypes={t.name: _DTYPES.get(t.type, t.type) for t in self._session.get_inputs()},

@@ -176,7 +176,9 @@ class Holder:
             found = self._segmenter.segment(embedding, prompt)[0]
         except RobotVisionError:
             return None  # the box left the picture
-        if not found.area_px or (by_mask and _iou(found.mask, held.segment.mask) < _LEAST_KEPT_IOU):
+        if not found.area_px or (
+            by_mask and _iou(found.mask, held.segment.mask) < _LEAST_KEPT_IOU
+        ):
             return None
         track_id = held.track_id
         if track_id is None:

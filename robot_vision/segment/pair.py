@@ -87,7 +87,7 @@ class Pair(Protocol):
     def read(self, outputs: Tensors) -> Candidates: ...
 
 
-PAIRS: Registry[Pair] = Registry("pair of encoder and decoder", package="robot_vision.segment.pairs")
+PAIRS: Registry[Pair] = Registry("pair", package="robot_vision.segment.pairs")
 
 
 def register_pair(pair: Pair) -> None:

@@ -29,7 +29,9 @@ class View:
         down = self.used_height_px / self.height_px
         return (xy_px * np.array([across, down])).astype(np.float32)
 
-    def from_input(self, logits: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "rows columns"]:
+    def from_input(
+        self, logits: Float32[np.ndarray, "h w"]
+    ) -> Float32[np.ndarray, "rows columns"]:
         """A map over the square as a map over the picture, in two bilinear steps as SAM's."""
         side = self.side_px
         if logits.shape != (side, side):

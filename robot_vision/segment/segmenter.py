@@ -32,9 +32,7 @@ class Segmenter:
     Raises `BundleError` if the two do not fit their pair, and `DeviceError`. Not thread-safe.
     """
 
-    def __init__(
-        self, bundle: SegmenterBundle, *, device: str = "cpu", threads: int = 1
-    ) -> None:
+    def __init__(self, bundle: SegmenterBundle, *, device: str = "cpu", threads: int = 1) -> None:
         self.manifest = bundle.manifest
         self.pair = PAIRS.get(bundle.manifest.pair)
         self._encoder = RunningGraph(bundle.encoder_path, device=device, threads=threads)
@@ -57,12 +55,18 @@ class Segmenter:
         fed = self.pair.feed_encoder(pixels, spec.side_px, self._encoder.graph)
         return Embedding(tensors=self._encoder.run(fed), view=view)
 
-    def segment(self, embedding: Embedding, prompt: Prompt) -> tuple[Segment, ...]:
-        """The masks that a prompt may mean, the best first: several where it is ambiguous.
+    def segment(
+        self, embedding: Embedding, prompt: Prompt, *, several: bool | None = None
+    ) -> tuple[Segment, ...]:
+        """The masks that a prompt may mean, the best first.
+
+        There are `several` by default where it is ambiguous; else the model's one for sure
+        prompts, where it has such a one.
 
         Raises `ConfigError` for a prompt that is not of the picture, or that the pair cannot take.
         """
-        candidates = self.candidates(embedding, [prompt], several=prompt.is_ambiguous)
+        several = prompt.is_ambiguous if several is None else several
+        candidates = self.candidates(embedding, [prompt], several=several)
         order = np.argsort(-candidates.score[0], kind="stable")
         return tuple(
             self.finish(embedding, candidates.logits[0, row], float(candidates.score[0, row]))

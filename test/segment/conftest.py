@@ -1,6 +1,5 @@
 """One tiny SAM with random weights for all tests of the package: its export takes a while."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,8 @@ class TinySam:
 
 
 @pytest.fixture(scope="session")
-def tiny_sam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinySam]:
+def tiny_sam(tmp_path_factory: pytest.TempPathFactory) -> TinySam:
     root = tmp_path_factory.mktemp("sam")
     model = save_tiny_sam(root / "folder")
     bundle = export_sam(root / "folder", root / "bundle", licence="Apache-2.0")
-    yield TinySam(
-        model=model, folder=root / "folder", bundle=bundle, segmenter=Segmenter(bundle)
-    )
+    return TinySam(model=model, folder=root / "folder", bundle=bundle, segmenter=Segmenter(bundle))

@@ -58,7 +58,9 @@ def test_resizing_has_the_very_bits_of_torch(after: tuple[int, int]) -> None:
     np.testing.assert_array_equal(ours, theirs.permute(1, 2, 0).numpy())
 
 
-def library_answer(tiny_sam: Any, rgb: np.ndarray, prompt: dict[str, Any], *, several: bool) -> Any:
+def library_answer(
+    tiny_sam: Any, rgb: np.ndarray, prompt: dict[str, Any], *, several: bool
+) -> Any:
     library = transformers()
     whole = library.SamProcessor(image_processor=processor(tiny_sam.model))
     given: dict[str, Any] = {}

@@ -144,7 +144,8 @@ class PictureSegmenter:
             box=asked.box,
             mask_logits=self._earlier[asked.earlier] if asked.earlier else None,
         )
-        found = segmenter.segment(embedding, prompt)
+        several = True if asked.all_masks else None
+        found = segmenter.segment(embedding, prompt, several=several)
         return found if asked.all_masks else found[:1]
 
     def _view(self, number: int | None, segment: Segment) -> SegmentView:

@@ -59,9 +59,7 @@ class EfficientSam:
         }
 
     def read(self, outputs: Tensors) -> Candidates:
-        return Candidates(
-            logits=outputs["output_masks"][0], score=outputs["iou_predictions"][0]
-        )
+        return Candidates(logits=outputs["output_masks"][0], score=outputs["iou_predictions"][0])
 
 
 register_pair(EfficientSam())

@@ -29,8 +29,10 @@ class MobileSam(Sam):
         (name,) = encoder.inputs
         shape = encoder.inputs[name]
         picture = np.ascontiguousarray(pixels.transpose(1, 2, 0))
-        rows, columns = (side_px if size else has for size, has in zip(shape, picture.shape[:2]))
-        below, right = rows - picture.shape[0], columns - picture.shape[1]
+        below, right = (
+            (side_px if fixed else has) - has
+            for fixed, has in zip(shape[:2], picture.shape[:2], strict=True)
+        )
         return {name: np.pad(picture, ((0, below), (0, right), (0, 0)))}
 
 
