@@ -36,7 +36,7 @@ def save_tiny_sam(folder: Path, *, seed: int = 0) -> Any:
         },
         mask_decoder_config={
             "hidden_size": 16,
-            "num_hidden_layers": 2,
+            "num_hidden_layers": 1,
             "num_attention_heads": 2,
             "mlp_dim": 32,
             "iou_head_hidden_dim": 16,

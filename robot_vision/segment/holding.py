@@ -73,7 +73,7 @@ class Holder:
         self._segmenter, self._config = segmenter, config
         self._held: dict[str, Held] = {}
         self._embedded_ns: int | None = None
-        self._epoch: int | None = None
+        self._scene: tuple[int, tuple[int, ...]] | None = None
         self._numbers = count(1)
 
     @property
@@ -106,13 +106,13 @@ class Holder:
         return before is None or abs(stamp_ns - before) >= self._config.embed_period_s * 1e9
 
     def _forget_old_scene(self, perception: Perception) -> list[str]:
-        epoch = perception.tracks.epoch
-        begun_anew = self._epoch is not None and epoch != self._epoch and bool(self._held)
-        self._epoch = epoch
-        if not begun_anew:
+        scene = perception.tracks.epoch, perception.frame.rgb.shape
+        is_another = self._scene is not None and scene != self._scene and bool(self._held)
+        self._scene = scene
+        if not is_another:
             return []
         self._held.clear()
-        return ["tracking began anew: nothing is held any more"]
+        return ["tracking began anew, or pictures changed their size: nothing is held any more"]
 
     def _release(self, id: str) -> list[str]:
         if not id:
@@ -274,8 +274,6 @@ def _within(
 
 
 def _iou(a: Bool[np.ndarray, "h w"], b: Bool[np.ndarray, "h w"]) -> float:
-    if a.shape != b.shape:
-        return 0.0
     union = np.count_nonzero(a | b)
     return np.count_nonzero(a & b) / union if union else 0.0
 
