@@ -11,7 +11,7 @@ from robot_vision.segment.prompt import MOST_POINTS, Prompt, make_prompt
 Coordinate = Annotated[float, Field(ge=0, le=32_767, allow_inf_nan=False)]
 Xy = tuple[Coordinate, Coordinate]
 Corners = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
-Id = Annotated[str, Field(pattern=r"^[\w .:-]*$", max_length=64)]
+Id = Annotated[str, Field(pattern=r"^[\w .:-]*$", max_length=56)]
 
 
 class PromptRequest(BaseModel):

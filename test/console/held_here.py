@@ -9,9 +9,9 @@ from time import time_ns
 
 import numpy as np
 
-from robot_vision.console.live_segments import SegmentLog
 from robot_vision.console.schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
+from robot_vision.console.segments.live import SegmentLog
 from robot_vision.core.segment_config import SegmentConfig
 from robot_vision.core.types import Frame, Perception
 from robot_vision.core.unperceived import unperceived

@@ -12,11 +12,12 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.staticfiles import StaticFiles
 
 from robot_vision.console.commander import Commander
-from robot_vision.console.live_segments import Segmentation
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.encoded_pictures import Renditions
-from robot_vision.console.pictures.picture_segments import PictureSegmenter
 from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.segments.live import Segmentation
+from robot_vision.console.segments.picture import PictureSegmenter
+from robot_vision.console.segments.routes import segment_routes
 from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, AnalysisStreams
 from robot_vision.console.serving.bodies import analysis_rates
 from robot_vision.console.serving.exposition import Exposition
@@ -29,7 +30,6 @@ from robot_vision.console.serving.routes import (
     refusals,
     watching_routes,
 )
-from robot_vision.console.serving.segment_routes import segment_routes
 from robot_vision.console.serving.stream import Viewers
 from robot_vision.console.state.history import History
 from robot_vision.console.state.snapshots import Snapshots

@@ -10,9 +10,9 @@ from threading import Thread
 import uvicorn
 
 from robot_vision.console.commander import Commander, NoCommander
-from robot_vision.console.live_segments import NoSegmentation, Segmentation
 from robot_vision.console.pictures.analyst import Analyst
-from robot_vision.console.pictures.picture_segments import PictureSegmenter
+from robot_vision.console.segments.live import NoSegmentation, Segmentation
+from robot_vision.console.segments.picture import PictureSegmenter
 from robot_vision.console.serving.app import create_app
 from robot_vision.console.serving.connections import Connections
 from robot_vision.console.serving.guard import is_loopback

@@ -6,7 +6,7 @@ import { Pointing, drawSegments, promptAfter } from "./pointing.js";
 
 const ASK_MS = 250;
 const OLD_NS = 3e9;
-const PROMPT_MS = 2500;
+const PROMPT_MS = 8000;
 
 export class LiveSegments {
   /** `camera` is the view that is pointed at; `widthPx()` the width of the camera's picture. */
@@ -23,7 +23,10 @@ export class LiveSegments {
     this._widthPx = widthPx;
     this._button = byId("point");
     this._button.addEventListener("click", () => this._toggle());
-    setInterval(() => this._ask(), ASK_MS);
+    setInterval(() => {
+      if (!document.hidden && (this.active || this._held?.segments.length)) this._look();
+    }, ASK_MS);
+    this._look();
   }
 
   get active() {
@@ -47,7 +50,7 @@ export class LiveSegments {
 
   async _pointed(gesture) {
     const prompt = promptAfter(this._prompt, gesture);
-    if (!prompt) return this._say("Click a thing first: then say what is not of it.");
+    if (!prompt) return this._say("Click a thing first: then say what else is of it, or is not.");
     if (gesture.kind === "point" || gesture.kind === "box") this._count += 1;
     this._prompt = prompt;
     this._camera.invalidate();
@@ -61,8 +64,7 @@ export class LiveSegments {
     this._say(done ? `${id}: asked.` : message);
   }
 
-  async _ask() {
-    if (document.hidden || (!this.active && !this._held?.segments.length)) return;
+  async _look() {
     try {
       const response = await fetch("/api/segment/live");
       if (response.ok) this._show(await response.json());

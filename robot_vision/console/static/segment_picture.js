@@ -17,7 +17,7 @@ const pointing = new Pointing(canvas, {
   pointed(gesture) {
     prompt = promptAfter(prompt, gesture);
     if (prompt) ask({ prompts: [prompt] });
-    else say("Click a thing first: then say what is not of it.");
+    else say("Click a thing first: then say what else is of it, or is not.");
   },
   invalidate: () => paint.invalidate(),
 });
@@ -46,7 +46,7 @@ document.addEventListener("chosen", async ({ detail }) => {
 });
 
 async function ask(request) {
-  const number_ = (asked += 1);
+  const turn = (asked += 1);
   const body = new FormData();
   body.append("image", file);
   body.append("request", JSON.stringify(request));
@@ -54,7 +54,7 @@ async function ask(request) {
   paint.invalidate();
   try {
     const response = await fetch("/api/segment", { method: "POST", body });
-    if (number_ !== asked) return; // another click came meanwhile
+    if (turn !== asked) return; // another click came meanwhile
     if (response.ok) show(await response.json());
     else say(await problemOf(response));
   } catch {

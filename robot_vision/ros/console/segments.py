@@ -8,10 +8,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from robot_vision.console.live_segments import SegmentLog
 from robot_vision.console.problems import in_words
 from robot_vision.console.schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
+from robot_vision.console.segments.live import SegmentLog
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.middleware.bounded import OBJECTS_BYTES, bounded
 from robot_vision.segment.requests import LiveRequest

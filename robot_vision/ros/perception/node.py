@@ -86,7 +86,8 @@ class PerceptionNode(ServiceNode):
     @property
     def busy(self) -> bool:
         """Whether a model is being loaded or run at this moment."""
-        return bool(self._doing) or (self._worker is not None and self._worker.is_alive)
+        threads = (self._worker, self._segments)
+        return bool(self._doing) or any(t is not None and t.is_alive for t in threads)
 
     @property
     def model_id(self) -> str:
@@ -169,8 +170,8 @@ class PerceptionNode(ServiceNode):
         self._stop_work(limit_s)
         if self._segments is not None:
             self.remove_listener(self._segments.on_perception)
-            self._segments.close(limit_s)
-            self._segments = None
+            if self._segments.close(limit_s):
+                self._segments = None
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None

@@ -10,7 +10,6 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from threading import Condition, Thread, get_native_id
 from time import monotonic
 from typing import Any
@@ -63,10 +62,8 @@ class Segments:
         self._stopping = False
         self._json = node.create_lifecycle_publisher(String, "~/segment/json", _QOS)
         self._mask = node.create_lifecycle_publisher(Image, "~/segment/mask", _QOS)
-        take = bounded(
-            String, self._on_request, most_bytes=WORDS_BYTES, refuse=partial(self._refuse)
-        )
-        self._subscription = node.create_subscription(
+        take = bounded(String, self._on_request, most_bytes=WORDS_BYTES, refuse=self._refuse)
+        self._subscription: Any = node.create_subscription(
             String,
             "~/segment/request",
             take,
@@ -84,15 +81,22 @@ class Segments:
             self._newest = perception
             self._news.notify()
 
-    def close(self, limit_s: float | None = None) -> None:
-        """End after the network's run in work."""
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def close(self, limit_s: float | None = None) -> bool:
+        """End after the network's run in work; returns whether it ended within `limit_s`."""
         with self._news:
             self._stopping = True
             self._news.notify()
         self._thread.join(limit_s)
-        self._node.destroy_subscription(self._subscription)
-        self._node.destroy_lifecycle_publisher(self._json)
-        self._node.destroy_lifecycle_publisher(self._mask)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._node.destroy_lifecycle_publisher(self._json)
+            self._node.destroy_lifecycle_publisher(self._mask)
+            self._subscription = None
+        return not self._thread.is_alive()
 
     def _on_request(self, message: Any) -> None:
         try:

@@ -6,8 +6,6 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
-from robot_vision.console.live_segments import Segmentation
-from robot_vision.console.pictures.picture_segments import PictureSegmenter
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.schema import Outcome
 from robot_vision.console.segment_schema import (
@@ -15,6 +13,8 @@ from robot_vision.console.segment_schema import (
     PictureSegments,
     SegmentRequest,
 )
+from robot_vision.console.segments.live import Segmentation
+from robot_vision.console.segments.picture import PictureSegmenter
 from robot_vision.core.errors import ConfigError
 from robot_vision.segment.requests import LiveRequest
 
