@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from references import torchvision, transformers
 from sam_models import SIDE_PX, picture, processor
 
@@ -131,14 +132,31 @@ def plain_nms(boxes: Any, scores: Any, idxs: Any, iou_threshold: float) -> Any:
     return torch.tensor(kept, dtype=torch.long)
 
 
-@pytest.mark.parametrize("thresholds", [(0.0, 0.0, 0.7), (0.7, 0.6, 0.5)], ids=["all", "the sure"])
+@pytest.mark.parametrize("sure", [False, True], ids=["all", "the sure ones"])
 def test_everything_gives_the_librarys_masks(
-    tiny_sam: Any, monkeypatch: pytest.MonkeyPatch, thresholds: tuple[float, float, float]
+    tiny_sam: Any, monkeypatch: pytest.MonkeyPatch, sure: bool
 ) -> None:
-    library, rgb = transformers(), picture(4)
-    module = "transformers.models.sam.image_processing_sam.batched_nms"
-    monkeypatch.setattr(module, plain_nms)
-    score, stability, overlap = thresholds
+    """Masks of random weights cover all: a high threshold leaves their peaks, here and there."""
+    library, rgb, segmenter = transformers(), picture(4), tiny_sam.segmenter
+    monkeypatch.setattr("transformers.models.sam.image_processing_sam.batched_nms", plain_nms)
+    embedding = segmenter.embed(rgb)
+    one = segmenter.candidates(embedding, [make_prompt(points=[(50, 30)])], several=True)
+    peaks = segmenter.manifest.model_copy(
+        update={"mask_threshold": float(np.quantile(one.logits, 0.98))}
+    )
+    monkeypatch.setattr(segmenter, "manifest", peaks)
+    options = EverythingOptions(points_per_side=6, points_at_once=8, least_score=0)
+    options = options.model_copy(update={"least_stability": 0.0})
+    ours = segment_everything(segmenter, embedding, options)
+    if sure:
+        options = options.model_copy(
+            update={
+                "least_score": float(np.median(scores_of(ours))),
+                "least_stability": float(np.quantile([s.stability for s in ours], 0.3)),
+                "most_overlap": 0.5,
+            }
+        )
+        ours = segment_everything(segmenter, embedding, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         generate = library.pipeline(
@@ -147,26 +165,17 @@ def test_everything_gives_the_librarys_masks(
             image_processor=processor(tiny_sam.model),
             device="cpu",
         )
-        from PIL import Image
-
         theirs = generate(
             Image.fromarray(rgb),
-            points_per_crop=6,
-            points_per_batch=8,
-            pred_iou_thresh=score,
-            stability_score_thresh=stability,
-            crops_nms_thresh=overlap,
+            points_per_crop=options.points_per_side,
+            points_per_batch=options.points_at_once,
+            mask_threshold=peaks.mask_threshold,
+            pred_iou_thresh=options.least_score,
+            stability_score_thresh=options.least_stability,
+            crops_nms_thresh=options.most_overlap,
             output_bboxes_mask=True,
         )
-    options = EverythingOptions(
-        points_per_side=6,
-        points_at_once=8,
-        least_score=score,
-        least_stability=stability,
-        most_overlap=overlap,
-    )
-    ours = segment_everything(tiny_sam.segmenter, tiny_sam.segmenter.embed(rgb), options)
-    assert len(ours) == len(theirs["masks"]) > 1
+    assert len(ours) == len(theirs["masks"]) >= 3
     np.testing.assert_allclose(scores_of(ours), theirs["scores"].numpy(), atol=1e-4)
     for segment, mask, box in zip(ours, theirs["masks"], theirs["bounding_boxes"], strict=True):
         np.testing.assert_array_equal(segment.mask, np.asarray(mask))

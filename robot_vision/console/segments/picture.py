@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 
 from robot_vision.console.pictures.decoder import Decoder
-from robot_vision.console.pictures.encoding import png
+from robot_vision.console.pictures.encoding import labels_png
 from robot_vision.console.pictures.kept_images import KeptImages
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.segment_schema import (
@@ -103,7 +103,7 @@ class PictureSegmenter:
             width_px=embedding.view.width_px,
             height_px=embedding.view.height_px,
             segments=[self._view(number, one) for number, one in found],
-            mask=self._images.add(png(label_image(masks))) if masks else None,
+            mask=self._images.add(labels_png(label_image(masks))) if masks else None,
             elapsed_ms=round((perf_counter() - start_s) * 1e3, 3),
         )
 
