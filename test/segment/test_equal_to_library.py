@@ -151,9 +151,9 @@ def test_everything_gives_the_librarys_masks(
     if sure:
         options = options.model_copy(
             update={
-                "least_score": float(np.median(scores_of(ours))),
-                "least_stability": float(np.quantile([s.stability for s in ours], 0.3)),
-                "most_overlap": 0.5,
+                "least_score": between(scores_of(ours), 0.4),
+                "least_stability": between(np.array([one.stability for one in ours]), 0.2),
+                "most_overlap": 0.6,
             }
         )
         ours = segment_everything(segmenter, embedding, options)
@@ -175,11 +175,18 @@ def test_everything_gives_the_librarys_masks(
             crops_nms_thresh=options.most_overlap,
             output_bboxes_mask=True,
         )
-    assert len(ours) == len(theirs["masks"]) >= 3
+    assert len(ours) == len(theirs["masks"]) >= 2
     np.testing.assert_allclose(scores_of(ours), theirs["scores"].numpy(), atol=1e-4)
     for segment, mask, box in zip(ours, theirs["masks"], theirs["bounding_boxes"], strict=True):
         np.testing.assert_array_equal(segment.mask, np.asarray(mask))
         np.testing.assert_array_equal(segment.box_xyxy_px, box.numpy())
+
+
+def between(values: np.ndarray, share: float) -> float:
+    """A threshold that so many are below, in the gap between two: rounding decides nothing."""
+    ordered = np.unique(values)
+    below = min(int(share * len(ordered)), max(len(ordered) - 2, 0))
+    return float(ordered[below : below + 2].mean())
 
 
 def scores_of(segments: tuple[Segment, ...]) -> np.ndarray:
