@@ -132,6 +132,6 @@ def test_a_thing_of_the_live_picture_is_held_and_released(rig: ConsoleRig) -> No
 
 
 def test_the_route_is_documented(rig: ConsoleRig) -> None:
-    described = httpx.get(f"{rig.url}/openapi.json").json()
+    described = httpx.get(f"{rig.url}/openapi.json", timeout=60).json()
     assert {"/api/segment", "/api/segment/live"} <= set(described["paths"])
     assert "409" in json.dumps(described["paths"]["/api/segment/live"])
