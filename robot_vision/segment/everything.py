@@ -37,10 +37,10 @@ def segment_everything(
         candidates = segmenter.candidates(embedding, part, several=True)
         scores = candidates.score.reshape(-1)
         maps = candidates.logits.reshape(-1, *candidates.logits.shape[2:])
-        good = np.flatnonzero((scores > options.least_score) | (options.least_score == 0))
+        good = np.flatnonzero((scores > options.least_score) | (options.least_score <= 0))
         for row in good:  # scores first: most masks need never be made as large as the picture
             segment = segmenter.finish(embedding, maps[row], float(scores[row]))
-            if segment.stability > options.least_stability or options.least_stability == 0:
+            if segment.stability > options.least_stability or options.least_stability <= 0:
                 found.append(segment)
     boxes = np.array([segment.box_xyxy_px for segment in found], np.float32).reshape(-1, 4)
     score = np.array([segment.score for segment in found], np.float32)
