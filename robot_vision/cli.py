@@ -21,6 +21,7 @@ from robot_vision.commands import (
     replay,
     run,
     scenes,
+    segment,
     serve,
     similar,
     soak,
@@ -46,6 +47,7 @@ app.add_typer(similar.app, name="similar")
 run.register(app)
 doctor.register(app)
 replay.register(app)
+segment.register(app)
 bench.register(app)
 bench_model.register(bench.bench_app)
 bench_vla.register(bench.bench_app)

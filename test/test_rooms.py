@@ -23,10 +23,11 @@ LAYERS = {
     "console": (
         ("class_schema",),
         ("schema", "problems"),
-        ("analysis_schema", "why_schema"),
+        ("analysis_schema", "segment_schema", "why_schema"),
         ("client", "commander"),
         ("state",),
         ("pictures",),
+        ("segments",),
         ("serving",),
     ),
     "demonstrations": (("writing",), ("recording",), ("check", "export")),

@@ -53,6 +53,7 @@ MAY_IMPORT = {
     "grounding": "core model_store policies",
     "perception": "core backends formats grounding model_store",
     "importing": "core formats model_store perception",
+    "segment": "core model_store viz",
     "alignment": "core model_store perception policies",
     "tracking": "core",
     "arm": "core",
@@ -90,11 +91,12 @@ MAY_IMPORT = {
     "similar": "codecs core model_store perception replay viz",
     "recorded_views": "arm calibration codecs core replay sync",
     "multimodal": "codecs core machine perception simulation training",
-    "console": "core codecs model_store multimodal perception similar viz",
+    "console": "core codecs model_store multimodal perception segment similar viz",
     "soak": "core policies viz",
     "ros": (
         "arm bridge_trial calibration capture codecs console core datasets demonstrations machine "
-        "memory model_store perception pipeline policies replay self_filter simulation soak sync "
+        "memory model_store perception pipeline policies replay segment self_filter simulation "
+        "soak sync "
         "terminal topics "
         "tracking"
     ),
@@ -107,10 +109,10 @@ MAY_IMPORT = {
     "comparing": "bench core export model_store training",
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
-        "bench calibration capture comparing core datasets demo demonstrations doctor "
+        "bench calibration capture codecs comparing core datasets demo demonstrations doctor "
         "doctor_arm ensembles explain export formats importing machine model_store models "
-        "multimodal perception policies recorded_views replay rollouts ros serving similar "
-        "simulation soak terminal training"
+        "multimodal perception policies recorded_views replay rollouts ros segment serving "
+        "similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -169,7 +171,11 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"tokenizers"}, ("policies/sentences.py",)),
         (
             {"transformers"},
-            ("training/demonstrations/sentences/", "multimodal/answerers/local.py"),
+            (
+                "export/sam.py",
+                "training/demonstrations/sentences/",
+                "multimodal/answerers/local.py",
+            ),
         ),
     ],
     ids=["web", "parquet", "video", "augmentation", "captum", "tokenizers", "transformers"],

@@ -8,6 +8,12 @@ from typer.core import TyperCommand, TyperOption
 
 from robot_vision.commands import models_compare, models_ensemble, models_recommend
 from robot_vision.commands.allow_code import AllowCode
+from robot_vision.commands.segmenters import (
+    add_segmenters,
+    import_segmenter,
+    show_segmenter,
+    verify_segmenter,
+)
 from robot_vision.commands.sizes import size_px
 from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
@@ -40,6 +46,7 @@ def list_models() -> None:
         size = f"{m.input.width_px}×{m.input.height_px}"
         count = str(len(m.classes))
         table.add_row(m.model_id, m.task, m.format, size, count, m.licence, str(bundle.path))
+    add_segmenters(table)
     Screen().print(table)
 
 
@@ -48,8 +55,12 @@ def show(name: Name) -> None:
     """What a bundle's manifest says, whether its files are so, and whether they can run code."""
     import yaml
 
+    from robot_vision.model_store.segmenters import is_segmenter
     from robot_vision.model_store.store import find_bundle
 
+    if is_segmenter(name):
+        show_segmenter(name)
+        return
     bundle = find_bundle(name)
     described = bundle.manifest.model_dump(mode="json")
     described["classes"] = ", ".join(bundle.manifest.classes)
@@ -65,9 +76,13 @@ def verify(
     allow_code: AllowCode = False,
 ) -> None:
     """Check a bundle's sha256s, say whether it can run code, load it, run it on a blank frame."""
+    from robot_vision.model_store.segmenters import is_segmenter
     from robot_vision.model_store.store import find_bundle
 
     permit_code(allow_code)
+    if is_segmenter(name):
+        verify_segmenter(name, device)
+        return
     bundle = find_bundle(name)
     _print_powers(bundle)
     _try_out(bundle, device)
@@ -206,7 +221,9 @@ def _convert_model(source: Path, name: str, options: dict[str, Any], out: Path) 
 
 @app.command("import", cls=_NamesFormats)
 def import_model(
-    model_file: Annotated[Path, typer.Argument(help="ONNX file")],
+    model_file: Annotated[
+        Path, typer.Argument(help="ONNX file; of a pair the encoder; or a folder of a SAM")
+    ],
     format: Annotated[str, typer.Option(help="what the outputs mean")] = "",
     name: Annotated[str, typer.Option(help="name of the bundle; default: the file's")] = "",
     classes: Annotated[
@@ -226,6 +243,9 @@ def import_model(
         typer.Option(help="field=value of how outputs are read: box_units=fractions"),
     ] = None,
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "unknown",
+    decoder: Annotated[
+        Path | None, typer.Option(help="of a pair that segments by prompts (SAM and its kin)")
+    ] = None,
     trial: Annotated[bool, typer.Option(help="find out by trying it on pictures")] = True,
     explain: Annotated[bool, typer.Option("--explain", help="show all that was tried")] = False,
     out: Annotated[Path | None, typer.Option(help="folder to write; default: ./<name>")] = None,
@@ -244,6 +264,12 @@ def import_model(
 
     name = name or model_file.stem.replace("_", "-")
     image = _pairs(input, "input").items()
+    if decoder is not None or model_file.is_dir():
+        fields = {key: parse_yaml(value, what=f"--input {key}") for key, value in image}
+        import_segmenter(
+            model_file, decoder, name=name, licence=licence, picture=fields, out=out or Path(name)
+        )
+        return
     wanted = Wanted(
         file=model_file,
         name=name,

@@ -25,7 +25,14 @@ from robot_vision.console.schema import (
     Task,
     Topic,
 )
+from robot_vision.console.segment_schema import (
+    LiveSegmentsState,
+    PicturePrompt,
+    PictureSegments,
+    SegmentRequest,
+)
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.segment.requests import LiveRequest
 
 _TIMEOUT_S = 60.0
 _LARGEST_MESSAGE = 16_000_000
@@ -136,6 +143,27 @@ class Console:
         parts = [("image", ("file", content)) for content in data]
         answer = self._ask("POST", "/api/analyze", files=parts, data={"tasks": list(tasks)})
         return Analysis.model_validate(answer)
+
+    def segment(self, file: Path | bytes, *prompts: PicturePrompt) -> PictureSegments:
+        """Masks of what prompts mean in a picture; without a prompt, of everything in it."""
+        asked = SegmentRequest(prompts=list(prompts), everything=not prompts)
+        data = file.read_bytes() if isinstance(file, Path) else file
+        answer = self._ask(
+            "POST",
+            "/api/segment",
+            files={"image": ("file", data)},
+            data={"request": asked.model_dump_json()},
+        )
+        return PictureSegments.model_validate(answer)
+
+    def point_at(self, request: LiveRequest) -> Outcome:
+        """Ask for a thing of the live picture, hold it or release it."""
+        body = request.model_dump(mode="json")
+        return Outcome.model_validate(self._ask("POST", "/api/segment/live", json=body))
+
+    def held(self) -> LiveSegmentsState:
+        """What is held on the live stream, and the last answers to `point_at`."""
+        return LiveSegmentsState.model_validate(self._ask("GET", "/api/segment/live"))
 
     @contextmanager
     def analyses(self) -> "Iterator[Analyses]":

@@ -15,6 +15,7 @@ from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.core.params import Params, param
 from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.segment_config import SegmentConfig
 from robot_vision.core.self_filter_config import SelfFilterConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
@@ -255,6 +256,7 @@ class NodeConfig(ServiceConfig):
     camera_pose: CameraPoseConfig = CameraPoseConfig()
     input: InputConfig = InputConfig()
     diagnostics: DiagnosticsConfig = DiagnosticsConfig()
+    segment: SegmentConfig = SegmentConfig()
 
 
 def load_yaml(path: Path) -> dict[str, Any]:

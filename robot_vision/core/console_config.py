@@ -71,6 +71,9 @@ class ConsoleConfig(Params):
     multimodal: str = param(
         "", "folder of `robot-vision bench multimodal`; empty: its page has nothing to show"
     )
+    segment_model: str = param(
+        "", "bundle that segments pictures by prompts; empty: that of perception in its process"
+    )
     limits: LimitsConfig = LimitsConfig()
     why: WhyConfig = WhyConfig()
 

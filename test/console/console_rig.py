@@ -142,6 +142,7 @@ def console_rig(
     limits: dict[str, Any] | None = None,
     service: ServiceConfig = SERVICE,
     seen: Sequence[Perception] | None = None,
+    live: Any = None,
     **config: Any,
 ) -> Iterator[ConsoleRig]:
     """A console on a free port of loopback, with a camera's frames unless `feed` is False."""
@@ -149,7 +150,7 @@ def console_rig(
     settings = ConsoleConfig.model_validate(
         {"port": 0, "limits": {**GENEROUS, **(limits or {})}, **config}
     )
-    server = ConsoleServer(snapshots, settings, commander=commander, service=service)
+    server = ConsoleServer(snapshots, settings, commander=commander, service=service, live=live)
     server.start()
     feeder = Feeder(snapshots, fps=fps, seen=seen)
     if feed:

@@ -55,6 +55,12 @@ def png(pixels: UInt8[np.ndarray, "h w c"]) -> Picture:
     return _picture(data, "png", pixels)
 
 
+def labels_png(labels: UInt8[np.ndarray, "h w"]) -> Picture:
+    """A number a pixel, losslessly."""
+    _, data = cv2.imencode(".png", labels)
+    return _picture(data, "png", labels)
+
+
 def depth_picture(depth_m: Float32[np.ndarray, "h w"]) -> tuple[Picture, DepthScale]:
     """Depth in colour: near bright, far dark, unknown black; and what the colours mean.
 

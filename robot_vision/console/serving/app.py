@@ -16,6 +16,9 @@ from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.encoded_pictures import Renditions
 from robot_vision.console.pictures.explainer import Explainer
 from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.segments.live import Segmentation
+from robot_vision.console.segments.picture import PictureSegmenter
+from robot_vision.console.segments.routes import segment_routes
 from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, AnalysisStreams
 from robot_vision.console.serving.bodies import analysis_rates
 from robot_vision.console.serving.exposition import Exposition
@@ -26,6 +29,7 @@ from robot_vision.console.serving.routes import (
     command_routes,
     hold_threads,
     model_answer_routes,
+    refusals,
     watching_routes,
     why_routes,
 )
@@ -44,6 +48,7 @@ PAGES = {
     "/login": "login.html",
 }
 _SETTLE_S = 1.0
+_SEGMENT_REFUSALS = (400, 403, 408, 409, 413, 415, 422, 503)
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
 _ABOUT = """What a robot_vision service sees, for programs.
@@ -63,11 +68,13 @@ def create_app(
     explainer: Explainer,
     config: ConsoleConfig,
     *,
+    segmenter: PictureSegmenter,
+    live: Segmentation,
     on_token: Callable[[Any], None] = lambda _: None,
 ) -> Guard:
     """The application, guarded. Its token is `config.token`; empty: none is asked for.
 
-    `analyst` and `explainer` are closed with it; `on_token` hears of connections that have shown
+    `analyst`, `explainer` and `segmenter` are closed with it; `on_token` hears of connections that have shown
     the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
@@ -91,6 +98,7 @@ def create_app(
         renditions.close()
         analyst.close()
         explainer.close()
+        segmenter.close()
 
     app = FastAPI(
         title="robot_vision console",
@@ -109,6 +117,7 @@ def create_app(
     app.include_router(analysis_routes(analyst))
     app.include_router(why_routes(explainer, snapshots))
     app.include_router(model_answer_routes(config.multimodal))
+    app.include_router(segment_routes(segmenter, live, refusals(*_SEGMENT_REFUSALS)))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:

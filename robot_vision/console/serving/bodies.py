@@ -13,7 +13,7 @@ from robot_vision.console.problems import ConsoleError
 from robot_vision.console.serving.rates import Rates, client_of
 from robot_vision.core.console_config import LimitsConfig
 
-UPLOAD_PATHS = ("/api/analyze", "/api/why/picture")
+UPLOAD_PATHS = ("/api/analyze", "/api/segment", "/api/why/picture")
 _SMALL_BODY = 64_000
 _LEAST_BURST = 10.0
 

@@ -42,7 +42,7 @@ _MOST_FILES = 8
 _HOLD_THREADS = 4
 
 
-def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route documents: its own refusals and those of the guard."""
     words = {
         400: "The request is malformed.",
@@ -66,7 +66,7 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-_CHANGING = _answers(400, 403, 408, 409, 413, 422)
+_CHANGING = refusals(400, 403, 408, 409, 413, 422)
 
 
 class Health(BaseModel):
@@ -86,12 +86,12 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     """What is read only."""
     router = APIRouter()
 
-    @router.get("/api/state", responses=_answers(), tags=["watch"])
+    @router.get("/api/state", responses=refusals(), tags=["watch"])
     async def state() -> State:
         """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
         return viewers.state()
 
-    @router.get("/api/objects", responses=_answers(503), tags=["watch"])
+    @router.get("/api/objects", responses=refusals(503), tags=["watch"])
     async def objects() -> ObjectsView:
         """The tracked objects of the newest frame."""
         view = await run_in_threadpool(viewers.views.objects)
@@ -99,7 +99,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "no frame was processed yet; /api/state says why")
         return view
 
-    @router.get("/api/grounded", responses=_answers(503), tags=["watch"])
+    @router.get("/api/grounded", responses=refusals(503), tags=["watch"])
     async def grounded() -> GroundedView:
         """What the words of the prompt name in the newest frame."""
         view = await run_in_threadpool(viewers.views.grounded)
@@ -107,7 +107,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "nothing looks for words yet; grounding_model names a model")
         return view
 
-    @router.get("/api/classification", responses=_answers(503), tags=["watch"])
+    @router.get("/api/classification", responses=refusals(503), tags=["watch"])
     async def classification() -> ClassificationView:
         """The classes that the newest frame shows as a whole, likeliest first."""
         view = await run_in_threadpool(viewers.views.classification)
@@ -115,7 +115,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
         return view
 
-    @router.get("/api/segmentation", responses=_answers(503), tags=["watch"])
+    @router.get("/api/segmentation", responses=refusals(503), tags=["watch"])
     async def segmentation() -> SegmentationView:
         """The classes of the newest frame's pixels, by falling share."""
         view = await run_in_threadpool(viewers.views.segmentation)
@@ -124,14 +124,14 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
             raise ConsoleError(503, text)
         return view
 
-    @router.get("/healthz", responses=_answers(), tags=["probes"])
+    @router.get("/healthz", responses=refusals(), tags=["probes"])
     async def healthz() -> Health:
         """The console's process lives."""
         return Health()
 
     @router.get(
         "/readyz",
-        responses={**_answers(), 503: {"model": Ready, "description": "No frames flow."}},
+        responses={**refusals(), 503: {"model": Ready, "description": "No frames flow."}},
         tags=["probes"],
     )
     async def readyz() -> Ready:
@@ -145,7 +145,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     @router.get(
         "/metrics",
         responses={
-            **_answers(),
+            **refusals(),
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         },
         response_class=Response,
@@ -217,7 +217,7 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     """Pictures in, answers out."""
     router = APIRouter(tags=["analyze"])
 
-    @router.post("/api/analyze", responses=_answers(400, 403, 408, 413, 415, 422, 503))
+    @router.post("/api/analyze", responses=refusals(400, 403, 408, 413, 415, 422, 503))
     async def analyze(
         image: Annotated[
             list[UploadFile],
@@ -240,7 +240,7 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     @router.get(
         "/api/analyze/images/{name}",
         responses={
-            **_answers(404, 422),
+            **refusals(404, 422),
             200: {"content": {"image/jpeg": {}, "image/png": {}}},
         },
         response_class=Response,
@@ -261,7 +261,7 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
     """What a model looks at."""
     router = APIRouter(tags=["why"])
 
-    @router.post("/api/why", responses=_answers(400, 403, 408, 413, 422, 503))
+    @router.post("/api/why", responses=refusals(400, 403, 408, 413, 422, 503))
     async def why(asked: WhyRequest) -> Why:
         """What of the newest frame speaks for an answer of the model, in one or more ways."""
         kept = snapshots.frame
@@ -272,7 +272,7 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
             asked, rgb=frame.rgb, depth_m=frame.depth_m, age_s=kept.age_now_s()
         )
 
-    @router.post("/api/why/picture", responses=_answers(400, 403, 408, 413, 415, 422, 503))
+    @router.post("/api/why/picture", responses=refusals(400, 403, 408, 413, 415, 422, 503))
     async def why_of_picture(
         image: Annotated[UploadFile, File(description="PNG, JPEG or WebP")],
         model: Annotated[WhyModel, Form()] = "detector",
@@ -293,7 +293,7 @@ def model_answer_routes(folder: str) -> APIRouter:
     """What a multimodal benchmark found, read anew on each request: models are not asked here."""
     router = APIRouter(tags=["multimodal"])
 
-    @router.get("/api/multimodal", responses=_answers(404, 503))
+    @router.get("/api/multimodal", responses=refusals(404, 503))
     def multimodal() -> Results:
         """Questions about pictures, what models answered, and how well."""
         if not folder:
@@ -305,7 +305,7 @@ def model_answer_routes(folder: str) -> APIRouter:
 
     @router.get(
         "/api/multimodal/pictures/{number}",
-        responses={**_answers(404, 422), 200: {"content": {"image/jpeg": {}}}},
+        responses={**refusals(404, 422), 200: {"content": {"image/jpeg": {}}}},
         response_class=Response,
     )
     def picture_that_was_shown(

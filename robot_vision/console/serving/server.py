@@ -12,6 +12,8 @@ import uvicorn
 from robot_vision.console.commander import Commander, NoCommander
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.explainer import Explainer
+from robot_vision.console.segments.live import NoSegmentation, Segmentation
+from robot_vision.console.segments.picture import PictureSegmenter
 from robot_vision.console.serving.app import create_app
 from robot_vision.console.serving.connections import Connections
 from robot_vision.console.serving.guard import is_loopback
@@ -38,6 +40,7 @@ class ConsoleServer:
         *,
         commander: Commander | None = None,
         service: ServiceConfig | None = None,
+        live: Segmentation | None = None,
     ) -> None:
         config = _with_token(config)
         self.token = config.token
@@ -49,12 +52,17 @@ class ConsoleServer:
         service = service or ServiceConfig()
         self._analyst = Analyst(service, config.limits, index=config.index)
         self._explainer = Explainer(service, config, self._analyst.images)
+        self._segmenter = PictureSegmenter(
+            config.segment_model, config.limits, self._analyst.images
+        )
         self._guard = create_app(
             snapshots,
             commander or NoCommander(),
             self._analyst,
             self._explainer,
             config,
+            segmenter=self._segmenter,
+            live=live or NoSegmentation(),
             on_token=self.connections.trust,
         )
         self._server: uvicorn.Server | None = None
@@ -79,6 +87,7 @@ class ConsoleServer:
         if self._server is not None and self._thread is not None:
             self._analyst.close()
             self._explainer.close()
+            self._segmenter.close()
             self._server.should_exit = True
             self._thread.join(_END_S)
             self._is_stuck = self._thread.is_alive()
@@ -87,7 +96,7 @@ class ConsoleServer:
     @property
     def busy(self) -> bool:
         """Whether something is in work that cannot be interrupted, a model that loads."""
-        return self._is_stuck or self._analyst.busy
+        return self._is_stuck or self._analyst.busy or self._segmenter.busy
 
     def _serve(self, server: uvicorn.Server, listening: socket.socket) -> None:
         asyncio.run(server.serve([listening]))

@@ -22,6 +22,7 @@ function choose(list) {
 }
 
 function showChoice() {
+  document.dispatchEvent(new CustomEvent("chosen", { detail: files }));
   byId("chosen").replaceChildren(...files.map((file) => el("li", {},
     el("span", { textContent: `${file.name} (${(file.size / 1e6).toFixed(1)} MB)` }),
     el("button", {

@@ -10,13 +10,15 @@ export class CameraView extends Picture {
     this._tracks = tracks;
     this.shown = new Set();
     this.over = null; // draws over the objects: (context, scale, stamp)
+    this.segments = null;
     this.canvas.addEventListener("click", (event) => {
-      select(this._objectAt(event.offsetX, event.offsetY));
+      if (!this.segments?.active) select(this._objectAt(event.offsetX, event.offsetY));
     });
   }
 
   _draw(context, width, height) {
     drawStretched(context, width, height, this);
+    if (this.header) this.segments?.draw(context, width, this.header);
     const view = this._view();
     if (!view) return;
     drawMarks(context, view.objects, {

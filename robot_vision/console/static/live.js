@@ -12,6 +12,7 @@ import { InsideView } from "./inside_view.js";
 import { judge } from "./link.js";
 import { ObjectsTable } from "./objects_table.js";
 import { showLink } from "./pill.js";
+import { LiveSegments } from "./segment_live.js";
 import { Series } from "./series.js";
 import { Stream } from "./stream.js";
 import { themeButton } from "./theme_button.js";
@@ -36,6 +37,7 @@ const select = (id) => {
   table.show({ now: true });
 };
 const camera = new CameraView(byId("camera"), tracks, select);
+camera.segments = new LiveSegments(camera, () => state?.camera.width_px ?? 0);
 const depth = new DepthView(byId("depth"), byId("depth-scale"));
 const inside = new InsideView(byId("inside"), camera);
 const above = new TopView(byId("above"), tracks);

@@ -27,6 +27,7 @@ from robot_vision.ros.common.params import declare
 from robot_vision.ros.console.commander import RosCommander
 from robot_vision.ros.console.images import weights_of
 from robot_vision.ros.console.refusals import Refusals
+from robot_vision.ros.console.segments import RosSegmentation
 from robot_vision.ros.console.topics import ConsoleTopics
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.bounded import DIAGNOSTICS_BYTES, STATE_BYTES, bounded
@@ -75,11 +76,17 @@ class ConsoleNode(Node):
         self._attention_wanted_s = -np.inf
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_WISHES_S, self._follow_wishes, clock=steady)
+        if perception is not None and not config.segment_model:
+            ours = {"segment_model": perception.config.segment.model}
+            config = config.model_copy(update=ours)
         service = perception.config if perception else ServiceConfig(model=config.model)
         commander = RosCommander(
             self, policy, self.snapshots, self._refusals, perception=config.perception
         )
-        self.server = ConsoleServer(self.snapshots, config, commander=commander, service=service)
+        live = RosSegmentation(self, config.perception, self._refusals)
+        self.server = ConsoleServer(
+            self.snapshots, config, commander=commander, service=service, live=live
+        )
         self.server.start()
         self._announce()
 

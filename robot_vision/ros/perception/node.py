@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
+from robot_vision.core.segment_config import SegmentConfig
 from robot_vision.memory import give_memory_back
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
@@ -27,6 +28,7 @@ from robot_vision.ros.perception.listeners import Listener, Listeners
 from robot_vision.ros.perception.outputs import Outputs
 from robot_vision.ros.perception.prompts import PromptTopic
 from robot_vision.ros.perception.robot import RobotInView
+from robot_vision.ros.perception.segments import Segments
 from robot_vision.ros.perception.worker import Parts, Worker
 from robot_vision.tracking import build_tracker
 
@@ -41,6 +43,7 @@ _FIXED_PARAMETERS = (
     "tracker.",
     "input.",
     "points.",
+    "segment.",
     "diagnostics.period_s",
 )
 # Parameters that the loaded models can be used with; for all others models are loaded anew.
@@ -71,6 +74,7 @@ class PerceptionNode(ServiceNode):
         self._inputs: Inputs | None = None
         self._robot: RobotInView | None = None
         self._worker: Worker | None = None
+        self._segments: Segments | None = None
         self.add_on_set_parameters_callback(self._on_parameters)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_service(
@@ -92,7 +96,8 @@ class PerceptionNode(ServiceNode):
     @property
     def busy(self) -> bool:
         """Whether a model is being loaded or run at this moment."""
-        return bool(self._doing) or (self._worker is not None and self._worker.is_alive)
+        threads = (self._worker, self._segments)
+        return bool(self._doing) or any(t is not None and t.is_alive for t in threads)
 
     @property
     def model_id(self) -> str:
@@ -121,10 +126,19 @@ class PerceptionNode(ServiceNode):
             tracker=build_tracker(self.config.tracker),
         )
         self._outputs = Outputs(self, points=self.config.points)
+        if self.config.segment.model:
+            self._make_segments(self.config.segment)
         perceiver = self._pipeline.perceiver
         self.get_logger().info(f"{perceiver.model_id} runs on {perceiver.provider}")
         if perceiver.fallback_reason:
             self.get_logger().warning(perceiver.fallback_reason)
+
+    def _make_segments(self, config: SegmentConfig) -> None:
+        self._doing = f"loading {config.model!r}"
+        self._segments = Segments(self, config, health=self._health, log=self._log_error)
+        self.add_listener(self._segments.on_perception)
+        text = f"{self._segments.model_id} runs on {self._segments.provider}"
+        self.get_logger().info(f"{text}, for what is asked on ~/segment/request")
 
     def _activate(self) -> None:
         assert self._pipeline is not None
@@ -164,6 +178,10 @@ class PerceptionNode(ServiceNode):
 
     def _release(self, limit_s: float | None = None) -> None:
         self._stop_work(limit_s)
+        if self._segments is not None:
+            self.remove_listener(self._segments.on_perception)
+            if self._segments.close(limit_s):
+                self._segments = None
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None

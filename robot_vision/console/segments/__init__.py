@@ -1,0 +1,4 @@
+"""Pointing at things: `picture` answers about pictures of clients, `live` asks the service.
+
+`routes` has both over HTTP.
+"""

@@ -1,0 +1,51 @@
+"""Segments of the live stream: who is asked for them, and what was said."""
+
+from collections import deque
+from threading import Lock
+from typing import Protocol, runtime_checkable
+
+from robot_vision.console.schema import Outcome
+from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
+from robot_vision.segment.requests import LiveRequest
+
+_KEPT_ANSWERS = 8
+
+
+@runtime_checkable
+class Segmentation(Protocol):
+    """Passes requests on, and keeps the newest answers. Thread-safe."""
+
+    def ask(self, request: LiveRequest) -> Outcome: ...
+
+    def state(self) -> LiveSegmentsState: ...
+
+
+class NoSegmentation:
+    """Where there is no stream."""
+
+    def ask(self, request: LiveRequest) -> Outcome:
+        del request
+        return Outcome(done=False, message=self.state().problem)
+
+    def state(self) -> LiveSegmentsState:
+        return LiveSegmentsState(problem="there is no live stream: nobody segments it")
+
+
+class SegmentLog:
+    """The newest of what is held, and the last answers."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._held: LiveSegments | None = None
+        self._answers: deque[LiveSegments] = deque(maxlen=_KEPT_ANSWERS)
+
+    def add(self, said: LiveSegments) -> None:
+        with self._lock:
+            if said.request or (said.problems and not said.segments):
+                self._answers.append(said)
+            if not said.request:
+                self._held = said
+
+    def state(self, problem: str) -> LiveSegmentsState:
+        with self._lock:
+            return LiveSegmentsState(problem=problem, held=self._held, answers=list(self._answers))

@@ -1,0 +1,67 @@
+"""The HTTP routes of segments: of pictures that clients send, and of the live stream."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from pydantic import ValidationError
+
+from robot_vision.console.problems import ConsoleError, in_words
+from robot_vision.console.schema import Outcome
+from robot_vision.console.segment_schema import (
+    LiveSegmentsState,
+    PictureSegments,
+    SegmentRequest,
+)
+from robot_vision.console.segments.live import Segmentation
+from robot_vision.console.segments.picture import PictureSegmenter
+from robot_vision.core.errors import ConfigError
+from robot_vision.segment.requests import LiveRequest
+
+_LONGEST = 16_000
+
+
+def segment_routes(
+    pictures: PictureSegmenter, live: Segmentation, answers: dict[int | str, dict[str, Any]]
+) -> APIRouter:
+    """`answers` documents the refusals that the routes may give."""
+    router = APIRouter(tags=["segment"], responses=answers)
+
+    @router.post("/api/segment")
+    async def segment(
+        image: Annotated[UploadFile, File(description="PNG, JPEG or WebP")],
+        request: Annotated[
+            str,
+            Form(
+                description="a `SegmentRequest` in JSON",
+                max_length=_LONGEST,
+                examples=['{"prompts": [{"points": [[320, 240]]}]}'],
+            ),
+        ],
+    ) -> PictureSegments:
+        """Masks of what is pointed at in a picture; further clicks on it are answered fast."""
+        try:
+            asked = SegmentRequest.model_validate_json(request)
+        except ValidationError as error:
+            raise ConsoleError(422, in_words(error.errors())) from error
+        return await pictures.segment(await image.read(), asked)
+
+    @router.get("/api/segment/live")
+    async def state() -> LiveSegmentsState:
+        """What is held on the live stream, and the last answers."""
+        return live.state()
+
+    @router.post("/api/segment/live")
+    async def ask(request: LiveRequest) -> Outcome:
+        """Point at a thing in the live picture, hold it, or release it; the answer comes later."""
+        if request.op in ("hold", "once"):
+            try:
+                request.prompt()
+            except ConfigError as error:
+                raise ConsoleError(422, str(error)) from error
+        outcome = await run_in_threadpool(live.ask, request)
+        if not outcome.done:
+            raise ConsoleError(409, outcome.message)
+        return outcome
+
+    return router

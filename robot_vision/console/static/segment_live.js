@@ -1,0 +1,108 @@
+// Pointing at things in the live picture: they are held by tracking until they are released.
+import { command } from "./api.js";
+import { byId, el, isPressed, keyed, setText } from "./dom.js";
+import { number } from "./format.js";
+import { Pointing, drawSegments, promptAfter } from "./pointing.js";
+
+const ASK_MS = 250;
+const OLD_NS = 3e9;
+const PROMPT_MS = 8000;
+
+export class LiveSegments {
+  /** `camera` is the view that is pointed at; `widthPx()` the width of the camera's picture. */
+  constructor(camera, widthPx) {
+    this._camera = camera;
+    this._prompt = null;
+    this._held = null;
+    this._count = 0;
+    this._pointing = new Pointing(camera.canvas, {
+      widthPx,
+      pointed: (gesture) => this._pointed(gesture),
+      invalidate: () => camera.invalidate(),
+    });
+    this._widthPx = widthPx;
+    this._button = byId("point");
+    this._button.addEventListener("click", () => this._toggle());
+    setInterval(() => {
+      if (!document.hidden && (this.active || this._held?.segments.length)) this._look();
+    }, ASK_MS);
+    this._look();
+  }
+
+  get active() {
+    return this._pointing.active;
+  }
+
+  draw(context, width, header) {
+    const scale = width / (this._held?.width_px || this._widthPx() || width);
+    const isOld = !this._held || Math.abs(this._held.stamp_ns - header.stamp_ns) > OLD_NS;
+    drawSegments(context, isOld ? [] : this._held.segments.map(named), scale, this._prompt);
+    this._pointing.draw(context, scale);
+  }
+
+  _toggle() {
+    this._pointing.active = !isPressed(this._button);
+    this._button.setAttribute("aria-pressed", String(this.active));
+    this._camera.root.dataset.pointing = String(this.active);
+    byId("pointing").hidden = !this.active && !this._held?.segments.length;
+    this._say("Click a thing; Ctrl-click: this too; Shift-click: not this; or drag a box.");
+  }
+
+  async _pointed(gesture) {
+    const prompt = promptAfter(this._prompt, gesture);
+    if (!prompt) return this._say("Click a thing first: then say what else is of it, or is not.");
+    if (gesture.kind === "point" || gesture.kind === "box") this._count += 1;
+    this._prompt = prompt;
+    this._camera.invalidate();
+    clearTimeout(this._fade);
+    this._fade = setTimeout(() => {
+      this._prompt = null;
+      this._camera.invalidate();
+    }, PROMPT_MS);
+    const id = `thing ${this._count}`;
+    const { done, message } = await command("/api/segment/live", { op: "hold", id, ...prompt });
+    this._say(done ? `${id}: asked.` : message);
+  }
+
+  async _look() {
+    try {
+      const response = await fetch("/api/segment/live");
+      if (response.ok) this._show(await response.json());
+    } catch {
+      // The link's own pill says that the console is gone.
+    }
+  }
+
+  _show({ problem, held, answers }) {
+    this._held = held;
+    if (problem) this._say(problem);
+    const newest = answers.at(-1);
+    const said = newest && `${newest.stamp_ns} ${newest.problems.join("; ")}`;
+    if (newest?.problems.length && said !== this._told) this._say(newest.problems.join("; "));
+    this._told = said ?? this._told;
+    byId("pointing").hidden = !this.active && !held?.segments.length;
+    keyed(byId("held"), held?.segments ?? [], {
+      key: (segment) => segment.id,
+      create: (segment) => el("li", {}, el("span"), el("button", {
+        type: "button",
+        textContent: "Release",
+        "aria-label": `Release ${segment.id}`,
+        onclick: () => command("/api/segment/live", { op: "release", id: segment.id }),
+      })),
+      update: (row, segment) => setText(row.firstChild, inWords(segment)),
+    });
+    this._camera.invalidate();
+  }
+
+  _say(text) {
+    setText(byId("pointing-says"), text);
+  }
+}
+
+const named = (segment) => ({ ...segment, name: segment.id });
+
+function inWords({ id, score, track_id: track, how, mask_age_s: age }) {
+  const by = track === null ? "by its mask" : `by track #${track}`;
+  const since = how === "carried" ? `, mask ${number(age, 1)} s old` : "";
+  return `${id}: score ${number(score, 2)}, held ${by}${since}`;
+}

@@ -1,0 +1,44 @@
+"""What is said of a live frame as JSON, and as a picture of labels."""
+
+import json
+
+import numpy as np
+from jaxtyping import UInt8
+
+from robot_vision.segment.answers import MOST_LABELS, described, label_image
+from robot_vision.segment.holding import Answer
+
+
+def answer_json(answer: Answer, *, model_id: str) -> str:
+    """`label` is the value of a thing's pixels in the picture of labels."""
+    perception = answer.perception
+    height_px, width_px = perception.frame.rgb.shape[:2]
+    return json.dumps(
+        {
+            "stamp_ns": perception.stamp_ns,
+            "frame_id": perception.frame.frame_id,
+            "width_px": width_px,
+            "height_px": height_px,
+            "model": model_id,
+            "request": answer.request,
+            "problems": list(answer.problems),
+            "segments": [
+                {
+                    "label": label,
+                    "id": shown.id,
+                    "how": shown.how,
+                    "mask_age_s": round(shown.mask_age_s, 3),
+                    "track_id": shown.track_id,
+                    **described(shown.segment),
+                }
+                for label, shown in enumerate(answer.shown[:MOST_LABELS], start=1)
+            ],
+        }
+    )
+
+
+def answer_labels(answer: Answer) -> UInt8[np.ndarray, "h w"]:
+    """The picture of labels; zeros where nothing is shown."""
+    if not answer.shown:
+        return np.zeros(answer.perception.frame.rgb.shape[:2], np.uint8)
+    return label_image([shown.segment for shown in answer.shown[:MOST_LABELS]])

@@ -1,0 +1,1 @@
+"""The exports that are known, one a file: what their tensors are called and what they mean."""
