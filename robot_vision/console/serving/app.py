@@ -74,8 +74,8 @@ def create_app(
 ) -> Guard:
     """The application, guarded. Its token is `config.token`; empty: none is asked for.
 
-    `analyst`, `explainer` and `segmenter` are closed with it; `on_token` hears of connections that have shown
-    the token.
+    `analyst`, `explainer` and `segmenter` are closed with it; `on_token` hears of connections that
+    have shown the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
     views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
