@@ -43,6 +43,11 @@ def check_manifest(manifest: ModelManifest) -> Format:
             )
     if format.detection is not None and not manifest.classes:
         raise BundleError(f"format {format.name!r} needs the names of its classes")
+    if manifest.input.resize == "crop" and manifest.task != "classification":
+        raise BundleError(
+            f"resize 'crop' leaves out two sides of the picture, and task {manifest.task!r} says "
+            "where things are: expected stretch, letterbox or letterbox_topleft"
+        )
     _check_keypoints(manifest, format)
     return format
 
