@@ -108,6 +108,8 @@ setup(
         "dataset": ["pyarrow>=14", "av>=15"],
         # For policies that take whole sentences by a frozen encoder.
         "sentences": ["tokenizers>=0.20"],
+        # Models by name (`models get`); what comes of them runs without it.
+        "foundation": [*TRAIN, "transformers>=5.23", "huggingface_hub>=1.0"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         "sim": SIM,

@@ -28,7 +28,10 @@ ROS_MODULES = {
     "cv_bridge",
     "tf2_ros",
 }
-TORCH_HOMES = ("models/", "training/", "export/", "backends/torch_backend.py", "bench/")
+TORCH_HOMES = (
+    *("models/", "training/", "export/", "foundation/"),
+    *("backends/torch_backend.py", "bench/"),
+)
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
 # What each folder and file of the package may import of the others. A new one needs its line.
@@ -64,6 +67,7 @@ MAY_IMPORT = {
         "core alignment backends codecs formats model_store models "
         "perception policies training viz"
     ),
+    "foundation": "core export formats importing model_store models perception",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (
@@ -93,7 +97,7 @@ MAY_IMPORT = {
     ),
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats importing machine model_store models perception recorded_views replay rollouts "
+        "formats foundation importing machine model_store models perception recorded_views replay rollouts "
         "ros similar simulation soak terminal training"
     ),
     # files
@@ -150,9 +154,10 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
-        ({"transformers"}, ("training/demonstrations/sentences/",)),
+        ({"transformers"}, ("training/demonstrations/sentences/", "foundation/")),
+        ({"huggingface_hub"}, ("foundation/hub.py",)),
     ],
-    ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers"],
+    ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers", "hub"],
 )
 def test_extras_are_imported_where_they_serve_only(
     modules: set[str], homes: tuple[str, ...]

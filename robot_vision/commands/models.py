@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
+from robot_vision.commands import models_get
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.sizes import size_px
 from robot_vision.core.code_permission import permit_code
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from robot_vision.importing.trial import Trial
     from robot_vision.model_store.store import Bundle
 
-app = typer.Typer(no_args_is_help=True, help="List, inspect, import and verify model bundles.")
+app = typer.Typer(no_args_is_help=True, help="List, get, inspect, import and verify model bundles.")
+app.command("known")(models_get.known)
+app.command("get")(models_get.get)
 
 Name = Annotated[str, typer.Argument(help="name in the store, or a folder with model.yaml")]
 
