@@ -13,6 +13,7 @@ from robot_vision.core.interfaces import Perceiver, Tracker
 from robot_vision.core.timing import timed
 from robot_vision.core.types import (
     Frame,
+    Grounding,
     Lifted,
     Measurements,
     Percept,
@@ -43,6 +44,7 @@ class Pipeline:
         leave_cores_to_models()
         self.config = config
         self.tracker = tracker
+        self._words_tracker = build_tracker(config.tracker)
         self._perceiver = perceiver
         self._previous: Perception | None = None
         self._skipped = 0
@@ -75,6 +77,7 @@ class Pipeline:
     def forget(self) -> None:
         """Begin a new epoch with the next frame: no track and no memory of a model lives on."""
         self.tracker.reset()
+        self._words_tracker.reset()
         self._perceiver.forget()
         self._previous = None
         self._skipped = 0
@@ -114,7 +117,28 @@ class Pipeline:
             robot_mask=robot_mask,
             classification=percept.classification,
             segmentation=percept.segmentation,
+            grounding=self._grounding(frame, percept, robot_mask, stage_s),
         )
+
+    def _grounding(
+        self,
+        frame: Frame,
+        percept: Percept,
+        robot_mask: Bool[np.ndarray, "h w"] | None,
+        stage_s: dict[str, float],
+    ) -> Grounding | None:
+        """What a prompt names, in 3-D and tracked by itself: anew when the words change."""
+        found = percept.grounded
+        if found is None:
+            return None
+        before = self._previous and self._previous.grounding
+        if before is not None and before.found.prompt != found.prompt:
+            self._words_tracker.reset()
+        of_words = replace(percept, detections=found.detections)
+        with timed(stage_s, "track_words"):
+            lifted = self._lift(frame, of_words, robot_mask, notes=[])
+            tracks = self._words_tracker.update(self._measurements(frame, of_words, lifted))
+        return Grounding(found=found, lifted=lifted, tracks=tracks)
 
     def _carry(self, frame: Frame, notes: list[str]) -> Perception:
         """A frame that is not computed: tracks move on, features are those of the last frame."""
@@ -123,6 +147,7 @@ class Pipeline:
         stage_s: dict[str, float] = {}
         with timed(stage_s, "track"):
             tracks = self.tracker.predict(frame.stamp_ns)
+            grounding = self._carried_grounding(frame.stamp_ns)
         return replace(
             self._previous,
             stamp_ns=frame.stamp_ns,
@@ -133,10 +158,19 @@ class Pipeline:
             robot_mask=None,
             classification=None,
             segmentation=None,
+            grounding=grounding,
             tracks=tracks,
             stage_s=stage_s,
             notes=(*notes, "frame skipped: tracks carried, features re-used"),
         )
+
+    def _carried_grounding(self, stamp_ns: int) -> Grounding | None:
+        before = self._previous and self._previous.grounding
+        if before is None:
+            return None
+        found = replace(before.found, detections=no_detections(stamp_ns))
+        tracks = self._words_tracker.predict(stamp_ns)
+        return Grounding(found=found, lifted=None, tracks=tracks)
 
     def _may_skip(self) -> bool:
         return self._previous is not None and self._skipped + 1 < self.config.compute_every
@@ -169,7 +203,11 @@ class Pipeline:
         with timed(stage_s, "self_filter"):
             shown = shown_robot(frame.robot, percept.depth, config=config)
             found = without_robot(percept.detections, shown, config=config)
-        return replace(percept, detections=found), shown
+            grounded = percept.grounded
+            if grounded is not None:
+                kept = without_robot(grounded.detections, shown, config=config)
+                grounded = replace(grounded, detections=kept)
+        return replace(percept, detections=found, grounded=grounded), shown
 
     def _lift(
         self,

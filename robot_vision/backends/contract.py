@@ -34,12 +34,24 @@ def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
     if image.size_name:
         inputs[image.size_name] = np.array([[width, height]], np.int64)
     inputs = {name: np.repeat(array, image.batch, axis=0) for name, array in inputs.items()}
-    return inputs | no_history(image)
+    return inputs | no_history(image) | no_prompt(manifest)
 
 
 def no_history(image: ModelInput) -> dict[str, np.ndarray]:
     """What a model that carries state is fed where there is no frame before."""
     return {state.input: np.zeros((1, *state.shape), np.float32) for state in image.carried}
+
+
+def no_prompt(manifest: ModelManifest) -> dict[str, np.ndarray]:
+    """What a model that is asked by words is fed where nothing is asked for."""
+    words = manifest.prompt
+    if words is None:
+        return {}
+    shape = (1, words.phrases, words.tokens)
+    return {
+        words.name: np.zeros((*shape, words.width), np.float32),
+        words.mask_name: np.zeros(shape, np.bool_),
+    }
 
 
 def check_inputs(manifest: ModelManifest, model_inputs: Mapping[str, TensorSpec]) -> None:

@@ -25,6 +25,7 @@ MODEL_PARAMETERS = (
     "feature_model",
     "classifier_model",
     "segmentation_model",
+    "grounding_model",
 )
 """The parameters of the service that name bundles."""
 
@@ -173,6 +174,15 @@ class ServiceConfig(Params):
     )
     segmentation_model: str = param(
         "", "optional bundle that gives every pixel a class; empty for none"
+    )
+    grounding_model: str = param(
+        "", "optional bundle that finds what the words of `prompt` name; empty for none"
+    )
+    prompt: str = param(
+        "", "what is looked for by words: phrases separated by commas; the topic ~/prompt sets it"
+    )
+    grounding_threshold: float = param(
+        0.0, "boxes of phrases below this score are dropped; 0 takes the bundle's", ge=0, le=1
     )
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = param(
         "auto", "where models run; auto takes the best there is and says which"

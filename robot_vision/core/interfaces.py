@@ -46,7 +46,7 @@ class Perceiver(Protocol):
     def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept: ...
 
     def with_config(self, config: ServiceConfig) -> "Perceiver":
-        """The same loaded models under other detector and depth parameters."""
+        """The same loaded models under other detector and depth parameters, or another prompt."""
         ...
 
     def forget(self) -> None:

@@ -128,6 +128,39 @@ class TextEncoder(BaseModel):
     vocabulary: Vocabulary
 
 
+class PromptEncoder(BaseModel):
+    """What reads the words that a model is asked by: a network beside it, run once a change.
+
+    The network takes `tokens` i64 [1,l] of `vocabulary`, or what a tokenizer.json makes of a
+    phrase as `input_ids` and `attention_mask` i64 [1,`max_tokens`]. It answers f32 [1,l,`width`],
+    an encoding a token; or [1,`width`], one a phrase, where `tokens` is 1. The model takes these
+    as `name` f32 [1,`phrases`,`tokens`,`width`], and as `mask_name` bool [1,`phrases`,`tokens`]
+    which of them there are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "language.onnx"
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    vocabulary: Vocabulary | None = None
+    tokenizer: Annotated[str, Field(pattern=r"^(\w[\w.\-]*)?$")] = Field(
+        default="", description="file of the tokenizer, where there is no vocabulary"
+    )
+    tokenizer_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    max_tokens: int = Field(default=16, ge=1, le=512, description="of the tokenizer's phrases")
+    name: str = "prompt"
+    mask_name: str = "prompt_mask"
+    phrases: int = Field(ge=1, le=256, description="phrases that a prompt may have")
+    tokens: int = Field(ge=1, le=512, description="encodings of each phrase")
+    width: int = Field(ge=1, le=8192, description="numbers of an encoding")
+
+    @model_validator(mode="after")
+    def _has_one_reader(self) -> "PromptEncoder":
+        if (self.vocabulary is None) == (not self.tokenizer):
+            raise ValueError("prompt: expected either a vocabulary or a tokenizer")
+        return self
+
+
 class ModelManifest(BaseModel):
     """What a bundle says of its model. `outputs` maps the format's roles to tensor names.
 
@@ -160,6 +193,9 @@ class ModelManifest(BaseModel):
     text: TextEncoder | None = Field(
         default=None, description="encoder of texts, of models of pictures and words"
     )
+    prompt: PromptEncoder | None = Field(
+        default=None, description="encoder of the words that a model is asked by"
+    )
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     metrics: dict[str, float | str] = {}
     licence: str = "unknown"
@@ -170,6 +206,10 @@ class ModelManifest(BaseModel):
     def _has_files_of_their_own(self) -> "ModelManifest":
         if self.text is not None and self.text.file == self.file:
             raise ValueError(f"text.file is {self.file!r}, as the model's own file is")
+        if self.prompt is not None:
+            names = [self.file, self.prompt.file, self.prompt.tokenizer]
+            if len(set(names)) < len(names):
+                raise ValueError(f"prompt: two of its files have one name: {', '.join(names)}")
         return self
 
     @model_validator(mode="before")
@@ -189,7 +229,16 @@ class ModelManifest(BaseModel):
         models = {self.file: self.sha256}
         if self.text is not None:
             models[self.text.file] = self.text.sha256
+        if self.prompt is not None:
+            models[self.prompt.file] = self.prompt.sha256
         return models
+
+    @property
+    def other_files(self) -> dict[str, str]:
+        """What is no network: weights that networks read, a tokenizer; and their sha256."""
+        if self.prompt is None or not self.prompt.tokenizer:
+            return self.files
+        return {**self.files, self.prompt.tokenizer: self.prompt.tokenizer_sha256}
 
     @property
     def model_id(self) -> str:

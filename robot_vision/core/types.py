@@ -192,6 +192,42 @@ class SemanticMap:
     model_id: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Phrase:
+    """One of the things that a prompt names. `problem` says why it cannot be looked for."""
+
+    text: str
+    unknown_words: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What is looked for by words: phrases, which are separated by commas."""
+
+    text: str
+    phrases: tuple[Phrase, ...] = ()
+
+    @property
+    def sought(self) -> tuple[str, ...]:
+        """Phrases that are looked for."""
+        return tuple(phrase.text for phrase in self.phrases if not phrase.problem)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why others are not."""
+        return tuple(phrase.problem for phrase in self.phrases if phrase.problem)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grounded:
+    """What a prompt names in a frame; classes of the detections are rows of `prompt.sought`."""
+
+    prompt: Prompt
+    detections: Detections
+    model_id: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lifted:
     """Detections in 3-D, row by row: NaN where the depth in the box says nothing."""
@@ -282,7 +318,17 @@ class Percept:
     features: Features | None
     classification: Classification | None = None
     segmentation: SemanticMap | None = None
+    grounded: Grounded | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grounding:
+    """What a prompt names in a frame, and the tracks of it, whose ids are their own."""
+
+    found: Grounded
+    lifted: Lifted | None
+    tracks: Tracks
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -307,6 +353,7 @@ class Perception:
     robot_mask: Bool[np.ndarray, "h w"] | None = None
     classification: Classification | None = None
     segmentation: SemanticMap | None = None
+    grounding: Grounding | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

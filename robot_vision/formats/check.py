@@ -41,7 +41,10 @@ def check_manifest(manifest: ModelManifest) -> Format:
                 f"format {format.name!r} cannot be read with {name} {value!r}; "
                 f"expected {' or '.join(known)}"
             )
-    if format.detection is not None and not manifest.classes:
+    if format.asked_by_words != (manifest.prompt is not None):
+        what = "needs" if format.asked_by_words else "has no use for"
+        raise BundleError(f"format {format.name!r} {what} an encoder of words (`prompt`)")
+    if format.detection is not None and not (manifest.classes or format.asked_by_words):
         raise BundleError(f"format {format.name!r} needs the names of its classes")
     if manifest.input.resize == "crop" and manifest.task != "classification":
         raise BundleError(

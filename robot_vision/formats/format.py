@@ -114,6 +114,7 @@ class Format:
     there are any. Any format may have more: depth under `depth_role`, `features`, `embedding`;
     `class_probabilities` [1, C], of each class by itself; `semantic` [1, C + 1, h, w], scores of
     the background and then of each class.
+    `asked_by_words`: classes are the phrases of a prompt, which the manifest's `prompt` encodes.
     `habits` are fields of `ModelInput`: how the projects that the format comes from prepare
     pictures. `other_names` maps names of tensors, as they export them, to roles; `roles_by_shape`
     finds roles that no name leads to. `readings` maps the fields of `OutputReading` that the
@@ -126,6 +127,7 @@ class Format:
     roles: tuple[str, ...]
     optional_roles: tuple[str, ...] = ()
     detection: Detection | None = None
+    asked_by_words: bool = False
     check: CheckOutputs | None = None
     roles_by_shape: RolesByShape | None = None
     depth_role: str = "depth"

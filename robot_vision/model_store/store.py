@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifest import ModelManifest, PromptEncoder
 from robot_vision.formats.check import check_manifest
 from robot_vision.model_store.bundle_files import (
     copy_external_files,
@@ -89,7 +89,7 @@ def verify_bundle(bundle: Bundle) -> None:
     verify_files(
         bundle.path,
         manifest.models,
-        manifest.files,
+        manifest.other_files,
         manifest=bundle.path / MANIFEST_FILE,
     )
 
@@ -97,7 +97,7 @@ def verify_bundle(bundle: Bundle) -> None:
 def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bundle:
     """Write a bundle: copies `model_file` and what it reads beside a `model.yaml` with sha256s.
 
-    The encoder of texts, where the manifest has one, is copied from beside `model_file`.
+    Encoders of words, where the manifest has some, are copied from beside `model_file`.
     The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced. Raises
     `BundleError` if the manifest does not agree with its format, or `model_file` is no model or
     reads what is not of its folder.
@@ -106,16 +106,19 @@ def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bun
     model_file, folder = Path(model_file), Path(folder)
     if not model_file.is_file():
         raise BundleError(f"{model_file} is not a file; expected a model to put in a bundle")
-    copy_external_files(model_file, folder, reserved=(*manifest.models, MANIFEST_FILE))
+    reserved = (*manifest.models, *manifest.other_files, MANIFEST_FILE)
+    copy_external_files(model_file, folder, reserved=reserved)
     copy_file(model_file, folder / manifest.file)
     text = manifest.text
     if text is not None:
         copy_file(model_file.parent / text.file, folder / text.file)
         text = text.model_copy(update={"sha256": sha256_of(folder / text.file)})
+    prompt = manifest.prompt and _copied_prompt(manifest.prompt, model_file.parent, folder)
     manifest = manifest.model_copy(
         update={
             "sha256": sha256_of(folder / manifest.file),
             "text": text,
+            "prompt": prompt,
             "files": sha256s(folder, list(manifest.models)),
         }
     )
@@ -123,6 +126,17 @@ def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bun
     written = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     (folder / MANIFEST_FILE).write_text(written, encoding="utf-8")
     return Bundle(path=folder, manifest=manifest)
+
+
+def _copied_prompt(prompt: PromptEncoder, source: Path, folder: Path) -> PromptEncoder:
+    """Its network and tokenizer copied into `folder`, with their sha256s."""
+    copy_external_files(source / prompt.file, folder, reserved=(prompt.file, MANIFEST_FILE))
+    copy_file(source / prompt.file, folder / prompt.file)
+    known = {"sha256": sha256_of(folder / prompt.file)}
+    if prompt.tokenizer:
+        copy_file(source / prompt.tokenizer, folder / prompt.tokenizer)
+        known["tokenizer_sha256"] = sha256_of(folder / prompt.tokenizer)
+    return prompt.model_copy(update=known)
 
 
 def locate(name_or_path: str, manifest_file: str) -> Path:

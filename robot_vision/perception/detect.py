@@ -132,4 +132,5 @@ def _kept_classes(manifest: ModelManifest, config: DetectorConfig) -> Bool[np.nd
             f"detector.classes has {', '.join(map(repr, unknown))}; "
             f"classes of {manifest.model_id}: {', '.join(manifest.classes)}"
         )
-    return np.array([not config.classes or name in config.classes for name in manifest.classes])
+    kept = [not config.classes or name in config.classes for name in manifest.classes]
+    return np.array(kept, np.bool_)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.backends import load_backend
+from robot_vision.backends.contract import no_prompt
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Backend
@@ -57,7 +58,8 @@ class Model:
         blank = np.zeros((spec.height_px, spec.width_px, 3), np.uint8)
         inputs, _ = self._preprocess(blank)
         self._carry = Carry(self.manifest)
-        tensors = self._run(inputs | self._carry.inputs(stamp_ns=0))
+        self._unasked = no_prompt(self.manifest)
+        tensors = self._run(inputs | self._unasked | self._carry.inputs(stamp_ns=0))
         self._carry.check(tensors)
         self._tensor_of = tensor_of_role(self.manifest, tensors)
         check_outputs(self.manifest, self._by_role(tensors))
@@ -67,12 +69,23 @@ class Model:
         """The roles that its outputs play."""
         return tuple(self._tensor_of)
 
-    def run(self, frame: Frame, *, stage_s: MutableMapping[str, float]) -> ModelRun:
-        """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`."""
+    def run(
+        self,
+        frame: Frame,
+        *,
+        stage_s: MutableMapping[str, float],
+        prompt: Mapping[str, np.ndarray] | None = None,
+    ) -> ModelRun:
+        """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`.
+
+        `prompt` are the inputs of a model that is asked by words; nothing is asked without.
+        """
+        asked = self._unasked if prompt is None else prompt
         with timed(stage_s, "preprocess"):
             inputs, placement = self._preprocess(frame.rgb, frame.depth_m, frame.camera)
         with timed(stage_s, "inference"):
-            tensors = self._run(inputs | self._carry.inputs(stamp_ns=frame.stamp_ns))
+            carried = self._carry.inputs(stamp_ns=frame.stamp_ns)
+            tensors = self._run({**inputs, **asked, **carried})
             self._carry.keep(tensors, stamp_ns=frame.stamp_ns)
         return ModelRun(
             manifest=self.manifest, outputs=self._by_role(tensors), placement=placement

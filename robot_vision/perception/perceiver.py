@@ -19,9 +19,11 @@ from robot_vision.core.types import (
     SemanticMap,
 )
 from robot_vision.formats.registry import FORMATS
+from robot_vision.grounding.prompt_encoder import PromptEncoder
 from robot_vision.model_store.store import Bundle, find_bundle
 from robot_vision.perception.depth_fusion import fuse_depth, uses_model
 from robot_vision.perception.detect import Detector
+from robot_vision.perception.ground import Grounder
 from robot_vision.perception.model import Model, ModelRun, load_model
 from robot_vision.perception.whole_picture import (
     classification_of,
@@ -38,6 +40,7 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "depth_model": ("depth",),
     "classifier_model": ("classification",),
     "segmentation_model": ("segmentation",),
+    "grounding_model": ("grounding",),
 }
 
 
@@ -46,11 +49,19 @@ class ModelPerceiver:
 
     `models` are by the parameter that names them; one without a name is not there. A model of its
     own takes precedence over the detector's heads. A model under two names runs once a frame.
+    `grounder` looks for what words name, where there is a model for it.
     """
 
-    def __init__(self, config: ServiceConfig, *, models: Mapping[str, Model]) -> None:
+    def __init__(
+        self,
+        config: ServiceConfig,
+        *,
+        models: Mapping[str, Model],
+        grounder: Grounder | None = None,
+    ) -> None:
         self._config = config
         self._models = models
+        self._grounder = grounder
         detector = models["model"]
         self._detector = Detector(detector.manifest, config.detector)
         self.class_names = detector.manifest.classes
@@ -73,15 +84,17 @@ class ModelPerceiver:
             features=_features(frame, runs),
             classification=_classification(frame, runs, notes),
             segmentation=_segmentation(frame, runs, notes),
+            grounded=self._grounder and self._grounder.ground(frame, stage_s=stage_s),
             notes=tuple(notes),
         )
 
     def with_config(self, config: ServiceConfig) -> "ModelPerceiver":
-        """The same loaded models under other detector and depth parameters.
+        """The same loaded models under other detector and depth parameters, or another prompt.
 
         Raises `ConfigError` if `detector.classes` names a class that the model does not know.
         """
-        return ModelPerceiver(config, models=self._models)
+        grounder = self._grounder and self._grounder.with_config(config)
+        return ModelPerceiver(config, models=self._models, grounder=grounder)
 
     def forget(self) -> None:
         """What models carry from frame to frame ends here."""
@@ -151,7 +164,11 @@ def build_perceiver(
             f"depth_model {config.depth_model!r} is used only where the sensor measures "
             "nothing at all; depth.fill: model has it fill holes too"
         )
-    return ModelPerceiver(config, models=models)
+    grounder = None
+    if config.grounding_model:
+        encoder = PromptEncoder(bundles["grounding_model"])
+        grounder = Grounder(models["grounding_model"], encoder, config)
+    return ModelPerceiver(config, models=models, grounder=grounder)
 
 
 def _check_task(parameter: str, bundle: Bundle) -> None:

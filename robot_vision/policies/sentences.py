@@ -49,7 +49,7 @@ class SentenceEncoder:
     def __init__(self, network: Path, tokenizer: Path, *, max_tokens: int) -> None:
         self.max_tokens = max_tokens
         self._of = network
-        self._tokenizer, self._unknown = _open_tokenizer(tokenizer)
+        self._tokenizer, self._unknown = open_tokenizer(tokenizer)
         self._session = open_policy_session(
             network, inputs=_INPUTS, threads=1, spin=False, optional=(_SEGMENTS,)
         )
@@ -165,7 +165,7 @@ def _problem(found: EncodedSentence) -> str:
     return f"unknown {plural} {', '.join(map(quoted, meant))}: the encoder has no token for it"
 
 
-def _open_tokenizer(file: Path) -> tuple[Any, int | None]:
+def open_tokenizer(file: Path) -> tuple[Any, int | None]:
     """The tokenizer, and its token for what it does not know."""
     try:
         from tokenizers import Tokenizer

@@ -13,7 +13,7 @@ class Digest:
     """SHA-256 over all that was answered, of depth a sample.
 
     That is stamps, detections in 2-D (with keypoints and oriented boxes) and 3-D, tracks,
-    embeddings, and the classes of whole frames and of their pixels.
+    embeddings, what words name, and the classes of whole frames and of their pixels.
 
     Exact bytes, not rounded ones: it is equal in two runs of the same code, model, bag, thread
     count and kind of processor (ONNX Runtime picks its kernels by instruction set), and says
@@ -39,6 +39,11 @@ class Digest:
         if perception.depth is not None:
             self._take(perception.depth.depth_m[::DEPTH_STEP, ::DEPTH_STEP])
 
+        if perception.grounding is not None:
+            found = perception.grounding.found.detections
+            for rows in (found.box_xyxy_px, found.score, found.class_id):
+                self._take(rows)
+            self._add_tracks(perception.grounding.tracks)
         if perception.classification is not None:
             self._take(perception.classification.class_id)
             self._take(perception.classification.probability)

@@ -1,0 +1,39 @@
+"""Boxes for free text: a model that is asked by the phrases of a prompt, which are its classes.
+
+`boxes_xyxy` [1, A, 4] in input pixels and `scores` [1, A, P], how sure it is that a box is what a
+phrase says; the columns of phrases that are not there mean nothing.
+"""
+
+import numpy as np
+
+from robot_vision.core.errors import BundleError
+from robot_vision.core.manifest import ModelManifest
+from robot_vision.formats.boxes import checked_boxes, every_class
+from robot_vision.formats.check import misfit
+from robot_vision.formats.format import Candidates, Detection, Format, Outputs
+from robot_vision.formats.registry import register_format
+
+
+def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
+    """Candidates of the phrases that the manifest has as classes."""
+    if manifest.prompt is None:
+        raise BundleError(f"bundle {manifest.name!r} has no encoder of words (`prompt`)")
+    boxes, scores = checked_boxes(outputs, "boxes_xyxy", manifest), outputs["scores"]
+    shape = (1, boxes.shape[1], manifest.prompt.phrases)
+    if scores.shape != shape:
+        raise misfit(manifest, "scores", scores, str(list(shape)))
+    asked = scores[0, :, : len(manifest.classes) or manifest.prompt.phrases]
+    return every_class(
+        asked.astype(np.float32, copy=False), boxes[0].astype(np.float32, copy=False), min_score
+    )
+
+
+register_format(
+    Format(
+        name="grounding",
+        task="grounding",
+        roles=("boxes_xyxy", "scores"),
+        detection=Detection(decode=_decode, needs_nms=True),
+        asked_by_words=True,
+    )
+)

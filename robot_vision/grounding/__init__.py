@@ -1,0 +1,1 @@
+"""What a prompt's words become, for models that are asked by words; no torch, no ROS."""

@@ -1,0 +1,38 @@
+"""What the words of a prompt name in a frame, by a model that is asked by words."""
+
+from robot_vision.core.config import ServiceConfig
+from robot_vision.core.timing import timed
+from robot_vision.core.types import Frame, Grounded, no_detections
+from robot_vision.grounding.prompt_encoder import PromptEncoder
+from robot_vision.perception.detect import Detector
+from robot_vision.perception.model import Model
+
+
+class Grounder:
+    """One prompt, read when it is constructed. Without a phrase to look for no model runs."""
+
+    def __init__(self, model: Model, encoder: PromptEncoder, config: ServiceConfig) -> None:
+        self._model, self._encoder = model, encoder
+        self._encoded = encoder.encode(config.prompt)
+        sought = self._encoded.prompt.sought
+        selection = config.detector.model_copy(
+            update={"classes": [], "score_threshold": config.grounding_threshold}
+        )
+        manifest = model.manifest.model_copy(update={"classes": sought})
+        self._detector = Detector(manifest, selection)
+
+    def ground(self, frame: Frame, *, stage_s: dict[str, float]) -> Grounded:
+        """Boxes of each phrase; adds the time to the stage `grounding`."""
+        prompt = self._encoded.prompt
+        detections = no_detections(frame.stamp_ns)
+        if prompt.sought:
+            with timed(stage_s, "grounding"):
+                run = self._model.run(frame, stage_s={}, prompt=self._encoded.inputs)
+                detections = self._detector.detections(run, stamp_ns=frame.stamp_ns)
+        return Grounded(
+            prompt=prompt, detections=detections, model_id=self._model.manifest.model_id
+        )
+
+    def with_config(self, config: ServiceConfig) -> "Grounder":
+        """The same loaded model under another prompt or other thresholds."""
+        return Grounder(self._model, self._encoder, config)
