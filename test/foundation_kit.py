@@ -10,7 +10,7 @@ import torch
 from references import transformers as installed
 
 CAMERA_PX = 160, 120
-LABELS = {number: name for number, name in enumerate(("cup", "bowl", "spoon"))}
+LABELS = dict(enumerate(("cup", "bowl", "spoon")))
 _SIZES: dict[str, Any] = {"hidden_size": 32, "num_attention_heads": 2}
 
 
@@ -18,13 +18,16 @@ def dinov2(folder: Path, *, registers: bool = False) -> None:
     t = installed()
     given = {**_SIZES, "num_hidden_layers": 2, "mlp_ratio": 2, "image_size": 56, "patch_size": 14}
     if registers:
-        kind, config = t.Dinov2WithRegistersModel, t.Dinov2WithRegistersConfig(
-            num_register_tokens=3, **given
+        kind, config = (
+            t.Dinov2WithRegistersModel,
+            t.Dinov2WithRegistersConfig(num_register_tokens=3, **given),
         )
     else:
         kind, config = t.Dinov2Model, t.Dinov2Config(**given)
     _save(kind, config, folder)
-    _processor("BitImageProcessorPil", size={"shortest_edge": 64}, crop_size=56).save_pretrained(folder)
+    _processor("BitImageProcessorPil", size={"shortest_edge": 64}, crop_size=56).save_pretrained(
+        folder
+    )
 
 
 def dinov2_with_registers(folder: Path) -> None:
@@ -133,14 +136,37 @@ def clip(folder: Path) -> None:
         projection_dim=16,
     )
     _save(t.CLIPModel, config, folder)
-    _processor("CLIPImageProcessorPil", size={"shortest_edge": 56}, crop_size=56).save_pretrained(folder)
+    _processor("CLIPImageProcessorPil", size={"shortest_edge": 56}, crop_size=56).save_pretrained(
+        folder
+    )
+
+
+def owlvit(folder: Path) -> None:
+    t = installed()
+    size = write_tokenizer(folder)
+    tower = {**_SIZES, "num_hidden_layers": 2, "intermediate_size": 32}
+    text = {**tower, "vocab_size": size, "max_position_embeddings": 16}
+    text |= {"bos_token_id": size - 2, "eos_token_id": size - 1, "pad_token_id": 0}
+    config = t.OwlViTConfig(
+        text_config=text,
+        vision_config={**tower, "image_size": 64, "patch_size": 16},
+        projection_dim=32,
+    )
+    _save(t.OwlViTForObjectDetection, config, folder)
+    size_px = {"height": 64, "width": 64}
+    _processor("OwlViTImageProcessorPil", size=size_px).save_pretrained(folder)
 
 
 def write_tokenizer(folder: Path) -> int:
     """CLIP's tokenizer with bytes alone, and no merges; returns the number of tokens."""
     folder.mkdir(parents=True, exist_ok=True)
     letters = [chr(code) for code in range(33, 127)]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    words = [
+        *letters,
+        *(f"{letter}</w>" for letter in letters),
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
     (folder / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     kind = installed().CLIPTokenizer
@@ -157,6 +183,7 @@ MODELS: dict[str, Callable[[Path], None]] = {
     "detr": detr,
     "rtdetr": rtdetr,
     "clip": clip,
+    "owlvit": owlvit,
 }
 # What `models get` is given beside the folder.
 OPTIONS: dict[str, list[str]] = {"clip": ["--words", "a cup,a bowl,an empty table"]}

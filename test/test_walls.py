@@ -98,8 +98,8 @@ MAY_IMPORT = {
     ),
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "
-        "formats foundation importing machine model_store models perception recorded_views replay rollouts "
-        "ros similar simulation soak terminal training"
+        "formats foundation importing machine model_store models perception recorded_views "
+        "replay rollouts ros similar simulation soak terminal training"
     ),
     # files
     "cli": "core commands terminal",

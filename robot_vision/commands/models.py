@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from robot_vision.importing.trial import Trial
     from robot_vision.model_store.store import Bundle
 
-app = typer.Typer(no_args_is_help=True, help="List, get, inspect, import and verify model bundles.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, get, inspect, import and verify model bundles."
+)
 app.command("known")(models_get.known)
 app.command("get")(models_get.get)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from robot_vision.commands.sizes import size_px
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.terminal import Screen
 
 if TYPE_CHECKING:
@@ -18,11 +18,12 @@ _PARAMETERS = {
     "depth": "depth_model",
     "features": "feature_model",
     "classification": "classifier_model",
+    "grounding": "grounding_model",
 }
 
 
 def known() -> None:
-    """Foundation models that are worth a robot's while: licence, size, what for, how to get them."""
+    """Foundation models that are worth a robot's while: licence, size, what they are for."""
     from rich.table import Column, Table
 
     from robot_vision.foundation.known import KNOWN
@@ -64,7 +65,8 @@ def get(
         str, typer.Option(help="DINOv2: class (token), mean (of patches) or both")
     ] = "class",
     format: Annotated[
-        str, typer.Option(help="depth: depth_relative or depth_metric, where a config leaves it open")
+        str,
+        typer.Option(help="depth: depth_relative or depth_metric, where a config leaves it open"),
     ] = "",
     score_threshold: Annotated[
         float | None, typer.Option(help="detectors: what is less sure is nothing", min=0, max=1)
@@ -122,7 +124,7 @@ def _by_trial(brought: "Brought", name: str, out: Path | None) -> None:
     given: dict[str, Any] = {"name": name, "licence": brought.licence, "out": out}
     try:
         import_model(brought.onnx, **given)
-    except ConfigError as error:
+    except RobotVisionError as error:
         raise ConfigError(
             f"{error}. The file is here: `robot-vision models import {brought.onnx}` takes options"
         ) from error

@@ -1,7 +1,7 @@
 """Where a camera's view lies in a model's input, and the way back to the camera's pixels.
 
-Letterboxed at the centre or the top left, stretched, or cropped at the centre. Images of any aspect
-ratio keep it under letterboxing and cropping.
+Letterboxed at the centre or the top left, stretched, or cropped at the centre. Images of any
+aspect ratio keep it under letterboxing and cropping.
 """
 
 from dataclasses import dataclass

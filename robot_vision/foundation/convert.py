@@ -52,8 +52,9 @@ def convert(folder: ModelFolder, asked: Asked, out: Path, *, source: str) -> Con
         }
     )
     with TemporaryDirectory(prefix="robot_vision_") as temporary:
-        file = export_graph(made.graph, Path(temporary) / manifest.file)
-        difference = _prove(made, file)
+        folder_of_files = Path(temporary)
+        file = export_graph(made.graph, folder_of_files / manifest.file)
+        difference = max(_prove(made, file), _written_beside(made, folder_of_files))
         bundle = write_bundle(out, manifest, file)
     return Converted(bundle=bundle, family=family, difference=difference, notes=made.notes)
 
@@ -91,10 +92,22 @@ def _prove(made: Made, file: Path) -> float:
     worst = max(_of_sets(original(given), exported(given)) for given in _samples(made))
     if not worst <= MOST_DIFFERENCE:
         raise BundleError(
-            f"{file.name}: a row differs from torch's nearest by {worst:.2g} of the largest value, "
-            f"expected at most {MOST_DIFFERENCE:g}"
+            f"{file.name}: a row differs from torch's nearest by {worst:.2g} of the largest "
+            f"value, expected at most {MOST_DIFFERENCE:g}"
         )
     return worst
+
+
+def _written_beside(made: Made, folder: Path) -> float:
+    """The other files; how far the network that reads words is from torch."""
+    for name, text in made.texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    language = made.language
+    if language is None:
+        return 0.0
+    file = export_graph(language, folder / language.file)
+    example = {name: tensor.numpy() for name, tensor in language.example.items()}
+    return check_parity(language, file, [example], most=MOST_DIFFERENCE)
 
 
 def _of_sets(expected: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> float:

@@ -75,7 +75,11 @@ def _fetch(url: str, partial: Path, progress: Progress) -> None:
         if error.code == 416 and have:  # all of it is here already; the SHA-256 decides
             return
         raise
-    with response, writing_to(partial), partial.open("ab" if response.status == 206 else "wb") as to:
+    with (
+        response,
+        writing_to(partial),
+        partial.open("ab" if response.status == 206 else "wb") as to,
+    ):
         size = have * (response.status == 206) + int(response.headers.get("Content-Length") or 0)
         while block := response.read(_BLOCK_BYTES):
             to.write(block)

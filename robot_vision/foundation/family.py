@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -36,14 +35,16 @@ class Made:
     """A network and its manifest.
 
     `is_a_set`: rows of the outputs have no order of their own. `inputs` go beside the picture
-    when the graph is proved. `beside` are further files, by name, that the bundle carries.
+    when the graph is proved. `language` reads words, and is proved by its example. `texts` are
+    further files of the bundle by name.
     """
 
     graph: Graph
     manifest: ModelManifest
     is_a_set: bool = False
     inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
-    beside: Mapping[str, Path] = field(default_factory=dict)
+    language: Graph | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 

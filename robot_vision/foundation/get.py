@@ -1,4 +1,4 @@
-"""`models get`: from a word to a bundle, by the way that its kind of source and of model asks for."""
+"""`models get`: from a word to a bundle, by way of what its source and its kind of model ask."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ def bring_model(
     licence: str = "",
     progress: Progress = lambda _done, _size: None,
 ) -> Brought:
-    """Fetch what is not here yet. Raises `DownloadError`, and `ConfigError` for what cannot be used."""
+    """Fetch what is not here. Raises `DownloadError`; `ConfigError` for what cannot be used."""
     if reference.kind == "url":
         return _from_url(reference, sha256=sha256, licence=licence, progress=progress)
     if sha256:
@@ -55,9 +55,7 @@ def make_bundle(brought: Brought, asked: Asked, out: Path) -> Converted:
     return convert(brought.folder, asked, out, source=brought.source)
 
 
-def _brought(
-    folder: ModelFolder, *, source: str, licence: str, reference: Reference
-) -> Brought:
+def _brought(folder: ModelFolder, *, source: str, licence: str, reference: Reference) -> Brought:
     listed = reference.known.licence if reference.known is not None else UNKNOWN
     said = licence or (folder.licence if folder.licence != UNKNOWN else listed)
     onnx = None
@@ -68,9 +66,7 @@ def _brought(
     return Brought(folder=folder, source=source, licence=said, onnx=onnx)
 
 
-def _from_url(
-    reference: Reference, *, sha256: str, licence: str, progress: Progress
-) -> Brought:
+def _from_url(reference: Reference, *, sha256: str, licence: str, progress: Progress) -> Brought:
     url = reference.place
     if not url.partition("?")[0].endswith(".onnx"):
         raise ConfigError(
@@ -79,8 +75,8 @@ def _from_url(
         )
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise ConfigError(
-            f"--sha256 {sha256!r}: expected the 64 hexadecimal digits of the file, as its publisher "
-            "gives them; nothing is fetched without"
+            f"--sha256 {sha256!r}: expected the 64 hexadecimal digits of the file, as its "
+            "publisher gives them; nothing is fetched without"
         )
     file = download(url, sha256=sha256, progress=progress)
     return Brought(

@@ -1,4 +1,4 @@
-"""Files of a model from a hub, its mirror, or a folder of the same shape; only what is safe to read.
+"""Files of a model from a hub, its mirror, or a folder of that shape; only what is safe to read.
 
 First the small files are fetched, which say what the model is; weights only where it can be used.
 Files lie in the cache of huggingface_hub, beside those of other programs.
@@ -37,15 +37,13 @@ _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 @dataclass(frozen=True, kw_only=True)
 class HubOptions:
-    """`hub`: a mirror's URL or a folder that holds ORG/MODEL; empty: the hub. `offline`: cache alone."""
+    """`hub`: a mirror's URL, or a folder that holds ORG/MODEL. `offline`: the cache alone."""
 
     hub: str = ""
     offline: bool = False
 
 
-def bring(
-    reference: Reference, patterns: Sequence[str], options: HubOptions
-) -> Path:
+def bring(reference: Reference, patterns: Sequence[str], options: HubOptions) -> Path:
     """The folder of the model here, with those of its files that match.
 
     Without a connection what is in the cache serves. Raises `DownloadError` with what to do.
@@ -96,7 +94,8 @@ def _snapshot(reference: Reference, patterns: list[str], options: HubOptions) ->
         )
     except Exception as error:  # its own, those of its HTTP client, those of the disk
         raise DownloadError(
-            f"{reference.place}@{reference.revision} cannot be fetched: {brief(error)}. {_advice(error)}"
+            f"{reference.place}@{reference.revision} cannot be fetched: {brief(error)}. "
+            f"{_advice(error)}"
         ) from error
 
 
@@ -114,7 +113,11 @@ def _advice(error: Exception) -> str:
 
 def _check(file: Path) -> None:
     """The hub names large files by their SHA-256, and its client does not look."""
-    if file.is_symlink() and _SHA256.match(name := file.resolve().name) and sha256_of(file) != name:
+    if (
+        file.is_symlink()
+        and _SHA256.match(name := file.resolve().name)
+        and sha256_of(file) != name
+    ):
         raise DownloadError(
             f"{file} is damaged: its sha256 is not {name}, by which the hub has it. Delete "
             f"{file.resolve()}, and run the same command again"

@@ -86,6 +86,22 @@ _ALL = (
         good_for="COCO's classes, the original",
     ),
     Known(
+        name="owlvit-base-patch32",
+        source="hf:google/owlvit-base-patch32",
+        licence="apache-2.0",
+        megabytes=613,
+        parameter="grounding_model",
+        good_for="boxes for words that change while the robot runs (~/prompt)",
+    ),
+    Known(
+        name="owlv2-base-patch16",
+        source="hf:google/owlv2-base-patch16-ensemble",
+        licence="apache-2.0",
+        megabytes=620,
+        parameter="grounding_model",
+        good_for="as owlvit-base-patch32, better, with pictures of 960 pixels",
+    ),
+    Known(
         name="clip-vit-base-patch32",
         source="hf:openai/clip-vit-base-patch32",
         licence="mit",

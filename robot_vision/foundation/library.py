@@ -1,4 +1,4 @@
-"""The one way to models and tokenizers of transformers: their own classes, and no code of others."""
+"""The one way to models of transformers: by its own classes, and no code of anybody else."""
 
 import sys
 import warnings
@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from torch import nn
 
 from robot_vision.core.errors import ConfigError, MissingDependencyError
 from robot_vision.foundation.hub import PICKLED, WEIGHTS
@@ -16,13 +15,13 @@ from robot_vision.models.weights import listed
 
 
 def transformers() -> Any:
-    """The package. Nothing here needs torchvision, so that one which is broken is hidden from it."""
+    """The package. It needs no torchvision here; one that is broken is hidden from it."""
     _hide_broken_torchvision()
     try:
         package: Any = import_module("transformers")
     except ImportError as error:
         raise MissingDependencyError(
-            f"foundation models need transformers ({error}): pip install 'robot_vision[foundation]'"
+            f"this needs transformers ({error}): pip install 'robot_vision[foundation]'"
         ) from error
     package.logging.set_verbosity_error()
     package.logging.disable_progress_bar()
@@ -85,8 +84,9 @@ def _check(found: Any, folder: ModelFolder, name: str) -> None:
     other = [str(key[0]) for key in found.get("mismatched_keys", ())]
     if missing or other:
         raise ConfigError(
-            f"the weights in {folder.path} are not those of {name}: missing "
-            f"{listed(tuple(missing)) or 'none'}; of another shape {listed(tuple(other)) or 'none'}"
+            f"the weights in {folder.path} are not those of {name}: missing: "
+            f"{listed(tuple(missing)) or 'none'}; of another shape: "
+            f"{listed(tuple(other)) or 'none'}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a folder as `save_pretrained` writes it says of its model: kind, pictures, names, licence."""
+"""What a folder as `save_pretrained` writes it says: kind, pictures, names, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class ModelFolder:
 
 
 def read_folder(path: Path) -> ModelFolder:
-    """Raises `ConfigError` for files that are no mappings, `ForeignFileError` for unreadable ones."""
+    """Raises `ConfigError` for a file without fields, `ForeignFileError` for an unreadable one."""
     processor = _mapping(path / "preprocessor_config.json")
     if not processor:
         processor = _mapping(path / "processor_config.json").get("image_processor") or {}

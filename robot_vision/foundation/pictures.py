@@ -31,7 +31,12 @@ class Usual:
 
 
 def image_input(
-    folder: ModelFolder, usual: Usual, *, camera_px: Px, size_px: Px | None = None, multiple: int = 1
+    folder: ModelFolder,
+    usual: Usual,
+    *,
+    camera_px: Px,
+    size_px: Px | None = None,
+    multiple: int = 1,
 ) -> ModelInput:
     """The input `pixels` for pictures of the camera's size (width, height).
 
@@ -49,6 +54,13 @@ def cropped_input(folder: ModelFolder, usual: Usual) -> ModelInput:
     crop = _sides(folder.processor.get("crop_size", usual.size))
     is_cut = folder.processor.get("do_center_crop", True)
     return _input(folder, usual, crop, resize="crop" if is_cut else "stretch")
+
+
+def square_input(folder: ModelFolder, usual: Usual, *, is_padded: bool) -> ModelInput:
+    """A square: pictures are stretched to it, or filled up in black below and to the right."""
+    size = usual.size, usual.size
+    image = _input(folder, usual, size, resize="letterbox_topleft" if is_padded else "stretch")
+    return image.model_copy(update={"pad_value": 0})
 
 
 def _input(folder: ModelFolder, usual: Usual, size: Px, *, resize: str) -> ModelInput:

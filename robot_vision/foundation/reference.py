@@ -1,4 +1,4 @@
-"""What the word after `models get` means: a name of the list, a hub's model, a URL, or a folder."""
+"""What the word after `models get` means: a name of the list, a hub's model, a URL, a folder."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Antialiased resizing, bit for bit as Pillow does it: public models were trained on such pixels."""
+"""Antialiased resizing, byte for byte as Pillow does it: public models were trained on that."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -24,7 +24,9 @@ class Resampler:
         )
 
     def __call__(self, rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
-        return _along_rows(self._down, _along_rows(self._across, rgb.swapaxes(0, 1)).swapaxes(0, 1))
+        return _along_rows(
+            self._down, _along_rows(self._across, rgb.swapaxes(0, 1)).swapaxes(0, 1)
+        )
 
 
 def _along_rows(weights: csr_matrix, picture: UInt8[np.ndarray, "n m 3"]) -> np.ndarray:

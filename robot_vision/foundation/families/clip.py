@@ -74,7 +74,9 @@ def _encoded(folder: ModelFolder, model: Any, asked: Asked) -> Tensor:
     tokens = tokenizer(folder, "CLIPTokenizer")(sentences, padding=True, return_tensors="pt")
     longest, most = tokens["input_ids"].shape[1], model.config.text_config.max_position_embeddings
     if longest > most:
-        raise ConfigError(f"the longest of the words has {longest} tokens; expected {most} at most")
+        raise ConfigError(
+            f"the longest of the words has {longest} tokens; expected {most} at most"
+        )
     with torch.inference_mode():
         found = model.get_text_features(**tokens).pooler_output
     return F.normalize(found, dim=1).clone()

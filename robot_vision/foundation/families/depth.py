@@ -1,4 +1,4 @@
-"""Depth Anything (Yang et al. 2024, arXiv:2406.09414) and DPT (Ranftl et al. 2021, arXiv:2103.13413)."""
+"""Depth of one picture: Depth Anything V2 (arXiv:2406.09414) and DPT (arXiv:2103.13413)."""
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +48,10 @@ def _make(folder: ModelFolder, asked: Asked) -> Made:
         name=asked.name, task="depth", format=format, input=image, outputs=graph.outputs
     )
     said = "metres" if format == "depth_metric" else "nearness up to scale and shift"
-    guess = "" if asked.format or "depth_estimation_type" in folder.config else (
-        ", as DPT mostly has it; --format depth_metric if it was trained on metres"
+    guess = (
+        ""
+        if asked.format or "depth_estimation_type" in folder.config
+        else (", as DPT mostly has it; --format depth_metric if it was trained on metres")
     )
     return Made(graph=graph, manifest=manifest, notes=(f"depth is {said}{guess}",))
 

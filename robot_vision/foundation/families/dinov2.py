@@ -1,4 +1,4 @@
-"""DINOv2 (Oquab et al. 2023, arXiv:2304.07193), with registers or without: features of a picture."""
+"""Features of a picture by DINOv2 (arXiv:2304.07193), with registers or without."""
 
 import torch
 import torch.nn.functional as F
@@ -28,15 +28,17 @@ class _Features(nn.Module):
         tokens = self.model(pixel_values=pixels).last_hidden_state
         patches = tokens[:, self.apart :]
         whole = {"class": tokens[:, 0], "mean": patches.mean(dim=1)}
-        pooled = torch.cat(tuple(whole.values()), 1) if self.embedding == "both" else whole[self.embedding]
+        pooled = (
+            torch.cat(tuple(whole.values()), 1)
+            if self.embedding == "both"
+            else whole[self.embedding]
+        )
         return patches.transpose(1, 2).unflatten(2, self.grid), F.normalize(pooled, dim=1)
 
 
 def _make(folder: ModelFolder, asked: Asked) -> Made:
     if asked.embedding not in _EMBEDDINGS:
-        raise ConfigError(
-            f"embedding {asked.embedding!r}: expected {', '.join(_EMBEDDINGS)}"
-        )
+        raise ConfigError(f"embedding {asked.embedding!r}: expected {', '.join(_EMBEDDINGS)}")
     model = load(folder, _CLASSES[folder.kind])
     patch = int(model.config.patch_size)
     image = image_input(
