@@ -98,7 +98,7 @@ def detr(folder: Path) -> None:
     _processor("DetrImageProcessorPil", size=size).save_pretrained(folder)
 
 
-def rtdetr(folder: Path) -> None:
+def rtdetr(folder: Path, kind: str = "RTDetr", **more: Any) -> None:
     t = installed()
     backbone = t.RTDetrResNetConfig(
         embedding_size=8,
@@ -107,7 +107,7 @@ def rtdetr(folder: Path) -> None:
         layer_type="basic",
         out_features=["stage2", "stage3", "stage4"],
     )
-    config = t.RTDetrConfig(
+    config = getattr(t, f"{kind}Config")(
         backbone_config=backbone,
         **_transformer(),
         encoder_hidden_dim=32,
@@ -118,10 +118,78 @@ def rtdetr(folder: Path) -> None:
         num_queries=12,
         num_denoising=0,
         id2label=LABELS,
+        **more,
     )
-    _save(t.RTDetrForObjectDetection, config, folder)
+    _save(getattr(t, f"{kind}ForObjectDetection"), config, folder)
     size = {"height": 96, "width": 96}
     _processor("RTDetrImageProcessorPil", size=size).save_pretrained(folder)
+
+
+def rtdetr_v2(folder: Path) -> None:
+    rtdetr(folder, "RTDetrV2")
+
+
+def d_fine(folder: Path) -> None:
+    t = installed()
+    config = t.DFineConfig(
+        backbone_config=t.HGNetV2Config(
+            stem_channels=[3, 8, 8],
+            stage_in_channels=[8, 16, 16, 32],
+            stage_mid_channels=[8, 8, 8, 8],
+            stage_out_channels=[16, 16, 32, 32],
+            stage_num_blocks=[1, 1, 1, 1],
+            stage_numb_of_layers=[1, 1, 1, 1],
+            embedding_size=8,
+            hidden_sizes=[16, 16, 32, 32],
+            depths=[1, 1, 1, 1],
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        **_transformer(),
+        encoder_hidden_dim=32,
+        encoder_in_channels=[16, 32, 32],
+        decoder_in_channels=[32, 32, 32],
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_queries=12,
+        num_denoising=0,
+        id2label=LABELS,
+    )
+    _save(t.DFineForObjectDetection, config, folder)
+    size = {"height": 96, "width": 96}
+    _processor("RTDetrImageProcessorPil", size=size).save_pretrained(folder)
+
+
+def dpt_hybrid(folder: Path) -> None:
+    t = installed()
+    backbone = t.BitConfig(
+        embedding_size=32,
+        hidden_sizes=[32, 32, 32, 32],
+        depths=[1, 1, 1, 1],
+        num_groups=8,
+        layer_type="bottleneck",
+        global_padding="same",
+        embedding_dynamic_padding=True,
+        out_features=["stage1", "stage2", "stage3"],
+    )
+    config = t.DPTConfig(
+        **_SIZES,
+        is_hybrid=True,
+        backbone_config=backbone,
+        backbone_featmap_shape=[1, 32, 4, 4],
+        num_hidden_layers=4,
+        intermediate_size=32,
+        image_size=64,
+        patch_size=16,
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_hidden_sizes=[8, 8, 8, 8],
+        neck_ignore_stages=[0, 1],
+        fusion_hidden_size=8,
+        readout_type="project",
+        use_auxiliary_head=False,
+    )
+    _save(t.DPTForDepthEstimation, config, folder)
+    size = {"height": 64, "width": 64}
+    _processor("DPTImageProcessorPil", size=size).save_pretrained(folder)
 
 
 def clip(folder: Path) -> None:
@@ -141,20 +209,24 @@ def clip(folder: Path) -> None:
     )
 
 
-def owlvit(folder: Path) -> None:
+def owlvit(folder: Path, kind: str = "OwlViT") -> None:
     t = installed()
     size = write_tokenizer(folder)
     tower = {**_SIZES, "num_hidden_layers": 2, "intermediate_size": 32}
     text = {**tower, "vocab_size": size, "max_position_embeddings": 16}
     text |= {"bos_token_id": size - 2, "eos_token_id": size - 1, "pad_token_id": 0}
-    config = t.OwlViTConfig(
+    config = getattr(t, f"{kind}Config")(
         text_config=text,
         vision_config={**tower, "image_size": 64, "patch_size": 16},
         projection_dim=32,
     )
-    _save(t.OwlViTForObjectDetection, config, folder)
+    _save(getattr(t, f"{kind}ForObjectDetection"), config, folder)
     size_px = {"height": 64, "width": 64}
-    _processor("OwlViTImageProcessorPil", size=size_px).save_pretrained(folder)
+    _processor(f"{kind}ImageProcessorPil", size=size_px).save_pretrained(folder)
+
+
+def owlv2(folder: Path) -> None:
+    owlvit(folder, "Owlv2")
 
 
 def write_tokenizer(folder: Path) -> int:
@@ -184,6 +256,13 @@ MODELS: dict[str, Callable[[Path], None]] = {
     "rtdetr": rtdetr,
     "clip": clip,
     "owlvit": owlvit,
+}
+# Other kinds of the same families, which take as long again to export.
+MORE_MODELS: dict[str, Callable[[Path], None]] = {
+    "rtdetr_v2": rtdetr_v2,
+    "d_fine": d_fine,
+    "dpt_hybrid": dpt_hybrid,
+    "owlv2": owlv2,
 }
 # What `models get` is given beside the folder.
 OPTIONS: dict[str, list[str]] = {"clip": ["--words", "a cup,a bowl,an empty table"]}

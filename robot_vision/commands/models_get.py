@@ -84,9 +84,16 @@ def get(
 
     console = Screen()
     reference = reference_of(model)
-    brought = bring_model(
-        reference, HubOptions(hub=hub, offline=offline), sha256=sha256, licence=licence
-    )
+    options = HubOptions(hub=hub, offline=offline)
+    with _bar() as bar:
+        task = bar.add_task(reference.name, total=None, visible=reference.kind == "url")
+        brought = bring_model(
+            reference,
+            options,
+            sha256=sha256,
+            licence=licence,
+            progress=lambda done, size: bar.update(task, completed=done, total=size),
+        )
     console.print(f"{brought.source}: licence {brought.licence}", soft_wrap=True)
     if brought.licence == "unknown":
         console.print("no model card says under which licence it may be used: ask its publisher")
@@ -114,6 +121,16 @@ def get(
         f"use it: robot-vision run -p {_PARAMETERS[manifest.task]}:={made.bundle.path}",
     ]
     console.print("\n".join(lines), soft_wrap=True)
+
+
+def _bar() -> Any:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    from robot_vision.terminal import text_column
+
+    columns = (text_column("{task.description}"), BarColumn(), DownloadColumn())
+    screen = Screen(stderr=True)
+    return Progress(*columns, TimeRemainingColumn(), console=screen, transient=True)
 
 
 def _by_trial(brought: "Brought", name: str, out: Path | None) -> None:

@@ -34,7 +34,11 @@ class Reference:
         """A name for the bundle."""
         if self.known is not None:
             return self.known.name
-        last = Path(urlsplit(self.place).path if self.kind == "url" else self.place).resolve().stem
+        last = {
+            "hub": lambda: self.place.rpartition("/")[2],
+            "url": lambda: Path(urlsplit(self.place).path).stem,
+            "folder": lambda: Path(self.place).resolve().name,
+        }[self.kind]()
         return re.sub(r"[^a-z0-9.-]+", "-", last.lower()).strip("-.") or "model"
 
 

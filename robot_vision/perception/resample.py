@@ -20,13 +20,14 @@ class Resampler:
         self, filter: Filter, *, from_px: tuple[int, int], to_px: tuple[int, int]
     ) -> None:
         self._across, self._down = (
-            _weights(filter, length, wanted) for length, wanted in zip(from_px, to_px, strict=True)
+            None if length == wanted else _weights(filter, length, wanted)
+            for length, wanted in zip(from_px, to_px, strict=True)
         )
 
     def __call__(self, rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h2 w2 3"]:
-        return _along_rows(
-            self._down, _along_rows(self._across, rgb.swapaxes(0, 1)).swapaxes(0, 1)
-        )
+        if self._across is not None:
+            rgb = _along_rows(self._across, rgb.swapaxes(0, 1)).swapaxes(0, 1)
+        return rgb if self._down is None else _along_rows(self._down, rgb)
 
 
 def _along_rows(weights: csr_matrix, picture: UInt8[np.ndarray, "n m 3"]) -> np.ndarray:
@@ -35,7 +36,8 @@ def _along_rows(weights: csr_matrix, picture: UInt8[np.ndarray, "n m 3"]) -> np.
     found: Int32[np.ndarray, "n2 m3"] = weights @ rows
     found += 1 << (_BITS - 1)
     found >>= _BITS
-    return np.clip(found, 0, 255).astype(np.uint8).reshape(-1, *picture.shape[1:])
+    np.clip(found, 0, 255, out=found)
+    return found.astype(np.uint8).reshape(-1, *picture.shape[1:])
 
 
 def _weights(filter: Filter, length: int, wanted: int) -> csr_matrix:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from foundation_kit import CAMERA_PX, MODELS, OPTIONS
+from foundation_kit import CAMERA_PX, MODELS, MORE_MODELS, OPTIONS
 from typer.testing import CliRunner
 
 from robot_vision.commands.models import app
@@ -19,7 +19,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
     @cache
     def folder(name: str) -> Path:
-        MODELS[name](root / name)
+        {**MODELS, **MORE_MODELS}[name](root / name)
         return root / name
 
     return folder

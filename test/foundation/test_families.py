@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from foundation_kit import CAMERA_PX, MODELS
+from foundation_kit import CAMERA_PX, MODELS, MORE_MODELS
 from references import transformers
 
 from robot_vision.core.config import ServiceConfig
@@ -94,6 +94,16 @@ def test_pictures_are_prepared_as_the_library_prepares_them(
     found = Preprocessor(bundle.manifest.input)(rgb)[0]["pixels"]
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE_MODELS)
+def test_other_kinds_of_a_family_are_exported_and_run(
+    name: str, got: Got, rgb: np.ndarray
+) -> None:
+    """That ONNX Runtime says what torch says is checked by `get`."""
+    outputs = ran(got(name), rgb).outputs
+    assert all(np.isfinite(value).all() for value in outputs.values())
 
 
 @pytest.mark.parametrize("name", ["dinov2", "dinov2_with_registers"])

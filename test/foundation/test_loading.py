@@ -116,9 +116,8 @@ def test_a_bundle_says_where_it_is_from_and_that_it_was_not_measured(
 
 def test_options_of_another_family_are_refused(tiny_folder: Folder, tmp_path: Path) -> None:
     folder = str(tiny_folder("dinov2"))
-    result = CliRunner().invoke(
-        app, ["get", folder, "--words", "a,b", "--out", str(tmp_path / "x")]
-    )
+    given = ["get", folder, "--words", "a,b", "--out", str(tmp_path / "x")]
+    result = CliRunner().invoke(app, given)
     assert isinstance(result.exception, ConfigError)
     assert "family 'dinov2', which takes size, camera, embedding" in str(result.exception)
 
@@ -146,7 +145,7 @@ sys.modules["torchvision"] = None
 import warnings
 warnings.simplefilter("error")
 from robot_vision.cli import main
-sys.argv = ["robot-vision", "models", "get", sys.argv[1], "--out", sys.argv[2], "--camera", "64x56"]
+sys.argv = ["robot-vision", "models", "get", *sys.argv[1:], "--camera", "64x56"]
 main()
 """
 
@@ -154,7 +153,7 @@ main()
 def test_nothing_needs_torchvision(tiny_folder: Folder, tmp_path: Path) -> None:
     folder, out = str(tiny_folder("dinov2")), str(tmp_path / "out")
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT, folder, out],
+        [sys.executable, "-c", _WITHOUT, folder, "--out", out],
         cwd=ROOT,
         capture_output=True,
         text=True,

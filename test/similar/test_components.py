@@ -31,14 +31,14 @@ def features(parts: np.ndarray, *, noise: float = 0.02) -> Features:
 def test_one_part_has_one_colour_in_all_pictures() -> None:
     first, second = np.zeros((6, 8), int), np.ones((5, 5), int)
     first[:, 4:], first[4:, :4] = 1, 2
-    second[2:, 2:], second[0, 0] = 2, 3
+    second[2:, 2:], second[:2] = 2, 3
     maps = [features(parts) for parts in (first, second)]
     found = principal_components(maps)
     cells = np.concatenate([found.colours(each).reshape(-1, 3) for each in maps]).astype(float)
     parts = np.concatenate([first.ravel(), second.ravel()])
-    means = np.array([cells[parts == part].mean(axis=0) for part in range(3)])
-    within = max(cells[parts == part].std(axis=0).max() for part in range(3))
-    between = min(np.abs(means[a] - means[b]).max() for a in range(3) for b in range(a))
+    means = np.array([cells[parts == part].mean(axis=0) for part in range(4)])
+    within = max(cells[parts == part].std(axis=0).max() for part in range(4))
+    between = min(np.abs(means[a] - means[b]).max() for a in range(4) for b in range(a))
     assert within < 15
     assert between > 60
     assert 0.95 < found.explained.sum() <= 1.0001
