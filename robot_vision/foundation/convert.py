@@ -48,13 +48,11 @@ def convert(folder: ModelFolder, asked: Asked, out: Path, *, source: str) -> Con
             "licence": asked.licence if asked.licence != UNKNOWN else folder.licence,
             "description": f"{folder.kind}, from {source}",
             "limits": _LIMITS,
-            "architecture": "",
         }
     )
     with TemporaryDirectory(prefix="robot_vision_") as temporary:
-        folder_of_files = Path(temporary)
-        file = export_graph(made.graph, folder_of_files / manifest.file)
-        difference = max(_prove(made, file), _written_beside(made, folder_of_files))
+        file = export_graph(made.graph, Path(temporary) / manifest.file)
+        difference = max(_prove(made, file), _written_beside(made, file.parent))
         bundle = write_bundle(out, manifest, file)
     return Converted(bundle=bundle, family=family, difference=difference, notes=made.notes)
 

@@ -54,8 +54,9 @@ def bring(reference: Reference, patterns: Sequence[str], options: HubOptions) ->
     if options.hub and not options.hub.startswith(("http://", "https://")):
         raise ConfigError(f"--hub {options.hub!r} is no folder; expected one, or a mirror's URL")
     path = Path(_snapshot(reference, list(patterns), options))
-    for file in sorted(path.rglob("*")):
-        _check(file)
+    for pattern in patterns:
+        for file in path.glob(pattern):
+            _check(file)
     return path
 
 

@@ -28,43 +28,43 @@ def transformers() -> Any:
     return package
 
 
-def load(folder: ModelFolder, name: str) -> Any:
+def load(folder: ModelFolder, name: str, *, unused: str = "") -> Any:
     """The model in float32 on the CPU, from safetensors, or else from tensors alone.
 
     Raises `ConfigError` where weights are missing or of another shape: what is not there would be
-    random.
+    random. Those whose names begin with `unused` take no part in what it says.
     """
-    package = transformers()
-    kind = getattr(package, name)
-    given: dict[str, Any] = {
-        "attn_implementation": "eager",
-        "dtype": torch.float32,
-        "output_loading_info": True,
-    }
+    kind = getattr(transformers(), name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own deprecations
         try:
-            config = kind.config_class.from_dict(dict(folder.config))
-            if folder.has(*WEIGHTS):
-                path = folder.path.resolve()
-                given |= {"local_files_only": True, "use_safetensors": True}
-                model, found = kind.from_pretrained(path, config=config, **given)
-            elif folder.has(*PICKLED):
-                tensors = read_public(folder.path)
-                model, found = kind.from_pretrained(
-                    None, config=config, state_dict=tensors, **given
-                )
-            else:
-                raise ConfigError(
-                    f"{folder.path} has no weights: expected model.safetensors, parts of it, or "
-                    "pytorch_model.bin, which is read as tensors alone"
-                )
+            model, found = _opened(kind, folder)
         except ConfigError:
             raise
         except Exception as error:  # whatever it stumbles over in a stranger's files
             raise ConfigError(f"{folder.path} cannot be opened as {name}: {error}") from error
-    _check(found, folder, name)
+    missing = {key for key in found["missing_keys"] if not (unused and key.startswith(unused))}
+    _check(missing, found, folder, name)
     return model.eval()
+
+
+def _opened(kind: Any, folder: ModelFolder) -> tuple[Any, Any]:
+    """The model, and what its library says of its weights."""
+    given: dict[str, Any] = {
+        "config": kind.config_class.from_dict(dict(folder.config)),
+        "attn_implementation": "eager",
+        "dtype": torch.float32,
+        "output_loading_info": True,
+    }
+    if folder.has(*WEIGHTS):
+        given |= {"local_files_only": True, "use_safetensors": True}
+        return kind.from_pretrained(folder.path.resolve(), **given)
+    if folder.has(*PICKLED):
+        return kind.from_pretrained(None, state_dict=read_public(folder.path), **given)
+    raise ConfigError(
+        f"{folder.path} has no weights: expected model.safetensors, parts of it, or "
+        "pytorch_model.bin, which is read as tensors alone"
+    )
 
 
 def tokenizer(folder: ModelFolder, name: str) -> Any:
@@ -79,8 +79,8 @@ def tokenizer(folder: ModelFolder, name: str) -> Any:
         ) from error
 
 
-def _check(found: Any, folder: ModelFolder, name: str) -> None:
-    missing = sorted(found["missing_keys"])
+def _check(lacking: set[str], found: Any, folder: ModelFolder, name: str) -> None:
+    missing = sorted(lacking)
     other = [str(key[0]) for key in found.get("mismatched_keys", ())]
     if missing or other:
         raise ConfigError(

@@ -90,6 +90,11 @@ def _input(folder: ModelFolder, usual: Usual, size: Px, *, resize: str) -> Model
 
 def _size(folder: ModelFolder, usual: Usual, camera_px: Px) -> Px:
     said = folder.processor
+    if said.get("do_pad") and said.get("size_divisor"):
+        raise ConfigError(
+            f"{folder.path}: pictures are padded to multiples of {said['size_divisor']}, which is "
+            "not done here; expected a model that takes pictures as they are resized"
+        )
     if not said.get("do_resize", True):
         return camera_px
     if said.get("do_center_crop"):

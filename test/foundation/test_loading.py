@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from robot_vision.commands.models import app
@@ -78,6 +78,21 @@ def test_weights_that_are_not_whole_are_refused(copy: Path, fault: str) -> None:
     torch.save(tensors, file)
     with pytest.raises(ConfigError, match=r"encoder\.layer\.0\.mlp"):
         load(read_folder(copy), "Dinov2Model")
+
+
+def test_what_published_weights_lack_and_nothing_needs_may_be_missing(
+    tiny_folder: Folder, tmp_path: Path
+) -> None:
+    """DPT's first layer that joins maps has one map; its other branch is never run."""
+    folder = Path(shutil.copytree(tiny_folder("dpt"), tmp_path / "dpt"))
+    file = folder / "model.safetensors"
+    tensors, branch = load_file(file), "neck.fusion_stage.layers.0.residual_layer1."
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(branch)}
+    assert 0 < len(kept) < len(tensors)
+    save_file(kept, file, metadata={"format": "pt"})
+    load(read_folder(folder), "DPTForDepthEstimation", unused=branch)
+    with pytest.raises(ConfigError, match=r"residual_layer1\.convolution"):
+        load(read_folder(folder), "DPTForDepthEstimation")
 
 
 def test_a_folder_without_weights_says_which_it_wants(copy: Path) -> None:

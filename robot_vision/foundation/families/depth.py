@@ -13,6 +13,8 @@ from robot_vision.models.card import Graph
 
 _CLASSES = {"depth_anything": "DepthAnythingForDepthEstimation", "dpt": "DPTForDepthEstimation"}
 _USUAL = Usual(size=384, is_square=True, resample=3, mean_std=IMAGENET)
+# The first layer that joins has nothing to join, and published weights lack what it would need.
+_UNUSED = "neck.fusion_stage.layers.0.residual_layer1."
 _FORMATS = ("depth_relative", "depth_metric")
 
 
@@ -30,7 +32,7 @@ def _make(folder: ModelFolder, asked: Asked) -> Made:
     format = asked.format or _FORMATS[is_metric]
     if format not in _FORMATS:
         raise ConfigError(f"format {format!r} is none of depth: expected {' or '.join(_FORMATS)}")
-    model = load(folder, _CLASSES[folder.kind])
+    model = load(folder, _CLASSES[folder.kind], unused=_UNUSED)
     image = image_input(
         folder,
         _USUAL,
