@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
@@ -75,17 +75,20 @@ def _fetch(url: str, partial: Path, progress: Progress) -> None:
         if error.code == 416 and have:  # all of it is here already; the SHA-256 decides
             return
         raise
-    with (
-        response,
-        writing_to(partial),
-        partial.open("ab" if response.status == 206 else "wb") as to,
-    ):
-        size = have * (response.status == 206) + int(response.headers.get("Content-Length") or 0)
+    is_rest = response.status == 206
+    with response, _opened(partial, "ab" if is_rest else "wb") as to:
+        size = have * is_rest + int(response.headers.get("Content-Length") or 0)
         while block := response.read(_BLOCK_BYTES):
-            to.write(block)
+            with writing_to(partial):
+                to.write(block)
             progress(to.tell(), size)
         if size and to.tell() < size:
             raise ConnectionError(f"the connection ended after {to.tell()} of {size} bytes")
+
+
+def _opened(file: Path, mode: str) -> IO[bytes]:
+    with writing_to(file):
+        return file.open(mode)
 
 
 def _broken(url: str, partial: Path, error: Exception) -> str:

@@ -55,6 +55,7 @@ def _opened(kind: Any, folder: ModelFolder) -> tuple[Any, Any]:
         "attn_implementation": "eager",
         "dtype": torch.float32,
         "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are refused below, by their names
     }
     if folder.has(*WEIGHTS):
         given |= {"local_files_only": True, "use_safetensors": True}

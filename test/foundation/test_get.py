@@ -42,6 +42,7 @@ def write_model(folder: Path, *, weights: str = "model.safetensors", kind: str =
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 50_000)  # what it keeps when cut off
     write_model(tmp_path / "hub" / MODEL)
     with serving(tmp_path / "hub") as served:
         yield served
