@@ -29,7 +29,7 @@ def known() -> None:
     from robot_vision.foundation.known import KNOWN
 
     columns = (Column("name", no_wrap=True), "licence", Column("MB", justify="right"))
-    table = Table(*columns, "parameter", "good for", "from")
+    table = Table(*columns, "parameter", "good for", Column("from", overflow="fold"))
     for one in KNOWN.values():
         size = str(one.megabytes)
         table.add_row(one.name, one.licence, size, one.parameter, one.good_for, one.source)
@@ -38,7 +38,7 @@ def known() -> None:
     console.print("robot-vision models get NAME --out bundles/NAME; with it go:")
     for one in (one for one in KNOWN.values() if one.options):
         console.print(f"  {one.name} {one.options}", soft_wrap=True)
-    console.print("Licences and sizes are those of the model cards; none was measured here.")
+    console.print("Licences and sizes are as the model cards had them. None was measured here.")
 
 
 def get(

@@ -1,6 +1,6 @@
 """The short list: foundation models that are worth a robot's while, and how each is imported.
 
-Licences and sizes are those of their model cards; what a card says when it is fetched is kept.
+Licences and sizes are as their model cards had them; what a card says when it is fetched is kept.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=346,
         parameter="feature_model",
-        good_for="as dinov2-small, better and four times the cost",
+        good_for="as dinov2-small, four times as large",
     ),
     Known(
         name="depth-anything-v2-small",
@@ -75,7 +75,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=81,
         parameter="model",
-        good_for="COCO's 80 classes, the fastest of this list",
+        good_for="COCO's 80 classes",
     ),
     Known(
         name="detr-resnet-50",
@@ -99,7 +99,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=620,
         parameter="grounding_model",
-        good_for="as owlvit-base-patch32, better, with pictures of 960 pixels",
+        good_for="as owlvit-base-patch32, the newer one, with pictures of 960 pixels",
     ),
     Known(
         name="clip-vit-base-patch32",
