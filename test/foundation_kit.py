@@ -59,7 +59,7 @@ def depth_anything(folder: Path, **more: Any) -> None:
 
 
 def depth_anything_metric(folder: Path) -> None:
-    depth_anything(folder, depth_estimation_type="metric", max_depth=20)
+    depth_anything(folder, depth_estimation_type="metric", max_depth=4)
 
 
 def dpt(folder: Path) -> None:
