@@ -33,6 +33,7 @@ TORCH_HOMES = (
     "training/",
     "export/",
     "explain/",
+    "foundation/",
     "backends/torch_backend.py",
     "bench/",
     "multimodal/answerers/local.py",
@@ -77,6 +78,7 @@ MAY_IMPORT = {
         "perception policies training viz"
     ),
     "explain": "capture codecs core model_store models perception replay training",
+    "foundation": "core export formats importing model_store models perception",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (
@@ -110,8 +112,8 @@ MAY_IMPORT = {
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
         "bench calibration capture codecs comparing core datasets demo demonstrations doctor "
-        "doctor_arm ensembles explain export formats importing machine model_store models "
-        "multimodal perception policies recorded_views replay rollouts ros segment serving "
+        "doctor_arm ensembles explain export formats foundation importing machine model_store "
+        "models multimodal perception policies recorded_views replay rollouts ros segment serving "
         "similar simulation soak terminal training"
     ),
     # files
@@ -173,12 +175,23 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
             {"transformers"},
             (
                 "export/sam.py",
+                "foundation/",
                 "training/demonstrations/sentences/",
                 "multimodal/answerers/local.py",
             ),
         ),
+        ({"huggingface_hub"}, ("foundation/hub.py",)),
     ],
-    ids=["web", "parquet", "video", "augmentation", "captum", "tokenizers", "transformers"],
+    ids=[
+        "web",
+        "parquet",
+        "video",
+        "augmentation",
+        "captum",
+        "tokenizers",
+        "transformers",
+        "hub",
+    ],
 )
 def test_extras_are_imported_where_they_serve_only(
     modules: set[str], homes: tuple[str, ...]
