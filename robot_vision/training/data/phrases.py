@@ -18,7 +18,7 @@ from robot_vision.training.data.open_set import load_detection_set
 
 ANY = ""  # in a look: of any colour, or any thing
 _ANYTHING = ("thing", "object", "one")  # what a colour alone is asked for with
-# Words around a thing's name in captions. Not those that instructions have besides: a can is meant.
+# Words around a thing's name in captions. Not all that instructions skip: a can is meant.
 _BESIDE = frozenset(("a", "an", "the", "that", "is"))
 _EVERY_THING = CaptionOptions(things_per_picture=100, crop=CropOptions(min_px=1))
 
