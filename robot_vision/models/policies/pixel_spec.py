@@ -41,6 +41,13 @@ class PixelPolicySpec(Params):
     encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of the cameras' pictures")
     freeze_encoder: bool = param(False, "the encoder stays as it is")
     levels: int = param(2, "coarsest maps of the encoder that are used", ge=1, le=8)
+    patches: int = param(
+        0,
+        "n × n colors of each cell of the finest of these maps, beside what the encoder says of "
+        "it: encoders that recognise things in any light forget colors; 0: none",
+        ge=0,
+        le=8,
+    )
     fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities become one")
     head: PartChoice = param(PartChoice(name="transformer"), "what makes the chunk of actions")
     width: int = param(128, "width of all tokens; a multiple of 4", ge=4, le=4096, multiple_of=4)
