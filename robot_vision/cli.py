@@ -23,6 +23,7 @@ from robot_vision.commands import (
     similar,
     soak,
     train,
+    vla,
 )
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.terminal import say_error
@@ -39,6 +40,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(demonstrations.app, name="demonstrations")
 app.add_typer(models.app, name="models")
 app.add_typer(similar.app, name="similar")
+app.add_typer(vla.app, name="vla")
 run.register(app)
 doctor.register(app)
 replay.register(app)

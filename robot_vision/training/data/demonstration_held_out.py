@@ -9,8 +9,7 @@ import torch
 
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.model_store.policies import POLICY_FILE, write_policy
-from robot_vision.models.policies.pixel_spec import InputShape, PixelPolicySpec
-from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.models.policies.pixel_spec import InputShape
 from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
 from robot_vision.models.registry import MODELS
 from robot_vision.training.data.demonstration_changes import ModalityDropout, draw_lost
@@ -185,4 +184,4 @@ def served_shapes(recipe: Recipe, travels: DemonstrationTravels) -> dict[str, In
     card = MODELS.get(recipe.model)
     spec = {**card.spec.model_dump(), **recipe.spec, **travels.spec_values()}
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
-        return PixelPolicy(PixelPolicySpec.model_validate(spec)).input_shapes
+        return card.build(type(card.spec).model_validate(spec)).input_shapes
