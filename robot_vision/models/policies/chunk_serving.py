@@ -22,7 +22,7 @@ class _Language(nn.Module):
         return (self.language(tokens),)
 
 
-class _Network(nn.Module):
+class PolicyNetwork(nn.Module):
     """The policy called with its inputs in order, answering in the order of its outputs."""
 
     def __init__(self, policy: ChunkPolicy) -> None:
@@ -59,7 +59,7 @@ def served_graphs(model: nn.Module, spec: ChunkPolicySpec, size: Size) -> tuple[
     outputs = ("action", *model.fusion.carried_shapes)
     network = Graph(
         file=NETWORK_FILE,
-        module=_Network(model),
+        module=PolicyNetwork(model),
         example=example_of(model.input_shapes, 1),
         outputs={name: name for name in outputs},
     )

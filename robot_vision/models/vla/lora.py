@@ -1,13 +1,15 @@
 """Low-rank adapters in a backbone (arXiv:2106.09685), by peft; and the backbone without them."""
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.vla.library import peft
 from robot_vision.models.vla.spec import LoraSpec
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def add_lora(model: nn.Module, spec: LoraSpec) -> None:
@@ -31,7 +33,7 @@ def add_lora(model: nn.Module, spec: LoraSpec) -> None:
         ) from error
 
 
-def merged(module: nn.Module) -> nn.Module:
+def merged(module: ModuleT) -> ModuleT:
     """A copy in which adapters are added to the weights they stand around: it needs no peft."""
     found = copy.deepcopy(module)
     for parent in list(found.modules()):

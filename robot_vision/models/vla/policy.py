@@ -12,7 +12,7 @@ from robot_vision.models.vla.backbone import load_backbone
 from robot_vision.models.vla.lora import merged
 from robot_vision.models.vla.sight import VlmSight
 from robot_vision.models.vla.small import small_config
-from robot_vision.models.vla.spec import BackboneSpec, VlmPolicySpec
+from robot_vision.models.vla.spec import BackboneSpec, LoraSpec, VlmPolicySpec
 
 
 class VlmPolicy(ChunkPolicy):
@@ -32,7 +32,12 @@ class VlmPolicy(ChunkPolicy):
 
 def vlm_graphs(model: nn.Module, spec: VlmPolicySpec, size: Size) -> tuple[Graph, ...]:
     """The network with its low-rank adapters merged."""
-    return served_graphs(merged(model), spec, size)
+    assert isinstance(model, VlmPolicy)
+    if spec.lora.rank:
+        spec = spec.model_copy(update={"lora": LoraSpec()})
+        model = merged(model)
+        model.spec = model.sight.spec = spec
+    return served_graphs(model, spec, size)
 
 
 def _spec(side_px: int, **values: object) -> VlmPolicySpec:

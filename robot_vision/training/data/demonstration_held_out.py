@@ -143,7 +143,8 @@ class DemonstrationHeldOut(HeldOut):
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)
-        for unused in ("image", "format", "outputs", "files", "precision"):
+        file = values.pop("files")[-1]
+        for unused in ("image", "format", "outputs", "precision"):
             values.pop(unused, None)
         travels, seen = self._travels, self._travels.perception
         learnt_from = {
@@ -158,7 +159,7 @@ class DemonstrationHeldOut(HeldOut):
         has_words = travels.vocabulary is not None or sentences is not None
         manifest = PolicyManifest(
             kind="pixels",
-            file=NETWORK_FILE,
+            file=file,
             language_file=LANGUAGE_FILE if has_words else None,
             action_spec=travels.action_spec(f"{values['name']}@{values['version']}"),
             observation=travels.observation,
