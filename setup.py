@@ -108,6 +108,8 @@ setup(
         "dataset": ["pyarrow>=14", "av>=15"],
         # For policies that take whole sentences by a frozen encoder.
         "sentences": ["tokenizers>=0.20"],
+        # For vision-language models as policies: docs/vla.md.
+        "vla": ["transformers>=5.23", "safetensors>=0.4", "tokenizers>=0.20", "peft>=0.19"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         "sim": SIM,

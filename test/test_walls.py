@@ -28,7 +28,14 @@ ROS_MODULES = {
     "cv_bridge",
     "tf2_ros",
 }
-TORCH_HOMES = ("models/", "training/", "export/", "backends/torch_backend.py", "bench/")
+TORCH_HOMES = (
+    "models/",
+    "training/",
+    "export/",
+    "backends/torch_backend.py",
+    "backends/policy_engines/torch_engine.py",
+    "bench/",
+)
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
 # What each folder and file of the package may import of the others. A new one needs its line.
@@ -40,7 +47,7 @@ MAY_IMPORT = {
     "sync": "core",
     "formats": "core",
     "model_store": "core formats",
-    "backends": "core model_store models",
+    "backends": "core model_store models policies",
     "perception": "core backends formats model_store",
     "importing": "core formats model_store perception",
     "alignment": "core model_store perception policies",
@@ -88,7 +95,7 @@ MAY_IMPORT = {
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
         "backends calibration codecs core console datasets demonstrations machine memory "
-        "model_store models perception pipeline replay rollouts ros self_filter simulation "
+        "model_store models perception pipeline policies replay rollouts ros self_filter simulation "
         "terminal threads topics tracking training"
     ),
     "commands": (
@@ -150,9 +157,10 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
-        ({"transformers"}, ("training/demonstrations/sentences/",)),
+        ({"transformers"}, ("training/demonstrations/sentences/", "models/vla/library.py")),
+        ({"peft"}, ("models/vla/library.py",)),
     ],
-    ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers"],
+    ids=["web", "parquet", "video", "augmentation", "tokenizers", "transformers", "peft"],
 )
 def test_extras_are_imported_where_they_serve_only(
     modules: set[str], homes: tuple[str, ...]

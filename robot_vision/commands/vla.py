@@ -83,3 +83,27 @@ def small(
     ]
     write_small(out, kind, texts, width=width, layers=layers, side_px=side, seed=seed)
     say(f"written: {out}, with random weights")
+
+
+@app.command()
+def bench(
+    policy: Annotated[str, typer.Argument(help="a policy's bundle: a name or a folder")],
+    runs: Annotated[int, typer.Option(help="decisions measured", min=1)] = 100,
+    threads: Annotated[int, typer.Option(help="0 takes all cores", min=0)] = 1,
+    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
+        "out/bench_network.json"
+    ),
+) -> None:
+    """Time and memory of a policy's network, in this process, without ROS."""
+    from robot_vision.bench.policy_network import bench_network
+    from robot_vision.bench.stages import write
+    from robot_vision.model_store.policies import find_policy
+    from robot_vision.terminal import Screen
+
+    screen = Screen()
+    result = bench_network(find_policy(policy), runs=runs, threads=threads)
+    for name, value in result.items():
+        if name != "machine":
+            screen.print(f"{name:12} {value}")
+    write(out, result)
+    screen.print(f"written: {out}")

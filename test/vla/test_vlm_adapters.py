@@ -117,7 +117,7 @@ def test_what_cannot_be_found_is_refused_with_what_was_tried() -> None:
         ADAPTERS.get("generic")(model_of("git"))
     model = model_of("llava")
     del model.vision_tower
-    with pytest.raises(ConfigError, match="lacks vision_tower .*takes 3 channels"):
+    with pytest.raises(ConfigError, match=r"lacks vision_tower .*takes 3 channels"):
         ADAPTERS.get("generic")(model)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.foreign import quoted, read_json
 from robot_vision.models.vla.adapter import ADAPTERS, VlmAdapter
 from robot_vision.models.vla.library import transformers
 from robot_vision.models.vla.spec import BackboneSpec
@@ -70,13 +70,15 @@ def open_folder(folder: str | Path) -> Any:
             f"{folder} has no config.json with *.safetensors: expected a folder that "
             "`save_pretrained` of transformers wrote. Pickles (.bin) are never opened"
         )
+    said = read_json(folder / "config.json")
+    if not isinstance(said, dict) or "auto_map" in said:
+        raise ConfigError(f"{folder} names code of its own (auto_map), which is never run")
     library = transformers()
     try:
         return library.AutoModel.from_pretrained(
             folder.resolve(),
             local_files_only=True,
             use_safetensors=True,
-            trust_remote_code=False,
             dtype=torch.float32,
         )
     except Exception as error:  # whatever it stumbles over in a stranger's files

@@ -70,9 +70,10 @@ class VlmSight(nn.Module):
         return self
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Seen:
-        read = self.out(self.norm(self.adapter.read(self._images(inputs), self._words(inputs))))
-        tokens = {BACKBONE: read[:, -self.spec.action_tokens :]}
-        present = {BACKBONE: torch.ones_like(tokens[BACKBONE][..., 0], dtype=torch.bool)}
+        read = self.adapter.read(self._images(inputs), self._words(inputs))
+        read = self.out(self.norm(read[:, -self.spec.action_tokens :])).float()
+        tokens = {BACKBONE: read}
+        present = {BACKBONE: torch.ones_like(read[..., 0], dtype=torch.bool)}
         for name in self.rows:
             present[name] = inputs[f"{name}_seen"]
             tokens[name] = self.part(name)(given(inputs[name], present[name]))
