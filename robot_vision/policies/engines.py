@@ -4,12 +4,10 @@ An engine registers itself by the suffix of its files. Those that need torch liv
 back-ends, and are imported when a bundle asks for one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import BundleError, UnknownNameError
 from robot_vision.core.registry import Registry
@@ -27,6 +25,7 @@ class NetworkTensor:
     type: str
 
 
+@runtime_checkable
 class PolicyNetwork(Protocol):
     """What ONNX Runtime's sessions and every engine do."""
 
@@ -34,9 +33,10 @@ class PolicyNetwork(Protocol):
 
     def get_outputs(self) -> Sequence[Any]: ...
 
-    def run(self, names: Sequence[str] | None, inputs: Mapping[str, np.ndarray]) -> list[Any]: ...
+    def run(self, names: Sequence[str] | None, inputs: Any, /) -> Sequence[Any]: ...
 
 
+@runtime_checkable
 class OpenNetwork(Protocol):
     """Loads a file; raises `BundleError` if it cannot be. `threads` 0 takes all cores."""
 

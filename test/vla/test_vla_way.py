@@ -1,5 +1,6 @@
 """From a model in a folder to a policy that decides: configuration, recipe, run, bundle."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import ExportOptions, export_run
 from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
+from robot_vision.export.run_folder import open_run
+from robot_vision.export.served_weights import write_served_weights
 from robot_vision.model_store.policies import find_policy
+from robot_vision.models.vla.backbone import open_folder
 from robot_vision.models.vla.study import study_folder
 from robot_vision.models.weights import read_weights
 from robot_vision.policies.pixel_policy import PixelPolicy
@@ -104,24 +108,18 @@ def test_a_configuration_is_read_as_yaml_and_as_json(tmp_path: Path, suffix: str
 
 def test_the_backbone_keeps_its_weights_and_the_policy_its_words(root: Path) -> None:
     """Low-rank adapters learn beside what was given; the table stands in the bundle."""
-    given = read_weights(root / "small" / "model.safetensors").tensors
+    small = open_folder(root / "small")
     learnt = read_weights(root / "run" / "weights.safetensors").tensors
     name = "language_model.layers.0.self_attn.q_proj"
     ours = learnt[f"sight.vlm.{name}.base_layer.weight"]
-    np.testing.assert_array_equal(ours.numpy(), given[f"{name}.weight"].numpy())
+    np.testing.assert_array_equal(ours.numpy(), small.state_dict()[f"{name}.weight"].numpy())
     assert not any("embed_tokens" in layer for layer in learnt)
     policy = PixelPolicy(find_policy(root / "onnx"), threads=1)
     instruction = policy.instruct("PICK the red cube")
-    table = table_of(model_of_small(root).get_input_embeddings())
+    table = table_of(small.get_input_embeddings())
     np.testing.assert_allclose(instruction.encoding, table[instruction.tokens], rtol=1e-6)
     assert "unknown word 'zebra'" in policy.instruct("pick the zebra").problem
     assert "expected 6 at most" in policy.instruct("pick " * 7).problem
-
-
-def model_of_small(root: Path) -> Any:
-    from robot_vision.models.vla.backbone import open_folder
-
-    return open_folder(root / "small")
 
 
 def test_torch_serves_what_onnx_serves(root: Path) -> None:
@@ -158,9 +156,6 @@ def test_a_bundle_is_measured_on_demonstrations(root: Path, tmp_path: Path, name
 
 
 def test_a_model_that_torch_does_not_serve_is_refused(root: Path, tmp_path: Path) -> None:
-    from robot_vision.export.run_folder import open_run
-    from robot_vision.export.served_weights import write_served_weights
-
     trained = open_run(root / "run", weights="weights.safetensors")
     network = trained.graphs[-1]
     object.__setattr__(network, "module", network.module.policy)  # type: ignore[attr-defined]
@@ -169,8 +164,6 @@ def test_a_model_that_torch_does_not_serve_is_refused(root: Path, tmp_path: Path
 
 
 def test_a_model_without_an_adapter_is_studied_and_trained(root: Path, tmp_path: Path) -> None:
-    import shutil
-
     model_of("smolvlm").save_pretrained(tmp_path / "small")
     shutil.copyfile(root / "small" / "tokenizer.json", tmp_path / "small" / "tokenizer.json")
     said = study_folder(tmp_path / "small")
@@ -203,8 +196,6 @@ def test_a_model_without_an_adapter_is_studied_and_trained(root: Path, tmp_path:
 def test_a_folder_that_cannot_be_taken_is_refused(
     root: Path, tmp_path: Path, spoil: Any, words: str
 ) -> None:
-    import shutil
-
     shutil.copytree(root / "small", tmp_path / "small")
     spoil(tmp_path / "small")
     with pytest.raises(ConfigError, match=words):

@@ -10,7 +10,6 @@ from vlm_kit import SIDE_PX, model_of
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.vla import adapters
 from robot_vision.models.vla.adapter import ADAPTERS, ATTRIBUTES, Row, VlmAdapter
-from robot_vision.models.vla.adapters.generic import Generic
 from robot_vision.models.vla.backbone import drop_words
 
 THREE = ("paligemma", "llava", "flamingo")
@@ -101,7 +100,6 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 def test_parts_of_an_unknown_architecture_are_found_and_said(kind: str) -> None:
     model = model_of(kind)
     adapter = ADAPTERS.get("generic")(model)
-    assert isinstance(adapter, Generic)
     assert adapter.text_tower is (model.text_model if kind == "smolvlm" else model.language_model)
     assert adapter.word_embedding is model.get_input_embeddings()
     assert set(adapter.found) >= {"hidden_size", "word_embedding", "vision_tower"}

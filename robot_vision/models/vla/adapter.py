@@ -45,12 +45,12 @@ class VlmAdapter:
     tokens (`encode_images`) and how tokens are read (`read`) may be said too.
     """
 
-    image_processor: Preparation
-    hidden_size: int
-    word_embedding: nn.Module
-    text_tower: nn.Module
-    vision_tower: nn.Module
-    model: nn.Module
+    image_processor: Any
+    hidden_size: Any
+    word_embedding: Any
+    text_tower: Any
+    vision_tower: Any
+    model: Any
 
     # The `model_type` of configs that it is for.
     model_types: ClassVar[tuple[str, ...]] = ()
@@ -62,6 +62,11 @@ class VlmAdapter:
         """Raises `ConfigError` that names all attributes that are missing at once."""
         self.backbone = backbone
         check_attributes(self)
+
+    @property
+    def found(self) -> dict[str, str]:
+        """By what parts were found, where they had to be looked for."""
+        return {}
 
     def encode_images(self, pixels: Float32[Tensor, "b 3 h w"]) -> Float32[Tensor, "b n d"]:
         """Tokens of prepared pictures, as the text tower takes them."""

@@ -16,7 +16,7 @@ def transformers() -> ModuleType:
     try:
         with _broken_torchvision_hidden():
             import transformers
-            from transformers.utils import is_torchvision_available
+            from transformers.utils.import_utils import is_torchvision_available
 
             is_torchvision_available()  # it asks once, and keeps the answer
     except ImportError as error:

@@ -5,7 +5,6 @@ from pathlib import Path
 from torch import nn
 
 from robot_vision.models.vla.adapter import ADAPTERS, ATTRIBUTES, adapter_for, try_out
-from robot_vision.models.vla.adapters.generic import Generic
 from robot_vision.models.vla.backbone import open_folder
 
 
@@ -25,6 +24,4 @@ def study_folder(folder: Path, name: str = "") -> dict[str, str]:
         found[part] = paths[id(value)] if isinstance(value, nn.Module) else str(value)
     found["a picture"] = f"{tried.picture_tokens} tokens of {tried.picture_width} numbers"
     found["tokens see"] = "all" if adapter.sees_ahead else "what comes before them"
-    if isinstance(adapter, Generic):
-        found |= {f"{part} by": reason for part, reason in adapter.found.items()}
-    return found
+    return found | {f"{part} by": reason for part, reason in adapter.found.items()}

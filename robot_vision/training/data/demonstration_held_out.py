@@ -9,6 +9,7 @@ import torch
 
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.model_store.policies import POLICY_FILE, write_policy
+from robot_vision.models.policies.chunks import ChunkPolicy
 from robot_vision.models.policies.pixel_spec import InputShape
 from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
 from robot_vision.models.registry import MODELS
@@ -185,4 +186,6 @@ def served_shapes(recipe: Recipe, travels: DemonstrationTravels) -> dict[str, In
     card = MODELS.get(recipe.model)
     spec = {**card.spec.model_dump(), **recipe.spec, **travels.spec_values()}
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
-        return card.build(type(card.spec).model_validate(spec)).input_shapes
+        policy = card.build(type(card.spec).model_validate(spec))
+    assert isinstance(policy, ChunkPolicy)
+    return policy.input_shapes
