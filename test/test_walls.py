@@ -95,8 +95,8 @@ MAY_IMPORT = {
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
         "backends calibration codecs core console datasets demonstrations machine memory "
-        "model_store models perception pipeline policies replay rollouts ros self_filter simulation "
-        "terminal threads topics tracking training"
+        "model_store models perception pipeline policies replay rollouts ros self_filter "
+        "simulation terminal threads topics tracking training"
     ),
     "commands": (
         "bench calibration capture core datasets demo demonstrations doctor doctor_arm export "

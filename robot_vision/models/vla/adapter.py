@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float32
-from torch import Tensor, nn
+from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.registry import Registry
