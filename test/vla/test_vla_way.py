@@ -1,5 +1,6 @@
 """From a model in a folder to a policy that decides: configuration, recipe, run, bundle."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -190,8 +191,9 @@ def test_a_model_without_an_adapter_is_studied_and_trained(root: Path, tmp_path:
         (lambda f: (f / "model.safetensors").unlink(), "Pickles"),
         (lambda f: (f / "config.json").write_text('{"auto_map": {}}'), "code of its own"),
         (lambda f: (f / "config.json").write_text('{"model_type": "no"}'), "cannot be opened"),
+        (lambda f: _deeper(f / "config.json"), "lacks weights of its own config: "),
     ],
-    ids=["tokenizer", "weights", "code", "kind"],
+    ids=["tokenizer", "weights", "code", "kind", "layers"],
 )
 def test_a_folder_that_cannot_be_taken_is_refused(
     root: Path, tmp_path: Path, spoil: Any, words: str
@@ -202,6 +204,14 @@ def test_a_folder_that_cannot_be_taken_is_refused(
         write_recipe(
             configuration(root, backbone={"path": str(tmp_path / "small")}), tmp_path / "recipe"
         )
+
+
+def _deeper(file: Path) -> None:
+    """A layer more than there are weights for."""
+    said = json.loads(file.read_text())
+    said["text_config"]["num_hidden_layers"] += 1
+    said["text_config"].pop("layer_types", None)
+    file.write_text(json.dumps(said))
 
 
 def test_the_commands_lead_there(root: Path, tmp_path: Path) -> None:

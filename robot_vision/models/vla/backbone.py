@@ -75,14 +75,19 @@ def open_folder(folder: str | Path) -> Any:
         raise ConfigError(f"{folder} names code of its own (auto_map), which is never run")
     library = transformers()
     try:
-        return library.AutoModel.from_pretrained(
+        model, said = library.AutoModel.from_pretrained(
             folder.resolve(),
             local_files_only=True,
             use_safetensors=True,
+            output_loading_info=True,
             dtype=torch.float32,
         )
     except Exception as error:  # whatever it stumbles over in a stranger's files
         raise ConfigError(f"{folder} cannot be opened by transformers: {error}") from error
+    missing = tuple(sorted(said["missing_keys"]))
+    if missing:  # they would be random
+        raise ConfigError(f"{folder} lacks weights of its own config: {listed(missing)}")
+    return model
 
 
 def load_backbone(model: nn.Module, folder: str | Path) -> None:
