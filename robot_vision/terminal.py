@@ -14,6 +14,7 @@ from robot_vision.core.foreign import plain
 
 # Longer than any sheet of ours; rich takes a second for a million letters.
 _LONGEST_TEXT = 100_000
+_LINES = 10  # of progress, whatever the count
 
 
 class Screen(Console):
@@ -33,6 +34,12 @@ class Screen(Console):
 def say(text: str) -> None:
     """A line for the person at the terminal, on stderr."""
     Screen(stderr=True).print(text)
+
+
+def say_progress(what: str, before: int, done: int, count: int) -> None:
+    """A line where the step from `before` to `done` of `count` passes a tenth, or is the last."""
+    if done == count or before * _LINES // count < done * _LINES // count:
+        say(f"{what}: {done} of {count}")
 
 
 def say_error(error: BaseException) -> None:

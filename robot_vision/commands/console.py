@@ -37,9 +37,8 @@ def console(
     from robot_vision.ros.console.run import console_node
 
     permit_code(allow_code)
-    ros_args = [argument for argument in context.args if argument != "--ros-args"]
     ours = console_arguments(host=host, port=port, token_file=token_file, index=index)
-    raise typer.Exit(run(["--ros-args", *ours, *ros_args], lambda: [console_node()]))
+    raise typer.Exit(run([*ours, *context.args], lambda: [console_node()]))
 
 
 def console_arguments(*, host: str, port: int, token_file: str, index: str = "") -> list[str]:

@@ -39,8 +39,7 @@ def record(context: typer.Context) -> None:
     """Run the recorder until Ctrl-C. Takes ROS's own arguments, with or without --ros-args."""
     from robot_vision.ros.demonstrations.node import record as run_recorder
 
-    ros_args = [argument for argument in context.args if argument != "--ros-args"]
-    raise typer.Exit(run_recorder(["--ros-args", *ros_args]))
+    raise typer.Exit(run_recorder(context.args))
 
 
 @app.command()
@@ -148,6 +147,9 @@ def generate(
     wrist_size: Annotated[str, typer.Option(help="of the wrist camera")] = "208x160",
     wrist: Annotated[bool, typer.Option(help="record the wrist camera as well")] = True,
     depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
+    fixed_camera: Annotated[
+        bool, typer.Option(help="the front camera at its usual place in all episodes")
+    ] = False,
     noise: Annotated[
         float, typer.Option(min=0, max=3, help="mishaps to recover from: 1 as usual, 0 none")
     ] = 1.0,
@@ -178,6 +180,7 @@ def generate(
         depth=depth,
         noise=Noise().scaled(noise),
         wordings=wordings,
+        fixed_camera=fixed_camera,
     )
     record_one = None
     if policy:

@@ -95,6 +95,9 @@ def evaluate(
     environment: Annotated[
         str, typer.Option(help="an outside simulator: module:function; needs --allow-code")
     ] = "",
+    fixed_camera: Annotated[
+        bool, typer.Option(help="the front camera at its usual place in all scenes")
+    ] = False,
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:
@@ -126,6 +129,7 @@ def evaluate(
             arm=arm,
             split=parse_split(split),
             environment=environment,
+            fixed_camera=fixed_camera,
             processes=processes or os.cpu_count() or 1,
             out=out,
             against=against,

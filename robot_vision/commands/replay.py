@@ -1,5 +1,6 @@
 """`robot-vision replay`, `compare` and `record`."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -128,9 +129,11 @@ def _judge(
     # Answers of another policy are not worth the wait.
     known = load_golden(golden, identity=loaded.manifest.identity) if golden and compared else None
     found, console = judge(bags[0], loaded, episodes=episodes, meaning=meaning, fps=fps), Screen()
-    rows = sum(len(answers.rows) for answers in found.episodes.values())
+    rows = [row for answers in found.episodes.values() for row in answers.rows]
     console.print(f"{found.policy_id}, identity {found.identity}")
-    console.print(f"{len(found.episodes)} episodes, {rows} rows")
+    console.print(f"{len(found.episodes)} episodes, {len(rows)} rows")
+    for reason, count in Counter(row for row in rows if isinstance(row, str)).most_common(5):
+        console.print(styled(f"{count} rows hold: {reason}", "yellow"))
     if found.latency_s:
         p50, p95 = (found.latency_s[name] * 1e3 for name in ("p50", "p95"))
         console.print(f"picture to action: p50 {p50:.1f} ms, p95 {p95:.1f} ms")

@@ -50,7 +50,7 @@ def run(
     from robot_vision.ros.common.run import run as serve
 
     permit_code(allow_code)
-    ros_args = [argument for argument in context.args if argument != "--ros-args"]
+    ros_args = list(context.args)
     make_nodes = {
         None: nodes.perception_and_policy_if_it_can,
         True: nodes.perception_and_policy,
@@ -62,11 +62,11 @@ def run(
     elif camera_info is not None or loop:
         raise typer.BadParameter("--camera-info and --loop are of a --source")
     if not console:
-        raise typer.Exit(serve(["--ros-args", *ros_args], make_nodes))
+        raise typer.Exit(serve(ros_args, make_nodes))
     from robot_vision.ros.console.run import with_console
 
     ours = console_arguments(host=console_host, port=console_port, token_file=console_token_file)
-    raise typer.Exit(serve(["--ros-args", *ours, *ros_args], with_console(make_nodes)))
+    raise typer.Exit(serve([*ours, *ros_args], with_console(make_nodes)))
 
 
 def _seeing_by(source: str, make_nodes: Any, calibration: Path | None) -> Any:

@@ -138,6 +138,9 @@ class RobotSimConfig(Params):
     arm: Literal["seven", "six"] = param("seven", "which arm, by the number of its joints")
     camera_hz: float = param(10.0, "rate of the cameras", unit="Hz", gt=0, le=60)
     wrist_camera: bool = param(False, "publish the wrist camera's colour on wrist/rgb as well")
+    fixed_camera: bool = param(
+        False, "the front camera at its usual place in all scenes, not somewhere near it"
+    )
     state_hz: float = param(50.0, "rate of joint_states and tool_pose", unit="Hz", gt=0, le=500)
     speed: float = param(
         1.0,

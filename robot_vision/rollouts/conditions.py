@@ -113,6 +113,7 @@ def draw_trial(
     arm: Arm = SEVEN,
     split: Split = "test",
     sizes_px: Sizes = DEFAULT_SIZES_PX,
+    fixed_camera: bool = False,
 ) -> Trial:
     """Episode `number`: the same scene under all conditions that do not ask for another.
 
@@ -129,6 +130,7 @@ def draw_trial(
             size_px=sizes_px[0],
             wrist_size_px=sizes_px[1],
             arm=arm,
+            fixed_camera=fixed_camera,
         )
         if task := _asked(condition, world, task, np.random.default_rng((seed, number, 1))):
             break

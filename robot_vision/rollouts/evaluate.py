@@ -42,6 +42,7 @@ class Setup:
     split: Split = "test"
     sizes_px: Sizes = DEFAULT_SIZES_PX
     environment: str = ""
+    fixed_camera: bool = False
 
 
 Job = tuple[Setup, str, int]
@@ -60,6 +61,7 @@ def evaluate_policy(
     arm: str = SEVEN.name,
     split: Split = "test",
     environment: str = "",
+    fixed_camera: bool = False,
     out: Path | None = None,
     against: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda *_: None,
@@ -69,7 +71,8 @@ def evaluate_policy(
     `model` is the bundle of perception; empty: that of the name that the policy was trained on.
     `arm` is the simulated robot's; in `joint_space` it is commanded by joint positions. `split`
     says whose looks scenes have. `environment` names an outside simulator (`module:function`) in
-    place of ours, whose episodes are the only condition then. The policy `expert` is the
+    place of ours, whose episodes are the only condition then. With `fixed_camera` the front camera
+    is where `demonstrations generate --fixed-camera` has it. The policy `expert` is the
     simulated robot's own, the upper bound of ours.
     Writes `episodes.jsonl` and `evaluation.json` into `out`; an episode that has ended is kept
     whatever ends the run. `against` is the `out` of another run of the same seed, whose episodes
@@ -85,6 +88,7 @@ def evaluate_policy(
         arm=arm_named(arm).name,
         split=split,
         environment=environment,
+        fixed_camera=fixed_camera,
     )
     if environment:
         conditions = [environment]
@@ -129,6 +133,7 @@ def run_one(job: Job) -> Outcome:
         arm=arm_named(setup.arm),
         split=setup.split,
         sizes_px=setup.sizes_px,
+        fixed_camera=setup.fixed_camera,
     )
     common: dict[str, Any] = {
         "condition": name,
@@ -222,6 +227,7 @@ def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, int], Outcome]]:
         "split": "test",
         "sizes_px": [list(size) for size in DEFAULT_SIZES_PX],
         "environment": "",
+        "fixed_camera": False,
     }
     return before | kind, {(o.condition, o.number): o for o in outcomes}
 

@@ -19,6 +19,7 @@ from robot_vision.models.card import Size
 from robot_vision.models.fusion.fusion import FUSIONS
 from robot_vision.models.heads.head import HEADS
 from robot_vision.models.policies.chunk_serving import served_graphs
+from robot_vision.models.policies.pixel_points import Points
 from robot_vision.models.policies.pixel_rays import plucker_rays
 from robot_vision.models.policies.pixel_spec import CameraPose, PartChoice
 from robot_vision.models.policies.pixels import PixelPolicy
@@ -153,7 +154,8 @@ def test_moments_at_once_are_moments_one_by_one(fusion: str) -> None:
             torch.testing.assert_close(found["action"], alone["action"], rtol=1e-4, atol=1e-5)
             carried = {f"past_{name}": alone[name] for name in policy.fusion.carried_shapes}
         taught, valid = torch.zeros(3, 2, 3, 7), torch.ones(3, 2, 3, dtype=torch.bool)
-        total, _ = policy.loss_moments(moments, taught, valid)
+        fused = policy.fused_together(moments)
+        total, _ = policy.head.loss(fused, taught.flatten(0, 1), valid.flatten(0, 1))
         each = [found["action"].abs().mean() for found in together]
     torch.testing.assert_close(total, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
 
@@ -243,6 +245,53 @@ def test_where_the_tool_is_says_nothing_where_it_is_not_known() -> None:
 
 def test_a_camera_on_the_tool_is_served(tmp_path: Path) -> None:
     _check_graphs(on_tool(), tmp_path)
+
+
+def with_points(**changes: Any) -> PixelPolicy:
+    pose = CameraPose(position_m=(0.4, 0.1, 0.8), rotation=(3.1, 0.1, 0))
+    return policy_of(depth="points", poses={"front": pose}, **changes)
+
+
+def test_cells_are_placed_by_their_depth() -> None:
+    """The table seen from above: places lie in it, and the tool's is taken off."""
+    pose = CameraPose(position_m=(0.5, 0.0, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5)
+    points = Points(pose, 8, grid=(1, 2), size=(40, 80), margin=(0, 0))
+    points.out = torch.nn.Identity()  # type: ignore[assignment]
+    depth_m = torch.full((1, 1, 40, 80), 0.8)
+    depth_m[..., ::2, :] = 0.0  # holes are no places
+    state = torch.tensor([0.4, 0.0, 0.3, 1, 0, 0, 0, -1, 0, 1.0]).expand(1, 1, 10)
+    yes = torch.ones(1, 1, dtype=torch.bool)
+    found = points(depth_m, yes, state, yes)[0, 0]
+    assert found.shape == (2, points.numbers)
+    in_base_m = 0.2 * found[:, :3]
+    from_tool_m = 0.2 * found[:, points.numbers // 2 :][:, :3]
+    across_m = 0.8 * 0.5  # a quarter of the width from the middle, half a width of focal length
+    expected = torch.tensor([[0.5 - across_m, 0.0, 0.2], [0.5 + across_m, 0.0, 0.2]])
+    torch.testing.assert_close(in_base_m, expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(from_tool_m, expected - state[0, 0, :3], atol=0.02, rtol=0)
+    assert not points(depth_m, ~yes, state, yes).any()
+    assert not points(depth_m, yes, state, ~yes)[0, 0, :, points.numbers // 2 :].any()
+
+
+def test_places_need_a_pose() -> None:
+    with pytest.raises(ConfigError, match=r"camera front is not known.*camera_poses"):
+        policy_of(depth="points")
+
+
+@pytest.mark.parametrize("name", ["depth_front", "state"])
+def test_places_say_nothing_where_depth_or_tool_are_not_seen(name: str) -> None:
+    policy = with_points()
+    inputs = inputs_of(policy)
+    spoilt = {name: torch.full_like(inputs[name], torch.nan)}
+    hidden = {SEEN_BY[name]: torch.zeros_like(inputs[SEEN_BY[name]])}
+    assert torch.equal(action(policy, inputs | hidden), action(policy, inputs | spoilt | hidden))
+    other = inputs | {name: changed(inputs[name])}
+    assert not torch.equal(action(policy, inputs), action(policy, other))
+
+
+@pytest.mark.parametrize("fusion", ["transformer", "early", "fpn"])
+def test_places_are_served(fusion: str, tmp_path: Path) -> None:
+    _check_graphs(with_points(fusion=PartChoice(name=fusion)), tmp_path)
 
 
 def test_sizes_that_no_stride_divides_are_served() -> None:

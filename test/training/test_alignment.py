@@ -282,12 +282,15 @@ def test_a_batch_depends_on_its_step_alone_and_knows_what_says_the_same(
     assert task.notes() == ("12 pictures and 12 crops of things with 24 captions of 6 words",)
 
 
-def test_words_of_another_vocabulary_start_afresh(shapes_set: Path, tmp_path: Path) -> None:
+def test_words_of_a_start_keep_their_rows(shapes_set: Path, tmp_path: Path) -> None:
     task = TASKS.get("alignment")(recipe_for(shapes_set, tmp_path), CPU)
-    tensors = {"text.project.weight": torch.zeros(1), "picture.cells.0.bias": torch.zeros(1)}
+    words = task.travels()["vocabulary"]["words"]
+    rows = torch.arange(4.0)[:, None].repeat(1, 2)  # padding, two words, one that is not needed
+    tensors = {"text.language.word.weight": rows, "picture.cells.0.bias": torch.zeros(1)}
     assert task.initial_weights(tensors, task.travels()) == tensors
-    other = {"vocabulary": {"words": ["cat"]}}
-    assert task.initial_weights(tensors, other).keys() == {"picture.cells.0.bias"}
+    found = task.initial_weights(tensors, {"vocabulary": {"words": [words[1], words[0], "cat"]}})
+    moved = found["text.language.word.weight"][:, 0].tolist()
+    assert moved == [0, 2, 1, *[2] * (len(words) - 2)]
 
 
 def test_it_learns_which_words_are_of_which_picture(shapes_set: Path, tmp_path: Path) -> None:

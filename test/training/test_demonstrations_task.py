@@ -25,6 +25,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
+from robot_vision.models.weights import read_weights
 from robot_vision.training.data.demonstration_batches import DemonstrationBatch
 from robot_vision.training.data.demonstration_sets import learnt_and_held_out
 from robot_vision.training.data.path_sheet import TAUGHT_COLOR
@@ -251,7 +252,15 @@ def test_recipes_that_cannot_be_are_refused() -> None:
         build_run(recipe_for(options__train_sets=["train:2"], options__observation=close))
 
 
-def test_weights_of_other_words_are_no_start(folders: Path) -> None:
-    start = str(folders / "run" / "weights.safetensors")
-    with pytest.raises(ConfigError, match=r"know other words than the episodes have.*cube"):
-        build_run(recipe_for(run__init_weights=start))
+def test_words_of_a_start_keep_their_rows(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = folders / "run" / "weights.safetensors"
+    run, known = build_run(recipe_for(run__init_weights=str(start))), read_weights(start)
+    assert "cube" in capsys.readouterr().err
+    before, after = known.tensors["sight.language.word.weight"], run.model.state_dict()
+    words = known.travels["vocabulary"]["words"]
+    ours = run.task.travels()["vocabulary"]["words"]
+    for row, word in enumerate(ours, start=1):
+        wanted = before[1 + words.index(word)] if word in words else before[1:].mean(0)
+        torch.testing.assert_close(after["sight.language.word.weight"][row], wanted)

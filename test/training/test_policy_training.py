@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from policy_cases import MODEL_ID, Brick, observe
 from policy_episodes import COLORS, VOCABULARY, random_scene, write_episodes
 from runs import Rows, assert_same, dotted
@@ -24,6 +25,7 @@ from robot_vision.policies.target_memory import SURE_S
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.run import build_run
 
 
 def recipe_for(train_set: Path, val_set: Path, **overrides: object) -> Recipe:
@@ -189,16 +191,18 @@ def test_words_and_units_travel_with_the_weights(run: tuple[Path, object]) -> No
     assert weights.travels["shown"]["perception_model_id"] == MODEL_ID
 
 
-def test_weights_of_other_words_are_no_start(
-    run: tuple[Path, object], episodes: tuple[Path, Path], tmp_path: Path
-) -> None:
-    words = (*VOCABULARY.words[:-1], "cube", "block")
+def test_words_of_a_start_keep_their_rows(run: tuple[Path, object], tmp_path: Path) -> None:
+    words = (*reversed(VOCABULARY.words), "cube")
     other = VOCABULARY.model_copy(update={"words": words})
     folder = write_episodes(tmp_path / "set", count=1, seed=5, vocabulary=other)
-    start = str(run[0] / "weights.safetensors")
-    recipe = recipe_for(folder, folder, run__steps=1, run__init_weights=start)
-    with pytest.raises(ConfigError, match=r"know other words than the episodes have.*cube"):
-        train(recipe, tmp_path / "run", reporter=Rows())
+    start = run[0] / "weights.safetensors"
+    model = build_run(recipe_for(folder, folder, run__init_weights=str(start))).model
+    before = load_file(start)["language.word.weight"]
+    after = model.state_dict()["language.word.weight"]
+    for row, word in enumerate(words[:-1], start=1):
+        assert torch.equal(after[row], before[1 + VOCABULARY.words.index(word)])
+    cube = after[words.index("cube") + 1]
+    torch.testing.assert_close(cube, before[1:].mean(0))
     mixed = recipe_for(folder, folder, run__steps=1)
     mixed.options.train_sets.append(str(episodes[0]))
     with pytest.raises(ConfigError, match="cube"):

@@ -86,17 +86,14 @@ class ChunkPolicy(nn.Module):
         """
         return self.head.loss(self.fuse(inputs), action, valid)
 
-    def loss_moments(
-        self, moments: Sequence[Mapping[str, Tensor]], action: Tensor, valid: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """`loss` over moments that follow each other: action f32 [m,b,t,a], valid bool [m,b,t]."""
+    def fused_together(self, moments: Sequence[Mapping[str, Tensor]]) -> Fused:
+        """`fuse_moments`, one below the other, for a loss over all of them: m·b rows."""
         fused = self.fuse_moments(moments)
-        whole = Fused(
+        return Fused(
             summary=torch.cat([each.summary for each in fused]),
             tokens=torch.cat([each.tokens for each in fused]),
             present=torch.cat([each.present for each in fused]),
         )
-        return self.head.loss(whole, action.flatten(0, 1), valid.flatten(0, 1))
 
     def fuse(self, inputs: Mapping[str, Tensor]) -> Fused:
         """What the head acts on, of one moment."""

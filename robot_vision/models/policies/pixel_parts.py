@@ -102,11 +102,37 @@ class PictureTokens(nn.Module):
         )
 
     def forward(
-        self, maps: Sequence[Tensor], age: Tensor | None, inputs: Mapping[str, Tensor]
+        self,
+        maps: Sequence[Tensor],
+        age: Tensor | None,
+        inputs: Mapping[str, Tensor],
+        points: Tensor | None = None,
     ) -> Tensor:
+        """`points` f32 [b,n,cells,width]: the places of the cells, where they are measured."""
         tokens = self.grid(*maps) + self.kind
         if self.rays is not None:
             tokens = tokens + self.rays(inputs.get("state"), inputs.get("state_seen"))
+        if points is not None:
+            tokens = tokens + points
+        return (tokens if age is None else tokens + age.unsqueeze(2)).flatten(1, 2)
+
+
+class PointTokens(nn.Module):
+    """Of a camera's depth, where its cells' places are all that is shown of it."""
+
+    def __init__(self, spec: PixelPolicySpec) -> None:
+        super().__init__()
+        self.kind = nn.Parameter(_SMALL * torch.randn(spec.width))
+        self.shape = ModalityShape(
+            kind="depth",
+            rows=spec.grid_rows,
+            columns=spec.grid_columns,
+            steps=spec.observation.steps,
+        )
+
+    def forward(self, points: Tensor, age: Tensor | None) -> Tensor:
+        """`points` f32 [b,n,cells,width], the places of the cells."""
+        tokens = points + self.kind
         return (tokens if age is None else tokens + age.unsqueeze(2)).flatten(1, 2)
 
 

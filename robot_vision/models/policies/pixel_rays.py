@@ -33,14 +33,16 @@ class Rays(nn.Module):
         assert state is not None
         assert state_seen is not None
         shown = state_seen[..., None, None]
-        place_m, base_from_tool = _tool(torch.where(state_seen.unsqueeze(-1), state.float(), 0.0))
+        place_m, base_from_tool = tool_of(
+            torch.where(state_seen.unsqueeze(-1), state.float(), 0.0)
+        )
         direction, moment = (part @ base_from_tool.mT for part in self.rays.split(3, dim=-1))
         moment = moment + torch.linalg.cross(place_m.unsqueeze(2).expand_as(direction), direction)
         rays = torch.cat([direction, moment], dim=-1)
         return torch.where(shown, self.out(rays), 0.0)
 
 
-def _tool(state: Tensor) -> tuple[Tensor, Tensor]:
+def tool_of(state: Tensor) -> tuple[Tensor, Tensor]:
     """Place f32 [b,n,3] and axes [b,n,3,3] of the tool, made orthonormal (Gram-Schmidt)."""
     place_m, x, y = state[..., :3], state[..., 3:6], state[..., 6:9]
     x = F.normalize(x, dim=-1)

@@ -6,6 +6,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from robot_vision.core.errors import ConfigError
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.fusion.fusion import PICTURES, ModalityShape, Seen
 from robot_vision.models.layers.language import LanguageEncoder
@@ -14,9 +15,11 @@ from robot_vision.models.policies.pixel_parts import (
     Age,
     Gating,
     PictureTokens,
+    PointTokens,
     RowTokens,
     given,
 )
+from robot_vision.models.policies.pixel_points import Points
 from robot_vision.models.policies.pixel_rays import Rays, plucker_rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
@@ -40,8 +43,11 @@ class Sight(nn.Module):
         levels = slice(-spec.levels, None)
         self._strides = self.encoder.strides[levels] if self.encoder is not None else ()
         self._channels = self.encoder.channels[levels] if self.encoder is not None else ()
-        has_depth = any(camera.has_depth for camera in seen.cameras)
-        self.depth = DepthEncoder(spec.depth_width) if has_depth else None
+        deep = [camera.name for camera in seen.cameras if camera.has_depth]
+        in_relief = bool(deep) and spec.depth == "relief"
+        self.depth = DepthEncoder(spec.depth_width) if in_relief else None
+        placed = deep if spec.depth == "points" else []
+        self.points = nn.ModuleDict({camera: self._points_of(camera) for camera in placed})
         self.names = modalities_of(seen)
         self.tokens = nn.ModuleDict({_key(name): self._tokens_of(name) for name in self.names})
         self.age = Age(spec.width) if "age_s" in input_shapes(spec) else None
@@ -66,12 +72,18 @@ class Sight(nn.Module):
         tokens, present = dict[str, Tensor](), dict[str, Tensor]()
         maps = dict[str, tuple[Tensor, ...]]()
         age = self.age(inputs["age_s"]) if self.age is not None else None
+        points = {camera: self._placed(camera, inputs) for camera in self.points}
         for name in self.names:
             kind = self.part(name).shape.kind
             aged = None if kind == "features" else age
-            if kind in PICTURES:
+            at = points.get(name.rpartition(".")[0])
+            if kind == "depth" and at is not None:
+                shown = inputs[f"depth_seen_{name.rpartition('.')[0]}"]
+                tokens[name] = self.part(name)(at, aged)
+                present[name] = shown.repeat_interleave(at.shape[2], 1)
+            elif kind in PICTURES:
                 maps[name], shown = self._maps_of(name, kind, inputs)
-                tokens[name] = self.part(name)(maps[name], aged, inputs)
+                tokens[name] = self.part(name)(maps[name], aged, inputs, at)
                 present[name] = shown.repeat_interleave(tokens[name].shape[1] // shown.shape[1], 1)
             else:
                 tokens[name], present[name] = self._row(name, inputs, age)
@@ -136,6 +148,8 @@ class Sight(nn.Module):
         if name.endswith(".color"):
             rays = self._rays(camera)
             return PictureTokens(spec, "color", self._channels, self._strides, rays)
+        if name.endswith(".depth") and spec.depth == "points":
+            return PointTokens(spec)
         if name.endswith(".depth"):
             channels, strides = (spec.depth_width,), (_DEPTH_STRIDE_PX,)
             return PictureTokens(spec, "depth", channels, strides, self._rays(camera))
@@ -153,19 +167,42 @@ class Sight(nn.Module):
         """Of the cells of a camera whose pose is known."""
         if camera not in self.spec.poses:
             return None
-        (size,) = (
-            (c.height_px, c.width_px) for c in self.spec.observation.cameras if c.name == camera
-        )
-        stride_px = max(_DEPTH_STRIDE_PX, *self._strides)
         pose = self.spec.poses[camera]
+        size, margin = self._size(camera)
         rays = plucker_rays(
             pose,
             rows=self.spec.grid_rows,
             columns=self.spec.grid_columns,
             size=size,
-            margin=(-size[0] % stride_px, -size[1] % stride_px),
+            margin=margin,
         )
         return Rays(rays, self.spec.width, is_on_tool=pose.mount == "tool")
+
+    def _points_of(self, camera: str) -> Points:
+        """Raises `ConfigError` for a camera whose pose is not known: the data say it, if any."""
+        if camera not in self.spec.poses:
+            raise ConfigError(
+                f"spec.depth is points, and the pose of camera {camera} is not known: expected "
+                "options.camera_poses and sets that say it, or spec.depth: relief"
+            )
+        size, margin = self._size(camera)
+        grid = (self.spec.grid_rows, self.spec.grid_columns)
+        pose = self.spec.poses[camera]
+        return Points(pose, self.spec.width, grid=grid, size=size, margin=margin)
+
+    def _placed(self, camera: str, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Places of a camera's cells f32 [b,n,cells,width], of the tool where it is shown."""
+        is_tool = self.spec.observation.state == "tool"
+        arm = (inputs["state"], inputs["state_seen"]) if is_tool else ()
+        return self.points[camera](inputs[f"depth_{camera}"], inputs[f"depth_seen_{camera}"], *arm)
+
+    def _size(self, camera: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Height and width of a camera's picture, and the margin below and right of it, px."""
+        (height, width) = next(
+            (c.height_px, c.width_px) for c in self.spec.observation.cameras if c.name == camera
+        )
+        stride_px = max(_DEPTH_STRIDE_PX, *self._strides)
+        return (height, width), (-height % stride_px, -width % stride_px)
 
 
 def _language(spec: PixelPolicySpec) -> LanguageEncoder:

@@ -76,7 +76,12 @@ class PixelPolicySpec(ChunkPolicySpec):
     levels: int = param(2, "coarsest maps of the encoder that are used", ge=1, le=8)
     grid_rows: int = param(10, "rows of tokens of a picture", ge=1, le=64)
     grid_columns: int = param(13, "columns of tokens of a picture", ge=1, le=64)
-    depth_width: int = param(24, "channels of the depth encoder", ge=2, le=1024)
+    depth: Literal["relief", "points"] = param(
+        "relief",
+        "shown as relief by convolutions, or as the place of each cell in the base frame, which "
+        "needs the poses of cameras with depth",
+    )
+    depth_width: int = param(24, "channels of the encoder of relief", ge=2, le=1024)
     gating: bool = param(False, "each modality is weighed by what is seen of all")
     poses: dict[str, CameraPose] = param({}, "of cameras whose cells' rays are shown")
 

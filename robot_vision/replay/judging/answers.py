@@ -25,13 +25,14 @@ class Answers:
 def answers_of(
     policy: Policy, observations: Iterable[Observation], *, words: str, latency_s: Percentiles
 ) -> Answers:
-    """All answers; `latency_s` is filled with the time from each picture to its action."""
+    """All answers; `latency_s` is filled with the time from each picture to its action, if any."""
     instruction = policy.instruct(words)
     rows: list[Answer] = []
     for observation in observations:
         began_s = perf_counter()
         decision = policy.decide(observation, instruction)
-        latency_s.add(perf_counter() - began_s)
+        if decision.action is not None:  # a refusal takes no time
+            latency_s.add(perf_counter() - began_s)
         rows.append(_answer(decision))
     return Answers(instruction=words, rows=rows)
 

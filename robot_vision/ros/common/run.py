@@ -46,7 +46,8 @@ class ServedNode(Protocol):
 def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]]) -> int:
     """Serve until a signal, or until a node cannot start; returns the exit status.
 
-    `ros_args` are those of every ROS 2 node: `--ros-args --params-file F -p name:=value -r …`.
+    `ros_args` are those of every ROS 2 node, with or without `--ros-args` before them, which rcl
+    would go on without in silence: `--params-file F -p name:=value -r …`.
     They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
     What comes by `-p` wins against every parameter file.
     """
@@ -54,7 +55,8 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
     use_shared_memory_profile()
     clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
-    with command_line_last(ros_args) as args:
+    given = [argument for argument in ros_args if argument != "--ros-args"]
+    with command_line_last(["--ros-args", *given]) as args:
         rclpy.init(args=[sys.argv[0], *args])
     try:
         nodes = make_nodes()

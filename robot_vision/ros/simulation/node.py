@@ -69,7 +69,7 @@ class RobotSim(Node):
         self._description = self.create_publisher(String, "robot_description", LATCHED_QOS)
         self._sim_clock = self.create_publisher(Clock, "/clock", 10) if config.speed != 1 else None
         self._transforms = SimTransforms(self, base=BASE, tool=TOOL)
-        scene = build_scene(self._seed, kind=self._kind, arm=self._arm)
+        scene = self._scene()
         self._announce(scene, self.get_clock().now().nanoseconds)
         text = urdf_of(scene.world.model, self._arm, base=BASE, tool=TOOL)
         self._description.publish(String(data=text))
@@ -237,12 +237,20 @@ class RobotSim(Node):
         if self._health.dropped("command refused", why):
             self.get_logger().warning(f"{why} (refused; counted on ~/task from now on)")
 
+    def _scene(self) -> Scene:
+        return build_scene(
+            self._seed,
+            kind=self._kind,
+            arm=self._arm,
+            fixed_camera=self.config.fixed_camera,
+        )
+
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Another scene: that of the parameter `seed` if it was set anew, else the next one."""
         wanted = self.get_parameter("seed").value
         self._seed = self._seed + 1 if wanted == self.config.seed else int(wanted or 0)
         self.config = self.config.model_copy(update={"seed": wanted})
-        scene = build_scene(self._seed, kind=self._kind, arm=self._arm)
+        scene = self._scene()
         self._gripper = 1.0
         self._physics.put_scene(scene)
         response.success = True

@@ -58,10 +58,20 @@ class Scene:
         }
 
 
-def build_scene(seed: int, *, kind: Kind | None, arm: Arm = SEVEN) -> Scene:
+def build_scene(
+    seed: int, *, kind: Kind | None, arm: Arm = SEVEN, fixed_camera: bool = False
+) -> Scene:
     """The scene of a seed, of the held-out kind (colours, places, words)."""
-    world, task = build_task_world(np.random.default_rng(seed), split="test", kind=kind, arm=arm)
-    twin, _ = build_task_world(np.random.default_rng(seed), split="test", kind=kind, arm=arm)
+    (world, task), (twin, _) = (
+        build_task_world(
+            np.random.default_rng(seed),
+            split="test",
+            kind=kind,
+            arm=arm,
+            fixed_camera=fixed_camera,
+        )
+        for _ in range(2)
+    )
     words = instruct(task, np.random.default_rng((seed, 1)))
     return Scene(seed=seed, world=world, twin=twin, task=task, instruction=words)
 

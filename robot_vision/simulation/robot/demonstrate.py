@@ -187,7 +187,8 @@ def _must_be_of(out: Path, recipe: DemonstrationRecipe, *, is_new: bool) -> None
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, asked)
         return
-    noted = read_json(file) if file.exists() else {}
+    before = {"fixed_camera": False}  # as sets were before they said
+    noted = before | (read_json(file) if file.exists() else {})
     different = [
         f"{name} is {noted.get(name)!r} there, {value!r} here"
         for name, value in asked.items()

@@ -48,6 +48,7 @@ def build_task_world(
     size_px: tuple[int, int] = SIZE_PX,
     wrist_size_px: tuple[int, int] = WRIST_SIZE_PX,
     arm: Arm = SEVEN,
+    fixed_camera: bool = False,
 ) -> tuple[RobotWorld, Task]:
     """A random world and a task of `kind` (any, if None) that is possible in it.
 
@@ -63,6 +64,7 @@ def build_task_world(
             size_px=size_px,
             wrist_size_px=wrist_size_px,
             arm=arm,
+            fixed_camera=fixed_camera,
         )
         tasks = [task for task in possible_tasks(world) if task.kind == kind]
         if things is not None and _all_can_be_meant(world, tasks, kind):

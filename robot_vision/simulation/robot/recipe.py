@@ -27,7 +27,8 @@ class DemonstrationRecipe:
     tasks, from and to; None: two to six, of which not all can be meant. `wordings` is how many
     sentences an episode has at most, all of the same meaning. Sizes are w × h; a wrist camera of
     None is not recorded. `policy` is a bundle that leads in place of the expert, of that hash; the
-    expert does for `expert_share` of the time.
+    expert does for `expert_share` of the time. With `fixed_camera` the front camera is at its
+    usual place in all episodes.
     """
 
     seed: int
@@ -42,6 +43,7 @@ class DemonstrationRecipe:
     policy: str = ""
     policy_sha256: str = ""
     expert_share: float = 0.0
+    fixed_camera: bool = False
 
     def __post_init__(self) -> None:
         if self.things is None:
@@ -77,6 +79,7 @@ def scene_of(recipe: DemonstrationRecipe, number: int) -> Scene:
         things=(1, 1) if name == "lift" else recipe.things,
         size_px=recipe.size_px,
         wrist_size_px=recipe.wrist_size_px or WRIST_SIZE_PX,
+        fixed_camera=recipe.fixed_camera,
     )
     words = np.random.default_rng((*key, 1))
     return Scene(

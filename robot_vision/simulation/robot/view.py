@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, UInt8
+from jaxtyping import Float, Float32, Float64, Int32, UInt8
 
 from robot_vision.core.types import Camera
 from robot_vision.simulation.gl import MjData, MjModel, mujoco
@@ -42,21 +42,50 @@ def draw_sensors(rng: np.random.Generator, *, nearest_m: float | None = None) ->
 def draw_fixed_viewpoint(rng: np.random.Generator, *, size_px: tuple[int, int]) -> Viewpoint:
     """Opposite the arm, 0.95 to 1.1 m from the middle of the table, looking down on it."""
     azimuth, elevation = np.deg2rad(rng.uniform(-16, 16)), np.deg2rad(rng.uniform(38, 52))
-    distance_m = rng.uniform(0.95, 1.1)
+    return _viewpoint(
+        size_px,
+        azimuth_rad=azimuth,
+        elevation_rad=elevation,
+        distance_m=rng.uniform(0.95, 1.1),
+        target_m=LOOKED_AT_M + rng.uniform(-0.02, 0.02, 3),
+        fov_y_rad=float(np.deg2rad(rng.uniform(40, 44))),
+        roll_rad=float(np.deg2rad(rng.normal(0, 1))),
+    )
+
+
+def usual_viewpoint(size_px: tuple[int, int]) -> Viewpoint:
+    """In the middle of those that `draw_fixed_viewpoint` draws."""
+    return _viewpoint(
+        size_px,
+        azimuth_rad=0.0,
+        elevation_rad=float(np.deg2rad(45)),
+        distance_m=1.025,
+        target_m=LOOKED_AT_M,
+        fov_y_rad=float(np.deg2rad(42)),
+        roll_rad=0.0,
+    )
+
+
+def _viewpoint(
+    size_px: tuple[int, int],
+    *,
+    azimuth_rad: float,
+    elevation_rad: float,
+    distance_m: float,
+    target_m: Float64[np.ndarray, "3"],
+    fov_y_rad: float,
+    roll_rad: float,
+) -> Viewpoint:
     direction = np.array(
         [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
+            np.cos(elevation_rad) * np.cos(azimuth_rad),
+            np.cos(elevation_rad) * np.sin(azimuth_rad),
+            np.sin(elevation_rad),
         ]
     )
-    target = LOOKED_AT_M + rng.uniform(-0.02, 0.02, 3)
-    fov_y_rad = float(np.deg2rad(rng.uniform(40, 44)))
     return Viewpoint(
         camera=pinhole(size_px, fov_y_rad),
-        world_from_camera=look_at(
-            target + distance_m * direction, target, roll_rad=float(np.deg2rad(rng.normal(0, 1)))
-        ),
+        world_from_camera=look_at(target_m + distance_m * direction, target_m, roll_rad=roll_rad),
         fov_y_rad=fov_y_rad,
     )
 

@@ -31,6 +31,7 @@ from robot_vision.simulation.robot.view import (
     draw_fixed_viewpoint,
     draw_sensors,
     sense,
+    usual_viewpoint,
 )
 from robot_vision.simulation.scene import (
     add_body,
@@ -320,10 +321,12 @@ def build_world(
     size_px: tuple[int, int] = SIZE_PX,
     wrist_size_px: tuple[int, int] = WRIST_SIZE_PX,
     arm: Arm = SEVEN,
+    fixed_camera: bool = False,
 ) -> RobotWorld:
     """A random table on which a task of `kind` (any, if None) is possible; sizes are w × h.
 
-    `things` is how many there are, from and to; each could then be meant.
+    `things` is how many there are, from and to; each could then be meant. The front camera is at
+    its usual place with `fixed_camera`, else somewhere near it; all else is the same.
     """
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     placed = draw_layout(rng, kind=kind, split=split, things=things)
@@ -333,12 +336,13 @@ def build_world(
         paint_item(model, f"item{index}", thing.color_name, rng, split=split)
     light_room(model, rng, split=split)
     fov_y_rad = float(np.deg2rad(model.cam_fovy[model.camera(WRIST_CAMERA).id]))
+    drawn = draw_fixed_viewpoint(rng, size_px=size_px)
     world = RobotWorld(
         model,
         arm=arm,
         items=tuple(_item(model, index, thing) for index, thing in enumerate(placed)),
         split=split,
-        viewpoint=draw_fixed_viewpoint(rng, size_px=size_px),
+        viewpoint=usual_viewpoint(size_px) if fixed_camera else drawn,
         wrist_camera=replace(pinhole(wrist_size_px, fov_y_rad), frame_id=WRIST_FRAME_ID),
         sensors=(draw_sensors(rng), draw_sensors(rng, nearest_m=0.07)),
         rng=np.random.default_rng(int(rng.integers(2**63))),

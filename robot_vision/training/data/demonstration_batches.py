@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
@@ -26,18 +26,21 @@ class DemonstrationBatch:
     """`moments` hold inputs of b samples by name, in order of time.
 
     `action` f32 [m,b,t,a] is what was taught at each, normalised; `valid` bool [m,b,t] where it
-    was: not beyond the end of an episode.
+    was: not beyond the end of an episode. `keyframe_m` f32 [m,b,3] is the way of the tool to
+    where the gripper next changes, where that is learnt as well.
     """
 
     moments: tuple[Moment, ...]
     action: Tensor
     valid: Tensor
+    keyframe_m: Tensor | None = None
 
     def to(self, device: torch.device) -> "DemonstrationBatch":
         return DemonstrationBatch(
             moments=tuple({n: t.to(device) for n, t in m.items()} for m in self.moments),
             action=self.action.to(device),
             valid=self.valid.to(device),
+            keyframe_m=None if self.keyframe_m is None else self.keyframe_m.to(device),
         )
 
 
@@ -46,6 +49,7 @@ class BatchMaker:
     """Makes batches of some rows, which are the first moments of their samples.
 
     `after_s` are the times of the moments after the first. Without `spoken` there are no words.
+    `keyframe_m` is of all rows of the source.
     """
 
     scenes: Scenes
@@ -54,6 +58,7 @@ class BatchMaker:
     after_s: tuple[float, ...]
     dropout: ModalityDropout
     pictures: PictureChanges
+    keyframe_m: Float[np.ndarray, "rows 3"] | None = None
 
     def batch(self, rows: Int64[np.ndarray, " b"], rng: np.random.Generator) -> DemonstrationBatch:
         """Of rows, with losses and changes that `rng` draws, one for all moments of a sample."""
@@ -68,6 +73,9 @@ class BatchMaker:
             moments=tuple(tensors(moment) for moment in moments),
             action=torch.from_numpy(action),
             valid=torch.from_numpy(source.valid[each.T] & there.T[..., None]),
+            keyframe_m=(
+                None if self.keyframe_m is None else torch.from_numpy(self.keyframe_m[each.T])
+            ),
         )
 
     def _draw(self, count: int, rng: np.random.Generator) -> SceneChanges:

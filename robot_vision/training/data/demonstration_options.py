@@ -64,6 +64,12 @@ class DemonstrationOptions(Params):
         False, "show where cameras are, as the sets or their meaning say; leave out spec.poses"
     )
     horizon: int = param(16, "steps of a chunk of actions, each one step of the sets", ge=1, le=64)
+    keyframe_weight: float = param(
+        0.0,
+        "of a further loss: where the tool is when the gripper next changes; 0: none",
+        ge=0,
+        le=100,
+    )
     statistics: Literal["mean_std", "quantiles"] = param(
         "quantiles", "actions are normalised by: mean and deviation, or 1st and 99th percentile"
     )

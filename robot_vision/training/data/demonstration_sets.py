@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int64
 
 from robot_vision.core.config import MODEL_PARAMETERS
 from robot_vision.core.errors import ConfigError
-from robot_vision.terminal import say
+from robot_vision.terminal import say_progress
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
@@ -19,7 +19,6 @@ from robot_vision.training.demonstrations.demonstrations import (
 from robot_vision.training.demonstrations.perceived.perceiving import PerceptionAsked
 
 _SPLIT_SEED = 22
-_LINES = 10
 _TOLERANCE = 0.1  # of a set's period, by which its stamps may vary
 
 
@@ -131,17 +130,11 @@ def _perception_asked(options: DemonstrationOptions) -> PerceptionAsked | None:
 
 
 def _say_decoded(done: int, count: int) -> None:
-    """Some lines while pictures are decoded, which may take minutes."""
-    _say_done("decoded the pictures of", done, count)
+    say_progress("pictures decoded of episodes", done - 1, done, count)
 
 
 def _say_perceived(done: int, count: int) -> None:
-    _say_done("perceived the pictures of", done, count)
-
-
-def _say_done(what: str, done: int, count: int) -> None:
-    if done == count or done % max(1, count // _LINES) == 0:
-        say(f"{what} {done} of {count} episodes")
+    say_progress("pictures perceived of episodes", done - 1, done, count)
 
 
 def check_options(options: DemonstrationOptions) -> None:

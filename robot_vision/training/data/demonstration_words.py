@@ -128,15 +128,3 @@ def check_same_sentences(travels: Mapping[str, Any], sha256: str) -> None:
             f"run.init_weights: the weights learnt sentences by the encoder {known[:12] or 'none'}"
             f", options.sentences is {sha256[:12] or 'none'}: a token would mean something else"
         )
-
-
-def check_same_words(travels: Mapping[str, Any], vocabulary: Vocabulary | None) -> None:
-    """Raise `ConfigError` where weights of another run know other words: tokens would differ."""
-    known = dict(travels.get("vocabulary") or {}).get("words")
-    ours = vocabulary.words if vocabulary else ()
-    if known is not None and tuple(known) != ours:
-        differing = sorted(set(ours) ^ set(known))
-        raise ConfigError(
-            "run.init_weights: the weights know other words than the episodes have; they "
-            f"differ in {', '.join(differing[:6]) or 'their order'}"
-        )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.disk import writing_to
+from robot_vision.terminal import say_progress
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import Resolution, Shuffled, seed_step, share_of
@@ -114,6 +115,7 @@ def _write(
                 file = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
             first = sum(map(len, boxes))
             file[first : first + len(found)] = found
+            say_progress("encoded views of pictures", first, first + len(found), total)
             boxes.append(batch.boxes_xyxy.cpu())
             class_id.append(batch.class_id.cpu())
         assert file is not None

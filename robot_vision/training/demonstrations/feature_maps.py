@@ -9,6 +9,7 @@ from torch import Tensor
 
 from robot_vision.core.disk import writing_to
 from robot_vision.core.identity import identity_of
+from robot_vision.terminal import say_progress
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 from robot_vision.training.demonstrations.row_files import put_rows
 
@@ -57,8 +58,9 @@ def _maps_of(
             for level, values in enumerate(found):
                 shape = (len(pictures), *values.shape[1:])
                 put_rows(folder / f"{level}.npy", shape, first, values)
-            first = min(first + batch_size, len(pictures))
+            before, first = first, min(first + batch_size, len(pictures))
             progress.write_text(str(first))
+            say_progress(f"encoded pictures of camera {name}", before, first, len(pictures))
     files = sorted(folder.glob("*.npy"), key=lambda path: int(path.stem))
     return tuple(np.load(path, mmap_mode="r") for path in files)
 

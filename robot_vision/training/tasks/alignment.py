@@ -31,14 +31,13 @@ from robot_vision.training.data.caption_words import (
     vocabulary_of,
 )
 from robot_vision.training.data.captions import CaptionOptions, CaptionSet, open_captions
+from robot_vision.training.data.initial_words import with_words
 from robot_vision.training.data.picture_cache import PictureCache
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.engine.distributed import rank
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.alignment import contrastive_loss, hits
-
-_TEXT_LAYERS = "text."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,10 +100,8 @@ class AlignmentTask(Task[AlignmentBatch]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """The encoder of words only where the words are the same: tokens would differ."""
-        if travels.get("vocabulary") == self.travels()["vocabulary"]:
-            return tensors
-        return {n: tensor for n, tensor in tensors.items() if not n.startswith(_TEXT_LAYERS)}
+        """All of them; words keep the rows that they had."""
+        return with_words(tensors, travels, self._vocabulary)
 
     @cached_property
     def _stream(self) -> BatchStream:

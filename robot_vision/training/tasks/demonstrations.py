@@ -30,8 +30,9 @@ from robot_vision.training.data.demonstration_travels import read_travels, trave
 from robot_vision.training.data.demonstration_words import (
     Spoken,
     check_same_sentences,
-    check_same_words,
 )
+from robot_vision.training.data.initial_words import with_words
+from robot_vision.training.data.keyframes import KeyframeHead, ways_to_keyframes
 from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
@@ -70,6 +71,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         self._rows = self._learnt.rows
         self._model: nn.Module | None = None  # until `modules` has it
         self._maker: BatchMaker | None = None
+        self._keyframe: KeyframeHead | None = None
 
     def spec_values(self) -> dict[str, Any]:
         return self._travels.spec_values()
@@ -104,20 +106,26 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """All of them; raises `ConfigError` where their words are others: tokens would differ."""
-        check_same_words(travels, self._travels.vocabulary)
+        """All of them, words by name; raises `ConfigError` for another encoder of sentences."""
+        tensors = with_words(tensors, travels, self._travels.vocabulary)
         if self._travels.sentences is not None:
             check_same_sentences(travels, self._travels.sentences.sha256)
         return tensors
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
-        """None; the model is kept: its fusion may have a memory, its encoder fills the cache.
+        """What learns keyframes, if anything does.
+
+        The model is kept: its fusion may have a memory, its encoder fills the cache.
 
         The cache is filled here, before a minute of the run is counted.
         """
+        assert isinstance(model, ChunkPolicy)
         self._model = model
         self._maker = self._batch_maker()
-        return {}
+        if self._options.keyframe_weight == 0:
+            return {}
+        self._keyframe = KeyframeHead(model.spec.width)
+        return {"keyframe": self._keyframe}
 
     def batches(self, first_step: int, part: float) -> Generator[DemonstrationBatch, None, None]:
         """Made ahead by threads; each depends on its step alone."""
@@ -146,6 +154,9 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
             after_s=tuple(judged.period_s * k for k in range(count)),
             dropout=self._options.dropout,
             pictures=self._options.pictures,
+            keyframe_m=(
+                ways_to_keyframes(self._learnt.source) if self._options.keyframe_weight else None
+            ),
         )
 
     def _said_in(self, episodes: Episodes) -> Spoken | None:
@@ -173,7 +184,15 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The head's loss: what it predicts while it learns is its own affair."""
         assert isinstance(model, ChunkPolicy)
-        return model.loss_moments(batch.moments, batch.action, batch.valid)
+        fused = model.fused_together(batch.moments)
+        action, valid = batch.action.flatten(0, 1), batch.valid.flatten(0, 1)
+        total, parts = model.head.loss(fused, action, valid)
+        if batch.keyframe_m is None or self._keyframe is None:
+            return total, parts
+        way_m = batch.keyframe_m.flatten(0, 1)
+        keyframe = self._keyframe.error(fused.summary, way_m, valid[:, 0])
+        total = total + self._options.keyframe_weight * keyframe
+        return total, parts | {"keyframe": keyframe.detach()}
 
     def loss(
         self, answer: tuple[Tensor, dict[str, Tensor]], batch: DemonstrationBatch

@@ -23,7 +23,7 @@ from robot_vision.policies.tokens import (
 )
 from robot_vision.rollouts.episode_files import common_description, common_vocabulary, load_set
 from robot_vision.training.data.ahead import made_ahead
-from robot_vision.training.data.demonstration_words import check_same_words
+from robot_vision.training.data.initial_words import with_words
 from robot_vision.training.data.policy_batches import (
     Changes,
     Dropout,
@@ -96,9 +96,8 @@ class PolicyTask(Task[PolicyBatch]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """All of them; raises `ConfigError` where their words are others: tokens would differ."""
-        check_same_words(travels, self._vocabulary)
-        return tensors
+        """All of them; words keep the rows that they had."""
+        return with_words(tensors, travels, self._vocabulary)
 
     def batches(self, first_step: int, part: float) -> Generator[PolicyBatch, None, None]:
         """Made ahead by threads; each depends on its step alone."""

@@ -1,0 +1,107 @@
+"""Where in the base frame, and from the tool, what each cell of a camera shows is."""
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32
+from torch import Tensor, nn
+
+from robot_vision.core import quaternions
+from robot_vision.models.layers.resample import resample
+from robot_vision.models.policies.pixel_rays import tool_of
+from robot_vision.models.policies.pixel_spec import CameraPose
+
+_LONGEST_M, _SHORTEST_M, _WAVES = 1.28, 0.08, 5
+_RAW_M = 0.2  # raw numbers by this are about one
+_LEAST_MEASURED = 0.1  # of a cell, below which it has no place
+
+
+class Points(nn.Module):
+    """`forward(depth, seen, arm)` → f32 [b,n,cells,width]: the place of each cell, by its depth.
+
+    The mean of what was measured in a cell, in the base frame and relative to the tool, in metres
+    and as sines (as tokens have places in Act3D, arXiv:2306.17817). Zero where nothing was
+    measured; the part relative to the tool is zero where the arm's state is not seen.
+    """
+
+    numbers = 3 * 2 * (1 + 2 * _WAVES)  # a place, and that from the tool
+    rays: Tensor
+    mount_from_camera: Tensor
+    frequency: Tensor
+
+    def __init__(
+        self,
+        pose: CameraPose,
+        width: int,
+        *,
+        grid: tuple[int, int],
+        size: tuple[int, int],
+        margin: tuple[int, int],
+    ) -> None:
+        """Of a grid (rows, columns) over a picture of `size` (height, width) px with a margin."""
+        super().__init__()
+        self.grid, self.margin, self.is_on_tool = grid, margin, pose.mount == "tool"
+        self.register_buffer("rays", _rays(pose, *size), persistent=False)
+        rotation = quaternions.exp(np.array(pose.rotation))
+        mount_from_camera = quaternions.pose_matrix(np.array(pose.position_m), rotation)
+        self.register_buffer(
+            "mount_from_camera", torch.tensor(mount_from_camera).float(), persistent=False
+        )
+        periods_m = torch.logspace(math.log10(_LONGEST_M), math.log10(_SHORTEST_M), _WAVES)
+        self.register_buffer("frequency", 2 * math.pi / periods_m, persistent=False)
+        self.out = nn.Linear(self.numbers, width)
+
+    def forward(
+        self,
+        depth_m: Float32[Tensor, "b n h w"],
+        seen: Bool[Tensor, "b n"],
+        state: Float32[Tensor, "b n s"] | None = None,
+        state_seen: Bool[Tensor, "b n"] | None = None,
+    ) -> Float32[Tensor, "b n cells d"]:
+        """`state` is the tool's (place, x and y axis first), or None where it is not shown."""
+        in_mount_m, is_measured = self._points(torch.where(seen[..., None, None], depth_m, 0.0))
+        if state is None or state_seen is None:
+            assert not self.is_on_tool
+            numbers = self._numbers(in_mount_m, torch.zeros_like(in_mount_m), known=None)
+            return torch.where(is_measured, self.out(numbers), 0.0)
+        place_m, base_from_tool = tool_of(torch.where(state_seen.unsqueeze(-1), state, 0.0))
+        points_m = in_mount_m
+        if self.is_on_tool:
+            points_m = in_mount_m @ base_from_tool.mT + place_m.unsqueeze(2)
+            is_measured = is_measured & state_seen[..., None, None]
+        numbers = self._numbers(points_m, points_m - place_m.unsqueeze(2), known=state_seen)
+        return torch.where(is_measured, self.out(numbers), 0.0)
+
+    def _points(self, depth_m: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each cell, in the frame of the mount f32 [b,n,cells,3]; whether it was measured."""
+        below, right = self.margin
+        measured = (depth_m > 0).to(depth_m.dtype)
+        maps = torch.stack([measured, depth_m, *(depth_m * ray for ray in self.rays)], dim=2)
+        maps = nn.functional.pad(maps, (0, right, 0, below))
+        cells = resample(maps, *self.grid).flatten(3).transpose(2, 3)
+        share, sums = cells[..., :1], cells[..., 1:]
+        depth, x, y = (sums / share.clamp(min=_LEAST_MEASURED)).unbind(dim=-1)
+        in_camera = torch.stack([x, y, depth], dim=-1)
+        turn, place_m = self.mount_from_camera[:3, :3], self.mount_from_camera[:3, 3]
+        return in_camera @ turn.T + place_m, share > _LEAST_MEASURED
+
+    def _numbers(self, points_m: Tensor, from_tool_m: Tensor, *, known: Tensor | None) -> Tensor:
+        of_tool = self._waves(from_tool_m)
+        if known is None:
+            return torch.cat([self._waves(points_m), torch.zeros_like(of_tool)], dim=-1)
+        of_tool = torch.where(known[..., None, None], of_tool, 0.0)
+        return torch.cat([self._waves(points_m), of_tool], dim=-1)
+
+    def _waves(self, place_m: Tensor) -> Tensor:
+        angle = (place_m.unsqueeze(-1) * self.frequency).flatten(-2)
+        return torch.cat([place_m / _RAW_M, angle.sin(), angle.cos()], dim=-1)
+
+
+def _rays(pose: CameraPose, height: int, width: int) -> Float32[Tensor, "2 h w"]:
+    """x and y of what each pixel sees, by its depth; the lens looks at the picture's middle."""
+    across_px = pose.focal_per_width * width
+    down_px = pose.focal_per_height * height or across_px
+    x = (torch.arange(width) + 0.5 - width / 2) / across_px
+    y = (torch.arange(height) + 0.5 - height / 2) / down_px
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)])

@@ -1,0 +1,59 @@
+"""Where the tool will be when the gripper next changes: what a demonstration is about to reach.
+
+Steps are short and end at the controller's limits: they say little of where a motion leads. The
+next change of the gripper does, and it is in every set of demonstrations with a gripper
+(keyframe discovery of Q-attention, arXiv:2105.14829).
+"""
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+from torch import Tensor, nn
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+
+_SCALE_M = 0.1
+_OPEN = 0.5
+
+
+class KeyframeHead(nn.Module):
+    """`forward(summary f32 [b,d])` → f32 [b,3], the way of the tool to its keyframe, m.
+
+    It is trained beside a policy, and no part of it.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 3))
+
+    def forward(self, summary: Float32[Tensor, "b d"]) -> Float32[Tensor, "b 3"]:
+        return _SCALE_M * self.layers(summary)
+
+    def error(self, summary: Tensor, way_m: Tensor, valid: Tensor) -> Tensor:
+        """Mean absolute error in decimetres, over those of bool [b] that are valid."""
+        off = (self(summary) - way_m).abs().mean(dim=1) / _SCALE_M
+        return (off * valid).sum() / valid.sum().clamp(min=1)
+
+
+def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
+    """From the tool of each row to that of its keyframe, in the base frame, m.
+
+    Raises `ConfigError` where the sets do not say where the tool was.
+    """
+    tools = source.base_from_tool
+    if tools is None or not np.isfinite(tools).all():
+        raise ConfigError(
+            "options.keyframe_weight asks where the tool will be, and the sets do not say where "
+            "it was: expected state.tool in their meaning, or options.keyframe_weight=0"
+        )
+    position_m = tools[:, :3, 3]
+    return (position_m[keyframe_rows(source)] - position_m).astype(np.float32)
+
+
+def keyframe_rows(source: Demonstrations) -> Int64[np.ndarray, " rows"]:
+    """Of each row, the next one of its episode whose gripper differs; else the episode's last."""
+    is_open = source.action[:, 0, -1] > _OPEN
+    rows, last = np.arange(len(is_open)), source.first_row + source.length - 1
+    changes = np.flatnonzero(is_open[1:] != is_open[:-1]) + 1  # rows that differ from before
+    following = np.append(changes, len(rows))[np.searchsorted(changes, rows, side="right")]
+    return np.minimum(following, last)

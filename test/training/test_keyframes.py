@@ -1,0 +1,54 @@
+"""Keyframes: where the gripper next changes, within its own episode."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from pixel_demonstrations import demonstrations
+
+from robot_vision.core.errors import ConfigError
+from robot_vision.training.data.keyframes import (
+    KeyframeHead,
+    keyframe_rows,
+    ways_to_keyframes,
+)
+from robot_vision.training.demonstrations.demonstrations import Demonstrations
+
+
+def grasps(gripper: str) -> Demonstrations:
+    """Two episodes whose gripper is open (`o`) or closed (`c`); the tool moves 0.1 m a row."""
+    source = demonstrations(2, seed=0)
+    rows = len(source.action)
+    is_open = np.array([letter == "o" for letter in gripper.ljust(rows, gripper[-1])])
+    action, tools = source.action.copy(), np.tile(np.eye(4), (rows, 1, 1))
+    action[:, 0, -1] = is_open[:rows]
+    tools[:, 0, 3] = 0.1 * np.arange(rows)
+    return replace(source, action=action, base_from_tool=tools)
+
+
+def test_the_next_change_or_the_end_of_the_episode() -> None:
+    source = grasps("oocco")
+    first_length = int(source.length[0])
+    found = keyframe_rows(source)
+    assert found[:4].tolist() == [2, 2, 4, 4]
+    assert set(found[4:first_length]) == {first_length - 1}
+    assert set(found[first_length:]) == {len(found) - 1}
+    ways_m = ways_to_keyframes(source)
+    np.testing.assert_allclose(ways_m[:4, 0], [0.2, 0.1, 0.2, 0.1], atol=1e-6)
+    assert not ways_m[:, 1:].any()
+
+
+def test_sets_without_the_tool_have_none() -> None:
+    with pytest.raises(ConfigError, match=r"keyframe_weight.*where\s+it was"):
+        ways_to_keyframes(replace(grasps("o"), base_from_tool=None))
+
+
+def test_only_rows_that_are_valid_count() -> None:
+    torch.manual_seed(0)
+    head, summary = KeyframeHead(8), torch.randn(2, 8)
+    way_m = torch.stack([head(summary)[0].detach(), torch.full((3,), 9.0)])
+    found = [
+        head.error(summary, way_m, torch.tensor([valid, False])).item() for valid in (True, False)
+    ]
+    assert found == pytest.approx([0, 0], abs=1e-5)
