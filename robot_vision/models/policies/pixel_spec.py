@@ -74,6 +74,13 @@ class PixelPolicySpec(ChunkPolicySpec):
     encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of the cameras' pictures")
     freeze_encoder: bool = param(False, "the encoder stays as it is")
     levels: int = param(2, "coarsest maps of the encoder that are used", ge=1, le=8)
+    patches: int = param(
+        0,
+        "n × n colors of each cell of the finest of these maps, beside what the encoder says of "
+        "it: encoders that recognise things in any light forget colors; 0: none",
+        ge=0,
+        le=8,
+    )
     grid_rows: int = param(10, "rows of tokens of a picture", ge=1, le=64)
     grid_columns: int = param(13, "columns of tokens of a picture", ge=1, le=64)
     depth: Literal["relief", "points"] = param(
