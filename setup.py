@@ -110,16 +110,21 @@ setup(
         "dataset": ["pyarrow>=14", "av>=15"],
         # For policies that take whole sentences by a frozen encoder.
         "sentences": ["tokenizers>=0.20"],
-        # Policies on a server, and serving one. pyzmq is BSD; its wheels carry libzmq (MPL-2.0).
+        # Policies on a server, and serving one.
         "remote": [
             "websockets>=15",
             "msgpack>=1.0",
-            "pyzmq>=25",
             "grpcio>=1.60",
             "safetensors>=0.4",
         ],
+        # GR00T's protocol. pyzmq is BSD-3; its wheels carry libzmq, which is MPL-2.0.
+        "groot": ["pyzmq>=25"],
         # Integrated gradients; the other ways of explaining need `train` alone.
         "explain": [*TRAIN, "captum>=0.9"],
+        # Models by name (`models get`); what comes of them runs without it.
+        "foundation": [*TRAIN, "transformers>=5.23", "huggingface_hub>=1.0"],
+        # For vision-language models as policies: docs/vla.md.
+        "vla": ["transformers>=5.23", "safetensors>=0.4", "tokenizers>=0.20", "peft>=0.19"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         # Models of providers that answer questions about pictures; local ones: foundation.

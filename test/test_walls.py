@@ -33,7 +33,9 @@ TORCH_HOMES = (
     "training/",
     "export/",
     "explain/",
+    "foundation/",
     "backends/torch_backend.py",
+    "backends/policy_engines/torch_engine.py",
     "bench/",
     "multimodal/answerers/local.py",
     "ensembles/",
@@ -49,7 +51,7 @@ MAY_IMPORT = {
     "sync": "core",
     "formats": "core",
     "model_store": "core formats",
-    "backends": "core model_store models",
+    "backends": "core model_store models policies",
     "grounding": "core model_store policies",
     "perception": "core backends formats grounding model_store",
     "importing": "core formats model_store perception",
@@ -77,6 +79,7 @@ MAY_IMPORT = {
         "perception policies training viz"
     ),
     "explain": "capture codecs core model_store models perception replay training",
+    "foundation": "core export formats importing model_store models perception",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
     "rollouts": (
@@ -103,15 +106,15 @@ MAY_IMPORT = {
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
         "backends calibration codecs core console datasets demonstrations machine memory "
-        "model_store models perception pipeline replay rollouts ros self_filter simulation "
-        "terminal threads topics tracking training"
+        "model_store models perception pipeline policies replay rollouts ros self_filter "
+        "simulation terminal threads topics tracking training"
     ),
     "comparing": "bench core export model_store training",
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
         "bench calibration capture codecs comparing core datasets demo demonstrations doctor "
-        "doctor_arm ensembles explain export formats importing machine model_store models "
-        "multimodal perception policies recorded_views replay rollouts ros segment serving "
+        "doctor_arm ensembles explain export formats foundation importing machine model_store "
+        "models multimodal perception policies recorded_views replay rollouts ros segment serving "
         "similar simulation soak terminal training"
     ),
     # files
@@ -173,12 +176,26 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
             {"transformers"},
             (
                 "export/sam.py",
-                "training/demonstrations/sentences/",
+                "foundation/",
+                "models/vla/library.py",
                 "multimodal/answerers/local.py",
+                "training/demonstrations/sentences/",
             ),
         ),
+        ({"huggingface_hub"}, ("foundation/hub.py",)),
+        ({"peft"}, ("models/vla/library.py",)),
     ],
-    ids=["web", "parquet", "video", "augmentation", "captum", "tokenizers", "transformers"],
+    ids=[
+        "web",
+        "parquet",
+        "video",
+        "augmentation",
+        "captum",
+        "tokenizers",
+        "transformers",
+        "hub",
+        "peft",
+    ],
 )
 def test_extras_are_imported_where_they_serve_only(
     modules: set[str], homes: tuple[str, ...]

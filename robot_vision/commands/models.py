@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from robot_vision.commands import models_compare, models_ensemble, models_recommend
+from robot_vision.commands import models_compare, models_ensemble, models_get, models_recommend
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.segmenters import (
     add_segmenters,
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from robot_vision.importing.trial import Trial
     from robot_vision.model_store.store import Bundle
 
-app = typer.Typer(no_args_is_help=True, help="List, inspect, import and verify model bundles.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, get, inspect, import and verify model bundles."
+)
+app.command("known")(models_get.known)
+app.command("get")(models_get.get)
 models_compare.register(app)
 models_ensemble.register(app)
 models_recommend.register(app)

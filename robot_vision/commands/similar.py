@@ -289,6 +289,35 @@ def regions(
     )
 
 
+@app.command()
+def pca(
+    pictures: Annotated[list[Path], typer.Argument(help="pictures; colours mean the same in all")],
+    sheet: Annotated[Path, typer.Option(help="JPEG of each picture beside its cells' colours")],
+    model: Annotated[str, typer.Option(help="any bundle that gives features")] = "native-s",
+    device: Device = "auto",
+    threads: Threads = 1,
+    allow_code: AllowCode = False,
+) -> None:
+    """Colours for what the cells of pictures differ by most (PCA): like parts, like colours."""
+    from robot_vision.similar.components import draw_components, principal_components
+    from robot_vision.similar.embedder import Embedder, EmbedderOptions
+    from robot_vision.similar.frames import read_picture
+    from robot_vision.similar.sheets import stacked, write_jpeg
+    from robot_vision.terminal import Screen
+
+    permit_code(allow_code)
+    embedder = Embedder(model, EmbedderOptions(device=device, threads=threads))
+    shown = [read_picture(path) for path in pictures]
+    maps = [embedder.features(rgb) for rgb in shown]
+    found = principal_components(maps)
+    rows = [
+        draw_components(rgb, found.colours(each)) for rgb, each in zip(shown, maps, strict=True)
+    ]
+    write_jpeg(sheet, stacked(rows))
+    shares = ", ".join(f"{share:.0%}" for share in found.explained)
+    Screen().print(f"red, green and blue are {shares} of what cells vary by; written: {sheet}")
+
+
 def _bag_options(camera: str, rgb_topic: str) -> Any:
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.replay.reading.discovery import Topics

@@ -40,7 +40,9 @@ class ModelInput(BaseModel):
     """How a frame becomes the model's image input.
 
     `resize`: `letterbox` keeps the ratio and centres, `letterbox_topleft` keeps the ratio and
-    pads right and below, `stretch` fills. Pixels become `(pixel * scale - mean) / std`.
+    pads right and below, `stretch` fills, `crop` keeps the ratio, fills, and leaves out what
+    stands over on two sides. `resample`: `linear` takes the pixels around each place, the others
+    weigh all that fall into it, as Pillow does. Pixels become `(pixel * scale - mean) / std`.
     `layout` is the tensor's layout; `uint8` inputs get the pixels as they are.
     """
 
@@ -53,7 +55,8 @@ class ModelInput(BaseModel):
         default=1, ge=1, le=64, description="pictures that the model always takes; one is a frame"
     )
     color: Literal["rgb", "bgr"] = "rgb"
-    resize: Literal["letterbox", "letterbox_topleft", "stretch"] = "letterbox"
+    resize: Literal["letterbox", "letterbox_topleft", "stretch", "crop"] = "letterbox"
+    resample: Literal["linear", "antialiased_linear", "antialiased_cubic"] = "linear"
     pad_value: int = Field(default=114, ge=0, le=255)
     scale: float = Field(default=1 / 255, gt=0, allow_inf_nan=False)
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -1,7 +1,7 @@
 """Where a camera's view lies in a model's input, and the way back to the camera's pixels.
 
-Letterboxed at the centre or the top left, or stretched. Images of any aspect ratio keep it under
-letterboxing.
+Letterboxed at the centre or the top left, stretched, or cropped at the centre. Images of any
+aspect ratio keep it under letterboxing and cropping.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from robot_vision.core.manifest import ModelInput
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """Where a view of `view_width_px` × `view_height_px` lies in the model's input."""
+    """Where a view of `view_width_px` × `view_height_px` lies in the model's input.
+
+    `left_px` and `top_px` are negative where the view stands over, and is cropped.
+    """
 
     view_width_px: int
     view_height_px: int
@@ -27,9 +30,14 @@ class Placement:
     def window(self) -> tuple[slice, slice]:
         """Rows and columns of the input that show the view."""
         return (
-            slice(self.top_px, self.top_px + self.height_px),
-            slice(self.left_px, self.left_px + self.width_px),
+            slice(max(self.top_px, 0), self.top_px + self.height_px),
+            slice(max(self.left_px, 0), self.left_px + self.width_px),
         )
+
+    def seen(self, resized: Shaped[np.ndarray, "h w *c"], *, into: np.ndarray) -> np.ndarray:
+        """The part of the resized view that goes `into` the input's window."""
+        top, left = max(-self.top_px, 0), max(-self.left_px, 0)
+        return resized[top : top + into.shape[0], left : left + into.shape[1]]
 
     def boxes_in_view(self, box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 4"]:
         """Boxes in input pixels as boxes in pixels of the view, clipped to it."""
@@ -77,6 +85,8 @@ class Placement:
 
 def place(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
     """Where an image of that size goes in the input that `spec` describes."""
+    if spec.resize == "crop":
+        return _cropped(spec, width_px=width_px, height_px=height_px)
     if spec.resize == "stretch":
         scaled_width_px, scaled_height_px = spec.width_px, spec.height_px
     else:
@@ -91,6 +101,22 @@ def place(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
         top_px=(spec.height_px - scaled_height_px) // 2 if centred else 0,
         width_px=scaled_width_px,
         height_px=scaled_height_px,
+    )
+
+
+def _cropped(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
+    """As public models have it: whole pixels, the rest rounded down, and so is half of it."""
+    if spec.height_px * width_px >= spec.width_px * height_px:
+        scaled = spec.height_px * width_px // height_px, spec.height_px
+    else:
+        scaled = spec.width_px, spec.width_px * height_px // width_px
+    return Placement(
+        view_width_px=width_px,
+        view_height_px=height_px,
+        left_px=-((scaled[0] - spec.width_px) // 2),
+        top_px=-((scaled[1] - spec.height_px) // 2),
+        width_px=scaled[0],
+        height_px=scaled[1],
     )
 
 

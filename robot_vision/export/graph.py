@@ -25,7 +25,8 @@ def export_graph(graph: Graph, file: Path) -> Path:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        for chatty in ("torch.onnx", "onnxscript"):
+            logging.getLogger(chatty).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
                 graph.module.cpu().eval(),

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.core.config import DetectorConfig, ServiceConfig
-from robot_vision.core.errors import ConfigError
 from robot_vision.core.types import Detections, Frame
 from robot_vision.export.grounding_pictures import Tile, draw_tiles
 from robot_vision.export.picture_bundle import Measured, PictureModel, weights_travel
@@ -77,9 +76,12 @@ def measure_grounding(
     shown = [tiles[row] for row in spread(len(tiles), worst)]
     draw_tiles(out / GALLERY, shown, threshold=threshold)
     new = sum(verdict.is_new for verdict in answers.words)
+    notes = [f"{len(rows)} pictures; {new} phrases name looks that training never showed"]
+    if words.unknown:
+        notes.append(f"words that the bundle does not know: {', '.join(sorted(words.unknown))}")
     return Measured(
         metrics=rounded,
-        notes=(f"{len(rows)} pictures; {new} phrases name looks that training never showed",),
+        notes=tuple(notes),
         files=(METRICS, GALLERY),
     )
 
@@ -127,6 +129,7 @@ class _Words:
         )
         self._model = load_model(bundle, self._config)
         self._encoder = PromptEncoder(bundle)
+        self.unknown: set[str] = set()
         self._most = bundle.manifest.prompt.phrases if bundle.manifest.prompt else 1
 
     def answers(
@@ -140,12 +143,12 @@ class _Words:
             prompt = ", ".join(query.text for query in part)
             config = self._config.model_copy(update={"prompt": prompt})
             found = Grounder(self._model, self._encoder, config).ground(frame, stage_s={})
-            if found.prompt.problems:
-                raise ConfigError(
-                    f"the bundle cannot be asked as the set asks: {found.prompt.problems[0]}"
-                )
+            for phrase in found.prompt.phrases:
+                self.unknown.update(phrase.unknown_words)
+            sought = found.prompt.sought
             for query in part:
-                of_phrase = found.prompt.sought.index(query.text)
+                # What cannot be looked for is not reported.
+                of_phrase = sought.index(query.text) if query.text in sought else -1
                 yield query, _of_class(found.detections, of_phrase), everything
 
 

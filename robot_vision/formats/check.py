@@ -46,6 +46,11 @@ def check_manifest(manifest: ModelManifest) -> Format:
         raise BundleError(f"format {format.name!r} {what} an encoder of words (`prompt`)")
     if format.detection is not None and not (manifest.classes or format.asked_by_words):
         raise BundleError(f"format {format.name!r} needs the names of its classes")
+    if manifest.input.resize == "crop" and manifest.task != "classification":
+        raise BundleError(
+            f"resize 'crop' leaves out two sides of the picture, and task {manifest.task!r} says "
+            "where things are: expected stretch, letterbox or letterbox_topleft"
+        )
     _check_keypoints(manifest, format)
     return format
 

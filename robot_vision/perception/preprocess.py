@@ -7,6 +7,7 @@ from jaxtyping import Float32, UInt8
 from robot_vision.core.manifest import ModelInput
 from robot_vision.core.placement import Placement, place
 from robot_vision.core.types import Camera
+from robot_vision.perception.resample import Resampler
 
 
 class Preprocessor:
@@ -18,6 +19,7 @@ class Preprocessor:
         self._canvas = np.full((height, width, 3), spec.pad_value, np.uint8)
         self._depth_m = np.zeros((1, 1, height, width), np.float32)
         self._placement: Placement | None = None
+        self._resampler: Resampler | None = None
         # The canvas in the model's colour order and layout: a view, so this costs nothing.
         colored = self._canvas if spec.color == "rgb" else self._canvas[:, :, ::-1]
         nchw = spec.layout == "nchw"
@@ -44,8 +46,7 @@ class Preprocessor:
         """
         spec = self._spec
         placement = self._place(width_px=rgb.shape[1], height_px=rgb.shape[0])
-        size = (placement.width_px, placement.height_px)
-        cv2.resize(rgb, size, dst=self._canvas[placement.window], interpolation=cv2.INTER_LINEAR)
+        self._fill_canvas(rgb, placement)
         self._fill_tensor()
         inputs = {spec.name: self._tensor[None]}
         if spec.depth_name:
@@ -65,7 +66,17 @@ class Preprocessor:
             self._canvas[:] = self._spec.pad_value
             self._depth_m[:] = 0
             self._placement = placement
+            self._resampler = _resampler(self._spec, placement)
         return placement
+
+    def _fill_canvas(self, rgb: UInt8[np.ndarray, "h w 3"], placement: Placement) -> None:
+        window, size = self._canvas[placement.window], (placement.width_px, placement.height_px)
+        if self._resampler is not None:
+            window[:] = placement.seen(self._resampler(rgb), into=window)
+        elif self._spec.resize == "crop":
+            window[:] = placement.seen(cv2.resize(rgb, size), into=window)
+        else:
+            cv2.resize(rgb, size, dst=window, interpolation=cv2.INTER_LINEAR)
 
     def _fill_tensor(self) -> None:
         """`(pixel × scale − mean) / std` per channel; pixels as they are for u8 inputs."""
@@ -89,6 +100,16 @@ class Preprocessor:
         view_m = self._depth_m[0, 0][placement.window]
         cv2.resize(depth_m, size, dst=view_m, interpolation=cv2.INTER_NEAREST)
         cv2.patchNaNs(view_m, 0)
+
+
+def _resampler(spec: ModelInput, placement: Placement) -> Resampler | None:
+    if spec.resample == "linear":
+        return None
+    return Resampler(
+        spec.resample,
+        from_px=(placement.view_width_px, placement.view_height_px),
+        to_px=(placement.width_px, placement.height_px),
+    )
 
 
 def _focal_px(camera: Camera | None, placement: Placement) -> float:

@@ -80,6 +80,13 @@ def draw_matches(
     return sheet
 
 
+def stacked(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "h w 3"]:
+    """Pictures one below the other, as wide as the widest."""
+    width = max(picture.shape[1] for picture in pictures)
+    sizes = [(width, round(p.shape[0] * width / p.shape[1])) for p in pictures]
+    return np.vstack([cv2.resize(p, size) for p, size in zip(pictures, sizes, strict=True)])
+
+
 def write_jpeg(file: Path, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,7 @@ def asked_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_phrase_is_kept_as_its_words_of_meaning() -> None:
     assert meaning_of("The mug, that is RED") == meaning_of("a mug red") == "mug red"
+    assert meaning_of("a green can") == "green can"
 
 
 def test_the_lexicon_has_looks_things_and_colours(asked_set: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.fusion.fusion import PICTURES, ModalityShape, Seen
 from robot_vision.models.layers.language import LanguageEncoder
+from robot_vision.models.layers.resample import resample
 from robot_vision.models.picture import PAD_VALUE
 from robot_vision.models.policies.pixel_parts import (
     Age,
@@ -42,7 +44,8 @@ class Sight(nn.Module):
             self.encoder.requires_grad_(False).eval()
         levels = slice(-spec.levels, None)
         self._strides = self.encoder.strides[levels] if self.encoder is not None else ()
-        self._channels = self.encoder.channels[levels] if self.encoder is not None else ()
+        channels = self.encoder.channels[levels] if self.encoder is not None else ()
+        self._channels = (channels[0] + 3 * spec.patches**2, *channels[1:]) if channels else ()
         deep = [camera.name for camera in seen.cameras if camera.has_depth]
         in_relief = bool(deep) and spec.depth == "relief"
         self.depth = DepthEncoder(spec.depth_width) if in_relief else None
@@ -134,12 +137,14 @@ class Sight(nn.Module):
     def maps(self, camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
         """The encoder's maps of a camera's pictures u8 [...,h,w,3], f32 [...,c,h,w] each.
 
-        The `levels` coarsest, finest first.
+        The `levels` coarsest, finest first, which has the colors of `patches` as well.
         """
         assert self.encoder is not None, f"no camera {camera!r}: the policy has none"
         planes = rgb.reshape(-1, *rgb.shape[-3:]).permute(0, 3, 1, 2)
         fitting = _padded(planes, max(self.encoder.strides), value=PAD_VALUE)
-        maps = self.encoder(fitting.permute(0, 2, 3, 1)).maps[-self.spec.levels :]
+        maps = list(self.encoder(fitting.permute(0, 2, 3, 1)).maps[-self.spec.levels :])
+        if self.spec.patches:
+            maps[0] = torch.cat([maps[0], patches_of(fitting, maps[0], self.spec.patches)], dim=1)
         return tuple(each.reshape(*rgb.shape[:-3], *each.shape[1:]) for each in maps)
 
     def _tokens_of(self, name: str) -> nn.Module:
@@ -203,6 +208,16 @@ class Sight(nn.Module):
         )
         stride_px = max(_DEPTH_STRIDE_PX, *self._strides)
         return (height, width), (-height % stride_px, -width % stride_px)
+
+
+def patches_of(planes: Tensor, cells: Tensor, count: int) -> Tensor:
+    """Colors u8 [b,3,h,w] as -1 to 1, in count × count patches of each of `cells` [b,c,y,x].
+
+    f32 [b,3·count²,y,x].
+    """
+    rows, columns = cells.shape[-2:]
+    colors = resample(planes.float() / 127.5 - 1, rows * count, columns * count)
+    return F.pixel_unshuffle(colors, count)
 
 
 def _language(spec: PixelPolicySpec) -> LanguageEncoder:

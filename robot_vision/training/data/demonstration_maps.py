@@ -50,6 +50,7 @@ def _identity(model: PixelPolicy, encoder: nn.Module) -> str:
         {
             "encoder": spec.encoder.model_dump(mode="json"),
             "levels": spec.levels,
+            **({"patches": spec.patches} if spec.patches else {}),
             "weights": weights.hexdigest(),
         }
     )

@@ -11,13 +11,15 @@ import numpy as np
 from jaxtyping import Int64
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.policies.language import meant_words, split_words
+from robot_vision.policies.language import split_words
 from robot_vision.training.data.captions import Caption, CaptionOptions, Look, open_captions
 from robot_vision.training.data.crops import CropOptions
 from robot_vision.training.data.open_set import load_detection_set
 
 ANY = ""  # in a look: of any colour, or any thing
 _ANYTHING = ("thing", "object", "one")  # what a colour alone is asked for with
+# Words around a thing's name in captions. Not all that instructions skip: a can is meant.
+_BESIDE = frozenset(("a", "an", "the", "that", "is"))
 _EVERY_THING = CaptionOptions(things_per_picture=100, crop=CropOptions(min_px=1))
 
 
@@ -69,7 +71,7 @@ class Asked:
 
 def meaning_of(text: str) -> str:
     """The words of a phrase that say which thing is meant."""
-    return " ".join(meant_words(split_words(text)))
+    return " ".join(word for word in split_words(text) if word not in _BESIDE)
 
 
 def lexicon_of(folder: str) -> Lexicon:

@@ -77,13 +77,17 @@ def prepared(rgb: UInt8[Tensor, "b h w 3"], image: ModelInput, placement: Placem
     pixels = rgb.permute(0, 3, 1, 2)
     size = (placement.height_px, placement.width_px)
     if size != tuple(pixels.shape[2:]):
-        resized = F.interpolate(pixels.float(), size, mode="bilinear", align_corners=False)
-        pixels = resized.round().to(torch.uint8)
+        mode = "bicubic" if image.resample == "antialiased_cubic" else "bilinear"
+        smooth = image.resample != "linear"
+        resized = F.interpolate(pixels.float(), size, mode=mode, antialias=smooth)
+        pixels = resized.round().clamp(0, 255).to(torch.uint8)
     if size != (image.height_px, image.width_px):
         canvas = pixels.new_full(
             (len(rgb), 3, image.height_px, image.width_px), fill_value=image.pad_value
         )
-        canvas[(..., *placement.window)] = pixels
+        window = canvas[(..., *placement.window)]
+        top, left = max(-placement.top_px, 0), max(-placement.left_px, 0)
+        window[:] = pixels[..., top : top + window.shape[2], left : left + window.shape[3]]
         pixels = canvas
     if image.color == "bgr":
         pixels = pixels.flip(1)

@@ -150,7 +150,7 @@ def _zmq() -> Any:
         import zmq
     except ImportError as error:
         raise MissingDependencyError(
-            "GR00T's protocol needs pyzmq: pip install 'robot_vision[remote]'"
+            "GR00T's protocol needs pyzmq: pip install 'robot_vision[remote,groot]'"
         ) from error
     return zmq
 

@@ -1,0 +1,105 @@
+"""The one way to models of transformers: by its own classes, and no code of anybody else."""
+
+import sys
+import warnings
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from robot_vision.core.errors import ConfigError, MissingDependencyError
+from robot_vision.foundation.hub import PICKLED, WEIGHTS
+from robot_vision.foundation.model_folder import ModelFolder
+from robot_vision.models.public_files import read_public
+from robot_vision.models.weights import listed
+
+
+def transformers() -> Any:
+    """The package. It needs no torchvision here; one that is broken is hidden from it."""
+    _hide_broken_torchvision()
+    try:
+        package: Any = import_module("transformers")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"this needs transformers ({error}): pip install 'robot_vision[foundation]'"
+        ) from error
+    package.logging.set_verbosity_error()
+    package.logging.disable_progress_bar()
+    return package
+
+
+def load(folder: ModelFolder, name: str, *, unused: str = "") -> Any:
+    """The model in float32 on the CPU, from safetensors, or else from tensors alone.
+
+    Raises `ConfigError` where weights are missing or of another shape: what is not there would be
+    random. Those whose names begin with `unused` take no part in what it says.
+    """
+    kind = getattr(transformers(), name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own deprecations
+        try:
+            model, found = _opened(kind, folder)
+        except ConfigError:
+            raise
+        except Exception as error:  # whatever it stumbles over in a stranger's files
+            raise ConfigError(f"{folder.path} cannot be opened as {name}: {error}") from error
+    missing = {key for key in found["missing_keys"] if not (unused and key.startswith(unused))}
+    _check(missing, found, folder, name)
+    return model.eval()
+
+
+def _opened(kind: Any, folder: ModelFolder) -> tuple[Any, Any]:
+    """The model, and what its library says of its weights."""
+    given: dict[str, Any] = {
+        "config": kind.config_class.from_dict(dict(folder.config)),
+        "attn_implementation": "eager",
+        "dtype": torch.float32,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are refused below, by their names
+    }
+    if folder.has(*WEIGHTS):
+        given |= {"local_files_only": True, "use_safetensors": True}
+        return kind.from_pretrained(folder.path.resolve(), **given)
+    if folder.has(*PICKLED):
+        return kind.from_pretrained(None, state_dict=read_public(folder.path), **given)
+    raise ConfigError(
+        f"{folder.path} has no weights: expected model.safetensors, parts of it, or "
+        "pytorch_model.bin, which is read as tensors alone"
+    )
+
+
+def tokenizer(folder: ModelFolder, name: str) -> Any:
+    """Raises `ConfigError` where its files are not there."""
+    kind = getattr(transformers(), name)
+    try:
+        return kind.from_pretrained(folder.path.resolve(), local_files_only=True)
+    except Exception as error:  # whatever it stumbles over in a stranger's files
+        raise ConfigError(
+            f"{folder.path} has no tokenizer ({error}): expected tokenizer.json, or vocab.json "
+            "and merges.txt"
+        ) from error
+
+
+def _check(lacking: set[str], found: Any, folder: ModelFolder, name: str) -> None:
+    missing = sorted(lacking)
+    other = [str(key[0]) for key in found.get("mismatched_keys", ())]
+    if missing or other:
+        raise ConfigError(
+            f"the weights in {folder.path} are not those of {name}: missing: "
+            f"{listed(tuple(missing)) or 'none'}; of another shape: "
+            f"{listed(tuple(other)) or 'none'}"
+        )
+
+
+def _hide_broken_torchvision() -> None:
+    """One of another build than torch cannot be imported, and transformers would fail by it."""
+    if "torchvision" in sys.modules:
+        return
+    try:
+        import_module("torchvision")
+    except ImportError:
+        pass
+    except (RuntimeError, OSError):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        sys.modules["torchvision"] = None  # type: ignore[assignment]
