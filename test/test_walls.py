@@ -175,7 +175,6 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         (
             {"transformers"},
             (
-                "export/sam.py",
                 "foundation/",
                 "models/vla/library.py",
                 "multimodal/answerers/local.py",

@@ -62,7 +62,7 @@ def import_segmenter(
     if model.is_dir():
         if decoder is not None or picture:
             raise ConfigError(f"{model} is a folder, which says all: leave out --decoder, --input")
-        from robot_vision.export.sam import export_sam
+        from robot_vision.foundation.sam import export_sam
 
         bundle = export_sam(model, out, name=name, licence=licence)
     else:

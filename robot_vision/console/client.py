@@ -146,7 +146,7 @@ class Console:
 
     def segment(self, file: Path | bytes, *prompts: PicturePrompt) -> PictureSegments:
         """Masks of what prompts mean in a picture; without a prompt, of everything in it."""
-        asked = SegmentRequest(prompts=list(prompts), everything=not prompts)
+        asked = SegmentRequest.model_validate({"prompts": prompts, "everything": not prompts})
         data = file.read_bytes() if isinstance(file, Path) else file
         answer = self._ask(
             "POST",

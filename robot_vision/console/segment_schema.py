@@ -90,7 +90,10 @@ class LiveSegments(Model):
 
 
 class LiveSegmentsState(Model):
-    """What is held in the newest frame that was answered, and the last answers to requests."""
+    """What is held in the newest frame that was answered.
+
+    `answers`: the last ones to requests, and those that say what was refused or lost.
+    """
 
     problem: str = Field("", description="why nothing can be asked; empty if it can")
     held: LiveSegments | None = None

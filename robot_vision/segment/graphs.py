@@ -34,7 +34,7 @@ class RunningGraph:
         self.provider = "cuda" if self._session.get_providers()[0] == _CUDA else "cpu"
         self.graph = Graph(
             inputs={tensor.name: _shape(tensor) for tensor in self._session.get_inputs()},
-            dtypes={t.name: _DTYPES.get(t.type, t.type) for t in self._session.get_inputs()},
+            dtypes={t.name: _dtype(t) for t in self._session.get_inputs()},
             outputs={tensor.name: _shape(tensor) for tensor in self._session.get_outputs()},
         )
 
@@ -66,6 +66,11 @@ def _session(file: Path, *, device: str, threads: int) -> ort.InferenceSession:
     if device == "cuda" and session.get_providers()[0] != _CUDA:
         raise DeviceError(f"device 'cuda': ONNX Runtime fell back to the CPU for {file}")
     return session
+
+
+def _dtype(tensor: ort.NodeArg) -> str:
+    kind = str(tensor.type)
+    return _DTYPES.get(kind, kind)
 
 
 def _shape(tensor: ort.NodeArg) -> tuple[int | None, ...]:

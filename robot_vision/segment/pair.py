@@ -70,9 +70,11 @@ class Pair(Protocol):
     name: str
     about: str
     picture: PictureInput
-    prompts_axis: tuple[str, int]
     takes_boxes: bool
     takes_masks: bool
+
+    @property
+    def prompts_axis(self) -> tuple[str, int]: ...
 
     def recognises(self, encoder: Graph, decoder: Graph) -> bool:
         """Whether these are such an encoder and decoder, by the names of their tensors."""

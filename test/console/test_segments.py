@@ -127,6 +127,10 @@ def test_a_thing_of_the_live_picture_is_held_and_released(rig: ConsoleRig) -> No
         console.point_at(LiveRequest(id="nowhere", points=[(3000, 1)]))
         wait_until(lambda: bool(console.held().answers))
         assert "is not in the picture" in console.held().answers[-1].problems[0]
+        console.point_at(LiveRequest(op="release", id="nobody"))
+        wait_until(lambda: len(console.held().answers) > 1)
+        assert "nothing called 'nobody' is held" in console.held().answers[-1].problems[0]
+        wait_until(lambda: (console.held().held or held).problems == [])
         console.point_at(LiveRequest(op="release"))
         wait_until(lambda: not (console.held().held or held).segments)
 

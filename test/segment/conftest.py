@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sam_models import save_tiny_sam
 
-from robot_vision.export.sam import export_sam
+from robot_vision.foundation.sam import export_sam
 from robot_vision.model_store.segmenters import SegmenterBundle
 from robot_vision.segment.segmenter import Segmenter
 

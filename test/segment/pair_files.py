@@ -82,8 +82,9 @@ def _efficient_sam(encoder: ModelProto, decoder: ModelProto) -> None:
             ("Squeeze", ["batched_point_labels", "zeroth"], ["point_labels"], {}),
         ],
     )
-    _renamed(decoder, "iou_predictions", "scores")
-    _answers_in_a_batch(decoder, {"low_res_masks": "output_masks", "scores": "iou_predictions"})
+    _renamed(decoder, "iou_predictions", "inner_scores")
+    outputs = {"low_res_masks": "output_masks", "inner_scores": "iou_predictions"}
+    _answers_in_a_batch(decoder, outputs)
 
 
 def _transformers_sam(encoder: ModelProto, decoder: ModelProto) -> None:

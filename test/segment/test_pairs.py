@@ -1,6 +1,7 @@
 """Every known kind of export: recognised by its tensors, and answering as the same weights do."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,9 +18,9 @@ from robot_vision.segment.segmenter import Segmenter
 
 # A square: there is nothing to pad, so that pairs that stretch and those that pad agree.
 SQUARE = discs((40, 40), (110, 80), (60, 120), width_px=150, height_px=150)
-POINT = {"points": [(42.0, 38.0)]}
-POINTS = {"points": [(108.0, 80.0), (112.0, 80.0)], "not_points": [(10.0, 10.0)]}
-BOX = {"box": (42.0, 102.0, 78.0, 138.0)}
+POINT: dict[str, Any] = {"points": [(42.0, 38.0)]}
+POINTS: dict[str, Any] = {"points": [(108.0, 80.0), (112.0, 80.0)], "not_points": [(10.0, 10.0)]}
+BOX: dict[str, Any] = {"box": (42.0, 102.0, 78.0, 138.0)}
 
 
 @pytest.fixture(scope="module")

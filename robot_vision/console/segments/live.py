@@ -41,7 +41,7 @@ class SegmentLog:
 
     def add(self, said: LiveSegments) -> None:
         with self._lock:
-            if said.request or (said.problems and not said.segments):
+            if said.request or said.problems:
                 self._answers.append(said)
             if not said.request:
                 self._held = said

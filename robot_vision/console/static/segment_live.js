@@ -7,6 +7,7 @@ import { Pointing, drawSegments, promptAfter } from "./pointing.js";
 const ASK_MS = 250;
 const OLD_NS = 3e9;
 const PROMPT_MS = 8000;
+const HOW = "Click a thing; Ctrl-click: this too; Shift-click: not this; or drag a box.";
 
 export class LiveSegments {
   /** `camera` is the view that is pointed at; `widthPx()` the width of the camera's picture. */
@@ -44,14 +45,13 @@ export class LiveSegments {
     this._pointing.active = !isPressed(this._button);
     this._button.setAttribute("aria-pressed", String(this.active));
     this._camera.root.dataset.pointing = String(this.active);
-    byId("pointing").hidden = !this.active && !this._held?.segments.length;
-    this._say("Click a thing; Ctrl-click: this too; Shift-click: not this; or drag a box.");
+    this._say(this.active ? HOW : "");
   }
 
   async _pointed(gesture) {
     const prompt = promptAfter(this._prompt, gesture);
     if (!prompt) return this._say("Click a thing first: then say what else is of it, or is not.");
-    if (gesture.kind === "point" || gesture.kind === "box") this._count += 1;
+    if (gesture.kind === "point" || gesture.kind === "box") this._id = `thing ${this._count += 1}`;
     this._prompt = prompt;
     this._camera.invalidate();
     clearTimeout(this._fade);
@@ -59,8 +59,9 @@ export class LiveSegments {
       this._prompt = null;
       this._camera.invalidate();
     }, PROMPT_MS);
-    const id = `thing ${this._count}`;
+    const id = this._id;
     const { done, message } = await command("/api/segment/live", { op: "hold", id, ...prompt });
+    this._asked = done ? id : null;
     this._say(done ? `${id}: asked.` : message);
   }
 
@@ -75,12 +76,14 @@ export class LiveSegments {
 
   _show({ problem, held, answers }) {
     this._held = held;
-    if (problem) this._say(problem);
-    const newest = answers.at(-1);
-    const said = newest && `${newest.stamp_ns} ${newest.problems.join("; ")}`;
-    if (newest?.problems.length && said !== this._told) this._say(newest.problems.join("; "));
-    this._told = said ?? this._told;
-    byId("pointing").hidden = !this.active && !held?.segments.length;
+    if (problem && this.active) this._say(problem);
+    for (const segment of held?.segments ?? []) this._count = Math.max(this._count, numberOf(segment));
+    if (held?.segments.some(({ id }) => id === this._asked)) {
+      this._asked = null;
+      this._say(HOW);
+    }
+    this._sayProblems(answers.filter((answer) => answer.problems.length).at(-1));
+    this._showPanel();
     keyed(byId("held"), held?.segments ?? [], {
       key: (segment) => segment.id,
       create: (segment) => el("li", {}, el("span"), el("button", {
@@ -94,11 +97,30 @@ export class LiveSegments {
     this._camera.invalidate();
   }
 
+  /** Once; what was wrong before the page was opened is not said. */
+  _sayProblems(newest) {
+    const said = newest ? `${newest.stamp_ns} ${newest.problems.join("; ")}` : "";
+    if (this._said !== undefined && said && said !== this._said) {
+      this._asked = null;
+      this._say(newest.problems.join("; "));
+    }
+    this._said = said;
+  }
+
   _say(text) {
     setText(byId("pointing-says"), text);
+    this._showPanel();
+  }
+
+  /** What is said of a thing that is lost stays after the last is released. */
+  _showPanel() {
+    const isEmpty = !this._held?.segments.length && !byId("pointing-says").textContent;
+    byId("pointing").hidden = !this.active && isEmpty;
   }
 }
 
+/** Of a thing that a page named, as this one does: numbers go on after those that are held. */
+const numberOf = ({ id }) => Number(/^thing (\d{1,6})$/.exec(id)?.[1] ?? 0);
 const named = (segment) => ({ ...segment, name: segment.id });
 
 function inWords({ id, score, track_id: track, how, mask_age_s: age }) {

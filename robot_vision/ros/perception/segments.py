@@ -60,8 +60,8 @@ class Segments:
         self._requests: deque[LiveRequest] = deque()
         self._refused: deque[str] = deque(maxlen=_MOST_WAITING)
         self._stopping = False
-        self._json = node.create_lifecycle_publisher(String, "~/segment/json", _QOS)
-        self._mask = node.create_lifecycle_publisher(Image, "~/segment/mask", _QOS)
+        self._json: Any = node.create_lifecycle_publisher(String, "~/segment/json", _QOS)
+        self._mask: Any = node.create_lifecycle_publisher(Image, "~/segment/mask", _QOS)
         take = bounded(String, self._on_request, most_bytes=WORDS_BYTES, refuse=self._refuse)
         self._subscription: Any = node.create_subscription(
             String,

@@ -1,7 +1,6 @@
 """SAM of a transformers folder as a bundle: its encoder and its decoder as ONNX, proven."""
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.foreign import quoted
 from robot_vision.core.segmenter_manifest import PictureInput, SegmenterManifest
 from robot_vision.export.graph import export_graph
+from robot_vision.foundation.library import load
+from robot_vision.foundation.model_folder import ModelFolder, read_folder
 from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.model_store.segmenters import SegmenterBundle, write_segmenter
 from robot_vision.models.card import Graph
@@ -24,26 +25,21 @@ _MOST_DIFFERENCE = 1e-4
 _LIMITS = "Not measured with real weights by this project."
 
 
-def is_sam_folder(folder: Path) -> bool:
-    """Whether `save_pretrained` of a SAM wrote that folder, by its `config.json`."""
-    return (folder / "config.json").is_file() and _config(folder).get("model_type") == "sam"
-
-
 def export_sam(
     folder: Path, out: Path, *, name: str = "", licence: str = "unknown"
 ) -> SegmenterBundle:
     """Write the bundle of a folder of transformers (`config.json`, `*.safetensors`).
 
-    Raises `ConfigError` for a folder that is none, or without transformers; `BundleError` where
-    ONNX Runtime answers otherwise than torch.
+    Raises `ConfigError` for a folder that is none, `MissingDependencyError` without
+    transformers; `BundleError` where ONNX Runtime answers otherwise than torch.
     """
-    config = _config(folder)
-    if config.get("model_type") != "sam":
+    found = read_folder(folder)
+    if found.kind != "sam":
         raise ConfigError(
-            f"{folder}/config.json has model_type {quoted(config.get('model_type'))}; "
+            f"{folder}/config.json has model_type {quoted(found.kind)}; "
             "expected 'sam' (a SamModel as save_pretrained writes it)"
         )
-    model = _model(folder)
+    model = load(found, "SamModel")
     encoder, decoder = _encoder(model), _decoder(model)
     with tempfile.TemporaryDirectory() as made:
         files = [export_graph(graph, Path(made) / graph.file) for graph in (encoder, decoder)]
@@ -52,7 +48,7 @@ def export_sam(
         manifest = SegmenterManifest(
             name=name or folder.resolve().name,
             pair=_PAIR,
-            picture=_picture(folder, side_px=model.config.vision_config.image_size),
+            picture=_picture(found, side_px=model.config.vision_config.image_size),
             licence=licence,
             description=f"SAM of {folder.resolve().name}, exported from transformers",
             limits=_LIMITS,
@@ -176,51 +172,14 @@ def _prove(graph: Graph, file: Path) -> None:
             )
 
 
-def _picture(folder: Path, *, side_px: int) -> PictureInput:
-    """As `preprocessor_config.json` says, where it is there; else as SAM's pictures are."""
-    file = folder / "preprocessor_config.json"
-    said = read_json(file) if file.is_file() else {}
-    if not isinstance(said, dict):
-        raise ConfigError(f"{file} holds {quoted(said)}; expected fields by name")
+def _picture(folder: ModelFolder, *, side_px: int) -> PictureInput:
+    """As the folder says of its pictures, where it does; else as SAM's pictures are."""
+    said = folder.processor
     longest = (said.get("size") or {}).get("longest_edge", side_px)
     if longest != side_px:
         raise ConfigError(
-            f"{file} resizes to {quoted(longest)} px, but the encoder takes {side_px} px"
+            f"{folder.path} resizes to {quoted(longest)} px, but the encoder takes {side_px} px"
         )
     named = {"scale": "rescale_factor", "mean": "image_mean", "std": "image_std"}
     given = {ours: said[theirs] for ours, theirs in named.items() if theirs in said}
     return PictureInput.model_validate({"side_px": side_px, **given})
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    file = folder / "config.json"
-    if not file.is_file():
-        raise ConfigError(f"{folder} has no config.json; expected a folder of save_pretrained")
-    found = read_json(file)
-    if not isinstance(found, dict):
-        raise ConfigError(f"{file} holds {quoted(found)}; expected fields by name")
-    return found
-
-
-def _model(folder: Path) -> Any:
-    """Of what lies in the folder alone; no code of its own, no pickles."""
-    try:
-        from transformers import SamModel
-    except ImportError as error:
-        raise ConfigError(
-            f"{folder} is a SAM of transformers, which cannot be used here ({error}): "
-            "pip install 'robot_vision[foundation]'"
-        ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own deprecations
-        try:
-            model = SamModel.from_pretrained(
-                folder.resolve(),
-                local_files_only=True,
-                use_safetensors=True,
-                attn_implementation="eager",
-                dtype=torch.float32,
-            )
-        except Exception as error:  # whatever it stumbles over in a stranger's files
-            raise ConfigError(f"{folder} cannot be opened by transformers: {error}") from error
-    return model.eval()
