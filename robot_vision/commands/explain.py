@@ -108,7 +108,13 @@ def ways() -> None:
     from robot_vision.explain.question import WAYS
     from robot_vision.terminal import Screen
 
-    table = Table(Column("way", no_wrap=True), "needs", "of a target", "about", "paper")
+    table = Table(
+        Column("way", no_wrap=True),
+        "needs",
+        "of a target",
+        "about",
+        Column("paper", overflow="fold"),
+    )
     for name in WAYS:
         one = WAYS.get(name)
         table.add_row(name, one.needs, "yes" if one.is_of_target else "no", one.about, one.paper)
