@@ -89,7 +89,7 @@ def policy(
     moment = open_moment(run, dataset, row=row)
     question = moment.asked(target, camera=camera, word=word, layer=layer)
     screen = Screen()
-    screen.print(f"told: {' '.join(moment.words) or 'nothing'}")
+    screen.print(f"instruction: {' '.join(moment.words) or 'nothing'}")
     try:
         found = word_weights(question, moment.words) if moment.words else []
         shares = ", ".join(f"{name} {share:.2f}" for name, share in found)
@@ -103,15 +103,21 @@ def policy(
 @app.command()
 def ways() -> None:
     """Ways of explaining: what they need, what they show, who proposed them."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from robot_vision.explain.question import WAYS
     from robot_vision.terminal import Screen
 
-    table = Table("way", "needs", "of a target", "paper", "about")
+    table = Table(
+        Column("way", no_wrap=True),
+        "needs",
+        "of a target",
+        "about",
+        Column("paper", overflow="fold"),
+    )
     for name in WAYS:
         one = WAYS.get(name)
-        table.add_row(name, one.needs, "yes" if one.is_of_target else "no", one.paper, one.about)
+        table.add_row(name, one.needs, "yes" if one.is_of_target else "no", one.about, one.paper)
     Screen().print(table)
 
 

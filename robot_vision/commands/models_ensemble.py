@@ -47,5 +47,6 @@ def ensemble_models(
         iou=iou,
     )
     bundle = build_ensemble(recipe, out, name=out.name)
-    say(f"written: {bundle.path}, {len(names)} bundles × {len(views)} views; is it worth it?")
+    members = len(names) * len(views)
+    say(f"written: {bundle.path}, which runs a network {members} times a frame; is it worth it?")
     say(f"robot-vision models compare {names[0]} {out} --data HELD_OUT_SET")

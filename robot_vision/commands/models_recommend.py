@@ -67,10 +67,17 @@ def recommend_model(
 
 
 def _print_reasons(screen: Screen, advice: "Advice") -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     metric = advice.reasons[0][0].metric
-    table = Table("model", f"{metric} (95 %)", "trivial", "frame ms", "licence", "verdict")
+    table = Table(
+        Column("model", no_wrap=True),
+        f"{metric} (95 %)",
+        "trivial",
+        "frame ms",
+        "licence",
+        "verdict",
+    )
     for row, reason in advice.reasons:
         interval = "" if row.low != row.low else f" ({row.low:.3f} to {row.high:.3f})"
         trivial = "–" if row.trivial != row.trivial else f"{row.trivial:.3f}"

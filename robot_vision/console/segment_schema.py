@@ -26,9 +26,9 @@ class SegmentRequest(Model):
 
     prompts: list[PicturePrompt] = Field(default_factory=list, max_length=MOST_PROMPTS)
     everything: bool = False
-    points_per_side: int = Field(16, ge=1, le=64)
-    least_score: float = Field(0.88, ge=0, le=1)
-    least_stability: float = Field(0.95, ge=0, le=1)
+    points_per_side: int = Field(default=16, ge=1, le=64)
+    least_score: float = Field(default=0.88, ge=0, le=1)
+    least_stability: float = Field(default=0.95, ge=0, le=1)
 
 
 class SegmentView(Model):

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from robot_vision.explain.drawing import over_picture, tile
+from robot_vision.explain.drawing import large_tile, over_picture
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.measuring.judged import check
 from robot_vision.explain.question import WAYS, Question
@@ -63,11 +63,11 @@ def _answered(question: Question, name: str, *, is_checked: bool) -> Answer:
 def side_by_side(
     rgb: UInt8[np.ndarray, "h w 3"], question: Question, answers: Sequence[Answer]
 ) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """The picture and its maps as tiles."""
-    tiles = [tile(rgb, question.target.words)]
+    """The picture with the target's box, and its maps, as tiles."""
+    tiles = [large_tile(rgb, question.target.words, box_xyxy_px=question.box_in_view_px)]
     for answer in answers:
         if answer.heat is None:
-            tiles.append(tile(rgb, f"{answer.way}: refused"))
+            tiles.append(large_tile(rgb, f"{answer.way}: refused"))
         else:
-            tiles.append(tile(over_picture(rgb, answer.heat), answer.way))
+            tiles.append(large_tile(over_picture(rgb, answer.heat), answer.way))
     return tiles

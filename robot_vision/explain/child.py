@@ -20,7 +20,6 @@ from robot_vision.core.pipe_message import read_message, write_message
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
 from robot_vision.explain.opening.subject import Subject, open_subject
-from robot_vision.explain.question import Question
 
 _LEAST_PRIORITY = 19
 
@@ -75,16 +74,8 @@ def _answer(
         (255 * one.heat.clip(0, 1)).astype(np.uint8).tobytes() if one.heat is not None else b""
         for one in answers
     ]
-    header = {"words": question.target.words, "box_px": _box(question), "maps": maps}
+    header = {"words": question.target.words, "box_px": question.box_in_view_px, "maps": maps}
     return header, pictures
-
-
-def _box(question: Question) -> list[float] | None:
-    """The target's box in pixels of the picture."""
-    box = question.target.box_xyxy_px
-    if box is None:
-        return None
-    return question.placement.boxes_in_view(np.array([box], np.float32))[0].tolist()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Maps as pictures."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -7,6 +9,8 @@ from jaxtyping import Float32, UInt8
 from robot_vision.training.metrics.tiles import captioned
 
 _TILE_PX = 208
+_LARGE_PX = 416
+_BOX_COLOR = (255, 255, 255)
 _OPAQUE = 0.6
 
 Rgb = UInt8[np.ndarray, "h w 3"]
@@ -25,11 +29,28 @@ def over_picture(rgb: Rgb, heat: Float32[np.ndarray, "h w"]) -> Rgb:
 
 
 def tile(rgb: Rgb, caption: str) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture in a square, above words."""
-    height, width = rgb.shape[:2]
-    scale = _TILE_PX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    """A picture in a square, above words: those of any shape make a sheet."""
+    picture, _ = _resized(rgb, side_px=_TILE_PX)
     square = np.full((_TILE_PX, _TILE_PX, 3), 250, np.uint8)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    square[: size[1], : size[0]] = cv2.resize(rgb, size, interpolation=way)
+    square[: picture.shape[0], : picture.shape[1]] = picture
     return captioned(square, (caption,))
+
+
+def large_tile(
+    rgb: Rgb, caption: str, *, box_xyxy_px: Sequence[float] | None = None
+) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture large enough to be looked at, with a box of it, above words."""
+    picture, scale = _resized(rgb, side_px=_LARGE_PX)
+    if box_xyxy_px is not None:
+        left, top, right, bottom = (round(scale * edge) for edge in box_xyxy_px)
+        cv2.rectangle(picture, (left, top), (right, bottom), _BOX_COLOR, 1)
+    return captioned(picture, (caption,))
+
+
+def _resized(rgb: Rgb, *, side_px: int) -> tuple[Rgb, float]:
+    """A picture whose longer side is `side_px`, and how much larger it is."""
+    height, width = rgb.shape[:2]
+    scale = side_px / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    return cv2.resize(rgb, size, interpolation=way), scale

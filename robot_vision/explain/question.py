@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +45,14 @@ class Question:
     def is_planar(self) -> bool:
         """Whether colours stand before rows and columns, as other people's ONNX models take it."""
         return self.subject.image.layout == "nchw" and self.picture == self.subject.image.name
+
+    @property
+    def box_in_view_px(self) -> list[float] | None:
+        """The target's box in pixels of the picture that was asked about, where it has one."""
+        box = self.target.box_xyxy_px
+        if box is None:
+            return None
+        return self.placement.boxes_in_view(np.array([box], np.float32))[0].tolist()
 
     def with_pictures(self, pictures: Tensor) -> dict[str, Tensor]:
         """Inputs of a batch of other pictures; all else is the same."""

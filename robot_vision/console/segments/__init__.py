@@ -1,4 +1,1 @@
-"""Pointing at things: `picture` answers about pictures of clients, `live` asks the service.
-
-`routes` has both over HTTP.
-"""
+"""Pointing at things: `picture` answers about pictures of clients, `live` asks the service."""

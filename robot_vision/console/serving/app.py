@@ -18,21 +18,17 @@ from robot_vision.console.pictures.explainer import Explainer
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.segments.live import Segmentation
 from robot_vision.console.segments.picture import PictureSegmenter
-from robot_vision.console.segments.routes import segment_routes
 from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, AnalysisStreams
 from robot_vision.console.serving.bodies import analysis_rates
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.guard import COOKIE, Guard, Token
 from robot_vision.console.serving.rates import Rates, client_of
-from robot_vision.console.serving.routes import (
-    analysis_routes,
-    command_routes,
-    hold_threads,
-    model_answer_routes,
-    refusals,
-    watching_routes,
-    why_routes,
-)
+from robot_vision.console.serving.routes.analysis import analysis_routes
+from robot_vision.console.serving.routes.commands import command_routes, hold_threads
+from robot_vision.console.serving.routes.model_answers import model_answer_routes
+from robot_vision.console.serving.routes.segments import segment_routes
+from robot_vision.console.serving.routes.watching import watching_routes
+from robot_vision.console.serving.routes.why import why_routes
 from robot_vision.console.serving.stream import Viewers
 from robot_vision.console.state.history import History
 from robot_vision.console.state.snapshots import Snapshots
@@ -48,7 +44,6 @@ PAGES = {
     "/login": "login.html",
 }
 _SETTLE_S = 1.0
-_SEGMENT_REFUSALS = (400, 403, 408, 409, 413, 415, 422, 503)
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
 _ABOUT = """What a robot_vision service sees, for programs.
@@ -117,7 +112,7 @@ def create_app(
     app.include_router(analysis_routes(analyst))
     app.include_router(why_routes(explainer, snapshots))
     app.include_router(model_answer_routes(config.multimodal))
-    app.include_router(segment_routes(segmenter, live, refusals(*_SEGMENT_REFUSALS)))
+    app.include_router(segment_routes(segmenter, live))
 
     @app.websocket("/api/stream")
     async def stream(socket: WebSocket) -> None:

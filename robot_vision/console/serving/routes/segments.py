@@ -1,6 +1,6 @@
 """The HTTP routes of segments: of pictures that clients send, and of the live stream."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -15,17 +15,17 @@ from robot_vision.console.segment_schema import (
 )
 from robot_vision.console.segments.live import Segmentation
 from robot_vision.console.segments.picture import PictureSegmenter
+from robot_vision.console.serving.routes.refusals import refusals
 from robot_vision.core.errors import ConfigError
 from robot_vision.segment.requests import LiveRequest
 
 _LONGEST = 16_000
+_ANSWERS = refusals(400, 403, 408, 409, 413, 415, 422, 503)
 
 
-def segment_routes(
-    pictures: PictureSegmenter, live: Segmentation, answers: dict[int | str, dict[str, Any]]
-) -> APIRouter:
-    """`answers` documents the refusals that the routes may give."""
-    router = APIRouter(tags=["segment"], responses=answers)
+def segment_routes(pictures: PictureSegmenter, live: Segmentation) -> APIRouter:
+    """What is pointed at."""
+    router = APIRouter(tags=["segment"], responses=_ANSWERS)
 
     @router.post("/api/segment")
     async def segment(

@@ -1,0 +1,1 @@
+"""The HTTP routes of the API, with examples and every answer that they may give."""

@@ -1,0 +1,102 @@
+"""The routes of what is read only: state, objects, classes, probes."""
+
+from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from robot_vision.console.class_schema import ClassificationView, SegmentationView
+from robot_vision.console.problems import ConsoleError
+from robot_vision.console.schema import GroundedView, ObjectsView, State
+from robot_vision.console.serving.exposition import Exposition
+from robot_vision.console.serving.routes.refusals import refusals
+from robot_vision.console.serving.stream import Viewers
+
+
+class Health(BaseModel):
+    """The console answers."""
+
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    """Whether frames flow, and if not, why."""
+
+    ready: bool
+    reason: str
+
+
+def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
+    """What is read only."""
+    router = APIRouter()
+
+    @router.get("/api/state", responses=refusals(), tags=["watch"])
+    async def state() -> State:
+        """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
+        return viewers.state()
+
+    @router.get("/api/objects", responses=refusals(503), tags=["watch"])
+    async def objects() -> ObjectsView:
+        """The tracked objects of the newest frame."""
+        view = await run_in_threadpool(viewers.views.objects)
+        if view is None:
+            raise ConsoleError(503, "no frame was processed yet; /api/state says why")
+        return view
+
+    @router.get("/api/grounded", responses=refusals(503), tags=["watch"])
+    async def grounded() -> GroundedView:
+        """What the words of the prompt name in the newest frame."""
+        view = await run_in_threadpool(viewers.views.grounded)
+        if view is None:
+            raise ConsoleError(503, "nothing looks for words yet; grounding_model names a model")
+        return view
+
+    @router.get("/api/classification", responses=refusals(503), tags=["watch"])
+    async def classification() -> ClassificationView:
+        """The classes that the newest frame shows as a whole, likeliest first."""
+        view = await run_in_threadpool(viewers.views.classification)
+        if view is None:
+            raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
+        return view
+
+    @router.get("/api/segmentation", responses=refusals(503), tags=["watch"])
+    async def segmentation() -> SegmentationView:
+        """The classes of the newest frame's pixels, by falling share."""
+        view = await run_in_threadpool(viewers.views.segmentation)
+        if view is None:
+            text = "no frame was segmented yet; segmentation_model names a model"
+            raise ConsoleError(503, text)
+        return view
+
+    @router.get("/healthz", responses=refusals(), tags=["probes"])
+    async def healthz() -> Health:
+        """The console's process lives."""
+        return Health()
+
+    @router.get(
+        "/readyz",
+        responses={**refusals(), 503: {"model": Ready, "description": "No frames flow."}},
+        tags=["probes"],
+    )
+    async def readyz() -> Ready:
+        """Frames flow: results come from the camera's images."""
+        flows, reason = viewers.views.frames_flow()
+        ready = Ready(ready=flows, reason=reason)
+        if not flows:
+            return JSONResponse(ready.model_dump(), 503)  # pyright: ignore[reportReturnType]
+        return ready
+
+    @router.get(
+        "/metrics",
+        responses={
+            **refusals(),
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        },
+        response_class=Response,
+        tags=["probes"],
+    )
+    async def metrics() -> Response:
+        """Ages as histograms, drops, rates and memory, for Prometheus."""
+        return Response(exposition.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
