@@ -191,7 +191,9 @@ def test_words_and_units_travel_with_the_weights(run: tuple[Path, object]) -> No
     assert weights.travels["shown"]["perception_model_id"] == MODEL_ID
 
 
-def test_words_of_a_start_keep_their_rows(run: tuple[Path, object], tmp_path: Path) -> None:
+def test_words_of_a_start_keep_their_rows(
+    run: tuple[Path, object], episodes: tuple[Path, Path], tmp_path: Path
+) -> None:
     words = (*reversed(VOCABULARY.words), "cube")
     other = VOCABULARY.model_copy(update={"words": words})
     folder = write_episodes(tmp_path / "set", count=1, seed=5, vocabulary=other)
