@@ -12,6 +12,7 @@ from torch.export import Dim
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.public_library import import_transformers
 from robot_vision.core.segmenter_manifest import PictureInput, SegmenterManifest
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.onnx_open import open_onnx
@@ -204,17 +205,11 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _model(folder: Path) -> Any:
     """Of what lies in the folder alone; no code of its own, no pickles."""
-    try:
-        from transformers import SamModel
-    except ImportError as error:
-        raise ConfigError(
-            f"{folder} is a SAM of transformers, which cannot be used here ({error}): "
-            "pip install 'robot_vision[foundation]'"
-        ) from error
+    library = import_transformers()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own deprecations
         try:
-            model = SamModel.from_pretrained(
+            model = library.SamModel.from_pretrained(
                 folder.resolve(),
                 local_files_only=True,
                 use_safetensors=True,
