@@ -12,12 +12,12 @@ from torch.export import Dim
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.foreign import quoted, read_json
-from robot_vision.core.public_library import import_transformers
 from robot_vision.core.segmenter_manifest import PictureInput, SegmenterManifest
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.model_store.segmenters import SegmenterBundle, write_segmenter
 from robot_vision.models.card import Graph
+from robot_vision.models.public_library import import_transformers
 
 _PAIR = "sam"
 _MOST_PROMPTS, _MOST_POINTS = 1024, 128

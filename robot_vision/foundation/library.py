@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.public_library import import_transformers
 from robot_vision.foundation.hub import PICKLED, WEIGHTS
 from robot_vision.foundation.model_folder import ModelFolder
 from robot_vision.models.public_files import read_public
+from robot_vision.models.public_library import import_transformers
 from robot_vision.models.weights import listed
 
 _NO_CHECKS = "TRANSFORMERS_DISABLE_TORCH_CHECK"

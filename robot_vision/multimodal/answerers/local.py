@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.params import param
-from robot_vision.core.public_library import import_transformers
+from robot_vision.models.public_library import import_transformers
 from robot_vision.multimodal.answerer import (
     Answerer,
     AnswererKind,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import BundleError, ConfigError, MissingDependencyError
 from robot_vision.core.foreign import read_json
-from robot_vision.core.public_library import import_transformers
 from robot_vision.model_store.onnx_open import open_onnx
+from robot_vision.models.public_library import import_transformers
 
 CONFIG = "config.json"
 _OPSET = 18

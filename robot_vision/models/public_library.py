@@ -14,13 +14,14 @@ def import_transformers() -> Any:
     """
     _hide_broken_torchvision()
     try:
-        import_module("torch")  # without it the package is there, and none of its models
-        return import_module("transformers")
+        import torch  # noqa: F401  # without it the package has no models
+        import transformers
     except (ImportError, RuntimeError) as error:
         raise MissingDependencyError(
             f"this needs torch and transformers ({error}): "
             "pip install 'robot_vision[train,foundation]'"
         ) from error
+    return transformers
 
 
 def _hide_broken_torchvision() -> None:
