@@ -123,6 +123,8 @@ setup(
         "explain": [*TRAIN, "captum>=0.9"],
         # Models by name (`models get`); what comes of them runs without it.
         "foundation": [*TRAIN, "transformers>=5.23", "huggingface_hub>=1.0"],
+        # For vision-language models as policies: docs/vla.md.
+        "vla": ["transformers>=5.23", "safetensors>=0.4", "tokenizers>=0.20", "peft>=0.19"],
         "ray": ["ray>=2.9"],
         "similar": ["voyager>=2.1"],
         # Models of providers that answer questions about pictures; local ones: foundation.

@@ -26,6 +26,7 @@ from robot_vision.commands import (
     similar,
     soak,
     train,
+    vla,
 )
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.terminal import say_error
@@ -44,6 +45,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(serve.app, name="serve")
 app.add_typer(explain.app, name="explain")
 app.add_typer(similar.app, name="similar")
+app.add_typer(vla.app, name="vla")
 run.register(app)
 doctor.register(app)
 replay.register(app)

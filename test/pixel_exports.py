@@ -19,7 +19,7 @@ from robot_vision.model_store.policies import write_policy
 from robot_vision.models.card import Size
 from robot_vision.models.fusion.fusion import FUSIONS
 from robot_vision.models.heads.head import HEADS
-from robot_vision.models.policies.pixel_card import served_graphs
+from robot_vision.models.policies.chunk_serving import served_graphs
 from robot_vision.models.policies.pixel_spec import PartChoice, PixelPolicySpec
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE

@@ -35,6 +35,7 @@ TORCH_HOMES = (
     "explain/",
     "foundation/",
     "backends/torch_backend.py",
+    "backends/policy_engines/torch_engine.py",
     "bench/",
     "multimodal/answerers/local.py",
     "ensembles/",
@@ -50,7 +51,7 @@ MAY_IMPORT = {
     "sync": "core",
     "formats": "core",
     "model_store": "core formats",
-    "backends": "core model_store models",
+    "backends": "core model_store models policies",
     "grounding": "core model_store policies",
     "perception": "core backends formats grounding model_store",
     "importing": "core formats model_store perception",
@@ -105,8 +106,8 @@ MAY_IMPORT = {
     "demo": "core model_store replay ros simulation terminal",
     "bench": (
         "backends calibration codecs core console datasets demonstrations machine memory "
-        "model_store models perception pipeline replay rollouts ros self_filter simulation "
-        "terminal threads topics tracking training"
+        "model_store models perception pipeline policies replay rollouts ros self_filter "
+        "simulation terminal threads topics tracking training"
     ),
     "comparing": "bench core export model_store training",
     "ensembles": "backends core export formats model_store models perception",
@@ -171,8 +172,9 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"kornia"}, ("training/",)),
         ({"captum"}, ("explain/ways/integrated_gradients.py",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
-        ({"transformers"}, ("models/public_library.py",)),
+        ({"transformers"}, ("models/public_library.py", "models/vla/library.py")),
         ({"huggingface_hub"}, ("foundation/hub.py",)),
+        ({"peft"}, ("models/vla/library.py",)),
     ],
     ids=[
         "web",
@@ -183,6 +185,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         "tokenizers",
         "transformers",
         "hub",
+        "peft",
     ],
 )
 def test_extras_are_imported_where_they_serve_only(

@@ -126,17 +126,22 @@ def export(
         Path | None, typer.Option(help="evaluation.json of `robot-vision evaluate policy`")
     ] = None,
     limits: Annotated[str, typer.Option(help="what it cannot do, in plain words")] = "",
+    engine: Annotated[
+        str, typer.Option(help="onnx, or torch for a policy too large to become ONNX")
+    ] = "onnx",
 ) -> None:
     """Write a bundle: ONNX checked against torch on held-out samples, weights, metrics."""
     from typing import cast, get_args
 
     from robot_vision.core.errors import ConfigError
-    from robot_vision.export.bundle import ExportOptions, Precision, export_run
+    from robot_vision.export.bundle import Engine, ExportOptions, Precision, export_run
     from robot_vision.models.card import Size
     from robot_vision.terminal import Screen
 
     if precision not in get_args(Precision):
         raise ConfigError(f"precision {precision!r}; available: {', '.join(get_args(Precision))}")
+    if engine not in get_args(Engine):
+        raise ConfigError(f"engine {engine!r}; available: {', '.join(get_args(Engine))}")
     width_px, height_px = size_px(size) if size else (0, 0)
     options = ExportOptions(
         weights=weights,
@@ -147,6 +152,7 @@ def export(
         size=Size(width_px=width_px, height_px=height_px) if size else None,
         limits=limits,
         evaluation=evaluation,
+        engine=cast(Engine, engine),
     )
     exported = export_run(run, out, options)
     Screen().print(f"{exported.model_id} in {out}: {exported.headline}")

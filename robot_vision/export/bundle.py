@@ -13,12 +13,14 @@ from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import TOLERANCE, check_parity, onnx_predictor
 from robot_vision.export.quantise import to_fp16, to_int8
 from robot_vision.export.run_folder import Trained, open_run
+from robot_vision.export.served_weights import write_served_weights
 from robot_vision.models.card import Graph, Size
 from robot_vision.models.weights import write_weights
 from robot_vision.training.engine.curves import read_rows
 from robot_vision.training.engine.run import CURVES
 
 Precision = Literal["fp32", "fp16", "int8"]
+Engine = Literal["onnx", "torch"]
 PARITY_SAMPLES = 100
 DRIFT_SAMPLES = 20
 CALIBRATION_SAMPLES = 64
@@ -34,7 +36,8 @@ class ExportOptions:
 
     `weights` is a file of the run; `data` replaces the recipe's held-out data, `size` the size
     of its pictures. `averaged_with` are weights that the run began from: the mean is exported.
-    `evaluation` is a JSON report to be quoted. Empty `limits` are the card's.
+    `evaluation` is a JSON report to be quoted. Empty `limits` are the card's. `engine` runs the
+    network of a policy: torch where it is too large to become ONNX.
     """
 
     weights: str = "weights.safetensors"
@@ -45,6 +48,7 @@ class ExportOptions:
     size: Size | None = None
     limits: str = ""
     evaluation: Path | None = None
+    engine: Engine = "onnx"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,20 +92,26 @@ def _export(run: Path, folder: Path, name: str, options: ExportOptions) -> Expor
         size=options.size,
     )
     provenance = _provenance(run, trained)
-    differences = [_write_graph(g, folder, trained, options.precision) for g in trained.graphs]
-    predictors = {g.file: onnx_predictor(folder / g.file, g.outputs) for g in trained.graphs}
+    network = trained.graphs[-1]
+    by_onnx = trained.graphs if options.engine == "onnx" else trained.graphs[:-1]
+    differences = [_write_graph(g, folder, trained, options.precision) for g in by_onnx]
+    predictors = {g.file: onnx_predictor(folder / g.file, g.outputs) for g in by_onnx}
+    weights_file = (folder / network.file).with_suffix(".safetensors")
+    if options.engine == "torch":
+        difference, predictors[network.file] = write_served_weights(trained, weights_file)
+        differences.append(difference)
+    else:
+        # What no format decodes is never run from its weights: half of the bits do for training.
+        write_weights(weights_file, trained.weights, half=not trained.serving.format)
     metrics = {
         **quoted_report,
         **trained.held_out.metrics(predictors),
         EXACTNESS: float(f"{max(differences):.2g}"),
         **provenance,
     }
-    # What no format decodes is never run from its weights: half of the bits do for training on.
-    weights_file = folder / trained.graphs[-1].file
-    write_weights(
-        weights_file.with_suffix(".safetensors"), trained.weights, half=not trained.serving.format
-    )
     values = _manifest_values(trained, name, options, metrics)
+    if options.engine == "torch":
+        values["files"] = (*values["files"][:-1], weights_file.name)
     shown = trained.metric if trained.metric in metrics else EXACTNESS
     return Exported(
         model_id=f"{name}@{options.version}",

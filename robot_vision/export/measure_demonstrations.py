@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.identity import identity_of
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.export.parity import onnx_predictor
-from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.models.policies.pixel_spec import InputShape
+from robot_vision.policies.engines import open_served
 from robot_vision.policies.sentences import bundled_encoder
 from robot_vision.training.data.decision_tiles import tiles_of
 from robot_vision.training.data.demonstration_decisions import decisions_of
@@ -181,16 +180,21 @@ def _space(joint_names: tuple[str, ...]) -> str:
 
 
 def _served(policy: PolicyBundle) -> ServedPolicy:
-    session = open_onnx(policy.network_path, ort.SessionOptions())
+    network = open_served(policy.network_path, threads=1)
     shapes = {
         each.name: InputShape(kind=_KINDS[each.type], shape=tuple(each.shape[1:]))
-        for each in session.get_inputs()
+        for each in network.get_inputs()
     }
-    outputs = {each.name: each.name for each in session.get_outputs()}
+    outputs = [each.name for each in network.get_outputs()]
     language = None
     if policy.language_path is not None and policy.manifest.vocabulary is not None:
         language = onnx_predictor(policy.language_path, {"encoding": "encoding"})
-    return ServedPolicy(onnx_predictor(policy.network_path, outputs), language, shapes)
+
+    def predict(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = network.run(outputs, dict(inputs))
+        return {name: np.asarray(value) for name, value in zip(outputs, found, strict=True)}
+
+    return ServedPolicy(predict, language, shapes)
 
 
 def _judged_policy(

@@ -9,7 +9,7 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.policy_manifest import Sentences
 from robot_vision.model_store.policies import PolicyBundle
-from robot_vision.policies.session import open_policy_session
+from robot_vision.policies.engines import open_network
 
 # A warm-up makes the first frame as fast as the others.
 _WARM_UP_RUNS = 2
@@ -22,15 +22,19 @@ _PAST = "past_"
 
 
 class PixelGraph:
-    """`policy.onnx` of a bundle, warm. Raises `BundleError` that names what does not fit."""
+    """The network of a bundle, warm. Raises `BundleError` that names what does not fit.
+
+    `provider` is what runs it.
+    """
 
     def __init__(
         self, bundle: PolicyBundle, seen: ObservationSpec, *, threads: int, spin: bool
     ) -> None:
         self._path = bundle.network_path
-        self._session = open_policy_session(
+        self._session = open_network(
             self._path, inputs=_names(seen), threads=threads, spin=spin, optional=("noise", _PAST)
         )
+        self.provider: str = getattr(self._session, "provider", "cpu")
         self._inputs = {tensor.name: tensor for tensor in self._session.get_inputs()}
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         self._carried = [name[len(_PAST) :] for name in self._inputs if name.startswith(_PAST)]

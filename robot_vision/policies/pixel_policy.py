@@ -49,8 +49,6 @@ class PixelPolicy:
     Raises `BundleError` if it does not say what it observes, or its network takes other inputs.
     """
 
-    provider = "cpu"
-
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
         self.manifest = bundle.manifest
         self.spec: ActionSpec = bundle.manifest.action_spec
@@ -59,6 +57,7 @@ class PixelPolicy:
         self.observation: ObservationSpec = bundle.manifest.observation
         self._words = words_of(bundle)
         self._graph = PixelGraph(bundle, self.observation, threads=threads, spin=spin)
+        self.provider = self._graph.provider
         self._memory = _Memory()
 
     def instruct(self, text: str) -> Instruction:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import onnxruntime as ort
 
@@ -22,6 +23,13 @@ def open_policy_session(
     Raises `BundleError` if it cannot be loaded or takes other `inputs`, apart from those whose
     names begin as `optional` says.
     """
+    session = open_session(file, threads=threads, spin=spin)
+    check_inputs(session, file, inputs, optional)
+    return session
+
+
+def open_session(file: Path, *, threads: int, spin: bool = True) -> ort.InferenceSession:
+    """Load `file`, whatever it takes; raises `BundleError` if it cannot be loaded."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
@@ -29,11 +37,16 @@ def open_policy_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     # Threads poll within a run; between runs the cores are others'.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    session = open_onnx(file, options)
-    names = [tensor.name for tensor in session.get_inputs()]
+    return open_onnx(file, options)
+
+
+def check_inputs(
+    network: Any, file: Path, inputs: tuple[str, ...], optional: tuple[str, ...]
+) -> None:
+    """Raise `BundleError` if a network takes others, apart from those that are optional."""
+    names = [tensor.name for tensor in network.get_inputs()]
     found = tuple(name for name in names if not (optional and name.startswith(optional)))
     if set(found) != set(inputs):
         raise BundleError(
             f"{file} takes {', '.join(found)}; expected {', '.join(inputs)}: export it again"
         )
-    return session

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.models.encoders.encoder import EncoderChoice
-from robot_vision.models.policies.pixel_card import example_of
+from robot_vision.models.policies.chunk_serving import example_of
 from robot_vision.models.policies.pixel_spec import PartChoice, PixelPolicySpec
 from robot_vision.models.policies.pixels import PixelPolicy
 

@@ -18,7 +18,7 @@ from robot_vision.export.parity import check_parity
 from robot_vision.models.card import Size
 from robot_vision.models.fusion.fusion import FUSIONS
 from robot_vision.models.heads.head import HEADS
-from robot_vision.models.policies.pixel_card import served_graphs
+from robot_vision.models.policies.chunk_serving import served_graphs
 from robot_vision.models.policies.pixel_points import Points
 from robot_vision.models.policies.pixel_rays import plucker_rays
 from robot_vision.models.policies.pixel_spec import CameraPose, PartChoice

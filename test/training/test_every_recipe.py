@@ -22,7 +22,7 @@ SMALL = {"run.steps": 3, "run.budget_minutes": 0, "run.batch_size": 4, "run.roun
 
 @pytest.fixture(scope="module")
 def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Options of each task that put tiny sets in the place of the recipe's."""
+    """Options of each task that put tiny sets in the place of the recipe's; of models, more."""
     cache = tmp_path_factory.mktemp("cache")
     episodes = str(write_episodes(tmp_path_factory.mktemp("episodes"), count=2, seed=3))
     demonstrations = tmp_path_factory.mktemp("demonstrations") / "set"
@@ -68,6 +68,12 @@ def data(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
                 "cameras": [{"name": "front", "width_px": 64, "height_px": 32, "has_depth": True}]
             },
         },
+        "vlm-policy": {
+            "options.observation": {
+                "cameras": [{"name": "front", "width_px": 32, "height_px": 32}],
+                "words": "none",
+            }
+        },
         "policy": {
             "options.train_sets": [episodes],
             "options.val_sets": [episodes],
@@ -92,7 +98,7 @@ def small(recipe: Recipe, data: dict[str, dict[str, Any]]) -> Recipe:
     if recipe.task not in data:
         pytest.fail(f"no tiny data for the task {recipe.task!r}: add them to this test")
     spec = {} if recipe.run.init_weights else {"spec": tiny_spec(recipe.model)}
-    return changed(recipe, SMALL | data[recipe.task] | spec)
+    return changed(recipe, SMALL | data[recipe.task] | data.get(recipe.model, {}) | spec)
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)

@@ -32,12 +32,45 @@ class CameraPose(Params):
     mount: Literal["base", "tool"] = param("base", "what it is fixed to: frame of the pose")
 
 
-class PixelPolicySpec(Params):
+class ChunkPolicySpec(Params):
+    """What is common to policies that answer a chunk of actions: what they see, fusion, head."""
+
+    observation: ObservationSpec = param(ObservationSpec(), "what it is shown")
+    fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities become one")
+    head: PartChoice = param(PartChoice(name="transformer"), "what makes the chunk of actions")
+    width: int = param(128, "width of all tokens; a multiple of 4", ge=4, le=4096, multiple_of=4)
+    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
+    max_words: int = param(24, "longest instruction", ge=1, le=512)
+    text_width: int = param(384, "width of a given sentence encoder's tokens", ge=1, le=8192)
+    features_channels: int = param(64, "channels of perception's grid", ge=1, le=4096)
+    features_rows: int = param(20, "rows of perception's grid", ge=1, le=512)
+    features_columns: int = param(26, "columns of perception's grid", ge=1, le=512)
+    max_tracks: int = param(MAX_OBJECTS, "tracks of an observation", ge=1, le=1024)
+    track_width: int = param(OBJECT_WIDTH, "width of a track's token", ge=1, le=4096)
+    horizon: int = param(16, "steps of a chunk of actions", ge=1, le=1024)
+    actions: int = param(7, "numbers of a step, the gripper last", ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "ChunkPolicySpec":
+        cameras = [camera.name for camera in self.observation.cameras]
+        names = [name for camera in cameras for name in _of_camera(camera)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"cameras {', '.join(cameras)}: two inputs would have one name")
+        if not modalities_of(self.observation):
+            raise ValueError("the observation is empty: expected cameras, state or tracks")
+        return self
+
+    @property
+    def given_width(self) -> int:
+        """Width of a token of `text`."""
+        return self.width if self.observation.words == "vocabulary" else self.text_width
+
+
+class PixelPolicySpec(ChunkPolicySpec):
     """Sizes and parts of a `PixelPolicy`."""
 
     encoder_at: ClassVar[str] = "sight.encoder.net."
 
-    observation: ObservationSpec = param(ObservationSpec(), "what it is shown")
     encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of the cameras' pictures")
     freeze_encoder: bool = param(False, "the encoder stays as it is")
     levels: int = param(2, "coarsest maps of the encoder that are used", ge=1, le=8)
@@ -48,9 +81,6 @@ class PixelPolicySpec(Params):
         ge=0,
         le=8,
     )
-    fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities become one")
-    head: PartChoice = param(PartChoice(name="transformer"), "what makes the chunk of actions")
-    width: int = param(128, "width of all tokens; a multiple of 4", ge=4, le=4096, multiple_of=4)
     grid_rows: int = param(10, "rows of tokens of a picture", ge=1, le=64)
     grid_columns: int = param(13, "columns of tokens of a picture", ge=1, le=64)
     depth: Literal["relief", "points"] = param(
@@ -59,18 +89,8 @@ class PixelPolicySpec(Params):
         "needs the poses of cameras with depth",
     )
     depth_width: int = param(24, "channels of the encoder of relief", ge=2, le=1024)
-    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
-    max_words: int = param(24, "longest instruction", ge=1, le=512)
-    text_width: int = param(384, "width of a given sentence encoder's tokens", ge=1, le=8192)
-    features_channels: int = param(64, "channels of perception's grid", ge=1, le=4096)
-    features_rows: int = param(20, "rows of perception's grid", ge=1, le=512)
-    features_columns: int = param(26, "columns of perception's grid", ge=1, le=512)
-    max_tracks: int = param(MAX_OBJECTS, "tracks of an observation", ge=1, le=1024)
-    track_width: int = param(OBJECT_WIDTH, "width of a track's token", ge=1, le=4096)
     gating: bool = param(False, "each modality is weighed by what is seen of all")
     poses: dict[str, CameraPose] = param({}, "of cameras whose cells' rays are shown")
-    horizon: int = param(16, "steps of a chunk of actions", ge=1, le=1024)
-    actions: int = param(7, "numbers of a step, the gripper last", ge=1, le=256)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "PixelPolicySpec":
@@ -86,23 +106,13 @@ class PixelPolicySpec(Params):
             raise ValueError(
                 f"poses of {', '.join(on_tool)} are on the tool: expected observation.state: tool"
             )
-        names = [name for camera in self.observation.cameras for name in _of_camera(camera.name)]
-        if len(set(names)) < len(names):
-            raise ValueError(f"cameras {', '.join(cameras)}: two inputs would have one name")
         has_depth = any(camera.has_depth for camera in self.observation.cameras)
         if "depth" in self.observation.perception and not has_depth:
             raise ValueError(
                 "perception's depth is shown in place of a sensor's: expected a camera that "
                 "`has_depth`"
             )
-        if not modalities_of(self.observation):
-            raise ValueError("the observation is empty: expected cameras, state or tracks")
         return self
-
-    @property
-    def given_width(self) -> int:
-        """Width of a token of `text`."""
-        return self.width if self.observation.words == "vocabulary" else self.text_width
 
 
 def modalities_of(observation: ObservationSpec) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ class InputShape:
     shape: tuple[int, ...]
 
 
-def input_shapes(spec: PixelPolicySpec) -> dict[str, InputShape]:
+def input_shapes(spec: ChunkPolicySpec) -> dict[str, InputShape]:
     """Inputs of the served network by name, in their order.
 
     Without memory and noise, which fusion and head have (`PixelPolicy.input_shapes`).

@@ -4,100 +4,20 @@
 `pixel_parts.py`), and `pixel_card.py` registers it and says how it is served.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from torch import Tensor
 
-import torch
-from torch import Tensor, nn
-
-from robot_vision.core.params import with_options
-from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen
-from robot_vision.models.heads.action_loss import ActionLoss
-from robot_vision.models.heads.head import HEADS, Head
+from robot_vision.models.policies.chunks import ChunkPolicy
 from robot_vision.models.policies.pixel_sight import Sight
-from robot_vision.models.policies.pixel_spec import InputShape, PixelPolicySpec, input_shapes
+from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 
 
-class PixelPolicy(nn.Module):
-    """From what is seen in one moment to a chunk of normalised actions. See `forward`."""
+class PixelPolicy(ChunkPolicy):
+    """From what is seen in one moment to a chunk of normalised actions; see `ChunkPolicy`."""
+
+    sight: Sight
 
     def __init__(self, spec: PixelPolicySpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self.sight = Sight(spec)
-        self.fusion = _fusion(spec, self.sight.shapes)
-        self.head = _head(spec)
-
-    @property
-    def input_shapes(self) -> dict[str, InputShape]:
-        """Inputs of the served network by name, in their order: memory and noise as well."""
-        shapes = input_shapes(self.spec)
-        for name, shape in self.fusion.carried_shapes.items():
-            shapes[f"past_{name}"] = InputShape(kind="float32", shape=shape)
-        if self.head.noise_shape:
-            shapes["noise"] = InputShape(kind="float32", shape=self.head.noise_shape)
-        return shapes
-
-    def set_normal(self, name: str, mean: Tensor, scale: Tensor) -> None:
-        """What numbers of `state` or `tracks` are normalised by, f32 [numbers] each."""
-        normal = self.sight.part(name).normal
-        normal.mean.copy_(mean)
-        normal.scale.copy_(scale)
-
-    def set_gripper(self, closed: float, opened: float) -> None:
-        """What a closed and an open gripper are once normalised, for heads that classify it."""
-        for module in self.head.modules():
-            if isinstance(module, ActionLoss):
-                module.gripper_ends.copy_(torch.tensor([closed, opened]))
-
-    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`action` f32 [b,horizon,actions], normalised, and what is carried to the next moment.
-
-        Inputs are those of `input_shapes` by name, the batch before them. In place of `text` may
-        stand `tokens` i64 [b,l] of the vocabulary (0 is padding), and in place of
-        `rgb_<camera>` what `maps` made of it, as `maps_<camera>_<i>` f32 or f16 [b,n,c,h,w].
-        Without `past_<name>` there is no memory; without `noise` it is zeros.
-        """
-        fused = self.fuse(inputs)
-        return {"action": self.head(fused, inputs.get("noise")), **fused.carried}
-
-    def forward_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """`forward` of moments that follow each other, with no memory before the first."""
-        return [
-            {"action": self.head(fused, moment.get("noise")), **fused.carried}
-            for moment, fused in zip(moments, self.fuse_moments(moments), strict=True)
-        ]
-
-    def loss(
-        self, inputs: Mapping[str, Tensor], action: Tensor, valid: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The head's, for `action` f32 [b,horizon,actions] normalised; `valid` bool [b,horizon].
-
-        The total to descend, and its named parts, detached.
-        """
-        return self.head.loss(self.fuse(inputs), action, valid)
-
-    def fused_together(self, moments: Sequence[Mapping[str, Tensor]]) -> Fused:
-        """`fuse_moments`, one below the other, for a loss over all of them: m·b rows."""
-        fused = self.fuse_moments(moments)
-        return Fused(
-            summary=torch.cat([each.summary for each in fused]),
-            tokens=torch.cat([each.tokens for each in fused]),
-            present=torch.cat([each.present for each in fused]),
-        )
-
-    def fuse(self, inputs: Mapping[str, Tensor]) -> Fused:
-        """What the head acts on, of one moment."""
-        return self.fusion(self.sight(inputs), self._memory(inputs))
-
-    def fuse_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> list[Fused]:
-        """Of moments that follow each other; all are encoded in one pass."""
-        names = [name for name in moments[0] if not name.startswith("past_")]
-        whole = self.sight({name: torch.cat([m[name] for m in moments]) for name in names})
-        carried, found = self._memory(moments[0]), list[Fused]()
-        for seen in _parts(whole, len(moments)):
-            found.append(self.fusion(seen, carried))
-            carried = found[-1].carried
-        return found
+        super().__init__(spec, Sight(spec))
 
     def maps(self, camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
         """The encoder's maps of a camera's pictures u8 [...,h,w,3], f32 [...,c,h,w] each.
@@ -105,39 +25,3 @@ class PixelPolicy(nn.Module):
         The `levels` coarsest, finest first.
         """
         return self.sight.maps(camera, rgb)
-
-    def _memory(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is carried from the moment before; zeros are no memory."""
-        some = next(iter(inputs.values()))
-        return {
-            name: inputs[f"past_{name}"]
-            if f"past_{name}" in inputs
-            else torch.zeros(len(some), *shape, device=some.device)
-            for name, shape in self.fusion.carried_shapes.items()
-        }
-
-
-def _parts(whole: Seen, count: int) -> Iterator[Seen]:
-    """A batch of moments, one below the other, as one after the other."""
-    for index in range(count):
-        yield Seen(
-            tokens={name: each.chunk(count)[index] for name, each in whole.tokens.items()},
-            present={name: each.chunk(count)[index] for name, each in whole.present.items()},
-            maps={
-                name: tuple(each.chunk(count)[index] for each in maps)
-                for name, maps in whole.maps.items()
-            },
-        )
-
-
-def _fusion(spec: PixelPolicySpec, modalities: Mapping[str, ModalityShape]) -> Fusion:
-    """Raises `UnknownNameError` or `ConfigError` with what there is to choose from."""
-    kind, name = FUSIONS.get(spec.fusion.name), spec.fusion.name
-    options = with_options(kind.Options(), spec.fusion.options, of=f"fusion {name!r}")
-    return kind(options, width=spec.width, modalities=modalities)
-
-
-def _head(spec: PixelPolicySpec) -> Head:
-    kind, name = HEADS.get(spec.head.name), spec.head.name
-    options = with_options(kind.Options(), spec.head.options, of=f"action head {name!r}")
-    return kind(options, width=spec.width, horizon=spec.horizon, actions=spec.actions)

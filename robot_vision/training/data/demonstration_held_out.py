@@ -9,8 +9,8 @@ import torch
 
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.model_store.policies import POLICY_FILE, write_policy
-from robot_vision.models.policies.pixel_spec import InputShape, PixelPolicySpec
-from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.models.policies.chunks import ChunkPolicy
+from robot_vision.models.policies.pixel_spec import InputShape
 from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
 from robot_vision.models.registry import MODELS
 from robot_vision.training.data.demonstration_changes import ModalityDropout, draw_lost
@@ -144,7 +144,8 @@ class DemonstrationHeldOut(HeldOut):
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
         values = dict(manifest_values)
-        for unused in ("image", "format", "outputs", "files", "precision"):
+        file = values.pop("files")[-1]
+        for unused in ("image", "format", "outputs", "precision"):
             values.pop(unused, None)
         travels, seen = self._travels, self._travels.perception
         learnt_from = {
@@ -159,7 +160,7 @@ class DemonstrationHeldOut(HeldOut):
         has_words = travels.vocabulary is not None or sentences is not None
         manifest = PolicyManifest(
             kind="pixels",
-            file=NETWORK_FILE,
+            file=file,
             language_file=LANGUAGE_FILE if has_words else None,
             action_spec=travels.action_spec(f"{values['name']}@{values['version']}"),
             observation=travels.observation,
@@ -185,4 +186,6 @@ def served_shapes(recipe: Recipe, travels: DemonstrationTravels) -> dict[str, In
     card = MODELS.get(recipe.model)
     spec = {**card.spec.model_dump(), **recipe.spec, **travels.spec_values()}
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
-        return PixelPolicy(PixelPolicySpec.model_validate(spec)).input_shapes
+        policy = card.build(type(card.spec).model_validate(spec))
+    assert isinstance(policy, ChunkPolicy)
+    return policy.input_shapes

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from robot_vision.models.policies.chunks import ChunkPolicy
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.training.data.ahead import made_ahead
 from robot_vision.training.data.demonstration_batches import BatchMaker, DemonstrationBatch
@@ -44,7 +45,7 @@ _TOGETHER = 16
 
 @TASKS.register("demonstrations")
 class DemonstrationsTask(Task[DemonstrationBatch]):
-    """Trains `PixelPolicy` by chunks of actions. Weights are selected by `skill`."""
+    """Trains a `ChunkPolicy` by chunks of actions. Weights are selected by `skill`."""
 
     options = DemonstrationOptions
     metric = "skill"
@@ -86,8 +87,9 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return (f"{counts}; {held_out}", *notes, *self._unplaced, *self._learnt.source.notes)
 
     def prepare(self, model: nn.Module) -> None:
-        """Set what normalises state and tracks, and what a closed and an open gripper are."""
-        assert isinstance(model, PixelPolicy)
+        """Set what normalises state and tracks, what an open gripper is, and given weights."""
+        assert isinstance(model, ChunkPolicy)
+        model.load_pretrained()
         if self._travels.observation.state != "none":
             mean, scale = state_statistics(self._learnt.numbers_alone())
             model.set_normal("state", torch.from_numpy(mean), torch.from_numpy(scale))
@@ -117,7 +119,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
 
         The cache is filled here, before a minute of the run is counted.
         """
-        assert isinstance(model, PixelPolicy)
+        assert isinstance(model, ChunkPolicy)
         self._model = model
         self._maker = self._batch_maker()
         if self._options.keyframe_weight == 0:
@@ -141,7 +143,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
                 yield batch.to(self.device)
 
     def _batch_maker(self) -> BatchMaker:
-        assert isinstance(self._model, PixelPolicy)
+        assert isinstance(self._model, ChunkPolicy)
         with rank_0_first():
             judged = self._judged(self._learnt, self._spoken)
         count = self._options.moments.count_for(has_memory=bool(self._model.fusion.carried_shapes))
@@ -181,7 +183,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         self, model: nn.Module, batch: DemonstrationBatch
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The head's loss: what it predicts while it learns is its own affair."""
-        assert isinstance(model, PixelPolicy)
+        assert isinstance(model, ChunkPolicy)
         fused = model.fused_together(batch.moments)
         action, valid = batch.action.flatten(0, 1), batch.valid.flatten(0, 1)
         total, parts = model.head.loss(fused, action, valid)
