@@ -54,7 +54,9 @@ def depth_anything(folder: Path, **more: Any) -> None:
         head_hidden_size=8,
         **more,
     )
-    _save(t.DepthAnythingForDepthEstimation, config, folder)
+    # By a sigmoid: of larger numbers it makes 0 and the largest depth alone.
+    small = "head.conv3.weight" if more.get("depth_estimation_type") == "metric" else ""
+    _save(t.DepthAnythingForDepthEstimation, config, folder, small=small)
     _dpt_processor(70, 14).save_pretrained(folder)
 
 
@@ -109,7 +111,7 @@ def rtdetr(folder: Path, kind: str = "RTDetr", **more: Any) -> None:
     )
     config = getattr(t, f"{kind}Config")(
         backbone_config=backbone,
-        **_transformer(),
+        **_transformer() | more,
         encoder_hidden_dim=32,
         encoder_in_channels=[16, 16, 32],
         decoder_in_channels=[32, 32, 32],
@@ -118,7 +120,6 @@ def rtdetr(folder: Path, kind: str = "RTDetr", **more: Any) -> None:
         num_queries=12,
         num_denoising=0,
         id2label=LABELS,
-        **more,
     )
     _save(getattr(t, f"{kind}ForObjectDetection"), config, folder)
     size = {"height": 96, "width": 96}
@@ -126,7 +127,7 @@ def rtdetr(folder: Path, kind: str = "RTDetr", **more: Any) -> None:
 
 
 def rtdetr_v2(folder: Path) -> None:
-    rtdetr(folder, "RTDetrV2")
+    rtdetr(folder, "RTDetrV2", decoder_layers=2)
 
 
 def d_fine(folder: Path) -> None:
@@ -144,7 +145,7 @@ def d_fine(folder: Path) -> None:
             depths=[1, 1, 1, 1],
             out_features=["stage2", "stage3", "stage4"],
         ),
-        **_transformer(),
+        **_transformer() | {"decoder_layers": 2},  # it ties the heads of two or more
         encoder_hidden_dim=32,
         encoder_in_channels=[16, 32, 32],
         decoder_in_channels=[32, 32, 32],
@@ -181,7 +182,7 @@ def dpt_hybrid(folder: Path) -> None:
         image_size=64,
         patch_size=16,
         backbone_out_indices=[0, 1, 2, 3],
-        neck_hidden_sizes=[8, 8, 8, 8],
+        neck_hidden_sizes=[32, 32, 8, 8],  # the first two are the backbone's own
         neck_ignore_stages=[0, 1],
         fusion_hidden_size=8,
         readout_type="project",
@@ -284,12 +285,14 @@ def _processor(name: str, **given: Any) -> Any:
     return getattr(installed(), name)(**given)
 
 
-def _save(kind: Any, config: Any, folder: Path) -> None:
-    """With weights so large that pictures make a difference to what comes out."""
+def _save(kind: Any, config: Any, folder: Path, *, small: str = "") -> None:
+    """With weights so large that pictures make a difference to what comes out, but `small`."""
     torch.manual_seed(0)
     model = kind(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0, 1.5 / float(np.sqrt(parameter[0].numel())))
+        if small:
+            model.get_parameter(small).mul_(0.02)
     model.save_pretrained(folder)

@@ -28,8 +28,9 @@ def known() -> None:
 
     from robot_vision.foundation.known import KNOWN
 
-    columns = (Column("name", no_wrap=True), "licence", Column("MB", justify="right"))
-    table = Table(*columns, "parameter", "good for", Column("from", overflow="fold"))
+    columns = (Column("name", no_wrap=True), Column("licence", overflow="fold"))
+    columns += (Column("MB", justify="right"), Column("parameter", overflow="fold"))
+    table = Table(*columns, "good for", Column("from", overflow="fold"))
     for one in KNOWN.values():
         size = str(one.megabytes)
         table.add_row(one.name, one.licence, size, one.parameter, one.good_for, one.source)

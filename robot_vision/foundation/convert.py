@@ -12,6 +12,7 @@ from robot_vision.core.foreign import quoted
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import check_parity, onnx_predictor, torch_predictor
 from robot_vision.foundation.family import FAMILIES, Asked, Family, Made, family_of
+from robot_vision.foundation.library import exportable
 from robot_vision.foundation.model_folder import UNKNOWN, ModelFolder
 from robot_vision.importing.pictures import load_pictures
 from robot_vision.model_store.store import Bundle, write_bundle
@@ -51,7 +52,8 @@ def convert(folder: ModelFolder, asked: Asked, out: Path, *, source: str) -> Con
         }
     )
     with TemporaryDirectory(prefix="robot_vision_") as temporary:
-        file = export_graph(made.graph, Path(temporary) / manifest.file)
+        with exportable():
+            file = export_graph(made.graph, Path(temporary) / manifest.file)
         difference = max(_prove(made, file), _written_beside(made, file.parent))
         bundle = write_bundle(out, manifest, file)
     return Converted(bundle=bundle, family=family, difference=difference, notes=made.notes)

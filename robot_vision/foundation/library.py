@@ -1,31 +1,42 @@
 """The one way to models of transformers: by its own classes, and no code of anybody else."""
 
-import sys
+import os
 import warnings
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from robot_vision.core.errors import ConfigError, MissingDependencyError
+from robot_vision.core.errors import ConfigError
 from robot_vision.foundation.hub import PICKLED, WEIGHTS
 from robot_vision.foundation.model_folder import ModelFolder
 from robot_vision.models.public_files import read_public
+from robot_vision.models.public_library import import_transformers
 from robot_vision.models.weights import listed
+
+_NO_CHECKS = "TRANSFORMERS_DISABLE_TORCH_CHECK"
 
 
 def transformers() -> Any:
-    """The package. It needs no torchvision here; one that is broken is hidden from it."""
-    _hide_broken_torchvision()
-    try:
-        package: Any = import_module("transformers")
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"this needs transformers ({error}): pip install 'robot_vision[foundation]'"
-        ) from error
+    """The package, which keeps its progress bars and hints to itself."""
+    package = import_transformers()
     package.logging.set_verbosity_error()
     package.logging.disable_progress_bar()
     return package
+
+
+@contextmanager
+def exportable() -> Iterator[None]:
+    """Here networks leave out checks of their own shapes, for which ONNX has no operator."""
+    before = os.environ.get(_NO_CHECKS)
+    os.environ[_NO_CHECKS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_NO_CHECKS]
+        if before is not None:
+            os.environ[_NO_CHECKS] = before
 
 
 def load(folder: ModelFolder, name: str, *, unused: str = "") -> Any:
@@ -89,17 +100,3 @@ def _check(lacking: set[str], found: Any, folder: ModelFolder, name: str) -> Non
             f"{listed(tuple(missing)) or 'none'}; of another shape: "
             f"{listed(tuple(other)) or 'none'}"
         )
-
-
-def _hide_broken_torchvision() -> None:
-    """One of another build than torch cannot be imported, and transformers would fail by it."""
-    if "torchvision" in sys.modules:
-        return
-    try:
-        import_module("torchvision")
-    except ImportError:
-        pass
-    except (RuntimeError, OSError):
-        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        sys.modules["torchvision"] = None  # type: ignore[assignment]

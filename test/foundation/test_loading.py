@@ -154,21 +154,28 @@ def test_words_that_cannot_be_classes(
         convert(read_folder(tiny_folder("clip")), asked, tmp_path / "x", source="here")
 
 
-_WITHOUT = """
+_GET = """
 import sys
-sys.modules["torchvision"] = None
+{before}
 import warnings
 warnings.simplefilter("error")
 from robot_vision.cli import main
 sys.argv = ["robot-vision", "models", "get", *sys.argv[1:], "--camera", "64x56"]
 main()
 """
+_ABSENT = 'sys.modules["torchvision"] = None'
 
 
-def test_nothing_needs_torchvision(tiny_folder: Folder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_nothing_needs_torchvision(is_broken: bool, tiny_folder: Folder, tmp_path: Path) -> None:
+    """Neither one that is absent, nor one of another build than torch, which is hidden."""
+    broken = tmp_path / "broken" / "torchvision" / "__init__.py"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    before = f"sys.path.insert(0, {str(broken.parents[1])!r})" if is_broken else _ABSENT
     folder, out = str(tiny_folder("dinov2")), str(tmp_path / "out")
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT, folder, "--out", out],
+        [sys.executable, "-c", _GET.format(before=before), folder, "--out", out],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -71,6 +71,7 @@ def test_no_parameter_of_the_service_loads_it(evil: Path, marker: Path, paramete
         "feature_model": {"task": "features", "format": "features"},
         "classifier_model": {"task": "classification", "format": "classification"},
         "segmentation_model": {"task": "segmentation", "format": "semantic"},
+        "grounding_model": {"task": "grounding", "format": "grounding"},
     }
     folder = bundle_around(
         evil / "model.pt2",

@@ -51,7 +51,7 @@ FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
 TINY_SIZE, FULL_SIZE = (128, 96), FRAME_SIZE
 # Their exports take the longest; other tests serve the shipped bundle, which is a native model.
 LONG_TO_EXPORT = ("detr", "native-m", "rgbd-temporal")
-PHRASE = "a red ball"
+PHRASE = "a red disc"  # of the words that the tiny set of shapes has
 # Random weights find something, and it is tracked; depth is asked of the model alone.
 UNSURE = {
     "detector__score_threshold": 1e-6,

@@ -12,7 +12,7 @@ from robot_vision.commands.models import app
 pytestmark = [pytest.mark.ros, pytest.mark.real_time]
 
 
-@pytest.mark.parametrize("name", ["dinov2", "rtdetr", "clip"])
+@pytest.mark.parametrize("name", ["dinov2", "depth_anything_metric", "rtdetr", "clip", "owlvit"])
 def test_what_models_get_writes_is_served(
     name: str, tmp_path: Path, native_bundle: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,8 +13,12 @@ from robot_vision.core.types import (
     Classification,
     Depth,
     Features,
+    Grounded,
+    Grounding,
     Lifted,
     Perception,
+    Phrase,
+    Prompt,
     SemanticMap,
 )
 from robot_vision.replay.writing.file_messages import FileMessages
@@ -89,8 +93,22 @@ def seen() -> Perception:
             class_names=("cup", "bowl"),
             model_id="s@1",
         ),
+        grounding=grounding_of(given),
         stage_s={"inference": 0.008},
     )
+
+
+def grounding_of(given: Perception) -> Grounding:
+    """What was found, as if words had named it; one phrase has a word that nobody knows."""
+    assert given.tracks is not None
+    phrases = (
+        Phrase(text="a cup"),
+        Phrase(text="chair"),
+        Phrase(text="a zebra", unknown_words=("zebra",), problem="unknown word 'zebra'"),
+    )
+    prompt = Prompt(text="a cup, chair, a zebra", phrases=phrases)
+    found = Grounded(prompt=prompt, detections=given.detections, model_id="g@1")
+    return Grounding(found=found, lifted=None, tracks=given.tracks)
 
 
 def both(topic: OutputTopic, times: int = 1) -> tuple[bytes, ...]:

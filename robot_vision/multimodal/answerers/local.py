@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.core.errors import BundleError, ConfigError, MissingDependencyError
+from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.params import param
+from robot_vision.models.public_library import import_transformers
 from robot_vision.multimodal.answerer import (
     Answerer,
     AnswererKind,
@@ -42,7 +43,9 @@ class Local:
     """Greedy answers: the same on every call."""
 
     def __init__(self, spec: LocalSpec) -> None:
-        torch, transformers = _libraries()
+        transformers = import_transformers()
+        import torch
+
         self._torch, self._spec = torch, spec
         folder = Path(spec.folder).expanduser()
         dtype = _precision(torch, spec.precision)
@@ -101,18 +104,6 @@ class Local:
         return self._processor.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True
         )
-
-
-def _libraries() -> tuple[Any, Any]:
-    try:
-        import torch
-        import transformers
-    except (ImportError, RuntimeError) as error:
-        raise MissingDependencyError(
-            f"a VLM on this machine needs torch and transformers ({error}): "
-            "pip install 'robot_vision[train,foundation]'"
-        ) from error
-    return torch, transformers
 
 
 def _check_folder(folder: Path) -> None:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.disk import writing_to
-from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.errors import BundleError, ConfigError, MissingDependencyError
 from robot_vision.core.foreign import read_json
 from robot_vision.model_store.onnx_open import open_onnx
+from robot_vision.models.public_library import import_transformers
 
 CONFIG = "config.json"
 _OPSET = 18
@@ -73,19 +74,16 @@ def converted(folder: Path, cache_dir: str | Path, sha256: str, *, max_tokens: i
 def _model(folder: Path) -> nn.Module:
     """Of what lies in the folder alone; code of its own was refused by `weights_of`."""
     try:
-        from transformers import AutoModel
-
-        model: Any = AutoModel.from_pretrained(
+        model: Any = import_transformers().AutoModel.from_pretrained(
             folder.resolve(),
             local_files_only=True,
             use_safetensors=True,
             attn_implementation="eager",
             dtype=torch.float32,
         )
-    except ImportError as error:
+    except MissingDependencyError as error:
         raise ConfigError(
-            f"{folder} is a model of transformers, which cannot be used here ({error}): "
-            "pip install transformers, or give an encoder in ONNX"
+            f"{folder} is a model of transformers: {error}, or give an encoder in ONNX"
         ) from error
     except Exception as error:  # whatever it stumbles over in a stranger's files
         raise ConfigError(f"{folder} cannot be opened by transformers: {error}") from error
