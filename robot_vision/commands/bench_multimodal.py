@@ -80,10 +80,8 @@ def multimodal(
         on_model=lambda model: say(f"{model.name}: {model.problem or 'done'}"),
     )
     _print(results)
-    say(
-        f"written to {out}: {REPORT}, results.json; `robot-vision console --multimodal {out}` "
-        "shows it"
-    )
+    say(f"written to {out}: {REPORT}, results.json; to look at it:")
+    say(f"robot-vision console --multimodal {out}")
 
 
 def _print(results: "Results") -> None:

@@ -27,6 +27,7 @@ from robot_vision.explain.targets import (
 )
 
 KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y], embedding"
+_LEAST_DETECTION = 0.1  # as `tracker.low_score`
 
 
 def ask(
@@ -160,8 +161,10 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
     best = int(torch.where(allowed, scores, -1.0).flatten().argmax())
     row, column = divmod(best, scores.shape[1])
     x0, y0, x1, y1 = (float(v) for v in boxes[row])
+    score = float(scores[row, column])
+    doubt = ", too unsure to be a detection" if score < _LEAST_DETECTION else ""
     return BoxTarget(
-        words=f"{_name(column, subject)} {float(scores[row, column]):.2f}",
+        words=f"{_name(column, subject)} {score:.2f}{doubt}",
         row=row,
         column=column,
         box_xyxy_px=(x0, y0, x1, y1),
