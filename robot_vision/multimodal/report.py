@@ -82,10 +82,10 @@ def _summary(results: Results) -> str:
 
 
 def _problems(results: Results) -> str:
-    told = [model for model in results.models if model.problem]
-    if not told:
+    failed = [model for model in results.models if model.problem]
+    if not failed:
         return ""
-    rows = "".join(f"<li><b>{escape(m.name)}</b>: {escape(m.problem)}</li>" for m in told)
+    rows = "".join(f"<li><b>{escape(m.name)}</b>: {escape(m.problem)}</li>" for m in failed)
     return f"<section><h2>Not asked, or not to the end</h2><ul>{rows}</ul></section>"
 
 
@@ -127,7 +127,7 @@ def _answer(answer: AnswerRow | None) -> str:
 
 
 def _mark(score: float | None) -> str:
-    """Shapes differ, so that nothing is told by colour alone."""
+    """Shapes differ, so that nothing depends on colour alone."""
     if score is None:
         return ""
     if score >= _RIGHT:

@@ -60,7 +60,7 @@ class Moment:
         if not word:
             return question
         if word not in self.words:
-            raise ConfigError(f"word {word!r}: it is told {' '.join(self.words) or 'nothing'!r}")
+            raise ConfigError(f"word {word!r}: expected one of {' '.join(self.words) or 'none'!r}")
         return replace(question, word=word, word_row=self.words.index(word))
 
     def rgb(self, question: Question) -> UInt8[np.ndarray, "h w 3"]:
