@@ -41,7 +41,7 @@ class Compared:
         interval = self.difference[figure]
         if interval.low > 0:
             return "better"
-        return "worse" if interval.high < 0 else "not told apart"
+        return "worse" if interval.high < 0 else "no clear difference"
 
 
 def compare(

@@ -91,9 +91,9 @@ def _table(compared: Sequence[Compared]) -> str:
     return (
         f'<section><h2>Figures and time</h2><div class="scroll"><table><tr>{head}</tr>{body}'
         '</table></div><p class="muted">Differences are paired: the same pictures are drawn for '
-        "all, a thousand times, so that what is hard for all does not blur them. Not told apart: "
-        f"the interval has 0 in it. Time is that of a camera's frame of {WIDTH_PX}×{HEIGHT_PX}: "
-        "resizing, network, decoding, in turns.</p></section>"
+        "all, a thousand times, so that what is hard for all does not blur them. No clear "
+        "difference: the interval has 0 in it. Time is that of a camera's frame of "
+        f"{WIDTH_PX}×{HEIGHT_PX}: resizing, network, decoding, in turns.</p></section>"
     )
 
 

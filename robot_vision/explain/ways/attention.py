@@ -68,7 +68,7 @@ def _relevance(question: Question) -> Heat:
 def _through(parts: list[tuple[Attention, Tensor]], asked: Asked, *, keep: bool) -> Tensor:
     """How tokens of each kind depend on those of each other, layer after layer.
 
-    Kinds are told apart by how many tokens they have. `keep`: half of a token stays as it is, as
+    How many tokens they have says which kind is which. `keep`: half of a token stays as it is, as
     rollout takes residual connections (arXiv:2005.00928); else what is added is added, as
     relevance has it (arXiv:2103.15679).
     """

@@ -1,28 +1,19 @@
 """The libraries that vision-language models come from, imported when one is needed."""
 
-import importlib
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
-from robot_vision.core.errors import ConfigError
-
-_TORCHVISION = "torchvision"
+from robot_vision.core.errors import ConfigError, MissingDependencyError
+from robot_vision.models.public_library import import_transformers
 
 
 def transformers() -> ModuleType:
     """transformers. Raises `ConfigError` with what to install where it is missing."""
     try:
-        with _broken_torchvision_hidden():
-            import transformers
-            from transformers.utils.import_utils import is_torchvision_available
-
-            is_torchvision_available()  # it asks once, and keeps the answer
-    except ImportError as error:
+        library = import_transformers()
+    except MissingDependencyError as error:
         raise _lacking("transformers", error) from error
-    transformers.utils.logging.disable_progress_bar()
-    return transformers
+    library.utils.logging.disable_progress_bar()
+    return library
 
 
 def peft() -> ModuleType:
@@ -35,36 +26,8 @@ def peft() -> ModuleType:
     return peft
 
 
-def _lacking(name: str, error: ImportError) -> ConfigError:
+def _lacking(name: str, error: Exception) -> ConfigError:
     return ConfigError(
         f"a vision-language model needs {name}, which cannot be imported ({error}): "
         "pip install 'robot_vision[vla]'"
     )
-
-
-@contextmanager
-def _broken_torchvision_hidden() -> Iterator[None]:
-    """Let transformers do without a torchvision that is of another build than torch.
-
-    It would import it wherever it can be used.
-    """
-    if _TORCHVISION in sys.modules or _is_sound():
-        yield
-        return
-    for name in [name for name in sys.modules if name.split(".")[0] == _TORCHVISION]:
-        del sys.modules[name]
-    sys.modules[_TORCHVISION] = None  # type: ignore[assignment] # as if it were not installed
-    try:
-        yield
-    finally:
-        del sys.modules[_TORCHVISION]
-
-
-def _is_sound() -> bool:
-    try:
-        importlib.import_module(_TORCHVISION)
-    except ImportError:
-        return True  # there is none, which transformers finds out by itself
-    except RuntimeError:
-        return False
-    return True
