@@ -294,7 +294,7 @@ def test_places_say_nothing_where_depth_or_tool_are_not_seen(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["depth_front", "state", "text", "rgb_front"])
 def test_nothing_unseen_is_pointed_at(name: str) -> None:
-    policy = with_points(pointing=True)
+    policy = with_points(pointing=True, patches=2)
     inputs = inputs_of(policy)
     hidden = {SEEN_BY[name]: torch.zeros_like(inputs[SEEN_BY[name]])}
     spoilt = {name: changed(inputs[name])}
@@ -304,7 +304,7 @@ def test_nothing_unseen_is_pointed_at(name: str) -> None:
 
 def test_keyframes_teach_which_cell_the_words_mean() -> None:
     """Two things stand apart; a word says which: after some steps it is the one pointed at."""
-    policy = with_points(pointing=True).train()
+    policy = with_points(pointing=True, patches=2).train()
     inputs = inputs_of(policy, batch=2)
     for name, value in inputs.items():
         if not name.startswith("text"):
@@ -332,7 +332,9 @@ def test_keyframes_teach_which_cell_the_words_mean() -> None:
     [("transformer", False), ("early", False), ("fpn", False), ("hierarchical", True)],
 )
 def test_places_are_served(fusion: str, pointing: bool, tmp_path: Path) -> None:
-    _check_graphs(with_points(fusion=PartChoice(name=fusion), pointing=pointing), tmp_path)
+    _check_graphs(
+        with_points(fusion=PartChoice(name=fusion), pointing=pointing, patches=2), tmp_path
+    )
 
 
 def test_sizes_that_no_stride_divides_are_served() -> None:
