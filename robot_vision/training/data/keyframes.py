@@ -17,6 +17,7 @@ from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 _SCALE_M = 0.1
 _NEAR_M, _ABOUT_M = 0.08, 0.025
+_TOUCH_M = 0.01
 _OPEN = 0.5
 
 
@@ -69,9 +70,32 @@ def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
 
 
 def keyframe_rows(source: Demonstrations) -> Int64[np.ndarray, " rows"]:
-    """Of each row, the next one of its episode whose gripper differs; else the episode's last."""
+    """Of each row, the next one of its episode whose gripper differs; else the episode's last.
+
+    Where an episode's gripper never differs, the tool touches things on its way: the row where it
+    comes down, then that where it leaves.
+    """
     is_open = source.action[:, 0, -1] > _OPEN
     rows, last = np.arange(len(is_open)), source.first_row + source.length - 1
     changes = np.flatnonzero(is_open[1:] != is_open[:-1]) + 1  # rows that differ from before
     following = np.append(changes, len(rows))[np.searchsorted(changes, rows, side="right")]
-    return np.minimum(following, last)
+    found = np.minimum(following, last)
+    if source.base_from_tool is not None:
+        _use_touches(found, source, height_m=source.base_from_tool[:, 2, 3])
+    return found
+
+
+def _use_touches(
+    found: Int64[np.ndarray, " rows"],
+    source: Demonstrations,
+    *,
+    height_m: Float[np.ndarray, " rows"],
+) -> None:
+    """Put the rows of touches into `found`, of episodes in which it has nothing but the end."""
+    for first in np.unique(source.first_row):
+        stop = first + int(source.length[first])
+        if found[first] < stop - 1:
+            continue
+        low = np.flatnonzero(height_m[first:stop] < height_m[first:stop].min() + _TOUCH_M) + first
+        for row in (low[-1], low[0]):
+            found[first:row] = row
