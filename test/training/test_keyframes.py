@@ -41,7 +41,7 @@ def test_the_next_change_or_the_end_of_the_episode() -> None:
 
 def test_without_a_grasp_where_the_tool_comes_down_and_leaves() -> None:
     source = grasps("o")
-    tools, first_length = source.base_from_tool.copy(), int(source.length[0])
+    tools, first_length = np.tile(np.eye(4), (len(source.action), 1, 1)), int(source.length[0])
     tools[:, 2, 3] = 0.3
     tools[2:5, 2, 3] = (0.051, 0.05, 0.055)
     found = keyframe_rows(replace(source, base_from_tool=tools))
