@@ -13,6 +13,8 @@ def energy_mj(run: Callable[[], object], *, times: int, root: Path = _POWERCAP) 
     """
     packages = [_Package(folder) for folder in sorted(root.glob("intel-rapl:[0-9]*"))]
     packages = [package for package in packages if package.is_whole]
+    if not packages:
+        return None
     try:
         before_uj = [package.read_uj() for package in packages]
         for _ in range(times):
@@ -20,7 +22,7 @@ def energy_mj(run: Callable[[], object], *, times: int, root: Path = _POWERCAP) 
         spent_uj = [p.since_uj(start) for p, start in zip(packages, before_uj, strict=True)]
     except (OSError, ValueError):  # only root may read it on many machines
         return None
-    return sum(spent_uj) / times / 1000 if spent_uj else None
+    return sum(spent_uj) / times / 1000
 
 
 class _Package:

@@ -65,9 +65,7 @@ def _shape(given: torch.Size, own: torch.Size, *, is_fresh: bool) -> tuple[int, 
     return (*own[:1], *given[1:]) if is_fresh else tuple(given)
 
 
-def _check(
-    name: str, own: Mapping[str, Tensor], changed: Mapping[str, tuple[int, ...]]
-) -> None:
+def _check(name: str, own: Mapping[str, Tensor], changed: Mapping[str, tuple[int, ...]]) -> None:
     for inner, shape in changed.items():
         before = tuple(own[inner].shape)
         if len(shape) != len(before) or any(a > b for a, b in zip(shape, before, strict=True)):

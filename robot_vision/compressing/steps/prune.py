@@ -23,10 +23,9 @@ class Prune(WeightStep):
         return f"prune {self.ratio:g} by {self.by} to multiples of {self.round_to}{others}"
 
     def apply(self, begin: Path, out: Path, case: Case) -> str:
+        del case
         built = build(begin)
-        wanted = Wanted(
-            ratio=self.ratio, round_to=self.round_to, by=self.by, ratios=self.ratios
-        )
+        wanted = Wanted(ratio=self.ratio, round_to=self.round_to, by=self.by, ratios=self.ratios)
         pruned = prune_channels(built.model, built.example(), wanted)
         write(out, built, pruned.model.state_dict(), built.recipe, pruned=True)
         widths = ", ".join(f"{name} {b} → {a}" for name, (a, b) in pruned.widths.items())

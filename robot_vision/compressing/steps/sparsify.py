@@ -21,6 +21,7 @@ class Sparsify(WeightStep):
         return f"sparsify {self.ratio:g} of the weights of each layer"
 
     def apply(self, begin: Path, out: Path, case: Case) -> str:
+        del case
         built = build(begin)
         layers = [m for m in built.model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
         for layer in layers:

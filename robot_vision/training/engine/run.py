@@ -185,7 +185,7 @@ def _begin_from(
     A file of an encoder alone, or a bundle that has it, gives the encoder of a model with one.
     The model becomes as narrow as a pruned one that it begins from.
     """
-    weights = read_weights(_weights_file(name))
+    weights = read_weights(weights_file(name))
     if weights.pruned and weights.model != card.name:
         raise ConfigError(
             f"run.init_weights = {name!r} is a pruned {weights.model!r}, the recipe's model is "
@@ -205,7 +205,7 @@ def _begin_from(
     return _Begun(notes=notes, pruned=weights.pruned)
 
 
-def _weights_file(name: str) -> Path:
+def weights_file(name: str) -> Path:
     """A file of weights, or those of a run's folder, or of the bundle of that name."""
     if Path(name).is_file():
         return Path(name)
