@@ -1,5 +1,6 @@
 """A plan, carried out: every variant made, all timed side by side, each judged by the gate."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,17 @@ from robot_vision.compressing.plan import Plan, Variant
 from robot_vision.compressing.step import Case, NotAcceptedError
 from robot_vision.compressing.weights_folder import begin
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import read_json
 from robot_vision.core.manifest import CompressionStep
 from robot_vision.export.run_folder import open_run
+from robot_vision.model_store.bundle_files import sha256_of
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import changed, load_recipe
 from robot_vision.training.engine.report import Reporter
 from robot_vision.training.engine.run import RECIPE, WEIGHTS, weights_file
 
 ORIGINAL = "original"
+_BEGUN = "begun.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +74,39 @@ def carry_out(
         reporter=reporter,
         say=say,
     )
-    if not (case.original / WEIGHTS).is_file():
-        begin(weights_file(options.model), recipe, case.original)
+    _begin(plan, recipe, case)
     shop = Workshop(
         work=out / "work", bundles=out / "bundles", test=Path(options.test_set), case=case
     )
     made, refused = _variants(plan.variants, shop)
     return _outcome(made, refused, recipe, shop)
+
+
+def _begin(plan: Plan, recipe: Recipe, case: Case) -> None:
+    """The original's folder; raises `ConfigError` if it is that of another plan.
+
+    Variants may come and go, and threads and rounds change: nothing is kept that depends on them.
+    """
+    options, file = plan.options, weights_file(plan.options.model)
+    own = {
+        "weights": sha256_of(file),
+        "recipe": recipe.model_dump(mode="json"),
+        "test_set": options.test_set,
+        "images": options.images,
+        "most_lost": options.most_lost,
+    }
+    identity = case.original / _BEGUN
+    if not identity.is_file():
+        begin(file, recipe, case.original)
+        identity.write_text(json.dumps(own, indent=1) + "\n")
+        return
+    found = read_json(identity)
+    changed_names = [name for name, value in own.items() if found.get(name) != value]
+    if changed_names:
+        raise ConfigError(
+            f"{case.original.parent} was begun with another {', '.join(changed_names)}: what is "
+            "there would be compared with what it does not belong to. Expected another --out"
+        )
 
 
 def _recipe(plan: Plan) -> Recipe:

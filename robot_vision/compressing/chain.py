@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robot_vision.compressing.measuring import graph_figure, metric_of, weights_figure
 from robot_vision.compressing.plan import Variant
-from robot_vision.compressing.step import Case, GraphStep, Step, WeightStep
+from robot_vision.compressing.step import Case, GraphStep, NotAcceptedError, Step, WeightStep
 from robot_vision.core.foreign import read_json
 from robot_vision.core.manifest import CompressionStep
 from robot_vision.export.bundle import ExportOptions, export_run
@@ -20,7 +20,7 @@ from robot_vision.models.weights import read_weights
 from robot_vision.training.engine.recipe_file import load_recipe
 from robot_vision.training.engine.run import BUNDLE_WEIGHTS, RECIPE, WEIGHTS
 
-_DONE, _BUNDLE = "step.json", "bundle"
+_DONE, _REFUSED, _BUNDLE = "step.json", "refused.txt", "bundle"
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -96,13 +96,24 @@ class Workshop:
             self.case.say(step.words())
             out.mkdir(parents=True, exist_ok=True)
             file = out / exact.bundle.manifest.file
-            note = step.apply(exact.bundle, chain.run, file, self.case)
+            note = self._applied(step, exact.bundle, chain, file)
             made = self._with_figures(exact.bundle, file, step.precision, chain.run, out / _BUNDLE)
             recipe = load_recipe(chain.run / RECIPE)
             figure = graph_figure(made, recipe, self.case.validation, images=self.case.images)
             after = {**chain.history[-1].after, metric_of(recipe): round(figure, 4)}
             _finish(step, note, chain, after, out)
         return Made(bundle=find_bundle(out / _BUNDLE), history=(*chain.history, _done(out)))
+
+    def _applied(self, step: GraphStep, bundle: Bundle, chain: Chain, file: Path) -> str:
+        """A search that found nothing is not made again."""
+        refused = file.parent / _REFUSED
+        if refused.is_file():
+            raise NotAcceptedError(refused.read_text().strip())
+        try:
+            return step.apply(bundle, chain.run, file, self.case)
+        except NotAcceptedError as error:
+            refused.write_text(f"{error}\n")
+            raise
 
     def _with_figures(
         self, exact: Bundle, file: Path, precision: str, run: Path, folder: Path

@@ -38,6 +38,9 @@ class Space:
     ranges: Sequence[Ranges]
 
     def structures(self) -> list[Scheme]:
+        """What differs in speed; of trained ranges other layers may be without."""
+        calibrated = self.calibrated()
+        ranges = ["trained"] * ("trained" in self.ranges) + calibrated[:1]
         return [
             Scheme(
                 operators=operators,
@@ -45,11 +48,20 @@ class Space:
                 per_channel=per_channel,
                 activations=activations,
                 opset=opset,
+                ranges=source,
             )
-            for operators, excluded, per_channel, activations, opset in itertools.product(
-                self.operators, self.excluded, self.per_channel, self.activations, self.opsets
+            for operators, excluded, per_channel, activations, opset, source in itertools.product(
+                self.operators,
+                self.excluded,
+                self.per_channel,
+                self.activations,
+                self.opsets,
+                ranges,
             )
         ]
+
+    def calibrated(self) -> list[Ranges]:
+        return [ranges for ranges in self.ranges if ranges != "trained"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +93,16 @@ class Search:
     say: Callable[[str], None]
 
     def run(self, space: Space, folder: Path) -> list[Tried]:
-        """All that was tried, the fastest first; files stay in `folder` as `<row>.onnx`."""
+        """All that was tried, the fastest first; files are left in `folder`."""
         timed = self._timed(space.structures(), folder)
         judged = []
         for tried in timed:
             if tried.failed or not tried.gain >= self.least_gain:
                 judged.append(tried)
                 continue
-            judged += [self._judged(tried, ranges, folder) for ranges in space.ranges]
+            is_trained = tried.scheme.ranges == "trained"
+            sources: list[Ranges] = ["trained"] if is_trained else space.calibrated()
+            judged += [self._judged(tried, ranges, folder) for ranges in sources]
         return judged
 
     def accepted(self, tried: Sequence[Tried]) -> Tried | None:
@@ -112,7 +126,9 @@ class Search:
             self.say(f"trying {row + 1} of {len(structures)}: {words_of(scheme)}")
             target = folder / f"timed-{row}.onnx"
             try:
-                to_int8(self.file, target, self.rows[:_TIMED_ROWS], scheme, self.trained)
+                by = replace(scheme, ranges="trained" if scheme.ranges == "trained" else "minmax")
+                rows = self.rows[:_TIMED_ROWS]
+                to_int8(self.file, target, rows, by, self._trained(scheme))
                 made.append((scheme, self._run(target)))
             except (*_FAULTS, RobotVisionError) as error:
                 failed.append(Tried(scheme=scheme, failed=str(error).splitlines()[0][:200]))

@@ -89,7 +89,15 @@ def test_a_second_call_makes_nothing_again(outcome: Outcome, plan_file: Path) ->
     said: list[str] = []
     again = carried_out(plan_file, said)
     assert [row.history for row in again.rows] == [row.history for row in outcome.rows]
-    assert not any("prune" in text or "tune" in text for text in said)
+    assert not any(word in text for text in said for word in ("prune", "tune", "trying"))
+
+
+@pytest.mark.usefixtures("outcome")
+def test_a_folder_of_another_plan_is_refused(plan_file: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(plan_file.read_text()), "images": 1}))
+    with pytest.raises(ConfigError, match="was begun with another images"):
+        carry_out(load_plan(file), plan_file.parent / "out", reporter=Reporter, say=print)
 
 
 def test_the_report_has_every_row_and_says_what_is_not_known(
