@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,11 @@ class Outcome:
 
 
 def carry_out(
-    plan: Plan, out: Path, *, reporter: Callable[[], Reporter], say: Callable[[str], None]
+    plan: Plan,
+    out: Path,
+    *,
+    reporter: Callable[[], AbstractContextManager[Reporter]],
+    say: Callable[[str], None],
 ) -> Outcome:
     """Make each variant of the plan in `out`; a second call goes on where the first was stopped.
 

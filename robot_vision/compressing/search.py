@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from robot_vision.bench.turns import take_turns_ms
 from robot_vision.core.errors import ConfigError, RobotVisionError
@@ -40,7 +39,7 @@ class Space:
     def structures(self) -> list[Scheme]:
         """What differs in speed; of trained ranges other layers may be without."""
         calibrated = self.calibrated()
-        ranges = ["trained"] * ("trained" in self.ranges) + calibrated[:1]
+        trained: list[Ranges] = ["trained"] if "trained" in self.ranges else []
         return [
             Scheme(
                 operators=operators,
@@ -56,7 +55,7 @@ class Space:
                 self.per_channel,
                 self.activations,
                 self.opsets,
-                ranges,
+                trained + calibrated[:1],
             )
         ]
 
@@ -154,7 +153,7 @@ class Search:
         return lambda: predict(self.rows[0])
 
 
-# What the quantiser, the converter of opsets and the runtime raise of graphs they do not master.
+# What the quantiser and the converter of opsets raise of graphs that they do not master.
 _FAULTS = (
     RuntimeError,
     ValueError,
@@ -162,9 +161,6 @@ _FAULTS = (
     KeyError,
     AttributeError,
     NotImplementedError,
-    ort_errors.Fail,
-    ort_errors.InvalidGraph,
-    ort_errors.NotImplemented,
 )
 
 

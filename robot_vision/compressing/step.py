@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -30,7 +31,7 @@ class Case:
     threads: int
     rounds: int
     most_lost: float
-    reporter: Callable[[], Reporter]
+    reporter: Callable[[], AbstractContextManager[Reporter]]
     say: Callable[[str], None]
 
 

@@ -19,6 +19,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from robot_vision.core.errors import ConfigError
+
 # Metric depth and box sides need more than eight bits: where there are convolutions, they alone
 # are quantised; else what multiplies matrices.
 _CONVOLUTIONS = ["Conv"]
@@ -139,8 +141,13 @@ def _trained_range(layer: str, trained: TrainedRanges) -> tuple[float, float] | 
 
 
 def _at_opset(file: Path, opset: int) -> None:
-    if opset:
-        onnx.save(onnx.version_converter.convert_version(onnx.load(file), opset), file)
+    if not opset:
+        return
+    try:
+        model = onnx.version_converter.convert_version(onnx.load(file), opset)
+    except Exception as error:  # the converter's exceptions share no base but this
+        raise ConfigError(f"the graph cannot be had in opset {opset}: {error}") from error
+    onnx.save(model, file)
 
 
 class _Reader(CalibrationDataReader):

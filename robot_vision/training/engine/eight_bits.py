@@ -74,7 +74,8 @@ def play_eight_bits(model: nn.Module, ranges: Ranges) -> None:
     for name in ranges.rows:
         module = modules[name]
         assert isinstance(module, nn.Conv2d | nn.Linear)
-        module.forward = _Played(name, module, ranges)
+        played = _Played(name, module, ranges)
+        module.forward = played  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Played:
