@@ -54,11 +54,11 @@ class Workshop:
 
     def begun(self) -> Chain:
         """The weights that the plan began with; their figure is that before the first step."""
-        figures = self._figures(self.case.original)
-        return Chain(
-            run=self.case.original,
-            history=(CompressionStep(step="original", after=figures),),
-        )
+        run = self.case.original
+        if not (run / _DONE).is_file():
+            done = CompressionStep(step="original", after=self._figures(run))
+            (run / _DONE).write_text(done.model_dump_json(indent=1) + "\n")
+        return Chain(run=run, history=(_done(run),))
 
     def carried_out(self, variant: Variant, begun: Chain) -> Made:
         """Raises what a step raises: `NotAcceptedError` too."""

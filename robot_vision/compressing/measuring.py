@@ -66,7 +66,8 @@ def graph_figure(bundle: Bundle, recipe: Recipe, held_out: Path, *, images: int)
     """The task's figure of a bundle in ONNX Runtime, on so many pictures."""
     metric = metric_of(recipe)
     if bundle.manifest.task == "multitask":
-        return _native_figures(bundle, held_out, images)[metric]
+        kept = getattr(recipe.options, "cache_dir", "")
+        return _native_figures(bundle, held_out, images, kept)[metric]
     if not has_figures(bundle):
         raise ConfigError(
             f"bundles of task {bundle.manifest.task!r} are not measured by `robot-vision "
@@ -77,11 +78,15 @@ def graph_figure(bundle: Bundle, recipe: Recipe, held_out: Path, *, images: int)
     return float(measured.metrics[metric])
 
 
-def _native_figures(bundle: Bundle, held_out: Path, images: int) -> dict[str, float]:
+def _native_figures(
+    bundle: Bundle, held_out: Path, images: int, cache_dir: str
+) -> dict[str, float]:
     """Boxes alone: masks and intervals take longer than the model does."""
     image = bundle.manifest.input
     run = onnx_predictor(bundle.model_path, bundle.manifest.outputs)
-    cache = open_samples(held_out, width_px=image.width_px, height_px=image.height_px)
+    cache = open_samples(
+        held_out, width_px=image.width_px, height_px=image.height_px, cache_dir=cache_dir
+    )
 
     def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
         names = (image.name, image.depth_name, image.focal_name)

@@ -34,24 +34,6 @@ def narrow(
             _resize(name, module, changed)
 
 
-def widths_of(model: nn.Module, full: nn.Module) -> dict[str, tuple[int, int]]:
-    """Layers of which `model` has fewer channels than `full`, as (now, before)."""
-    before = {name: _channels(module) for name, module in full.named_modules()}
-    return {
-        name: (now, before[name])
-        for name, module in model.named_modules()
-        if (now := _channels(module)) != before[name] and not isinstance(module, _BatchNorm)
-    }
-
-
-def _channels(module: nn.Module) -> int:
-    weight = getattr(module, "weight", None)
-    if not isinstance(weight, Tensor):
-        return 0
-    is_transposed = isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d)
-    return int(weight.shape[1 if is_transposed and weight.ndim > 1 else 0])
-
-
 def _tensors_of(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and buffers of the module itself."""
     return {
