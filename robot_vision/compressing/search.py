@@ -17,6 +17,7 @@ from robot_vision.bench.turns import take_turns_ms
 from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.quantise import Scheme, TrainedRanges, to_int8
+from robot_vision.models.weights import listed
 
 Ranges = Literal["minmax", "percentile", "entropy", "trained"]
 Rows = Sequence[Mapping[str, np.ndarray]]
@@ -174,7 +175,7 @@ def check_space(space: Space, trained: TrainedRanges) -> None:
 
 def words_of(scheme: Scheme) -> str:
     operators = "+".join(scheme.operators) or "convolutions, else products"
-    kept = f", FP32: {', '.join(scheme.excluded)}" if scheme.excluded else ""
+    kept = f", FP32: {listed(scheme.excluded)}" if scheme.excluded else ""
     grain = "per channel" if scheme.per_channel else "per tensor"
     opset = f", opset {scheme.opset}" if scheme.opset else ""
     return f"{operators}, {grain}, {scheme.activations}, {scheme.ranges}{opset}{kept}"

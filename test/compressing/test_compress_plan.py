@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from runs import Rows, shapes_recipe
+from runs import Rows, assert_same, shapes_recipe
 
 from robot_vision.compressing.carry_out import Outcome, carry_out
 from robot_vision.compressing.energy import energy_mj
@@ -46,6 +46,7 @@ def plan_file(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         "most_lost": 1.0,
         "variants": [
             {"name": "pruned", "steps": PRUNED},
+            {"name": "half", "steps": [{"kind": "fp16"}]},
             {"name": "too-slow", "steps": [{**INT8, "least_gain": 1000, "ranges": ["minmax"]}]},
         ],
     }
@@ -64,8 +65,8 @@ def carried_out(file: Path, said: list[str] | None = None) -> Outcome:
 
 
 def test_a_variant_is_a_bundle_with_its_history(outcome: Outcome) -> None:
-    assert [row.name for row in outcome.rows] == ["original", "pruned"]
-    original, pruned = outcome.rows
+    assert [row.name for row in outcome.rows] == ["original", "pruned", "half"]
+    original, pruned, _ = outcome.rows
     assert pruned.parameters < original.parameters
     assert pruned.cost.size_mb < original.cost.size_mb
     assert pruned.gain == pytest.approx(original.cost.p50_ms / pruned.cost.p50_ms)
@@ -78,6 +79,18 @@ def test_a_variant_is_a_bundle_with_its_history(outcome: Outcome) -> None:
     assert tune.step.startswith("tune 1 steps")
     assert set(tune.after) == {"AP", "parameters"}
     assert read_weights(pruned.bundle / "model.safetensors").pruned
+
+
+def test_a_graph_of_fewer_bits_keeps_the_weights_and_has_figures_of_its_own(
+    outcome: Outcome,
+) -> None:
+    original, _, half = outcome.rows
+    assert half.cost.size_mb < 0.7 * original.cost.size_mb
+    bundle = find_bundle(half.bundle)
+    assert bundle.manifest.precision == "fp16"
+    assert [step.step for step in bundle.manifest.compression] == ["original", "FP16"]
+    weights = [read_weights(row.bundle / "model.safetensors") for row in (original, half)]
+    assert_same(*(each.tensors for each in weights))
 
 
 def test_what_is_not_faster_is_refused_with_its_figures(outcome: Outcome) -> None:
@@ -105,7 +118,7 @@ def test_the_report_has_every_row_and_says_what_is_not_known(
 ) -> None:
     write_report(tmp_path, outcome, measured="by a test")
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert [row["name"] for row in figures["rows"]] == ["original", "pruned"]
+    assert [row["name"] for row in figures["rows"]] == ["original", "pruned", "half"]
     page = (tmp_path / "report.html").read_text()
     assert "too-slow" in page
     assert "by a test" in page

@@ -1,5 +1,6 @@
 """The engine goes on from pruned, sparse and rounded weights, and the export serves them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from robot_vision.compressing.pruning.channels import Wanted, prune_channels
 from robot_vision.compressing.weights_folder import build, write
 from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import ExportOptions, export_run
-from robot_vision.models.weights import read_weights
+from robot_vision.models.weights import read_weights, write_weights
 from robot_vision.training.engine.eight_bits import RANGES
 from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import Recipe
@@ -79,6 +80,21 @@ def test_another_model_cannot_begin_from_pruned_weights(shapes_set: Path, narrow
     other = recipe(shapes_set, narrow, model="native-m", run__init_weights=str(narrow))
     with pytest.raises(ConfigError, match="is a pruned 'native-s', the recipe's model is"):
         build_run(other)
+
+
+def test_other_classes_begin_afresh_in_a_pruned_model(
+    shapes_set: Path, narrow: Path, tmp_path: Path
+) -> None:
+    found = read_weights(narrow / "weights.safetensors")
+    three = {n: torch.cat([t, t[:1]]) if ".classes." in n else t for n, t in found.tensors.items()}
+    other = replace(found, tensors=three, travels={"classes": ["a", "b", "c"]})
+    write_weights(tmp_path / "other.safetensors", other)
+    file = str(tmp_path / "other.safetensors")
+    run = build_run(recipe(shapes_set, narrow, run__init_weights=file))
+    layer = run.model.get_submodule("heads.0.classes")
+    assert tuple(layer.weight.shape[:2]) == (2, three["heads.0.classes.weight"].shape[1])
+    answer = run.model(*run.card.example(run.spec, 2).values())
+    assert answer["class_logits"].shape[2] == 2
 
 
 def test_zeros_stay_where_a_recipe_says_so(shapes_set: Path, whole: Path, tmp_path: Path) -> None:
