@@ -50,7 +50,7 @@ def plan_file(shapes_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             {"name": "too-slow", "steps": [{**INT8, "least_gain": 1000, "ranges": ["minmax"]}]},
         ],
     }
-    (root / "plan.yaml").write_text(yaml.safe_dump(plan))
+    (root / "plan.yaml").write_text(json.dumps(plan))
     return root / "plan.yaml"
 
 
@@ -108,7 +108,7 @@ def test_a_second_call_makes_nothing_again(outcome: Outcome, plan_file: Path) ->
 @pytest.mark.usefixtures("outcome")
 def test_a_folder_of_another_plan_is_refused(plan_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
-    file.write_text(yaml.safe_dump({**yaml.safe_load(plan_file.read_text()), "images": 1}))
+    file.write_text(json.dumps({**yaml.safe_load(plan_file.read_text()), "images": 1}))
     with pytest.raises(ConfigError, match="was begun with another images"):
         carry_out(load_plan(file), plan_file.parent / "out", reporter=Reporter, say=print)
 
@@ -152,7 +152,7 @@ def test_a_plan_that_cannot_be_is_refused(
     plan_file: Path, tmp_path: Path, change: dict[str, object], expected: str
 ) -> None:
     file = tmp_path / "plan.yaml"
-    file.write_text(yaml.safe_dump({**yaml.safe_load(plan_file.read_text()), **change}))
+    file.write_text(json.dumps({**yaml.safe_load(plan_file.read_text()), **change}))
     with pytest.raises(ConfigError, match=expected):
         load_plan(file)
 
@@ -161,7 +161,7 @@ def test_a_step_without_a_bound_is_refused(plan_file: Path, tmp_path: Path) -> N
     file = tmp_path / "plan.yaml"
     variants = [{"name": "endless", "steps": [{"kind": "tune"}]}]
     values = {**yaml.safe_load(plan_file.read_text()), "variants": variants}
-    file.write_text(yaml.safe_dump(values))
+    file.write_text(json.dumps(values))
     with pytest.raises(ConfigError, match="one must bound it"):
         carry_out(load_plan(file), plan_file.parent / "out", reporter=Reporter, say=print)
 
