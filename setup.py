@@ -69,6 +69,7 @@ setup(
         share("launch", "*.launch.py"),
         share("launch/arms", "*.launch.py"),
         share("config", "*.yaml"),
+        share("config/compress", "*.yaml"),
         share("config", "*.xml"),
         share("config", "*.json5"),
         share("config/rviz", "*.rviz"),
@@ -121,6 +122,8 @@ setup(
         "groot": ["pyzmq>=25"],
         # Integrated gradients; the other ways of explaining need `train` alone.
         "explain": [*TRAIN, "captum>=0.9"],
+        # Structured pruning; the other steps of `compress` need `train` alone.
+        "compress": [*TRAIN, "torch-pruning>=1.6"],
         # Models by name (`models get`); what comes of them runs without it.
         "foundation": [*TRAIN, "transformers>=5.23", "huggingface_hub>=1.0"],
         # For vision-language models as policies: docs/vla.md.

@@ -11,6 +11,7 @@ from robot_vision.commands import (
     bench_model,
     bench_vla,
     calibrate,
+    compress,
     console,
     data,
     demo,
@@ -58,6 +59,7 @@ demo.register(app)
 console.register(app)
 soak.register(app)
 train.register(app)
+compress.register(app)
 
 
 def main() -> None:

@@ -39,6 +39,7 @@ TORCH_HOMES = (
     "bench/",
     "multimodal/answerers/local.py",
     "ensembles/",
+    "compressing/",
 )
 CORE_MAY_IMPORT = {"numpy", "pydantic", "yaml", "jaxtyping", "robot_vision"}
 
@@ -109,12 +110,14 @@ MAY_IMPORT = {
         "model_store models perception pipeline policies replay rollouts ros self_filter "
         "simulation terminal threads topics tracking training"
     ),
+    "compressing": "bench core export model_store models training",
     "comparing": "bench core export model_store training",
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
-        "bench calibration capture codecs comparing core datasets demo demonstrations doctor "
-        "doctor_arm ensembles explain export formats foundation importing machine model_store "
-        "models multimodal perception policies recorded_views replay rollouts ros segment serving "
+        "bench calibration capture codecs comparing compressing core datasets demo "
+        "demonstrations doctor doctor_arm ensembles explain export formats foundation importing "
+        "machine model_store models multimodal perception policies recorded_views replay "
+        "rollouts ros segment serving "
         "similar simulation soak terminal training"
     ),
     # files
@@ -171,6 +174,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"av"}, ("datasets/", "demonstrations/")),
         ({"kornia"}, ("training/",)),
         ({"captum"}, ("explain/ways/integrated_gradients.py",)),
+        ({"torch_pruning"}, ("compressing/pruning/channels.py",)),
         ({"tokenizers"}, ("policies/sentences.py",)),
         ({"transformers"}, ("models/public_library.py",)),
         ({"huggingface_hub"}, ("foundation/hub.py",)),
@@ -182,6 +186,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         "video",
         "augmentation",
         "captum",
+        "pruning",
         "tokenizers",
         "transformers",
         "hub",

@@ -161,6 +161,17 @@ class PromptEncoder(BaseModel):
         return self
 
 
+class CompressionStep(BaseModel):
+    """A step by which a model became smaller, and the figures before and after it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    step: str
+    note: str = ""
+    before: dict[str, float] = {}
+    after: dict[str, float] = {}
+
+
 class ModelManifest(BaseModel):
     """What a bundle says of its model. `outputs` maps the format's roles to tensor names.
 
@@ -198,6 +209,7 @@ class ModelManifest(BaseModel):
     )
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     metrics: dict[str, float | str] = {}
+    compression: tuple[CompressionStep, ...] = ()
     licence: str = "unknown"
     description: str = ""
     limits: str = ""

@@ -17,6 +17,7 @@ from robot_vision.export.served_weights import write_served_weights
 from robot_vision.models.card import Graph, Size
 from robot_vision.models.weights import write_weights
 from robot_vision.training.engine.curves import read_rows
+from robot_vision.training.engine.eight_bits import RANGES
 from robot_vision.training.engine.run import CURVES
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -134,7 +135,8 @@ def _write_graph(graph: Graph, folder: Path, trained: Trained, precision: Precis
         if precision == "fp16":
             to_fp16(exact, file)
         else:
-            to_int8(exact, file, held_out.calibration(graph.file, CALIBRATION_SAMPLES))
+            calibration = held_out.calibration(graph.file, CALIBRATION_SAMPLES)
+            to_int8(exact, file, calibration, trained=trained.weights.travels.get(RANGES))
     finally:
         exact.unlink()
     if not trained.serving.format:

@@ -16,19 +16,24 @@ from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import parse_json, quoted
 from robot_vision.core.params import Params, faults_of
 from robot_vision.models.card import Card
+from robot_vision.models.narrow import narrow
 
 _MOST_NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
-    """What a file holds. `spec` is empty in files from before it was written beside them."""
+    """What a file holds. `spec` is empty in files from before it was written beside them.
+
+    `pruned`: layers are as wide as the tensors are, and not as the spec says.
+    """
 
     file: Path
     tensors: dict[str, Tensor]
     model: str = ""
     spec: dict[str, Any] = field(default_factory=dict)
     travels: dict[str, Any] = field(default_factory=dict)
+    pruned: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,7 @@ def read_weights(file: Path) -> Weights:
         model=metadata.get("model", ""),
         spec=_mapping(metadata, "spec", file),
         travels=travels,
+        pruned=_parsed(metadata, "pruned", file) is True,
     )
 
 
@@ -84,6 +90,8 @@ def write_weights(file: Path, weights: Weights, *, half: bool = False) -> None:
         "spec": json.dumps(weights.spec),
         "travels": json.dumps(weights.travels),
     }
+    if weights.pruned:
+        metadata["pruned"] = json.dumps(True)
     partial = file.with_suffix(".partial")
     try:
         save_file(tensors, partial, metadata=metadata)
@@ -120,7 +128,12 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
 
 
 def load_exactly(model: nn.Module, weights: Weights, *, name: str) -> None:
-    """Load all of a file; raises `ConfigError` with the layers that do not fit model `name`."""
+    """Load all of a file; raises `ConfigError` with the layers that do not fit model `name`.
+
+    The model becomes as narrow as a file of a pruned one.
+    """
+    if weights.pruned:
+        narrow(model, weights.tensors)
     fit = _fit(model.state_dict(), weights.tensors)
     if fit != Fit():
         raise ConfigError(f"{weights.file} does not fit model {name!r}: {fit}")
@@ -149,6 +162,7 @@ def mean_of(weights: Weights, other: Weights) -> Weights:
         model=weights.model,
         spec=weights.spec,
         travels=weights.travels,
+        pruned=weights.pruned,
     )
 
 

@@ -65,7 +65,8 @@ def save_run_weights(file: Path, run: Run) -> None:
         tensors=run.averaged.module.state_dict(),
         model=run.card.name,
         spec=run.spec.model_dump(mode="json"),
-        travels=run.task.travels(),
+        travels=run.travels(),
+        pruned=run.pruned,
     )
     try:
         write_weights(file, weights)

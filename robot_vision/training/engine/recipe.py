@@ -24,6 +24,10 @@ class RunOptions(Params):
     patience: int = param(0, "evaluations without a better figure until it stops", ge=0)
     ema_decay: float = param(0.998, "decay of the averaged weights", ge=0, lt=1)
     init_weights: str = param("", "bundle, run or safetensors to start from; empty: fresh")
+    keep_zeros: bool = param(False, "weights that are 0 at the start stay 0 (sparse models)")
+    eight_bits: list[str] = param(
+        [], "patterns of layers that compute in played eight bits while training, for INT8"
+    )
 
     def share(self, processes: int) -> int:
         """Samples of one part of a step in one process."""

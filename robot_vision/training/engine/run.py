@@ -16,9 +16,16 @@ from robot_vision.model_store.policies import POLICY_FILE, find_policy
 from robot_vision.model_store.store import find_bundle, stored_folders
 from robot_vision.models.card import Card
 from robot_vision.models.convert import tensors_for_model
+from robot_vision.models.narrow import narrow
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import load_weights, read_weights
 from robot_vision.training.engine.distributed import device_of, process_count
+from robot_vision.training.engine.eight_bits import (
+    RANGES,
+    Ranges,
+    find_layers,
+    play_eight_bits,
+)
 from robot_vision.training.engine.precision import Precision, choose_precision
 from robot_vision.training.engine.rates import (
     build_optimizer,
@@ -30,6 +37,7 @@ from robot_vision.training.engine.rates import (
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recompute import recompute_blocks
 from robot_vision.training.engine.task import TASKS, Task
+from robot_vision.training.engine.zeros import Zeros
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
@@ -47,7 +55,8 @@ class Run:
     """What a run consists of. `averaged` holds the weights that are evaluated and shipped.
 
     `beside` are the task's own modules, `frozen_norms` what stays in evaluation mode, `notes`
-    what a person should know before it starts.
+    what a person should know before it starts. `pruned`: its layers are narrower than its spec
+    says; `ranges` are those of layers in played eight bits, `zeros` are weights that stay 0.
     """
 
     recipe: Recipe
@@ -61,12 +70,20 @@ class Run:
     optimizer: torch.optim.Optimizer
     precision: Precision
     device: torch.device
+    pruned: bool = False
+    ranges: Ranges | None = None
+    zeros: Zeros | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def modules(self) -> dict[str, nn.Module]:
         """All that a checkpoint holds, by name."""
-        return {"model": self.model, "averaged": self.averaged, **self.beside}
+        ranges = {"eight_bits": self.ranges} if self.ranges else {}
+        return {"model": self.model, "averaged": self.averaged, **self.beside, **ranges}
+
+    def travels(self) -> dict[str, Any]:
+        """What travels with the weights: the task's, and ranges of eight bits."""
+        return self.task.travels() | ({RANGES: self.ranges.travels()} if self.ranges else {})
 
 
 def build_run(recipe: Recipe) -> Run:
@@ -85,7 +102,7 @@ def build_run(recipe: Recipe) -> Run:
     model = card.build(spec)
     task.prepare(model)
     begins_from = recipe.run.init_weights
-    notes = _begin_from(begins_from, model, spec, task) if begins_from else ()
+    begun = _begin_from(begins_from, model, card, spec, task) if begins_from else _Begun()
     # Pictures come with their channels last; weights of the same layout make a step faster.
     convert_conv2d_weight_memory_format(model.to(device), torch.channels_last)
     beside = {name: module.to(device) for name, module in task.modules(model).items()}
@@ -96,6 +113,7 @@ def build_run(recipe: Recipe) -> Run:
     parameters = named_parameters(model, beside)
     factors = rate_factors(list(parameters), recipe.optimizer.rates)
     freeze(parameters, factors)
+    ranges = _in_eight_bits(recipe, model, averaged.module, device)
     if recipe.run.recompute:  # after the average was copied: that one is never trained
         recompute_blocks(model)
     return Run(
@@ -110,8 +128,23 @@ def build_run(recipe: Recipe) -> Run:
         optimizer=build_optimizer(recipe.optimizer, parameters, factors),
         precision=precision,
         device=device,
-        notes=(*task.notes(), *notes),
+        pruned=begun.pruned,
+        ranges=ranges,
+        zeros=Zeros(parameters.values()) if recipe.run.keep_zeros else None,
+        notes=(*task.notes(), *begun.notes),
     )
+
+
+def _in_eight_bits(
+    recipe: Recipe, model: nn.Module, averaged: nn.Module, device: torch.device
+) -> Ranges | None:
+    """The averaged weights play them too: they are evaluated as they will be served."""
+    if not recipe.run.eight_bits:
+        return None
+    ranges = Ranges(find_layers(model, recipe.run.eight_bits)).to(device)
+    for each in (model, averaged):
+        play_eight_bits(each, ranges)
+    return ranges
 
 
 def _check_shares(recipe: Recipe) -> None:
@@ -138,13 +171,29 @@ def _spec(recipe: Recipe, card: Card[Any], task: Task[Any]) -> Params:
         raise ConfigError(f"the data do not fit the model {card.name!r}: {error}") from error
 
 
-def _begin_from(name: str, model: nn.Module, spec: Params, task: Task[Any]) -> tuple[str, ...]:
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    notes: tuple[str, ...] = ()
+    pruned: bool = False
+
+
+def _begin_from(
+    name: str, model: nn.Module, card: Card[Any], spec: Params, task: Task[Any]
+) -> _Begun:
     """Load what fits of a file, a run or a bundle; returns notes on what did not.
 
     A file of an encoder alone, or a bundle that has it, gives the encoder of a model with one.
+    The model becomes as narrow as a pruned one that it begins from.
     """
-    weights = read_weights(_weights_file(name))
+    weights = read_weights(weights_file(name))
+    if weights.pruned and weights.model != card.name:
+        raise ConfigError(
+            f"run.init_weights = {name!r} is a pruned {weights.model!r}, the recipe's model is "
+            f"{card.name!r}: only a run of the same model can begin from it"
+        )
     tensors = task.initial_weights(tensors_for_model(spec, weights), weights.travels)
+    if weights.pruned:
+        narrow(model, weights.tensors, fresh=frozenset(weights.tensors.keys() - tensors.keys()))
     fit = load_weights(model, tensors)
     if len(fit.fresh) == len(model.state_dict()):
         raise ConfigError(
@@ -152,10 +201,11 @@ def _begin_from(name: str, model: nn.Module, spec: Params, task: Task[Any]) -> t
             + (f": it holds {weights.model!r}" if weights.model else "")
         )
     problems = str(fit)
-    return (f"layers that {name} does not give start afresh; {problems}",) if problems else ()
+    notes = (f"layers that {name} does not give start afresh; {problems}",) if problems else ()
+    return _Begun(notes=notes, pruned=weights.pruned)
 
 
-def _weights_file(name: str) -> Path:
+def weights_file(name: str) -> Path:
     """A file of weights, or those of a run's folder, or of the bundle of that name."""
     if Path(name).is_file():
         return Path(name)

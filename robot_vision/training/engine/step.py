@@ -83,6 +83,8 @@ def _update(run: Run) -> Tensor:
     norm = nn.utils.clip_grad_norm_(run.model.parameters(), run.recipe.optimizer.gradient_norm)
     scaler.step(run.optimizer)
     scaler.update()
+    if run.zeros is not None:
+        run.zeros.restore()
     run.averaged.update_parameters(run.model)
     # A scaler that tries a larger scale skips what overflows: that is no fault.
     return norm if not scaler.is_enabled() else torch.where(norm.isfinite(), norm, 0.0)

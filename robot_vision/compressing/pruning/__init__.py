@@ -1,0 +1,1 @@
+"""Pruning: whole channels, which makes a model faster, and single weights, which does not."""

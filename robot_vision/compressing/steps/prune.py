@@ -1,0 +1,33 @@
+"""`prune`: whole channels go, by how much they weigh."""
+
+from pathlib import Path
+
+from robot_vision.compressing.pruning.channels import Importance, Wanted, prune_channels
+from robot_vision.compressing.step import STEPS, Case, WeightStep
+from robot_vision.compressing.weights_folder import build, write
+from robot_vision.core.params import param
+
+
+@STEPS.register("prune")
+class Prune(WeightStep):
+    """Narrower layers; what ran at an odd width on a CPU is slower than the whole model."""
+
+    kind = "prune"
+    ratio: float = param(0.3, "part of each width that goes", gt=0, lt=1)
+    round_to: int = param(16, "widths left are multiples of it", ge=1, le=256)
+    by: Importance = param("magnitude", "what tells how much a channel matters")
+    ratios: dict[str, float] = param({}, "of layers by pattern, instead of `ratio`; 0 keeps all")
+
+    def words(self) -> str:
+        others = "".join(f", {pattern} {ratio:g}" for pattern, ratio in self.ratios.items())
+        return f"prune {self.ratio:g} by {self.by} to multiples of {self.round_to}{others}"
+
+    def apply(self, begin: Path, out: Path, case: Case) -> str:
+        del case
+        built = build(begin)
+        wanted = Wanted(ratio=self.ratio, round_to=self.round_to, by=self.by, ratios=self.ratios)
+        pruned = prune_channels(built.model, built.example(), wanted)
+        write(out, built, pruned.model.state_dict(), built.recipe, pruned=True)
+        widths = ", ".join(f"{name} {b} → {a}" for name, (a, b) in pruned.widths.items())
+        refused = "; ".join(f"{name}: {why}" for name, why in pruned.refused.items())
+        return f"{widths}" + (f". Left as they are: {refused}" if refused else "")
