@@ -1,0 +1,98 @@
+"""`robot-vision profile …`: what a model costs, and where a frame of the running node spends it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from robot_vision.commands.default_group import DefaultGroup
+from robot_vision.commands.overrides import Override, parsed
+from robot_vision.commands.sizes import size_px
+
+
+class _Group(DefaultGroup):
+    default = "model"
+
+
+app = typer.Typer(
+    cls=_Group, no_args_is_help=True, help="What a model costs, or each frame of a running node."
+)
+
+Json = Annotated[Path | None, typer.Option("--json", help="where the figures go")]
+
+
+@app.command()
+def model(
+    name: Annotated[
+        str,
+        typer.Argument(help="model of `models architectures`, run, bundle, or file.onnx"),
+    ],
+    size: Annotated[str, typer.Option(help="416x320, of the pictures; default: its own")] = "",
+    overrides: Override = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="torch-cpu, onnx-cpu, openvino, torch-cuda or onnx-cuda; repeatable; all"
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(help="of the CPU; 0 takes all cores", min=0)] = 0,
+    runs: Annotated[int, typer.Option(help="timed runs of each engine", min=5)] = 100,
+    batch: Annotated[
+        list[int] | None, typer.Option(help="sizes for throughput; repeatable; 1, 4, 16", min=1)
+    ] = None,
+    throughput: Annotated[bool, typer.Option(help="measure many samples at once too")] = True,
+    peak: Annotated[bool, typer.Option(help="most memory, by a process an engine")] = True,
+    rows: Annotated[int, typer.Option(help="of layers and operators shown", min=1)] = 10,
+    traces: Annotated[
+        Path | None, typer.Option(help="folder for files of every call, for Perfetto")
+    ] = None,
+    json_file: Json = None,
+    html: Annotated[Path | None, typer.Option(help="the tables as a page")] = None,
+) -> None:
+    """Latency, throughput, GMACs by layer, memory and costly operators; `model` may be left out."""
+    from robot_vision.core.errors import ConfigError
+    from robot_vision.models.card import Size
+    from robot_vision.profiling.engines import ENGINES
+    from robot_vision.profiling.profile import ProfileOptions, profile
+    from robot_vision.profiling.tables import tables
+    from robot_vision.terminal import Screen
+
+    unknown = [one for one in engine or () if one not in ENGINES]
+    if unknown:
+        raise ConfigError(f"engine {unknown[0]!r}; available: {', '.join(ENGINES)}")
+    width_height = size_px(size) if size else None
+    options = ProfileOptions(
+        engines=tuple(engine or ENGINES),
+        threads=threads,
+        runs=runs,
+        batches=tuple(sorted(set(batch or (1, 4, 16)))) if throughput else (),
+        peak=peak,
+        traces=traces,
+    )
+    with Screen(stderr=True).status("opening") as status:
+        found = profile(
+            name,
+            options,
+            size=Size(width_px=width_height[0], height_px=width_height[1])
+            if width_height
+            else None,
+            spec=parsed(overrides or []),
+            progress=status.update,
+        )
+    screen = Screen(record=html is not None)
+    for part in tables(found, most=rows):
+        screen.print(part)
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        screen.save_html(str(html))
+        screen.print(f"written: {html}")
+    _write(json_file, found.as_json(), screen)
+
+
+def _write(file: Path | None, figures: dict[str, Any], screen: Any) -> None:
+    import json
+
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        screen.print(f"written: {file}")
