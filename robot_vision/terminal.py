@@ -24,9 +24,7 @@ class Screen(Console):
     """
 
     def __init__(self, *, stderr: bool = False, record: bool = False) -> None:
-        super().__init__(
-            stderr=stderr, record=record, markup=False, emoji=False, highlight=False
-        )
+        super().__init__(stderr=stderr, record=record, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
         shown = plain(text[:_LONGEST_TEXT])

@@ -112,6 +112,6 @@ def _inputs(model: Any) -> dict[str, TensorSpec]:
         shape = tuple(
             side.get_length() if side.is_static else None for side in tensor.partial_shape
         )
-        kind = tensor.element_type.get_type_name()
+        kind = str(tensor.element_type.get_type_name())
         found[tensor.node.friendly_name] = TensorSpec(shape=shape, dtype=_DTYPES.get(kind, kind))
     return found

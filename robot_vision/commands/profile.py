@@ -1,4 +1,4 @@
-"""`robot-vision profile …`: what a model costs, and where a frame of the running node spends it."""
+"""`robot-vision profile …`: what a model costs, and where frames of a running node spend time."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,7 +49,7 @@ def model(
     json_file: Json = None,
     html: Annotated[Path | None, typer.Option(help="the tables as a page")] = None,
 ) -> None:
-    """Latency, throughput, GMACs by layer, memory and costly operators; `model` may be left out."""
+    """Latency, throughput, GMACs by layer, memory, costly operators; `model` may be left out."""
     from robot_vision.core.errors import ConfigError
     from robot_vision.models.card import Size
     from robot_vision.profiling.engines import ENGINES
@@ -86,6 +86,38 @@ def model(
         html.parent.mkdir(parents=True, exist_ok=True)
         screen.save_html(str(html))
         screen.print(f"written: {html}")
+    _write(json_file, found.as_json(), screen)
+
+
+@app.command()
+def live(
+    node: Annotated[str, typer.Option(help="the perception node's name")] = "/perception",
+    frames: Annotated[int, typer.Option(help="frames that are traced", min=1)] = 100,
+    timeout: Annotated[float, typer.Option(help="longest wait for a frame, seconds", min=1)] = 10,
+    trace: Annotated[Path, typer.Option(help="file for Perfetto, of every frame")] = Path(
+        "out/live_trace.json"
+    ),
+    json_file: Json = None,
+) -> None:
+    """Trace frames of a running node through all stages, from the stamp to what is published."""
+    from robot_vision.profiling.live import summarise, write_live_trace
+    from robot_vision.profiling.tables import live_table
+    from robot_vision.ros.tools.trace_reader import read_traces
+    from robot_vision.terminal import Screen, say
+
+    traces = read_traces(node, frames=frames, timeout_s=timeout)
+    if len(traces) < frames:
+        say(f"{len(traces)} of {frames} frames came; then none for {timeout:g} s")
+    found = summarise(traces)
+    screen = Screen()
+    screen.print(f"{found.frames} frames of {node}")
+    screen.print(live_table(found))
+    screen.print(
+        f"of a frame's age no stage has {found.unaccounted_p50:.1%} (p50), "
+        f"{found.unaccounted_p95:.1%} (p95)"
+    )
+    write_live_trace(trace, traces, node=node)
+    screen.print(f"written: {trace} (open it at https://ui.perfetto.dev)")
     _write(json_file, found.as_json(), screen)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
-from robot_vision.backends.openvino_backend import open_openvino
 from robot_vision.backends.onnx_session import session_options
+from robot_vision.backends.openvino_backend import open_openvino
 from robot_vision.core.errors import DeviceError
 from robot_vision.model_store.onnx_open import CPU, open_onnx
 from robot_vision.profiling.onnx_inputs import free_batch

@@ -97,12 +97,8 @@ def _recurrent(_: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
 def _attention(node: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
     """Queries by keys and weights by values: [b,heads,q,d], or [b,q,heads·d]."""
     del node, outputs
-    query, key, value = (inputs[row] or () for row in range(3))
-    if len(query) == 4:
-        batch, heads, queries, width = query
-        return batch * heads * queries * key[2] * (width + value[3])
-    batch, queries, width = query
-    return batch * queries * key[1] * (width + value[2])
+    query, key, value = (shape or (0, 0) for shape in inputs[:3])
+    return _size(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
 _FORMULAS: dict[str, _Formula] = {

@@ -94,4 +94,3 @@ def _ranked(calls: Iterable[tuple[str, float]], runs: int) -> list[Operator]:
         for kind, spent in ms.items()
     ]
     return sorted(found, key=lambda one: one.ms, reverse=True)
-

@@ -54,7 +54,7 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """An engine's times; `peak_bytes` is None where it was not measured, and `peak_why` says why.
+    """An engine's times; `peak_why` says why `peak_bytes` was asked for and could not be measured.
 
     Operators are empty of engines that have no profiler here.
     """
@@ -192,7 +192,7 @@ def _timed(
     )
     trace = options.traces and options.traces / f"{network.name}-{engine.name}.json"
     operators = _operators(network, engine.name, options.threads, trace)
-    peak, why = None, "not asked for"
+    peak, why = None, ""
     if options.peak:
         peak, why = _peak(network, engine.name, options.threads, asked)
     return Timed(
@@ -207,9 +207,7 @@ def _timed(
     )
 
 
-def _operators(
-    network: Network, engine: str, threads: int, trace: Path | None
-) -> list[Operator]:
+def _operators(network: Network, engine: str, threads: int, trace: Path | None) -> list[Operator]:
     if engine.startswith("torch"):
         device = engine.removeprefix("torch-")
         return torch_operators(network, runs=_PROFILED_RUNS, trace=trace, device=device)

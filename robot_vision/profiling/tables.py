@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Column, Table
 
+from robot_vision.profiling.live import LiveProfile
 from robot_vision.profiling.profile import Counted, NetworkProfile, Profile, Timed
 from robot_vision.profiling.times import Throughput
 
@@ -31,6 +32,15 @@ def tables(profile: Profile, *, most: int) -> Iterator[Table | str]:
         for timed in network.timed:
             if timed.operators:
                 yield _operators(timed, most)
+
+
+def live_table(live: LiveProfile) -> Table:
+    """Stages of frames of a node, and what they add up to."""
+    table = Table("stage, ms", "p50", "p95", "p99", "mean", "of the age")
+    for one in (*live.stages, live.age):
+        values = (one.p50_ms, one.p95_ms, one.p99_ms, one.mean_ms)
+        table.add_row(one.name, *(f"{ms:.2f}" for ms in values), f"{one.share:.1%}")
+    return table
 
 
 def _counted_table(counted: Sequence[Counted]) -> Table:
@@ -89,7 +99,7 @@ def _remarks(network: NetworkProfile) -> Iterator[str]:
         for each in one.throughput:
             if each.why:
                 yield f"{one.engine}, batch {each.batch}: {each.why}"
-        if one.peak_bytes is None:
+        if one.peak_why:
             yield f"{one.engine}: peak memory not measured: {one.peak_why}"
         if one.trace:
             yield f"{one.engine}: every call in {one.trace} (https://ui.perfetto.dev)"

@@ -1,4 +1,4 @@
-"""What is profiled: a registered model, a run or a bundle, as the networks that it is served by."""
+"""What is profiled: a registered model, a run or a bundle, as the networks that serve it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
