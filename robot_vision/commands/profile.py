@@ -1,11 +1,12 @@
 """`robot-vision profile …`: what a model costs, and where frames of a running node spend time."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from robot_vision.commands.default_group import DefaultGroup
+from robot_vision.commands.json_file import MaybeJsonFile, write_json
 from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
 
@@ -17,8 +18,6 @@ class _Group(DefaultGroup):
 app = typer.Typer(
     cls=_Group, no_args_is_help=True, help="What a model costs, or each frame of a running node."
 )
-
-Json = Annotated[Path | None, typer.Option("--json", help="where the figures go")]
 
 
 @app.command()
@@ -46,7 +45,7 @@ def model(
     traces: Annotated[
         Path | None, typer.Option(help="folder for files of every call, for Perfetto")
     ] = None,
-    json_file: Json = None,
+    json_file: MaybeJsonFile = None,
     html: Annotated[Path | None, typer.Option(help="the tables as a page")] = None,
 ) -> None:
     """Latency, throughput, GMACs by layer, memory, costly operators; `model` may be left out."""
@@ -86,7 +85,7 @@ def model(
         html.parent.mkdir(parents=True, exist_ok=True)
         screen.save_html(str(html))
         screen.print(f"written: {html}")
-    _write(json_file, found.as_json(), screen)
+    write_json(json_file, found.as_json())
 
 
 @app.command()
@@ -97,7 +96,7 @@ def live(
     trace: Annotated[Path, typer.Option(help="file for Perfetto, of every frame")] = Path(
         "out/live_trace.json"
     ),
-    json_file: Json = None,
+    json_file: MaybeJsonFile = None,
 ) -> None:
     """Trace frames of a running node through all stages, from the stamp to what is published."""
     from robot_vision.profiling.live import summarise, write_live_trace
@@ -118,13 +117,4 @@ def live(
     )
     write_live_trace(trace, traces, node=node)
     screen.print(f"written: {trace} (open it at https://ui.perfetto.dev)")
-    _write(json_file, found.as_json(), screen)
-
-
-def _write(file: Path | None, figures: dict[str, Any], screen: Any) -> None:
-    import json
-
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        screen.print(f"written: {file}")
+    write_json(json_file, found.as_json())

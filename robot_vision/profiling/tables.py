@@ -6,7 +6,7 @@ from rich.table import Column, Table
 
 from robot_vision.profiling.live import LiveProfile
 from robot_vision.profiling.profile import Counted, NetworkProfile, Profile, Timed
-from robot_vision.profiling.times import Throughput
+from robot_vision.profiling.times import Latency, Throughput
 
 _MB = 1e6
 
@@ -70,6 +70,7 @@ def _times(timed: Sequence[Timed]) -> Table:
         "p50 ms",
         "p95 ms",
         "p99 ms",
+        "CPU ms",
         "peak MB",
         *(f"samples/s at {batch}" for batch in batches),
     )
@@ -79,11 +80,15 @@ def _times(timed: Sequence[Timed]) -> Table:
         latency = one.latency
         table.add_row(
             one.engine,
-            *(f"{ms:.2f}" for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms)),
+            *(f"{ms:.2f}" for ms in _times_ms(latency)),
             peak,
             *(_rate(found.get(batch)) for batch in batches),
         )
     return table
+
+
+def _times_ms(latency: Latency) -> tuple[float, ...]:
+    return latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.cpu_ms
 
 
 def _rate(found: Throughput | None) -> str:

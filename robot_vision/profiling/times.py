@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import process_time, sleep
 
 import numpy as np
 
@@ -9,17 +10,22 @@ from robot_vision.bench.turns import take_turns_ms
 from robot_vision.profiling.engines import Engine, repeated
 
 _TURN_RUNS = 5
+_SETTLE_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Milliseconds of a run, after a turn of runs that are not counted."""
+    """Milliseconds of a run, after a turn of runs that are not counted.
+
+    `cpu_ms` is what it takes of all processors' time, which a busy machine hardly changes.
+    """
 
     runs: int
     p50_ms: float
     p95_ms: float
     p99_ms: float
     mean_ms: float
+    cpu_ms: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +42,8 @@ def latencies(
 ) -> list[Latency]:
     """Of each engine, in blocks of five runs by turns: what else runs here falls on all alike."""
     timed = [engine.prepared(inputs) for engine in engines]
-    return [_latency(ms) for ms in take_turns_ms(timed, rounds=-(-runs // _TURN_RUNS))]
+    found = take_turns_ms(timed, rounds=-(-runs // _TURN_RUNS))
+    return [_latency(ms, _cpu_ms(run)) for ms, run in zip(found, timed, strict=True)]
 
 
 def throughputs(
@@ -61,6 +68,25 @@ def _throughput(
     return Throughput(batch=batch, samples_per_s=1000 * batch / float(np.median(ms)))
 
 
-def _latency(ms: np.ndarray) -> Latency:
+def _latency(ms: np.ndarray, cpu_ms: float) -> Latency:
     p50, p95, p99 = (float(np.percentile(ms, share)) for share in (50, 95, 99))
-    return Latency(runs=len(ms), p50_ms=p50, p95_ms=p95, p99_ms=p99, mean_ms=float(ms.mean()))
+    return Latency(
+        runs=len(ms),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        mean_ms=float(ms.mean()),
+        cpu_ms=cpu_ms,
+    )
+
+
+def _cpu_ms(run: Callable[[], object]) -> float:
+    """The median of turns, once the threads of others have gone to sleep."""
+    spent_ms = []
+    for _ in range(_TURN_RUNS):
+        sleep(_SETTLE_S)
+        start_s = process_time()
+        for _ in range(_TURN_RUNS):
+            run()
+        spent_ms.append((process_time() - start_s) * 1e3 / _TURN_RUNS)
+    return float(np.median(spent_ms))

@@ -1,4 +1,4 @@
-"""`robot-vision profile`: every registered model, runs, bundles and files, in torch and in ONNX."""
+"""`robot-vision profile`: every registered model, runs, bundles, files; in torch and in ONNX."""
 
 import json
 from pathlib import Path
@@ -32,10 +32,7 @@ def tiny_profile(name: str) -> Profile:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name in COMMON else [pytest.mark.slow])
-        for name in MODELS
-    ],
+    [pytest.param(name, marks=[] if name in COMMON else [pytest.mark.slow]) for name in MODELS],
 )
 def test_any_registered_model(name: str) -> None:
     found = tiny_profile(name)
@@ -46,6 +43,7 @@ def test_any_registered_model(name: str) -> None:
         for one in network.timed:
             latency = one.latency
             assert 0 < latency.p50_ms <= latency.p95_ms <= latency.p99_ms
+            assert 0 < latency.cpu_ms < 2 * latency.mean_ms * max(1, QUICK.threads)
             assert one.operators[0].ms >= one.operators[-1].ms
             assert sum(operator.share for operator in one.operators) == pytest.approx(1)
         by_form = {one.form: one for one in network.counted}

@@ -1,4 +1,4 @@
-"""`~/trace` of the running node: stages that add up to the age, and nothing while nobody listens."""
+"""`~/trace` of the running node: stages add up to the age; nothing while nobody listens."""
 
 import json
 import threading
