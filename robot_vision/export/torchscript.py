@@ -4,6 +4,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ def write_torchscript(
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch's own deprecations, and what the proof covers
         try:
-            traced = torch.jit.trace(module, tuple(graph.example.values()), check_trace=False)
+            example = tuple(graph.example.values())
+            traced: Any = torch.jit.trace(module, example, check_trace=False)
         except Exception as error:  # what the tracer raises is up to the model
             raise BundleError(f"{file.name} cannot be traced: {error}") from error
 

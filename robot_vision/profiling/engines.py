@@ -1,5 +1,6 @@
 """What runs a network: torch and ONNX Runtime on the CPU and on CUDA, and OpenVINO."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import torch
+from torch import nn
 
 from robot_vision.backends.onnx_session import session_options
 from robot_vision.backends.openvino_backend import open_openvino
-from robot_vision.core.errors import DeviceError
+from robot_vision.core.errors import DeviceError, RobotVisionError
+from robot_vision.core.foreign import brief
 from robot_vision.model_store.onnx_open import CPU, open_onnx
 from robot_vision.profiling.onnx_inputs import free_batch
 from robot_vision.profiling.targets import Network
@@ -49,9 +52,14 @@ def open_engines(
     missing: list[Missing] = []
     for name in names:
         try:
-            opened.append(ENGINES[name](network, threads))
-        except (DeviceError, ImportError) as error:
-            missing.append(Missing(name=name, why=str(error)))
+            engine = ENGINES[name](network, threads)
+            engine.prepared(network.inputs)()
+        except Exception as error:  # what a network raises that an engine cannot run is up to both
+            is_known = isinstance(error, RobotVisionError)
+            why = str(error) if is_known else f"{type(error).__name__}: {error}"
+            missing.append(Missing(name=name, why=brief(why)))
+        else:
+            opened.append(engine)
     return opened, missing
 
 
@@ -63,15 +71,14 @@ def _torch(network: Network, threads: int, *, device: str) -> Engine:
         raise DeviceError("torch finds no CUDA device")
     if threads:
         torch.set_num_threads(threads)
+    placed = on_device(module, device)
 
     def prepared(inputs: Inputs) -> Callable[[], object]:
-        module.to(device)
         given = [torch.from_numpy(inputs[name]).to(device) for name in network.inputs]
 
         def run() -> None:
-            module.to(device)
             with torch.inference_mode():
-                module(*given)
+                placed(*given)
             if device == "cuda":
                 torch.cuda.synchronize()
 
@@ -86,6 +93,8 @@ def _onnx(network: Network, threads: int, *, device: str) -> Engine:
     providers = [CPU] if device == "cpu" else [_CUDA, CPU]
     if providers[0] not in ort.get_available_providers():
         raise DeviceError(f"this build of ONNX Runtime has no {providers[0]}")
+    if device != "cpu" and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # finds CUDA's libraries where pip put them
     session = open_onnx(file, session_options(threads), providers=providers)
     if session.get_providers()[0] != providers[0]:
         raise DeviceError(f"ONNX Runtime fell back to {session.get_providers()[0]}; see its log")
@@ -100,13 +109,17 @@ def _onnx(network: Network, threads: int, *, device: str) -> Engine:
 def _openvino(network: Network, threads: int) -> Engine:
     """Compiled for the shapes of its inputs, as the back-end does."""
     file = _file(network)
-    open_openvino(file, network.inputs, threads=threads)  # whether it is here, and can
 
     def prepared(inputs: Inputs) -> Callable[[], object]:
         compiled = open_openvino(file, inputs, threads=threads)
         return lambda: compiled.run(inputs)
 
     return Engine(name="openvino", prepared=prepared, may_batch=free_batch(file))
+
+
+def on_device(module: nn.Module, device: str) -> nn.Module:
+    """The module on the CPU as it is, elsewhere a copy: engines take turns."""
+    return module if device == "cpu" else copy.deepcopy(module).to(device)
 
 
 def _file(network: Network) -> Path:

@@ -14,6 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from robot_vision.backends.onnx_session import session_options
 from robot_vision.model_store.onnx_open import open_onnx
+from robot_vision.profiling.engines import on_device
 from robot_vision.profiling.targets import Network
 from robot_vision.profiling.trace_file import write_trace
 
@@ -56,7 +57,7 @@ def torch_operators(
 ) -> list[Operator]:
     """Of torch, each without what it calls, costliest first."""
     assert network.module is not None
-    module = network.module.to(device)
+    module = on_device(network.module, device)
     inputs = [torch.from_numpy(value).to(device) for value in network.inputs.values()]
     activities = [ProfilerActivity.CPU]
     if device == "cuda":

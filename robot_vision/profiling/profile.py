@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from robot_vision.core.errors import BundleError
+from robot_vision.core.foreign import brief
 from robot_vision.machine import describe_machine
 from robot_vision.models.card import Size
 from robot_vision.profiling.engines import Engine, Missing, open_engines
@@ -148,20 +149,29 @@ def _profiled(
 
 
 def _counted(network: Network, notes: list[str]) -> list[Counted]:
+    """In each form that there is; a form that cannot be counted is a note."""
     counted = []
-    if network.module is not None:
-        inputs = [torch.from_numpy(value) for value in network.inputs.values()]
-        layers = torch_layers(network.module, inputs)
-        memory = torch_memory(network.module, inputs)
-        counted.append(_summed("torch", layers, memory, ()))
-    if network.file is not None:
+    for form, count in (("torch", _in_torch), ("onnx", _in_onnx)):
         try:
-            cost = onnx_cost(network.file, network.inputs)
-        except BundleError as error:
-            notes.append(f"ONNX is not counted: {error}")
-        else:
-            counted.append(_summed("onnx", cost.layers, cost.memory, cost.uncounted))
+            counted += count(network)
+        except Exception as error:  # what a network raises of our inputs is up to the network
+            notes.append(f"{form} is not counted: {brief(error)}")
     return counted
+
+
+def _in_torch(network: Network) -> list[Counted]:
+    if network.module is None:
+        return []
+    inputs = [torch.from_numpy(value) for value in network.inputs.values()]
+    layers = torch_layers(network.module, inputs)
+    return [_summed("torch", layers, torch_memory(network.module, inputs), ())]
+
+
+def _in_onnx(network: Network) -> list[Counted]:
+    if network.file is None:
+        return []
+    cost = onnx_cost(network.file, network.inputs)
+    return [_summed("onnx", cost.layers, cost.memory, cost.uncounted)]
 
 
 def _summed(
@@ -223,7 +233,8 @@ def _peak(
         return None, "of the card's memory it is not measured"
     if engine != "torch-cpu":
         # The file alone: no module of torch stands beside it.
-        asked = {"name": str(network.file), "spec": {}, "size": asked["size"]}
+        size = asdict(network.size) if network.size else None
+        asked = {"name": str(network.file), "spec": {}, "size": size}
     try:
         return peak_bytes(engine, asked, network=network.name, threads=threads), ""
     except BundleError as error:

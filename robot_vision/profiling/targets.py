@@ -33,13 +33,15 @@ _ONNX = ".onnx"
 class Network:
     """One network, in torch, in ONNX or both. `inputs` by name are what it is run on.
 
-    `module` is called with the values of `inputs` in their order. `notes` say why one is missing.
+    `module` is called with the values of `inputs` in their order; `size` is what free sides of
+    the file's pictures took. `notes` say why one is missing.
     """
 
     name: str
     inputs: Mapping[str, np.ndarray]
     module: nn.Module | None = None
     file: Path | None = None
+    size: Size | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -63,7 +65,6 @@ def open_target(
     *,
     size: Size | None = None,
     spec: Mapping[str, object] | None = None,
-    with_torch: bool = True,
 ) -> Target:
     """What `name` says: an ONNX file, a run's folder, a registered model, or a bundle.
 
@@ -75,15 +76,18 @@ def open_target(
         target = Target(name=path.stem, kind="file", networks=(_of_file(path, size),))
     elif is_regular(path / RECIPE):
         target = _of_run(path, folder, size)
-    elif name in MODELS and not path.is_dir() and name not in stored_folders(MANIFEST_FILE):
+    elif name in MODELS and (spec or not (path.is_dir() or _is_stored(name))):
         return _of_card(MODELS.get(name), folder, size, spec or {})
-    elif spec and name in MODELS:
-        return _of_card(MODELS.get(name), folder, size, spec)
     else:
-        target = _of_bundle(name, size, with_torch=with_torch)
+        target = _of_bundle(name, size)
     if spec:
         raise ConfigError(f"--set is for registered models; {name} is a {target.kind}")
     return target
+
+
+def _is_stored(name: str) -> bool:
+    """A bundle has its model's name: `native-s` is the shipped one, unless choices are made."""
+    return any(name in stored_folders(file) for file in (MANIFEST_FILE, POLICY_FILE))
 
 
 def _of_card(
@@ -106,10 +110,11 @@ def _of_run(run: Path, folder: Path, size: Size | None) -> Target:
 
 
 def _of_file(file: Path, size: Size | None) -> Network:
-    return Network(name=file.stem, file=file, inputs=inputs_of(file, size_px=_size_px(size)))
+    size_px = None if size is None else (size.width_px, size.height_px)
+    return Network(name=file.stem, file=file, inputs=inputs_of(file, size_px=size_px), size=size)
 
 
-def _of_bundle(name: str, size: Size | None, *, with_torch: bool) -> Target:
+def _of_bundle(name: str, size: Size | None) -> Target:
     """All networks of a bundle of perception, a policy or a segmenter."""
     path = Path(name)
     architecture = ""
@@ -130,7 +135,7 @@ def _of_bundle(name: str, size: Size | None, *, with_torch: bool) -> Target:
         given = {"classes": len(bundle.manifest.classes)}
     onnx = [root / file for file in files if file.endswith(_ONNX)]
     networks = {file.stem: _of_file(file, size or own) for file in onnx}
-    if with_torch and architecture in MODELS:
+    if architecture in MODELS:
         card = MODELS.get(architecture)
         networks = _with_modules(networks, root, card, given, size or own)
     if not networks:
@@ -222,7 +227,3 @@ def _first_samples(graph: Graph) -> dict[str, np.ndarray]:
 
 def _shapes(inputs: Mapping[str, np.ndarray]) -> dict[str, tuple[Any, ...]]:
     return {name: (value.dtype, *value.shape) for name, value in inputs.items()}
-
-
-def _size_px(size: Size | None) -> tuple[int, int] | None:
-    return None if size is None else (size.width_px, size.height_px)

@@ -43,7 +43,7 @@ def test_any_registered_model(name: str) -> None:
         for one in network.timed:
             latency = one.latency
             assert 0 < latency.p50_ms <= latency.p95_ms <= latency.p99_ms
-            assert 0 < latency.cpu_ms < 2 * latency.mean_ms * max(1, QUICK.threads)
+            assert latency.cpu_ms > 0
             assert one.operators[0].ms >= one.operators[-1].ms
             assert sum(operator.share for operator in one.operators) == pytest.approx(1)
         by_form = {one.form: one for one in network.counted}
