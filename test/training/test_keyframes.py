@@ -39,6 +39,16 @@ def test_the_next_change_or_the_end_of_the_episode() -> None:
     assert not ways_m[:, 1:].any()
 
 
+def test_without_a_grasp_where_the_tool_comes_down_and_leaves() -> None:
+    source = grasps("o")
+    tools, first_length = np.tile(np.eye(4), (len(source.action), 1, 1)), int(source.length[0])
+    tools[:, 2, 3] = 0.3
+    tools[2:5, 2, 3] = (0.051, 0.05, 0.055)
+    found = keyframe_rows(replace(source, base_from_tool=tools))
+    assert found[:6].tolist() == [2, 2, 4, 4, *[first_length - 1] * 2]
+    assert (found[first_length:] >= np.arange(first_length, len(found))).all()
+
+
 def test_sets_without_the_tool_have_none() -> None:
     with pytest.raises(ConfigError, match=r"keyframe_weight.*where\s+it was"):
         ways_to_keyframes(replace(grasps("o"), base_from_tool=None))

@@ -6,13 +6,18 @@ next change of the gripper does, and it is in every set of demonstrations with a
 """
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.models.fusion.fusion import Pointed
+from robot_vision.models.layers.attention import NEVER
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 _SCALE_M = 0.1
+_NEAR_M, _ABOUT_M = 0.08, 0.025
+_TOUCH_M = 0.01
 _OPEN = 0.5
 
 
@@ -35,6 +40,20 @@ class KeyframeHead(nn.Module):
         return (off * valid).sum() / valid.sum().clamp(min=1)
 
 
+def pointing_error(pointed: Pointed, way_m: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy of the cells pointed at with those about the keyframe, in nats.
+
+    `way_m` f32 [b,3] is the way of the tool to its keyframe, `valid` bool [b]. Moments whose
+    keyframe is far from all that is seen (a thing is lifted into the air) do not count.
+    """
+    off_m = (pointed.from_tool_m - way_m.unsqueeze(1)).norm(dim=2)
+    off_m = torch.where(pointed.is_measured, off_m, torch.inf)
+    valid = valid & (off_m.amin(dim=1) < _NEAR_M)
+    meant = torch.where(pointed.is_measured, -0.5 * (off_m / _ABOUT_M).square(), NEVER).softmax(1)
+    each = -(meant * pointed.logits.log_softmax(dim=1)).sum(dim=1)
+    return (each * valid).sum() / valid.sum().clamp(min=1)
+
+
 def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
     """From the tool of each row to that of its keyframe, in the base frame, m.
 
@@ -51,9 +70,32 @@ def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
 
 
 def keyframe_rows(source: Demonstrations) -> Int64[np.ndarray, " rows"]:
-    """Of each row, the next one of its episode whose gripper differs; else the episode's last."""
+    """Of each row, the next one of its episode whose gripper differs; else the episode's last.
+
+    Where an episode's gripper never differs, the tool touches things on its way: the row where it
+    comes down, then that where it leaves.
+    """
     is_open = source.action[:, 0, -1] > _OPEN
     rows, last = np.arange(len(is_open)), source.first_row + source.length - 1
     changes = np.flatnonzero(is_open[1:] != is_open[:-1]) + 1  # rows that differ from before
     following = np.append(changes, len(rows))[np.searchsorted(changes, rows, side="right")]
-    return np.minimum(following, last)
+    found = np.minimum(following, last)
+    if source.base_from_tool is not None:
+        _use_touches(found, source, height_m=source.base_from_tool[:, 2, 3])
+    return found
+
+
+def _use_touches(
+    found: Int64[np.ndarray, " rows"],
+    source: Demonstrations,
+    *,
+    height_m: Float[np.ndarray, " rows"],
+) -> None:
+    """Put the rows of touches into `found`, of episodes in which it has nothing but the end."""
+    for first in np.unique(source.first_row):
+        stop = first + int(source.length[first])
+        if found[first] < stop - 1:
+            continue
+        low = np.flatnonzero(height_m[first:stop] < height_m[first:stop].min() + _TOUCH_M) + first
+        for row in (low[-1], low[0]):
+            found[first:row] = row
