@@ -11,6 +11,7 @@ from torch import nn
 
 from robot_vision.core.config import with_values
 from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.foreign import brief
 from robot_vision.core.params import Params
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.file_kinds import is_regular
@@ -157,7 +158,11 @@ def _with_modules(
     weights = [file for file in sorted(root.glob("*.safetensors")) if is_regular(file)]
     if not weights:
         return networks
-    graphs = _loaded_graphs(card, read_weights(weights[0]), given, size)
+    try:
+        graphs = _loaded_graphs(card, read_weights(weights[0]), given, size)
+    except ConfigError as error:  # weights of before the architecture was changed
+        note = f"torch is left out: {brief(error)}"
+        return {name: replace(one, notes=(note,)) for name, one in networks.items()}
     for graph in graphs:
         stem = Path(graph.file).stem
         inputs = _first_samples(graph)

@@ -82,13 +82,18 @@ def test_a_run_of_training(tmp_path: Path) -> None:
         open_target(str(tmp_path), tmp_path / "onnx", spec={"width": 8})
 
 
-def test_shipped_bundles_have_their_weights_in_torch_and_onnx(tmp_path: Path) -> None:
+def test_shipped_bundles_are_profiled_in_onnx_and_in_torch_where_weights_fit(
+    tmp_path: Path,
+) -> None:
     (seen,) = open_target("native-s", tmp_path).networks
     assert seen.module is not None
     assert seen.file is not None
     policy = open_target("policy-s", tmp_path)
+    assert policy.kind == "bundle"
     assert {one.name for one in policy.networks} == {"policy", "language"}
-    assert all(one.module and one.file for one in policy.networks)
+    for network in policy.networks:  # its vocabulary has grown since: ONNX alone, and why
+        assert network.file is not None
+        assert "does not fit model 'policy-s'" in network.notes[0]
 
 
 def test_a_foreign_bundle_and_a_file_are_onnx_alone(tmp_path: Path) -> None:
