@@ -12,13 +12,13 @@ from robot_vision.core.errors import BundleError
 from robot_vision.core.foreign import brief
 from robot_vision.machine import describe_machine
 from robot_vision.models.card import Size
+from robot_vision.profiling.counting.onnx_layers import onnx_cost
+from robot_vision.profiling.counting.torch_layers import Layer, Memory, torch_layers, torch_memory
 from robot_vision.profiling.engines import Engine, Missing, open_engines
 from robot_vision.profiling.memory import peak_bytes
-from robot_vision.profiling.onnx_layers import onnx_cost
 from robot_vision.profiling.operators import Operator, onnx_operators, torch_operators
 from robot_vision.profiling.targets import Network, open_target
 from robot_vision.profiling.times import Latency, Throughput, latencies, throughputs
-from robot_vision.profiling.torch_layers import Layer, Memory, torch_layers, torch_memory
 
 _PROFILED_RUNS = 10
 

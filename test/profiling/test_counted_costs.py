@@ -15,9 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robot_vision.core.config import with_values
 from robot_vision.models.registry import MODELS
-from robot_vision.profiling.onnx_layers import onnx_cost
-from robot_vision.profiling.onnx_macs import macs_of
-from robot_vision.profiling.torch_layers import torch_layers, torch_memory
+from robot_vision.profiling.counting.onnx_layers import onnx_cost
+from robot_vision.profiling.counting.onnx_macs import macs_of
+from robot_vision.profiling.counting.torch_layers import torch_layers, torch_memory
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
 from robot_vision.model_store.onnx_open import open_onnx
-from robot_vision.profiling.onnx_macs import Shape, macs_of
-from robot_vision.profiling.torch_layers import Layer, Memory
+from robot_vision.profiling.counting.onnx_macs import Shape, macs_of
+from robot_vision.profiling.counting.torch_layers import Layer, Memory
 
 _TOGETHER = 64  # tensors that are asked for in a run: they are all in memory at once
 _SCOPES = "pkg.torch.onnx.name_scopes"
