@@ -21,9 +21,9 @@ BOUNDS := -c constraints.txt
 # A sourced ROS 2 brings its own rclpy, which pip must not shadow, and a cv_bridge that is built for
 # the NumPy of its distribution.
 ifeq ($(ROS_DISTRO),)
-EXTRAS := ros,sim,train,console,dataset,similar,sentences,remote,groot,foundation,explain,compress,test
+EXTRAS := ros,sim,train,console,dataset,similar,sentences,remote,groot,foundation,explain,compress,openvino,test
 else
-EXTRAS := sim,train,console,dataset,similar,sentences,remote,groot,foundation,explain,compress,test
+EXTRAS := sim,train,console,dataset,similar,sentences,remote,groot,foundation,explain,compress,openvino,test
 VENV_FLAGS := --system-site-packages
 BOUNDS += -c constraints/$(ROS_DISTRO).txt
 endif

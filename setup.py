@@ -107,6 +107,9 @@ setup(
             "ros-common-interfaces==5.5.1; platform_machine == 'x86_64'",
         ],
         "gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.20"],
+        # Another engine for ONNX models on x86 (`device: openvino`). Its wheel asks for
+        # openvino-telemetry, which only its converter uses: nothing of ours calls that.
+        "openvino": ["openvino>=2025.0"],
         "parquet": ["pyarrow>=14"],
         "dataset": ["pyarrow>=14", "av>=15"],
         # For policies that take whole sentences by a frozen encoder.

@@ -19,6 +19,7 @@ from robot_vision.commands import (
     doctor,
     explain,
     models,
+    profile,
     replay,
     run,
     scenes,
@@ -45,6 +46,7 @@ app.add_typer(demonstrations.app, name="demonstrations")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.app, name="serve")
 app.add_typer(explain.app, name="explain")
+app.add_typer(profile.app, name="profile")
 app.add_typer(similar.app, name="similar")
 app.add_typer(vla.app, name="vla")
 run.register(app)

@@ -18,10 +18,13 @@ _LINES = 10  # of progress, whatever the count
 
 
 class Screen(Console):
-    """A console that takes text literally; what is to be coloured says so with a style."""
+    """A console that takes text literally; what is to be coloured says so with a style.
 
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+    `record` keeps what is printed, for `save_html`.
+    """
+
+    def __init__(self, *, stderr: bool = False, record: bool = False) -> None:
+        super().__init__(stderr=stderr, record=record, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
         shown = plain(text[:_LONGEST_TEXT])

@@ -27,6 +27,10 @@ def timm() -> Any:
     return _imported("timm")
 
 
+def ptflops() -> Any:
+    return _imported("ptflops")
+
+
 def lightly_loss() -> Any:
     return _imported("lightly.loss")
 

@@ -34,6 +34,7 @@ TORCH_HOMES = (
     "export/",
     "explain/",
     "foundation/",
+    "profiling/",
     "backends/torch_backend.py",
     "backends/policy_engines/torch_engine.py",
     "bench/",
@@ -112,13 +113,14 @@ MAY_IMPORT = {
     ),
     "compressing": "bench core export model_store models training",
     "comparing": "bench core export model_store training",
+    "profiling": "backends bench core export machine model_store models training",
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
         "bench calibration capture codecs comparing compressing core datasets demo "
-        "demonstrations doctor doctor_arm ensembles explain export formats foundation importing "
-        "machine model_store models multimodal perception policies recorded_views replay "
-        "rollouts ros segment serving "
-        "similar simulation soak terminal training"
+        "demonstrations doctor doctor_arm ensembles explain export formats foundation "
+        "importing machine model_store models multimodal perception policies profiling "
+        "recorded_views replay rollouts ros segment serving similar simulation soak "
+        "terminal training"
     ),
     # files
     "cli": "core commands terminal",
@@ -179,6 +181,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         ({"transformers"}, ("models/public_library.py",)),
         ({"huggingface_hub"}, ("foundation/hub.py",)),
         ({"peft"}, ("models/vla/library.py",)),
+        ({"openvino"}, ("backends/openvino_backend.py",)),
     ],
     ids=[
         "web",
@@ -191,6 +194,7 @@ def test_mujoco_is_imported_under_simulation_only() -> None:
         "transformers",
         "hub",
         "peft",
+        "openvino",
     ],
 )
 def test_extras_are_imported_where_they_serve_only(

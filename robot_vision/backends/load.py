@@ -27,14 +27,19 @@ def load_backend(
 ) -> Backend:
     """Load and warm the model of `bundle`; it has run once on `device` when this returns.
 
-    `device` is auto, cpu, cuda or tensorrt; `threads` 0 takes all cores; `spin` lets ONNX
-    Runtime's threads poll for work within a run. `announce` is told in words what takes long.
+    `device` is auto, cpu, cuda, tensorrt or openvino; `threads` 0 takes all cores; `spin` lets
+    ONNX Runtime's threads poll for work within a run. `announce` is told in words what takes
+    long.
     Raises `DeviceError` if the device is not available and `BundleError` if the model cannot be
     loaded, is not what its manifest says, or can run code that nobody allowed (`--allow-code`).
     """
     refuse_code(bundle.model_path)
     external_files(bundle.model_path)
     suffix = bundle.model_path.suffix.lower()
+    if suffix == ".onnx" and device == "openvino":
+        from robot_vision.backends.openvino_backend import OpenVinoBackend
+
+        return OpenVinoBackend(bundle, threads=threads)
     if suffix == ".onnx":
         from robot_vision.backends.onnx_backend import OnnxBackend
         from robot_vision.backends.onnx_session import SessionRequest

@@ -69,7 +69,7 @@ def open_session(request: SessionRequest) -> OpenSession:
     Raises `DeviceError` if there is none, `BundleError` if the model is at fault.
     """
     if request.device not in _TRIED:
-        expected = ", ".join(_TRIED)
+        expected = ", ".join((*_TRIED, "openvino"))
         raise DeviceError(f"unknown device {request.device!r}; expected one of: {expected}")
     *preferred, last = _TRIED[request.device]
     reasons = []
@@ -117,16 +117,21 @@ def _create(request: SessionRequest, provider: str) -> ort.InferenceSession:
         providers.append(_PROVIDERS["cuda"])
     if provider != "cpu":
         providers.append(_PROVIDERS["cpu"])
-    return open_onnx(request.bundle.model_path, _session_options(request), providers=providers)
+    return open_onnx(
+        request.bundle.model_path,
+        session_options(request.threads, spin=request.spin),
+        providers=providers,
+    )
 
 
-def _session_options(request: SessionRequest) -> ort.SessionOptions:
+def session_options(threads: int, *, spin: bool = True) -> ort.SessionOptions:
+    """As the service runs models; `threads` 0 takes all cores."""
     options = ort.SessionOptions()
     # Explicit, so that a container's CPU set counts and threads are not pinned to cores.
-    options.intra_op_num_threads = request.threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(request.spin)))
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     # Threads poll within a run, where it saves wake-ups; between frames the cores are others'.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options

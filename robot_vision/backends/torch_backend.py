@@ -81,8 +81,8 @@ def _choose_device(device: str) -> tuple[str, str]:
     """torch's device for ours, and why it is not the better one where that was left open."""
     if device == "cpu":
         return "cpu", ""
-    if device == "tensorrt":
-        raise DeviceError("device 'tensorrt' runs ONNX models only; torch has: cpu, cuda")
+    if device in ("tensorrt", "openvino"):
+        raise DeviceError(f"device {device!r} runs ONNX models only; torch has: cpu, cuda")
     if torch.cuda.is_available():
         return "cuda", ""
     if device == "auto":

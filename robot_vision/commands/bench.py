@@ -15,6 +15,7 @@ from robot_vision.commands import (
     bench_tracker,
 )
 from robot_vision.commands.allow_code import AllowCode
+from robot_vision.commands.json_file import JsonFile
 from robot_vision.core.code_permission import permit_code
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure, as JSON and as a table.")
@@ -24,7 +25,6 @@ Threads = Annotated[int, typer.Option(help="threads per model run; 0 takes all c
 Recording = Annotated[
     Path | None, typer.Option(help="frames from here; else the shipped one, scaled")
 ]
-Out = Annotated[Path, typer.Option(help="where the JSON goes")]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,7 @@ def pipeline(
     frames: Annotated[int, typer.Option(help="frames measured", min=1)] = 300,
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
-    out: Out = Path("out/bench_pipeline.json"),
+    out: JsonFile = Path("out/bench_pipeline.json"),
     grounding_model: Annotated[str, typer.Option(help="bundle that is asked by words")] = "",
     prompt: Annotated[str, typer.Option(help="what it is asked for")] = "",
     allow_code: AllowCode = False,
@@ -74,7 +74,7 @@ def ros(
     fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
-    out: Out = Path("out/bench_ros.json"),
+    out: JsonFile = Path("out/bench_ros.json"),
     allow_code: AllowCode = False,
 ) -> None:
     """A camera process and the node's process over real DDS, with every output subscribed to."""
@@ -100,7 +100,7 @@ def points(
     frames: Annotated[int, typer.Option(help="frames made into clouds", min=2)] = 10,
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
-    out: Out = Path("out/bench_points.json"),
+    out: JsonFile = Path("out/bench_points.json"),
     allow_code: AllowCode = False,
 ) -> None:
     """Point clouds of frames, and a Python loop beside them: processor time."""
@@ -120,7 +120,7 @@ def demonstrations(
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
     depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
-    out: Out = Path("out/bench_demonstrations.json"),
+    out: JsonFile = Path("out/bench_demonstrations.json"),
 ) -> None:
     """Record an episode and read it back: processor time and bytes a frame."""
     from dataclasses import replace
@@ -142,7 +142,7 @@ def swaps(
     give_back: Annotated[
         bool, typer.Option(help="hand free memory back after each, as the node does")
     ] = True,
-    out: Out = Path("out/bench_swaps.json"),
+    out: JsonFile = Path("out/bench_swaps.json"),
 ) -> None:
     """Swap models while frames are served: memory after each, and what frames wait for."""
     from robot_vision.bench.swaps import bench_swaps

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from robot_vision.commands.json_file import JsonFile
+
 _COLUMNS = {
     "within": ("within 1.5 mm, 0.2°", ".0%"),
     "refused": ("refused", "d"),
@@ -28,9 +30,7 @@ def calibrate(
     ] = None,
     mount: Annotated[Literal["tool", "base"], typer.Option(help="of --views")] = "tool",
     seed: Annotated[int, typer.Option(min=0, help="of --views")] = 0,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
-        "out/bench_calibrate.json"
-    ),
+    out: JsonFile = Path("out/bench_calibrate.json"),
 ) -> None:
     """Hand-eye calibration on made-up set-ups, beside Tsai and Lenz on the same corners."""
     from rich.table import Table

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.json_file import JsonFile
+
 
 def register(bench_app: typer.Typer) -> None:
     """Add `console` and `why` to the measurements."""
@@ -23,9 +25,7 @@ def console(
     viewer_fps: Annotated[float, typer.Option(help="frames per second of each", min=0.1)] = 10.0,
     width: Annotated[int, typer.Option(help="pixels", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels", min=16)] = 480,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
-        "out/bench_console.json"
-    ),
+    out: JsonFile = Path("out/bench_console.json"),
 ) -> None:
     """The age of frames without a console, with nobody connected, and with viewers, in turn.
 
@@ -61,7 +61,7 @@ def why(
     fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
     width: Annotated[int, typer.Option(help="pixels", min=16)] = 640,
     height: Annotated[int, typer.Option(help="pixels", min=16)] = 480,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path("out/bench_why.json"),
+    out: JsonFile = Path("out/bench_why.json"),
 ) -> None:
     """The age of frames while somebody has frame after frame explained, against nobody looking.
 

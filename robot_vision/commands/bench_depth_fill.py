@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from robot_vision.commands.json_file import JsonFile
+
 if TYPE_CHECKING:
     from robot_vision.core.types import Frame
 
@@ -24,9 +26,7 @@ def depth_fill(
         list[Path] | None, typer.Option(help="with measured depth; repeatable")
     ] = None,
     cuts: Annotated[int, typer.Option(min=1, help="of each kind, in each frame")] = 4,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
-        "out/bench_depth_fill.json"
-    ),
+    out: JsonFile = Path("out/bench_depth_fill.json"),
 ) -> None:
     """AbsRel in holes cut into measured depth: ours, a model's, nearest pixel, inpainting; times.
 

@@ -22,7 +22,11 @@ def garden(
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(help="file for `models recommend`: robot_vision/data/garden/garden.json"),
+        typer.Option(
+            "--table",
+            "--json",
+            help="file for `models recommend`: robot_vision/data/garden/garden.json",
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="of each run")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,

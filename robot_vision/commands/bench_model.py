@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
+from robot_vision.commands.json_file import MaybeJsonFile, write_json
 from robot_vision.core.code_permission import permit_code
 
 
@@ -18,12 +19,16 @@ def model(
     name: Annotated[str, typer.Option("--model", help="a native bundle")] = "native-s",
     threads: Annotated[int, typer.Option(min=1)] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
+    json_file: MaybeJsonFile = None,
     allow_code: AllowCode = False,
 ) -> None:
     """ONNX Runtime against eager torch, and against three separate nets at 224×224, on the CPU."""
+    from dataclasses import asdict
+
     from rich.table import Table
 
     from robot_vision.bench.model import measure_model
+    from robot_vision.machine import describe_machine
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
 
@@ -42,6 +47,8 @@ def model(
         f"{times.against_separate_nets:.1f}",
     )
     Screen().print(table)
+    figures = {"bench": "model", "machine": describe_machine(), "model": name, "threads": threads}
+    write_json(json_file, figures | asdict(times))
 
 
 def gpu(
@@ -49,11 +56,15 @@ def gpu(
     width: Annotated[int, typer.Option(help="pixels", min=64)] = 416,
     height: Annotated[int, typer.Option(help="pixels", min=64)] = 320,
     runs: Annotated[int, typer.Option(min=10, help="runs of each")] = 200,
+    json_file: MaybeJsonFile = None,
 ) -> None:
     """On a CUDA card: FP32 and FP16, with a CUDA graph and without, one frame and many."""
+    from dataclasses import asdict
+
     from rich.table import Table
 
     from robot_vision.bench.gpu import describe_card, measure_gpu
+    from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen
 
     times = measure_gpu(
@@ -69,3 +80,5 @@ def gpu(
             f"{time.p50_ms:.2f}", f"{time.p95_ms:.2f}", f"{time.frames_per_s:.0f}",
         )  # fmt: skip
     Screen().print(table)
+    figures = {"bench": "gpu", "machine": describe_machine(), "card": describe_card()}
+    write_json(json_file, figures | {"times": [asdict(time) for time in times]})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from robot_vision.commands.json_file import MaybeJsonFile, write_json
 from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import Screen, say
 
@@ -50,16 +51,19 @@ def multimodal(
     out: Annotated[Path, typer.Option(help="folder of results and report")] = Path(
         "out/multimodal"
     ),
+    json_file: MaybeJsonFile = None,
 ) -> None:
     """Ask models about pictures: captions, objects, counts, colors, presence, texts.
 
     Answers are judged by what the pictures are known to show; times, tokens and prices are beside.
     """
+    from robot_vision.core.foreign import read_json
     from robot_vision.multimodal.answerer import baselines, read_models, with_names_apart
     from robot_vision.multimodal.benchmark import BenchmarkOptions, run_benchmark
     from robot_vision.multimodal.pictures import open_pictures
     from robot_vision.multimodal.question import KINDS, questions_about
     from robot_vision.multimodal.report import REPORT
+    from robot_vision.multimodal.results import RESULTS
 
     listed = read_models(models) if models else []
     chosen = with_names_apart([*(baselines() if trivial else []), *listed])
@@ -82,6 +86,8 @@ def multimodal(
     _print(results)
     say(f"written to {out}: {REPORT}, results.json; to look at it:")
     say(f"robot-vision console --multimodal {out}")
+    if json_file is not None:
+        write_json(json_file, read_json(out / RESULTS))
 
 
 def _print(results: "Results") -> None:

@@ -1,9 +1,12 @@
 """`robot-vision bench policies`: policies of one data set side by side."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from robot_vision.commands.json_file import MaybeJsonFile, write_json
 
 
 def register(bench_app: typer.Typer) -> None:
@@ -23,6 +26,7 @@ def policies(
         float, typer.Option(min=0, help="that each leads the arm over DDS; 0: times are left out")
     ] = 20.0,
     out: Annotated[Path, typer.Option(help="folder of the table")] = Path("out/policies"),
+    json_file: MaybeJsonFile = None,
 ) -> None:
     """Every evaluated policy: success with intervals, parameters, times in the node."""
     from robot_vision.bench.policy_table import (
@@ -47,7 +51,10 @@ def policies(
         rows.append(measure_policy(bundle, evaluation, seconds=seconds))
     table = as_markdown(rows, conditions=conditions.split(","))
     out.mkdir(parents=True, exist_ok=True)
-    (out / "policies.json").write_text(as_json(rows, describe_machine()))
+    figures = as_json(rows, describe_machine())
+    (out / "policies.json").write_text(figures)
     (out / "policies.md").write_text(table)
     say(table)
     say(f"written to {out}: policies.json, policies.md")
+    if json_file is not None:
+        write_json(json_file, json.loads(figures))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.json_file import JsonFile
+
 
 def register(app: typer.Typer) -> None:
     """Add `self-filter` to the benchmarks."""
@@ -21,9 +23,7 @@ def self_filter(
     ] = 0,
     seed: Annotated[int, typer.Option(help="of the scenes", min=0)] = 0,
     processes: Annotated[int, typer.Option(help="episodes at a time", min=1)] = 1,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
-        "out/bench_self_filter.json"
-    ),
+    out: JsonFile = Path("out/bench_self_filter.json"),
 ) -> None:
     """Draw the simulated arm into its picture; tracks on the arm and recall of things.
 

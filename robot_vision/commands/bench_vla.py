@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.json_file import JsonFile
+
 
 def register(app: typer.Typer) -> None:
     """Add `vla` to the benchmarks."""
@@ -17,7 +19,7 @@ def vla(
     ),
     seconds: Annotated[float, typer.Option(help="time measured", min=1)] = 60.0,
     camera_hz: Annotated[float, typer.Option(help="rate of the camera", min=1, max=60)] = 10.0,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path("out/bench_vla.json"),
+    out: JsonFile = Path("out/bench_vla.json"),
 ) -> None:
     """Simulated robot, perception and policy over real DDS: camera stamp to command.
 

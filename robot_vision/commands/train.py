@@ -129,6 +129,10 @@ def export(
     engine: Annotated[
         str, typer.Option(help="onnx, or torch for a policy too large to become ONNX")
     ] = "onnx",
+    torchscript: Annotated[
+        bool,
+        typer.Option("--torchscript", help="TorchScript as well, for programs that embed it"),
+    ] = False,
 ) -> None:
     """Write a bundle: ONNX checked against torch on held-out samples, weights, metrics."""
     from typing import cast, get_args
@@ -153,6 +157,7 @@ def export(
         limits=limits,
         evaluation=evaluation,
         engine=cast(Engine, engine),
+        torchscript=torchscript,
     )
     exported = export_run(run, out, options)
     Screen().print(f"{exported.model_id} in {out}: {exported.headline}")

@@ -2,10 +2,24 @@
 
 from collections import deque
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Span(NamedTuple):
+    """What took from `start_s` to `end_s`, on `perf_counter`."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+# Of the thread that asked for them; None, as it is nearly always, costs a look.
+_kept: ContextVar[list[Span] | None] = ContextVar("spans", default=None)
 
 
 @contextmanager
@@ -15,7 +29,27 @@ def timed(stage_s: MutableMapping[str, float], stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        stage_s[stage] = stage_s.get(stage, 0.0) + perf_counter() - start_s
+        end_s = perf_counter()
+        stage_s[stage] = stage_s.get(stage, 0.0) + end_s - start_s
+        kept = _kept.get()
+        if kept is not None:
+            kept.append(Span(stage, start_s, end_s))
+
+
+@contextmanager
+def spans_kept() -> Iterator[list[Span]]:
+    """When each stage that is timed inside, in this thread, began and ended."""
+    spans: list[Span] = []
+    token = _kept.set(spans)
+    try:
+        yield spans
+    finally:
+        _kept.reset(token)
+
+
+def span(name: str) -> AbstractContextManager[None]:
+    """A part of a stage: kept beside the stages where spans are kept, and free elsewhere."""
+    return nullcontext() if _kept.get() is None else timed({}, name)
 
 
 class Percentiles:

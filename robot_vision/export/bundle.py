@@ -14,6 +14,7 @@ from robot_vision.export.parity import TOLERANCE, check_parity, onnx_predictor
 from robot_vision.export.quantise import to_fp16, to_int8
 from robot_vision.export.run_folder import Trained, open_run
 from robot_vision.export.served_weights import write_served_weights
+from robot_vision.export.torchscript import write_torchscript
 from robot_vision.models.card import Graph, Size
 from robot_vision.models.weights import write_weights
 from robot_vision.training.engine.curves import read_rows
@@ -26,6 +27,8 @@ PARITY_SAMPLES = 100
 DRIFT_SAMPLES = 20
 CALIBRATION_SAMPLES = 64
 EXACTNESS = "onnx_against_torch_max"
+TORCHSCRIPT_EXACTNESS = "torchscript_against_torch_max"
+TORCHSCRIPT_SUFFIX = ".torchscript.pt"
 # How far fewer bits may lead from torch, as a part of the row's largest value, where no format
 # stands between a graph and what is done with its outputs.
 MOST_DRIFT: dict[Precision, float] = {"fp16": 0.01, "int8": 0.05}
@@ -38,7 +41,8 @@ class ExportOptions:
     `weights` is a file of the run; `data` replaces the recipe's held-out data, `size` the size
     of its pictures. `averaged_with` are weights that the run began from: the mean is exported.
     `evaluation` is a JSON report to be quoted. Empty `limits` are the card's. `engine` runs the
-    network of a policy: torch where it is too large to become ONNX.
+    network of a policy: torch where it is too large to become ONNX. `torchscript` writes each
+    graph as such too, for programs that embed it.
     """
 
     weights: str = "weights.safetensors"
@@ -50,6 +54,7 @@ class ExportOptions:
     limits: str = ""
     evaluation: Path | None = None
     engine: Engine = "onnx"
+    torchscript: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +113,7 @@ def _export(run: Path, folder: Path, name: str, options: ExportOptions) -> Expor
         **quoted_report,
         **trained.held_out.metrics(predictors),
         EXACTNESS: float(f"{max(differences):.2g}"),
+        **(_write_torchscript(trained, folder) if options.torchscript else {}),
         **provenance,
     }
     values = _manifest_values(trained, name, options, metrics)
@@ -142,6 +148,19 @@ def _write_graph(graph: Graph, folder: Path, trained: Trained, precision: Precis
     if not trained.serving.format:
         _check_drift(graph, file, trained, precision)
     return difference
+
+
+def _write_torchscript(trained: Trained, folder: Path) -> dict[str, float]:
+    """Every graph beside its ONNX; returns how far they are from torch."""
+    differences = [
+        write_torchscript(
+            graph,
+            (folder / graph.file).with_suffix(TORCHSCRIPT_SUFFIX),
+            trained.held_out.inputs(graph.file, PARITY_SAMPLES),
+        )
+        for graph in trained.graphs
+    ]
+    return {TORCHSCRIPT_EXACTNESS: float(f"{max(differences):.2g}")}
 
 
 def _check_drift(graph: Graph, file: Path, trained: Trained, precision: Precision) -> None:

@@ -63,12 +63,24 @@ def largest_differences(
 def check_parity(
     graph: Graph, file: Path, inputs: Iterable[Mapping[str, np.ndarray]], *, most: float
 ) -> float:
-    """The largest difference of `file` from the graph in torch over real inputs.
+    """The largest difference of an ONNX `file` from the graph in torch over real inputs.
 
     Raises `BundleError` where it exceeds `most`, or where there are no inputs to prove it by.
     """
+    return check_same(graph, onnx_predictor(file, graph.outputs), inputs, file=file, most=most)
+
+
+def check_same(
+    graph: Graph,
+    exported: Predictor,
+    inputs: Iterable[Mapping[str, np.ndarray]],
+    *,
+    file: Path,
+    most: float,
+) -> float:
+    """`check_parity` of anything that runs what was exported to `file`."""
     outputs = graph.outputs
-    worst = largest_differences(torch_predictor(graph), onnx_predictor(file, outputs), inputs)
+    worst = largest_differences(torch_predictor(graph), exported, inputs)
     if not worst:
         raise BundleError(f"{file} cannot be compared with torch: there are no held-out samples")
     role = max(worst, key=lambda name: worst[name])

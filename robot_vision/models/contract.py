@@ -158,6 +158,14 @@ def gmacs_of(card: Card[Any]) -> float:
 
 def gmacs(model: nn.Module, inputs: Iterable[Any]) -> float:
     """Billions of multiplications and additions of a model on these inputs."""
+    return macs_by_module(model, inputs)[""] / 1e9
+
+
+def macs_by_module(model: nn.Module, inputs: Iterable[Any]) -> dict[str, int]:
+    """Multiplications and additions in each module and those within it, by its name.
+
+    The model itself has no name. Modules that multiply nothing are left out.
+    """
     # The counter does not see fused attention on the CPU: by plain products it does. It follows
     # parameters that are handed to a layer as an input, which fails without gradients.
     with (
@@ -166,4 +174,11 @@ def gmacs(model: nn.Module, inputs: Iterable[Any]) -> float:
         FlopCounterMode(display=False) as counter,
     ):
         model(*inputs)
-    return counter.get_total_flops() / 2e9
+    root = type(model).__name__
+    counts = {name: sum(kinds.values()) // 2 for name, kinds in counter.get_flop_counts().items()}
+    within = {
+        name.removeprefix(f"{root}."): count
+        for name, count in counts.items()
+        if name.startswith(f"{root}.")
+    }
+    return {"": counter.get_total_flops() // 2, **within}

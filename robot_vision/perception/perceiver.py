@@ -110,7 +110,8 @@ class ModelPerceiver:
             model.backend.close()
 
     def _depth(self, frame: Frame, runs: "_Runs") -> Depth | None:
-        wanted = uses_model(frame.depth_m, self._config.depth)
+        with timed(runs.stage_s, "depth"):
+            wanted = uses_model(frame.depth_m, self._config.depth)
         run = runs.of("depth_model" if wanted else "model")
         with timed(runs.stage_s, "depth"):
             format = FORMATS.get(run.manifest.format)

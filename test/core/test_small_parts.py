@@ -6,7 +6,7 @@ import pytest
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import UnknownNameError
 from robot_vision.core.registry import Registry
-from robot_vision.core.timing import Percentiles, timed
+from robot_vision.core.timing import Percentiles, span, spans_kept, timed
 from robot_vision.core.types import Camera
 
 
@@ -76,3 +76,16 @@ def test_cameras_differ_by_size_frame_intrinsics_or_distortion() -> None:
         {"distortion_model": "equidistant"},
     ):
         assert not camera().same_as(camera(**change))
+
+
+def test_spans_are_kept_where_somebody_asked_and_nowhere_else() -> None:
+    stage_s: dict[str, float] = {}
+    with spans_kept() as spans, timed(stage_s, "publish"), span("overlay"):
+        pass
+    with timed(stage_s, "publish"), span("features"):
+        pass
+    assert [one.name for one in spans] == ["overlay", "publish"]
+    inner, outer = spans
+    assert outer.start_s <= inner.start_s <= inner.end_s <= outer.end_s
+    assert list(stage_s) == ["publish"]
+    assert stage_s["publish"] > outer.end_s - outer.start_s

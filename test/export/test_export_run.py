@@ -172,6 +172,13 @@ def test_a_policy_becomes_two_graphs(policy_run: Path, tmp_path: Path) -> None:
     assert {t.dtype for t in half.values()} == {torch.float16}
 
 
+def test_torchscript_lies_beside_onnx_for_who_embeds_it(policy_run: Path, tmp_path: Path) -> None:
+    exported = export_run(policy_run, tmp_path / "acts", ExportOptions(torchscript=True))
+    assert exported.metrics["torchscript_against_torch_max"] <= 1e-4
+    names = {file.name for file in (tmp_path / "acts").glob("*.pt")}
+    assert names == {"language.torchscript.pt", "policy.torchscript.pt"}
+
+
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_a_policy_of_fewer_bits_is_proven_too(
     policy_run: Path, tmp_path: Path, precision: exporter.Precision

@@ -29,6 +29,7 @@ from robot_vision.ros.perception.outputs import Outputs
 from robot_vision.ros.perception.prompts import PromptTopic
 from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.ros.perception.segments import Segments
+from robot_vision.ros.perception.traces import Traces
 from robot_vision.ros.perception.worker import Parts, Worker
 from robot_vision.tracking import build_tracker
 
@@ -70,6 +71,7 @@ class PerceptionNode(ServiceNode):
         self._listeners = Listeners(self._health, self._log_error)
         self._pipeline: Pipeline | None = None
         self._outputs: Outputs | None = None
+        self._traces: Traces | None = None
         self._target: TargetFrame | None = None
         self._inputs: Inputs | None = None
         self._robot: RobotInView | None = None
@@ -126,6 +128,7 @@ class PerceptionNode(ServiceNode):
             tracker=build_tracker(self.config.tracker),
         )
         self._outputs = Outputs(self, points=self.config.points)
+        self._traces = Traces(self)
         if self.config.segment.model:
             self._make_segments(self.config.segment)
         perceiver = self._pipeline.perceiver
@@ -143,6 +146,7 @@ class PerceptionNode(ServiceNode):
     def _activate(self) -> None:
         assert self._pipeline is not None
         assert self._outputs is not None
+        assert self._traces is not None
         self._inputs = Inputs(self, self.config, self._health)
         if self.config.self_filter.enabled:
             self._robot = RobotInView(self, self.config, self._health)
@@ -158,6 +162,7 @@ class PerceptionNode(ServiceNode):
                 ),
                 pipeline=self._pipeline,
                 outputs=self._outputs,
+                traces=self._traces,
                 health=self._health,
                 target=self._target,
                 robot=self._robot,
@@ -185,6 +190,9 @@ class PerceptionNode(ServiceNode):
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None
+        if self._traces is not None:
+            self._traces.close()
+            self._traces = None
         if self._target is not None:
             self._target.close()
             self._target = None

@@ -6,6 +6,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 
 from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.timing import span
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
 from robot_vision.topics.table import TOPICS
@@ -39,9 +40,10 @@ class Outputs:
     def publish(self, result: Result) -> None:
         for publisher, topic in self._topics:
             if publisher.get_subscription_count() or self._is_new(topic, result):
-                message = topic.make(self._makers, result)
-                if message is not None:
-                    publisher.publish(message)
+                with span(topic.name):
+                    message = topic.make(self._makers, result)
+                    if message is not None:
+                        publisher.publish(message)
 
     def _is_new(self, topic: OutputTopic, result: Result) -> bool:
         """Whether those who subscribe later would hear what no longer holds."""

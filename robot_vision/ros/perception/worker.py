@@ -14,7 +14,7 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.core.foreign import LONGEST_LINE, brief
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.objects import objects_of
-from robot_vision.core.timing import timed
+from robot_vision.core.timing import spans_kept, timed
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.tf import TargetFrame
@@ -23,6 +23,7 @@ from robot_vision.ros.perception.inputs import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
 from robot_vision.ros.perception.outputs import Outputs
 from robot_vision.ros.perception.robot import RobotInView
+from robot_vision.ros.perception.traces import Traces
 from robot_vision.topics.topic import Result
 
 _POLL_S = 0.1
@@ -36,6 +37,7 @@ class Parts:
     frames: FrameBuilder
     pipeline: Pipeline
     outputs: Outputs
+    traces: Traces
     health: Health
     target: TargetFrame | None
     robot: RobotInView | None
@@ -89,7 +91,12 @@ class Worker:
 
     def _serve(self, capture: Capture) -> None:
         try:
-            self._process(capture)
+            if self._parts.traces.wanted:
+                with spans_kept() as spans:
+                    stage_s = self._process(capture)
+                self._parts.traces.publish(capture, stage_s, spans)
+            else:
+                self._process(capture)
         except EncodingError as error:
             self._drop("image unreadable", str(error))
         except Exception as error:  # whatever a model or a message does, the next frame counts
@@ -98,7 +105,8 @@ class Worker:
             if self._drop("frame failed", f"{type(error).__name__}: {error}"):
                 self._parts.log(traceback.format_exc())
 
-    def _process(self, capture: Capture) -> None:
+    def _process(self, capture: Capture) -> dict[str, float]:
+        """Serve a frame; returns the seconds of its stages, and its `age`."""
         parts = self._parts
         stage_s = {
             "transport": capture.transport_s,
@@ -127,6 +135,7 @@ class Worker:
         stage_s["age"] = age_s()
         parts.health.finished(stage_s)
         parts.listeners.tell(perception, stage_s)
+        return stage_s
 
     def _target_from_camera(self, capture: Capture) -> Float64[np.ndarray, "4 4"] | None:
         if self._parts.target is None:

@@ -1,0 +1,136 @@
+"""What the nodes of an ONNX graph multiply and hold, and what is alive while it runs.
+
+Shapes are those of a run: every tensor of the graph is asked for once, so that free axes, and
+sizes that the graph computes, are known.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from robot_vision.core.errors import BundleError
+from robot_vision.model_store.onnx_open import open_onnx
+from robot_vision.profiling.counting.onnx_macs import Shape, macs_of
+from robot_vision.profiling.counting.torch_layers import Layer, Memory
+
+_TOGETHER = 64  # tensors that are asked for in a run: they are all in memory at once
+_SCOPES = "pkg.torch.onnx.name_scopes"
+# Types of weights; whole numbers of 64 bits are shapes and places.
+_WEIGHTS = {
+    getattr(onnx.TensorProto, name)
+    for name in ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE", "INT8", "UINT8", "INT4", "UINT4")
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnnxCost:
+    """Nodes that multiply or hold parameters, memory, and operators that no formula knows."""
+
+    layers: list[Layer]
+    memory: Memory
+    uncounted: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sized:
+    shape: Shape
+    nbytes: int
+
+
+def onnx_cost(file: Path, inputs: Mapping[str, np.ndarray]) -> OnnxCost:
+    """Of one run on `inputs`. Raises `BundleError` where the graph cannot be opened so."""
+    model = onnx.load(file)
+    graph = model.graph
+    held = {one.name: one for one in graph.initializer}
+    sized = {name: _Sized(shape=tuple(one.dims), nbytes=_bytes(one)) for name, one in held.items()}
+    sized |= {name: _Sized(shape=x.shape, nbytes=x.nbytes) for name, x in inputs.items()}
+    sized |= _run_sizes(model, inputs)
+    weights = {name for name, one in held.items() if one.data_type in _WEIGHTS}
+    layers, uncounted, used = [], [], set()
+    for node in graph.node:
+        shapes = [sized[name].shape if name in sized else None for name in node.input]
+        given = [sized[name].shape if name in sized else None for name in node.output]
+        macs = macs_of(node, shapes, given)
+        if macs is None:
+            uncounted.append(node.op_type)
+        new = weights & set(node.input) - used
+        used |= new
+        parameters = sum(int(np.prod(held[name].dims)) for name in new)
+        if macs or parameters:
+            layers.append(
+                Layer(name=_name(node), kind=node.op_type, parameters=parameters, macs=macs or 0)
+            )
+    memory = Memory(
+        weights=sum(_bytes(one) for one in held.values()),
+        activations=sum(sized[name].nbytes for name in _made(graph) if name in sized),
+        peak_activations=_peak(graph, sized),
+    )
+    return OnnxCost(layers=layers, memory=memory, uncounted=tuple(dict.fromkeys(uncounted)))
+
+
+def _run_sizes(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, _Sized]:
+    """Sizes of all tensors between nodes, from runs without any fusion."""
+    asked = onnx.ModelProto()
+    asked.CopyFrom(model)
+    outputs = {one.name for one in asked.graph.output}
+    names = [name for name in _made(asked.graph) if name]
+    asked.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in names if name not in outputs
+    )
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    sized: dict[str, _Sized] = {}
+    with TemporaryDirectory(prefix="robot_vision-shapes-") as folder:
+        file = Path(folder) / "shapes.onnx"
+        try:
+            onnx.save(asked, file)
+        except ValueError as error:  # protocol buffers end at 2 GB
+            raise BundleError(f"the graph is too large to be counted: {error}") from error
+        session = open_onnx(file, options)
+        for start in range(0, len(names), _TOGETHER):
+            part = names[start : start + _TOGETHER]
+            for name, value in zip(part, session.run(part, dict(inputs)), strict=True):
+                if isinstance(value, np.ndarray):
+                    sized[name] = _Sized(shape=value.shape, nbytes=value.nbytes)
+    return sized
+
+
+def _made(graph: onnx.GraphProto) -> Iterator[str]:
+    return (name for node in graph.node for name in node.output if name)
+
+
+def _peak(graph: onnx.GraphProto, sized: Mapping[str, _Sized]) -> int:
+    """Most bytes alive at once where each tensor goes after its last use, in the file's order."""
+    last = {name: row for row, node in enumerate(graph.node) for name in node.input}
+    last |= {one.name: len(graph.node) for one in graph.output}
+    alive: dict[str, int] = {}
+    peak = 0
+    for row, node in enumerate(graph.node):
+        alive |= {name: sized[name].nbytes for name in node.output if name in sized}
+        peak = max(peak, sum(alive.values()))
+        alive = {name: size for name, size in alive.items() if last.get(name, -1) > row}
+    return peak
+
+
+def _name(node: onnx.NodeProto) -> str:
+    """The module that it came from, where the exporter says so."""
+    for one in node.metadata_props:
+        if one.key == _SCOPES:
+            scopes = [part.strip(" '\"") for part in one.value.strip("[]").split(",")]
+            named = [scope for scope in scopes if scope and not scope.startswith(node.op_type)]
+            return f"{named[-2] if len(named) > 1 else ''} ({node.name})".strip()
+    return node.name or (node.output[0] if node.output else node.op_type)
+
+
+def _bytes(tensor: onnx.TensorProto) -> int:
+    bits = 4 if tensor.data_type in (onnx.TensorProto.INT4, onnx.TensorProto.UINT4) else 0
+    count = int(np.prod(tensor.dims))
+    if bits:
+        return (count * bits + 7) // 8
+    return count * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize

@@ -1,0 +1,175 @@
+"""`robot-vision profile`: every registered model, runs, bundles, files; in torch and in ONNX."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from onnx_models import make_bundle, save_model
+from typer.testing import CliRunner
+
+from robot_vision.cli import app
+from robot_vision.core.config import flatten
+from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.models.card import Size
+from robot_vision.models.registry import MODELS
+from robot_vision.models.weights import Weights, write_weights
+from robot_vision.profiling.profile import Profile, ProfileOptions, profile
+from robot_vision.profiling.targets import open_target
+from robot_vision.training.engine.run import RECIPE, WEIGHTS
+
+QUICK = ProfileOptions(engines=("torch-cpu", "onnx-cpu"), threads=1, runs=5, peak=False)
+SIZE = Size(width_px=96, height_px=64)
+COMMON = ["classifier", "native-s", "policy-s"]
+# Its language model has no graph of ONNX: torch runs it.
+IN_TORCH_ALONE = {"vlm-policy"}
+
+
+def tiny_profile(name: str) -> Profile:
+    return profile(name, QUICK, size=SIZE, spec=flatten(MODELS.get(name).tiny))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in COMMON else [pytest.mark.slow]) for name in MODELS],
+)
+def test_any_registered_model(name: str) -> None:
+    found = tiny_profile(name)
+    assert (found.target, found.kind) == (name, "model")
+    for network in found.networks:
+        engines = [one.engine for one in network.timed]
+        assert engines == ["torch-cpu", "onnx-cpu"] or name in IN_TORCH_ALONE, network.notes
+        for one in network.timed:
+            latency = one.latency
+            assert 0 < latency.p50_ms <= latency.p95_ms <= latency.p99_ms
+            assert latency.cpu_ms > 0
+            assert one.operators[0].ms >= one.operators[-1].ms
+            assert sum(operator.share for operator in one.operators) == pytest.approx(1)
+        by_form = {one.form: one for one in network.counted}
+        in_torch = by_form["torch"]
+        assert in_torch.memory.peak_activations <= in_torch.memory.activations
+        if "onnx" in by_form and not by_form["onnx"].uncounted:
+            # What the exporter folds away beforehand is not multiplied any more.
+            assert by_form["onnx"].macs <= in_torch.macs * 1.01
+            assert by_form["onnx"].macs >= in_torch.macs * 0.75
+    assert sum(one.counted[0].macs for one in found.networks) > 0
+
+
+def test_a_run_of_training(tmp_path: Path) -> None:
+    card = MODELS.get("tiny-depth")
+    (tmp_path / RECIPE).write_text(
+        "task: depth\nmodel: tiny-depth\nspec: {width: 4}\nrun: {steps: 1}\n"
+        "options: {train_set: a, val_set: b, resolutions: [{width_px: 64, height_px: 96}]}\n",
+        encoding="utf-8",
+    )
+    weights = Weights(
+        file=tmp_path / WEIGHTS,
+        tensors=card.build(card.tiny).state_dict(),
+        model=card.name,
+        spec=card.tiny.model_dump(mode="json"),
+        travels={},
+    )
+    write_weights(tmp_path / WEIGHTS, weights)
+    target = open_target(str(tmp_path), tmp_path / "onnx")
+    (network,) = target.networks
+    assert target.kind == "run"
+    assert network.input_shapes == {"rgb": "uint8 [1, 96, 64, 3]"}
+    assert network.module is not None
+    with torch.no_grad():
+        network.module(torch.from_numpy(network.inputs["rgb"]))
+    with pytest.raises(ConfigError, match="--set is for registered models"):
+        open_target(str(tmp_path), tmp_path / "onnx", spec={"width": 8})
+
+
+def test_shipped_bundles_are_profiled_in_onnx_and_in_torch_where_weights_fit(
+    tmp_path: Path,
+) -> None:
+    (seen,) = open_target("native-s", tmp_path).networks
+    assert seen.module is not None
+    assert seen.file is not None
+    policy = open_target("policy-s", tmp_path)
+    assert policy.kind == "bundle"
+    assert {one.name for one in policy.networks} == {"policy", "language"}
+    for network in policy.networks:  # its vocabulary has grown since: ONNX alone, and why
+        assert network.file is not None
+        assert "does not fit model 'policy-s'" in network.notes[0]
+
+
+def test_a_foreign_bundle_and_a_file_are_onnx_alone(tmp_path: Path) -> None:
+    bundle = make_bundle(
+        tmp_path / "echo",
+        manifest={
+            "task": "features",
+            "format": "features",
+            "input": {"name": "images", "width_px": 8, "height_px": 4},
+        },
+        echoes={"same": "images"},
+    )
+    for name, kind in ((str(bundle.path), "bundle"), (str(bundle.model_path), "file")):
+        found = profile(name, QUICK)
+        assert found.kind == kind
+        (network,) = found.networks
+        assert [one.engine for one in network.timed] == ["onnx-cpu"]
+        assert [one.name for one in network.missing] == ["torch-cpu"]
+        assert "ONNX alone" in network.missing[0].why
+
+
+def test_free_sides_need_a_size_and_a_free_batch_gives_throughput(tmp_path: Path) -> None:
+    free = save_model(
+        tmp_path / "free.onnx",
+        inputs={"images": (["batch", 3, "height", "width"], np.float32)},
+        echoes={"same": "images"},
+    )
+    with pytest.raises(BundleError, match=r"axis 2 of input 'images'.*--size"):
+        open_target(str(free), tmp_path)
+    options = ProfileOptions(engines=("onnx-cpu",), runs=5, batches=(1, 3), peak=False)
+    (network,) = profile(str(free), options, size=SIZE).networks
+    assert network.inputs == {"images": "float32 [1, 3, 64, 96]"}
+    rates = network.timed[0].throughput
+    assert [one.batch for one in rates] == [1, 3]
+    assert all(one.samples_per_s for one in rates)
+
+    fixed = save_model(
+        tmp_path / "fixed.onnx",
+        inputs={"images": ([1, 3, 4, 8], np.float32)},
+        echoes={"same": "images"},
+    )
+    (network,) = profile(str(fixed), options).networks
+    assert not network.timed[0].batch_is_free
+    assert [one.batch for one in network.timed[0].throughput] == [1]
+
+
+def test_what_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no model bundle 'nothing'"):
+        open_target("nothing", tmp_path)
+    with pytest.raises(ConfigError, match="unknown parameter 'widht'"):
+        open_target("tiny-depth", tmp_path, spec={"widht": 4})
+
+
+def test_the_command_writes_tables_figures_a_page_and_traces(tmp_path: Path) -> None:
+    order = ["profile", "tiny-depth", "--set", "width=4", "--size", "96x64", "--threads", "1"]
+    order += ["--runs", "5", "--batch", "1"]
+    order += ["--engine", "onnx-cpu", "--engine", "onnx-cuda", "--rows", "3"]
+    order += ["--json", str(tmp_path / "p.json"), "--html", str(tmp_path / "p.html")]
+    ended = CliRunner().invoke(app, [*order, "--traces", str(tmp_path / "traces")])
+    assert ended.exit_code == 0, ended.output
+    assert "onnx-cuda: not measured: this build of ONNX Runtime has no CUDA" in ended.output
+    figures = json.loads((tmp_path / "p.json").read_text())
+    (network,) = figures["networks"]
+    (timed,) = network["timed"]
+    assert 0 < timed["latency"]["p50_ms"] <= timed["latency"]["p99_ms"]
+    assert 1e5 < timed["peak_bytes"] < 1e9
+    assert figures["machine"]["cores"]
+    assert "p50 ms" in (tmp_path / "p.html").read_text()
+    events = json.loads((tmp_path / "traces" / "model-onnx-cpu.json").read_text())["traceEvents"]
+    kernels = [event for event in events if event.get("cat") == "Node"]
+    assert {event["ph"] for event in kernels} == {"X"}
+    assert min(event["dur"] for event in kernels) >= 0
+    assert "Conv" in {event["args"].get("op_name") for event in kernels}
+
+
+def test_an_unknown_engine_is_an_error_that_lists_them() -> None:
+    ended = CliRunner().invoke(app, ["profile", "native-s", "--engine", "tpu"])
+    assert isinstance(ended.exception, ConfigError)
+    assert "torch-cpu, onnx-cpu, openvino, torch-cuda, onnx-cuda" in str(ended.exception)
