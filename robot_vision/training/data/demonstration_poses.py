@@ -4,9 +4,9 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
+from robot_vision.datasets.camera_places import CameraPlaces
 from robot_vision.models.policies.pixel_spec import CameraPose
 from robot_vision.training.data.demonstration_sets import Episodes
-from robot_vision.training.demonstrations.camera_places import CameraPlaces
 
 # What a calibration, or a table that was bumped, may differ by.
 _SAME_M, _SAME_RAD, _SAME_LENS = 0.01, 0.02, 0.02
