@@ -147,6 +147,10 @@ def _judge(
     console.print(f"{len(found.episodes)} episodes, {len(rows)} rows")
     for reason, count in Counter(row for row in rows if isinstance(row, str)).most_common(5):
         console.print(styled(f"{count} rows hold: {reason}", "yellow"))
+    if found.misplaced:
+        number, words = next(iter(found.misplaced.items()))
+        where = f"in {len(found.misplaced)} episodes; in episode {number}"
+        console.print(styled(f"{where} {'; '.join(words)}", "yellow"))
     if found.latency_s:
         p50, p95 = (found.latency_s[name] * 1e3 for name in ("p50", "p95"))
         console.print(f"picture to action: p50 {p50:.1f} ms, p95 {p95:.1f} ms")

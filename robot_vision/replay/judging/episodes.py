@@ -1,11 +1,12 @@
 """Rows of a dataset as the observations that the policy would have been given."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
@@ -68,6 +69,27 @@ def observations(
             history=states.before(stamp_ns, count=seen.steps - 1, step_s=seen.step_s),
             pictures=dict(pictures),
         )
+
+
+def misplaced(
+    episodes: EpisodeSet,
+    number: int,
+    *,
+    mounts: Mapping[str, CameraMount],
+    meaning: Meaning,
+    of: str,
+) -> tuple[str, ...]:
+    """Cameras that were elsewhere in an episode than a policy learnt that they are, in words."""
+    known = [camera.name for camera in episodes.cameras]
+    tools = observed_in(meaning.state, episodes.state(number)).base_from_tool
+    found = []
+    for name, mount in mounts.items():
+        camera, length = camera_called(name, known, of=of), episodes.lengths[number]
+        places = camera_places(
+            episodes, meaning, number, camera, length=length, base_from_tool=tools, of=of
+        )
+        found.append(mount.elsewhere(name, places.base_from_camera, tools))
+    return tuple(words for words in found if words)
 
 
 class _Rows:

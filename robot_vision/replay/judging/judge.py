@@ -8,7 +8,7 @@ from robot_vision.core.timing import Percentiles
 from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.replay.judging.answers import Answers, answers_of
-from robot_vision.replay.judging.episodes import meaning_of, observations
+from robot_vision.replay.judging.episodes import meaning_of, misplaced, observations
 from robot_vision.replay.judging.perceiving import perceiving_for, shown_to
 
 
@@ -33,12 +33,16 @@ _USUAL = JudgeOptions()
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Answers by episode, of the policy of an identity; `latency_s` has percentiles."""
+    """Answers by episode, of the policy of an identity; `latency_s` has percentiles.
+
+    `misplaced` says by episode which cameras were elsewhere than the policy learnt that they are.
+    """
 
     policy_id: str
     identity: str
     episodes: dict[int, Answers]
     latency_s: dict[str, float]
+    misplaced: dict[int, tuple[str, ...]]
 
 
 def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) -> Judged:
@@ -72,6 +76,10 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
             )
             for number in chosen
         }
+        strays = {
+            number: misplaced(opened, number, mounts=manifest.camera_mounts, meaning=said, of=of)
+            for number in chosen
+        }
     finally:
         opened.close()
         if perceiving is not None:
@@ -81,4 +89,5 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
         identity=manifest.identity,
         episodes=answers,
         latency_s=dict(latency_s.summary()),
+        misplaced={number: words for number, words in strays.items() if words},
     )
