@@ -13,6 +13,7 @@ from robot_vision.bench.stages import percentiles_ms
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.timing import Percentiles
 from robot_vision.machine import describe_machine
+from robot_vision.model_store.policies import find_policy
 
 _START_S = 120.0
 _WARM_UP_S = 3.0
@@ -37,7 +38,7 @@ def bench_vla(
     use_private_domain()
     use_shared_memory_profile()
     robot = ["--ros-args", "-p", f"camera_hz:={camera_hz}", "-p", f"seed:={seed}"]
-    robot += ["-p", f"speed:={speed}"]
+    robot += ["-p", f"speed:={speed}", *_cameras_of(policy)]
     service = ["run", "--policy", "-p", f"policy:={policy}", "-p", "camera_pose.source:=topic"]
     with TemporaryDirectory() as logs:
         robot_log, service_log = Path(logs, "robot.log"), Path(logs, "service.log")
@@ -65,6 +66,16 @@ def bench_vla(
         "seconds": seconds,
         **load,
     }
+
+
+def _cameras_of(policy: str) -> list[str]:
+    """The simulated robot's cameras as a policy from pixels was trained with them."""
+    observation = find_policy(policy).manifest.observation
+    cameras = [] if observation is None else [camera.name for camera in observation.cameras]
+    if not cameras:
+        return []
+    has_wrist = str("wrist" in cameras).lower()
+    return ["-p", "fixed_camera:=true", "-p", f"wrist_camera:={has_wrist}"]
 
 
 def _lead(

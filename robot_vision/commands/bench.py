@@ -10,6 +10,7 @@ from robot_vision.commands import (
     bench_depth_fill,
     bench_garden,
     bench_multimodal,
+    bench_policies,
     bench_self_filter,
     bench_tracker,
 )
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     bench_depth_fill.register(bench_app)
     bench_garden.register(bench_app)
     bench_multimodal.register(bench_app)
+    bench_policies.register(bench_app)
     bench_self_filter.register(bench_app)
     app.add_typer(bench_app, name="bench")
 

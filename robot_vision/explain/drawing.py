@@ -47,7 +47,7 @@ def large_tile(
     return captioned(picture, (caption,))
 
 
-def _resized(rgb: Rgb, *, side_px: int) -> tuple[Rgb, float]:
+def _resized(rgb: Rgb, *, side_px: int) -> tuple[UInt8[np.ndarray, "height width 3"], float]:
     """A picture whose longer side is `side_px`, and how much larger it is."""
     height, width = rgb.shape[:2]
     scale = side_px / max(height, width)

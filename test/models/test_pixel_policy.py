@@ -19,10 +19,11 @@ from robot_vision.models.card import Size
 from robot_vision.models.fusion.fusion import FUSIONS
 from robot_vision.models.heads.head import HEADS
 from robot_vision.models.policies.chunk_serving import served_graphs
-from robot_vision.models.policies.pixel_points import Points
+from robot_vision.models.policies.pixel_points import Locator, Points
 from robot_vision.models.policies.pixel_rays import plucker_rays
 from robot_vision.models.policies.pixel_spec import CameraPose, PartChoice
 from robot_vision.models.policies.pixels import PixelPolicy
+from robot_vision.training.data.keyframes import pointing_error
 
 NO_SIZE = Size(width_px=0, height_px=0)
 MOST_DIFFERENCE = 1e-5
@@ -255,22 +256,24 @@ def with_points(**changes: Any) -> PixelPolicy:
 def test_cells_are_placed_by_their_depth() -> None:
     """The table seen from above: places lie in it, and the tool's is taken off."""
     pose = CameraPose(position_m=(0.5, 0.0, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5)
-    points = Points(pose, 8, grid=(1, 2), size=(40, 80), margin=(0, 0))
+    locator = Locator(pose, grid=(1, 2), size=(40, 80), margin=(0, 0))
+    points = Points(8)
     points.out = torch.nn.Identity()  # type: ignore[assignment]
+    numbers = points.waves.numbers
     depth_m = torch.full((1, 1, 40, 80), 0.8)
     depth_m[..., ::2, :] = 0.0  # holes are no places
     state = torch.tensor([0.4, 0.0, 0.3, 1, 0, 0, 0, -1, 0, 1.0]).expand(1, 1, 10)
     yes = torch.ones(1, 1, dtype=torch.bool)
-    found = points(depth_m, yes, state, yes)[0, 0]
-    assert found.shape == (2, points.numbers)
+    found = points(locator(depth_m, yes, state, yes))[0, 0]
+    assert found.shape == (2, 2 * numbers)
     in_base_m = 0.2 * found[:, :3]
-    from_tool_m = 0.2 * found[:, points.numbers // 2 :][:, :3]
+    from_tool_m = 0.2 * found[:, numbers:][:, :3]
     across_m = 0.8 * 0.5  # a quarter of the width from the middle, half a width of focal length
     expected = torch.tensor([[0.5 - across_m, 0.0, 0.2], [0.5 + across_m, 0.0, 0.2]])
     torch.testing.assert_close(in_base_m, expected, atol=0.02, rtol=0)
     torch.testing.assert_close(from_tool_m, expected - state[0, 0, :3], atol=0.02, rtol=0)
-    assert not points(depth_m, ~yes, state, yes).any()
-    assert not points(depth_m, yes, state, ~yes)[0, 0, :, points.numbers // 2 :].any()
+    assert not points(locator(depth_m, ~yes, state, yes)).any()
+    assert not points(locator(depth_m, yes, state, ~yes))[0, 0, :, numbers:].any()
 
 
 def test_places_need_a_pose() -> None:
@@ -289,9 +292,47 @@ def test_places_say_nothing_where_depth_or_tool_are_not_seen(name: str) -> None:
     assert not torch.equal(action(policy, inputs), action(policy, other))
 
 
-@pytest.mark.parametrize("fusion", ["transformer", "early", "fpn"])
-def test_places_are_served(fusion: str, tmp_path: Path) -> None:
-    _check_graphs(with_points(fusion=PartChoice(name=fusion)), tmp_path)
+@pytest.mark.parametrize("name", ["depth_front", "state", "text", "rgb_front"])
+def test_nothing_unseen_is_pointed_at(name: str) -> None:
+    policy = with_points(pointing=True)
+    inputs = inputs_of(policy)
+    hidden = {SEEN_BY[name]: torch.zeros_like(inputs[SEEN_BY[name]])}
+    spoilt = {name: changed(inputs[name])}
+    assert torch.equal(action(policy, inputs | hidden), action(policy, inputs | spoilt | hidden))
+    assert action(policy, inputs | hidden).isfinite().all()
+
+
+def test_keyframes_teach_which_cell_the_words_mean() -> None:
+    """Two things stand apart; a word says which: after some steps it is the one pointed at."""
+    policy = with_points(pointing=True).train()
+    inputs = inputs_of(policy, batch=2)
+    for name, value in inputs.items():
+        if not name.startswith("text"):
+            inputs[name] = value[:1].expand_as(value).clone()
+    descent = torch.optim.Adam(policy.parameters(), lr=0.01)
+    yes = torch.ones(2, dtype=torch.bool)
+    places_m = policy.fused_together([inputs]).pointed
+    assert places_m is not None
+    way_m = torch.stack([places_m.from_tool_m[0, 0], places_m.from_tool_m[1, 17]])
+    errors = []
+    for _ in range(60):
+        pointed = policy.fused_together([inputs]).pointed
+        assert pointed is not None
+        error = pointing_error(pointed, way_m, yes)
+        descent.zero_grad()
+        error.backward()
+        descent.step()
+        errors.append(error.item())
+    assert pointed.logits.argmax(dim=1).tolist() == [0, 17]
+    assert errors[-1] < 0.5 * errors[0]
+
+
+@pytest.mark.parametrize(
+    ("fusion", "pointing"),
+    [("transformer", False), ("early", False), ("fpn", False), ("hierarchical", True)],
+)
+def test_places_are_served(fusion: str, pointing: bool, tmp_path: Path) -> None:
+    _check_graphs(with_points(fusion=PartChoice(name=fusion), pointing=pointing), tmp_path)
 
 
 def test_sizes_that_no_stride_divides_are_served() -> None:
@@ -311,6 +352,7 @@ def test_sizes_that_no_stride_divides_are_served() -> None:
             "two inputs would have one name",
         ),
         ({"width": 18}, "multiple of 4"),
+        ({"pointing": True}, "pointing with depth: relief, state: tool: expected a camera"),
         (
             {
                 "observation": ALL.model_copy(update={"state": "none"}),

@@ -24,12 +24,24 @@ class ModalityShape:
     finest first.
     """
 
-    kind: str  # color, depth, state, words, features, tracks
+    kind: str  # color, depth, state, words, features, tracks, pointed
     rows: int
     columns: int
     steps: int = 1
     map_channels: tuple[int, ...] = ()
     map_strides: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pointed:
+    """Which of the cells whose place is known is meant: logits, never of one not measured.
+
+    Places are from the tool, along the axes of the base frame, m.
+    """
+
+    logits: Float32[Tensor, "b cells"]
+    from_tool_m: Float32[Tensor, "b cells 3"]
+    is_measured: Bool[Tensor, "b cells"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +56,7 @@ class Seen:
     tokens: Mapping[str, Float32[Tensor, "b n d"]]
     present: Mapping[str, Bool[Tensor, "b n"]]
     maps: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    pointed: Pointed | None = None
 
     def joined(self, names: Iterable[str] | None = None) -> tuple[Tensor, Tensor]:
         """Tokens of these modalities (of all) in a row, f32 [b,n,d], and which are present.
@@ -83,12 +96,16 @@ def mean_of_present(tokens: Tensor, present: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fused:
-    """What a head acts on. `carried` is what the fusion is given back with the next moment."""
+    """What a head acts on. `carried` is what the fusion is given back with the next moment.
+
+    `pointed` is there for a loss, of policies that point.
+    """
 
     summary: Float32[Tensor, "b d"]
     tokens: Float32[Tensor, "b m d"]
     present: Bool[Tensor, "b m"]
     carried: Mapping[str, Tensor] = field(default_factory=dict)
+    pointed: Pointed | None = None
 
 
 class Fusion(nn.Module, ABC):

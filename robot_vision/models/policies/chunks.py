@@ -88,11 +88,13 @@ class ChunkPolicy(nn.Module):
 
     def fused_together(self, moments: Sequence[Mapping[str, Tensor]]) -> Fused:
         """`fuse_moments`, one below the other, for a loss over all of them: m·b rows."""
-        fused = self.fuse_moments(moments)
+        seen = self._see_together(moments)
+        fused = self._fuse_each(seen, moments)
         return Fused(
             summary=torch.cat([each.summary for each in fused]),
             tokens=torch.cat([each.tokens for each in fused]),
             present=torch.cat([each.present for each in fused]),
+            pointed=seen.pointed,
         )
 
     def fuse(self, inputs: Mapping[str, Tensor]) -> Fused:
@@ -101,8 +103,13 @@ class ChunkPolicy(nn.Module):
 
     def fuse_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> list[Fused]:
         """Of moments that follow each other; all are encoded in one pass."""
+        return self._fuse_each(self._see_together(moments), moments)
+
+    def _see_together(self, moments: Sequence[Mapping[str, Tensor]]) -> Seen:
         names = [name for name in moments[0] if not name.startswith("past_")]
-        whole = self.sight({name: torch.cat([m[name] for m in moments]) for name in names})
+        return self.sight({name: torch.cat([m[name] for m in moments]) for name in names})
+
+    def _fuse_each(self, whole: Seen, moments: Sequence[Mapping[str, Tensor]]) -> list[Fused]:
         carried, found = self._memory(moments[0]), list[Fused]()
         for seen in _parts(whole, len(moments)):
             found.append(self.fusion(seen, carried))

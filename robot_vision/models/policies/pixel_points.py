@@ -1,6 +1,7 @@
 """Where in the base frame, and from the tool, what each cell of a camera shows is."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,23 +18,45 @@ _RAW_M = 0.2  # raw numbers by this are about one
 _LEAST_MEASURED = 0.1  # of a cell, below which it has no place
 
 
-class Points(nn.Module):
-    """`forward(depth, seen, arm)` → f32 [b,n,cells,width]: the place of each cell, by its depth.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Located:
+    """Places of cells in the base frame, and from the tool (along the axes of the base), m.
 
-    The mean of what was measured in a cell, in the base frame and relative to the tool, in metres
-    and as sines (as tokens have places in Act3D, arXiv:2306.17817). Zero where nothing was
-    measured; the part relative to the tool is zero where the arm's state is not seen.
+    `is_tool_known` is None where the arm's state is no part of the observation: `from_tool_m` is
+    then zero.
     """
 
-    numbers = 3 * 2 * (1 + 2 * _WAVES)  # a place, and that from the tool
+    in_base_m: Float32[Tensor, "b n cells 3"]
+    from_tool_m: Float32[Tensor, "b n cells 3"]
+    is_measured: Bool[Tensor, "b n cells 1"]
+    is_tool_known: Bool[Tensor, "b n"] | None
+
+
+class PlaceWaves(nn.Module):
+    """`forward(place_m f32 [...,3])` → f32 [...,numbers]: in metres and as sines."""
+
+    numbers = 3 * (1 + 2 * _WAVES)
+    frequency: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        periods_m = torch.logspace(math.log10(_LONGEST_M), math.log10(_SHORTEST_M), _WAVES)
+        self.register_buffer("frequency", 2 * math.pi / periods_m, persistent=False)
+
+    def forward(self, place_m: Tensor) -> Tensor:
+        angle = (place_m.unsqueeze(-1) * self.frequency).flatten(-2)
+        return torch.cat([place_m / _RAW_M, angle.sin(), angle.cos()], dim=-1)
+
+
+class Locator(nn.Module):
+    """`forward(depth, seen, arm)` → `Located`: the mean of what was measured in each cell."""
+
     rays: Tensor
     mount_from_camera: Tensor
-    frequency: Tensor
 
     def __init__(
         self,
         pose: CameraPose,
-        width: int,
         *,
         grid: tuple[int, int],
         size: tuple[int, int],
@@ -48,9 +71,6 @@ class Points(nn.Module):
         self.register_buffer(
             "mount_from_camera", torch.tensor(mount_from_camera).float(), persistent=False
         )
-        periods_m = torch.logspace(math.log10(_LONGEST_M), math.log10(_SHORTEST_M), _WAVES)
-        self.register_buffer("frequency", 2 * math.pi / periods_m, persistent=False)
-        self.out = nn.Linear(self.numbers, width)
 
     def forward(
         self,
@@ -58,20 +78,28 @@ class Points(nn.Module):
         seen: Bool[Tensor, "b n"],
         state: Float32[Tensor, "b n s"] | None = None,
         state_seen: Bool[Tensor, "b n"] | None = None,
-    ) -> Float32[Tensor, "b n cells d"]:
+    ) -> Located:
         """`state` is the tool's (place, x and y axis first), or None where it is not shown."""
         in_mount_m, is_measured = self._points(torch.where(seen[..., None, None], depth_m, 0.0))
         if state is None or state_seen is None:
             assert not self.is_on_tool
-            numbers = self._numbers(in_mount_m, torch.zeros_like(in_mount_m), known=None)
-            return torch.where(is_measured, self.out(numbers), 0.0)
+            return Located(
+                in_base_m=in_mount_m,
+                from_tool_m=torch.zeros_like(in_mount_m),
+                is_measured=is_measured,
+                is_tool_known=None,
+            )
         place_m, base_from_tool = tool_of(torch.where(state_seen.unsqueeze(-1), state, 0.0))
-        points_m = in_mount_m
+        in_base_m = in_mount_m
         if self.is_on_tool:
-            points_m = in_mount_m @ base_from_tool.mT + place_m.unsqueeze(2)
+            in_base_m = in_mount_m @ base_from_tool.mT + place_m.unsqueeze(2)
             is_measured = is_measured & state_seen[..., None, None]
-        numbers = self._numbers(points_m, points_m - place_m.unsqueeze(2), known=state_seen)
-        return torch.where(is_measured, self.out(numbers), 0.0)
+        return Located(
+            in_base_m=in_base_m,
+            from_tool_m=in_base_m - place_m.unsqueeze(2),
+            is_measured=is_measured,
+            is_tool_known=state_seen,
+        )
 
     def _points(self, depth_m: Tensor) -> tuple[Tensor, Tensor]:
         """Of each cell, in the frame of the mount f32 [b,n,cells,3]; whether it was measured."""
@@ -86,16 +114,27 @@ class Points(nn.Module):
         turn, place_m = self.mount_from_camera[:3, :3], self.mount_from_camera[:3, 3]
         return in_camera @ turn.T + place_m, share > _LEAST_MEASURED
 
-    def _numbers(self, points_m: Tensor, from_tool_m: Tensor, *, known: Tensor | None) -> Tensor:
-        of_tool = self._waves(from_tool_m)
-        if known is None:
-            return torch.cat([self._waves(points_m), torch.zeros_like(of_tool)], dim=-1)
-        of_tool = torch.where(known[..., None, None], of_tool, 0.0)
-        return torch.cat([self._waves(points_m), of_tool], dim=-1)
 
-    def _waves(self, place_m: Tensor) -> Tensor:
-        angle = (place_m.unsqueeze(-1) * self.frequency).flatten(-2)
-        return torch.cat([place_m / _RAW_M, angle.sin(), angle.cos()], dim=-1)
+class Points(nn.Module):
+    """`forward(located)` → f32 [b,n,cells,width]: the places of cells, for their tokens.
+
+    In the base frame and from the tool, in metres and as sines (as tokens have places in Act3D,
+    arXiv:2306.17817). Zero where nothing was measured; the part from the tool is zero where the
+    arm's state is not seen.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.waves = PlaceWaves()
+        self.out = nn.Linear(2 * self.waves.numbers, width)
+
+    def forward(self, located: Located) -> Float32[Tensor, "b n cells d"]:
+        of_tool, known = self.waves(located.from_tool_m), located.is_tool_known
+        if known is None:
+            known = torch.zeros_like(located.is_measured[:, :, 0, 0])
+        of_tool = torch.where(known[..., None, None], of_tool, 0.0)
+        numbers = torch.cat([self.waves(located.in_base_m), of_tool], dim=-1)
+        return torch.where(located.is_measured, self.out(numbers), 0.0)
 
 
 def _rays(pose: CameraPose, height: int, width: int) -> Float32[Tensor, "2 h w"]:

@@ -1,6 +1,6 @@
 """What a policy sees, as tokens: its encoder, its words, and what they are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,7 +21,8 @@ from robot_vision.models.policies.pixel_parts import (
     RowTokens,
     given,
 )
-from robot_vision.models.policies.pixel_points import Points
+from robot_vision.models.policies.pixel_pointing import Pointing
+from robot_vision.models.policies.pixel_points import Located, Locator, Points
 from robot_vision.models.policies.pixel_rays import Rays, plucker_rays
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec, input_shapes, modalities_of
 from robot_vision.models.temporal.depth_encoder import DepthEncoder
@@ -50,16 +51,19 @@ class Sight(nn.Module):
         in_relief = bool(deep) and spec.depth == "relief"
         self.depth = DepthEncoder(spec.depth_width) if in_relief else None
         placed = deep if spec.depth == "points" else []
-        self.points = nn.ModuleDict({camera: self._points_of(camera) for camera in placed})
+        self.locators = nn.ModuleDict({camera: self._locator(camera) for camera in placed})
+        self.points = nn.ModuleDict({camera: Points(spec.width) for camera in placed})
         self.names = modalities_of(seen)
         self.tokens = nn.ModuleDict({_key(name): self._tokens_of(name) for name in self.names})
         self.age = Age(spec.width) if "age_s" in input_shapes(spec) else None
         self.gating = Gating(self.names, spec.width) if spec.gating else None
+        self.pointing = self._pointing(placed) if spec.pointing else None
 
     @property
     def shapes(self) -> dict[str, ModalityShape]:
         """Of each modality, by name."""
-        return {name: self.part(name).shape for name in self.names}
+        shapes = {name: self.part(name).shape for name in self.names}
+        return shapes if self.pointing is None else shapes | {"pointed": self.pointing.shape}
 
     def part(self, name: str) -> Any:
         """What makes the tokens of a modality."""
@@ -75,7 +79,10 @@ class Sight(nn.Module):
         tokens, present = dict[str, Tensor](), dict[str, Tensor]()
         maps = dict[str, tuple[Tensor, ...]]()
         age = self.age(inputs["age_s"]) if self.age is not None else None
-        points = {camera: self._placed(camera, inputs) for camera in self.points}
+        points = {
+            camera: self.points[camera](self._located(locator, camera, inputs))
+            for camera, locator in self.locators.items()
+        }
         for name in self.names:
             kind = self.part(name).shape.kind
             aged = None if kind == "features" else age
@@ -92,7 +99,11 @@ class Sight(nn.Module):
                 tokens[name], present[name] = self._row(name, inputs, age)
         if self.gating is not None:
             tokens = self.gating(Seen(tokens=tokens, present=present))
-        return Seen(tokens=tokens, present=present, maps=maps)
+        seen = Seen(tokens=tokens, present=present, maps=maps)
+        if self.pointing is None:
+            return seen
+        finer = self.pointing.locators.items()
+        return self.pointing(seen, {c: self._located(each, c, inputs) for c, each in finer})
 
     def _maps_of(
         self, name: str, kind: str, inputs: Mapping[str, Tensor]
@@ -183,23 +194,31 @@ class Sight(nn.Module):
         )
         return Rays(rays, self.spec.width, is_on_tool=pose.mount == "tool")
 
-    def _points_of(self, camera: str) -> Points:
-        """Raises `ConfigError` for a camera whose pose is not known: the data say it, if any."""
+    def _locator(self, camera: str, *, parts: int = 1) -> Locator:
+        """Of `parts` × `parts` places a cell.
+
+        Raises `ConfigError` for a camera whose pose is not known: the data say it, if any.
+        """
         if camera not in self.spec.poses:
             raise ConfigError(
                 f"spec.depth is points, and the pose of camera {camera} is not known: expected "
                 "options.camera_poses and sets that say it, or spec.depth: relief"
             )
         size, margin = self._size(camera)
-        grid = (self.spec.grid_rows, self.spec.grid_columns)
-        pose = self.spec.poses[camera]
-        return Points(pose, self.spec.width, grid=grid, size=size, margin=margin)
+        grid = (parts * self.spec.grid_rows, parts * self.spec.grid_columns)
+        return Locator(self.spec.poses[camera], grid=grid, size=size, margin=margin)
 
-    def _placed(self, camera: str, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Places of a camera's cells f32 [b,n,cells,width], of the tool where it is shown."""
+    def _pointing(self, cameras: Sequence[str]) -> Pointing:
+        rows = [name for name in self.names if self.part(name).shape.kind not in PICTURES]
+        locators = {name: self._locator(name, parts=Pointing.parts) for name in cameras}
+        return Pointing(self.spec.width, rows=rows, locators=locators)
+
+    def _located(self, locator: nn.Module, camera: str, inputs: Mapping[str, Tensor]) -> Located:
+        """Places of a camera's cells, from the tool as well where it is shown."""
         is_tool = self.spec.observation.state == "tool"
         arm = (inputs["state"], inputs["state_seen"]) if is_tool else ()
-        return self.points[camera](inputs[f"depth_{camera}"], inputs[f"depth_seen_{camera}"], *arm)
+        depth_m, shown = inputs[f"depth_{camera}"], inputs[f"depth_seen_{camera}"]
+        return locator(depth_m, shown, *arm)
 
     def _size(self, camera: str) -> tuple[tuple[int, int], tuple[int, int]]:
         """Height and width of a camera's picture, and the margin below and right of it, px."""

@@ -89,12 +89,18 @@ class PixelPolicySpec(ChunkPolicySpec):
         "needs the poses of cameras with depth",
     )
     depth_width: int = param(24, "channels of the encoder of relief", ge=2, le=1024)
+    pointing: bool = param(
+        False,
+        "a token of its own says which cell with a place is meant, as keyframes teach; needs "
+        "depth: points and the tool's state",
+    )
     gating: bool = param(False, "each modality is weighed by what is seen of all")
     poses: dict[str, CameraPose] = param({}, "of cameras whose cells' rays are shown")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "PixelPolicySpec":
-        cameras = [camera.name for camera in self.observation.cameras]
+        seen = self.observation
+        cameras = [camera.name for camera in seen.cameras]
         unknown = sorted(self.poses.keys() - set(cameras))
         if unknown:
             raise ValueError(
@@ -102,15 +108,20 @@ class PixelPolicySpec(ChunkPolicySpec):
                 f"{', '.join(cameras) or 'of which there are none'}"
             )
         on_tool = [name for name, pose in self.poses.items() if pose.mount == "tool"]
-        if on_tool and self.observation.state != "tool":
+        if on_tool and seen.state != "tool":
             raise ValueError(
                 f"poses of {', '.join(on_tool)} are on the tool: expected observation.state: tool"
             )
-        has_depth = any(camera.has_depth for camera in self.observation.cameras)
-        if "depth" in self.observation.perception and not has_depth:
+        has_depth = any(camera.has_depth for camera in seen.cameras)
+        if "depth" in seen.perception and not has_depth:
             raise ValueError(
                 "perception's depth is shown in place of a sensor's: expected a camera that "
                 "`has_depth`"
+            )
+        if self.pointing and not (has_depth and self.depth == "points" and seen.state == "tool"):
+            raise ValueError(
+                f"pointing with depth: {self.depth}, state: {seen.state}: expected a camera that "
+                "`has_depth`, depth: points and observation.state: tool"
             )
         return self
 

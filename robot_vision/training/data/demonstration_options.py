@@ -70,6 +70,12 @@ class DemonstrationOptions(Params):
         ge=0,
         le=100,
     )
+    pointing_weight: float = param(
+        0.1,
+        "of the cells that a policy with spec.pointing points at, taught by the same keyframes",
+        ge=0,
+        le=100,
+    )
     statistics: Literal["mean_std", "quantiles"] = param(
         "quantiles", "actions are normalised by: mean and deviation, or 1st and 99th percentile"
     )

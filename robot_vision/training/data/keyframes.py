@@ -6,13 +6,17 @@ next change of the gripper does, and it is in every set of demonstrations with a
 """
 
 import numpy as np
+import torch
 from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.models.fusion.fusion import Pointed
+from robot_vision.models.layers.attention import NEVER
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 _SCALE_M = 0.1
+_NEAR_M, _ABOUT_M = 0.08, 0.025
 _OPEN = 0.5
 
 
@@ -33,6 +37,20 @@ class KeyframeHead(nn.Module):
         """Mean absolute error in decimetres, over those of bool [b] that are valid."""
         off = (self(summary) - way_m).abs().mean(dim=1) / _SCALE_M
         return (off * valid).sum() / valid.sum().clamp(min=1)
+
+
+def pointing_error(pointed: Pointed, way_m: Tensor, valid: Tensor) -> Tensor:
+    """Cross-entropy of the cells pointed at with those about the keyframe, in nats.
+
+    `way_m` f32 [b,3] is the way of the tool to its keyframe, `valid` bool [b]. Moments whose
+    keyframe is far from all that is seen (a thing is lifted into the air) do not count.
+    """
+    off_m = (pointed.from_tool_m - way_m.unsqueeze(1)).norm(dim=2)
+    off_m = torch.where(pointed.is_measured, off_m, torch.inf)
+    valid = valid & (off_m.amin(dim=1) < _NEAR_M)
+    meant = torch.where(pointed.is_measured, -0.5 * (off_m / _ABOUT_M).square(), NEVER).softmax(1)
+    each = -(meant * pointed.logits.log_softmax(dim=1)).sum(dim=1)
+    return (each * valid).sum() / valid.sum().clamp(min=1)
 
 
 def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:

@@ -32,7 +32,11 @@ from robot_vision.training.data.demonstration_words import (
     check_same_sentences,
 )
 from robot_vision.training.data.initial_words import with_words
-from robot_vision.training.data.keyframes import KeyframeHead, ways_to_keyframes
+from robot_vision.training.data.keyframes import (
+    KeyframeHead,
+    pointing_error,
+    ways_to_keyframes,
+)
 from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
@@ -192,7 +196,12 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         way_m = batch.keyframe_m.flatten(0, 1)
         keyframe = self._keyframe.error(fused.summary, way_m, valid[:, 0])
         total = total + self._options.keyframe_weight * keyframe
-        return total, parts | {"keyframe": keyframe.detach()}
+        parts = parts | {"keyframe": keyframe.detach()}
+        if fused.pointed is None:
+            return total, parts
+        pointing = pointing_error(fused.pointed, way_m, valid[:, 0])
+        total = total + self._options.pointing_weight * pointing
+        return total, parts | {"pointing": pointing.detach()}
 
     def loss(
         self, answer: tuple[Tensor, dict[str, Tensor]], batch: DemonstrationBatch
