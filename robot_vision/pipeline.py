@@ -54,6 +54,12 @@ class Pipeline:
     def perceiver(self) -> Perceiver:
         return self._perceiver
 
+    def anew(self) -> "Pipeline":
+        """One of the same models, whose trackers know nothing of what was seen before."""
+        self._perceiver.forget()
+        tracker = build_tracker(self.config.tracker)
+        return Pipeline(self.config, perceiver=self._perceiver, tracker=tracker)
+
     def swap_perceiver(self, perceiver: Perceiver, *, same_detector: bool = False) -> Perceiver:
         """Use `perceiver` from the next frame on; returns the old one, for the caller to close.
 

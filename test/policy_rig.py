@@ -5,6 +5,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import Popen
 from threading import Event
 from time import monotonic, sleep, time_ns
 from typing import Any
@@ -394,6 +396,18 @@ def policy_rig(
             around.policy = made[1]
             around.wait_for(lambda: around.spec and around.statuses)
             yield around
+
+
+@contextmanager
+def perception_process(bundle: Path) -> Iterator[Popen[bytes]]:
+    """Perception by topics, in a process that can be killed."""
+    command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args"]
+    process = Popen([*command, "-p", f"model:={bundle}"])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def going(around: Surroundings, words: str = "to the cube") -> None:

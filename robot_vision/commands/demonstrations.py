@@ -148,8 +148,12 @@ def generate(
     wrist: Annotated[bool, typer.Option(help="record the wrist camera as well")] = True,
     depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
     fixed_camera: Annotated[
-        bool, typer.Option(help="the front camera at its usual place in all episodes")
-    ] = False,
+        bool | None,
+        typer.Option(
+            help="the front camera at its usual place in all episodes, or somewhere near it (the "
+            "default, but with --policy: as the policy learnt it)"
+        ),
+    ] = None,
     noise: Annotated[
         float, typer.Option(min=0, max=3, help="mishaps to recover from: 1 as usual, 0 none")
     ] = 1.0,
@@ -180,13 +184,14 @@ def generate(
         depth=depth,
         noise=Noise().scaled(noise),
         wordings=wordings,
-        fixed_camera=fixed_camera,
+        fixed_camera=bool(fixed_camera),
     )
     record_one = None
     if policy:
         from robot_vision.rollouts.corrections import led_by, record_corrected
 
-        recipe, record_one = led_by(policy, expert_share, recipe), record_corrected
+        recipe = led_by(policy, expert_share, recipe, fixed_camera=fixed_camera)
+        record_one = record_corrected
     with progress_bar() as progress:
         bar = progress.add_task("episodes", total=episodes)
         demonstrate(

@@ -96,8 +96,12 @@ def evaluate(
         str, typer.Option(help="an outside simulator: module:function; needs --allow-code")
     ] = "",
     fixed_camera: Annotated[
-        bool, typer.Option(help="the front camera at its usual place in all scenes")
-    ] = False,
+        bool | None,
+        typer.Option(
+            help="the front camera at its usual place in all scenes, or somewhere near it; "
+            "default: at its place for a policy that learnt where it stands"
+        ),
+    ] = None,
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:

@@ -3,13 +3,16 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robot_vision.replay.judging.judge import JudgeOptions
 
 INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and part", "Results", "Many bags"
 
@@ -22,7 +25,9 @@ def replay(
     bags: Annotated[
         list[Path], typer.Argument(help="bags, datasets, videos or folders of images")
     ],
-    model: Annotated[str, _option("bundle: a name or a folder", INPUTS)] = "",
+    model: Annotated[
+        str, _option("bundle: a name or a folder; with --policy its perception", INPUTS)
+    ] = "",
     config: Annotated[Path | None, _option("YAML of parameters, as the node's", INPUTS)] = None,
     param: Annotated[
         list[str] | None, _option("one parameter: detector.score_threshold=0.4", INPUTS)
@@ -34,7 +39,12 @@ def replay(
     episode: Annotated[
         list[int] | None, _option("of a dataset, its number; all if not given", INPUTS)
     ] = None,
-    camera: Annotated[str, _option("of a dataset; the only one if not given", INPUTS)] = "",
+    camera: Annotated[
+        str,
+        _option(
+            "of a dataset; the only one if not given, with --policy the one it learnt by", INPUTS
+        ),
+    ] = "",
     fps: Annotated[
         float, _option("steps a second of a dataset that has no rate (RLDS)", INPUTS)
     ] = 0.0,
@@ -72,6 +82,7 @@ def replay(
     from robot_vision.replay.jobs import options
     from robot_vision.replay.jobs.job import Job
     from robot_vision.replay.jobs.progress import run_with_bar
+    from robot_vision.replay.judging.judge import JudgeOptions
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.replay.reading.discovery import Topics
 
@@ -79,7 +90,10 @@ def replay(
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     if policy:
-        _judge(bags, policy, episode or [], meaning, fps=fps, golden=golden, update=update_golden)
+        how = JudgeOptions(
+            episodes=tuple(episode or ()), meaning=meaning, fps=fps, model=model, camera=camera
+        )
+        _judge(bags, policy, how, golden=golden, update=update_golden)
     node = options.parse_parameters(param or [], config=config, model=model)
     topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
@@ -110,37 +124,40 @@ def replay(
 def _judge(
     bags: list[Path],
     policy: str,
-    episodes: list[int],
-    meaning: Path | None,
+    how: "JudgeOptions",
     *,
-    fps: float,
     golden: Path | None,
     update: bool,
 ) -> NoReturn:
     """A dataset through a policy; exit status 0 if it answers as the golden file says."""
+    from robot_vision.policies.registry import load_policy
     from robot_vision.replay.judging.golden import differences, load_golden, save_golden
-    from robot_vision.replay.judging.judge import judge, load_judged
+    from robot_vision.replay.judging.judge import judge
     from robot_vision.terminal import Screen, styled
 
     if len(bags) != 1:
         raise ConfigError(f"--policy judges by one dataset; got {len(bags)}")
-    loaded = load_judged(policy)
+    loaded = load_policy(policy, threads=1)
     compared = golden is not None and not update
     # Answers of another policy are not worth the wait.
     known = load_golden(golden, identity=loaded.manifest.identity) if golden and compared else None
-    found, console = judge(bags[0], loaded, episodes=episodes, meaning=meaning, fps=fps), Screen()
+    found, console = judge(bags[0], loaded, how), Screen()
     rows = [row for answers in found.episodes.values() for row in answers.rows]
     console.print(f"{found.policy_id}, identity {found.identity}")
     console.print(f"{len(found.episodes)} episodes, {len(rows)} rows")
     for reason, count in Counter(row for row in rows if isinstance(row, str)).most_common(5):
         console.print(styled(f"{count} rows hold: {reason}", "yellow"))
+    if found.misplaced:
+        number, words = next(iter(found.misplaced.items()))
+        where = f"in {len(found.misplaced)} episodes; in episode {number}"
+        console.print(styled(f"{where} {'; '.join(words)}", "yellow"))
     if found.latency_s:
         p50, p95 = (found.latency_s[name] * 1e3 for name in ("p50", "p95"))
         console.print(f"picture to action: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
     if golden is not None and update:
         save_golden(golden, identity=found.identity, episodes=found.episodes)
         console.print(f"written: {golden}")
-    wrong = [] if known is None else differences(known, found.episodes, is_all=not episodes)
+    wrong = [] if known is None else differences(known, found.episodes, is_all=not how.episodes)
     for line in wrong:
         console.print(styled(f"  {line}", "red"))
     if known is not None:

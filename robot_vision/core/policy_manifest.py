@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig, with_values
 from robot_vision.core.identity import identity_of
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.observation_spec import CameraName, ObservationSpec
 from robot_vision.core.vocabulary import Vocabulary
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
@@ -36,7 +37,8 @@ class PolicyManifest(BaseModel):
 
     `perception` holds the parameters of the service (dotted names) that the policy was trained
     with: other thresholds show it other objects than it knows. `observation` is what a policy
-    sees beside or instead of perception. `identity` is empty in bundles of before there was one.
+    sees beside or instead of perception. `camera_mounts` say where cameras are whose places the
+    network knows. `identity` is empty in bundles of before there was one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +61,7 @@ class PolicyManifest(BaseModel):
     weights_file: FileName = "policy.safetensors"
     action_spec: ActionSpec
     observation: ObservationSpec | None = None
+    camera_mounts: dict[CameraName, CameraMount] = {}
     remote: dict[str, Any] | None = Field(
         default=None, description="which server decides, of kind `remote`: `policies/remote/spec`"
     )
@@ -145,6 +148,8 @@ class PolicyManifest(BaseModel):
         weights = {**self.models, **self.other_files}
         if self.sentences is not None:  # policies of before there were any keep their identity
             described["sentences"] = self.sentences.model_dump(mode="json", exclude={"name"})
+        if self.camera_mounts:
+            described["camera_mounts"] = self.model_dump(mode="json")["camera_mounts"]
         if self.remote is not None:  # where the server is does not change what it answers
             described["remote"] = {k: v for k, v in self.remote.items() if k != "server"}
         return identity_of({**described, "convention": convention, "weights": weights})

@@ -26,7 +26,7 @@ from robot_vision.training.data.demonstration_options import (
 )
 from robot_vision.training.data.demonstration_sentences import spoken_of
 from robot_vision.training.data.demonstration_served import ServedPolicy
-from robot_vision.training.data.demonstration_sets import all_episodes
+from robot_vision.training.data.demonstration_sets import Episodes, all_episodes
 from robot_vision.training.data.demonstration_travels import (
     DemonstrationTravels,
     TravellingPerception,
@@ -92,7 +92,7 @@ def measure_demonstrations(
     judged = judged_by(episodes, travels, period_s=options.period_s, spoken=spoken)
     judged = judged.at_most(options.decisions)
     decisions = decisions_of(_served(policy), judged, together=1)
-    found = _judged_policy(decisions, judged, travels)
+    found = _judged_policy(decisions, judged, policy.manifest, travels)
     out.mkdir(parents=True, exist_ok=True)
     _write_metrics(out / METRICS, policy.manifest, data, found, decisions)
     _write_table(out / TABLE, found)
@@ -198,7 +198,7 @@ def _served(policy: PolicyBundle) -> ServedPolicy:
 
 
 def _judged_policy(
-    decisions: Decisions, judged: Judged, travels: DemonstrationTravels
+    decisions: Decisions, judged: Judged, manifest: PolicyManifest, travels: DemonstrationTravels
 ) -> JudgedPolicy:
     scale = ErrorScale(statistics=travels.statistics, is_tool=travels.is_tool)
     answers = {"policy": decisions, **trivial_answers(decisions)}
@@ -207,6 +207,7 @@ def _judged_policy(
         f"{len(decisions)} decisions in {len(judged.episodes.numbers)} episodes; each sees what "
         "the expert saw, so errors do not add up as they may on a robot",
         *([f"words that the policy does not know: {', '.join(unknown)}"] if unknown else []),
+        *_misplaced(judged.episodes, manifest),
     )
     return JudgedPolicy(
         figures=action_figures(decisions, scale),
@@ -214,6 +215,17 @@ def _judged_policy(
         errors={name: step_errors(each) for name, each in answers.items()},
         notes=notes,
     )
+
+
+def _misplaced(episodes: Episodes, manifest: PolicyManifest) -> list[str]:
+    """Cameras that are elsewhere in the set than the policy learnt that they are, in words."""
+    source, rows = episodes.source, episodes.rows
+    tools = None if source.base_from_tool is None else source.base_from_tool[rows]
+    found = [
+        mount.elsewhere(name, source.places[name].base_from_camera[rows], tools)
+        for name, mount in manifest.camera_mounts.items()
+    ]
+    return [f"{words}: what it makes of pictures is off by as much" for words in found if words]
 
 
 def _write_metrics(

@@ -13,7 +13,7 @@ from robot_vision.core.manifest import PromptEncoder as PromptManifest
 from robot_vision.core.types import Phrase, Prompt
 from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.model_store.store import Bundle
-from robot_vision.policies.language import meant_words, padded, split_words, tokenise
+from robot_vision.policies.language import meant_among, padded, split_words, tokenise
 from robot_vision.policies.sentences import MOST_LETTERS, open_tokenizer
 from robot_vision.policies.session import open_policy_session
 
@@ -116,7 +116,7 @@ class _VocabularyReader:
         problem = found.problem
         if not len(found.tokens):
             problem = problem or f"{quoted(words)} names nothing that could be looked for"
-        unknown = tuple(meant_words(found.unknown_words))
+        unknown = meant_among(found.unknown_words, split_words(words))
         return Phrase(text=words, unknown_words=unknown, problem=problem), found.tokens
 
     def fed(self, tokens: Int64[np.ndarray, " n"]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Words in, tokens out: a closed vocabulary, and plain words about what it does not hold."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,21 @@ from robot_vision.core.vocabulary import Vocabulary
 
 PADDING = 0
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-# Words that change nothing of what is asked for: they are left out, and reported as unknown.
-_EMPTY_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a an the please kindly now just then robot hey hi ok okay so well thanks thank will you "
-        "would could can i like want need to for me go ahead and that there over it its is",
-    )
+# What changes nothing of what is asked for is left out, and reported as unknown: anywhere, or
+# only where a sentence begins, as most of these words name something elsewhere ("the can").
+_EMPTY_ANYWHERE = (
+    "(?:hey|hi|hello|ok|okay|please|thanks|thank you) robot",
+    "thank you|(?:could|would|will) you|for me|over there",
+    "a|an|the|and|that|it|its|is|so|please|kindly|now|just|then|hey|hi|hello|ok|okay|thanks",
+)
+_EMPTY_FIRST = (
+    *_EMPTY_ANYWHERE,
+    "robot|well|go ahead|go(?= and)",
+    "can you|you (?:can|could|should|must|may|need to|have to)",
+    "(?:i want|i need|i would like|i'd like)(?: you)?(?: to)?",
+)
+_EMPTY = re.compile(
+    rf"\A(?:(?:{'|'.join(_EMPTY_FIRST)})(?!\S) ?)+|(?<!\S)(?:{'|'.join(_EMPTY_ANYWHERE)})(?!\S)"
 )
 _LISTED = 12
 
@@ -52,9 +60,10 @@ def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
     )
 
 
-def meant_words(words: Iterable[str]) -> list[str]:
-    """Those that change what is asked for, in their order."""
-    return [word for word in words if word not in _EMPTY_WORDS]
+def meant_among(unknown: Collection[str], words: Iterable[str]) -> tuple[str, ...]:
+    """Those unknown words that change what all the `words` ask for, in their order."""
+    meant = _EMPTY.sub("", " ".join(words)).split()
+    return tuple(dict.fromkeys(word for word in meant if word in unknown))
 
 
 def padded(tokens: Int64[np.ndarray, " l"], length: int) -> Int64[np.ndarray, " m"]:
@@ -69,7 +78,7 @@ def _problem(
 ) -> str:
     if not words:
         return "no instruction"
-    meant = meant_words(unknown)
+    meant = meant_among(unknown, words)
     if meant:
         plural = "words" if len(meant) > 1 else "word"
         known_ones = f"things known: {_listed(vocabulary.things)}"
@@ -85,6 +94,6 @@ def _problem(
     return ""
 
 
-def _listed(words: list[str] | tuple[str, ...]) -> str:
+def _listed(words: tuple[str, ...]) -> str:
     more = f" and {len(words) - _LISTED} more" if len(words) > _LISTED else ""
     return ", ".join(repr(word) for word in words[:_LISTED]) + more

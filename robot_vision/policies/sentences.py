@@ -17,7 +17,7 @@ from robot_vision.core.errors import BundleError, ForeignFileError
 from robot_vision.core.foreign import parse_json, quoted, read_text
 from robot_vision.core.types import Instruction
 from robot_vision.model_store.policies import PolicyBundle
-from robot_vision.policies.language import meant_words, split_words
+from robot_vision.policies.language import meant_among, split_words
 from robot_vision.policies.session import open_policy_session
 
 MOST_TOKENIZER_BYTES = 32 * 2**20
@@ -151,14 +151,14 @@ class SentenceWords:
             tokens=found.tokens,
             encoding=found.encoding,
             unknown_words=found.unknown_words,
-            problem=_problem(found),
+            problem=_problem(text, found),
         )
 
 
-def _problem(found: EncodedSentence) -> str:
+def _problem(text: str, found: EncodedSentence) -> str:
     if not len(found.tokens):
         return "no instruction"
-    meant = meant_words(found.unknown_words)
+    meant = meant_among(found.unknown_words, split_words(text))
     if not meant:
         return ""
     plural = "words" if len(meant) > 1 else "word"

@@ -45,6 +45,11 @@ class Situation:
     clock_back_s: float
 
 
+def words_problem(instruction: Instruction | None) -> str:
+    """Why words cannot be followed; empty if they can be."""
+    return "no instruction" if instruction is None else instruction.problem
+
+
 def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
     """Every reason to hold, the most telling first; none if the arm may move."""
     found = [
@@ -54,7 +59,7 @@ def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
         _heartbeat(seen, config),
         _instruction(seen),
         _perception(seen, config),
-        seen.refused,
+        _refused(seen),
         _tracking(seen, config),
         _chunk(seen),
     ]
@@ -106,11 +111,16 @@ def _heartbeat(seen: Situation, config: WatchdogConfig) -> Hold | None:
 
 
 def _instruction(seen: Situation) -> Hold | None:
-    if seen.instruction is None:
-        return Hold(cause="instruction", reason="no instruction", urgent=False)
-    if seen.instruction.problem:
-        return Hold(cause="instruction", reason=seen.instruction.problem, urgent=False)
-    return None
+    problem = words_problem(seen.instruction)
+    return Hold(cause="instruction", reason=problem, urgent=False) if problem else None
+
+
+def _refused(seen: Situation) -> Hold | None:
+    """Why the policy gave no actions. That of the words is the instruction's own, and said."""
+    refused = seen.refused
+    if refused is None or refused.reason == words_problem(seen.instruction):
+        return None
+    return refused
 
 
 def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:

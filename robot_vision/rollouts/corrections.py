@@ -18,7 +18,7 @@ from robot_vision.rollouts.closed_loop import policy_of
 from robot_vision.rollouts.expert_policy import ExpertPolicy
 from robot_vision.rollouts.labels import steps_between
 from robot_vision.rollouts.leading import draw_delays, policy_leads
-from robot_vision.rollouts.pictures import must_be_simulated, needs_perception
+from robot_vision.rollouts.pictures import known_to_stand, must_be_simulated, needs_perception
 from robot_vision.rollouts.simulated_perception import Sight
 from robot_vision.simulation.robot.demonstrate import TAUGHT_STEPS, Job, RecordedEpisode
 from robot_vision.simulation.robot.episode import PERIOD_S
@@ -29,11 +29,18 @@ from robot_vision.simulation.robot.tasks import success
 _STRETCH_S = 1.0
 
 
-def led_by(policy: str, expert_share: float, recipe: DemonstrationRecipe) -> DemonstrationRecipe:
+def led_by(
+    policy: str,
+    expert_share: float,
+    recipe: DemonstrationRecipe,
+    *,
+    fixed_camera: bool | None = None,
+) -> DemonstrationRecipe:
     """The recipe with a policy that leads.
 
-    Raises `ConfigError` for one that does not see pictures alone, and where the expert is to lead
-    for a share of the time in joints that it does not know.
+    Where nobody says whether the front camera stands still it does for a policy that learnt where
+    it stands. Raises `ConfigError` for one that does not see pictures alone, and where the expert
+    is to lead for a share of the time in joints that it does not know.
     """
     manifest = find_policy(policy).manifest
     shown = manifest.observation
@@ -45,7 +52,13 @@ def led_by(policy: str, expert_share: float, recipe: DemonstrationRecipe) -> Dem
     if expert_share > 0 and manifest.action_spec.joint_names:
         raise ConfigError(f"{manifest.policy_id} answers in joints: give an expert's share of 0")
     sha256 = manifest.identity or manifest.sha256
-    return replace(recipe, policy=policy, policy_sha256=sha256, expert_share=expert_share)
+    return replace(
+        recipe,
+        policy=policy,
+        policy_sha256=sha256,
+        expert_share=expert_share,
+        fixed_camera=known_to_stand(manifest) if fixed_camera is None else fixed_camera,
+    )
 
 
 def record_corrected(job: Job) -> Path:

@@ -16,7 +16,14 @@ from robot_vision.rollouts.conditions import CONDITIONS, DEFAULT_SIZES_PX, Sizes
 from robot_vision.rollouts.expert_policy import EXPERT, ExpertPolicy
 from robot_vision.rollouts.outcome import Outcome, judge_trial
 from robot_vision.rollouts.outside import judge_outside
-from robot_vision.rollouts.pictures import FRONT, WRIST, must_be_simulated, needs_perception
+from robot_vision.rollouts.pictures import (
+    FRONT,
+    WRIST,
+    known_to_stand,
+    misplaced,
+    must_be_simulated,
+    needs_perception,
+)
 from robot_vision.rollouts.simulated_perception import eyesight_of, must_see_alike
 from robot_vision.rollouts.summary import paired, sum_up
 from robot_vision.simulation.palette import Split
@@ -61,7 +68,7 @@ def evaluate_policy(
     arm: str = SEVEN.name,
     split: Split = "test",
     environment: str = "",
-    fixed_camera: bool = False,
+    fixed_camera: bool | None = None,
     out: Path | None = None,
     against: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda *_: None,
@@ -72,7 +79,8 @@ def evaluate_policy(
     `arm` is the simulated robot's; in `joint_space` it is commanded by joint positions. `split`
     says whose looks scenes have. `environment` names an outside simulator (`module:function`) in
     place of ours, whose episodes are the only condition then. With `fixed_camera` the front camera
-    is where `demonstrations generate --fixed-camera` has it. The policy `expert` is the
+    is where `demonstrations generate --fixed-camera` has it; None: so for a policy that learnt
+    where it stands. The policy `expert` is the
     simulated robot's own, the upper bound of ours.
     Writes `episodes.jsonl` and `evaluation.json` into `out`; an episode that has ended is kept
     whatever ends the run. `against` is the `out` of another run of the same seed, whose episodes
@@ -88,8 +96,9 @@ def evaluate_policy(
         arm=arm_named(arm).name,
         split=split,
         environment=environment,
-        fixed_camera=fixed_camera,
     )
+    if fixed_camera is not None:
+        setup = replace(setup, fixed_camera=fixed_camera)
     if environment:
         conditions = [environment]
     other = None if against is None else _read_other(against, setup)
@@ -148,8 +157,9 @@ def run_one(job: Job) -> Outcome:
         eyesight = None
         if setup.perception_model:
             eyesight = eyesight_of(setup.perception_model, policy.manifest.perception)
-        shown = policy.manifest.observation
-        return judge_trial(trial, policy=policy, eyesight=eyesight, shown=shown, **common)
+        shown, strays = policy.manifest.observation, misplaced(policy.manifest, trial.world)
+        found = judge_trial(trial, policy=policy, eyesight=eyesight, shown=shown, **common)
+        return replace(found, misplaced=strays)
 
 
 def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment: str) -> Setup:
@@ -170,6 +180,7 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment:
         policy_sha256=manifest.sha256,
         perception_model=model if needs_perception(manifest) else "",
         sizes_px=_sizes_px(manifest),
+        fixed_camera=known_to_stand(manifest) and not environment,
         **common,
     )
 
@@ -239,7 +250,24 @@ def _report(setup: Setup, outcomes: list[Outcome]) -> dict[str, Any]:
         **asdict(setup),
         "period_s": delays.period_s,
         "acting_s": RobotSimConfig().lead_s,
+        "remarks": _remarks(setup, outcomes),
         "conditions": {
             name: sum_up([o for o in outcomes if o.condition == name]) for name in names
         },
     }
+
+
+def _remarks(setup: Setup, outcomes: list[Outcome]) -> list[str]:
+    """What makes figures say less than they seem to."""
+    strays = [o.misplaced for o in outcomes if o.misplaced]
+    if not strays:
+        return []
+    advice = (
+        "train it with the cameras of this arm"
+        if setup.fixed_camera
+        else "leave --no-fixed-camera out, or train it with options.camera_poses=false"
+    )
+    return [
+        f"in {len(strays)} of {len(outcomes)} episodes cameras were not where the policy has "
+        f"them, and what it makes of pictures is off by as much: {'; '.join(strays[0])}; {advice}"
+    ]

@@ -32,6 +32,7 @@ class Outcome:
     percentile of the command's steps at the beginning of chunks over that of the others, None if
     it hardly moved.
     `joint_violations` counts commands beyond a limit of a joint; empty outside joint space.
+    `misplaced` says which cameras were elsewhere than the policy learnt that they are.
     """
 
     condition: str
@@ -50,6 +51,7 @@ class Outcome:
     interventions: dict[str, int]
     last_hold: str
     joint_violations: dict[str, int] = field(default_factory=dict)
+    misplaced: list[str] = field(default_factory=list)
 
 
 def judge_trial(

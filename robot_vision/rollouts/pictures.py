@@ -11,6 +11,7 @@ from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.types import Frame, Observation, Picture, RobotState
 from robot_vision.core.unperceived import unperceived
+from robot_vision.simulation.robot.world import RobotWorld
 
 FRONT, WRIST = "front", "wrist"
 _SPARE_S = 0.3  # kept beyond what is asked for: a frame that was lost is taken from before
@@ -23,6 +24,22 @@ def must_be_simulated(shown: ObservationSpec) -> None:
         raise ConfigError(
             f"the policy sees by the cameras {unknown}; the simulated robot has {FRONT}, {WRIST}"
         )
+
+
+def known_to_stand(manifest: PolicyManifest) -> bool:
+    """Whether the policy learnt where the front camera stands."""
+    mount = manifest.camera_mounts.get(FRONT)
+    return mount is not None and mount.mount == "base"
+
+
+def misplaced(manifest: PolicyManifest, world: RobotWorld) -> list[str]:
+    """Cameras that are elsewhere than the policy learnt that they are, in words."""
+    poses = {FRONT: world.base_from_camera, WRIST: world.base_from_wrist_camera}
+    found = [
+        mount.elsewhere(name, poses[name], world.base_from_tool)
+        for name, mount in manifest.camera_mounts.items()
+    ]
+    return [words for words in found if words]
 
 
 def needs_perception(manifest: PolicyManifest) -> bool:

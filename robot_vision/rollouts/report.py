@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from robot_vision.core.foreign import brief
-from robot_vision.terminal import Screen
+from robot_vision.terminal import Screen, styled
 
 _KINDS = ("pick", "put", "push")
 # A curve each: what is on its axis, and the conditions by value.
@@ -48,6 +48,8 @@ def print_report(report: dict[str, Any], console: Screen | None = None) -> None:
         commands = sum(found["commands"] for found in report["conditions"].values())
         words = ", ".join(f"{count} beyond {limit}" for limit, count in violations.items())
         console.print(f"joint commands: {commands}; {words}")
+    for remark in report["remarks"]:
+        console.print(styled(remark, "yellow"))
     if "paired" in report:
         console.print(_paired(report["paired"]))
 

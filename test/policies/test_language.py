@@ -37,6 +37,41 @@ def test_an_empty_word_that_is_unknown_is_reported_and_left_out() -> None:
     assert found.tokens.tolist() == [6, 5]
 
 
+@pytest.mark.parametrize("thing", ["can", "well", "will", "robot", "like", "need", "tin can"])
+@pytest.mark.parametrize(
+    "asked", ["pick up the {}", "can you pick up the {} please", "robot, lift that {} over there"]
+)
+def test_a_thing_that_is_named_as_polite_words_are_is_no_empty_word(
+    asked: str, thing: str
+) -> None:
+    """The policy must not go for whatever there is when its vocabulary lacks the thing."""
+    problem = tokenise(asked.format(thing), VOCABULARY.model_copy(update={"things": ()})).problem
+    assert f"{thing.split()[-1]!r}; words known" in problem
+    assert tokenise(asked.format("red mug"), VOCABULARY).problem == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["lift the mug over the cup", "lift the cup to me", "lift like a mug"]
+)
+def test_a_word_that_says_where_or_how_is_no_empty_word(text: str) -> None:
+    assert tokenise(text, VOCABULARY).problem.startswith("unknown word")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Okay robot, would you kindly lift the cup for me?",
+        "well, I'd like you to pick up the mug",
+        "now I want you to just lift the mug, thanks robot",
+        "you should go and lift that cup",
+        "Go ahead and pick the mug up. Thank you!",
+    ],
+)
+def test_polite_words_change_nothing(text: str) -> None:
+    known = VOCABULARY.model_copy(update={"max_words": 24})
+    assert tokenise(text, known).problem == ""
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -16,7 +16,8 @@ from controller_rig import (
 )
 
 from robot_vision.core.policy_config import SafetyConfig
-from robot_vision.core.types import Command
+from robot_vision.core.types import Command, Instruction
+from robot_vision.policies.watchdog import words_problem
 
 
 def ticks_to_hold(rig: Rig, most: int = 100) -> int:
@@ -169,6 +170,21 @@ def test_words_that_cannot_be_followed_hold_at_once():
     assert "no instruction" in last(rig).reasons
     rig.controller.instruct(instruction_of(), rig.now_ns)
     assert_goes_on(rig)
+
+
+@pytest.mark.parametrize("instruction", [None, instruction_of("fetch the grue", "unknown: grue")])
+def test_words_that_no_policy_decides_on_are_one_reason(instruction: Instruction | None):
+    rig = rig_of().begin()
+    rig.camera_alive = False
+    rig.controller.instruct(instruction, rig.now_ns)
+    problem = words_problem(instruction)
+    for hold_reason in (problem, "camera wrist has shown nothing yet"):
+        rig.tick()
+        robot = robot_of(rig.pose, rig.now_ns)
+        held = decision_of(None, rig.now_ns, hold_reason=hold_reason)
+        rig.controller.decided(held, robot, rig.now_ns)
+        rig.tick()
+        assert last(rig).reasons == tuple(dict.fromkeys((problem, hold_reason)))
 
 
 @pytest.mark.parametrize("back_s", [0.05, 3.0, 5000.0])

@@ -14,8 +14,9 @@ from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.datasets.open_dataset import open_dataset
+from robot_vision.policies.registry import load_policy
 from robot_vision.replay.judging.episodes import meaning_of, observations
-from robot_vision.replay.judging.judge import judge, load_judged
+from robot_vision.replay.judging.judge import JudgeOptions, judge
 
 SEEN = ObservationSpec(cameras=(FRONT,), steps=2, step_s=0.1, words="none")
 GAINS = {"rgb_front": 0.01, "state": 1.0}
@@ -80,7 +81,8 @@ def test_rows_are_what_the_policy_would_have_been_shown(dataset: Path) -> None:
     shown = list(observations(episodes, 0, seen=SEEN, meaning=meaning))
     episodes.close()
     assert [len(o.pictures["front"]) for o in shown] == [1, 2, 3, 4]
-    assert [len(o.history) for o in shown] == [0, 1, 2, 3]
+    assert [len(o.history) for o in shown] == [0, 0, 1, 1]  # 0.1 s before
+    assert shown[3].history[0].base_from_tool[:3, 3] == pytest.approx([0.31, 0.05, 0.2], abs=1e-6)
     assert shown[2].pictures["front"][-1].rgb.shape == (24, 32, 3)
     assert shown[2].robot.base_from_tool[:3, 3] == pytest.approx([0.32, 0.05, 0.2])
     assert shown[2].robot.gripper_open == pytest.approx(0.75)
@@ -89,11 +91,33 @@ def test_rows_are_what_the_policy_would_have_been_shown(dataset: Path) -> None:
 def test_a_camera_that_the_set_has_not_is_named(dataset: Path, tmp_path: Path) -> None:
     wrist = SEEN.model_copy(update={"cameras": (WRIST,)})
     result = replayed(dataset, "--policy", policy_in(tmp_path / "p", observation=wrist, gains={}))
-    assert "by camera 'wrist'; the dataset has front" in str(result.exception) + result.output
+    assert "has no camera 'wrist'; choose of: front" in str(result.exception) + result.output
 
 
 def test_the_same_frames_give_the_same_answers(dataset: Path, tmp_path: Path) -> None:
-    policy = load_judged(str(policy_in(tmp_path / "policy", noise=True, counts=True)))
-    first, second = (judge(dataset, policy, episodes=[1]) for _ in range(2))
+    policy = load_policy(str(policy_in(tmp_path / "policy", noise=True, counts=True)))
+    first, second = (judge(dataset, policy, JudgeOptions(episodes=(1,))) for _ in range(2))
     assert first.episodes == second.episodes
     assert first.identity == policy.manifest.identity
+
+
+def test_a_policy_of_before_there_were_pictures_is_judged_by_what_perception_finds(
+    dataset: Path, tmp_path: Path
+) -> None:
+    golden, asked = tmp_path / "golden.json", (dataset, "--policy", "policy-s", "--golden")
+    unnamed = replayed(*asked, golden, "--update-golden")
+    assert isinstance(unnamed.exception, ConfigError)
+    assert "does not say by which camera" in str(unnamed.exception)
+    written = replayed(*asked, golden, "--update-golden", "--camera", "front")
+    assert written.exit_code == 0, written.output
+    rows = json.loads(golden.read_text())["episodes"]["0"]["rows"]
+    assert rows[-1] == "nothing in view is what is named in 'pick the red cube'"
+    assert replayed(*asked, golden, "--camera", "front").exit_code == 0
+    other = replayed(*asked, golden, "--camera", "front", "--model", "native-s-fp16")
+    assert other.exit_code != 0
+
+
+def test_a_policy_that_nothing_shows_is_refused(dataset: Path, tmp_path: Path) -> None:
+    blind = ObservationSpec(words="none")
+    result = replayed(dataset, "--policy", policy_in(tmp_path / "p", observation=blind, gains={}))
+    assert "sees neither pictures nor what perception finds" in str(result.exception)

@@ -5,28 +5,35 @@ moment at which a fault can be known, two periods of the policy at most have com
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from held_stream import NS, STILL_M, Followed, assert_still, positions
+from native_bundle import make_native_bundle
 from pixel_node import pixel_node, second_camera
-from policy_rig import Surroundings, going
+from policy_rig import CAMERA_POSE, Surroundings, going, perception_process
 
 pytest.importorskip("torch", reason="torch is for training and export only")
 
-from pixel_exports import STEP_S, write_exported
+from pixel_exports import PLACES, SEEN, STEP_S, write_exported
 
+from robot_vision.model_store.store import find_bundle
 from robot_vision.models.fusion.fusion import FUSIONS
 from robot_vision.models.heads.head import HEADS
 
 pytestmark = pytest.mark.ros
 
-# Longest that perception may be old, or a picture the same.
-LIMIT_S = 0.4
-QUICK = {("transformer", "mlp"), ("memory", "flow")}
+# Longest that perception may be old, or a picture the same; the time from picture to picture.
+LIMIT_S, PICTURE_S = 0.4, 0.05
+# Of the default run, with what else they are shown.
+QUICK: dict[tuple[str, str], dict[str, Any]] = {
+    ("transformer", "mlp"): PLACES,
+    ("memory", "flow"): {},
+}
 HOUR_NS = 3600 * NS
 
 
@@ -62,9 +69,14 @@ FAULTS = {
         begin=change(frozen=True),
         end=change(frozen=False),
         words=("picture has not changed for",),
-        known_after_s=LIMIT_S,
+        known_after_s=LIMIT_S + PICTURE_S,
     ),
-    "NaN actions": Fault(begin=change(dark=True), end=change(dark=False), words=("not finite",)),
+    "NaN actions": Fault(
+        begin=change(dark=True),
+        end=change(dark=False),
+        words=("not finite",),
+        known_after_s=PICTURE_S,
+    ),
     # Without frames, so that it cannot go on in the new time before anybody has looked.
     "clock back": Fault(
         begin=change(frames=False, clock_shift_ns=-HOUR_NS),
@@ -86,7 +98,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], P
     @cache
     def write(fusion: str, head: str) -> Path:
         folder = tmp_path_factory.mktemp("exported")
-        return write_exported(folder, fusion=fusion, head=head)
+        return write_exported(folder, fusion=fusion, head=head, **QUICK.get((fusion, head), {}))
 
     return write
 
@@ -122,6 +134,35 @@ def test_it_holds_within_two_periods_and_goes_on(
             late_s = held_after_s(around, followed, fault)
             assert late_s < 2 * STEP_S, name
             fault.end(around)
+            around.wait_until_moving()
+
+
+def test_it_holds_where_the_process_of_perception_is_killed(
+    tmp_path: Path,
+) -> None:
+    takes = ("features", "tracks")
+    front = SEEN.cameras[0].model_copy(update={"has_depth": False})
+    seen = SEEN.model_copy(update={"cameras": (front,), "perception": takes})
+    grid = {"features_channels": 64, "features_rows": 3, "features_columns": 4}
+    perception = make_native_bundle(tmp_path / "seer", channels=64)
+    bundle = write_exported(
+        tmp_path / "policy",
+        fusion="transformer",
+        head="mlp",
+        perceived_by=find_bundle(perception).manifest.model_id,
+        observation=seen.model_dump(),
+        **grid,
+    )
+    parameters = {**CAMERA_POSE, "watchdog__perception_s": LIMIT_S}
+    with pixel_node(bundle, **parameters) as around:
+        followed = Followed(around)
+        with perception_process(perception) as process:
+            going(around, "go left")
+            around.wait_for_status(holding=False, masked=[])
+            killed = replace(FAULTS["killed perception"], begin=lambda _: process.kill())
+            assert held_after_s(around, followed, killed) < 2 * STEP_S
+        around.wait_until_said("inputs", "objects: no publisher on /perception/objects/json")
+        with perception_process(perception):
             around.wait_until_moving()
 
 

@@ -4,11 +4,7 @@ A hold repeats the last pose. How soon it begins is judged by the stream's own s
 moment at which the watchdog's limit is passed, two periods at most have commands that go on.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 from time import monotonic, sleep
 from typing import Any
 
@@ -17,7 +13,15 @@ import pytest
 import rclpy
 from geometry_msgs.msg import PoseStamped
 from held_stream import NS, Followed, assert_still, positions
-from policy_rig import Surroundings, going, policy_node, policy_rig, served, surroundings
+from policy_rig import (
+    Surroundings,
+    going,
+    perception_process,
+    policy_node,
+    policy_rig,
+    served,
+    surroundings,
+)
 from psutil import Process
 from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
@@ -217,17 +221,6 @@ def test_a_policy_node_that_restarts_comes_back_disabled(native_bundle: Path) ->
         around.wait_for_status(enabled=False, instruction="to the cube")
         around.enable()
         around.wait_until_moving()
-
-
-@contextmanager
-def perception_process(bundle: Path) -> Iterator[Popen[bytes]]:
-    command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args"]
-    process = Popen([*command, "-p", f"model:={bundle}"])
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_perception_process_that_is_killed_holds_and_a_new_one_goes_on(

@@ -119,6 +119,8 @@ def test_words_that_name_nothing_hold_and_other_words_are_followed_at_once(
         around.instruct("fly to the moon")
         status = around.wait_until_held_for("no word of 'fly to the moon' is known")
         assert status["instruction_problem"] == "no word of 'fly to the moon' is known"
+        around.wait_for(lambda: around.statuses[-1]["perception_age_s"] is not None)
+        assert around.statuses[-1]["reasons"] == ["no word of 'fly to the moon' is known"]
         around.instruct("to the cup")
         around.wait_until_held_for("nothing in view is 'cup'")
         np.testing.assert_allclose(around.arm.position_m, START_M, atol=1e-3)

@@ -13,11 +13,11 @@ from runs import tiny_spec
 from scipy.spatial.transform import Rotation
 
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.datasets.camera_places import CameraPlaces
 from robot_vision.datasets.meaning.draft import MeaningError
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.training.data.demonstration_poses import camera_poses
 from robot_vision.training.data.demonstration_sets import Episodes
-from robot_vision.training.demonstrations.camera_places import CameraPlaces
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
     open_demonstrations,

@@ -1,5 +1,7 @@
 """Policies that take perception's features and tracks: learnt offline, served on robots."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,24 @@ from demonstrations_kit import BASE_FROM_CAMERA, write_episodes
 from lerobot_kit import Layout, write_lerobot
 from native_bundle import make_native_bundle
 from runs import Rows, tiny_spec
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.observation_spec import CameraInput, FromPerception, ObservationSpec
 from robot_vision.core.types import Observation, RobotState
 from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.meaning.meaning import Meaning
+from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.export.bundle import export_run
 from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
 from robot_vision.pipeline import build_pipeline
 from robot_vision.policies.pixel_inputs import pixel_inputs
 from robot_vision.policies.pixel_policy import PixelPolicy
+from robot_vision.replay.judging.episodes import observations
+from robot_vision.replay.judging.perceiving import Perceiving
 from robot_vision.training.data.demonstration_sets import all_episodes
 from robot_vision.training.demonstrations.demonstrations import open_demonstrations
 from robot_vision.training.demonstrations.perceived import perceiving
@@ -228,6 +236,51 @@ def test_a_bundle_is_judged_by_the_perception_that_it_knows(trained: Path, tmp_p
     policy = find_policy(trained / "bundle")
     found = measure_demonstrations(policy, trained / "set", out=tmp_path / "out", options=options)
     assert found.figures["error"] == pytest.approx(policy.manifest.metrics["error"], rel=0.02)
+
+
+def test_a_golden_file_judges_it_by_what_the_node_would_see(trained: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "golden.json"
+    asked = ["replay", str(trained / "set"), "--policy", str(trained / "bundle"), "--golden"]
+    written = CliRunner().invoke(app, [*asked, str(golden), "--update-golden"])
+    assert written.exit_code == 0, written.output
+    assert "picture to action" in written.output
+    policy = PixelPolicy(find_policy(trained / "bundle"), threads=1)
+    episodes = json.loads(golden.read_text())["episodes"]
+    assert [len(e["rows"]) for e in episodes.values()] == LENGTHS
+    for number, episode in episodes.items():
+        for row, observation in zip(episode["rows"], served(trained, int(number)), strict=True):
+            action = policy.decide(observation, policy.instruct("")).action
+            assert action is not None
+            np.testing.assert_allclose(row[: action.shape[1]], action[0], atol=1e-3)
+    again = CliRunner().invoke(app, [*asked, str(golden)])
+    assert (again.exit_code, "pass" in again.output) == (0, True), again.output
+    other = CliRunner().invoke(app, [*asked, str(golden), "--model", "native-s"])
+    assert "was trained on" in str(other.exception)
+    assert "name its bundle with --model" in str(other.exception)
+
+
+@pytest.mark.usefixtures("trained")
+def test_no_track_is_placed_where_the_set_does_not_say_where_the_camera_is(tmp_path: Path) -> None:
+    joints = {"columns": [0], "angle_unit": "rad", "names": ["slide"]}
+    gripper = {"column": 1, "closed": 0, "open": 10}
+    action = {"joints": joints, "kind": "absolute", "gripper": gripper}
+    said = {"rate_hz": 10, "action": action, "state": {"joints": joints, "gripper": gripper}}
+    episodes = open_dataset(write_lerobot(tmp_path / "set", Layout(dtype="image")))
+    pipeline = build_pipeline(ServiceConfig(model="seer", device="cpu", threads=1))
+
+    def shown(takes: FromPerception) -> Iterator[Observation]:
+        return observations(
+            episodes,
+            0,
+            seen=ObservationSpec(perception=(takes,)),
+            meaning=Meaning.model_validate(said),
+            perceiving=Perceiving(pipeline=pipeline, camera="top"),
+        )
+
+    assert [o.perception.features is not None for o in shown("features")] == [True] * 3
+    with pytest.raises(ConfigError, match="where the tool was is not known: give `cameras`"):
+        next(shown("tracks"))
+    episodes.close()
 
 
 def test_recipes_that_cannot_be_are_refused(trained: Path) -> None:

@@ -25,14 +25,18 @@ class Answers:
 def answers_of(
     policy: Policy, observations: Iterable[Observation], *, words: str, latency_s: Percentiles
 ) -> Answers:
-    """All answers; `latency_s` is filled with the time from each picture to its action, if any."""
+    """All answers; `latency_s` is filled with the time from each picture to its action, if any.
+
+    That of perception is part of it where a policy takes some.
+    """
     instruction = policy.instruct(words)
     rows: list[Answer] = []
     for observation in observations:
         began_s = perf_counter()
         decision = policy.decide(observation, instruction)
         if decision.action is not None:  # a refusal takes no time
-            latency_s.add(perf_counter() - began_s)
+            perceived_s = sum(observation.perception.stage_s.values())
+            latency_s.add(perceived_s + perf_counter() - began_s)
         rows.append(_answer(decision))
     return Answers(instruction=words, rows=rows)
 

@@ -1,22 +1,27 @@
 """Rows of a dataset as the observations that the policy would have been given."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.types import Frame, Observation, Picture, RobotState
+from robot_vision.core.types import Frame, Observation, Perception, Picture, RobotState
 from robot_vision.core.unperceived import unperceived
+from robot_vision.datasets.camera_names import camera_called
+from robot_vision.datasets.camera_places import camera_places
 from robot_vision.datasets.episode_set import EpisodeSet
-from robot_vision.datasets.meaning.canonical import Observed, observed_in
+from robot_vision.datasets.meaning.canonical import observed_in
 from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.meaning.suggest import known_or_asked
+from robot_vision.policies.history import History
 from robot_vision.policies.pixel_history import most_gap_s
+from robot_vision.replay.judging.perceiving import Perceiving
 
 
 def meaning_of(episodes: EpisodeSet, said: Path | None, *, of: str) -> Meaning:
@@ -24,51 +29,125 @@ def meaning_of(episodes: EpisodeSet, said: Path | None, *, of: str) -> Meaning:
     return known_or_asked(episodes, {} if said is None else read_draft(said), of=of)
 
 
-def cameras_of(episodes: EpisodeSet, seen: ObservationSpec) -> dict[str, str]:
-    """The set's name for each camera of the policy: the same, or the same behind a dot.
-
-    Raises `ConfigError` where a camera is missing.
-    """
-    names = [camera.name for camera in episodes.cameras]
-    found = {}
-    for camera in seen.cameras:
-        fitting = [n for n in names if camera.name in (n, n.rpartition(".")[2])]
-        if not fitting:
-            raise ConfigError(
-                f"the policy sees by camera {camera.name!r}; the dataset has "
-                f"{', '.join(names) or 'none'}"
-            )
-        found[camera.name] = fitting[0]
-    return found
-
-
 def observations(
-    episodes: EpisodeSet, number: int, *, seen: ObservationSpec, meaning: Meaning
+    episodes: EpisodeSet,
+    number: int,
+    *,
+    seen: ObservationSpec,
+    meaning: Meaning,
+    perceiving: Perceiving | None = None,
+    of: str = "the dataset",
 ) -> Iterator[Observation]:
-    """One for each row of an episode, with the pictures and states before it."""
-    names = cameras_of(episodes, seen)
-    observed = observed_in(meaning.state, episodes.state(number))
-    joints = meaning.state.joints if meaning.state is not None else None
-    joint_names = () if joints is None else tuple(map(str, joints.names or joints.columns))
+    """One for each row of an episode, with the pictures and states before it.
+
+    Raises `ConfigError` where perception is to be placed and the set does not say where its
+    camera or the tool was, `DatasetError` for a camera that it does not have; `of` names the set.
+    """
+    known = [camera.name for camera in episodes.cameras]
+    names = {camera.name: camera_called(camera.name, known, of=of) for camera in seen.cameras}
+    rows = _Rows(episodes, number, meaning, of=of)
+    perceived = None if perceiving is None else _Perceived(rows, perceiving, seen)
     pictures: dict[str, tuple[Picture, ...]] = dict.fromkeys(names, ())
-    states: tuple[RobotState, ...] = ()
     keep_ns = round(((seen.steps - 1) * seen.step_s + 2 * most_gap_s(seen)) * NS_PER_S)
-    for row in range(episodes.lengths[number] if names else 0):
+    states = History(keep_s=keep_ns / NS_PER_S)
+    for row in range(episodes.lengths[number] if names or perceived else 0):
         frames = {name: episodes.frame(number, row, theirs) for name, theirs in names.items()}
-        frame = next(iter(frames.values()))
-        since_ns = frame.stamp_ns - keep_ns
+        if perceived is None:
+            perception, pose = unperceived(next(iter(frames.values()))), np.eye(4)
+        else:
+            perception, pose = perceived.at(row)
+        stamp_ns = perception.stamp_ns
         for camera in seen.cameras:
             taken = (*pictures[camera.name], _picture(frames[camera.name], camera))
-            pictures[camera.name] = tuple(p for p in taken if p.stamp_ns > since_ns)
-        robot = _robot(observed, row, frame.stamp_ns, joint_names)
+            pictures[camera.name] = tuple(p for p in taken if p.stamp_ns > stamp_ns - keep_ns)
+        robot = rows.robot(row, stamp_ns)
+        states.add(robot)
         yield Observation(
-            perception=unperceived(frame),
-            base_from_camera=np.eye(4),
+            perception=perception,
+            base_from_camera=pose,
             robot=robot,
-            history=states,
+            history=states.before(stamp_ns, count=seen.steps - 1, step_s=seen.step_s),
             pictures=dict(pictures),
         )
-        states = tuple(s for s in (*states, robot) if s.stamp_ns > since_ns)
+
+
+def misplaced(
+    episodes: EpisodeSet,
+    number: int,
+    *,
+    mounts: Mapping[str, CameraMount],
+    meaning: Meaning,
+    of: str,
+) -> tuple[str, ...]:
+    """Cameras that were elsewhere in an episode than a policy learnt that they are, in words."""
+    known = [camera.name for camera in episodes.cameras]
+    tools = observed_in(meaning.state, episodes.state(number)).base_from_tool
+    found = []
+    for name, mount in mounts.items():
+        camera, length = camera_called(name, known, of=of), episodes.lengths[number]
+        places = camera_places(
+            episodes, meaning, number, camera, length=length, base_from_tool=tools, of=of
+        )
+        found.append(mount.elsewhere(name, places.base_from_camera, tools))
+    return tuple(words for words in found if words)
+
+
+class _Rows:
+    """An episode's rows, and what its numbers mean."""
+
+    def __init__(self, episodes: EpisodeSet, number: int, meaning: Meaning, *, of: str) -> None:
+        self.episodes, self.number, self.meaning, self.of = episodes, number, meaning, of
+        self.observed = observed_in(meaning.state, episodes.state(number))
+        joints = meaning.state.joints if meaning.state is not None else None
+        self._joint_names = (
+            () if joints is None else tuple(map(str, joints.names or joints.columns))
+        )
+
+    def robot(self, row: int, stamp_ns: int) -> RobotState:
+        """What a set does not have of the arm is the identity, no joints, and an open gripper."""
+        observed = self.observed
+        poses, joints, gripper = observed.base_from_tool, observed.joints, observed.gripper
+        return RobotState(
+            stamp_ns=stamp_ns,
+            joint_position_rad=np.zeros(0) if joints is None else joints[row],
+            base_from_tool=np.eye(4) if poses is None else poses[row],
+            gripper_open=1.0 if gripper is None else float(gripper[row]),
+            joint_names=() if joints is None else self._joint_names,
+        )
+
+
+class _Perceived:
+    """What perception makes of each row, and where its camera was; the latter for tracks alone."""
+
+    def __init__(self, rows: _Rows, perceiving: Perceiving, seen: ObservationSpec) -> None:
+        episodes, tools = rows.episodes, rows.observed.base_from_tool
+        known = [camera.name for camera in episodes.cameras]
+        self._rows, self._camera = rows, camera_called(perceiving.camera, known, of=rows.of)
+        self._pipeline = perceiving.pipeline.anew()
+        self._poses: np.ndarray | None = None
+        if "tracks" not in seen.perception:
+            return
+        self._poses = camera_places(
+            episodes,
+            rows.meaning,
+            rows.number,
+            self._camera,
+            length=episodes.lengths[rows.number],
+            base_from_tool=tools,
+            of=rows.of,
+        ).base_from_camera
+        if tools is None or not np.isfinite(self._poses).all():
+            lacks = "the tool was" if tools is None else f"the camera {self._camera!r} is"
+            raise ConfigError(
+                f"{rows.of}, episode {rows.number}: perception's tracks are placed in the base "
+                f"frame, and where {lacks} is not known: give `cameras` and `state.tool` in the "
+                "set's meaning"
+            )
+
+    def at(self, row: int) -> tuple[Perception, np.ndarray]:
+        frame = self._rows.episodes.frame(self._rows.number, row, self._camera)
+        pose = np.eye(4) if self._poses is None else self._poses[row]
+        return self._pipeline.process(frame), pose
 
 
 def _picture(frame: Frame, camera: CameraInput) -> Picture:
@@ -78,18 +157,4 @@ def _picture(frame: Frame, camera: CameraInput) -> Picture:
         stamp_ns=frame.stamp_ns,
         rgb=stretched(frame.rgb, **size),
         depth_m=None if depth_m is None else stretched_depth(depth_m, **size),
-    )
-
-
-def _robot(
-    observed: Observed, row: int, stamp_ns: int, joint_names: tuple[str, ...]
-) -> RobotState:
-    """What a set does not have of the arm is the identity, no joints, and an open gripper."""
-    poses, joints, gripper = observed.base_from_tool, observed.joints, observed.gripper
-    return RobotState(
-        stamp_ns=stamp_ns,
-        joint_position_rad=np.zeros(0) if joints is None else joints[row],
-        base_from_tool=np.eye(4) if poses is None else poses[row],
-        gripper_open=1.0 if gripper is None else float(gripper[row]),
-        joint_names=() if joints is None else joint_names,
     )

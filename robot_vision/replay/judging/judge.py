@@ -1,77 +1,93 @@
 """A dataset through a policy: answers, latency, and the verdict of a golden file."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.timing import Percentiles
 from robot_vision.datasets.open_dataset import open_dataset
-from robot_vision.policies.registry import BundledPolicy, load_policy
+from robot_vision.policies.registry import BundledPolicy
 from robot_vision.replay.judging.answers import Answers, answers_of
-from robot_vision.replay.judging.episodes import meaning_of, observations
+from robot_vision.replay.judging.episodes import meaning_of, misplaced, observations
+from robot_vision.replay.judging.perceiving import perceiving_for, shown_to
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeOptions:
+    """Which episodes (all if none are named), and what is not known of set and policy.
+
+    `fps` and `meaning` are of sets that do not say it. A policy that takes something of perception
+    is shown what the bundle `model` makes of the pictures of `camera`; empty: those that it
+    learnt with.
+    """
+
+    episodes: tuple[int, ...] = ()
+    meaning: Path | None = None
+    fps: float = 0.0
+    model: str = ""
+    camera: str = ""
+
+
+_USUAL = JudgeOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Answers by episode, of the policy of an identity; `latency_s` has percentiles."""
+    """Answers by episode, of the policy of an identity; `latency_s` has percentiles.
+
+    `misplaced` says by episode which cameras were elsewhere than the policy learnt that they are.
+    """
 
     policy_id: str
     identity: str
     episodes: dict[int, Answers]
     latency_s: dict[str, float]
+    misplaced: dict[int, tuple[str, ...]]
 
 
-def load_judged(name: str) -> BundledPolicy:
-    """A policy by name or folder; raises `ConfigError` for one that sees more than pictures,
-    `BundleError` if it cannot be loaded."""
-    policy = load_policy(name, threads=1)
-    seen = policy.manifest.observation
-    if seen is None or seen.perception or not seen.cameras:
-        raise ConfigError(
-            f"{policy.manifest.policy_id} decides by what perception finds: replay judges "
-            "policies from pictures, state and words alone"
-        )
-    return policy
+def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) -> Judged:
+    """Every row of the episodes through a policy.
 
-
-def judge(
-    dataset: Path,
-    policy: BundledPolicy,
-    *,
-    episodes: Sequence[int] = (),
-    meaning: Path | None = None,
-    fps: float = 0.0,
-) -> Judged:
-    """Every row of the episodes (all if none are named) through a policy from pixels.
-
-    Raises `ConfigError` for an episode or a camera that is missing, `DatasetError` for what
-    cannot be read.
+    Raises `ConfigError` for an episode or a perception that is missing, `DatasetError` for what
+    cannot be read, `BundleError` for a perception that cannot be loaded.
     """
     manifest, latency_s = policy.manifest, Percentiles()
-    seen = manifest.observation
-    assert seen is not None
-    opened = open_dataset(dataset, fps=fps)
+    perceiving = perceiving_for(manifest, model=options.model, camera=options.camera)
+    opened, of = open_dataset(dataset, fps=options.fps), str(dataset)
     try:
-        said = meaning_of(opened, meaning, of=str(dataset))
-        chosen = tuple(episodes) or tuple(range(len(opened.lengths)))
+        said = meaning_of(opened, options.meaning, of=of)
+        chosen = options.episodes or tuple(range(len(opened.lengths)))
         missing = [n for n in chosen if not 0 <= n < len(opened.lengths)]
         if missing:
             raise ConfigError(f"no episode {missing[0]}: the set has {len(opened.lengths)}")
         answers = {
             number: answers_of(
                 policy,
-                observations(opened, number, seen=seen, meaning=said),
+                observations(
+                    opened,
+                    number,
+                    seen=shown_to(manifest),
+                    meaning=said,
+                    perceiving=perceiving,
+                    of=of,
+                ),
                 words=opened.instruction(number),
                 latency_s=latency_s,
             )
             for number in chosen
         }
+        strays = {
+            number: misplaced(opened, number, mounts=manifest.camera_mounts, meaning=said, of=of)
+            for number in chosen
+        }
     finally:
         opened.close()
+        if perceiving is not None:
+            perceiving.pipeline.perceiver.close()
     return Judged(
         policy_id=manifest.policy_id,
         identity=manifest.identity,
         episodes=answers,
         latency_s=dict(latency_s.summary()),
+        misplaced={number: words for number, words in strays.items() if words},
     )

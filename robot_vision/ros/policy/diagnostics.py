@@ -17,7 +17,8 @@ class PolicyState:
     """What the node knows of itself. `problem` is why it is not in the state it should be in.
 
     `joint_warnings` say what joint space cannot look at, such as links whose shapes are meshes.
-    `masked` is what the policy was to see and does not. `server` says how the connection is of a
+    `masked` is what the policy was to see and does not, `elsewhere` which cameras are not where it
+    learnt that they are. `server` says how the connection is of a
     policy that decides on another machine.
     `interventions` counts limits that were met and holds, by cause. `age_s` is the time from the
     camera's stamp to the first command that followed from it.
@@ -37,6 +38,7 @@ class PolicyState:
     reasons: tuple[str, ...] = ()
     joint_warnings: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     interventions: Mapping[str, int] = field(default_factory=dict)
     age_s: Mapping[str, float] = field(default_factory=dict)
     evenness: Evenness | None = None
@@ -80,6 +82,7 @@ def _inputs(report: Report, state: PolicyState) -> DiagnosticStatus:
     problems = [f"{role}: {why}" for role, why in state.silence.items()]
     problems += [words_of(cause, why) for cause, why in report.drops.items() if why.recent]
     problems += [words_of(cause, why) for cause, why in report.notes.items() if why.recent]
+    problems += state.elsewhere
     if state.masked:
         problems.append(f"masked: {', '.join(state.masked)}")
     level = ERROR if state.silence else WARN if problems else OK

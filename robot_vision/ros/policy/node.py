@@ -13,6 +13,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.config import flatten
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.interfaces import Policy
@@ -34,6 +35,7 @@ from robot_vision.ros.common.stream import Stream
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import qos_problem, why_quiet
 from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.cameras.mounts import CameraMounts
 from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
 from robot_vision.ros.policy.cameras.topics import CameraCallbacks, CameraTopics, declared_topics
 from robot_vision.ros.policy.commander import Commander
@@ -57,12 +59,14 @@ class LoadedPolicy:
     """A policy with what it was trained on: classes by number, parameters by dotted name.
 
     `observation` is what one from pixels is shown; None decides by perception alone.
+    `camera_mounts` say where it learnt that cameras are.
     """
 
     policy: Policy
     class_names: tuple[str, ...]
     perception: Mapping[str, Any] = field(default_factory=dict)
     observation: ObservationSpec | None = None
+    camera_mounts: Mapping[str, CameraMount] = field(default_factory=dict)
 
 
 LoadPolicy = Callable[[PolicyNodeConfig], LoadedPolicy]
@@ -77,6 +81,7 @@ def load(config: PolicyNodeConfig) -> LoadedPolicy:
         class_names=manifest.class_names,
         perception=manifest.perception,
         observation=manifest.observation,
+        camera_mounts=manifest.camera_mounts,
     )
 
 
@@ -104,6 +109,9 @@ class PolicyNode(ServiceNode):
         self._robot: RobotInputs | None = None
         self._topics: PerceptionTopics | None = None
         self._cameras: CameraTopics | None = None
+        self._shown: NamedCameras | None = None
+        self._mounts: CameraMounts | None = None
+        self._elsewhere: tuple[str, ...] = ()
         self._worker: PolicyWorker | None = None
         self._stream: Stream | None = None
         # What must not wait behind a model that is being loaded.
@@ -177,6 +185,15 @@ class PolicyNode(ServiceNode):
                 transforms=config.transforms,
                 group=self._fast,
             )
+        if seen is not None and loaded.camera_mounts:
+            self._mounts = CameraMounts(
+                self,
+                loaded.camera_mounts,
+                first=seen.cameras[0].name,
+                config=config,
+                pose=self._camera_pose,
+                group=self._fast,
+            )
         spoken = policy.spec.model_copy(
             update={"frame_id": frames.base_frame, "tool_frame_id": frames.tool_frame}
         )
@@ -211,6 +228,7 @@ class PolicyNode(ServiceNode):
         commander, seen = self._commander, self._loaded.observation
         frozen_s = self.config.watchdog.perception_s
         cameras = None if seen is None else NamedCameras(seen, frozen_s=frozen_s)
+        self._shown = cameras
         self._worker = PolicyWorker(
             PolicyParts(
                 policy=self._loaded.policy,
@@ -296,7 +314,7 @@ class PolicyNode(ServiceNode):
         for source in (self._topics, self._cameras, self._robot):
             if source is not None:
                 source.close()
-        self._topics = self._cameras = self._robot = None
+        self._topics = self._cameras = self._robot = self._shown = None
         if self._worker is not None:
             if self._perception is not None:
                 self._perception.remove_listener(self._worker.offer)
@@ -309,9 +327,10 @@ class PolicyNode(ServiceNode):
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None
-        if self._camera_pose is not None:
-            self._camera_pose.close()
-            self._camera_pose = None
+        for source in (self._mounts, self._camera_pose):
+            if source is not None:
+                source.close()
+        self._mounts = self._camera_pose = None
         if self._loaded is not None:
             self._loaded.policy.close()
             self._loaded = None
@@ -369,6 +388,7 @@ class PolicyNode(ServiceNode):
                 commander.status()
                 | server_status(policy)
                 | {
+                    "camera_warnings": list(self._elsewhere),
                     "policy_ms": worker.policy_ms if worker is not None else None,
                     "command_hz": round(evenness.hz, 2),
                     "late": evenness.late,
@@ -376,8 +396,21 @@ class PolicyNode(ServiceNode):
             )
         )
 
+    def _look_at_cameras(self) -> tuple[str, ...]:
+        """Which cameras are elsewhere than the policy learnt; in the log when it begins."""
+        mounts, shown, commander = self._mounts, self._shown, self._commander
+        if mounts is None or shown is None or commander is None:
+            return ()
+        found = mounts.elsewhere(shown.views(), commander.robot_at)
+        if found and not self._elsewhere:
+            self.get_logger().warning(
+                f"{'; '.join(found)}: put it back, or train the policy where it is now"
+            )
+        return found
+
     def _report(self) -> None:
         report = self._health.report()
+        self._elsewhere = self._look_at_cameras()
         policy = self._loaded.policy if self._loaded is not None else None
         commander, stream = self._commander, self._stream
         words = commander.status() if commander is not None else {}
@@ -396,6 +429,7 @@ class PolicyNode(ServiceNode):
             reasons=tuple(words.get("reasons", ())),
             joint_warnings=tuple(words.get("joint_warnings", ())),
             masked=tuple(words.get("masked", ())),
+            elsewhere=self._elsewhere,
             interventions=words.get("interventions", {}),
             age_s=commander.age_s() if commander is not None else {},
             evenness=stream.evenness() if stream is not None else None,

@@ -20,6 +20,7 @@ from robot_vision.core.types import (
     RobotState,
 )
 from robot_vision.policies.check import foreign_perception
+from robot_vision.policies.watchdog import words_problem
 from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
@@ -144,8 +145,8 @@ class PolicyWorker:
         robot = parts.commander.robot_at(stamp_ns)
         if robot is None:
             return _hold(perception, "no state of the robot at the frame's stamp")
-        if instruction is None or instruction.problem:
-            return _hold(perception, instruction.problem if instruction else "no instruction")
+        if problem := words_problem(instruction):
+            return _hold(perception, problem)
         return Observation(
             perception=perception,
             base_from_camera=pose,

@@ -164,6 +164,7 @@ class DemonstrationHeldOut(HeldOut):
             language_file=LANGUAGE_FILE if has_words else None,
             action_spec=travels.action_spec(f"{values['name']}@{values['version']}"),
             observation=travels.observation,
+            camera_mounts=travels.camera_mounts,
             vocabulary=travels.vocabulary,
             sentences=sentences,
             class_names=seen.class_names if seen is not None else (),

@@ -4,12 +4,12 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
+from robot_vision.core.camera_mount import SAME_M, SAME_RAD
+from robot_vision.datasets.camera_places import CameraPlaces
 from robot_vision.models.policies.pixel_spec import CameraPose
 from robot_vision.training.data.demonstration_sets import Episodes
-from robot_vision.training.demonstrations.camera_places import CameraPlaces
 
-# What a calibration, or a table that was bumped, may differ by.
-_SAME_M, _SAME_RAD, _SAME_LENS = 0.01, 0.02, 0.02
+_SAME_LENS = 0.02  # of a focal length
 
 Poses = Float64[np.ndarray, "n 4 4"]
 
@@ -58,7 +58,7 @@ def _common(poses: Poses) -> Float64[np.ndarray, "4 4"] | None:
     off_m = np.linalg.norm(poses[:, :3, 3] - middle_m, axis=1)
     middle = poses[int(off_m.argmin())]
     turn = Rotation.from_matrix(poses[:, :3, :3]) * Rotation.from_matrix(middle[:3, :3]).inv()
-    is_one = off_m.max() <= _SAME_M and turn.magnitude().max() <= _SAME_RAD
+    is_one = off_m.max() <= SAME_M and turn.magnitude().max() <= SAME_RAD
     return middle if is_one else None
 
 

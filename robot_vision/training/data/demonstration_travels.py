@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robot_vision.core.action_spec import ACTION_NAMES, ActionSpec, ActionStatistics
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.observation_spec import ObservationSpec
@@ -79,6 +80,14 @@ class DemonstrationTravels(BaseModel):
     @property
     def action_names(self) -> tuple[str, ...]:
         return ACTION_NAMES if self.is_tool else (*self.joint_names, "gripper")
+
+    @property
+    def camera_mounts(self) -> dict[str, CameraMount]:
+        """Where the network knows that cameras are, for those who run it."""
+        return {
+            name: CameraMount(position_m=p.position_m, rotation=p.rotation, mount=p.mount)
+            for name, p in self.poses.items()
+        }
 
     def spec_values(self) -> dict[str, Any]:
         """Fields of the model's spec that the data determine."""

@@ -11,9 +11,9 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.identity import identity_of
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.datasets.camera_places import CameraPlaces, camera_places, joined_places
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.meaning import Meaning
-from robot_vision.training.demonstrations.camera_places import CameraPlaces, camera_places
 from robot_vision.training.demonstrations.cameras import camera_named, camera_of
 from robot_vision.training.demonstrations.frames import FrameCache, Job, Wanted, fill
 from robot_vision.training.demonstrations.numbers import (
@@ -232,19 +232,18 @@ class _Opened:
 
     def _places(self, wanted: Wanted) -> CameraPlaces:
         """Of all rows."""
-        each = [self._places_in(job, wanted.names[job.folder]) for job in self.jobs]
-        return CameraPlaces(
-            base_from_camera=np.concatenate([one.base_from_camera for one in each]),
-            focal_per_side=np.concatenate([one.focal_per_side for one in each]),
-        )
+        return joined_places([self._places_in(job, wanted.names[job.folder]) for job in self.jobs])
 
     def _places_in(self, job: Job, camera: str) -> CameraPlaces:
+        source = self._sources[job.folder]
         return camera_places(
-            self._sources[job.folder],
+            source.episodes,
+            source.meaning,
             job.number,
             camera,
             length=job.length,
             base_from_tool=self._numbers[job.place].base_from_tool,
+            of=str(source.folder),
         )
 
     @property

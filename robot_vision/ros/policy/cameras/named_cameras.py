@@ -19,6 +19,7 @@ _RATE_PICTURES = 8
 # A camera may be so much slower than the policy looks back.
 _SLOW_SHARE = 1.6
 _MOST_PICTURES = 200
+_NO_PIXELS = np.zeros((1, 1, 3), np.uint8)
 
 
 @dataclass(eq=False)
@@ -26,6 +27,7 @@ class _Seen:
     camera: CameraInput
     frozen: FrozenCamera
     pictures: deque[Picture] = field(default_factory=lambda: deque(maxlen=_MOST_PICTURES))
+    view: Frame | None = None
     has_shown: bool = False
     problem: str = ""
 
@@ -53,7 +55,7 @@ class NamedCameras:
         problem = seen.frozen.problem(frame)
         picture = _small(frame, seen.camera)
         with self._lock:
-            seen.has_shown, seen.problem = True, problem
+            seen.has_shown, seen.problem, seen.view = True, problem, _without_pixels(frame)
             kept = seen.pictures
             if kept and picture.stamp_ns <= kept[-1].stamp_ns:
                 if seconds_between(picture.stamp_ns, kept[-1].stamp_ns) < _RESTART_S:
@@ -75,6 +77,12 @@ class NamedCameras:
                 name: tuple(p for p in seen.pictures if p.stamp_ns <= stamp_ns)
                 for name, seen in self._cameras.items()
             }
+
+    def views(self) -> dict[str, Frame]:
+        """The latest frame of each camera that has shown something, without its pixels."""
+        with self._lock:
+            views = {name: seen.view for name, seen in self._cameras.items()}
+        return {name: view for name, view in views.items() if view is not None}
 
     def moments_ns(self, stamp_ns: int) -> tuple[int, ...]:
         """The moments before the stamp that the policy looks back to, oldest first."""
@@ -106,6 +114,15 @@ class NamedCameras:
             f"camera {name} gives {1 / period_s:.3g} pictures a second; the policy looks back in "
             f"steps of {self.observation.step_s:g} s and needs {1 / self.observation.step_s:.3g}"
         )
+
+
+def _without_pixels(frame: Frame) -> Frame:
+    return Frame(
+        stamp_ns=frame.stamp_ns,
+        frame_id=frame.frame_id,
+        rotated_deg=frame.rotated_deg,
+        rgb=_NO_PIXELS,
+    )
 
 
 def _small(frame: Frame, camera: CameraInput) -> Picture:

@@ -1,14 +1,16 @@
-"""Where cameras of demonstrations were, and their lenses, where somebody says it."""
+"""Where cameras of episodes were, and their lenses, where somebody says it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.datasets.camera_names import camera_called
+from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.episode_set import LerobotSet
-from robot_vision.training.demonstrations.sources import Source
+from robot_vision.datasets.meaning.meaning import Meaning
 
 Poses = Float64[np.ndarray, "n 4 4"]
 
@@ -25,15 +27,21 @@ class CameraPlaces:
 
 
 def camera_places(
-    source: Source, number: int, camera: str, *, length: int, base_from_tool: Poses | None
+    episodes: EpisodeSet,
+    meaning: Meaning,
+    number: int,
+    camera: str,
+    *,
+    length: int,
+    base_from_tool: Poses | None,
+    of: str,
 ) -> CameraPlaces:
-    """Of a camera, by the set's own name, in an episode of `length` steps."""
-    episodes = source.episodes
+    """Of a camera, by the set's own name, in an episode of `length` steps; `of` names the set."""
     if isinstance(episodes, LerobotSet) and episodes.said_meaning is not None:
         return _recorded(episodes.dataset, number, camera, length)
-    names = [known.name for known in source.episodes.cameras]
-    for name, said in source.meaning.cameras.items():
-        if camera_called(name, names, of=str(source.folder)) != camera:
+    names = [known.name for known in episodes.cameras]
+    for name, said in meaning.cameras.items():
+        if camera_called(name, names, of=of) != camera:
             continue
         poses = np.tile(said.place.pose, (length, 1, 1))
         if said.is_on_tool:
@@ -41,10 +49,18 @@ def camera_places(
             poses = base_from_tool @ poses
         focal = said.focal_px / np.array([said.width_px, said.height_px])
         return CameraPlaces(base_from_camera=poses, focal_per_side=np.tile(focal, (length, 1)))
-    return unknown_places(length)
+    return _unknown(length)
 
 
-def unknown_places(length: int) -> CameraPlaces:
+def joined_places(each: Sequence[CameraPlaces]) -> CameraPlaces:
+    """Of one episode after the other."""
+    return CameraPlaces(
+        base_from_camera=np.concatenate([one.base_from_camera for one in each]),
+        focal_per_side=np.concatenate([one.focal_per_side for one in each]),
+    )
+
+
+def _unknown(length: int) -> CameraPlaces:
     return CameraPlaces(
         base_from_camera=np.full((length, 4, 4), np.nan),
         focal_per_side=np.full((length, 2), np.nan),
@@ -53,7 +69,7 @@ def unknown_places(length: int) -> CameraPlaces:
 
 def _recorded(dataset: Dataset, number: int, camera: str, length: int) -> CameraPlaces:
     """As our own sets have it: a pose a row, a lens an episode."""
-    found = unknown_places(length)
+    found = _unknown(length)
     form = dataset.form
     if form is None or camera not in {known.name for known in form.cameras}:
         return found

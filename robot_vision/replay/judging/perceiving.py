@@ -1,0 +1,62 @@
+"""Perception beside a policy that takes some: by the bundle and parameters that it learnt with."""
+
+from dataclasses import dataclass
+
+from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.pipeline import Pipeline, build_pipeline
+from robot_vision.policies.check import foreign_perception
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Perceiving:
+    """Loaded models, and the camera whose pictures they see, by the name that a policy gives it.
+
+    Each episode has a pipeline of its own: `pipeline.anew()`.
+    """
+
+    pipeline: Pipeline
+    camera: str
+
+
+def shown_to(manifest: PolicyManifest) -> ObservationSpec:
+    """What a policy is shown; one of before there were pictures looks at perception alone.
+
+    Raises `ConfigError` for one that nothing shows: there is no moment at which it decides.
+    """
+    spec = manifest.action_spec
+    shown = manifest.observation or ObservationSpec(
+        steps=spec.history + 1, step_s=spec.step_s, perception=("features", "tracks")
+    )
+    if not shown.cameras and not shown.perception:
+        raise ConfigError(f"{manifest.policy_id} sees neither pictures nor what perception finds")
+    return shown
+
+
+def perceiving_for(
+    manifest: PolicyManifest, *, model: str = "", camera: str = ""
+) -> Perceiving | None:
+    """What a policy needs of perception; None where it takes nothing of it.
+
+    `model` is a bundle, empty: by the name of the one that it learnt with. `camera` is empty where
+    the policy knows. Raises `ConfigError` for another perception, or where no camera is named.
+    """
+    shown, spec = shown_to(manifest), manifest.action_spec
+    if not shown.perception:
+        return None
+    camera = camera or str(manifest.metrics.get("perception_camera", ""))
+    if not camera and shown.cameras:
+        camera = shown.cameras[0].name
+    if not camera:
+        raise ConfigError(
+            f"{manifest.policy_id} looks at what perception finds, and does not say by which "
+            "camera: name one of the dataset with --camera"
+        )
+    model = model or spec.perception_model_id.rpartition("@")[0]
+    config = ServiceConfig(model=model, device="cpu", threads=1, spin=False)
+    pipeline = build_pipeline(with_values(config, dict(manifest.perception)))
+    if foreign := foreign_perception(spec, pipeline.perceiver.model_id):
+        raise ConfigError(f"{foreign}: name its bundle with --model")
+    return Perceiving(pipeline=pipeline, camera=camera)
