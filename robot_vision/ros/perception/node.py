@@ -25,11 +25,10 @@ from robot_vision.ros.perception.diagnostics import NodeState, diagnostics
 from robot_vision.ros.perception.frames import FrameBuilder
 from robot_vision.ros.perception.inputs import Inputs
 from robot_vision.ros.perception.listeners import Listener, Listeners
-from robot_vision.ros.perception.outputs import Outputs
+from robot_vision.ros.perception.outputs import Outputs, Traces
 from robot_vision.ros.perception.prompts import PromptTopic
 from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.ros.perception.segments import Segments
-from robot_vision.ros.perception.traces import Traces
 from robot_vision.ros.perception.worker import Parts, Worker
 from robot_vision.tracking import build_tracker
 

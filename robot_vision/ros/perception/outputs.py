@@ -1,16 +1,22 @@
 """The node's output topics: each message is made only if somebody subscribed to it."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import String
 
+from robot_vision.core.frame_trace import frame_trace
 from robot_vision.core.points_config import PointsConfig
-from robot_vision.core.timing import span
+from robot_vision.core.timing import Span, span
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
+from robot_vision.ros.perception.inputs import Capture
 from robot_vision.topics.table import TOPICS
 from robot_vision.topics.topic import Makers, OutputTopic, Result
+
+_TRACE_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class Outputs:
@@ -67,3 +73,29 @@ def _say_missing(node: LifecycleNode, missing: list[OutputTopic]) -> None:
             f"{package} is not installed: {', '.join(names)} are not published; topics that end "
             f"in /json have the same (apt install ros-$ROS_DISTRO-{package.replace('_', '-')})"
         )
+
+
+class Traces:
+    """`~/trace`: where each frame spent its time (core/frame_trace), while somebody listens.
+
+    It cannot be in the table of topics: it is known only when all of these are published.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+        self._publisher: Any = node.create_lifecycle_publisher(String, "~/trace", _TRACE_QOS)
+
+    @property
+    def wanted(self) -> bool:
+        return self._publisher.get_subscription_count() > 0
+
+    def publish(
+        self, capture: Capture, stage_s: Mapping[str, float], spans: Sequence[Span]
+    ) -> None:
+        trace = frame_trace(
+            stamp_ns=capture.stamp_ns, stage_s=stage_s, spans=spans, arrived_s=capture.arrived_s
+        )
+        self._publisher.publish(String(data=trace.as_json()))
+
+    def close(self) -> None:
+        self._node.destroy_lifecycle_publisher(self._publisher)

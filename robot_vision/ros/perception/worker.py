@@ -21,9 +21,8 @@ from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.perception.frames import FrameBuilder
 from robot_vision.ros.perception.inputs import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
-from robot_vision.ros.perception.outputs import Outputs
+from robot_vision.ros.perception.outputs import Outputs, Traces
 from robot_vision.ros.perception.robot import RobotInView
-from robot_vision.ros.perception.traces import Traces
 from robot_vision.topics.topic import Result
 
 _POLL_S = 0.1
