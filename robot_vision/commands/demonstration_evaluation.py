@@ -11,6 +11,7 @@ from rich.table import Column, Table
 if TYPE_CHECKING:
     from robot_vision.export.measure_demonstrations import JudgedPolicy
 
+_WIDTH = 120  # where nobody says how wide the terminal is
 TRIVIAL = ("repeat", "mean", "hold")
 
 
@@ -57,6 +58,8 @@ def evaluate(
     )
     found = measure_demonstrations(find_policy(policy), data, out=out, options=options)
     console = Screen()
+    if not console.is_terminal:
+        console.width = _WIDTH
     console.print(_figures_table(found))
     console.print(_errors_table(found))
     for note in found.notes:

@@ -52,7 +52,10 @@ def replay(
         str, _option("judge this policy instead: a dataset's episodes through it", INPUTS)
     ] = "",
     meaning: Annotated[
-        Path | None, _option("with --policy: what a stranger's numbers mean", INPUTS)
+        Path | None,
+        _option(
+            "with --policy: what a stranger's numbers mean, if not as where it learnt", INPUTS
+        ),
     ] = None,
     list_topics: Annotated[
         bool, _option("say what would be used and why, and replay nothing", INPUTS, "--list")

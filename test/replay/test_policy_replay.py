@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from demonstrations_kit import write_episodes
+from lerobot_kit import Layout, write_lerobot
 from pixel_bundle import FRONT, WRIST, write_pixel_bundle
 from typer.testing import CliRunner
 
@@ -115,6 +116,21 @@ def test_a_policy_of_before_there_were_pictures_is_judged_by_what_perception_fin
     assert replayed(*asked, golden, "--camera", "front").exit_code == 0
     other = replayed(*asked, golden, "--camera", "front", "--model", "native-s-fp16")
     assert other.exit_code != 0
+
+
+def test_the_numbers_of_strangers_mean_what_the_policy_learnt_that_they_do(tmp_path: Path) -> None:
+    foreign = write_lerobot(tmp_path / "set", Layout(dtype="image"))
+    joints = {"columns": [0], "angle_unit": "rad", "names": ["slide"]}
+    gripper = {"column": 1, "closed": 0, "open": 10}
+    action = {"joints": joints, "kind": "absolute", "gripper": gripper}
+    meaning = {"rate_hz": 10, "action": action, "state": {"joints": joints, "gripper": gripper}}
+    top = FRONT.model_copy(update={"name": "top"})
+    shown = {"observation": ObservationSpec(cameras=(top,), words="none"), "gains": {}}
+    unknown = replayed(foreign, "--policy", policy_in(tmp_path / "a", **shown))
+    assert "is not said; missing" in str(unknown.exception)
+    told = policy_in(tmp_path / "b", **shown, metrics={"meaning": meaning})
+    known = replayed(foreign, "--policy", told)
+    assert (known.exit_code, "2 episodes, 7 rows" in known.output) == (0, True), known.output
 
 
 def test_a_policy_that_nothing_shows_is_refused(dataset: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +25,14 @@ from robot_vision.policies.pixel_history import most_gap_s
 from robot_vision.replay.judging.perceiving import Perceiving
 
 
-def meaning_of(episodes: EpisodeSet, said: Path | None, *, of: str) -> Meaning:
-    """What a set's numbers mean; raises `MeaningError` for what neither it nor `said` says."""
-    return known_or_asked(episodes, {} if said is None else read_draft(said), of=of)
+def meaning_of(
+    episodes: EpisodeSet, said: Path | None, *, of: str, learnt: Mapping[str, Any] | None = None
+) -> Meaning:
+    """What a set's numbers mean: as the file `said` has it, else as where a policy `learnt`.
+
+    Raises `MeaningError` for what neither it nor the set itself says.
+    """
+    return known_or_asked(episodes, read_draft(said) if said else dict(learnt or {}), of=of)
 
 
 def observations(

@@ -16,9 +16,9 @@ from robot_vision.replay.judging.perceiving import perceiving_for, shown_to
 class JudgeOptions:
     """Which episodes (all if none are named), and what is not known of set and policy.
 
-    `fps` and `meaning` are of sets that do not say it. A policy that takes something of perception
-    is shown what the bundle `model` makes of the pictures of `camera`; empty: those that it
-    learnt with.
+    `fps` and `meaning` are of sets that do not say it; without a file their numbers mean what
+    those meant that the policy learnt from. A policy that takes something of perception is shown
+    what the bundle `model` makes of the pictures of `camera`; empty: those that it learnt with.
     """
 
     episodes: tuple[int, ...] = ()
@@ -55,7 +55,8 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
     perceiving = perceiving_for(manifest, model=options.model, camera=options.camera)
     opened, of = open_dataset(dataset, fps=options.fps), str(dataset)
     try:
-        said = meaning_of(opened, options.meaning, of=of)
+        learnt = manifest.metrics.get("meaning")
+        said = meaning_of(opened, options.meaning, of=of, learnt=learnt)
         chosen = options.episodes or tuple(range(len(opened.lengths)))
         missing = [n for n in chosen if not 0 <= n < len(opened.lengths)]
         if missing:

@@ -55,6 +55,9 @@ class DemonstrationOptions(Params):
     val_share: float = param(
         0.1, "of the episodes held out where there is no val set; 0: none", ge=0, lt=1
     )
+    val_fold: int = param(
+        0, "which share is held out: of few episodes each in turn, 0 to 1 / val_share - 1", ge=0
+    )
     only_success: bool = param(True, "leave out episodes that are marked as failures")
     meaning: str = param("", "YAML file: what numbers of foreign sets mean; ours say it")
     observation: ObservationSpec = ObservationSpec()

@@ -77,7 +77,8 @@ class Episodes:
 def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episodes | None]:
     """Episodes that are trained on, and those held out: of the val sets, else a share.
 
-    The share is drawn once and for all by the number of episodes alone. Raises `ConfigError`
+    The share is drawn once and for all by the number of episodes alone, and `val_fold` is another
+    one that overlaps with none before it, as long as there are any. Raises `ConfigError`
     where nothing is left to train on.
     """
     learnt = _usable(_opened(options.train_sets, options), options)
@@ -88,6 +89,7 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
     if held_out == 0:
         return learnt, None
     order = np.random.default_rng(_SPLIT_SEED).permutation(count)
+    order = np.roll(order, -options.val_fold * held_out)
     parts = (np.sort(learnt.numbers[order[k]]) for k in (slice(held_out, None), slice(held_out)))
     train, val = (replace(learnt, numbers=numbers) for numbers in parts)
     return train, val
