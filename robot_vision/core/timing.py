@@ -23,9 +23,11 @@ _kept: ContextVar[list[Span] | None] = ContextVar("spans", default=None)
 
 
 @contextmanager
-def timed(stage_s: MutableMapping[str, float], stage: str) -> Iterator[None]:
-    """Add the time that the block takes to `stage_s[stage]`."""
-    start_s = perf_counter()
+def timed(
+    stage_s: MutableMapping[str, float], stage: str, *, since_s: float | None = None
+) -> Iterator[None]:
+    """Add the time that the block takes to `stage_s[stage]`; `since_s` is when it began."""
+    start_s = perf_counter() if since_s is None else since_s
     try:
         yield
     finally:

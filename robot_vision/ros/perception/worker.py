@@ -107,15 +107,13 @@ class Worker:
     def _process(self, capture: Capture) -> dict[str, float]:
         """Serve a frame; returns the seconds of its stages, and its `age`."""
         parts = self._parts
-        stage_s = {
-            "transport": capture.transport_s,
-            "wait": perf_counter() - capture.arrived_s,
-        }
+        begun_s = perf_counter()
+        stage_s = {"transport": capture.transport_s, "wait": begun_s - capture.arrived_s}
 
         def age_s() -> float:
             return capture.transport_s + perf_counter() - capture.arrived_s
 
-        with timed(stage_s, "decode"):
+        with timed(stage_s, "decode", since_s=begun_s):
             pose = parts.frames.pose(self._target_from_camera(capture))
             frame = parts.frames.build(capture, fixed_from_camera=pose)
         if parts.robot is not None:
