@@ -49,10 +49,8 @@ class Demonstrations:
     those of each row's episode; `instructions`, `success` and `origins` (a set's folder and the
     episode's number there) have an entry an episode, in order. Corrections have no success.
     `places` say where each camera was, `base_from_tool` f64 [R,4,4] where the tool was; NaN where
-    that is not known. `is_corrected` are rows in which somebody else led, and `action` is what
-    should have been done; None for none. `perceived` is what perception says, where it was asked
-    for.
-    Nothing is valid in an episode whose pictures cannot be decoded; `notes` say which.
+    that is not known. Somebody else led rows that are `is_corrected`. `perceived` is what
+    perception says. Nothing is valid in an episode that cannot be decoded; `notes` say which.
     """
 
     observation: ObservationSpec
