@@ -3,22 +3,27 @@
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 if find_spec("mujoco") is None:  # not imported here: `gl` chooses the way to render first
     pytest.skip("mujoco is not installed", allow_module_level=True)
 
 from pixel_stand_in import StandIn, shown
 
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.rollouts import evaluate
+from robot_vision.rollouts import corrections, evaluate
 from robot_vision.rollouts.closed_loop import ClosedLoop
 from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
+from robot_vision.rollouts.corrections import led_by
 from robot_vision.rollouts.evaluate import evaluate_policy
 from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 
 SIZES = ((64, 48), (32, 24))
 
@@ -122,3 +127,35 @@ def test_a_policy_from_pixels_is_evaluated_without_perception(
         evaluate_policy(
             "stand-in", conditions=["lift_only"], episodes=1, seed=0, latency_s=0, processes=1
         )
+
+
+def test_the_front_camera_is_where_the_policy_learnt_that_it_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial = draw_trial(
+        CONDITIONS["absent"], seed=9, number=9, latency_s=0, sizes_px=SIZES, fixed_camera=True
+    )
+    usual = trial.world.base_from_camera
+    trial.world.close()
+    turn = Rotation.from_matrix(usual[:3, :3]).as_rotvec()
+    mount = CameraMount(position_m=tuple(usual[:3, 3]), rotation=tuple(turn))
+    policy = stand_in(shown("front"))
+    policy.manifest = policy.manifest.model_copy(update={"camera_mounts": {"front": mount}})
+    found = SimpleNamespace(manifest=policy.manifest)
+    monkeypatch.setattr(evaluate, "policy_of", lambda _: policy)
+    for module in (evaluate, corrections):
+        monkeypatch.setattr(module, "find_policy", lambda _: found)
+
+    def report(**how: bool) -> dict[str, Any]:
+        options = {"episodes": 1, "seed": 0, "latency_s": 0.06, "processes": 1, **how}
+        return evaluate_policy("stand-in", conditions=["absent"], **options)
+
+    at_its_place = report()
+    assert (at_its_place["fixed_camera"], at_its_place["remarks"]) == (True, [])
+    (remark,) = report(fixed_camera=False)["remarks"]
+    assert "in 1 of 1 episodes cameras were not where the policy has them" in remark
+    assert "camera front is" in remark
+    assert "leave --no-fixed-camera out" in remark
+    recipe = DemonstrationRecipe(seed=0, split="train")
+    assert led_by("stand-in", 0.3, recipe).fixed_camera
+    assert not led_by("stand-in", 0.3, recipe, fixed_camera=False).fixed_camera

@@ -9,12 +9,16 @@ import pytest
 from demonstrations_kit import BASE_FROM_CAMERA, write_episodes
 from lerobot_kit import Layout, write_lerobot
 from pixel_demonstrations import demonstrations
-from runs import tiny_spec
+from runs import Rows, tiny_spec
 from scipy.spatial.transform import Rotation
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.datasets.camera_places import CameraPlaces
 from robot_vision.datasets.meaning.draft import MeaningError
+from robot_vision.export.bundle import export_run
+from robot_vision.model_store.policies import find_policy
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.training.data.demonstration_poses import camera_poses
 from robot_vision.training.data.demonstration_sets import Episodes
@@ -22,6 +26,8 @@ from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
     open_demonstrations,
 )
+from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
 
@@ -81,31 +87,59 @@ def test_what_is_not_said_is_not_shown() -> None:
     assert "not all sets say its pose" in notes[0]
 
 
-def test_our_sets_say_it_themselves(tmp_path: Path) -> None:
-    """So a recipe asks for it by one word, and it is in the model."""
-    write_episodes(tmp_path / "set", [4, 5])
+def recipe_for(root: Path) -> Recipe:
+    """Of our set in `root`, with the poses of its camera."""
     seen = ObservationSpec(cameras=(CameraInput(name="front", width_px=64, height_px=32),))
-    recipe = recipe_of(
+    return recipe_of(
         {
             "task": "demonstrations",
             "model": "pixel-policy",
             "spec": tiny_spec("pixel-policy"),
             "run": {"steps": 1, "batch_size": 2},
             "options": {
-                "train_sets": [str(tmp_path / "set")],
+                "train_sets": [str(root / "set")],
                 "val_share": 0,
                 "observation": seen.model_dump(mode="json"),
                 "horizon": 3,
-                "cache_dir": str(tmp_path / "cache"),
+                "cache_dir": str(root / "cache"),
                 "camera_poses": True,
             },
         },
     )
-    model = build_run(recipe).model
+
+
+def test_our_sets_say_it_themselves(tmp_path: Path) -> None:
+    """So a recipe asks for it by one word, and it is in the model."""
+    write_episodes(tmp_path / "set", [4, 5])
+    model = build_run(recipe_for(tmp_path)).model
     assert isinstance(model, PixelPolicy)
     pose = model.spec.poses["front"]
     assert pose.position_m == pytest.approx(BASE_FROM_CAMERA[:3, 3])
     assert (pose.focal_per_width, pose.focal_per_height) == pytest.approx((80 / 96, 80 / 64))
+
+
+def test_the_bundle_says_where_its_cameras_are_and_who_runs_it_compares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_episodes(tmp_path / "set", [4, 5])
+    train(recipe_for(tmp_path), tmp_path / "run", reporter=Rows())
+    bundle, cache = tmp_path / "bundle", str(tmp_path / "cache")
+    export_run(tmp_path / "run", bundle)
+    moved = BASE_FROM_CAMERA.copy()
+    moved[0, 3] += 0.08
+    monkeypatch.setattr("demonstrations_kit.BASE_FROM_CAMERA", moved)
+    write_episodes(tmp_path / "moved", [3])
+    mount = find_policy(bundle).manifest.camera_mounts["front"]
+    assert mount.mount == "base"
+    np.testing.assert_allclose(mount.position_m, BASE_FROM_CAMERA[:3, 3], atol=1e-9)
+    words = "camera front is 0.08 m and 0° from where the policy learnt that it is"
+    for name, is_warned in (("set", False), ("moved", True)):
+        evaluate = ["evaluate", "demonstrations", str(bundle), "--data", str(tmp_path / name)]
+        evaluate += ["--out", str(tmp_path / "judged"), "--cache", cache]
+        for asked in (evaluate, ["replay", str(tmp_path / name), "--policy", str(bundle)]):
+            said = CliRunner().invoke(app, asked)
+            assert said.exit_code == 0, said.output
+            assert (words in " ".join(said.output.split())) is is_warned, said.output
 
 
 def opened(folder: Path, tmp_path: Path, cameras: dict[str, Any]) -> Demonstrations:
