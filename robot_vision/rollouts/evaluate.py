@@ -1,6 +1,7 @@
 """Success in closed loop: the exported policy on the simulated robot, perception in the loop."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,6 +33,7 @@ from robot_vision.simulation.robot.arms import SEVEN, arm_named
 from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX
 
 EPISODES_FILE, EVALUATION_FILE = "episodes.jsonl", "evaluation.json"
+_MOST_HOLDS = 3  # reasons that a report names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,16 +260,22 @@ def _report(setup: Setup, outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def _remarks(setup: Setup, outcomes: list[Outcome]) -> list[str]:
-    """What makes figures say less than they seem to."""
-    strays = [o.misplaced for o in outcomes if o.misplaced]
-    if not strays:
-        return []
-    advice = (
-        "train it with the cameras of this arm"
-        if setup.fixed_camera
-        else "leave --no-fixed-camera out, or train it with options.camera_poses=false"
-    )
-    return [
-        f"in {len(strays)} of {len(outcomes)} episodes cameras were not where the policy has "
-        f"them, and what it makes of pictures is off by as much: {'; '.join(strays[0])}; {advice}"
-    ]
+    """What figures alone do not say: that it held, or that cameras were elsewhere."""
+    remarks = []
+    failed = [o for o in outcomes if not o.success]
+    for hold, count in Counter(o.last_hold for o in failed if o.last_hold).most_common(
+        _MOST_HOLDS
+    ):
+        remarks.append(f"in {count} of {len(failed)} failures the policy held: {hold}")
+    if strays := [o.misplaced for o in outcomes if o.misplaced]:
+        advice = (
+            "train it with the cameras of this arm"
+            if setup.fixed_camera
+            else "leave --no-fixed-camera out, or train it with options.camera_poses=false"
+        )
+        remarks.append(
+            f"in {len(strays)} of {len(outcomes)} episodes cameras were not where the policy has "
+            f"them, and what it makes of pictures is off by as much: {'; '.join(strays[0])}; "
+            f"{advice}"
+        )
+    return remarks

@@ -198,7 +198,7 @@ def _of_gripper(values: np.ndarray, gripper: GripperColumn, what: str) -> Iterat
     advice = f"set {what}.gripper.closed and open to what the numbers are at both ends"
     if low < ends[0] - 0.15 * span or high > ends[1] + 0.15 * span:
         yield _error("gripper_range", said, advice)
-    elif high - low < 0.3 * span:
+    elif 0 < high - low < 0.3 * span:  # one that never moves is `constant`
         yield Finding(
             level="remark",
             code="gripper_range",
