@@ -6,41 +6,77 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from robot_vision.models.fusion.fusion import ModalityShape, Pointed, Seen, learnt, with_readout
+from robot_vision.models.fusion.fusion import (
+    ModalityShape,
+    Pointed,
+    Seen,
+    learnt,
+    mean_of_present,
+    with_readout,
+)
 from robot_vision.models.layers.attention import NEVER, Block, hiding_bias, perceptron
+from robot_vision.models.layers.resample import resample
 from robot_vision.models.policies.pixel_points import Located, Locator, PlaceWaves
 
 _HEADS = 4
+_COLOR_WIDTH, _COLOR_HIDDEN = 32, 64
+_BLACK = 0.05  # who is darker has no hue
+
+
+class ColorMatch(nn.Module):
+    """`forward(colors f32 [b,cells,parts,3] of 0 to 1, said f32 [b,d])` → f32 [b,cells,parts].
+
+    How well a place's color fits what is said. Pixels are colors in some light: beside its RGB
+    stand its hue at full brightness, and how bright and of what tint the picture is.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.color = perceptron(6 + 9, _COLOR_HIDDEN, _COLOR_WIDTH)
+        self.said = nn.Linear(width, _COLOR_WIDTH)
+
+    def forward(self, colors: Tensor, said: Tensor) -> Tensor:
+        whole = colors.flatten(1, 2)
+        light = torch.cat([whole.mean(dim=1), whole.amax(dim=1), whole.amin(dim=1)], dim=1)
+        light = light[:, None, None].expand(*colors.shape[:3], -1)
+        hue = colors / colors.amax(dim=3, keepdim=True).clamp(min=_BLACK)
+        found = self.color(torch.cat([colors, hue, light], dim=3))
+        return (found * self.said(said)[:, None, None]).sum(dim=3)
 
 
 class Pointing(nn.Module):
     """`forward(seen, located by camera)` → what is seen, with a modality `pointed` of one token.
 
-    Cells look at the words and the arm, and weigh the places in them by what they found; the
-    token is their mean, and the mean place. Keyframes of demonstrations say which place was meant,
-    so that no box has to be labelled (places are chosen so by Act3D, arXiv:2306.17817).
+    Cells look at the words and the arm, and weigh the places in them by what they found and by
+    the colors there; the token is their mean, and the mean place. Keyframes of demonstrations say
+    which place was meant, so that no box has to be labelled (places are chosen so by Act3D,
+    arXiv:2306.17817).
     """
 
     shape = ModalityShape(kind="pointed", rows=1, columns=1)
-    parts = 2  # by two: places of a cell
 
     def __init__(
-        self, width: int, *, rows: Sequence[str], locators: Mapping[str, Locator]
+        self, width: int, *, rows: Sequence[str], locators: Mapping[str, Locator], parts: int
     ) -> None:
-        """`rows` are the modalities that say what is meant: words, state, tracks."""
+        """`rows` are the modalities that say what is meant: words, state, tracks.
+
+        A cell has `parts` × `parts` places; with more than one, as many colors are the last
+        channels of the finest maps.
+        """
         super().__init__()
-        self.rows = tuple(rows)
+        self.rows, self.parts = tuple(rows), parts
         self.locators = nn.ModuleDict(dict(locators))
         self.nothing = learnt(1, width)
         self.look = Block(width, _HEADS)
         self.norm = nn.LayerNorm(width)
-        self.logits = perceptron(width, width, self.parts**2)
+        self.logits = perceptron(width, width, parts**2)
+        self.colors = ColorMatch(width) if parts > 1 else None
         self.waves = PlaceWaves()
         self.out = perceptron(width + self.waves.numbers, 2 * width, width)
 
     def forward(self, seen: Seen, located: Mapping[str, Located]) -> Seen:
         cells = self._cells(seen, located)
-        pointed = self._pointed(cells, located)
+        pointed = self._pointed(seen, cells, located)
         weights = pointed.logits.softmax(dim=1).unsqueeze(1)
         place_m = weights @ pointed.from_tool_m
         mean = weights.unflatten(2, (-1, self.parts**2)).sum(dim=3) @ cells
@@ -60,21 +96,36 @@ class Pointing(nn.Module):
         ]
         return self.norm(self.look(torch.cat(newest, dim=1), said, hiding_bias(there)))
 
-    def _pointed(self, cells: Tensor, located: Mapping[str, Located]) -> Pointed:
+    def _pointed(self, seen: Seen, cells: Tensor, located: Mapping[str, Located]) -> Pointed:
         """At the places of the newest pictures, those of a cell one after the other."""
+        logits = self.logits(cells)
+        if self.colors is not None:
+            colors = torch.cat([self._colors(seen, camera) for camera in located], dim=1)
+            logits = logits + self.colors(colors, mean_of_present(*seen.joined(self.rows)))
         from_tool_m = torch.cat([self._by_cell(c, at.from_tool_m) for c, at in located.items()], 1)
         measured = [self._by_cell(c, at.is_measured) for c, at in located.items()]
         is_measured = torch.cat(measured, dim=1)
         return Pointed(
-            logits=torch.where(is_measured[..., 0], self.logits(cells).flatten(1), NEVER),
+            logits=torch.where(is_measured[..., 0], logits.flatten(1), NEVER),
             from_tool_m=torch.where(is_measured, from_tool_m, 0.0),
             is_measured=is_measured[..., 0],
         )
 
+    def _colors(self, seen: Seen, camera: str) -> Tensor:
+        """Of the places of the newest picture, 0 to 1, f32 [b,cells,parts,3]."""
+        rows, columns = self._grid(camera)
+        colors = seen.maps[f"{camera}.color"][0][:, -1, -3 * self.parts**2 :]
+        cells = resample(colors.float(), rows, columns).unflatten(1, (3, -1))
+        return 0.5 * cells.flatten(3).permute(0, 3, 2, 1) + 0.5
+
     def _by_cell(self, camera: str, places: Tensor) -> Tensor:
         """Of the newest of [b,n,rows·columns,c], row by row, as [b,places,c] cell by cell."""
-        locator = self.locators[camera]
-        assert isinstance(locator, Locator)
-        rows, columns = (count // self.parts for count in locator.grid)
+        rows, columns = self._grid(camera)
         fine = places[:, -1].unflatten(1, (rows, self.parts, columns, self.parts))
         return fine.transpose(2, 3).flatten(1, 4)
+
+    def _grid(self, camera: str) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        locator = self.locators[camera]
+        assert isinstance(locator, Locator)
+        return locator.grid[0] // self.parts, locator.grid[1] // self.parts

@@ -210,8 +210,9 @@ class Sight(nn.Module):
 
     def _pointing(self, cameras: Sequence[str]) -> Pointing:
         rows = [name for name in self.names if self.part(name).shape.kind not in PICTURES]
-        locators = {name: self._locator(name, parts=Pointing.parts) for name in cameras}
-        return Pointing(self.spec.width, rows=rows, locators=locators)
+        parts = max(1, self.spec.patches)
+        locators = {name: self._locator(name, parts=parts) for name in cameras}
+        return Pointing(self.spec.width, rows=rows, locators=locators, parts=parts)
 
     def _located(self, locator: nn.Module, camera: str, inputs: Mapping[str, Tensor]) -> Located:
         """Places of a camera's cells, from the tool as well where it is shown."""

@@ -91,8 +91,8 @@ class PixelPolicySpec(ChunkPolicySpec):
     depth_width: int = param(24, "channels of the encoder of relief", ge=2, le=1024)
     pointing: bool = param(
         False,
-        "a token of its own says which cell with a place is meant, as keyframes teach; needs "
-        "depth: points and the tool's state",
+        "a token of its own says which place is meant, as keyframes teach; one a cell, or one of "
+        "each of its patches, by their colors as well; needs depth: points and the tool's state",
     )
     gating: bool = param(False, "each modality is weighed by what is seen of all")
     poses: dict[str, CameraPose] = param({}, "of cameras whose cells' rays are shown")

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.fusion.fusion import Pointed
-from robot_vision.models.layers.attention import NEVER
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 _SCALE_M = 0.1
 _NEAR_M, _ABOUT_M = 0.08, 0.025
+_TOUCH_M, _FAR_M = 0.01, 9.0
 _OPEN = 0.5
 
 
@@ -34,8 +34,12 @@ class KeyframeHead(nn.Module):
         return _SCALE_M * self.layers(summary)
 
     def error(self, summary: Tensor, way_m: Tensor, valid: Tensor) -> Tensor:
-        """Mean absolute error in decimetres, over those of bool [b] that are valid."""
-        off = (self(summary) - way_m).abs().mean(dim=1) / _SCALE_M
+        """Mean absolute error in decimetres, over those of bool [b] that are valid.
+
+        Ways that are NaN are not known, and do not count.
+        """
+        valid = valid & way_m.isfinite().all(dim=1)
+        off = (self(summary) - way_m.nan_to_num()).abs().mean(dim=1) / _SCALE_M
         return (off * valid).sum() / valid.sum().clamp(min=1)
 
 
@@ -46,9 +50,9 @@ def pointing_error(pointed: Pointed, way_m: Tensor, valid: Tensor) -> Tensor:
     keyframe is far from all that is seen (a thing is lifted into the air) do not count.
     """
     off_m = (pointed.from_tool_m - way_m.unsqueeze(1)).norm(dim=2)
-    off_m = torch.where(pointed.is_measured, off_m, torch.inf)
+    off_m = torch.where(pointed.is_measured, off_m, torch.nan).nan_to_num(_FAR_M)
     valid = valid & (off_m.amin(dim=1) < _NEAR_M)
-    meant = torch.where(pointed.is_measured, -0.5 * (off_m / _ABOUT_M).square(), NEVER).softmax(1)
+    meant = (-0.5 * (off_m / _ABOUT_M).square()).softmax(dim=1)
     each = -(meant * pointed.logits.log_softmax(dim=1)).sum(dim=1)
     return (each * valid).sum() / valid.sum().clamp(min=1)
 
@@ -56,7 +60,9 @@ def pointing_error(pointed: Pointed, way_m: Tensor, valid: Tensor) -> Tensor:
 def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
     """From the tool of each row to that of its keyframe, in the base frame, m.
 
-    Raises `ConfigError` where the sets do not say where the tool was.
+    NaN where somebody else led, and the gripper never came to change: where the tool was then is
+    not where it should have been. Raises `ConfigError` where the sets do not say where the tool
+    was.
     """
     tools = source.base_from_tool
     if tools is None or not np.isfinite(tools).all():
@@ -65,13 +71,35 @@ def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
             "it was: expected state.tool in their meaning, or options.keyframe_weight=0"
         )
     position_m = tools[:, :3, 3]
-    return (position_m[keyframe_rows(source)] - position_m).astype(np.float32)
+    changes, touches = _next_changes(source), keyframe_rows(source)
+    ways_m = (position_m[touches] - position_m).astype(np.float32)
+    if source.is_corrected is not None:
+        ways_m[source.is_corrected & (changes >= source.first_row + source.length)] = np.nan
+    return ways_m
 
 
 def keyframe_rows(source: Demonstrations) -> Int64[np.ndarray, " rows"]:
-    """Of each row, the next one of its episode whose gripper differs; else the episode's last."""
+    """Of each row, the next one of its episode whose gripper differs; else the episode's last.
+
+    Where an episode's gripper never differs, the tool touches things on its way: the row where it
+    comes down, then that where it leaves.
+    """
+    changes, ends = _next_changes(source), source.first_row + source.length
+    found = np.minimum(changes, ends - 1)
+    if source.base_from_tool is None:
+        return found
+    height_m = source.base_from_tool[:, 2, 3]
+    for first in np.unique(source.first_row[changes[source.first_row] >= ends]):
+        stop = ends[first]
+        low = np.flatnonzero(height_m[first:stop] < height_m[first:stop].min() + _TOUCH_M) + first
+        for row in (low[-1], low[0]):
+            found[first:row] = row
+    return found
+
+
+def _next_changes(source: Demonstrations) -> Int64[np.ndarray, " rows"]:
+    """The next row whose gripper differs from the one before; beyond the episode's end: none."""
     is_open = source.action[:, 0, -1] > _OPEN
-    rows, last = np.arange(len(is_open)), source.first_row + source.length - 1
-    changes = np.flatnonzero(is_open[1:] != is_open[:-1]) + 1  # rows that differ from before
-    following = np.append(changes, len(rows))[np.searchsorted(changes, rows, side="right")]
-    return np.minimum(following, last)
+    changes = np.flatnonzero(is_open[1:] != is_open[:-1]) + 1
+    rows = np.arange(len(is_open))
+    return np.append(changes, len(rows))[np.searchsorted(changes, rows, side="right")]

@@ -49,7 +49,9 @@ class Demonstrations:
     those of each row's episode; `instructions`, `success` and `origins` (a set's folder and the
     episode's number there) have an entry an episode, in order. Corrections have no success.
     `places` say where each camera was, `base_from_tool` f64 [R,4,4] where the tool was; NaN where
-    that is not known. `perceived` is what perception says, where it was asked for.
+    that is not known. `is_corrected` are rows in which somebody else led, and `action` is what
+    should have been done; None for none. `perceived` is what perception says, where it was asked
+    for.
     Nothing is valid in an episode whose pictures cannot be decoded; `notes` say which.
     """
 
@@ -70,6 +72,7 @@ class Demonstrations:
     origins: tuple[tuple[Path, int], ...] = ()
     places: Mapping[str, CameraPlaces] = field(default_factory=dict)
     base_from_tool: Float64[np.ndarray, "r 4 4"] | None = None
+    is_corrected: Bool[np.ndarray, " r"] | None = None
     perceived: Perceived | None = None
 
 
@@ -189,6 +192,7 @@ class _Opened:
             origins=tuple((self._sources[job.folder].folder, job.number) for job in self.jobs),
             places={w.camera.name: self._places(w) for w in self._cameras},
             base_from_tool=np.concatenate([numbers.tool_poses for numbers in self._numbers]),
+            is_corrected=np.repeat([numbers.is_corrected for numbers in self._numbers], lengths),
         )
 
     def perceived(
