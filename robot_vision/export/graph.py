@@ -10,6 +10,9 @@ from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.models.card import Graph
 
 OPSET = 18
+# Notes of the exporter on each node that hold paths and lines of the machine that it ran on, and
+# are most of a small file.
+_TRACES = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 
 
 def export_graph(graph: Graph, file: Path) -> Path:
@@ -41,6 +44,9 @@ def export_graph(graph: Graph, file: Path) -> Path:
         except Exception as error:  # what the exporter raises is up to the model
             raise BundleError(f"{graph.file} cannot be written as ONNX: {error}") from error
     assert program is not None
+    for node in program.model.graph.all_nodes():
+        for note in _TRACES:
+            node.metadata_props.pop(note, None)
     file.parent.mkdir(parents=True, exist_ok=True)
     program.save(file, external_data=False)
     return file
