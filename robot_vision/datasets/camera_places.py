@@ -34,7 +34,7 @@ def camera_places(
     *,
     length: int,
     base_from_tool: Poses | None,
-    of: str,
+    of: str = "the set",
 ) -> CameraPlaces:
     """Of a camera, by the set's own name, in an episode of `length` steps; `of` names the set."""
     if isinstance(episodes, LerobotSet) and episodes.said_meaning is not None:

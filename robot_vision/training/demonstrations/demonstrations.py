@@ -188,7 +188,7 @@ class _Opened:
             action_joint_names=self._joints,
             notes=(*_notes(faults, len(self.jobs)), *remarks),
             origins=tuple((self._sources[job.folder].folder, job.number) for job in self.jobs),
-            places={w.camera.name: self._places(w) for w in self._cameras},
+            places={w.camera.name: self._places_of_all(w) for w in self._cameras},
             base_from_tool=np.concatenate([numbers.tool_poses for numbers in self._numbers]),
             is_corrected=np.repeat([numbers.is_corrected for numbers in self._numbers], lengths),
         )
@@ -228,8 +228,7 @@ class _Opened:
         name = f"{source.folder}, episode {job.number}"
         return SeenEpisode(name=name, first_row=job.first_row, length=job.length, step=step)
 
-    def _places(self, wanted: Wanted) -> CameraPlaces:
-        """Of all rows."""
+    def _places_of_all(self, wanted: Wanted) -> CameraPlaces:
         return joined_places([self._places_in(job, wanted.names[job.folder]) for job in self.jobs])
 
     def _places_in(self, job: Job, camera: str) -> CameraPlaces:
@@ -241,7 +240,6 @@ class _Opened:
             camera,
             length=job.length,
             base_from_tool=self._numbers[job.place].base_from_tool,
-            of=str(source.folder),
         )
 
     @property
