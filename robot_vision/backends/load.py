@@ -28,7 +28,7 @@ def load_backend(
     """Load and warm the model of `bundle`; it has run once on `device` when this returns.
 
     `device` is auto, cpu, cuda, tensorrt or openvino; `threads` 0 takes all cores; `spin` lets
-    ONNX Runtime's threads poll for work within a run. `announce` is told in words what takes
+    ONNX Runtime's threads poll for work within a run. `announce` is given in words what takes
     long.
     Raises `DeviceError` if the device is not available and `BundleError` if the model cannot be
     loaded, is not what its manifest says, or can run code that nobody allowed (`--allow-code`).

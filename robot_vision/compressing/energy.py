@@ -1,4 +1,4 @@
-"""Energy of the processor, where the machine tells it: RAPL below /sys/class/powercap."""
+"""Energy of the processor, where the machine reports it: RAPL below /sys/class/powercap."""
 
 from collections.abc import Callable
 from pathlib import Path

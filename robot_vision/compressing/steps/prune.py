@@ -15,7 +15,7 @@ class Prune(WeightStep):
     kind = "prune"
     ratio: float = param(0.3, "part of each width that goes", gt=0, lt=1)
     round_to: int = param(16, "widths left are multiples of it", ge=1, le=256)
-    by: Importance = param("magnitude", "what tells how much a channel matters")
+    by: Importance = param("magnitude", "measure of how much a channel matters")
     ratios: dict[str, float] = param({}, "of layers by pattern, instead of `ratio`; 0 keeps all")
 
     def words(self) -> str:
