@@ -13,13 +13,17 @@ pytest.importorskip("torch", reason="torch is for training and this back-end onl
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "says"),
     [
-        ["robot_vision", "run", "--no-policy"],
-        ["robot_vision.ros.run", "--allow-code", "--ros-args"],  # as `ros2 run … --allow-code`
+        (["robot_vision", "run", "--no-policy"], "can run any code when it is loaded"),
+        (["robot_vision.ros.run", "--ros-args"], "can run any code when it is loaded"),
+        # As `ros2 run … --allow-code`: no argument of ROS.
+        (["robot_vision.ros.run", "--allow-code", "--ros-args"], "expected ROS's own arguments"),
     ],
 )
-def test_a_node_refuses_a_program_whatever_ros_says(tmp_path: Path, command: list[str]) -> None:
+def test_a_node_refuses_a_program_whatever_ros_says(
+    tmp_path: Path, command: list[str], says: str
+) -> None:
     marker = tmp_path / "code_has_run"
     program = hostile_program(tmp_path / "m.pt2", marker)
     evil = bundle_around(program, tmp_path / "evil", manifest=DETECTOR)
@@ -34,5 +38,6 @@ def test_a_node_refuses_a_program_whatever_ros_says(tmp_path: Path, command: lis
         timeout=120,
     )
     assert node.returncode == 2, node.stderr
-    assert "can run any code when it is loaded" in node.stderr
+    assert says in node.stderr
+    assert "Traceback" not in node.stderr
     assert not marker.exists()

@@ -22,6 +22,11 @@ from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 from robot_vision.ros.middleware.rclpy_internals import end_context
 from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
+_EXPECTED = (
+    "expected ROS's own arguments: -p name:=value, --params-file FILE, -r from:=to, "
+    "--log-level LEVEL"
+)
+
 
 @runtime_checkable
 class ServedNode(Protocol):
@@ -49,15 +54,19 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
     `ros_args` are those of every ROS 2 node, with or without `--ros-args` before them, which rcl
     would go on without in silence: `--params-file F -p name:=value -r …`.
     They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
-    What comes by `-p` wins against every parameter file.
+    What comes by `-p` wins against every parameter file. Any other argument is an error.
     """
     keep_large_blocks_apart()
     use_shared_memory_profile()
     clean_shared_memory(log=lambda text: print(text, file=sys.stderr))
     logging.basicConfig(level=logging.WARNING)
     given = [argument for argument in ros_args if argument != "--ros-args"]
-    with command_line_last(["--ros-args", *given]) as args:
-        rclpy.init(args=[sys.argv[0], *args])
+    try:
+        with command_line_last(["--ros-args", *given]) as args:
+            rclpy.init(args=[sys.argv[0], *args])
+    except RuntimeError as error:  # rcl's own for what it does not know
+        print(f"error: {error}; {_EXPECTED}", file=sys.stderr)
+        return 2
     try:
         nodes = make_nodes()
     except (RobotVisionError, InvalidParameterException, ParameterException) as error:

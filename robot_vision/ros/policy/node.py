@@ -376,7 +376,7 @@ class PolicyNode(ServiceNode):
 
     def _publish_status(self) -> None:
         policy = self._loaded.policy if self._loaded is not None else None
-        log_server_news(policy, self.get_logger())
+        log_server_news(policy, self.get_logger().warning)
         outputs, commander, stream = self._outputs, self._commander, self._stream
         if outputs is None or commander is None or stream is None or not is_up(self.context):
             return

@@ -1,8 +1,7 @@
 """What a policy whose decisions come from a server says of its connection: status and log."""
 
+from collections.abc import Callable
 from typing import Any
-
-from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from robot_vision.core.interfaces import ConnectedPolicy, Policy
 
@@ -14,11 +13,11 @@ def server_status(policy: Policy | None) -> dict[str, Any]:
     return {"policy_server": dict(policy.status())}
 
 
-def log_server_news(policy: Policy | None, logger: RcutilsLogger) -> None:
+def log_server_news(policy: Policy | None, warn: Callable[[str], Any]) -> None:
     """A server that is lost, and one that is there again, in the log."""
     if isinstance(policy, ConnectedPolicy):
         for words in policy.news():
-            logger.warning(words)
+            warn(words)
 
 
 def server_words(policy: Policy | None) -> str:
