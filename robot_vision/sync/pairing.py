@@ -52,8 +52,7 @@ class Pairer(Generic[Rgb, DepthItem]):
         depth_keep: int = 8,
         depth_keep_bytes: float = inf,
     ) -> None:
-        self._tolerance_ns = round(tolerance_s * NS_PER_S)
-        self._wait_ns = round(wait_s * NS_PER_S)
+        self.use(tolerance_s=tolerance_s, wait_s=wait_s)
         self._latest_only = latest_only
         self._rgb: deque[tuple[int, int, Rgb]] = deque()
         self._depth: deque[tuple[int, DepthItem, int]] = deque(maxlen=depth_keep)
@@ -64,6 +63,11 @@ class Pairer(Generic[Rgb, DepthItem]):
         self._recent_offsets_ns: deque[int] = deque(maxlen=_RECENT_STAMPS)
         self.worst_offset_ns = 0
         self.counts: Counter[str] = Counter()
+
+    def use(self, *, tolerance_s: float, wait_s: float) -> None:
+        """Pair by these from now on, also what waits already."""
+        self._tolerance_ns = round(tolerance_s * NS_PER_S)
+        self._wait_ns = round(wait_s * NS_PER_S)
 
     def add_rgb(self, stamp_ns: int, item: Rgb, *, arrival_ns: int) -> None:
         if self._recent_rgb_ns and stamp_ns < self._recent_rgb_ns[-1]:

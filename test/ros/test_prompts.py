@@ -49,14 +49,6 @@ def seen(r: Rig, heard: Heard, rgb: np.ndarray = SCENE) -> dict[str, Any]:
     return heard.last
 
 
-def says(r: Rig, heard: Heard, prompt: str) -> bool:
-    """Whether one more frame is answered by these words; it may be lost while they change."""
-    stamp_ns = r.camera.send(depth=False)
-    r.monitor.spin_until(lambda: r.has_result(stamp_ns), timeout_s=2)
-    r.monitor.spin(0.1)
-    return heard.last["prompt"] == prompt
-
-
 def test_words_of_the_topic_and_of_the_parameter_are_one(words: Path, native_bundle: Path) -> None:
     with rig(model=native_bundle, grounding_model=words, prompt="red") as r:
         heard = Heard(r)
@@ -67,15 +59,13 @@ def test_words_of_the_topic_and_of_the_parameter_are_one(words: Path, native_bun
         prompts = r.monitor.node.create_publisher(String, "/perception/prompt", 1)
         r.wait_for(lambda: prompts.get_subscription_count() > 0)
         prompts.publish(String(data="  blue,red   unicorn "))
-        r.wait_for(lambda: says(r, heard, "blue,red unicorn"))
-        seen(r, heard)
+        r.wait_for(lambda: seen(r, heard)["prompt"] == "blue,red unicorn")
         assert heard.boxes() == {"blue": box_of(2, 3)}
         assert heard.last["phrases"][1]["unknown_words"] == ["unicorn"]
         assert r.node.get_parameter("prompt").value == "blue,red unicorn"
-        # A total that stays: a report of one second of frames may be over before it is read.
-        r.wait_for(lambda: any("unicorn" in name for name in r.values("inputs")))
+        r.wait_until_said("inputs", "unicorn")
         prompts.publish(String(data=""))
-        r.wait_for(lambda: says(r, heard, ""))
+        r.wait_for(lambda: seen(r, heard)["prompt"] == "")
         assert heard.last["objects"] == heard.last["phrases"] == []
 
 

@@ -163,3 +163,14 @@ def test_depth_that_waits_is_bounded_in_bytes_too() -> None:
     pair = p.poll(0, flush=True)
     assert pair is not None
     assert pair.depth == "large"
+
+
+def test_new_parameters_keep_what_waits() -> None:
+    p = pairer()
+    feed(p, [("depth", 0, 0), ("rgb", 0, 1)])
+    assert feed(p, [("rgb", 33, 40)]) == []
+    p.use(tolerance_s=0.02, wait_s=0.01)
+    assert p.waiting_until_ns() == 50 * MS
+    pair = p.poll(50 * MS)
+    assert pair is not None
+    assert (pair.rgb, pair.reason) == ("rgb 33", "late")

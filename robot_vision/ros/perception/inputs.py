@@ -89,7 +89,9 @@ class Inputs:
         self._health = health
         self._clock = node.get_clock()
         self._ready = Condition()
-        self._pairer = new_pairer(config)
+        self._pairer = Pairer[_Arrival, ImageMessage](
+            tolerance_s=config.sync.tolerance_s, wait_s=config.sync.wait_s
+        )
         self._last_stamp_ns: dict[str, int] = {}
         self.topics = input_topics(node, config)
         health.start(tuple(topic.role for topic in self.topics))
@@ -132,10 +134,11 @@ class Inputs:
             self._ready.notify_all()
 
     def use(self, config: NodeConfig) -> None:
-        """Pair by the new parameters from the next frame on."""
+        """Pair by the new parameters, also the frame that waits for its depth."""
         self._max_future_s = config.diagnostics.max_future_s
         with self._ready:
-            self._pairer = new_pairer(config)
+            self._pairer.use(tolerance_s=config.sync.tolerance_s, wait_s=config.sync.wait_s)
+            self._ready.notify()
 
     @property
     def said_once(self) -> tuple[str, ...]:
@@ -271,7 +274,3 @@ class Inputs:
         return self._cameras[role].problem(
             message.header.frame_id, size_px=size_px, stamp_ns=stamp_ns
         )
-
-
-def new_pairer(config: NodeConfig) -> Pairer[_Arrival, ImageMessage]:
-    return Pairer(tolerance_s=config.sync.tolerance_s, wait_s=config.sync.wait_s)
