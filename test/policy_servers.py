@@ -36,7 +36,7 @@ class Behaviour:
     delay_s: float = 0.0
     fault: str = ""
     token: str = ""
-    told: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, request: dict[str, Any]) -> np.ndarray:
@@ -76,7 +76,7 @@ class OpenpiServer:
     def _handle(self, connection: Any) -> None:
         self._connections.append(connection)
         try:
-            connection.send(msgpack.packb(self.behaviour.told))
+            connection.send(msgpack.packb(self.behaviour.metadata))
             for message in connection:
                 request = msgpack.unpackb(message, object_hook=_openpi_array)
                 rows = self.behaviour.answer(request)
@@ -144,7 +144,7 @@ class GrootServer:
                     "modality_keys": ["tool", "gripper"],
                 },
                 "language": {"delta_indices": [0], "modality_keys": ["task"]},
-            } | behaviour.told
+            } | behaviour.metadata
             packed = {
                 name: {"__ModalityConfig_class__": True, "as_json": config}
                 for name, config in modalities.items()
@@ -253,7 +253,7 @@ class LerobotServer:
     def _setup(self, request: bytes, _: Any) -> bytes:
         meta, _ = _lerobot_parts(_fields(request)[1])
         assert meta["type"] == "RemotePolicyConfig"
-        self.behaviour.told["setup"] = meta
+        self.behaviour.metadata["setup"] = meta
         return b""
 
     def _observe(self, stream: Any, _: Any) -> bytes:

@@ -13,7 +13,7 @@ from robot_vision.core.foreign import brief
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.policies.remote.clients.client import dotted
 from robot_vision.policies.remote.errors import MismatchError
-from robot_vision.policies.remote.messages import Told
+from robot_vision.policies.remote.messages import ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 
 PART = "robot_vision"
@@ -36,21 +36,23 @@ def contract_of(spec: ActionSpec, **more: Any) -> dict[str, Any]:
     }
 
 
-def check_told(told: Told, spec: RemoteSpec, manifest: PolicyManifest) -> tuple[str, ...]:
+def check_report(
+    report: ServerReport, spec: RemoteSpec, manifest: PolicyManifest
+) -> tuple[str, ...]:
     """Names of what the server does not say, so that the bundle's word is all there is.
 
     Raises `MismatchError` that lists every difference.
     """
-    said = dict(told.contract or {})
-    if told.horizon is not None:
-        said.setdefault("horizon", told.horizon)
+    said = dict(report.contract or {})
+    if report.horizon is not None:
+        said.setdefault("horizon", report.horizon)
     wanted = _wanted(spec, manifest)
     wrong = [
         f"{name} is {_shown(said[name])}, policy.yaml means {_shown(value)}"
         for name, value in wanted.items()
         if name in said and not _agree(name, said[name], value)
     ]
-    wrong += _unexpected(told, spec.expect) + _other_keys(told, spec)
+    wrong += _unexpected(report, spec.expect) + _other_keys(report, spec)
     if wrong:
         raise MismatchError(f"it is not the server that policy.yaml means: {'; '.join(wrong)}")
     return tuple(name for name in wanted if name not in said)
@@ -86,13 +88,13 @@ def _agree(name: str, said: Any, wanted: Any) -> bool:
     return said == wanted
 
 
-def _unexpected(told: Told, expect: Mapping[str, Any]) -> list[str]:
+def _unexpected(report: ServerReport, expect: Mapping[str, Any]) -> list[str]:
     found = []
     for path, value in expect.items():
         try:
-            said = dotted(told.facts, path)
+            said = dotted(report.facts, path)
         except KeyError:
-            there = brief(", ".join(map(str, told.facts))) or "nothing"
+            there = brief(", ".join(map(str, report.facts))) or "nothing"
             found.append(f"it does not say {path}, expected {_shown(value)}; it says {there}")
             continue
         if said != value:
@@ -100,14 +102,14 @@ def _unexpected(told: Told, expect: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _other_keys(told: Told, spec: RemoteSpec) -> list[str]:
+def _other_keys(report: ServerReport, spec: RemoteSpec) -> list[str]:
     """Cameras, states and actions by the server's names, where it says which it has."""
     if spec.mapping is None:
         return []
     ours = {
-        "cameras": (told.camera_keys, tuple(c.key for c in spec.mapping.cameras)),
-        "states": (told.state_keys, tuple(s.key for s in spec.mapping.state)),
-        "actions": (told.action_keys, spec.mapping.action.keys),
+        "cameras": (report.camera_keys, tuple(c.key for c in spec.mapping.cameras)),
+        "states": (report.state_keys, tuple(s.key for s in spec.mapping.state)),
+        "actions": (report.action_keys, spec.mapping.action.keys),
     }
     return [
         f"its {what} are {_shown(theirs)}, the mapping has {_shown(keys)}"

@@ -16,7 +16,7 @@ from robot_vision.core.foreign import brief
 from robot_vision.core.timing import Percentiles
 from robot_vision.policies.remote.clients.client import Client
 from robot_vision.policies.remote.errors import LostError, MismatchError, RemoteError
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import ServerAddress
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
@@ -32,7 +32,7 @@ class Handshake:
     and its answer has to pass `judge`. It never reaches the arm.
     """
 
-    check: Callable[[Told], tuple[str, ...]]
+    check: Callable[[ServerReport], tuple[str, ...]]
     trial: Request
     judge: Callable[[Answer], None]
 
@@ -175,11 +175,11 @@ class Link:
         self._client.close()
 
     def _connect(self) -> None:
-        told = self._client.connect(self._server.connect_s)
+        report = self._client.connect(self._server.connect_s)
         with self._changed:
             if self._state == "connecting":
                 self._problem = "it has not given its first answer yet"
-        unsaid = self._handshake.check(told)
+        unsaid = self._handshake.check(report)
         answer = self._client.ask(self._handshake.trial, self._server.warm_up_s)
         self._judge_trial(answer)
         with self._changed:

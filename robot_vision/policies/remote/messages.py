@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ServerReport:
     """What a server says of itself when it is connected to; None where it does not say.
 
     `facts` are plain values (JSON's), for `expect`. `contract` is that of our own servers.

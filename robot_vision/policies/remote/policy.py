@@ -15,7 +15,7 @@ from robot_vision.core.types import Decision, Instruction, Observation, RobotSta
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.remote.clients.client import CLIENTS
-from robot_vision.policies.remote.contract import check_told
+from robot_vision.policies.remote.contract import check_report
 from robot_vision.policies.remote.errors import RemoteError
 from robot_vision.policies.remote.link import Handshake, Link
 from robot_vision.policies.remote.messages import Answer, Request
@@ -43,7 +43,7 @@ class RemotePolicy:
         self.provider = f"{self._remote.protocol} at {client.address}"
         self._words = NoWords()
         handshake = Handshake(
-            check=lambda told: check_told(told, self._remote, manifest),
+            check=lambda report: check_report(report, self._remote, manifest),
             trial=self._trial(),
             judge=self._judge,
         )

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.core.registry import Registry
 from robot_vision.policies.remote.address import Address
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 
 
@@ -19,7 +19,7 @@ class Client(Protocol):
 
     address: Address
 
-    def connect(self, limit_s: float) -> Told:
+    def connect(self, limit_s: float) -> ServerReport:
         """Connect, and hear what the server says of itself."""
         ...
 

@@ -17,7 +17,7 @@ from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.clients.options import no_options
 from robot_vision.policies.remote.errors import LostError, MismatchError, RemoteError
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.packed import pack_npy, unpack_npy
 
@@ -45,7 +45,7 @@ class GrootClient:
         self._watch: Any = None
         self._is_interrupted = False
 
-    def connect(self, limit_s: float) -> Told:
+    def connect(self, limit_s: float) -> ServerReport:
         zmq = _zmq()
         self._context = zmq.Context()
         made = self._context.socket(zmq.REQ)
@@ -58,7 +58,7 @@ class GrootClient:
             made.connect(str(self.address))
         except zmq.ZMQError as error:
             raise LostError(f"cannot connect: {error}") from error
-        return self._told(self._call("get_modality_config", None, limit_s))
+        return self._report(self._call("get_modality_config", None, limit_s))
 
     def ask(self, request: Request, limit_s: float) -> Answer:
         observation = {
@@ -117,7 +117,7 @@ class GrootClient:
                 raise LostError("nobody is there, or the connection was closed")
         raise LostError(f"no answer within {limit_s:g} s")
 
-    def _told(self, config: Any) -> Told:
+    def _report(self, config: Any) -> ServerReport:
         if not isinstance(config, dict):
             raise LostError("it says no modalities: is it a GR00T server?")
         parts = {name: part for name, part in config.items() if isinstance(part, dict)}
@@ -132,7 +132,7 @@ class GrootClient:
                     f"its {name} has {len(moments)} moments, observation.steps is {self._steps}"
                 )
         ahead = parts.get("action", {}).get("delta_indices")
-        return Told(
+        return ServerReport(
             facts=config,
             camera_keys=keys.get("video"),
             state_keys=keys.get("state"),

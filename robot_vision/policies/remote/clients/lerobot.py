@@ -20,7 +20,7 @@ from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.clients.options import one_step_alone, options_of
 from robot_vision.policies.remote.errors import LostError, RemoteError
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.lerobot_bytes import (
     bytes_of,
@@ -61,7 +61,7 @@ class LerobotClient:
         self._channel: Any = None
         self._asked = 0
 
-    def connect(self, limit_s: float) -> Told:
+    def connect(self, limit_s: float) -> ServerReport:
         grpc, address = _grpc(), self.address
         bounds = [
             ("grpc.max_receive_message_length", self._most_bytes),
@@ -85,7 +85,7 @@ class LerobotClient:
             "rename_map": {},
         }
         self._call("SendPolicyInstructions", message(encoded(setup)), limit_s)
-        return Told()
+        return ServerReport()
 
     def ask(self, request: Request, limit_s: float) -> Answer:
         self._asked, until_s = self._asked + 1, monotonic() + limit_s

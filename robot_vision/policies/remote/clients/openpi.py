@@ -16,7 +16,7 @@ from robot_vision.policies.remote.clients.options import no_options, one_step_al
 from robot_vision.policies.remote.clients.socket import MessageSocket
 from robot_vision.policies.remote.contract import PART
 from robot_vision.policies.remote.errors import LostError, RemoteError
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.packed import pack, texts, unpack
 
@@ -35,8 +35,8 @@ class OpenpiClient:
         self._mapping = spec.mapping
         self._socket = MessageSocket(self.address, spec.server, scheme="Api-Key")
 
-    def connect(self, limit_s: float) -> Told:
-        return told_by(self._socket.connect(limit_s))
+    def connect(self, limit_s: float) -> ServerReport:
+        return report_of(self._socket.connect(limit_s))
 
     def ask(self, request: Request, limit_s: float) -> Answer:
         sent: dict[str, Any] = {key: shown[-1] for key, shown in request.pictures.items()}
@@ -60,7 +60,7 @@ class OpenpiClient:
         self._socket.close()
 
 
-def told_by(metadata: bytes) -> Told:
+def report_of(metadata: bytes) -> ServerReport:
     """What the first message of a server says; raises `LostError` where it is none."""
     try:
         facts = texts(unpack(metadata))
@@ -70,8 +70,8 @@ def told_by(metadata: bytes) -> Told:
         raise LostError("its first message is no map: is it a policy server?")
     contract = facts.get(PART)
     if not isinstance(contract, dict):
-        return Told(facts=facts)
-    return Told(
+        return ServerReport(facts=facts)
+    return ServerReport(
         facts=facts,
         contract=contract,
         camera_keys=_keys(contract.get("camera_keys")),

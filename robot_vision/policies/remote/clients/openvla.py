@@ -21,7 +21,7 @@ from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.clients.options import one_step_alone, options_of
 from robot_vision.policies.remote.errors import LostError, RemoteError
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.json_arrays import dump, load
 
@@ -50,7 +50,7 @@ class OpenvlaClient:
         self._most_bytes = spec.server.most_answer_mib * 2**20
         self._asking: HTTPConnection | None = None
 
-    def connect(self, limit_s: float) -> Told:
+    def connect(self, limit_s: float) -> ServerReport:
         made = self._made(limit_s)
         try:
             made.connect()
@@ -58,7 +58,7 @@ class OpenvlaClient:
             raise LostError(f"cannot connect: {_words(error)}") from error
         finally:
             made.close()
-        return Told()
+        return ServerReport()
 
     def ask(self, request: Request, limit_s: float) -> Answer:
         sent: dict[str, Any] = {key: shown[-1] for key, shown in request.pictures.items()}

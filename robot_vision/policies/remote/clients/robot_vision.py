@@ -10,12 +10,12 @@ from robot_vision.core.foreign import brief
 from robot_vision.core.policy_manifest import PolicyManifest
 from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
-from robot_vision.policies.remote.clients.openpi import told_by
+from robot_vision.policies.remote.clients.openpi import report_of
 from robot_vision.policies.remote.clients.options import no_options
 from robot_vision.policies.remote.clients.socket import MessageSocket
 from robot_vision.policies.remote.contract import PART
 from robot_vision.policies.remote.errors import RemoteError
-from robot_vision.policies.remote.messages import Answer, Request, Told
+from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.own import OWN_ANSWER, request_message
 from robot_vision.policies.remote.spec import OURS, RemoteSpec
 from robot_vision.policies.remote.wire.packed import pack, unpack
@@ -39,8 +39,8 @@ class OwnClient:
         self.address: Address = address_of(spec.server, schemes=("ws", "wss"), default_path=PATH)
         self._socket = MessageSocket(self.address, spec.server, scheme="Bearer")
 
-    def connect(self, limit_s: float) -> Told:
-        return told_by(self._socket.connect(limit_s))
+    def connect(self, limit_s: float) -> ServerReport:
+        return report_of(self._socket.connect(limit_s))
 
     def ask(self, request: Request, limit_s: float) -> Answer:
         assert request.observation is not None
