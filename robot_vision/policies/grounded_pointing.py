@@ -1,0 +1,151 @@
+"""What words name in perception, as one source of what a policy points at.
+
+The prompt is perception's, the instruction the policy's: a phrase counts only while the
+instruction names the same, so that words left over from before never lead the arm.
+"""
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from robot_vision.core.boxes import pairwise_iou
+from robot_vision.core.clock import seconds_between
+from robot_vision.core.foreign import quoted
+from robot_vision.core.policy_config import PointingConfig
+from robot_vision.core.types import (
+    Grounding,
+    Perception,
+    Phrase,
+    Pointed,
+    PointedAt,
+    TrackState,
+)
+from robot_vision.policies.language import meant_among, split_words
+from robot_vision.policies.target_memory import BARRED, PointingMemory, is_holding
+from robot_vision.policies.tokens import HAND, MAX_OBJECTS, NONE, POINTABLE, PolicyInputs
+
+ROLES = ("target", "destination")
+_NO_GROUNDING = "perception finds nothing by words: it has no grounding_model, or is not heard"
+_NO_PROMPT = "perception's prompt is empty"
+_TOO_MANY = f"what it names is not among the {MAX_OBJECTS} objects that the policy takes"
+
+
+def pointed_by(perception: Perception, instruction: str, config: PointingConfig) -> Pointed | None:
+    """The tracks that the prompt's first two phrases name; None where they have no say."""
+    if config.grounded == "off":
+        return None
+    grounding = perception.grounding
+    phrases = grounding.found.prompt.phrases[: len(ROLES)] if grounding else ()
+    named = tuple(
+        _named(phrase, instruction, perception, grounding, config)
+        for phrase in phrases
+        if grounding is not None
+    )
+    if not named:
+        named = (PointedAt(problem=_NO_GROUNDING if grounding is None else _NO_PROMPT),)
+    return Pointed(named=named, is_required=config.grounded == "require")
+
+
+def _named(
+    phrase: Phrase,
+    instruction: str,
+    perception: Perception,
+    grounding: Grounding,
+    config: PointingConfig,
+) -> PointedAt:
+    said = quoted(phrase.text)
+    if phrase.problem:
+        return PointedAt(phrase=phrase.text, problem=f"{said} is not looked for: {phrase.problem}")
+    if not _is_named_in(phrase.text, instruction):
+        why = f"the instruction {quoted(instruction)} does not name {said}, as the prompt does"
+        return PointedAt(phrase=phrase.text, problem=why)
+    tracks = grounding.tracks
+    rows = np.flatnonzero(
+        (tracks.class_id == grounding.found.prompt.sought.index(phrase.text))
+        & (tracks.state != TrackState.TENTATIVE)
+    )
+    if not len(rows):
+        return PointedAt(phrase=phrase.text, problem=f"{said} is not found")
+    since_s = abs(seconds_between(tracks.stamp_ns, perception.stamp_ns))
+    unseen_s = tracks.unseen_s[rows] + since_s
+    fresh = rows[unseen_s <= config.stale_s]
+    if not len(fresh):
+        why = f"{said} was seen {unseen_s.min():.1f} s ago; expected {config.stale_s:g} s at most"
+        return PointedAt(phrase=phrase.text, problem=why)
+    overlap = pairwise_iou(perception.tracks.box_xyxy_px, tracks.box_xyxy_px[fresh])
+    same = (overlap >= config.min_overlap).any(axis=1)
+    if not same.any():
+        return PointedAt(phrase=phrase.text, problem=f"{said} is found where nothing is tracked")
+    found = perception.tracks.track_id[same].tolist()
+    return PointedAt(phrase=phrase.text, track_ids=tuple(found))
+
+
+def _is_named_in(phrase: str, instruction: str) -> bool:
+    """Whether words in a row of the instruction are those of the phrase, in any order.
+
+    Words that change nothing are left out of both: "the mug that is red" is "a red mug".
+    """
+    wanted, said = _meant(phrase), _meant(instruction)
+    ends = range(len(wanted), len(said) + 1)
+    return bool(wanted) and any(sorted(said[e - len(wanted) : e]) == sorted(wanted) for e in ends)
+
+
+def _meant(text: str) -> list[str]:
+    words = split_words(text)
+    meant = set(meant_among(words, words))
+    return [word for word in words if word in meant]
+
+
+class GroundedPointing:
+    """Lets a policy point only at what is named; of one instruction.
+
+    What was named once and is then hidden by the arm, or held, is still meant.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, int] | None] = [None] * len(ROLES)
+
+    def bias(self, inputs: PolicyInputs, pointed: Pointed | None) -> Float32[np.ndarray, "2 p"]:
+        """To be added to the logits of target and destination: all that is not named is barred."""
+        bias = np.zeros((len(ROLES), POINTABLE), np.float32)
+        for row, places in enumerate(_places(inputs, pointed)):
+            if len(places):
+                bias[row] = BARRED
+                bias[row, places] = 0
+                if is_holding(inputs):
+                    bias[row, HAND] = 0
+        return bias
+
+    def note(
+        self,
+        inputs: PolicyInputs,
+        choice: Int64[np.ndarray, "2"],
+        pointed: Pointed | None,
+        memory: PointingMemory,
+    ) -> tuple[str, ...]:
+        """Take in what was chosen. Returns why the prompt had no say; empty where it had."""
+        if pointed is None:
+            return ()
+        found: list[str] = []
+        for row, places in enumerate(_places(inputs, pointed)):
+            named, chosen = pointed.named[row], int(choice[row])
+            key = (named.phrase, int(inputs.track_id[chosen]) if chosen < MAX_OBJECTS else -1)
+            kept = self._kept[row]
+            if len(places):
+                self._kept[row] = key
+            elif not (memory.is_hidden[row] and kept is not None and _is_kept(kept, key, chosen)):
+                self._kept[row] = None
+                found.append(f"{ROLES[row]}: {named.problem or _TOO_MANY}")
+        return tuple(found)
+
+
+def _is_kept(kept: tuple[str, int], key: tuple[str, int], chosen: int) -> bool:
+    """Whether what is chosen for a phrase is what it named before, or that in the hand."""
+    return kept[0] == key[0] and chosen != NONE and (chosen == HAND or kept == key)
+
+
+def _places(inputs: PolicyInputs, pointed: Pointed | None) -> list[Int64[np.ndarray, " n"]]:
+    """Of each role that the prompt has a phrase for: the places of the tracks that it names."""
+    named = () if pointed is None else pointed.named
+    return [
+        np.flatnonzero(inputs.present & np.isin(inputs.track_id, each.track_ids)) for each in named
+    ]
