@@ -23,10 +23,10 @@ from robot_vision.policies.language import meant_among, split_words
 from robot_vision.policies.target_memory import BARRED, PointingMemory, is_holding
 from robot_vision.policies.tokens import HAND, MAX_OBJECTS, NONE, POINTABLE, PolicyInputs
 
-ROLES = ("target", "destination")
-_NO_GROUNDING = "perception finds nothing by words: it has no grounding_model, or is not heard"
+_ROLES = ("target", "destination")
+_NO_GROUNDING = "perception has no grounding_model, or its ~/grounded/json does not arrive"
 _NO_PROMPT = "perception's prompt is empty"
-_TOO_MANY = f"what it names is not among the {MAX_OBJECTS} objects that the policy takes"
+_TOO_MANY = f"its track is not among the {MAX_OBJECTS} objects that the policy takes"
 
 
 def pointed_by(perception: Perception, instruction: str, config: PointingConfig) -> Pointed | None:
@@ -34,14 +34,17 @@ def pointed_by(perception: Perception, instruction: str, config: PointingConfig)
     if config.grounded == "off":
         return None
     grounding = perception.grounding
-    phrases = grounding.found.prompt.phrases[: len(ROLES)] if grounding else ()
-    named = tuple(
-        _named(phrase, instruction, perception, grounding, config)
-        for phrase in phrases
-        if grounding is not None
-    )
-    if not named:
-        named = (PointedAt(problem=_NO_GROUNDING if grounding is None else _NO_PROMPT),)
+    if grounding is None:
+        named = (PointedAt(problem=_NO_GROUNDING),)
+    else:
+        phrases = grounding.found.prompt.phrases[: len(_ROLES)]
+        looked = [(p, _named(p, instruction, perception, grounding, config)) for p in phrases]
+        named = tuple(
+            PointedAt(phrase=phrase.text, problem=found)
+            if isinstance(found, str)
+            else PointedAt(phrase=phrase.text, track_ids=found)
+            for phrase, found in looked
+        ) or (PointedAt(problem=_NO_PROMPT),)
     return Pointed(named=named, is_required=config.grounded == "require")
 
 
@@ -51,32 +54,30 @@ def _named(
     perception: Perception,
     grounding: Grounding,
     config: PointingConfig,
-) -> PointedAt:
+) -> tuple[int, ...] | str:
+    """The tracks that a phrase names, or why it names none."""
     said = quoted(phrase.text)
     if phrase.problem:
-        return PointedAt(phrase=phrase.text, problem=f"{said} is not looked for: {phrase.problem}")
+        return f"{said} is not looked for: {phrase.problem}"
     if not _is_named_in(phrase.text, instruction):
-        why = f"the instruction {quoted(instruction)} does not name {said}, as the prompt does"
-        return PointedAt(phrase=phrase.text, problem=why)
+        return f"the instruction {quoted(instruction)} does not name {said}, as the prompt does"
     tracks = grounding.tracks
     rows = np.flatnonzero(
         (tracks.class_id == grounding.found.prompt.sought.index(phrase.text))
         & (tracks.state != TrackState.TENTATIVE)
     )
     if not len(rows):
-        return PointedAt(phrase=phrase.text, problem=f"{said} is not found")
+        return f"{said} is not found"
     since_s = abs(seconds_between(tracks.stamp_ns, perception.stamp_ns))
     unseen_s = tracks.unseen_s[rows] + since_s
     fresh = rows[unseen_s <= config.stale_s]
     if not len(fresh):
-        why = f"{said} was seen {unseen_s.min():.1f} s ago; expected {config.stale_s:g} s at most"
-        return PointedAt(phrase=phrase.text, problem=why)
+        return f"{said} was seen {unseen_s.min():.1f} s ago; expected {config.stale_s:g} s at most"
     overlap = pairwise_iou(perception.tracks.box_xyxy_px, tracks.box_xyxy_px[fresh])
-    same = (overlap >= config.min_overlap).any(axis=1)
-    if not same.any():
-        return PointedAt(phrase=phrase.text, problem=f"{said} is found where nothing is tracked")
-    found = perception.tracks.track_id[same].tolist()
-    return PointedAt(phrase=phrase.text, track_ids=tuple(found))
+    is_same = (overlap >= config.min_overlap).any(axis=1)
+    if not is_same.any():
+        return f"{said} is found where nothing is tracked"
+    return tuple(perception.tracks.track_id[is_same].tolist())
 
 
 def _is_named_in(phrase: str, instruction: str) -> bool:
@@ -102,11 +103,11 @@ class GroundedPointing:
     """
 
     def __init__(self) -> None:
-        self._kept: list[tuple[str, int] | None] = [None] * len(ROLES)
+        self._kept: list[tuple[str, int] | None] = [None] * len(_ROLES)
 
     def bias(self, inputs: PolicyInputs, pointed: Pointed | None) -> Float32[np.ndarray, "2 p"]:
         """To be added to the logits of target and destination: all that is not named is barred."""
-        bias = np.zeros((len(ROLES), POINTABLE), np.float32)
+        bias = np.zeros((len(_ROLES), POINTABLE), np.float32)
         for row, places in enumerate(_places(inputs, pointed)):
             if len(places):
                 bias[row] = BARRED
@@ -134,7 +135,7 @@ class GroundedPointing:
                 self._kept[row] = key
             elif not (memory.is_hidden[row] and kept is not None and _is_kept(kept, key, chosen)):
                 self._kept[row] = None
-                found.append(f"{ROLES[row]}: {named.problem or _TOO_MANY}")
+                found.append(f"grounded {_ROLES[row]}: {named.problem or _TOO_MANY}")
         return tuple(found)
 
 

@@ -84,11 +84,11 @@ class OnnxPolicy:
             action, pointers, attention = self._run(inputs, instruction.encoding, bias)
         choice = (pointers + bias).argmax(axis=1)
         is_sure = self._memory.note(inputs, pointers, choice, stamp_ns)
-        unsaid = self._grounded.note(inputs, choice, pointed, self._memory)
+        ungrounded = self._grounded.note(inputs, choice, pointed, self._memory)
         target, destination = choice.tolist()
         hold = ""
-        if unsaid and pointed is not None and pointed.is_required:
-            hold = f"words point at nothing: {'; '.join(unsaid)}"
+        if ungrounded and pointed is not None and pointed.is_required:
+            hold = "; ".join(f"no {problem}" for problem in ungrounded)
         elif target == NONE:
             hold = f"nothing in view is what is named in {instruction.text!r}"
         elif not is_sure:
@@ -101,7 +101,7 @@ class OnnxPolicy:
             destination_track_id=_track_id(inputs, destination),
             attention=attention.reshape(VISUAL_ROWS, VISUAL_COLUMNS),
             stage_s=stage_s,
-            masked=tuple(f"what words name as the {problem}" for problem in unsaid),
+            masked=ungrounded,
         )
 
     def close(self) -> None:

@@ -178,10 +178,10 @@ def test_where_words_name_nothing_it_points_by_itself_or_holds_and_says_why() ->
     prefers = Led("pick up the block", PREFER).see(LEFT, RIGHT, phrases={"the block": []})
     assert prefers.target_track_id == alone.target_track_id
     np.testing.assert_array_equal(prefers.action, alone.action)
-    assert prefers.masked == ("what words name as the target: 'the block' is not found",)
+    assert prefers.masked == ("grounded target: 'the block' is not found",)
     holds = Led("pick up the block", REQUIRE).see(LEFT, RIGHT, phrases={"the block": []})
     assert holds.action is None
-    assert holds.hold_reason == "words point at nothing: target: 'the block' is not found"
+    assert holds.hold_reason == "no grounded target: 'the block' is not found"
 
 
 def test_what_was_named_is_still_meant_while_the_arm_hides_it() -> None:
