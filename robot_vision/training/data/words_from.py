@@ -36,6 +36,8 @@ def begin_words(
         holds = f"holds {weights.model!r}" if weights.model else "does not name its model"
         raise ConfigError(f"{said} {holds}; expected a run or bundle of {_MODEL}")
     _check_sizes(weights, spec, said)
+    if "vocabulary" not in weights.travels:
+        raise ConfigError(f"{said} reads whole sentences; expected one with a vocabulary")
     known = travelled_vocabulary(weights.travels)
     if unknown := sorted({word for word in vocabulary.words if word in meant} - {*known.words}):
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""

@@ -44,7 +44,7 @@ from robot_vision.training.losses.grounding import (
     taught_regions,
 )
 from robot_vision.training.metrics.grounding import METRIC
-from robot_vision.training.tasks.alignment import seen_looks
+from robot_vision.training.tasks.alignment import UNTRAINED_ENCODER, seen_looks
 
 _OF_WORDS = "language."
 
@@ -116,10 +116,7 @@ class GroundingTask(Task[GroundingBatch]):
             f"{len(self._vocabulary.words)} words for {len(self._lexicon.looks)} looks"
         ]
         if self._options.freeze_encoder and not self.recipe.run.init_weights:
-            notes.append(
-                "options.freeze_encoder freezes an encoder of fresh weights: give "
-                "run.init_weights, or set it to false"
-            )
+            notes.append(UNTRAINED_ENCODER)
         return tuple(notes)
 
     def initial_weights(
