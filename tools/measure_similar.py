@@ -22,7 +22,7 @@ from robot_vision.similar.build import altered_copy
 from robot_vision.similar.duplicates import FOUND_COPIES
 from robot_vision.similar.embedder import Embedder, mean_of
 from robot_vision.similar.frames import open_pictures
-from robot_vision.similar.novelty import NEIGHBOURS
+from robot_vision.similar.novelty import NEIGHBOURS, makes_yardstick
 from robot_vision.similar.sheets import jpeg
 from robot_vision.similar.yardstick import yardstick_of
 
@@ -154,7 +154,7 @@ def by_yardstick(everything: list[Seen]) -> dict[str, dict[str, float]]:
         tenth = np.arange(len(seen.rgb)) * 10 // len(seen.rgb)
         rows = seen.rows["mean_of_map"]
         known, held_out = (np.flatnonzero(tenth % 2 == part) for part in (0, 1))
-        makes = np.arange(len(known)) * 20 // len(known) % 2 == 0
+        makes = makes_yardstick(len(known))
         yardstick = yardstick_of(rows[known[makes]])
         scaled = yardstick.scaled(rows)
         apart = distances(scaled[known[~makes]], scaled[known])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
@@ -22,7 +22,7 @@ NEIGHBOURS = 5
 _CALIBRATED = 2000
 _TOGETHER = 256
 _JUDGED_TOGETHER = 64
-_PARTS = 20
+_PARTS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,13 +42,13 @@ def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: floa
     """Of rows spread over the index; neighbours in time are none.
 
     Frames beside each other look the same: by them, everything else would be new. Every other
-    twentieth of the index makes the yardstick, and the rest is measured by it: rows that made it
-    lie nearer by it than any later picture does. Raises `SimilarError` where too few are apart.
+    fifth of the index makes the yardstick, and the rest is measured by it: rows that made it, and
+    frames beside them, lie nearer by it than any later picture does. Raises `SimilarError` where
+    too few are apart.
     """
     rows = np.unique(np.linspace(0, max(0, len(index) - 1), _CALIBRATED).astype(int))
     rows = rows[: len(index)]
-    parts = min(_PARTS, len(rows))
-    makes = np.arange(len(rows)) * parts // max(1, len(rows)) % 2 == 0
+    makes = makes_yardstick(len(rows))
     measured = rows[~makes]
     if makes.sum() < 2 or not len(measured):
         raise SimilarError(f"the index has {len(index)} pictures: too few, index more")
@@ -68,6 +68,11 @@ def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: floa
             "apart: index more, or give smaller --neighbours or --apart"
         )
     return Usual(distance=distance, neighbours=neighbours, yardstick=yardstick)
+
+
+def makes_yardstick(count: int) -> Bool[np.ndarray, " n"]:
+    """Which of so many rows, in their order, make the yardstick of an index."""
+    return np.arange(count) * min(_PARTS, count) // max(1, count) % 2 == 0
 
 
 def kth_distance(
