@@ -24,6 +24,7 @@ from robot_vision.policies.target_memory import BARRED, PointingMemory, is_holdi
 from robot_vision.policies.tokens import HAND, MAX_OBJECTS, NONE, POINTABLE, PolicyInputs
 
 _ROLES = ("target", "destination")
+_TARGET = 0
 _NO_GROUNDING = "perception has no grounding_model, or its ~/grounded/json does not arrive"
 _NO_PROMPT = "perception's prompt is empty"
 _TOO_MANY = f"its track is not among the {MAX_OBJECTS} objects that the policy takes"
@@ -112,7 +113,7 @@ class GroundedPointing:
             if len(places):
                 bias[row] = BARRED
                 bias[row, places] = 0
-                if is_holding(inputs):
+                if row == _TARGET and is_holding(inputs):
                     bias[row, HAND] = 0
         return bias
 
