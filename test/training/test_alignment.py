@@ -417,6 +417,7 @@ def test_a_frozen_encoder_of_sentences_is_served_from_the_bundle(by_sentences: P
     rows = np.zeros((1, 16, encoder.width), np.float32)
     encoded = encoder.encode(texts[0]).encoding
     rows[0, : len(encoded)] = encoded
+    assert isinstance(model, PictureText)
     with torch.no_grad():
         found = model.text(torch.from_numpy(rows))
     np.testing.assert_allclose(known.embedding, found[0].numpy(), atol=1e-4)
