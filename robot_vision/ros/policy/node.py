@@ -23,7 +23,7 @@ from robot_vision.core.types import Frame
 from robot_vision.core.unperceived import unperceived
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
 from robot_vision.model_store.store import locate
-from robot_vision.policies.check import check_observation, check_spec
+from robot_vision.policies.check import check_observation, check_points, check_spec
 from robot_vision.policies.controller import Controller
 from robot_vision.policies.registry import load_policy
 from robot_vision.ros.common.camera_pose import CameraPose, camera_pose
@@ -175,6 +175,7 @@ class PolicyNode(ServiceNode):
             cameras=tuple(config.expected.cameras) or None,
             rate_hz=config.expected.rate_hz or None,
         )
+        check_points(policy, config.pointing)
         self._see_as_in_training(loaded.perception)
         frames = config.frame_map()
         if is_needed:
@@ -238,6 +239,7 @@ class PolicyNode(ServiceNode):
                 frozen=FrozenCamera(frozen_s),
                 cameras=cameras,
                 depth=MeasuredDepth(self.config.watchdog.depth_s),
+                pointing=self.config.pointing,
                 outputs=self._outputs,
                 health=self._health,
                 now_ns=self._now_ns,
@@ -285,6 +287,7 @@ class PolicyNode(ServiceNode):
             class_names=class_names,
             base_frame=self.config.frame_map().base_frame,
             base_from_camera=base_from_camera,
+            with_grounded=self.config.pointing.grounded != "off",
             on_perception=worker.offer,
             health=self._health,
         )

@@ -4,7 +4,7 @@ Messages of one frame come on several topics and in any order: they meet by thei
 topics do not tell stays empty: detections with their masks and lifted rows.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -20,19 +20,21 @@ from std_msgs.msg import String
 from robot_vision.core.camera_info import Calibration, calibration_of
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError, EncodingError
-from robot_vision.core.geometry import invert_transform, transform_points
 from robot_vision.core.types import (
     Depth,
     Features,
     Frame,
+    Grounded,
+    Grounding,
     Perception,
+    Phrase,
+    Prompt,
     Tracks,
-    TrackState,
     no_detections,
 )
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp, rgb_from_message
-from robot_vision.ros.messages.objects_text import read_objects
+from robot_vision.ros.messages.objects_text import Place, read_grounded, read_objects, tracks_of
 from robot_vision.ros.middleware.any_qos import where_latched
 from robot_vision.ros.middleware.bounded import (
     CAMERA_INFO_BYTES,
@@ -46,7 +48,6 @@ from robot_vision.sync.views import Views
 
 # Frames that wait for the rest of their messages.
 _KEPT_FRAMES = 8
-_NAMED = 5
 _MOST_BYTES = {String: OBJECTS_BYTES, CameraInfo: CAMERA_INFO_BYTES}
 _QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
 # What of a frame there must be. Depth is waited for where the perception node has some.
@@ -62,6 +63,8 @@ class PerceptionTopics:
 
     `base_from_camera(frame_id, stamp_ns)` takes positions back to the camera where the
     perception node gives them in `base_frame`. `class_names` say which class has which number.
+    `with_grounded`: what words name is heard too, and nothing waits for it: a frame has that of
+    its own stamp, or the newest before.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class PerceptionTopics:
         base_from_camera: PoseOf,
         on_perception: Told,
         health: Health,
+        with_grounded: bool = False,
     ) -> None:
         self._node = node
         self._class_names = class_names
@@ -89,6 +93,7 @@ class PerceptionTopics:
             report=health.noted,
         )
         self._waiting: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._grounded: deque[dict[str, Any]] = deque(maxlen=_KEPT_FRAMES)
         self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("perceptions", node=node)
         self._subscriptions: list[Any] = []
@@ -106,6 +111,8 @@ class PerceptionTopics:
             ("colour", "rgb", Image, self._keeper("colour")),
             ("camera_info", "camera_info", CameraInfo, self._on_camera_info),
         ]
+        if with_grounded:
+            listen.append(("grounded", f"{perception}/grounded/json", String, self._on_grounded))
         for role, topic, kind, callback in listen:
             self._subscriptions.append(self._subscribe(role, topic, kind, callback))
             type_name = f"{kind.__module__.partition('.')[0]}/msg/{kind.__name__}"
@@ -156,6 +163,13 @@ class PerceptionTopics:
             self._health.dropped("perception unusable", str(error))
         else:
             self._add(result["stamp_ns"], "objects", result)
+
+    def _on_grounded(self, message: String) -> None:
+        self._health.arrived("grounded")
+        try:
+            self._grounded.append(read_grounded(message.data))
+        except ValueError as error:
+            self._health.dropped("grounded unusable", str(error))
 
     def _keeper(self, role: str) -> Callable[[Image], None]:
         def keep(message: Image) -> None:
@@ -214,63 +228,42 @@ class PerceptionTopics:
                 model_id=result["model"],
             ),
             lifted=None,
-            tracks=self._tracks(result, frame_id),
+            tracks=self._tracks(result, frame_id, self._class_names),
             class_names=self._class_names,
             model_id=result["model"],
             stage_s={},
+            grounding=self._grounding(stamp_ns, frame_id),
             notes=(*result["notes"], "from topics: no detections, no masks"),
         )
 
-    def _tracks(self, result: dict[str, Any], camera_frame: str) -> Tracks:
-        rows = result["objects"]
-        unknown = {row["class"] for row in rows} - set(self._class_names)
-        if unknown:
-            some = sorted(unknown)[:_NAMED]
-            raise ValueError(f"classes {some} ({len(unknown)}) are not of {result['model']}")
-        position, velocity, covariance, velocity_covariance = self._in_camera(
-            result, camera_frame, rows
+    def _grounding(self, stamp_ns: int, camera_frame: str) -> Grounding | None:
+        """What words named last, up to this stamp."""
+        found = [result for result in self._grounded if result["stamp_ns"] <= stamp_ns]
+        if not found:
+            return None
+        result = max(found, key=lambda each: each["stamp_ns"])
+        phrases = tuple(
+            Phrase(text=p["phrase"], unknown_words=tuple(p["unknown_words"]), problem=p["problem"])
+            for p in result["phrases"]
         )
-        return Tracks(
-            stamp_ns=result["stamp_ns"],
-            track_id=np.array([row["id"] for row in rows], np.int64),
-            state=np.array([TrackState[row["state"].upper()] for row in rows], np.int64),
-            box_xyxy_px=_column(rows, "box_xyxy_px", 4),
-            score=np.array([row["score"] for row in rows], np.float32),
-            class_id=np.array([self._class_names.index(r["class"]) for r in rows], np.int64),
-            position_in_camera_m=position,
-            position_covariance_m2=covariance,
-            velocity_in_camera_mps=velocity,
-            velocity_covariance_m2ps2=velocity_covariance,
-            size_m=_column(rows, "size_m", 3),
-            age_s=np.array([row["age_s"] for row in rows], np.float32),
-            unseen_s=np.array([row["unseen_s"] for row in rows], np.float32),
-            detection_index=np.full(len(rows), -1, np.int64),
-            epoch=result["epoch"],
-        )
+        prompt = Prompt(text=result["prompt"], phrases=phrases)
+        try:
+            tracks = self._tracks(result, camera_frame, prompt.sought)
+        except ValueError as error:
+            self._health.dropped("grounded unusable", str(error))
+            return None
+        detections = no_detections(result["stamp_ns"])
+        found = Grounded(prompt=prompt, detections=detections, model_id=result["model"])
+        return Grounding(found=found, lifted=None, tracks=tracks)
 
-    def _in_camera(
-        self, result: dict[str, Any], camera_frame: str, rows: list[dict[str, Any]]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Positions, velocities and their covariances along the camera's axes."""
-        position = _column(rows, "position_m", 3)
-        velocity = _column(rows, "velocity_mps", 3)
-        covariance = _column(rows, "position_covariance_m2", 3, 3)
-        velocity_covariance = _column(rows, "velocity_covariance_m2ps2", 3, 3)
-        if result["frame_id"] == camera_frame:
-            return position, velocity, covariance, velocity_covariance
-        base_from_camera = self._base_from_camera(camera_frame, result["stamp_ns"])
-        if result["frame_id"] != self._base_frame or base_from_camera is None:
-            raise ValueError(
-                f"objects are in frame {result['frame_id']!r}; expected the camera's "
-                f"({camera_frame!r}), or {self._base_frame!r} with a known camera pose"
-            )
-        turn = base_from_camera[:3, :3]
-        return (
-            transform_points(invert_transform(base_from_camera), position).astype(np.float32),
-            (velocity @ turn).astype(np.float32),
-            (turn.T @ covariance @ turn).astype(np.float32),
-            (turn.T @ velocity_covariance @ turn).astype(np.float32),
-        )
+    def _tracks(
+        self, result: dict[str, Any], camera_frame: str, class_names: tuple[str, ...]
+    ) -> Tracks:
+        pose = None
+        if result["frame_id"] != camera_frame:
+            pose = self._base_from_camera(camera_frame, result["stamp_ns"])
+        place = Place(camera_frame, self._base_frame, pose)
+        return tracks_of(result, class_names, place)
 
 
 def _missing(parts: Mapping[str, Any]) -> list[str]:
@@ -279,13 +272,6 @@ def _missing(parts: Mapping[str, Any]) -> list[str]:
     if not missing and parts["objects"]["depth_source"] is not None:
         missing = [role for role in _OF_DEPTH if role not in parts]
     return missing
-
-
-def _column(rows: list[dict[str, Any]], key: str, *shape: int) -> np.ndarray:
-    """A field of all rows, NaN where it is null."""
-    unknown = np.full(shape, np.nan, np.float32)
-    values = [unknown if row[key] is None else np.array(row[key], np.float32) for row in rows]
-    return np.array(values, np.float32).reshape(len(rows), *shape)
 
 
 def _depth(parts: dict[str, Any], source: Any) -> Depth | None:
