@@ -9,6 +9,7 @@ import pytest
 from explained import BLUE, RED, color_subject, two_squares
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.explain.measuring.cases import cases
 from robot_vision.explain.measuring.measure import measure
 
 
@@ -49,11 +50,11 @@ def test_maps_of_a_known_network_lie_on_its_reasons(
     # The squares are small: crops of what is smaller are left out.
     monkeypatch.setattr("robot_vision.explain.measuring.cases.LEAST_PX", 8)
     folder = squares_set(tmp_path / "squares")
+    subject = color_subject()
     (found, refused) = measure(
-        color_subject(),
-        str(folder),
+        subject,
+        cases(subject, str(folder), count=10),
         ["hires_cam", "rollout"],
-        count=10,
         sheet=tmp_path / "maps.png",
     )
     assert found.cases == 10
@@ -68,4 +69,4 @@ def test_maps_of_a_known_network_lie_on_its_reasons(
 def test_a_set_without_masks_is_refused(tmp_path: Path) -> None:
     folder = squares_set(tmp_path / "bare", masks=False)
     with pytest.raises(ConfigError, match="has no masks"):
-        measure(color_subject(), str(folder), ["grad_cam"], count=2)
+        cases(color_subject(), str(folder), count=2)

@@ -12,6 +12,7 @@ import uvicorn
 from robot_vision.console.commander import Commander, NoCommander
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.explainer import Explainer
+from robot_vision.console.pictures.policy_moment import LatestMoment, no_policy
 from robot_vision.console.segments.live import NoSegmentation, Segmentation
 from robot_vision.console.segments.picture import PictureSegmenter
 from robot_vision.console.serving.app import create_app
@@ -41,6 +42,7 @@ class ConsoleServer:
         commander: Commander | None = None,
         service: ServiceConfig | None = None,
         live: Segmentation | None = None,
+        moment: LatestMoment = no_policy,
     ) -> None:
         config = _with_token(config)
         self.token = config.token
@@ -51,7 +53,7 @@ class ConsoleServer:
         )
         service = service or ServiceConfig()
         self._analyst = Analyst(service, config.limits, index=config.index)
-        self._explainer = Explainer(service, config, self._analyst.images)
+        self._explainer = Explainer(service, config, self._analyst.images, moment)
         self._segmenter = PictureSegmenter(
             config.segment_model, config.limits, self._analyst.images
         )

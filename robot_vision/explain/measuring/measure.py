@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from jaxtyping import UInt8
 
 from robot_vision.explain.drawing import over_picture, tile
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.measuring.cases import Case, cases
-from robot_vision.explain.measuring.judged import Judged, judge
+from robot_vision.explain.measuring.cases import Case
+from robot_vision.explain.measuring.judged import Judged, chance_of, judge
 from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import WAYS, Way
 from robot_vision.training.metrics.bootstrap import bounds, resampled_mean, resampled_share
@@ -21,6 +21,7 @@ from robot_vision.training.metrics.tiles import write_tiles
 
 _log = logging.getLogger(__name__)
 _DRAWN = 8
+GOAL_ENERGY, GOAL_RATIO = 0.6, 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,28 +33,38 @@ class Measured:
     figures: dict[str, float]
     refused: dict[str, int]
 
+    @property
+    def is_on_objects(self) -> bool:
+        """Whether maps of a classifier lie on what it names: the goal of docs/explain.md."""
+        figures = self.figures
+        return bool(figures) and (
+            figures["energy_inside"] >= GOAL_ENERGY and figures["energy_ratio"] >= GOAL_RATIO
+        )
+
 
 def measure(
     subject: Subject,
-    folder: str,
+    cases: Iterable[Case],
     ways: Sequence[str],
     *,
-    count: int,
     sheet: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Measured]:
-    """Each way on the same cases of the set; `sheet` gets a picture of the first of them."""
+    """Each way on the same cases; `sheet` gets a picture of the first of them.
+
+    Raises `ExplainError` where no way has a map of any.
+    """
     chosen = [WAYS.get(name) for name in ways]
     random = subject.with_random_weights(seed=1) if subject.card is not None else None
     rows: dict[str, list[Judged]] = {way.name: [] for way in chosen}
     refused: dict[str, Counter[str]] = {way.name: Counter() for way in chosen}
     tiles: list[UInt8[np.ndarray, "h w 3"]] = []
-    for number, case in enumerate(cases(subject, folder, count=count)):
+    for number, case in enumerate(cases):
         drawn = [_picture(case)]
+        chance = chance_of(case.question, np.random.default_rng(number))
         for way in chosen:
             try:
-                draw = np.random.default_rng(number)
-                judged = judge(way, case, random, draw)
+                judged = judge(way, case, random, chance)
             except ExplainError as error:
                 refused[way.name][_kind(error)] += 1
                 drawn.append(tile(case.rgb, f"{way.name}: refused"))
@@ -65,7 +76,7 @@ def measure(
         progress(number + 1)
     if not any(rows.values()):
         reasons = "; ".join(reason for counts in refused.values() for reason in counts)
-        raise ExplainError(f"no map of {subject.name} on {folder}: {reasons or 'no case'}")
+        raise ExplainError(f"no map of {subject.name}: {reasons or 'no case'}")
     if sheet is not None:
         write_tiles(sheet, tiles, columns=1 + len(chosen))
     return [

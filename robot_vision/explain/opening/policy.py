@@ -18,7 +18,8 @@ from robot_vision.explain.network.attention_tap import some_attention, watched
 from robot_vision.explain.network.tokens import picture_tokens, word_tokens
 from robot_vision.explain.opening.subject import Subject, subject_of
 from robot_vision.explain.question import Question
-from robot_vision.model_store.policies import find_policy
+from robot_vision.model_store.policies import POLICY_FILE, find_policy
+from robot_vision.model_store.store import stored_folders
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.models.registry import MODELS
@@ -59,11 +60,8 @@ class Moment:
         if not names or (camera and camera not in names):
             known = ", ".join(names) or "none"
             raise ConfigError(f"camera {camera!r}: the policy has {known}")
-        image = camera_image(spec, camera or names[0])
-        policy = self.subject.model
-        assert isinstance(policy, PixelPolicy)
-        margin_px = policy.sight.margin_px(camera or names[0])
-        subject = replace(self.subject, image=image, margin_px=margin_px)
+        subject = _in_camera(self.subject, camera or names[0])
+        image = subject.image
         whole = place(image, width_px=image.width_px, height_px=image.height_px)
         question = ask_of(subject, self.inputs, image.name, whole, target, layer=layer)
         if not word:
@@ -97,19 +95,24 @@ class PolicyEpisodes:
         return Moment(subject=self.subject, inputs=inputs, words=_words(inputs, self.travels))
 
 
-def open_policy_episodes(name: str, dataset: str) -> PolicyEpisodes:
+def is_policy(name: str) -> bool:
+    """Whether it is a run of task `demonstrations`, or a policy's bundle."""
+    folder = Path(name)
+    if (folder / RECIPE).is_file():
+        return load_recipe(folder / RECIPE).task == "demonstrations"
+    return name in stored_folders(POLICY_FILE) or (folder / POLICY_FILE).is_file()
+
+
+def open_policy_episodes(name: str, dataset: str, *, cache_dir: str = "") -> PolicyEpisodes:
     """A run of task `demonstrations`, or a bundle of kind `pixels`, along a set of episodes.
 
-    Raises `ConfigError` or `BundleError` where it is neither.
+    `cache_dir` is for decoded pictures, in place of the recipe's. Raises `ConfigError` or
+    `BundleError` where it is neither.
     """
-    weights = read_weights(weights_file(name))
-    if weights.model != _POLICY:
-        raise ConfigError(
-            f"{name} is no policy from pixels, but {weights.model!r}: expected a run of task "
-            f"'demonstrations' with model {_POLICY!r}, or a bundle that it was exported to"
-        )
-    travels = read_travels(weights.travels)
+    subject, travels = _opened(name)
     options = _options_of(Path(name), travels)
+    if cache_dir:
+        options = options.model_copy(update={"cache_dir": cache_dir})
     episodes = all_episodes(Path(dataset), options, travels.meaning or None)
     spoken = spoken_of(
         episodes.source.instructions,
@@ -118,15 +121,31 @@ def open_policy_episodes(name: str, dataset: str) -> PolicyEpisodes:
         cache_dir=options.cache_dir,
     )
     return PolicyEpisodes(
-        subject=policy_subject(name, weights, travels),
+        subject=subject,
         travels=travels,
         judged=judged_by(episodes, travels, period_s=options.moments.period_s, spoken=spoken),
     )
 
 
-def open_moment(name: str, dataset: str, *, row: int) -> Moment:
+def open_policy(name: str) -> Subject:
+    """The network of a run or of a bundle; raises `ConfigError` where it is none of pixels."""
+    return _opened(name)[0]
+
+
+def _opened(name: str) -> tuple[Subject, DemonstrationTravels]:
+    weights = read_weights(weights_file(name))
+    if weights.model != _POLICY:
+        raise ConfigError(
+            f"{name} is no policy from pixels, but {weights.model!r}: expected a run of task "
+            f"'demonstrations' with model {_POLICY!r}, or a bundle that it was exported to"
+        )
+    travels = read_travels(weights.travels)
+    return policy_subject(name, weights, travels), travels
+
+
+def open_moment(name: str, dataset: str, *, row: int, cache_dir: str = "") -> Moment:
     """The `row`-th moment of a set; raises `ConfigError` where there is none."""
-    opened = open_policy_episodes(name, dataset)
+    opened = open_policy_episodes(name, dataset, cache_dir=cache_dir)
     if not 0 <= row < len(opened.rows):
         raise ConfigError(f"row {row}: {dataset} has {len(opened.rows)}, from 0")
     return opened.moment(row)
@@ -135,7 +154,20 @@ def open_moment(name: str, dataset: str, *, row: int) -> Moment:
 def policy_subject(name: str, weights: Weights, travels: DemonstrationTravels) -> Subject:
     """A policy's network; its classes are the names of its actions' numbers."""
     subject = subject_of(name, MODELS.get(_POLICY), weights, _image_of)
-    return replace(subject, classes=travels.action_names)
+    return replace(
+        _in_camera(subject, subject.image.name.removeprefix("rgb_")), classes=travels.action_names
+    )
+
+
+def _in_camera(subject: Subject, camera: str) -> Subject:
+    """The policy as a model of that camera's picture."""
+    policy = subject.model
+    assert isinstance(policy, PixelPolicy)
+    return replace(
+        subject,
+        image=camera_image(policy.spec, camera),
+        margin_px=policy.sight.margin_px(camera),
+    )
 
 
 def _options_of(folder: Path, travels: DemonstrationTravels) -> DemonstrationOptions:
@@ -148,9 +180,7 @@ def _options_of(folder: Path, travels: DemonstrationTravels) -> DemonstrationOpt
     perception = PerceptionOptions()
     if said is not None:
         model = said.model_id.rpartition("@")[0]
-        perception = PerceptionOptions(
-            model=model, camera=said.camera, parameters=said.parameters
-        )
+        perception = PerceptionOptions(model=model, camera=said.camera, parameters=said.parameters)
     return DemonstrationOptions(
         observation=travels.observation, horizon=travels.horizon, perception=perception
     )

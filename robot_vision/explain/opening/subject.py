@@ -88,7 +88,8 @@ class Subject:
         buffers = dict(model.named_buffers())
         for name, buffer in fresh.named_buffers():
             buffer.copy_(buffers[name])
-        return _of_model(self.name, fresh, self.card, self.spec, self.image, self.classes)
+        made = _of_model(self.name, fresh, self.card, self.spec, self.image, self.classes)
+        return replace(made, margin_px=self.margin_px)
 
 
 def open_subject(name: str, *, size: Size | None = None) -> Subject:

@@ -28,7 +28,9 @@ def _last(question: Question) -> Heat:
     if not looks:
         raise ExplainError(f"no layer lets {asked.words} attend to places of the picture")
     rows = looks[-1].mean()[-1]
-    return _heat(question, _row(rows, asked), asked, f"attention of {asked.words} in {looks[-1].layer}")
+    return _heat(
+        question, _row(rows, asked), asked, f"attention of {asked.words} in {looks[-1].layer}"
+    )
 
 
 def _asks(one: Attention, asked: Asked) -> bool:

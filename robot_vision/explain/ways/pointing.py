@@ -7,16 +7,15 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from robot_vision.explain.heat import ExplainError, Heat, checked
+from robot_vision.explain.network.tokens import pointing_of
 from robot_vision.explain.question import Question, Way, register_way
 from robot_vision.models.fusion.fusion import Pointed, Seen
 from robot_vision.models.policies.pixel_pointing import Pointing
-from robot_vision.models.policies.pixels import PixelPolicy
 
 
 def _pointing(question: Question) -> Heat:
-    policy = question.subject.network(wanted_for="pointing")
-    pointing = policy.sight.pointing if isinstance(policy, PixelPolicy) else None
-    if not isinstance(pointing, Pointing):
+    pointing = pointing_of(question)
+    if pointing is None:
         raise ExplainError(
             f"{question.subject.name} does not point: only policies with spec.pointing do"
         )
@@ -50,9 +49,7 @@ def _pointed(pointing: Pointing, question: Question) -> Pointed:
     return found[0].pointed
 
 
-def _weights(
-    pointing: Pointing, pointed: Pointed, camera: str
-) -> Float32[Tensor, "rows columns"]:
+def _weights(pointing: Pointing, pointed: Pointed, camera: str) -> Float32[Tensor, "rows columns"]:
     """Of a camera's places, as they lie in its picture; they stand cell by cell."""
     weights, at, parts = pointed.logits.softmax(dim=1)[-1], 0, pointing.parts
     for name, locator in pointing.locators.items():
