@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 
 from robot_vision.console.client import Console
-from robot_vision.console.pictures.policy_moment import LatestMoment, no_policy
 from robot_vision.console.schema import Diagnosis, GivenInstruction, Outcome
 from robot_vision.console.serving.server import ConsoleServer
+from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig

@@ -22,13 +22,13 @@ from jaxtyping import Float32, UInt8
 from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.pictures.encoding import jpeg, png
 from robot_vision.console.pictures.kept_images import KeptImages
-from robot_vision.console.pictures.policy_moment import (
+from robot_vision.console.problems import ConsoleError
+from robot_vision.console.state.policy_moment import (
     LatestMoment,
     PolicyMoment,
     explained,
     no_policy,
 )
-from robot_vision.console.problems import ConsoleError
 from robot_vision.console.why_schema import Why, WhyMap, WhyRequest
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig

@@ -12,13 +12,13 @@ import uvicorn
 from robot_vision.console.commander import Commander, NoCommander
 from robot_vision.console.pictures.analyst import Analyst
 from robot_vision.console.pictures.explainer import Explainer
-from robot_vision.console.pictures.policy_moment import LatestMoment, no_policy
 from robot_vision.console.segments.live import NoSegmentation, Segmentation
 from robot_vision.console.segments.picture import PictureSegmenter
 from robot_vision.console.serving.app import create_app
 from robot_vision.console.serving.connections import Connections
 from robot_vision.console.serving.guard import is_loopback
 from robot_vision.console.serving.protocols import bounded_http, bounded_websocket
+from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig

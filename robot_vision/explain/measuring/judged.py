@@ -39,7 +39,8 @@ class Judged:
 def judge(way: Way, case: Case, random: Subject | None, chance: Curves) -> Judged:
     """A way's map of a case; raises `ExplainError` where it refuses one.
 
-    `chance` are the case's curves in a random order (`chance_of`). `random` is the same network with random weights, where there is one.
+    `chance` are the case's curves in a random order (`chance_of`). `random` is the same network
+    with random weights, where there is one.
     """
     heat = way.explain(case.question)
     shown, mask = _in_view(heat, case.question), case.mask

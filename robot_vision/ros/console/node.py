@@ -14,10 +14,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from robot_vision.console.pictures.policy_moment import LatestMoment, no_policy
 from robot_vision.console.schema import Level
 from robot_vision.console.serving.server import ConsoleServer
 from robot_vision.console.state.admission import UnusableError, admit_diagnosis, admit_status
+from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Attention, Snapshots
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import ServiceConfig

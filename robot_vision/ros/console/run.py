@@ -10,7 +10,7 @@ from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.policy.node import PolicyNode
 
 if TYPE_CHECKING:
-    from robot_vision.console.pictures.policy_moment import PolicyMoment
+    from robot_vision.console.state.policy_moment import PolicyMoment
 
 
 def console_node(
@@ -28,7 +28,7 @@ def console_node(
 
 def _moment_of(policy: PolicyNode | None) -> "PolicyMoment | None":
     """What a policy in this process decided last, to be explained."""
-    from robot_vision.console.pictures.policy_moment import PolicyMoment
+    from robot_vision.console.state.policy_moment import PolicyMoment
 
     spec, decision = (None, None) if policy is None else (policy.spec, policy.decision)
     if policy is None or spec is None or decision is None:
