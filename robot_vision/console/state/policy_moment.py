@@ -23,10 +23,8 @@ class PolicyMoment:
 
     @property
     def inputs(self) -> Mapping[str, np.ndarray]:
-        """By the names of the network; raises `ConsoleError` where it is none of pixels."""
-        if self.decision.inputs is None or not self.cameras:
-            words = "decides by no pictures: only policies from pixels are explained"
-            raise ConsoleError(422, f"{self.bundle} {words}")
+        """By the names of the network; of one that can be `explained`."""
+        assert self.decision.inputs is not None
         return self.decision.inputs
 
     @property
@@ -43,10 +41,9 @@ class PolicyMoment:
 
     def picture(self, camera: str) -> UInt8[np.ndarray, "h w 3"]:
         """The newest of a camera; raises `ConsoleError` for one that it does not have."""
-        inputs = self.inputs
         if camera not in self.cameras:
             raise ConsoleError(422, f"camera {camera!r}: the policy has {', '.join(self.cameras)}")
-        return inputs[f"rgb_{camera}"][0, -1]
+        return self.inputs[f"rgb_{camera}"][0, -1]
 
     def first_action(self) -> list[float]:
         """Its first step in metres, radians and from 0 closed to 1 open; empty while it holds."""
@@ -54,6 +51,8 @@ class PolicyMoment:
             return []
         statistics = self.spec.statistics
         step = self.decision.action[0] * statistics.scale + statistics.mean
+        if not np.isfinite(step).all():  # the controller holds, and says so
+            return []
         return [round(float(value), 6) for value in step]
 
 
@@ -69,7 +68,9 @@ def explained(latest: LatestMoment) -> PolicyMoment:
             "no policy has decided in this process: run it beside the console "
             "(`robot-vision run --console`), and give it words",
         )
-    assert moment.inputs
+    if not moment.cameras:
+        words = "decides by no pictures: only policies from pixels are explained"
+        raise ConsoleError(422, f"{moment.bundle} {words}")
     return moment
 
 
