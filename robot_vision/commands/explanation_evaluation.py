@@ -92,8 +92,9 @@ def _print(screen: Any, name: str, found: "Sequence[Measured]") -> None:
     table.add_row("cases", *(str(one.cases) for one in found))
     for figure in max((one.figures for one in found), key=len):
         table.add_row(figure, *(f"{one.figures.get(figure, float('nan')):.3f}" for one in found))
-    goal = f"{GOAL_ENERGY:g} inside and {GOAL_RATIO:g} × the share"
-    table.add_row(goal, *("yes" if one.is_on_objects else "no" for one in found))
+    if any(one.reaches_goal is not None for one in found):
+        goal = f"{GOAL_ENERGY:g} inside and {GOAL_RATIO:g} × the share"
+        table.add_row(goal, *("yes" if one.reaches_goal else "no" for one in found))
     for one in found:
         for reason, count in one.refused.items():
             screen.print(f"{one.way}: {count} refused: {reason}")
@@ -106,7 +107,7 @@ def _described(found: "Sequence[Measured]") -> dict[str, Any]:
             one.way: {
                 "cases": one.cases,
                 **one.figures,
-                "is_on_objects": one.is_on_objects,
+                "reaches_goal": one.reaches_goal,
                 "refused": one.refused,
             }
             for one in found

@@ -60,6 +60,7 @@ def test_maps_of_a_known_network_lie_on_its_reasons(
     assert found.cases == 10
     assert found.figures["energy_inside"] > 0.8
     assert found.figures["energy_ratio"] > 1.3
+    assert found.reaches_goal == (found.figures["energy_ratio"] >= 2)
     assert np.isnan(found.figures["random_weights_energy"])
     assert refused.cases == 0
     assert list(refused.refused.values()) == [10]

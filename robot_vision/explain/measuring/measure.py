@@ -16,6 +16,7 @@ from robot_vision.explain.measuring.cases import Case
 from robot_vision.explain.measuring.judged import Judged, chance_of, judge
 from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import WAYS, Way
+from robot_vision.explain.targets import ClassTarget
 from robot_vision.training.metrics.bootstrap import bounds, resampled_mean, resampled_share
 from robot_vision.training.metrics.tiles import write_tiles
 
@@ -26,20 +27,24 @@ GOAL_ENERGY, GOAL_RATIO = 0.6, 2.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """A way's figures over a set; `refused` counts reasons for which there was no map."""
+    """A way's figures over a set; `refused` counts reasons for which there was no map.
+
+    `is_of_classes`: pictures were asked for their class, not for boxes or actions.
+    """
 
     way: str
     cases: int
     figures: dict[str, float]
     refused: dict[str, int]
+    is_of_classes: bool = False
 
     @property
-    def is_on_objects(self) -> bool:
-        """Whether maps of a classifier lie on what it names: the goal of docs/explain.md."""
-        figures = self.figures
-        return bool(figures) and (
-            figures["energy_inside"] >= GOAL_ENERGY and figures["energy_ratio"] >= GOAL_RATIO
-        )
+    def reaches_goal(self) -> bool | None:
+        """Whether maps lie on what a classifier names; None where something else was asked."""
+        if not self.is_of_classes or not self.figures:
+            return None
+        energy, ratio = self.figures["energy_inside"], self.figures["energy_ratio"]
+        return energy >= GOAL_ENERGY and ratio >= GOAL_RATIO
 
 
 def measure(
@@ -59,8 +64,10 @@ def measure(
     rows: dict[str, list[Judged]] = {way.name: [] for way in chosen}
     refused: dict[str, Counter[str]] = {way.name: Counter() for way in chosen}
     tiles: list[UInt8[np.ndarray, "h w 3"]] = []
+    of_classes = True
     for number, case in enumerate(cases):
         drawn = [_picture(case)]
+        of_classes &= isinstance(case.question.target, ClassTarget)
         chance = chance_of(case.question, np.random.default_rng(number))
         for way in chosen:
             try:
@@ -85,6 +92,7 @@ def measure(
             cases=len(rows[way.name]),
             figures=figures_of(rows[way.name]),
             refused=dict(refused[way.name]),
+            is_of_classes=of_classes,
         )
         for way in chosen
     ]
@@ -146,5 +154,5 @@ def _picture(case: Case) -> UInt8[np.ndarray, "h w 3"]:
 def _map(case: Case, judged: Judged, way: Way) -> UInt8[np.ndarray, "h w 3"]:
     return tile(
         over_picture(case.rgb, judged.heat),
-        f"{way.name}: {judged.energy:.0%} ({judged.share:.0%})",
+        f"{way.name}: {judged.energy:.0%} ({judged.share:.1%})",
     )
