@@ -20,7 +20,7 @@ _PAGE = """<!doctype html>
 {stylesheet}
 body {{ color: {foreground}; background: {background}; margin: 1.5rem; }}
 main {{ overflow-x: auto; }}
-pre {{ font: 13px/1.35 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
+pre {{ font: 13px/1.15 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }}
 </style>
 <main><pre><code>{code}</code></pre></main>
 </html>
