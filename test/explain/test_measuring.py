@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from explained import BLUE, RED, color_subject, two_squares
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.explain.measuring.cases import cases
 from robot_vision.explain.measuring.measure import measure
@@ -71,3 +73,14 @@ def test_a_set_without_masks_is_refused(tmp_path: Path) -> None:
     folder = squares_set(tmp_path / "bare", masks=False)
     with pytest.raises(ConfigError, match="has no masks"):
         cases(color_subject(), str(folder), count=2)
+
+
+def test_a_model_that_cannot_be_explained_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder = squares_set(tmp_path / "squares")
+    order = ["evaluate", "explanations", "nothing", "policy-s", "--data", str(folder)]
+    ended = CliRunner().invoke(app, [*order, "--out", str(tmp_path / "out")])
+    assert ended.exit_code == 2, ended.output
+    found = json.loads((tmp_path / "out" / "explanations.json").read_text())["models"]
+    assert [one["model"] for one in found] == ["nothing", "policy-s"]
+    assert "no model bundle 'nothing'" in found[0]["problem"]
+    assert "policy-s is no policy from pixels" in found[1]["problem"]
