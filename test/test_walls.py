@@ -114,7 +114,7 @@ MAY_IMPORT = {
     ),
     "compressing": "bench core export model_store models training",
     "comparing": "bench core export model_store training",
-    "profiling": "backends bench core export machine model_store models training",
+    "profiling": "backends bench core export machine model_store models terminal training",
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
         "bench calibration capture codecs comparing compressing core datasets demo "

@@ -23,10 +23,10 @@ def console_node(
         raise MissingDependencyError(
             f"the console needs {error.name}: pip install 'robot_vision[console]'"
         ) from error
-    return ConsoleNode(perception=perception, moment=lambda: _moment_of(policy))
+    return ConsoleNode(perception=perception, moment=lambda: moment_of(policy))
 
 
-def _moment_of(policy: PolicyNode | None) -> "PolicyMoment | None":
+def moment_of(policy: PolicyNode | None) -> "PolicyMoment | None":
     """What a policy in this process decided last, to be explained."""
     from robot_vision.console.state.policy_moment import PolicyMoment
 
