@@ -81,7 +81,7 @@ MAY_IMPORT = {
         "core alignment backends codecs formats grounding model_store models "
         "perception policies training viz"
     ),
-    "explain": "capture codecs core model_store models perception replay training",
+    "explain": "capture codecs core model_store models perception policies replay training",
     "foundation": "core export formats importing model_store models perception",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",
@@ -114,7 +114,7 @@ MAY_IMPORT = {
     ),
     "compressing": "bench core export model_store models training",
     "comparing": "bench core export model_store training",
-    "profiling": "backends bench core export machine model_store models training",
+    "profiling": "backends bench core export machine model_store models terminal training",
     "ensembles": "backends core export formats model_store models perception",
     "commands": (
         "bench calibration capture codecs comparing compressing core datasets demo "

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pixel_node import ONE, TWO, pixel_rig, second_camera
+from pixel_node import ONE, SLOWLY, TWO, pixel_rig, second_camera
 from policy_rig import going
+
+from robot_vision.ros.console.run import moment_of
 
 pytestmark = pytest.mark.ros
 
@@ -28,6 +30,12 @@ def test_a_second_camera_is_waited_for_and_masked_when_it_goes(tmp_path: Path) -
             seen = around.wait_for_status(holding=False, masked=[])
             assert seen["identity"] == around.policy._loaded.policy.manifest.identity
             assert f'"identity":"{seen["identity"]}"' in around.spec
+            moment = moment_of(around.policy)  # for the console in the same process
+            assert moment is not None
+            assert (moment.bundle, moment.cameras) == (str(tmp_path), ("front", "wrist"))
+            assert moment.inputs["rgb_wrist"].shape == (1, 2, 24, 32, 3)
+            assert moment.first_action() == pytest.approx(SLOWLY, abs=1e-5)
+            assert 0 <= moment.age_s < 60
             is_off.set()
             around.wait_for_status(holding=False, masked=["camera wrist"])
             around.wait_until_said("inputs", "masked: camera wrist")

@@ -13,13 +13,15 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.camera_mount import CameraMount
+from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import flatten
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.core.types import Frame
+from robot_vision.core.types import Decision, Frame
 from robot_vision.core.unperceived import unperceived
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
 from robot_vision.model_store.store import locate
@@ -133,6 +135,22 @@ class PolicyNode(ServiceNode):
     def busy(self) -> bool:
         """Whether the policy is being loaded or decides at this moment."""
         return bool(self._doing) or (self._worker is not None and self._worker.is_alive)
+
+    @property
+    def spec(self) -> ActionSpec | None:
+        """What the actions of the loaded policy mean."""
+        return None if self._loaded is None else self._loaded.policy.spec
+
+    @property
+    def decision(self) -> Decision | None:
+        """The latest one, for the console in this process."""
+        return None if self._worker is None else self._worker.decision
+
+    @property
+    def decision_age_s(self) -> float:
+        """Since the stamp of the frame that it is of."""
+        decision = self.decision
+        return 0.0 if decision is None else seconds_between(decision.stamp_ns, self._now_ns())
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and work, disabled; tell what the actions mean."""

@@ -57,7 +57,7 @@ class PolicyParts:
 class PolicyWorker:
     """Runs from construction to `stop`. What fails becomes a reason to hold; the next one counts.
 
-    `policy_ms` is how long the latest decision took.
+    `policy_ms` is how long the latest decision took, `decision` what it was.
     """
 
     def __init__(self, parts: PolicyParts) -> None:
@@ -66,6 +66,7 @@ class PolicyWorker:
         self._stopping = False
         self._newest: Perception | None = None
         self.policy_ms: float | None = None
+        self.decision: Decision | None = None
         self._thread = Thread(target=self._run, name="policy", daemon=True)
         self._thread.start()
 
@@ -194,6 +195,7 @@ class PolicyWorker:
         with timed(stage_s, "policy"):
             decision = parts.policy.decide(observation, instruction)
         self.policy_ms = round(stage_s["policy"] * 1e3, 3)
+        self.decision = decision
         parts.health.finished({**stage_s, **decision.stage_s})
         return decision
 
