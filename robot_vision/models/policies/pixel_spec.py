@@ -1,4 +1,4 @@
-"""What a policy from pixels is made of: encoder, fusion, head, sizes, and what it is shown."""
+"""Options of a policy from pixels: encoder, fusion, head, sizes and observation."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -14,14 +14,14 @@ _Three = tuple[float, float, float]
 
 
 class PartChoice(Params):
-    """A part by its name in a registry, and what differs from its defaults."""
+    """A part by its name in a registry, and the options that differ from its defaults."""
 
     name: str = param("transformer", "name of the fusion or of the action head")
     options: dict[str, Any] = param({}, "options that differ from the part's defaults")
 
 
 class CameraPose(Params):
-    """Where a camera is that stands still, or is fixed to the tool; its axes are OpenCV's."""
+    """Pose of a camera that is fixed in the base frame or on the tool; its axes are OpenCV's."""
 
     position_m: _Three = param((0.0, 0.0, 0.0), "place of the lens", unit="m")
     rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, mount from camera", unit="rad")
@@ -33,7 +33,7 @@ class CameraPose(Params):
 
 
 class ChunkPolicySpec(Params):
-    """What is common to policies that answer a chunk of actions: what they see, fusion, head."""
+    """Options shared by policies that predict a chunk of actions: observation, fusion, head."""
 
     observation: ObservationSpec = param(ObservationSpec(), "what it is shown")
     fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities become one")
@@ -62,7 +62,7 @@ class ChunkPolicySpec(Params):
 
     @property
     def given_width(self) -> int:
-        """Width of a token of `text`."""
+        """Width of a token in `text`."""
         return self.width if self.observation.words == "vocabulary" else self.text_width
 
 
@@ -127,7 +127,7 @@ class PixelPolicySpec(ChunkPolicySpec):
 
 
 def modalities_of(observation: ObservationSpec) -> tuple[str, ...]:
-    """Names of modalities, those of cameras first; words alone are none to act on."""
+    """Names of modalities, those of cameras first; none if words are all there is."""
     found = []
     for camera in observation.cameras:
         found += [f"{camera.name}.color"] + [f"{camera.name}.depth"] * camera.has_depth
@@ -142,16 +142,16 @@ def _of_camera(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class InputShape:
-    """An input of the served network, without the batch."""
+    """An input of the served network, without the batch axis."""
 
     kind: Literal["uint8", "bool", "float32"]
     shape: tuple[int, ...]
 
 
 def input_shapes(spec: ChunkPolicySpec) -> dict[str, InputShape]:
-    """Inputs of the served network by name, in their order.
+    """Inputs of the served network by name, in order.
 
-    Without memory and noise, which fusion and head have (`PixelPolicy.input_shapes`).
+    Without memory and noise, which fusion and head add (`ChunkPolicy.input_shapes`).
     """
     seen, steps = spec.observation, spec.observation.steps
     shapes: dict[str, InputShape] = {}
