@@ -1,8 +1,8 @@
-"""Pictures and captions in one space, by contrast (CLIP, arXiv:2103.00020).
+"""Pictures and captions in one space, learnt by contrast (CLIP, arXiv:2103.00020).
 
 Any encoder of pictures and a small encoder of words, each with a projection into the space. The
-picture's embedding is a mean of its cells' (attention pooling, arXiv:1802.04712), which therefore
-lie in the space themselves: the map says where in a picture some words are meant.
+picture's embedding is a weighted mean of those of its cells (attention pooling, arXiv:1802.04712),
+which therefore lie in the space too: the map shows where in a picture some words apply.
 """
 
 import math
@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int, Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -41,8 +42,10 @@ class PictureTextSpec(Params):
 
 
 class PictureSide(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: `embedding` f32 [b,d] and `features` f32 [b,d,rows,columns],
-    both of unit norm. The maps of 16 px and coarser are read, at the finest of these."""
+    """A picture → `embedding` [b,d] and `features` [b,d,rows,columns], both of unit norm.
+
+    Uses the maps with strides of 16 px and more, at the resolution of the finest of them.
+    """
 
     def __init__(self, spec: PictureTextSpec) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class PictureSide(nn.Module):
             nn.Conv2d(channels, spec.width, 1), nn.GELU(), nn.Conv2d(spec.width, 1, 1)
         )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         encoded = self.encoder(rgb)
         seen = [encoded.maps[row] for row in self._maps]
         size = seen[0].shape[2:]
@@ -75,7 +78,7 @@ class PictureSide(nn.Module):
 
 
 class TextSide(nn.Module):
-    """`forward(tokens i64 [b,l])`: embeddings f32 [b,d] of unit norm; token 0 is padding."""
+    """A text → its embedding of unit norm; token 0 is padding."""
 
     def __init__(self, spec: PictureTextSpec) -> None:
         super().__init__()
@@ -88,7 +91,7 @@ class TextSide(nn.Module):
         )
         self.project = nn.Linear(spec.text_width, spec.dimensions)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> Float[Tensor, "b d"]:
         pooled = mean_of_present(self.language(tokens), tokens > 0)
         return F.normalize(self.project(pooled), dim=1)
 
@@ -103,8 +106,10 @@ class PictureText(nn.Module):
         self.text = TextSide(spec)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / FIRST_TEMPERATURE)))
 
-    def forward(self, rgb: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-        """Pictures u8 [b,h,w,3] and texts i64 [b,l]; `scale` is the same for all, f32 [b]."""
+    def forward(
+        self, rgb: Real[Tensor, "b h w 3"], tokens: Int[Tensor, "b l"]
+    ) -> dict[str, Tensor]:
+        """Outputs of both sides; `scale` [b] is the same for all."""
         return {
             **self.picture(rgb),
             TEXT_ROLE: self.text(tokens),
@@ -113,7 +118,7 @@ class PictureText(nn.Module):
 
     @torch.no_grad()
     def clamp_scale(self) -> None:
-        """Keep the scale from 1 to 100, as the paper does, or training becomes unstable."""
+        """Keep the scale between 1 and 100, as in the paper: otherwise training is unstable."""
         self.log_scale.clamp_(0.0, math.log(MOST_SCALE))
 
 
@@ -122,12 +127,12 @@ class _ServedText(nn.Module):
         super().__init__()
         self.text = text
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor]:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> tuple[Float[Tensor, "b d"]]:
         return (self.text(tokens),)
 
 
 def example_inputs(spec: PictureTextSpec, batch: int) -> dict[str, Tensor]:
-    """Pictures of noise, and texts of different lengths."""
+    """Noise pictures, and texts of different lengths."""
     draw = torch.Generator().manual_seed(0)
     words = torch.randint(1, spec.words + 1, (batch, spec.max_words), generator=draw)
     length = spec.max_words - torch.arange(batch)[:, None] % spec.max_words
@@ -136,7 +141,7 @@ def example_inputs(spec: PictureTextSpec, batch: int) -> dict[str, Tensor]:
 
 
 def served_graphs(model: nn.Module, spec: PictureTextSpec, size: Size) -> tuple[Graph, ...]:
-    """Two graphs: texts are read once, pictures as they come."""
+    """Two graphs: texts are encoded once, pictures as they arrive."""
     assert isinstance(model, PictureText)
     text = Graph(
         file=TEXT_FILE,
@@ -181,7 +186,7 @@ register_model(
             image=lambda _spec, size: picture_input(size),
         ),
         limits=(
-            "It knows the words of its captions and no others; similarities rank, they are no "
+            "It knows only the words of its captions; similarities rank pictures, they are not "
             "probabilities."
         ),
     )

@@ -1,8 +1,9 @@
-"""A small encoder of depthwise separable blocks (MobileNet, arXiv:1704.04861) for every frame."""
+"""A small encoder of depthwise separable blocks (MobileNet, arXiv:1704.04861), for real time."""
 
 from itertools import pairwise
 from typing import Annotated
 
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -47,7 +48,7 @@ class Realtime(Encoder):
         )
         kaiming_convolutions(self)
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         x = self.stem(picture)
         maps = []
         for stage in self.stages:

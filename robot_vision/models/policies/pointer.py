@@ -70,7 +70,7 @@ def example_inputs(spec: PolicySpec, batch: int) -> dict[str, Tensor]:
     """Random tokens; instructions differ in length, and some objects are absent."""
     draw = torch.Generator().manual_seed(0)
 
-    def noise(*shape: int) -> Float[Tensor, "{batch} ..."]:
+    def noise(*shape: int) -> Float[Tensor, "b ..."]:
         return torch.randn(batch, *shape, generator=draw)
 
     row = torch.arange(batch)[:, None]

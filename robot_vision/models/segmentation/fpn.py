@@ -1,5 +1,6 @@
-"""A pyramid on any encoder with three heads: what is in view, roughly where, exactly where."""
+"""A pyramid on any encoder with three heads: classes in view, a coarse and a fine label map."""
 
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -22,10 +23,10 @@ class FpnSpec(Params):
 
 
 class Fpn(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])` → logits of three heads.
+    """A picture → logits of three heads.
 
-    `output` (fine) and `medium`: of the rows of a label map, each pixel's, at strides 4 and 16.
-    `coarse`: of each row by itself, whether it is anywhere in view.
+    `output` (fine) and `medium`: the class of each pixel, at strides 4 and 16. `coarse`: for each
+    class independently, whether it is anywhere in view.
     """
 
     def __init__(self, spec: FpnSpec) -> None:
@@ -43,7 +44,7 @@ class Fpn(nn.Module):
             {"fine": _map_head(spec), "medium": _map_head(spec), "coarse": coarse}
         )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         levels = self.pyramid(self.encoder(rgb).maps)
         return {
             "output": self.head["fine"](levels[FINE_STRIDE]),

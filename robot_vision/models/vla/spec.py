@@ -1,4 +1,4 @@
-"""What a vision-language-action model is made of: its backbone, and what of it learns."""
+"""Options of a vision-language-action model: its backbone, and which parts are trained."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from robot_vision.models.policies.pixel_spec import ChunkPolicySpec
 
 
 class BackboneSpec(Params):
-    """A vision-language model by the config that its `config.json` holds."""
+    """A vision-language model, given by its `config.json`."""
 
     adapter: str = param("paligemma", "what says where its parts are; `robot-vision vla adapters`")
     config: dict[str, Any] = param({}, "its config.json, with `model_type`")
@@ -26,7 +26,7 @@ class BackboneSpec(Params):
 
 
 class LoraSpec(Params):
-    """Low-rank adapters (arXiv:2106.09685) in the backbone; all else of it is frozen then."""
+    """Low-rank adapters (arXiv:2106.09685) in the backbone, the rest of which is then frozen."""
 
     rank: int = param(0, "rank of the added matrices; 0: none", ge=0, le=1024)
     alpha: float = param(16.0, "what they add is multiplied by this over the rank", gt=0, le=4096)
