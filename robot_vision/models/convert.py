@@ -134,9 +134,9 @@ def _fitting(
     faults = _faults(own, renamed)
     if faults:
         raise ConfigError(
-            f"these are no weights of {what}, by the names of "
-            f"{renamed.layout.name}: {faults}; expected {len(own)} tensors as one of "
-            f"{', '.join(layout.name for layout in layouts)} names them"
+            f"these weights do not fit {what}, read with the names of {renamed.layout.name}: "
+            f"{faults}; expected {len(own)} tensors with the names of one of "
+            f"{', '.join(layout.name for layout in layouts)}"
         )
     return renamed
 

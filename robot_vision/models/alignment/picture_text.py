@@ -32,13 +32,15 @@ class PictureTextSpec(Params):
     encoder_at: ClassVar[str] = "picture.encoder.net."  # where `run.init_weights` puts an encoder
 
     encoder: EncoderChoice = EncoderChoice(name="native-s")
-    dimensions: int = param(128, "of the common space", ge=2, le=4096)
-    width: int = param(192, "of what stands between a map and the space", ge=1, le=4096)
-    words: int = param(96, "words it knows; the captions say how many", ge=1, le=100_000)
+    dimensions: int = param(128, "dimensions of the common space", ge=2, le=4096)
+    width: int = param(192, "width of the hidden layer between map and space", ge=1, le=4096)
+    words: int = param(96, "size of the vocabulary; set by the captions", ge=1, le=100_000)
     max_words: int = param(40, "words of the longest text", ge=1, le=128)
-    text_width: int = param(128, "width of the encoder of words", ge=1, le=4096)
-    text_heads: int = param(4, "heads of its attention; they divide `text_width`", ge=1, le=64)
-    text_layers: int = param(2, "its layers", ge=1, le=64)
+    text_width: int = param(128, "width of the text encoder", ge=1, le=4096)
+    text_heads: int = param(
+        4, "attention heads of the text encoder; they divide `text_width`", ge=1, le=64
+    )
+    text_layers: int = param(2, "layers of the text encoder", ge=1, le=64)
 
 
 class PictureSide(nn.Module):

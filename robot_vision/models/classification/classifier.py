@@ -16,8 +16,8 @@ _FEATURE_STRIDE_PX = 16
 
 class ClassifierSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "classes; the training set says how many", ge=2, le=65536)
-    dropout: float = param(0.1, "of what the encoder pools", ge=0, lt=1)
+    classes: int = param(10, "classes; set by the training set", ge=2, le=65536)
+    dropout: float = param(0.1, "dropout of the pooled features", ge=0, lt=1)
 
 
 class Classifier(nn.Module):

@@ -1,4 +1,4 @@
-"""The small baseline of classification: convolutions, halvings, a mean and a linear layer."""
+"""The small baseline of classification: convolutions, pooling, a mean and a linear layer."""
 
 from itertools import pairwise
 
@@ -14,10 +14,10 @@ from robot_vision.models.registry import register_model
 
 
 class SimpleCnnSpec(Params):
-    classes: int = param(10, "classes; the training set says how many", ge=2, le=65536)
-    width: int = param(16, "channels of the first stage, twice as many a stage", ge=1, le=1024)
+    classes: int = param(10, "classes; set by the training set", ge=2, le=65536)
+    width: int = param(16, "channels of the first stage, doubled per stage", ge=1, le=1024)
     stages: int = param(4, "stages, each at half the size of the one before", ge=1, le=5)
-    dropout: float = param(0.1, "of the mean, before the linear layer", ge=0, lt=1)
+    dropout: float = param(0.1, "dropout before the linear layer", ge=0, lt=1)
 
 
 class SimpleCnn(nn.Module):

@@ -14,7 +14,7 @@ from robot_vision.models.registry import register_model
 
 
 class TinyDepthSpec(Params):
-    width: int = param(24, "channels at a quarter of the size; twice as many a stage", ge=4)
+    width: int = param(24, "channels at a quarter of the size; doubled per stage", ge=4)
 
 
 class TinyDepth(nn.Module):

@@ -25,17 +25,17 @@ _BOX_LAYERS = 3
 
 class DetrSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
-    level: int = param(
-        -1, "which of the encoder's maps, finest first; -1 is the last", ge=-8, le=7
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
+    level: int = param(-1, "index of the encoder's map, finest first; -1 is the last", ge=-8, le=7)
+    queries: int = param(50, "maximum objects per picture", ge=1, le=1000)
+    width: int = param(
+        128, "width of the transformer, a multiple of 4 and of `heads`", ge=4, le=4096
     )
-    queries: int = param(50, "most objects of a picture", ge=1, le=1000)
-    width: int = param(128, "of the transformer, a multiple of 4 and of its heads", ge=4, le=4096)
-    heads: int = param(8, "of attention", ge=1, le=64)
-    inner: int = param(512, "width inside the feed-forward parts", ge=1, le=65536)
-    encoder_layers: int = param(3, "layers among the map's cells", ge=0, le=24)
-    decoder_layers: int = param(3, "layers of the queries", ge=1, le=24)
-    dropout: float = param(0.1, "part left out while training", ge=0, lt=1)
+    heads: int = param(8, "attention heads", ge=1, le=64)
+    inner: int = param(512, "hidden width of the feed-forward layers", ge=1, le=65536)
+    encoder_layers: int = param(3, "self-attention layers over the map's cells", ge=0, le=24)
+    decoder_layers: int = param(3, "decoder layers", ge=1, le=24)
+    dropout: float = param(0.1, "dropout in training", ge=0, lt=1)
 
 
 class Detr(nn.Module):

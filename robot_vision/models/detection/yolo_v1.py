@@ -18,7 +18,7 @@ ROLES = ("boxes_xyxy", "confidence", "class_scores")
 
 class YoloV1Spec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
     stride_px: int = param(16, "side of a cell, one of the encoder's strides", unit="px", ge=1)
     boxes: int = param(2, "boxes of each cell", ge=1, le=16)
     width: int = param(128, "channels of the head", ge=1, le=4096)

@@ -40,17 +40,17 @@ _SQUEEZE = 4
 
 
 class EfficientNetSpec(Params):
-    width_factor: float = param(1.0, "of the channels of B0", gt=0, le=10)
-    depth_factor: float = param(1.0, "of the blocks of B0, rounded up", gt=0, le=10)
-    activation: Literal["silu", "relu6"] = param("silu", "after convolutions")
-    squeeze: bool = param(True, "weigh channels by squeeze-and-excitation")
+    width_factor: float = param(1.0, "channels relative to B0", gt=0, le=10)
+    depth_factor: float = param(1.0, "blocks relative to B0, rounded up", gt=0, le=10)
+    activation: Literal["silu", "relu6"] = param("silu", "activation after convolutions")
+    squeeze: bool = param(True, "weight channels by squeeze-and-excitation")
     padding: Literal["symmetric", "same"] = param(
         "symmetric",
-        "of convolutions of stride 2: as PyTorch pads, or as TensorFlow, more to the right and "
-        "below (weights of transformers and of timm's tf_… need it)",
+        "padding at stride 2: as in PyTorch, or as in TensorFlow, more to the right and below "
+        "(needed by weights of transformers and of timm's tf_…)",
     )
     norm_epsilon: float = param(
-        1e-5, "of batch norms; 0.001 in weights that come from TensorFlow", gt=0, le=0.1
+        1e-5, "epsilon of batch norms; 0.001 in weights from TensorFlow", gt=0, le=0.1
     )
 
     def channels(self, of_b0: int) -> int:

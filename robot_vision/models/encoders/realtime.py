@@ -25,10 +25,10 @@ Depth = Annotated[int, Field(ge=0, le=64)]
 class RealtimeSpec(Params):
     stem: int = param(16, "width at stride 2", ge=1, le=4096)
     widths: tuple[Width, Width, Width, Width] = param(
-        (32, 64, 128, 256), "of the stages at strides 4, 8, 16 and 32"
+        (32, 64, 128, 256), "widths of the stages at strides 4, 8, 16 and 32"
     )
     depths: tuple[Depth, Depth, Depth, Depth] = param(
-        (1, 2, 3, 1), "blocks of those stages, beside the one that halves the size"
+        (1, 2, 3, 1), "blocks of those stages, besides the one that halves the size"
     )
 
 

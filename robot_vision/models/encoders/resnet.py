@@ -31,9 +31,11 @@ StageDepth = Annotated[int, Field(ge=1, le=100)]
 class ResNetSpec(Params):
     block: Literal["basic", "bottleneck"] = param("basic", "two 3x3 convolutions, or 1x1-3x3-1x1")
     depths: tuple[StageDepth, ...] = param(
-        (2, 2, 2, 2), "blocks of the stages, of stride 4, 8, 16 …", min_length=1, max_length=6
+        (2, 2, 2, 2), "blocks of the stages at strides 4, 8, 16 …", min_length=1, max_length=6
     )
-    width: int = param(64, "of the stem and the first stage, twice as wide a stage", ge=1, le=1024)
+    width: int = param(
+        64, "width of the stem and the first stage, doubled per stage", ge=1, le=1024
+    )
 
 
 class Block(nn.Module):

@@ -25,7 +25,7 @@ _SIDE_PX = 224
 class TimmSpec(Params):
     model: str = param("resnet18", "name in timm", pattern=r"^[A-Za-z0-9_.]+$")
     arguments: dict[str, Any] = param(
-        {}, "of timm.create_model: {dynamic_img_size: true} lets its transformers take any size"
+        {}, "arguments of timm.create_model; {dynamic_img_size: true} allows transformers any size"
     )
 
 

@@ -27,9 +27,9 @@ _STAGES = "out_features"
 
 class TransformersSpec(Params):
     model: str = param(
-        "resnet", "kind of model in transformers (convnext, swin, dinov2), or folder of its config"
+        "resnet", "model type in transformers (convnext, swin, dinov2), or folder of its config"
     )
-    arguments: dict[str, Any] = param({}, "fields of its config that differ")
+    arguments: dict[str, Any] = param({}, "fields of its config that differ from the default")
 
 
 class TransformersEncoder(Encoder):

@@ -17,25 +17,27 @@ Cells = Annotated[int, Field(ge=1, le=1000)]
 
 class ViTSpec(Params):
     patch_px: Literal[8, 14, 16, 32] = param(16, "side of a patch", unit="px")
-    width: int = param(192, "of a token", ge=4, le=4096, multiple_of=4)
+    width: int = param(192, "width of a token", ge=4, le=4096, multiple_of=4)
     depth: int = param(12, "blocks", ge=1, le=100)
-    heads: int = param(3, "of attention", ge=1, le=64)
+    heads: int = param(3, "attention heads", ge=1, le=64)
     feed_factor: int = param(4, "width of the feed-forward part, in token widths", ge=1, le=16)
-    class_token: bool = param(True, "have a token that stands for the whole picture")
+    class_token: bool = param(True, "add a class token for the whole picture")
     pooling: Literal["class", "mean"] = param(
-        "class", "`pooled`: that token, or the patches' mean"
+        "class", "`pooled` is the class token, or the mean of the patches"
     )
-    registers: int = param(0, "tokens that hold what is of no place (arXiv:2309.16588)", ge=0)
-    positions: Literal["learned", "sinusoidal"] = param("learned", "where a patch is")
+    registers: int = param(0, "register tokens, which have no position (arXiv:2309.16588)", ge=0)
+    positions: Literal["learned", "sinusoidal"] = param("learned", "encoding of patch positions")
     grid: tuple[Cells, Cells] = param(
         (14, 14), "rows and columns of the learned positions; interpolated to other sizes"
     )
     antialias: bool = param(
-        False, "average positions where they become fewer, as timm and DINOv2 with registers do"
+        False, "antialias when positions are downsampled, as in timm and DINOv2 with registers"
     )
     class_position: bool = param(True, "the class token has a learned position too")
-    layer_scale: bool = param(False, "a learned factor for each channel that a block adds")
-    norm_epsilon: float = param(1e-6, "of layer norms; 1e-12 in transformers' ViT", gt=0, le=0.1)
+    layer_scale: bool = param(False, "learned scale per channel of each residual branch")
+    norm_epsilon: float = param(
+        1e-6, "epsilon of layer norms; 1e-12 in transformers' ViT", gt=0, le=0.1
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "ViTSpec":

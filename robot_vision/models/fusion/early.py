@@ -18,7 +18,7 @@ _PLACES, _NORM_GROUPS = 4, 4
 
 class EarlyOptions(AttentionOptions):
     layers: int = param(3, "convolutions of 3 x 3 after the channels are joined", ge=1, le=64)
-    queries: int = param(4, "vectors that a camera's map is read to", ge=1, le=64)
+    queries: int = param(4, "vectors that a camera's map is pooled to", ge=1, le=64)
 
 
 @FUSIONS.register("early")

@@ -32,8 +32,8 @@ _STRIDES = (8, 16, 32)  # fine, medium, coarse
 
 
 class FpnOptions(AttentionOptions):
-    layers: int = param(1, "looks at each level", ge=1, le=16)
-    queries: int = param(4, "tokens that look, beside words and the arm", ge=1, le=64)
+    layers: int = param(1, "attention layers per level", ge=1, le=16)
+    queries: int = param(4, "query tokens, besides words and the arm", ge=1, le=64)
 
 
 @FUSIONS.register("fpn")

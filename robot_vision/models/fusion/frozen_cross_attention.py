@@ -28,7 +28,7 @@ from robot_vision.models.layers.recurrent import MaskedLstm
 
 
 class FrozenOptions(AttentionOptions):
-    layers: int = param(1, "looks at the pictures", ge=1, le=64)
+    layers: int = param(1, "attention layers over the pictures", ge=1, le=64)
 
 
 @FUSIONS.register("frozen_cross_attention")

@@ -140,7 +140,7 @@ class Fusion(nn.Module, ABC):
         return tuple(n for n, m in self.modalities.items() if m.kind in PICTURES)
 
     def rows(self) -> tuple[str, ...]:
-        """The others: state, words, tracks."""
+        """The other modalities: state, words, tracks."""
         return tuple(n for n, m in self.modalities.items() if m.kind not in PICTURES)
 
     def cameras(self) -> dict[str, list[str]]:

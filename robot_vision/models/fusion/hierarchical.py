@@ -21,7 +21,7 @@ from robot_vision.models.layers.attention import AttentionOptions, Block, hiding
 
 
 class HierarchicalOptions(AttentionOptions):
-    plans: int = param(4, "tokens of the lowest level, that the head acts on first", ge=1, le=64)
+    plans: int = param(4, "tokens of the lowest level; their mean is the summary", ge=1, le=64)
 
 
 @FUSIONS.register("hierarchical")

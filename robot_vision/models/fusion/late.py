@@ -12,8 +12,8 @@ from robot_vision.models.layers.decoder import Pool
 
 
 class LateOptions(Params):
-    queries: int = param(4, "vectors that a modality is pooled to", ge=1, le=64)
-    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
+    queries: int = param(4, "vectors that each modality is pooled to", ge=1, le=64)
+    heads: int = param(4, "attention heads; they divide the width", ge=1, le=64)
 
 
 @FUSIONS.register("late")

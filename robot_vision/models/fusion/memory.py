@@ -21,8 +21,8 @@ from robot_vision.models.layers.recurrent import MaskedLstm
 
 
 class MemoryOptions(AttentionOptions):
-    moments: int = param(8, "moments that are remembered, the present one included", ge=1, le=256)
-    queries: int = param(8, "tokens that a moment is read to", ge=1, le=64)
+    moments: int = param(8, "remembered moments, including the present one", ge=1, le=256)
+    queries: int = param(8, "tokens that a moment is condensed to", ge=1, le=64)
 
 
 @FUSIONS.register("memory")

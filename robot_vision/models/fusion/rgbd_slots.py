@@ -22,7 +22,7 @@ from robot_vision.models.layers.slot_attention import SlotAttention
 
 
 class SlotsOptions(AttentionOptions):
-    slots: int = param(7, "things and parts of the background held apart", ge=2, le=64)
+    slots: int = param(7, "slots, for objects and parts of the background", ge=2, le=64)
     iterations: int = param(3, "rounds of slot attention", ge=1, le=16)
     queries: int = param(4, "tokens that read slots, words and the arm", ge=1, le=64)
 

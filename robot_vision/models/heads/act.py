@@ -13,8 +13,10 @@ from robot_vision.models.loss import Loss
 
 
 class ActOptions(TransformerHeadOptions):
-    latent: int = param(16, "numbers of the latent", ge=1, le=1024)
-    kl_weight: float = param(0.1, "weight of the latent's divergence from a normal", ge=0, le=1e4)
+    latent: int = param(16, "size of the latent", ge=1, le=1024)
+    kl_weight: float = param(
+        0.1, "weight of the latent's KL divergence from a normal", ge=0, le=1e4
+    )
 
 
 @HEADS.register("act")

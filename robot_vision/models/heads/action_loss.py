@@ -14,9 +14,11 @@ from robot_vision.models.loss import Loss
 class ActionLossOptions(Params):
     """Options of heads that predict the chunk itself."""
 
-    loss: Literal["l1", "huber", "mse"] = param("l1", "distance of the numbers of an action")
+    loss: Literal["l1", "huber", "mse"] = param(
+        "l1", "distance between predicted and demonstrated numbers"
+    )
     gripper: Literal["as_others", "bce"] = param(
-        "as_others", "the gripper as a number like the others, or as open or closed"
+        "as_others", "gripper loss: like the other numbers, or binary cross-entropy"
     )
     gripper_weight: float = param(0.3, "weight of the cross-entropy of `bce`", ge=0, le=100)
 

@@ -15,8 +15,8 @@ NEVER = -1e4
 class AttentionOptions(Params):
     """Options of modules built from attention."""
 
-    layers: int = param(2, "layers of attention", ge=1, le=64)
-    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
+    layers: int = param(2, "attention layers", ge=1, le=64)
+    heads: int = param(4, "attention heads; they divide the width", ge=1, le=64)
 
 
 def hiding_bias(present: Bool[Tensor, "b k"]) -> Float[Tensor, "b 1 1 k"]:

@@ -27,14 +27,14 @@ ALL_TASKS: tuple[TaskName, ...] = ("classification", "detection", "segmentation"
 
 class MultiTaskSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
     tasks: tuple[TaskName, ...] = param(ALL_TASKS, "heads of the model", min_length=1)
     stride_px: int = param(16, "side of a cell, one of the encoder's strides", unit="px", ge=1)
     boxes: int = param(2, "boxes of each cell", ge=1, le=16)
     width: int = param(64, "channels of the detection head", ge=1, le=4096)
     depth: int = param(1, "blocks of the detection head", ge=1, le=16)
     semantic_stride_px: int = param(
-        8, "side of a cell of the segmentation head, of the encoder's strides", unit="px", ge=1
+        8, "cell side of the segmentation head, one of the encoder's strides", unit="px", ge=1
     )
     semantic_width: int = param(24, "channels of the segmentation head", ge=1, le=4096)
 

@@ -28,19 +28,19 @@ Depth = Annotated[int, Field(ge=1, le=64)]
 class NativeSpec(Params):
     """Widths (channels) and depths (blocks) of one size of the model."""
 
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
     stem: int = param(16, "width at stride 2", ge=1, le=4096)
     widths: tuple[Width, Width, Width, Width] = param(
-        (32, 64, 160, 320), "of the stages at strides 4, 8, 16 and 32"
+        (32, 64, 160, 320), "widths of the stages at strides 4, 8, 16 and 32"
     )
     depths: tuple[Depth, Depth, Depth, Depth] = param((1, 3, 5, 3), "blocks of those stages")
     neck: int = param(64, "width of the pyramid and of the heads", ge=1, le=4096)
     head_depth: int = param(2, "blocks of each tower of a head", ge=1, le=64)
     quarter: int = param(32, "width of the decoder at stride 4", ge=1, le=4096)
     relief: tuple[Width, Width, Width] = param(
-        (24, 64, 96), "of what is read from the slopes of surfaces at strides 4, 8 and 16"
+        (24, 64, 96), "widths of the maps from surface slopes at strides 4, 8 and 16"
     )
-    prototypes: int = param(16, "masks that every mask is a sum of", ge=1, le=4096)
+    prototypes: int = param(16, "mask prototypes that masks are combined from", ge=1, le=4096)
     features: int = param(64, "width of the feature grid", ge=1, le=4096)
     embedding: int = param(64, "width of the embedding", ge=1, le=4096)
 

@@ -1,7 +1,7 @@
 """The policy: a small language encoder, and a network from tokens to a chunk of actions.
 
-Both are one model while they are trained, and two graphs where they are served: words are read
-once an instruction, what is seen once a frame. See `pointer_parts.py`.
+Both are one model in training and two graphs in service: words are encoded once per instruction,
+observations once per frame. See `pointer_parts.py`.
 """
 
 import torch

@@ -39,20 +39,24 @@ _SCALES_M = (0.3, 0.08, 0.02)
 class PolicySpec(Params):
     """Sizes of the network and of its input tokens (`policies/tokens.py`)."""
 
-    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
+    words: int = param(128, "size of the vocabulary; set by the training set", ge=1, le=100_000)
     max_words: int = param(24, "longest instruction", ge=1, le=128)
     max_objects: int = param(MAX_OBJECTS, "objects of an observation", ge=1, le=1024)
     object_width: int = param(OBJECT_WIDTH, "width of an object's token", ge=1, le=4096)
-    geometry_width: int = param(GEOMETRY_WIDTH, "its first columns: geometry", ge=1, le=4096)
+    geometry_width: int = param(
+        GEOMETRY_WIDTH, "number of its first columns that are geometry", ge=1, le=4096
+    )
     centre_from_tool_at: int = param(
-        OBJECT_SLICES["centre_from_tool"].start, "column of its place seen from the tool", ge=0
+        OBJECT_SLICES["centre_from_tool"].start,
+        "column where its position relative to the tool begins",
+        ge=0,
     )
     visual_cells: int = param(VISUAL_ROWS * VISUAL_COLUMNS, "tokens of the view", ge=1, le=4096)
     visual_width: int = param(VISUAL_WIDTH, "width of a token of the view", ge=1, le=4096)
     robot_width: int = param(robot_width(2), "width of the arm's token", ge=1, le=4096)
     horizon: int = param(12, "steps of a chunk of actions", ge=1, le=1024)
-    width: int = param(96, "width of all tokens inside", ge=1, le=4096)
-    heads: int = param(4, "heads of the attention; they divide `width`", ge=1, le=64)
+    width: int = param(96, "width of all tokens inside the network", ge=1, le=4096)
+    heads: int = param(4, "attention heads; they divide `width`", ge=1, le=64)
     layers: int = param(2, "two-way layers", ge=1, le=64)
     head_width: int = param(256, "width of the action head", ge=1, le=4096)
     head_depth: int = param(3, "blocks of the action head", ge=1, le=64)

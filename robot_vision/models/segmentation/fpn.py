@@ -18,7 +18,7 @@ _STRIDES = (4, 8, 16, 32)
 
 class FpnSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(2, "rows of a label map; the training set says how many", ge=2, le=255)
+    classes: int = param(2, "classes of a label map; set by the training set", ge=2, le=255)
     width: int = param(64, "channels of the pyramid's levels", ge=2, le=1024)
 
 

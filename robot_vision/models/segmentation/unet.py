@@ -27,11 +27,13 @@ Upsampling = Literal["bilinear", "transposed"]
 
 class UNetSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(2, "rows of a label map; the training set says how many", ge=2, le=255)
+    classes: int = param(2, "classes of a label map; set by the training set", ge=2, le=255)
     width: int = param(
-        32, "channels at a quarter of the size, twice as many a coarser map", ge=1, le=512
+        32, "channels at a quarter of the size, doubled for each coarser map", ge=1, le=512
     )
-    upsampling: Upsampling = param("bilinear", "how a map is enlarged: bilinear or transposed")
+    upsampling: Upsampling = param(
+        "bilinear", "upsampling of maps: bilinear or transposed convolution"
+    )
 
 
 class _Up(nn.Module):
@@ -46,7 +48,7 @@ class _Up(nn.Module):
         if spec.upsampling == "transposed" and self._enlarges:
             if ratio != int(ratio):
                 raise ConfigError(
-                    f"spec.upsampling = 'transposed' enlarges by whole numbers; this encoder "
+                    f"spec.upsampling = 'transposed' upsamples by integer factors; this encoder "
                     f"needs {ratio:g}: use 'bilinear'"
                 )
             self.enlarge = nn.ConvTranspose2d(in_width, width, int(ratio), stride=int(ratio))

@@ -20,7 +20,9 @@ class DinoSpec(Params):
     encoder: EncoderChoice = EncoderChoice(name="vit-ti16")
     hidden: int = param(512, "width of the head's hidden layers", ge=4, le=16384)
     bottleneck: int = param(128, "dimensions in which prototypes lie", ge=4, le=4096)
-    prototypes: int = param(2048, "65536 in the paper, for a million pictures", ge=4, le=2**20)
+    prototypes: int = param(
+        2048, "prototypes; the paper has 65536 for a million pictures", ge=4, le=2**20
+    )
 
 
 class DinoHead(nn.Module):

@@ -21,10 +21,10 @@ _SPREAD = 0.02
 
 class MaeSpec(Params):
     encoder: EncoderChoice = EncoderChoice(name="vit-ti16")
-    hidden_share: float = param(0.75, "of the patches, hidden from the encoder", gt=0, lt=1)
-    decoder_width: int = param(96, "of a token in the decoder", ge=4, le=2048, multiple_of=4)
+    hidden_share: float = param(0.75, "share of patches hidden from the encoder", gt=0, lt=1)
+    decoder_width: int = param(96, "width of a token in the decoder", ge=4, le=2048, multiple_of=4)
     decoder_depth: int = param(2, "blocks of the decoder", ge=1, le=32)
-    decoder_heads: int = param(3, "of attention in the decoder", ge=1, le=64)
+    decoder_heads: int = param(3, "attention heads of the decoder", ge=1, le=64)
 
 
 class Decoder(nn.Module):

@@ -32,10 +32,10 @@ _SMALL_ENCODER = EncoderChoice(name="resnet18", options={"depths": (1, 1, 1, 1),
 
 
 class RgbdTemporalSpec(Params):
-    encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of colour")
+    encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "encoder of colour")
     width: int = param(64, "channels of tokens, slots and memory", ge=4, le=4096)
     depth_width: int = param(24, "channels of the depth encoder", ge=2, le=4096)
-    slots: int = param(7, "things and parts of the background held apart", ge=2, le=64)
+    slots: int = param(7, "slots, for objects and parts of the background", ge=2, le=64)
     iterations: int = param(3, "rounds of slot attention", ge=1, le=16)
     embedding: int = param(64, "width of the embedding", ge=1, le=4096)
 

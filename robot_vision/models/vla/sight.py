@@ -136,7 +136,7 @@ def _check_sizes(spec: VlmPolicySpec, prepared: Any, hidden: int) -> None:
             )
     if spec.observation.words == "sentence" and spec.text_width != hidden:
         raise ConfigError(
-            f"a word has {spec.text_width} numbers, in the backbone {hidden}: expected "
+            f"a word has {spec.text_width} numbers, but {hidden} in the backbone: expected "
             "options.sentences.folder with the backbone's own words, as `robot-vision vla "
             "recipe` writes it"
         )

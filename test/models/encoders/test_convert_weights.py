@@ -170,7 +170,7 @@ class Foreign:
         ("b.pth", {"x": 3}, "b.pth: expected tensors by name"),
         ("c.pth", [torch.ones(1)], "c.pth: expected tensors by name"),
         ("d.pth", {}, "d.pth holds no tensors"),
-        ("e.h5", {}, r"e.h5 is of no kind that is read; expected \.safetensors"),
+        ("e.h5", {}, r"e.h5 has an unsupported suffix; expected \.safetensors"),
     ],
 )
 def test_files_that_hold_something_else_are_named(
