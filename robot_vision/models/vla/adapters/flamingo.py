@@ -1,16 +1,6 @@
 """Flamingo as rebuilt by IDEFICS: words attend to resampled pictures through gated layers."""
 
-from jaxtyping import Float
-from torch import Tensor
-
-from robot_vision.models.vla.adapter import (
-    ADAPTERS,
-    CLIP_MEAN,
-    CLIP_STD,
-    Row,
-    VlmAdapter,
-    square,
-)
+from robot_vision.models.vla.adapter import ADAPTERS, CLIP_MEAN, CLIP_STD, VlmAdapter, square
 
 
 @ADAPTERS.register("flamingo")
@@ -24,10 +14,10 @@ class Flamingo(VlmAdapter):
     vision_tower = property(lambda self: self.model.vision_model)
     image_processor = property(lambda self: square(self.model.image_size, CLIP_MEAN, CLIP_STD))
 
-    def encode_images(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def encode_images(self, pixels):
         return self.model.perceiver_resampler(self.vision_tower(pixels).last_hidden_state)
 
-    def read(self, images: Row, words: Row) -> Float[Tensor, "b n d"]:
+    def read(self, images, words):
         sees = images.present[:, None].expand(-1, words.present.shape[1], -1)
         return self.text_tower(
             inputs_embeds=words.values,
