@@ -1,4 +1,4 @@
-"""What a model declares of itself: the contract that training, export, service and tests read."""
+"""What a model declares about itself: the contract for training, export, service and tests."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,9 +26,9 @@ class Size:
 class Graph:
     """One network as it is served: it becomes one ONNX file.
 
-    `module` is called with the values of `example`, in their order, and returns a tuple in the
-    order of `outputs` (role → name of the tensor; ONNX allows no input and output of one name).
-    `dynamic` holds `torch.export.Dim`s by input and axis; axes that are not there are fixed.
+    `module` is called with the values of `example`, in order, and returns a tuple in the order of
+    `outputs` (role → name of the tensor; in ONNX an input and an output may not share a name).
+    `dynamic` holds `torch.export.Dim`s by input and axis; other axes are fixed.
     """
 
     file: str
@@ -43,7 +43,7 @@ class Serving(Generic[SpecT]):
     """How a model is served: the graphs that run it and the format that decodes them.
 
     `format` is a name in `robot_vision.formats`, or empty for a policy. `image` describes the
-    picture that the graph takes; None for what takes no picture.
+    picture that the graph takes; None if it takes none.
     """
 
     graphs: Callable[[nn.Module, SpecT, Size], tuple[Graph, ...]]
@@ -55,17 +55,17 @@ class Serving(Generic[SpecT]):
 class Card(Generic[SpecT]):
     """One model. Register it with `register_model(Card(…))` in the file that defines the model.
 
-    `spec` holds the model's choices with their defaults; `build(spec)` makes it with fresh
-    weights. `tiny` is a spec that tests build in milliseconds. `example(spec, batch)` makes valid
-    inputs by name; the model is called with its values in order, or with the whole where it is
+    `spec` holds the model's options with their defaults; `build(spec)` makes it with new weights.
+    `tiny` is a spec that tests build in milliseconds. `example(spec, batch)` makes valid inputs by
+    name; the model is called with their values in order, or with the whole mapping if it is
     `called_by_name`, and returns outputs by role.
 
-    Shapes are dimensions separated by spaces, one letter case, as jaxtyping has them: a number, a
-    name, or a name divided or multiplied by a number (`h/16`). Names are fields of the spec
-    (`classes`), else dimensions that must agree wherever they occur. `b` is the batch. Where the
-    spec decides what inputs or outputs there are, a function of it gives their shapes.
+    Shapes are dimensions separated by spaces, as in jaxtyping: a number, a name, or a name divided
+    or multiplied by a number (`h/16`). Names are fields of the spec (`classes`), or dimensions
+    that must agree wherever they occur. `b` is the batch. Where inputs or outputs depend on the
+    spec, a function of the spec returns the shapes.
 
-    `layouts` are names of weights in public implementations, from which `models convert` reads.
+    `layouts` are names of weights in public implementations that `models convert` can read.
     """
 
     name: str
@@ -86,5 +86,5 @@ class Card(Generic[SpecT]):
     limits: str = ""
 
     def arguments(self, inputs: Mapping[str, Tensor]) -> tuple[Any, ...]:
-        """What the model is called with, from inputs by name."""
+        """Arguments of a call of the model, from inputs by name."""
         return (inputs,) if self.called_by_name else tuple(inputs.values())

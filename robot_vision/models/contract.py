@@ -1,4 +1,4 @@
-"""Whether a model keeps what its card declares: shapes, and what it costs."""
+"""Checks a model against its card: shapes, and cost."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ class Dimension:
     divided_by: int = 1
 
     def size(self, known: Mapping[str, int]) -> int | None:
-        """What it must be; None where its name is not known, or cannot be divided so."""
+        """The size it must have; None if its name is unknown or the division is inexact."""
         base = known.get(self.name) if self.name else self.number
         if base is None or base % self.divided_by:
             return None
@@ -38,7 +38,7 @@ class Dimension:
 
 
 def parse_shape(declared: str) -> tuple[Dimension, ...]:
-    """Read `b h/16 w/16 64`; raises `ConfigError` that names what is no dimension."""
+    """Parse `b h/16 w/16 64`; raises `ConfigError` that names any invalid dimension."""
     return tuple(_dimension(text, declared) for text in declared.split())
 
 
@@ -47,8 +47,8 @@ def _dimension(text: str, declared: str) -> Dimension:
     factor = int(found["factor"][1:]) if found and found["factor"] else 1
     if not found or factor == 0 or (found["number"] and found["factor"]):
         raise ConfigError(
-            f"{text!r} in the shape {declared!r} is no dimension; expected a number, a name, or "
-            "a name divided or multiplied by a number, as h/16"
+            f"{text!r} in the shape {declared!r} is not a dimension; expected a number, a name, "
+            "or a name divided or multiplied by a number, as h/16"
         )
     divides = bool(found["factor"]) and found["factor"][0] == "/"
     return Dimension(
@@ -62,7 +62,7 @@ def _dimension(text: str, declared: str) -> Dimension:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """A tensor of a model beside its declaration."""
+    """A tensor of a model and its declaration."""
 
     where: str
     declared: str
@@ -78,7 +78,7 @@ def check_shapes(
 ) -> None:
     """Raise `ConfigError` unless names and shapes are those that the card declares.
 
-    Names in the shapes are whole numbers of `spec`, else they must agree in all tensors.
+    Names in the shapes are integer fields of `spec`; other names must agree in all tensors.
     """
     found = [
         *_beside(card, "input", _of(card.inputs, spec), inputs),
@@ -144,30 +144,30 @@ def _check_sizes(tensor: _Found, known: Mapping[str, int]) -> None:
 
 
 def parameters_of(card: Card[Any]) -> int:
-    """How many parameters the model of the card's spec has, trainable or not."""
+    """Number of parameters of the model of the card's spec, trainable or not."""
     with torch.random.fork_rng(devices=[]):
         return sum(p.numel() for p in card.build(card.spec).parameters())
 
 
 def gmacs_of(card: Card[Any]) -> float:
-    """Billions of multiplications and additions of one sample, at the card's example."""
+    """Billions of multiply-adds per sample, at the size of the card's example."""
     with torch.random.fork_rng(devices=[]):
         model = card.build(card.spec).eval()
     return gmacs(model, card.arguments(card.example(card.spec, 1)))
 
 
 def gmacs(model: nn.Module, inputs: Iterable[Any]) -> float:
-    """Billions of multiplications and additions of a model on these inputs."""
+    """Billions of multiply-adds of a model on these inputs."""
     return macs_by_module(model, inputs)[""] / 1e9
 
 
 def macs_by_module(model: nn.Module, inputs: Iterable[Any]) -> dict[str, int]:
-    """Multiplications and additions in each module and those within it, by its name.
+    """Multiply-adds of each module, submodules included, by name.
 
-    The model itself has no name. Modules that multiply nothing are left out.
+    The name of the model itself is empty. Modules without multiplications are left out.
     """
-    # The counter does not see fused attention on the CPU: by plain products it does. It follows
-    # parameters that are handed to a layer as an input, which fails without gradients.
+    # The counter misses fused attention on the CPU, hence plain matrix products. It tracks
+    # parameters that are passed to a layer as an input, which fails without gradients.
     with (
         torch.enable_grad(),
         sdpa_kernel(SDPBackend.MATH),

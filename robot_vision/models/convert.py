@@ -1,4 +1,4 @@
-"""Weights of public implementations become ours: names are mapped, what does not fit is named."""
+"""Converts weights of public implementations to our names; reports what does not fit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from robot_vision.models.encoders.layout import OWN, Layout, Renamed, rename
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, listed
 
-# Where the encoder of a model lies that has one (`PictureEncoder`) and whose spec says no other
-# place in `encoder_at`; and what travels beside it.
+# Where a model has its encoder (`PictureEncoder`), unless its spec names another place in
+# `encoder_at`; and the key under which its choice travels with the weights.
 IN_MODEL = "encoder.net."
 TRAVELS = "encoder"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Converted:
-    """An encoder's tensors by our names, and the choice by which it gives what it gave there."""
+    """An encoder's tensors by our names, and the choice that reproduces its outputs."""
 
     choice: EncoderChoice
     renamed: Renamed
@@ -44,7 +44,7 @@ def tensors_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> dict[st
 
 
 def convert(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Converted:
-    """As `tensors_for`, with the options that the layout needs where the choice leaves them open.
+    """As `tensors_for`, with the options that the layout requires and the choice leaves open.
 
     Raises `ConfigError` as `tensors_for` does.
     """
@@ -56,10 +56,10 @@ def convert(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Converted:
 def convert_model(
     name: str, values: Mapping[str, Any], tensors: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> Weights:
-    """A public model's weights as ours of the model `name`.
+    """Convert a public model's weights to those of our model `name`.
 
-    `values` are fields of its spec that differ from its card; `config` is the `config.json` of
-    the weights, empty for none: it gives those that `values` leave open. Raises `ConfigError` that
+    `values` are fields of the spec that differ from its card; `config` is the `config.json` of
+    the weights, empty for none: it sets fields that `values` leave open. Raises `ConfigError` that
     names what is missing, unexpected or of another shape, and `UnknownNameError`.
     """
     card = MODELS.get(name)
@@ -90,9 +90,9 @@ def _said_by(layout: Layout, config: Mapping[str, Any]) -> dict[str, Any]:
 def tensors_for_model(spec: Params, weights: Weights) -> dict[str, Tensor]:
     """Weights of a file by the names of a model of that spec.
 
-    Where the spec has an encoder and the file holds none by the model's names, the file is that
-    of an encoder: ours, that of `native-s`, or of a public layout. Raises `ConfigError` if it is
-    of another encoder, or of the same one with other options.
+    If the spec has an encoder and the file holds none under the model's names, the file is taken
+    as that of an encoder: ours, that of `native-s`, or one in a public layout. Raises
+    `ConfigError` if it is of another encoder, or of the same one with other options.
     """
     choice = getattr(spec, "encoder", None)
     if not isinstance(choice, EncoderChoice):
@@ -126,7 +126,7 @@ def _fitting(
     *,
     what: str,
 ) -> Renamed:
-    """By the layout that fits best; raises `ConfigError` where none fits."""
+    """Rename by the layout that fits best; raises `ConfigError` if none fits."""
     renamed = min(
         (rename(tuple(own), spec, layout, tensors) for layout in layouts),
         key=lambda found: (len(found.missing), len(found.unexpected)),
@@ -134,9 +134,9 @@ def _fitting(
     faults = _faults(own, renamed)
     if faults:
         raise ConfigError(
-            f"these are no weights of {what}, by the names of "
-            f"{renamed.layout.name}: {faults}; expected {len(own)} tensors as one of "
-            f"{', '.join(layout.name for layout in layouts)} names them"
+            f"these weights do not fit {what}, read with the names of {renamed.layout.name}: "
+            f"{faults}; expected {len(own)} tensors with the names of one of "
+            f"{', '.join(layout.name for layout in layouts)}"
         )
     return renamed
 
@@ -156,7 +156,7 @@ def _faults(own: Mapping[str, Tensor], renamed: Renamed) -> str:
 
 
 def _check_same(choice: EncoderChoice, weights: Weights) -> None:
-    """Against the encoder that is written beside the weights, if one is."""
+    """Compare with the encoder that is recorded with the weights, if any."""
     written = weights.travels.get(TRAVELS) or weights.spec.get("encoder")
     if not isinstance(written, dict):
         return
@@ -171,7 +171,7 @@ def _check_same(choice: EncoderChoice, weights: Weights) -> None:
 
 
 def _check_options(choice: EncoderChoice, needed: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` where the encoder chosen differs in one of the options needed."""
+    """Raise `ConfigError` if the chosen encoder differs in a required option."""
     own = encoder_spec(choice).model_dump(mode="json")
     differing = {name: value for name, value in needed.items() if value != own[name]}
     if differing:

@@ -1,7 +1,7 @@
-"""A model with fewer channels than its spec says: layers take the shapes of a file's tensors.
+"""A model with fewer channels than in its spec: layers take the shapes of a file's tensors.
 
-What pruning leaves has no spec: two blocks that share one width in the spec may differ. The file
-of weights says by its shapes what is left; the code of the model stays that of its card.
+No spec describes a pruned model: two blocks that share one width in the spec may differ. The
+shapes in the file of weights define what is left; the model's code stays that of its card.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ from robot_vision.core.errors import ConfigError
 def narrow(
     model: nn.Module, tensors: Mapping[str, Tensor], *, fresh: frozenset[str] = frozenset()
 ) -> None:
-    """Give each layer the shapes of its tensors; values are those of before, or none.
+    """Give each layer the shapes of its tensors; values are cut from the old ones, not loaded.
 
-    Layers with tensors in `fresh` keep what they give out (the classes of another set) and take
-    what the others leave. Raises `ConfigError` for a layer that cannot be another width.
+    Layers with tensors in `fresh` keep their outputs (the classes of another set) and narrow only
+    their inputs. Raises `ConfigError` for a layer whose width cannot change.
     """
     for name, module in model.named_modules():
         own = _tensors_of(module)
@@ -43,7 +43,7 @@ def _tensors_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _shape(given: torch.Size, own: torch.Size, *, is_fresh: bool) -> tuple[int, ...]:
-    """Of a fresh layer what comes in alone is narrower: its second dimension."""
+    """A fresh layer is narrowed only in its inputs, the second dimension."""
     return (*own[:1], *given[1:]) if is_fresh else tuple(given)
 
 
@@ -75,7 +75,7 @@ def _resize(name: str, module: nn.Module, changed: Mapping[str, tuple[int, ...]]
 
 def _fit_convolution(module: nn.Module) -> None:
     assert isinstance(module, nn.Conv1d | nn.Conv2d)
-    if module.groups > 1 and module.groups == module.in_channels:  # a group a channel
+    if module.groups > 1 and module.groups == module.in_channels:  # one group per channel
         module.groups = module.weight.shape[0] * module.in_channels // module.out_channels
     module.out_channels = module.weight.shape[0]
     module.in_channels = module.weight.shape[1] * module.groups

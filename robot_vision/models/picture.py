@@ -1,9 +1,10 @@
-"""What models of one picture share: an example, the graph that serves it, its input."""
+"""Shared by models of one picture: an example, the graph that serves them, its input."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.manifest import ModelInput
@@ -12,11 +13,11 @@ from robot_vision.models.card import Graph, Serving, Size
 
 PICTURE = {"rgb": "b h w 3"}
 _EXAMPLE_WIDTH_PX, _EXAMPLE_HEIGHT_PX = 96, 64
-PAD_VALUE = 114  # as training samples have it
+PAD_VALUE = 114  # as in training samples
 
 
 def noise_pictures(spec: Params, batch: int) -> dict[str, Tensor]:
-    """An example for a card: `rgb` u8 [b,h,w,3] of noise, its sides multiples of 32."""
+    """An example for a card: `rgb` u8 [b,h,w,3] of noise, with sides that are multiples of 32."""
     del spec
     size = (batch, _EXAMPLE_HEIGHT_PX, _EXAMPLE_WIDTH_PX, 3)
     draw = torch.Generator().manual_seed(0)
@@ -24,19 +25,19 @@ def noise_pictures(spec: Params, batch: int) -> dict[str, Tensor]:
 
 
 def served_from_picture(format: str, *roles: str) -> Serving[Any]:
-    """Serving of a model that is called with `rgb` u8 [b,h,w,3] and answers by role."""
+    """Serving of a model that takes `rgb` u8 [b,h,w,3] and returns outputs by role."""
     return Serving(graphs=_graphs(roles), format=format, image=_image)
 
 
 class _InOrder(nn.Module):
-    """The model as it is exported: a tuple in the order of its roles."""
+    """The model as exported: it returns a tuple in the order of its roles."""
 
     def __init__(self, model: nn.Module, roles: tuple[str, ...]) -> None:
         super().__init__()
         self.model = model
         self.roles = roles
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> tuple[Float[Tensor, "b ..."], ...]:
         answer = self.model(rgb)
         return tuple(answer[role] for role in self.roles)
 
@@ -50,7 +51,7 @@ def _graphs(roles: tuple[str, ...]) -> Callable[[nn.Module, Any, Size], tuple[Gr
 
 
 def picture_graphs(model: nn.Module, size: Size, roles: tuple[str, ...]) -> tuple[Graph, ...]:
-    """The one graph of a model that is called with `rgb` u8 [b,h,w,3] and answers by role."""
+    """The single graph of a model that takes `rgb` u8 [b,h,w,3] and returns outputs by role."""
     rgb = torch.zeros(2, size.height_px, size.width_px, 3, dtype=torch.uint8)
     return (
         Graph(
@@ -69,7 +70,7 @@ def _image(spec: Any, size: Size) -> ModelInput:
 
 
 def picture_input(size: Size) -> ModelInput:
-    """Pixels as they are: the graph scales them."""
+    """Raw pixels: the graph scales them."""
     return ModelInput(
         name="rgb",
         width_px=size.width_px,

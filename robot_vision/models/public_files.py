@@ -1,4 +1,4 @@
-"""Reads weights as public programs write them: safetensors, torch's files, folders of either."""
+"""Reads weights of public programs: safetensors, torch files, and folders of either."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from robot_vision.core.foreign import quoted, read_json
 from robot_vision.models.weights import read_weights
 
 _TORCH_SUFFIXES = {".bin", ".pth", ".pt", ".ckpt"}
-# Under these names training programs keep the weights, beside their optimiser's state.
+# Keys of the weights in checkpoints that also hold the optimiser's state.
 _INNER = ("state_dict", "model", "model_state_dict", "teacher")
-# Of a folder, the first of these that is there; several files are parts of one.
+# The first pattern that matches in a folder is read; several files are shards of one.
 _IN_FOLDER = (
     "model.safetensors",
     "model-*-of-*.safetensors",
@@ -26,7 +26,7 @@ _IN_FOLDER = (
 def read_public(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, or of a folder as `save_pretrained` writes it.
 
-    Code in a file is never run. Raises `ConfigError` where there are no tensors to read.
+    Code in a file is never run. Raises `ConfigError` if there are no tensors to read.
     """
     tensors: dict[str, Tensor] = {}
     for file in _files(path):
@@ -37,7 +37,7 @@ def read_public(path: Path) -> dict[str, Tensor]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """`config.json` beside the weights in a folder; empty where there is none."""
+    """`config.json` beside the weights in a folder; empty if there is none."""
     file = path / "config.json"
     if not file.is_file():
         return {}
@@ -62,12 +62,12 @@ def _read(file: Path) -> dict[str, Tensor]:
         return read_weights(file).tensors
     if file.suffix not in _TORCH_SUFFIXES:
         raise ConfigError(
-            f"{file} is of no kind that is read; expected .safetensors or one of "
+            f"{file} has an unsupported suffix; expected .safetensors or one of "
             f"{', '.join(sorted(_TORCH_SUFFIXES))}"
         )
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # its unpickler raises what the file provokes
+    except Exception as error:  # the unpickler may raise anything
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"cannot read {file} as tensors alone: {reason}") from error
     return _tensors(found, file)

@@ -1,4 +1,4 @@
-"""The one way to transformers: beside a torchvision that cannot be imported it works as well."""
+"""The only import of transformers; it works with a broken torchvision too."""
 
 import sys
 from importlib import import_module
@@ -8,9 +8,9 @@ from robot_vision.core.errors import MissingDependencyError
 
 
 def import_transformers() -> Any:
-    """The package. It needs no torchvision here; one that is broken is hidden from it.
+    """Import the package. It does not need torchvision here; a broken one is hidden from it.
 
-    Raises `MissingDependencyError` where it is not installed, or torch is not.
+    Raises `MissingDependencyError` if it or torch is not installed.
     """
     _hide_broken_torchvision()
     try:
@@ -25,7 +25,7 @@ def import_transformers() -> Any:
 
 
 def _hide_broken_torchvision() -> None:
-    """One of another build than torch cannot be imported, and transformers would fail by it."""
+    """A torchvision built for another torch fails to import, and transformers with it."""
     if "torchvision" in sys.modules:
         return
     try:

@@ -1,4 +1,4 @@
-"""The torch models that there are: every card in every module below `robot_vision.models`."""
+"""The registry of torch models: every card in every module below `robot_vision.models`."""
 
 from typing import Any
 
@@ -9,5 +9,5 @@ MODELS: Registry[Card[Any]] = Registry("model", package="robot_vision.models")
 
 
 def register_model(card: Card[Any]) -> None:
-    """Make a model known by the name on its card."""
+    """Register a model under the name on its card."""
     MODELS.register(card.name)(card)

@@ -1,4 +1,4 @@
-"""A model as the one graph that serves it."""
+"""A model as the single graph that serves it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from robot_vision.models.card import Card, Graph, Size
 
 
 def served_graph(card: Card[Any], model: nn.Module, spec: Params, size: Size) -> Graph:
-    """The model's graph, in evaluation mode; raises `ConfigError` unless there is just one."""
+    """The model's graph, in evaluation mode; raises `ConfigError` unless there is exactly one."""
     graphs = card.serving.graphs(model, spec, size) if card.serving else ()
     if len(graphs) != 1:
         files = ", ".join(graph.file for graph in graphs) or "no graph at all"
@@ -21,7 +21,7 @@ def served_graph(card: Card[Any], model: nn.Module, spec: Params, size: Size) ->
 
 
 def fresh_graph(card: Card[Any], size: Size, *, classes: int) -> Graph:
-    """The graph of fresh weights, for so many classes where the model has any; for timing."""
+    """The graph with new weights, for `classes` classes if the model has any; for timing."""
     has_classes = "classes" in type(card.spec).model_fields
     spec = with_values(card.spec, {"classes": classes} if has_classes else {})
     return served_graph(card, card.build(spec), spec, size)

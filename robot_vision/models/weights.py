@@ -1,4 +1,4 @@
-"""Files of weights: tensors with the model, the spec and what else must travel beside them."""
+"""Files of weights: tensors with the model, its spec and other metadata they depend on."""
 
 import json
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ _MOST_NAMED = 6
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Weights:
-    """What a file holds. `spec` is empty in files from before it was written beside them.
+    """Contents of a file. `spec` is empty in files from before it was recorded.
 
-    `pruned`: layers are as wide as the tensors are, and not as the spec says.
+    `pruned`: layers are as wide as the tensors, not as in the spec.
     """
 
     file: Path
@@ -38,7 +38,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """How tensors fit a model, by layer: what it lacks, what it has no place for."""
+    """How tensors fit a model, by layer: missing, unexpected and reshaped ones."""
 
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Fit:
 
     @property
     def fresh(self) -> tuple[str, ...]:
-        """Layers of the model that the tensors leave as they are."""
+        """Layers of the model that the tensors leave unchanged."""
         return tuple(sorted({*self.missing, *(text.split(" ")[0] for text in self.reshaped)}))
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Fit:
 
 
 def read_weights(file: Path) -> Weights:
-    """Read a safetensors file; raises `ConfigError` if it is none or its metadata are damaged."""
+    """Read a safetensors file; raises `ConfigError` if it or its metadata are invalid."""
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = dict(opened.metadata() or {})
@@ -67,7 +67,7 @@ def read_weights(file: Path) -> Weights:
     except (SafetensorError, OSError, ValueError) as error:
         raise ConfigError(f"cannot read the weights {file}: {error}") from error
     travels = _mapping(metadata, "travels", file)
-    if "classes" in metadata and not travels:  # as files were written before
+    if "classes" in metadata and not travels:  # older files
         travels = {"classes": _parsed(metadata, "classes", file)}
     return Weights(
         file=file,
@@ -80,7 +80,7 @@ def read_weights(file: Path) -> Weights:
 
 
 def write_weights(file: Path, weights: Weights, *, half: bool = False) -> None:
-    """Write what `read_weights` reads, whole or not at all; `half`: floats of sixteen bits."""
+    """Write what `read_weights` reads, atomically; `half`: floats have 16 bits."""
     tensors = {
         name: (t.half() if half and t.is_floating_point() else t).detach().cpu().contiguous()
         for name, t in weights.tensors.items()
@@ -102,9 +102,9 @@ def write_weights(file: Path, weights: Weights, *, half: bool = False) -> None:
 
 
 def spec_of(weights: Weights, card: Card[Any], values: Mapping[str, Any]) -> Any:
-    """The spec that the weights are of: that written beside them, else the card's with `values`.
+    """The spec of the weights: the one recorded with them, or the card's with `values`.
 
-    Raises `ConfigError` if it is no spec of the model, or the weights are of another model.
+    Raises `ConfigError` if it does not fit the model, or the weights are of another model.
     """
     if weights.model and weights.model != card.name:
         raise ConfigError(
@@ -115,11 +115,13 @@ def spec_of(weights: Weights, card: Card[Any], values: Mapping[str, Any]) -> Any
     try:
         return kind.model_validate(weights.spec or card.spec.model_dump() | known)
     except ValidationError as error:
-        raise ConfigError(f"{weights.file} is of no {card.name!r}: {faults_of(error)}") from error
+        raise ConfigError(
+            f"{weights.file} has no valid spec of {card.name!r}: {faults_of(error)}"
+        ) from error
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
-    """Load what fits; the rest of the model stays as it is. Returns what did not fit."""
+    """Load what fits and leave the rest of the model unchanged. Returns what did not fit."""
     own = model.state_dict()
     fit = _fit(own, tensors)
     fitting = {n: t for n, t in tensors.items() if n in own and own[n].shape == t.shape}
@@ -130,7 +132,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> Fit:
 def load_exactly(model: nn.Module, weights: Weights, *, name: str) -> None:
     """Load all of a file; raises `ConfigError` with the layers that do not fit model `name`.
 
-    The model becomes as narrow as a file of a pruned one.
+    If the file is of a pruned model, the model is narrowed to fit it.
     """
     if weights.pruned:
         narrow(model, weights.tensors)
@@ -144,7 +146,7 @@ def mean_of(weights: Weights, other: Weights) -> Weights:
     """Mean of two files of which one was trained from the other.
 
     Often better than either (Wortsman et al., arXiv:2109.01903). Raises `ConfigError` if they
-    are of different networks or another thing travels with them.
+    are of different networks or differ in the metadata that travels with them.
     """
     fit = _fit(weights.tensors, other.tensors)
     if fit != Fit() or weights.travels != other.travels:
@@ -187,7 +189,7 @@ def _fit(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> Fit:
 
 
 def listed(names: tuple[str, ...]) -> str:
-    """The first of the names, and how many more there are."""
+    """The first names, and how many more there are."""
     more = len(names) - _MOST_NAMED
     shown = ", ".join(names[:_MOST_NAMED])
     return f"{shown} and {more} more" if more > 0 else shown

@@ -132,7 +132,7 @@ def test_any_other_text_is_refused_and_never_run(text: str) -> None:
     if all(dimension.fullmatch(word) for word in text.split()):
         assert len(parse_shape(text)) == len(text.split())
     else:
-        with pytest.raises(ConfigError, match="is no dimension"):
+        with pytest.raises(ConfigError, match="is not a dimension"):
             parse_shape(text)
 
 

@@ -147,7 +147,7 @@ def test_a_config_that_lacks_something_is_refused(tmp_path: Path) -> None:
     tensors = read_public(tmp_path)
     with pytest.raises(ConfigError, match=r"config\.json .* lacks .*num_queries"):
         convert_model("detr", {}, tensors, config)
-    with pytest.raises(ConfigError, match="these are no weights of model 'detr'"):
+    with pytest.raises(ConfigError, match="these weights do not fit model 'detr'"):
         convert_model("detr", {}, tensors, {})
     with pytest.raises(ConfigError, match=r"no public names .* 'yolo-v1'"):
         convert_model("yolo-v1", {}, tensors, {})

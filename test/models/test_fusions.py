@@ -122,7 +122,7 @@ def test_what_needs_pictures_says_so(name: str) -> None:
 
 
 def test_heads_of_attention_that_do_not_divide_the_width_are_named() -> None:
-    with pytest.raises(ConfigError, match="width 16 is no multiple of 5 heads"):
+    with pytest.raises(ConfigError, match="width 16 is not a multiple of 5 attention heads"):
         build("transformer", heads=5)
 
 

@@ -277,7 +277,7 @@ def test_cells_are_placed_by_their_depth() -> None:
 
 
 def test_places_need_a_pose() -> None:
-    with pytest.raises(ConfigError, match=r"camera front is not known.*camera_poses"):
+    with pytest.raises(ConfigError, match=r"camera front is unknown.*camera_poses"):
         policy_of(depth="points")
 
 

@@ -109,7 +109,7 @@ def test_layers_that_do_not_fit_are_named(tmp_path: Path) -> None:
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="weights of 'native-s', expected 'policy-s'"):
         spec_of(weights(tmp_path / "w", model="native-s"), CARD, {})
-    with pytest.raises(ConfigError, match="no multiple of heads"):
+    with pytest.raises(ConfigError, match="not a multiple of heads"):
         spec_of(weights(tmp_path / "w", spec={"width": 9, "heads": 2}), CARD, {})
 
 

@@ -114,7 +114,7 @@ def test_weights_of_another_encoder_are_named(tmp_path: Path) -> None:
     written(file, SMALL)
     with pytest.raises(ConfigError, match=r"has the encoder 'resnet18', expected 'realtime'"):
         begun({"name": "realtime"}, file)
-    says = r"native-s/model.safetensors: these are no weights .*missing: .* and \d+ more"
+    says = r"native-s/model.safetensors: these weights do not fit .*missing: .* and \d+ more"
     with pytest.raises(ConfigError, match=says):
         begun(SMALL, "native-s")
 

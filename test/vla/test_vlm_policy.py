@@ -166,7 +166,7 @@ def test_it_begins_from_the_weights_of_a_folder(lora: int, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"text_width": 24}, f"a word has 24 numbers, in the backbone {WIDTH}"),
+        ({"text_width": 24}, f"a word has 24 numbers, but {WIDTH} in the backbone"),
         (
             {
                 "observation": ObservationSpec(

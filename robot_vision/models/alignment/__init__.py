@@ -1,1 +1,1 @@
-"""Models that put pictures and words into one space."""
+"""Models that embed pictures and words in one space."""

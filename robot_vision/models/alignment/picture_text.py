@@ -1,9 +1,9 @@
-"""Pictures and captions in one space, by contrast (CLIP, arXiv:2103.00020).
+"""Pictures and captions in one space, learnt by contrast (CLIP, arXiv:2103.00020).
 
-Any encoder of pictures, and a small encoder of words or what a frozen encoder of sentences makes
-of a text's tokens, each with a projection into the space. The
-picture's embedding is a mean of its cells' (attention pooling, arXiv:1802.04712), which therefore
-lie in the space themselves: the map says where in a picture some words are meant.
+Any encoder of pictures, and a small encoder of words or the token encodings of a frozen sentence
+encoder, each with a projection into the space. The picture's embedding is a weighted mean of those
+of its cells (attention pooling, arXiv:1802.04712), which therefore lie in the space too: the map
+shows where in a picture some words apply.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int, Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -34,24 +35,28 @@ class PictureTextSpec(Params):
     encoder_at: ClassVar[str] = "picture.encoder.net."  # where `run.init_weights` puts an encoder
 
     encoder: EncoderChoice = EncoderChoice(name="native-s")
-    dimensions: int = param(128, "of the common space", ge=2, le=4096)
-    width: int = param(192, "of what stands between a map and the space", ge=1, le=4096)
-    words: int = param(96, "words it knows; the captions say how many", ge=1, le=100_000)
+    dimensions: int = param(128, "dimensions of the common space", ge=2, le=4096)
+    width: int = param(192, "width of the hidden layer between map and space", ge=1, le=4096)
+    words: int = param(96, "size of the vocabulary; set by the captions", ge=1, le=100_000)
     max_words: int = param(40, "words of the longest text", ge=1, le=128)
-    text_width: int = param(128, "width of the encoder of words", ge=1, le=4096)
-    text_heads: int = param(4, "heads of its attention; they divide `text_width`", ge=1, le=64)
-    text_layers: int = param(2, "its layers", ge=1, le=64)
+    text_width: int = param(128, "width of the text encoder", ge=1, le=4096)
+    text_heads: int = param(
+        4, "attention heads of the text encoder; they divide `text_width`", ge=1, le=64
+    )
+    text_layers: int = param(2, "layers of the text encoder", ge=1, le=64)
     sentence_width: int = param(
         0,
-        "of a frozen encoder's encodings, in place of the encoder of words; 0: none",
+        "width of a frozen sentence encoder's encodings, which replace the text encoder; 0: none",
         ge=0,
         le=8192,
     )
 
 
 class PictureSide(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: `embedding` f32 [b,d] and `features` f32 [b,d,rows,columns],
-    both of unit norm. The maps of 16 px and coarser are read, at the finest of these."""
+    """A picture → `embedding` [b,d] and `features` [b,d,rows,columns], both of unit norm.
+
+    Uses the maps with strides of 16 px and more, at the resolution of the finest of them.
+    """
 
     def __init__(self, spec: PictureTextSpec) -> None:
         super().__init__()
@@ -68,7 +73,7 @@ class PictureSide(nn.Module):
             nn.Conv2d(channels, spec.width, 1), nn.GELU(), nn.Conv2d(spec.width, 1, 1)
         )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         encoded = self.encoder(rgb)
         seen = [encoded.maps[row] for row in self._maps]
         size = seen[0].shape[2:]
@@ -84,7 +89,7 @@ class PictureSide(nn.Module):
 
 
 class TextSide(nn.Module):
-    """`forward(tokens i64 [b,l])`: embeddings f32 [b,d] of unit norm; token 0 is padding."""
+    """A text → its embedding of unit norm; token 0 is padding."""
 
     def __init__(self, spec: PictureTextSpec) -> None:
         super().__init__()
@@ -97,7 +102,7 @@ class TextSide(nn.Module):
         )
         self.project = nn.Linear(spec.text_width, spec.dimensions)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> Float[Tensor, "b d"]:
         pooled = mean_of_present(self.language(tokens), tokens > 0)
         return F.normalize(self.project(pooled), dim=1)
 
@@ -145,9 +150,10 @@ class PictureText(nn.Module):
             self.picture.encoder.eval()
         return self
 
-    def forward(self, rgb: Tensor, text: Tensor) -> dict[str, Tensor]:
-        """Pictures u8 [b,h,w,3] and texts, i64 [b,l] or encodings f32 [b,l,w]; `scale` is the
-        same for all, f32 [b]."""
+    def forward(
+        self, rgb: Real[Tensor, "b h w 3"], text: Int[Tensor, "b l"] | Float[Tensor, "b l w"]
+    ) -> dict[str, Tensor]:
+        """Pictures, and texts as tokens or encodings; `scale` [b] is the same for all."""
         return {
             **self.picture(rgb),
             TEXT_ROLE: self.text(text),
@@ -156,7 +162,7 @@ class PictureText(nn.Module):
 
     @torch.no_grad()
     def clamp_scale(self) -> None:
-        """Keep the scale from 1 to 100, as the paper does, or training becomes unstable."""
+        """Keep the scale between 1 and 100, as in the paper: otherwise training is unstable."""
         self.log_scale.clamp_(0.0, math.log(MOST_SCALE))
 
 
@@ -165,12 +171,14 @@ class _ServedText(nn.Module):
         super().__init__()
         self.text = text
 
-    def forward(self, text: Tensor) -> tuple[Tensor]:
+    def forward(
+        self, text: Int[Tensor, "b l"] | Float[Tensor, "b l w"]
+    ) -> tuple[Float[Tensor, "b d"]]:
         return (self.text(text),)
 
 
 def example_inputs(spec: PictureTextSpec, batch: int) -> dict[str, Tensor]:
-    """Pictures of noise, and texts of different lengths."""
+    """Noise pictures, and texts of different lengths."""
     draw = torch.Generator().manual_seed(0)
     words = torch.randint(1, spec.words + 1, (batch, spec.max_words), generator=draw)
     length = spec.max_words - torch.arange(batch)[:, None] % spec.max_words
@@ -187,7 +195,7 @@ def _inputs(spec: PictureTextSpec) -> dict[str, str]:
 
 
 def served_graphs(model: nn.Module, spec: PictureTextSpec, size: Size) -> tuple[Graph, ...]:
-    """Two graphs: texts are read once, pictures as they come."""
+    """Two graphs: texts are encoded once, pictures as they arrive."""
     assert isinstance(model, PictureText)
     name = ENCODINGS if spec.sentence_width else TOKENS
     text = Graph(
@@ -233,8 +241,8 @@ register_model(
             image=lambda _spec, size: picture_input(size),
         ),
         limits=(
-            "It knows the words of its captions and, without a frozen encoder of sentences, no "
-            "others; similarities rank, they are no probabilities."
+            "It knows only the words of its captions, unless a frozen sentence encoder reads them; "
+            "similarities rank pictures, they are not probabilities."
         ),
     )
 )

@@ -1,6 +1,7 @@
-"""Classification of a picture by any encoder: its pooled answer, dropout, a linear layer."""
+"""Classification of a picture by any encoder: its pooled output, dropout, a linear layer."""
 
 import torch.nn.functional as F
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -15,16 +16,16 @@ _FEATURE_STRIDE_PX = 16
 
 class ClassifierSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "classes; the training set says how many", ge=2, le=65536)
-    dropout: float = param(0.1, "of what the encoder pools", ge=0, lt=1)
+    classes: int = param(10, "classes; set by the training set", ge=2, le=65536)
+    dropout: float = param(0.1, "dropout of the pooled features", ge=0, lt=1)
 
 
 class Classifier(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: logits as `output`, the map whose stride is nearest to 16 px as
-    `features`, and the unit-norm `embedding`.
+    """A picture → logits as `output`, the map of stride nearest to 16 px as `features`, and the
+    unit-norm `embedding`.
 
-    To transfer, begin from an encoder's weights (`run.init_weights`) and give `encoder.*` a
-    smaller learning rate, or none, in `optimizer.rates`.
+    For transfer learning, start from an encoder's weights (`run.init_weights`) and give
+    `encoder.*` a smaller learning rate, or zero, in `optimizer.rates`.
     """
 
     def __init__(self, spec: ClassifierSpec) -> None:
@@ -34,7 +35,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(self.encoder.dim, spec.classes)
         self._map = nearest_map(self.encoder.strides)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         encoded = self.encoder(rgb)
         return {
             "output": self.head(self.dropout(encoded.pooled)),
@@ -44,7 +45,7 @@ class Classifier(nn.Module):
 
 
 def nearest_map(strides: tuple[int, ...]) -> int:
-    """Which of an encoder's maps has the stride nearest to 16 px, the deepest of several."""
+    """Index of the encoder's map with the stride nearest to 16 px, the deepest of several."""
     distance = [(abs(stride - _FEATURE_STRIDE_PX), -row) for row, stride in enumerate(strides)]
     return distance.index(min(distance))
 
@@ -69,8 +70,8 @@ card = Card(
     most_parameters=11_300_000,
     serving=served_from_picture("classification", "output", "features", "embedding"),
     limits=(
-        "One class a picture. Trained on crops, it expects crops: a square around the object "
-        "with the margin of its training."
+        "One class per picture. Trained on crops, it expects crops: a square around the object "
+        "with the same margin as in training."
     ),
 )
 register_model(card)

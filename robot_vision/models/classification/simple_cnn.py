@@ -1,8 +1,9 @@
-"""The small baseline of classification: convolutions, halvings, a mean and a linear layer."""
+"""The small baseline of classification: convolutions, pooling, a mean and a linear layer."""
 
 from itertools import pairwise
 
 import torch.nn.functional as F
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -13,14 +14,14 @@ from robot_vision.models.registry import register_model
 
 
 class SimpleCnnSpec(Params):
-    classes: int = param(10, "classes; the training set says how many", ge=2, le=65536)
-    width: int = param(16, "channels of the first stage, twice as many a stage", ge=1, le=1024)
+    classes: int = param(10, "classes; set by the training set", ge=2, le=65536)
+    width: int = param(16, "channels of the first stage, doubled per stage", ge=1, le=1024)
     stages: int = param(4, "stages, each at half the size of the one before", ge=1, le=5)
-    dropout: float = param(0.1, "of the mean, before the linear layer", ge=0, lt=1)
+    dropout: float = param(0.1, "dropout before the linear layer", ge=0, lt=1)
 
 
 class SimpleCnn(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: logits as `output`, and the unit-norm mean as `embedding`."""
+    """A picture → logits as `output`, and the unit-norm mean of the last map as `embedding`."""
 
     def __init__(self, spec: SimpleCnnSpec) -> None:
         super().__init__()
@@ -29,7 +30,7 @@ class SimpleCnn(nn.Module):
         self.dropout = nn.Dropout(spec.dropout)
         self.head = nn.Linear(widths[-1], spec.classes)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         x = rgb.permute(0, 3, 1, 2).float() / 64 - 2
         for stage in self.stages:
             x = F.max_pool2d(stage(x), 2)
@@ -40,7 +41,7 @@ class SimpleCnn(nn.Module):
 
 card = Card(
     name="simple-cnn",
-    about="The small baseline of classification, to be beaten by what is called better.",
+    about="The small baseline of classification, which any better model must beat.",
     task="classification",
     spec=SimpleCnnSpec(),
     tiny=SimpleCnnSpec(classes=3, width=4),

@@ -1,8 +1,9 @@
-"""Depth from one picture by a small U: the worked example of CONTRIBUTING.md."""
+"""Depth from one picture by a small U-Net: the worked example of CONTRIBUTING.md."""
 
 from itertools import pairwise
 
 import torch.nn.functional as F
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -13,7 +14,7 @@ from robot_vision.models.registry import register_model
 
 
 class TinyDepthSpec(Params):
-    width: int = param(24, "channels at a quarter of the size; twice as many a stage", ge=4)
+    width: int = param(24, "channels at a quarter of the size; doubled per stage", ge=4)
 
 
 class TinyDepth(nn.Module):
@@ -26,7 +27,7 @@ class TinyDepth(nn.Module):
         self.up = nn.ModuleList(SeparableBlock(b, a) for a, b in pairs)
         self.log_depth = nn.Conv2d(widths[0], 1, 1)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         maps = [self.stem(rgb.permute(0, 3, 1, 2).float() / 64 - 2)]
         for block in self.down:
             maps.append(block(maps[-1]))

@@ -1,6 +1,7 @@
-"""DETR (Carion et al., arXiv:2005.12872) on any encoder: a set of boxes, one for each object."""
+"""DETR (Carion et al., arXiv:2005.12872) on any encoder: a set of boxes, one per object."""
 
 import torch
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -24,23 +25,23 @@ _BOX_LAYERS = 3
 
 class DetrSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
-    level: int = param(
-        -1, "which of the encoder's maps, finest first; -1 is the last", ge=-8, le=7
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
+    level: int = param(-1, "index of the encoder's map, finest first; -1 is the last", ge=-8, le=7)
+    queries: int = param(50, "maximum objects per picture", ge=1, le=1000)
+    width: int = param(
+        128, "width of the transformer, a multiple of 4 and of `heads`", ge=4, le=4096
     )
-    queries: int = param(50, "most objects of a picture", ge=1, le=1000)
-    width: int = param(128, "of the transformer, a multiple of 4 and of its heads", ge=4, le=4096)
-    heads: int = param(8, "of attention", ge=1, le=64)
-    inner: int = param(512, "width inside the feed-forward parts", ge=1, le=65536)
-    encoder_layers: int = param(3, "layers among the map's cells", ge=0, le=24)
-    decoder_layers: int = param(3, "layers of the queries", ge=1, le=24)
-    dropout: float = param(0.1, "part left out while training", ge=0, lt=1)
+    heads: int = param(8, "attention heads", ge=1, le=64)
+    inner: int = param(512, "hidden width of the feed-forward layers", ge=1, le=65536)
+    encoder_layers: int = param(3, "self-attention layers over the map's cells", ge=0, le=24)
+    decoder_layers: int = param(3, "decoder layers", ge=1, le=24)
+    dropout: float = param(0.1, "dropout in training", ge=0, lt=1)
 
 
 class Detr(nn.Module):
-    """Of a picture: `logits` [b,n,classes+1] (no object last) and `boxes` [b,n,4].
+    """A picture → `logits` [b,q,classes+1] ("no object" last) and `boxes` [b,q,4].
 
-    Boxes are centre and size in parts of the picture. Raises `ConfigError` where widths, heads
+    Boxes are centre and size as fractions of the picture. Raises `ConfigError` if widths, heads
     or the encoder's maps do not fit.
     """
 
@@ -64,16 +65,16 @@ class Detr(nn.Module):
         self.boxes = Perceptron(spec.width, 4, _BOX_LAYERS)
         _begin(self)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         found = self.found(self.decoded(self.map_of(rgb))[-1])
         return {role: value.float() for role, value in found.items()}
 
-    def map_of(self, rgb: Tensor) -> Tensor:
-        """The encoder's map that all else is read from, [b,c,h,w]."""
+    def map_of(self, rgb: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b c hm wm"]:
+        """The encoder's map that the transformer reads."""
         return self.encoder(rgb).maps[self.spec.level]
 
-    def decoded(self, encoded: Tensor) -> list[Tensor]:
-        """What each decoder layer knows of the objects sought, [b,queries,width], in order."""
+    def decoded(self, encoded: Float[Tensor, "b _c hm wm"]) -> list[Float[Tensor, "b q d"]]:
+        """The queries after each decoder layer, in order."""
         rows, columns = encoded.shape[2:]
         cells = self.project(encoded).flatten(2).transpose(1, 2)
         place = sine_positions(rows, columns, self.spec.width, device=cells.device)
@@ -86,8 +87,8 @@ class Detr(nn.Module):
             known.append(self.norm(sought))
         return known
 
-    def found(self, known: Tensor) -> dict[str, Tensor]:
-        """Logits and boxes of what a layer knows."""
+    def found(self, known: Float[Tensor, "b q d"]) -> dict[str, Float[Tensor, "b q _n"]]:
+        """Logits and boxes of a layer's queries."""
         return {"logits": self.classes(known), "boxes": self.boxes(known).sigmoid()}
 
 
@@ -100,9 +101,9 @@ def _check(spec: DetrSpec) -> None:
 
 
 def _begin(model: Detr) -> None:
-    """Weights of the transformer as the paper has them (Xavier).
+    """Initial weights of the transformer as in the paper (Xavier).
 
-    What is sought begins as zeros, so that the values of the first layer have nothing to learn.
+    Queries start as zeros, so the value projection of the first layer has nothing to learn.
     """
     for part in (model.among, model.decode, model.boxes):
         for weight in part.parameters():
@@ -115,7 +116,7 @@ def _begin(model: Detr) -> None:
 
 card = Card(
     name="detr",
-    about="A set of boxes without suppression: each query answers for one object, or none.",
+    about="A set of boxes without suppression: each query predicts one object, or none.",
     paper="arXiv:2005.12872",
     task="detr",
     spec=DetrSpec(),
@@ -137,8 +138,8 @@ card = Card(
     serving=served_from_picture("detr_logits", "logits", "boxes"),
     layouts=DETR_LAYOUTS,
     limits=(
-        "Sets of boxes are learnt slowly: of fewer than some thousand pictures fine-tune native-s "
-        "or train yolo-v1."
+        "Sets of boxes are learnt slowly: with fewer than some thousand pictures fine-tune "
+        "native-s or train yolo-v1."
     ),
 )
 register_model(card)

@@ -56,7 +56,7 @@ def _layout(
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec that `config.json` of `DetrForObjectDetection` asks for."""
+    """The spec that matches a `config.json` of `DetrForObjectDetection`."""
     return {
         "encoder": _encoder(config),
         "classes": len(config["id2label"]),

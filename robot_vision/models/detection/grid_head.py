@@ -1,19 +1,20 @@
-"""The grid head of YOLO (arXiv:1506.02640): each cell has some boxes, and one class for them.
+"""The grid head of YOLO (arXiv:1506.02640): each cell predicts some boxes and one class for them.
 
-On any encoder: maps as fine as the grid and coarser are summed up in it, so that a cell knows
-its surroundings. The grid is as large as the picture asks for.
+On any encoder: maps as fine as the grid and coarser are summed in it, so that a cell sees its
+surroundings. The size of the grid follows that of the picture.
 """
 
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.layers.separable import ConvNorm, separable_stack
 
-# What a box begins with: hardly any confidence, and a quarter of the picture's sides.
+# Initial boxes: hardly any confidence, and a quarter of the picture's sides.
 _FIRST_CONFIDENCE_LOGIT = -2.0
 _FIRST_ROOT_SIZE_LOGIT = -0.5
 
@@ -22,8 +23,8 @@ class GridHead(nn.Module):
     """Maps of an encoder → boxes, confidence and class scores of a grid of cells.
 
     `boxes_xyxy` f32 [b,n,4] in pixels of the picture, `confidence` f32 [b,n] and `class_scores`
-    f32 [b,n,classes]; n counts cells row by row, and in each its `boxes`. Raises `ConfigError`
-    where the encoder has no map of `stride_px`.
+    f32 [b,n,classes]; n runs over cells row by row, and over the `boxes` of each. Raises
+    `ConfigError` if the encoder has no map of `stride_px`.
     """
 
     def __init__(
@@ -52,12 +53,16 @@ class GridHead(nn.Module):
         self.cells = nn.Conv2d(width, 5 * boxes + classes, 1)
         _begin(self.cells, boxes)
 
-    def forward(self, maps: Sequence[Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self, maps: Sequence[Float[Tensor, "b _c _h _w"]]
+    ) -> dict[str, Float[Tensor, "b n ..."]]:
         rows, columns = maps[self._used[0]].shape[2:]
         cells = self.cells(self.tower(F.relu(self._summed(maps, (rows, columns)))))
         return self._decoded(cells.permute(0, 2, 3, 1).float())
 
-    def _summed(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    def _summed(
+        self, maps: Sequence[Float[Tensor, "b _c _h _w"]], size: tuple[int, int]
+    ) -> Float[Tensor, "b c rows columns"]:
         finest, *coarser = (
             lateral(maps[level]) for level, lateral in zip(self._used, self.lateral, strict=True)
         )
@@ -65,8 +70,10 @@ class GridHead(nn.Module):
             finest = finest + F.interpolate(level, size, mode="nearest")
         return finest
 
-    def _decoded(self, cells: Tensor) -> dict[str, Tensor]:
-        """Of [b,rows,columns,5·boxes+classes]: place in the cell, root of the size, confidence."""
+    def _decoded(
+        self, cells: Float[Tensor, "b rows columns numbers"]
+    ) -> dict[str, Float[Tensor, "b n ..."]]:
+        """Decode position in the cell, square root of the size, confidence and classes."""
         rows, columns = cells.shape[1:3]
         boxes, classes = cells.split([5 * self.boxes, self.classes], dim=3)
         place, root_size, confidence = (
@@ -84,8 +91,10 @@ class GridHead(nn.Module):
         }
 
 
-def _corners(rows: int, columns: int, *, device: torch.device) -> Tensor:
-    """Column and row of each cell, [rows,columns,1,2]."""
+def _corners(
+    rows: int, columns: int, *, device: torch.device
+) -> Float[Tensor, "{rows} {columns} 1 2"]:
+    """Column and row of each cell."""
     y, x = torch.meshgrid(
         torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij"
     )

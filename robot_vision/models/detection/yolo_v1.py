@@ -1,5 +1,6 @@
-"""A grid detector in the manner of YOLOv1 (arXiv:1506.02640), on any encoder."""
+"""A grid detector in the style of YOLOv1 (arXiv:1506.02640), on any encoder."""
 
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -10,14 +11,14 @@ from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.picture import PICTURE, noise_pictures, served_from_picture
 from robot_vision.models.registry import register_model
 
-# Of a residual network that tests build in milliseconds.
+# A residual network that tests build in milliseconds.
 TINY_ENCODER = EncoderChoice(name="resnet18", options={"depths": (1, 1, 1, 1), "width": 4})
 ROLES = ("boxes_xyxy", "confidence", "class_scores")
 
 
 class YoloV1Spec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
     stride_px: int = param(16, "side of a cell, one of the encoder's strides", unit="px", ge=1)
     boxes: int = param(2, "boxes of each cell", ge=1, le=16)
     width: int = param(128, "channels of the head", ge=1, le=4096)
@@ -25,10 +26,10 @@ class YoloV1Spec(Params):
 
 
 class YoloV1(nn.Module):
-    """Boxes, confidence and class scores of every cell; one class a cell, as in the paper.
+    """Boxes, confidence and class scores of every cell; one class per cell, as in the paper.
 
-    Differs from it where its fully connected layers allow but one size of picture: the head is
-    convolutional.
+    Unlike in the paper the head is convolutional: fully connected layers allow only one size of
+    picture.
     """
 
     def __init__(self, spec: YoloV1Spec) -> None:
@@ -45,13 +46,13 @@ class YoloV1(nn.Module):
             depth=spec.depth,
         )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         return self.head(self.encoder(rgb).maps)
 
 
 card = Card(
     name="yolo-v1",
-    about="Boxes from one look: each cell of a grid says what lies in it.",
+    about="Boxes in one pass: each cell of a grid predicts what lies in it.",
     paper="arXiv:1506.02640",
     task="yolo_v1",
     spec=YoloV1Spec(),
@@ -62,6 +63,6 @@ card = Card(
     outputs={"boxes_xyxy": "b n 4", "confidence": "b n", "class_scores": "b n classes"},
     most_parameters=12_000_000,
     serving=served_from_picture("yolo_v1", *ROLES),
-    limits="One class a cell: of two things whose middles share a cell it finds one.",
+    limits="One class per cell: of two objects whose centres share a cell it finds one.",
 )
 register_model(card)

@@ -1,6 +1,6 @@
 """Mobile inverted bottlenecks with squeeze-and-excitation, scaled in width and depth.
 
-Tan and Le, arXiv:1905.11946; the lite ones have ReLU6 and no squeeze-and-excitation.
+Tan and Le, arXiv:1905.11946; the lite variants use ReLU6 and no squeeze-and-excitation.
 """
 
 import math
@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -22,7 +23,7 @@ from robot_vision.models.encoders.encoder import (
 from robot_vision.models.layers.initial import kaiming_convolutions
 from robot_vision.models.layers.separable import ConvNorm
 
-# Of the stages of B0: output channels, blocks, kernel, stride and expansion.
+# Stages of B0: output channels, blocks, kernel, stride and expansion.
 STAGES = (
     (16, 1, 3, 1, 1),
     (24, 2, 3, 2, 6),
@@ -39,21 +40,21 @@ _SQUEEZE = 4
 
 
 class EfficientNetSpec(Params):
-    width_factor: float = param(1.0, "of the channels of B0", gt=0, le=10)
-    depth_factor: float = param(1.0, "of the blocks of B0, rounded up", gt=0, le=10)
-    activation: Literal["silu", "relu6"] = param("silu", "after convolutions")
-    squeeze: bool = param(True, "weigh channels by squeeze-and-excitation")
+    width_factor: float = param(1.0, "channels relative to B0", gt=0, le=10)
+    depth_factor: float = param(1.0, "blocks relative to B0, rounded up", gt=0, le=10)
+    activation: Literal["silu", "relu6"] = param("silu", "activation after convolutions")
+    squeeze: bool = param(True, "weight channels by squeeze-and-excitation")
     padding: Literal["symmetric", "same"] = param(
         "symmetric",
-        "of convolutions of stride 2: as PyTorch pads, or as TensorFlow, more to the right and "
-        "below (weights of transformers and of timm's tf_… need it)",
+        "padding at stride 2: as in PyTorch, or as in TensorFlow, more to the right and below "
+        "(needed by weights of transformers and of timm's tf_…)",
     )
     norm_epsilon: float = param(
-        1e-5, "of batch norms; 0.001 in weights that come from TensorFlow", gt=0, le=0.1
+        1e-5, "epsilon of batch norms; 0.001 in weights from TensorFlow", gt=0, le=0.1
     )
 
     def channels(self, of_b0: int) -> int:
-        """Channels of B0 scaled and rounded to a multiple of 8, never down by over a tenth."""
+        """Channels of B0, scaled, rounded to a multiple of 8, never down by more than a tenth."""
         wanted = of_b0 * self.width_factor
         step = _CHANNEL_STEP
         rounded = max(step, int(wanted + step / 2) // step * step)
@@ -94,16 +95,16 @@ class Convolution(ConvNorm):
         norm.eps = spec.norm_epsilon
         self.before = (0, 0, 0, 0)
         if spec.padding == "same" and stride == 2:
-            # What TensorFlow gives to sides of an even number of pixels.
+            # TensorFlow's padding for sides with an even number of pixels.
             self.before = (kernel // 2 - 1, kernel // 2) * 2
             convolution.padding = (0, 0)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Float[Tensor, "b _c h w"]) -> Float[Tensor, "b c _h _w"]:
         return super().forward(F.pad(input, self.before) if any(self.before) else input)
 
 
 class Squeeze(nn.Module):
-    """Weighs each channel by what all channels are on average (arXiv:1709.01507)."""
+    """Weights each channel given the means of all channels (arXiv:1709.01507)."""
 
     def __init__(self, channels: int, squeezed: int, activation: nn.Module) -> None:
         super().__init__()
@@ -111,13 +112,13 @@ class Squeeze(nn.Module):
         self.expand = nn.Conv2d(squeezed, channels, 1)
         self.activation = activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         mean = x.mean(dim=(2, 3), keepdim=True)
         return x * self.expand(self.activation(self.reduce(mean))).sigmoid()
 
 
 class Block(nn.Module):
-    """Expand, convolve each channel, weigh channels, project; residual where shapes allow it."""
+    """Expand, depthwise convolution, weight channels, project; residual where shapes allow it."""
 
     def __init__(
         self,
@@ -141,13 +142,13 @@ class Block(nn.Module):
         self.project = Convolution(spec, inner, out_channels, is_active=False)
         self.residual = stride == 1 and in_channels == out_channels
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b _c h w"]) -> Float[Tensor, "b c _h _w"]:
         y = self.project(self.squeeze(self.depthwise(self.expand(x))))
         return x + y if self.residual else y
 
 
 class EfficientNet(Encoder):
-    """Maps of the last blocks of each stride; `pooled` is the mean of a last, wide layer."""
+    """Maps of the last block at each stride; `pooled` is the mean of a final wide layer."""
 
     strides = (4, 8, 16, 32)
 
@@ -164,7 +165,7 @@ class EfficientNet(Encoder):
         self.head = Convolution(spec, widths[-1], self.dim)
         kaiming_convolutions(self)
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         x = self.stem(picture)
         maps = []
         for level, stage in enumerate(self.stages):
@@ -195,7 +196,7 @@ def _stage(
 
 _HALF = (0.5, 0.5, 0.5)
 _LITE0 = EfficientNetSpec(activation="relu6", squeeze=False, padding="same", norm_epsilon=1e-3)
-# Sizes of the paper, up to the next that 32 divides.
+# Sizes of the paper, rounded up to a multiple of 32.
 _CARDS = {
     "efficientnet-b0": (EfficientNetSpec(), Preparation(width_px=224, height_px=224)),
     "efficientnet-b1": (
@@ -219,9 +220,9 @@ for _name, (_spec, _preparation) in _CARDS.items():
     register_encoder(
         EncoderCard(
             name=_name,
-            about="Inverted bottlenecks that weigh their channels."
+            about="Inverted bottlenecks with squeeze-and-excitation."
             if _spec.squeeze
-            else "Inverted bottlenecks with ReLU6, made for whole numbers and small machines.",
+            else "Inverted bottlenecks with ReLU6, for integer arithmetic and small machines.",
             spec=_spec,
             tiny=_spec.model_copy(update={"width_factor": 0.1, "depth_factor": 0.3}),
             build=EfficientNet,

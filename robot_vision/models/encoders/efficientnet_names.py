@@ -8,7 +8,7 @@ _PARTS = ("expand", "depthwise", "squeeze", "project")
 
 
 def _number(part: str, stage: str) -> int:
-    """Place of a part in its block; the blocks of stage 0 expand nothing."""
+    """Index of a part in its block; blocks of stage 0 have no expansion."""
     return _PARTS.index(part) - (stage == "0")
 
 
@@ -97,7 +97,7 @@ def _efficientnet_pytorch(name: str, spec: Any) -> str:
 
 
 def _flat(stage: str, block: str, spec: Any) -> int:
-    """Number of a block in a list of all."""
+    """Index of a block in a flat list of all blocks."""
     return sum(spec.depths[: int(stage)]) + int(block)
 
 

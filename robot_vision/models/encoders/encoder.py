@@ -1,6 +1,6 @@
-"""An encoder: a picture becomes maps at declared strides and an embedding.
+"""The interface of encoders: a picture becomes maps at declared strides and an embedding.
 
-Whatever needs an encoder takes any that is registered here, by an `EncoderChoice` in its spec.
+A model takes any encoder that is registered here, by an `EncoderChoice` in its spec.
 """
 
 from abc import ABC, abstractmethod
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -23,13 +24,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoded:
-    """What an encoder makes of pictures.
+    """Encoded pictures: `maps` at the encoder's strides, finest first, and one vector `pooled`."""
 
-    `maps`, finest first: f32 [b, channels[i], h/strides[i], w/strides[i]]. `pooled` f32 [b, dim].
-    """
-
-    maps: tuple[Tensor, ...]
-    pooled: Tensor
+    maps: tuple[Float[Tensor, "b _c _h _w"], ...]
+    pooled: Float[Tensor, "b d"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ class Preparation:
 class Encoder(nn.Module, ABC):
     """Takes pictures of any size that its largest stride divides.
 
-    `preparation` stands before the card's where it depends on the spec.
+    `preparation` replaces the card's where it depends on the spec.
     """
 
     strides: tuple[int, ...]
@@ -54,16 +52,16 @@ class Encoder(nn.Module, ABC):
     preparation: Preparation | None = None
 
     @abstractmethod
-    def forward(self, picture: Tensor) -> Encoded:
-        """Of a picture f32 [b,3,h,w], prepared as the card says."""
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
+        """Encode pictures that are prepared as the card declares."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncoderCard(Generic[SpecT]):
-    """One encoder. Register it with `register_encoder(EncoderCard(…))` in the file that has it.
+    """One encoder. Register it with `register_encoder(EncoderCard(…))` in its own file.
 
-    `build(spec)` makes it with fresh weights. `tiny` is a spec that tests build in milliseconds.
-    `needs` names a package that must be installed for it, empty for none.
+    `build(spec)` makes it with new weights. `tiny` is a spec that tests build in milliseconds.
+    `needs` names a package that must be installed for it; empty for none.
     """
 
     name: str
@@ -83,25 +81,25 @@ ENCODERS: Registry[EncoderCard[Any]] = Registry("encoder", package="robot_vision
 
 
 def register_encoder(card: EncoderCard[Any]) -> None:
-    """Make an encoder known by the name on its card."""
+    """Register an encoder under the name on its card."""
     ENCODERS.register(card.name)(card)
 
 
 class EncoderChoice(Params):
-    """Which encoder a model has, and what differs from its card."""
+    """Which encoder a model has, and the options that differ from its card."""
 
     name: str = param("resnet18", "encoder; `robot-vision models encoders` lists them")
     options: dict[str, Any] = param({}, "fields of the encoder's spec that differ from its card")
 
 
 def encoder_spec(choice: EncoderChoice) -> Params:
-    """The spec of the encoder chosen; raises `ConfigError` that names each field that is wrong."""
+    """Spec of the chosen encoder; raises `ConfigError` that names each invalid field."""
     spec = ENCODERS.get(choice.name).spec
     return with_options(spec, choice.options, of=f"encoder {choice.name!r}")
 
 
 def build_encoder(choice: EncoderChoice) -> Encoder:
-    """The encoder chosen, with fresh weights; raises `ConfigError` or `UnknownNameError`."""
+    """The chosen encoder, with new weights; raises `ConfigError` or `UnknownNameError`."""
     return ENCODERS.get(choice.name).build(encoder_spec(choice))
 
 

@@ -1,4 +1,4 @@
-"""What the encoders that come from other packages share: nothing is fetched, nothing unfit."""
+"""Shared by encoders from other packages: nothing is downloaded, and what is unsuitable fails."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,18 +10,18 @@ from torch import nn
 
 from robot_vision.core.errors import ConfigError
 
-FINEST_PX = 4  # maps of less stride are left out
+FINEST_PX = 4  # maps with a smaller stride are left out
 
 
 def imported(package: str, *, encoder: str) -> Any:
-    """The package; raises `ConfigError` with the command that installs it."""
+    """Import the package; raises `ConfigError` with the command that installs it."""
     if find_spec(package) is None:
         raise ConfigError(f"encoder {encoder!r} needs {package}: pip install {package}")
     return import_module(package)
 
 
 def made(make: Callable[[], nn.Module], *, what: str) -> nn.Module:
-    """What a package makes of a person's words; raises `ConfigError` with what it says of them."""
+    """Build a user's choice by a package; raises `ConfigError` with the package's message."""
     try:
         return make()
     except Exception as error:  # packages raise what they like
@@ -30,7 +30,7 @@ def made(make: Callable[[], nn.Module], *, what: str) -> nn.Module:
 
 
 def last_of_each(strides: Sequence[int]) -> list[int]:
-    """Places of the last stage of each stride from `FINEST_PX` on, finest first."""
+    """Indices of the last stage of each stride from `FINEST_PX` up, finest first."""
     last = {stride: place for place, stride in enumerate(strides) if stride >= FINEST_PX}
     return [last[stride] for stride in sorted(last)]
 

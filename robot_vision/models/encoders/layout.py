@@ -1,4 +1,4 @@
-"""Public names of a model's weights, and how tensors by those names become ours."""
+"""Public names of a model's weights, and how such tensors are renamed to ours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_COUNT = "num_batches_tracked"  # not in files of older programs, and only used in training
+_COUNT = "num_batches_tracked"  # absent from files of older programs, and only used in training
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:
     """Names that a public implementation gives to the weights of one of our modules.
 
-    `public` gives the name there of a weight of ours with a spec, or several names, of tensors
-    that are one below another in ours (query, key and value). Names that begin with one of
-    `heads` are of layers that we do not have. `options` are fields of the spec that this
-    implementation needs; `options_of` reads further ones from the `config.json` beside the
-    weights, and raises what a mapping raises where it lacks one.
+    `public` maps the name of one of our weights and a spec to its name there, or to several names
+    of tensors that are stacked in ours (query, key and value). Names that begin with one of
+    `heads` belong to layers that we do not have. `options` are fields of the spec that this
+    implementation requires; `options_of` reads more of them from the `config.json` beside the
+    weights, and raises what a mapping raises for a missing key.
     """
 
     name: str
@@ -28,16 +28,16 @@ class Layout:
     options_of: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
     def sources(self, own: str, spec: Any) -> tuple[str, ...]:
-        """Names there of the tensors that make up ours."""
+        """Public names of the tensors that make up one of ours."""
         found = self.public(own, spec)
         return (found,) if isinstance(found, str) else found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Renamed:
-    """Tensors by our names, and what did not fit: `missing` and `unexpected` by the names there.
+    """Tensors by our names, and those that did not fit: `missing` and `unexpected` public names.
 
-    `left_out` are those of heads, and what is beside the encoder in a file of more.
+    `left_out` are tensors of heads, and of anything beside the encoder in the file.
     """
 
     layout: Layout
@@ -53,7 +53,7 @@ OWN = Layout(name="robot_vision", public=lambda name, _spec: name)
 def rename(
     own: Sequence[str], spec: Any, layout: Layout, tensors: Mapping[str, Tensor]
 ) -> Renamed:
-    """Tensors by a layout's names → by ours. `own` are the names of all weights of ours."""
+    """Rename tensors from a layout's names to ours. `own` are the names of all our weights."""
     prefix = _prefix(layout.sources(own[0], spec)[0], tensors)
     found, missing, used = dict[str, Tensor](), list[str](), set[str]()
     for name in own:
@@ -80,7 +80,7 @@ def rename(
 
 
 def _prefix(anchor: str, tensors: Mapping[str, Tensor]) -> str:
-    """What stands before the encoder's names in a file of more than an encoder."""
+    """Prefix of the encoder's names in a file that holds more than an encoder."""
     prefixes = [name.removesuffix(anchor) for name in tensors if name.endswith(anchor)]
     whole = [prefix for prefix in prefixes if not prefix or prefix.endswith(".")]
     return min(whole, key=len, default="")

@@ -1,4 +1,4 @@
-"""Encoders as a table shows them, without weights being drawn."""
+"""Encoders as rows of a table, without initialising weights."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from robot_vision.models.encoders.encoder import ENCODERS, EncoderCard
 
 
 def described() -> Iterator[tuple[str, ...]]:
-    """A row each: name, parameters, strides, channels, width of `pooled`, about."""
+    """One row per encoder: name, parameters, strides, channels, width of `pooled`, about."""
     for name in ENCODERS:
         card = ENCODERS.get(name)
         absent = bool(card.needs) and find_spec(card.needs) is None

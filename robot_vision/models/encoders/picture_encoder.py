@@ -1,9 +1,10 @@
-"""An encoder as models of colour pictures have it: fed with pixels, which it prepares itself.
+"""An encoder that takes raw pixels and prepares them itself, for models of colour pictures.
 
-A graph that prepares its pixels cannot be exported without its preparation.
+An exported graph therefore always includes the preparation.
 """
 
 import torch
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.models.encoders.encoder import (
@@ -16,10 +17,10 @@ from robot_vision.models.encoders.encoder import (
 
 
 class PictureEncoder(nn.Module):
-    """`forward(rgb u8 [b,h,w,3]) -> Encoded`; raises `ConfigError` at sizes that do not fit."""
+    """Pixels → `Encoded`; raises `ConfigError` for sizes that the strides do not divide."""
 
-    mean: Tensor
-    std: Tensor
+    mean: Float[Tensor, "3 1 1"]
+    std: Float[Tensor, "3 1 1"]
 
     def __init__(self, choice: EncoderChoice) -> None:
         super().__init__()
@@ -31,11 +32,11 @@ class PictureEncoder(nn.Module):
             scaled = 255 * torch.tensor(values).reshape(3, 1, 1)
             self.register_buffer(name, scaled, persistent=False)
 
-    def forward(self, rgb: Tensor) -> Encoded:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> Encoded:
         return self.net(self.prepared(rgb))
 
-    def prepared(self, rgb: Tensor) -> Tensor:
-        """Pixels u8 [b,h,w,3] as the encoder takes them, f32 [b,3,h,w]; raises `ConfigError`."""
+    def prepared(self, rgb: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+        """Pixels as the encoder takes them; raises `ConfigError` as `forward` does."""
         height_px, width_px = int(rgb.shape[1]), int(rgb.shape[2])
         check_size(height_px, width_px, stride_px=max(self.strides), name=self._name)
         return (rgb.permute(0, 3, 1, 2).float() - self.mean) / self.std

@@ -1,8 +1,9 @@
-"""A small encoder of depthwise separable blocks (MobileNet, arXiv:1704.04861) for every frame."""
+"""A small encoder of depthwise separable blocks (MobileNet, arXiv:1704.04861), for real time."""
 
 from itertools import pairwise
 from typing import Annotated
 
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -24,10 +25,10 @@ Depth = Annotated[int, Field(ge=0, le=64)]
 class RealtimeSpec(Params):
     stem: int = param(16, "width at stride 2", ge=1, le=4096)
     widths: tuple[Width, Width, Width, Width] = param(
-        (32, 64, 128, 256), "of the stages at strides 4, 8, 16 and 32"
+        (32, 64, 128, 256), "widths of the stages at strides 4, 8, 16 and 32"
     )
     depths: tuple[Depth, Depth, Depth, Depth] = param(
-        (1, 2, 3, 1), "blocks of those stages, beside the one that halves the size"
+        (1, 2, 3, 1), "blocks of those stages, besides the one that halves the size"
     )
 
 
@@ -47,7 +48,7 @@ class Realtime(Encoder):
         )
         kaiming_convolutions(self)
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         x = self.stem(picture)
         maps = []
         for stage in self.stages:

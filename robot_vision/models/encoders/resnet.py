@@ -1,12 +1,13 @@
-"""Residual networks of any list of stage depths, with basic or bottleneck blocks.
+"""Residual networks of any stage depths, with basic or bottleneck blocks.
 
 He et al., arXiv:1512.03385, with the stride in the 3x3 convolution of a bottleneck ("v1.5"), as
-torchvision, timm and transformers have it.
+in torchvision, timm and transformers.
 """
 
 from typing import Annotated, Literal
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -30,13 +31,15 @@ StageDepth = Annotated[int, Field(ge=1, le=100)]
 class ResNetSpec(Params):
     block: Literal["basic", "bottleneck"] = param("basic", "two 3x3 convolutions, or 1x1-3x3-1x1")
     depths: tuple[StageDepth, ...] = param(
-        (2, 2, 2, 2), "blocks of the stages, of stride 4, 8, 16 …", min_length=1, max_length=6
+        (2, 2, 2, 2), "blocks of the stages at strides 4, 8, 16 …", min_length=1, max_length=6
     )
-    width: int = param(64, "of the stem and the first stage, twice as wide a stage", ge=1, le=1024)
+    width: int = param(
+        64, "width of the stem and the first stage, doubled per stage", ge=1, le=1024
+    )
 
 
 class Block(nn.Module):
-    """Convolutions beside a shortcut, added before the last activation."""
+    """Convolutions and a shortcut, added before the last activation."""
 
     def __init__(self, spec: ResNetSpec, in_channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class Block(nn.Module):
             else ConvNorm(in_channels, out_channels, stride=stride, activation=nn.Identity)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b _c h w"]) -> Float[Tensor, "b c _h _w"]:
         return F.relu(self.convs(x) + self.shortcut(x))
 
 
@@ -85,7 +88,7 @@ class ResNet(Encoder):
         self.dim = self.channels[-1]
         kaiming_convolutions(self)
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         x = F.max_pool2d(self.stem(picture), 3, stride=2, padding=1)
         maps = []
         for stage in self.stages:

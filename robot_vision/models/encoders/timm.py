@@ -1,10 +1,11 @@
-"""Any model of timm as an encoder, where timm is installed.
+"""Any model of timm as an encoder, if timm is installed.
 
-Its weights are never fetched: `run.init_weights` takes a file by timm's names.
+Weights are never downloaded: `run.init_weights` takes a file with timm's names.
 """
 
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
@@ -24,12 +25,12 @@ _SIDE_PX = 224
 class TimmSpec(Params):
     model: str = param("resnet18", "name in timm", pattern=r"^[A-Za-z0-9_.]+$")
     arguments: dict[str, Any] = param(
-        {}, "of timm.create_model: {dynamic_img_size: true} lets its transformers take any size"
+        {}, "arguments of timm.create_model; {dynamic_img_size: true} allows transformers any size"
     )
 
 
 class TimmEncoder(Encoder):
-    """The last map of each stride, and what the model's own head pools, before its classes."""
+    """The last map of each stride; `pooled` is the input of the model's own classifier."""
 
     def __init__(self, spec: TimmSpec) -> None:
         super().__init__()
@@ -54,7 +55,7 @@ class TimmEncoder(Encoder):
             std=tuple(given["std"]),
         )
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         last, maps = self.model.forward_intermediates(picture, indices=self._stages)
         return Encoded(maps=tuple(maps), pooled=self.model.forward_head(last, pre_logits=True))
 

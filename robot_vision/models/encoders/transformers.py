@@ -1,12 +1,13 @@
-"""Any backbone of transformers as an encoder, where transformers is installed.
+"""Any backbone of transformers as an encoder, if transformers is installed.
 
-Nothing is fetched and no code of a model is run: `run.init_weights` takes what it writes.
+Nothing is downloaded and no model code is run: `run.init_weights` takes files it has written.
 """
 
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -26,9 +27,9 @@ _STAGES = "out_features"
 
 class TransformersSpec(Params):
     model: str = param(
-        "resnet", "kind of model in transformers (convnext, swin, dinov2), or folder of its config"
+        "resnet", "model type in transformers (convnext, swin, dinov2), or folder of its config"
     )
-    arguments: dict[str, Any] = param({}, "fields of its config that differ")
+    arguments: dict[str, Any] = param({}, "fields of its config that differ from the default")
 
 
 class TransformersEncoder(Encoder):
@@ -46,13 +47,13 @@ class TransformersEncoder(Encoder):
         self.channels = tuple(int(shape[1]) for shape in shapes)
         self.dim = self.channels[-1]
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         maps = tuple(self.model(picture).feature_maps)
         return Encoded(maps=maps, pooled=maps[-1].mean(dim=(2, 3)))
 
 
 def _backbone(package: Any, spec: TransformersSpec) -> nn.Module:
-    """With the last stage of each stride, which is found by a trial that computes nothing."""
+    """The backbone with the last stage of each stride, found by a trial on the meta device."""
     names = _config(package, spec).stage_names[1:]
     with torch.device("meta"):
         trial = package.AutoBackbone.from_config(_config(package, spec, **{_STAGES: names}))
@@ -98,6 +99,6 @@ card = EncoderCard(
     layouts=(Layout(name="transformers", public=_public, heads=("classifier.", "pooler.")),),
     needs="transformers",
     licence="that of the model in transformers",
-    limits="Pixels are prepared by ImageNet's mean and deviation, whatever the model's own are.",
+    limits="Pixels are prepared with ImageNet's mean and deviation, not with the model's own.",
 )
 register_encoder(card)

@@ -1,11 +1,12 @@
-"""Vision transformers (arXiv:2010.11929), those of DINO (arXiv:2104.14294, 2304.07193) included.
+"""Vision transformers (arXiv:2010.11929), with those of DINO (arXiv:2104.14294, 2304.07193).
 
-One map, at the stride of a patch.
+They have one map, at the stride of a patch.
 """
 
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from robot_vision.models.encoders.encoder import (
@@ -23,11 +24,11 @@ from robot_vision.models.encoders.vit_parts import (
     sinusoidal_positions,
 )
 
-_SPREAD = 0.02  # standard deviation of fresh weights
+_SPREAD = 0.02  # standard deviation of initial weights
 
 
 class ViT(Encoder):
-    """The map are the patches' tokens; `pooled` is the class token's, or their mean."""
+    """The map holds the patches' tokens; `pooled` is the class token, or their mean."""
 
     def __init__(self, spec: ViTSpec) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class ViT(Encoder):
     def _has_class_position(self) -> bool:
         return self.spec.class_token and self.spec.class_position
 
-    def forward(self, picture: Tensor) -> Encoded:
+    def forward(self, picture: Float[Tensor, "b 3 h w"]) -> Encoded:
         rows, columns = (int(side) // self.spec.patch_px for side in picture.shape[2:])
         tokens = self._tokens(picture)
         for block in self.blocks:
@@ -61,10 +62,12 @@ class ViT(Encoder):
             maps=(patches.transpose(1, 2).unflatten(2, (rows, columns)),), pooled=pooled
         )
 
-    def some_tokens(self, picture: Tensor, kept: Tensor) -> Tensor:
-        """Tokens of no place, then of the patches `kept` i64 [b,k] alone, row by row: [b,n,width].
+    def some_tokens(
+        self, picture: Float[Tensor, "b 3 h w"], kept: Int[Tensor, "b k"]
+    ) -> Float[Tensor, "b n d"]:
+        """Class and register tokens, then those of the patches `kept` only.
 
-        Patches left out cost nothing and are seen by none (arXiv:2111.06377).
+        Patches left out cost nothing and no token attends to them (arXiv:2111.06377).
         """
         tokens = self._tokens(picture)
         first = int(self.spec.class_token) + self.spec.registers
@@ -75,10 +78,12 @@ class ViT(Encoder):
             tokens = block(tokens)
         return self.norm(tokens)
 
-    def attention_maps(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """Each block's attention among all tokens, f32 [b,heads,n,n].
+    def attention_maps(
+        self, picture: Float[Tensor, "b 3 h w"]
+    ) -> tuple[Float[Tensor, "b heads n n"], ...]:
+        """Each block's attention among all tokens.
 
-        Tokens are the class token, registers and patches row by row, as far as the spec has them.
+        Tokens are the class token, registers (if the spec has them) and patches row by row.
         """
         tokens = self._tokens(picture)
         maps = []
@@ -88,8 +93,8 @@ class ViT(Encoder):
             tokens = block(tokens)
         return tuple(maps)
 
-    def _tokens(self, picture: Tensor) -> Tensor:
-        """Patches where they are, behind the tokens of no place."""
+    def _tokens(self, picture: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """Class and register tokens, then patches with their positions."""
         patches = self.patch(picture)
         batch, _, rows, columns = patches.shape
         of_class, of_patches = self._positions(int(rows), int(columns))
@@ -102,8 +107,10 @@ class ViT(Encoder):
             first.append(self.register_tokens.expand(batch, -1, -1))
         return torch.cat([*first, patches], dim=1)
 
-    def _positions(self, rows: int, columns: int) -> tuple[Tensor | None, Tensor]:
-        """That of the class token, if it has one, and those of patches."""
+    def _positions(
+        self, rows: int, columns: int
+    ) -> tuple[Float[Tensor, "1 1 d"] | None, Float[Tensor, "1 cells d"]]:
+        """Position of the class token, if it has one, and those of patches."""
         if self.spec.positions == "sinusoidal":
             fixed = sinusoidal_positions(rows, columns, self.spec.width)
             return None, fixed.to(self.patch.weight)
@@ -124,7 +131,7 @@ class ViT(Encoder):
             nn.init.trunc_normal_(parameter, std=_SPREAD)
 
 
-def _bias(layer: nn.Linear | nn.Conv2d) -> Tensor:
+def _bias(layer: nn.Linear | nn.Conv2d) -> Float[Tensor, " d"]:
     assert layer.bias is not None
     return layer.bias
 

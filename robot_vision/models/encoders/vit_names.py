@@ -5,7 +5,7 @@ from typing import Any
 
 from robot_vision.models.encoders.layout import Layout
 
-# By the place in ours: names there, or a name of each of query, key and value.
+# By the name in ours: the public name, or one each for query, key and value.
 Names = Mapping[str, str | tuple[str, ...]]
 
 _TIMM: Names = {
@@ -49,7 +49,7 @@ _TRANSFORMERS_WHOLE: Names = {
 
 
 def _in_file(block: str) -> Names:
-    """Attention as transformers writes it."""
+    """Names of attention in files of transformers."""
     each = tuple(
         block + f"attention.attention.{part}.{{leaf}}" for part in ("query", "key", "value")
     )
@@ -60,7 +60,7 @@ def _in_file(block: str) -> Names:
 
 
 def _in_memory(block: str) -> Names:
-    """Attention as transformers 5 has it in a model's state."""
+    """Names of attention in the state of a transformers 5 model."""
     each = tuple(block + f"attention.{part}_proj.{{leaf}}" for part in "qkv")
     return {"attention.query_key_value": each, "attention.out": block + "attention.o_proj.{leaf}"}
 

@@ -1,9 +1,10 @@
-"""What a vision transformer is made of: its spec, positions of patches, attention, a block."""
+"""Parts of a vision transformer: its spec, positions of patches, attention, a block."""
 
 from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -16,25 +17,27 @@ Cells = Annotated[int, Field(ge=1, le=1000)]
 
 class ViTSpec(Params):
     patch_px: Literal[8, 14, 16, 32] = param(16, "side of a patch", unit="px")
-    width: int = param(192, "of a token", ge=4, le=4096, multiple_of=4)
+    width: int = param(192, "width of a token", ge=4, le=4096, multiple_of=4)
     depth: int = param(12, "blocks", ge=1, le=100)
-    heads: int = param(3, "of attention", ge=1, le=64)
+    heads: int = param(3, "attention heads", ge=1, le=64)
     feed_factor: int = param(4, "width of the feed-forward part, in token widths", ge=1, le=16)
-    class_token: bool = param(True, "have a token that stands for the whole picture")
+    class_token: bool = param(True, "add a class token for the whole picture")
     pooling: Literal["class", "mean"] = param(
-        "class", "`pooled`: that token, or the patches' mean"
+        "class", "`pooled` is the class token, or the mean of the patches"
     )
-    registers: int = param(0, "tokens that hold what is of no place (arXiv:2309.16588)", ge=0)
-    positions: Literal["learned", "sinusoidal"] = param("learned", "where a patch is")
+    registers: int = param(0, "register tokens, which have no position (arXiv:2309.16588)", ge=0)
+    positions: Literal["learned", "sinusoidal"] = param("learned", "encoding of patch positions")
     grid: tuple[Cells, Cells] = param(
         (14, 14), "rows and columns of the learned positions; interpolated to other sizes"
     )
     antialias: bool = param(
-        False, "average positions where they become fewer, as timm and DINOv2 with registers do"
+        False, "antialias when positions are downsampled, as in timm and DINOv2 with registers"
     )
     class_position: bool = param(True, "the class token has a learned position too")
-    layer_scale: bool = param(False, "a learned factor for each channel that a block adds")
-    norm_epsilon: float = param(1e-6, "of layer norms; 1e-12 in transformers' ViT", gt=0, le=0.1)
+    layer_scale: bool = param(False, "learned scale per channel of each residual branch")
+    norm_epsilon: float = param(
+        1e-6, "epsilon of layer norms; 1e-12 in transformers' ViT", gt=0, le=0.1
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "ViTSpec":
@@ -45,10 +48,12 @@ class ViTSpec(Params):
         return self
 
 
-def sinusoidal_positions(rows: int, columns: int, width: int) -> Tensor:
-    """Fixed positions of patches, row by row, f32 [1, rows·columns, width].
+def sinusoidal_positions(
+    rows: int, columns: int, width: int
+) -> Float[Tensor, "1 {rows}*{columns} {width}"]:
+    """Fixed positions of patches, row by row.
 
-    Half of the channels are sines and cosines of the column, half of the row, as MAE has them
+    Half of the channels are sines and cosines of the column, half of the row, as in MAE
     (arXiv:2111.06377).
     """
     waves = _LONGEST_WAVE ** -(torch.arange(width // 4) / (width // 4))
@@ -58,9 +63,13 @@ def sinusoidal_positions(rows: int, columns: int, width: int) -> Tensor:
 
 
 def interpolated(
-    positions: Tensor, grid: tuple[int, int], wanted: tuple[int, int], *, antialias: bool
-) -> Tensor:
-    """Learned positions [1, rows·columns, width] of a grid for another one, bicubic."""
+    positions: Float[Tensor, "1 _cells d"],
+    grid: tuple[int, int],
+    wanted: tuple[int, int],
+    *,
+    antialias: bool,
+) -> Float[Tensor, "1 cells d"]:
+    """Interpolate learned positions of one grid to another (bicubic)."""
     if grid == wanted:
         return positions
     laid_out = positions.unflatten(1, grid).permute(0, 3, 1, 2)
@@ -71,7 +80,7 @@ def interpolated(
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of tokens f32 [b,n,width] among themselves, by the fused kernel."""
+    """Multi-head self-attention, by the fused kernel."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -79,17 +88,22 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         query, key, value = self._split(tokens)
         found = F.scaled_dot_product_attention(query, key, value)
         return self.out(found.transpose(1, 2).flatten(2))
 
-    def weights(self, tokens: Tensor) -> Tensor:
-        """How much each token attends to each, f32 [b,heads,n,n]; rows sum to one."""
+    def weights(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b heads n n"]:
+        """How much each token attends to each; rows sum to one."""
         query, key, _ = self._split(tokens)
         return (query @ key.transpose(2, 3) / query.shape[-1] ** 0.5).softmax(dim=-1)
 
-    def _split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _split(
+        self, tokens: Float[Tensor, "b n _d"]
+    ) -> tuple[
+        Float[Tensor, "b heads n _d"], Float[Tensor, "b heads n _d"], Float[Tensor, "b heads n _d"]
+    ]:
+        """Query, key and value."""
         three = self.query_key_value(tokens).unflatten(2, (3, self.heads, -1))
         query, key, value = three.permute(2, 0, 3, 1, 4)
         return query, key, value
@@ -102,12 +116,12 @@ class Scale(nn.Module):
         super().__init__()
         self.factor = nn.Parameter(torch.full((width,), 1e-5))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         return x * self.factor
 
 
 class TransformerBlock(nn.Module):
-    """Attention and a feed-forward part, each after a norm and added to what came in."""
+    """Pre-norm attention and MLP, both residual."""
 
     def __init__(self, spec: ViTSpec) -> None:
         super().__init__()
@@ -119,6 +133,6 @@ class TransformerBlock(nn.Module):
         self.feed = nn.Sequential(nn.Linear(width, inner), nn.GELU(), nn.Linear(inner, width))
         self.feed_scale = Scale(width) if spec.layer_scale else nn.Identity()
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         tokens = tokens + self.attention_scale(self.attention(self.attention_norm(tokens)))
         return tokens + self.feed_scale(self.feed(self.feed_norm(tokens)))

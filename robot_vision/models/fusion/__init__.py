@@ -1,4 +1,4 @@
-"""Ways of fusing pictures, depth, state and words: a file each that registers itself.
+"""Fusions of pictures, depth, state and words; each is a file that registers itself.
 
 `fusion` is the interface: tokens by modality in, a summary and tokens out.
 """

@@ -1,12 +1,13 @@
-"""Words and the arm look at the pictures, pictures look back: the plain VLA."""
+"""Words and the arm attend to pictures, and pictures attend back: the plain VLA."""
 
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from robot_vision.models.fusion.fusion import (
     FUSIONS,
+    Carried,
     Fused,
     Fusion,
     ModalityShape,
@@ -19,9 +20,9 @@ from robot_vision.models.layers.attention import AttentionOptions, Block, hiding
 
 @FUSIONS.register("cross_modal")
 class CrossModalFusion(Fusion):
-    """Bidirectional cross-attention, as ViLBERT has it between words and regions.
+    """Bidirectional cross-attention, as in ViLBERT (arXiv:1908.02265) between words and regions.
 
-    arXiv:1908.02265. On the side of the words are also the arm's state and tracks.
+    The arm's state and tracks are on the side of the words.
     """
 
     Options = AttentionOptions
@@ -37,7 +38,7 @@ class CrossModalFusion(Fusion):
         self.to_words = nn.ModuleList(Block(width, heads) for _ in layers)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         del carried
         words, words_there = with_readout(self.readout, *seen.joined(self.rows()))
         view, view_there = with_readout(self.nothing, *seen.joined(self.pictures()))

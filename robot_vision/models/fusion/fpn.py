@@ -1,14 +1,16 @@
-"""Coarse, medium, fine: what is to be done looks at ever finer maps of a pyramid."""
+"""Coarse, medium, fine: queries attend to successively finer maps of a pyramid."""
 
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import param
 from robot_vision.models.fusion.fusion import (
     FUSIONS,
+    Carried,
     Fused,
     Fusion,
     ModalityShape,
@@ -30,17 +32,17 @@ _STRIDES = (8, 16, 32)  # fine, medium, coarse
 
 
 class FpnOptions(AttentionOptions):
-    layers: int = param(1, "looks at each level", ge=1, le=16)
-    queries: int = param(4, "tokens that look, beside words and the arm", ge=1, le=64)
+    layers: int = param(1, "attention layers per level", ge=1, le=16)
+    queries: int = param(4, "query tokens, besides words and the arm", ge=1, le=64)
 
 
 @FUSIONS.register("fpn")
 class FpnFusion(Fusion):
     """A feature pyramid (FPN, arXiv:1612.03144) of each camera, read from coarse to fine.
 
-    Words, the arm and learnt queries look at the level of stride 32, with what they found at 16,
-    then at 8. Tokens of color, depth and perception's grid are added to each level. Levels that
-    the encoder gives no map of are made from the nearest: `levels: 3` gives true fine ones.
+    Words, the arm and learnt queries attend to the level of stride 32, then with the result to 16,
+    then to 8. Tokens of color, depth and perception's grid are added to each level. Levels for
+    which the encoder has no map are resampled from the nearest: `levels: 3` gives real fine ones.
     """
 
     Options = FpnOptions
@@ -65,7 +67,7 @@ class FpnFusion(Fusion):
         self.looks = nn.ModuleList(_looks(width, options) for _ in _STRIDES)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         del carried
         queries, present = with_readout(self.queries, *seen.joined(self.rows()))
         bias = hiding_bias(present)
@@ -82,8 +84,12 @@ class FpnFusion(Fusion):
 
     @staticmethod
     def _look(
-        looks: nn.Module, queries: Tensor, bias: Tensor, tokens: Tensor, tokens_bias: Tensor
-    ) -> Tensor:
+        looks: nn.Module,
+        queries: Float[Tensor, "b q d"],
+        bias: Float[Tensor, "b 1 1 q"],
+        tokens: Float[Tensor, "b n d"],
+        tokens_bias: Float[Tensor, "b 1 1 n"],
+    ) -> Float[Tensor, "b q d"]:
         assert isinstance(looks, nn.ModuleList)
         for look in looks:
             assert isinstance(look, nn.ModuleList)
@@ -93,8 +99,8 @@ class FpnFusion(Fusion):
 
     def _levels(
         self, seen: Seen, camera: str, pyramid: nn.Module
-    ) -> dict[int, tuple[Tensor, Tensor]]:
-        """Tokens f32 [b,steps·cells,d] of a camera by stride, and which are present."""
+    ) -> dict[int, tuple[Float[Tensor, "b _n d"], Bool[Tensor, "b _n"]]]:
+        """Tokens of all steps of a camera by stride, and which are present."""
         name = f"{camera}.color"
         there = self.steps_present(seen, name)
         for other in self._cameras[camera]:
@@ -108,8 +114,10 @@ class FpnFusion(Fusion):
             found[stride] = (x.flatten(1, 2), there.repeat_interleave(x.shape[2], dim=1))
         return found
 
-    def _beside(self, seen: Seen, camera: str, size: torch.Size) -> Tensor:
-        """What is added to a level: places, and tokens of color, depth, perception's grid."""
+    def _beside(
+        self, seen: Seen, camera: str, size: torch.Size
+    ) -> Float[Tensor, "b _steps d _h _w"]:
+        """Added to a level: positions, and tokens of color, depth and perception's grid."""
         places = place_grid(*size, device=self.place.weight.device)
         total = self.place(places.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)[:, None]
         for name in self._cameras[camera]:

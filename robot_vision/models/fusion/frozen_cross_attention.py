@@ -1,13 +1,15 @@
-"""The small one: words through an LSTM look at the maps of a backbone that stays as it is."""
+"""The small fusion: words through an LSTM attend to the maps of a frozen backbone."""
 
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
 from robot_vision.models.fusion.fusion import (
     FUSIONS,
+    Carried,
     Fused,
     Fusion,
     ModalityShape,
@@ -26,14 +28,15 @@ from robot_vision.models.layers.recurrent import MaskedLstm
 
 
 class FrozenOptions(AttentionOptions):
-    layers: int = param(1, "looks at the pictures", ge=1, le=64)
+    layers: int = param(1, "attention layers over the pictures", ge=1, le=64)
 
 
 @FUSIONS.register("frozen_cross_attention")
 class FrozenCrossAttention(Fusion):
-    """Made for `freeze_encoder`: little is learnt beside the backbone, so few data suffice.
+    """Made for `freeze_encoder`: few parameters are learnt, so little data suffices.
 
-    The instruction as an LSTM reads it, and the arm, attend to the pictures; nothing looks back.
+    The instruction, encoded by an LSTM, and the arm attend to the pictures; pictures attend to
+    nothing.
     """
 
     Options = FrozenOptions
@@ -50,7 +53,7 @@ class FrozenCrossAttention(Fusion):
         self.join = perceptron(3 * width, 2 * width, width)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         del carried
         instruction = self._instruction(seen)
         others, others_there = seen.joined(self._others)
@@ -64,8 +67,8 @@ class FrozenCrossAttention(Fusion):
         summary = self.join(torch.cat([queries[:, 0], instruction, arm], dim=1))
         return Fused(summary=self.norm(summary), tokens=self.norm(queries), present=present)
 
-    def _instruction(self, seen: Seen) -> Tensor:
-        """f32 [b,d]; zero without words."""
+    def _instruction(self, seen: Seen) -> Float[Tensor, "b d"]:
+        """The encoded instruction; zero without words."""
         if self.lstm is None:
             return torch.zeros_like(seen.joined()[0][:, 0])
         return self.lstm(*seen.joined(self._words))[0]

@@ -1,13 +1,15 @@
-"""Three levels, each with weights of its own, each seeing itself and what is above it."""
+"""Three levels with separate weights; each attends to itself and to the levels above it."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
 from robot_vision.models.fusion.fusion import (
     FUSIONS,
+    Carried,
     Fused,
     Fusion,
     ModalityShape,
@@ -19,15 +21,15 @@ from robot_vision.models.layers.attention import AttentionOptions, Block, hiding
 
 
 class HierarchicalOptions(AttentionOptions):
-    plans: int = param(4, "tokens of the lowest level, that the head acts on first", ge=1, le=64)
+    plans: int = param(4, "tokens of the lowest level; their mean is the summary", ge=1, le=64)
 
 
 @FUSIONS.register("hierarchical")
 class HierarchicalFusion(Fusion):
     """High: words and pictures; middle: the arm and tracks; low: plans.
 
-    As pi0 (arXiv:2410.24164) parts a vision-language model, the state and an action expert:
-    attention is causal from level to level, so that no level depends on one below it.
+    As pi0 (arXiv:2410.24164) separates a vision-language model, the state and an action expert:
+    attention is causal between levels, so no level depends on one below it.
     """
 
     Options = HierarchicalOptions
@@ -49,7 +51,7 @@ class HierarchicalFusion(Fusion):
         )
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         del carried
         found = [seen.joined(names) for names in (*self._levels, ())]
         pairs = [with_readout(s, *rest) for s, rest in zip(self.starts, found, strict=True)]
@@ -62,9 +64,11 @@ class HierarchicalFusion(Fusion):
 
     @staticmethod
     def _layer(
-        blocks: nn.Module, levels: Sequence[Tensor], marks: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """From the highest down, each with what those above it have become."""
+        blocks: nn.Module,
+        levels: Sequence[Float[Tensor, "b _n d"]],
+        marks: Sequence[Bool[Tensor, "b _n"]],
+    ) -> list[Float[Tensor, "b _n d"]]:
+        """Update levels from the highest down; each sees the updated levels above it."""
         assert isinstance(blocks, nn.ModuleList)
         found = list[Tensor]()
         for row, block in enumerate(blocks):

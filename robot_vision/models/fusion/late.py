@@ -1,4 +1,4 @@
-"""Each modality is pooled alone; they meet at the end."""
+"""Each modality is pooled on its own; they are joined at the end."""
 
 from collections.abc import Mapping
 
@@ -6,21 +6,21 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
-from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen
+from robot_vision.models.fusion.fusion import FUSIONS, Carried, Fused, Fusion, ModalityShape, Seen
 from robot_vision.models.layers.attention import perceptron
 from robot_vision.models.layers.decoder import Pool
 
 
 class LateOptions(Params):
-    queries: int = param(4, "vectors that a modality is pooled to", ge=1, le=64)
-    heads: int = param(4, "heads of the attention; they divide the width", ge=1, le=64)
+    queries: int = param(4, "vectors that each modality is pooled to", ge=1, le=64)
+    heads: int = param(4, "attention heads; they divide the width", ge=1, le=64)
 
 
 @FUSIONS.register("late")
 class LateFusion(Fusion):
-    """Late fusion (arXiv:1705.09406): words do not say where in a picture to look.
+    """Late fusion (arXiv:1705.09406): words do not guide where in a picture to look.
 
-    What was pooled is joined, zero where a modality is absent, and goes through a perceptron.
+    Pooled vectors, zero where a modality is absent, are concatenated and go through an MLP.
     """
 
     Options = LateOptions
@@ -35,7 +35,7 @@ class LateFusion(Fusion):
         self.join = perceptron(len(modalities) * options.queries * width, 2 * width, width)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         del carried
         pooled, present = list[Tensor](), list[Tensor]()
         for name, pool in zip(self.modalities, self.pools, strict=True):

@@ -1,29 +1,37 @@
-"""What was seen in the last moments: an LSTM over a bounded memory."""
+"""Memory of the last moments: an LSTM over a bounded window."""
 
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from robot_vision.core.params import param
-from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen, learnt
+from robot_vision.models.fusion.fusion import (
+    FUSIONS,
+    Carried,
+    Fused,
+    Fusion,
+    ModalityShape,
+    Seen,
+    learnt,
+)
 from robot_vision.models.layers.attention import AttentionOptions
 from robot_vision.models.layers.decoder import Decoder
 from robot_vision.models.layers.recurrent import MaskedLstm
 
 
 class MemoryOptions(AttentionOptions):
-    moments: int = param(8, "moments that are remembered, the present one included", ge=1, le=256)
-    queries: int = param(8, "tokens that a moment is read to", ge=1, le=64)
+    moments: int = param(8, "remembered moments, including the present one", ge=1, le=256)
+    queries: int = param(8, "tokens that a moment is condensed to", ge=1, le=64)
 
 
 @FUSIONS.register("memory")
 class MemoryFusion(Fusion):
-    """Each moment is read to a summary; the last ones are carried as they were, and no more.
+    """Each moment is condensed to a summary; the summaries of the last moments are carried.
 
-    An LSTM runs over them anew in each moment (as over BC-RNN's window, arXiv:2108.03298), so
+    An LSTM runs over this window afresh at each moment (as in BC-RNN, arXiv:2108.03298), so
     nothing older than the window has any influence. The last number of a carried row is 1 where
-    there was a moment: zeros are no memory.
+    there was a moment: zeros mean no memory.
     """
 
     Options = MemoryOptions
@@ -42,7 +50,7 @@ class MemoryFusion(Fusion):
     def carried_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"memory": (self.options.moments, self.width + 1)}
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         tokens, present = seen.joined()
         read = self.read(self.queries.expand(len(tokens), -1, -1), tokens, present)
         now = self.summary(read.mean(dim=1))

@@ -1,29 +1,38 @@
-"""Color and depth become slots, which are remembered from moment to moment."""
+"""Color and depth become slots with memory from moment to moment."""
 
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
-from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen, learnt
+from robot_vision.models.fusion.fusion import (
+    FUSIONS,
+    Carried,
+    Fused,
+    Fusion,
+    ModalityShape,
+    Seen,
+    learnt,
+)
 from robot_vision.models.layers.attention import AttentionOptions
 from robot_vision.models.layers.decoder import Decoder
 from robot_vision.models.layers.slot_attention import SlotAttention
 
 
 class SlotsOptions(AttentionOptions):
-    slots: int = param(7, "things and parts of the background held apart", ge=2, le=64)
+    slots: int = param(7, "slots, for objects and parts of the background", ge=2, le=64)
     iterations: int = param(3, "rounds of slot attention", ge=1, le=16)
     queries: int = param(4, "tokens that read slots, words and the arm", ge=1, le=64)
 
 
 @FUSIONS.register("rgbd_slots")
 class RgbdSlots(Fusion):
-    """Slot attention (arXiv:2006.15055) with an LSTM a slot, as `rgbd-temporal` has it.
+    """Slot attention (arXiv:2006.15055) with an LSTM per slot, as in `rgbd-temporal`.
 
-    A slot begins where it was in the moment before (SAVi, arXiv:2111.12594). Words, the arm and
-    the slots are then read by a decoder.
+    A slot starts from its state at the moment before (SAVi, arXiv:2111.12594). A decoder then
+    reads words, the arm and the slots.
     """
 
     Options = SlotsOptions
@@ -45,7 +54,7 @@ class RgbdSlots(Fusion):
         shape = (self.options.slots, self.width)
         return {"slots": shape, "cell": shape}
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         slots, cell = self._remember(seen, carried)
         rows, rows_there = seen.joined(self.rows())
         always = torch.ones_like(slots[..., 0], dtype=torch.bool)
@@ -59,8 +68,10 @@ class RgbdSlots(Fusion):
             carried={"slots": slots, "cell": cell},
         )
 
-    def _remember(self, seen: Seen, carried: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Slots and cells after this moment, f32 [b,slots,d] each."""
+    def _remember(
+        self, seen: Seen, carried: Carried
+    ) -> tuple[Float[Tensor, "b slots d"], Float[Tensor, "b slots d"]]:
+        """Slots and LSTM cells after this moment."""
         tokens, present = seen.joined(self.pictures())
         start = self.start + self.from_memory(carried["slots"])
         found, _ = self.attention(tokens, start, present)

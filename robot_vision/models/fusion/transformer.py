@@ -1,11 +1,12 @@
-"""All modalities as tokens of one transformer, with a token that reads them out."""
+"""All modalities as tokens of one transformer, with a readout token."""
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import nn
 
 from robot_vision.models.fusion.fusion import (
     FUSIONS,
+    Carried,
     Fused,
     Fusion,
     ModalityShape,
@@ -18,9 +19,9 @@ from robot_vision.models.layers.attention import AttentionOptions, hiding_bias, 
 
 @FUSIONS.register("transformer")
 class TransformerFusion(Fusion):
-    """Everything attends to everything that is present, as in Octo (arXiv:2405.12213).
+    """All tokens attend to all tokens that are present, as in Octo (arXiv:2405.12213).
 
-    Type, place and age are embedded in the tokens already.
+    Tokens already encode type, position and age.
     """
 
     Options = AttentionOptions
@@ -35,7 +36,7 @@ class TransformerFusion(Fusion):
         )
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, seen: Seen, carried: Mapping[str, Tensor]) -> Fused:
+    def forward(self, seen: Seen, carried: Carried) -> Fused:
         del carried
         tokens, present = with_readout(self.readout, *seen.joined())
         bias = hiding_bias(present)

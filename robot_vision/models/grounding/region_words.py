@@ -1,9 +1,9 @@
 """Boxes for free text: regions of a picture, in one space with words (GLIP, arXiv:2112.03857).
 
-A proposal head on a pyramid over any encoder says where things are; what is seen in their boxes
-is projected into the space of words, and their colours as they are: an encoder that was taught
-names of things hardly has them. Sentence and regions attend to one another; how alike they
-are there, and what attention found, say together whether a region is what the sentence names.
+A proposal head on a pyramid over any encoder finds objects; the features in their boxes are
+projected into the space of words, and so are their raw colours, which an encoder trained on names
+of objects hardly keeps. Sentence and regions attend to one another; their similarity in that
+space and the result of attention together decide whether a region is what the sentence names.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -34,14 +35,14 @@ _FIRST_BIAS = -4.0
 
 class RegionWordsSpec(Params):
     encoder: EncoderChoice = EncoderChoice(name="native-s")
-    width: int = param(96, "of the pyramid", ge=1, le=4096)
+    width: int = param(96, "width of the pyramid", ge=1, le=4096)
     head_depth: int = param(2, "blocks of the proposal head of a level", ge=1, le=16)
     regions: int = param(48, "proposals that words are compared with", ge=1, le=1000)
-    bins: int = param(5, "of a region, each way", ge=1, le=14)
-    dimensions: int = param(128, "of the space of words and regions", ge=2, le=4096)
-    heads: int = param(4, "heads of attention; they divide `dimensions`", ge=1, le=64)
-    layers: int = param(1, "layers of attention between sentence and regions", ge=1, le=12)
-    words: int = param(64, "words it knows; the captions say how many", ge=1, le=100_000)
+    bins: int = param(5, "bins of a region along each side", ge=1, le=14)
+    dimensions: int = param(128, "dimensions of the space of words and regions", ge=2, le=4096)
+    heads: int = param(4, "attention heads; they divide `dimensions`", ge=1, le=64)
+    layers: int = param(1, "attention layers between sentence and regions", ge=1, le=12)
+    words: int = param(64, "size of the vocabulary; set by the captions", ge=1, le=100_000)
     max_words: int = param(8, "words of the longest phrase", ge=1, le=128)
     text_layers: int = param(2, "layers among the words of a phrase", ge=1, le=64)
     phrases: int = param(8, "phrases of a prompt in service", ge=1, le=256)
@@ -49,15 +50,17 @@ class RegionWordsSpec(Params):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
-    """Pictures: a pyramid at `STRIDES`, and colours f32 [b,3,h,w] at `COLOR_STRIDE`."""
+    """Encoded pictures: a pyramid at `STRIDES`, and colours at `COLOR_STRIDE`."""
 
-    levels: tuple[Tensor, ...]
-    colors: Tensor
+    levels: tuple[Float[Tensor, "b c _h _w"], ...]
+    colors: Float[Tensor, "b 3 hm wm"]
 
 
 class RegionWords(nn.Module):
-    """`forward(rgb u8 [b,h,w,3], tokens i64 [b,p,l])`: boxes f32 [b,r,4] px with `logits` f32
-    [b,r,p], and whether cells are of any thing, f32 [b,a]. Token 0 is padding."""
+    """Pictures and phrases → boxes (px) with a logit per phrase, and objectness of all cells.
+
+    Token 0 is padding.
+    """
 
     def __init__(self, spec: RegionWordsSpec) -> None:
         super().__init__()
@@ -92,7 +95,7 @@ class RegionWords(nn.Module):
         self.match = PhraseMatch(spec)
 
     def freeze_encoder(self) -> None:
-        """The encoder stays as it is, its norms too."""
+        """Freeze the encoder, including its norms."""
         self._is_frozen = True
         self.encoder.requires_grad_(False)
         self.encoder.eval()
@@ -103,36 +106,46 @@ class RegionWords(nn.Module):
             self.encoder.eval()
         return self
 
-    def forward(self, rgb: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, rgb: Real[Tensor, "b h w 3"], tokens: Int[Tensor, "b p l"]
+    ) -> dict[str, Tensor]:
         seen = self.see(rgb)
         things, _, boxes = self.proposed(seen)
         found = self.matched(seen, boxes, *self.read(tokens))
         return {"boxes_xyxy": boxes, "logits": found["logits"], "things": things}
 
-    def see(self, rgb: Tensor) -> Seen:
+    def see(self, rgb: Real[Tensor, "b h w 3"]) -> Seen:
         """The pyramid of pictures, and their colours."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self._is_frozen):
             maps = self.encoder(rgb).maps
         colors = F.avg_pool2d(self.encoder.prepared(rgb), COLOR_STRIDE)
         return Seen(levels=tuple(self.pyramid(maps).values()), colors=colors)
 
-    def proposed(self, seen: Seen) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits [b,a] and boxes [b,a,4] of all cells, and the boxes [b,r,4] of the surest."""
+    def proposed(
+        self, seen: Seen
+    ) -> tuple[Float[Tensor, "b a"], Float[Tensor, "b a 4"], Float[Tensor, "b r 4"]]:
+        """Objectness logits and boxes of all cells, and the boxes of the highest logits."""
         found = [head(level) for head, level in zip(self.proposals, seen.levels, strict=True)]
         logits = torch.cat([thing.flatten(1) for thing, _ in found], dim=1)
         boxes = torch.cat([box for _, box in found], dim=1)
         of_peaks = torch.cat([peaks(thing) for thing, _ in found], dim=1)
         return logits, boxes, surest(of_peaks, boxes, self.spec.regions)
 
-    def read(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Encodings f32 [b,p,l,d] of phrases, and which of them there are."""
+    def read(
+        self, tokens: Int[Tensor, "b p l"]
+    ) -> tuple[Float[Tensor, "b p l d"], Bool[Tensor, "b p l"]]:
+        """Encodings of the words of phrases, and which words are present."""
         flat = self.language(tokens.flatten(0, 1))
         return flat.unflatten(0, tokens.shape[:2]), tokens > 0
 
     def matched(
-        self, seen: Seen, boxes_xyxy: Tensor, encodings: Tensor, present: Tensor
-    ) -> dict[str, Tensor]:
-        """`logits` [b,r,p] that a region is what a phrase names; `alike` by the space alone."""
+        self,
+        seen: Seen,
+        boxes_xyxy: Float[Tensor, "b r 4"],
+        encodings: Float[Tensor, "b p l d"],
+        present: Bool[Tensor, "b p l"],
+    ) -> dict[str, Float[Tensor, "b r p"]]:
+        """`logits` that a region is what a phrase names; `alike` from similarity alone."""
         height, width = (side * COLOR_STRIDE for side in seen.colors.shape[2:])
         size, bins = boxes_xyxy.new_tensor([width, height] * 2), self.spec.bins
         look = self.look(seen_in(seen.levels, STRIDES, boxes_xyxy, bins=bins))
@@ -142,7 +155,7 @@ class RegionWords(nn.Module):
 
 
 class PhraseMatch(nn.Module):
-    """Regions f32 [b,r,d] against phrases f32 [b,p,l,d] whose words are `present`, [b,p,l]."""
+    """Matches regions with phrases, of which only the words that are `present` count."""
 
     def __init__(self, spec: RegionWordsSpec) -> None:
         super().__init__()
@@ -154,7 +167,12 @@ class PhraseMatch(nn.Module):
         self.to_words = nn.ModuleList(Block(width, heads) for _ in range(spec.layers))
         self.verdict = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
 
-    def forward(self, regions: Tensor, encodings: Tensor, present: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        regions: Float[Tensor, "b r d"],
+        encodings: Float[Tensor, "b p l d"],
+        present: Bool[Tensor, "b p l"],
+    ) -> dict[str, Float[Tensor, "b r p"]]:
         batch, phrases = encodings.shape[:2]
         words, shown = encodings.flatten(0, 1), present.flatten(0, 1)
         sentence = mean_of_present(words, shown).unflatten(0, (batch, phrases))
@@ -175,7 +193,7 @@ class _ServedWords(nn.Module):
         super().__init__()
         self.language = model.language
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor]:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> tuple[Float[Tensor, "b l d"]]:
         return (self.language(tokens),)
 
 
@@ -184,7 +202,12 @@ class _ServedRegions(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, rgb: Tensor, prompt: Tensor, prompt_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        rgb: Real[Tensor, "b h w 3"],
+        prompt: Float[Tensor, "b p l d"],
+        prompt_mask: Bool[Tensor, "b p l"],
+    ) -> tuple[Float[Tensor, "b r 4"], Float[Tensor, "b r p"]]:
         seen = self.model.see(rgb)
         _, _, boxes = self.model.proposed(seen)
         logits = self.model.matched(seen, boxes, prompt, prompt_mask)["logits"]
@@ -192,7 +215,7 @@ class _ServedRegions(nn.Module):
 
 
 def example_inputs(spec: RegionWordsSpec, batch: int) -> dict[str, Tensor]:
-    """Pictures of noise, and phrases of different lengths."""
+    """Noise pictures, and phrases of different lengths."""
     draw = torch.Generator().manual_seed(0)
     shape = (batch, spec.phrases, spec.max_words)
     words = torch.randint(1, spec.words + 1, shape, generator=draw)
@@ -202,7 +225,7 @@ def example_inputs(spec: RegionWordsSpec, batch: int) -> dict[str, Tensor]:
 
 
 def served_graphs(model: nn.Module, spec: RegionWordsSpec, size: Size) -> tuple[Graph, ...]:
-    """Two graphs: phrases are read once a prompt, one at a time; pictures as they come."""
+    """Two graphs: phrases are encoded once per prompt, one at a time; pictures as they arrive."""
     assert isinstance(model, RegionWords)
     tokens = example_inputs(spec, 1)["tokens"][0, -1:]
     asked = (1, spec.phrases, spec.max_words)
@@ -258,8 +281,8 @@ register_model(
             image=lambda _spec, size: picture_input(size),
         ),
         limits=(
-            "It knows the words of its captions and no others, and things like those that it was "
-            "taught; trained on synthetic tabletop scenes only."
+            "It knows only the words of its captions, and objects like those in its training set; "
+            "trained on synthetic tabletop scenes only."
         ),
     )
 )

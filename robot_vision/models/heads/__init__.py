@@ -1,1 +1,1 @@
-"""Action heads: a file each that registers itself; `head` is the interface."""
+"""Action heads; each is a file that registers itself. `head` is the interface."""

@@ -1,6 +1,7 @@
-"""ACT: a decoder with a latent for what makes demonstrations of one scene differ."""
+"""ACT: a decoder with a latent for the differences between demonstrations of one scene."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
@@ -8,19 +9,22 @@ from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.head import HEADS
 from robot_vision.models.heads.transformer import StepDecoder, TransformerHeadOptions
 from robot_vision.models.layers.attention import hiding_bias, self_block
+from robot_vision.models.loss import Loss
 
 
 class ActOptions(TransformerHeadOptions):
-    latent: int = param(16, "numbers of the latent", ge=1, le=1024)
-    kl_weight: float = param(0.1, "weight of the latent's divergence from a normal", ge=0, le=1e4)
+    latent: int = param(16, "size of the latent", ge=1, le=1024)
+    kl_weight: float = param(
+        0.1, "weight of the latent's KL divergence from a normal", ge=0, le=1e4
+    )
 
 
 @HEADS.register("act")
 class ActHead(StepDecoder):
     """A conditional VAE over chunks (ACT, arXiv:2304.13705).
 
-    While training an encoder reads the chunk that was taught and says which of the ways it was;
-    in service the latent is zero, the mean of all ways.
+    During training an encoder infers the latent from the demonstrated chunk; in service the
+    latent is zero, its prior mean.
     """
 
     Options = ActOptions
@@ -37,16 +41,16 @@ class ActHead(StepDecoder):
         self.latent = nn.Linear(width, 2 * options.latent)
         self.from_latent = nn.Linear(options.latent, width)
 
-    def out(self, fused: Fused) -> Tensor:
+    def out(self, fused: Fused) -> Float[Tensor, "b t a"]:
         return self.decode(fused, fused.summary.new_zeros(len(fused.summary), self.options.latent))
 
-    def decode(self, fused: Fused, latent: Tensor) -> Tensor:
-        """Numbers of the chunk for a latent f32 [b,latent]."""
+    def decode(self, fused: Fused, latent: Float[Tensor, "b latent"]) -> Float[Tensor, "b t a"]:
+        """The chunk for a latent."""
         return self.decoded(fused, fused.summary + self.from_latent(latent))
 
     def loss(
-        self, fused: Fused, action: Tensor, valid: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+        self, fused: Fused, action: Float[Tensor, "b t a"], valid: Bool[Tensor, "b t"]
+    ) -> Loss:
         mean, log_variance = self.posterior(fused, action, valid)
         latent = mean + torch.randn_like(mean) * (log_variance / 2).exp()
         total, parts = self.error(self.decode(fused, latent), action, valid)
@@ -54,8 +58,10 @@ class ActHead(StepDecoder):
         total = total + self.options.kl_weight * divergence
         return total, parts | {"kl": divergence.detach()}
 
-    def posterior(self, fused: Fused, action: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the latent, f32 [b,latent] each."""
+    def posterior(
+        self, fused: Fused, action: Float[Tensor, "b t a"], valid: Bool[Tensor, "b t"]
+    ) -> tuple[Float[Tensor, "b latent"], Float[Tensor, "b latent"]]:
+        """Mean and log variance of the latent."""
         steps = self.taught(action) + self.taught_steps
         first = self.readout.expand(len(action), -1, -1)
         rows = torch.cat([first, fused.summary[:, None], steps], dim=1)

@@ -1,40 +1,44 @@
-"""How far a predicted chunk is from the one that was taught: choices common to all heads."""
+"""The error of a predicted chunk, with the options that heads share."""
 
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
+from robot_vision.models.loss import Loss
 
 
 class ActionLossOptions(Params):
-    """Of heads that predict the chunk itself."""
+    """Options of heads that predict the chunk itself."""
 
-    loss: Literal["l1", "huber", "mse"] = param("l1", "distance of the numbers of an action")
+    loss: Literal["l1", "huber", "mse"] = param(
+        "l1", "distance between predicted and demonstrated numbers"
+    )
     gripper: Literal["as_others", "bce"] = param(
-        "as_others", "the gripper as a number like the others, or as open or closed"
+        "as_others", "gripper loss: like the other numbers, or binary cross-entropy"
     )
     gripper_weight: float = param(0.3, "weight of the cross-entropy of `bce`", ge=0, le=100)
 
 
 class ActionLoss(nn.Module):
-    """Turns what a head puts out into a chunk, and says how wrong it is.
+    """Turns the output of a head into a chunk, and measures its error.
 
-    With `bce` the last number put out is a logit of an open gripper; `gripper_ends` are what
-    closed and open are after normalisation, set from the policy's statistics.
+    With `bce` the last number of the output is the logit of an open gripper; `gripper_ends` are
+    the normalised values of closed and open, set from the policy's statistics.
     """
 
-    gripper_ends: Tensor
+    gripper_ends: Float[Tensor, "2"]
 
     def __init__(self, options: ActionLossOptions) -> None:
         super().__init__()
         self.options = options
         self.register_buffer("gripper_ends", torch.tensor([-1.0, 1.0]))
 
-    def chunk(self, out: Tensor) -> Tensor:
-        """f32 [b,t,a] as it is served."""
+    def chunk(self, out: Float[Tensor, "b t a"]) -> Float[Tensor, "b t a"]:
+        """The chunk as it is served."""
         if self.options.gripper != "bce":
             return out
         closed, opened = self.gripper_ends
@@ -42,9 +46,12 @@ class ActionLoss(nn.Module):
         return torch.cat([out[..., :-1], gripper], dim=-1)
 
     def forward(
-        self, out: Tensor, action: Tensor, valid: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total and its parts for a chunk put out and one taught, f32 [b,t,a]."""
+        self,
+        out: Float[Tensor, "b t a"],
+        action: Float[Tensor, "b t a"],
+        valid: Bool[Tensor, "b t"],
+    ) -> Loss:
+        """The loss of a head's output against the demonstrated action."""
         if self.options.gripper != "bce":
             total = self._distance(out, action, valid)
             return total, {"action": total.detach()}
@@ -56,13 +63,18 @@ class ActionLoss(nn.Module):
         total = action_part + self.options.gripper_weight * gripper
         return total, {"action": action_part.detach(), "gripper": gripper.detach()}
 
-    def _distance(self, out: Tensor, action: Tensor, valid: Tensor) -> Tensor:
+    def _distance(
+        self,
+        out: Float[Tensor, "b t a"],
+        action: Float[Tensor, "b t a"],
+        valid: Bool[Tensor, "b t"],
+    ) -> Float[Tensor, ""]:
         distance = {"l1": F.l1_loss, "huber": F.smooth_l1_loss, "mse": F.mse_loss}
         return mean_of_valid(distance[self.options.loss](out, action, reduction="none"), valid)
 
 
-def mean_of_valid(each: Tensor, valid: Tensor) -> Tensor:
-    """Mean of values f32 [b,t,a] over the steps that are valid (bool [b,t])."""
+def mean_of_valid(each: Float[Tensor, "b t a"], valid: Bool[Tensor, "b t"]) -> Float[Tensor, ""]:
+    """Mean over the steps that are `valid`."""
     weights = valid.unsqueeze(-1).to(each.dtype)
     each = torch.where(valid.unsqueeze(-1), each, 0.0)
     return each.sum() / (weights.sum() * each.shape[-1]).clamp(min=1)

@@ -1,20 +1,21 @@
-"""What every action head does: a chunk of actions from what was fused, and its own loss."""
+"""The interface of action heads: a chunk of actions from fused tokens, and a loss."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.models.fusion.fusion import Fused
+from robot_vision.models.loss import Loss
 
 
 class Head(nn.Module, ABC):
     """Predicts `horizon` steps of `actions` numbers, normalised by the policy's statistics.
 
-    The last number is the gripper, normalised as the others; heads that are trained for it by
+    The last number is the gripper, normalised like the others; heads that train it with
     cross-entropy map its probability to that scale.
     """
 
@@ -26,24 +27,20 @@ class Head(nn.Module, ABC):
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
-        """Of what is drawn for a chunk (without the batch), standard normal; empty for nothing."""
+        """Shape of the standard normal noise of a chunk, without the batch; empty for no noise."""
         return ()
 
     @abstractmethod
     def forward(
-        self, fused: Fused, noise: Float32[Tensor, "..."] | None
-    ) -> Float32[Tensor, "b t a"]:
-        """The chunk as it is served. Zeros as noise (or None) give always the same chunk."""
+        self, fused: Fused, noise: Float[Tensor, "b t a"] | None
+    ) -> Float[Tensor, "b t a"]:
+        """The chunk as it is served. Without noise, or with zeros, it is deterministic."""
 
     @abstractmethod
     def loss(
-        self,
-        fused: Fused,
-        action: Float32[Tensor, "b t a"],
-        valid: Bool[Tensor, "b t"],
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total to descend and its named parts, detached; steps beyond the end are not
-        `valid`."""
+        self, fused: Fused, action: Float[Tensor, "b t a"], valid: Bool[Tensor, "b t"]
+    ) -> Loss:
+        """The loss over the steps that are `valid`; those beyond the end of an episode are not."""
 
 
 HEADS: Registry[type[Head]] = Registry("action head", package="robot_vision.models.heads")

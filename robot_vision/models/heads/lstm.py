@@ -1,6 +1,7 @@
-"""A chunk step by step: each step knows those before it."""
+"""Predicts a chunk step by step: each step depends on those before it."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.models.fusion.fusion import Fused
@@ -11,9 +12,9 @@ from robot_vision.models.heads.head import HEADS
 
 @HEADS.register("lstm")
 class LstmHead(DirectHead):
-    """An LSTM that begins at the summary and is given the action that it put out last.
+    """An LSTM that starts from the summary and takes its own last action as input.
 
-    It is fed its own answers while training too, so that service shows it nothing new.
+    It gets its own actions in training too, so that training and service match.
     """
 
     def __init__(
@@ -25,7 +26,7 @@ class LstmHead(DirectHead):
         self.cell = nn.LSTMCell(width + actions, width)
         self.last = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, actions))
 
-    def out(self, fused: Fused) -> Tensor:
+    def out(self, fused: Fused) -> Float[Tensor, "b t a"]:
         hidden, cell = self.start(fused.summary).chunk(2, dim=1)
         said, found = fused.summary.new_zeros(len(hidden), self.actions), list[Tensor]()
         for step in self.steps.unbind(0):

@@ -1,6 +1,7 @@
-"""A perceptron from the summary to the whole chunk at once."""
+"""An MLP from the summary to the whole chunk at once."""
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
@@ -18,7 +19,7 @@ class MlpOptions(ActionLossOptions):
 
 @HEADS.register("mlp")
 class MlpHead(DirectHead):
-    """Residual blocks on the summary; sees no single token."""
+    """Residual blocks on the summary; single tokens are not used."""
 
     Options = MlpOptions
 
@@ -32,7 +33,7 @@ class MlpHead(DirectHead):
         )
         self.last = nn.Linear(hidden, horizon * actions)
 
-    def out(self, fused: Fused) -> Tensor:
+    def out(self, fused: Fused) -> Float[Tensor, "b t a"]:
         x = self.into(fused.summary)
         for block in self.blocks:
             x = x + block(x)

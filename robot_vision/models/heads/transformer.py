@@ -1,6 +1,7 @@
-"""A query for each step of the chunk, which looks at all tokens that were fused."""
+"""One query per step of the chunk, which attends to all fused tokens."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.models.fusion.fusion import Fused
@@ -12,11 +13,11 @@ from robot_vision.models.layers.decoder import Decoder
 
 
 class TransformerHeadOptions(AttentionOptions, ActionLossOptions):
-    """Of the decoder, and of its loss."""
+    """Options of the decoder and of its loss."""
 
 
 class StepDecoder(DirectHead):
-    """What heads with a query a step share: the decoder of ACT (arXiv:2304.13705)."""
+    """Base of heads with one query per step: the decoder of ACT (arXiv:2304.13705)."""
 
     Options = TransformerHeadOptions
 
@@ -28,8 +29,8 @@ class StepDecoder(DirectHead):
         self.decoder = Decoder(width, heads=options.heads, layers=options.layers)
         self.last = nn.Linear(width, actions)
 
-    def decoded(self, fused: Fused, known: Tensor) -> Tensor:
-        """Numbers of the chunk f32 [b,t,a] by queries that know this (f32 [b,d])."""
+    def decoded(self, fused: Fused, known: Float[Tensor, "b d"]) -> Float[Tensor, "b t a"]:
+        """The chunk; `known` is added to each query."""
         queries = self.steps + known[:, None]
         return self.last(self.decoder(queries, fused.tokens, fused.present))
 
@@ -38,5 +39,5 @@ class StepDecoder(DirectHead):
 class TransformerHead(StepDecoder):
     """ACT's decoder without its latent."""
 
-    def out(self, fused: Fused) -> Tensor:
+    def out(self, fused: Fused) -> Float[Tensor, "b t a"]:
         return self.decoded(fused, fused.summary)

@@ -1,15 +1,16 @@
-"""Rows of queries that read out tokens: one look, or a whole transformer decoder."""
+"""Queries that read out tokens: a transformer decoder, or a single attention block."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.models.layers.attention import Block, hiding_bias, self_block
 
 
 class Decoder(nn.Module):
-    """`forward(queries [b,q,d], tokens [b,m,d], present bool [b,m])` → f32 [b,q,d], normed.
+    """Queries attend to each other and to the tokens that are present (arXiv:1706.03762).
 
-    Queries attend to themselves and to what is present (arXiv:1706.03762).
+    Returns normalised queries.
     """
 
     def __init__(self, width: int, *, heads: int, layers: int) -> None:
@@ -18,7 +19,12 @@ class Decoder(nn.Module):
         self.across = nn.ModuleList(Block(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, queries: Tensor, tokens: Tensor, present: Tensor) -> Tensor:
+    def forward(
+        self,
+        queries: Float[Tensor, "b q d"],
+        tokens: Float[Tensor, "b m d"],
+        present: Bool[Tensor, "b m"],
+    ) -> Float[Tensor, "b q d"]:
         bias = hiding_bias(present)
         tokens = torch.where(present.unsqueeze(-1), tokens, 0.0)
         for among, across in zip(self.among, self.across, strict=True):
@@ -27,9 +33,9 @@ class Decoder(nn.Module):
 
 
 class Pool(nn.Module):
-    """`forward(tokens [b,m,d], present bool [b,m])` → f32 [b,queries,d]; zero without any.
+    """Pools tokens with learnt queries (Set Transformer, arXiv:1810.00825).
 
-    Pooling by learnt queries (Set Transformer, arXiv:1810.00825): unlike a mean, it can say where.
+    Unlike a mean it can encode where something is. Zero where no token is present.
     """
 
     def __init__(self, width: int, *, heads: int, queries: int) -> None:
@@ -38,7 +44,9 @@ class Pool(nn.Module):
         self.block = Block(width, heads)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def forward(
+        self, tokens: Float[Tensor, "b m d"], present: Bool[Tensor, "b m"]
+    ) -> Float[Tensor, "b q d"]:
         queries = self.queries.expand(len(tokens), -1, -1)
         found = self.norm(self.block(queries, tokens, hiding_bias(present)))
         return torch.where(present.any(dim=1)[:, None, None], found, 0.0)

@@ -1,4 +1,4 @@
-"""Fresh weights as the papers of the convolutional encoders have them."""
+"""Initial weights as in the papers of the convolutional encoders."""
 
 import math
 
@@ -6,15 +6,15 @@ from torch import nn
 
 
 def kaiming_convolutions(module: nn.Module) -> None:
-    """Draw every convolution's weights for ReLU, by what each input reaches (arXiv:1502.01852).
+    """Draw the weights of every convolution for ReLU, by fan-out (arXiv:1502.01852).
 
-    torch's own default halves the signal in each layer; a deep net without it trains slowly. An
-    input of a grouped convolution reaches the outputs of its group only, which torch's own
-    `kaiming_normal_` does not know.
+    torch's default halves the signal in each layer, and a deep network then trains slowly. The
+    fan-out of a grouped convolution is that of one group, which torch's `kaiming_normal_`
+    ignores.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
-            reached = math.prod(layer.kernel_size) * layer.out_channels // layer.groups
-            nn.init.normal_(layer.weight, std=math.sqrt(2 / reached))
+            fan_out = math.prod(layer.kernel_size) * layer.out_channels // layer.groups
+            nn.init.normal_(layer.weight, std=math.sqrt(2 / fan_out))
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -1,13 +1,14 @@
-"""Words become encodings: a small encoder over a closed vocabulary."""
+"""A small text encoder over a closed vocabulary."""
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from robot_vision.models.layers.attention import hiding_bias, self_block
 
 
 class LanguageEncoder(nn.Module):
-    """`forward(tokens i64 [B,L])` → encodings f32 [B,L,D]; token 0 is padding."""
+    """Tokens of words → one encoding per token; token 0 is padding."""
 
     def __init__(
         self, *, words: int, max_words: int, width: int, heads: int, layers: int = 2
@@ -18,7 +19,7 @@ class LanguageEncoder(nn.Module):
         self.blocks = nn.ModuleList(self_block(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> Float[Tensor, "b l d"]:
         bias = hiding_bias(tokens > 0)
         x = self.word(tokens) + self.place[: tokens.shape[1]]
         for block in self.blocks:
@@ -26,7 +27,9 @@ class LanguageEncoder(nn.Module):
         return self.norm(x)
 
 
-def mean_of_present(tokens: Tensor, present: Tensor) -> Tensor:
-    """Mean [B,D] of those tokens f32 [B,L,D] that are present, bool [B,L]; zeros for none."""
+def mean_of_present(
+    tokens: Float[Tensor, "b l d"], present: Bool[Tensor, "b l"]
+) -> Float[Tensor, "b d"]:
+    """Mean of the tokens that are present; zeros where none is."""
     weights = present.unsqueeze(-1).to(tokens.dtype)
     return (tokens * weights).sum(1) / weights.sum(1).clamp(min=1)

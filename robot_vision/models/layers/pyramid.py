@@ -1,13 +1,14 @@
-"""A multi-scale pyramid on the maps of any encoder: levels of one width at the strides asked for.
+"""A feature pyramid on the maps of any encoder: levels of one width at the requested strides.
 
-With maps at several strides, from the coarsest down (FPN, arXiv:1612.03144). Levels that the
-encoder has no map for are made from the nearest one: so a plain transformer with its one stride
-gets a pyramid too (ViTDet, arXiv:2203.16527).
+Maps at several strides are merged from coarse to fine (FPN, arXiv:1612.03144). A level for which
+the encoder has no map is resampled from the nearest one, so a plain transformer with its single
+stride gets a pyramid too (ViTDet, arXiv:2203.16527).
 """
 
 from collections.abc import Sequence
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.models.layers.separable import ConvNorm, SeparableBlock
@@ -16,10 +17,9 @@ _OCTAVES = (1, 2, 4, 8, 16, 32)
 
 
 class Pyramid(nn.Module):
-    """`forward(maps)` of strides and channels as given, finest first → levels by stride.
+    """Maps of the given strides and channels, finest first → levels by stride.
 
-    There are levels at all `strides`, finest first; those that are `wanted` are smoothed and
-    given out, f32 [b, width, h/stride, w/stride].
+    Levels are built at all `strides`, finest first; those in `wanted` are smoothed and returned.
     """
 
     def __init__(
@@ -40,7 +40,9 @@ class Pyramid(nn.Module):
         )
         self.smooth = nn.ModuleDict({str(s): SeparableBlock(width, width) for s in wanted})
 
-    def forward(self, maps: Sequence[Tensor]) -> dict[int, Tensor]:
+    def forward(
+        self, maps: Sequence[Float[Tensor, "b _c _h _w"]]
+    ) -> dict[int, Float[Tensor, "b c _h _w"]]:
         levels = [
             lateral(maps[source])
             for lateral, source in zip(self.laterals, self._sources, strict=True)
@@ -53,26 +55,26 @@ class Pyramid(nn.Module):
 
 
 class _Resized(nn.Module):
-    """A map with `scale` times as many cells each way."""
+    """Resizes a map by `scale` along both sides."""
 
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.scale = scale
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _h _w"]:
         return F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
 
 
 def _nearest(stride: int, have: Sequence[int]) -> int:
-    """Row of the map whose stride is nearest in octaves; of two, the finer."""
+    """Index of the map whose stride is nearest in octaves; the finer of two."""
     octaves = [max(stride, own) / min(stride, own) for own in have]
     return min(range(len(have)), key=octaves.__getitem__)
 
 
 def _resampled(channels: int, width: int, *, have: int, want: int) -> nn.Sequential:
-    """To the width and the stride: transposed convolutions to finer ones, pooling to coarser.
+    """Layers that change width and stride: transposed convolutions up, pooling down.
 
-    Bilinear where the ratio is no power of two, as from patches of 14 px.
+    Bilinear where the ratio is not a power of two, as with patches of 14 px.
     """
     if max(have, want) / min(have, want) not in _OCTAVES:
         return nn.Sequential(ConvNorm(channels, width), _Resized(have / want))

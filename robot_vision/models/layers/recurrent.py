@@ -1,20 +1,23 @@
-"""An LSTM over rows of which some are absent, cell by cell: so it exports to any runtime."""
+"""An LSTM over rows of which some are absent; unrolled, so that it exports to any runtime."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 
 class MaskedLstm(nn.Module):
-    """`forward(rows [b,n,width], present bool [b,n])` → last state f32 [b,width], all [b,n,width].
+    """Returns the last state and all states (Hochreiter and Schmidhuber 1997).
 
-    Rows that are absent leave the state as it is (Hochreiter and Schmidhuber 1997).
+    An absent row leaves the state unchanged.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.cell = nn.LSTMCell(width, width)
 
-    def forward(self, rows: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, rows: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b n d"]]:
         hidden = cell = torch.zeros_like(rows[:, 0])
         states = []
         for row, there in zip(rows.unbind(1), present.unsqueeze(-1).unbind(1), strict=True):

@@ -1,14 +1,17 @@
-"""A map resampled to any grid by area: what a cell covers, weighted by how much of it."""
+"""Resamples a map to any grid by area."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
-def resample(maps: Tensor, rows: int, columns: int) -> Tensor:
-    """`maps` f32 [..., h, w] → [..., rows, columns], the mean over the area of each new cell.
+def resample(
+    maps: Float[Tensor, "*batch h w"], rows: int, columns: int
+) -> Float[Tensor, "*batch {rows} {columns}"]:
+    """The mean of the map over the area of each new cell.
 
-    As adaptive pooling, but exact where sides are no multiples of each other, and as two products
-    of matrices, which every runtime has.
+    Like adaptive pooling, but exact where one size does not divide the other, and written as two
+    matrix products, which every runtime has.
     """
     height, width = maps.shape[-2:]
     if (height, width) == (rows, columns):
@@ -18,8 +21,10 @@ def resample(maps: Tensor, rows: int, columns: int) -> Tensor:
     return down @ maps @ across.T
 
 
-def area_weights(count: int, wanted: int, *, like: Tensor) -> Tensor:
-    """How much each of `count` cells of a side adds to each of `wanted` ones: [wanted, count]."""
+def area_weights(
+    count: int, wanted: int, *, like: Float[Tensor, "..."]
+) -> Float[Tensor, "{wanted} {count}"]:
+    """How much each of `count` cells along a side contributes to each of `wanted` cells."""
     edges = torch.arange(wanted + 1, device=like.device) * (count / wanted)
     cells = torch.arange(count, device=like.device)
     last = torch.minimum(edges[1:, None], cells + 1.0)

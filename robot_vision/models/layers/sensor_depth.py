@@ -1,17 +1,20 @@
-"""Sensor depth at a quarter of the size, holes filled from coarser averages, and its slopes."""
+"""Sensor depth at a quarter of the size, with holes filled from coarser averages; its slopes."""
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 FILL_LEVELS = 3
 STEEPEST = 4.0  # metres of depth per metre across
 
 
-def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def quarter_depth(
+    depth_m: Float[Tensor, "b 1 h w"], valid: Float[Tensor, "b 1 h w"]
+) -> tuple[Float[Tensor, "b 1 hm wm"], Float[Tensor, "b 1 hm wm"]]:
     """Mean of the valid pixels in the central 2×2 of each 4×4 cell, and how many are valid.
 
-    Only the centre, so that a cell across an edge does not mix both sides.
+    Only the centre is used, so that a cell on an edge does not mix both sides.
     """
     centre = [(y, x) for y in (1, 2) for x in (1, 2)]
     weight = torch.stack([valid[..., y::4, x::4] for y, x in centre]).sum(dim=0)
@@ -19,11 +22,13 @@ def quarter_depth(depth_m: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     return total / weight.clamp(min=1.0), weight
 
 
-def fill_depth(depth_m: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Fill cells of no weight from the mean around them (pull–push, Gortler et al. 1996).
+def fill_depth(
+    depth_m: Float[Tensor, "b 1 h w"], weight: Float[Tensor, "b 1 h w"]
+) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 1 h w"]]:
+    """Fill cells of zero weight from the mean around them (pull–push, Gortler et al. 1996).
 
-    Returns the filled depth and how near what it comes from is: 1 in the cell itself, halved
-    with each coarser level, 0 where it is the mean of the whole image (0 m if nothing was seen).
+    Returns the filled depth and how near its source is: 1 in the cell itself, halved with each
+    coarser level, 0 where it is the mean of the whole image (0 m if nothing was measured).
     """
     total = depth_m * weight
     levels = [(total, weight)]
@@ -42,11 +47,13 @@ def fill_depth(depth_m: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return filled, nearness
 
 
-def surface_slopes(log_depth: Tensor, focal_px: Tensor) -> Tensor:
-    """How fast surfaces recede to the right and down: [B,2,h,w] of log depth [B,1,h,w].
+def surface_slopes(
+    log_depth: Float[Tensor, "b 1 h w"], focal_px: Float[Tensor, "b 1"]
+) -> Float[Tensor, "b 2 h w"]:
+    """How fast surfaces recede to the right and downwards.
 
-    Metres of depth per metre across at that depth (central differences), whatever the distance
-    and the lens; steps between things are clamped. `focal_px` [B,1] is in cells of the map.
+    In metres of depth per metre across at that depth (central differences), independent of
+    distance and lens; steps between objects are clamped. `focal_px` is in cells of the map.
     """
     padded = F.pad(log_depth, (1, 1, 1, 1), mode="replicate")
     right = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]

@@ -1,10 +1,11 @@
-"""Building blocks shared by the native model's parts."""
+"""Convolution blocks that models share."""
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution without bias, batch norm and, by default, ReLU."""
+    """Convolution without bias, batch norm and, by default, a ReLU."""
 
     def __init__(
         self,
@@ -32,10 +33,10 @@ class ConvNorm(nn.Sequential):
 
 
 class SeparableBlock(nn.Module):
-    """Depthwise then pointwise convolution (MobileNet, arXiv:1704.04861).
+    """Depthwise, then pointwise convolution (MobileNet, arXiv:1704.04861).
 
-    Nothing between the two (Xception, arXiv:1610.02357, found it better; it also halves the
-    memory traffic of training). Residual where the shape allows it.
+    No activation between the two: Xception (arXiv:1610.02357) found this better, and it halves
+    the memory traffic of training. Residual where the shapes allow it.
     """
 
     def __init__(
@@ -55,13 +56,13 @@ class SeparableBlock(nn.Module):
         self.activation = nn.ReLU(inplace=True)
         self.residual = stride == 1 and in_channels == out_channels
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "b _c _h _w"]) -> Float[Tensor, "b _c _h _w"]:
         y = self.pointwise(self.depthwise(x))
         return self.activation(x + y if self.residual else y)
 
 
 def separable_stack(channels: int, depth: int, *, kernel: int = 3) -> nn.Sequential:
-    """`depth` separable blocks that keep the shape."""
+    """`depth` separable blocks; shapes stay the same."""
     return nn.Sequential(
         *(SeparableBlock(channels, channels, kernel=kernel) for _ in range(depth))
     )

@@ -1,21 +1,21 @@
 """Slot attention (Locatello et al., arXiv:2006.15055): slots compete for tokens.
 
-The softmax runs over slots, so that each token goes to few of them. Slots begin at learnt
-vectors and not at samples: the same input gives the same slots on every run.
+The softmax runs over slots, so that each token goes to few of them. Slots start from learnt
+vectors, not from samples: the same input gives the same slots on every run.
 """
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-# Added to weights before they are normalised, as the reference has it.
+# Added to weights before they are normalised, as in the reference implementation.
 _EPSILON = 1e-8
 
 
 class SlotAttention(nn.Module):
-    """`forward(tokens [b,n,width], start [b,k,width])` → slots [b,k,width], logits [b,k,n].
+    """Returns slots, and logits whose softmax over slots assigns each token to a slot.
 
-    The softmax of the logits over slots says to which slot a token belongs. No slot takes
-    tokens that are not `present` (bool [b,n]).
+    Slots ignore tokens that are not `present`.
     """
 
     def __init__(self, width: int, *, iterations: int) -> None:
@@ -34,8 +34,11 @@ class SlotAttention(nn.Module):
         )
 
     def forward(
-        self, tokens: Tensor, start: Tensor, present: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        tokens: Float[Tensor, "b n d"],
+        start: Float[Tensor, "b slots d"],
+        present: Bool[Tensor, "b n"] | None = None,
+    ) -> tuple[Float[Tensor, "b slots d"], Float[Tensor, "b slots n"]]:
         tokens = self.norm_tokens(tokens)
         key, value = self.key(tokens), self.value(tokens)
         slots = start
@@ -48,12 +51,14 @@ class SlotAttention(nn.Module):
             slots = slots + self.feed(slots)
         return slots, self._logits(slots, key)
 
-    def _logits(self, slots: Tensor, key: Tensor) -> Tensor:
+    def _logits(
+        self, slots: Float[Tensor, "b slots d"], key: Float[Tensor, "b n d"]
+    ) -> Float[Tensor, "b slots n"]:
         return self.query(self.norm_slots(slots)) @ key.transpose(1, 2) / key.shape[-1] ** 0.5
 
 
-def place_grid(height: int, width: int, *, device: torch.device) -> Tensor:
-    """Distances of each cell's centre from the four edges, as parts of the side: [1,4,h,w]."""
+def place_grid(height: int, width: int, *, device: torch.device) -> Float[Tensor, "1 4 h w"]:
+    """Distances of each cell's centre from the four edges, as fractions of the sides."""
     down = (torch.arange(height, device=device) + 0.5) / height
     right = (torch.arange(width, device=device) + 0.5) / width
     y, x = (axis[None] for axis in torch.meshgrid(down, right, indexing="ij"))

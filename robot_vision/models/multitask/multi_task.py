@@ -1,12 +1,13 @@
 """Classification, detection and segmentation of one picture by one encoder and three light heads.
 
-Each head can be left out, so that a model of one task is the same model without the others.
+Each head can be left out, so a single-task model is the same model without the other heads.
 """
 
 from collections.abc import Sequence
 from typing import Literal
 
 import torch.nn.functional as F
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -26,24 +27,24 @@ ALL_TASKS: tuple[TaskName, ...] = ("classification", "detection", "segmentation"
 
 class MultiTaskSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
-    tasks: tuple[TaskName, ...] = param(ALL_TASKS, "heads that there are", min_length=1)
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
+    tasks: tuple[TaskName, ...] = param(ALL_TASKS, "heads of the model", min_length=1)
     stride_px: int = param(16, "side of a cell, one of the encoder's strides", unit="px", ge=1)
     boxes: int = param(2, "boxes of each cell", ge=1, le=16)
     width: int = param(64, "channels of the detection head", ge=1, le=4096)
     depth: int = param(1, "blocks of the detection head", ge=1, le=16)
     semantic_stride_px: int = param(
-        8, "side of a cell of the segmentation head, of the encoder's strides", unit="px", ge=1
+        8, "cell side of the segmentation head, one of the encoder's strides", unit="px", ge=1
     )
     semantic_width: int = param(24, "channels of the segmentation head", ge=1, le=4096)
 
 
 class SemanticHead(nn.Module):
-    """Maps of an encoder → logits [b,classes+1,h,w], the background first.
+    """Maps of an encoder → logits of the background and the classes, in that order.
 
-    Cells are those of the finest map of at least `stride_px`; finer ones are not looked at,
-    because there a light head costs as much as all else. Raises `ConfigError` where no map is
-    that coarse.
+    Cells are those of the finest map with a stride of at least `stride_px`; finer maps are not
+    used, because there even a light head costs as much as the rest. Raises `ConfigError` if no
+    map is that coarse.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class SemanticHead(nn.Module):
         self.blend = nn.ModuleList(SeparableBlock(width, width) for _ in self._used)
         self.classes = nn.Conv2d(width, classes + 1, 1)
 
-    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+    def forward(self, maps: Sequence[Float[Tensor, "b _c _h _w"]]) -> Float[Tensor, "b c hm wm"]:
         used = [maps[level] for level in self._used]
         x = self.blend[-1](F.relu(self.lateral[-1](used[-1])))
         for level in range(len(used) - 2, -1, -1):
@@ -78,8 +79,11 @@ class SemanticHead(nn.Module):
 
 
 class MultiTask(nn.Module):
-    """What its heads say, by role: those of `GridHead`; `class_logits` [b,classes], each class by
-    itself; `semantic_logits` [b,classes+1,·,·]."""
+    """Outputs of the heads by role.
+
+    Those of `GridHead`; `class_logits` [b,classes], independent per class; `semantic_logits`
+    [b,classes+1,·,·].
+    """
 
     def __init__(self, spec: MultiTaskSpec) -> None:
         super().__init__()
@@ -106,7 +110,7 @@ class MultiTask(nn.Module):
                 classes=spec.classes,
             )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         encoded, tasks = self.encoder(rgb), self.spec.tasks
         found: dict[str, Tensor] = {}
         if "detection" in tasks:
@@ -119,13 +123,13 @@ class MultiTask(nn.Module):
 
 
 class ServedMultiTask(nn.Module):
-    """The same with probabilities in the place of logits, as the service reads them."""
+    """The model with probabilities in place of logits, as the service expects them."""
 
     def __init__(self, model: MultiTask) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         found = self.model(rgb)
         if "class_logits" in found:
             found["class_probabilities"] = found.pop("class_logits").sigmoid()
@@ -135,7 +139,7 @@ class ServedMultiTask(nn.Module):
 
 
 def served_roles(tasks: tuple[TaskName, ...]) -> tuple[str, ...]:
-    """What a bundle of these tasks gives: boxes first, then what stands beside them."""
+    """Outputs of a bundle of these tasks: boxes first, then the others."""
     beside = {"classification": "class_probabilities", "segmentation": "semantic"}
     boxes = ROLES if "detection" in tasks else ()
     return (*boxes, *(role for task, role in beside.items() if task in tasks))
@@ -166,6 +170,6 @@ card = Card(
     },
     most_parameters=12_000_000,
     serving=Serving(graphs=_graphs, format="yolo_v1", image=served_from_picture("yolo_v1").image),
-    limits="One class a cell: of two things whose middles share a cell it finds one.",
+    limits="One class per cell: of two objects whose centres share a cell it finds one.",
 )
 register_model(card)

@@ -2,7 +2,7 @@
 
 A MobileNet-style encoder of depthwise-separable stages, an FPN-lite neck, anchor-free heads
 (FCOS, arXiv:1904.01355) at strides 8, 16 and 32, masks by prototypes (YOLACT, arXiv:1904.02689)
-and depth at a quarter of the size, predicted as a correction of the sensor's where there is any.
+and depth at a quarter of the size, predicted as a correction of the sensor's where available.
 One definition, two sizes. The tensors are those of `ARCHITECTURE.md`.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.manifest import ModelInput
@@ -49,10 +50,10 @@ SIZE_STEP_PX = 32
 
 
 class NativeModel(nn.Module):
-    """`forward(rgb u8 [B,H,W,3], depth_m f32 [B,1,H,W], focal_px f32 [B,1])` → named tensors.
+    """A picture with depth and focal length → outputs by role; class scores are logits.
 
-    H and W are multiples of 32. `depth_m` is 0 where invalid, all zeros when there is no sensor;
-    `focal_px` is in pixels of the input, 0 where it is not known. Class scores are logits.
+    Height and width are multiples of 32. `depth_m` is 0 where invalid, all zeros without a
+    sensor; `focal_px` is in pixels of the input, 0 where unknown.
     """
 
     def __init__(self, spec: NativeSpec) -> None:
@@ -66,7 +67,12 @@ class NativeModel(nn.Module):
         self.features = nn.Conv2d(spec.neck, spec.features, 1)
         self.embedding = nn.Linear(spec.widths[-1], spec.embedding)
 
-    def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        rgb: Real[Tensor, "b h w 3"],
+        depth_m: Float[Tensor, "b 1 h w"],
+        focal_px: Float[Tensor, "b 1"],
+    ) -> dict[str, Tensor]:
         valid = (depth_m > 0).to(torch.float32)
         focal_px = torch.where(focal_px > 0, focal_px, NOMINAL_FOCAL_PX)
         sensor = sensor_depth(depth_m, valid)
@@ -86,7 +92,10 @@ class NativeModel(nn.Module):
             "embedding": F.normalize(embedding.float(), dim=1),
         }
 
-    def _detect(self, pyramid: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def _detect(
+        self, pyramid: list[Float[Tensor, "b _c _h _w"]]
+    ) -> tuple[Float[Tensor, "b a c"], Float[Tensor, "b a 4"], Float[Tensor, "b a k"]]:
+        """Class logits, boxes (px) and mask coefficients of the cells of all levels."""
         logits, boxes, coefficients = [], [], []
         for stride, x, head in zip(STRIDES, pyramid, self.heads, strict=True):
             level_logits, distances, level_coefficients = head(x)
@@ -98,26 +107,31 @@ class NativeModel(nn.Module):
 
 
 class ServedNative(nn.Module):
-    """The model as it is exported: a tuple in the order of `OUTPUTS`, probabilities as scores."""
+    """The model as exported: it returns a tuple in the order of `OUTPUTS`, with probabilities."""
 
     def __init__(self, model: NativeModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, rgb: Tensor, depth_m: Tensor, focal_px: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self,
+        rgb: Real[Tensor, "b h w 3"],
+        depth_m: Float[Tensor, "b 1 h w"],
+        focal_px: Float[Tensor, "b 1"],
+    ) -> tuple[Float[Tensor, "b ..."], ...]:
         named = self.model(rgb, depth_m, focal_px)
         named["scores"] = named.pop("class_logits").sigmoid()
         return tuple(named[name] for name in OUTPUTS)
 
 
 def build_native(spec: NativeSpec) -> NativeModel:
-    """The model with fresh weights, laid out for fast convolutions."""
+    """The model with new weights, in the memory format of fast convolutions."""
     model = NativeModel(spec)
     return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def example_inputs(spec: NativeSpec, batch: int) -> dict[str, Tensor]:
-    """Pictures of noise; every second one without depth and lens, the others with holes."""
+    """Noise; every second sample without depth and focal length, the others with holes."""
     del spec
     draw = torch.Generator().manual_seed(0)
     height, width = EXAMPLE_HEIGHT_PX, EXAMPLE_WIDTH_PX
@@ -131,7 +145,7 @@ def example_inputs(spec: NativeSpec, batch: int) -> dict[str, Tensor]:
 
 
 def served_graphs(model: nn.Module, spec: NativeSpec, size: Size) -> tuple[Graph, ...]:
-    """One graph with a free batch; width and height are fixed, or any multiples of 32."""
+    """One graph with a dynamic batch; width and height are fixed, or any multiples of 32."""
     del spec
     assert isinstance(model, NativeModel)
     height, width = size.height_px, size.width_px
@@ -145,7 +159,7 @@ def served_graphs(model: nn.Module, spec: NativeSpec, size: Size) -> tuple[Graph
             file=FILE,
             module=ServedNative(model),
             example=example,
-            # No output may be called as an input is: this one is called otherwise.
+            # An output may not share the name of an input: this one is renamed.
             outputs={r: "metric_depth_m" if r in example else r for r in OUTPUTS},
             dynamic=_free_dimensions(any_size=size.any_size),
         ),
@@ -166,7 +180,7 @@ def _free_dimensions(*, any_size: bool) -> dict[str, dict[int, Any]]:
 
 
 def served_image(spec: NativeSpec, size: Size) -> ModelInput:
-    """Pixels as they are: the graph scales them."""
+    """Raw pixels: the graph scales them."""
     del spec
     return ModelInput(
         name="rgb",
@@ -187,8 +201,8 @@ def _card(name: str, spec: NativeSpec, *, most_parameters: int) -> Card[NativeSp
         about=(
             "Boxes, masks, metric depth, a feature grid and an embedding from colour and optional "
             "depth, in one pass. The feature grid is trained so that objects of one class and "
-            "colour are alike; the embedding, so that it says which classes and colours are in "
-            "view."
+            "colour are similar; the embedding, so that it encodes which classes and colours are "
+            "in view."
         ),
         paper="arXiv:1904.01355, arXiv:1904.02689, arXiv:1704.04861",
         task="perception",
@@ -221,9 +235,9 @@ def _card(name: str, spec: NativeSpec, *, most_parameters: int) -> Card[NativeSp
         most_parameters=most_parameters,
         serving=Serving(graphs=served_graphs, format="native", image=served_image),
         limits=(
-            "Trained on synthetic tabletop scenes only, of ten kinds of simple shapes: what it "
-            "says of real pictures is not known. For anything else bring a model or fine-tune "
-            "this one."
+            "Trained on synthetic tabletop scenes only, of ten kinds of simple shapes: its "
+            "accuracy on real pictures is unknown. For anything else bring your own model or "
+            "fine-tune this one."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The parts of the native model: encoder, neck, heads and the decoder of masks and depth."""
+"""Parts of the native model: encoder, neck, heads and the decoder of masks and depth."""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Real
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ STRIDES = (8, 16, 32)
 FEATURE_STRIDE = 16
 QUARTER = 4
 PRIOR_SCORE = 0.01
-# A depth from colour alone is learnt as through this lens, and scaled by the real one.
+# Depth from colour alone is learnt for this focal length, and scaled to the real one.
 NOMINAL_FOCAL_PX = 360.0
 
 Width = Annotated[int, Field(ge=1, le=4096)]
@@ -27,40 +28,40 @@ Depth = Annotated[int, Field(ge=1, le=64)]
 class NativeSpec(Params):
     """Widths (channels) and depths (blocks) of one size of the model."""
 
-    classes: int = param(10, "kinds of objects; the training set says how many", ge=1, le=10000)
+    classes: int = param(10, "object classes; set by the training set", ge=1, le=10000)
     stem: int = param(16, "width at stride 2", ge=1, le=4096)
     widths: tuple[Width, Width, Width, Width] = param(
-        (32, 64, 160, 320), "of the stages at strides 4, 8, 16 and 32"
+        (32, 64, 160, 320), "widths of the stages at strides 4, 8, 16 and 32"
     )
     depths: tuple[Depth, Depth, Depth, Depth] = param((1, 3, 5, 3), "blocks of those stages")
     neck: int = param(64, "width of the pyramid and of the heads", ge=1, le=4096)
     head_depth: int = param(2, "blocks of each tower of a head", ge=1, le=64)
     quarter: int = param(32, "width of the decoder at stride 4", ge=1, le=4096)
     relief: tuple[Width, Width, Width] = param(
-        (24, 64, 96), "of what is read from the slopes of surfaces at strides 4, 8 and 16"
+        (24, 64, 96), "widths of the maps from surface slopes at strides 4, 8 and 16"
     )
-    prototypes: int = param(16, "masks that every mask is a sum of", ge=1, le=4096)
+    prototypes: int = param(16, "mask prototypes that masks are combined from", ge=1, le=4096)
     features: int = param(64, "width of the feature grid", ge=1, le=4096)
     embedding: int = param(64, "width of the embedding", ge=1, le=4096)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SensorDepth:
-    """The sensor's depth at a quarter of the size, holes filled from around: maps [B,1,h,w].
+    """The sensor's depth at a quarter of the size, with holes filled from their surroundings.
 
-    `nearness` is that of `fill_depth`; `known` is false everywhere where there is no depth.
+    `nearness` is that of `fill_depth`; `known` is false everywhere if there is no depth.
     """
 
-    log_filled: Tensor
-    nearness: Tensor
-    known: Tensor
+    log_filled: Float[Tensor, "b 1 hm wm"]
+    nearness: Float[Tensor, "b 1 hm wm"]
+    known: Bool[Tensor, "b 1 hm wm"]
 
 
 class Relief(nn.Module):
-    """Slopes of surfaces → what is added to the encoder's maps at strides 4, 8 and 16.
+    """Slopes of surfaces → maps that are added to the encoder's at strides 4, 8 and 16.
 
     Shapes hardly show in the depth itself: a can differs from a box by a hundredth of its
-    distance. Begins as nothing, so that weights from before it was there can be trained on.
+    distance. Initialised to zero, so that older weights without it can be trained further.
     """
 
     def __init__(self, spec: NativeSpec) -> None:
@@ -84,7 +85,7 @@ class Relief(nn.Module):
             nn.init.zeros_(layer.weight)
         self.told = nn.ModuleList(told)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Float[Tensor, "b 4 h w"]) -> list[Float[Tensor, "b _c _h _w"]]:
         maps = []
         for stage, told in zip(self.stages, self.told, strict=True):
             x = stage(x)
@@ -109,7 +110,9 @@ class Encoder(nn.Module):
             previous = width
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, x: Tensor, relief: list[Tensor]) -> list[Tensor]:
+    def forward(
+        self, x: Float[Tensor, "b 5 h w"], relief: list[Float[Tensor, "_b _c _h _w"]]
+    ) -> list[Float[Tensor, "b _c _h _w"]]:
         x = self.stem(x)
         maps = []
         for level, stage in enumerate(self.stages):
@@ -121,7 +124,7 @@ class Encoder(nn.Module):
 
 
 class Neck(nn.Module):
-    """Top-down pyramid with a global context at its top (FPN-lite): strides 8, 16, 32."""
+    """Top-down pyramid with global context at the top (FPN-lite): strides 8, 16, 32."""
 
     def __init__(self, spec: NativeSpec) -> None:
         super().__init__()
@@ -136,7 +139,7 @@ class Neck(nn.Module):
             SeparableBlock(spec.neck, spec.neck, kernel=5, stride=2) for _ in STRIDES[1:]
         )
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+    def forward(self, maps: list[Float[Tensor, "b _c _h _w"]]) -> list[Float[Tensor, "b c _h _w"]]:
         top = maps[-1]
         context = self.context(top.mean(dim=(2, 3), keepdim=True))
         x = F.relu(self.lateral[-1](top) + context)
@@ -165,7 +168,9 @@ class Head(nn.Module):
         nn.init.constant_(_bias(self.classes), prior_logit)
         nn.init.constant_(_bias(self.distances), 1.5)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "b _c h w"]
+    ) -> tuple[Float[Tensor, "b cells c"], Float[Tensor, "b cells 4"], Float[Tensor, "b cells k"]]:
         box = self.box_tower(x)
         maps = (self.classes(self.class_tower(x)), self.distances(box), self.coefficients(box))
         logits, distances, coefficients = (m.flatten(2).transpose(1, 2) for m in maps)
@@ -173,10 +178,9 @@ class Head(nn.Module):
 
 
 class QuarterDecoder(nn.Module):
-    """Prototypes, and what metric depth is made of, at a quarter of the size.
+    """Mask prototypes, and the three maps behind metric depth, at a quarter of the size.
 
-    The depth that holes are filled with is one of its inputs: a correction of what is not known
-    could only be right by chance.
+    The filled depth is one of the inputs: without it a correction in the holes would be a guess.
     """
 
     def __init__(self, spec: NativeSpec) -> None:
@@ -192,8 +196,11 @@ class QuarterDecoder(nn.Module):
         nn.init.zeros_(self.around.weight)
 
     def forward(
-        self, quarter: Tensor, eighth: Tensor, sensor: SensorDepth
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        quarter: Float[Tensor, "b _c hm wm"],
+        eighth: Float[Tensor, "b _c _h _w"],
+        sensor: SensorDepth,
+    ) -> tuple[Float[Tensor, "b k hm wm"], Float[Tensor, "b 3 hm wm"]]:
         up = F.interpolate(self.reduce(eighth), scale_factor=2.0, mode="bilinear")
         around = self.around(torch.cat([sensor.log_filled, sensor.nearness], dim=1))
         x = self.refine(F.relu(self.skip(quarter) + up + around))
@@ -202,10 +209,10 @@ class QuarterDecoder(nn.Module):
 
 def cell_centers_px(
     height: Any, width: Any, stride: int, *, device: torch.device | None = None
-) -> Tensor:
-    """Centres of a level's cells, [height·width, 2] as x, y in input pixels, row by row.
+) -> Float[Tensor, "cells 2"]:
+    """Centres of a level's cells as x, y in input pixels, row by row.
 
-    `height` and `width` are whole numbers, or symbols of them while exporting for any size.
+    `height` and `width` are integers, or symbolic ones while exporting for any size.
     """
     y = (torch.arange(height, device=device) + 0.5) * stride
     x = (torch.arange(width, device=device) + 0.5) * stride
@@ -213,7 +220,9 @@ def cell_centers_px(
     return torch.stack([grid_x, grid_y], dim=-1).reshape(-1, 2)
 
 
-def boxes_from_distances(centers: Tensor, distances: Tensor, stride: int) -> Tensor:
+def boxes_from_distances(
+    centers: Float[Tensor, "cells 2"], distances: Float[Tensor, "b cells 4"], stride: int
+) -> Float[Tensor, "b cells 4"]:
     """Boxes from the distances of their left, top, right and bottom sides to the cell centre."""
     distances_px = F.softplus(distances) * stride
     low = centers - distances_px[..., :2]
@@ -221,14 +230,21 @@ def boxes_from_distances(centers: Tensor, distances: Tensor, stride: int) -> Ten
     return torch.cat([low, high], dim=-1)
 
 
-def network_input(rgb: Tensor, depth_m: Tensor, valid: Tensor) -> Tensor:
-    """Colour about zero, log depth and where it is valid, [B,5,H,W]."""
+def network_input(
+    rgb: Real[Tensor, "b h w 3"],
+    depth_m: Float[Tensor, "b 1 h w"],
+    valid: Float[Tensor, "b 1 h w"],
+) -> Float[Tensor, "b 5 h w"]:
+    """Colour centred at zero, log depth, and where depth is valid."""
     color = (rgb.permute(0, 3, 1, 2).to(torch.float32) - 127.5) / 64.0
     log_depth = torch.log(depth_m.clamp(min=0.05)) * valid
     return torch.cat([color, log_depth, valid], dim=1)
 
 
-def sensor_depth(depth_m: Tensor, valid: Tensor) -> SensorDepth:
+def sensor_depth(
+    depth_m: Float[Tensor, "b 1 h w"], valid: Float[Tensor, "b 1 h w"]
+) -> SensorDepth:
+    """Reduce the sensor's depth to a quarter of the size and fill its holes."""
     sensor_m, weight = quarter_depth(depth_m, valid)
     filled_m, nearness = fill_depth(sensor_m, weight)
     known = filled_m > 0
@@ -239,20 +255,22 @@ def sensor_depth(depth_m: Tensor, valid: Tensor) -> SensorDepth:
     )
 
 
-def shape_input(sensor: SensorDepth, focal_px: Tensor) -> Tensor:
-    """Slopes to the right and down, and the depth that they are of, [B,4,h,w]."""
+def shape_input(sensor: SensorDepth, focal_px: Float[Tensor, "b 1"]) -> Float[Tensor, "b 4 hm wm"]:
+    """Slopes to the right and downwards, and the depth they were computed from."""
     slopes = surface_slopes(sensor.log_filled, focal_px / QUARTER)
     return torch.cat([slopes, sensor.log_filled, sensor.nearness], dim=1)
 
 
-def metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tensor:
-    """Depth in metres from three maps of logarithms, by what the sensor says.
+def metric_depth(
+    parts: Float[Tensor, "b 3 hm wm"], sensor: SensorDepth, focal_px: Float[Tensor, "b 1"]
+) -> Float[Tensor, "b 1 hm wm"]:
+    """Depth in metres from three log maps, depending on the sensor.
 
-    Where it sees, its depth times the first; in its holes, the depth around times the third;
-    without a sensor, the second alone, scaled by the focal length: how large a thing appears
-    gives its depth through a known lens only (Metric3D, arXiv:2307.10984). One map for each,
-    because where the sensor sees the best correction is next to none, and a map that learns
-    this could not fill holes.
+    Where it measures, its depth times the first; in its holes, the filled depth times the third;
+    without a sensor, the second alone, scaled by the focal length: apparent size gives depth
+    through a known lens only (Metric3D, arXiv:2307.10984). There is one map for each case: where
+    the sensor measures, the best correction is almost none, and a map that has learnt this could
+    not fill holes.
     """
     seen, alone, hole = parts.clamp(-3.5, 3.5).split(1, dim=1)
     alone = alone + (torch.log(focal_px) - math.log(NOMINAL_FOCAL_PX))[..., None, None]
@@ -260,6 +278,6 @@ def metric_depth(parts: Tensor, sensor: SensorDepth, focal_px: Tensor) -> Tensor
     return torch.exp(torch.where(sensor.known, with_sensor, alone))
 
 
-def _bias(layer: nn.Conv2d) -> Tensor:
+def _bias(layer: nn.Conv2d) -> Float[Tensor, " c"]:
     assert layer.bias is not None
     return layer.bias

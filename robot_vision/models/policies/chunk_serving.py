@@ -1,10 +1,11 @@
-"""How policies that answer chunks of actions are served: their graphs, and examples of inputs."""
+"""How policies that predict chunks of actions are served: their graphs and example inputs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from robot_vision.models.card import Graph, Size
@@ -18,24 +19,24 @@ class _Language(nn.Module):
         super().__init__()
         self.language = language
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor]:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> tuple[Float[Tensor, "b l d"]]:
         return (self.language(tokens),)
 
 
 class PolicyNetwork(nn.Module):
-    """The policy called with its inputs in order, answering in the order of its outputs."""
+    """The policy with inputs and outputs as tuples, in order."""
 
     def __init__(self, policy: ChunkPolicy) -> None:
         super().__init__()
         self.policy = policy
         self.names = tuple(policy.input_shapes)
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> tuple[Float[Tensor, "b ..."], ...]:
         return tuple(self.policy(dict(zip(self.names, inputs, strict=True))).values())
 
 
 def example_of(shapes: dict[str, InputShape], batch: int) -> dict[str, Tensor]:
-    """Noise; of a row not all is seen."""
+    """Random values; some tokens of each row are absent."""
     draw = torch.Generator().manual_seed(0)
     found, row = dict[str, Tensor](), torch.arange(batch)[:, None]
     for name, (kind, shape) in {n: (s.kind, s.shape) for n, s in shapes.items()}.items():
@@ -50,9 +51,9 @@ def example_of(shapes: dict[str, InputShape], batch: int) -> dict[str, Tensor]:
 
 
 def served_graphs(model: nn.Module, spec: ChunkPolicySpec, size: Size) -> tuple[Graph, ...]:
-    """The network, run once a moment; before it the language, run once an instruction.
+    """The network, run once per moment; before it the language encoder, once per instruction.
 
-    `size` is of no use: the spec says which camera has which.
+    `size` is unused: the spec gives the size of each camera.
     """
     del size
     assert isinstance(model, ChunkPolicy)
@@ -77,17 +78,17 @@ def served_graphs(model: nn.Module, spec: ChunkPolicySpec, size: Size) -> tuple[
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """What a card says of such a policy; `build` makes it of its spec."""
+    """The callbacks of a policy's card; `build` makes the policy from its spec."""
 
     build: Callable[[Any], ChunkPolicy]
 
     def unbuilt(self, spec: ChunkPolicySpec) -> ChunkPolicy:
-        """The policy without weights: for what it says of itself."""
+        """The policy without weights, to query its shapes."""
         with torch.device("meta"), torch.random.fork_rng(devices=[]):
             return self.build(spec)
 
     def example(self, spec: ChunkPolicySpec, batch: int) -> dict[str, Tensor]:
-        """As while training: words as tokens of the vocabulary, where it has one."""
+        """As in training: words are tokens of the vocabulary, where it has one."""
         found = example_of(self.unbuilt(spec).input_shapes, batch)
         if spec.observation.words == "vocabulary":
             draw = torch.Generator().manual_seed(1)
@@ -106,7 +107,7 @@ class Declared:
         return shapes
 
     def outputs(self, spec: ChunkPolicySpec) -> dict[str, str]:
-        """The chunk, and what is carried to the next moment."""
+        """Shapes of the chunk and of the memory for the next moment."""
         carried = self.unbuilt(spec).fusion.carried_shapes
         return {"action": "b horizon actions", **{n: _text(shape) for n, shape in carried.items()}}
 

@@ -1,6 +1,6 @@
-"""A policy that answers a chunk of actions: what is seen becomes tokens, a fusion, a head.
+"""A policy that predicts a chunk of actions: tokens of the inputs, then a fusion, then a head.
 
-What makes tokens of what is seen is a policy's own: an encoder of pictures (`pixels.py`), or a
+Each policy makes tokens in its own way: with an encoder of pictures (`pixels.py`), or with a
 vision-language model (`models/vla`).
 """
 
@@ -8,25 +8,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import with_options
 from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen
 from robot_vision.models.heads.action_loss import ActionLoss
 from robot_vision.models.heads.head import HEADS, Head
+from robot_vision.models.loss import Loss
 from robot_vision.models.policies.pixel_spec import ChunkPolicySpec, InputShape, input_shapes
 
 
 class ChunkPolicy(nn.Module):
-    """From what is seen in one moment to a chunk of normalised actions. See `forward`."""
+    """One moment of observations → a chunk of normalised actions. See `forward`."""
 
     sight: Any
 
     def __init__(self, spec: Any, sight: Any) -> None:
-        """`spec` is a `ChunkPolicySpec`; `sight` a module that makes `Seen` of inputs by name.
+        """`spec` is a `ChunkPolicySpec`; `sight` a module that turns inputs by name into `Seen`.
 
-        It has `shapes` of its modalities, `part(name)` for what makes their tokens, and
-        `language`, the encoder of a vocabulary's words or None.
+        It has `shapes` of its modalities, `part(name)` for the module that makes their tokens, and
+        `language`, the encoder of a vocabulary's words, or None.
         """
         super().__init__()
         self.spec = spec
@@ -36,7 +38,7 @@ class ChunkPolicy(nn.Module):
 
     @property
     def input_shapes(self) -> dict[str, InputShape]:
-        """Inputs of the served network by name, in their order: memory and noise as well."""
+        """Inputs of the served network by name, in order, with memory and noise."""
         shapes = input_shapes(self.spec)
         for name, shape in self.fusion.carried_shapes.items():
             shapes[f"past_{name}"] = InputShape(kind="float32", shape=shape)
@@ -45,49 +47,51 @@ class ChunkPolicy(nn.Module):
         return shapes
 
     def load_pretrained(self) -> None:
-        """Put in the weights that the spec names, where it names some."""
+        """Load the pretrained weights that the spec names, if any."""
 
-    def set_normal(self, name: str, mean: Tensor, scale: Tensor) -> None:
-        """What numbers of `state` or `tracks` are normalised by, f32 [numbers] each."""
+    def set_normal(
+        self, name: str, mean: Float[Tensor, " numbers"], scale: Float[Tensor, " numbers"]
+    ) -> None:
+        """Set the statistics that normalise the numbers of `state` or `tracks`."""
         normal = self.sight.part(name).normal
         normal.mean.copy_(mean)
         normal.scale.copy_(scale)
 
     def set_gripper(self, closed: float, opened: float) -> None:
-        """What a closed and an open gripper are once normalised, for heads that classify it."""
+        """Set the normalised values of a closed and an open gripper, for heads with `bce`."""
         for module in self.head.modules():
             if isinstance(module, ActionLoss):
                 module.gripper_ends.copy_(torch.tensor([closed, opened]))
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`action` f32 [b,horizon,actions], normalised, and what is carried to the next moment.
+        """Returns `action` f32 [b,t,a], normalised, and the memory for the next moment.
 
-        Inputs are those of `input_shapes` by name, the batch before them. In place of `text` may
-        stand `tokens` i64 [b,l] of the vocabulary (0 is padding), and in place of
-        `rgb_<camera>` what `maps` made of it, as `maps_<camera>_<i>` f32 or f16 [b,n,c,h,w].
+        Inputs are those of `input_shapes` by name, with a leading batch axis. `tokens` i64 [b,l]
+        of the vocabulary (0 is padding) may replace `text`, and the maps that `maps` made of
+        `rgb_<camera>` may replace it, as `maps_<camera>_<i>` f32 or f16 [b,n,c,h,w].
         Without `past_<name>` there is no memory; without `noise` it is zeros.
         """
         fused = self.fuse(inputs)
         return {"action": self.head(fused, inputs.get("noise")), **fused.carried}
 
     def forward_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """`forward` of moments that follow each other, with no memory before the first."""
+        """`forward` over consecutive moments, with no memory before the first."""
         return [
             {"action": self.head(fused, moment.get("noise")), **fused.carried}
             for moment, fused in zip(moments, self.fuse_moments(moments), strict=True)
         ]
 
     def loss(
-        self, inputs: Mapping[str, Tensor], action: Tensor, valid: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The head's, for `action` f32 [b,horizon,actions] normalised; `valid` bool [b,horizon].
-
-        The total to descend, and its named parts, detached.
-        """
+        self,
+        inputs: Mapping[str, Tensor],
+        action: Float[Tensor, "b t a"],
+        valid: Bool[Tensor, "b t"],
+    ) -> Loss:
+        """The head's loss against the normalised `action`, over the steps that are `valid`."""
         return self.head.loss(self.fuse(inputs), action, valid)
 
     def fused_together(self, moments: Sequence[Mapping[str, Tensor]]) -> Fused:
-        """`fuse_moments`, one below the other, for a loss over all of them: m·b rows."""
+        """`fuse_moments` concatenated along the batch, for a loss over all moments."""
         seen = self._see_together(moments)
         fused = self._fuse_each(seen, moments)
         return Fused(
@@ -98,11 +102,11 @@ class ChunkPolicy(nn.Module):
         )
 
     def fuse(self, inputs: Mapping[str, Tensor]) -> Fused:
-        """What the head acts on, of one moment."""
+        """The head's input for one moment."""
         return self.fusion(self.sight(inputs), self._memory(inputs))
 
     def fuse_moments(self, moments: Sequence[Mapping[str, Tensor]]) -> list[Fused]:
-        """Of moments that follow each other; all are encoded in one pass."""
+        """The head's inputs for consecutive moments, which are encoded in one pass."""
         return self._fuse_each(self._see_together(moments), moments)
 
     def _see_together(self, moments: Sequence[Mapping[str, Tensor]]) -> Seen:
@@ -116,8 +120,10 @@ class ChunkPolicy(nn.Module):
             carried = found[-1].carried
         return found
 
-    def _memory(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is carried from the moment before; zeros are no memory."""
+    def _memory(
+        self, inputs: Mapping[str, Tensor]
+    ) -> dict[str, Float[Tensor, "b _rows _numbers"]]:
+        """Memory from the moment before; zeros mean no memory."""
         some = next(iter(inputs.values()))
         return {
             name: inputs[f"past_{name}"]
@@ -128,7 +134,7 @@ class ChunkPolicy(nn.Module):
 
 
 def _parts(whole: Seen, count: int) -> Iterator[Seen]:
-    """A batch of moments, one below the other, as one after the other."""
+    """Split moments that were concatenated along the batch."""
     for index in range(count):
         yield Seen(
             tokens={name: each.chunk(count)[index] for name, each in whole.tokens.items()},
@@ -141,7 +147,7 @@ def _parts(whole: Seen, count: int) -> Iterator[Seen]:
 
 
 def _fusion(spec: ChunkPolicySpec, modalities: Mapping[str, ModalityShape]) -> Fusion:
-    """Raises `UnknownNameError` or `ConfigError` with what there is to choose from."""
+    """Raises `UnknownNameError` or `ConfigError` with the choices available."""
     kind, name = FUSIONS.get(spec.fusion.name), spec.fusion.name
     options = with_options(kind.Options(), spec.fusion.options, of=f"fusion {name!r}")
     return kind(options, width=spec.width, modalities=modalities)

@@ -43,6 +43,6 @@ register_model(
         most_parameters=4_000_000,
         serving=Serving(graphs=served_graphs),
         called_by_name=True,
-        limits=("What it can do is what its demonstrations show; weights ship with none of them."),
+        limits=("It can do only what its demonstrations show; no weights ship with it."),
     )
 )

@@ -1,9 +1,10 @@
-"""Which cell of the cameras with depth an instruction means at this moment."""
+"""Which cell of the cameras with depth an instruction refers to at this moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from robot_vision.models.fusion.fusion import (
@@ -20,14 +21,14 @@ from robot_vision.models.policies.pixel_points import Located, Locator, PlaceWav
 
 _HEADS = 4
 _COLOR_WIDTH, _COLOR_HIDDEN = 32, 64
-_BLACK = 0.05  # who is darker has no hue
+_BLACK = 0.05  # darker colors have no hue
 
 
 class ColorMatch(nn.Module):
-    """`forward(colors f32 [b,cells,parts,3] of 0 to 1, said f32 [b,d])` → f32 [b,cells,parts].
+    """How well the color (0 to 1) of each place matches the words `said`.
 
-    How well a place's color fits what is said. Pixels are colors in some light: beside its RGB
-    stand its hue at full brightness, and how bright and of what tint the picture is.
+    Pixels show colors under some light, so each RGB value comes with its hue at full brightness,
+    and with the brightness and tint of the whole picture.
     """
 
     def __init__(self, width: int) -> None:
@@ -35,7 +36,9 @@ class ColorMatch(nn.Module):
         self.color = perceptron(6 + 9, _COLOR_HIDDEN, _COLOR_WIDTH)
         self.said = nn.Linear(width, _COLOR_WIDTH)
 
-    def forward(self, colors: Tensor, said: Tensor) -> Tensor:
+    def forward(
+        self, colors: Float[Tensor, "b cells parts 3"], said: Float[Tensor, "b d"]
+    ) -> Float[Tensor, "b cells parts"]:
         whole = colors.flatten(1, 2)
         light = torch.cat([whole.mean(dim=1), whole.amax(dim=1), whole.amin(dim=1)], dim=1)
         light = light[:, None, None].expand(*colors.shape[:3], -1)
@@ -45,12 +48,12 @@ class ColorMatch(nn.Module):
 
 
 class Pointing(nn.Module):
-    """`forward(seen, located by camera)` → what is seen, with a modality `pointed` of one token.
+    """Adds a modality `pointed` of one token to what is seen.
 
-    Cells look at the words and the arm, and weigh the places in them by what they found and by
-    the colors there; the token is their mean, and the mean place. Keyframes of demonstrations say
-    which place was meant, so that no box has to be labelled (places are chosen so by Act3D,
-    arXiv:2306.17817).
+    Cells attend to the words and the arm, and weight the places in them by what they found and by
+    the colors there; the token holds the weighted mean of cells and of positions. Keyframes of
+    demonstrations supervise the choice, so no box has to be labelled (Act3D, arXiv:2306.17817,
+    chooses places in the same way).
     """
 
     shape = ModalityShape(kind="pointed", rows=1, columns=1)
@@ -58,10 +61,10 @@ class Pointing(nn.Module):
     def __init__(
         self, width: int, *, rows: Sequence[str], locators: Mapping[str, Locator], parts: int
     ) -> None:
-        """`rows` are the modalities that say what is meant: words, state, tracks.
+        """`rows` are the modalities that cells attend to: words, state, tracks.
 
-        A cell has `parts` × `parts` places; with more than one, as many colors are the last
-        channels of the finest maps.
+        A cell has `parts` × `parts` places; with more than one, the last channels of the finest
+        maps hold a color for each.
         """
         super().__init__()
         self.rows, self.parts = tuple(rows), parts
@@ -87,8 +90,8 @@ class Pointing(nn.Module):
             pointed=pointed,
         )
 
-    def _cells(self, seen: Seen, located: Mapping[str, Located]) -> Tensor:
-        """Of the newest pictures, having seen what is said, f32 [b,cells,d]."""
+    def _cells(self, seen: Seen, located: Mapping[str, Located]) -> Float[Tensor, "b cells d"]:
+        """Cells of the newest pictures, after attending to words and arm."""
         said, there = with_readout(self.nothing, *seen.joined(self.rows))
         newest = [
             seen.joined([f"{camera}.color"])[0][:, -at.in_base_m.shape[2] // self.parts**2 :]
@@ -96,8 +99,10 @@ class Pointing(nn.Module):
         ]
         return self.norm(self.look(torch.cat(newest, dim=1), said, hiding_bias(there)))
 
-    def _pointed(self, seen: Seen, cells: Tensor, located: Mapping[str, Located]) -> Pointed:
-        """At the places of the newest pictures, those of a cell one after the other."""
+    def _pointed(
+        self, seen: Seen, cells: Float[Tensor, "b cells d"], located: Mapping[str, Located]
+    ) -> Pointed:
+        """Over the places of the newest pictures, cell by cell."""
         logits = self.logits(cells)
         if self.colors is not None:
             colors = torch.cat([self._colors(seen, camera) for camera in located], dim=1)
@@ -111,15 +116,17 @@ class Pointing(nn.Module):
             is_measured=is_measured[..., 0],
         )
 
-    def _colors(self, seen: Seen, camera: str) -> Tensor:
-        """Of the places of the newest picture, 0 to 1, f32 [b,cells,parts,3]."""
+    def _colors(self, seen: Seen, camera: str) -> Float[Tensor, "b cells parts 3"]:
+        """Colors of the places of the newest picture, 0 to 1."""
         rows, columns = self._grid(camera)
         colors = seen.maps[f"{camera}.color"][0][:, -1, -3 * self.parts**2 :]
         cells = resample(colors.float(), rows, columns).unflatten(1, (3, -1))
         return 0.5 * cells.flatten(3).permute(0, 3, 2, 1) + 0.5
 
-    def _by_cell(self, camera: str, places: Tensor) -> Tensor:
-        """Of the newest of [b,n,rows·columns,c], row by row, as [b,places,c] cell by cell."""
+    def _by_cell(
+        self, camera: str, places: Shaped[Tensor, "b n places c"]
+    ) -> Shaped[Tensor, "b places c"]:
+        """The newest of `places`, reordered from row by row to cell by cell."""
         rows, columns = self._grid(camera)
         fine = places[:, -1].unflatten(1, (rows, self.parts, columns, self.parts))
         return fine.transpose(2, 3).flatten(1, 4)

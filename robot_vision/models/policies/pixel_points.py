@@ -1,11 +1,11 @@
-"""Where in the base frame, and from the tool, what each cell of a camera shows is."""
+"""Positions of what each cell of a camera shows, in the base frame and relative to the tool."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
 from robot_vision.core import quaternions
@@ -14,16 +14,15 @@ from robot_vision.models.policies.pixel_rays import tool_of
 from robot_vision.models.policies.pixel_spec import CameraPose
 
 _LONGEST_M, _SHORTEST_M, _WAVES = 1.28, 0.08, 5
-_RAW_M = 0.2  # raw numbers by this are about one
-_LEAST_MEASURED = 0.1  # of a cell, below which it has no place
+_RAW_M = 0.2  # divides positions, so that they are about one
+_LEAST_MEASURED = 0.1  # share of a cell, below which it has no position
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Located:
-    """Places of cells in the base frame, and from the tool (along the axes of the base), m.
+    """Positions of cells in the base frame and relative to the tool (along the base axes), m.
 
-    `is_tool_known` is None where the arm's state is no part of the observation: `from_tool_m` is
-    then zero.
+    `is_tool_known` is None where the observation has no arm state: `from_tool_m` is then zero.
     """
 
     in_base_m: Float32[Tensor, "b n cells 3"]
@@ -33,26 +32,26 @@ class Located:
 
 
 class PlaceWaves(nn.Module):
-    """`forward(place_m f32 [...,3])` → f32 [...,numbers]: in metres and as sines."""
+    """Encodes a position as scaled coordinates, sines and cosines."""
 
     numbers = 3 * (1 + 2 * _WAVES)
-    frequency: Tensor
+    frequency: Float[Tensor, " waves"]
 
     def __init__(self) -> None:
         super().__init__()
         periods_m = torch.logspace(math.log10(_LONGEST_M), math.log10(_SHORTEST_M), _WAVES)
         self.register_buffer("frequency", 2 * math.pi / periods_m, persistent=False)
 
-    def forward(self, place_m: Tensor) -> Tensor:
+    def forward(self, place_m: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch numbers"]:
         angle = (place_m.unsqueeze(-1) * self.frequency).flatten(-2)
         return torch.cat([place_m / _RAW_M, angle.sin(), angle.cos()], dim=-1)
 
 
 class Locator(nn.Module):
-    """`forward(depth, seen, arm)` → `Located`: the mean of what was measured in each cell."""
+    """Locates each cell: the mean of the points measured in it."""
 
-    rays: Tensor
-    mount_from_camera: Tensor
+    rays: Float[Tensor, "2 h w"]
+    mount_from_camera: Float[Tensor, "4 4"]
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class Locator(nn.Module):
         size: tuple[int, int],
         margin: tuple[int, int],
     ) -> None:
-        """Of a grid (rows, columns) over a picture of `size` (height, width) px with a margin."""
+        """`grid` (rows, columns) covers a picture of `size` (height, width) px with a margin."""
         super().__init__()
         self.grid, self.margin, self.is_on_tool = grid, margin, pose.mount == "tool"
         self.register_buffer("rays", _rays(pose, *size), persistent=False)
@@ -79,7 +78,7 @@ class Locator(nn.Module):
         state: Float32[Tensor, "b n s"] | None = None,
         state_seen: Bool[Tensor, "b n"] | None = None,
     ) -> Located:
-        """`state` is the tool's (place, x and y axis first), or None where it is not shown."""
+        """`state` is that of the tool (position, x and y axis first), or None if not observed."""
         in_mount_m, is_measured = self._points(torch.where(seen[..., None, None], depth_m, 0.0))
         if state is None or state_seen is None:
             assert not self.is_on_tool
@@ -101,8 +100,10 @@ class Locator(nn.Module):
             is_tool_known=state_seen,
         )
 
-    def _points(self, depth_m: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each cell, in the frame of the mount f32 [b,n,cells,3]; whether it was measured."""
+    def _points(
+        self, depth_m: Float[Tensor, "b n h w"]
+    ) -> tuple[Float[Tensor, "b n cells 3"], Bool[Tensor, "b n cells 1"]]:
+        """Position of each cell in the frame of the mount, and whether it was measured."""
         below, right = self.margin
         measured = (depth_m > 0).to(depth_m.dtype)
         maps = torch.stack([measured, depth_m, *(depth_m * ray for ray in self.rays)], dim=2)
@@ -116,11 +117,11 @@ class Locator(nn.Module):
 
 
 class Points(nn.Module):
-    """`forward(located)` → f32 [b,n,cells,width]: the places of cells, for their tokens.
+    """Embeds the positions of cells, to be added to their tokens.
 
-    In the base frame and from the tool, in metres and as sines (as tokens have places in Act3D,
-    arXiv:2306.17817). Zero where nothing was measured; the part from the tool is zero where the
-    arm's state is not seen.
+    In the base frame and relative to the tool, in metres and as sines (Act3D, arXiv:2306.17817,
+    gives its tokens positions too). Zero where nothing was measured; the part relative to the
+    tool is zero where the arm's state is not seen.
     """
 
     def __init__(self, width: int) -> None:
@@ -138,7 +139,7 @@ class Points(nn.Module):
 
 
 def _rays(pose: CameraPose, height: int, width: int) -> Float32[Tensor, "2 h w"]:
-    """x and y of what each pixel sees, by its depth; the lens looks at the picture's middle."""
+    """x and y of each pixel's ray per metre of depth; the principal point is the centre."""
     across_px = pose.focal_per_width * width
     down_px = pose.focal_per_height * height or across_px
     x = (torch.arange(width) + 0.5 - width / 2) / across_px

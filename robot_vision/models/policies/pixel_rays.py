@@ -1,9 +1,9 @@
-"""Where in the base frame each cell of a camera looks."""
+"""The ray of each cell of a camera in the base frame."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float64
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor, nn
 
 from robot_vision.core import quaternions
@@ -11,23 +11,29 @@ from robot_vision.models.policies.pixel_spec import CameraPose
 
 
 class Rays(nn.Module):
-    """`forward(state, state_seen)` → f32 [·,·,cells,width]: where in the base each cell looks.
+    """Embeds the ray of each cell in the base frame.
 
-    Plücker coordinates (direction, and moment about the base) of the ray through a cell's middle,
-    as in arXiv:2106.02634: so cameras' pictures lie in one space. Of a camera on the tool they
-    follow the tool in state f32 [b,n,10] (place, x and y axis first), and are zero where that is
-    not seen; else they are the same in every picture.
+    Plücker coordinates (direction, and moment about the base) of the ray through a cell's centre,
+    as in arXiv:2106.02634, put the pictures of all cameras into one space. Rays of a camera on
+    the tool follow the tool's `state` (position, x and y axis first) and are zero where the state
+    is not seen; those of other cameras are the same in every picture.
     """
 
-    rays: Tensor
+    rays: Float[Tensor, "cells 6"]
 
-    def __init__(self, rays: np.ndarray, width: int, *, is_on_tool: bool = False) -> None:
+    def __init__(
+        self, rays: Float[np.ndarray, "cells 6"], width: int, *, is_on_tool: bool = False
+    ) -> None:
         super().__init__()
         self.register_buffer("rays", torch.as_tensor(rays, dtype=torch.float32), persistent=False)
         self.is_on_tool = is_on_tool
         self.out = nn.Linear(6, width)
 
-    def forward(self, state: Tensor | None = None, state_seen: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        state: Float[Tensor, "b n s"] | None = None,
+        state_seen: Bool[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "_b _n cells d"]:
         if not self.is_on_tool:
             return self.out(self.rays)[None, None]
         assert state is not None
@@ -42,8 +48,10 @@ class Rays(nn.Module):
         return torch.where(shown, self.out(rays), 0.0)
 
 
-def tool_of(state: Tensor) -> tuple[Tensor, Tensor]:
-    """Place f32 [b,n,3] and axes [b,n,3,3] of the tool, made orthonormal (Gram-Schmidt)."""
+def tool_of(
+    state: Float[Tensor, "b n s"],
+) -> tuple[Float[Tensor, "b n 3"], Float[Tensor, "b n 3 3"]]:
+    """Position and axes of the tool, made orthonormal (Gram-Schmidt)."""
     place_m, x, y = state[..., :3], state[..., 3:6], state[..., 6:9]
     x = F.normalize(x, dim=-1)
     y = F.normalize(y - (x * y).sum(dim=-1, keepdim=True) * x, dim=-1)
@@ -53,7 +61,7 @@ def tool_of(state: Tensor) -> tuple[Tensor, Tensor]:
 def plucker_rays(
     pose: CameraPose, *, rows: int, columns: int, size: tuple[int, int], margin: tuple[int, int]
 ) -> Float64[np.ndarray, "cells 6"]:
-    """Of a grid over a picture of `size` (height, width) px with a margin below and right.
+    """Rays of a grid over a picture of `size` (height, width) px with a margin below and right.
 
     In the frame of the camera's mount.
     """

@@ -1,10 +1,11 @@
-"""What a policy sees, as tokens: its encoder, its words, and what they are made of."""
+"""Turns the inputs of a policy from pixels into tokens."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -32,7 +33,7 @@ _DEPTH_STRIDE_PX, _FEATURES_STRIDE_PX = 4, 16
 
 
 class Sight(nn.Module):
-    """`forward(inputs by name)` → `Seen`; see `PixelPolicy.forward` for the inputs."""
+    """Inputs by name (see `ChunkPolicy.forward`) → `Seen`."""
 
     def __init__(self, spec: PixelPolicySpec) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Sight(nn.Module):
         self.language = _language(spec) if seen.words == "vocabulary" else None
         self.encoder = PictureEncoder(spec.encoder) if seen.cameras else None
         if self.encoder is not None and spec.freeze_encoder:
-            # A fresh module trains: its first pictures would change what is frozen.
+            # A new module is in training mode: its first pictures would change frozen statistics.
             self.encoder.requires_grad_(False).eval()
         levels = slice(-spec.levels, None)
         self._strides = self.encoder.strides[levels] if self.encoder is not None else ()
@@ -61,12 +62,12 @@ class Sight(nn.Module):
 
     @property
     def shapes(self) -> dict[str, ModalityShape]:
-        """Of each modality, by name."""
+        """Shape of each modality, by name."""
         shapes = {name: self.part(name).shape for name in self.names}
         return shapes if self.pointing is None else shapes | {"pointed": self.pointing.shape}
 
     def part(self, name: str) -> Any:
-        """What makes the tokens of a modality."""
+        """The module that makes the tokens of a modality."""
         return self.tokens[_key(name)]
 
     def train(self, mode: bool = True) -> "Sight":
@@ -107,8 +108,8 @@ class Sight(nn.Module):
 
     def _maps_of(
         self, name: str, kind: str, inputs: Mapping[str, Tensor]
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Maps f32 [b,n,c,h,w] of a picture, zero where it was not seen (bool [b,n])."""
+    ) -> tuple[tuple[Float[Tensor, "b n _c _h _w"], ...], Bool[Tensor, "b n"]]:
+        """Maps of a picture, zero where it was not seen; and where it was."""
         camera = name.rpartition(".")[0]
         if kind == "features":
             shown, found = inputs["features_seen"], (inputs["features"].unsqueeze(1),)
@@ -124,15 +125,18 @@ class Sight(nn.Module):
                 found = self.maps(camera, inputs[f"rgb_{camera}"])
         return tuple(given(each, shown) for each in found), shown
 
-    def _depth(self, depth_m: Tensor) -> Tensor:
-        """Of depth f32 [b,n,h,w], with the margin that color has: so maps lie on each other."""
+    def _depth(self, depth_m: Float[Tensor, "b n h w"]) -> Float[Tensor, "b n c hm wm"]:
+        """Maps of depth, padded as color is, so that both maps are aligned."""
         assert self.depth is not None
         fitting = _padded(depth_m, max(_DEPTH_STRIDE_PX, *self._strides), value=0)
         return self.depth(fitting.flatten(0, 1).unsqueeze(1)).unflatten(0, depth_m.shape[:2])
 
     def _row(
-        self, name: str, inputs: Mapping[str, Tensor], age: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        name: str,
+        inputs: Mapping[str, Tensor],
+        age: Float[Tensor, "b _steps d"] | None,
+    ) -> tuple[Float[Tensor, "b n d"], Bool[Tensor, "b n"]]:
         if name == "words":
             values, shown = self._text(inputs)
         else:
@@ -140,17 +144,21 @@ class Sight(nn.Module):
         tokens = self.part(name)(given(values, shown))
         return tokens + age if name == "state" and age is not None else tokens, shown
 
-    def _text(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _text(
+        self, inputs: Mapping[str, Tensor]
+    ) -> tuple[Float[Tensor, "b l d"], Bool[Tensor, "b l"]]:
         if self.language is not None and "tokens" in inputs:
             return self.language(inputs["tokens"]), inputs["tokens"] > 0
         return inputs["text"], inputs["text_seen"]
 
-    def maps(self, camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
-        """The encoder's maps of a camera's pictures u8 [...,h,w,3], f32 [...,c,h,w] each.
+    def maps(
+        self, camera: str, rgb: Real[Tensor, "*batch h w 3"]
+    ) -> tuple[Float[Tensor, "*batch _c _h _w"], ...]:
+        """The encoder's maps of a camera's pictures.
 
-        The `levels` coarsest, finest first, which has the colors of `patches` as well.
+        The `levels` coarsest, finest first; the finest also has the colors of `patches`.
         """
-        assert self.encoder is not None, f"no camera {camera!r}: the policy has none"
+        assert self.encoder is not None, f"no camera {camera!r}: the policy has no cameras"
         planes = rgb.reshape(-1, *rgb.shape[-3:]).permute(0, 3, 1, 2)
         fitting = _padded(planes, max(self.encoder.strides), value=PAD_VALUE)
         maps = list(self.encoder(fitting.permute(0, 2, 3, 1)).maps[-self.spec.levels :])
@@ -180,7 +188,7 @@ class Sight(nn.Module):
         return RowTokens(name, count, numbers, spec.width, steps=steps)
 
     def _rays(self, camera: str) -> Rays | None:
-        """Of the cells of a camera whose pose is known."""
+        """Rays of the cells of a camera whose pose is known."""
         if camera not in self.spec.poses:
             return None
         pose = self.spec.poses[camera]
@@ -195,14 +203,14 @@ class Sight(nn.Module):
         return Rays(rays, self.spec.width, is_on_tool=pose.mount == "tool")
 
     def _locator(self, camera: str, *, parts: int = 1) -> Locator:
-        """Of `parts` × `parts` places a cell.
+        """Locates `parts` × `parts` places per cell.
 
-        Raises `ConfigError` for a camera whose pose is not known: the data say it, if any.
+        Raises `ConfigError` for a camera whose pose is unknown; poses come from the data.
         """
         if camera not in self.spec.poses:
             raise ConfigError(
-                f"spec.depth is points, and the pose of camera {camera} is not known: expected "
-                "options.camera_poses and sets that say it, or spec.depth: relief"
+                f"spec.depth is points, and the pose of camera {camera} is unknown: expected "
+                "options.camera_poses and sets that contain it, or spec.depth: relief"
             )
         size, margin = self._size(camera)
         grid = (parts * self.spec.grid_rows, parts * self.spec.grid_columns)
@@ -215,7 +223,7 @@ class Sight(nn.Module):
         return Pointing(self.spec.width, rows=rows, locators=locators, parts=parts)
 
     def _located(self, locator: nn.Module, camera: str, inputs: Mapping[str, Tensor]) -> Located:
-        """Places of a camera's cells, from the tool as well where it is shown."""
+        """Positions of a camera's cells, also relative to the tool where it is observed."""
         is_tool = self.spec.observation.state == "tool"
         arm = (inputs["state"], inputs["state_seen"]) if is_tool else ()
         depth_m, shown = inputs[f"depth_{camera}"], inputs[f"depth_seen_{camera}"]
@@ -234,11 +242,10 @@ class Sight(nn.Module):
         return (height, width), (-height % stride_px, -width % stride_px)
 
 
-def patches_of(planes: Tensor, cells: Tensor, count: int) -> Tensor:
-    """Colors u8 [b,3,h,w] as -1 to 1, in count × count patches of each of `cells` [b,c,y,x].
-
-    f32 [b,3·count²,y,x].
-    """
+def patches_of(
+    planes: Real[Tensor, "b 3 h w"], cells: Float[Tensor, "b _c rows columns"], count: int
+) -> Float[Tensor, "b 3*{count}**2 rows columns"]:
+    """Mean colors, as -1 to 1, of count × count patches of each of the `cells`."""
     rows, columns = cells.shape[-2:]
     colors = resample(planes.float() / 127.5 - 1, rows * count, columns * count)
     return F.pixel_unshuffle(colors, count)
@@ -251,11 +258,13 @@ def _language(spec: PixelPolicySpec) -> LanguageEncoder:
 
 
 def _key(name: str) -> str:
-    """Of a modality in a dictionary of modules, which takes no dots."""
+    """Key of a modality in a `ModuleDict`, which allows no dots."""
     return name.replace(".", "_")
 
 
-def _padded(planes: Tensor, stride_px: int, *, value: int) -> Tensor:
-    """Planes [...,h,w] with a margin below and right, so that the stride divides them."""
+def _padded(
+    planes: Real[Tensor, "*batch h w"], stride_px: int, *, value: int
+) -> Real[Tensor, "*batch _h _w"]:
+    """Planes with a margin below and right, so that the stride divides their sides."""
     below, right = -planes.shape[-2] % stride_px, -planes.shape[-1] % stride_px
     return F.pad(planes, (0, right, 0, below), value=value)

@@ -1,4 +1,4 @@
-"""What a policy from pixels is made of: encoder, fusion, head, sizes, and what it is shown."""
+"""Options of a policy from pixels: encoder, fusion, head, sizes and observation."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -14,34 +14,38 @@ _Three = tuple[float, float, float]
 
 
 class PartChoice(Params):
-    """A part by its name in a registry, and what differs from its defaults."""
+    """A part by its name in a registry, and the options that differ from its defaults."""
 
     name: str = param("transformer", "name of the fusion or of the action head")
     options: dict[str, Any] = param({}, "options that differ from the part's defaults")
 
 
 class CameraPose(Params):
-    """Where a camera is that stands still, or is fixed to the tool; its axes are OpenCV's."""
+    """Pose of a camera that is fixed in the base frame or on the tool; its axes are OpenCV's."""
 
-    position_m: _Three = param((0.0, 0.0, 0.0), "place of the lens", unit="m")
+    position_m: _Three = param((0.0, 0.0, 0.0), "position of the lens", unit="m")
     rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, mount from camera", unit="rad")
-    focal_per_width: float = param(1.0, "focal length by the picture's width", gt=0, le=100)
-    focal_per_height: float = param(
-        0.0, "the same by its height; 0: pixels are square where it was stretched", ge=0, le=100
+    focal_per_width: float = param(
+        1.0, "focal length divided by the picture's width", gt=0, le=100
     )
-    mount: Literal["base", "tool"] = param("base", "what it is fixed to: frame of the pose")
+    focal_per_height: float = param(
+        0.0, "the same for its height; 0: pixels are square", ge=0, le=100
+    )
+    mount: Literal["base", "tool"] = param(
+        "base", "frame of the pose, which the camera is fixed to"
+    )
 
 
 class ChunkPolicySpec(Params):
-    """What is common to policies that answer a chunk of actions: what they see, fusion, head."""
+    """Options shared by policies that predict a chunk of actions: observation, fusion, head."""
 
-    observation: ObservationSpec = param(ObservationSpec(), "what it is shown")
-    fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities become one")
-    head: PartChoice = param(PartChoice(name="transformer"), "what makes the chunk of actions")
+    observation: ObservationSpec = param(ObservationSpec(), "inputs of the policy")
+    fusion: PartChoice = param(PartChoice(name="transformer"), "how modalities are fused")
+    head: PartChoice = param(PartChoice(name="transformer"), "action head")
     width: int = param(128, "width of all tokens; a multiple of 4", ge=4, le=4096, multiple_of=4)
-    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
+    words: int = param(128, "size of the vocabulary; set by the training set", ge=1, le=100_000)
     max_words: int = param(24, "longest instruction", ge=1, le=512)
-    text_width: int = param(384, "width of a given sentence encoder's tokens", ge=1, le=8192)
+    text_width: int = param(384, "width of the sentence encoder's tokens", ge=1, le=8192)
     features_channels: int = param(64, "channels of perception's grid", ge=1, le=4096)
     features_rows: int = param(20, "rows of perception's grid", ge=1, le=512)
     features_columns: int = param(26, "columns of perception's grid", ge=1, le=512)
@@ -62,7 +66,7 @@ class ChunkPolicySpec(Params):
 
     @property
     def given_width(self) -> int:
-        """Width of a token of `text`."""
+        """Width of a token in `text`."""
         return self.width if self.observation.words == "vocabulary" else self.text_width
 
 
@@ -71,31 +75,33 @@ class PixelPolicySpec(ChunkPolicySpec):
 
     encoder_at: ClassVar[str] = "sight.encoder.net."
 
-    encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of the cameras' pictures")
-    freeze_encoder: bool = param(False, "the encoder stays as it is")
-    levels: int = param(2, "coarsest maps of the encoder that are used", ge=1, le=8)
+    encoder: EncoderChoice = param(
+        EncoderChoice(name="native-s"), "encoder of the cameras' pictures"
+    )
+    freeze_encoder: bool = param(False, "keep the encoder frozen")
+    levels: int = param(2, "how many of the encoder's coarsest maps are used", ge=1, le=8)
     patches: int = param(
         0,
-        "n × n colors of each cell of the finest of these maps, beside what the encoder says of "
-        "it: encoders that recognise things in any light forget colors; 0: none",
+        "n × n mean colors per cell of the finest of these maps, beside the encoder's features: "
+        "encoders trained to recognise objects under any light discard color; 0: none",
         ge=0,
         le=8,
     )
-    grid_rows: int = param(10, "rows of tokens of a picture", ge=1, le=64)
-    grid_columns: int = param(13, "columns of tokens of a picture", ge=1, le=64)
+    grid_rows: int = param(10, "rows of a picture's token grid", ge=1, le=64)
+    grid_columns: int = param(13, "columns of a picture's token grid", ge=1, le=64)
     depth: Literal["relief", "points"] = param(
         "relief",
-        "shown as relief by convolutions, or as the place of each cell in the base frame, which "
-        "needs the poses of cameras with depth",
+        "relief: encoded by convolutions; points: the position of each cell in the base frame, "
+        "which needs the poses of cameras with depth",
     )
-    depth_width: int = param(24, "channels of the encoder of relief", ge=2, le=1024)
+    depth_width: int = param(24, "channels of the relief encoder", ge=2, le=1024)
     pointing: bool = param(
         False,
-        "a token of its own says which place is meant, as keyframes teach; one a cell, or one of "
-        "each of its patches, by their colors as well; needs depth: points and the tool's state",
+        "add a token that says which place is meant, learnt from keyframes: one place per cell, "
+        "or per patch with its color; needs depth: points and the tool's state",
     )
-    gating: bool = param(False, "each modality is weighed by what is seen of all")
-    poses: dict[str, CameraPose] = param({}, "of cameras whose cells' rays are shown")
+    gating: bool = param(False, "weight each modality given all modalities")
+    poses: dict[str, CameraPose] = param({}, "poses of cameras whose cells get rays")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "PixelPolicySpec":
@@ -127,7 +133,7 @@ class PixelPolicySpec(ChunkPolicySpec):
 
 
 def modalities_of(observation: ObservationSpec) -> tuple[str, ...]:
-    """Names of modalities, those of cameras first; words alone are none to act on."""
+    """Names of modalities, those of cameras first; none if words are all there is."""
     found = []
     for camera in observation.cameras:
         found += [f"{camera.name}.color"] + [f"{camera.name}.depth"] * camera.has_depth
@@ -142,16 +148,16 @@ def _of_camera(name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class InputShape:
-    """An input of the served network, without the batch."""
+    """An input of the served network, without the batch axis."""
 
     kind: Literal["uint8", "bool", "float32"]
     shape: tuple[int, ...]
 
 
 def input_shapes(spec: ChunkPolicySpec) -> dict[str, InputShape]:
-    """Inputs of the served network by name, in their order.
+    """Inputs of the served network by name, in order.
 
-    Without memory and noise, which fusion and head have (`PixelPolicy.input_shapes`).
+    Without memory and noise, which fusion and head add (`ChunkPolicy.input_shapes`).
     """
     seen, steps = spec.observation, spec.observation.steps
     shapes: dict[str, InputShape] = {}

@@ -1,10 +1,11 @@
 """The policy: a small language encoder, and a network from tokens to a chunk of actions.
 
-Both are one model while they are trained, and two graphs where they are served: words are read
-once an instruction, what is seen once a frame. See `pointer_parts.py`.
+Both are one model in training and two graphs in service: words are encoded once per instruction,
+observations once per frame. See `pointer_parts.py`.
 """
 
 import torch
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from robot_vision.models.card import Card, Graph, Serving, Size
@@ -17,7 +18,7 @@ NETWORK_OUTPUTS = ("action", "pointers", "attention")
 
 
 class Policy(nn.Module):
-    """Both parts, as they are trained."""
+    """Language encoder and network, as they are trained."""
 
     def __init__(self, spec: PolicySpec) -> None:
         super().__init__()
@@ -29,16 +30,16 @@ class Policy(nn.Module):
 
     def forward(
         self,
-        tokens: Tensor,
-        objects: Tensor,
-        objects_present: Tensor,
-        visual: Tensor,
-        visual_present: Tensor,
-        robot: Tensor,
-        bias: Tensor | None = None,
-        pointable: Tensor | None = None,
+        tokens: Int[Tensor, "b l"],
+        objects: Float[Tensor, "b n _object"],
+        objects_present: Bool[Tensor, "b n"],
+        visual: Float[Tensor, "b cells _visual"],
+        visual_present: Bool[Tensor, "b 1"],
+        robot: Float[Tensor, "b _robot"],
+        bias: Float[Tensor, "b 2 n+2"] | None = None,
+        pointable: Bool[Tensor, "b 2 n+2"] | None = None,
     ) -> dict[str, Tensor]:
-        """Outputs of `PolicyNetwork` for words `tokens` i64 [B,L], of which 0 is padding."""
+        """Outputs of `PolicyNetwork` for an instruction as `tokens`, in which 0 is padding."""
         text = self.language(tokens)
         rest = (objects, objects_present, visual, visual_present, robot, bias, pointable)
         return self.network(text, tokens > 0, *rest)
@@ -49,27 +50,27 @@ class _ServedLanguage(nn.Module):
         super().__init__()
         self.language = language
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor]:
+    def forward(self, tokens: Int[Tensor, "b l"]) -> tuple[Float[Tensor, "b l d"]]:
         return (self.language(tokens),)
 
 
 class _ServedNetwork(nn.Module):
-    """The network with a tuple of outputs in the order of `NETWORK_OUTPUTS`."""
+    """The network; returns a tuple in the order of `NETWORK_OUTPUTS`."""
 
     def __init__(self, network: PolicyNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *inputs: Shaped[Tensor, "b ..."]) -> tuple[Float[Tensor, "b ..."], ...]:
         named = self.network(*inputs)
         return tuple(named[name] for name in NETWORK_OUTPUTS)
 
 
 def example_inputs(spec: PolicySpec, batch: int) -> dict[str, Tensor]:
-    """Tokens of noise; instructions of different lengths, some objects absent."""
+    """Random tokens; instructions differ in length, and some objects are absent."""
     draw = torch.Generator().manual_seed(0)
 
-    def noise(*shape: int) -> Tensor:
+    def noise(*shape: int) -> Float[Tensor, "b ..."]:
         return torch.randn(batch, *shape, generator=draw)
 
     row = torch.arange(batch)[:, None]
@@ -86,7 +87,7 @@ def example_inputs(spec: PolicySpec, batch: int) -> dict[str, Tensor]:
 
 
 def served_graphs(model: nn.Module, spec: PolicySpec, size: Size) -> tuple[Graph, ...]:
-    """Two graphs, run once an instruction and once a frame, for one of each."""
+    """Two graphs: one runs per instruction, one per frame; both at batch size 1."""
     del size
     assert isinstance(model, Policy)
     example = example_inputs(spec, 1)
@@ -114,7 +115,7 @@ register_model(
         about=(
             "A language encoder, run once per instruction, and a network from tracked objects, "
             "the feature grid and the arm's state to a chunk of 7-DoF actions, with pointers to "
-            "the object that is meant and to its destination."
+            "the target object and to its destination."
         ),
         paper="arXiv:2304.02643, arXiv:1506.03134, arXiv:2304.13705",
         task="policy",
@@ -154,8 +155,8 @@ register_model(
         most_parameters=1_500_000,
         serving=Serving(graphs=served_graphs),
         limits=(
-            "Trained in the simulated robot only, on its table, its arm and objects of ten simple "
-            "kinds; what it does on a real arm is not known."
+            "Trained on the simulated robot only, with its table, its arm and objects of ten "
+            "simple kinds; its behaviour on a real arm is unknown."
         ),
     )
 )

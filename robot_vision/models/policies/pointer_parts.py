@@ -1,13 +1,14 @@
 """The part of the policy that acts: a network from tokens to a chunk of actions.
 
-Words attend to what is seen and what is seen attends to words (two-way attention, as SAM's mask
-decoder, arXiv:2304.02643, has it between prompts and image). Pointers (arXiv:1506.03134) name the
-object that is meant and where it is to go; their geometry goes straight into the action head,
-which predicts a chunk of steps at once (ACT, arXiv:2304.13705, without its latent).
+Words attend to the scene and the scene to words (two-way attention, as between prompts and image
+in SAM's mask decoder, arXiv:2304.02643). Pointers (arXiv:1506.03134) select the target object and
+its destination; their geometry goes straight into the action head, which predicts a chunk of
+steps at once (ACT, arXiv:2304.13705, without its latent).
 """
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from pydantic import model_validator
 from torch import Tensor, nn
 
@@ -31,27 +32,31 @@ from robot_vision.policies.tokens import (
     robot_width,
 )
 
-# Lengths at which distances are given to the head, so that millimetres matter as metres do.
+# Scales at which the head sees distances, so that millimetres matter as much as metres.
 _SCALES_M = (0.3, 0.08, 0.02)
 
 
 class PolicySpec(Params):
-    """Sizes of the network, and of the tokens it takes (`policies/tokens.py`)."""
+    """Sizes of the network and of its input tokens (`policies/tokens.py`)."""
 
-    words: int = param(128, "words it knows; the vocabulary says how many", ge=1, le=100_000)
+    words: int = param(128, "size of the vocabulary; set by the training set", ge=1, le=100_000)
     max_words: int = param(24, "longest instruction", ge=1, le=128)
     max_objects: int = param(MAX_OBJECTS, "objects of an observation", ge=1, le=1024)
     object_width: int = param(OBJECT_WIDTH, "width of an object's token", ge=1, le=4096)
-    geometry_width: int = param(GEOMETRY_WIDTH, "its first columns: geometry", ge=1, le=4096)
+    geometry_width: int = param(
+        GEOMETRY_WIDTH, "number of its first columns that are geometry", ge=1, le=4096
+    )
     centre_from_tool_at: int = param(
-        OBJECT_SLICES["centre_from_tool"].start, "column of its place seen from the tool", ge=0
+        OBJECT_SLICES["centre_from_tool"].start,
+        "column where its position relative to the tool begins",
+        ge=0,
     )
     visual_cells: int = param(VISUAL_ROWS * VISUAL_COLUMNS, "tokens of the view", ge=1, le=4096)
     visual_width: int = param(VISUAL_WIDTH, "width of a token of the view", ge=1, le=4096)
     robot_width: int = param(robot_width(2), "width of the arm's token", ge=1, le=4096)
     horizon: int = param(12, "steps of a chunk of actions", ge=1, le=1024)
-    width: int = param(96, "width of all tokens inside", ge=1, le=4096)
-    heads: int = param(4, "heads of the attention; they divide `width`", ge=1, le=64)
+    width: int = param(96, "width of all tokens inside the network", ge=1, le=4096)
+    heads: int = param(4, "attention heads; they divide `width`", ge=1, le=64)
     layers: int = param(2, "two-way layers", ge=1, le=64)
     head_width: int = param(256, "width of the action head", ge=1, le=4096)
     head_depth: int = param(3, "blocks of the action head", ge=1, le=64)
@@ -59,7 +64,7 @@ class PolicySpec(Params):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "PolicySpec":
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if max(self.geometry_width, self.centre_from_tool_at + 3) > self.object_width:
             raise ValueError(
                 f"an object's token of {self.object_width} columns does not hold geometry in "
@@ -109,24 +114,22 @@ class PolicyNetwork(nn.Module):
 
     def forward(
         self,
-        text: Tensor,
-        text_present: Tensor,
-        objects: Tensor,
-        objects_present: Tensor,
-        visual: Tensor,
-        visual_present: Tensor,
-        robot: Tensor,
-        bias: Tensor | None = None,
-        pointable: Tensor | None = None,
+        text: Float[Tensor, "b l d"],
+        text_present: Bool[Tensor, "b l"],
+        objects: Float[Tensor, "b n _object"],
+        objects_present: Bool[Tensor, "b n"],
+        visual: Float[Tensor, "b cells _visual"],
+        visual_present: Bool[Tensor, "b 1"],
+        robot: Float[Tensor, "b _robot"],
+        bias: Float[Tensor, "b 2 n+2"] | None = None,
+        pointable: Bool[Tensor, "b 2 n+2"] | None = None,
     ) -> dict[str, Tensor]:
-        """Outputs `action` [B,T,7] (normalised), `pointers` [B,2,N+2] as logits (target and
-        destination; after the N objects: the hand, nothing) and `attention` [B,cells].
+        """Outputs `action` [b,t,7] (normalised), `pointers` [b,2,n+2] as logits (target and
+        destination; after the n objects: the hand, nothing) and `attention` [b,cells].
 
-        `text` f32 [B,L,D] and `text_present` bool [B,L]; `objects` f32 [B,N,O] and
-        `objects_present` bool [B,N]; `visual` f32 [B,cells,V] and `visual_present` bool [B,1];
-        `robot` f32 [B,R]; `bias` f32 [B,2,N+2] is added to the pointers' logits before one is
-        followed (`policies/target_memory.py`), and not to those given out. While training,
-        `pointable` bool [B,2,N+2] says what is right: the action head gets the best among these.
+        `bias` is added to the pointers' logits before one is followed
+        (`policies/target_memory.py`), but not to the logits returned. During training `pointable`
+        marks the right answers: the action head gets the best among these.
         """
         normal_objects = self._normal("objects", objects)
         normal_robot = self._normal("robot", robot)
@@ -157,8 +160,11 @@ class PolicyNetwork(nn.Module):
         }
 
     def _scene(
-        self, normal_objects: Tensor, objects_present: Tensor, normal_robot: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        normal_objects: Float[Tensor, "b n _object"],
+        objects_present: Bool[Tensor, "b n"],
+        normal_robot: Float[Tensor, "b _robot"],
+    ) -> tuple[Float[Tensor, "b n+4 d"], Float[Tensor, "b 1 1 n+4"]]:
         """Tokens of the objects, the hand, nothing, the act and the robot; and their bias."""
         special = self.special.expand(len(normal_objects), -1, -1)
         robot_token = self.robot_in(normal_robot)[:, None]
@@ -166,25 +172,38 @@ class PolicyNetwork(nn.Module):
         always = torch.ones_like(objects_present[:, :1]).expand(-1, special.shape[1] + 1)
         return scene, hiding_bias(torch.cat([objects_present, always], dim=1))
 
-    def _steps(self, given: Tensor) -> Tensor:
-        """The action head: [B,T,7]."""
+    def _steps(self, given: Float[Tensor, "b _given"]) -> Float[Tensor, "b t 7"]:
+        """The action head."""
         x = self.head_in(given)
         for block in self.head:
             x = x + block(x)
         return self.head_out(F.gelu(x)).unflatten(1, (self.spec.horizon, 7))
 
-    def _normal(self, name: str, tokens: Tensor) -> Tensor:
+    def _normal(
+        self, name: str, tokens: Float[Tensor, "*batch numbers"]
+    ) -> Float[Tensor, "*batch numbers"]:
         mean, scale = getattr(self, f"{name}_mean"), getattr(self, f"{name}_scale")
         return ((tokens - mean) / scale).clamp(-6, 6)
 
-    def _point(self, candidates: Tensor, act: Tensor, objects_present: Tensor) -> Tensor:
+    def _point(
+        self,
+        candidates: Float[Tensor, "b m d"],
+        act: Float[Tensor, "b d"],
+        objects_present: Bool[Tensor, "b n"],
+    ) -> Float[Tensor, "b 2 m"]:
+        """Logits of the objects, the hand and nothing, for target and destination."""
         pairs = torch.cat([candidates, act[:, None].expand_as(candidates)], dim=-1)
         logits = torch.stack([pointer(pairs).squeeze(-1) for pointer in self.pointers], dim=1)
         absent = torch.where(objects_present, 0.0, NEVER)
         return logits + F.pad(absent, (0, 2))[:, None]
 
-    def _geometry(self, objects: Tensor, normal_objects: Tensor, choice: Tensor) -> Tensor:
-        """What the head is given of the object chosen: zeros but for flags if it is none."""
+    def _geometry(
+        self,
+        objects: Float[Tensor, "b n o"],
+        normal_objects: Float[Tensor, "b n o"],
+        choice: Int[Tensor, " b"],
+    ) -> Float[Tensor, "b _numbers"]:
+        """The chosen object as the head sees it; if none is chosen, zeros apart from the flags."""
         spec, count = self.spec, objects.shape[1]
         chosen = F.one_hot(choice, count + 2).to(objects.dtype)
         row = chosen[:, None, :count]
@@ -197,8 +216,12 @@ class PolicyNetwork(nn.Module):
         return torch.cat([normal, *scaled, chosen[:, count:]], dim=1)
 
 
-def _followed(logits: Tensor, bias: Tensor | None, pointable: Tensor | None) -> Tensor:
-    """What target and destination are taken to be, [B,2]."""
+def _followed(
+    logits: Float[Tensor, "b 2 m"],
+    bias: Float[Tensor, "b 2 m"] | None,
+    pointable: Bool[Tensor, "b 2 m"] | None,
+) -> Int[Tensor, "b 2"]:
+    """Which candidates are taken as target and destination."""
     allowed = logits if bias is None else logits + bias
     if pointable is not None:
         allowed = allowed.masked_fill(~pointable, 2 * NEVER)

@@ -1,5 +1,6 @@
-"""A pyramid on any encoder with three heads: what is in view, roughly where, exactly where."""
+"""A pyramid on any encoder with three heads: classes in view, a coarse and a fine label map."""
 
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -17,15 +18,15 @@ _STRIDES = (4, 8, 16, 32)
 
 class FpnSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(2, "rows of a label map; the training set says how many", ge=2, le=255)
+    classes: int = param(2, "classes of a label map; set by the training set", ge=2, le=255)
     width: int = param(64, "channels of the pyramid's levels", ge=2, le=1024)
 
 
 class Fpn(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])` → logits of three heads.
+    """A picture → logits of three heads.
 
-    `output` (fine) and `medium`: of the rows of a label map, each pixel's, at strides 4 and 16.
-    `coarse`: of each row by itself, whether it is anywhere in view.
+    `output` (fine) and `medium`: the class of each pixel, at strides 4 and 16. `coarse`: for each
+    class independently, whether it is anywhere in view.
     """
 
     def __init__(self, spec: FpnSpec) -> None:
@@ -43,7 +44,7 @@ class Fpn(nn.Module):
             {"fine": _map_head(spec), "medium": _map_head(spec), "coarse": coarse}
         )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         levels = self.pyramid(self.encoder(rgb).maps)
         return {
             "output": self.head["fine"](levels[FINE_STRIDE]),

@@ -1,13 +1,14 @@
 """U-Net (Ronneberger et al., arXiv:1505.04597) on any encoder, at a quarter of the size.
 
-Service and training set have label maps at a quarter, too: at the full size the last two steps
-cost as much as all before them and move edges by a pixel.
+Label maps in service and training sets have this size too: at full size the last two steps cost
+as much as all steps before them and move edges by a pixel.
 """
 
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -26,15 +27,17 @@ Upsampling = Literal["bilinear", "transposed"]
 
 class UNetSpec(Params):
     encoder: EncoderChoice = EncoderChoice()
-    classes: int = param(2, "rows of a label map; the training set says how many", ge=2, le=255)
+    classes: int = param(2, "classes of a label map; set by the training set", ge=2, le=255)
     width: int = param(
-        32, "channels at a quarter of the size, twice as many a coarser map", ge=1, le=512
+        32, "channels at a quarter of the size, doubled for each coarser map", ge=1, le=512
     )
-    upsampling: Upsampling = param("bilinear", "how a map is enlarged: bilinear or transposed")
+    upsampling: Upsampling = param(
+        "bilinear", "upsampling of maps: bilinear or transposed convolution"
+    )
 
 
 class _Up(nn.Module):
-    """Enlarges a map by the ratio of two strides, joins the encoder's map there, convolves."""
+    """Upsamples a map by the ratio of two strides, concatenates the encoder's map, convolves."""
 
     def __init__(
         self, in_width: int, skip_width: int, width: int, *, ratio: float, spec: UNetSpec
@@ -45,7 +48,7 @@ class _Up(nn.Module):
         if spec.upsampling == "transposed" and self._enlarges:
             if ratio != int(ratio):
                 raise ConfigError(
-                    f"spec.upsampling = 'transposed' enlarges by whole numbers; this encoder "
+                    f"spec.upsampling = 'transposed' upsamples by integer factors; this encoder "
                     f"needs {ratio:g}: use 'bilinear'"
                 )
             self.enlarge = nn.ConvTranspose2d(in_width, width, int(ratio), stride=int(ratio))
@@ -53,7 +56,12 @@ class _Up(nn.Module):
             ConvNorm(width + skip_width, width, kernel=3), ConvNorm(width, width, kernel=3)
         )
 
-    def forward(self, x: Tensor, skip: Tensor | None, size: tuple[int, int]) -> Tensor:
+    def forward(
+        self,
+        x: Float[Tensor, "b _c _h _w"],
+        skip: Float[Tensor, "b _c hm wm"] | None,
+        size: tuple[int, int],
+    ) -> Float[Tensor, "b c hm wm"]:
         x = self.enlarge(x)
         if x.shape[2:] != size:
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
@@ -61,10 +69,10 @@ class _Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: logits of rows of a label map, `output` [b,classes,h/4,w/4].
+    """A picture → logits of a label map at a quarter of its size, as `output`.
 
-    The decoder joins the encoder's maps at whatever strides it has from 4 px on, and goes on
-    without to a quarter of the size where its finest is coarser.
+    The decoder uses all of the encoder's maps with strides of 4 px or more. Where the finest of
+    them is coarser than 4 px, it upsamples further without one.
     """
 
     def __init__(self, spec: UNetSpec) -> None:
@@ -89,7 +97,7 @@ class UNet(nn.Module):
             stride, in_width = finer, width
         self.head = nn.Conv2d(in_width, spec.classes, 1)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         maps = self.encoder(rgb).maps
         x = maps[self._deepest]
         for up, (row, stride) in zip(self.ups, self._steps, strict=True):
@@ -100,7 +108,7 @@ class UNet(nn.Module):
 
 
 def _strides_below(stride: int) -> list[int]:
-    """Strides from one map's to that of the answer, each half of the one before."""
+    """Strides from that of a map down to that of the output, each half of the one before."""
     found = []
     while stride > OUTPUT_STRIDE_PX:
         stride = max(OUTPUT_STRIDE_PX, stride // 2)

@@ -1,1 +1,1 @@
-"""Encoders as they learn without labels: each with what its method needs beside it."""
+"""Encoders for training without labels, each with the extra parts of its method."""

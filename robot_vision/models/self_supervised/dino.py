@@ -1,7 +1,8 @@
-"""DINO (arXiv:2104.14294): any encoder, and a head that spreads pictures over prototypes."""
+"""DINO (arXiv:2104.14294): any encoder, and a head that assigns pictures to prototypes."""
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -12,18 +13,20 @@ from robot_vision.models.picture import PICTURE, noise_pictures
 from robot_vision.models.registry import register_model
 from robot_vision.models.self_supervised.served import FEATURES, SERVING, features_of
 
-_SPREAD = 0.02  # standard deviation of fresh weights, as in the paper's code
+_SPREAD = 0.02  # standard deviation of initial weights, as in the paper's code
 
 
 class DinoSpec(Params):
     encoder: EncoderChoice = EncoderChoice(name="vit-ti16")
     hidden: int = param(512, "width of the head's hidden layers", ge=4, le=16384)
     bottleneck: int = param(128, "dimensions in which prototypes lie", ge=4, le=4096)
-    prototypes: int = param(2048, "65536 in the paper, for a million pictures", ge=4, le=2**20)
+    prototypes: int = param(
+        2048, "prototypes; the paper has 65536 for a million pictures", ge=4, le=2**20
+    )
 
 
 class DinoHead(nn.Module):
-    """A perceptron, then cosines to prototypes: the paper's last layer, its norms held at 1."""
+    """An MLP, then cosines to prototypes: the paper's last layer with its norms fixed at 1."""
 
     def __init__(self, dim: int, spec: DinoSpec) -> None:
         super().__init__()
@@ -40,21 +43,21 @@ class DinoHead(nn.Module):
                 nn.init.trunc_normal_(layer.weight, std=_SPREAD)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, pooled: Tensor) -> Tensor:
+    def forward(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b prototypes"]:
         place = F.normalize(self.perceptron(pooled), dim=1)
         return F.linear(place, F.normalize(self.prototypes, dim=1))
 
 
 class Dino(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: cosines to the prototypes as `output`, for training alone, and
-    the encoder's `features` and unit-norm `embedding`, which are served."""
+    """A picture → cosines to the prototypes as `output`, for training only, and the encoder's
+    `features` and unit-norm `embedding`, which are served."""
 
     def __init__(self, spec: DinoSpec) -> None:
         super().__init__()
         self.encoder = PictureEncoder(spec.encoder)
         self.head = DinoHead(self.encoder.dim, spec)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         encoded = self.encoder(rgb)
         served = features_of(encoded, self.encoder.strides)
         return {"output": self.head(encoded.pooled), **served}
@@ -81,6 +84,6 @@ register_model(
         outputs={"output": "b prototypes", **FEATURES},
         most_parameters=6_500_000,
         serving=SERVING,
-        limits="An encoder: what it says is of use to another model, or to compare pictures.",
+        limits="An encoder: its outputs serve other models, or to compare pictures.",
     )
 )

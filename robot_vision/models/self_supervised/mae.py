@@ -1,7 +1,8 @@
 """Masked autoencoder (arXiv:2111.06377): a ViT that sees a quarter of the patches, and a light
-decoder that paints the others."""
+decoder that reconstructs the others."""
 
 import torch
+from jaxtyping import Float, Int, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -20,14 +21,14 @@ _SPREAD = 0.02
 
 class MaeSpec(Params):
     encoder: EncoderChoice = EncoderChoice(name="vit-ti16")
-    hidden_share: float = param(0.75, "of the patches, hidden from the encoder", gt=0, lt=1)
-    decoder_width: int = param(96, "of a token in the decoder", ge=4, le=2048, multiple_of=4)
+    hidden_share: float = param(0.75, "share of patches hidden from the encoder", gt=0, lt=1)
+    decoder_width: int = param(96, "width of a token in the decoder", ge=4, le=2048, multiple_of=4)
     decoder_depth: int = param(2, "blocks of the decoder", ge=1, le=32)
-    decoder_heads: int = param(3, "of attention in the decoder", ge=1, le=64)
+    decoder_heads: int = param(3, "attention heads of the decoder", ge=1, le=64)
 
 
 class Decoder(nn.Module):
-    """Paints every patch from tokens of those that were seen."""
+    """Reconstructs every patch from the tokens of visible ones."""
 
     def __init__(self, spec: MaeSpec, *, width: int, patch_px: int) -> None:
         super().__init__()
@@ -40,8 +41,13 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(own.width)
         self.paint = nn.Linear(own.width, 3 * patch_px**2)
 
-    def forward(self, tokens: Tensor, kept: Tensor, grid: tuple[int, int]) -> Tensor:
-        """Pixels [b,n,p] of all patches, from the tokens of no place and those of `kept` [b,k]."""
+    def forward(
+        self,
+        tokens: Float[Tensor, "b n _d"],
+        kept: Int[Tensor, "b k"],
+        grid: tuple[int, int],
+    ) -> Float[Tensor, "b cells pixels"]:
+        """Pixels of all patches, from class and register tokens and those of patches `kept`."""
         seen = self.embed(tokens)
         first, patches = seen.split([seen.shape[1] - kept.shape[1], kept.shape[1]], dim=1)
         rows, columns = grid
@@ -56,10 +62,11 @@ class Decoder(nn.Module):
 
 
 class Mae(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: while it trains, the patches that it paints as `output`, and
-    which of them were `hidden`; else the encoder's `features` and unit-norm `embedding`.
+    """In training, returns the reconstructed patches as `output`, and which were `hidden`.
 
-    Raises `ConfigError` for an encoder that is no ViT: others cannot leave patches out.
+    Otherwise it returns the encoder's `features` and unit-norm `embedding`.
+
+    Raises `ConfigError` for an encoder that is not a ViT: others cannot leave patches out.
     """
 
     def __init__(self, spec: MaeSpec) -> None:
@@ -75,13 +82,13 @@ class Mae(nn.Module):
         self.patch_px = vit.spec.patch_px
         self.decoder = Decoder(spec, width=vit.dim, patch_px=self.patch_px)
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         return self._painted(rgb) if self.training else self._encoded(rgb)
 
-    def _encoded(self, rgb: Tensor) -> dict[str, Tensor]:
+    def _encoded(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         return features_of(self.encoder(rgb), self.encoder.strides)
 
-    def _painted(self, rgb: Tensor) -> dict[str, Tensor]:
+    def _painted(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         vit = self.encoder.net
         assert isinstance(vit, ViT)
         grid = (int(rgb.shape[1]) // self.patch_px, int(rgb.shape[2]) // self.patch_px)
@@ -99,7 +106,7 @@ class Mae(nn.Module):
 register_model(
     Card(
         name="mae",
-        about="A ViT that learns without labels, by painting what it was not shown.",
+        about="A ViT that learns without labels, by reconstructing hidden patches.",
         paper="arXiv:2111.06377",
         task="mae",
         spec=MaeSpec(),
@@ -117,6 +124,6 @@ register_model(
         outputs=FEATURES,
         most_parameters=6_500_000,
         serving=SERVING,
-        limits="An encoder: what it says is of use to another model, or to compare pictures.",
+        limits="An encoder: its outputs serve other models, or to compare pictures.",
     )
 )

@@ -1,4 +1,4 @@
-"""What is served of a model that learnt without labels: its encoder."""
+"""Serving of models trained without labels: their encoder."""
 
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,5 +1,6 @@
 """SimCLR (arXiv:2002.05709): any encoder, and a projection in which views are contrasted."""
 
+from jaxtyping import Real
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
@@ -18,8 +19,8 @@ class SimClrSpec(Params):
 
 
 class SimClr(nn.Module):
-    """`forward(rgb u8 [b,h,w,3])`: the `projection`, which is for training alone, and the
-    encoder's `features` and unit-norm `embedding`, which are served."""
+    """A picture → its `projection`, for training only, and the encoder's `features` and unit-norm
+    `embedding`, which are served."""
 
     def __init__(self, spec: SimClrSpec) -> None:
         super().__init__()
@@ -31,7 +32,7 @@ class SimClr(nn.Module):
             nn.Linear(spec.hidden, spec.projected),
         )
 
-    def forward(self, rgb: Tensor) -> dict[str, Tensor]:
+    def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
         encoded = self.encoder(rgb)
         projected = self.projection(encoded.pooled)
         return {"projection": projected, **features_of(encoded, self.encoder.strides)}
@@ -55,6 +56,6 @@ register_model(
         outputs={"projection": "b projected", **FEATURES},
         most_parameters=11_600_000,
         serving=SERVING,
-        limits="An encoder: what it says is of use to another model, or to compare pictures.",
+        limits="An encoder: its outputs serve other models, or to compare pictures.",
     )
 )

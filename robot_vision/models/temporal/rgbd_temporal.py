@@ -1,14 +1,15 @@
-"""Slots from colour and depth over time: what things there are, which pixels each has.
+"""Slots from colour and depth over time: the objects in view and the pixels of each.
 
-Colour and depth are encoded apart and fused into tokens at a quarter of the size. Slot attention
-parts the tokens among slots; an LSTM remembers each slot from frame to frame, and its memory is
-where the slot begins in the next frame (as in SAVi, arXiv:2111.12594).
+Colour and depth are encoded separately and fused into tokens at a quarter of the size. Slot
+attention divides the tokens among slots; an LSTM remembers each slot from frame to frame, and a
+slot starts from this memory in the next frame (as in SAVi, arXiv:2111.12594).
 """
 
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.manifest import CarriedState, ModelInput
@@ -31,32 +32,32 @@ _SMALL_ENCODER = EncoderChoice(name="resnet18", options={"depths": (1, 1, 1, 1),
 
 
 class RgbdTemporalSpec(Params):
-    encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "of colour")
+    encoder: EncoderChoice = param(EncoderChoice(name="native-s"), "encoder of colour")
     width: int = param(64, "channels of tokens, slots and memory", ge=4, le=4096)
     depth_width: int = param(24, "channels of the depth encoder", ge=2, le=4096)
-    slots: int = param(7, "things and parts of the background held apart", ge=2, le=64)
+    slots: int = param(7, "slots, for objects and parts of the background", ge=2, le=64)
     iterations: int = param(3, "rounds of slot attention", ge=1, le=16)
     embedding: int = param(64, "width of the embedding", ge=1, le=4096)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Memory:
-    """What is carried from frame to frame, f32 [b,slots,width] each; zeros are no history."""
+    """Carried from frame to frame; zeros mean no history."""
 
-    slots: Tensor
-    cell: Tensor
+    slots: Float[Tensor, "b slots d"]
+    cell: Float[Tensor, "b slots d"]
 
-    def where(self, kept: Tensor) -> "Memory":
-        """The memory of the samples that keep it (bool [b]), none for the others."""
+    def where(self, kept: Bool[Tensor, " b"]) -> "Memory":
+        """The memory of the samples that keep it, zeros for the others."""
         rows = kept[:, None, None]
         return Memory(slots=self.slots * rows, cell=self.cell * rows)
 
 
 class RgbdTemporal(nn.Module):
-    """`forward(rgb u8 [b,h,w,3], depth_m f32 [b,1,h,w], past_slots, past_cell)` → by role.
+    """One frame with the memory of the frame before → outputs by role.
 
-    `depth_m` is 0 where invalid, all zeros without a sensor. `past_slots` and `past_cell`
-    f32 [b,slots,width] are `slots` and `cell` of the frame before, zeros without a history.
+    `depth_m` is 0 where invalid, all zeros without a sensor. `past_slots` and `past_cell` are
+    `slots` and `cell` of the frame before, zeros without a history.
     """
 
     def __init__(self, spec: RgbdTemporalSpec) -> None:
@@ -84,18 +85,25 @@ class RgbdTemporal(nn.Module):
         self.embedding = nn.Linear(self.encoder.dim + width, spec.embedding)
 
     def forward(
-        self, rgb: Tensor, depth_m: Tensor, past_slots: Tensor, past_cell: Tensor
+        self,
+        rgb: Real[Tensor, "b h w 3"],
+        depth_m: Float[Tensor, "b 1 h w"],
+        past_slots: Float[Tensor, "b slots d"],
+        past_cell: Float[Tensor, "b slots d"],
     ) -> dict[str, Tensor]:
         features, pooled = self._encode(rgb, depth_m)
         return self._remember(features, pooled, Memory(slots=past_slots, cell=past_cell))
 
     def sequence(
-        self, rgb: Tensor, depth_m: Tensor, keeps_history: Tensor | None = None
+        self,
+        rgb: Real[Tensor, "b t h w 3"],
+        depth_m: Float[Tensor, "b t 1 h w"],
+        keeps_history: Bool[Tensor, "b t"] | None = None,
     ) -> list[dict[str, Tensor]]:
-        """Answers by frame for `rgb` u8 [b,t,h,w,3], `depth_m` f32 [b,t,1,h,w], from no history.
+        """Outputs of each frame of a sequence that starts without a history.
 
-        All frames are encoded in one pass: equal to frame by frame, with the memory handed on.
-        `keeps_history` bool [b,t] is false where a frame gets no memory; None: all get it.
+        All frames are encoded in one pass: the same result as frame by frame with the memory
+        carried on. `keeps_history` is false where a frame gets no memory; None: all get it.
         """
         if keeps_history is None:
             keeps_history = torch.ones(rgb.shape[:2], dtype=torch.bool, device=rgb.device)
@@ -117,13 +125,20 @@ class RgbdTemporal(nn.Module):
         zeros = self.start.new_zeros(batch, self.spec.slots, self.spec.width)
         return Memory(slots=zeros, cell=zeros)
 
-    def _encode(self, rgb: Tensor, depth_m: Tensor) -> tuple[Tensor, Tensor]:
-        """Fused features [b,width,h/4,w/4] and the pooled colour encoding [b,dim]."""
+    def _encode(
+        self, rgb: Real[Tensor, "b h w 3"], depth_m: Float[Tensor, "b 1 h w"]
+    ) -> tuple[Float[Tensor, "b c hm wm"], Float[Tensor, "b d"]]:
+        """Fused features and the pooled colour encoding."""
         encoded = self.encoder(rgb)
         color = self.pyramid(encoded.maps)[_TOKEN_STRIDE]
         return self.fuse(torch.cat([color, self.depth(depth_m)], dim=1)), encoded.pooled
 
-    def _remember(self, features: Tensor, pooled: Tensor, memory: Memory) -> dict[str, Tensor]:
+    def _remember(
+        self,
+        features: Float[Tensor, "b c hm wm"],
+        pooled: Float[Tensor, "b d"],
+        memory: Memory,
+    ) -> dict[str, Tensor]:
         height, width = features.shape[2:]
         places = place_grid(height, width, device=features.device).flatten(2).transpose(1, 2)
         tokens = self.tokens(features.flatten(2).transpose(1, 2) + self.place(places))
@@ -142,26 +157,30 @@ class RgbdTemporal(nn.Module):
 
 
 class _InOrder(nn.Module):
-    """The model as it is exported: a tuple in the order of its roles."""
+    """The model as exported: it returns a tuple in the order of its roles."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(
-        self, rgb: Tensor, depth_m: Tensor, past_slots: Tensor, past_cell: Tensor
-    ) -> tuple[Tensor, ...]:
+        self,
+        rgb: Real[Tensor, "b h w 3"],
+        depth_m: Float[Tensor, "b 1 h w"],
+        past_slots: Float[Tensor, "b slots d"],
+        past_cell: Float[Tensor, "b slots d"],
+    ) -> tuple[Float[Tensor, "b ..."], ...]:
         answer = self.model(rgb, depth_m, past_slots, past_cell)
         return tuple(answer[role] for role in ROLES)
 
 
 def _build(spec: RgbdTemporalSpec) -> nn.Module:
-    """With fresh weights, laid out for fast convolutions."""
+    """The model with new weights, in the memory format of fast convolutions."""
     return RgbdTemporal(spec).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _example(spec: RgbdTemporalSpec, batch: int) -> dict[str, Tensor]:
-    """Noise with holes in its depth; every second picture without depth and history."""
+    """Noise with holes in the depth; every second sample without depth and history."""
     draw = torch.Generator().manual_seed(0)
     height, width = _EXAMPLE_SIZE
     rgb = torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, generator=draw)
@@ -194,7 +213,7 @@ def _graphs(model: nn.Module, spec: RgbdTemporalSpec, size: Size) -> tuple[Graph
 
 
 def _image(spec: RgbdTemporalSpec, size: Size) -> ModelInput:
-    """As models of one picture, with depth, and the memory that is handed on."""
+    """The input of single-picture models, plus depth and the carried memory."""
     shape = (spec.slots, spec.width)
     carried = tuple(
         CarriedState(input=f"past_{name}", output=name, shape=shape) for name in ("slots", "cell")
@@ -205,8 +224,8 @@ def _image(spec: RgbdTemporalSpec, size: Size) -> ModelInput:
 card = Card(
     name="rgbd-temporal",
     about=(
-        "Slots: what things there are and which pixels each has, from colour, optional depth and "
-        "a memory of the frames before; a feature grid and an embedding as well."
+        "Slots: the objects in view and the pixels of each, from colour, optional depth and a "
+        "memory of the frames before; also a feature grid and an embedding."
     ),
     paper="arXiv:2006.15055, arXiv:2111.12594",
     task="rgbd_temporal",
@@ -230,8 +249,8 @@ card = Card(
     most_parameters=2_000_000,
     serving=Serving(graphs=_graphs, format="features", image=_image),
     limits=(
-        "Slots part what the training scenes taught as things; a scene of more things than slots "
-        "has several in one. Trained on stills that drift, not on things that move."
+        "Slots separate what counts as an object in the training scenes; with more objects than "
+        "slots, several share one. Trained on drifting stills, not on moving objects."
     ),
 )
 register_model(card)

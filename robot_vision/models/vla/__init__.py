@@ -1,1 +1,1 @@
-"""A vision-language model as a policy: adapters say where its parts are, `sight` uses them."""
+"""A vision-language model as a policy: adapters locate its parts, `sight` uses them."""

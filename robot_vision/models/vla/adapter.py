@@ -1,4 +1,4 @@
-"""What makes a vision-language model usable as a policy: an adapter says where its parts are.
+"""The interface that makes a vision-language model usable as a policy: where its parts are.
 
 The six attributes are those of RoboVLMs (arXiv:2412.14058).
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -30,19 +30,20 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Row:
-    """Tokens one after the other, and which of them are there; what is not has no influence."""
+    """A row of tokens, and which of them are present; absent ones have no influence."""
 
     values: Float32[Tensor, "b n d"]
     present: Bool[Tensor, "b n"]
 
 
 class VlmAdapter:
-    """A subclass names the six attributes as properties over `backbone`, and registers itself.
+    """A subclass defines the six attributes as properties over `backbone`, and registers itself.
 
     `image_processor` is a `Preparation` (size, mean, deviation of pictures), `hidden_size` the
-    width of a token, `word_embedding` the table of words, `text_tower` what takes
-    `inputs_embeds`, `vision_tower` what takes pixels, and `model` the whole. How pictures become
-    tokens (`encode_images`) and how tokens are read (`read`) may be said too.
+    width of a token, `word_embedding` the embedding table, `text_tower` the module that takes
+    `inputs_embeds`, `vision_tower` the one that takes pixels, and `model` the whole. A subclass
+    may also override how pictures become tokens (`encode_images`) and how tokens are read
+    (`read`).
     """
 
     image_processor: Any
@@ -52,20 +53,20 @@ class VlmAdapter:
     vision_tower: Any
     model: Any
 
-    # The `model_type` of configs that it is for.
+    # Values of `model_type` in configs that it supports.
     model_types: ClassVar[tuple[str, ...]] = ()
-    # Whether pictures and words see what comes after them; else each token sees those before it.
+    # Whether attention among pictures and words is bidirectional; otherwise it is causal.
     sees_ahead: ClassVar[bool] = False
     first_position: ClassVar[int] = 0
 
     def __init__(self, backbone: Any) -> None:
-        """Raises `ConfigError` that names all attributes that are missing at once."""
+        """Raises `ConfigError` that names all missing attributes."""
         self.backbone = backbone
         check_attributes(self)
 
     @property
     def found(self) -> dict[str, str]:
-        """By what parts were found, where they had to be looked for."""
+        """How each part was found, for adapters that search for them."""
         return {}
 
     def encode_images(self, pixels: Float32[Tensor, "b 3 h w"]) -> Float32[Tensor, "b n d"]:
@@ -73,9 +74,9 @@ class VlmAdapter:
         return self.vision_tower(pixels).last_hidden_state
 
     def read(self, images: Row, words: Row) -> Float32[Tensor, "b n d"]:
-        """What the text tower makes of `words`, which come after the pictures, a token each.
+        """Outputs of the text tower for `words`, which follow the pictures, one per token.
 
-        A decoder that is given both in one row; overridden where pictures go another way.
+        For a decoder that takes both in one row; overridden where pictures enter otherwise.
         """
         values = torch.cat([images.values, words.values], dim=1)
         present = torch.cat([images.present, words.present], dim=1)
@@ -87,14 +88,16 @@ class VlmAdapter:
         )
         return found.last_hidden_state[:, images.values.shape[1] :]
 
-    def positions(self, present: Bool[Tensor, "b n"]) -> Tensor:
-        """Tokens that are there are counted on, as if there were no others."""
+    def positions(self, present: Bool[Tensor, "b n"]) -> Int[Tensor, "b n"]:
+        """Positions that count only the tokens that are present."""
         return (present.long().cumsum(dim=1) - 1).clamp(min=0) + self.first_position
 
-    def visible(self, present: Bool[Tensor, "b n"], dtype: torch.dtype) -> Tensor:
-        """Which token (third axis) sees which (last): [b,1,n,n], as the attention takes it.
+    def visible(
+        self, present: Bool[Tensor, "b n"], dtype: torch.dtype
+    ) -> Bool[Tensor, "b 1 n n"] | Float[Tensor, "b 1 n n"]:
+        """Which token (third axis) attends to which (last), in the form the attention takes.
 
-        Each sees itself, so that none is left without anything to see.
+        Each token attends to itself, so that no row of the mask is empty.
         """
         count = present.shape[1]
         sees = torch.ones(count, count, dtype=torch.bool, device=present.device)
@@ -114,14 +117,14 @@ ADAPTERS: Registry[type[VlmAdapter]] = Registry(
 
 
 def adapter_for(model_type: str) -> str:
-    """The name of the adapter that is for such a config; `generic` where none is."""
+    """Name of the adapter for a `model_type`; `generic` if there is none."""
     names = (name for name in ADAPTERS if model_type in ADAPTERS.get(name).model_types)
     return next(names, GENERIC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What an adapter makes of a picture."""
+    """Size of what an adapter makes of a picture."""
 
     picture_tokens: int
     picture_width: int
@@ -129,9 +132,9 @@ class Tried:
 
 @torch.no_grad()
 def try_out(adapter: VlmAdapter) -> Tried:
-    """A blank picture and two words through a backbone.
+    """Run a blank picture and two words through a backbone.
 
-    Raises `ConfigError` where tokens or what is read of them have other shapes than expected.
+    Raises `ConfigError` if tokens or outputs have unexpected shapes.
     """
     prepared, hidden = adapter.image_processor, adapter.hidden_size
     device = next(adapter.model.parameters()).device
@@ -141,7 +144,7 @@ def try_out(adapter: VlmAdapter) -> Tried:
         images = Row(values=tokens, present=torch.ones(tokens.shape[:2], device=device).bool())
         words = torch.zeros(1, 2, hidden, device=device)
         read = adapter.read(images, Row(values=words, present=words[..., 0] == 0))
-    except Exception as error:  # whatever a backbone stumbles over that was made for other inputs
+    except Exception as error:  # a backbone made for other inputs may raise anything
         raise ConfigError(
             f"adapter {type(adapter).__name__} cannot read a picture and two words by a "
             f"{type(adapter.backbone).__name__}: {type(error).__name__}: {error}"
@@ -155,7 +158,7 @@ def try_out(adapter: VlmAdapter) -> Tried:
 
 
 def check_attributes(adapter: VlmAdapter) -> None:
-    """Raise `ConfigError` with every attribute that is missing, and why."""
+    """Raise `ConfigError` with every missing attribute and the reason."""
     problems = list[str]()
     for name in ATTRIBUTES:
         try:
@@ -172,5 +175,5 @@ def check_attributes(adapter: VlmAdapter) -> None:
 def square(
     size_px: int, mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> Preparation:
-    """Of pictures with equal sides."""
+    """Preparation of square pictures."""
     return Preparation(width_px=size_px, height_px=size_px, mean=mean, std=std)

@@ -14,13 +14,13 @@ from robot_vision.models.vla.library import transformers
 from robot_vision.models.vla.spec import BackboneSpec
 from robot_vision.models.weights import listed
 
-# Where weights stand that low-rank adapters were put around.
+# Weights under this name are wrapped in low-rank adapters.
 _WRAPPED = "base_layer"
 _ATTENTION = ("sdpa", "eager")
 
 
 def build_backbone(spec: BackboneSpec) -> VlmAdapter:
-    """With random weights, behind its adapter. Raises `ConfigError` or `UnknownNameError`."""
+    """A backbone with random weights, in its adapter. Raises `ConfigError`, `UnknownNameError`."""
     adapter = ADAPTERS.get(spec.adapter)
     config = dict(spec.config)
     kind = config.pop("model_type", None)
@@ -34,7 +34,7 @@ def build_backbone(spec: BackboneSpec) -> VlmAdapter:
     library = transformers()
     try:
         parsed = library.AutoConfig.for_model(kind, **config)
-    except Exception as error:  # whatever it stumbles over in a stranger's config
+    except Exception as error:  # an untrusted config may raise anything
         raise ConfigError(
             f"spec.backbone.config is no config of {quoted(kind)}: {error}"
         ) from error
@@ -48,13 +48,13 @@ def _from_config(library: Any, config: Any) -> Any:
             return library.AutoModel.from_config(
                 config, attn_implementation=attention, dtype=torch.float32
             )
-        except Exception as error:  # some have no fused attention; others no sound sizes
+        except Exception as error:  # no fused attention, or invalid sizes
             problem = problem or error
     raise ConfigError(f"spec.backbone.config makes no model: {problem}") from problem
 
 
 def drop_words(adapter: VlmAdapter) -> None:
-    """Take the table of words out: a policy is given words as encodings."""
+    """Remove the embedding table: a policy takes words as encodings."""
     table = adapter.word_embedding
     for parent in adapter.model.modules():
         for name, child in parent.named_children():
@@ -63,7 +63,7 @@ def drop_words(adapter: VlmAdapter) -> None:
 
 
 def open_folder(folder: str | Path) -> Any:
-    """The model of a `save_pretrained` folder, f32. Raises `ConfigError`; nothing is fetched."""
+    """Load a `save_pretrained` folder in f32. Raises `ConfigError`; nothing is downloaded."""
     folder = Path(folder).expanduser()
     if not (folder / "config.json").is_file() or not list(folder.glob("*.safetensors")):
         raise ConfigError(
@@ -82,18 +82,18 @@ def open_folder(folder: str | Path) -> Any:
             output_loading_info=True,
             dtype=torch.float32,
         )
-    except Exception as error:  # whatever it stumbles over in a stranger's files
+    except Exception as error:  # untrusted files may raise anything
         raise ConfigError(f"{folder} cannot be opened by transformers: {error}") from error
     missing = tuple(sorted(said["missing_keys"]))
-    if missing:  # they would be random
+    if missing:  # they would stay random
         raise ConfigError(f"{folder} lacks weights of its own config: {listed(missing)}")
     return model
 
 
 def load_backbone(model: nn.Module, folder: str | Path) -> None:
-    """Put a folder's weights into a backbone, with or without low-rank adapters around them.
+    """Load a folder's weights into a backbone, with or without low-rank adapters.
 
-    Raises `ConfigError` that names what the folder lacks.
+    Raises `ConfigError` that names the weights missing from the folder.
     """
     given: Mapping[str, Tensor] = open_folder(folder).state_dict()
     own = model.state_dict()

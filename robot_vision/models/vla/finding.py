@@ -1,6 +1,6 @@
-"""Finds the parts of a vision-language model that nobody wrote an adapter for.
+"""Finds the parts of a vision-language model that has no adapter.
 
-Modules are found as paths, so that a copy of the model has its own.
+Modules are returned as paths, so that a copy of the model resolves its own.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 
-# How architectures call these parts, the surest name first.
+# Names of these parts in known architectures, the most specific first.
 _VISION = ("vision_tower", "vision_model", "visual", "vision_encoder", "image_encoder", "vit")
 _TEXT = ("language_model", "text_model", "text_tower", "llm", "decoder")
 _PROJECTOR = (
@@ -29,7 +29,7 @@ _WIDTHS = ("hidden_size", "n_embd", "d_model")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part of a model: the path of a module, a number or a way's name; and what it is by."""
+    """A part of a model (path of a module, number or name of a way), and how it was found."""
 
     what: Any
     found_by: str
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Finder:
-    """Looks for parts of a model. What is not found raises `AttributeError` that says so."""
+    """Searches a model for its parts. Raises `AttributeError` for a part it cannot find."""
 
     model: Any
 
@@ -50,7 +50,7 @@ class Finder:
         raise AttributeError(f"the text's config has none of {', '.join(_WIDTHS)}")
 
     def word_embedding(self) -> Part:
-        """The table of words."""
+        """The embedding table of words."""
         try:
             table = self.model.get_input_embeddings()
         except NotImplementedError as error:
@@ -59,7 +59,7 @@ class Finder:
         return Part(what=path, found_by=f"get_input_embeddings(): {path}")
 
     def text_tower(self) -> Part:
-        """What takes embeddings of words: by its name, else what owns the table of words."""
+        """The module that takes word embeddings: by its name, or the owner of their table."""
         path = self._named(_TEXT)
         if path is not None:
             return Part(what=path, found_by=f"its name: {path}")
@@ -67,7 +67,7 @@ class Finder:
         return Part(what=owner, found_by=f"it owns the table of words: {owner or 'the whole'}")
 
     def vision_tower(self) -> Part:
-        """What takes pixels: by its name, else the outermost module around a patch embedding."""
+        """The module that takes pixels: by its name, or the outermost around a patch embedding."""
         path = self._named(_VISION)
         if path is not None:
             return Part(what=path, found_by=f"its name: {path}")
@@ -89,9 +89,9 @@ class Finder:
         return Part(what=size, found_by=f"image_size of the vision's config: {size}")
 
     def encode_images(self) -> Part:
-        """The first way that makes tokens of the text's width of a blank picture.
+        """The first way that turns a blank picture into tokens of the text's width.
 
-        Raises `ConfigError` with what each way gave.
+        Raises `ConfigError` with the result of each way.
         """
         side_px, hidden = self.side_px().what, self.hidden_size().what
         blank, problems = torch.zeros(1, 3, side_px, side_px), list[str]()
@@ -99,7 +99,7 @@ class Finder:
             try:
                 with torch.no_grad():
                     found = way(blank)
-            except Exception as error:  # whatever an unknown architecture stumbles over
+            except Exception as error:  # an unknown architecture may raise anything
                 problems.append(f"{name}: {type(error).__name__}")
                 continue
             if found.ndim == 3 and len(found) == 1 and found.shape[2] == hidden:
@@ -111,7 +111,7 @@ class Finder:
         )
 
     def ways(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """How pictures may become tokens, by name."""
+        """Functions from pixels [b,3,h,w] to tokens [b,n,d] to try, by name."""
         vision = self.model.get_submodule(self.vision_tower().what)
         found = dict[str, Callable[[Tensor], Tensor]]()
         if hasattr(self.model, "get_image_features"):
@@ -125,7 +125,7 @@ class Finder:
         return found
 
     def _named(self, names: Iterable[str]) -> str | None:
-        """The path of the first module that is called so."""
+        """Path of the first module with one of the names."""
         paths = [path for path, _ in self.model.named_modules()]
         for name in names:
             for path in paths:
@@ -145,7 +145,7 @@ def _takes_colors(module: nn.Module) -> bool:
 
 
 def _tokens(found: Any) -> Tensor:
-    """[pictures,tokens,d] of what such functions return: a tensor, a list, or an output."""
+    """Tokens [b,n,d] from what such functions return: a tensor, a list, or an output."""
     for name in ("pooler_output", "last_hidden_state"):
         value = getattr(found, name, None)
         if value is not None:

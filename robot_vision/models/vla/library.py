@@ -1,4 +1,4 @@
-"""The libraries that vision-language models come from, imported when one is needed."""
+"""Libraries of vision-language models, imported on demand."""
 
 from types import ModuleType
 
@@ -7,7 +7,7 @@ from robot_vision.models.public_library import import_transformers
 
 
 def transformers() -> ModuleType:
-    """transformers. Raises `ConfigError` with what to install where it is missing."""
+    """Import transformers. Raises `ConfigError` with the command that installs it."""
     try:
         library = import_transformers()
     except MissingDependencyError as error:
@@ -17,7 +17,7 @@ def transformers() -> ModuleType:
 
 
 def peft() -> ModuleType:
-    """peft, for low-rank adapters. Raises `ConfigError` as `transformers` does."""
+    """Import peft, for low-rank adapters. Raises `ConfigError` as `transformers` does."""
     transformers()
     try:
         import peft

@@ -1,4 +1,4 @@
-"""Low-rank adapters in a backbone (arXiv:2106.09685), by peft; and the backbone without them."""
+"""Low-rank adapters in a backbone (arXiv:2106.09685) with peft, and merging them."""
 
 import copy
 from typing import Any, TypeVar
@@ -13,9 +13,9 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def add_lora(model: nn.Module, spec: LoraSpec) -> None:
-    """Put adapters around linear layers; nothing else of the model learns then.
+    """Wrap linear layers in adapters; everything else in the model is frozen.
 
-    Raises `ConfigError` where no layer has one of the names.
+    Raises `ConfigError` if no layer has one of the names.
     """
     library = peft()
     config = library.LoraConfig(
@@ -34,7 +34,7 @@ def add_lora(model: nn.Module, spec: LoraSpec) -> None:
 
 
 def merged(module: ModuleT) -> ModuleT:
-    """A copy in which adapters are added to the weights they stand around: it needs no peft."""
+    """A copy with adapters merged into the weights they wrap; it does not need peft."""
     found = copy.deepcopy(module)
     for parent in list(found.modules()):
         for name, child in list(parent.named_children()):

@@ -24,7 +24,7 @@ class VlmPolicy(ChunkPolicy):
         super().__init__(spec, VlmSight(spec))
 
     def load_pretrained(self) -> None:
-        """Begin from the weights of the backbone's folder, where the spec names one."""
+        """Load the weights of the backbone's folder, if the spec names one."""
         folder = self.spec.backbone.folder
         if folder:
             load_backbone(self.sight.vlm, folder)
@@ -52,8 +52,8 @@ register_model(
     Card(
         name="vlm-policy",
         about=(
-            "Any vision-language model as a policy: an adapter says where its parts are; its "
-            "action tokens, a fusion over moments and an action head make a chunk of actions."
+            "Any vision-language model as a policy: an adapter locates its parts; its action "
+            "tokens, a fusion over moments and an action head make a chunk of actions."
         ),
         paper="arXiv:2412.14058",
         task="demonstrations",
@@ -85,8 +85,8 @@ register_model(
         serving=Serving(graphs=vlm_graphs),
         called_by_name=True,
         limits=(
-            "What it can do is what its backbone and its demonstrations show; weights ship with "
-            "none of them, and it was not measured with real weights of a backbone."
+            "It can do only what its backbone and its demonstrations support; no weights ship "
+            "with it, and it has not been measured with real weights of a backbone."
         ),
     )
 )

@@ -1,9 +1,10 @@
-"""What a vision-language model makes of a moment: a few tokens, and those of arm and tracks."""
+"""Tokens of one moment from a vision-language model, with those of the arm and of tracks."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -19,14 +20,14 @@ BACKBONE = "backbone"
 
 
 class VlmSight(nn.Module):
-    """`forward(inputs by name)` → `Seen`; see `ChunkPolicy.forward` for the inputs.
+    """Inputs by name (see `ChunkPolicy.forward`) → `Seen`.
 
     Pictures of all cameras and steps, then the words, then learnt action tokens go through the
-    backbone; the action tokens are what is read out of it.
+    backbone; only the action tokens are read out.
     """
 
-    mean: Tensor
-    std: Tensor
+    mean: Float[Tensor, "3 1 1"]
+    std: Float[Tensor, "3 1 1"]
 
     def __init__(self, spec: VlmPolicySpec) -> None:
         super().__init__()
@@ -55,12 +56,12 @@ class VlmSight(nn.Module):
 
     @property
     def shapes(self) -> dict[str, ModalityShape]:
-        """Of each modality, by name."""
+        """Shape of each modality, by name."""
         read = ModalityShape(kind=BACKBONE, rows=1, columns=self.spec.action_tokens)
         return {BACKBONE: read, **{name: self.part(name).shape for name in self.rows}}
 
     def part(self, name: str) -> Any:
-        """What makes the tokens of the arm's state, or of tracks."""
+        """The module that makes the tokens of the arm's state, or of tracks."""
         return self.rows[name]
 
     def train(self, mode: bool = True) -> "VlmSight":
@@ -82,7 +83,7 @@ class VlmSight(nn.Module):
         return Seen(tokens=tokens, present=present)
 
     def _images(self, inputs: Mapping[str, Tensor]) -> Row:
-        """Pictures of all cameras, a camera's steps one after the other."""
+        """Tokens of the pictures of all cameras, camera by camera and step by step."""
         found, there = list[Tensor](), list[Tensor]()
         age = self.picture_age(inputs["age_s"])
         for place, camera in enumerate(self.spec.observation.cameras):
@@ -93,14 +94,14 @@ class VlmSight(nn.Module):
         present = torch.cat(there, dim=1)
         return Row(values=given(torch.cat(found, dim=1), present), present=present)
 
-    def encode(self, rgb: Tensor) -> Tensor:
-        """Tokens f32 [b,n,k,d] of pictures f32 [b,n,h,w,3], 0 to 255."""
+    def encode(self, rgb: Float[Tensor, "b n h w 3"]) -> Float[Tensor, "b n k d"]:
+        """Tokens of pictures with values from 0 to 255."""
         pixels = rgb.flatten(0, 1).permute(0, 3, 1, 2) / 255
         tokens = self.adapter.encode_images((pixels - self.mean) / self.std)
         return tokens.unflatten(0, rgb.shape[:2])
 
     def _words(self, inputs: Mapping[str, Tensor]) -> Row:
-        """The words, and the action tokens after them."""
+        """The words, followed by the action tokens."""
         action = self.action.expand(len(inputs["age_s"]), -1, -1)
         always = torch.ones_like(action[..., 0], dtype=torch.bool)
         if self.spec.observation.words == "none":
@@ -125,7 +126,7 @@ class VlmSight(nn.Module):
 
 
 def _check_sizes(spec: VlmPolicySpec, prepared: Any, hidden: int) -> None:
-    """Raise `ConfigError` where cameras or words have other sizes than the backbone takes."""
+    """Raise `ConfigError` if cameras or words do not have the sizes that the backbone takes."""
     for camera in spec.observation.cameras:
         if (camera.width_px, camera.height_px) != (prepared.width_px, prepared.height_px):
             raise ConfigError(
@@ -135,7 +136,7 @@ def _check_sizes(spec: VlmPolicySpec, prepared: Any, hidden: int) -> None:
             )
     if spec.observation.words == "sentence" and spec.text_width != hidden:
         raise ConfigError(
-            f"a word has {spec.text_width} numbers, in the backbone {hidden}: expected "
+            f"a word has {spec.text_width} numbers, but {hidden} in the backbone: expected "
             "options.sentences.folder with the backbone's own words, as `robot-vision vla "
             "recipe` writes it"
         )

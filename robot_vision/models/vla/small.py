@@ -1,4 +1,4 @@
-"""Configs of small vision-language models, to be trained from nothing: for trials and tests."""
+"""Configs of small vision-language models to train from scratch, for trials and tests."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ def small_config(
 ) -> dict[str, Any]:
     """A `config.json` of an architecture of transformers; raises `UnknownNameError`.
 
-    `width` is that of tokens in both towers, a multiple of 8; `words` the rows of the table.
+    `width` is that of tokens in both towers, a multiple of 8; `words` the size of the vocabulary.
     """
     if kind not in SMALL:
         raise UnknownNameError(f"no small config of {kind!r}; available: {', '.join(SMALL)}")
@@ -75,7 +75,7 @@ def _flamingo(width: int, layers: int, side_px: int, words: int) -> dict[str, An
         "vocab_size": words,
         "additional_vocab_size": 0,
         "cross_layer_interval": 1,
-        # Gates that begin open: from nothing there is no language model to be kept as it is.
+        # Gates start open: trained from scratch there is no language model to preserve.
         "alpha_initializer": "ones",
         "use_resampler": True,
         "vision_config": _tower(width, layers)

@@ -1,4 +1,4 @@
-"""What a vision-language-action model is made of: its backbone, and what of it learns."""
+"""Options of a vision-language-action model: its backbone, and which parts are trained."""
 
 from typing import Any
 
@@ -9,13 +9,15 @@ from robot_vision.models.policies.pixel_spec import ChunkPolicySpec
 
 
 class BackboneSpec(Params):
-    """A vision-language model by the config that its `config.json` holds."""
+    """A vision-language model, given by its `config.json`."""
 
-    adapter: str = param("paligemma", "what says where its parts are; `robot-vision vla adapters`")
+    adapter: str = param(
+        "paligemma", "adapter that locates its parts; `robot-vision vla adapters`"
+    )
     config: dict[str, Any] = param({}, "its config.json, with `model_type`")
-    folder: str = param("", "its weights (safetensors), which a run begins from; empty: random")
-    image_mean: tuple[float, ...] = param((), "mean of pictures, 0 to 1; empty: the adapter's")
-    image_std: tuple[float, ...] = param((), "their deviation; empty: the adapter's")
+    folder: str = param("", "folder of its initial weights (safetensors); empty: random")
+    image_mean: tuple[float, ...] = param((), "mean of pixels, 0 to 1; empty: the adapter's")
+    image_std: tuple[float, ...] = param((), "deviation of pixels; empty: the adapter's")
 
     @model_validator(mode="after")
     def _colors_are_three(self) -> "BackboneSpec":
@@ -26,14 +28,14 @@ class BackboneSpec(Params):
 
 
 class LoraSpec(Params):
-    """Low-rank adapters (arXiv:2106.09685) in the backbone; all else of it is frozen then."""
+    """Low-rank adapters (arXiv:2106.09685) in the backbone, the rest of which is then frozen."""
 
     rank: int = param(0, "rank of the added matrices; 0: none", ge=0, le=1024)
-    alpha: float = param(16.0, "what they add is multiplied by this over the rank", gt=0, le=4096)
-    dropout: float = param(0.0, "of their inputs while training", ge=0, lt=1)
+    alpha: float = param(16.0, "scale of the added matrices, divided by the rank", gt=0, le=4096)
+    dropout: float = param(0.0, "dropout of their inputs in training", ge=0, lt=1)
     targets: tuple[str, ...] = param(
         ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
-        "ends of the names of linear layers",
+        "suffixes of the names of linear layers",
     )
 
 
@@ -41,9 +43,11 @@ class VlmPolicySpec(ChunkPolicySpec):
     """Sizes and parts of a `VlmPolicy`."""
 
     backbone: BackboneSpec = param(BackboneSpec(), "the vision-language model")
-    action_tokens: int = param(4, "learnt tokens after the words, read out", ge=1, le=64)
-    freeze_backbone: bool = param(False, "the vision-language model stays as it is")
-    freeze_vision: bool = param(False, "its vision tower stays as it is")
+    action_tokens: int = param(
+        4, "learnt tokens after the words, whose outputs are used", ge=1, le=64
+    )
+    freeze_backbone: bool = param(False, "keep the vision-language model frozen")
+    freeze_vision: bool = param(False, "keep its vision tower frozen")
     lora: LoraSpec = param(LoraSpec(), "low-rank adapters of the backbone")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What an adapter takes of a model in a folder, in words."""
+"""Describes what an adapter finds in a model folder."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from robot_vision.models.vla.backbone import open_folder
 
 
 def study_folder(folder: Path, name: str = "") -> dict[str, str]:
-    """Each part and what was taken as it; raises `ConfigError` where one cannot be found.
+    """Each part and the module found for it; raises `ConfigError` if one cannot be found.
 
-    `name` is an adapter's; empty for the one that is for its `model_type`.
+    `name` selects an adapter; empty for the one that matches the `model_type`.
     """
     model = open_folder(folder)
     name = name or adapter_for(model.config.model_type)

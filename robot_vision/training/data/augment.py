@@ -5,6 +5,7 @@ recipe leaves at 0 draws nothing, but for the changes that were there first.
 """
 
 import torch
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -47,7 +48,7 @@ class Augmenter:
 
     @torch.no_grad()
     def __call__(
-        self, stack: SampleStack, rows: Tensor, *, width_px: int, height_px: int
+        self, stack: SampleStack, rows: Int[Tensor, " b"], *, width_px: int, height_px: int
     ) -> Batch:
         device = stack.planes.device
         rows = rows.to(device)
@@ -80,10 +81,10 @@ class Augmenter:
 
     def _draw(
         self,
-        boxes_xyxy: Tensor,
-        class_id: Tensor,
+        boxes_xyxy: Float[Tensor, "b m 4"],
+        class_id: Int[Tensor, "b m"],
         *,
-        size: Tensor,
+        size: Int[Tensor, "2"],
         width_px: int,
         height_px: int,
     ) -> Warp:
@@ -110,8 +111,10 @@ class Augmenter:
             height_px=height_px,
         )
 
-    def _seen(self, view: View) -> tuple[Tensor, Tensor, Tensor]:
-        """Colour u8 [B,h,w,3] and depth [B,1,h,w] as a camera shows them, and whose hues turned.
+    def _seen(
+        self, view: View
+    ) -> tuple[UInt8[Tensor, "b h w 3"], Float[Tensor, "b 1 h w"], Bool[Tensor, " b"]]:
+        """Colour and depth as a camera shows them, and whose hues turned.
 
         The changes that were there first draw first.
         """
@@ -127,21 +130,26 @@ class Augmenter:
         pixels = rgb.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
         return pixels, depth_m, hue_turned
 
-    def _degrade(self, depth_m: Tensor) -> Tensor:
+    def _degrade(self, depth_m: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
         chance = torch.rand(2, len(depth_m), 1, 1, 1, device=depth_m.device)
         holed = torch.where(chance[0] < self._options.depth_holes, punch_holes(depth_m), depth_m)
         return torch.where(chance[1] < self._options.depth_withheld, 0.0, holed)
 
 
-def _flips(count: int, part: float, device: torch.device) -> Tensor:
+def _flips(count: int, part: float, device: torch.device) -> Float[Tensor, " {count}"]:
     return torch.where(torch.rand(count, device=device) < part, -1.0, 1.0)
 
 
-def _random_object(boxes_xyxy: Tensor, rate: Tensor, *, otherwise: Tensor) -> Tensor:
-    """The middle of an object of each sample, or a place for samples without any: [B,2].
+def _random_object(
+    boxes_xyxy: Float[Tensor, "b m 4"],
+    rate: Float[Tensor, "b m"],
+    *,
+    otherwise: Float[Tensor, "2"],
+) -> Float[Tensor, "b 2"]:
+    """The middle of an object of each sample, or a place for samples without any.
 
-    Objects are drawn by their `rate` [B,M], 0 for none: that whose exponential clock of this
-    rate is first.
+    Objects are drawn by their `rate`, 0 for none: that whose exponential clock of this rate is
+    first.
     """
     time = torch.empty_like(rate).exponential_() / rate
     chosen = time.argmin(dim=1)[:, None, None].expand(-1, 1, 4)

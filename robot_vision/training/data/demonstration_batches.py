@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
@@ -25,15 +25,15 @@ Moment = dict[str, Tensor]
 class DemonstrationBatch:
     """`moments` hold inputs of b samples by name, in order of time.
 
-    `action` f32 [m,b,t,a] is what was taught at each, normalised; `valid` bool [m,b,t] where it
-    was: not beyond the end of an episode. `keyframe_m` f32 [m,b,3] is the way of the tool to
-    where the gripper next changes, where that is learnt as well.
+    `action` is what was taught at each, normalised; `valid` where it was: not beyond the end of
+    an episode. `keyframe_m` is the way of the tool to where the gripper next changes, where that
+    is learnt as well.
     """
 
     moments: tuple[Moment, ...]
-    action: Tensor
-    valid: Tensor
-    keyframe_m: Tensor | None = None
+    action: Float32[Tensor, "moments b t a"]
+    valid: Bool[Tensor, "moments b t"]
+    keyframe_m: Float[Tensor, "moments b 3"] | None = None
 
     def to(self, device: torch.device) -> "DemonstrationBatch":
         return DemonstrationBatch(

@@ -3,6 +3,7 @@
 import hashlib
 
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -32,7 +33,9 @@ def cached_maps(
     Kept by a hash over the encoder and its weights: those of another are never taken for them.
     """
 
-    def encode(camera: str, rgb: Tensor) -> tuple[Tensor, ...]:
+    def encode(
+        camera: str, rgb: UInt8[Tensor, "b h w 3"]
+    ) -> tuple[Float[Tensor, "b _c _h _w"], ...]:
         return model.maps(camera, rgb.to(device))
 
     encoder = model.sight.encoder

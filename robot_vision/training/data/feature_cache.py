@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Int64, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.disk import writing_to
@@ -26,14 +27,17 @@ _WHOLE = Augmentation(
     flip=0, scale_min=1, scale_max=1, shift=0, color=0, depth_withheld=0, depth_holes=0
 )
 
+# From pictures to the map that is kept.
+Encode = Callable[[UInt8[Tensor, "b h w 3"]], Float[Tensor, "b c hm wm"]]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FeatureBatch:
-    """`maps` f32 [b,c,h,w], `boxes_xyxy` [b,m,4] in pixels of the view, `class_id` [b,m]."""
+    """Maps of views, and their objects; boxes are in pixels of the view."""
 
-    maps: Tensor
-    boxes_xyxy: Tensor
-    class_id: Tensor
+    maps: Float32[Tensor, "b c hm wm"]
+    boxes_xyxy: Float32[Tensor, "b m 4"]
+    class_id: Int64[Tensor, "b m"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +63,7 @@ class FeatureCache:
         *,
         encoder: nn.Module,
         level: int,
-        encode: Callable[[Tensor], Tensor],
+        encode: Encode,
         device: torch.device,
     ) -> None:
         self._device = device
@@ -100,7 +104,7 @@ def _write(
     labels: Path,
     samples: SampleCache,
     views: Views,
-    encode: Callable[[Tensor], Tensor],
+    encode: Encode,
     device: torch.device,
 ) -> None:
     """Half precision: a file half as large, and far finer than what a head reads from it."""

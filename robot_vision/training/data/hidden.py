@@ -2,6 +2,7 @@
 
 import kornia.augmentation as K
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 MAX_HOLES = 6
@@ -10,16 +11,18 @@ _CUT_AREA = (0.02, 0.2)
 _CUT_RATIO = (0.4, 2.5)
 
 
-def cut_out(rgb: Tensor, depth_m: Tensor, *, part: float, fill: float) -> tuple[Tensor, Tensor]:
-    """Part `part` of samples without a rectangle: colour [B,3,h,w] is `fill` there, depth
-    [B,1,h,w] unknown (Random Erasing, arXiv:1708.04896)."""
+def cut_out(
+    rgb: Float[Tensor, "b 3 h w"], depth_m: Float[Tensor, "b 1 h w"], *, part: float, fill: float
+) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 1 h w"]]:
+    """Part `part` of samples without a rectangle: colour is `fill` there, depth unknown (Random
+    Erasing, arXiv:1708.04896)."""
     erase = K.RandomErasing(_CUT_AREA, _CUT_RATIO, value=0.0, p=part)
     is_seen = erase(torch.ones_like(depth_m)) > 0
     return torch.where(is_seen, rgb, fill), depth_m * is_seen
 
 
-def punch_holes(depth_m: Tensor) -> Tensor:
-    """Elliptic holes of up to a third of the size in depth [B,1,H,W]."""
+def punch_holes(depth_m: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Elliptic holes of up to a third of the size in depth."""
     count, _, height, width = depth_m.shape
     device = depth_m.device
     y = torch.arange(height, device=device)[:, None]

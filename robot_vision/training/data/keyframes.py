@@ -7,7 +7,7 @@ next change of the gripper does, and it is in every set of demonstrations with a
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -33,8 +33,13 @@ class KeyframeHead(nn.Module):
     def forward(self, summary: Float32[Tensor, "b d"]) -> Float32[Tensor, "b 3"]:
         return _SCALE_M * self.layers(summary)
 
-    def error(self, summary: Tensor, way_m: Tensor, valid: Tensor) -> Tensor:
-        """Mean absolute error in decimetres, over those of bool [b] that are valid.
+    def error(
+        self,
+        summary: Float[Tensor, "b d"],
+        way_m: Float[Tensor, "b 3"],
+        valid: Bool[Tensor, " b"],
+    ) -> Float[Tensor, ""]:
+        """Mean absolute error in decimetres, over those that are valid.
 
         Ways that are NaN are not known, and do not count.
         """
@@ -43,11 +48,13 @@ class KeyframeHead(nn.Module):
         return (off * valid).sum() / valid.sum().clamp(min=1)
 
 
-def pointing_error(pointed: Pointed, way_m: Tensor, valid: Tensor) -> Tensor:
+def pointing_error(
+    pointed: Pointed, way_m: Float[Tensor, "b 3"], valid: Bool[Tensor, " b"]
+) -> Float[Tensor, ""]:
     """Cross-entropy of the cells pointed at with those about the keyframe, in nats.
 
-    `way_m` f32 [b,3] is the way of the tool to its keyframe, `valid` bool [b]. Moments whose
-    keyframe is far from all that is seen (a thing is lifted into the air) do not count.
+    `way_m` is the way of the tool to its keyframe. Moments whose keyframe is far from all that is
+    seen (a thing is lifted into the air) do not count.
     """
     off_m = (pointed.from_tool_m - way_m.unsqueeze(1)).norm(dim=2)
     off_m = torch.where(pointed.is_measured, off_m, torch.nan).nan_to_num(_FAR_M)

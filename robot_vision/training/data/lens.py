@@ -2,6 +2,7 @@
 
 import kornia.augmentation as K
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 _GAMMA = (0.6, 1.6)
@@ -12,14 +13,16 @@ _NOISE = 0.06
 _WHITE = 255.0
 
 
-def blurred(rgb: Tensor, *, part: float) -> Tensor:
-    """Part `part` of samples [B,3,h,w] out of focus."""
+def blurred(rgb: Float[Tensor, "b 3 h w"], *, part: float) -> Float[Tensor, "b 3 h w"]:
+    """Part `part` of samples out of focus."""
     return K.RandomGaussianBlur((5, 5), (0.1, 1.5), p=part)(rgb)
 
 
-def developed(rgb: Tensor, *, gamma: float, clahe: float) -> Tensor:
-    """Parts of samples [B,3,h,w], 0 to 255, with another curve of brightness, and with local
-    contrast made even (CLAHE: Zuiderveld, Graphics Gems IV, 1994). Draws for parts above 0 only.
+def developed(
+    rgb: Float[Tensor, "b 3 h w"], *, gamma: float, clahe: float
+) -> Float[Tensor, "b 3 h w"]:
+    """Parts of samples, 0 to 255, with another curve of brightness, and with local contrast made
+    even (CLAHE: Zuiderveld, Graphics Gems IV, 1994). Draws for parts above 0 only.
     """
     changes: list[nn.Module] = []
     if gamma > 0:
@@ -31,8 +34,8 @@ def developed(rgb: Tensor, *, gamma: float, clahe: float) -> Tensor:
     return rgb
 
 
-def noisy(rgb: Tensor, *, part: float) -> Tensor:
-    """Part `part` of samples [B,3,h,w] with noise of each pixel and colour, 0 to 255."""
+def noisy(rgb: Float[Tensor, "b 3 h w"], *, part: float) -> Float[Tensor, "b 3 h w"]:
+    """Part `part` of samples with noise of each pixel and colour, 0 to 255."""
     strength, chance = torch.rand(2, len(rgb), 1, 1, 1, device=rgb.device)
     deviation = torch.where(chance < part, strength * _NOISE * _WHITE, 0.0)
     return (rgb + torch.randn_like(rgb) * deviation).clamp_(0, _WHITE)

@@ -1,6 +1,7 @@
 """The light that samples are seen in: brightness, contrast, colour and hue by one matrix each."""
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 # Brightness, contrast and saturation as factors about 1, hue as a part of the circle.
@@ -11,10 +12,15 @@ _GREY = 127.5
 
 
 def relit(
-    rgb: Tensor, *, color: float, hue: float, light: float = _LIGHT, tint: float = _HUE
-) -> tuple[Tensor, Tensor]:
-    """Part `color` of samples [B,3,h,w] in another light, part `hue` with all hues turned by one
-    angle; and which of them were turned [B].
+    rgb: Float[Tensor, "b 3 h w"],
+    *,
+    color: float,
+    hue: float,
+    light: float = _LIGHT,
+    tint: float = _HUE,
+) -> tuple[Float[Tensor, "b 3 h w"], Bool[Tensor, " b"]]:
+    """Part `color` of samples in another light, part `hue` with all hues turned by one angle; and
+    which of them were turned.
 
     Another light: brightness, contrast and saturation by factors within `light` of 1, hue by a
     part of the circle within `tint`. All is linear in the colours: one matrix a sample, about mid
@@ -35,8 +41,10 @@ def relit(
     return torch.where(touched, changed.clamp_(0, 255), rgb), turned
 
 
-def hue_turns(angle_rad: Tensor, *, saturation: Tensor) -> Tensor:
-    """Matrices [B,3,3] that turn RGB about the axis of greys, which they leave as they are."""
+def hue_turns(
+    angle_rad: Float[Tensor, " b"], *, saturation: Float[Tensor, " b"]
+) -> Float[Tensor, "b 3 3"]:
+    """Matrices that turn RGB about the axis of greys, which they leave as they are."""
     device = angle_rad.device
     grey = torch.full((3, 3), 1 / 3, device=device)
     around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device) / 3**0.5
@@ -44,6 +52,8 @@ def hue_turns(angle_rad: Tensor, *, saturation: Tensor) -> Tensor:
     return grey + kept * (cos * (torch.eye(3, device=device) - grey) + sin * around)
 
 
-def _factors(chance: Tensor, chosen: Tensor, light: float) -> Tensor:
+def _factors(
+    chance: Float[Tensor, " b"], chosen: Bool[Tensor, " b"], light: float
+) -> Float[Tensor, " b"]:
     """Factors about 1 from even chances, 1 where not chosen."""
     return 1 + chosen * light * (2 * chance - 1)

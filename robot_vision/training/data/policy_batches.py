@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
@@ -53,15 +54,15 @@ class Changes:
 class PolicyBatch:
     """Samples as the network takes them, and what it should answer; actions are normalised."""
 
-    tokens: Tensor
-    objects: Tensor
-    present: Tensor
-    visual: Tensor
-    has_visual: Tensor
-    robot: Tensor
-    pointers: Tensor
-    action: Tensor
-    moves: Tensor
+    tokens: Int64[Tensor, "b l"]
+    objects: Float32[Tensor, "b n _object"]
+    present: Bool[Tensor, "b n"]
+    visual: Float32[Tensor, "b cells _visual"]
+    has_visual: Bool[Tensor, "b 1"]
+    robot: Float32[Tensor, "b _robot"]
+    pointers: Bool[Tensor, "b 2 n+2"]
+    action: Float32[Tensor, "b t 7"]
+    moves: Bool[Tensor, " b"]
 
     def to(self, device: torch.device) -> "PolicyBatch":
         return PolicyBatch(**{n: getattr(self, n).to(device) for n in self.__dataclass_fields__})

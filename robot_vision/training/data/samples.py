@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8, UInt16
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8, UInt16
 from torch import Tensor
 
 from robot_vision.codecs.bounded import read_image
@@ -52,34 +52,33 @@ class Batch:
     """Samples stacked; objects are padded with class −1 to the most there are in one.
 
     `depth_true_m` and `instances` are sampled at a quarter of the size, where they are learnt.
-    `hue_turned` [B] tells where colours are no longer what they are called.
+    `hue_turned` marks samples whose colours are no longer what they are called.
     """
 
-    rgb: Tensor
-    hue_turned: Tensor
-    depth_m: Tensor
-    focal_px: Tensor
-    depth_true_m: Tensor
-    instances: Tensor
-    boxes_xyxy: Tensor
-    class_id: Tensor
-    color_id: Tensor
-    instance_id: Tensor
+    rgb: UInt8[Tensor, "b h w 3"]
+    hue_turned: Bool[Tensor, " b"]
+    depth_m: Float32[Tensor, "b 1 h w"]
+    focal_px: Float32[Tensor, "b 1"]
+    depth_true_m: Float32[Tensor, "b 1 hm wm"]
+    instances: UInt8[Tensor, "b hm wm"]
+    boxes_xyxy: Float32[Tensor, "b m 4"]
+    class_id: Int64[Tensor, "b m"]
+    color_id: Int64[Tensor, "b m"]
+    instance_id: Int64[Tensor, "b m"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SampleStack:
     """All samples of a set on one device; objects are padded with class −1.
 
-    `planes` u8 [N,H,W,8] are colour, instances, sensor depth and true depth in
-    millimetres (low byte first); `focal_px` [N], `boxes_xyxy` [N,M,4], `class_id` [N,M].
+    `planes` are colour, instances, sensor depth and true depth in millimetres (low byte first).
     """
 
-    planes: Tensor
-    focal_px: Tensor
-    boxes_xyxy: Tensor
-    class_id: Tensor
-    color_id: Tensor
+    planes: UInt8[Tensor, "samples h w 8"]
+    focal_px: Float32[Tensor, " samples"]
+    boxes_xyxy: Float32[Tensor, "samples m 4"]
+    class_id: Int64[Tensor, "samples m"]
+    color_id: Int64[Tensor, "samples m"]
 
     def __len__(self) -> int:
         return len(self.planes)
@@ -222,8 +221,10 @@ def collate(samples: list[Sample]) -> Batch:
     )
 
 
-def padded(rows: list[np.ndarray], fill: float) -> Tensor:
-    """Rows [n,...] of different lengths as one tensor [N,M,...] of at least one column."""
+def padded(
+    rows: list[Shaped[np.ndarray, " _n *rest"]], fill: float
+) -> Shaped[Tensor, "samples m *rest"]:
+    """Rows of different lengths as one tensor of at least one column."""
     most = max(1, *(len(row) for row in rows))
     out = np.full((len(rows), most, *rows[0].shape[1:]), fill, rows[0].dtype)
     for index, row in enumerate(rows):

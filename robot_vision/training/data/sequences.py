@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Float32, Int64, UInt8
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
@@ -29,17 +30,17 @@ class Drift(Params):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FrameSequence:
-    """`rgb` u8 [b,t,h,w,3], `depth_m` f32 [b,t,1,h,w], `instances` u8 [b,t,h/4,w/4].
+    """Frames of sequences; `instances` are at a quarter of the size.
 
-    `keeps_history` bool [b,t] is false where the memory is withheld. `class_id` [b,m] is the
-    class of the instance 1 + m, −1 where there is none.
+    `keeps_history` is false where the memory is withheld. Column i of `class_id` is the class of
+    the instance 1 + i, −1 where there is none.
     """
 
-    rgb: Tensor
-    depth_m: Tensor
-    instances: Tensor
-    keeps_history: Tensor
-    class_id: Tensor
+    rgb: UInt8[Tensor, "b t h w 3"]
+    depth_m: Float32[Tensor, "b t 1 h w"]
+    instances: UInt8[Tensor, "b t hm wm"]
+    keeps_history: Bool[Tensor, "b t"]
+    class_id: Int64[Tensor, "b m"]
 
 
 def drifting(batch: Batch, drift: Drift) -> FrameSequence:
@@ -59,8 +60,10 @@ def drifting(batch: Batch, drift: Drift) -> FrameSequence:
     )
 
 
-def _moved(batch: Batch, way: Tensor, drift: Drift) -> tuple[Tensor, Tensor, Tensor]:
-    """Colour, depth and instances after a way [b,4] of steps right, down, nearer and around."""
+def _moved(
+    batch: Batch, way: Float[Tensor, "b 4"], drift: Drift
+) -> tuple[UInt8[Tensor, "b h w 3"], Float[Tensor, "b 1 h w"], UInt8[Tensor, "b hm wm"]]:
+    """Colour, depth and instances after a way of steps right, down, nearer and around."""
     nearer = (1 + drift.zoom) ** way[:, 2]
     theta = _affine(way[:, :2] * drift.shift, nearer, way[:, 3] * drift.turn_rad, batch.rgb)
     size = list(batch.depth_m.shape)
@@ -76,8 +79,13 @@ def _moved(batch: Batch, way: Tensor, drift: Drift) -> tuple[Tensor, Tensor, Ten
     return pixels, depth_m / nearer[:, None, None, None], instances[:, 0].to(torch.uint8)
 
 
-def _affine(shift: Tensor, nearer: Tensor, turn_rad: Tensor, rgb: Tensor) -> Tensor:
-    """Where the frame's pixels come from, [b,2,3] in halves of the picture's sides."""
+def _affine(
+    shift: Float[Tensor, "b 2"],
+    nearer: Float[Tensor, " b"],
+    turn_rad: Float[Tensor, " b"],
+    rgb: UInt8[Tensor, "b h w 3"],
+) -> Float[Tensor, "b 2 3"]:
+    """Where the frame's pixels come from, in halves of the picture's sides."""
     ratio = rgb.shape[1] / rgb.shape[2]  # a turn keeps right angles in pixels
     cos, sin = turn_rad.cos() / nearer, turn_rad.sin() / nearer
     right = torch.stack([cos, -sin * ratio, shift[:, 0]], dim=1)

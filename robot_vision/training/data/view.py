@@ -7,6 +7,7 @@ only it takes half the processor time of a general one.
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int, Int64, UInt8
 from torch import Tensor
 
 from robot_vision.training.data.samples import MILLIMETRES_PER_METRE, PAD_VALUE
@@ -17,18 +18,18 @@ SMALLEST_VISIBLE_PART = 0.25
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Warp:
-    """A view of each sample: of size `width_px` × `height_px` around `center` [B,2], in pixels of
-    the sample, enlarged by `scale` [B] and mirrored across and down where `flip` [B,2] is −1."""
+    """A view of each sample: of size `width_px` × `height_px` around `center`, in pixels of the
+    sample, enlarged by `scale` and mirrored across and down where `flip` is −1."""
 
-    center: Tensor
-    scale: Tensor
-    flip: Tensor
+    center: Float[Tensor, "b 2"]
+    scale: Float[Tensor, " b"]
+    flip: Float[Tensor, "b 2"]
     width_px: int
     height_px: int
 
     @property
-    def gain(self) -> Tensor:
-        """Pixels of the view per pixel of the sample, across and down: [B,2]."""
+    def gain(self) -> Float[Tensor, "b 2"]:
+        """Pixels of the view per pixel of the sample, across and down."""
         return self.scale[:, None] * self.flip
 
 
@@ -39,7 +40,9 @@ class View:
     sample: each is gathered as one word, its 8 bytes as `SampleStack` has them.
     """
 
-    def __init__(self, planes: Tensor, rows: Tensor, warp: Warp) -> None:
+    def __init__(
+        self, planes: UInt8[Tensor, "samples _h _w 8"], rows: Int[Tensor, " b"], warp: Warp
+    ) -> None:
         self._words = planes.view(torch.int64).squeeze(3)
         self._rows = rows[:, None, None]
         device = planes.device
@@ -55,8 +58,8 @@ class View:
         nearest = self._at(self._y.floor().long(), self._x.floor().long())
         self._nearest = torch.where(self._inside, nearest, 0)
 
-    def rgb(self) -> Tensor:
-        """Colour 0 to 255 [B,3,h,w], between pixels by distance; grey where nothing is."""
+    def rgb(self) -> Float[Tensor, "b 3 h w"]:
+        """Colour 0 to 255, between pixels by distance; grey where nothing is."""
         left, right, across = _neighbours(self._x)
         above, below, down = _neighbours(self._y)
         across, down = across[:, None, :, None], down[:, :, None, None]
@@ -66,39 +69,43 @@ class View:
         color = torch.where(self._inside[..., None], color, float(PAD_VALUE))
         return color.permute(0, 3, 1, 2).contiguous()
 
-    def depth_m(self) -> Tensor:
-        """The sensor's depth [B,1,h,w], 0 where unknown."""
+    def depth_m(self) -> Float[Tensor, "b 1 h w"]:
+        """The sensor's depth, 0 where unknown."""
         return _metres(self._nearest >> 32)[:, None]
 
-    def depth_true_m(self) -> Tensor:
-        """True depth at a quarter of the size [B,1,h/4,w/4], 0 where unknown."""
+    def depth_true_m(self) -> Float[Tensor, "b 1 hm wm"]:
+        """True depth at a quarter of the size, 0 where unknown."""
         return _metres(self._nearest[:, 2::4, 2::4] >> 48)[:, None]
 
-    def instances(self) -> Tensor:
-        """1 + the object seen at a quarter of the size u8 [B,h/4,w/4], 0 for none."""
+    def instances(self) -> UInt8[Tensor, "b hm wm"]:
+        """1 + the object seen at a quarter of the size, 0 for none."""
         return (self._nearest[:, 2::4, 2::4] >> 24 & 0xFF).to(torch.uint8)
 
-    def _colors(self, y: Tensor, x: Tensor) -> Tensor:
+    def _colors(self, y: Int[Tensor, "b h"], x: Int[Tensor, "b w"]) -> Float[Tensor, "b h w 3"]:
         return self._at(y, x).view(torch.uint8).unflatten(2, (-1, 8))[..., :3].to(torch.float32)
 
-    def _at(self, y: Tensor, x: Tensor) -> Tensor:
-        """Words [B,h,w] of pixels in rows [B,h] and columns [B,w], of the border beyond it."""
+    def _at(self, y: Int[Tensor, "b h"], x: Int[Tensor, "b w"]) -> Int64[Tensor, "b h w"]:
+        """Words of pixels in rows and columns, of the border beyond it."""
         height, width = self._words.shape[1:]
         y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
         return self._words[self._rows, y[:, :, None], x[:, None, :]]
 
 
-def _neighbours(place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _neighbours(
+    place: Float[Tensor, "b n"],
+) -> tuple[Int64[Tensor, "b n"], Int64[Tensor, "b n"], Float[Tensor, "b n"]]:
     """The pixels whose middles lie before and after a place, and how far it is between them."""
     before = (place - 0.5).floor()
     return before.long(), before.long() + 1, place - 0.5 - before
 
 
-def _metres(word: Tensor) -> Tensor:
+def _metres(word: Int64[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
     return (word & 0xFFFF).to(torch.float32) / MILLIMETRES_PER_METRE
 
 
-def warp_boxes(boxes_xyxy: Tensor, warp: Warp) -> tuple[Tensor, Tensor]:
+def warp_boxes(
+    boxes_xyxy: Float[Tensor, "b m 4"], warp: Warp
+) -> tuple[Float[Tensor, "b m 4"], Bool[Tensor, "b m"]]:
     """Boxes in the view, clipped to it, and which of them are still to be seen."""
     out_size = torch.tensor([warp.width_px, warp.height_px], device=boxes_xyxy.device)
     corners = boxes_xyxy.unflatten(2, (2, 2))

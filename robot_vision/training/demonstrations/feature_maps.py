@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from robot_vision.core.disk import writing_to
@@ -13,7 +14,7 @@ from robot_vision.terminal import say_progress
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 from robot_vision.training.demonstrations.row_files import put_rows
 
-Encode = Callable[[str, Tensor], tuple[Tensor, ...]]
+Encode = Callable[[str, UInt8[Tensor, "b h w 3"]], tuple[Float[Tensor, "b _c _h _w"], ...]]
 Maps = dict[str, tuple[np.ndarray, ...]]
 
 

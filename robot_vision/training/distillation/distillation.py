@@ -4,10 +4,12 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Size
+from robot_vision.models.loss import Loss
 from robot_vision.training.distillation.maps import MapProjection
 from robot_vision.training.distillation.open_teacher import open_teacher
 from robot_vision.training.distillation.options import DistillOptions
@@ -15,7 +17,7 @@ from robot_vision.training.distillation.soft_labels import soft_label_loss
 from robot_vision.training.distillation.taught_boxes import BoxTargets, BoxTeacher
 from robot_vision.training.distillation.teacher import Taught
 
-Losses = dict[str, Tensor]
+Losses = dict[str, Float[Tensor, ""]]
 
 
 class Distillation:
@@ -107,15 +109,15 @@ class Distillation:
 
     def blended(
         self,
-        total: Tensor,
+        total: Float[Tensor, ""],
         parts: Losses,
         answer: dict[str, Tensor],
-        rgb: Tensor,
+        rgb: UInt8[Tensor, "b h w 3"],
         *,
-        depth_m: Tensor | None = None,
-        focal_px: Tensor | None = None,
+        depth_m: Float32[Tensor, "b 1 h w"] | None = None,
+        focal_px: Float32[Tensor, "b 1"] | None = None,
         targets: BoxTargets | None = None,
-    ) -> tuple[Tensor, Losses]:
+    ) -> Loss:
         """(1 − weight) · total + weight · what is learnt from the teacher, and the named parts."""
         if not self._options.is_active:
             return total, parts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
 from robot_vision.core.config import DetectorConfig
@@ -25,7 +25,7 @@ class BoxTargets:
 
     boxes_xyxy: Float32[Tensor, "b m 4"]
     class_id: Int64[Tensor, "b m"]
-    loss: Callable[[Tensor, Tensor], Tensor]
+    loss: Callable[[Float32[Tensor, "b n 4"], Int64[Tensor, "b n"]], Float[Tensor, ""]]
 
 
 class BoxTeacher:
@@ -36,14 +36,17 @@ class BoxTeacher:
         self._row_of = np.asarray(row_of, np.int64)
         self._detector = Detector(teacher.manifest, DetectorConfig(score_threshold=min_score))
 
-    def loss(self, taught: Taught, targets: BoxTargets) -> Tensor:
+    def loss(self, taught: Taught, targets: BoxTargets) -> Float[Tensor, ""]:
         """The task's loss on the truth and on what the teacher finds beside it."""
         return targets.loss(*self.with_found(taught, targets.boxes_xyxy, targets.class_id))
 
     def with_found(
-        self, taught: Taught, boxes_xyxy: Tensor, class_id: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The true boxes [b,m,4] and classes [b,m], and behind them those that only it finds."""
+        self,
+        taught: Taught,
+        boxes_xyxy: Float32[Tensor, "b m 4"],
+        class_id: Int64[Tensor, "b m"],
+    ) -> tuple[Float32[Tensor, "b n 4"], Int64[Tensor, "b n"]]:
+        """The true boxes and classes, and behind them those that only it finds."""
         outputs = {role: value.cpu().numpy() for role, value in taught.outputs.items()}
         boxes, classes = list[np.ndarray](), list[np.ndarray]()
         for row in range(len(boxes_xyxy)):
@@ -62,7 +65,9 @@ class BoxTeacher:
         )
 
 
-def _is_new(found: np.ndarray, known: Tensor) -> np.ndarray:
+def _is_new(
+    found: Float32[np.ndarray, "n 4"], known: Float32[Tensor, "m 4"]
+) -> Bool[np.ndarray, " n"]:
     if not len(found) or not len(known):
         return np.ones(len(found), bool)
     iou = box_iou(torch.from_numpy(found)[:, None], known.cpu()[None])

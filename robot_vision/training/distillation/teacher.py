@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Real, UInt8
 from torch import Tensor
 
 from robot_vision.core.errors import BundleError
@@ -72,7 +72,9 @@ class Teacher:
         return known.clamp(min=_LEAST_PROBABILITY).log()
 
 
-def prepared(rgb: UInt8[Tensor, "b h w 3"], image: ModelInput, placement: Placement) -> Tensor:
+def prepared(
+    rgb: UInt8[Tensor, "b h w 3"], image: ModelInput, placement: Placement
+) -> Real[Tensor, "b _ _ _"]:
     """Pixels as the service prepares them: placed, in the colour order, scale and layout asked."""
     pixels = rgb.permute(0, 3, 1, 2)
     size = (placement.height_px, placement.width_px)
@@ -100,8 +102,11 @@ def prepared(rgb: UInt8[Tensor, "b h w 3"], image: ModelInput, placement: Placem
 
 
 def _placed_depth(
-    rgb: Tensor, depth_m: Tensor | None, image: ModelInput, placement: Placement
-) -> Tensor:
+    rgb: UInt8[Tensor, "b h w 3"],
+    depth_m: Float32[Tensor, "b 1 h w"] | None,
+    image: ModelInput,
+    placement: Placement,
+) -> Float32[Tensor, "b 1 _h _w"]:
     canvas = torch.zeros(len(rgb), 1, image.height_px, image.width_px, device=rgb.device)
     if depth_m is not None:
         size = (placement.height_px, placement.width_px)

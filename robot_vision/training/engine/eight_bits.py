@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -26,14 +27,14 @@ class Ranges(nn.Module):
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
         self.rows = {name: row for row, name in enumerate(names)}
-        self.low: Tensor
-        self.high: Tensor
-        self.seen: Tensor
+        self.low: Float[Tensor, " layers"]
+        self.high: Float[Tensor, " layers"]
+        self.seen: Float[Tensor, " layers"]
         self.register_buffer("low", torch.zeros(len(names)))
         self.register_buffer("high", torch.zeros(len(names)))
         self.register_buffer("seen", torch.zeros(len(names)))
 
-    def follow(self, name: str, x: Tensor) -> None:
+    def follow(self, name: str, x: Float[Tensor, "..."]) -> None:
         row = self.rows[name]
         low, high = torch.aminmax(x.detach().float())
         part = torch.where(self.seen[row] == 0, 1.0, _FOLLOWS)
@@ -41,7 +42,7 @@ class Ranges(nn.Module):
         self.high[row] = torch.lerp(self.high[row], high.clamp(min=0), part)
         self.seen[row] += 1
 
-    def rounded(self, name: str, x: Tensor) -> Tensor:
+    def rounded(self, name: str, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """As 256 steps from lowest to highest hold it; zero is one of them."""
         row = self.rows[name]
         scale = ((self.high[row] - self.low[row]) / 255).clamp(min=_LEAST_SCALE)
@@ -84,7 +85,7 @@ class _Played:
     def __init__(self, name: str, module: nn.Conv2d | nn.Linear, ranges: Ranges) -> None:
         self._name, self._module, self._ranges = name, module, ranges
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         module, ranges = self._module, self._ranges
         if module.training and torch.is_grad_enabled():
             ranges.follow(self._name, x)
@@ -95,7 +96,7 @@ class _Played:
         return module._conv_forward(x, weight, module.bias)
 
 
-def _rounded_weight(weight: Tensor) -> Tensor:
+def _rounded_weight(weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     largest = weight.detach().flatten(1).abs().amax(dim=1).float()
     scale = (largest / 127).clamp(min=_LEAST_SCALE)
     zero = torch.zeros_like(scale, dtype=torch.int32)

@@ -4,6 +4,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import Float
 from rich.progress import (
     BarColumn,
     Progress,
@@ -26,7 +27,7 @@ class Reporter(Protocol):
     """Hears of every step (the part of the run done, its loss on the device), of every round
     (its row of the log), and of what a person should know."""
 
-    def on_step(self, part: float, loss: Tensor) -> None: ...
+    def on_step(self, part: float, loss: Float[Tensor, ""]) -> None: ...
 
     def on_round(self, row: dict[str, float]) -> None: ...
 
@@ -61,7 +62,7 @@ class ConsoleReporter:
     ) -> None:
         self._bar.stop()
 
-    def on_step(self, part: float, loss: Tensor) -> None:
+    def on_step(self, part: float, loss: Float[Tensor, ""]) -> None:
         if rank() != 0:
             return
         self._bar.start()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import RobotVisionError
@@ -14,6 +15,8 @@ from robot_vision.training.engine.run import Run
 # Below it a step of 16-bit floats is skipped whatever the gradients are.
 _LEAST_SCALE = 1.0
 
+_Losses = dict[str, Float[Tensor, ""]]
+
 
 class DivergedError(RobotVisionError, FloatingPointError):
     """Gradients are no longer numbers; what the round trained is not saved."""
@@ -23,22 +26,22 @@ class RunningMeans:
     """Means of losses, summed up where they are: reading each would make a GPU wait."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
+        self._sums: _Losses = {}
         self._count = 0
 
-    def add(self, losses: dict[str, Tensor]) -> None:
+    def add(self, losses: _Losses) -> None:
         self._count += 1
         for name, loss in losses.items():
             self._sums[name] = self._sums[name] + loss if name in self._sums else loss.clone()
 
-    def mean(self) -> dict[str, Tensor]:
+    def mean(self) -> _Losses:
         return {name: total / self._count for name, total in self._sums.items()}
 
     def read(self) -> dict[str, float]:
         return {name: float(total) / self._count for name, total in self._sums.items()}
 
 
-def train_step(run: Run, batches: Iterator[Any], step: int, memory: Memory) -> dict[str, Tensor]:
+def train_step(run: Run, batches: Iterator[Any], step: int, memory: Memory) -> _Losses:
     """Take the next batches and descend; returns `total`, `gradient` and the parts of the loss.
 
     Every random number of a step depends on seed, step and process: a resumed run draws the same.
@@ -62,7 +65,7 @@ def _seed(run: Run, part: int) -> int:
     return (run.recipe.run.seed * process_count() + rank()) * 10_000_000 + part
 
 
-def _descend(run: Run, batches: Iterator[Any], parts: int, memory: Memory) -> dict[str, Tensor]:
+def _descend(run: Run, batches: Iterator[Any], parts: int, memory: Memory) -> _Losses:
     """Add the gradients of one part of a step."""
     with memory.phase("data"):
         batch = next(batches)
@@ -75,7 +78,7 @@ def _descend(run: Run, batches: Iterator[Any], parts: int, memory: Memory) -> di
     return {"total": total.detach()} | losses
 
 
-def _update(run: Run) -> Tensor:
+def _update(run: Run) -> Float[Tensor, ""]:
     """Step along the mean of the processes' gradients; returns their norm before clipping."""
     scaler = run.precision.scaler
     average_gradients(p for group in run.optimizer.param_groups for p in group["params"])

@@ -13,6 +13,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.models.card import Size
+from robot_vision.models.loss import Loss
 from robot_vision.training.engine.recipe import Recipe
 
 BatchT = TypeVar("BatchT")
@@ -79,7 +80,7 @@ class Task(ABC, Generic[BatchT]):
         raise NotImplementedError
 
     @abstractmethod
-    def loss(self, answer: Any, batch: BatchT) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Any, batch: BatchT) -> Loss:
         """The total to descend, and its named parts, detached; runs in full precision."""
 
     def after_step(self, model: nn.Module, step: int) -> None:

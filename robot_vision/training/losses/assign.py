@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from robot_vision.models.multitask.native import STRIDES, cell_centers_px
@@ -16,18 +17,18 @@ IOU_POWER = 4.0
 class Assignment:
     """Per cell: the row of its object (−1 for none) and the quality that its score should have."""
 
-    object_row: Tensor
-    quality: Tensor
+    object_row: Int[Tensor, "b a"]
+    quality: Float[Tensor, "b a"]
 
     @property
-    def positive(self) -> Tensor:
+    def positive(self) -> Bool[Tensor, "b a"]:
         return self.object_row >= 0
 
 
 def all_cells(
     height_px: int, width_px: int, *, device: torch.device | None = None
-) -> tuple[Tensor, Tensor]:
-    """Centres [A,2] and strides [A] of the cells of all levels, in the order of the model."""
+) -> tuple[Float[Tensor, "a 2"], Float[Tensor, " a"]]:
+    """Centres and strides of the cells of all levels, in the order of the model."""
     centers, strides = [], []
     for stride in STRIDES:
         level = cell_centers_px(height_px // stride, width_px // stride, stride, device=device)
@@ -39,18 +40,18 @@ def all_cells(
 @torch.no_grad()
 def assign(
     *,
-    scores: Tensor,
-    boxes_xyxy: Tensor,
-    object_boxes: Tensor,
-    object_classes: Tensor,
-    centers: Tensor,
-    strides: Tensor,
+    scores: Float[Tensor, "b a c"],
+    boxes_xyxy: Float[Tensor, "b a 4"],
+    object_boxes: Float[Tensor, "b m 4"],
+    object_classes: Int[Tensor, "b m"],
+    centers: Float[Tensor, "a 2"],
+    strides: Float[Tensor, " a"],
 ) -> Assignment:
     """Give each object the cells within it whose score and box fit best.
 
-    `scores` [B,A,C] and `boxes_xyxy` [B,A,4] are predictions, `object_boxes` [B,G,4] and
-    `object_classes` [B,G] (−1 is padding) the truth. A cell wanted by several objects goes to the
-    one that it overlaps most. The quality is the alignment, scaled to the object's best overlap.
+    `scores` and `boxes_xyxy` are predictions, `object_boxes` and `object_classes` (−1 is padding)
+    the truth. A cell wanted by several objects goes to the one that it overlaps most. The quality
+    is the alignment, scaled to the object's best overlap.
     """
     real = object_classes >= 0
     overlap = pairwise_iou(object_boxes, boxes_xyxy).clamp(min=0)
@@ -71,8 +72,8 @@ def assign(
     return Assignment(object_row=object_row, quality=quality)
 
 
-def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of boxes [B,N,4] with boxes [B,M,4]: [B,N,M]."""
+def pairwise_iou(a: Float[Tensor, "b n 4"], b: Float[Tensor, "b m 4"]) -> Float[Tensor, "b n m"]:
+    """Intersection over union of each box with each."""
     low = torch.maximum(a[:, :, None, :2], b[:, None, :, :2])
     high = torch.minimum(a[:, :, None, 2:], b[:, None, :, 2:])
     intersection = (high - low).clamp(min=0).prod(dim=3)
@@ -80,11 +81,13 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
     return intersection / union.clamp(min=1e-9)
 
 
-def _area(boxes: Tensor) -> Tensor:
+def _area(boxes: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch"]:
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
 
 
-def _cells_within(boxes: Tensor, centers: Tensor, strides: Tensor) -> Tensor:
+def _cells_within(
+    boxes: Float[Tensor, "b m 4"], centers: Float[Tensor, "a 2"], strides: Float[Tensor, " a"]
+) -> Bool[Tensor, "b m a"]:
     """Cells whose centre lies in the box, widened to one cell so that no object has none."""
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     half = (boxes[..., 2:] - boxes[..., :2]) / 2
@@ -92,6 +95,6 @@ def _cells_within(boxes: Tensor, centers: Tensor, strides: Tensor) -> Tensor:
     return ((centers - middle[:, :, None]).abs() < reach).all(dim=3)
 
 
-def _best(alignment: Tensor) -> Tensor:
+def _best(alignment: Float[Tensor, "b m a"]) -> Bool[Tensor, "b m a"]:
     rows = alignment.topk(min(CANDIDATES, alignment.shape[2]), dim=2).indices
     return torch.zeros_like(alignment, dtype=torch.bool).scatter_(2, rows, True)

@@ -4,7 +4,10 @@ import math
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+
+from robot_vision.models.loss import Loss
 
 _LARGEST_LOG_SCALE = math.log(10.0)
 
@@ -25,7 +28,7 @@ class TaskBalance(nn.Module):
             {name: nn.Parameter(torch.zeros(())) for name in weights} if is_learnt else {}
         )
 
-    def forward(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, losses: Mapping[str, Float[Tensor, ""]]) -> Loss:
         """The total, and of each task the loss as it is, balanced, and what multiplies it."""
         balanced, figures = [], {}
         for name, loss in losses.items():
@@ -39,7 +42,7 @@ class TaskBalance(nn.Module):
             }
         return torch.stack(balanced).sum(), figures
 
-    def _log_scale(self, name: str, *, like: Tensor) -> Tensor:
+    def _log_scale(self, name: str, *, like: Float[Tensor, ""]) -> Float[Tensor, ""]:
         if name not in self.log_scale:
             return torch.zeros_like(like)
         return self.log_scale[name].clamp(-_LARGEST_LOG_SCALE, _LARGEST_LOG_SCALE)

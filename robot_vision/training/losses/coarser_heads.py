@@ -11,8 +11,11 @@ from robot_vision.training.data.labelled import IGNORED
 
 
 def coarser_losses(
-    answer: Mapping[str, Tensor], labels: Int64[Tensor, "b h w"], *, class_weight: Tensor
-) -> dict[str, Tensor]:
+    answer: Mapping[str, Tensor],
+    labels: Int64[Tensor, "b h w"],
+    *,
+    class_weight: Float[Tensor, " c"],
+) -> dict[str, Float[Tensor, ""]]:
     """The losses of the heads `medium` and `coarse`, of those that the answer has."""
     losses = {}
     if "medium" in answer:
@@ -23,7 +26,7 @@ def coarser_losses(
 
 
 def medium_loss(
-    logits: Float[Tensor, "b c y x"],
+    logits: Float[Tensor, "b c hm wm"],
     labels: Int64[Tensor, "b h w"],
     *,
     class_weight: Float[Tensor, " c"],

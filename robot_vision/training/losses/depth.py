@@ -1,19 +1,22 @@
 """How wrong depth from colour is, in logarithms: as a whole, and but for one factor an image."""
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
+
+from robot_vision.models.loss import Loss
 
 # How far a factor that is wrong everywhere is forgiven by the first part: λ of the paper.
 _FORGIVEN = 0.5
 _NEAREST_M = 1e-3
 
 
-def depth_loss(depth_m: Tensor, true_m: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def depth_loss(depth_m: Float[Tensor, "b 1 _h _w"], true_m: Float[Tensor, "b 1 h w"]) -> Loss:
     """The sum of the scale-invariant error (Eigen et al., arXiv:1406.2283) and of the L1 error of
     log depth, and both detached.
 
-    `true_m` [B,1,h,w] is 0 where unknown; `depth_m` [B,1,·,·] is brought to its size. An image
-    without any truth adds nothing.
+    `true_m` is 0 where unknown; `depth_m` is brought to its size. An image without any truth adds
+    nothing.
     """
     if depth_m.shape[2:] != true_m.shape[2:]:
         depth_m = F.interpolate(depth_m, true_m.shape[2:], mode="bilinear", align_corners=False)

@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
@@ -20,9 +21,13 @@ class DetrLossWeights(Params):
 
 
 def detr_loss(
-    logits: Tensor, boxes: Tensor, truth: Tensor, class_id: Tensor, weights: DetrLossWeights
-) -> dict[str, Tensor]:
-    """The three weighted losses of a layer's answer; shapes and errors as those of `match`."""
+    logits: Float[Tensor, "b q c"],
+    boxes: Float[Tensor, "b q 4"],
+    truth: Float[Tensor, "b m 4"],
+    class_id: Int[Tensor, "b m"],
+    weights: DetrLossWeights,
+) -> dict[str, Float[Tensor, ""]]:
+    """The three weighted losses of a layer's answer; arguments and errors as those of `match`."""
     pairs = match(logits, boxes, truth, class_id, costs=weights.matching)
     none = logits.shape[2] - 1
     target = torch.full(logits.shape[:2], none, device=logits.device)

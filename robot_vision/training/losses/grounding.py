@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
@@ -27,7 +28,9 @@ class GroundingLossWeights(Params):
     space: float = param(1.0, "the same by nearness in the space of words alone", ge=0)
 
 
-def proposal_losses(logits: Tensor, boxes_xyxy: Tensor, batch: Batch) -> dict[str, Tensor]:
+def proposal_losses(
+    logits: Float[Tensor, "b a"], boxes_xyxy: Float[Tensor, "b a 4"], batch: Batch
+) -> dict[str, Float[Tensor, ""]]:
     """`things` and `boxes` of the proposals of all cells, whatever the things are."""
     height_px, width_px = batch.rgb.shape[1:3]
     centers, strides = all_cells(height_px, width_px, device=logits.device)
@@ -47,18 +50,23 @@ def proposal_losses(logits: Tensor, boxes_xyxy: Tensor, batch: Batch) -> dict[st
 
 
 @torch.no_grad()
-def taught_regions(proposed_xyxy: Tensor, batch: Batch) -> Tensor:
-    """Proposals [b,r,4] and, behind them, the true boxes a little off: words have regions to learn
+def taught_regions(proposed_xyxy: Float[Tensor, "b _r 4"], batch: Batch) -> Float[Tensor, "b r 4"]:
+    """Proposals and, behind them, the true boxes a little off: words have regions to learn
     from before proposals are any good."""
     size = (batch.boxes_xyxy[..., 2:] - batch.boxes_xyxy[..., :2]).repeat(1, 1, 2)
     jittered = batch.boxes_xyxy + _JITTER * size * torch.randn_like(size)
     return torch.cat([proposed_xyxy.detach(), jittered], dim=1)
 
 
-def phrase_loss(logits: Tensor, regions_xyxy: Tensor, batch: Batch, is_named: Tensor) -> Tensor:
-    """Varifocal loss of logits [b,r,p]: the score of a region that a phrase names is its overlap.
+def phrase_loss(
+    logits: Float[Tensor, "b r p"],
+    regions_xyxy: Float[Tensor, "b r 4"],
+    batch: Batch,
+    is_named: Bool[Tensor, "b p m"],
+) -> Float[Tensor, ""]:
+    """Varifocal loss: the score of a region that a phrase names is its overlap.
 
-    `is_named` [b,p,m] says which things a phrase names. Regions half on a thing are left out.
+    `is_named` says which things a phrase names. Regions half on a thing are left out.
     """
     overlap = pairwise_iou(regions_xyxy, batch.boxes_xyxy) * (batch.class_id >= 0)[:, None]
     best, row = overlap.max(dim=2)

@@ -6,6 +6,7 @@ Carion et al., arXiv:2005.12872, by SciPy's solver (Crouse 2016).
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int, Int64
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
@@ -28,21 +29,26 @@ class MatchCosts(Params):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matches:
-    """Pairs of a batch: rows i64 [k] of pictures, of predictions, and of the padded objects."""
+    """Pairs of a batch: rows of pictures, of predictions, and of the padded objects."""
 
-    image: Tensor
-    query: Tensor
-    row: Tensor
+    image: Int64[Tensor, " pairs"]
+    query: Int64[Tensor, " pairs"]
+    row: Int64[Tensor, " pairs"]
 
 
 @torch.no_grad()
 def match(
-    logits: Tensor, boxes: Tensor, truth: Tensor, class_id: Tensor, *, costs: MatchCosts
+    logits: Float[Tensor, "b q c"],
+    boxes: Float[Tensor, "b q 4"],
+    truth: Float[Tensor, "b m 4"],
+    class_id: Int[Tensor, "b m"],
+    *,
+    costs: MatchCosts,
 ) -> Matches:
     """The cheapest matching of predictions with objects, in each picture.
 
-    `logits` [b,q,c+1], `boxes` [b,q,4] and `truth` [b,m,4] as centre and size in parts of the
-    picture, `class_id` [b,m] (−1 is padding). Raises `NotFiniteError` that names the cost which
+    Classes of `logits` end with no object; `boxes` and `truth` are centre and size in parts of
+    the picture; a `class_id` of −1 is padding. Raises `NotFiniteError` that names the cost which
     is no number: a solver would hang or match at random.
     """
     share = logits.softmax(dim=2)
@@ -62,14 +68,16 @@ def match(
     return Matches(image=image, query=query, row=row)
 
 
-def _pairs(image: int, cost: Tensor, class_id: Tensor) -> Tensor:
-    """Image, prediction and object of each pair, [3,k]."""
+def _pairs(
+    image: int, cost: Float[Tensor, "q m"], class_id: Int[Tensor, " m"]
+) -> Int64[Tensor, "3 pairs"]:
+    """Image, prediction and object of each pair."""
     objects = (class_id >= 0).nonzero()[:, 0]
     query, column = (torch.from_numpy(x) for x in linear_sum_assignment(cost[:, objects].numpy()))
     return torch.stack([torch.full_like(query, image), query, objects[column]])
 
 
-def _check_finite(parts: dict[str, Tensor]) -> None:
+def _check_finite(parts: dict[str, Float[Tensor, "b q m"]]) -> None:
     for name, part in parts.items():
         bad = (~part.isfinite()).flatten(1).any(dim=1)
         if bad.any():

@@ -4,9 +4,11 @@ import math
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from robot_vision.core.params import Params, param
+from robot_vision.models.loss import Loss
 from robot_vision.models.multitask.native_parts import FEATURE_STRIDE, QUARTER, NativeSpec
 from robot_vision.training.data.samples import Batch
 from robot_vision.training.losses.assign import Assignment, all_cells, assign
@@ -51,7 +53,7 @@ class MultiTaskLoss(nn.Module):
         self.presence = nn.Linear(spec.embedding, classes + colors)
         self.classes, self.colors = classes, colors
 
-    def forward(self, out: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, out: dict[str, Tensor], batch: Batch) -> Loss:
         """The total to be minimised and each task's own loss, detached."""
         height_px, width_px = batch.rgb.shape[1:3]
         centers, strides = all_cells(height_px, width_px, device=batch.rgb.device)
@@ -74,11 +76,11 @@ class MultiTaskLoss(nn.Module):
         total = torch.stack([self._weighted(name, losses[name]) for name in self.weights]).sum()
         return total, {name: loss.detach() for name, loss in losses.items()}
 
-    def _weighted(self, name: str, loss: Tensor) -> Tensor:
+    def _weighted(self, name: str, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
         log_scale = self.log_scale[name].clamp(-LOG_SCALE_RANGE, LOG_SCALE_RANGE)
         return self.weights[name] * (loss * torch.exp(-log_scale) + log_scale)
 
-    def _presence_loss(self, embedding: Tensor, batch: Batch) -> Tensor:
+    def _presence_loss(self, embedding: Float[Tensor, "b d"], batch: Batch) -> Float[Tensor, ""]:
         """Which classes and colours the image holds, read from the embedding."""
         target = torch.zeros(len(embedding), self.classes + self.colors, device=embedding.device)
         rows = torch.arange(len(embedding), device=embedding.device)[:, None]
@@ -92,7 +94,9 @@ class MultiTaskLoss(nn.Module):
         return loss / asked.sum()
 
 
-def class_loss(logits: Tensor, object_classes: Tensor, assignment: Assignment) -> Tensor:
+def class_loss(
+    logits: Float[Tensor, "b a c"], object_classes: Int[Tensor, "b m"], assignment: Assignment
+) -> Float[Tensor, ""]:
     """Varifocal loss (arXiv:2008.13367): the score of the object's class is its quality."""
     target = torch.zeros_like(logits)
     positive = assignment.positive
@@ -106,7 +110,11 @@ def class_loss(logits: Tensor, object_classes: Tensor, assignment: Assignment) -
     return loss / assignment.quality.sum().clamp(min=1.0)
 
 
-def box_loss(boxes_xyxy: Tensor, object_boxes: Tensor, assignment: Assignment) -> Tensor:
+def box_loss(
+    boxes_xyxy: Float[Tensor, "b a 4"],
+    object_boxes: Float[Tensor, "b m 4"],
+    assignment: Assignment,
+) -> Float[Tensor, ""]:
     """1 − CIoU of the positive cells' boxes, weighted by their quality."""
     positive = assignment.positive
     rows = assignment.object_row.clamp(min=0).unsqueeze(2).expand(-1, -1, 4)
@@ -116,8 +124,8 @@ def box_loss(boxes_xyxy: Tensor, object_boxes: Tensor, assignment: Assignment) -
     return loss.sum() / quality.sum().clamp(min=1.0)
 
 
-def complete_iou(a: Tensor, b: Tensor) -> Tensor:
-    """CIoU (arXiv:1911.08287) of boxes [N,4] with boxes [N,4], row by row."""
+def complete_iou(a: Float[Tensor, "n 4"], b: Float[Tensor, "n 4"]) -> Float[Tensor, " n"]:
+    """CIoU (arXiv:1911.08287) of boxes with boxes, row by row."""
     size_a, size_b = (box[:, 2:] - box[:, :2] for box in (a, b))
     overlap = torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])
     intersection = overlap.clamp(min=0).prod(dim=1)
@@ -132,7 +140,7 @@ def complete_iou(a: Tensor, b: Tensor) -> Tensor:
     return iou - distance - trade_off * shape
 
 
-def mask_loss(out: dict[str, Tensor], batch: Batch, assignment: Assignment) -> Tensor:
+def mask_loss(out: dict[str, Tensor], batch: Batch, assignment: Assignment) -> Float[Tensor, ""]:
     """Cross entropy within the object's box, of a random choice of positive cells (YOLACT)."""
     prototypes = out["mask_prototypes"]
     image, cell = assignment.positive.nonzero(as_tuple=True)
@@ -152,7 +160,7 @@ def mask_loss(out: dict[str, Tensor], batch: Batch, assignment: Assignment) -> T
     return ((loss * within).sum(dim=(1, 2)) / area).mean()
 
 
-def _box_masks(boxes: Tensor, size: torch.Size) -> Tensor:
+def _box_masks(boxes: Float[Tensor, "n 4"], size: torch.Size) -> Float[Tensor, "n hm wm"]:
     y = torch.arange(size[0], device=boxes.device) + 0.5
     x = torch.arange(size[1], device=boxes.device) + 0.5
     left, top, right, bottom = boxes[:, :, None].unbind(dim=1)
@@ -161,7 +169,11 @@ def _box_masks(boxes: Tensor, size: torch.Size) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :]).to(boxes.dtype)
 
 
-def depth_loss(depth_m: Tensor, depth_true_m: Tensor, given_m: Tensor) -> Tensor:
+def depth_loss(
+    depth_m: Float[Tensor, "b 1 hm wm"],
+    depth_true_m: Float[Tensor, "b 1 hm wm"],
+    given_m: Float[Tensor, "b 1 h w"],
+) -> Float[Tensor, ""]:
     """Error of the depth, and of the log depth's gradients at three scales (arXiv:1804.00607).
 
     The error is the mean of the logarithm's and the relative one, to which a depth too far
@@ -189,7 +201,7 @@ def depth_loss(depth_m: Tensor, depth_true_m: Tensor, given_m: Tensor) -> Tensor
     return loss
 
 
-def appearance_loss(features: Tensor, batch: Batch) -> Tensor:
+def appearance_loss(features: Float[Tensor, "b c h w"], batch: Batch) -> Float[Tensor, ""]:
     """Objects of one class and colour alike, others apart (supervised contrast, arXiv:2004.11362).
 
     On the features pooled in the objects' boxes, as the tracker pools them; not where hues were
@@ -210,8 +222,10 @@ def appearance_loss(features: Tensor, batch: Batch) -> Tensor:
     return (loss * has_alike).sum() / has_alike.sum().clamp(min=1)
 
 
-def _pool(features: Tensor, boxes_xyxy: Tensor, image: Tensor) -> Tensor:
-    """Mean of the cells, weighted by how much the box covers of each: [N,C]."""
+def _pool(
+    features: Float[Tensor, "b c h w"], boxes_xyxy: Float[Tensor, "n 4"], image: Int[Tensor, " n"]
+) -> Float[Tensor, "n c"]:
+    """Mean of the cells, weighted by how much the box covers of each."""
     boxes = boxes_xyxy / FEATURE_STRIDE
     height, width = features.shape[2:]
     across = _coverage(boxes[:, 0::2], width)
@@ -220,8 +234,8 @@ def _pool(features: Tensor, boxes_xyxy: Tensor, image: Tensor) -> Tensor:
     return torch.einsum("nhw,nchw->nc", weight, features.index_select(0, image))
 
 
-def _coverage(span: Tensor, cells: int) -> Tensor:
-    """Share of each span [N,2] that falls in each of the cells: rows sum to one."""
+def _coverage(span: Float[Tensor, "n 2"], cells: int) -> Float[Tensor, "n {cells}"]:
+    """Share of each span that falls in each of the cells: rows sum to one."""
     edge = torch.arange(cells, device=span.device)
     low = span[:, :1].clamp(0, cells - 1e-3)
     high = torch.maximum(span[:, 1:], low + 1e-3).clamp(max=cells)

@@ -1,8 +1,10 @@
 """What the policy is asked: to point at what is meant, and to move as the expert would."""
 
 import torch
+from jaxtyping import Real
 from torch import Tensor
 
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.policy_batches import PolicyBatch
 
 _POINTING = 0.5
@@ -12,7 +14,7 @@ _TRAVEL = 0.5
 _COLUMN_WEIGHT = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.7)
 
 
-def policy_loss(out: dict[str, Tensor], batch: PolicyBatch) -> tuple[Tensor, dict[str, Tensor]]:
+def policy_loss(out: dict[str, Tensor], batch: PolicyBatch) -> Loss:
     """The total, and its parts.
 
     Pointing is the cross entropy of all that may be pointed at together: two tokens of one
@@ -39,7 +41,7 @@ def policy_loss(out: dict[str, Tensor], batch: PolicyBatch) -> tuple[Tensor, dic
     return total, parts
 
 
-def policy_figures(out: dict[str, Tensor], batch: PolicyBatch) -> dict[str, Tensor]:
+def policy_figures(out: dict[str, Tensor], batch: PolicyBatch) -> dict[str, Real[Tensor, ""]]:
     """Sums over the batch, by which figures of a whole set are made: see `mean_figures`."""
     best = out["pointers"].argmax(dim=-1, keepdim=True)
     hit = batch.pointers.gather(2, best).squeeze(-1)

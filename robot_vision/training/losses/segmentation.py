@@ -6,6 +6,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.labelled import IGNORED
 
 _LEAST_AREA = 1.0  # of a class, in pixels, so that one that is absent divides nothing by nothing
@@ -24,7 +25,7 @@ def segmentation_loss(
     *,
     weights: SegmentationWeights,
     class_weight: Float[Tensor, " c"],
-) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+) -> Loss:
     """The total, and its parts `cross_entropy` and `dice`, detached."""
     if bool((labels == IGNORED).all()):
         nothing = logits.sum() * 0

@@ -2,17 +2,20 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64, UInt8
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 _EPSILON = 1e-6
 
 
-def true_segments(instances: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Masks f32 [b,most,n] of instances u8 [b,n]: the background, then things by size.
+def true_segments(
+    instances: UInt8[Tensor, "b n"], most: int
+) -> tuple[Float[Tensor, "b {most} n"], Int64[Tensor, "b {most}"]]:
+    """Masks of instances: the background, then things by size.
 
-    Also the instance that each shows, i64 [b,most], 256 where there are fewer: that mask is
-    empty. Things beyond `most` are in none.
+    Also the instance that each shows, 256 where there are fewer: that mask is empty. Things
+    beyond `most` are in none.
     """
     counts = torch.stack([torch.bincount(row.long(), minlength=256) for row in instances])
     counts[:, 0] = instances[0].numel() + 1  # the background first
@@ -21,11 +24,12 @@ def true_segments(instances: Tensor, most: int) -> tuple[Tensor, Tensor]:
     return (instances[:, None].long() == ids[..., None]).float(), ids
 
 
-def matched(masks: Tensor, segments: Tensor) -> Tensor:
-    """For each segment the slot that it is matched with, i64 [b,j], −1 for empty segments.
+def matched(
+    masks: Float[Tensor, "b slots n"], segments: Float[Tensor, "b m n"]
+) -> Int64[Tensor, "b m"]:
+    """For each segment the slot that it is matched with, −1 for empty segments; m ≤ slots.
 
-    `masks` f32 [b,k,n] and `segments` f32 [b,j,n]; j ≤ k. By the Dice of the two, as DETR's
-    descendants match masks (arXiv:2005.12872).
+    By the Dice of the two, as DETR's descendants match masks (arXiv:2005.12872).
     """
     cost = 1 - _dice(masks.detach(), segments)
     chosen = torch.full(segments.shape[:2], -1, dtype=torch.long)
@@ -37,7 +41,11 @@ def matched(masks: Tensor, segments: Tensor) -> Tensor:
     return chosen.to(masks.device)
 
 
-def slot_mask_losses(masks: Tensor, segments: Tensor, chosen: Tensor) -> dict[str, Tensor]:
+def slot_mask_losses(
+    masks: Float[Tensor, "b slots n"],
+    segments: Float[Tensor, "b m n"],
+    chosen: Int64[Tensor, "b m"],
+) -> dict[str, Float[Tensor, ""]]:
     """Mean log loss of the pixels of each segment, and 1 − Dice, over all segments.
 
     A segment counts as much as any other, whatever its size.
@@ -52,11 +60,14 @@ def slot_mask_losses(masks: Tensor, segments: Tensor, chosen: Tensor) -> dict[st
 
 
 def slot_class_loss(
-    logits: Tensor, chosen: Tensor, instance_ids: Tensor, class_id: Tensor
-) -> Tensor:
-    """Cross-entropy of `logits` f32 [b,k,classes+1] of slots that are matched.
+    logits: Float[Tensor, "b slots c"],
+    chosen: Int64[Tensor, "b m"],
+    instance_ids: Int64[Tensor, "b m"],
+    class_id: Int64[Tensor, "b n"],
+) -> Float[Tensor, ""]:
+    """Cross-entropy of the classes of slots that are matched.
 
-    `class_id` i64 [b,m] is that of the instance 1 + m. The background is the last class; things
+    Column i of `class_id` is that of the instance 1 + i. The background is the last class; things
     of no known class (−1) count for nothing.
     """
     classes = logits.shape[2] - 1
@@ -70,7 +81,8 @@ def slot_class_loss(
     return F.cross_entropy(said, wanted.flatten(), ignore_index=-1)
 
 
-def _dice(masks: Tensor, segments: Tensor) -> Tensor:
-    """[b,k,j]."""
+def _dice(
+    masks: Float[Tensor, "b slots n"], segments: Float[Tensor, "b m n"]
+) -> Float[Tensor, "b slots m"]:
     both = masks @ segments.transpose(1, 2)
     return 2 * both / (masks.sum(2)[..., None] + segments.sum(2)[:, None] + _EPSILON)

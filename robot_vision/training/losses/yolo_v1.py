@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robot_vision.core.params import Params, param
+from robot_vision.models.loss import Loss
 from robot_vision.training.losses.boxes import box_iou
 
 
@@ -22,27 +24,27 @@ class GridLossWeights(Params):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Objects:
-    """Objects of a batch, one a cell: `image`, `cell`, `class_id` i64 [k], `box` f32 [k,4]."""
+    """Objects of a batch, one a cell."""
 
-    image: Tensor
-    cell: Tensor
-    class_id: Tensor
-    box: Tensor
+    image: Int64[Tensor, " n"]
+    cell: Int64[Tensor, " n"]
+    class_id: Int64[Tensor, " n"]
+    box: Float[Tensor, "n 4"]
 
 
 def yolo_v1_loss(
     out: dict[str, Tensor],
-    boxes_xyxy: Tensor,
-    class_id: Tensor,
+    boxes_xyxy: Float[Tensor, "b m 4"],
+    class_id: Int64[Tensor, "b m"],
     *,
     size_px: tuple[int, int],
     stride_px: int,
     weights: GridLossWeights,
-) -> tuple[Tensor, dict[str, Tensor]]:
+) -> Loss:
     """The total of a batch's mean image and its weighted parts, detached.
 
-    `out` is what `GridHead` says; `boxes_xyxy` [b,m,4] in pixels of pictures of `size_px` (width,
-    height); `class_id` [b,m] is −1 for padding. Of objects in one cell the smallest counts.
+    `out` is what `GridHead` says; `boxes_xyxy` in pixels of pictures of `size_px` (width, height);
+    `class_id` is −1 for padding. Of objects in one cell the smallest counts.
     """
     columns, rows = (side // stride_px for side in size_px)
     images = len(boxes_xyxy)
@@ -70,7 +72,12 @@ def yolo_v1_loss(
 
 
 def _objects(
-    boxes_xyxy: Tensor, class_id: Tensor, *, columns: int, rows: int, stride_px: int
+    boxes_xyxy: Float[Tensor, "b m 4"],
+    class_id: Int64[Tensor, "b m"],
+    *,
+    columns: int,
+    rows: int,
+    stride_px: int,
 ) -> _Objects:
     image, row = (class_id >= 0).nonzero(as_tuple=True)
     box, known = boxes_xyxy[image, row], class_id[image, row]
@@ -83,10 +90,10 @@ def _objects(
     return _Objects(image=image[kept], cell=cell[kept], class_id=known[kept], box=box[kept])
 
 
-def _middle(box: Tensor) -> Tensor:
+def _middle(box: Float[Tensor, "n 4"]) -> Float[Tensor, "n 2"]:
     return (box[:, :2] + box[:, 2:]) / 2
 
 
-def _root_size(box: Tensor, size_px: tuple[int, int]) -> Tensor:
+def _root_size(box: Float[Tensor, "n 4"], size_px: tuple[int, int]) -> Float[Tensor, "n 2"]:
     """Square roots of width and height in parts of the picture; their slope stays finite."""
     return ((box[:, 2:] - box[:, :2]) / box.new_tensor(size_px)).clamp(min=1e-6).sqrt()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Int64
 from torch import nn
 
 from robot_vision.core.errors import RobotVisionError
@@ -99,7 +99,7 @@ def symptoms(figures: Mapping[str, float], options: CollapseOptions) -> list[Sym
 class CollapseWatch(nn.Module):
     """Counts evaluations in a row that show a collapse; a checkpoint holds the count."""
 
-    in_a_row: torch.Tensor
+    in_a_row: Int64[torch.Tensor, ""]
 
     def __init__(self, options: CollapseOptions) -> None:
         super().__init__()

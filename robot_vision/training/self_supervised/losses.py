@@ -2,13 +2,16 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 
-def nt_xent(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
+def nt_xent(
+    one: Float[Tensor, "b d"], other: Float[Tensor, "b d"], *, temperature: float
+) -> Float[Tensor, ""]:
     """Normalised temperature-scaled cross entropy of SimCLR (arXiv:2002.05709).
 
-    `one` and `other` f32 [b,d] are projections of two views of the same samples: each is to be
+    `one` and `other` are projections of two views of the same samples: each is to be
     nearer to its partner, by cosine, than to the 2b − 2 views of the other samples.
     """
     both = F.normalize(torch.cat([one, other]), dim=1)
@@ -18,16 +21,26 @@ def nt_xent(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
     return F.cross_entropy(alike, partner)
 
 
-def teacher_share(logits: Tensor, centre: Tensor, *, temperature: float) -> Tensor:
-    """What DINO's teacher says: logits [n,k] centred and sharpened, as shares of prototypes."""
+def teacher_share(
+    logits: Float[Tensor, "n prototypes"],
+    centre: Float[Tensor, " prototypes"],
+    *,
+    temperature: float,
+) -> Float[Tensor, "n prototypes"]:
+    """What DINO's teacher says: logits centred and sharpened, as shares of prototypes."""
     return ((logits - centre) / temperature).softmax(dim=1)
 
 
-def dino_loss(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
+def dino_loss(
+    student: Float[Tensor, "views b prototypes"],
+    teacher: Float[Tensor, "large b prototypes"],
+    *,
+    temperature: float,
+) -> Float[Tensor, ""]:
     """Cross entropy of DINO (arXiv:2104.14294), over all pairs of views that differ.
 
-    `student` f32 [v,b,k] are logits of all views, `teacher` f32 [g,b,k] shares of the first g of
-    them, without gradient: the same view is not compared with itself.
+    `student` are logits of all views, `teacher` shares of the first of them, the large ones,
+    without gradient: the same view is not compared with itself.
     """
     log_share = (student / temperature).log_softmax(dim=2)
     pairs = -torch.einsum("gbk,vbk->gv", teacher, log_share) / student.shape[1]
@@ -35,19 +48,26 @@ def dino_loss(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor
     return pairs[is_other].mean()
 
 
-def patches_of(rgb: Tensor, patch_px: int) -> Tensor:
-    """Pixels 0 to 1 of the patches of pictures u8 [b,h,w,3], row by row: f32 [b,n,p]."""
+def patches_of(
+    rgb: UInt8[Tensor, "b h w 3"], patch_px: int
+) -> Float[Tensor, "b cells 3*{patch_px}**2"]:
+    """Pixels 0 to 1 of the patches of pictures, row by row."""
     batch, height_px, width_px, _ = rgb.shape
     rows, columns = height_px // patch_px, width_px // patch_px
     cut = rgb.reshape(batch, rows, patch_px, columns, patch_px, 3).transpose(2, 3)
     return cut.reshape(batch, rows * columns, -1).float() / 255
 
 
-def masked_pixels(found: Tensor, patches: Tensor, hidden: Tensor, *, normalised: bool) -> Tensor:
+def masked_pixels(
+    found: Float[Tensor, "b cells pixels"],
+    patches: Float[Tensor, "b cells pixels"],
+    hidden: Bool[Tensor, "b cells"],
+    *,
+    normalised: bool,
+) -> Float[Tensor, ""]:
     """Mean squared error of MAE (arXiv:2111.06377) over the patches that were hidden.
 
-    `found` and `patches` f32 [b,n,p], `hidden` bool [b,n]. With `normalised`, each patch is asked
-    for without its mean and contrast.
+    With `normalised`, each patch is asked for without its mean and contrast.
     """
     if normalised:
         deviation = (patches.var(dim=2, keepdim=True) + 1e-6).sqrt()

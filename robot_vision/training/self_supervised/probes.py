@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
 
 _Known = Float32[np.ndarray, "n d"]
 _KnownClass = Int64[np.ndarray, " n"]
@@ -37,8 +38,10 @@ def nearest(known: _Known, asked: _Asked, *, count: int) -> Int64[np.ndarray, "m
     return _neighbours(known, asked, count=count)[1].numpy()
 
 
-def _neighbours(known: _Known, asked: _Asked, *, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines and rows [m,k] of the nearest, compared a part at a time."""
+def _neighbours(
+    known: _Known, asked: _Asked, *, count: int
+) -> tuple[Float32[Tensor, "m k"], Int64[Tensor, "m k"]]:
+    """Cosines and rows of the nearest, compared a part at a time."""
     near, far = _units(known), _units(asked)
     parts = [(part @ near.T).topk(min(count, len(near)), dim=1) for part in far.split(_AT_ONCE)]
     cosine, rows = zip(*parts, strict=True)
@@ -66,22 +69,26 @@ def linear_classes(
 
 
 def _right(
-    scaled: torch.Tensor, target: torch.Tensor, held: torch.Tensor, decay: float, classes: int
+    scaled: Float32[Tensor, "n d"],
+    target: Int64[Tensor, " n"],
+    held: Bool[Tensor, " n"],
+    decay: float,
+    classes: int,
 ) -> int:
     weight = _fitted(scaled[~held], target[~held], decay, classes)
     return int((_logits(scaled[held], weight).argmax(dim=1) == target[held]).sum())
 
 
 def _fitted(
-    scaled: torch.Tensor, target: torch.Tensor, decay: float, classes: int
-) -> torch.Tensor:
-    """Weights [d+1,c], the last row the bias, which does not decay."""
+    scaled: Float32[Tensor, "n d"], target: Int64[Tensor, " n"], decay: float, classes: int
+) -> Float32[Tensor, "d+1 {classes}"]:
+    """Weights, the last row the bias, which does not decay."""
     weight = torch.zeros(scaled.shape[1] + 1, classes, requires_grad=True)
     optimizer = torch.optim.LBFGS(
         [weight], max_iter=_ITERATIONS, line_search_fn="strong_wolfe", tolerance_grad=1e-5
     )
 
-    def closure() -> torch.Tensor:
+    def closure() -> Float32[Tensor, ""]:
         optimizer.zero_grad()
         total = F.cross_entropy(_logits(scaled, weight), target)
         total = total + decay * weight[:-1].square().sum() / 2
@@ -93,9 +100,11 @@ def _fitted(
     return weight.detach()
 
 
-def _logits(scaled: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def _logits(
+    scaled: Float32[Tensor, "n d"], weight: Float32[Tensor, "d+1 c"]
+) -> Float32[Tensor, "n c"]:
     return scaled @ weight[:-1] + weight[-1]
 
 
-def _units(embeddings: np.ndarray) -> torch.Tensor:
+def _units(embeddings: Float32[np.ndarray, "n d"]) -> Float32[Tensor, "n d"]:
     return F.normalize(torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)), dim=1)

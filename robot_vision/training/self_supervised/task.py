@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -26,8 +27,8 @@ from robot_vision.training.self_supervised.views import cut_views, seen_otherwis
 
 _SAID_EVERY = 1000
 
-# Views of each sample u8 [b,s,s,3]: sizes may differ from view to view.
-Views = tuple[Tensor, ...]
+# Views of each sample: sizes may differ from view to view.
+Views = tuple[UInt8[Tensor, "b _s _s 3"], ...]
 
 
 class SelfSupervisedTask(Task[Views]):
@@ -78,8 +79,8 @@ class SelfSupervisedTask(Task[Views]):
 
     def _view(
         self, rows: list[int], windows: np.ndarray, *, size_px: int, area: tuple[float, float]
-    ) -> Tensor:
-        """One view of each window u8 [b,s,s,3], changed at random."""
+    ) -> UInt8[Tensor, "b s s 3"]:
+        """One view of each window, changed at random."""
         cut = cut_views(self._frames, rows, windows, size_px=size_px, area=area)
         return seen_otherwise(cut.to(self.device), self._options.views)
 

@@ -15,6 +15,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import param
 from robot_vision.models.alignment.picture_text import TEXT_ROLE, PictureText
 from robot_vision.models.card import Size
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.alignment_held_out import AlignmentHeldOut
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
@@ -149,7 +150,9 @@ class AlignmentTask(Task[AlignmentBatch]):
             )
             step += 1
 
-    def _said(self, rows: list[int], step: int) -> tuple[Tensor, Tensor]:
+    def _said(
+        self, rows: list[int], step: int
+    ) -> tuple[Int64[Tensor, "b l"], Bool[Tensor, "b b"]]:
         """A caption of each picture, drawn, and which of them name the same."""
         rng = np.random.default_rng((self.recipe.run.seed, step, rank()))
         captions = [self._known.pictures[row].captions for row in rows]
@@ -162,9 +165,7 @@ class AlignmentTask(Task[AlignmentBatch]):
     def answer(self, model: nn.Module, batch: AlignmentBatch) -> dict[str, Tensor]:
         return model(batch.rgb, batch.text)
 
-    def loss(
-        self, answer: dict[str, Tensor], batch: AlignmentBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: AlignmentBatch) -> Loss:
         picture, text = answer["embedding"].float(), answer[TEXT_ROLE].float()
         scale = answer["scale"].float()[0]
         total = contrastive_loss(picture, text, scale, batch.same)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifest import OutputReading
 from robot_vision.core.params import param
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
@@ -121,7 +122,7 @@ class ClassificationTask(PicturesTask[PictureBatch]):
             rgb, target = mixed(seen.rgb, target, alpha=self._options.mixup)
             yield PictureBatch(rgb=rgb, target=target)
 
-    def _targets(self, rows: list[int]) -> Tensor:
+    def _targets(self, rows: list[int]) -> Float[Tensor, "b c"]:
         """Of the whole pictures: a view that shows little of one has its class all the same."""
         class_id = torch.tensor([self._known.crops[row].class_row for row in rows])
         smoothing, classes = self._options.label_smoothing, len(self._known.class_names)
@@ -130,9 +131,7 @@ class ClassificationTask(PicturesTask[PictureBatch]):
     def answer(self, model: nn.Module, batch: PictureBatch) -> dict[str, Tensor]:
         return model(batch.rgb)
 
-    def loss(
-        self, answer: dict[str, Tensor], batch: PictureBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: PictureBatch) -> Loss:
         total = soft_cross_entropy(answer["output"].float(), batch.target, self._weight)
         parts = {"cross_entropy": total.detach()}
         return self._distillation.blended(total, parts, answer, batch.rgb)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from robot_vision.models.loss import Loss
 from robot_vision.models.policies.chunks import ChunkPolicy
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.training.data.ahead import made_ahead
@@ -183,9 +184,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
             maps=maps,
         )
 
-    def answer(
-        self, model: nn.Module, batch: DemonstrationBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def answer(self, model: nn.Module, batch: DemonstrationBatch) -> Loss:
         """The head's loss: what it predicts while it learns is its own affair."""
         assert isinstance(model, ChunkPolicy)
         fused = model.fused_together(batch.moments)
@@ -203,9 +202,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         total = total + self._options.pointing_weight * pointing
         return total, parts | {"pointing": pointing.detach()}
 
-    def loss(
-        self, answer: tuple[Tensor, dict[str, Tensor]], batch: DemonstrationBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Loss, batch: DemonstrationBatch) -> Loss:
         del batch
         return answer
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Size
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
@@ -87,10 +89,10 @@ class DepthTask(Task[Batch]):
             yield self._stream.batch(step, size, batch_size=run.batch_size // run.accumulate)
             step += 1
 
-    def answer(self, model: nn.Module, batch: Batch) -> Tensor:
+    def answer(self, model: nn.Module, batch: Batch) -> Float[Tensor, "b 1 hm wm"]:
         return model(batch.rgb)["depth"]
 
-    def loss(self, answer: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Float[Tensor, "b 1 hm wm"], batch: Batch) -> Loss:
         sensor_m = batch.depth_m[:, :, 2::4, 2::4]
         true_m = torch.where(batch.depth_true_m > 0, batch.depth_true_m, sensor_m)
         return depth_loss(answer.float(), true_m)

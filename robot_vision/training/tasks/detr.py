@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.manifest import OutputReading
 from robot_vision.core.params import param
 from robot_vision.models.detection.detr import Detr
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.feature_cache import FeatureBatch, FeatureCache, Views
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
@@ -36,11 +38,11 @@ class DetrOptions(PictureOptions):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DetrBatch:
-    """Pictures or an encoder's maps of them; `truth` [b,m,4] in parts of the picture."""
+    """Pictures or an encoder's maps of them; `truth` in parts of the picture."""
 
     step: int
     seen: Batch | FeatureBatch
-    truth: Tensor
+    truth: Float32[Tensor, "b m 4"]
 
 
 @TASKS.register("detr")
@@ -104,7 +106,7 @@ class DetrTask(BoxesTask[DetrBatch]):
         )
 
     @torch.no_grad()
-    def _encode(self, rgb: Tensor) -> Tensor:
+    def _encode(self, rgb: UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b c hm wm"]:
         """The map of pictures, by the encoder as it is evaluated."""
         was_training = self._model.training
         self._model.eval()
@@ -113,7 +115,7 @@ class DetrTask(BoxesTask[DetrBatch]):
         finally:
             self._model.train(was_training)
 
-    def _truth(self, batch: Batch | FeatureBatch) -> Tensor:
+    def _truth(self, batch: Batch | FeatureBatch) -> Float32[Tensor, "b m 4"]:
         if isinstance(batch, Batch):
             height_px, width_px = batch.rgb.shape[1:3]
         else:
@@ -129,9 +131,7 @@ class DetrTask(BoxesTask[DetrBatch]):
         encoded = seen.maps if isinstance(seen, FeatureBatch) else model.map_of(seen.rgb)
         return [model.found(known) for known in model.decoded(encoded)]
 
-    def loss(
-        self, answer: list[dict[str, Tensor]], batch: DetrBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: list[dict[str, Tensor]], batch: DetrBatch) -> Loss:
         """The last layer's losses by name, and those of all others as `auxiliary`."""
         try:
             *others, last = (self._of_layer(found, batch) for found in answer)
@@ -146,11 +146,13 @@ class DetrTask(BoxesTask[DetrBatch]):
             parts["auxiliary"] = torch.stack([sum_of(layer) for layer in others]).sum()
         return sum_of(parts), {name: part.detach() for name, part in parts.items()}
 
-    def _of_layer(self, found: dict[str, Tensor], batch: DetrBatch) -> dict[str, Tensor]:
+    def _of_layer(
+        self, found: dict[str, Tensor], batch: DetrBatch
+    ) -> dict[str, Float[Tensor, ""]]:
         logits, boxes = found["logits"].float(), found["boxes"].float()
         return detr_loss(logits, boxes, batch.truth, batch.seen.class_id, self._options.losses)
 
 
-def sum_of(parts: dict[str, Tensor]) -> Tensor:
+def sum_of(parts: dict[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
     """The sum of losses by name."""
     return torch.stack([*parts.values()]).sum()

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.distributed as dist
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from robot_vision.core.params import param
+from robot_vision.models.loss import Loss
 from robot_vision.training.engine.distributed import process_count
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS
@@ -38,9 +40,9 @@ class DinoOptions(SelfSupervisedOptions):
 
 
 class Centre(nn.Module):
-    """The running mean of the teacher's answers [k]."""
+    """The running mean of the teacher's answers."""
 
-    mean: Tensor
+    mean: Float[Tensor, " prototypes"]
 
     def __init__(self, prototypes: int) -> None:
         super().__init__()
@@ -49,10 +51,10 @@ class Centre(nn.Module):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Said:
-    """Cosines to prototypes: `student` [v,b,k] of all views, `teacher` [g,b,k] of the large."""
+    """Cosines to prototypes: `student` of all views, `teacher` of the large."""
 
-    student: Tensor
-    teacher: Tensor
+    student: Float[Tensor, "views b prototypes"]
+    teacher: Float[Tensor, "large b prototypes"]
 
 
 @TASKS.register("dino")
@@ -65,7 +67,7 @@ class DinoTask(SelfSupervisedTask):
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         super().__init__(recipe, device)
-        self._answers: list[Tensor] = []  # means of a step's parts
+        self._answers: list[Float[Tensor, " prototypes"]] = []  # means of a step's parts
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
         prototypes = next(p for n, p in model.named_parameters() if n.endswith("prototypes"))
@@ -95,7 +97,7 @@ class DinoTask(SelfSupervisedTask):
             teacher = _output(self._teacher, large)
         return Said(student=torch.cat(student), teacher=teacher)
 
-    def loss(self, answer: Said, batch: Views) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Said, batch: Views) -> Loss:
         del batch
         logits = answer.teacher.float()
         self._answers.append(logits.mean(dim=(0, 1)))
@@ -119,7 +121,7 @@ class DinoTask(SelfSupervisedTask):
         logits = torch.from_numpy(answer["output"]).to(self.device)
         return entropies(self._share(logits).cpu().numpy())
 
-    def _share(self, logits: Tensor) -> Tensor:
+    def _share(self, logits: Float[Tensor, "n prototypes"]) -> Float[Tensor, "n prototypes"]:
         temperature = self._options.teacher_temperature
         return teacher_share(logits, self._centre.mean, temperature=temperature)
 
@@ -138,6 +140,6 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def _output(model: nn.Module, views: Views) -> Tensor:
+def _output(model: nn.Module, views: Views) -> Float[Tensor, "views b prototypes"]:
     """What is said of views of one size: [v,b,k]."""
     return model(torch.cat(views))["output"].unflatten(0, (len(views), -1))

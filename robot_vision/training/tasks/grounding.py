@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from robot_vision.core.params import param, with_options
 from robot_vision.models.card import Size
 from robot_vision.models.grounding.region_words import RegionWords, RegionWordsSpec
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.augmentation import Augmentation
 from robot_vision.training.data.batches import (
@@ -165,9 +166,7 @@ class GroundingTask(Task[GroundingBatch]):
         found = model.matched(seen, regions, *model.read(batch.tokens))
         return {"things": things, "boxes": boxes, "regions": regions, **found}
 
-    def loss(
-        self, answer: dict[str, Tensor], batch: GroundingBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: GroundingBatch) -> Loss:
         seen, regions = batch.seen, answer["regions"]
         parts = proposal_losses(answer["things"].float(), answer["boxes"].float(), seen)
         for name, logits in (("phrases", answer["logits"]), ("space", answer["alike"])):

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
+from robot_vision.models.loss import Loss
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.self_supervised.losses import masked_pixels, patches_of
 from robot_vision.training.self_supervised.options import SelfSupervisedOptions
@@ -36,7 +37,7 @@ class MaeTask(SelfSupervisedTask):
         (rgb,) = batch
         return model(rgb)
 
-    def loss(self, answer: Any, batch: Views) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Any, batch: Views) -> Loss:
         (rgb,) = batch
         found = answer["output"].float()
         patch_px = int((found.shape[2] / 3) ** 0.5)

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
+from robot_vision.models.loss import Loss
 from robot_vision.models.multitask.multi_task import (
     ALL_TASKS,
     MultiTask,
@@ -95,7 +97,7 @@ class MultiTaskTask(BoxesTask[Batch]):
     def answer(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return model(batch.rgb)
 
-    def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: Batch) -> Loss:
         """The balanced total; each task's loss raw and balanced, and what multiplies it."""
         found = {role: value.float() for role, value in answer.items()}
         losses: dict[str, Tensor] = {}
@@ -107,7 +109,7 @@ class MultiTaskTask(BoxesTask[Batch]):
             losses["segmentation"] = self._semantic_loss(found["semantic_logits"], batch)
         return self._balance(losses)
 
-    def _boxes_loss(self, found: dict[str, Tensor], batch: Batch) -> Tensor:
+    def _boxes_loss(self, found: dict[str, Tensor], batch: Batch) -> Float[Tensor, ""]:
         height_px, width_px = batch.rgb.shape[1:3]
         roles = ("boxes_xyxy", "confidence", "class_scores")
         total, _ = yolo_v1_loss(
@@ -120,7 +122,9 @@ class MultiTaskTask(BoxesTask[Batch]):
         )
         return total
 
-    def _semantic_loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def _semantic_loss(
+        self, logits: Float[Tensor, "b c _h _w"], batch: Batch
+    ) -> Float[Tensor, ""]:
         labels = label_map(batch.instances, batch.class_id)
         if logits.shape[2:] != labels.shape[1:]:
             logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear")
@@ -151,7 +155,9 @@ def _tasks(recipe: Recipe) -> tuple[TaskName, ...]:
     return tuple(task for task in ALL_TASKS if task in recipe.options.tasks)
 
 
-def _presence_loss(logits: Tensor, class_id: Tensor) -> Tensor:
+def _presence_loss(
+    logits: Float[Tensor, "b c"], class_id: Int64[Tensor, "b m"]
+) -> Float[Tensor, ""]:
     """Cross entropy of each class by itself: whether a view shows it."""
     shown = shown_classes(class_id, logits.shape[1])
     return F.binary_cross_entropy_with_logits(logits, shown.to(logits.dtype))

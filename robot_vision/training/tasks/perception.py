@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.models.loss import Loss
 from robot_vision.models.multitask.native import NativeModel
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.batches import (
@@ -99,7 +100,7 @@ class PerceptionTask(PicturesTask[Batch]):
     def answer(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return model(batch.rgb, batch.depth_m, batch.focal_px)
 
-    def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: Batch) -> Loss:
         total, parts = self._criterion(answer, batch)
         return self._distillation.blended(
             total, parts, answer, batch.rgb, depth_m=batch.depth_m, focal_px=batch.focal_px

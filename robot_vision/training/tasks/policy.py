@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params, param
+from robot_vision.models.loss import Loss
 from robot_vision.models.policies.pointer import Policy
 from robot_vision.policies.tokens import (
     GEOMETRY_WIDTH,
@@ -131,9 +132,7 @@ class PolicyTask(Task[PolicyBatch]):
         )
         return {name: tensor.float() for name, tensor in out.items()}
 
-    def loss(
-        self, answer: dict[str, Tensor], batch: PolicyBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: PolicyBatch) -> Loss:
         total, parts = policy_loss(answer, batch)
         return total, {name: part.detach() for name, part in parts.items()}
 

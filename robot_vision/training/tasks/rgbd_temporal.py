@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.params import param
 from robot_vision.models.card import Size
+from robot_vision.models.loss import Loss
 from robot_vision.models.registry import MODELS
 from robot_vision.models.temporal.rgbd_temporal import RgbdTemporal
 from robot_vision.training.data.augment import Augmenter
@@ -112,7 +113,7 @@ class RgbdTemporalTask(Task[FrameSequence]):
         assert isinstance(model, RgbdTemporal)
         return model.sequence(batch.rgb, batch.depth_m, batch.keeps_history)
 
-    def loss(self, answer: Answers, batch: FrameSequence) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Answers, batch: FrameSequence) -> Loss:
         masks = torch.stack([frame["slot_masks"] for frame in answer], dim=2).flatten(2)
         instances = batch.instances.flatten(1)
         segments, ids = true_segments(instances, answer[0]["slots"].shape[1])

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.augment import Augmenter
 from robot_vision.training.data.batches import (
     largest_of,
@@ -90,7 +91,7 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
         )
 
     @cached_property
-    def _weight(self) -> Tensor:
+    def _weight(self) -> Float[Tensor, " c"]:
         """Weights of the classes by their pixels."""
         classes, weighting = len(self._known.class_names), self._options.class_weights
         if weighting == "none":
@@ -106,9 +107,7 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
     def answer(self, model: nn.Module, batch: LabelMapBatch) -> dict[str, Tensor]:
         return model(batch.rgb)
 
-    def loss(
-        self, answer: dict[str, Tensor], batch: LabelMapBatch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: LabelMapBatch) -> Loss:
         logits, size = answer["output"].float(), batch.labels.shape[1:]
         if logits.shape[2:] != size:
             logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

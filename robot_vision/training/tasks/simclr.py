@@ -1,8 +1,10 @@
 """SimCLR: two views of a frame are to be told from those of all others (arXiv:2002.05709)."""
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.params import param
+from robot_vision.models.loss import Loss
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.self_supervised.losses import nt_xent
 from robot_vision.training.self_supervised.options import SelfSupervisedOptions
@@ -14,6 +16,10 @@ class SimClrOptions(SelfSupervisedOptions):
     """Frames, views, and how sharply views are contrasted."""
 
     temperature: float = param(0.2, "of the softmax over cosines of projections", gt=0, le=10)
+
+
+# Of the two views.
+Projections = tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]
 
 
 @TASKS.register("simclr")
@@ -29,13 +35,11 @@ class SimClrTask(SelfSupervisedTask):
         view = {"size_px": options.view_px, "area": (options.views.area_min, 1.0)}
         return tuple(self._view(rows, windows, **view) for _ in range(2))
 
-    def answer(self, model: nn.Module, batch: Views) -> tuple[Tensor, Tensor]:
+    def answer(self, model: nn.Module, batch: Views) -> Projections:
         one, other = (model(view)["projection"] for view in batch)
         return one, other
 
-    def loss(
-        self, answer: tuple[Tensor, Tensor], batch: Views
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: Projections, batch: Views) -> Loss:
         del batch
         one, other = (projection.float() for projection in answer)
         total = nt_xent(one, other, temperature=self._options.temperature)

@@ -4,9 +4,11 @@ from collections.abc import Generator
 from typing import Any
 
 import torch
+from jaxtyping import Float32, Int64
 from torch import Tensor, nn
 
 from robot_vision.models.detection.yolo_v1 import YoloV1
+from robot_vision.models.loss import Loss
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
 from robot_vision.training.distillation.distillation import Distillation
@@ -55,7 +57,7 @@ class YoloV1Task(BoxesTask[Batch]):
     def answer(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return model(batch.rgb)
 
-    def loss(self, answer: dict[str, Tensor], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, answer: dict[str, Tensor], batch: Batch) -> Loss:
         total, parts = self._grid_loss(answer, batch, batch.boxes_xyxy, batch.class_id)
         targets = BoxTargets(
             boxes_xyxy=batch.boxes_xyxy,
@@ -65,8 +67,12 @@ class YoloV1Task(BoxesTask[Batch]):
         return self._distillation.blended(total, parts, answer, batch.rgb, targets=targets)
 
     def _grid_loss(
-        self, answer: dict[str, Tensor], batch: Batch, boxes_xyxy: Tensor, class_id: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+        self,
+        answer: dict[str, Tensor],
+        batch: Batch,
+        boxes_xyxy: Float32[Tensor, "b m 4"],
+        class_id: Int64[Tensor, "b m"],
+    ) -> Loss:
         height_px, width_px = batch.rgb.shape[1:3]
         return yolo_v1_loss(
             {role: value.float() for role, value in answer.items()},

@@ -134,7 +134,7 @@ def test_missing_and_unexpected_names_and_shapes_are_those_of_the_file() -> None
     tensors["layer3.0.conv1.weight"] = torch.ones(1)
     tensors["conv1.weight"] = torch.ones(4, 1, 7, 7)
     says = (
-        r"encoder 'resnet18', by the names of torchvision and timm: missing: "
+        r"encoder 'resnet18', read with the names of torchvision and timm: missing: "
         r"layer2\.0\.downsample\.0\.weight; unexpected: layer3\.0\.conv1\.weight; of another "
         r"shape: stem\.0\.weight \[4, 1, 7, 7\] for \[4, 3, 7, 7\]; expected \d+ tensors"
     )
@@ -170,7 +170,7 @@ class Foreign:
         ("b.pth", {"x": 3}, "b.pth: expected tensors by name"),
         ("c.pth", [torch.ones(1)], "c.pth: expected tensors by name"),
         ("d.pth", {}, "d.pth holds no tensors"),
-        ("e.h5", {}, r"e.h5 is of no kind that is read; expected \.safetensors"),
+        ("e.h5", {}, r"e.h5 has an unsupported suffix; expected \.safetensors"),
     ],
 )
 def test_files_that_hold_something_else_are_named(

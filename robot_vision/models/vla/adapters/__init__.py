@@ -1,1 +1,1 @@
-"""Adapters of vision-language models: a file each that registers itself."""
+"""Adapters of vision-language models; each is a file that registers itself."""

@@ -1,4 +1,4 @@
-"""Flamingo, as IDEFICS rebuilt it: words look at resampled pictures through gated layers."""
+"""Flamingo as rebuilt by IDEFICS: words attend to resampled pictures through gated layers."""
 
 from robot_vision.models.vla.adapter import ADAPTERS, CLIP_MEAN, CLIP_STD, VlmAdapter, square
 

@@ -1,7 +1,8 @@
-"""For architectures without an adapter: parts are found by names, configs and a trial."""
+"""For architectures without an adapter: parts are found by name, by config and by trial."""
 
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.models.vla.adapter import ADAPTERS, GENERIC, HALF, VlmAdapter, square, try_out
@@ -10,9 +11,9 @@ from robot_vision.models.vla.finding import Finder, Part
 
 @ADAPTERS.register(GENERIC)
 class Generic(VlmAdapter):
-    """Any other: a causal decoder that is given pictures and words in one row.
+    """Any other model: a causal decoder that takes pictures and words in one row.
 
-    `found` says what was taken of it, and by what.
+    `found` says which parts were found, and how.
     """
 
     model = property(lambda self: self.backbone)
@@ -30,17 +31,17 @@ class Generic(VlmAdapter):
 
     @property
     def found(self) -> dict[str, str]:
-        """By part, what it was found by."""
+        """How each part was found, by part."""
         return {name: part.found_by for name, part in self._parts.items()}
 
-    def encode_images(self, pixels: Tensor) -> Tensor:
+    def encode_images(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         return Finder(model=self.backbone).ways()[self._way](pixels)
 
     def _module(self, name: str) -> Any:
         return self.backbone.get_submodule(self._part(name))
 
     def _part(self, name: str) -> Any:
-        """Looked for once: later the table of words may be gone."""
+        """Searched once: the embedding table may be removed later."""
         if name not in self._parts:
             self._parts[name] = getattr(Finder(model=self.backbone), name)()
         return self._parts[name].what

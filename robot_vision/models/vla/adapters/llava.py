@@ -1,13 +1,15 @@
-"""LLaVA: CLIP's patches through two layers, in one row with the words of a causal decoder."""
+"""LLaVA: CLIP's patches, projected by two layers, precede the words of a causal decoder."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from robot_vision.models.vla.adapter import ADAPTERS, CLIP_MEAN, CLIP_STD, VlmAdapter, square
 
 
 @ADAPTERS.register("llava")
 class Llava(VlmAdapter):
-    """arXiv:2304.08485. Which layer of the vision tower is read is said in its config."""
+    """arXiv:2304.08485. Its config says which layer of the vision tower is read."""
 
     model_types = ("llava",)
     model = property(lambda self: self.backbone)
@@ -19,5 +21,5 @@ class Llava(VlmAdapter):
         lambda self: square(self.model.config.vision_config.image_size, CLIP_MEAN, CLIP_STD)
     )
 
-    def encode_images(self, pixels):
+    def encode_images(self, pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         return torch.stack(list(self.model.get_image_features(pixels).pooler_output))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from robot_vision.core.disk import writing_to
@@ -26,7 +27,9 @@ class _Encoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(
+        self, input_ids: Int[Tensor, "b l"], attention_mask: Int[Tensor, "b l"]
+    ) -> Float[Tensor, "b l d"]:
         found = self.model(input_ids=input_ids, attention_mask=attention_mask)
         return found.last_hidden_state
 
