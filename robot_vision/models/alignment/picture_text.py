@@ -151,7 +151,7 @@ class PictureText(nn.Module):
         return self
 
     def forward(
-        self, rgb: Real[Tensor, "b h w 3"], text: Int[Tensor, "b l"] | Float[Tensor, "b l w"]
+        self, rgb: Real[Tensor, "b h w 3"], text: Int[Tensor, "b l"] | Float[Tensor, "b l e"]
     ) -> dict[str, Tensor]:
         """Pictures, and texts as tokens or encodings; `scale` [b] is the same for all."""
         return {
@@ -172,7 +172,7 @@ class _ServedText(nn.Module):
         self.text = text
 
     def forward(
-        self, text: Int[Tensor, "b l"] | Float[Tensor, "b l w"]
+        self, text: Int[Tensor, "b l"] | Float[Tensor, "b l e"]
     ) -> tuple[Float[Tensor, "b d"]]:
         return (self.text(text),)
 
@@ -241,7 +241,7 @@ register_model(
             image=lambda _spec, size: picture_input(size),
         ),
         limits=(
-            "It knows only the words of its captions, unless a frozen sentence encoder reads them; "
+            "It knows only words of its captions, unless a frozen sentence encoder reads them; "
             "similarities rank pictures, they are not probabilities."
         ),
     )
