@@ -23,7 +23,8 @@ from robot_vision.model_store.policies import find_policy
 from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.console.node import ConsoleNode
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
+from robot_vision.ros.policy.loading import LoadedPolicy
+from robot_vision.ros.policy.node import PolicyNode
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.ros.tools.processes import child, free_domain

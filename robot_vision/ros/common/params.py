@@ -10,7 +10,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from robot_vision.core.config import Params, with_values
+from robot_vision.core.config import Params, flatten, with_values
 
 ParamsT = TypeVar("ParamsT", bound=Params)
 
@@ -29,6 +29,26 @@ def declare(node: Node, defaults: ParamsT) -> ParamsT:
 def with_parameters(params: ParamsT, changed: Iterable[Parameter]) -> ParamsT:
     """A copy of `params` with the values of ROS parameters; raises `ConfigError`."""
     return with_values(params, {p.name: _plain(p.value) for p in changed})
+
+
+def with_known_parameters(
+    params: ParamsT, changed: Iterable[Parameter]
+) -> tuple[tuple[str, ...], ParamsT]:
+    """The names among `changed` that the schema has, and a copy of `params` with their values.
+
+    Others, such as use_sim_time, are ROS's own. Raises `ConfigError`.
+    """
+    known = flatten(params)
+    ours = [parameter for parameter in changed if parameter.name in known]
+    return tuple(parameter.name for parameter in ours), with_parameters(params, ours)
+
+
+def configure_first(names: Iterable[str], state: str) -> str:
+    """Why parameters are refused that only a configure transition applies."""
+    return (
+        f"{', '.join(names)}: taken up when the node is configured; "
+        f"it is {state} now: clean it up first"
+    )
 
 
 def _plain(value: Any) -> Any:

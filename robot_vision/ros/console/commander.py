@@ -18,10 +18,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.console.command_schema import MAX_INSTRUCTION, GivenInstruction, Outcome
 from robot_vision.console.commander import InstructionLog
-from robot_vision.console.schema import MAX_INSTRUCTION, GivenInstruction, Outcome, PolicyStatus
 from robot_vision.console.state.admission import text_of
 from robot_vision.console.state.snapshots import Snapshots
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.middleware.bounded import WORDS_BYTES, bounded
 from robot_vision.ros.middleware.rclpy_internals import is_up

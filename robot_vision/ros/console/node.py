@@ -143,11 +143,13 @@ class ConsoleNode(Node):
 
     def _on_status(self, message: String) -> None:
         try:
-            status, unusable = admit_status(message.data)
+            status, unusable, note = admit_status(message.data)
         except UnusableError as error:
             self._refusals.add(self._status_topic, str(error))
             return
-        self._refusals.add(self._status_topic, "fields that are no such", unusable)
+        self._refusals.add(self._status_topic, "fields with unusable values", unusable)
+        if note:
+            self.get_logger().warning(note, once=True)
         self.snapshots.policy_said(status)
 
     def _on_attention(self, message: Image) -> None:

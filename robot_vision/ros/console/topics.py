@@ -12,7 +12,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from robot_vision.console.class_schema import PixelLabels
-from robot_vision.console.schema import ObjectsView, Topic
+from robot_vision.console.object_schema import ObjectsView
+from robot_vision.console.schema import Topic
 from robot_vision.console.state.admission import (
     UnusableError,
     admit_grounded,

@@ -12,7 +12,7 @@ from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.timing import Span, span
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
-from robot_vision.ros.perception.inputs import Capture
+from robot_vision.ros.perception.inputs.topics import Capture
 from robot_vision.topics.table import TOPICS
 from robot_vision.topics.topic import Makers, OutputTopic, Result
 

@@ -18,11 +18,11 @@ from robot_vision.core.timing import spans_kept, timed
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.tf import TargetFrame
-from robot_vision.ros.perception.frames import FrameBuilder
-from robot_vision.ros.perception.inputs import Capture, Inputs
+from robot_vision.ros.perception.inputs.frames import FrameBuilder
+from robot_vision.ros.perception.inputs.robot import RobotInView
+from robot_vision.ros.perception.inputs.topics import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
 from robot_vision.ros.perception.outputs import Outputs, Traces
-from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.topics.topic import Result
 
 _POLL_S = 0.1

@@ -25,8 +25,8 @@ from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
 from robot_vision.ros.policy.commander import Commander
-from robot_vision.ros.policy.frozen_camera import FrozenCamera
-from robot_vision.ros.policy.measured_depth import MeasuredDepth
+from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.inputs.measured_depth import MeasuredDepth
 from robot_vision.ros.policy.outputs import PolicyOutputs
 
 

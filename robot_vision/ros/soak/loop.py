@@ -104,7 +104,7 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
 
     def ready() -> bool:
         seen, heard = operator.seen, monitor.heard
-        return bool(seen.task and seen.status and heard.results and _url(service_log))
+        return bool(seen.task and seen.statuses and heard.results and _url(service_log))
 
     monitor.spin_until(lambda: ended() or ready(), timeout_s=_START_S)
     if ended() or not ready():

@@ -241,8 +241,7 @@ class SoakRun:
 
     def _show(self) -> None:
         status = self._parts.operator.seen.status
-        state = "off" if not status.get("enabled") else ""
-        state = state or ("holds" if status.get("holding", True) else "follows")
+        state = "off" if not status.enabled else "holds" if status.holding else "follows"
         memory = ", ".join(
             f"{name} {samples[-1].rss_mb:.0f} MB"
             for name, samples in self._outcome.samples.items()

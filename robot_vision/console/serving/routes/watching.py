@@ -6,8 +6,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
+from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.problems import ConsoleError
-from robot_vision.console.schema import GroundedView, ObjectsView, State
+from robot_vision.console.schema import State
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.routes.refusals import refusals
 from robot_vision.console.serving.stream import Viewers

@@ -11,7 +11,7 @@ from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.types import Frame, Picture
 from robot_vision.policies.pixel_history import asked_ns, most_gap_s
-from robot_vision.ros.policy.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
 
 # A stamp so far behind the newest is of a clock that began anew.
 _RESTART_S = 1.0

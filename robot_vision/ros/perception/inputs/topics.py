@@ -29,7 +29,7 @@ from robot_vision.ros.middleware.message_numbers import MessageNumbers, with_inf
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import input_qos
 from robot_vision.ros.middleware.silence import ListenedTopic
-from robot_vision.ros.perception.calibrations import Calibrations
+from robot_vision.ros.perception.inputs.calibrations import Calibrations
 from robot_vision.sync.one_camera import TWO_CAMERAS, OneCamera
 from robot_vision.sync.pairing import Pairer
 

@@ -12,7 +12,7 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import depth_from_message, rgb_from_message
-from robot_vision.ros.perception.inputs import Capture
+from robot_vision.ros.perception.inputs.topics import Capture
 from robot_vision.sync.views import ColorView, DepthOrigin, Views
 
 Lookup: TypeAlias = Callable[..., Float64[np.ndarray, "4 4"] | None]
