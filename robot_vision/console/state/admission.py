@@ -6,10 +6,11 @@ message without its essential fields is refused as a whole (`UnusableError`).
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.problems import in_words
@@ -34,7 +35,9 @@ _LARGEST_COUNT_DIGITS = 15
 _FIGURES = ("_hz", "_mb")
 _OBJECTS_NEED = ("stamp_ns", "frame_id", "age_ms", "stage_ms", "model", "objects")
 COUNTS = ("dropped: ", "degraded: ")
-_OBJECTS, _GROUNDED = TypeAdapter(ObjectsView), TypeAdapter(GroundedView)
+_READ_OBJECTS = partial(ObjectsView.model_validate_json, strict=True)
+_READ_GROUNDED = partial(GroundedView.model_validate_json, strict=True)
+_READ_STATUS = partial(POLICY_STATUS.adapter.validate_json, strict=True)
 
 
 class UnusableError(RobotVisionError, ValueError):
@@ -98,7 +101,7 @@ def admit_status(text: str) -> tuple[PolicyStatus, int, str]:
     """
     data = _parsed(text, longest=_LONGEST_STATUS, what=POLICY_STATUS.what)
     missing, unknown = POLICY_STATUS.missing(data), POLICY_STATUS.note_on_unknown(data)
-    status, unusable = _admit(POLICY_STATUS.adapter, data, needed=("enabled", "holding"))
+    status, unusable = _admit(_READ_STATUS, data, needed=("enabled", "holding"))
     lacks = f"{POLICY_STATUS.what} lacks {', '.join(missing)}" if missing else ""
     return status, unusable, "; ".join(filter(None, (lacks, unknown)))
 
@@ -107,17 +110,17 @@ def admit_objects(text: str) -> tuple[ObjectsView, int]:
     """`~/objects/json`, and how many of its rows and fields are unusable."""
     if len(text) <= _LONGEST_OBJECTS:
         try:
-            return ObjectsView.model_validate_json(text, strict=True), 0
+            return _READ_OBJECTS(text), 0
         except ValidationError:
             pass  # looked at in detail, which takes longer
     data = _parsed(text, longest=_LONGEST_OBJECTS, what="objects")
-    return _admit(_OBJECTS, data, needed=_OBJECTS_NEED)
+    return _admit(_READ_OBJECTS, data, needed=_OBJECTS_NEED)
 
 
 def admit_grounded(text: str) -> tuple[GroundedView, int]:
     """`~/grounded/json`, and how many of its rows and fields are unusable."""
     data = _parsed(text, longest=_LONGEST_OBJECTS, what="what words name")
-    return _admit(_GROUNDED, data, needed=(*_OBJECTS_NEED, "prompt"))
+    return _admit(_READ_GROUNDED, data, needed=(*_OBJECTS_NEED, "prompt"))
 
 
 def objects_in(data: dict[str, Any]) -> ObjectsView:
@@ -125,7 +128,7 @@ def objects_in(data: dict[str, Any]) -> ObjectsView:
     try:
         return ObjectsView.model_validate(data)
     except ValidationError:
-        return _admit(_OBJECTS, plain(data), needed=_OBJECTS_NEED)[0]
+        return _admit(_READ_OBJECTS, plain(data), needed=_OBJECTS_NEED)[0]
 
 
 def _parsed(text: str, *, longest: int, what: str) -> dict[str, Any]:
@@ -141,7 +144,7 @@ def _parsed(text: str, *, longest: int, what: str) -> dict[str, Any]:
 
 
 def _admit(
-    adapter: TypeAdapter[T], data: dict[str, Any], *, needed: tuple[str, ...]
+    read: Callable[[str], T], data: dict[str, Any], *, needed: tuple[str, ...]
 ) -> tuple[T, int]:
     missing = [name for name in needed if name not in data]
     if missing:
@@ -150,7 +153,7 @@ def _admit(
     # Leave out what is wrong, or the row around it where that field is required.
     for _ in range(_DEEPEST):
         try:
-            return adapter.validate_json(json.dumps(data), strict=True), unusable
+            return read(json.dumps(data)), unusable
         except ValidationError as error:
             errors = error.errors(include_url=False, include_input=False)
         wrong, words = {_place(e["loc"]) for e in errors}, in_words(errors)

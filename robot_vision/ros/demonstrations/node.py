@@ -3,7 +3,6 @@
 `topics` hears, `worker` owns the dataset; services ask it and wait for its answer.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.demonstrations.status import RECORDER_STATUS, RecorderStatus
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.common.run import run
 from robot_vision.ros.common.tf import TargetFrame
@@ -108,8 +108,8 @@ class DemoRecorder(Node):
             self.get_logger().warning(response.message)
         return response
 
-    def _publish_status(self, status: dict[str, Any]) -> None:
-        self._status.publish(String(data=json.dumps(status)))
+    def _publish_status(self, status: RecorderStatus) -> None:
+        self._status.publish(String(data=RECORDER_STATUS.write(status)))
 
 
 def _pose_source(node: Node, config: DemonstrationConfig, heard: DemoTopics) -> PoseOf:

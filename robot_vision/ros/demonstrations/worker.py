@@ -7,7 +7,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from robot_vision.datasets.lerobot.sample import Sample
 from robot_vision.datasets.lerobot.schema import DatasetFormat
 from robot_vision.demonstrations.recording.align import Slot
 from robot_vision.demonstrations.recording.session import Ended, Session
+from robot_vision.demonstrations.status import RecorderStatus
 from robot_vision.demonstrations.writing.ended import EpisodeWaitsError
 from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 from robot_vision.ros.demonstrations.format import align_config, dataset_format
@@ -47,7 +47,7 @@ class RecordingThread:
         *,
         pose_of: PoseOf,
         log: Callable[[str], object],
-        on_status: Callable[[dict[str, Any]], None],
+        on_status: Callable[[RecorderStatus], None],
     ) -> None:
         self._config = config
         self._heard = heard
@@ -225,21 +225,21 @@ class RecordingThread:
             self._told_stop = session.stopped
             self._log(f"recording stopped: {session.stopped}; end or discard the episode")
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self) -> RecorderStatus:
         session, writer = self._session, self._writer
-        return {
-            "dataset": self._config.dataset,
-            "episodes": writer.episodes if writer else 0,
-            "recording": session is not None,
-            "frames": session.frames if session else 0,
-            "stopped": session.stopped if session else "",
-            "waiting": writer.waiting if writer else 0,
-            "why_waiting": self._why_waiting,
-            "instruction": self._instruction,
-            "missing": self._heard.missing(),
-            "notes": session.notes if session else {},
-            "unusable": dict(self._heard.unusable),
-        }
+        return RecorderStatus(
+            dataset=self._config.dataset,
+            episodes=writer.episodes if writer else 0,
+            recording=session is not None,
+            frames=session.frames if session else 0,
+            stopped=session.stopped if session else "",
+            waiting=writer.waiting if writer else 0,
+            why_waiting=self._why_waiting,
+            instruction=self._instruction,
+            missing=tuple(self._heard.missing()),
+            notes=session.notes if session else {},
+            unusable=dict(self._heard.unusable),
+        )
 
     def _open(self, form: DatasetFormat | None) -> DatasetWriter:
         if self._writer is None:
