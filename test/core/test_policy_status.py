@@ -12,11 +12,6 @@ from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus, Pose, S
 
 FIGURE = st.floats(-1e9, 1e9)
 TEXTS = st.lists(st.text(), max_size=3).map(tuple)
-POSES = st.builds(
-    Pose,
-    position_m=st.tuples(FIGURE, FIGURE, FIGURE),
-    quaternion_xyzw=st.tuples(FIGURE, FIGURE, FIGURE, FIGURE),
-)
 SERVER = ServerStatus(
     server="openpi at 10.0.0.1:8000",
     state="lost",
@@ -29,20 +24,20 @@ SERVER = ServerStatus(
     steps_past_on_arrival=0.4,
     unsaid=("statistics",),
 )
-STATUSES = st.builds(
-    PolicyStatus,
-    stamp_ns=st.integers(0, 2**62),
-    enabled=st.booleans(),
-    holding=st.booleans(),
-    reasons=TEXTS,
-    masked=TEXTS,
-    target_id=st.none() | st.integers(-1, 9),
-    action=st.none() | st.lists(FIGURE, max_size=7).map(tuple),
-    pose=st.none() | POSES,
-    interventions=st.dictionaries(st.text(), st.integers(0, 9), max_size=3),
-    joints=st.none() | st.dictionaries(st.text(), FIGURE, max_size=3),
-    policy_server=st.sampled_from([None, SERVER]),
-    late=st.none() | st.integers(0, 9),
+VALUES = st.fixed_dictionaries(
+    {
+        "stamp_ns": st.integers(0, 2**62),
+        "enabled": st.booleans(),
+        "holding": st.booleans(),
+        "reasons": TEXTS,
+        "masked": TEXTS,
+        "target_id": st.none() | st.integers(-1, 9),
+        "action": st.none() | st.lists(FIGURE, max_size=7).map(tuple),
+        "interventions": st.dictionaries(st.text(), st.integers(0, 9), max_size=3),
+        "joints": st.none() | st.dictionaries(st.text(), FIGURE, max_size=3),
+        "policy_server": st.sampled_from([None, SERVER]),
+        "late": st.none() | st.integers(0, 9),
+    }
 )
 
 
@@ -52,8 +47,10 @@ def written(**changes: Any) -> dict[str, Any]:
     return {**json.loads(POLICY_STATUS.write(status)), **changes}
 
 
-@given(STATUSES)
-def test_what_is_written_is_read(status: PolicyStatus) -> None:
+@given(values=VALUES, at=st.tuples(FIGURE, FIGURE, FIGURE))
+def test_what_is_written_is_read(values: dict[str, Any], at: tuple[float, float, float]) -> None:
+    pose = Pose(position_m=at, quaternion_xyzw=(0.0, 0.0, 0.0, 1.0))
+    status = PolicyStatus(**values, pose=pose)
     assert POLICY_STATUS.read(POLICY_STATUS.write(status)) == (status, "")
 
 

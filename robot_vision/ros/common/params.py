@@ -1,4 +1,4 @@
-"""ROS parameters from the one schema: declared with description, unit and range, read back."""
+"""ROS parameters from the schema: declared with description, unit and range, read back."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ ParamsT = TypeVar("ParamsT", bound=Params)
 def declare(node: Node, defaults: ParamsT) -> ParamsT:
     """Declare every parameter of `defaults` on `node`; returns the values that it was given.
 
-    Raises `ConfigError` for a value that the schema refuses, rclpy's errors for wrong types.
+    Raises `ConfigError` for a value that the schema refuses, and rclpy's errors for wrong types.
     """
     declared = node.declare_parameters(
         "", [(name, value, _descriptor(field, value)) for name, value, field in _leaves(defaults)]
@@ -52,7 +52,7 @@ def configure_first(names: Iterable[str], state: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    # A list is empty in YAML as [''], because ROS cannot tell the type of []. Numbers come as
+    # A list is empty in YAML as [''], because ROS cannot infer the type of []. Numbers come as
     # an `array`.
     if isinstance(value, (list, tuple, array)):
         return [item for item in value if item != ""]
@@ -69,7 +69,7 @@ def _leaves(params: Params, prefix: str = "") -> Iterator[tuple[str, Any, FieldI
 
 
 def describe_parameter(field: FieldInfo) -> str:
-    """What a parameter means, its unit and the values that it takes, in one line."""
+    """The meaning of a parameter, its unit and its range, in one line."""
     unit = (field.json_schema_extra or {}).get("unit", "")  # pyright: ignore
     choices, (low, high) = _choices(field), _bounds(field)
     text = (field.description or "") + (f" [{unit}]" if unit else "")
@@ -105,7 +105,7 @@ def _choices(field: FieldInfo) -> tuple[str, ...]:
 
 
 def _bounds(field: FieldInfo) -> tuple[Any, Any]:
-    """Lowest and highest value; ROS has closed ranges only, the schema minds open ones."""
+    """Lowest and highest value; ROS has only closed ranges, the schema enforces open ones."""
     low = high = None
     for bound in field.metadata:
         if isinstance(bound, (Ge, Gt)):

@@ -1,4 +1,4 @@
-"""Images of numbers from topics, as arrays: refused where their size or their numbers are not."""
+"""Numeric images from topics, as arrays; wrong sizes and numbers are refused."""
 
 import numpy as np
 from jaxtyping import Float32

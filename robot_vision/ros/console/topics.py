@@ -1,4 +1,4 @@
-"""A perception node's topics for the console beside it; heavy ones only while somebody looks."""
+"""A perception node's topics for a console in another process; heavy ones only while viewed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -37,12 +37,12 @@ from robot_vision.ros.middleware.bounded import OBJECTS_BYTES, bounded
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _RESULTS_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
-# A page that is loaded again must not cost a subscription.
+# Reloading a page must not cost a subscription.
 _KEEP_S = 3.0
 
 
 class ConsoleTopics:
-    """Fills the snapshots. `follow_wishes` is to be called a few times per second."""
+    """Fills the snapshots. Call `follow_wishes` a few times per second."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class ConsoleTopics:
         )
 
     def follow_wishes(self) -> None:
-        """Subscribe to what somebody looks at, and no longer to what nobody looks at."""
+        """Subscribe to topics that are viewed, and unsubscribe from the others."""
         now_s = monotonic()
         self._wanted_s |= dict.fromkeys(self._snapshots.wanted, now_s)
         for name, (topic, kind, callback) in self._heavy.items():

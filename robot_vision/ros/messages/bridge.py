@@ -1,8 +1,7 @@
-"""cv_bridge, the last resort for encodings without a path of ours; used once it has proved itself.
+"""cv_bridge, the last resort for encodings that we do not decode; used once it has been tested.
 
-It may end the process that it is in, so that a child tries it first (`bridge_trial`). The thread
-that decodes does not wait for the child: until its answer, and where it failed, images are
-refused with the reason.
+It may crash its process, so a child process tries it first (`bridge_trial`). The decoding thread
+does not wait for the child: until it answers, or if it fails, images are refused with the reason.
 """
 
 from functools import cache
