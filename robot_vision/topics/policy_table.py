@@ -15,7 +15,7 @@ class PolicyTopic:
 
     `name` is relative to the node's namespace; `~/` stands for the node itself. `role` is the name
     of an input in /diagnostics. `any_qos`: publishers of any QoS are received, and so is what they
-    latched before; `quality` is then the least that is asked for.
+    latched before; `quality` is then the weakest one requested.
     """
 
     name: str

@@ -15,7 +15,7 @@ class Quality:
     latched: bool = False
 
 
-# Reliable, because results are small or wanted; a few, because a slow reader must not lose any.
+# Reliable, because results are small or requested; a few, so that slow readers lose none.
 RESULTS = Quality(reliable=True, kept=5)
 LATCHED = Quality(reliable=True, kept=1, latched=True)
 # Best effort, which matches every publisher; only the newest counts.

@@ -1,4 +1,4 @@
-"""The connection of a policy that decides on a server: in the status, in the log, in words."""
+"""The connection to a policy server, for the status, the log and /diagnostics."""
 
 from collections.abc import Callable
 from typing import Any

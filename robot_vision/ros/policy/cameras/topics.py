@@ -1,4 +1,4 @@
-"""Topics of a policy's cameras: colour, and depth beside it, paired by their stamps."""
+"""Topics of a policy's cameras: colour and depth, paired by stamp."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from robot_vision.topics.policy_table import CAMERA_COLOR, CAMERA_DEPTH, PolicyT
 
 @dataclass(frozen=True, kw_only=True)
 class CameraTopicNames:
-    """Topics of one camera, and the step of its depth in integers (m)."""
+    """Topics of one camera, and the unit of its integer depth (m)."""
 
     rgb: str
     depth: str
@@ -39,7 +39,7 @@ def declared_topics(
 ) -> Mapping[str, CameraTopicNames]:
     """Topics by camera: the parameters `cameras.<name>.rgb`, `.depth` and `.raw_unit_m`.
 
-    The first camera's defaults are perception's own topics, others' are below their names.
+    The first camera's defaults are perception's topics; the others' are below their names.
     Parameters of cameras that the policy does not have are logged as warnings.
     """
     found = {}
@@ -122,7 +122,7 @@ class CameraTopics:
 
 
 class _Joined:
-    """One camera's colour with its depth, where it has some."""
+    """Joins one camera's colour with its depth, if it has any."""
 
     def __init__(
         self,
