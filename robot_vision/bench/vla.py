@@ -124,7 +124,7 @@ def _lead(
 
 
 def _begin(operator: Any) -> None:
-    operator.instruct(operator.seen.task["instruction"])
+    operator.instruct(operator.task.instruction)
     operator.enable(True)
 
 

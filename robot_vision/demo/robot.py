@@ -146,8 +146,8 @@ class _Show:
 
     def _do_task(self, live: Live, until_s: float, processes: dict[Path, Any]) -> Outcome:
         """Give the words, let the arm move, watch; disabled again at the end."""
-        seen, task = self.operator.seen, self.operator.seen.task
-        words = self._demo.instruction or task["instruction"]
+        seen, task = self.operator.seen, self.operator.task
+        words = self._demo.instruction or task.instruction
         before = seen.status.interventions
         self.operator.instruct(words)
         self.operator.enable(True)
@@ -159,9 +159,9 @@ class _Show:
                     raise DemoError(f"a process ended: {_last_words(log)}")
             if not seen.status.holding:
                 held_since_s = monotonic()
-            if seen.task["success"] and not self._demo.instruction:
+            if self.operator.task.success and not self._demo.instruction:
                 ended = "done"
-            elif monotonic() - begin_s > task["time_out_s"]:
+            elif monotonic() - begin_s > task.time_out_s:
                 ended = "out of time"
             elif monotonic() - held_since_s > _GIVEN_UP_S:
                 ended = f"held: {'; '.join(seen.status.reasons)}"
@@ -171,7 +171,7 @@ class _Show:
         self.operator.enable(False)
         after = seen.status.interventions
         return Outcome(
-            seed=task["seed"],
+            seed=task.seed,
             instruction=words,
             success=None if self._demo.instruction or ended == _TIME_OVER else ended == "done",
             seconds=round(monotonic() - begin_s, 1),

@@ -33,7 +33,7 @@ def robot_view(heard: Any, seen: Any, words: str) -> Group:
     recent = heard.results[-_RECENT:]
     return Group(
         styled(f"“{words}”", "bold"),
-        styled(f"{state}   {task['time_s']:.0f} of {task['time_out_s']:.0f} s", style),
+        styled(f"{state}   {task.time_s:.0f} of {task.time_out_s:.0f} s", style),
         figures,
         live_view(recent, [stages_of(result) for result in recent], heard.status),
     )

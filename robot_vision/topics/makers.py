@@ -13,8 +13,8 @@ from robot_vision.core.frame_classes import (
 )
 from robot_vision.core.grounded import grounded_json_of, grounded_objects_of, grounded_part
 from robot_vision.core.objects import json_of, keypoints_json_of
-from robot_vision.topics.classes import new_classification
-from robot_vision.topics.detections import new_detections, new_keypoints, new_objects
+from robot_vision.topics.content.classes import new_classification
+from robot_vision.topics.content.detections import new_detections, new_keypoints, new_objects
 from robot_vision.topics.messages import new_header
 from robot_vision.topics.topic import Makers, Result
 from robot_vision.viz.overlay import draw_overlay

@@ -9,11 +9,11 @@ import numpy as np
 from robot_vision.core.objects import Objects
 from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.types import Perception
-from robot_vision.topics.camera_info import InfoWriter
-from robot_vision.topics.classes import LabelWriter
-from robot_vision.topics.markers import MarkerWriter
+from robot_vision.topics.content.camera_info import InfoWriter
+from robot_vision.topics.content.classes import LabelWriter
+from robot_vision.topics.content.markers import MarkerWriter
+from robot_vision.topics.content.points import CloudWriter
 from robot_vision.topics.messages import Messages
-from robot_vision.topics.points import CloudWriter
 from robot_vision.topics.quality import RESULTS, Quality
 
 InFile: TypeAlias = Literal["never", "always", "depth", "overlay", "points"]

@@ -159,7 +159,7 @@ def test_pictures_of_every_page(
             assert ready, (tmp_path / "robot.log").read_text()
             monitor.spin_until(console.is_ready, timeout_s=60.0)
             console.instruct("sing a song")
-            console.instruct(words_for(console, operator.seen.task["instruction"]))
+            console.instruct(words_for(console, operator.task.instruction))
             console.enable()
             shoot_live(chromium, url, out)
             console.hold()

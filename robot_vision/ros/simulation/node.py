@@ -40,6 +40,7 @@ from robot_vision.ros.simulation.transforms import SimTransforms
 from robot_vision.simulation.robot.arms import arm_named
 from robot_vision.simulation.robot.task import Kind
 from robot_vision.simulation.robot.urdf import urdf_of
+from robot_vision.simulation.task_status import TASK_STATUS
 
 BASE, TOOL = "base", "tool"
 _STATE_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -153,13 +154,13 @@ class RobotSim(Node):
         instruction, told_ns = self._told_task
         if instruction != scene.instruction or not 0 <= now_ns - told_ns < _TASK_PERIOD_NS:
             self._told_task = (scene.instruction, now_ns)
-            task = scene.describe(stamp_ns=now_ns)
-            task |= {
-                "behind_s": round(self._physics.behind_s, 3),
-                "pictures_skipped": self._exposures.skipped,
-                "commands_refused": self._refused(),
-            }
-            self._task.publish(String(data=json.dumps(task)))
+            task = scene.status(
+                stamp_ns=now_ns,
+                behind_s=self._physics.behind_s,
+                pictures_skipped=self._exposures.skipped,
+                commands_refused=self._refused(),
+            )
+            self._task.publish(String(data=TASK_STATUS.write(task)))
 
     def _refused(self) -> int:
         return sum(why.total for why in self._health.report().drops.values())

@@ -1,7 +1,6 @@
 """One scene of the simulated robot: its physics, its task, and a twin that is only looked at."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -13,6 +12,7 @@ from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import Kind, Named, Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
+from robot_vision.simulation.task_status import TaskStatus
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,21 +41,26 @@ class Scene:
         self.twin.step(0.0)
         return self.twin.frame(stamp_ns), self.twin.wrist_frame(stamp_ns) if wrist else None
 
-    def describe(self, *, stamp_ns: int) -> dict[str, Any]:
-        """What `~/task` says."""
-        return {
-            "stamp_ns": stamp_ns,
-            "seed": self.seed,
-            "kind": self.task.kind,
-            "instruction": self.instruction,
-            "target": _words(self.task.target),
-            "destination": _words(self.task.destination),
-            "direction": self.task.direction,
-            "things": [f"{i.color_name} {i.class_name}" for i in self.world.items],
-            "time_s": round(self.world.time_s, 3),
-            "time_out_s": self.task.time_out_s,
-            "success": success(self.world, self.task),
-        }
+    def status(
+        self, *, stamp_ns: int, behind_s: float, pictures_skipped: int, commands_refused: int
+    ) -> TaskStatus:
+        """The content of `~/task`."""
+        return TaskStatus(
+            stamp_ns=stamp_ns,
+            seed=self.seed,
+            kind=self.task.kind,
+            instruction=self.instruction,
+            target=_words(self.task.target),
+            destination=_words(self.task.destination),
+            direction=self.task.direction,
+            things=tuple(f"{i.color_name} {i.class_name}" for i in self.world.items),
+            time_s=round(self.world.time_s, 3),
+            time_out_s=float(self.task.time_out_s),
+            success=success(self.world, self.task),
+            behind_s=round(behind_s, 3),
+            pictures_skipped=pictures_skipped,
+            commands_refused=commands_refused,
+        )
 
 
 def build_scene(

@@ -69,7 +69,7 @@ class SoakOperator:
         self.scenes += 1
         self._ask("new scene", self._operator.new_scene)
         self._wait_for_rest(self._watch.now_ns())
-        self._operator.instruct(self._operator.seen.task["instruction"])
+        self._operator.instruct(self._operator.task.instruction)
         self.enable()
 
     def enable(self) -> None:
@@ -92,7 +92,7 @@ class SoakOperator:
         elif self._held_since_s is None:
             self._held_since_s = monotonic()
         held_s = monotonic() - (self._held_since_s or monotonic())
-        is_done = bool(self._operator.seen.task.get("success"))
+        is_done = self._operator.task.success
         if is_done or held_s > 2.0 or monotonic() - self._task_s > self._config.task_s:
             self.next_task()
 

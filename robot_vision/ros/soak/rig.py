@@ -146,7 +146,7 @@ class SoakRig:
         self._words.publish(String(data=text))
 
     def instruct_task(self) -> None:
-        self._operator.instruct(self._operator.seen.task["instruction"])
+        self._operator.instruct(self._operator.task.instruction)
 
     def another_name_of_the_model(self) -> str:
         self._models.reverse()

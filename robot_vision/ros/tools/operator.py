@@ -15,6 +15,7 @@ from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.tools.monitor import Monitor
+from robot_vision.simulation.task_status import TASK_STATUS, TaskStatus
 
 _QOS = QoSProfile(depth=20)
 _ANSWER_S = 30.0
@@ -35,7 +36,7 @@ class Seen:
     `age_s` is the time from a camera's stamp to the first command made from it.
     """
 
-    task: dict[str, Any] = field(default_factory=dict)
+    task: TaskStatus | None = None
     status: PolicyStatus = _BEFORE_THE_FIRST
     statuses: int = 0
     age_s: list[float] = field(default_factory=list)
@@ -64,6 +65,13 @@ class Operator:
         node.create_subscription(String, "policy/status/json", self._on_status, _QOS)
         node.create_subscription(Header, "policy/command/observation", self._on_observation, _QOS)
 
+    @property
+    def task(self) -> TaskStatus:
+        """The present task. Raises `OperatorError` before the simulated robot has reported one."""
+        if self.seen.task is None:
+            raise OperatorError("robot_sim has not reported its task yet")
+        return self.seen.task
+
     def instruct(self, text: str) -> None:
         self._instruction.publish(String(data=text))
 
@@ -85,7 +93,11 @@ class Operator:
         """Another table and task, whatever the policy does: the arm is elsewhere at once."""
         answer = self._ask(self._new_scene, Trigger.Request())
         scene = json.loads(answer.message)
-        self._wait(lambda: self.seen.task.get("seed") == scene["seed"], "the new scene")
+
+        def is_there() -> bool:
+            return self.seen.task is not None and self.seen.task.seed == scene["seed"]
+
+        self._wait(is_there, "the new scene")
         return scene
 
     def wait_until_seen(self) -> None:
@@ -107,7 +119,7 @@ class Operator:
             raise OperatorError(f"no answer from {what} within {monotonic() - begin_s:.0f} s")
 
     def _on_task(self, message: String) -> None:
-        self.seen.task = json.loads(message.data)
+        self.seen.task, _ = TASK_STATUS.read(message.data)
 
     def _on_status(self, message: String) -> None:
         status, note = POLICY_STATUS.read(message.data)

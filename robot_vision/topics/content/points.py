@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.types import Perception
-from robot_vision.topics.cloud import (
+from robot_vision.topics.content.cloud import (
     OBJECT_POINT,
     POINT,
     Rays,
