@@ -135,4 +135,4 @@ class ServiceNode(LifecycleNode):
             if self.executor is not None:
                 self.executor.wake()
         elif not started:
-            self.get_logger().warning(f"the process goes on without {self.get_name()}")
+            self.get_logger().warning(f"the process continues without {self.get_name()}")

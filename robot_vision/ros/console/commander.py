@@ -93,13 +93,13 @@ class RosCommander:
         if self._words.get_subscription_count() <= 1:
             return Outcome(done=False, message=f"nobody listens to {self._words.topic_name}")
         self._words.publish(String(data=text))
-        return Outcome(done=True, message=f"told on {self._words.topic_name}")
+        return Outcome(done=True, message=f"published on {self._words.topic_name}")
 
     def prompt(self, text: str) -> Outcome:
         if not self._prompts.get_subscription_count():
             return Outcome(done=False, message=f"nobody listens to {self._prompts.topic_name}")
         self._prompts.publish(String(data=text))
-        return Outcome(done=True, message=f"told on {self._prompts.topic_name}")
+        return Outcome(done=True, message=f"published on {self._prompts.topic_name}")
 
     def _on_words(self, message: String) -> None:
         if len(message.data) > MAX_INSTRUCTION:

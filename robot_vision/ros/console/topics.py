@@ -121,12 +121,12 @@ class ConsoleTopics:
             self._refuse("depth", error)
             return
         newest = self._snapshots.objects
-        told = newest.value if newest is not None else None
+        objects = newest.value if newest is not None else None
         depth = Depth(
             stamp_ns=stamp_ns,
             depth_m=depth_m,
             confidence=np.zeros_like(depth_m),  # not subscribed to: nothing here shows it
-            source=(isinstance(told, ObjectsView) and told.depth_source) or "fused",
+            source=(isinstance(objects, ObjectsView) and objects.depth_source) or "fused",
             valid_fraction=float(np.isfinite(depth_m).mean()),
         )
         self._snapshots.saw_depth(depth, age_s=self._age_s(stamp_ns))
@@ -137,7 +137,7 @@ class ConsoleTopics:
         except UnusableError as error:
             self._refuse("grounded", error)
             return
-        self._refusals.add(self._grounded, "rows or fields that are no such", unusable)
+        self._refusals.add(self._grounded, "rows or fields with unusable values", unusable)
         self._snapshots.saw_grounded(view, age_s=self._age_s(view.stamp_ns))
 
     def _on_features(self, message: Image) -> None:
@@ -185,7 +185,7 @@ class ConsoleTopics:
         except UnusableError as error:
             self._refusals.add(name, str(error))
             return
-        self._refusals.add(name, "rows or fields that are no such", unusable)
+        self._refusals.add(name, "rows or fields with unusable values", unusable)
         stage_s = {stage: ms / 1e3 for stage, ms in view.stage_ms.items()}
         stage_s["age"] = view.age_ms / 1e3
         frame = self._snapshots.frame

@@ -22,7 +22,7 @@ _ANSWER_S = 90.0
 
 
 def give(order: Order, *, instruction: str = "", recorder: str = "/demonstrations") -> str:
-    """Have the recorder begin, end or discard; returns its answer.
+    """Make the recorder begin, end or discard; returns its answer.
 
     `instruction` is published before an episode begins. Raises `ConfigError` with the recorder's
     reason if it refuses, or if there is none.

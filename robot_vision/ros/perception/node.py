@@ -173,9 +173,11 @@ class PerceptionNode(ServiceNode):
     def _log_prompt(self, config: NodeConfig) -> None:
         log = self.get_logger()
         if config.grounding_model:
-            log.info(f"looked for by words: {quoted(config.prompt)}")
+            log.info(f"the prompt is {quoted(config.prompt)}")
         else:
-            log.warning(f"nothing looks for {quoted(config.prompt)}: there is no grounding_model")
+            log.warning(
+                f"prompt {quoted(config.prompt)} has no effect: there is no grounding_model"
+            )
 
     def _swap_models(
         self, config: NodeConfig, configured: Configured, *, same_detector: bool

@@ -1,4 +1,4 @@
-"""One scene of the simulated robot: its physics, its task, and a twin that is only looked at."""
+"""One scene of the simulated robot: its physics, its task, and a twin for rendering only."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ from robot_vision.simulation.task_status import TaskStatus
 class Scene:
     """`world` belongs to the thread of the physics, `twin` to that of the cameras.
 
-    The twin is the same table built again: it takes over where things are and renders that,
-    while physics goes on.
+    The twin is the same table built again: it copies the places of all things and renders them
+    while physics continues.
     """
 
     seed: int
@@ -30,13 +30,13 @@ class Scene:
     instruction: str
 
     def places(self) -> Float64[np.ndarray, " q"]:
-        """Where everything is now."""
+        """The positions of everything now."""
         return self.world.data.qpos.copy()
 
     def look(
         self, places: Float64[np.ndarray, " q"], stamp_ns: int, *, wrist: bool
     ) -> tuple[Frame, Frame | None]:
-        """The fixed camera's picture of things at `places`, and that of the wrist camera."""
+        """Images of things at `places`, from the fixed camera and the wrist camera."""
         self.twin.data.qpos[:] = places
         self.twin.step(0.0)
         return self.twin.frame(stamp_ns), self.twin.wrist_frame(stamp_ns) if wrist else None

@@ -172,7 +172,7 @@ class RobotInputs:
         try:
             self._arm.describe(arm_of(message.data, self._config))
         except ConfigError as error:
-            self._arm.describe(None, why=f"robot_description does not do: {error}")
+            self._arm.describe(None, why=f"robot_description is not usable: {error}")
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
         for warning in self._callbacks.on_description(self._arm.kinematics):
             self._node.get_logger().warning(warning)
