@@ -139,7 +139,7 @@ def _parsed(text: str, *, longest: int, what: str) -> dict[str, Any]:
     except ForeignFileError as error:
         raise UnusableError(str(error)) from error
     if not isinstance(data, dict):
-        raise UnusableError(f"{what}: expected an object in JSON, but it is no object")
+        raise UnusableError(f"{what}: expected a JSON object, got {type(data).__name__}")
     return data
 
 

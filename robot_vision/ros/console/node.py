@@ -137,7 +137,7 @@ class ConsoleNode(Node):
                 status.message,
                 ((item.key, item.value) for item in status.values),
             )
-            words = f"values of {diagnosis.name} that are no numbers, or too many"
+            words = f"values of {diagnosis.name} that are not numbers, or too many"
             self._refusals.add("/diagnostics", words, unusable)
             self.snapshots.diagnosed([diagnosis])
 

@@ -74,7 +74,7 @@ class DemoRecorder(Node):
     def _on_instruction(self, message: String) -> None:
         if len(message.data) > MOST_INSTRUCTION_CHARACTERS:
             most = MOST_INSTRUCTION_CHARACTERS
-            self._refuse_instruction(f"it has more than {most} characters, the most that is taken")
+            self._refuse_instruction(f"it has more than {most} characters, the limit")
             return
         self._instruct(message.data)
 

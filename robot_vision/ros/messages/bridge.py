@@ -30,11 +30,11 @@ def rgb_by_bridge(
     verdict = _trial().poll()
     if verdict is None:
         raise EncodingError(
-            f"{encoding!r} has no path of our own; cv_bridge is being tried in a process apart"
+            f"{encoding!r} is not decoded by robot_vision itself; cv_bridge is being tested in a child process"
         )
     if not verdict.is_usable:
         raise EncodingError(
-            f"{encoding!r} has no path of our own, and {verdict.problem}. Publish another "
+            f"{encoding!r} is not decoded by robot_vision itself, and {verdict.problem}. Publish another "
             f"encoding (docs/cameras.md), or give cv_bridge its NumPy: {ADVICE}; start again then"
         )
     try:
@@ -43,7 +43,7 @@ def rgb_by_bridge(
         raise EncodingError(f"cv_bridge refuses {encoding!r}: {error}") from error
     shape = (message.height, message.width, 3)
     if not isinstance(rgb, np.ndarray) or (rgb.dtype, rgb.shape) != (np.uint8, shape):
-        raise EncodingError(f"cv_bridge makes no RGB of {encoding!r} in {shape}")
+        raise EncodingError(f"cv_bridge returned no RGB for {encoding!r} in {shape}")
     return rgb
 
 

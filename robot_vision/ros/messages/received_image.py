@@ -39,7 +39,9 @@ def received_image(message: bytes) -> ReceivedImage | Image:
             return deserialize_message(message, Image)
         return _looked_at(message)
     except (struct.error, UnicodeDecodeError, RuntimeError) as error:
-        raise EncodingError(f"{len(message)} bytes are no sensor_msgs/Image: {error}") from error
+        raise EncodingError(
+            f"{len(message)} bytes are not a sensor_msgs/Image: {error}"
+        ) from error
 
 
 def _looked_at(message: bytes) -> ReceivedImage:

@@ -31,12 +31,12 @@ def bounded(
 
     def take(data: bytes) -> None:
         if len(data) > most_bytes:
-            refuse(f"a message is larger than {most_bytes} bytes, the most that is taken")
+            refuse(f"a message is larger than {most_bytes} bytes, the limit")
             return
         try:
             message = deserialize_message(data, kind)
         except RuntimeError:  # rclpy's, of bytes that are cut or wrong
-            refuse(f"a message of {len(data)} bytes is no {kind.__name__}")
+            refuse(f"a message of {len(data)} bytes is not a valid {kind.__name__}")
             return
         callback(message)
 

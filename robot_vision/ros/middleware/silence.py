@@ -100,9 +100,9 @@ def _alternatives(node: Node, topic: ListenedTopic) -> str:
     for name in (base, *(base + suffix for suffix in transports)):
         if name != topic.name and name in published:
             transport = "raw" if name == base else "compressed"
-            return f"; {name} is there: set input.{topic.role}_transport: {transport}"
+            return f"; {name} exists: set input.{topic.role}_transport: {transport}"
     same_type = [name for name, types in published.items() if topic.type_name in types]
     same_type.sort(key=lambda name: -SequenceMatcher(None, name, topic.name).ratio())
     if not same_type:
         return "; no topic of that type is published at all"
-    return f"; of that type there are: {', '.join(same_type[:_SUGGESTIONS])}"
+    return f"; topics of that type: {', '.join(same_type[:_SUGGESTIONS])}"

@@ -49,31 +49,35 @@ class Active:
         log: Callable[[str], object],
     ) -> None:
         self._node, self._configured, self._config = node, configured, config
-        self._perception, self._health = perception, health
+        self._perception, self._health, self._log = perception, health, log
         self._commander = configured.commander
         self._camera_warnings: tuple[str, ...] = ()
-        self._limit_s: float | None = None
         self.topics: tuple[ListenedTopic, ...] = ()
+        self._cameras = self._named_cameras(configured.loaded.observation)
+        self._worker = self._start_worker(now_ns)
+        with ExitStack() as failed:
+            failed.callback(self._worker.stop)
+            self._closing = self._open()
+            failed.pop_all()
+
+    def _open(self) -> ExitStack:
+        """Begin to listen and to command; closing what is returned ends it, commands first."""
         with ExitStack() as closing:
-            self._cameras = self._named_cameras(configured.loaded.observation)
-            self._worker = self._start_worker(now_ns, log)
-            closing.callback(lambda: self._worker.stop(self._limit_s))
             self._listen_to_robot(closing)
-            if configured.camera_pose is not None:
-                self._listen_to_perception(configured.camera_pose, closing)
+            if self._configured.camera_pose is not None:
+                self._listen_to_perception(self._configured.camera_pose, closing)
             if self._cameras is not None:
                 self._listen_to_cameras(self._cameras, closing)
             closing.callback(self._end_commands)
-            self._stream = Stream(self._tick, 1.0 / config.command_hz, log=log)
+            self._stream = Stream(self._tick, 1.0 / self._config.command_hz, log=self._log)
             closing.callback(self._stream.stop)
             closing.callback(self._commander.enable, False)
-            self._closing = closing.pop_all()
+            return closing.pop_all()
 
     def stop(self, limit_s: float | None = None) -> bool:
         """End commands, then inputs, then the worker; returns whether that ended in `limit_s`."""
-        self._limit_s = limit_s
         self._closing.close()
-        return not self._worker.is_alive
+        return self._worker.stop(limit_s)
 
     @property
     def is_working(self) -> bool:
@@ -111,9 +115,7 @@ class Active:
         frozen_s = self._config.watchdog.perception_s
         return None if seen is None else NamedCameras(seen, frozen_s=frozen_s)
 
-    def _start_worker(
-        self, now_ns: Callable[[], int], log: Callable[[str], object]
-    ) -> PolicyWorker:
+    def _start_worker(self, now_ns: Callable[[], int]) -> PolicyWorker:
         configured, watchdog = self._configured, self._config.watchdog
         return PolicyWorker(
             PolicyParts(
@@ -127,7 +129,7 @@ class Active:
                 outputs=configured.outputs,
                 health=self._health,
                 now_ns=now_ns,
-                log=log,
+                log=self._log,
             )
         )
 

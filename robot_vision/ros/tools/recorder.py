@@ -74,7 +74,9 @@ class Recorder:
         for topic, type_name in self._topics().items():
             if topic not in self._subscriptions and self._node.count_publishers(topic):
                 if len(self._subscriptions) >= _MOST_TOPICS:
-                    self._say_once(f"{topic} is not recorded: {_MOST_TOPICS} topics are already")
+                    self._say_once(
+                        f"{topic} is not recorded: {_MOST_TOPICS} topics are recorded already"
+                    )
                     return
                 self._subscriptions[topic] = self._subscribe(topic, type_name)
 

@@ -192,7 +192,7 @@ class Inputs:
     ) -> None:
         """Take an image, and count earlier ones that never arrived."""
         for _ in range(self._numbers[role].missed(info)):
-            why = "a newer one replaced it before it was taken, or it was lost on the way"
+            why = "a newer one replaced it before it was taken, or it was lost in transit"
             self._health.dropped(f"{role} lost in transport", why)
         callback(raw)
 
@@ -212,7 +212,7 @@ class Inputs:
             superseded = self._pairer.counts["superseded"] - superseded
             self._ready.notify()
         if superseded:
-            self._health.dropped("superseded", "a newer frame came before this one was begun")
+            self._health.dropped("superseded", "a newer frame came before this one was started")
 
     def _on_depth(self, raw: bytes | CompressedImage) -> None:
         message = self._image("depth", raw)
