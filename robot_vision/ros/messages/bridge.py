@@ -30,12 +30,14 @@ def rgb_by_bridge(
     verdict = _trial().poll()
     if verdict is None:
         raise EncodingError(
-            f"{encoding!r} is not decoded by robot_vision itself; cv_bridge is being tested in a child process"
+            f"{encoding!r} is not decoded by robot_vision itself; cv_bridge is being tested in a "
+            "child process"
         )
     if not verdict.is_usable:
         raise EncodingError(
-            f"{encoding!r} is not decoded by robot_vision itself, and {verdict.problem}. Publish another "
-            f"encoding (docs/cameras.md), or give cv_bridge its NumPy: {ADVICE}; start again then"
+            f"{encoding!r} is not decoded by robot_vision itself, and {verdict.problem}. Publish "
+            "another encoding (docs/cameras.md), or install the NumPy that cv_bridge needs: "
+            f"{ADVICE}; then restart"
         )
     try:
         rgb = _bridge().imgmsg_to_cv2(message, desired_encoding="rgb8")
