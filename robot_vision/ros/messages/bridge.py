@@ -30,7 +30,7 @@ def rgb_by_bridge(
     verdict = _trial().poll()
     if verdict is None:
         raise EncodingError(
-            f"{encoding!r} is not decoded by robot_vision itself; cv_bridge is being tested in a "
+            f"{encoding!r} is not decoded by robot_vision itself; cv_bridge is being tried in a "
             "child process"
         )
     if not verdict.is_usable:
