@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "viz": "core",
     "topics": "core viz",
     "pipeline": "core perception self_filter threads tracking",
+    "service": "core pipeline",
     # models, and how they come about
     "models": "core policies",
     "training": (
@@ -81,7 +82,7 @@ MAY_IMPORT = {
         "core alignment backends codecs formats grounding model_store models "
         "perception policies training viz"
     ),
-    "explain": "capture codecs core model_store models perception replay training",
+    "explain": "capture codecs core model_store models perception policies replay training",
     "foundation": "core export formats importing model_store models perception",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",

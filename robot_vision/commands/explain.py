@@ -27,13 +27,16 @@ Source = Annotated[
 Target = Annotated[
     str,
     typer.Option(
-        help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y]; empty: surest"
+        help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NAME], depth[:X,Y]; empty: surest"
     ),
 ]
 Layer = Annotated[str, typer.Option(help="`explain layers` lists them; empty: chosen")]
 Frame = Annotated[int, typer.Option(help="of a recording, dataset or video, from 0", min=0)]
 Size = Annotated[str, typer.Option(help="416x320, of the network's input; default: its own")]
 Topic = Annotated[str, typer.Option(help="colour images of a recording; found if not given")]
+Cache = Annotated[
+    str, typer.Option(help="folder of decoded pictures; default: the recipe's, or data/cache")
+]
 Out = Annotated[Path, typer.Option(help="PNG to write")]
 
 
@@ -65,19 +68,24 @@ def picture(
 
 @app.command()
 def policy(
-    run: Annotated[str, typer.Argument(help="run of task `demonstrations`")],
+    run: Annotated[
+        str, typer.Argument(help="run of task `demonstrations`, or bundle of kind `pixels`")
+    ],
     dataset: Annotated[str, typer.Argument(help="set of episodes")],
     row: Annotated[int, typer.Option(help="moment of the set, from 0", min=0)] = 0,
     camera: Annotated[str, typer.Option(help="by name; default: the first")] = "",
     way: Annotated[
         list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
     ] = None,
-    target: Annotated[str, typer.Option(help="action[:STEP,NUMBER]; empty: largest")] = "",
+    target: Annotated[
+        str, typer.Option(help="action[:STEP,NAME]; empty: the largest that moves")
+    ] = "",
     word: Annotated[str, typer.Option(help="of the instruction: where it looks")] = "",
     layer: Layer = "",
     check: Annotated[
         bool, typer.Option(help="refuse maps whose places matter no more than others")
     ] = True,
+    cache: Cache = "",
     out: Out = Path("out/why.png"),
 ) -> None:
     """What a policy from pixels looks at before it acts, and what its words look at."""
@@ -86,7 +94,7 @@ def policy(
     from robot_vision.explain.opening.policy import open_moment, word_weights
     from robot_vision.terminal import Screen
 
-    moment = open_moment(run, dataset, row=row)
+    moment = open_moment(run, dataset, row=row, cache_dir=cache)
     question = moment.asked(target, camera=camera, word=word, layer=layer)
     screen = Screen()
     screen.print(f"instruction: {' '.join(moment.words) or 'nothing'}")
@@ -203,7 +211,7 @@ def weights(
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.terminal import Screen
 
-    subject = _subject(model, size)
+    subject = subject_named(model, size)
     network = subject.network(wanted_for="weights")
     screen = Screen()
     table = Table(
@@ -258,65 +266,12 @@ def architecture(
     from robot_vision.models.registry import MODELS
     from robot_vision.terminal import Screen
 
-    subject = _fresh(model, size) if model in MODELS else _subject(model, size)
+    subject = _fresh(model, size) if model in MODELS else subject_named(model, size)
     network = subject.network(wanted_for="its architecture")
     nodes = follow(network, lambda: subject.run(example_of(subject)), depth=depth)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(draw_architecture(nodes, title=subject.name), encoding="utf-8")
     Screen().print(f"{len(nodes)} modules; written: {out}")
-
-
-def evaluate(
-    model: Model,
-    data: Annotated[Path, typer.Option(help="held-out set with masks, as `scenes generate`")],
-    way: Annotated[
-        list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
-    ] = None,
-    images: Annotated[int, typer.Option(help="cases, spread over the set", min=1)] = 100,
-    size: Size = "",
-    out: Annotated[Path, typer.Option(help="folder for figures and a sheet")] = Path(
-        "out/explanations"
-    ),
-) -> None:
-    """Whether maps lie on objects, are faithful, and change when weights are random."""
-    import json
-
-    from rich.table import Table
-
-    from robot_vision.explain.measuring.measure import measure
-    from robot_vision.machine import describe_machine
-    from robot_vision.terminal import Screen
-
-    subject = _subject(model, size)
-    out.mkdir(parents=True, exist_ok=True)
-    screen = Screen()
-    with screen.status("pictures") as status:
-        found = measure(
-            subject,
-            str(data),
-            way or ["grad_cam", "hires_cam"],
-            count=images,
-            sheet=out / "maps.png",
-            progress=lambda done: status.update(f"{done} pictures"),
-        )
-    table = Table("figure", *(one.way for one in found))
-    table.add_row("cases", *(str(one.cases) for one in found))
-    for name in found[0].figures or max((one.figures for one in found), key=len):
-        table.add_row(name, *(f"{one.figures.get(name, float('nan')):.3f}" for one in found))
-    for one in found:
-        for reason, count in one.refused.items():
-            screen.print(f"{one.way}: {count} refused: {reason}")
-    screen.print(table)
-    described = {
-        "model": subject.name,
-        "data": str(data),
-        "machine": describe_machine(),
-        "ways": {
-            one.way: {"cases": one.cases, **one.figures, "refused": one.refused} for one in found
-        },
-    }
-    (out / "explanations.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
-    screen.print(f"written: {out}")
 
 
 def _fresh(model: str, size: str) -> Any:
@@ -329,7 +284,8 @@ def _fresh(model: str, size: str) -> Any:
     return fresh_subject(card, card.spec, size=Size(width_px=width_px, height_px=height_px))
 
 
-def _subject(model: str, size: str) -> Any:
+def subject_named(model: str, size: str) -> Any:
+    """The run or bundle of that name; `size` in words, empty for its own."""
     from robot_vision.explain.opening.subject import open_subject
     from robot_vision.models.card import Size
 
@@ -350,7 +306,7 @@ def _question(
     options = BagOptions(topics=Topics(rgb=rgb_topic))
     shown = one_picture(source, frame=frame, options=options)
     question = ask(
-        _subject(model, size),
+        subject_named(model, size),
         shown.rgb,
         target,
         depth_m=shown.depth_m,

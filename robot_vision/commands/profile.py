@@ -52,6 +52,7 @@ def model(
     from robot_vision.core.errors import ConfigError
     from robot_vision.models.card import Size
     from robot_vision.profiling.engines import ENGINES
+    from robot_vision.profiling.page import write_page
     from robot_vision.profiling.profile import ProfileOptions, profile
     from robot_vision.profiling.tables import tables
     from robot_vision.terminal import Screen
@@ -78,12 +79,11 @@ def model(
             spec=parsed(overrides or []),
             progress=status.update,
         )
-    screen = Screen(record=html is not None)
+    screen = Screen()
     for part in tables(found, most=rows):
         screen.print(part)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        screen.save_html(str(html))
+        write_page(html, found, rows=rows)
         screen.print(f"written: {html}")
     write_json(json_file, found.as_json())
 

@@ -9,7 +9,7 @@ import typer
 from robot_vision.commands import (
     alignment_evaluation,
     demonstration_evaluation,
-    explain,
+    explanation_evaluation,
     policy,
 )
 from robot_vision.commands.default_group import DefaultGroup
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("policy")(policy.evaluate)
     group.command("alignment")(alignment_evaluation.evaluate)
     group.command("demonstrations")(demonstration_evaluation.evaluate)
-    group.command("explanations")(explain.evaluate)
+    group.command("explanations")(explanation_evaluation.evaluate)
     app.add_typer(group, name="evaluate")
     app.command("train")(train)
     app.command("export")(export)

@@ -15,8 +15,10 @@ WayName = Literal[
     "rollout",
     "relevance",
     "integrated_gradients",
+    "pointing",
 ]
-WhyModel = Literal["detector", "classifier"]
+WhyModel = Literal["detector", "classifier", "policy"]
+CameraText = Annotated[str, StringConstraints(max_length=100, pattern=r"^[\w.-]*$")]
 TargetText = Annotated[str, StringConstraints(max_length=100, pattern=r"^[\w .,:+-]*$")]
 
 
@@ -24,12 +26,28 @@ class WhyRequest(Model):
     """Why the model says `target` of the newest frame.
 
     `box:120,88` is the box at that pixel of the picture, `box:mug` and `class:mug` are the surest
-    of a class; empty is what the model is surest of.
+    of a class; `action:z` or `action:STEP,z` a number of a policy's action. Empty is what the
+    model is surest of, of an action the largest number that moves. A policy is explained at its
+    latest decision, in the picture of `camera` (the first).
     """
 
     model: WhyModel = "detector"
     target: TargetText = ""
+    camera: CameraText = ""
     ways: list[WayName] = Field(default=[], max_length=4)
+
+
+class WhyPolicy(Model):
+    """The latest decision of the policy, whose numbers can be asked for.
+
+    `action` is its first step, in m, rad and from 0 closed to 1 open; empty while it holds.
+    """
+
+    model: str
+    names: list[str]
+    action: list[float]
+    cameras: list[str]
+    age_s: float
 
 
 class WhyMap(Model):

@@ -423,6 +423,7 @@ class Decision:
     vector (both in base axes, each step relative to the target before it, the first to the tool
     as observed) and gripper; or positions of the spec's joints and gripper. `attention` covers
     the camera view and sums to one. `masked` says what the policy was to see and did not, and why.
+    `inputs` is what the network of a policy from pixels was fed with, without memory and noise.
     """
 
     stamp_ns: int
@@ -433,6 +434,7 @@ class Decision:
     attention: Float32[np.ndarray, "h w"] | None = None
     stage_s: Mapping[str, float] = field(default_factory=dict)
     masked: tuple[str, ...] = ()
+    inputs: Mapping[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,6 +10,7 @@ from jaxtyping import Float32, UInt8
 from robot_vision.explain.drawing import large_tile, over_picture
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.measuring.judged import check
+from robot_vision.explain.network.tokens import pointing_of
 from robot_vision.explain.question import WAYS, Question
 from robot_vision.explain.targets import ActionTarget, BoxTarget, ClassTarget, DepthTarget
 
@@ -33,9 +34,11 @@ def usual_ways(question: Question) -> list[str]:
     """What to show where nobody says otherwise."""
     if question.subject.model is None:
         return ["occlusion"]
+    if isinstance(question.target, ActionTarget):
+        return ["hires_cam", *(["pointing"] if pointing_of(question) is not None else [])]
     if isinstance(question.target, BoxTarget | DepthTarget):
         return ["hires_cam"]
-    return ["grad_cam"] if isinstance(question.target, ClassTarget | ActionTarget) else ["rollout"]
+    return ["grad_cam"] if isinstance(question.target, ClassTarget) else ["rollout"]
 
 
 def answered(question: Question, ways: Sequence[str], *, is_checked: bool = True) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""From words for a target to a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,2`."""
+"""From words for a target to a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,z`."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ from robot_vision.explain.targets import (
     class_row,
 )
 
-KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NUMBER], depth[:X,Y], embedding"
+KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NAME or NUMBER], depth[:X,Y], embedding"
 _LEAST_DETECTION = 0.1  # as `tracker.low_score`
 
 
@@ -78,7 +78,7 @@ def find_target(text: str, subject: Subject, outputs: Outputs, placement: Placem
     if kind == "box":
         return _box(which, subject, outputs, placement)
     if kind == "action":
-        return _action(which, outputs)
+        return _action(which, subject, outputs)
     if kind == "depth":
         return _depth(which, outputs, placement, subject)
     if kind == "embedding":
@@ -211,29 +211,48 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _action(which: str, outputs: Outputs) -> ActionTarget:
+def _action(which: str, subject: Subject, outputs: Outputs) -> ActionTarget:
+    """`STEP,NAME`, or `NAME` of the first step; without one the largest number that moves."""
     if "action" not in outputs:
         raise ExplainError(f"the model decides no action: {', '.join(outputs)}")
     action = outputs["action"][0]
     steps, numbers = (int(side) for side in action.shape)
-    parts = which.split(",") if which else []
-    if not parts:
-        step, number = 0, int(action[0].abs().argmax())
-    elif len(parts) <= 2 and all(part.strip().isdecimal() for part in parts):
-        step, number = (0, int(parts[0])) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
-    else:
-        raise ConfigError(f"action {which!r}: expected NUMBER or STEP,NUMBER, both from 0")
+    names = subject.classes if len(subject.classes) == numbers else tuple(map(str, range(numbers)))
+    step, number = 0, _largest_that_moves(action[0], names)
+    if which:
+        *before, last = (part.strip() for part in which.split(","))
+        if len(before) > 1 or not all(part.isdecimal() for part in before):
+            raise ConfigError(f"action {which!r}: expected NAME or STEP,NAME, a step from 0")
+        step, number = int(before[0]) if before else 0, _number_of(last, names)
     if step >= steps or number >= numbers:
         raise ConfigError(
-            f"action {which!r}: the policy decides {steps} steps of {numbers} numbers, from 0"
+            f"action {which!r}: the policy decides {steps} steps, from 0, of {', '.join(names)}"
         )
     value = float(action[step, number])
     return ActionTarget(
-        words=f"number {number} of step {step}, {value:+.2f}",
+        words=f"{names[number]} of step {step}, {value:+.2f} (normalised)",
         step=step,
         number=number,
         value=value,
     )
+
+
+def _largest_that_moves(action: Tensor, names: tuple[str, ...]) -> int:
+    """A joint or a way of the tool; not the gripper, which is always at one of its ends.
+
+    Turns are left out too: where demonstrations hardly turn, the least of them is large.
+    """
+    others = ("gripper", "rx", "ry", "rz")
+    moving = [row for row, name in enumerate(names) if name not in others] or [0]
+    return max(moving, key=lambda row: abs(float(action[row])))
+
+
+def _number_of(text: str, names: tuple[str, ...]) -> int:
+    if text in names:
+        return names.index(text)
+    if text.isdecimal():
+        return int(text)
+    raise ConfigError(f"action {text!r}: expected one of {', '.join(names)}, or its number")
 
 
 def _name(row: int, subject: Subject) -> str:

@@ -2,8 +2,9 @@
 
 It takes what the cores have left and one thread, so that the pipeline does not notice it. A job
 comes on standard input and its answer goes to standard output (`core/pipe_message`): a header
-with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); the answer's header has
-the target's `words`, its `box_px` in the picture and `maps`, each with a block of bytes 0 to 255
+with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); of a policy `inputs`
+(name, type and shape of each block), `camera`, `target` and `ways`. The answer's header has the
+target's `words`, its `box_px` in the picture and `maps`, each with a block of bytes 0 to 255
 at the picture's size, or with what it is `refused` for.
 """
 
@@ -19,7 +20,9 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.pipe_message import read_message, write_message
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
+from robot_vision.explain.opening.policy import Moment, is_policy, open_policy
 from robot_vision.explain.opening.subject import Subject, open_subject
+from robot_vision.explain.question import Question
 
 _LEAST_PRIORITY = 19
 
@@ -30,7 +33,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _stand_back()
     try:
-        subject = open_subject(sys.argv[1])
+        name = sys.argv[1]
+        subject = open_policy(name) if is_policy(name) else open_subject(name)
     except (RobotVisionError, OSError) as error:
         write_message(out, {"problem": str(error)})
         return
@@ -50,11 +54,9 @@ def _stand_back() -> None:
 def _answer(
     subject: Subject, job: dict[str, Any], blocks: list[bytes]
 ) -> tuple[dict[str, Any], list[bytes]]:
-    shape = (job["height_px"], job["width_px"])
-    rgb = np.frombuffer(blocks[0], np.uint8).reshape(*shape, 3)
-    depth_m = np.frombuffer(blocks[1], np.float32).reshape(shape) if len(blocks) > 1 else None
     try:
-        question = ask(subject, rgb, job["target"], depth_m=depth_m)
+        asked = _of_policy if "inputs" in job else _of_picture
+        question = asked(subject, job, blocks)
         answers = answered(question, job["ways"] or usual_ways(question))
     except RobotVisionError as error:
         return {"problem": str(error)}, []
@@ -76,6 +78,22 @@ def _answer(
     ]
     header = {"words": question.target.words, "box_px": question.box_in_view_px, "maps": maps}
     return header, pictures
+
+
+def _of_picture(subject: Subject, job: dict[str, Any], blocks: list[bytes]) -> Question:
+    shape = (job["height_px"], job["width_px"])
+    rgb = np.frombuffer(blocks[0], np.uint8).reshape(*shape, 3)
+    depth_m = np.frombuffer(blocks[1], np.float32).reshape(shape) if len(blocks) > 1 else None
+    return ask(subject, rgb, job["target"], depth_m=depth_m)
+
+
+def _of_policy(subject: Subject, job: dict[str, Any], blocks: list[bytes]) -> Question:
+    inputs = {
+        name: torch.from_numpy(np.frombuffer(block, kind).reshape(shape).copy())
+        for (name, kind, shape), block in zip(job["inputs"], blocks, strict=True)
+    }
+    moment = Moment(subject=subject, inputs=inputs, words=())
+    return moment.asked(job["target"], camera=job["camera"])
 
 
 if __name__ == "__main__":

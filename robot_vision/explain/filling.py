@@ -19,8 +19,9 @@ def hidden(question: Question, masks: Bool[Tensor, "n h w"], filling: Tensor) ->
     else:
         inputs = question.with_pictures(torch.where(spread, filling, picture))
     depth = question.subject.image.depth_name
-    if depth in inputs:
-        inputs[depth] = torch.where(masks[:, None], 0.0, inputs[depth])
+    if depth in inputs:  # [b,1,h,w], or [b,n,h,w] of several moments of a policy
+        older, newest = inputs[depth][:, :-1], inputs[depth][:, -1:]
+        inputs[depth] = torch.cat([older, torch.where(masks[:, None], 0.0, newest)], dim=1)
     return inputs
 
 

@@ -24,14 +24,19 @@ class Heat:
     """How much each place of the model's input counts: `values` ≥ 0 at any resolution.
 
     `about` says what it was read from: the layer, the attention, the size of what was hidden.
+    `margin_px` is how far below and right of the input the map goes on, where a network pads it.
     """
 
     values: Map
     about: str
+    margin_px: tuple[int, int] = (0, 0)
 
     def at_size(self, *, width_px: int, height_px: int) -> Float32[np.ndarray, "h w"]:
-        """At that size, from 0 to 1."""
-        large = cv2.resize(self.values, (width_px, height_px), interpolation=cv2.INTER_LINEAR)
+        """At the input's size, from 0 to 1."""
+        below, right = self.margin_px
+        padded = (width_px + right, height_px + below)
+        large = cv2.resize(self.values, padded, interpolation=cv2.INTER_LINEAR)
+        large = large[:height_px, :width_px]
         return large / max(float(large.max()), np.finfo(np.float32).tiny)
 
     def in_view(
@@ -43,7 +48,9 @@ class Heat:
         return cv2.resize(whole, size, interpolation=cv2.INTER_LINEAR)
 
 
-def checked(values: np.ndarray, *, about: str, empty: str) -> Heat:
+def checked(
+    values: np.ndarray, *, about: str, empty: str, margin_px: tuple[int, int] = (0, 0)
+) -> Heat:
     """The map; raises `ExplainError` where it is not finite, empty (`empty` says why) or flat."""
     values = np.ascontiguousarray(values, np.float32)
     if not np.isfinite(values).all():
@@ -54,7 +61,7 @@ def checked(values: np.ndarray, *, about: str, empty: str) -> Heat:
         raise ExplainError(f"the map of {about} is empty: {empty}")
     if float(np.ptp(values)) < _LEAST_SPREAD * float(np.abs(values).mean()):
         raise ExplainError(f"the map of {about} is the same everywhere: it has no places")
-    return Heat(values=values, about=about)
+    return Heat(values=values, about=about, margin_px=margin_px)
 
 
 def energy_inside(heat: Float32[np.ndarray, "h w"], mask: Bool[np.ndarray, "h w"]) -> float:

@@ -60,7 +60,7 @@ class PixelGraph:
             elif name.startswith(_PAST):
                 fed[name] = past.get(name[len(_PAST) :], self._zeros(name))
             elif name == "text":
-                fed |= self._text(encoding)
+                fed |= self.text(encoding)
             elif name not in fed and name != "text_seen":
                 fed[name] = self._zeros(name)
         found = self._session.run(["action", *self._carried], fed)
@@ -78,7 +78,10 @@ class PixelGraph:
         ]
         return "; ".join(found)
 
-    def _text(self, encoding: Float32[np.ndarray, "l d"]) -> dict[str, np.ndarray]:
+    def text(self, encoding: Float32[np.ndarray, "l d"]) -> dict[str, np.ndarray]:
+        """Encoded words as inputs; nothing where the network takes none."""
+        if "text" not in self._inputs:
+            return {}
         text = self._zeros("text")
         length = min(len(encoding), text.shape[1])
         text[0, :length] = encoding[:length]

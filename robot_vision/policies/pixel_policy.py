@@ -92,6 +92,7 @@ class PixelPolicy:
             hold_reason=blind,
             stage_s=stage_s,
             masked=seen.masked + self._unheard(instruction.encoding),
+            inputs={**seen.arrays, **self._graph.text(instruction.encoding)},
         )
 
     def close(self) -> None:

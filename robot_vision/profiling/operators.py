@@ -48,7 +48,8 @@ def onnx_operators(
     kernels = [e for e in counted if e.get("cat") == "Node" and "op_name" in e.get("args", {})]
     kernels = [event for event in kernels if event["name"].endswith("_kernel_time")]
     if trace is not None:
-        write_trace(trace, counted, names={0: f"{network.name}, ONNX Runtime"})
+        process = counted[0]["pid"]
+        write_trace(trace, counted, names={process: f"{network.name}, ONNX Runtime"})
     return _ranked(((e["args"]["op_name"], e["dur"] / 1000) for e in kernels), runs)
 
 

@@ -15,6 +15,7 @@ from robot_vision.console.client import Console
 from robot_vision.console.command_schema import GivenInstruction, Outcome
 from robot_vision.console.schema import Diagnosis
 from robot_vision.console.serving.server import ConsoleServer
+from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
@@ -144,6 +145,7 @@ def console_rig(
     service: ServiceConfig = SERVICE,
     seen: Sequence[Perception] | None = None,
     live: Any = None,
+    moment: LatestMoment = no_policy,
     **config: Any,
 ) -> Iterator[ConsoleRig]:
     """A console on a free port of loopback, with a camera's frames unless `feed` is False."""
@@ -151,7 +153,9 @@ def console_rig(
     settings = ConsoleConfig.model_validate(
         {"port": 0, "limits": {**GENEROUS, **(limits or {})}, **config}
     )
-    server = ConsoleServer(snapshots, settings, commander=commander, service=service, live=live)
+    server = ConsoleServer(
+        snapshots, settings, commander=commander, service=service, live=live, moment=moment
+    )
     server.start()
     feeder = Feeder(snapshots, fps=fps, seen=seen)
     if feed:

@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 import pytest
 from explained import BLUE, RED, color_subject, two_squares
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
+from robot_vision.explain.measuring.cases import cases
 from robot_vision.explain.measuring.measure import measure
 
 
@@ -49,16 +52,17 @@ def test_maps_of_a_known_network_lie_on_its_reasons(
     # The squares are small: crops of what is smaller are left out.
     monkeypatch.setattr("robot_vision.explain.measuring.cases.LEAST_PX", 8)
     folder = squares_set(tmp_path / "squares")
+    subject = color_subject()
     (found, refused) = measure(
-        color_subject(),
-        str(folder),
+        subject,
+        cases(subject, str(folder), count=10),
         ["hires_cam", "rollout"],
-        count=10,
         sheet=tmp_path / "maps.png",
     )
     assert found.cases == 10
     assert found.figures["energy_inside"] > 0.8
     assert found.figures["energy_ratio"] > 1.3
+    assert found.reaches_goal == (found.figures["energy_ratio"] >= 2)
     assert np.isnan(found.figures["random_weights_energy"])
     assert refused.cases == 0
     assert list(refused.refused.values()) == [10]
@@ -68,4 +72,15 @@ def test_maps_of_a_known_network_lie_on_its_reasons(
 def test_a_set_without_masks_is_refused(tmp_path: Path) -> None:
     folder = squares_set(tmp_path / "bare", masks=False)
     with pytest.raises(ConfigError, match="has no masks"):
-        measure(color_subject(), str(folder), ["grad_cam"], count=2)
+        cases(color_subject(), str(folder), count=2)
+
+
+def test_a_model_that_cannot_be_explained_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder = squares_set(tmp_path / "squares")
+    order = ["evaluate", "explanations", "nothing", "policy-s", "--data", str(folder)]
+    ended = CliRunner().invoke(app, [*order, "--out", str(tmp_path / "out")])
+    assert ended.exit_code == 2, ended.output
+    found = json.loads((tmp_path / "out" / "explanations.json").read_text())["models"]
+    assert [one["model"] for one in found] == ["nothing", "policy-s"]
+    assert "no model bundle 'nothing'" in found[0]["problem"]
+    assert "policy-s is no policy from pixels" in found[1]["problem"]

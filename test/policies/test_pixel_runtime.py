@@ -124,6 +124,10 @@ def test_words_are_encoded_and_unknown_ones_held(tmp_path: Path) -> None:
     policy = policy_of(tmp_path, spec, gains={"text": 1.0})
     shown = observation_of({"front": (picture(0),)})
     assert first_number(policy, shown, "go left") == pytest.approx(1.0)  # (1 + 3) / 4 words
+    inputs = policy.decide(shown, policy.instruct("go left")).inputs
+    assert inputs is not None
+    assert inputs["text_seen"].sum() == 2
+    assert (inputs["rgb_front"] == 100).all()
     assert "unknown word 'dance'; words known: 'go'" in policy.instruct("go dance").problem
 
 

@@ -1,12 +1,14 @@
 """`robot-vision profile`: every registered model, runs, bundles, files; in torch and in ONNX."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from onnx_models import make_bundle, save_model
+from trace_events import process_names, read_trace
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
@@ -150,19 +152,29 @@ def test_what_is_not_there_says_so(tmp_path: Path) -> None:
 def test_the_command_writes_tables_figures_a_page_and_traces(tmp_path: Path) -> None:
     order = ["profile", "tiny-depth", "--set", "width=4", "--size", "96x64", "--threads", "1"]
     order += ["--runs", "5", "--batch", "1"]
-    order += ["--engine", "onnx-cpu", "--engine", "onnx-cuda", "--rows", "3"]
+    order += ["--engine", "onnx-cpu", "--engine", "torch-cpu", "--engine", "onnx-cuda"]
+    order += ["--rows", "3"]
     order += ["--json", str(tmp_path / "p.json"), "--html", str(tmp_path / "p.html")]
     ended = CliRunner().invoke(app, [*order, "--traces", str(tmp_path / "traces")])
     assert ended.exit_code == 0, ended.output
     assert "onnx-cuda: not measured: this build of ONNX Runtime has no CUDA" in ended.output
     figures = json.loads((tmp_path / "p.json").read_text())
     (network,) = figures["networks"]
-    (timed,) = network["timed"]
-    assert 0 < timed["latency"]["p50_ms"] <= timed["latency"]["p99_ms"]
-    assert 1e5 < timed["peak_bytes"] < 1e9
+    assert [timed["engine"] for timed in network["timed"]] == ["onnx-cpu", "torch-cpu"]
+    for timed in network["timed"]:
+        assert 0 < timed["latency"]["p50_ms"] <= timed["latency"]["p99_ms"]
+        assert 1e5 < timed["peak_bytes"] < 1e9
     assert figures["machine"]["cores"]
-    assert "p50 ms" in (tmp_path / "p.html").read_text()
-    events = json.loads((tmp_path / "traces" / "model-onnx-cpu.json").read_text())["traceEvents"]
+    page = (tmp_path / "p.html").read_text()
+    assert "<title>Profile of tiny-depth</title>" in page
+    words = re.sub(r"<[^>]+>", "", page)
+    assert re.search(r"engine +┃ p50 ms +┃ p95 ms +┃ p99 ms +┃ CPU ms +┃ peak MB", words)
+    assert not re.search(r"\{\w*\}", page)
+    assert "aten::" in {
+        e["name"][:6] for e in read_trace(tmp_path / "traces/model-torch-cpu.json")
+    }
+    events = read_trace(tmp_path / "traces" / "model-onnx-cpu.json")
+    assert list(process_names(events).values()) == ["model, ONNX Runtime"]
     kernels = [event for event in events if event.get("cat") == "Node"]
     assert {event["ph"] for event in kernels} == {"X"}
     assert min(event["dur"] for event in kernels) >= 0

@@ -8,8 +8,9 @@ one that nobody asks for a while goes, with its memory.
 import asyncio
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock, Timer
 from time import monotonic
 from typing import Any
@@ -22,6 +23,12 @@ from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.pictures.encoding import jpeg, png
 from robot_vision.console.pictures.kept_images import KeptImages
 from robot_vision.console.problems import ConsoleError
+from robot_vision.console.state.policy_moment import (
+    LatestMoment,
+    PolicyMoment,
+    explained,
+    no_policy,
+)
 from robot_vision.console.why_schema import Why, WhyMap, WhyRequest
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
@@ -37,9 +44,17 @@ Rgb = UInt8[np.ndarray, "h w 3"]
 class Explainer:
     """One picture at a time, and no more often than every `why.gap_s`; others are refused."""
 
-    def __init__(self, service: ServiceConfig, config: ConsoleConfig, images: KeptImages) -> None:
+    def __init__(
+        self,
+        service: ServiceConfig,
+        config: ConsoleConfig,
+        images: KeptImages,
+        moment: LatestMoment = no_policy,
+    ) -> None:
+        """`moment` gives the latest decision of a policy in this process, if there is one."""
         self._models = {"detector": service.model, "classifier": service.classifier_model}
         self._config, self._images = config.why, images
+        self.moment: Callable[[], PolicyMoment] = partial(explained, moment)
         self._decoder = Decoder(config.limits)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="console-why")
         self._lock = Lock()
@@ -62,6 +77,14 @@ class Explainer:
         bundle = self._models[asked.model]
         if not bundle:
             raise ConsoleError(422, f"the service has no {asked.model}: a parameter names one")
+        work = partial(self._explained, asked, bundle, rgb, upload, depth_m, age_s)
+        return await self._in_turn(work)
+
+    async def explain_policy(self, asked: WhyRequest) -> Why:
+        """Of the policy's latest decision; raises `ConsoleError` where there is none."""
+        return await self._in_turn(partial(self._explained_policy, asked, self.moment()))
+
+    async def _in_turn(self, work: Callable[[], Why]) -> Why:
         if self._busy:
             raise ConsoleError(503, "a picture is being explained: one at a time")
         if monotonic() - self._last_s < self._config.gap_s:
@@ -70,9 +93,7 @@ class Explainer:
         self._busy = True
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(
-                self._thread, self._work, asked, bundle, rgb, upload, depth_m, age_s
-            )
+            return await loop.run_in_executor(self._thread, self._work, work)
         except RuntimeError as error:  # the thread takes nothing any more
             raise ConsoleError(503, "the console is being shut down") from error
 
@@ -84,18 +105,10 @@ class Explainer:
         self._decoder.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _work(
-        self,
-        asked: WhyRequest,
-        bundle: str,
-        rgb: Rgb | None,
-        upload: bytes,
-        depth_m: np.ndarray | None,
-        age_s: float | None,
-    ) -> Why:
+    def _work(self, work: Callable[[], Why]) -> Why:
         """In the thread: it is busy until it is done, also where the client has gone."""
         try:
-            return self._explained(asked, bundle, rgb, upload, depth_m, age_s)
+            return work()
         finally:
             self._busy, self._last_s = False, monotonic()
 
@@ -122,10 +135,37 @@ class Explainer:
         blocks = [np.ascontiguousarray(rgb).tobytes()]
         if depth_m is not None and depth_m.shape == rgb.shape[:2]:
             blocks.append(np.ascontiguousarray(depth_m, np.float32).tobytes())
-        header, maps = self._ask(bundle, job, blocks)
+        answer = self._ask(bundle, job, blocks)
+        return self._shown(bundle, rgb, answer, began_s=began_s, age_s=age_s)
+
+    def _explained_policy(self, asked: WhyRequest, moment: PolicyMoment) -> Why:
+        began_s = monotonic()
+        camera = asked.camera or moment.cameras[0]
+        rgb = moment.picture(camera)
+        inputs = {name: np.ascontiguousarray(value) for name, value in moment.inputs.items()}
+        job = {
+            "inputs": [[n, v.dtype.name, list(v.shape)] for n, v in inputs.items()],
+            "camera": camera,
+            "target": asked.target,
+            "ways": list(dict.fromkeys(asked.ways)),
+        }
+        answer = self._ask(moment.bundle, job, [value.tobytes() for value in inputs.values()])
+        return self._shown(moment.bundle, rgb, answer, began_s=began_s, age_s=moment.age_s)
+
+    def _shown(
+        self,
+        model: str,
+        rgb: Rgb,
+        answer: tuple[dict[str, Any], list[bytes]],
+        *,
+        began_s: float,
+        age_s: float | None,
+    ) -> Why:
+        """The child's answer about a picture."""
+        (header, maps), (height_px, width_px) = answer, rgb.shape[:2]
         shown = jpeg(rgb, width_px=_LARGEST_PX, quality=_JPEG_QUALITY)
         return Why(
-            model=bundle,
+            model=model,
             target=header["words"],
             box_xyxy_px=header["box_px"],
             width_px=width_px,

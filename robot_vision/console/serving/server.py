@@ -18,6 +18,7 @@ from robot_vision.console.serving.app import create_app
 from robot_vision.console.serving.connections import Connections
 from robot_vision.console.serving.guard import is_loopback
 from robot_vision.console.serving.protocols import bounded_http, bounded_websocket
+from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
@@ -41,6 +42,7 @@ class ConsoleServer:
         commander: Commander | None = None,
         service: ServiceConfig | None = None,
         live: Segmentation | None = None,
+        moment: LatestMoment = no_policy,
     ) -> None:
         config = _with_token(config)
         self.token = config.token
@@ -51,7 +53,7 @@ class ConsoleServer:
         )
         service = service or ServiceConfig()
         self._analyst = Analyst(service, config.limits, index=config.index)
-        self._explainer = Explainer(service, config, self._analyst.images)
+        self._explainer = Explainer(service, config, self._analyst.images, moment)
         self._segmenter = PictureSegmenter(
             config.segment_model, config.limits, self._analyst.images
         )

@@ -1,4 +1,5 @@
-// The page that shows what a model looks at: a click chooses the object, the service answers.
+// The page that shows what a model looks at: a click chooses an object or a number of the policy's
+// action, the service answers.
 import { problemOf } from "./api.js";
 import { armState } from "./arm.js";
 import { byId, isPressed, setText, toggles } from "./dom.js";
@@ -8,6 +9,7 @@ import { Picture, drawStretched } from "./picture.js";
 import { showLink } from "./pill.js";
 import { Stream } from "./stream.js";
 import { themeButton } from "./theme_button.js";
+import { WhyActions } from "./why_actions.js";
 import { showMaps } from "./why_maps.js";
 
 const FRAME_HZ = 8;
@@ -29,6 +31,7 @@ const stream = new Stream({
   },
 });
 let ways = toggles(byId("ways"), (on) => { ways = on; });
+const actions = new WhyActions((target) => explain(target));
 
 function draw(context, width, height, picture) {
   if (!mine) drawStretched(context, width, height, picture);
@@ -115,7 +118,7 @@ function showSource() {
 
 camera.canvas.addEventListener("click", (event) => {
   if (!mine && !camera.header) return;
-  explain(model() === "detector" ? `box:${at(event)}` : "class");
+  explain({ detector: `box:${at(event)}`, classifier: "class", policy: "" }[model()]);
 });
 byId("ask").addEventListener("click", () => explain(""));
 byId("again").addEventListener("click", () => {
@@ -127,6 +130,8 @@ for (const button of byId("model").children) {
     for (const one of byId("model").children) {
       one.setAttribute("aria-pressed", String(one === button));
     }
+    asked = { target: "" };
+    actions.follow(model() === "policy");
   });
 }
 byId("choose").addEventListener("click", () => byId("file").click());

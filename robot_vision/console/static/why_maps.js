@@ -9,6 +9,7 @@ const NAMES = {
   rollout: "Rollout",
   relevance: "Relevance",
   integrated_gradients: "Integrated gradients",
+  pointing: "Pointing",
 };
 
 export function showMaps(why) {

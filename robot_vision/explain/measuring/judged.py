@@ -36,10 +36,11 @@ class Judged:
     chance: Curves
 
 
-def judge(way: Way, case: Case, random: Subject | None, draw: np.random.Generator) -> Judged:
+def judge(way: Way, case: Case, random: Subject | None, chance: Curves) -> Judged:
     """A way's map of a case; raises `ExplainError` where it refuses one.
 
-    `random` is the same network with random weights, where there is one.
+    `chance` are the case's curves in a random order (`chance_of`). `random` is the same network
+    with random weights, where there is one.
     """
     heat = way.explain(case.question)
     shown, mask = _in_view(heat, case.question), case.mask
@@ -57,11 +58,11 @@ def judge(way: Way, case: Case, random: Subject | None, draw: np.random.Generato
         random_weights_energy=energy,
         random_weights_likeness=likeness,
         curves=curves(case.question, cells_of(heat, case.question)),
-        chance=chance(case.question, draw),
+        chance=chance,
     )
 
 
-def chance(question: Question, draw: np.random.Generator, **steps: int) -> Curves:
+def chance_of(question: Question, draw: np.random.Generator, **steps: int) -> Curves:
     """Curves of cells in a random order, the mean of some."""
     found = [
         curves(question, random_cells(question, draw), **steps) for _ in range(_RANDOM_ORDERS)

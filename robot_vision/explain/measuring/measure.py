@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,48 +12,66 @@ from jaxtyping import UInt8
 
 from robot_vision.explain.drawing import over_picture, tile
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.measuring.cases import Case, cases
-from robot_vision.explain.measuring.judged import Judged, judge
+from robot_vision.explain.measuring.cases import Case
+from robot_vision.explain.measuring.judged import Judged, chance_of, judge
 from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import WAYS, Way
+from robot_vision.explain.targets import ClassTarget
 from robot_vision.training.metrics.bootstrap import bounds, resampled_mean, resampled_share
 from robot_vision.training.metrics.tiles import write_tiles
 
 _log = logging.getLogger(__name__)
 _DRAWN = 8
+GOAL_ENERGY, GOAL_RATIO = 0.6, 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """A way's figures over a set; `refused` counts reasons for which there was no map."""
+    """A way's figures over a set; `refused` counts reasons for which there was no map.
+
+    `is_of_classes`: pictures were asked for their class, not for boxes or actions.
+    """
 
     way: str
     cases: int
     figures: dict[str, float]
     refused: dict[str, int]
+    is_of_classes: bool = False
+
+    @property
+    def reaches_goal(self) -> bool | None:
+        """Whether maps lie on what a classifier names; None where something else was asked."""
+        if not self.is_of_classes or not self.figures:
+            return None
+        energy, ratio = self.figures["energy_inside"], self.figures["energy_ratio"]
+        return energy >= GOAL_ENERGY and ratio >= GOAL_RATIO
 
 
 def measure(
     subject: Subject,
-    folder: str,
+    cases: Iterable[Case],
     ways: Sequence[str],
     *,
-    count: int,
     sheet: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Measured]:
-    """Each way on the same cases of the set; `sheet` gets a picture of the first of them."""
+    """Each way on the same cases; `sheet` gets a picture of the first of them.
+
+    Raises `ExplainError` where no way has a map of any.
+    """
     chosen = [WAYS.get(name) for name in ways]
     random = subject.with_random_weights(seed=1) if subject.card is not None else None
     rows: dict[str, list[Judged]] = {way.name: [] for way in chosen}
     refused: dict[str, Counter[str]] = {way.name: Counter() for way in chosen}
     tiles: list[UInt8[np.ndarray, "h w 3"]] = []
-    for number, case in enumerate(cases(subject, folder, count=count)):
+    of_classes = True
+    for number, case in enumerate(cases):
         drawn = [_picture(case)]
+        of_classes &= isinstance(case.question.target, ClassTarget)
+        chance = chance_of(case.question, np.random.default_rng(number))
         for way in chosen:
             try:
-                draw = np.random.default_rng(number)
-                judged = judge(way, case, random, draw)
+                judged = judge(way, case, random, chance)
             except ExplainError as error:
                 refused[way.name][_kind(error)] += 1
                 drawn.append(tile(case.rgb, f"{way.name}: refused"))
@@ -65,7 +83,7 @@ def measure(
         progress(number + 1)
     if not any(rows.values()):
         reasons = "; ".join(reason for counts in refused.values() for reason in counts)
-        raise ExplainError(f"no map of {subject.name} on {folder}: {reasons or 'no case'}")
+        raise ExplainError(f"no map of {subject.name}: {reasons or 'no case'}")
     if sheet is not None:
         write_tiles(sheet, tiles, columns=1 + len(chosen))
     return [
@@ -74,6 +92,7 @@ def measure(
             cases=len(rows[way.name]),
             figures=figures_of(rows[way.name]),
             refused=dict(refused[way.name]),
+            is_of_classes=of_classes,
         )
         for way in chosen
     ]
@@ -135,5 +154,5 @@ def _picture(case: Case) -> UInt8[np.ndarray, "h w 3"]:
 def _map(case: Case, judged: Judged, way: Way) -> UInt8[np.ndarray, "h w 3"]:
     return tile(
         over_picture(case.rgb, judged.heat),
-        f"{way.name}: {judged.energy:.0%} ({judged.share:.0%})",
+        f"{way.name}: {judged.energy:.0%} ({judged.share:.1%})",
     )

@@ -12,6 +12,7 @@ from robot_vision.explain.question import Question
 from robot_vision.explain.targets import BoxTarget
 from robot_vision.models.encoders.vit import ViT
 from robot_vision.models.fusion.fusion import Fusion, ModalityShape
+from robot_vision.models.policies.pixel_pointing import Pointing
 from robot_vision.models.policies.pixels import PixelPolicy
 
 _MOST_EXTRA_TOKENS = 16
@@ -81,6 +82,13 @@ def word_tokens(question: Question) -> tuple[Layout, int]:
     raise ExplainError(
         f"fusion {model.spec.fusion.name!r} has no tokens of words that attend or are attended to"
     )
+
+
+def pointing_of(question: Question) -> Pointing | None:
+    """What points at the place that the words mean, of a policy with `spec.pointing`."""
+    model = question.subject.model
+    found = model.sight.pointing if isinstance(model, PixelPolicy) else None
+    return found if isinstance(found, Pointing) else None
 
 
 @dataclass(frozen=True, kw_only=True)

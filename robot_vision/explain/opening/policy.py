@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -18,16 +18,23 @@ from robot_vision.explain.network.attention_tap import some_attention, watched
 from robot_vision.explain.network.tokens import picture_tokens, word_tokens
 from robot_vision.explain.opening.subject import Subject, subject_of
 from robot_vision.explain.question import Question
+from robot_vision.model_store.policies import POLICY_FILE, find_policy
+from robot_vision.model_store.store import stored_folders
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
+from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.models.registry import MODELS
-from robot_vision.models.weights import read_weights
-from robot_vision.training.data.demonstration_judged import judged_by
-from robot_vision.training.data.demonstration_options import DemonstrationOptions
+from robot_vision.models.weights import Weights, read_weights
+from robot_vision.policies.sentences import SentenceEncoder, bundled_encoder
+from robot_vision.training.data.demonstration_judged import Judged, judged_by
+from robot_vision.training.data.demonstration_options import (
+    DemonstrationOptions,
+    PerceptionOptions,
+)
 from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
 from robot_vision.training.data.demonstration_sets import all_episodes
-from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.training.data.demonstration_travels import DemonstrationTravels, read_travels
 from robot_vision.training.engine.recipe_file import load_recipe
-from robot_vision.training.engine.run import RECIPE, WEIGHTS
+from robot_vision.training.engine.run import RECIPE, weights_file
 
 _POLICY = "pixel-policy"
 
@@ -53,8 +60,8 @@ class Moment:
         if not names or (camera and camera not in names):
             known = ", ".join(names) or "none"
             raise ConfigError(f"camera {camera!r}: the policy has {known}")
-        image = camera_image(spec, camera or names[0])
-        subject = replace(self.subject, image=image)
+        subject = _in_camera(self.subject, camera or names[0])
+        image = subject.image
         whole = place(image, width_px=image.width_px, height_px=image.height_px)
         question = ask_of(subject, self.inputs, image.name, whole, target, layer=layer)
         if not word:
@@ -68,29 +75,126 @@ class Moment:
         return self.inputs[question.picture][0, -1].numpy()
 
 
-def open_moment(run: str, dataset: str, *, row: int) -> Moment:
-    """A run of task `demonstrations` at a row of a set; raises `ConfigError` where it is none."""
-    folder = Path(run)
-    recipe, weights = load_recipe(folder / RECIPE), read_weights(folder / WEIGHTS)
-    options = recipe.options
-    if not isinstance(options, DemonstrationOptions) or weights.model != _POLICY:
-        raise ConfigError(f"{run} is no run of task 'demonstrations', but of {recipe.task!r}")
-    travels = DemonstrationTravels.model_validate(weights.travels)
-    episodes = all_episodes(Path(dataset), options)
-    if not 0 <= row < len(episodes.rows):
-        raise ConfigError(f"row {row}: {dataset} has {len(episodes.rows)}, from 0")
-    sentences = loaded_sentences(options)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PolicyEpisodes:
+    """A policy, and the episodes of a set as it is shown them."""
+
+    subject: Subject
+    travels: DemonstrationTravels
+    judged: Judged
+
+    @property
+    def rows(self) -> Int64[np.ndarray, " r"]:
+        """Moments at which something was taught, as rows of the set."""
+        return self.judged.episodes.rows
+
+    def moment(self, number: int) -> Moment:
+        """What it is shown at the `number`-th of `rows`."""
+        found = self.judged.inputs(self.rows[[number]])
+        inputs = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in found.items()}
+        return Moment(subject=self.subject, inputs=inputs, words=_words(inputs, self.travels))
+
+
+def is_policy(name: str) -> bool:
+    """Whether it is a run of task `demonstrations`, or a policy's bundle."""
+    folder = Path(name)
+    if (folder / RECIPE).is_file():
+        return load_recipe(folder / RECIPE).task == "demonstrations"
+    return name in stored_folders(POLICY_FILE) or (folder / POLICY_FILE).is_file()
+
+
+def open_policy_episodes(name: str, dataset: str, *, cache_dir: str = "") -> PolicyEpisodes:
+    """A run of task `demonstrations`, or a bundle of kind `pixels`, along a set of episodes.
+
+    `cache_dir` is for decoded pictures, in place of the recipe's. Raises `ConfigError` or
+    `BundleError` where it is neither.
+    """
+    subject, travels = _opened(name)
+    options = _options_of(Path(name), travels)
+    if cache_dir:
+        options = options.model_copy(update={"cache_dir": cache_dir})
+    episodes = all_episodes(Path(dataset), options, travels.meaning or None)
     spoken = spoken_of(
         episodes.source.instructions,
         travels,
-        sentences.encoder if sentences is not None else None,
+        _sentence_encoder(name, travels, options),
         cache_dir=options.cache_dir,
     )
-    judged = judged_by(episodes, travels, period_s=options.moments.period_s, spoken=spoken)
-    found = judged.inputs(episodes.rows[[row]])
-    inputs = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in found.items()}
-    subject = subject_of(run, MODELS.get(_POLICY), weights, _image_of)
-    return Moment(subject=subject, inputs=inputs, words=_words(inputs, travels))
+    return PolicyEpisodes(
+        subject=subject,
+        travels=travels,
+        judged=judged_by(episodes, travels, period_s=options.moments.period_s, spoken=spoken),
+    )
+
+
+def open_policy(name: str) -> Subject:
+    """The network of a run or of a bundle; raises `ConfigError` where it is none of pixels."""
+    return _opened(name)[0]
+
+
+def _opened(name: str) -> tuple[Subject, DemonstrationTravels]:
+    weights = read_weights(weights_file(name))
+    if weights.model != _POLICY:
+        raise ConfigError(
+            f"{name} is no policy from pixels, but {weights.model!r}: expected a run of task "
+            f"'demonstrations' with model {_POLICY!r}, or a bundle that it was exported to"
+        )
+    travels = read_travels(weights.travels)
+    return policy_subject(name, weights, travels), travels
+
+
+def open_moment(name: str, dataset: str, *, row: int, cache_dir: str = "") -> Moment:
+    """The `row`-th moment of a set; raises `ConfigError` where there is none."""
+    opened = open_policy_episodes(name, dataset, cache_dir=cache_dir)
+    if not 0 <= row < len(opened.rows):
+        raise ConfigError(f"row {row}: {dataset} has {len(opened.rows)}, from 0")
+    return opened.moment(row)
+
+
+def policy_subject(name: str, weights: Weights, travels: DemonstrationTravels) -> Subject:
+    """A policy's network; its classes are the names of its actions' numbers."""
+    subject = subject_of(name, MODELS.get(_POLICY), weights, _image_of)
+    return replace(
+        _in_camera(subject, subject.image.name.removeprefix("rgb_")), classes=travels.action_names
+    )
+
+
+def _in_camera(subject: Subject, camera: str) -> Subject:
+    """The policy as a model of that camera's picture."""
+    policy = subject.model
+    assert isinstance(policy, PixelPolicy)
+    return replace(
+        subject,
+        image=camera_image(policy.spec, camera),
+        margin_px=policy.sight.margin_px(camera),
+    )
+
+
+def _options_of(folder: Path, travels: DemonstrationTravels) -> DemonstrationOptions:
+    """Those of a run's recipe; of a bundle what travels with its weights."""
+    if (folder / RECIPE).is_file():
+        options = load_recipe(folder / RECIPE).options
+        assert isinstance(options, DemonstrationOptions)
+        return options
+    said = travels.perception
+    perception = PerceptionOptions()
+    if said is not None:
+        model = said.model_id.rpartition("@")[0]
+        perception = PerceptionOptions(model=model, camera=said.camera, parameters=said.parameters)
+    return DemonstrationOptions(
+        observation=travels.observation, horizon=travels.horizon, perception=perception
+    )
+
+
+def _sentence_encoder(
+    name: str, travels: DemonstrationTravels, options: DemonstrationOptions
+) -> SentenceEncoder | None:
+    if travels.sentences is None:
+        return None
+    if (Path(name) / RECIPE).is_file():
+        loaded = loaded_sentences(options)
+        return None if loaded is None else loaded.encoder
+    return bundled_encoder(find_policy(name))
 
 
 def _image_of(spec: PixelPolicySpec) -> ModelInput:
@@ -109,7 +213,7 @@ def camera_image(spec: PixelPolicySpec, camera: str) -> ModelInput:
         resize="stretch",
         dtype="uint8",
         layout="nhwc",
-        depth_name="",
+        depth_name=f"depth_{camera}" if known.has_depth else "",
         focal_name="",
         size_name="",
     )

@@ -34,7 +34,8 @@ class Subject:
     """A model of pictures. `model`, `card` and `spec` are None where it is ONNX alone.
 
     `run` gives outputs by role of a batch of inputs by name; with a model they have gradients.
-    `quick` gives them without, by ONNX Runtime, where the bundle has both.
+    `quick` gives them without, by ONNX Runtime, where the bundle has both. `margin_px` is how far
+    the network pads the picture below and right of it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Subject:
     model: nn.Module | None = None
     card: Card[Any] | None = None
     spec: Params | None = None
+    margin_px: tuple[int, int] = (0, 0)
 
     def prepared(
         self,
@@ -86,7 +88,8 @@ class Subject:
         buffers = dict(model.named_buffers())
         for name, buffer in fresh.named_buffers():
             buffer.copy_(buffers[name])
-        return _of_model(self.name, fresh, self.card, self.spec, self.image, self.classes)
+        made = _of_model(self.name, fresh, self.card, self.spec, self.image, self.classes)
+        return replace(made, margin_px=self.margin_px)
 
 
 def open_subject(name: str, *, size: Size | None = None) -> Subject:

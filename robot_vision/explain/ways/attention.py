@@ -28,7 +28,9 @@ def _last(question: Question) -> Heat:
     if not looks:
         raise ExplainError(f"no layer lets {asked.words} attend to places of the picture")
     rows = looks[-1].mean()[-1]
-    return _heat(_row(rows, asked), asked, f"attention of {asked.words} in {looks[-1].layer}")
+    return _heat(
+        question, _row(rows, asked), asked, f"attention of {asked.words} in {looks[-1].layer}"
+    )
 
 
 def _asks(one: Attention, asked: Asked) -> bool:
@@ -40,6 +42,7 @@ def _rollout(question: Question) -> Heat:
     asked = asked_token(question, found)
     parts = [(one, one.mean()[-1]) for one in found]
     return _heat(
+        question,
         _row(_through(parts, asked, keep=True), asked),
         asked,
         f"rollout of {asked.words} through {len(parts)} layers of attention",
@@ -59,6 +62,7 @@ def _relevance(question: Question) -> Heat:
     if not parts:
         raise ExplainError("no attention reaches what is asked")
     return _heat(
+        question,
         _row(_through(parts, asked, keep=False), asked),
         asked,
         f"relevance of {question.target.words} through {len(parts)} layers of attention",
@@ -101,8 +105,13 @@ def _row(rows: Tensor, asked: Asked) -> Tensor:
     return rows[asked.rows].mean(dim=0)
 
 
-def _heat(row: Tensor, asked: Asked, about: str) -> Heat:
-    return checked(picture_cells(row, asked).numpy(), about=about, empty=_EMPTY)
+def _heat(question: Question, row: Tensor, asked: Asked, about: str) -> Heat:
+    return checked(
+        picture_cells(row, asked).numpy(),
+        about=about,
+        empty=_EMPTY,
+        margin_px=question.subject.margin_px,
+    )
 
 
 register_way(

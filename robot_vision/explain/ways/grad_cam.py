@@ -79,6 +79,7 @@ def _positive(parts: Tensor, read: Read, question: Question) -> Heat:
         values,
         about=f"layer {read.layer}",
         empty=f"there nothing speaks for {question.target.words}, and all that counts against it",
+        margin_px=question.subject.margin_px,
     )
 
 

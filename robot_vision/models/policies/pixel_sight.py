@@ -221,6 +221,10 @@ class Sight(nn.Module):
         depth_m, shown = inputs[f"depth_{camera}"], inputs[f"depth_seen_{camera}"]
         return locator(depth_m, shown, *arm)
 
+    def margin_px(self, camera: str) -> tuple[int, int]:
+        """How far a camera's picture is padded below and right of it."""
+        return self._size(camera)[1]
+
     def _size(self, camera: str) -> tuple[tuple[int, int], tuple[int, int]]:
         """Height and width of a camera's picture, and the margin below and right of it, px."""
         (height, width) = next(

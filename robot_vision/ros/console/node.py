@@ -17,6 +17,7 @@ from std_msgs.msg import String
 from robot_vision.console.schema import Level
 from robot_vision.console.serving.server import ConsoleServer
 from robot_vision.console.state.admission import UnusableError, admit_diagnosis, admit_status
+from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Attention, Snapshots
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.config import ServiceConfig
@@ -50,9 +51,16 @@ class ConsoleNode(Node):
     """Serves the web page from construction on. Raises `ConfigError` if it cannot listen.
 
     With `perception`, results come by reference from this process instead of image topics.
+    `moment` returns the latest decision of a policy in this process.
     """
 
-    def __init__(self, *, perception: PerceptionNode | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        perception: PerceptionNode | None = None,
+        moment: LatestMoment = no_policy,
+        **kwargs: Any,
+    ) -> None:
         super().__init__("console", **kwargs)
         self.config = config = declare(self, ConsoleNodeConfig())
         self.problem = ""
@@ -85,7 +93,12 @@ class ConsoleNode(Node):
         )
         live = RosSegmentation(self, config.perception, self._refusals)
         self.server = ConsoleServer(
-            self.snapshots, config, commander=commander, service=service, live=live
+            self.snapshots,
+            config,
+            commander=commander,
+            service=service,
+            live=live,
+            moment=moment,
         )
         self.server.start()
         self._announce()

@@ -2,13 +2,20 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from robot_vision.core.errors import MissingDependencyError
 from robot_vision.ros.common.run import ServedNode, run
 from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.ros.policy.node import PolicyNode
+
+if TYPE_CHECKING:
+    from robot_vision.console.state.policy_moment import PolicyMoment
 
 
-def console_node(perception: PerceptionNode | None = None) -> ServedNode:
+def console_node(
+    perception: PerceptionNode | None = None, policy: PolicyNode | None = None
+) -> ServedNode:
     """The console's node. Raises `MissingDependencyError` where its packages are not installed."""
     try:
         from robot_vision.ros.console.node import ConsoleNode
@@ -16,7 +23,19 @@ def console_node(perception: PerceptionNode | None = None) -> ServedNode:
         raise MissingDependencyError(
             f"the console needs {error.name}: pip install 'robot_vision[console]'"
         ) from error
-    return ConsoleNode(perception=perception)
+    return ConsoleNode(perception=perception, moment=lambda: _moment_of(policy))
+
+
+def _moment_of(policy: PolicyNode | None) -> "PolicyMoment | None":
+    """What a policy in this process decided last, to be explained."""
+    from robot_vision.console.state.policy_moment import PolicyMoment
+
+    spec, decision = (None, None) if policy is None else (policy.spec, policy.decision)
+    if policy is None or spec is None or decision is None:
+        return None
+    return PolicyMoment(
+        bundle=policy.config.policy, spec=spec, decision=decision, age_s=policy.decision_age_s
+    )
 
 
 def with_console(
@@ -27,7 +46,8 @@ def with_console(
     def make() -> Sequence[ServedNode]:
         nodes = list(make_nodes())
         seeing = next((node for node in nodes if isinstance(node, PerceptionNode)), None)
-        return [*nodes, console_node(seeing)]
+        acting = next((node for node in nodes if isinstance(node, PolicyNode)), None)
+        return [*nodes, console_node(seeing, acting)]
 
     return make
 

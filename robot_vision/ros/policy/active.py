@@ -10,7 +10,7 @@ from rclpy.lifecycle import LifecycleNode
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.core.types import Frame
+from robot_vision.core.types import Decision, Frame
 from robot_vision.core.unperceived import unperceived
 from robot_vision.ros.common.camera_pose import CameraPose
 from robot_vision.ros.common.health import Health
@@ -83,6 +83,11 @@ class Active:
     def is_working(self) -> bool:
         """Whether the worker runs; a decision cannot be interrupted."""
         return self._worker.is_alive
+
+    @property
+    def decision(self) -> Decision | None:
+        """The latest decision; None before the first."""
+        return self._worker.decision
 
     def evenness(self) -> Evenness:
         return self._stream.evenness()

@@ -11,8 +11,11 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.types import Decision
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
 from robot_vision.model_store.store import locate
 from robot_vision.ros.common.executor import UrgentGroup
@@ -77,6 +80,22 @@ class PolicyNode(ServiceNode):
     def topics(self) -> tuple[ListenedTopic, ...]:
         """The topics that the active node listens to."""
         return self._active.topics if self._active is not None else ()
+
+    @property
+    def spec(self) -> ActionSpec | None:
+        """What the actions of the loaded policy mean."""
+        return None if self._configured is None else self._configured.policy.spec
+
+    @property
+    def decision(self) -> Decision | None:
+        """The latest decision, for the console in this process."""
+        return None if self._active is None else self._active.decision
+
+    @property
+    def decision_age_s(self) -> float:
+        """The age of the frame that it was made on."""
+        decision = self.decision
+        return 0.0 if decision is None else seconds_between(decision.stamp_ns, self._now_ns())
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe and work, disabled; publish what the actions mean."""

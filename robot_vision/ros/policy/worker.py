@@ -54,7 +54,7 @@ class PolicyParts:
 class PolicyWorker:
     """Runs from construction to `stop`. A failure is a reason to hold until the next decision.
 
-    `policy_ms` is the duration of the latest decision.
+    `policy_ms` is the duration of the latest decision, `decision` the decision itself.
     """
 
     def __init__(self, parts: PolicyParts) -> None:
@@ -63,6 +63,7 @@ class PolicyWorker:
         self._stopping = False
         self._newest: Perception | None = None
         self.policy_ms: float | None = None
+        self.decision: Decision | None = None
         self._thread = Thread(target=self._run, name="policy", daemon=True)
         self._thread.start()
 
@@ -189,6 +190,7 @@ class PolicyWorker:
         with timed(stage_s, "policy"):
             decision = parts.policy.decide(observation, instruction)
         self.policy_ms = round(stage_s["policy"] * 1e3, 3)
+        self.decision = decision
         parts.health.finished({**stage_s, **decision.stage_s})
         return decision
 
