@@ -15,7 +15,7 @@ from robot_vision.training.engine.recipe_file import recipe_of
 _OF_THE_DATA = (
     "classes", "words", "max_words", "max_objects", "object_width", "geometry_width",
     "centre_from_tool_at", "visual_cells", "visual_width", "robot_width", "horizon", "tasks",
-    "observation", "actions", "text_width", "features_channels", "features_rows",
+    "observation", "actions", "text_width", "sentence_width", "features_channels", "features_rows",
     "features_columns", "poses",
 )  # fmt: skip
 

@@ -20,13 +20,15 @@ from robot_vision.machine import describe_machine
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.similar.build import altered_copy
 from robot_vision.similar.duplicates import FOUND_COPIES
-from robot_vision.similar.embedder import Embedder
+from robot_vision.similar.embedder import Embedder, mean_of
 from robot_vision.similar.frames import open_pictures
-from robot_vision.similar.novelty import NEIGHBOURS
+from robot_vision.similar.novelty import NEIGHBOURS, makes_yardstick
 from robot_vision.similar.sheets import jpeg
+from robot_vision.similar.yardstick import yardstick_of
 
 # Frames nearer in time are the same picture almost; those within `NEAR_S` are of the same place.
 APART_S, NEAR_S = 0.3, 2.0
+APART_USUAL_S = 1.0  # of `similar novel`
 _THUMBNAIL = (8, 8)
 
 
@@ -38,6 +40,7 @@ class Seen:
     rgb: list[np.ndarray]
     stamp_s: np.ndarray
     rows: dict[str, np.ndarray]
+    is_recording: bool
 
 
 def thumbnail(rgb: np.ndarray) -> np.ndarray:
@@ -48,7 +51,13 @@ def mean_color(rgb: np.ndarray) -> np.ndarray:
     return rgb.reshape(-1, 3).mean(axis=0)
 
 
-def read(path: Path, most: int, ways: dict[str, Callable[[np.ndarray], np.ndarray]]) -> Seen:
+def read(
+    path: Path,
+    most: int,
+    ways: dict[str, Callable[[np.ndarray], np.ndarray]],
+    *,
+    is_recording: bool,
+) -> Seen:
     """At most `most` pictures spread over a source."""
     source = open_pictures(path, config=ServiceConfig(), options=BagOptions())
     count = sum(1 for _ in source.pictures())
@@ -57,7 +66,8 @@ def read(path: Path, most: int, ways: dict[str, Callable[[np.ndarray], np.ndarra
     kept = [(p.stamp_ns, p.read()) for n, p in enumerate(source.pictures()) if n in wanted]
     rgb = [each for _, each in kept]
     rows = {name: np.stack([way(each) for each in rgb]) for name, way in ways.items()}
-    return Seen(name=path.name, rgb=rgb, stamp_s=np.array([ns for ns, _ in kept]) / 1e9, rows=rows)
+    stamp_s = np.array([ns for ns, _ in kept]) / 1e9
+    return Seen(name=path.name, rgb=rgb, stamp_s=stamp_s, rows=rows, is_recording=is_recording)
 
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -136,6 +146,35 @@ def novelty(everything: list[Seen], way: str) -> dict[str, float]:
     return found
 
 
+def by_yardstick(everything: list[Seen]) -> dict[str, dict[str, float]]:
+    """As `robot-vision similar novel` judges: `auc` as above, and which share of held-out pictures
+    and of those of other sources lies farther than 99 % of the known ones."""
+    found = {}
+    for seen in everything:
+        tenth = np.arange(len(seen.rgb)) * 10 // len(seen.rgb)
+        rows = seen.rows["mean_of_map"]
+        known, held_out = (np.flatnonzero(tenth % 2 == part) for part in (0, 1))
+        makes = makes_yardstick(len(known))
+        yardstick = yardstick_of(rows[known[makes]])
+        scaled = yardstick.scaled(rows)
+        apart = distances(scaled[known[~makes]], scaled[known])
+        gap_s = np.abs(seen.stamp_s[known[~makes]][:, None] - seen.stamp_s[known][None])
+        apart[gap_s <= (APART_USUAL_S if seen.is_recording else 0)] = np.inf
+        usual = np.sort(apart, axis=1)[:, NEIGHBOURS - 1]
+        far = float(np.quantile(usual[np.isfinite(usual)], 0.99))
+        others = np.concatenate([s.rows["mean_of_map"] for s in everything if s is not seen])
+        own, theirs = (
+            np.sort(distances(part, scaled[known]), axis=1)[:, NEIGHBOURS - 1]
+            for part in (scaled[held_out], yardstick.scaled(others))
+        )
+        found[seen.name] = {
+            "auc": auc(theirs, own),
+            "known_called_new": float((own > far).mean()),
+            "new_found": float((theirs > far).mean()),
+        }
+    return found
+
+
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     """That a positive is larger than a negative; ties count half."""
     order = positive[:, None] - negative[None]
@@ -154,11 +193,12 @@ def main() -> None:
     ways = {
         "look": embedder.look,
         "embedding": lambda rgb: embedder.features(rgb).embedding,
+        "mean_of_map": lambda rgb: mean_of(embedder.features(rgb)),
         "thumbnail": thumbnail,
         "mean_color": mean_color,
     }
-    recordings = [read(path, given.most, ways) for path in given.recording]
-    others = [read(path, given.most, ways) for path in given.other]
+    recordings = [read(path, given.most, ways, is_recording=True) for path in given.recording]
+    others = [read(path, given.most, ways, is_recording=False) for path in given.other]
     everything = recordings + others
     figures = {
         way: {
@@ -173,6 +213,7 @@ def main() -> None:
         "model": embedder.model.model_id,
         "pictures": {seen.name: len(seen.rgb) for seen in everything},
         "figures": figures,
+        "novelty": by_yardstick(everything),
     }
     given.out.write_text(json.dumps(said, indent=1) + "\n")
     print(json.dumps(said, indent=1))

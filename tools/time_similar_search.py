@@ -33,11 +33,18 @@ def timed(rows: int, folder: Path) -> str:
     rng = np.random.default_rng(0)
     vectors = views(rng, rows)
     queries = unit(vectors[rng.integers(0, rows, QUERIES)] + 0.05 * rng.normal(size=(1, 64)))
-    model = IndexedModel(bundle="", model_id="made-up@1", sha256="", dimensions=DIMENSIONS)
+    model = IndexedModel(
+        bundle="", model_id="made-up@1", sha256="", dimensions=DIMENSIONS, channels=1
+    )
     index = create_index(folder, model)
     for begins in range(0, rows, 10_000):
         part = vectors[begins : begins + 10_000]
-        index.append([Entry(source=0, stamp_ns=0, name="", vector=v, thumbnail=b"") for v in part])
+        index.append(
+            [
+                Entry(source=0, stamp_ns=0, name="", vector=v, mean_length=1, thumbnail=b"")
+                for v in part
+            ]
+        )
     started_s = perf_counter()
     exact = [nearest(index.vectors, query[None], count=COUNT)[1][0] for query in queries]
     exact_ms = (perf_counter() - started_s) / QUERIES * 1e3

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from robot_vision.alignment.text_readers import TextReader, text_reader
 from robot_vision.core.config import ServiceConfig
-from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.errors import BundleError
 from robot_vision.core.types import Frame
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.model import load_model
-from robot_vision.policies.language import padded, split_words, tokenise
 from robot_vision.policies.session import open_policy_session
 
-_INPUT = "tokens"
 _TEXTS_AT_ONCE = 256
 _NOT_ZERO = 1e-12
 
@@ -52,14 +50,16 @@ class PictureText:
                 "and words (task alignment)"
             )
         self.manifest = bundle.manifest
-        self._vocabulary = text.vocabulary
+        self._reader: TextReader = text_reader(bundle, text)
         self._model = load_model(bundle, config)
         if "embedding" not in self._model.roles:
             raise BundleError(f"bundle {name!r} has no output with the role 'embedding'")
-        self._session = open_policy_session(bundle.path / text.file, inputs=(_INPUT,), threads=1)
+        self._session = open_policy_session(
+            bundle.path / text.file, inputs=(self._reader.input_name,), threads=1
+        )
         blank = np.zeros((bundle.manifest.input.height_px, bundle.manifest.input.width_px, 3))
         picture = self.embed_picture(blank.astype(np.uint8)).embedding
-        words = self._embedded(np.ones((1, self._vocabulary.max_words), np.int64))
+        words = self._embedded(self._reader.example())
         if words.shape != (1, len(picture)):
             raise BundleError(
                 f"bundle {name!r}: texts lie in {list(words.shape[1:])} dimensions, pictures in "
@@ -76,33 +76,21 @@ class PictureText:
         return EmbeddedPicture(embedding=embedding, cells=cells)
 
     def embed_texts(self, texts: Sequence[str]) -> list[EmbeddedText]:
-        """Texts, each as far as its words are known: unknown ones are left out, and named.
+        """Texts, each as far as its words are known: unknown ones are named.
 
         Raises `ConfigError` for a text of which no word is known, or which has too many.
         """
-        tokenised = [self._tokens(text) for text in texts]
         found: list[EmbeddedText] = []
-        for start in range(0, len(tokenised), _TEXTS_AT_ONCE):
-            part = tokenised[start : start + _TEXTS_AT_ONCE]
-            rows = self._embedded(np.stack([tokens for tokens, _ in part]))
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            read = [self._reader.read(text) for text in texts[start : start + _TEXTS_AT_ONCE]]
+            rows = self._embedded(np.stack([each.row for each in read]))
             found += [
-                EmbeddedText(embedding=row, unknown_words=unknown)
-                for row, (_, unknown) in zip(rows, part, strict=True)
+                EmbeddedText(embedding=row, unknown_words=each.unknown_words)
+                for row, each in zip(rows, read, strict=True)
             ]
         return found
 
-    def _tokens(self, text: str) -> tuple[np.ndarray, tuple[str, ...]]:
-        most = self._vocabulary.max_words
-        if len(split_words(text)) > most:
-            raise ConfigError(f"the text {quoted(text)} is too long; expected {most} words")
-        found = tokenise(text, self._vocabulary)
-        if not len(found.tokens):
-            raise ConfigError(
-                f"the text {quoted(text)} has no word that {self.manifest.name!r} knows; it "
-                f"knows {', '.join(self._vocabulary.words[:12])} …"
-            )
-        return padded(found.tokens, most), found.unknown_words
-
-    def _embedded(self, tokens: np.ndarray) -> Float32[np.ndarray, "n d"]:
-        found = np.asarray(self._session.run(None, {_INPUT: tokens})[0], np.float32)
+    def _embedded(self, rows: np.ndarray) -> Float32[np.ndarray, "n d"]:
+        fed = {self._reader.input_name: rows}
+        found = np.asarray(self._session.run(None, fed)[0], np.float32)
         return found / np.linalg.norm(found, axis=1, keepdims=True).clip(_NOT_ZERO)

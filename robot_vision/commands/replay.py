@@ -93,8 +93,15 @@ def replay(
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     if policy:
+        words, pointing = options.parse_pointing(param or [])
         how = JudgeOptions(
-            episodes=tuple(episode or ()), meaning=meaning, fps=fps, model=model, camera=camera
+            episodes=tuple(episode or ()),
+            meaning=meaning,
+            fps=fps,
+            model=model,
+            camera=camera,
+            words=words,
+            pointing=pointing,
         )
         _judge(bags, policy, how, golden=golden, update=update_golden)
     node = options.parse_parameters(param or [], config=config, model=model)

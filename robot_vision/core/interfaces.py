@@ -92,6 +92,13 @@ class Policy(Protocol):
 
 
 @runtime_checkable
+class PointingPolicy(Policy, Protocol):
+    """A policy that points at tracks, and follows `Observation.pointed`."""
+
+    points_at_tracks: bool
+
+
+@runtime_checkable
 class ConnectedPolicy(Policy, Protocol):
     """A policy that decides on another machine, and reports its connection."""
 

@@ -115,17 +115,39 @@ class OutputReading(BaseModel):
     activation: Literal["sigmoid", "softmax"] = "sigmoid"
 
 
+class SentenceTower(BaseModel):
+    """A frozen encoder of sentences: a network that gives an encoding a token, and a tokenizer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(default="", max_length=200)
+    file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "sentences.onnx"
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    tokenizer: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "tokenizer.json"
+    tokenizer_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    max_tokens: int = Field(ge=2, le=512, description="tokens of the longest text")
+    width: int = Field(ge=1, le=8192, description="numbers of an encoding")
+
+
 class TextEncoder(BaseModel):
     """A network beside the model that puts texts where the model's `embedding` puts pictures.
 
-    It takes `tokens` i64 [b,max_words] and gives unit-norm embeddings f32 [b,D].
+    It gives unit-norm embeddings f32 [b,D] of `tokens` i64 [b,max_words] of its `vocabulary`; or
+    of `encodings` f32 [b,max_tokens,width] by `sentences`, where rows of zeros are padding.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "text.onnx"
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary | None = None
+    sentences: SentenceTower | None = None
+
+    @model_validator(mode="after")
+    def _has_one_reader(self) -> "TextEncoder":
+        if (self.vocabulary is None) == (self.sentences is None):
+            raise ValueError("text: expected either a vocabulary or sentences")
+        return self
 
 
 class PromptEncoder(BaseModel):
@@ -218,6 +240,10 @@ class ModelManifest(BaseModel):
     def _has_files_of_their_own(self) -> "ModelManifest":
         if self.text is not None and self.text.file == self.file:
             raise ValueError(f"text.file is {self.file!r}, as the model's own file is")
+        if self.text is not None and (tower := self.text.sentences) is not None:
+            names = [self.file, self.text.file, tower.file, tower.tokenizer]
+            if len(set(names)) < len(names):
+                raise ValueError(f"text: two of its files have one name: {', '.join(names)}")
         if self.prompt is not None:
             names = [self.file, self.prompt.file, self.prompt.tokenizer]
             if len(set(names)) < len(names):
@@ -241,6 +267,8 @@ class ModelManifest(BaseModel):
         models = {self.file: self.sha256}
         if self.text is not None:
             models[self.text.file] = self.text.sha256
+            if (tower := self.text.sentences) is not None:
+                models[tower.file] = tower.sha256
         if self.prompt is not None:
             models[self.prompt.file] = self.prompt.sha256
         return models
@@ -248,9 +276,12 @@ class ModelManifest(BaseModel):
     @property
     def other_files(self) -> dict[str, str]:
         """What is no network: weights that networks read, a tokenizer; and their sha256."""
-        if self.prompt is None or not self.prompt.tokenizer:
-            return self.files
-        return {**self.files, self.prompt.tokenizer: self.prompt.tokenizer_sha256}
+        files = dict(self.files)
+        if self.prompt is not None and self.prompt.tokenizer:
+            files[self.prompt.tokenizer] = self.prompt.tokenizer_sha256
+        if self.text is not None and (tower := self.text.sentences) is not None:
+            files[tower.tokenizer] = tower.tokenizer_sha256
+        return files
 
     @property
     def model_id(self) -> str:

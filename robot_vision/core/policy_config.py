@@ -3,7 +3,7 @@
 The defaults suit an arm of about 0.85 m reach at the edge of a table.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -90,6 +90,22 @@ class WatchdogConfig(Params):
     )
 
 
+class PointingConfig(Params):
+    """Whether what words name in perception (`~/grounded`) has a say in what is pointed at."""
+
+    grounded: Literal["off", "prefer", "require"] = param(
+        "off",
+        "the first phrase of perception's prompt names the target, the second the destination; "
+        "where they name no track: prefer: the policy points by itself, require: it holds",
+    )
+    stale_s: float = param(
+        0.5, "longest time since what words name was seen", unit="s", gt=0, le=10
+    )
+    min_overlap: float = param(
+        0.5, "IoU of its box with a track's from which on both are the same", gt=0, le=1
+    )
+
+
 class PolicyConfig(Params):
     """From perception to commands."""
 
@@ -109,6 +125,7 @@ class PolicyConfig(Params):
     follow_s: float = param(
         0.05, "time constant with which commands follow targets", unit="s", ge=0.04, le=1
     )
+    pointing: PointingConfig = PointingConfig()
     safety: SafetyConfig = SafetyConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     arm: ArmConfig = ArmConfig()

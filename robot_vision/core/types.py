@@ -380,6 +380,26 @@ class Picture:
     depth_m: Float32[np.ndarray, "hd wd"] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PointedAt:
+    """The tracks that a phrase names in a frame; where there are none, `problem` says why."""
+
+    phrase: str = ""
+    track_ids: tuple[int, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointed:
+    """What a prompt says of the policy's target, and then of its destination.
+
+    Where it names no track the policy points by itself, or holds if `is_required`.
+    """
+
+    named: tuple[PointedAt, ...]
+    is_required: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
     """What a policy decides by: one frame, the arm at its stamp, and where the arm was before.
@@ -388,6 +408,7 @@ class Observation:
     policy from pixels), without `robot` itself; shorter than asked for at the beginning.
     `pictures` are those of named cameras, oldest first, up to the stamp. Policies from pixels
     that take nothing of perception may be given `unperceived` frames, whose camera is anywhere.
+    `pointed` is None where a prompt has no say in what is pointed at.
     """
 
     perception: Perception
@@ -395,6 +416,7 @@ class Observation:
     robot: RobotState
     history: tuple[RobotState, ...] = ()
     pictures: Mapping[str, tuple[Picture, ...]] = field(default_factory=dict)
+    pointed: Pointed | None = None
 
     @property
     def stamp_ns(self) -> int:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.config import load_yaml
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.manifest import ModelManifest, PromptEncoder
+from robot_vision.core.manifest import ModelManifest, PromptEncoder, TextEncoder
 from robot_vision.formats.check import check_manifest
 from robot_vision.model_store.bundle_files import (
     copy_external_files,
@@ -109,10 +109,7 @@ def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bun
     reserved = (*manifest.models, *manifest.other_files, MANIFEST_FILE)
     copy_external_files(model_file, folder, reserved=reserved)
     copy_file(model_file, folder / manifest.file)
-    text = manifest.text
-    if text is not None:
-        copy_file(model_file.parent / text.file, folder / text.file)
-        text = text.model_copy(update={"sha256": sha256_of(folder / text.file)})
+    text = manifest.text and _copied_text(manifest.text, model_file.parent, folder)
     prompt = manifest.prompt and _copied_prompt(manifest.prompt, model_file.parent, folder)
     manifest = manifest.model_copy(
         update={
@@ -126,6 +123,24 @@ def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bun
     written = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     (folder / MANIFEST_FILE).write_text(written, encoding="utf-8")
     return Bundle(path=folder, manifest=manifest)
+
+
+def _copied_text(text: TextEncoder, source: Path, folder: Path) -> TextEncoder:
+    """Its network, and those of its encoder of sentences, copied into `folder`."""
+    copy_file(source / text.file, folder / text.file)
+    tower = text.sentences
+    if tower is not None:
+        reserved = (text.file, tower.file, tower.tokenizer, MANIFEST_FILE)
+        copy_external_files(source / tower.file, folder, reserved=reserved)
+        for name in (tower.file, tower.tokenizer):
+            copy_file(source / name, folder / name)
+        known = {
+            "sha256": sha256_of(folder / tower.file),
+            "tokenizer_sha256": sha256_of(folder / tower.tokenizer),
+        }
+        tower = tower.model_copy(update=known)
+    known = {"sha256": sha256_of(folder / text.file), "sentences": tower}
+    return text.model_copy(update=known)
 
 
 def _copied_prompt(prompt: PromptEncoder, source: Path, folder: Path) -> PromptEncoder:

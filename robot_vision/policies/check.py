@@ -4,7 +4,9 @@ import math
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.interfaces import PointingPolicy, Policy
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.policy_config import PointingConfig
 
 # Rates that differ by less are one.
 _RATE_SHARE = 0.02
@@ -67,6 +69,15 @@ def foreign_perception(spec: ActionSpec, model_id: str) -> str:
     if model_id == wanted:
         return ""
     return f"perception is by {model_id}; {spec.model_id} was trained on {wanted}"
+
+
+def check_points(policy: Policy, pointing: PointingConfig) -> None:
+    """Raises `ConfigError` where words are to have a say and the policy points at no tracks."""
+    if pointing.grounded != "off" and not isinstance(policy, PointingPolicy):
+        raise ConfigError(
+            f"pointing.grounded is {pointing.grounded!r}, and {policy.spec.model_id} points at "
+            "no tracks; expected 'off', or a policy of kind 'tokens'"
+        )
 
 
 def check_observation(

@@ -9,6 +9,7 @@ from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.check import foreign_perception
+from robot_vision.policies.grounded_pointing import GroundedPointing
 from robot_vision.policies.observation import encode_observation
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.session import open_policy_session
@@ -46,6 +47,7 @@ class OnnxPolicy:
     """
 
     provider = "cpu"
+    points_at_tracks = True
 
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
         self.manifest = bundle.manifest
@@ -56,7 +58,7 @@ class OnnxPolicy:
         )
         self._check_tokens(bundle)
         self._instruction: Instruction | None = None
-        self._memory = PointingMemory()
+        self._memory, self._grounded = PointingMemory(), GroundedPointing()
         self._warm_up()
 
     def instruct(self, text: str) -> Instruction:
@@ -74,15 +76,20 @@ class OnnxPolicy:
         with timed(stage_s, "policy_tokens"):
             inputs = encode_observation(observation, history=self.spec.history)
         if instruction is not self._instruction:
-            self._instruction, self._memory = instruction, PointingMemory()
-        bias = self._memory.bias(inputs, stamp_ns)
+            self._instruction = instruction
+            self._memory, self._grounded = PointingMemory(), GroundedPointing()
+        pointed = observation.pointed
+        bias = self._memory.bias(inputs, stamp_ns) + self._grounded.bias(inputs, pointed)
         with timed(stage_s, "policy_network"):
             action, pointers, attention = self._run(inputs, instruction.encoding, bias)
         choice = (pointers + bias).argmax(axis=1)
         is_sure = self._memory.note(inputs, pointers, choice, stamp_ns)
+        ungrounded = self._grounded.note(inputs, choice, pointed, self._memory)
         target, destination = choice.tolist()
         hold = ""
-        if target == NONE:
+        if ungrounded and pointed is not None and pointed.is_required:
+            hold = "; ".join(f"no {problem}" for problem in ungrounded)
+        elif target == NONE:
             hold = f"nothing in view is what is named in {instruction.text!r}"
         elif not is_sure:
             hold = f"making sure what is named in {instruction.text!r}"
@@ -94,6 +101,7 @@ class OnnxPolicy:
             destination_track_id=_track_id(inputs, destination),
             attention=attention.reshape(VISUAL_ROWS, VISUAL_COLUMNS),
             stage_s=stage_s,
+            masked=ungrounded,
         )
 
     def close(self) -> None:

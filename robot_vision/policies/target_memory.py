@@ -33,7 +33,7 @@ _PAST_WEIGHT = 3.0  # of what earlier frames said, against what this one says
 _LEARNT_S = 0.3  # until then it weighs less
 # Logarithms of shares: the least that counts, and that of what has just appeared.
 _FLOOR, _NEW = -6.0, -3.0
-_BARRED = -1e4
+BARRED = -1e4
 _HAND_KEY, _NONE_KEY = -1, -2  # beside the ids of tracks
 
 
@@ -60,6 +60,12 @@ class PointingMemory:
         self._stamp_ns: int | None = None
         self._known_s = self._meant_s = 0.0
 
+    @property
+    def is_hidden(self) -> tuple[bool, bool]:
+        """Whether the arm is in the way of target and destination, as of the latest `bias`."""
+        target, destination = self._pointers
+        return target.is_hidden, destination.is_hidden
+
     def bias(self, inputs: PolicyInputs, stamp_ns: int) -> Float32[np.ndarray, "2 p"]:
         """What is to be added to the logits of target and destination in this frame."""
         if not 0 <= self._passed_s(stamp_ns) <= FORGOTTEN_S:
@@ -68,7 +74,7 @@ class PointingMemory:
         weight = _PAST_WEIGHT * min(1.0, self._known_s / _LEARNT_S)
         bias = np.zeros((2, POINTABLE), np.float32)
         target, destination = self._pointers
-        _follow(target, inputs, holding=_is_holding(inputs))
+        _follow(target, inputs, holding=is_holding(inputs))
         _follow(destination, inputs, holding=False)  # it is never what the hand holds
         # Who cannot see what is meant does not know what is to become of it either.
         destination.is_hidden |= target.is_hidden and destination.found is not None
@@ -76,7 +82,7 @@ class PointingMemory:
             for place, key in keys.items():
                 bias[row, place] = weight * pointer.said.get(key, _NEW)
             if pointer.is_hidden:
-                bias[row, NONE] = _BARRED
+                bias[row, NONE] = BARRED
         return bias
 
     def note(
@@ -128,7 +134,8 @@ def _follow(pointer: _Pointer, inputs: PolicyInputs, *, holding: bool) -> None:
         pointer.is_hidden = holding
 
 
-def _is_holding(inputs: PolicyInputs) -> bool:
+def is_holding(inputs: PolicyInputs) -> bool:
+    """Whether the fingers have closed upon something."""
     low, high = HOLDING_OPEN
     gripper_open = inputs.robot[ROBOT_SLICES["gripper"]].item()
     return low < gripper_open < high

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
 from robot_vision.replay.reading.bag import BagOptions
-from robot_vision.similar.embedder import Embedder, check_same_model
+from robot_vision.similar.embedder import Embedder, check_same_model, look_of, mean_of
 from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures
 from robot_vision.similar.sheets import decoded, jpeg, thumbnail
 from robot_vision.similar.store import Entry, Index, create_index, is_index, open_index
@@ -87,7 +87,8 @@ def add_source(
 
 def _entry(source: int, picture: NamedPicture, embedder: Embedder, *, is_copied: bool) -> Entry:
     rgb = picture.read()
-    vector, copied = embedder.look(rgb), float("nan")
+    features = embedder.features(rgb)
+    vector, copied = look_of(features), float("nan")
     if is_copied:
         copied = float(vector @ embedder.look(altered_copy(rgb)))
     return Entry(
@@ -95,6 +96,7 @@ def _entry(source: int, picture: NamedPicture, embedder: Embedder, *, is_copied:
         stamp_ns=picture.stamp_ns,
         name=picture.name,
         vector=vector,
+        mean_length=float(np.linalg.norm(mean_of(features))),
         thumbnail=thumbnail(rgb),
         copy_similarity=copied,
     )

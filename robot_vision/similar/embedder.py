@@ -7,10 +7,10 @@ from jaxtyping import Float32, UInt8
 
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.types import Features, Frame
-from robot_vision.model_store.store import Bundle, find_bundle
+from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.model import load_model
 from robot_vision.perception.perceiver import features_of
-from robot_vision.similar.store import IndexedModel, SimilarError
+from robot_vision.similar.store import LOOK_PARTS, IndexedModel, SimilarError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,14 @@ class Embedder:
                 f"{', '.join(self._model.roles)}: name another --model"
             )
         blank = np.zeros((64, 64, 3), np.uint8)
-        self.model = _indexed(bundle, found, dimensions=len(self.look(blank)))
+        features = self.features(blank)
+        self.model = IndexedModel(
+            bundle=bundle,
+            model_id=found.manifest.model_id,
+            sha256=found.manifest.sha256,
+            dimensions=len(look_of(features)),
+            channels=len(features.grid),
+        )
 
     def features(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Features:
         """The map of a picture, and its embedding of unit norm."""
@@ -61,10 +68,15 @@ def look_of(features: Features) -> Float32[np.ndarray, " d"]:
     The cosine of two looks is the mean of three. An embedding alone may be nearly the same for
     pictures that only share that the model knows nothing in them (docs/similar.md).
     """
-    cells = features.grid.reshape(len(features.grid), -1)
-    parts = (features.embedding, cells.mean(axis=1), cells.std(axis=1))
+    parts = (features.embedding, mean_of(features), features.grid.std(axis=(1, 2)))
+    assert len(parts) == LOOK_PARTS
     joined = np.concatenate([part / max(float(np.linalg.norm(part)), 1e-12) for part in parts])
-    return (joined / np.sqrt(len(parts))).astype(np.float32)
+    return (joined / np.sqrt(LOOK_PARTS)).astype(np.float32)
+
+
+def mean_of(features: Features) -> Float32[np.ndarray, " c"]:
+    """The mean of a map over the picture, by which novelty is judged."""
+    return features.grid.mean(axis=(1, 2), dtype=np.float32)
 
 
 def embedder_of(model: IndexedModel, *, bundle: str, options: EmbedderOptions) -> Embedder:
@@ -85,10 +97,3 @@ def check_same_model(model: IndexedModel, embedder: Embedder) -> None:
             f"{found.model_id} (sha256 {found.sha256[:12]}…): vectors of two models cannot be "
             f"compared. Name the bundle it was made with (--model), or make another index"
         )
-
-
-def _indexed(name: str, bundle: Bundle, *, dimensions: int) -> IndexedModel:
-    manifest = bundle.manifest
-    return IndexedModel(
-        bundle=name, model_id=manifest.model_id, sha256=manifest.sha256, dimensions=dimensions
-    )

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
-_BLOCK = 16_384
+BLOCK = 16_384
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,11 +39,11 @@ def nearest(
     count = min(count, len(vectors))
     best = np.full((len(queries), 0), -np.inf, np.float32)
     rows = np.zeros((len(queries), 0), np.int64)
-    for begins in range(0, len(vectors), _BLOCK):
-        block = np.asarray(vectors[begins : begins + _BLOCK])
+    for begins in range(0, len(vectors), BLOCK):
+        block = np.asarray(vectors[begins : begins + BLOCK])
         cosine = queries @ block.T
         if apart is not None:
-            cosine[_is_near(apart, slice(begins, begins + len(block)))] = -np.inf
+            cosine[is_near(apart, slice(begins, begins + len(block)))] = -np.inf
         numbers = np.broadcast_to(np.arange(begins, begins + len(block)), cosine.shape)
         best = np.concatenate([best, cosine], axis=1)
         rows = np.concatenate([rows, numbers], axis=1)
@@ -55,7 +55,8 @@ def nearest(
     return np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
-def _is_near(apart: Apart, block: slice) -> np.ndarray:
+def is_near(apart: Apart, block: slice) -> Bool[np.ndarray, "q b"]:
+    """Which rows of a block are of a query's own source, and too near in time to count."""
     same = apart.queries.source[:, None] == apart.rows.source[block][None]
     gap_ns = np.abs(apart.queries.stamp_ns[:, None] - apart.rows.stamp_ns[block][None])
     return same & (gap_ns <= apart.apart_ns)

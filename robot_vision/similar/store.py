@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ForeignFileError, RobotVisionError
 from robot_vision.core.foreign import read_json
 
 _HEAD, _VECTORS, _ROWS, _PICTURES = "index.json", "vectors.f32", "rows.bin", "pictures.bin"
-_FORMAT = 1
+_FORMAT = 2
+LOOK_PARTS = 3  # embedding, mean and spread of the map: each of unit norm and of equal say
 ROW = np.dtype(
     [
         ("source", "<u4"),
         ("stamp_ns", "<i8"),
         ("copy_similarity", "<f4"),  # to an altered copy of itself; NaN where not measured
+        ("mean_length", "<f4"),  # of the mean of its map, which has unit norm in the look
         ("begins", "<u8"),  # of its name in pictures.bin, with its thumbnail behind it
         ("name_bytes", "<u4"),
         ("thumbnail_bytes", "<u4"),
@@ -38,12 +40,16 @@ class SimilarError(RobotVisionError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedModel:
-    """The model of an index: how to find it (`bundle`), what it is called, its file's sha256."""
+    """The model of an index: how to find it (`bundle`), what it is called, its file's sha256.
+
+    A look has `dimensions`: those of the embedding, then twice the `channels` of the map.
+    """
 
     bundle: str
     model_id: str
     sha256: str
     dimensions: int
+    channels: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,7 @@ class Entry:
     stamp_ns: int
     name: str
     vector: Float32[np.ndarray, " d"]
+    mean_length: float
     thumbnail: bytes
     copy_similarity: float = float("nan")
 
@@ -83,6 +90,13 @@ class Index:
         """Looks of unit norm, memory-mapped."""
         shape = (len(self), self.model.dimensions)
         return _mapped(self.folder / _VECTORS, np.dtype("<f4"), shape)
+
+    def means(self, rows: slice | Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "n c"]:
+        """Means of the maps of some rows, as long as the model gave them."""
+        first = self.model.dimensions - 2 * self.model.channels
+        looks = np.asarray(self.vectors[rows])[:, first : first + self.model.channels]
+        length = np.asarray(self.rows["mean_length"][rows])
+        return looks * np.float32(np.sqrt(LOOK_PARTS)) * length[:, None]
 
     @property
     def rows(self) -> np.ndarray:
@@ -134,7 +148,7 @@ class Index:
         for place, entry in enumerate(entries):
             name = entry.name.encode()
             sizes = len(name), len(entry.thumbnail)
-            where = entry.source, entry.stamp_ns, entry.copy_similarity
+            where = entry.source, entry.stamp_ns, entry.copy_similarity, entry.mean_length
             rows[place] = (*where, begins, *sizes)
             blobs += [name, entry.thumbnail]
             begins += sum(sizes)
@@ -192,7 +206,10 @@ def open_index(folder: Path, *, to_write: bool = False) -> Index:
     try:
         said: Any = read_json(folder / _HEAD)
         if said["format"] != _FORMAT:
-            raise SimilarError(f"{folder} is of format {said['format']!r}; expected {_FORMAT}")
+            raise SimilarError(
+                f"{folder} is of format {said['format']!r}; expected {_FORMAT}: make it anew in "
+                "another folder, by `robot-vision similar index`"
+            )
         index = Index(
             folder=folder,
             model=IndexedModel(**said["model"]),

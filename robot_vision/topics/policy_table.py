@@ -181,6 +181,13 @@ PERCEPTION_INPUTS = (
         role="depth confidence",
     ),
     PolicyTopic(
+        name="<perception>/grounded/json",
+        type_name="std_msgs/msg/String",
+        quality=FRAMES,
+        about="objects that the prompt names (pointing.grounded)",
+        role="grounded",
+    ),
+    PolicyTopic(
         name="rgb",
         type_name="sensor_msgs/msg/Image",
         quality=FRAMES,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from demonstrations_kit import write_episodes
+from grounding_bundle import grounding_bundle
 from lerobot_kit import Layout, write_lerobot
 from pixel_bundle import FRONT, WRIST, write_pixel_bundle
 from typer.testing import CliRunner
@@ -116,6 +117,24 @@ def test_a_policy_of_before_there_were_pictures_is_judged_by_what_perception_fin
     assert replayed(*asked, golden, "--camera", "front").exit_code == 0
     other = replayed(*asked, golden, "--camera", "front", "--model", "native-s-fp16")
     assert other.exit_code != 0
+
+
+def test_what_words_name_has_a_say_where_it_is_asked_for(dataset: Path, tmp_path: Path) -> None:
+    golden, words = tmp_path / "golden.json", grounding_bundle(tmp_path / "words")
+    asked = [dataset, "--policy", "policy-s", "--camera", "front", "--episode", "0"]
+    asked += ["--golden", golden, "--update-golden"]
+    for param in ("pointing.grounded=require", f"grounding_model={words}", "prompt=red"):
+        asked += ["--param", param]
+    written = replayed(*asked)
+    assert written.exit_code == 0, written.output
+    rows = json.loads(golden.read_text())["episodes"]["0"]["rows"]
+    assert rows[-1] == "no grounded target: 'red' is not found"
+    other = replayed(*asked, "--param", "detector.nms_iou=0.5")
+    assert "with --policy expected one of grounding_model" in str(other.exception)
+    pixels = replayed(
+        dataset, "--policy", policy_in(tmp_path / "p"), "--param", "pointing.grounded=prefer"
+    )
+    assert "points at no tracks" in str(pixels.exception)
 
 
 def test_the_numbers_of_strangers_mean_what_the_policy_learnt_that_they_do(tmp_path: Path) -> None:

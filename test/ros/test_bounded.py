@@ -16,7 +16,7 @@ from test_demo_recorder import WORDS, bench, record
 
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.tf import BoundedBuffer
-from robot_vision.ros.messages.objects_text import read_objects
+from robot_vision.ros.messages.objects_text import read_grounded, read_objects
 from robot_vision.ros.middleware.bounded import bounded, checked_frame_id
 from robot_vision.sync.transforms import MOST_FRAMES
 
@@ -153,6 +153,39 @@ def test_objects_of_our_own_node_are_read() -> None:
 def test_objects_that_are_wrong_are_one_short_error(text: str) -> None:
     with pytest.raises(ValueError, match="objects/json") as caught:
         read_objects(text)
+    assert len(str(caught.value)) < 300
+
+
+def grounded(*phrases: dict[str, Any], **changed: Any) -> str:
+    text = json.loads(objects(**changed))
+    said = [{"phrase": "cube", "unknown_words": [], "problem": ""} | each for each in phrases]
+    return json.dumps({"prompt": "the cube", "phrases": said} | text)
+
+
+def test_what_words_name_is_read_with_its_phrases() -> None:
+    result = read_grounded(grounded({}))
+    assert result["prompt"] == "the cube"
+    assert result["phrases"] == [{"phrase": "cube", "unknown_words": [], "problem": ""}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        objects(),
+        grounded(),  # an object of no phrase
+        grounded({"problem": "unknown word"}),
+        grounded({"phrase": 5}),
+        grounded({"phrase": "x" * 501}),
+        grounded({"unknown_words": ["w"] * 501}),
+        grounded(*[{}] * 501),
+        grounded({}, prompt="x" * 501),
+        grounded({}, row={"box_xyxy_px": [1]}),
+    ],
+)
+def test_what_words_name_is_one_short_error_where_it_is_wrong(text: str) -> None:
+    with pytest.raises(ValueError, match="grounded/json") as caught:
+        read_grounded(text)
     assert len(str(caught.value)) < 300
 
 

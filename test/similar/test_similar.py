@@ -13,18 +13,20 @@ from typer.testing import CliRunner
 from robot_vision.cli import app
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.core.types import Features
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.similar import build
 from robot_vision.similar.ask import neighbours
 from robot_vision.similar.build import Added, add_source, altered_copy, index_for
 from robot_vision.similar.duplicates import duplicate_groups, duplicate_threshold
-from robot_vision.similar.embedder import Embedder, EmbedderOptions, embedder_of
+from robot_vision.similar.embedder import Embedder, EmbedderOptions, embedder_of, mean_of
 from robot_vision.similar.graph import build_graph, nearest_by_graph
 from robot_vision.similar.novelty import usual_distances
 from robot_vision.similar.regions import match_regions
 from robot_vision.similar.search import Apart, Places, nearest
 from robot_vision.similar.store import Index, SimilarError, open_index
+from robot_vision.similar.yardstick import nearest_by
 
 ROOM, YARD = (200, 60, 40), (40, 160, 220)
 
@@ -94,13 +96,13 @@ def test_an_index_that_was_cut_off_goes_on(
     cut = index_for(tmp_path / "cut", embedder)
     asked = []
 
-    def look(rgb: np.ndarray) -> np.ndarray:
+    def features(rgb: np.ndarray) -> Features:
         asked.append(rgb)
         if len(asked) == 80:  # after the first 64 were written
             raise KeyboardInterrupt
-        return type(embedder).look(embedder, rgb)
+        return type(embedder).features(embedder, rgb)
 
-    monkeypatch.setattr(embedder, "look", look)
+    monkeypatch.setattr(embedder, "features", features)
     with pytest.raises(KeyboardInterrupt):
         add(cut, embedder, source)
     monkeypatch.undo()
@@ -150,7 +152,7 @@ def test_blocks_find_what_a_plain_search_finds(monkeypatch: pytest.MonkeyPatch) 
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(300, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    monkeypatch.setattr("robot_vision.similar.search._BLOCK", 64)
+    monkeypatch.setattr("robot_vision.similar.search.BLOCK", 64)
     cosine, rows = nearest(vectors, vectors[:5], count=7)
     plain = vectors[:5] @ vectors.T
     assert (rows == np.argsort(-plain, axis=1)[:, :7]).all()
@@ -197,6 +199,37 @@ def test_too_few_pictures_choose_no_threshold(embedder: Embedder, tmp_path: Path
         duplicate_threshold(index)
     with pytest.raises(SimilarError, match="--neighbours"):
         usual_distances(index, neighbours=5, apart_s=100)
+
+
+def test_what_differs_where_the_index_hardly_does_is_new(
+    embedder: Embedder, tmp_path: Path
+) -> None:
+    """Tables are of every red, and of one blue: another blue is nearer to them than they are to
+    each other, and yet like none of them."""
+    reds = [(int(red), 60, 60) for red in np.linspace(50, 205, 60)]
+    known = tmp_path / "known"
+    for number, tint in enumerate(reds):
+        write_pictures(known, range(number, number + 1), tint)
+    index = index_for(tmp_path / "index", embedder)
+    add(index, embedder, known)
+    usual = usual_distances(index, apart_s=0)
+    means = [
+        mean_of(embedder.features(picture(900 + n, tint))) for n, tint in enumerate(reds[::6])
+    ]
+    others = [mean_of(embedder.features(picture(950 + n, (120, 60, 85)))) for n in range(10)]
+    by_color = np.linalg.norm(np.stack(others)[:, None] - index.means(slice(None))[None], axis=2)
+    own = index.means(slice(None))
+    assert np.median(by_color.min(axis=1)) < np.median(np.linalg.norm(own[:, None] - own, axis=2))
+    for seen, is_new in ((means, False), (others, True)):
+        distance, _ = nearest_by(usual.yardstick, index, np.stack(seen), count=5)
+        assert (np.mean(usual.share(distance[:, 4]) >= 0.99) > 0.5) == is_new
+
+
+def test_an_index_of_before_is_refused(rooms: Index) -> None:
+    head = rooms.folder / "index.json"
+    head.write_text(head.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(SimilarError, match="of format 1; expected 2: make it anew"):
+        open_index(rooms.folder)
 
 
 def test_regions_of_a_moved_picture_are_found_where_they_went(embedder: Embedder) -> None:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from picture_sets import picture_recipe
 from runs import Rows, tiny_spec
+from sentence_encoders import write_onnx_encoder
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -24,10 +25,13 @@ from robot_vision.model_store.store import find_bundle
 from robot_vision.models.alignment.picture_text import MOST_SCALE, TEXT_ROLE, PictureText
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import read_weights
+from robot_vision.policies.sentences import SentenceEncoder
 from robot_vision.training.data.caption_words import token_rows, vocabulary_of
 from robot_vision.training.data.captions import CaptionOptions, open_captions
 from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import changed
+from robot_vision.training.engine.run import build_run
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.alignment import contrastive_loss
 from robot_vision.training.metrics.alignment import (
@@ -274,10 +278,10 @@ def test_a_batch_depends_on_its_step_alone_and_knows_what_says_the_same(
     first, second = next(batches), next(batches)
     again = next(task.batches(1, 0.0))
     assert torch.equal(second.rgb, again.rgb)
-    assert torch.equal(second.tokens, again.tokens)
-    assert not torch.equal(first.tokens, second.tokens)
+    assert torch.equal(second.text, again.text)
+    assert not torch.equal(first.text, second.text)
     assert first.same.diagonal().all()
-    told_alike = (first.tokens[:, None] == first.tokens[None]).all(dim=2)
+    told_alike = (first.text[:, None] == first.text[None]).all(dim=2)
     assert torch.equal(first.same | told_alike, first.same)
     assert task.notes() == ("12 pictures and 12 crops of things with 24 captions of 6 words",)
 
@@ -339,6 +343,7 @@ def test_the_bundle_says_what_torch_says(bundle: Path, shapes_set: Path) -> None
     texts = ["a red disc", "a blue slab and a red slab"]
     text = served.manifest.text
     assert text is not None
+    assert text.vocabulary is not None
     tokens = torch.from_numpy(token_rows(texts, text.vocabulary))
     rgb = open_captions(str(shapes_set), CaptionOptions()).pictures[0].crop.decode().rgb
     placed = np.full((64, 64, 3), 114, np.uint8)
@@ -365,6 +370,92 @@ def test_unknown_words_are_left_out_and_named(bundle: Path) -> None:
             served.embed_texts([text])
     with pytest.raises(ConfigError, match="too long; expected 40 words"):
         served.embed_texts(["red " * 41])
+
+
+TOWER_WORDS = ("a", "and", "red", "blue", "disc", "slab", "crimson")
+
+
+@pytest.fixture(scope="module")
+def tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A frozen encoder of sentences that knows a word more than the captions have."""
+    return write_onnx_encoder(tmp_path_factory.mktemp("towers") / "tower", words=TOWER_WORDS)
+
+
+def recipe_with(tower: Path, data: Path, cache: Path, **options: object) -> Recipe:
+    sentences = {"folder": str(tower), "max_tokens": 16}
+    return recipe_for(data, cache, sentences=sentences, **options)
+
+
+@pytest.fixture(scope="module")
+def by_sentences(shapes_set: Path, tower: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose captions a frozen encoder reads, exported with it."""
+    folder = tmp_path_factory.mktemp("sentences")
+    rows = Rows()
+    recipe = recipe_with(tower, shapes_set, folder / "cache")
+    train(recipe, folder / "run", reporter=rows)
+    assert all(math.isfinite(row["contrast"]) for row in rows.rows)
+    exported = export_run(folder / "run", folder / "bundle")
+    assert exported.metrics[EXACTNESS] <= TOLERANCE
+    return folder / "bundle"
+
+
+def test_a_frozen_encoder_of_sentences_is_served_from_the_bundle(by_sentences: Path) -> None:
+    served = Served(find_bundle(by_sentences))
+    texts = ["a red disc", "a crimson disc", "a zebra disc"]
+    known, other, unknown = served.embed_texts(texts)
+    assert (known.unknown_words, other.unknown_words) == ((), ())
+    assert unknown.unknown_words == ("zebra",)
+    assert np.abs(known.embedding - other.embedding).max() > 1e-4
+    # As torch says it, of what the tower gives of each token.
+    weights = read_weights(by_sentences / "model.safetensors")
+    card = MODELS.get("picture-text")
+    model = card.build(type(card.spec).model_validate(weights.spec)).eval()
+    model.load_state_dict(weights.tensors)
+    encoder = SentenceEncoder(
+        by_sentences / "sentences.onnx", by_sentences / "tokenizer.json", max_tokens=16
+    )
+    rows = np.zeros((1, 16, encoder.width), np.float32)
+    encoded = encoder.encode(texts[0]).encoding
+    rows[0, : len(encoded)] = encoded
+    with torch.no_grad():
+        found = model.text(torch.from_numpy(rows))
+    np.testing.assert_allclose(known.embedding, found[0].numpy(), atol=1e-4)
+    for text, why in (("zebra", "has no word that the encoder"), ("red " * 40, "too long")):
+        with pytest.raises(ConfigError, match=why):
+            served.embed_texts([text])
+
+
+def test_the_tower_of_a_bundle_is_verified(by_sentences: Path, tmp_path: Path) -> None:
+    for name in ("sentences.onnx", "tokenizer.json"):
+        damaged = shutil.copytree(by_sentences, tmp_path / name)
+        (damaged / name).write_bytes(b"another")
+        with pytest.raises(BundleError, match=name):
+            find_bundle(damaged)
+
+
+def test_another_tower_than_was_learnt_by_is_refused(
+    shapes_set: Path, tower: Path, tmp_path: Path
+) -> None:
+    task = TASKS.get("alignment")(recipe_with(tower, shapes_set, tmp_path), CPU)
+    other = write_onnx_encoder(tmp_path / "other", seed=1, words=TOWER_WORDS)
+    changed_tower = recipe_with(other, shapes_set, tmp_path)
+    with pytest.raises(ConfigError, match="learnt captions by the encoder of sentences 'tower'"):
+        AlignmentTask.held_out(changed_tower, task.travels(), None)
+    with pytest.raises(ConfigError, match="names none"):
+        AlignmentTask.held_out(recipe_for(shapes_set, tmp_path), task.travels(), None)
+
+
+def test_a_frozen_encoder_of_pictures_stays_as_it_was(shapes_set: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(shapes_set, tmp_path / "cache", freeze_encoder=True)
+    before = build_run(recipe).model.state_dict()
+    rows = Rows()
+    train(recipe, tmp_path / "run", reporter=rows)
+    assert any("freezes an encoder of fresh weights" in note for note in rows.notes)
+    after = read_weights(tmp_path / "run" / "weights.safetensors").tensors
+    frozen = [name for name in before if name.startswith("picture.encoder.")]
+    assert frozen
+    assert all(torch.equal(before[name], after[name]) for name in frozen)
+    assert not torch.equal(before["picture.cells.0.weight"], after["picture.cells.0.weight"])
 
 
 def test_other_bundles_and_damaged_words_are_refused(bundle: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Phrases of a set, what training asks, what is learnt from it, and a bundle that answers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from picture_sets import picture_recipe
 from runs import Rows, tiny_spec
 from shapes_set import write_shapes_set
 from typer.testing import CliRunner
@@ -19,7 +21,9 @@ from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.grounding.prompt_encoder import PromptEncoder
 from robot_vision.model_store.store import find_bundle
+from robot_vision.models.grounding.region_words import RegionWords
 from robot_vision.models.layers.regions import peaks, seen_in, surest
+from robot_vision.models.weights import read_weights, write_weights
 from robot_vision.perception.ground import Grounder
 from robot_vision.perception.model import load_model
 from robot_vision.training.data.grounding_queries import Questions
@@ -27,7 +31,9 @@ from robot_vision.training.data.open_samples import open_samples
 from robot_vision.training.data.phrases import ANY, Query, lexicon_of, meaning_of, queries_of
 from robot_vision.training.data.samples import collate
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipe_file import changed, recipe_of
+from robot_vision.training.engine.run import build_run
 from robot_vision.training.losses.grounding import phrase_loss
 from robot_vision.training.metrics.grounding import (
     Verdict,
@@ -220,6 +226,64 @@ def test_a_trained_model_is_served_with_its_words(bundle: Path) -> None:
     assert grounded.prompt.phrases[1].unknown_words == ("walrus",)
     assert len(grounded.detections) > 0
     assert set(grounded.detections.class_id.tolist()) == {0}
+
+
+@pytest.fixture(scope="module")
+def captioned(asked_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of picture-text on the same captions, with an encoder of words of the same size."""
+    folder = tmp_path_factory.mktemp("captioned")
+    recipe = picture_recipe("alignment", "picture-text", asked_set, None, folder / "cache")
+    spec = {**tiny_spec("picture-text"), "text_width": 8}
+    train(changed(recipe, {"spec": spec}), folder / "run", reporter=Rows())
+    return folder / "run"
+
+
+def grounding_from(asked_set: Path, cache: Path, words_from: Path | str, **spec: int) -> Recipe:
+    options = {"words_from": str(words_from)}
+    recipe = picture_recipe("grounding", "region-words", asked_set, None, cache, **options)
+    return changed(recipe, {"spec": {**tiny_spec("region-words"), **spec}})
+
+
+def test_words_begin_as_a_run_of_pictures_and_captions_learnt_them(
+    asked_set: Path, captioned: Path, tmp_path: Path
+) -> None:
+    learnt = read_weights(captioned / "weights.safetensors")
+    run = build_run(grounding_from(asked_set, tmp_path, captioned))
+    assert isinstance(run.model, RegionWords)
+    theirs, ours = (
+        {word: row for row, word in enumerate(travels["vocabulary"]["words"], start=1)}
+        for travels in (learnt.travels, run.travels())
+    )
+    assert theirs != {word: row for word, row in ours.items() if word in theirs}
+    rows, learnt_rows = (
+        run.model.language.word.weight.detach(),
+        learnt.tensors["text.language.word.weight"],
+    )
+    for word in ("red", "blue", "disc", "slab"):
+        assert torch.equal(rows[ours[word]], learnt_rows[theirs[word]])
+    # What captions never say begins as the mean of what they do.
+    torch.testing.assert_close(rows[ours["thing"]], learnt_rows[1:].mean(dim=0))
+    name = next(n for n in run.model.language.state_dict() if n.startswith("blocks.0."))
+    assert torch.equal(
+        run.model.language.state_dict()[name], learnt.tensors[f"text.language.{name}"]
+    )
+
+
+def test_words_of_another_vocabulary_size_or_model_are_refused(
+    asked_set: Path, captioned: Path, tmp_path: Path
+) -> None:
+    learnt = read_weights(captioned / "weights.safetensors")
+    words = [w for w in learnt.travels["vocabulary"]["words"] if w != "slab"]
+    vocabulary = {**learnt.travels["vocabulary"], "words": words}
+    fewer = replace(learnt, travels={**learnt.travels, "vocabulary": vocabulary})
+    write_weights(tmp_path / "fewer.safetensors", fewer)
+    for source, spec, problem in (
+        (tmp_path / "fewer.safetensors", {}, "it was never shown slab"),
+        (captioned, {"dimensions": 16}, r"set spec\.dimensions = 8"),
+        ("native-s", {}, "does not name its model; expected a run or bundle of picture-text"),
+    ):
+        with pytest.raises(ConfigError, match=problem):
+            build_run(grounding_from(asked_set, tmp_path, source, **spec))
 
 
 def test_it_is_measured_beside_trivial_answers(

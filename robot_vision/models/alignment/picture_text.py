@@ -1,6 +1,7 @@
 """Pictures and captions in one space, by contrast (CLIP, arXiv:2103.00020).
 
-Any encoder of pictures and a small encoder of words, each with a projection into the space. The
+Any encoder of pictures, and a small encoder of words or what a frozen encoder of sentences makes
+of a text's tokens, each with a projection into the space. The
 picture's embedding is a mean of its cells' (attention pooling, arXiv:1802.04712), which therefore
 lie in the space themselves: the map says where in a picture some words are meant.
 """
@@ -22,9 +23,11 @@ from robot_vision.models.registry import register_model
 
 TEXT_FILE, PICTURE_FILE = "text.onnx", "model.onnx"
 TEXT_ROLE = "text_embedding"
+TOKENS, ENCODINGS = "tokens", "encodings"
 FIRST_TEMPERATURE = 0.07
 MOST_SCALE = 100.0
 _FINEST_PX = 16
+_ABSENT = -1e4
 
 
 class PictureTextSpec(Params):
@@ -38,6 +41,12 @@ class PictureTextSpec(Params):
     text_width: int = param(128, "width of the encoder of words", ge=1, le=4096)
     text_heads: int = param(4, "heads of its attention; they divide `text_width`", ge=1, le=64)
     text_layers: int = param(2, "its layers", ge=1, le=64)
+    sentence_width: int = param(
+        0,
+        "of a frozen encoder's encodings, in place of the encoder of words; 0: none",
+        ge=0,
+        le=8192,
+    )
 
 
 class PictureSide(nn.Module):
@@ -93,6 +102,26 @@ class TextSide(nn.Module):
         return F.normalize(self.project(pooled), dim=1)
 
 
+class SentenceSide(nn.Module):
+    """`forward(encodings f32 [b,l,w])`: as `TextSide`; rows of zeros are padding."""
+
+    def __init__(self, spec: PictureTextSpec) -> None:
+        super().__init__()
+        self.read = nn.Sequential(
+            nn.LayerNorm(spec.sentence_width),
+            nn.Linear(spec.sentence_width, spec.text_width),
+            nn.GELU(),
+        )
+        self.weight = nn.Linear(spec.text_width, 1)
+        self.project = nn.Linear(spec.text_width, spec.dimensions)
+
+    def forward(self, encodings: Tensor) -> Tensor:
+        is_absent = (encodings == 0).all(dim=2, keepdim=True)
+        read = self.read(encodings)
+        weight = self.weight(read).masked_fill(is_absent, _ABSENT).softmax(dim=1)
+        return F.normalize(self.project((read * weight).sum(dim=1)), dim=1)
+
+
 class PictureText(nn.Module):
     """Both sides, and the scale of their similarities: the inverse of a learnt temperature."""
 
@@ -100,14 +129,28 @@ class PictureText(nn.Module):
         super().__init__()
         self.spec = spec
         self.picture = PictureSide(spec)
-        self.text = TextSide(spec)
+        self.text = SentenceSide(spec) if spec.sentence_width else TextSide(spec)
+        self._is_frozen = False
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / FIRST_TEMPERATURE)))
 
-    def forward(self, rgb: Tensor, tokens: Tensor) -> dict[str, Tensor]:
-        """Pictures u8 [b,h,w,3] and texts i64 [b,l]; `scale` is the same for all, f32 [b]."""
+    def freeze_encoder(self) -> None:
+        """The encoder of pictures stays as it is, its norms too."""
+        self._is_frozen = True
+        self.picture.encoder.requires_grad_(False)
+        self.picture.encoder.eval()
+
+    def train(self, mode: bool = True) -> "PictureText":
+        super().train(mode)
+        if self._is_frozen:
+            self.picture.encoder.eval()
+        return self
+
+    def forward(self, rgb: Tensor, text: Tensor) -> dict[str, Tensor]:
+        """Pictures u8 [b,h,w,3] and texts, i64 [b,l] or encodings f32 [b,l,w]; `scale` is the
+        same for all, f32 [b]."""
         return {
             **self.picture(rgb),
-            TEXT_ROLE: self.text(tokens),
+            TEXT_ROLE: self.text(text),
             "scale": self.log_scale.exp().expand(len(rgb)),
         }
 
@@ -118,12 +161,12 @@ class PictureText(nn.Module):
 
 
 class _ServedText(nn.Module):
-    def __init__(self, text: TextSide) -> None:
+    def __init__(self, text: nn.Module) -> None:
         super().__init__()
         self.text = text
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor]:
-        return (self.text(tokens),)
+    def forward(self, text: Tensor) -> tuple[Tensor]:
+        return (self.text(text),)
 
 
 def example_inputs(spec: PictureTextSpec, batch: int) -> dict[str, Tensor]:
@@ -132,18 +175,27 @@ def example_inputs(spec: PictureTextSpec, batch: int) -> dict[str, Tensor]:
     words = torch.randint(1, spec.words + 1, (batch, spec.max_words), generator=draw)
     length = spec.max_words - torch.arange(batch)[:, None] % spec.max_words
     shown = torch.arange(spec.max_words) < length
-    return {**noise_pictures(spec, batch), "tokens": words * shown}
+    if not spec.sentence_width:
+        return {**noise_pictures(spec, batch), TOKENS: words * shown}
+    encodings = torch.randn(*words.shape, spec.sentence_width, generator=draw)
+    return {**noise_pictures(spec, batch), ENCODINGS: encodings * shown[..., None]}
+
+
+def _inputs(spec: PictureTextSpec) -> dict[str, str]:
+    text = {ENCODINGS: "b l sentence_width"} if spec.sentence_width else {TOKENS: "b l"}
+    return {"rgb": "b h w 3", **text}
 
 
 def served_graphs(model: nn.Module, spec: PictureTextSpec, size: Size) -> tuple[Graph, ...]:
     """Two graphs: texts are read once, pictures as they come."""
     assert isinstance(model, PictureText)
+    name = ENCODINGS if spec.sentence_width else TOKENS
     text = Graph(
         file=TEXT_FILE,
         module=_ServedText(model.text),
-        example={"tokens": example_inputs(spec, 2)["tokens"]},
+        example={name: example_inputs(spec, 2)[name]},
         outputs={TEXT_ROLE: TEXT_ROLE},
-        dynamic={"tokens": {0: torch.export.Dim("batch", min=1, max=4096)}},
+        dynamic={name: {0: torch.export.Dim("batch", min=1, max=4096)}},
     )
     return (text, *picture_graphs(model.picture, size, ("features", "embedding")))
 
@@ -167,7 +219,7 @@ register_model(
         ),
         build=PictureText,
         example=example_inputs,
-        inputs={"rgb": "b h w 3", "tokens": "b l"},
+        inputs=_inputs,
         outputs={
             "features": "b dimensions rows columns",
             "embedding": "b dimensions",
@@ -181,8 +233,8 @@ register_model(
             image=lambda _spec, size: picture_input(size),
         ),
         limits=(
-            "It knows the words of its captions and no others; similarities rank, they are no "
-            "probabilities."
+            "It knows the words of its captions and, without a frozen encoder of sentences, no "
+            "others; similarities rank, they are no probabilities."
         ),
     )
 )

@@ -3,27 +3,49 @@
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
-from robot_vision.core.config import NodeConfig
+from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import parse_yaml
+from robot_vision.core.policy_config import PointingConfig
 from robot_vision.replay.jobs.parameters import node_config
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.frames import Intrinsics
 from robot_vision.replay.running.runner import RunOptions
 from robot_vision.replay.writing.outputs import Images, TracksFormat
 
+_WORDS = ("grounding_model", "grounding_threshold", "prompt")
+_POINTING = "pointing."
+
 
 def parse_parameters(texts: Sequence[str], *, config: Path | None, model: str) -> NodeConfig:
     """Parameters from the defaults, then a YAML file, then `name=value` texts, then `model`."""
-    changes = {}
+    return node_config(config, _values(texts) | ({"model": model} if model else {}))
+
+
+def parse_pointing(texts: Sequence[str]) -> tuple[dict[str, Any], PointingConfig]:
+    """What `--param` may say with `--policy`: perception's words, and `pointing` of the policy."""
+    values = _values(texts)
+    words = {name: value for name, value in values.items() if name in _WORDS}
+    rest = {name: value for name, value in values.items() if name not in _WORDS}
+    known = tuple(f"{_POINTING}{name}" for name in PointingConfig.model_fields)
+    if unknown := sorted(set(rest) - set(known)):
+        raise ConfigError(
+            f"--param {unknown[0]}: with --policy expected one of {', '.join((*_WORDS, *known))}"
+        )
+    pointing = {name.removeprefix(_POINTING): value for name, value in rest.items()}
+    return words, with_values(PointingConfig(), pointing)
+
+
+def _values(texts: Sequence[str]) -> dict[str, Any]:
+    values = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(f"--param {text!r}: expected name=value")
-        changes[name] = parse_yaml(value, what=f"--param {name}")
-    return node_config(config, changes | ({"model": model} if model else {}))
+        values[name] = parse_yaml(value, what=f"--param {name}")
+    return values
 
 
 def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:

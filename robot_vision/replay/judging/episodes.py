@@ -11,6 +11,7 @@ from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.policy_config import PointingConfig
 from robot_vision.core.types import Frame, Observation, Perception, Picture, RobotState
 from robot_vision.core.unperceived import unperceived
 from robot_vision.datasets.camera_names import camera_called
@@ -20,9 +21,12 @@ from robot_vision.datasets.meaning.canonical import observed_in
 from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.meaning.suggest import known_or_asked
+from robot_vision.policies.grounded_pointing import pointed_by
 from robot_vision.policies.history import History
 from robot_vision.policies.pixel_history import most_gap_s
 from robot_vision.replay.judging.perceiving import Perceiving
+
+POINTS_ITSELF = PointingConfig()
 
 
 def meaning_of(
@@ -42,6 +46,7 @@ def observations(
     seen: ObservationSpec,
     meaning: Meaning,
     perceiving: Perceiving | None = None,
+    pointing: PointingConfig = POINTS_ITSELF,
     of: str = "the dataset",
 ) -> Iterator[Observation]:
     """One for each row of an episode, with the pictures and states before it.
@@ -74,6 +79,7 @@ def observations(
             robot=robot,
             history=states.before(stamp_ns, count=seen.steps - 1, step_s=seen.step_s),
             pictures=dict(pictures),
+            pointed=pointed_by(perception, episodes.instruction(number), pointing),
         )
 
 

@@ -1,11 +1,15 @@
 """A dataset through a policy: answers, latency, and the verdict of a golden file."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.policy_config import PointingConfig
 from robot_vision.core.timing import Percentiles
 from robot_vision.datasets.open_dataset import open_dataset
+from robot_vision.policies.check import check_points
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.replay.judging.answers import Answers, answers_of
 from robot_vision.replay.judging.episodes import meaning_of, misplaced, observations
@@ -19,6 +23,8 @@ class JudgeOptions:
     `fps` and `meaning` are of sets that do not say it; without a file their numbers mean what
     those meant that the policy learnt from. A policy that takes something of perception is shown
     what the bundle `model` makes of the pictures of `camera`; empty: those that it learnt with.
+    `words` are perception's parameters of a model that is asked by words, and `pointing` says
+    whether what they name has a say in what the policy points at.
     """
 
     episodes: tuple[int, ...] = ()
@@ -26,6 +32,8 @@ class JudgeOptions:
     fps: float = 0.0
     model: str = ""
     camera: str = ""
+    words: Mapping[str, Any] = field(default_factory=dict)
+    pointing: PointingConfig = field(default_factory=PointingConfig)
 
 
 _USUAL = JudgeOptions()
@@ -52,7 +60,10 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
     cannot be read, `BundleError` for a perception that cannot be loaded.
     """
     manifest, latency_s = policy.manifest, Percentiles()
-    perceiving = perceiving_for(manifest, model=options.model, camera=options.camera)
+    check_points(policy, options.pointing)
+    perceiving = perceiving_for(
+        manifest, model=options.model, camera=options.camera, words=options.words
+    )
     opened, of = open_dataset(dataset, fps=options.fps), str(dataset)
     try:
         learnt = manifest.metrics.get("meaning")
@@ -70,6 +81,7 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
                     seen=shown_to(manifest),
                     meaning=said,
                     perceiving=perceiving,
+                    pointing=options.pointing,
                     of=of,
                 ),
                 words=opened.instruction(number),

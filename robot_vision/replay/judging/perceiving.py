@@ -1,6 +1,8 @@
 """Perception beside a policy that takes some: by the bundle and parameters that it learnt with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
@@ -36,12 +38,17 @@ def shown_to(manifest: PolicyManifest) -> ObservationSpec:
 
 
 def perceiving_for(
-    manifest: PolicyManifest, *, model: str = "", camera: str = ""
+    manifest: PolicyManifest,
+    *,
+    model: str = "",
+    camera: str = "",
+    words: Mapping[str, Any] | None = None,
 ) -> Perceiving | None:
     """What a policy needs of perception; None where it takes nothing of it.
 
     `model` is a bundle, empty: by the name of the one that it learnt with. `camera` is empty where
-    the policy knows. Raises `ConfigError` for another perception, or where no camera is named.
+    the policy knows. `words` are perception's parameters of a model that is asked by words.
+    Raises `ConfigError` for another perception, or where no camera is named.
     """
     shown, spec = shown_to(manifest), manifest.action_spec
     if not shown.perception:
@@ -56,7 +63,7 @@ def perceiving_for(
         )
     model = model or spec.perception_model_id.rpartition("@")[0]
     config = ServiceConfig(model=model, device="cpu", threads=1, spin=False)
-    pipeline = build_pipeline(with_values(config, dict(manifest.perception)))
+    pipeline = build_pipeline(with_values(config, {**manifest.perception, **(words or {})}))
     if foreign := foreign_perception(spec, pipeline.perceiver.model_id):
         raise ConfigError(f"{foreign}: name its bundle with --model")
     return Perceiving(pipeline=pipeline, camera=camera)

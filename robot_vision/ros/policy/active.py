@@ -131,6 +131,7 @@ class Active:
                 frozen=FrozenCamera(watchdog.perception_s),
                 cameras=self._cameras,
                 depth=MeasuredDepth(watchdog.depth_s),
+                pointing=self._config.pointing,
                 outputs=configured.outputs,
                 health=self._health,
                 now_ns=now_ns,
@@ -178,6 +179,7 @@ class Active:
             self._node,
             perception=self._config.perception,
             reader=reader,
+            with_grounded=self._config.pointing.grounded != "off",
             on_perception=offer,
             health=self._health,
         )

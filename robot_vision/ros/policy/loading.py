@@ -11,7 +11,7 @@ from robot_vision.core.config import flatten
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.policies.check import check_observation, check_spec
+from robot_vision.policies.check import check_observation, check_points, check_spec
 from robot_vision.policies.registry import load_policy
 from robot_vision.ros.perception.node import PerceptionNode
 
@@ -68,6 +68,7 @@ def check_loaded(
         cameras=tuple(expected.cameras) or None,
         rate_hz=expected.rate_hz or None,
     )
+    check_points(loaded.policy, config.pointing)
 
 
 def perceive_as_in_training(

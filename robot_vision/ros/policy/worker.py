@@ -11,6 +11,7 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.frame_map import FrameMap
 from robot_vision.core.geometry import invert_transform
 from robot_vision.core.interfaces import Policy
+from robot_vision.core.policy_config import PointingConfig
 from robot_vision.core.timing import timed
 from robot_vision.core.types import (
     Decision,
@@ -20,6 +21,7 @@ from robot_vision.core.types import (
     RobotState,
 )
 from robot_vision.policies.check import foreign_perception
+from robot_vision.policies.grounded_pointing import pointed_by
 from robot_vision.policies.watchdog import words_problem
 from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
@@ -45,6 +47,7 @@ class PolicyParts:
     frozen: FrozenCamera
     depth: MeasuredDepth
     outputs: PolicyOutputs
+    pointing: PointingConfig
     cameras: NamedCameras | None = None
     health: Health
     now_ns: Callable[[], int]
@@ -148,12 +151,14 @@ class PolicyWorker:
             return _hold(perception, "no state of the robot at the frame's stamp")
         if problem := words_problem(instruction):
             return _hold(perception, problem)
+        assert instruction is not None
         return Observation(
             perception=perception,
             base_from_camera=pose,
             robot=robot,
             history=self._history(stamp_ns),
             pictures={} if cameras is None else cameras.pictures(stamp_ns),
+            pointed=pointed_by(perception, instruction.text, parts.pointing),
         )
 
     def _foreign(self, perception: Perception) -> str:

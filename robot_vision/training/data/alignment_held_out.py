@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelManifest, TextEncoder
-from robot_vision.core.vocabulary import Vocabulary
+from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.alignment.picture_text import PICTURE_FILE, TEXT_FILE, TEXT_ROLE
 from robot_vision.models.card import Size
-from robot_vision.training.data.caption_words import token_rows
+from robot_vision.training.data.caption_texts import CaptionTexts
 from robot_vision.training.data.captions import Caption, CaptionSet
 from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import HeldOut, Predictor
@@ -25,7 +24,7 @@ HEADLINE_KIND = "list"
 _BATCH = 32
 
 EmbedPictures = Callable[[UInt8[np.ndarray, "n h w 3"]], Float[np.ndarray, "n d"]]
-EmbedTexts = Callable[[Int64[np.ndarray, "n l"]], Float[np.ndarray, "n d"]]
+EmbedTexts = Callable[[Shaped[np.ndarray, "n ..."]], Float[np.ndarray, "n d"]]
 
 
 class AlignmentHeldOut(HeldOut):
@@ -34,14 +33,14 @@ class AlignmentHeldOut(HeldOut):
     def __init__(
         self,
         captioned: CaptionSet,
-        vocabulary: Vocabulary,
+        texts: CaptionTexts,
         *,
         seen: frozenset[tuple[str, str]],
         size: Size,
         cache_dir: str,
     ) -> None:
         self.size = size
-        self._vocabulary, self._seen = vocabulary, seen
+        self._texts, self._seen = texts, seen
         whole = [picture for picture in captioned.pictures if not picture.is_thing]
         named = [(picture, shown_caption(picture.captions)) for picture in whole]
         pairs = [(picture, caption) for picture, caption in named if caption is not None]
@@ -58,7 +57,7 @@ class AlignmentHeldOut(HeldOut):
         """Retrieval and where embeddings lie, on `pictures` (0: all) spread over the set."""
         rows = spread(len(self._cache), pictures)
         captions = [self._captions[row] for row in rows]
-        tokens = token_rows([c.caption for c in captions], self._vocabulary)
+        tokens = self._texts.rows([c.caption for c in captions])
         picture = np.concatenate([embed_pictures(self._cache.rgb(part)) for part in _parts(rows)])
         text = np.concatenate([embed_texts(tokens[part]) for part in _parts(range(len(rows)))])
         found = retrieval(
@@ -75,7 +74,7 @@ class AlignmentHeldOut(HeldOut):
         for row in spread(len(self._cache), count):
             if graph == TEXT_FILE:
                 caption = self._captions[row].caption
-                yield {"tokens": token_rows([caption], self._vocabulary)}
+                yield {self._texts.input_name: self._texts.rows([caption])}
             else:
                 yield {"rgb": self._cache.rgb([row])}
 
@@ -87,7 +86,7 @@ class AlignmentHeldOut(HeldOut):
         return dict(
             self.figures(
                 lambda rgb: picture({"rgb": rgb})["embedding"],
-                lambda tokens: text({"tokens": tokens})[TEXT_ROLE],
+                lambda rows: text({self._texts.input_name: rows})[TEXT_ROLE],
             )
         )
 
@@ -101,7 +100,7 @@ class AlignmentHeldOut(HeldOut):
             file=PICTURE_FILE,
             outputs=outputs,
             feature_stride_px=self._stride_px,
-            text=TextEncoder(file=TEXT_FILE, vocabulary=self._vocabulary),
+            text=self._texts.write(folder),
             **values,
         )
         write_bundle(folder, manifest, folder / PICTURE_FILE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Shaped, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -25,11 +25,14 @@ from robot_vision.training.data.batches import (
     largest_of,
     resolution_at,
 )
-from robot_vision.training.data.caption_words import (
-    token_rows,
-    travelled_vocabulary,
-    vocabulary_of,
+from robot_vision.training.data.caption_texts import (
+    CaptionTexts,
+    TextTowerOptions,
+    VocabularyTexts,
+    opened_sentences,
+    travelled_texts,
 )
+from robot_vision.training.data.caption_words import vocabulary_of
 from robot_vision.training.data.captions import CaptionOptions, CaptionSet, open_captions
 from robot_vision.training.data.initial_words import with_words
 from robot_vision.training.data.picture_cache import PictureCache
@@ -39,13 +42,19 @@ from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.alignment import contrastive_loss, hits
 
+UNTRAINED_ENCODER = (
+    "options.freeze_encoder freezes an encoder of fresh weights: give run.init_weights, or set it "
+    "to false"
+)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AlignmentBatch:
-    """Pictures with a caption each; `same` where two captions name the same."""
+    """Pictures with a caption each, as tokens or a frozen encoder's encodings; `same` where two
+    captions name the same."""
 
     rgb: UInt8[Tensor, "b h w 3"]
-    tokens: Int64[Tensor, "b l"]
+    text: Shaped[Tensor, "b l *w"]
     same: Bool[Tensor, "b b"]
 
 
@@ -54,6 +63,8 @@ class AlignmentOptions(PictureOptions):
     sides, colours, and things at the border."""
 
     captions: CaptionOptions = CaptionOptions()
+    sentences: TextTowerOptions = TextTowerOptions()
+    freeze_encoder: bool = param(False, "the encoder of pictures stays as it begins")
     max_words: int = param(40, "words of the longest caption", ge=1, le=128)
     evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=2)
     resolutions: list[Resolution] = param(
@@ -80,28 +91,37 @@ class AlignmentTask(Task[AlignmentBatch]):
         options: AlignmentOptions = recipe.options
         self._options = options
         self._known = open_captions(options.train_set, options.captions)
-        self._vocabulary = vocabulary_of(self._known.texts, max_words=options.max_words)
-        self._rows = [
-            token_rows([caption.caption for caption in picture.captions], self._vocabulary)
-            for picture in self._known.pictures
-        ]
+        where = {"source": options.train_set, "cache_dir": options.cache_dir}
+        self._texts: CaptionTexts = opened_sentences(options.sentences, **where) or (
+            VocabularyTexts(vocabulary_of(self._known.texts, max_words=options.max_words))
+        )
         self._held_out = _held_out(recipe, self.travels(), None) if options.val_set else None
 
     def spec_values(self) -> dict[str, Any]:
-        return {"words": len(self._vocabulary.words), "max_words": self._vocabulary.max_words}
+        return self._texts.spec
+
+    def prepare(self, model: nn.Module) -> None:
+        assert isinstance(model, PictureText)
+        if self._options.freeze_encoder:
+            model.freeze_encoder()
 
     def notes(self) -> tuple[str, ...]:
         things = sum(picture.is_thing for picture in self._known.pictures)
-        return (
+        notes = [
             f"{len(self._known.pictures) - things} pictures and {things} crops of things with "
-            f"{len(self._known.texts)} captions of {len(self._vocabulary.words)} words",
-        )
+            f"{len(self._known.texts)} captions {self._texts}"
+        ]
+        if self._options.freeze_encoder and not self.recipe.run.init_weights:
+            notes.append(UNTRAINED_ENCODER)
+        return tuple(notes)
 
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
         """All of them; words keep the rows that they had."""
-        return with_words(tensors, travels, self._vocabulary)
+        texts = self._texts
+        vocabulary = texts.vocabulary if isinstance(texts, VocabularyTexts) else None
+        return with_words(tensors, travels, vocabulary)
 
     @cached_property
     def _stream(self) -> BatchStream:
@@ -123,24 +143,24 @@ class AlignmentTask(Task[AlignmentBatch]):
         while True:
             seen = self._stream.batch(step, size, batch_size=batch_size)
             rows = self._stream.rows(step, batch_size=batch_size)
-            tokens, same = self._said(rows, step)
+            text, same = self._said(rows, step)
             yield AlignmentBatch(
-                rgb=seen.rgb, tokens=tokens.to(self.device), same=same.to(self.device)
+                rgb=seen.rgb, text=text.to(self.device), same=same.to(self.device)
             )
             step += 1
 
     def _said(self, rows: list[int], step: int) -> tuple[Tensor, Tensor]:
         """A caption of each picture, drawn, and which of them name the same."""
         rng = np.random.default_rng((self.recipe.run.seed, step, rank()))
-        chosen = [(row, int(rng.integers(len(self._rows[row])))) for row in rows]
-        tokens = np.stack([self._rows[row][number] for row, number in chosen])
-        pictures = self._known.pictures
-        meanings = np.array([pictures[row].captions[number].meaning for row, number in chosen])
+        captions = [self._known.pictures[row].captions for row in rows]
+        chosen = [each[int(rng.integers(len(each)))] for each in captions]
+        text = self._texts.rows([caption.caption for caption in chosen])
+        meanings = np.array([caption.meaning for caption in chosen])
         same = meanings[:, None] == meanings[None]
-        return torch.from_numpy(tokens), torch.from_numpy(same)
+        return torch.from_numpy(text), torch.from_numpy(same)
 
     def answer(self, model: nn.Module, batch: AlignmentBatch) -> dict[str, Tensor]:
-        return model(batch.rgb, batch.tokens)
+        return model(batch.rgb, batch.text)
 
     def loss(
         self, answer: dict[str, Tensor], batch: AlignmentBatch
@@ -169,7 +189,7 @@ class AlignmentTask(Task[AlignmentBatch]):
         model.eval()
         figures = self._held_out.figures(
             lambda rgb: self._asked(model.picture, rgb)["embedding"].float().cpu().numpy(),
-            lambda tokens: self._asked(model.text, tokens).float().cpu().numpy(),
+            lambda rows: self._asked(model.text, rows).float().cpu().numpy(),
             pictures=self._options.evaluation_images,
         )
         model.train(was_training)
@@ -179,9 +199,9 @@ class AlignmentTask(Task[AlignmentBatch]):
         return side(torch.from_numpy(values).to(self.device))
 
     def travels(self) -> dict[str, Any]:
-        """The words, the looks that were shown, and how crops of things were cut."""
+        """What reads the captions, the looks that were shown, and how crops of things were cut."""
         return {
-            "vocabulary": self._vocabulary.model_dump(mode="json"),
+            **self._texts.travels(),
             "seen": sorted(list(look) for look in self._known.looks),
             "crop": self._options.captions.crop.model_dump(),
         }
@@ -208,7 +228,12 @@ def _held_out(recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> 
     captioned: CaptionSet = open_captions(options.held_out_folder(data), CaptionOptions())
     return AlignmentHeldOut(
         captioned,
-        travelled_vocabulary(travels),
+        travelled_texts(
+            travels,
+            options.sentences,
+            source=captioned.folder,
+            cache_dir=options.cache_dir,
+        ),
         seen=seen_looks(travels),
         size=options.served_size,
         cache_dir=options.cache_dir,

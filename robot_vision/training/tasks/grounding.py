@@ -34,6 +34,7 @@ from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.phrases import lexicon_of
 from robot_vision.training.data.picture_options import PictureOptions
 from robot_vision.training.data.samples import Batch
+from robot_vision.training.data.words_from import begin_words
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.grounding import (
@@ -43,7 +44,7 @@ from robot_vision.training.losses.grounding import (
     taught_regions,
 )
 from robot_vision.training.metrics.grounding import METRIC
-from robot_vision.training.tasks.alignment import seen_looks
+from robot_vision.training.tasks.alignment import UNTRAINED_ENCODER, seen_looks
 
 _OF_WORDS = "language."
 
@@ -55,6 +56,9 @@ class GroundingOptions(PictureOptions):
     phrases: int = param(6, "asked of each picture, half of them of what is not there", ge=2)
     max_words: int = param(8, "words of the longest phrase", ge=1, le=128)
     freeze_encoder: bool = param(False, "the encoder stays as it begins")
+    words_from: str = param(
+        "", "run or bundle of picture-text whose encoder of words this one begins from"
+    )
     augmentation: Augmentation = Augmentation(depth_withheld=0, depth_holes=0)
 
 
@@ -97,6 +101,14 @@ class GroundingTask(Task[GroundingBatch]):
         self._model = model
         if self._options.freeze_encoder:
             model.freeze_encoder()
+        if self._options.words_from:
+            begin_words(
+                model.language,
+                self._options.words_from,
+                self._vocabulary,
+                model.spec,
+                meant={*self._lexicon.colors, *self._lexicon.things},
+            )
 
     def notes(self) -> tuple[str, ...]:
         notes = [
@@ -104,10 +116,7 @@ class GroundingTask(Task[GroundingBatch]):
             f"{len(self._vocabulary.words)} words for {len(self._lexicon.looks)} looks"
         ]
         if self._options.freeze_encoder and not self.recipe.run.init_weights:
-            notes.append(
-                "options.freeze_encoder freezes an encoder of fresh weights: give "
-                "run.init_weights, or set it to false"
-            )
+            notes.append(UNTRAINED_ENCODER)
         return tuple(notes)
 
     def initial_weights(

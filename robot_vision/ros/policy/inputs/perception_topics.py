@@ -19,7 +19,7 @@ from robot_vision.core.types import Perception
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.messages.live import class_of
-from robot_vision.ros.messages.objects_text import read_objects
+from robot_vision.ros.messages.objects_text import read_grounded, read_objects
 from robot_vision.ros.middleware.any_qos import where_latched
 from robot_vision.ros.middleware.bounded import (
     CAMERA_INFO_BYTES,
@@ -43,7 +43,11 @@ OnPerception = Callable[[Perception, Mapping[str, float]], None]
 
 
 class PerceptionTopics:
-    """Subscribes from construction to `close`; calls `on_perception` with each complete frame."""
+    """Subscribes from construction to `close`; calls `on_perception` with each complete frame.
+
+    `with_grounded` also takes objects that the prompt names. No frame waits for them: a frame gets
+    those of its own stamp, or the newest earlier ones.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class PerceptionTopics:
         reader: PerceptionReader,
         on_perception: OnPerception,
         health: Health,
+        with_grounded: bool = False,
     ) -> None:
         self._node = node
         self._reader = reader
@@ -64,6 +69,8 @@ class PerceptionTopics:
         self._thread = OwnThread("perceptions", node=node)
         self._subscriptions: list[Any] = []
         for topic in PERCEPTION_INPUTS:
+            if topic.role == "grounded" and not with_grounded:
+                continue
             name = topic.name.replace("<perception>", perception)
             self._subscribe(topic, name, self._callback(topic.role))
         self._latched_info = where_latched(
@@ -76,7 +83,11 @@ class PerceptionTopics:
         self._thread.start(self._subscriptions)
 
     def _callback(self, role: str) -> Callable[[Any], None]:
-        others = {"objects": self._on_objects, "camera_info": self._on_camera_info}
+        others: dict[str, Callable[[Any], None]] = {
+            "objects": self._on_objects,
+            "grounded": self._on_grounded,
+            "camera_info": self._on_camera_info,
+        }
         return others.get(role) or self._keeper(role)
 
     def _subscribe(self, topic: PolicyTopic, name: str, callback: Callable[[Any], None]) -> None:
@@ -125,6 +136,13 @@ class PerceptionTopics:
             self._health.dropped("perception unusable", str(error))
         else:
             self._add(result["stamp_ns"], "objects", result)
+
+    def _on_grounded(self, message: String) -> None:
+        self._health.arrived("grounded")
+        try:
+            self._reader.keep_grounded(read_grounded(message.data))
+        except ValueError as error:
+            self._health.dropped("grounded unusable", str(error))
 
     def _keeper(self, role: str) -> Callable[[Image], None]:
         def keep(message: Image) -> None:

@@ -1,5 +1,6 @@
 """Perceptions from the messages of one frame. Topics carry neither detections nor masks."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,22 +12,25 @@ from sensor_msgs.msg import Image
 from robot_vision.core.camera_info import Calibration
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.geometry import invert_transform, transform_points
 from robot_vision.core.types import (
     Depth,
     Features,
     Frame,
+    Grounded,
+    Grounding,
     Perception,
+    Phrase,
+    Prompt,
     Tracks,
-    TrackState,
     no_detections,
 )
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import rgb_from_message
+from robot_vision.ros.messages.objects_text import Place, tracks_of
 from robot_vision.sync.views import Views
 
 DEPTH_ROLES = ("metric depth", "depth confidence")
-_NAMED = 5
+_KEPT_GROUNDED = 8
 
 PoseOf = Callable[[str, int], np.ndarray | None]
 
@@ -50,12 +54,18 @@ class PerceptionReader:
         self._class_names = class_names
         self._base_frame = base_frame
         self._base_from_camera = base_from_camera
+        self._health = health
+        self._grounded: deque[dict[str, Any]] = deque(maxlen=_KEPT_GROUNDED)
         self._views = Views(
             ServiceConfig(),
             rgb_topic=node.resolve_topic_name("rgb"),
             depth_topic="",
             report=health.noted,
         )
+
+    def keep_grounded(self, result: dict[str, Any]) -> None:
+        """Take the content of `~/grounded/json`, for the frames from its stamp on."""
+        self._grounded.append(result)
 
     def read(self, parts: dict[str, Any], calibration: Calibration | None) -> Perception:
         """The perception; raises `ValueError` or `EncodingError` for parts that do not fit."""
@@ -85,70 +95,41 @@ class PerceptionReader:
                 model_id=result["model"],
             ),
             lifted=None,
-            tracks=self._tracks(result, frame_id),
+            tracks=self._tracks(result, frame_id, self._class_names),
             class_names=self._class_names,
             model_id=result["model"],
             stage_s={},
+            grounding=self._grounding(stamp_ns, frame_id),
             notes=(*result["notes"], "from topics: no detections, no masks"),
         )
 
-    def _tracks(self, result: dict[str, Any], camera_frame: str) -> Tracks:
-        rows = result["objects"]
-        unknown = {row["class"] for row in rows} - set(self._class_names)
-        if unknown:
-            some = sorted(unknown)[:_NAMED]
-            raise ValueError(f"classes {some} ({len(unknown)}) are not of {result['model']}")
-        position, velocity, covariance, velocity_covariance = self._in_camera(
-            result, camera_frame, rows
+    def _grounding(self, stamp_ns: int, camera_frame: str) -> Grounding | None:
+        """The latest objects that the prompt named, up to this stamp."""
+        kept = [result for result in self._grounded if result["stamp_ns"] <= stamp_ns]
+        if not kept:
+            return None
+        result = max(kept, key=lambda each: each["stamp_ns"])
+        phrases = tuple(
+            Phrase(text=p["phrase"], unknown_words=tuple(p["unknown_words"]), problem=p["problem"])
+            for p in result["phrases"]
         )
-        return Tracks(
-            stamp_ns=result["stamp_ns"],
-            track_id=np.array([row["id"] for row in rows], np.int64),
-            state=np.array([TrackState[row["state"].upper()] for row in rows], np.int64),
-            box_xyxy_px=_column(rows, "box_xyxy_px", 4),
-            score=np.array([row["score"] for row in rows], np.float32),
-            class_id=np.array([self._class_names.index(r["class"]) for r in rows], np.int64),
-            position_in_camera_m=position,
-            position_covariance_m2=covariance,
-            velocity_in_camera_mps=velocity,
-            velocity_covariance_m2ps2=velocity_covariance,
-            size_m=_column(rows, "size_m", 3),
-            age_s=np.array([row["age_s"] for row in rows], np.float32),
-            unseen_s=np.array([row["unseen_s"] for row in rows], np.float32),
-            detection_index=np.full(len(rows), -1, np.int64),
-            epoch=result["epoch"],
-        )
+        prompt = Prompt(text=result["prompt"], phrases=phrases)
+        try:
+            tracks = self._tracks(result, camera_frame, prompt.sought)
+        except ValueError as error:
+            self._health.dropped("grounded unusable", str(error))
+            return None
+        detections = no_detections(result["stamp_ns"])
+        found = Grounded(prompt=prompt, detections=detections, model_id=result["model"])
+        return Grounding(found=found, lifted=None, tracks=tracks)
 
-    def _in_camera(
-        self, result: dict[str, Any], camera_frame: str, rows: list[dict[str, Any]]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Positions, velocities and their covariances along the camera's axes."""
-        position = _column(rows, "position_m", 3)
-        velocity = _column(rows, "velocity_mps", 3)
-        covariance = _column(rows, "position_covariance_m2", 3, 3)
-        velocity_covariance = _column(rows, "velocity_covariance_m2ps2", 3, 3)
-        if result["frame_id"] == camera_frame:
-            return position, velocity, covariance, velocity_covariance
-        base_from_camera = self._base_from_camera(camera_frame, result["stamp_ns"])
-        if result["frame_id"] != self._base_frame or base_from_camera is None:
-            raise ValueError(
-                f"objects are in frame {result['frame_id']!r}; expected the camera's "
-                f"({camera_frame!r}), or {self._base_frame!r} with a known camera pose"
-            )
-        turn = base_from_camera[:3, :3]
-        return (
-            transform_points(invert_transform(base_from_camera), position).astype(np.float32),
-            (velocity @ turn).astype(np.float32),
-            (turn.T @ covariance @ turn).astype(np.float32),
-            (turn.T @ velocity_covariance @ turn).astype(np.float32),
-        )
-
-
-def _column(rows: list[dict[str, Any]], key: str, *shape: int) -> np.ndarray:
-    """A field of all rows, NaN where it is null."""
-    unknown = np.full(shape, np.nan, np.float32)
-    values = [unknown if row[key] is None else np.array(row[key], np.float32) for row in rows]
-    return np.array(values, np.float32).reshape(len(rows), *shape)
+    def _tracks(
+        self, result: dict[str, Any], camera_frame: str, class_names: tuple[str, ...]
+    ) -> Tracks:
+        pose = None
+        if result["frame_id"] != camera_frame:
+            pose = self._base_from_camera(camera_frame, result["stamp_ns"])
+        return tracks_of(result, class_names, Place(camera_frame, self._base_frame, pose))
 
 
 def _depth(parts: dict[str, Any], source: Any) -> Depth | None:

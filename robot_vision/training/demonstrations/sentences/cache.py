@@ -9,6 +9,7 @@ from jaxtyping import Float32
 
 from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
 from robot_vision.policies.sentences import SentenceEncoder
 
 Encoding = Float32[np.ndarray, "l d"]
@@ -36,7 +37,7 @@ def _encoding(text: str, encoder: SentenceEncoder, folder: Path) -> Encoding:
         encoding = encoder.encode(text).encoding
     except ValueError as error:
         raise ConfigError(
-            f"a demonstration's instruction is too long: {error}; set options.sentences.max_tokens"
+            f"{quoted(text)} is too long: {error}; set options.sentences.max_tokens"
         ) from error
     made = file.with_suffix(".partial")
     with made.open("wb") as opened:
