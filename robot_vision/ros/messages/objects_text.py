@@ -1,4 +1,4 @@
-"""`~/objects/json` and `~/grounded/json` of another process, checked: they may be anybody's."""
+"""`~/objects/json` and `~/grounded/json` of another process, validated: untrusted input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _MOST_NOTES = 100
 _NAMED = 5
 _NAME = Field(max_length=MOST_FRAME_ID_CHARACTERS)
 _INT64 = Field(ge=-(2**63), lt=2**63)
-# Metres, pixels, seconds: beyond this 32-bit floats and squares of them go wrong.
+# Metres, pixels, seconds: larger ones overflow when squared as 32-bit floats.
 _NUMBER = Field(ge=-1e9, le=1e9, allow_inf_nan=False)
 
 Name = Annotated[str, _NAME]
