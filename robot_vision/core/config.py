@@ -21,7 +21,7 @@ from robot_vision.core.self_filter_config import SelfFilterConfig
 ParamsT = TypeVar("ParamsT", bound="Params")
 
 MOST_PROMPT = 500
-"""Characters of a prompt."""
+"""Maximum length of a prompt, in characters."""
 
 MODEL_PARAMETERS = (
     "model",
@@ -31,17 +31,17 @@ MODEL_PARAMETERS = (
     "segmentation_model",
     "grounding_model",
 )
-"""The parameters of the service that name bundles."""
+"""Service parameters that name bundles."""
 
 
 class SyncConfig(Params):
-    """Pairing of colour with depth by stamp."""
+    """Pairing of colour and depth by stamp."""
 
     tolerance_s: float = param(
         0.02, "largest stamp difference of a colour and depth pair", unit="s", ge=0, le=1
     )
     wait_s: float = param(
-        0.03, "how long a colour frame waits for its depth once it arrived", unit="s", ge=0, le=1
+        0.03, "how long a colour frame waits for its depth after it arrived", unit="s", ge=0, le=1
     )
 
 
@@ -49,24 +49,31 @@ class DetectorConfig(Params):
     """Selection of detections."""
 
     score_threshold: float = param(
-        0.0, "detections below this score are dropped; 0 takes the bundle's, or 0.25", ge=0, le=1
+        0.0,
+        "detections below this score are dropped; 0: the bundle's threshold, or 0.25",
+        ge=0,
+        le=1,
     )
-    nms_iou: float = param(0.6, "overlap above which the weaker of a class is dropped", ge=0, le=1)
+    nms_iou: float = param(
+        0.6, "IoU above which the weaker of two detections of a class is dropped", ge=0, le=1
+    )
     max_detections: int = param(100, "detections kept per frame", ge=1, le=1000)
-    classes: list[str] = param([], "names of the classes kept; empty keeps all")
+    classes: list[str] = param([], "names of the classes to keep; empty: all")
 
 
 class DepthConfig(Params):
     """Metric depth from the sensor and the model."""
 
     mode: Literal["fuse", "sensor", "model"] = param(
-        "fuse", "fuse: the sensor, its holes filled; the model where there is no sensor"
+        "fuse", "fuse: the sensor with its holes filled; the model where there is no sensor"
     )
     fill: Literal["guided", "model"] = param(
-        "guided", "holes of the sensor: from around, guided by colour; or from the model, aligned"
+        "guided",
+        "how holes of the sensor are filled: guided: from their surroundings, by colour; "
+        "model: from the model, aligned to the sensor",
     )
     lift_rough: bool = param(
-        False, "objects in 3-D from colour alone where no depth is measured: off by a fifth"
+        False, "objects in 3-D from colour alone where no depth is measured: errors of a fifth"
     )
     min_m: float = param(0.1, "depth below this is invalid", unit="m", ge=0, le=10)
     max_m: float = param(10.0, "depth above this is invalid", unit="m", gt=0, le=1000)
@@ -82,128 +89,146 @@ class TrackerConfig(Params):
     """Tracking in seconds and evidence, never in frames. Support and evidence are in nats."""
 
     name: str = param("robot_vision", "tracker in the registry")
-    camera_motion: bool = param(
-        False, "estimate camera motion from the image (sparse optical flow)"
-    )
+    camera_motion: bool = param(False, "estimate camera motion from images (sparse optical flow)")
     high_score: float = param(
-        0.5, "detections from this score on are matched first and may begin tracks", ge=0, le=1
+        0.5, "detections at or above this score are matched first and may start tracks", ge=0, le=1
     )
     low_score: float = param(0.1, "detections below this score are ignored", ge=0, le=1)
 
     birth_evidence: float = param(
-        0.8, "log-odds of a detection from which on it begins a track", unit="nat", ge=-10, le=10
+        0.8, "log-odds at or above which a detection starts a track", unit="nat", ge=-10, le=10
     )
     confirm_evidence: float = param(
         1.8, "log-odds at which a track is confirmed", unit="nat", ge=-10, le=100
     )
     overlap_penalty: float = param(
-        3.7, "log-odds that a detection on top of a track loses as a new one", unit="nat", ge=0
+        3.7,
+        "log-odds that a detection on top of a track loses as the start of a new one",
+        unit="nat",
+        ge=0,
     )
     coast_s: float = param(
-        2.5, "a confirmed track ends after so long without a detection", unit="s", gt=0, le=600
+        2.5, "a confirmed track ends after this time without a detection", unit="s", gt=0, le=600
     )
     tentative_s: float = param(
-        0.3, "a tentative track ends after so long without a detection", unit="s", ge=0, le=60
+        0.3, "a tentative track ends after this time without a detection", unit="s", ge=0, le=60
     )
 
-    prior: float = param(
-        4.0, "support of a pair before anything is compared, in image or space", unit="nat"
+    prior: float = param(4.0, "prior support of a pair, in the image or in space", unit="nat")
+    tail: float = param(
+        4.0, "degrees of freedom of the error distribution: fewer mean heavier tails", gt=0
     )
-    tail: float = param(4.0, "heaviness of the tails of errors: degrees of freedom", gt=0)
-    class_penalty: float = param(3.0, "support lost when classes differ", unit="nat", ge=0)
-    appearance_limit: float = param(4.0, "most that looks may say", unit="nat", ge=0)
-    depth_weight: float = param(0.5, "share of the distance in space in the support", ge=0)
+    class_penalty: float = param(3.0, "support lost if classes differ", unit="nat", ge=0)
+    appearance_limit: float = param(4.0, "largest support from appearance", unit="nat", ge=0)
+    depth_weight: float = param(0.5, "weight of the distance in space in the support", ge=0)
     loss_rate: float = param(1.5, "support lost per second unseen", unit="nat/s", ge=0)
     stop_penalty: float = param(
-        2.0, "support lost by the guess that an unseen object stayed", unit="nat", ge=0
+        2.0,
+        "support lost by the hypothesis that an unseen object stayed in place",
+        unit="nat",
+        ge=0,
     )
     stop_drift: float = param(
-        0.5, "wander of an object that stayed, per box size", unit="1/s^0.5", gt=0
+        0.5, "random drift of an object that stayed in place, per box size", unit="1/s^0.5", gt=0
     )
-    low_penalty: float = param(2.0, "support lost by unsure detections", unit="nat", ge=0)
+    low_penalty: float = param(2.0, "support lost by uncertain detections", unit="nat", ge=0)
 
     box_noise: float = param(
-        0.045, "standard deviation of a box's edge, per box size, until learnt", ge=0.001, le=1
+        0.045, "standard deviation of a box's edge, per box size, until estimated", ge=0.001, le=1
     )
     box_speed: float = param(
-        1.5, "standard deviation of speeds at first, per box size", unit="1/s", gt=0, le=100
+        1.5, "initial standard deviation of speeds, per box size", unit="1/s", gt=0, le=100
     )
     box_acceleration: float = param(
-        1.4, "white acceleration of boxes, per box size", unit="1/s^1.5", gt=0, le=100
+        1.4, "white-noise acceleration of boxes, per box size", unit="1/s^1.5", gt=0, le=100
     )
-    size_share: float = param(0.4, "changes of size, as a share of those of place", gt=0, le=1)
-    box_damping_per_s: float = param(0.2, "decay of the speed of centres", unit="1/s", ge=0)
-    size_damping_per_s: float = param(6.0, "decay of the speed of sizes", unit="1/s", ge=0)
+    size_share: float = param(
+        0.4, "changes of size, as a share of changes of position", gt=0, le=1
+    )
+    box_damping_per_s: float = param(0.2, "decay rate of the speed of centres", unit="1/s", ge=0)
+    size_damping_per_s: float = param(6.0, "decay rate of the speed of sizes", unit="1/s", ge=0)
     unrest_limit: float = param(
-        8.0, "most that common surprise, as from a shaken camera, raises the acceleration", ge=1
+        8.0,
+        "largest factor by which errors common to all tracks (a shaken camera) raise the "
+        "acceleration",
+        ge=1,
     )
     replay_after_s: float = param(
-        0.5, "gap after which a box is led again to where it is found", unit="s", ge=0, le=60
+        0.5, "gap after which a box is re-initialised where it is found", unit="s", ge=0, le=60
     )
     point_speed_mps: float = param(
-        1.0, "standard deviation of speeds in space at first", unit="m/s", gt=0, le=100
+        1.0, "initial standard deviation of speeds in space", unit="m/s", gt=0, le=100
     )
     point_acceleration: float = param(
-        0.15, "white acceleration in space", unit="m/s^1.5", gt=0, le=100
+        0.15, "white-noise acceleration in space", unit="m/s^1.5", gt=0, le=100
     )
-    class_memory: float = param(5.0, "largest lead of a class in the vote of scores", gt=0)
-    blend: float = param(0.1, "share of a new size or look in the mean", gt=0, le=1)
+    class_memory: float = param(5.0, "largest lead of a class in the score vote", gt=0)
+    blend: float = param(0.1, "weight of a new size or appearance in the running mean", gt=0, le=1)
 
 
 class TransformConfig(Params):
-    """How well a transform must fit a frame: a moving camera was elsewhere before."""
+    """How close in time a transform must be to a frame: a moving camera was elsewhere before."""
 
     stale_s: float = param(
         0.1,
-        "most time between a frame and the transform that is used for it; static ones fit all",
+        "largest time between a frame and the transform used for it; static transforms fit every "
+        "frame",
         unit="s",
         ge=0,
         le=60,
     )
     wait_s: float = param(
-        0.02, "longest that a frame waits for the transform of its stamp", unit="s", ge=0, le=1
+        0.02, "longest time a frame waits for the transform at its stamp", unit="s", ge=0, le=1
     )
 
 
 class ServiceConfig(Params):
-    """What the pipeline needs to run, with or without ROS."""
+    """Everything the pipeline needs to run, with or without ROS."""
 
     model: str = param("native-s", "model bundle: a name in the store or a folder with model.yaml")
     depth_model: str = param("", "optional bundle that estimates depth; empty for none")
     feature_model: str = param(
-        "", "optional bundle that computes features, of any task; empty for none"
+        "", "optional bundle, of any task, that computes features; empty for none"
     )
     classifier_model: str = param(
-        "", "optional bundle that says what a whole frame shows; empty for none"
+        "", "optional bundle that classifies whole frames; empty for none"
     )
     segmentation_model: str = param(
-        "", "optional bundle that gives every pixel a class; empty for none"
+        "", "optional bundle that assigns each pixel a class; empty for none"
     )
     grounding_model: str = param(
-        "", "optional bundle that finds what the words of `prompt` name; empty for none"
+        "", "optional bundle that detects the objects named in `prompt`; empty for none"
     )
     prompt: str = param(
         "",
-        "what is looked for by words: phrases separated by commas; the topic ~/prompt sets it",
+        "objects to look for: phrases separated by commas; the topic ~/prompt sets it",
         max_length=MOST_PROMPT,
     )
     grounding_threshold: float = param(
-        0.0, "boxes of phrases below this score are dropped; 0 takes the bundle's", ge=0, le=1
+        0.0,
+        "detections of phrases below this score are dropped; 0: the bundle's threshold",
+        ge=0,
+        le=1,
     )
     device: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = param(
         "auto",
-        "where models run; auto takes CUDA or the CPU and says which; openvino is a CPU's, "
-        "quicker for INT8",
+        "where models run; auto: CUDA, else the CPU, and reports which; openvino: on the CPU, "
+        "faster for INT8",
     )
-    threads: int = param(0, "threads per model run on the CPU; 0 takes all cores", ge=0, le=256)
+    threads: int = param(0, "threads per model on the CPU; 0: all cores", ge=0, le=256)
     spin: bool = param(
-        True, "threads poll for work within a run: faster, but slower where cores are overloaded"
+        True,
+        "threads spin while waiting for work within a run: faster, but slower on overloaded cores",
     )
     engine_cache_dir: str = param(
         "", "folder of TensorRT engines; empty: ~/.cache/robot_vision/engines"
     )
     compute_every: int = param(
-        1, "compute every k-th frame, carry tracks in between", unit="frames", ge=1, le=30
+        1,
+        "run the models on every k-th frame, predict tracks in between",
+        unit="frames",
+        ge=1,
+        le=30,
     )
     camera: CameraConfig = CameraConfig()
     sync: SyncConfig = SyncConfig()
@@ -217,7 +242,7 @@ class ServiceConfig(Params):
 
 
 class InputConfig(Params):
-    """How the camera's topics are subscribed."""
+    """How the node subscribes to the camera's topics."""
 
     rgb_transport: Literal["raw", "compressed"] = param(
         "raw", "raw: sensor_msgs/Image on rgb; compressed: CompressedImage on rgb/compressed"
@@ -234,26 +259,29 @@ class InputConfig(Params):
 
 
 class DiagnosticsConfig(Params):
-    """What /diagnostics reports, and from when on it warns."""
+    """What /diagnostics reports, and when it warns."""
 
-    period_s: float = param(1.0, "time between two reports", unit="s", ge=0.1, le=60)
+    period_s: float = param(1.0, "time between reports", unit="s", ge=0.1, le=60)
     silent_after_s: float = param(
-        2.0, "without an output for this long the node says why", unit="s", ge=0.1, le=60
+        2.0, "after this time without an output the node reports why", unit="s", ge=0.1, le=60
     )
     max_age_s: float = param(
-        0.2, "warn when the 95th percentile of the age of outputs is above", unit="s", gt=0, le=60
+        0.2, "warn if the 95th percentile of output age exceeds this", unit="s", gt=0, le=60
     )
     max_future_s: float = param(
-        0.05, "warn about stamps that are further ahead of this clock", unit="s", ge=0, le=60
+        0.05, "warn about stamps further ahead of this machine's clock", unit="s", ge=0, le=60
     )
 
 
 class NodeConfig(ServiceConfig):
-    """The perception node: the service, its topics and its reports."""
+    """The perception node: the service, its topics and its diagnostics."""
 
-    autostart: bool = param(True, "configure and activate at start; false: wait for transitions")
+    autostart: bool = param(
+        True, "configure and activate at start; false: wait for lifecycle transitions"
+    )
     target_frame: str = param(
-        "", "frame of the 3-D outputs, by tf2 (static for the tracker); empty: the camera's"
+        "",
+        "frame of the 3-D outputs, by tf2 (must be static for the tracker); empty: the camera's",
     )
     camera_pose: CameraPoseConfig = CameraPoseConfig()
     input: InputConfig = InputConfig()
@@ -262,7 +290,7 @@ class NodeConfig(ServiceConfig):
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping; raises `ConfigError` naming the file and what is wrong with it."""
+    """Read a YAML mapping; raises `ConfigError` naming the file and the fault."""
     try:
         data = read_yaml(Path(path))
     except ForeignFileError as error:
@@ -277,7 +305,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def flatten(params: Params, prefix: str = "") -> dict[str, Any]:
-    """Parameters by dotted name, as ROS knows them: `tracker.name`."""
+    """Parameters by dotted name, as in ROS: `tracker.name`."""
     flat: dict[str, Any] = {}
     for name in type(params).model_fields:
         value = getattr(params, name)
@@ -291,7 +319,7 @@ def flatten(params: Params, prefix: str = "") -> dict[str, Any]:
 def with_values(params: ParamsT, values: Mapping[str, Any]) -> ParamsT:
     """A copy of `params` with dotted names replaced, validated as a whole.
 
-    Raises `ConfigError` that names each bad parameter, its value and what is expected.
+    Raises `ConfigError` naming each bad parameter, its value and what is expected.
     """
     known = flatten(params)
     nested = params.model_dump()

@@ -117,7 +117,7 @@ def test_a_part_that_was_changed_by_hand_is_another_policy(tmp_path: Path) -> No
 def test_no_other_kind_has_a_server_for_its_networks_would_go_unchecked(
     kind: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValidationError, match="is of kind remote, and only of it"):
+    with pytest.raises(ValidationError, match="must be set for kind remote and no other"):
         remote_bundle(tmp_path / "mine", "openpi", URL, kind=kind)
 
 
