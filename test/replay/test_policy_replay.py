@@ -112,7 +112,7 @@ def test_a_policy_of_before_there_were_pictures_is_judged_by_what_perception_fin
     written = replayed(*asked, golden, "--update-golden", "--camera", "front")
     assert written.exit_code == 0, written.output
     rows = json.loads(golden.read_text())["episodes"]["0"]["rows"]
-    assert rows[-1] == "nothing in view is what is named in 'pick the red cube'"
+    assert rows[-1] == "nothing in view matches 'pick the red cube'"
     assert replayed(*asked, golden, "--camera", "front").exit_code == 0
     other = replayed(*asked, golden, "--camera", "front", "--model", "native-s-fp16")
     assert other.exit_code != 0

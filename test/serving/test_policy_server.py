@@ -113,7 +113,7 @@ def test_a_server_of_another_policy_is_refused(protocol: str, tmp_path: Path) ->
         bundle = write_robot_bundle(
             tmp_path / "slower", manifest, protocol=protocol, url=server.url
         )
-        with pytest.raises(BundleError, match=r"step_s is 0.1, policy.yaml means 0.2"):
+        with pytest.raises(BundleError, match=r"step_s is 0.1, policy.yaml expects 0.2"):
             RemotePolicy(bundle)
 
 
