@@ -1,7 +1,7 @@
-"""All that the console's HTTP API and its stream carry, as pydantic models.
+"""Data of the console's HTTP API and stream, as pydantic models.
 
-The stream (`/api/stream`, a WebSocket): the client sends text, one `Subscription` in JSON, at
-any time again. The server sends
+The stream (`/api/stream`, a WebSocket): the client sends text, a `Subscription` in JSON, which it
+may resend at any time. The server sends
 
 - text: `{"topic": …, "data": …}` with `State`, `ObjectsView`, `ClassificationView` or `Metrics`
   as `data`;
@@ -9,7 +9,7 @@ any time again. The server sends
   an image: JPEG for `frame`; PNG for `depth` and `features` (to be stretched over the
   frame), `attention` and `segmentation` (with alpha, to be laid and stretched over the frame).
 
-Newest wins: whoever reads too slowly misses data and is told how much (`State.dropped`).
+Newest wins: a client that reads too slowly misses data, and `State.dropped` counts how much.
 """
 
 from typing import Annotated, Any, Literal
@@ -60,25 +60,25 @@ CameraStatus = Literal["live", "no camera", "starting"]
 MAX_RATE_HZ = 60.0
 MAX_INSTRUCTION = 500
 
-# What topics say in figures: those beyond are no measurements.
+# Bounds on numbers from topics: values beyond are not measurements.
 Figure = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Point = Annotated[list[Figure], Field(min_length=3, max_length=3)]
 Square = Annotated[list[Point], Field(min_length=3, max_length=3)]
-# Pairs of places in an object's keypoints.
+# Pairs of indices into an object's keypoints.
 Bones = Annotated[list[tuple[int, int]], Field(max_length=1000)]
 Polygon = Annotated[list[tuple[Figure, Figure]], Field(max_length=10_000)]
 Rate = Annotated[float, Field(gt=0, le=MAX_RATE_HZ)]
 
 
 class Model(BaseModel):
-    """What the server says: unknown fields do not exist."""
+    """Base of server messages: unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
 class Subscription(Model):
-    """What a client of the stream wants: topic → largest rate in Hz. Replaces what it had."""
+    """A client's subscription: topic → maximum rate in Hz. Replaces the previous one."""
 
     topics: dict[Topic, Rate] = Field(
         examples=[{"state": 5, "objects": 10, "frame": 10, "depth": 2, "metrics": 1}]
@@ -95,9 +95,9 @@ class Spread(Model):
 
 
 class CameraState(Model):
-    """Whether frames flow. `reason` says in words why not; `for_s` since when it is so.
+    """Whether frames flow. `reason` says why not; `for_s` how long this has been so.
 
-    `frame_age_ms` is the age of the newest frame now: from its stamp on.
+    `frame_age_ms` is the current age of the newest frame, from its stamp.
     """
 
     status: CameraStatus = Field(examples=["live"])
@@ -111,7 +111,8 @@ class CameraState(Model):
 
 
 class ModelState(Model):
-    """Which model runs where; `state` is the node's lifecycle state, `doing` what takes long."""
+    """Which model runs where; `state` is the node's lifecycle state, `doing` names a long
+    operation in progress."""
 
     id: str = Field("", examples=["native-s 0.2"])
     provider: str = Field("", examples=["cpu"])
@@ -122,14 +123,14 @@ class ModelState(Model):
 
 
 class Count(Model):
-    """How often something happened since the node began, by cause."""
+    """How often something happened since the node started, by cause."""
 
     cause: str
     total: int
 
 
 class Diagnosis(Model):
-    """One line of /diagnostics; those that say why nothing comes are first."""
+    """One line of /diagnostics; reasons for missing output come first."""
 
     level: Level
     name: str = Field(examples=["perception: inputs"])
@@ -145,11 +146,11 @@ class Memory(Model):
 
 
 class PolicyStatus(BaseModel):
-    """`~/status/json` of the policy node, as it came; `silent_s` is how long ago that was.
+    """`~/status/json` of the policy node, as received; `silent_s` is how long ago that was.
 
     `action` is Δx Δy Δz m, Δrx Δry Δrz rad, gripper 0 closed to 1 open. `interventions` counts
-    what the safety filter changed, by limit. `reasons` are those of holding. `needs_enable`: it
-    holds until it is enabled anew.
+    what the safety filter changed, by limit. `reasons` are the reasons to hold. `needs_enable`: it
+    holds until enabled again.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -176,7 +177,7 @@ class PolicyStatus(BaseModel):
 
 
 class GivenInstruction(Model):
-    """An instruction that went out, and when (seconds since 1970)."""
+    """A sent instruction, and when (seconds since 1970)."""
 
     text: str
     at_s: float
@@ -192,10 +193,10 @@ class CommandsState(Model):
 class State(Model):
     """`GET /api/state` and the topic `state`.
 
-    `rates_hz` by topic (rgb, depth, output, command); `age_ms` percentiles by stage in the
-    order of the flow, `age` is the whole. `silence` is why nothing comes, empty while it does.
-    `unusable` counts what topics said that could not be understood, by topic: it shows as unknown.
-    `dropped` counts what this client of the stream missed for reading too slowly, by topic.
+    `rates_hz` by topic (rgb, depth, output, command); `age_ms` percentiles by stage in the order
+    of the flow, `age` is the whole. `silence` says why there is no output, empty while there is.
+    `unusable` counts invalid messages by topic; their values are shown as unknown. `dropped`
+    counts, by topic, messages that this stream client missed by reading too slowly.
     """
 
     now_s: float
@@ -218,7 +219,7 @@ class State(Model):
 
 
 class Keypoint(BaseModel):
-    """A named point of an object in pixels of the camera image, null where it has no place."""
+    """A named point of an object in pixels of the camera image, null if it has no position."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -228,7 +229,7 @@ class Keypoint(BaseModel):
 
 
 class OrientedBox(BaseModel):
-    """A box that is turned by `angle_rad`, from x towards y to its width."""
+    """A box rotated by `angle_rad`, from x towards y to its width."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -240,8 +241,8 @@ class OrientedBox(BaseModel):
 class ObjectRow(BaseModel):
     """A tracked object, as in `~/objects/json`; unknown values are null.
 
-    `outline_px` are the outer polygons of its mask in pixels of the camera image, null where
-    there is no mask in this frame.
+    `outline_px` are the outer polygons of its mask in pixels of the camera image, null if there is
+    no mask in this frame.
     """
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
@@ -292,7 +293,7 @@ class ObjectsView(BaseModel):
 
 
 class PhraseView(BaseModel):
-    """A phrase of a prompt; `problem` says why it is not looked for, empty where it is."""
+    """A phrase of a prompt; `problem` says why it is not looked for, empty if it is."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -302,9 +303,10 @@ class PhraseView(BaseModel):
 
 
 class GroundedView(ObjectsView):
-    """`GET /api/grounded` and the topic `grounded`: what the words of a prompt name in a frame.
+    """`GET /api/grounded` and the topic `grounded`: objects in a frame that the prompt names.
 
-    As in `~/grounded/json`. The class of an object is its phrase; ids are of these objects alone.
+    As in `~/grounded/json`. The class of an object is its phrase; ids are unique among these
+    objects only.
     """
 
     prompt: str = Field(max_length=1000)
@@ -312,11 +314,11 @@ class GroundedView(ObjectsView):
 
 
 class PictureHeader(Model):
-    """Before the bytes of an image in the stream. Sizes are those of the image that follows.
+    """Precedes the bytes of an image in the stream. Sizes are those of that image.
 
-    `age_ms` is from the frame's stamp to this message. Of depth: the ends of the scale in metres
-    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown. Of
-    segmentation: the `classes` that are in the picture, with their colours.
+    `age_ms` is from the frame's stamp to this message. For depth: the ends of the scale in metres
+    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown. For
+    segmentation: the `classes` in the picture, with their colours.
     """
 
     topic: Topic
@@ -352,9 +354,9 @@ class ActionPoint(Model):
 
 
 class Metrics(Model):
-    """The topic `metrics`: what is new since the last message; the first has the whole history.
+    """The topic `metrics`: data new since the last message; the first has the whole history.
 
-    Times are seconds since 1970 by the server's clock, as `State.now_s`.
+    Times are seconds since 1970 by the server's clock, like `State.now_s`.
     """
 
     reset: bool
@@ -363,14 +365,14 @@ class Metrics(Model):
 
 
 def printable(text: str) -> str:
-    """Words go to logs and to other programs: nothing in them may be taken for control."""
+    """Text goes to logs and other programs: control characters are not allowed."""
     if not text.isprintable():
-        raise ValueError("only printable characters are taken, in one line")
+        raise ValueError("expected one line of printable characters")
     return text
 
 
 class InstructionRequest(Model):
-    """What the arm is to do, in words."""
+    """The instruction for the arm, as text."""
 
     text: Annotated[
         str,
@@ -380,7 +382,7 @@ class InstructionRequest(Model):
 
 
 class PromptRequest(Model):
-    """What is looked for by words, phrases separated by commas; empty: nothing."""
+    """Objects to look for: phrases separated by commas; empty: none."""
 
     text: Annotated[
         str,
@@ -390,13 +392,13 @@ class PromptRequest(Model):
 
 
 class Outcome(Model):
-    """What became of a command, in words."""
+    """The outcome of a command, as text."""
 
     done: bool = Field(examples=[True])
     message: str = Field(examples=["the policy is enabled"])
 
 
 class Problem(Model):
-    """Every refusal and failure: what was wrong, what was expected."""
+    """Any rejection or failure: what was wrong, what was expected."""
 
     detail: str = Field(examples=["the picture has 40000×40000 px; at most 4096×4096 are allowed"])

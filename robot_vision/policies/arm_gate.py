@@ -254,7 +254,7 @@ class ArmGate:
         return self._jump(self._newest, state) or self._drifts(self._recent, state)
 
     def _drifts(self, states: Sequence[RobotState], state: RobotState) -> str:
-        """The same against the oldest state of the last `gap_s`, so slack counts once in that time.
+        """The same against the oldest state of the last `gap_s`, so slack counts once per gap.
 
         Counted per state, it would let a fast driver move at any speed.
         """

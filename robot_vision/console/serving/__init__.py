@@ -1,5 +1,5 @@
-"""HTTP and WebSocket: the application, and everything that stands before it.
+"""HTTP and WebSocket: the application and everything in front of it.
 
-`server` has the threads, `app` joins pages and `routes`, `stream` serves viewers and `exposition`
-Prometheus. `guard`, `bodies`, `rates`, `connections` and `protocols` bound what clients may do.
+`server` owns the threads, `app` joins pages and `routes`, `stream` serves viewers and `exposition`
+Prometheus. `guard`, `bodies`, `rates`, `connections` and `protocols` limit clients.
 """

@@ -1,4 +1,4 @@
-"""The routes of what is read only: state, objects, classes, probes."""
+"""Read-only routes: state, objects, classes, probes."""
 
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
@@ -14,7 +14,7 @@ from robot_vision.console.serving.stream import Viewers
 
 
 class Health(BaseModel):
-    """The console answers."""
+    """The console is running."""
 
     status: str = "ok"
 
@@ -27,12 +27,12 @@ class Ready(BaseModel):
 
 
 def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
-    """What is read only."""
+    """Read-only data."""
     router = APIRouter()
 
     @router.get("/api/state", responses=refusals(), tags=["watch"])
     async def state() -> State:
-        """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
+        """Everything except pictures and objects: camera, ages, drops, diagnostics, policy."""
         return viewers.state()
 
     @router.get("/api/objects", responses=refusals(503), tags=["watch"])
@@ -40,37 +40,37 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
         """The tracked objects of the newest frame."""
         view = await run_in_threadpool(viewers.views.objects)
         if view is None:
-            raise ConsoleError(503, "no frame was processed yet; /api/state says why")
+            raise ConsoleError(503, "no frame has been processed yet; see /api/state")
         return view
 
     @router.get("/api/grounded", responses=refusals(503), tags=["watch"])
     async def grounded() -> GroundedView:
-        """What the words of the prompt name in the newest frame."""
+        """Objects in the newest frame that the prompt names."""
         view = await run_in_threadpool(viewers.views.grounded)
         if view is None:
-            raise ConsoleError(503, "nothing looks for words yet; grounding_model names a model")
+            raise ConsoleError(503, "no model looks for prompts: set grounding_model")
         return view
 
     @router.get("/api/classification", responses=refusals(503), tags=["watch"])
     async def classification() -> ClassificationView:
-        """The classes that the newest frame shows as a whole, likeliest first."""
+        """Classification of the newest frame, most likely class first."""
         view = await run_in_threadpool(viewers.views.classification)
         if view is None:
-            raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
+            raise ConsoleError(503, "no frame has been classified yet: is classifier_model set?")
         return view
 
     @router.get("/api/segmentation", responses=refusals(503), tags=["watch"])
     async def segmentation() -> SegmentationView:
-        """The classes of the newest frame's pixels, by falling share."""
+        """The classes of the newest frame's pixels, largest share first."""
         view = await run_in_threadpool(viewers.views.segmentation)
         if view is None:
-            text = "no frame was segmented yet; segmentation_model names a model"
+            text = "no frame has been segmented yet: is segmentation_model set?"
             raise ConsoleError(503, text)
         return view
 
     @router.get("/healthz", responses=refusals(), tags=["probes"])
     async def healthz() -> Health:
-        """The console's process lives."""
+        """The console's process is alive."""
         return Health()
 
     @router.get(
@@ -79,7 +79,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
         tags=["probes"],
     )
     async def readyz() -> Ready:
-        """Frames flow: results come from the camera's images."""
+        """Frames flow: the camera's images yield results."""
         flows, reason = viewers.views.frames_flow()
         ready = Ready(ready=flows, reason=reason)
         if not flows:

@@ -1,4 +1,4 @@
-"""The routes of what a model looks at: in the newest frame, or in a picture of a client."""
+"""Routes that explain what a model looks at: in the newest frame, or in a client's picture."""
 
 from typing import Annotated
 
@@ -18,10 +18,10 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
 
     @router.post("/api/why", responses=refusals(400, 403, 408, 413, 422, 503))
     async def why(asked: WhyRequest) -> Why:
-        """What of the newest frame speaks for an answer of the model, in one or more ways."""
+        """Which parts of the newest frame support a model's answer, by one or more methods."""
         kept = snapshots.frame
         if kept is None:
-            raise ConsoleError(503, "no frame came yet; /api/state says why")
+            raise ConsoleError(503, "no frame has arrived yet; see /api/state")
         frame = kept.value
         return await explainer.explain(
             asked, rgb=frame.rgb, depth_m=frame.depth_m, age_s=kept.age_now_s()
@@ -34,7 +34,7 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
         target: Annotated[TargetText, Form()] = "",
         ways: Annotated[list[WayName] | None, Form(max_length=4)] = None,
     ) -> Why:
-        """The same of a picture that a client sends."""
+        """The same for a client's picture."""
         try:
             asked = WhyRequest(model=model, target=target, ways=ways or [])
         except ValidationError as error:
