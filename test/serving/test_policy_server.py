@@ -177,7 +177,7 @@ def test_check_times_a_server_and_says_what_it_leaves_unsaid(tmp_path: Path) -> 
         folder = tmp_path / "mine"
         write_robot_bundle(folder, policy.manifest, protocol="openpi", url=server.url)
         found = CliRunner().invoke(app, ["serve", "check", str(folder), "--requests", "3"])
-        assert "says nothing else than policy.yaml" in found.output, found.output
+        assert "matches policy.yaml" in found.output, found.output
         assert " of 3 answers took p50" in found.output, found.output
         assert (found.exit_code == 0) == ("3 of 3" in found.output)
         given = ["--requests", "2", "--instruction", "sing"]
