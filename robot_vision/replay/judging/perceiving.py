@@ -1,4 +1,4 @@
-"""Perception beside a policy that takes some: by the bundle and parameters that it learnt with."""
+"""Perception for a policy that uses it: with the bundle and parameters of its training."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from robot_vision.policies.check import foreign_perception
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Perceiving:
-    """Loaded models, and the camera whose pictures they see, by the name that a policy gives it.
+    """Loaded models, and the policy's name of their camera.
 
-    Each episode has a pipeline of its own: `pipeline.anew()`.
+    Each episode has its own pipeline: `pipeline.anew()`.
     """
 
     pipeline: Pipeline
@@ -22,26 +22,27 @@ class Perceiving:
 
 
 def shown_to(manifest: PolicyManifest) -> ObservationSpec:
-    """What a policy is shown; one of before there were pictures looks at perception alone.
+    """What a policy observes; old policies, from before pictures were supported, use perception
+    only.
 
-    Raises `ConfigError` for one that nothing shows: there is no moment at which it decides.
+    Raises `ConfigError` for one that observes nothing: it has no moment at which to decide.
     """
     spec = manifest.action_spec
     shown = manifest.observation or ObservationSpec(
         steps=spec.history + 1, step_s=spec.step_s, perception=("features", "tracks")
     )
     if not shown.cameras and not shown.perception:
-        raise ConfigError(f"{manifest.policy_id} sees neither pictures nor what perception finds")
+        raise ConfigError(f"{manifest.policy_id} uses neither pictures nor perception")
     return shown
 
 
 def perceiving_for(
     manifest: PolicyManifest, *, model: str = "", camera: str = ""
 ) -> Perceiving | None:
-    """What a policy needs of perception; None where it takes nothing of it.
+    """The perception that a policy needs; None if it uses none.
 
-    `model` is a bundle, empty: by the name of the one that it learnt with. `camera` is empty where
-    the policy knows. Raises `ConfigError` for another perception, or where no camera is named.
+    `model` is a bundle; empty: the one of its training. `camera` may be empty if the policy names
+    it. Raises `ConfigError` for another perception, or if no camera is named.
     """
     shown, spec = shown_to(manifest), manifest.action_spec
     if not shown.perception:
@@ -51,8 +52,8 @@ def perceiving_for(
         camera = shown.cameras[0].name
     if not camera:
         raise ConfigError(
-            f"{manifest.policy_id} looks at what perception finds, and does not say by which "
-            "camera: name one of the dataset with --camera"
+            f"{manifest.policy_id} uses perception without naming its camera: name one of the "
+            "dataset's with --camera"
         )
     model = model or spec.perception_model_id.rpartition("@")[0]
     config = ServiceConfig(model=model, device="cpu", threads=1, spin=False)
