@@ -120,7 +120,7 @@ def test_a_server_of_another_policy_is_refused(protocol: str, tmp_path: Path) ->
 def test_what_decides_by_perception_stays_on_the_robot(tmp_path: Path) -> None:
     seen = ObservationSpec(cameras=(FRONT,), words="none", perception=("features",))
     with (
-        pytest.raises(BundleError, match=r"decides by perception \(features\)"),
+        pytest.raises(BundleError, match=r"uses perception \(features\)"),
         served(tmp_path, "robot_vision", seen=seen),
     ):
         pass
