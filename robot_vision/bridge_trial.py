@@ -83,7 +83,7 @@ class BridgeTrial:
             return Verdict(problem=f"cv_bridge did not convert an image within {self._limit_s} s")
         if status < 0:
             return Verdict(
-                problem=f"cv_bridge crashes its process with {signal.Signals(-status).name}: it is "
-                f"built for another NumPy than {np.__version__}"
+                problem=f"cv_bridge crashes its process with {signal.Signals(-status).name}, "
+                f"as it is built for another NumPy than {np.__version__}"
             )
         return Verdict(problem=f"cv_bridge cannot be used: {last_line or f'status {status}'}")
