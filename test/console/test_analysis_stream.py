@@ -58,7 +58,7 @@ def test_several_requests_are_answered_by_their_ids(rig: ConsoleRig) -> None:
         assert a.analysis.pictures[0].classification is None
         assert b.error is not None
         assert b.analysis is None
-        assert (b.error.status, "no PNG, JPEG or WebP" in b.error.detail) == (415, True)
+        assert (b.error.status, "not a PNG, JPEG or WebP" in b.error.detail) == (415, True)
         assert c.analysis is not None
         (one,) = c.analysis.pictures
         assert one.classification is not None

@@ -196,7 +196,7 @@ def test_it_waits_for_an_arm_that_moves_and_gives_up_after_a_second() -> None:
         if count == 50:
             status = rig.controller.status(rig.now_ns)
             assert not status.needs_enable
-            assert any("the arm moves" in reason for reason in status.reasons)
+            assert any("the arm is moving" in reason for reason in status.reasons)
     rig.run(0.2)
     assert rig.controller.status(rig.now_ns).needs_enable
 
@@ -248,7 +248,7 @@ def test_joints_and_tool_pose_must_agree_where_the_arm_is_described() -> None:
     assert "0.06 m and 0 rad from forward kinematics of the joints" in refused.reason
     refused = rig.controller.robot(robot_of(pose_of((0.45, 0, 0.2)), rig.now_ns + MS), rig.now_ns)
     assert refused is not None
-    assert "no 'shoulder, lift' of robot_description" in refused.reason
+    assert "lacks 'shoulder, lift' of robot_description" in refused.reason
 
 
 def test_kinematics_are_those_of_the_description() -> None:
