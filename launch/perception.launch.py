@@ -1,4 +1,4 @@
-"""The perception node, and on request the policy in its process: one process for each namespace.
+"""The perception node, optionally with the policy in its process: one process per namespace.
 
 ros2 launch robot_vision perception.launch.py rgb:=/camera/color/image_raw \
     depth:=/camera/aligned_depth_to_color/image_raw camera_info:=/camera/color/camera_info
@@ -20,35 +20,38 @@ TOPICS = {
     "rgb": "colour images",
     "depth": "depth images, registered to colour",
     "camera_info": "intrinsics of the colour camera",
-    "robot_description": "the robot's URDF, for what must not be seen as a thing",
+    "robot_description": "the robot's URDF, to exclude its links from detections",
     "joint_states": "positions of the arm's joints and of the gripper",
-    "camera_pose": "pose of the camera in the base frame, where camera_pose.source is topic",
+    "camera_pose": "pose of the camera in the base frame, if camera_pose.source is topic",
 }
 POLICY_TOPICS = {
     "tool_pose": "pose of the tool in the base frame",
-    "instruction": "what the arm is to do, std_msgs/String",
-    "heartbeat": "dead-man switch, std_msgs/Empty, where watchdog.heartbeat_s is set",
+    "instruction": "instruction for the arm, std_msgs/String",
+    "heartbeat": "dead-man switch, std_msgs/Empty, if watchdog.heartbeat_s is set",
 }
-# What an argument sets; empty leaves it to the parameter files.
+# Parameters set by arguments; an empty argument leaves them to the parameter files.
 PARAMETERS = {
     "model": (str, "model bundle: a name in the store or a folder"),
     "device": (str, "auto, cpu, cuda or tensorrt"),
     "target_frame": (str, "frame of the 3-D outputs"),
-    "camera_pose.source": (str, "tf, topic or parameters: where the camera stands"),
+    "camera_pose.source": (str, "source of the camera's pose: tf, topic or parameters"),
     "autostart": (bool, "false leaves configuring and activating to a lifecycle manager"),
-    "use_sim_time": (bool, "take the time from /clock"),
+    "use_sim_time": (bool, "use the time from /clock"),
 }
 POLICY_PARAMETERS = {
     "policy": (str, "policy bundle: a name in the store or a folder"),
-    "joint_space.enabled": (bool, "command joints as well, by robot_description"),
+    "joint_space.enabled": (bool, "also command joints, using robot_description"),
     "gripper.action": (
         str,
         "none, GripperCommand or ParallelGripperCommand",
     ),
     "gripper.action_name": (str, "name of that action"),
-    "frames.tool_position_m": (list, "of the policy's tool point in frames.tool: [0.0, 0.0, 0.1]"),
+    "frames.tool_position_m": (
+        list,
+        "position of the policy's tool point in frames.tool: [0.0, 0.0, 0.1]",
+    ),
 }
-# What `policy_cameras` sets of a camera.
+# Settings of a camera in `policy_cameras`.
 CAMERA_PARAMETERS = {"rgb": str, "depth": str, "raw_unit_m": float}
 
 
@@ -57,7 +60,7 @@ def share(*parts: str) -> PathJoinSubstitution:
 
 
 def nodes(context: LaunchContext) -> list[Node]:
-    """One process for each of the namespaces; topics that begin without / are below them."""
+    """One process for each of the namespaces; topics without a leading / are below them."""
 
     def given(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
@@ -78,7 +81,7 @@ def nodes(context: LaunchContext) -> list[Node]:
         topics |= POLICY_TOPICS
         parameters |= POLICY_PARAMETERS
         files.append(given("policy_params_file"))
-    # On the command line, where they win against every parameter file.
+    # On the command line, where they override every parameter file.
     values = {
         name: in_yaml(name, given(name), kind)
         for name, (kind, _) in parameters.items()
@@ -87,7 +90,7 @@ def nodes(context: LaunchContext) -> list[Node]:
     if with_policy:
         values |= camera_parameters(given("policy_cameras"))
     clock = {name: value for name, value in values.items() if name == "use_sim_time"}
-    # A name given here would be that of all nodes of a process.
+    # A name given here would apply to all nodes of the process.
     alone = {} if with_policy else {"name": "perception"}
     started = []
     for number, namespace in enumerate(name.strip() for name in given("namespace").split(",")):
@@ -123,7 +126,7 @@ def as_arguments(values: dict[str, str]) -> list[str]:
 
 
 def is_true(name: str, value: str) -> bool:
-    """The text of an argument as yes or no."""
+    """Parse an argument as true or false."""
     known = {"true": True, "1": True, "false": False, "0": False}
     if value.lower() not in known:
         raise ValueError(f"{name}:={value}; expected true or false")
@@ -131,13 +134,13 @@ def is_true(name: str, value: str) -> bool:
 
 
 def in_yaml(name: str, value: str, kind: type) -> str:
-    """The value of a parameter as ROS parses it: text stays text where it looks like a number."""
+    """The value of a parameter as ROS parses it: text that looks like a number stays text."""
     read = {bool: is_true, float: number, list: floats}
     return json.dumps(read[kind](name, value) if kind in read else value)
 
 
 def camera_parameters(text: str) -> dict[str, str]:
-    """Parameters of the policy's cameras, as ROS parses them, of `wrist.rgb:=/hand/rgb …`."""
+    """Parameters of the policy's cameras, as ROS parses them, from `wrist.rgb:=/hand/rgb …`."""
     values = {}
     for word in text.split():
         name, _, value = word.partition(":=")
@@ -145,14 +148,14 @@ def camera_parameters(text: str) -> dict[str, str]:
         if not (camera.isidentifier() and kind in CAMERA_PARAMETERS and value):
             raise ValueError(
                 f"policy_cameras has {word!r}; expected CAMERA.rgb:=TOPIC, CAMERA.depth:=TOPIC "
-                "or CAMERA.raw_unit_m:=METRES, with spaces between them"
+                "or CAMERA.raw_unit_m:=METRES, separated by spaces"
             )
         values[f"cameras.{name}"] = in_yaml(name, value, CAMERA_PARAMETERS[kind])
     return values
 
 
 def number(name: str, value: str) -> float:
-    """The text of an argument as a number."""
+    """Parse an argument as a number."""
     try:
         return float(value)
     except ValueError as error:
@@ -160,21 +163,23 @@ def number(name: str, value: str) -> float:
 
 
 def floats(name: str, value: str) -> list[float]:
-    """The text of an argument as numbers."""
+    """Parse an argument as numbers."""
     try:
         return [float(each) for each in json.loads(value)]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}:={value}; expected numbers as in [0.0, 0.0, 0.1]") from error
+        raise ValueError(f"{name}:={value}; expected numbers such as [0.0, 0.0, 0.1]") from error
 
 
 def generate_launch_description() -> LaunchDescription:
     arguments = [
-        DeclareLaunchArgument("namespace", default_value="", description="of the node, or a,b,c"),
+        DeclareLaunchArgument(
+            "namespace", default_value="", description="namespace of the node, or several: a,b,c"
+        ),
         DeclareLaunchArgument(
             "params_file", default_value=share("config", "perception.yaml"), description="YAML"
         ),
         DeclareLaunchArgument(
-            "with_policy", default_value="false", description="start the policy as well"
+            "with_policy", default_value="false", description="also start the policy"
         ),
         DeclareLaunchArgument(
             "policy_params_file", default_value=share("config", "policy.yaml"), description="YAML"
@@ -185,17 +190,17 @@ def generate_launch_description() -> LaunchDescription:
             description="topics of a policy from pixels: 'front.depth:=/d wrist.rgb:=/hand/rgb'",
         ),
         DeclareLaunchArgument(
-            "console", default_value="false", description="serve the web page as well"
+            "console", default_value="false", description="also serve the web page"
         ),
         DeclareLaunchArgument(
             "console_port",
             default_value="8088",
-            description="of the web page; the next ones for further namespaces",
+            description="port of the web page; further namespaces use the next ones",
         ),
         DeclareLaunchArgument(
-            "robot_sim", default_value="false", description="start the simulated robot as well"
+            "robot_sim", default_value="false", description="also start the simulated robot"
         ),
-        DeclareLaunchArgument("rviz", default_value="false", description="start RViz as well"),
+        DeclareLaunchArgument("rviz", default_value="false", description="also start RViz"),
     ]
     arguments += [
         DeclareLaunchArgument(name, default_value=name, description=f"topic: {text}")

@@ -1,4 +1,4 @@
-"""A rosbag2 recording played into the service, in the recording's own time.
+"""Plays a rosbag2 recording into the service, in the recording's own time.
 
 ros2 launch robot_vision replay.launch.py bag:=path rgb:=/camera/color/image_raw rviz:=true
 """
@@ -19,7 +19,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument("bag", description="recording"),
-            DeclareLaunchArgument("rate", default_value="1.0", description="times its pace"),
+            DeclareLaunchArgument("rate", default_value="1.0", description="playback rate"),
             SetParameter(name="use_sim_time", value=True),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(perception)),
             ExecuteProcess(cmd=[*play, "--rate", LaunchConfiguration("rate")], output="screen"),

@@ -1,7 +1,7 @@
 """The whole service: perception and policy in one process.
 
-Takes the arguments of perception.launch.py, `console:=true` among them. Nothing moves before the
-service ~/enable is called.
+Takes the arguments of perception.launch.py, `console:=true` among them. Nothing moves before
+~/enable is called.
 ros2 launch robot_vision vla.launch.py rgb:=/camera/color/image_raw model:=native-s
 ros2 launch robot_vision vla.launch.py rgb:=/camera/color/image_raw policy:=bundles/mine \
     policy_cameras:="wrist.rgb:=/wrist/image_raw"
@@ -18,7 +18,7 @@ def generate_launch_description() -> LaunchDescription:
     perception = PathJoinSubstitution(
         [FindPackageShare("robot_vision"), "launch", "perception.launch.py"]
     )
-    # Arguments of this launch are visible to what it includes.
+    # Arguments of this launch file are visible to included ones.
     service = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(perception),
         launch_arguments={"with_policy": LaunchConfiguration("with_policy")}.items(),
@@ -26,7 +26,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
             DeclareLaunchArgument(
-                "with_policy", default_value="true", description="false: perception alone"
+                "with_policy", default_value="true", description="false: perception only"
             ),
             service,
         ]

@@ -1,4 +1,4 @@
-"""`python -m robot_vision`: as the command `robot-vision`."""
+"""`python -m robot_vision`: the same as the command `robot-vision`."""
 
 from robot_vision.cli import main
 

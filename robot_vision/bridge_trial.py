@@ -1,7 +1,7 @@
-"""Whether cv_bridge works here: tried in a child process, as it can end the one that it is in.
+"""Whether cv_bridge works here: tried in a child process, as it can crash its process.
 
-cv_bridge's compiled half holds NumPy's layout of the day it was built. Under another NumPy its
-first conversion is a segmentation fault, which no `except` catches.
+cv_bridge's compiled part depends on the NumPy it was built with. With another NumPy its first
+conversion is a segmentation fault, which no `except` catches.
 """
 
 import signal
@@ -13,13 +13,13 @@ from importlib.util import find_spec
 
 import numpy as np
 
-# Nothing waits for it but the doctor; imports take their time on a busy robot.
+# Only the doctor waits for it; imports are slow on a busy robot.
 LIMIT_S = 60
 ADVICE = (
     "on Ubuntu 22.04 and 24.04, whose cv_bridge is built for NumPy 1, pip install 'numpy<2' "
     "(constraints/<distribution>.txt); elsewhere the NumPy that came with ROS"
 )
-# The alarm ends the child wherever it hangs, in C code too, and whether or not anybody waits.
+# The alarm ends the child wherever it hangs, even in C code, and whether or not anyone waits.
 _PROGRAM = """
 import signal, sys
 signal.alarm(int(sys.argv[1]))
@@ -37,7 +37,7 @@ if not np.array_equal(rgb, bgr[..., ::-1]):
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`problem` says why cv_bridge is not to be imported; empty where it works."""
+    """`problem` says why cv_bridge must not be imported; empty if it works."""
 
     problem: str = ""
 
@@ -47,12 +47,12 @@ class Verdict:
 
 
 def is_installed() -> bool:
-    """Whether there is a cv_bridge; nothing of it is imported."""
+    """Whether cv_bridge is installed, without importing it."""
     return find_spec("cv_bridge") is not None
 
 
 class BridgeTrial:
-    """A child process that converts an image by cv_bridge, from construction on."""
+    """A child process that converts an image with cv_bridge, started at construction."""
 
     def __init__(self, *, limit_s: int = LIMIT_S) -> None:
         self._limit_s = limit_s
@@ -66,11 +66,11 @@ class BridgeTrial:
         )
 
     def poll(self) -> Verdict | None:
-        """What came out; None while the child works."""
+        """The verdict; None while the child is running."""
         return None if self._child.poll() is None else self._verdict
 
     def wait(self) -> Verdict:
-        """What came out, within about `limit_s`."""
+        """Wait for the verdict, at most about `limit_s`."""
         return self._verdict
 
     @cached_property
@@ -80,10 +80,10 @@ class BridgeTrial:
         if status == 0:
             return Verdict()
         if status == -signal.SIGALRM:
-            return Verdict(problem=f"cv_bridge converts no image within {self._limit_s} s")
+            return Verdict(problem=f"cv_bridge did not convert an image within {self._limit_s} s")
         if status < 0:
             return Verdict(
-                problem=f"cv_bridge ends its process by {signal.Signals(-status).name}: it is "
-                f"built for another NumPy than {np.__version__}"
+                problem=f"cv_bridge crashes its process with {signal.Signals(-status).name}, "
+                f"as it is built for another NumPy than {np.__version__}"
             )
         return Verdict(problem=f"cv_bridge cannot be used: {last_line or f'status {status}'}")

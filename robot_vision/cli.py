@@ -1,4 +1,4 @@
-"""`robot-vision …`: each command lives in a file of `commands/`, light to import."""
+"""`robot-vision …`: each command is a file in `commands/` that is light to import."""
 
 import sys
 from io import TextIOWrapper
@@ -65,8 +65,8 @@ compress.register(app)
 
 
 def main() -> None:
-    """Entry point: errors made for the user are printed in one line, with exit status 2."""
-    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show is an escape
+    """Entry point: errors meant for the user are printed on one line, with exit status 2."""
+    for stream in (sys.stdout, sys.stderr):  # unprintable characters become escapes
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:

@@ -1,4 +1,4 @@
-"""Checks of this machine: what is there, what is wrong with it, and what to do."""
+"""Checks of this machine: what is installed, what is wrong, and how to fix it."""
 
 import os
 import platform
@@ -15,10 +15,10 @@ from robot_vision.core.errors import RobotVisionError
 Level = Literal["ok", "warn", "error"]
 
 SHM_NEEDED_MB = 256
-# Cyclone DDS recommends 8 MB; a socket that holds less than a few images loses parts of them.
+# Cyclone DDS recommends 8 MB; a socket buffer smaller than a few images loses parts of them.
 RECEIVE_BUFFER_NEEDED = 8_388_608
 RECEIVE_BUFFER_LIMIT = Path("/proc/sys/net/core/rmem_max")
-# What each middleware is configured by, and the file of `config/` that fits images.
+# The variable that configures each middleware, and the file in `config/` suited to images.
 _CONFIGURED_BY = {
     "rmw_cyclonedds_cpp": ("CYCLONEDDS_URI", "config/cyclonedds_images.xml"),
     "rmw_zenoh_cpp": ("ZENOH_SESSION_CONFIG_URI", "config/zenoh_session.json5"),
@@ -31,14 +31,14 @@ RIVALS = (
     ("onnxruntime", "onnxruntime-gpu"),
 )
 ROS_PACKAGES = ("vision_msgs", "tf2_ros")
-# Of Python packages that are not named like their module.
+# Modules of Python packages whose names differ.
 APT_NAMES = {"tf2_ros": "tf2-ros-py"}
 WHEELS = {"jazzy": "ros-jazzy-rclpy", "kilted": "ros-kilted-rclpy"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing looked at; `advice` says what to do about it."""
+    """One checked item; `advice` says what to do about it."""
 
     subject: str
     level: Level
@@ -47,7 +47,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Every check, one after the other. An `error` keeps the service from working."""
+    """Run every check. An `error` prevents the service from working."""
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python,
         _rival_packages,
@@ -82,7 +82,7 @@ def _rival_packages() -> Iterator[Finding]:
             advice=f"pip uninstall -y {first} {second} && pip install {second}",
         )
     if not clashes:
-        yield Finding(subject="packages", level="ok", found="none that exclude each other")
+        yield Finding(subject="packages", level="ok", found="no conflicting packages")
 
 
 def _version(distribution: str) -> str:
@@ -100,7 +100,8 @@ def _ros() -> Iterator[Finding]:
         yield Finding(
             subject="ROS 2",
             level="error",
-            found=f"ROS 2 {distro} is sourced, and installed too: {of_wheels}",
+            found=f"ROS 2 {distro} is sourced, but its packages are also installed as wheels: "
+            f"{of_wheels}",
             advice=f"pip uninstall {' '.join(WHEELS[name] for name in wheels)} "
             "ros-common-interfaces, or use another venv",
         )
@@ -125,7 +126,7 @@ def _ros() -> Iterator[Finding]:
 
 def _optional_ros_package(package: str) -> Finding:
     without = {
-        "vision_msgs": "no ~/detections and ~/objects; ~/objects/json and markers have them",
+        "vision_msgs": "no ~/detections and ~/objects; use ~/objects/json and markers",
         "tf2_ros": "target_frame cannot be set",
     }
     try:
@@ -136,13 +137,13 @@ def _optional_ros_package(package: str) -> Finding:
 
 
 def _cv_bridge() -> Finding:
-    """Tried in a child process, as the nodes do: it can end the process that imports it."""
+    """Tried in a child process, as in the nodes: it can crash the process that imports it."""
     if not is_installed():
-        return _absent("cv_bridge", "only the encodings with a path of our own (docs/cameras.md)")
+        return _absent("cv_bridge", "only natively supported encodings (docs/cameras.md)")
     verdict = BridgeTrial().wait()
     if verdict.is_usable:
         return Finding(subject="cv_bridge", level="ok", found="installed, converts an image")
-    found = f"{verdict.problem}; encodings without a path of our own are refused"
+    found = f"{verdict.problem}; encodings without native support are rejected"
     return Finding(subject="cv_bridge", level="warn", found=found, advice=ADVICE)
 
 
@@ -162,11 +163,13 @@ def _middleware() -> Iterator[Finding]:
     profile = os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE", "")
     if not profile:
         found = "rmw_fastrtps_cpp; robot-vision and its launch files set config/fastdds_shm.xml"
-        advice = "set FASTRTPS_DEFAULT_PROFILES_FILE to it for the camera driver as well"
+        advice = "also set FASTRTPS_DEFAULT_PROFILES_FILE to it for the camera driver"
         yield Finding(subject="middleware", level="ok", found=found, advice=advice)
     elif not Path(profile).is_file():
         found = f"FASTRTPS_DEFAULT_PROFILES_FILE is {profile}, which does not exist"
-        yield Finding(subject="middleware", level="error", found=found, advice="unset or mend it")
+        yield Finding(
+            subject="middleware", level="error", found=found, advice="unset or correct it"
+        )
     else:
         yield Finding(subject="middleware", level="ok", found=f"rmw_fastrtps_cpp with {profile}")
 
@@ -174,18 +177,20 @@ def _middleware() -> Iterator[Finding]:
 def _other_middleware(rmw: str) -> Finding:
     if rmw not in _CONFIGURED_BY:
         advice = f"use rmw_fastrtps_cpp or one of {', '.join(_CONFIGURED_BY)}: docs/middlewares.md"
-        found = f"{rmw}, which was never tried"
+        found = f"{rmw}, which is untested"
         return Finding(subject="middleware", level="warn", found=found, advice=advice)
     variable, file = _CONFIGURED_BY[rmw]
     configured = os.environ.get(variable, "")
     if not configured:
-        found = f"{rmw} with its defaults, which are not made for images"
-        advice = f"set {variable} to {file}, for the camera driver as well: docs/middlewares.md"
+        found = f"{rmw} with its defaults, which do not suit images"
+        advice = f"set {variable} to {file}, also for the camera driver: docs/middlewares.md"
         return Finding(subject="middleware", level="warn", found=found, advice=advice)
     path = configured.removeprefix("file://").partition(",")[0]
     if path.startswith("/") and not Path(path).is_file():
         found = f"{variable} is {configured}, which does not exist"
-        return Finding(subject="middleware", level="error", found=found, advice="unset or mend it")
+        return Finding(
+            subject="middleware", level="error", found=found, advice="unset or correct it"
+        )
     return Finding(subject="middleware", level="ok", found=f"{rmw} with {configured}")
 
 
@@ -199,7 +204,7 @@ def _receive_buffer() -> Iterator[Finding]:
         subject="receive buffers",
         level="warn" if low else "ok",
         found=f"net.core.rmem_max is {limit} bytes",
-        advice=f"sudo sysctl -w net.core.rmem_max={2 * RECEIVE_BUFFER_NEEDED}: images are lost"
+        advice=f"sudo sysctl -w net.core.rmem_max={2 * RECEIVE_BUFFER_NEEDED}: or images are lost"
         if low
         else "",
     )
@@ -238,7 +243,7 @@ def _providers() -> Iterator[Finding]:
         subject="ONNX Runtime",
         level="warn" if idle_gpu else "ok",
         found=f"{runtime.__version__} with {providers}"
-        + ("; a GPU is there, but not used" if idle_gpu else ""),
+        + ("; there is a GPU, but it is not used" if idle_gpu else ""),
         advice="pip uninstall -y onnxruntime && pip install 'robot_vision[gpu]'"
         if idle_gpu
         else "",
@@ -259,7 +264,7 @@ def _models() -> Iterator[Finding]:
         for bundle in bundles:
             verify_bundle(bundle)
     except RobotVisionError as error:
-        advice = "restore the bundle, or take its folder away"
+        advice = "restore the bundle, or remove its folder"
         yield Finding(subject="models", level="error", found=str(error), advice=advice)
         return
     names = [bundle.manifest.name for bundle in bundles]
@@ -268,7 +273,7 @@ def _models() -> Iterator[Finding]:
         subject="models",
         level="warn" if missing else "ok",
         found=", ".join(names) or "none in the store",
-        advice=f"the default model {default!r} is not there: set the parameter model to a bundle"
+        advice=f"the default model {default!r} is missing: set the parameter model to a bundle"
         if missing
         else "",
     )

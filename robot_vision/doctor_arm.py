@@ -1,4 +1,4 @@
-"""Checks of an arm's description: which links self-collision will look at."""
+"""Checks of an arm's description: which links self-collision can check."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ SUBJECT = "self-collision"
 
 
 def examine_arm(description: Path) -> Iterator[Finding]:
-    """Look at a URDF (not xacro) and the meshes it names, as the node will find them here."""
+    """Check a URDF (not xacro) and its meshes, as the node would find them on this machine."""
     try:
         robot = read_urdf(read_text(description))
     except RobotVisionError as error:
@@ -25,13 +25,13 @@ def examine_arm(description: Path) -> Iterator[Finding]:
         yield Finding(
             subject=SUBJECT,
             level="warn",
-            found=f"link {quoted(link)} is not looked at: {why}",
-            advice="source the workspace that has the mesh; STL and OBJ are read, or give the "
-            "link a box, a cylinder or a sphere as collision shape",
+            found=f"link {quoted(link)} is not checked: {why}",
+            advice="source the workspace that has the mesh (STL or OBJ), or give the link a box, "
+            "cylinder or sphere as collision shape",
         )
     yield Finding(
         subject=SUBJECT,
         level="ok" if covered else "warn",
-        found=f"looks at {len(covered)} links of {robot.name}: {', '.join(covered) or 'none'}",
+        found=f"checks {len(covered)} links of {robot.name}: {', '.join(covered) or 'none'}",
         advice="" if covered else "give the arm's links collision shapes",
     )

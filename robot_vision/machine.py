@@ -1,4 +1,4 @@
-"""On what a figure was measured: without it the figure says little."""
+"""The machine a figure was measured on: without it the figure means little."""
 
 import os
 import platform

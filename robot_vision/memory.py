@@ -1,20 +1,20 @@
-"""Memory that nobody uses any more goes back to the system."""
+"""Returns unused memory to the system."""
 
 import ctypes
 
 _MIB = 2**20
-# glibc's names for what `mallopt` sets, and what a process of ours wants of each: blocks of more
-# than this are mapped on their own (pictures of a camera below 2 megapixels are not: that would
-# take pages anew every frame), so much may stay free at the end of an arena, and so many arenas.
+# glibc's `mallopt` parameters and our settings: blocks larger than this are mapped separately
+# (camera pictures below 2 megapixels are not: that would take new pages for every frame), this
+# much may stay free at the end of an arena, and the number of arenas.
 _WANTED = {-3: 8 * _MIB, -1: 16 * _MIB, -8: 4}
 
 
 def keep_large_blocks_apart() -> None:
-    """Choose how this process takes memory; called once, before there are threads.
+    """Configure this process's memory allocation; call it once, before starting threads.
 
-    Left alone, glibc answers one message of 20 MB by keeping all blocks below that size in its
-    arenas from then on, one for nearly every thread: what such messages leave behind is never
-    given back. Without glibc this does nothing.
+    By default, after one message of 20 MB glibc keeps all blocks below that size in its arenas,
+    one for nearly every thread: memory of such messages is never returned. Does nothing without
+    glibc.
     """
     choose = getattr(ctypes.CDLL(None), "mallopt", None)
     if choose is not None:
@@ -23,12 +23,11 @@ def keep_large_blocks_apart() -> None:
 
 
 def give_memory_back() -> None:
-    """Hand free pages back; called where nothing waits, it takes some milliseconds.
+    """Return free pages; call it when nothing is waiting, as it takes some milliseconds.
 
-    A model is loaded by whatever thread has time, and glibc keeps an arena of memory for each:
-    what a closed model freed stays with the process, in pieces that the next one does not fit
-    into. Other threads run on meanwhile (Python's lock is let go of). Without glibc this does
-    nothing.
+    Any thread may load a model, and glibc keeps an arena per thread: memory freed by a closed
+    model stays with the process, in pieces too small for the next one. Other threads continue
+    meanwhile (the GIL is released). Does nothing without glibc.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

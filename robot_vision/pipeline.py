@@ -1,4 +1,4 @@
-"""The stages joined: a frame goes in, what the service knows about it comes out."""
+"""Joins the stages: takes a frame, returns the service's results for it."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ from robot_vision.self_filter.removal import (
 from robot_vision.threads import leave_cores_to_models
 from robot_vision.tracking import build_tracker
 
-# Autofocus moves the intrinsics by a percent or so from frame to frame: not another camera.
+# Autofocus changes the intrinsics by about a percent between frames: still the same camera.
 FOCUS_BREATHING = 0.02
 
 
@@ -55,7 +55,7 @@ class Pipeline:
         return self._perceiver
 
     def anew(self) -> "Pipeline":
-        """One of the same models, whose trackers know nothing of what was seen before."""
+        """A pipeline with the same models and fresh trackers."""
         self._perceiver.forget()
         tracker = build_tracker(self.config.tracker)
         return Pipeline(self.config, perceiver=self._perceiver, tracker=tracker)
@@ -63,8 +63,8 @@ class Pipeline:
     def swap_perceiver(self, perceiver: Perceiver, *, same_detector: bool = False) -> Perceiver:
         """Use `perceiver` from the next frame on; returns the old one, for the caller to close.
 
-        Class ids may mean something else in the new model, so tracking begins a new epoch; not
-        where it has the `same_detector` and the same features, which is all that tracks are of.
+        Class ids may have another meaning in the new model, so tracking begins a new epoch; not
+        with the `same_detector` and the same features, on which tracks depend.
         """
         old, self._perceiver = self._perceiver, perceiver
         if not same_detector:
@@ -72,16 +72,16 @@ class Pipeline:
         return old
 
     def adjust(self, config: ServiceConfig) -> None:
-        """Use other detector and depth parameters from the next frame on; tracks live on.
+        """Use other detector and depth parameters from the next frame on; tracks are kept.
 
-        What models carry from frame to frame does not.
+        State that models carry between frames is reset.
         """
         self._perceiver = self._perceiver.with_config(config)
         self._perceiver.forget()
         self.config = config
 
     def forget(self) -> None:
-        """Begin a new epoch with the next frame: no track and no memory of a model lives on."""
+        """Begin a new epoch with the next frame: tracks and carried model state are dropped."""
         self.tracker.reset()
         self._words_tracker.reset()
         self._perceiver.forget()
@@ -89,8 +89,8 @@ class Pipeline:
         self._skipped = 0
 
     def process(self, frame: Frame) -> Perception:
-        """Perceive `frame`. A new epoch begins with a stamp that goes back, with another camera,
-        and where the robot is known for the first time: its links may be tracked as things."""
+        """Perceive `frame`. A new epoch begins when stamps go back, the camera changes, or the
+        robot becomes known: its links may have been tracked as objects."""
         notes = self._notice_changes(frame)
         if self._may_skip():
             self._previous = self._carry(frame, notes)
@@ -133,7 +133,8 @@ class Pipeline:
         robot_mask: Bool[np.ndarray, "h w"] | None,
         stage_s: dict[str, float],
     ) -> Grounding | None:
-        """What a prompt names, in 3-D and tracked by itself: anew when the words change."""
+        """Detections of the prompt, in 3-D and tracked separately: restarted when the prompt
+        changes."""
         found = percept.grounded
         if found is None:
             return None
@@ -147,7 +148,7 @@ class Pipeline:
         return Grounding(found=found, lifted=lifted, tracks=tracks)
 
     def _carry(self, frame: Frame, notes: list[str]) -> Perception:
-        """A frame that is not computed: tracks move on, features are those of the last frame."""
+        """A skipped frame: tracks are predicted, features are those of the last frame."""
         assert self._previous is not None
         self._skipped += 1
         stage_s: dict[str, float] = {}
@@ -167,7 +168,7 @@ class Pipeline:
             grounding=grounding,
             tracks=tracks,
             stage_s=stage_s,
-            notes=(*notes, "frame skipped: tracks carried, features re-used"),
+            notes=(*notes, "frame skipped: tracks predicted, features reused"),
         )
 
     def _carried_grounding(self, stamp_ns: int) -> Grounding | None:
@@ -197,12 +198,12 @@ class Pipeline:
         if _view_changed(frame, previous.frame):
             self.forget()
             return ["the camera changed: tracking restarted"]
-        return ["the stamp was repeated: no time passed for tracking"] if gone_s == 0 else []
+        return ["the stamp was repeated: tracking did not advance"] if gone_s == 0 else []
 
     def _without_robot(
         self, frame: Frame, percept: Percept, stage_s: dict[str, float]
     ) -> tuple[Percept, Bool[np.ndarray, "h w"] | None]:
-        """Drop detections of the robot itself; also returns where the picture shows it."""
+        """Drop detections of the robot itself; also returns its mask in the image."""
         if frame.robot is None:
             return percept, None
         config = self.config.self_filter
@@ -230,7 +231,7 @@ class Pipeline:
             return None
         rough = self.config.depth.lift_rough
         if percept.depth.source == "model":
-            what = "are rough in 3-D too" if rough else "stay in 2-D (depth.lift_rough)"
+            what = "are rough in 3-D, too" if rough else "stay in 2-D (depth.lift_rough)"
             notes.append(f"depth is rough, from colour alone: objects {what}")
         depth = percept.depth
         if robot_mask is not None:
@@ -260,14 +261,14 @@ class Pipeline:
 
 
 def build_pipeline(config: ServiceConfig) -> Pipeline:
-    """Load and warm the models that `config` names, and join the stages."""
+    """Load and warm up the models in `config`, and join the stages."""
     return Pipeline(
         config, perceiver=build_perceiver(config), tracker=build_tracker(config.tracker)
     )
 
 
 def _view_changed(frame: Frame, previous: Frame) -> bool:
-    """Whether boxes of one frame mean something else in the other."""
+    """Whether boxes of one frame have another meaning in the other."""
     if (frame.frame_id, frame.rgb.shape) != (previous.frame_id, previous.rgb.shape):
         return True
     if frame.camera is previous.camera or frame.camera is None or previous.camera is None:

@@ -1,7 +1,7 @@
-"""What is printed: words of strangers never style, move or break the terminal.
+"""Terminal output: untrusted text never styles, moves or breaks the terminal.
 
-Every table and line goes through a `Screen`. Names in files, instructions and class names are
-shown as they are: no markup, no emoji codes, and what a terminal would obey as an escape.
+Every table and line goes through a `Screen`. File names, instructions and class names are shown
+literally: no markup, no emoji codes, and control characters as escapes.
 """
 
 from io import StringIO
@@ -13,13 +13,13 @@ from rich.text import Text
 
 from robot_vision.core.foreign import plain
 
-# Longer than any sheet of ours; rich takes a second for a million letters.
+# Longer than any of our tables; rich takes a second for a million characters.
 _LONGEST_TEXT = 100_000
-_LINES = 10  # of progress, whatever the count
+_LINES = 10  # number of progress lines, whatever the count
 
 
 class Screen(Console):
-    """A console that takes text literally; what is to be coloured says so with a style.
+    """A console that prints text literally; colours need an explicit style.
 
     `record` keeps what is printed, for `save_html`; `file` takes it instead of the terminal.
     """
@@ -40,12 +40,12 @@ class Screen(Console):
         shown = plain(text[:_LONGEST_TEXT])
         left_out = len(text) - _LONGEST_TEXT
         if left_out > 0:
-            shown += f"… ({left_out} letters more)"
+            shown += f"… ({left_out} more characters)"
         return super().render_str(shown, **options)
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal, on stderr."""
+    """A line for the user, on stderr."""
     Screen(stderr=True).print(text)
 
 
@@ -56,7 +56,7 @@ def say_progress(what: str, before: int, done: int, count: int) -> None:
 
 
 def say_error(error: BaseException) -> None:
-    """An error made for the user."""
+    """Print an error meant for the user."""
     Screen(stderr=True).print(styled("error: ", "red").append(plain(error), ""))
 
 

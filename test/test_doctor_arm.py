@@ -23,7 +23,7 @@ def test_links_whose_mesh_cannot_be_read_are_named(tmp_path: Path) -> None:
     path = description(tmp_path, hand=mesh, elbow="package://no_such/elbow.stl", wrist="/w.dae")
     *warned, summary = examine_arm(path)
     assert [finding.level for finding in warned] == ["warn", "warn"]
-    assert "'elbow' is not looked at" in warned[0].found
+    assert "'elbow' is not checked" in warned[0].found
     assert "is in no package of AMENT_PREFIX_PATH" in warned[0].found
     assert "is none of .stl, .obj" in warned[1].found
     assert (summary.level, "1 links of arm: hand" in summary.found) == ("ok", True)

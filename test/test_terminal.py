@@ -59,7 +59,7 @@ def test_a_progress_bar_shows_every_letter_and_obeys_none() -> None:
 
 
 def test_a_long_text_costs_little_and_says_how_much_is_left_out() -> None:
-    assert "(900000 letters more)" in printed("x" * 1_000_000)
+    assert "(900000 more characters)" in printed("x" * 1_000_000)
     assert len(brief("x" * 1_000_000)) < 300
 
 

@@ -1,7 +1,7 @@
 """`make audit`: known vulnerabilities of the packages in a folder, by pip-audit (Apache-2.0).
 
-It asks PyPI about each package, so it is no part of `make check`. Exit status: 0 nothing known,
-1 vulnerabilities, 2 when it could not find out: pip-audit itself calls that a success.
+It queries PyPI for each package, so it is not part of `make check`. Exit status: 0 no known
+vulnerabilities, 1 vulnerabilities, 2 unknown, which pip-audit itself reports as success.
 """
 
 import json
@@ -26,17 +26,17 @@ def main() -> int:
 
 
 def report(found: list[dict[str, Any]], packages: Path) -> int:
-    """Print what is known of each package; returns the exit status."""
+    """Print known vulnerabilities of each package; returns the exit status."""
     skipped = sorted(package["name"] for package in found if "skip_reason" in package)
     vulnerable = [package for package in found if package.get("vulns")]
     for package in vulnerable:
         for flaw in package["vulns"]:
             mended = ", ".join(flaw["fix_versions"]) or "no version yet"
-            print(f"{package['name']} {package['version']}: {flaw['id']}, mended in {mended}")
+            print(f"{package['name']} {package['version']}: {flaw['id']}, fixed in {mended}")
     audited = len(found) - len(skipped)
     print(f"audit: {audited} of {len(found)} packages in {packages} audited")
     if skipped:
-        print(f"audit: PyPI says nothing of {', '.join(skipped)}")
+        print(f"audit: PyPI has no data on {', '.join(skipped)}")
     if vulnerable:
         return 1
     return 0 if audited else CANNOT

@@ -1,14 +1,14 @@
 """Loss and age of images by ROS 2, or by Cyclone DDS and Zenoh where their ROS packages lack.
 
 Two processes on one machine; a camera of 640×480 colour and 16-bit depth at 30 Hz, reliable, five
-kept. `ros` takes the middleware that RMW_IMPLEMENTATION names, by that one's own variable for its
-configuration. The others need `pip install cyclonedds eclipse-zenoh` in an environment of its own:
+kept. `ros` uses the middleware named in RMW_IMPLEMENTATION, configured by its own variable. The
+others need `pip install cyclonedds eclipse-zenoh` in a separate environment:
 
     python tools/bench_middlewares.py ros
     python tools/bench_middlewares.py cyclone --config config/cyclonedds_images.xml
     python tools/bench_middlewares.py zenoh --config config/zenoh_session.json5
 
-Without `--config` these take their defaults, and lack what ROS adds: copies of its messages.
+Without `--config` these use their defaults, and lack ROS's message copies.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def publish(send: Callable[[str, bytes], None], *, seconds: float) -> None:
     print(count)
     time.sleep(2.0)
     sys.stdout.flush()
-    os._exit(0)  # a middleware's own threads may wait for ever at the end
+    os._exit(0)  # a middleware's own threads may block forever at the end
 
 
 def listen(join: Callable[..., Any], args: argparse.Namespace) -> None:

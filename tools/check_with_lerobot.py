@@ -1,4 +1,4 @@
-"""Compares a dataset frame by frame as LeRobot reads it and as robot_vision does.
+"""Compares a dataset, frame by frame, as read by LeRobot and by robot_vision.
 
 Needs LeRobot (`pip install 'lerobot[dataset]'`), which robot_vision itself does not:
 `python tools/check_with_lerobot.py DATASET`
@@ -12,7 +12,7 @@ from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
 from robot_vision.datasets.lerobot.dataset import Dataset
 
-# Two ways from the decoder's YUV to RGB may round differently.
+# Two conversions from the decoder's YUV to RGB may round differently.
 _MOST_DIFFERENCE = 3
 
 

@@ -1,10 +1,10 @@
-"""Trains by an old commit and by this tree, and compares weights bit by bit and time by step.
+"""Trains with an old commit and this tree, and compares weights bit for bit and time per step.
 
 `python tools/compare_training.py [OLD_COMMIT]` makes tiny sets in a temporary folder, trains
-native-s and policy-s in processes of their own that take turns, stops one run by force and goes on
-with it, and prints a table. A step's time is the median of a run: of the wall, or of the processor
-(`--clock processor`), which other work on the machine hardly changes. The old commit is one of
-before the one engine.
+native-s and policy-s in separate, alternating processes, kills one run and resumes it, and prints
+a table. A step's time is the median of a run: of the wall, or of the processor
+(`--clock processor`), which other work on the machine hardly changes. The old commit is one from
+before the shared engine.
 """
 
 import argparse
@@ -35,7 +35,7 @@ BATCH = {"perception": 8, "policy": 64}
 MODELS = {"perception": "native-s", "policy": "policy-s"}
 CLOCKS = {"wall": "perf_counter", "processor": "process_time"}
 
-# Hears of each step in either tree, and writes when each ended, by the clock that is named.
+# Records when each step ended, by the given clock, in either tree.
 REPORTER = """
 import json, sys, time
 from pathlib import Path
@@ -109,7 +109,7 @@ def main() -> None:
 
 @contextmanager
 def old_tree(commit: str, folder: Path) -> Iterator[Path]:
-    """A worktree of the commit for as long as the block runs."""
+    """A worktree of the commit while the block runs."""
     tree = folder / "old"
     git = ["git", "-C", str(ROOT), "worktree"]
     subprocess.run([*git, "add", "--detach", str(tree), commit], check=True, capture_output=True)
@@ -120,7 +120,7 @@ def old_tree(commit: str, folder: Path) -> Iterator[Path]:
 
 
 def make_sets(folder: Path) -> None:
-    """Both sets by this tree: what they hold is the same for both sides."""
+    """Make both sets with this tree: both sides use the same data."""
     here = Side(name="new", tree=ROOT)
     size = f"{SIZE[0]}x{SIZE[1]}"
     scenes = ["scenes", "generate", "--out", str(folder / "scenes"), "--count", "24", "--size"]
@@ -166,7 +166,7 @@ def compare(task: str, sides: tuple[Side, Side], folder: Path, repeats: int) -> 
 
 
 def write_recipe(task: str, side: Side, folder: Path) -> Path:
-    """The same choices in the words of each side."""
+    """The same settings in the recipe format of each side."""
     shared = {"seed": 4, "device": "cpu", "steps": STEPS, "round_steps": ROUND_STEPS}
     run_options = shared | {"batch_size": BATCH[task], "ema_decay": 0.9}
     optimizer = {"learning_rate": 0.002, "weight_decay": 0.03, "warmup_steps": 10}
@@ -195,13 +195,13 @@ def write_recipe(task: str, side: Side, folder: Path) -> Path:
 
 
 def median_step_ms(file: Path) -> float:
-    """Of the last round, which has the largest pictures and no first step."""
+    """Median over the last round, which has the largest pictures and no first step."""
     ends_s = json.loads(file.read_text())[-ROUND_STEPS:]
     return 1000 * median(end - before for before, end in pairwise(ends_s))
 
 
 def stopped_and_gone_on(task: str, side: Side, recipe: Path, folder: Path) -> Path:
-    """A run that is killed after its first checkpoint, and the same command again."""
+    """Kill a run after its first checkpoint, and repeat the command."""
     out = folder / f"{task}-stopped"
     command, checkpoint = side.command(task, recipe, out), out / "checkpoint.safetensors"
     with subprocess.Popen(

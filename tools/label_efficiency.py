@@ -1,9 +1,9 @@
-"""Accuracy over the share of labels that is learnt from, for recipes that are compared.
+"""Accuracy over the share of labels used for training, for several recipes.
 
 `python tools/label_efficiency.py scratch=RECIPE.yaml native-s=RECIPE.yaml --out FOLDER` trains
-each recipe with 1, 10 and 100 % of the labels (the same pictures for each, of all classes alike)
-and three seeds, and measures all on the whole held-out set. It writes `label_efficiency.csv` and
-`.svg` after each run, and goes on where it was stopped.
+each recipe with 1, 10 and 100 % of the labels (the same pictures for each, balanced over classes)
+and three seeds, and evaluates all on the whole held-out set. It writes `label_efficiency.csv` and
+`.svg` after each run, and resumes after an interruption.
 """
 
 import argparse
@@ -33,7 +33,7 @@ COLUMNS = ("name", "share", "seed", "figure", "value")
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """What one run reached: `figure` is the one by which its task selects weights."""
+    """The result of one run: `figure` is the metric by which its task selects weights."""
 
     name: str
     share: float
@@ -94,7 +94,7 @@ def _write(file: Path, points: Sequence[Point]) -> None:
 
 
 def draw(points: Sequence[Point]) -> str:
-    """A dot a run and a line through the means, over the share's logarithm, as SVG."""
+    """A dot per run and a line through the means, over the share's logarithm, as SVG."""
     shares = sorted({point.share for point in points})
     parts = [f'<rect width="{WIDTH_PX}" height="{HEIGHT_PX}" fill="white"/>', *_axes(shares)]
     parts.append(_text(MARGIN_PX, 24, points[0].figure))
@@ -114,7 +114,7 @@ def draw(points: Sequence[Point]) -> str:
 
 
 def _place(shares: Sequence[float], share: float, value: float) -> tuple[float, float]:
-    """Where a value from 0 to 1 of a share is drawn."""
+    """Position of a value from 0 to 1 at a share."""
     low, high = math.log10(shares[0]), math.log10(shares[-1])
     across = (math.log10(share) - low) / (high - low or 1.0)
     x = MARGIN_PX + across * (WIDTH_PX - 2 * MARGIN_PX)

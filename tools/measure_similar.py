@@ -1,9 +1,9 @@
-"""Whether `robot-vision similar` finds what it should, beside what needs no model.
+"""Measures `robot-vision similar` against baselines without a model.
 
     python tools/measure_similar.py --recording BAG --recording VIDEO --other FOLDER …
 
-Recordings are videos, bags and datasets, in which frames beside each other show the same; others
-are folders of pictures that have nothing to do with each other. Prints and writes JSON.
+Recordings are videos, bags and datasets, in which neighbouring frames show the same scene; others
+are folders of unrelated pictures. Prints and writes JSON.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from robot_vision.similar.novelty import NEIGHBOURS, makes_yardstick
 from robot_vision.similar.sheets import jpeg
 from robot_vision.similar.yardstick import yardstick_of
 
-# Frames nearer in time are the same picture almost; those within `NEAR_S` are of the same place.
+# Frames closer in time are nearly identical; those within `NEAR_S` show the same place.
 APART_S, NEAR_S = 0.3, 2.0
 APART_USUAL_S = 1.0  # of `similar novel`
 _THUMBNAIL = (8, 8)
@@ -34,7 +34,7 @@ _THUMBNAIL = (8, 8)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
-    """Pictures of a source [n], their stamps, and what each representation says [n,d]."""
+    """Pictures of a source [n], their stamps, and each representation [n,d]."""
 
     name: str
     rgb: list[np.ndarray]
@@ -101,8 +101,9 @@ def copies(
     ways: dict[str, Callable[[np.ndarray], np.ndarray]],
     way: str,
 ) -> dict[str, float]:
-    """The threshold that finds 95 % of altered copies of every second picture; which share of
-    copies of the others it finds, altered so and harder, and how many other pairs it takes."""
+    """The threshold that finds 95 % of altered copies of every second picture; the share of
+    copies of the others it finds, with the same and harder alterations, and the number of other
+    pairs it accepts."""
     pictures = [rgb for seen in everything for rgb in seen.rgb]
     rows = np.concatenate([seen.rows[way] for seen in everything])
     to_copy = np.array(
@@ -123,7 +124,7 @@ def copies(
 
 
 def harder_copy(rgb: np.ndarray) -> np.ndarray:
-    """6 % of the left and the top left out, and a JPEG of quality 35."""
+    """Crop 6 % on the left and top, and JPEG quality 35."""
     height, width = rgb.shape[:2]
     kept = jpeg(rgb[round(height * 0.06) :, round(width * 0.06) :], 35)
     return cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR_RGB)
@@ -176,7 +177,7 @@ def by_yardstick(everything: list[Seen]) -> dict[str, dict[str, float]]:
 
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """That a positive is larger than a negative; ties count half."""
+    """Probability that a positive exceeds a negative; ties count half."""
     order = positive[:, None] - negative[None]
     return float((order > 0).mean() + (order == 0).mean() / 2)
 

@@ -1,8 +1,8 @@
-"""Draw which packages import which: `python tools/package_graph.py [--package …] [--out …]`.
+"""Draws the import graph of the packages: `python tools/package_graph.py [--package …] [--out …]`.
 
-Writes an SVG and prints a table: packages, whom they import and in how many statements. Needs
-nothing but Python. What is imported lies below who imports it; where packages import each other
-an arrow goes up, and is red. Arrows that follow from others are pale.
+Writes an SVG and prints a table: packages, their imports and the number of statements. Needs only
+Python. Imported packages lie below their importers; if packages import each other, an arrow goes
+up and is red. Transitive arrows are pale.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def table(graph: Graph) -> str:
-    """A line for each package, from the top down, and sums."""
+    """A line per package, from the top down, and sums."""
     level = levels(graph)
     top_down = sorted(graph, key=lambda name: (-level[name], name))
     width = max(map(len, graph))
@@ -64,7 +64,8 @@ def table(graph: Graph) -> str:
 
 
 def levels(graph: Graph) -> dict[str, int]:
-    """0 for what imports nothing, else one more than the highest import beyond its own knot."""
+    """0 for packages without imports, else one more than the highest import outside its own
+    cycle."""
     knot_of = {name: (name,) for name in graph}
     knot_of |= {name: tuple(knot) for knot in knots(graph) for name in knot}
     found: dict[tuple[str, ...], int] = {}
@@ -79,7 +80,7 @@ def levels(graph: Graph) -> dict[str, int]:
 
 
 def picture(graph: Graph) -> str:
-    """The SVG: a row for each level, the highest on top."""
+    """The SVG: a row per level, the highest on top."""
     places = _places(graph)
     width = max(x for x, _ in places.values()) + BOX_WIDTH_PX / 2 + MARGIN_PX
     height = max(y for _, y in places.values()) + BOX_HEIGHT_PX / 2 + MARGIN_PX
@@ -107,7 +108,7 @@ def picture(graph: Graph) -> str:
 
 
 def _places(graph: Graph) -> dict[str, Place]:
-    """Rows are filled from the bottom; each box lies near the middle of what it imports."""
+    """Rows are filled from the bottom; each box lies near the mean position of its imports."""
     level = levels(graph)
     rows: dict[int, list[str]] = {}
     for name in sorted(graph):
@@ -118,7 +119,7 @@ def _places(graph: Graph) -> dict[str, Place]:
         names = sorted(rows[number], key=lambda name: _middle(graph[name], places))
         step = COLUMN_PX * (widest + 0.5) / len(names)
         y = MARGIN_PX + BOX_HEIGHT_PX / 2 + ROW_PX * (top - number)
-        # Every other row is moved by a little: boxes do not stand on lines that pass.
+        # Every other row is shifted slightly, so that boxes do not cover passing lines.
         shift = COLUMN_PX / 4 * (number % 2)
         for column, name in enumerate(names):
             places[name] = (MARGIN_PX + step * (column + 0.5) + shift, y)
@@ -131,7 +132,7 @@ def _middle(others: Counter[str], places: dict[str, Place]) -> float:
 
 
 def _implied(graph: Graph, name: str, other: str) -> bool:
-    """Whether `name` reaches `other` by way of a third package too."""
+    """Whether `name` also reaches `other` through a third package."""
     seen, to_visit = {name}, [third for third in graph[name] if third != other]
     while to_visit:
         third = to_visit.pop()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes in FOLDER what a robot's computer has, and nothing outside of it, on Debian 12: its Python
+# Recreates a robot computer's environment in FOLDER, and only there, on Debian 12: its Python
 # 3.11 with NumPy 1.24 and a compiled cv_bridge (Debian's, of ROS 1: the same module), rclpy's
-# wheels and colcon. docs/distributions.md says what it is good for.
+# wheels and colcon. docs/distributions.md explains its use.
 #   bash tools/robot_like_system.sh FOLDER && source FOLDER/env.sh
 set -euo pipefail
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Debian packages that pip cannot bring: venv, and OpenGL for rendering scenes without a screen.
-# Installs them where it may (root or password-less sudo), else says what to install.
+# Installs them if permitted (root or password-less sudo), else lists what to install.
 set -euo pipefail
 
 missing=()
@@ -15,7 +15,7 @@ if [ "$(id -u)" = 0 ]; then as_root=(env DEBIAN_FRONTEND=noninteractive)
 elif sudo -n true 2>/dev/null; then as_root=(sudo -n env DEBIAN_FRONTEND=noninteractive)
 else
   echo "robot_vision: please install: sudo apt-get install ${missing[*]}" >&2
-  echo "robot_vision: going on without; what needs OpenGL says so" >&2
+  echo "robot_vision: continuing without; features that need OpenGL will report it" >&2
   exit 0
 fi
 echo "robot_vision: installing Debian packages: ${missing[*]}"

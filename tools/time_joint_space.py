@@ -1,8 +1,8 @@
-"""Times a step of joint space, and compares it with pinocchio where that is installed.
+"""Times a joint-space step, and compares it with pinocchio if installed.
 
     python tools/time_joint_space.py arm.urdf BASE_LINK TOOL_LINK
 
-Times are those of the thread on the CPU, whatever else the machine does.
+Times are the thread's CPU time, independent of other load.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Exact search beside a graph of Voyager, on made-up unit vectors: time, recall, bytes.
+"""Exact search against a Voyager graph, on synthetic unit vectors: time, recall, bytes.
 
 python tools/time_similar_search.py --rows 20000 100000
 """
@@ -16,7 +16,7 @@ from robot_vision.similar.search import nearest
 from robot_vision.similar.store import Entry, IndexedModel, create_index
 
 DIMENSIONS, COUNT, QUERIES, PER_PLACE = 64, 10, 100, 40
-SPREAD = 0.5  # of a view of a place around it, as a part of the distance between places
+SPREAD = 0.5  # spread of views of a place, relative to the distance between places
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

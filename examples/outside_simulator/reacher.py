@@ -1,7 +1,7 @@
-"""A simulator of a few lines, to show what `robot-vision evaluate policy --environment` asks for.
+"""A simulator of a few lines, as an example for `robot-vision evaluate policy --environment`.
 
-Two discs lie on a table; the words name the one that the tool is to go to. There is nothing to
-grasp and no physics: the tool follows its commands at a limited speed. A camera called `front`
+Two discs lie on a table; the instruction names the one that the tool must go to. There is nothing
+to grasp and no physics: the tool follows its commands at a limited speed. A camera called `front`
 looks straight down.
 
     robot-vision evaluate policy --policy my-policy --episodes 20 \
@@ -21,7 +21,7 @@ TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
 
 
 class Reacher:
-    """Go to the disc that is named."""
+    """The task: go to the named disc."""
 
     name = "reacher"
     control_s = 0.05

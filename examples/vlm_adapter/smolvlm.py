@@ -1,7 +1,7 @@
-"""An adapter of one's own, for SmolVLM. Put the file into robot_vision/models/vla/adapters.
+"""Example of your own adapter, for SmolVLM. Put the file into robot_vision/models/vla/adapters.
 
-Its vision tower is SigLIP's, whose patches a connector shuffles into fewer tokens; they stand in
-one row with the words of a causal decoder.
+Its vision tower is SigLIP's, whose patches a connector shuffles into fewer tokens; these form one
+sequence with the text tokens of a causal decoder.
 """
 
 from robot_vision.models.vla.adapter import ADAPTERS, HALF, VlmAdapter, square
@@ -9,7 +9,7 @@ from robot_vision.models.vla.adapter import ADAPTERS, HALF, VlmAdapter, square
 
 @ADAPTERS.register("smolvlm")
 class SmolVlm(VlmAdapter):
-    """arXiv:2504.05299. Pictures are seen whole, not in tiles."""
+    """arXiv:2504.05299. Pictures are processed whole, not in tiles."""
 
     model_types = ("smolvlm",)
     model = property(lambda self: self.backbone)

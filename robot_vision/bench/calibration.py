@@ -1,4 +1,4 @@
-"""Hand-eye calibration on made-up set-ups: how near the truth, beside Tsai and Lenz alone."""
+"""Accuracy of hand-eye calibration on synthetic set-ups, against plain Tsai and Lenz."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ from robot_vision.core.errors import CalibrationError
 from robot_vision.core.quaternions import from_matrix
 from robot_vision.machine import describe_machine
 
-# What the project asks for.
+# The project's targets.
 _MOST_M, _MOST_DEG = 0.0015, 0.2
 _MOUNTS: tuple[Mount, ...] = ("tool", "base")
 CONDITIONS: dict[str, Disturbance] = {
@@ -42,7 +42,8 @@ CONDITIONS: dict[str, Disturbance] = {
 def bench_calibration(
     *, setups: int, rendered: int, on_progress: Callable[[str], object]
 ) -> dict[str, Any]:
-    """Errors of `setups` seeded set-ups a mount and condition, and of `rendered` with pictures."""
+    """Errors of `setups` seeded set-ups per mount and condition, and of `rendered` ones with
+    pictures."""
     result: dict[str, Any] = {"machine": describe_machine(), "errors": {}}
     for words, disturbance in CONDITIONS.items():
         for number, mount in enumerate(_MOUNTS):
@@ -59,7 +60,7 @@ def bench_calibration(
 
 
 def rendered_setup(seed: int, *, mount: Mount = "tool") -> Setup:
-    """A set-up whose corners were found in pictures rendered of it."""
+    """A set-up with corners found in rendered pictures."""
     setup = draw_setup(seed, mount=mount, disturbance=Disturbance(corner_px=0.0))
     finder = BoardFinder(setup.board)
     views = [
@@ -70,7 +71,7 @@ def rendered_setup(seed: int, *, mount: Mount = "tool") -> Setup:
 
 
 def rendered_pictures(setup: Setup, seed: int) -> list[np.ndarray]:
-    """A picture of each view."""
+    """Render a picture of each view."""
     rng = np.random.default_rng(seed)
     carried = other_from_carrier([view.base_from_tool for view in setup.views], setup.mount)
     camera_from_other = np.linalg.inv(carried @ setup.carrier_from_camera)
@@ -79,7 +80,7 @@ def rendered_pictures(setup: Setup, seed: int) -> list[np.ndarray]:
 
 
 def write_rendered_views(folder: Path, seed: int, *, mount: Mount) -> Setup:
-    """Pictures, poses.csv, board.yaml and camera.yaml, as an operator would have them."""
+    """Pictures, poses.csv, board.yaml and camera.yaml, as an operator would collect them."""
     setup = draw_setup(seed, mount=mount, disturbance=Disturbance(corner_px=0.0))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / POSES_FILE).unlink(missing_ok=True)
@@ -107,7 +108,7 @@ def _compared(setups: Any) -> dict[str, dict[str, float]]:
 
 
 def _errors(setup: Setup, method: Callable[[Setup], np.ndarray]) -> tuple[float, float]:
-    """Metres and degrees; infinite where it was refused."""
+    """Errors in metres and degrees; infinite if rejected."""
     try:
         found = method(setup)
     except CalibrationError:

@@ -1,4 +1,4 @@
-"""Made-up set-ups for a hand-eye calibration: camera, board, arm, views, all by one seed."""
+"""Synthetic set-ups for hand-eye calibration: camera, board, arm, views, all from one seed."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ _LEAST_CORNERS = 12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Setup:
-    """What is true, and what was seen of it."""
+    """Ground truth and observations."""
 
     board: Board
     camera: Camera
@@ -48,7 +48,7 @@ def draw_setup(
     disturbance: Disturbance | None = None,
     board: BoardConfig | None = None,
 ) -> Setup:
-    """A set-up in which an operator turns tool or board by up to `turn_deg` about all axes."""
+    """A set-up in which the operator rotates tool or board by up to `turn_deg` about all axes."""
     disturbance = disturbance or Disturbance()
     rng = np.random.default_rng(seed)
     made = Board(board or BoardConfig())
@@ -112,7 +112,7 @@ def _pose(rng: np.random.Generator, *, place_m: float) -> np.ndarray:
 
 
 def _view_of_board(rng: np.random.Generator, board: Board, turn_deg: float) -> np.ndarray:
-    """The board 0.25 to 0.6 m away, its middle in the picture's inner part."""
+    """The board 0.25 to 0.6 m away, its centre in the inner part of the picture."""
     pose = np.eye(4)
     turn = rng.uniform(-1, 1, 3) * np.radians([turn_deg, turn_deg, 2 * turn_deg])
     pose[:3, :3] = Rotation.from_rotvec(turn).as_matrix()

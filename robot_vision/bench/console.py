@@ -1,7 +1,8 @@
-"""`bench console`: what the console costs a frame: none, with nobody connected, with viewers.
+"""`bench console`: the cost of the console per frame: without it, with nobody connected, with
+viewers.
 
-A machine's speed drifts and two processes differ, so that one process is measured in short
-blocks: without a console, with one, with one and viewers, in changing order.
+A machine's speed drifts and processes differ, so one process is measured in short blocks: without
+a console, with one, and with viewers, in changing order.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from robot_vision.bench.stages import percentiles_ms
 from robot_vision.machine import describe_machine
 
 _START_S = 60.0
-# A console that comes or goes, and viewers that connect, cost what belongs to no block.
+# Starting or stopping a console, and connecting viewers, has costs that belong to no block.
 _BEGIN_S, _END_S = 1.5, 0.1
 _SETTLE_S = 3.0
 _RESAMPLES = 1000
@@ -37,7 +38,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Ages of the frames of a block, and what the service's process worked for each."""
+    """Ages of the frames of a block, and the service's processor time for each."""
 
     condition: Condition
     age_ms: Sequence[float]
@@ -58,8 +59,8 @@ def bench_console(
 ) -> dict[str, Any]:
     """Ages of frames under each condition, and their ratios. Raises `BenchError`.
 
-    A round is a block of `seconds` of each condition. `why` is a way of explaining: the viewers
-    look at the page "Why", and frame after frame is explained.
+    A round is a block of `seconds` of each condition. `why` is an explanation method: the viewers
+    watch the page "Why", and frame after frame is explained.
     """
     from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
     from robot_vision.ros.tools.processes import use_private_domain
@@ -95,7 +96,7 @@ def bench_console(
 def ratios(blocks: Sequence[Block]) -> dict[str, float | str]:
     """Nobody watching against no console, viewers against nobody: percentiles of the ages.
 
-    Each with its 95 % interval, by drawing whole rounds anew.
+    Each with its 95 % interval, by resampling whole rounds.
     """
     ages_ms = {c: [block.age_ms for block in blocks if block.condition == c] for c in CONDITIONS}
     rounds = len(ages_ms[ALONE])
@@ -118,7 +119,7 @@ def _ratio(
     chosen: np.ndarray,
     percentile: float,
 ) -> float:
-    """Of percentiles over the blocks of the rounds `chosen`, all together."""
+    """Ratio of percentiles over all blocks of the rounds `chosen`."""
     top, bottom = (
         np.percentile(np.concatenate([ages_ms[i] for i in chosen]), percentile)
         for ages_ms in (over, under)
@@ -143,7 +144,7 @@ def _measure(
     block_s: float,
     logs: Path,
 ) -> tuple[list[Block], int, int]:
-    """Blocks of whole rounds, messages that all viewers got, frames that were explained."""
+    """Blocks of whole rounds, messages received by all viewers, and explained frames."""
     from robot_vision.ros.tools.monitor import Monitor
     from robot_vision.ros.tools.processes import child
 
@@ -163,7 +164,7 @@ def _measure(
             lambda: bool(monitor.heard.results) or node.poll() is not None, timeout_s=_START_S
         )
         if not monitor.heard.results:
-            raise BenchError(f"no frame came: {service_log.read_text()[-2000:]}")
+            raise BenchError(f"no frames arrived: {service_log.read_text()[-2000:]}")
         stack.enter_context(
             child("robot_vision.bench.console_viewers", *looking, log=str(viewers_log))
         )
@@ -178,9 +179,9 @@ def _measure(
     counts = [word for word in said if word != "why"]
     if not counts or not all(count.isdigit() for count in counts):
         words = viewers_log.read_text()[-2000:] + service_log.read_text()[-2000:]
-        raise BenchError(f"the viewers did not see all they were to see: {words}")
+        raise BenchError(f"the viewers did not receive everything: {words}")
     if why and not explained:
-        raise BenchError("no frame was explained while it was measured: blocks are too short")
+        raise BenchError("no frame was explained during the measurement: the blocks are too short")
     return blocks, sum(map(int, counts)), explained
 
 
@@ -191,7 +192,7 @@ def _block(monitor: Any, process: psutil.Process, number: int, block_s: float) -
     monitor.spin(end_s - time())
     after_s, results = _worked_s(process), monitor.heard.results[seen:]
     if not results:
-        raise BenchError("frames stopped while they were measured")
+        raise BenchError("frames stopped during the measurement")
     return Block(
         condition=condition_of(number),
         age_ms=[result["age_ms"] for result in results],

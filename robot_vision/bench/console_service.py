@@ -1,7 +1,7 @@
 """The service for measurements: `python -m … BLOCK_S ROS_ARGS…`, until it is ended.
 
-Its console is there only in some blocks (`console_blocks.py`), so that frames with and without
-one come from the same process: two processes differ by more than a console costs.
+Its console runs only in some blocks (`console_blocks.py`), so frames with and without one come
+from the same process: two processes differ by more than a console costs.
 """
 
 import sys
@@ -30,7 +30,7 @@ def _nodes(block_s: float) -> list[ServedNode]:
 def _come_and_go(seeing: PerceptionNode, block_s: float) -> None:
     while (executor := seeing.executor) is None:
         sleep(_POLL_S)
-    # The first one at once: its imports take longer than a block begins.
+    # Start the first one at once: its imports take long.
     console, wanted = None, True
     while True:
         if wanted and console is None:

@@ -1,8 +1,8 @@
 """Viewers for measurements: `python -m … URL COUNT FPS BLOCK_S [WAY]`, until they are ended.
 
-They look in the blocks that are theirs and are gone in all others; after each, every viewer
-writes how many messages it got. With a way of explaining they look at the page "Why", and one of
-them has frame after frame explained, and writes `why` for each that was.
+They watch only in their own blocks; after each, every viewer writes how many messages it received.
+With an explanation method they watch the page "Why", and one of them requests explanations of
+frame after frame and writes `why` for each one.
 """
 
 import json
@@ -20,23 +20,24 @@ from robot_vision.bench.console_blocks import WATCHED, condition_at
 from robot_vision.console.schema import Subscription, Topic
 
 _POLL_S = 0.05
-_PAUSE_S = 1.2  # as `static/why.js` has it
+_PAUSE_S = 1.2  # as in `static/why.js`
 
 
 def topics(fps: float) -> dict[Topic, float]:
-    """What the live page asks for."""
+    """Topics of the live page."""
     return {"state": 5, "objects": fps, "frame": fps, "depth": 2, "features": 2, "metrics": 1}
 
 
 def topics_of_why(fps: float) -> dict[Topic, float]:
-    """What the page "Why" asks for."""
+    """Topics of the page "Why"."""
     return {"state": 2, "frame": fps}
 
 
 def watch(address: str, wish: str, block_s: float) -> int:
-    """Take everything until the block ends, and do nothing with it: a browser would be elsewhere.
+    """Receive everything until the block ends, without processing it: a browser would run on
+    another machine.
 
-    Returns how many messages came.
+    Returns the number of messages.
     """
     messages = 0
     with suppress(OSError, WebSocketException), connect(address, proxy=None) as stream:
@@ -71,7 +72,7 @@ def _look(address: str, wish: str, block_s: float) -> None:
 
 
 def _explain(url: str, way: str, block_s: float) -> None:
-    """As the page does where it is to go on and on."""
+    """As the page does with *Repeat*."""
     body = json.dumps({"ways": [way]}).encode()
     asked = Request(f"{url}/api/why", body, {"Content-Type": "application/json"})  # noqa: S310
     while True:

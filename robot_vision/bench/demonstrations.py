@@ -1,4 +1,5 @@
-"""`bench demonstrations`: what recording an episode costs a robot, and reading it a training."""
+"""`bench demonstrations`: the cost of recording an episode on a robot, and of reading it in
+training."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +82,8 @@ def _form(frame: Frame) -> DatasetFormat:
 
 
 def _samples(frames: Sequence[Frame], *, count: int) -> Iterator[Sample]:
-    """An arm at rest sees the frames, forth and back so that pictures never jump."""
+    """Samples of an arm at rest, with the frames played forwards and backwards so that pictures
+    never jump."""
     there_and_back = [*frames, *frames[-2:0:-1]]
     still = np.eye(4)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""What fills holes of depth best, and how fast: ours, a model's, and the usual ways."""
+"""Compares methods of filling depth holes, and their speed: ours, a model's, and standard ones."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from robot_vision.memory import keep_large_blocks_apart
 from robot_vision.perception.depth_baselines import FILLS
 from robot_vision.perception.perceiver import build_perceiver
 
-# Beyond these distances to a measured pixel errors are given apart.
+# Bands of distance to a measured pixel with separate errors.
 BANDS_PX = (0, 4, 10, 20, 40)
 _ROUNDS = 60
 
@@ -27,7 +27,7 @@ FillFrame = Callable[[Frame], Float32[np.ndarray, "h w"]]
 def bench_depth_fill(
     sets: Mapping[str, list[Frame]], *, model: str, cuts: int, seed: int = 0
 ) -> dict[str, Any]:
-    """AbsRel on what was cut, by set, kind of hole and distance; and processor time a map.
+    """AbsRel in cut holes, by set, kind of hole and distance; and processor time per map.
 
     `cuts` holes of each kind are cut into every frame. `model` is the bundle compared with.
     """
@@ -53,7 +53,7 @@ def bench_depth_fill(
 
 
 def _fills(model: str) -> dict[str, FillFrame]:
-    """Every way to fill, of a frame; that of the model is aligned as the service does it."""
+    """All fillings of a frame; the model's is aligned as in the service."""
     config = ServiceConfig(model=model, threads=1, depth=DepthConfig(fill="model"))
     perceiver = build_perceiver(config)
 
@@ -71,7 +71,7 @@ def _fills(model: str) -> dict[str, FillFrame]:
 def _errors(
     holed: Iterable[tuple[Frame, Bool[np.ndarray, "h w"]]], fills: Mapping[str, FillFrame]
 ) -> dict[str, Any]:
-    """AbsRel of each way over all pixels that were cut, and in bands of distance."""
+    """AbsRel of each method over all cut pixels, and in bands of distance."""
     total = {name: np.zeros(len(BANDS_PX)) for name in fills}
     pixels = np.zeros(len(BANDS_PX))
     for frame, hole in holed:
@@ -98,7 +98,8 @@ def _errors(
 
 
 def _times(frame: Frame) -> dict[str, Any]:
-    """Milliseconds of processor time a map, in turns: a busy machine leaves the ratio as it is."""
+    """Milliseconds of processor time per map, interleaved, so that a busy machine does not
+    change the ratio."""
     depth_m = np.asarray(frame.depth_m)
     spent: dict[str, list[float]] = {"guided": [], "nearest": []}
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""Holes cut into depth that was measured, so that what fills them can be judged."""
+"""Cuts holes into measured depth, to judge methods of filling them."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,9 +10,9 @@ Cut = Callable[
     [np.random.Generator, Float32[np.ndarray, "h w"], Sequence[Float32[np.ndarray, "h w"]]],
     Bool[np.ndarray, "h w"],
 ]
-# Depth is the same surface as long as it changes by less than this from pixel to pixel (log).
+# Depth belongs to one surface while it changes by less than this between pixels (log).
 _SAME_SURFACE = 0.012
-# An object's share of the picture, and how much of it is cut at most.
+# An object's share of the picture, and the largest share of the picture that is cut.
 _OBJECT_SHARES, _MOST_CUT = (0.001, 0.04), 0.12
 _TRIES = 60
 
@@ -37,7 +37,8 @@ def objects(
     depth_m: np.ndarray,
     others: Sequence[np.ndarray],  # noqa: ARG001
 ) -> Bool[np.ndarray, "h w"]:
-    """Whole surfaces that end in depth, with their rims: nothing of them is left to see."""
+    """Whole surfaces bounded by depth edges, including their rims: nothing of them stays
+    visible."""
     cut = np.zeros(depth_m.shape, bool)
     log_m = np.log(np.maximum(cv2.medianBlur(np.nan_to_num(depth_m), 5), 1e-3))
     known = np.argwhere(np.isfinite(depth_m))

@@ -1,4 +1,4 @@
-"""How good detectors are: a clean one, others of many makes, and those of public sequences."""
+"""Error models of detectors: a clean one, varied others, and those of public sequences."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorModel:
-    """How good the detector is. Lengths are shares of the box's size where not said otherwise.
+    """Error model of a detector. Lengths are shares of the box's size unless stated otherwise.
 
     `memory_s` is how long its errors last: a detector that misses an object misses it again.
-    Objects that overlap by about `merge_iou` are one to it; false alarms last for `clutter_s`.
+    Objects that overlap by about `merge_iou` are merged; false alarms last for `clutter_s`.
     """
 
     edge_noise: float = 0.03
@@ -30,7 +30,7 @@ GOOD = DetectorModel()
 
 
 def drawn_model(seed: int) -> DetectorModel:
-    """A detector of some other make: from sure and clean to one that misses and sees ghosts."""
+    """A random detector: from reliable and clean to one with misses and false alarms."""
     rng = np.random.default_rng([seed, 7])
     return DetectorModel(
         edge_noise=rng.uniform(0.03, 0.07),
@@ -46,7 +46,7 @@ def drawn_model(seed: int) -> DetectorModel:
 
 
 def drawn_public_model(seed: int) -> DetectorModel:
-    """A detector as of public sequences: crowds confuse it, and its boxes are restless."""
+    """A detector like those of public sequences: confused by crowds, with jittery boxes."""
     rng = np.random.default_rng([seed, 8])
     return DetectorModel(
         edge_noise=rng.uniform(0.03, 0.06),

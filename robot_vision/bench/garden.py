@@ -1,4 +1,4 @@
-"""Exported models beside each other: how good, how large, how fast, on this machine."""
+"""Exported models side by side: accuracy, size and speed on this machine."""
 
 import json
 import re
@@ -28,8 +28,7 @@ from robot_vision.models.served import served_graph
 from robot_vision.models.weights import load_exactly, read_weights, spec_of
 from robot_vision.training.engine.task import TASKS
 
-# What models are asked, by the figure that says how well they answer: models of several tasks
-# stand beside those of one.
+# What models predict, by metric: multi-task models are listed with single-task ones.
 ASKED = {
     "top1": "Classification",
     "AP50": "Detection",
@@ -45,14 +44,13 @@ _STUDENTS_SEEDS = 3
 def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> list[GardenRow]:
     """Figures from the bundle's manifest, and its times and memory at batch 1 on the CPU.
 
-    A row for each thing that it answers. Raises `BundleError` unless the bundle holds a torch
-    model of ours beside its graph.
+    One row per prediction. Raises `BundleError` unless the bundle contains one of our torch models
+    besides its graph.
     """
     manifest = bundle.manifest
     if not manifest.architecture:
         raise BundleError(
-            f"{bundle.path} names no architecture; expected a bundle that `robot-vision export` "
-            "wrote"
+            f"{bundle.path} names no architecture; expected a bundle of `robot-vision export`"
         )
     task = MODELS.get(manifest.architecture).task
     graph = _torch_graph(bundle)
@@ -105,10 +103,10 @@ def measure_bundle(bundle: Bundle, *, threads: int, rounds: int) -> list[GardenR
 
 
 def joined_by_seed(rows: list[GardenRow]) -> list[GardenRow]:
-    """One row for runs that differ by their seed alone: the mean, within Student's 95 % interval.
+    """One row for runs that differ only in their seed: the mean, with Student's 95 % interval.
 
-    Of two seeds, which say little of how far others lie, it is within the mean of their own
-    intervals. What a model costs is that of the first.
+    For two seeds, which say little about the spread, the interval is the mean of their own. Costs
+    are those of the first run.
     """
     groups: dict[tuple[str, str, int, int], list[GardenRow]] = {}
     for row in rows:
@@ -142,14 +140,14 @@ def _joined(group: list[GardenRow]) -> GardenRow:
 
 
 def _shared_name(names: list[str]) -> str:
-    """What names have in common, without what says the seed: `unet` of `unet-seed0`, `unet-1`."""
+    """The common part of names, without the seed: `unet` of `unet-seed0`, `unet-1`."""
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False))
     shared = "".join(column[0] for column in letters)
     return re.sub(r"[-_.](seed|s)?[-_.]?$", "", shared) or names[0]
 
 
 def _recipe_but_seed(bundle: Bundle) -> str:
-    """What the manifest says of its recipe; as it stands where that is no recipe as JSON."""
+    """The manifest's recipe without its seed; unchanged if it is not a recipe in JSON."""
     text = str(bundle.manifest.metrics.get("recipe", bundle.path))
     try:
         recipe = parse_json(text, what="the recipe")
@@ -175,7 +173,7 @@ def _torch_graph(bundle: Bundle) -> Graph:
 def _times_ms(
     bundle: Bundle, graph: Graph, *, threads: int, rounds: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Milliseconds of eager torch, ONNX Runtime and a frame, in blocks that take turns."""
+    """Milliseconds of eager torch, ONNX Runtime and a whole frame, in interleaved blocks."""
     torch.set_num_threads(threads)
     inputs = blank_inputs(bundle.manifest)
     backend = load_backend(bundle, device="cpu", threads=threads)
@@ -194,7 +192,8 @@ def _times_ms(
 
 
 def _memory_mb(bundle: Bundle, *, threads: int) -> float:
-    """What loading and running the bundle adds to a process at its peak, ONNX Runtime included."""
+    """Peak memory that loading and running the bundle adds to a process, including ONNX
+    Runtime."""
     module = "robot_vision.bench.garden_memory"
     command = [sys.executable, "-m", module, str(bundle.path.resolve()), str(threads)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -205,6 +204,6 @@ def list_exported(folder: Path) -> list[Path]:
     found = sorted(file.parent for file in Path(folder).glob("*/model.yaml"))
     if not found:
         raise BundleError(
-            f"{folder} holds no bundles: expected folders that `robot-vision export` wrote"
+            f"{folder} contains no bundles; expected folders of `robot-vision export`"
         )
     return found

@@ -1,4 +1,4 @@
-"""A bundle on a camera's frame, as the service runs it: what a model costs of each frame."""
+"""Runs a bundle on a camera's frame like the service: the cost of a model per frame."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from robot_vision.replay.reading.example_frames import load_frames
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 _FINDS_BOXES = ("detection", "multitask")
-_MAPS = ("features", "depth", "depth_m")  # that are read where a model has them
+_MAPS = ("features", "depth", "depth_m")  # outputs that are read if a model has them
 
 
 def frame_run(bundle: Bundle, *, threads: int) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""How much memory a bundle takes: a process of its own loads and runs it, and prints megabytes."""
+"""Memory of a bundle: a separate process loads and runs it, and prints megabytes."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def main(folder: str, threads: str) -> None:
 
 
 def _memory_mb(field: str) -> float:
-    """What Linux says of this program. `ru_maxrss` would be that of the process that began it."""
+    """As reported by Linux for this program. `ru_maxrss` would include the parent process."""
     for line in Path("/proc/self/status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:

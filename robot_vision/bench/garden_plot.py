@@ -1,6 +1,6 @@
-"""Accuracy against latency as an SVG: a panel for each thing that is asked, to choose by.
+"""Accuracy against latency as an SVG: a panel per prediction, to choose a model.
 
-Drawn by hand, so that names never cover each other and the same file reads on light and on dark.
+Drawn by our own code, so that labels never overlap and one file suits light and dark themes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,9 @@ from robot_vision.model_store.measured import GardenRow
 
 _COLUMNS = 2
 _PANEL_WIDTH, _PANEL_HEIGHT, _GAP, _FOOT = 520, 350, 24, 54
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 18, 50, 46  # of the axes in a panel
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 18, 50, 46  # margins of the axes in a panel
 _LETTER_PX, _LINE_PX = 6.6, 14
-_DIGITS, _MORE_DIGITS = (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)  # of ticks, where there is room
+_DIGITS, _MORE_DIGITS = (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)  # spacing of ticks
 _LEGEND_PARAMETERS = (1e6, 10e6, 30e6)
 _STYLE = """
   svg { --paper: #ffffff; --ink: #1b2733; --pale: #66727e; --grid: #e4e9ee; --best: #0072b2;
@@ -52,7 +52,7 @@ class _Box(NamedTuple):
 
 
 def as_svg(groups: Mapping[str, Sequence[GardenRow]]) -> str:
-    """The picture; rows without a figure are left out, and so is a group that has none."""
+    """The picture; rows without a figure, and groups without rows, are left out."""
     shown = {
         asked: [row for row in group if np.isfinite(row.value)] for asked, group in groups.items()
     }
@@ -81,7 +81,7 @@ def _legend(y: float, width: float) -> Iterable[str]:
         yield f'<circle class="best" cx="{x:.1f}" cy="{y + 20}" r="{radius:.1f}"/>'
         yield _text(x + radius + 5, y + 24, f"{parameters / 1e6:.0f} M parameters")
         x += 2 * radius + 124
-    words = "Blue: nothing that is faster is better. Bars: 95 %. Dashed: the best trivial answer."
+    words = "Blue: no faster model is better. Bars: 95 % intervals. Dashed: best trivial baseline."
     fits = width - x > len(words) * _LETTER_PX
     yield _text(x, y + 24, words) if fits else _text(_GAP + _LEFT - 8, y + 46, words)
 
@@ -96,13 +96,13 @@ def _line(kind: str, x0: float, y0: float, x1: float, y1: float) -> str:
 
 
 def _radius(parameters: float) -> float:
-    """In pixels; the area grows with the parameters, and a small model is seen all the same."""
+    """Radius in pixels; the area grows with the parameters, with a visible minimum."""
     return float(3.0 + 1.9 * np.sqrt(parameters / 1e6))
 
 
 @dataclass
 class _Panel:
-    """Points of one thing that is asked; `taken` is where nothing more can be written."""
+    """Points of one prediction; `taken` are occupied areas."""
 
     asked: str
     rows: Sequence[GardenRow]
@@ -115,7 +115,7 @@ class _Panel:
         reached += [bound for row in self.rows for bound in (row.low, row.high)]
         self.low, self.high, self.step = _range([v for v in reached if np.isfinite(v)])
         times_ms = np.array([row.onnx_p50_ms for row in self.rows])
-        # Room for names beside the outermost, and two fifths of a decade at least.
+        # Room for labels beside the outermost points, at least two fifths of a decade.
         middle = float(np.log10([times_ms.min(), times_ms.max()]).mean())
         half = max(float(np.log10(times_ms.max() / times_ms.min())) / 2, 0.2)
         self.log_low, self.log_high = middle - half * 1.35, middle + half * 1.35
@@ -151,20 +151,20 @@ class _Panel:
             yield _text(x, bottom + 17, f"{milliseconds:g}", "pale middle")
         yield _line("axis", _LEFT, bottom, right, bottom)
         middle = (_LEFT + right) / 2
-        words = "milliseconds a picture, ONNX Runtime, median (logarithmic)"
+        words = "milliseconds per picture, ONNX Runtime, median (logarithmic)"
         yield _text(middle, bottom + 35, words, "pale middle")
 
     def _trivial(self) -> Iterable[str]:
         if np.isfinite(self.trivial):
             y, right = self.y(self.trivial), _PANEL_WIDTH - _RIGHT
-            words = f"trivial answer {self.trivial:.3f}"
+            words = f"trivial baseline {self.trivial:.3f}"
             yield _line("trivial", _LEFT, y, right, y)
             yield _text(right - 4, y - 5, words, "trivial end")
             length = len(words) * _LETTER_PX
             self.taken.append(_Box(right - length, y - _LINE_PX - 3, right, y + 2))
 
     def _front(self) -> list[GardenRow]:
-        """Rows that none is better than and as fast, the fastest first."""
+        """The Pareto front: rows that no other is better than and as fast, fastest first."""
         found: list[GardenRow] = []
         for row in sorted(self.rows, key=lambda row: (row.onnx_p50_ms, -row.value)):
             if not found or row.value > found[-1].value:
@@ -172,7 +172,7 @@ class _Panel:
         return found
 
     def _steps(self, front: list[GardenRow]) -> Iterable[str]:
-        """What can be had for how long: flat from each model to the next."""
+        """The best accuracy for each latency, as a step function."""
         places = [(self.x(row.onnx_p50_ms), self.y(row.value)) for row in front]
         path = f"M{places[0][0]:.1f} {places[0][1]:.1f}"
         ends = [*places[1:], (float(_PANEL_WIDTH - _RIGHT), places[-1][1])]
@@ -195,7 +195,7 @@ class _Panel:
         yield f"{circle}<title>{escape(words)}</title></circle>"
 
     def _name(self, row: GardenRow) -> Iterable[str]:
-        """The name where it covers nothing, as near to its point as there is room."""
+        """Place a name where it covers nothing, as near to its point as possible."""
         x, y, radius = self.x(row.onnx_p50_ms), self.y(row.value), _radius(row.parameters)
         width = len(row.name) * _LETTER_PX
         inside = _Box(_LEFT, _TOP, _PANEL_WIDTH, _PANEL_HEIGHT - _BOTTOM)
@@ -216,7 +216,7 @@ class _Panel:
         yield _text(x, y - radius - 4, row.name, "middle")
 
 
-# Right, left, above, below, and between them: where a name is looked for first.
+# Right, left, above, below, and between them: candidate positions of names, in order.
 _DIRECTIONS = (
     (1, 0), (-1, 0), (0, -1), (0, 1), (0.8, -0.8), (0.8, 0.8), (-0.8, -0.8), (-0.8, 0.8),
 )  # fmt: skip
@@ -230,7 +230,7 @@ def _range(values: Sequence[float]) -> tuple[float, float, float]:
     step = step if np.isfinite(step) else 10.0 ** np.ceil(np.log10(room))
     first = np.floor((low - 0.02 * room) / step) * step
     last = np.ceil((high + 0.04 * room) / step) * step
-    # Figures that lie between 0 and 1 need no axis that leaves them.
+    # The axis of values within 0 to 1 stays within 0 to 1.
     first = first if low < 0 else max(first, 0.0)
     last = last if high > 1 else min(last, 1.0)
     return float(first), float(last), float(step)

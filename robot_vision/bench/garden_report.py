@@ -1,4 +1,4 @@
-"""The garden of models as tables in Markdown, as JSON, and where a document asks for them."""
+"""The model garden as Markdown tables, as JSON, and inserted into a document."""
 
 import json
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ _HEADS = (
     "input px", "M parameters", "GMACs", "memory MB", "trained min", "seeds", "export differs by",
 )  # fmt: skip
 _NOT_THERE = "–"
-_BUSY = 1.5  # processes that want a core, for each core; the bench itself takes them all
+_BUSY = 1.5  # runnable processes per core; the bench itself uses all cores
 PICTURE = "garden.svg"
 BEGIN, END = "<!-- garden: by `robot-vision bench garden` -->", "<!-- end of garden -->"
 
 
 def by_asked(rows: Iterable[GardenRow]) -> dict[str, list[GardenRow]]:
-    """Rows of each thing that is asked, the best first."""
+    """Rows by prediction, the best first."""
     groups: dict[str, list[GardenRow]] = {}
     for row in rows:
         groups.setdefault(row.asked, []).append(row)
@@ -34,20 +34,20 @@ def by_asked(rows: Iterable[GardenRow]) -> dict[str, list[GardenRow]]:
 
 
 def as_markdown(rows: list[GardenRow], *, measured: str) -> str:
-    """What was measured on what, and a table for each thing that is asked."""
+    """The machine, and a table per prediction."""
     tables = [_table(asked, group) for asked, group in by_asked(rows).items()]
     return "\n\n".join([measured, *tables]) + "\n"
 
 
 def measured_on(machine: dict[str, str], *, threads: int) -> str:
-    """In words: the machine, and what the columns of times are."""
+    """Text on the machine and the meaning of the time columns."""
     is_busy = float(machine["load_1min"]) > _BUSY * int(machine["cores"])
     return (
         f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']} at the "
-        f"end; {threads} threads a run, batch 1, median milliseconds and the 95th percentile. "
-        f"*Frame* is a camera's frame of {WIDTH_PX}×{HEIGHT_PX} as the service runs it: resizing, "
-        "network, decoding. Memory is what loading and running adds to a process."
-        + (" **The machine was busy with other work: its times are too long.**" * is_busy)
+        f"end; {threads} threads per run, batch 1, median milliseconds and the 95th percentile. "
+        f"*Frame* is a camera frame of {WIDTH_PX}×{HEIGHT_PX} as in the service: resizing, "
+        "network, decoding. Memory is the increase from loading and running."
+        + (" **The machine was busy with other work: the times are too long.**" * is_busy)
     )
 
 
@@ -98,7 +98,7 @@ def write_report(rows: list[GardenRow], folder: Path, *, measured: str) -> None:
 
 
 def write_table(rows: list[GardenRow], file: Path, *, measured: str) -> None:
-    """Write the rows as JSON, as `models recommend` reads them."""
+    """Write the rows as JSON for `models recommend`."""
     found = [
         {name: None if value != value else value for name, value in asdict(row).items()}
         for row in rows
@@ -109,7 +109,7 @@ def write_table(rows: list[GardenRow], file: Path, *, measured: str) -> None:
 
 
 def check_document(document: Path) -> None:
-    """Raise `ConfigError` unless a document has the two marks that tables go between."""
+    """Raise `ConfigError` unless a document has the two marks around the tables."""
     text = document.read_text() if document.is_file() else ""
     if not 0 <= text.find(BEGIN) < text.find(END):
         raise ConfigError(

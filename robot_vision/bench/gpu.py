@@ -1,4 +1,4 @@
-"""A model on a CUDA card: latency of one frame, frames a second of many."""
+"""A model on a CUDA GPU: latency of one frame, throughput of batches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class GpuTime:
-    """Milliseconds of one run on the card, by its own clock."""
+    """Milliseconds of one run on the GPU, by its own clock."""
 
     precision: str
     graph: bool
@@ -36,8 +36,8 @@ def measure_gpu(
 ) -> list[GpuTime]:
     """Time FP32 and FP16, launched kernel by kernel and as one CUDA graph, in eager torch.
 
-    Inputs lie on the card already. Raises `DeviceError` without one. FP16 is by autocast, with
-    boxes and depth in FP32 as in training; the weights' values do not matter for the time.
+    Inputs are already on the GPU. Raises `DeviceError` without one. FP16 is by autocast, with
+    boxes and depth in FP32 as in training; weight values do not affect the time.
     """
     if not torch.cuda.is_available():
         raise DeviceError("device 'cuda' cannot run: torch finds no CUDA device; available: cpu")
@@ -65,12 +65,12 @@ def measure_gpu(
 
 
 def describe_card() -> str:
-    """torch's version and the card that it uses."""
+    """torch's version and the GPU it uses."""
     return f"torch {torch.__version__}, {torch.cuda.get_device_name()}"
 
 
 def _inputs(graph: Graph, batch: int) -> list[Tensor]:
-    """The first sample of the graph's example, so many times, on the card."""
+    """The first sample of the graph's example, repeated, on the GPU."""
     example = [tensor[:1].cuda() for tensor in graph.example.values()]
     return [tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example]
 

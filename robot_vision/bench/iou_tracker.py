@@ -1,4 +1,5 @@
-"""The simplest tracker there is: a track goes on where a box overlaps its last one most."""
+"""The simplest tracker there is: a track continues with the box that overlaps its last one
+most."""
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -13,7 +14,7 @@ LEAST_IOU, LEAST_SCORE, PATIENCE_S = 0.3, 0.25, 1.0
 
 
 def track_by_iou(sequence: Sequence) -> list[Answer]:
-    """Answers of each frame: no motion, no looks, and a second's patience."""
+    """Tracks of each frame: no motion model, no appearance, and a second's patience."""
     answers = []
     boxes, ids, seen_ns = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, np.int64)
     next_id = 1

@@ -1,4 +1,4 @@
-"""Objects that a detector takes for one because they overlap."""
+"""Overlapping objects that a detector merges."""
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,10 +12,10 @@ def merged_boxes(
     merge_iou: Float[np.ndarray, " n"],
     share: Float[np.ndarray, " n"],
 ) -> tuple[Float[np.ndarray, "n 4"], Bool[np.ndarray, " n"]]:
-    """Boxes drawn out by `share` towards those that they swallow, and which are not swallowed.
+    """Boxes extended by `share` towards those they absorb, and which boxes remain.
 
-    From the nearest on: each that is left swallows those behind that overlap it more than
-    their `merge_iou`.
+    From the nearest on: each remaining box absorbs those behind that overlap it by more than their
+    `merge_iou`.
     """
     boxes, kept = box_xyxy_px.copy(), np.ones(len(box_xyxy_px), bool)
     for front in np.argsort(depth_m):

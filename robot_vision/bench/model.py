@@ -1,4 +1,4 @@
-"""What one exported encoder saves: ONNX Runtime against torch, and against three separate nets."""
+"""Savings of one exported encoder: ONNX Runtime against torch, and against three separate nets."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class ModelTimes:
 def measure_model(bundle: Bundle, *, threads: int, rounds: int) -> ModelTimes:
     """Time the bundle on the CPU, its architecture in eager torch, and the separate nets.
 
-    Blocks of a few runs take turns, so that what else the machine does falls on all alike.
+    Blocks of a few runs are interleaved, so that other load affects all alike.
     """
     torch.set_num_threads(threads)
     manifest = bundle.manifest

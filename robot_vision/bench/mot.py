@@ -1,4 +1,4 @@
-"""MOTChallenge folders read, and trackers judged by trackeval's HOTA, CLEAR and Identity."""
+"""Reads MOTChallenge folders, and evaluates trackers by trackeval's HOTA, CLEAR and Identity."""
 
 import configparser
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _HEADER_BYTES = 2**18
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """What a tracker says of one frame."""
+    """A tracker's output for one frame."""
 
     track_id: Int64[np.ndarray, " n"]
     box_xyxy_px: Float[np.ndarray, "n 4"]
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """HOTA, MOTA and IDF1 in percent, and how often an object changed its identity."""
+    """HOTA, MOTA and IDF1 in percent, and the number of identity switches."""
 
     hota: float
     deta: float
@@ -47,9 +47,9 @@ def read_mot_sequence(folder: Path, *, image_size_px: tuple[int, int] | None = N
     """Read `det/det.txt`, `gt/gt.txt` and, for rate and image size, `seqinfo.ini` if there.
 
     The image size (width, height) is the one given, else that of `seqinfo.ini`, else that of the
-    first picture in `img1/`, else unknown: boxes are then taken to go on beyond the border.
-    Scores outside 0 … 1 are spread over 0 … 1 between their 1st and 99th percentile. Raises
-    `ConfigError` where a file is missing or not in the MOTChallenge format.
+    first picture in `img1/`, else unknown: boxes then count as complete beyond the border. Scores
+    outside 0 … 1 are rescaled to 0 … 1 between their 1st and 99th percentile. Raises `ConfigError`
+    if a file is missing or not in the MOTChallenge format.
     """
     folder = Path(folder)
     info = _sequence_info(folder)
@@ -61,7 +61,7 @@ def read_mot_sequence(folder: Path, *, image_size_px: tuple[int, int] | None = N
     image_size_px = _cut_at(size_px, _xyxy(found))
     notes = [_about_size(size_px, used=image_size_px is not None)]
     if not _are_unit(found[:, 6]):
-        notes.append("confidences are no shares from 0 to 1: spread by their percentiles")
+        notes.append("confidences are not within 0 to 1: rescaled by their percentiles")
     last = int(max(found[:, 0].max(initial=0), true[:, 0].max(initial=0)))
     measurements, truths = [], []
     for frame in range(1, last + 1):
@@ -100,13 +100,13 @@ def read_mot_sequence(folder: Path, *, image_size_px: tuple[int, int] | None = N
 
 def _about_size(size_px: tuple[int, int] | None, *, used: bool) -> str:
     if size_px is None:
-        return "image size unknown: boxes are taken as whole (--image-size, seqinfo.ini, img1)"
+        return "image size unknown: boxes count as complete (--image-size, seqinfo.ini, img1)"
     words = f"images of {size_px[0]}×{size_px[1]} px"
-    return words if used else f"{words}, which detections go beyond: boxes are taken as whole"
+    return words if used else f"{words}, which detections exceed: boxes count as complete"
 
 
 def judge(sequence: Sequence, answers: list[Answer]) -> Scores:
-    """Compare the answers, one for each frame, with the truth."""
+    """Compare the outputs, one per frame, with the ground truth."""
     from trackeval.metrics import CLEAR, HOTA, Identity
 
     data = _trackeval_data(sequence, answers)
@@ -181,7 +181,7 @@ def _picture_size_px(folder: Path) -> tuple[int, int] | None:
 def _cut_at(
     size_px: tuple[int, int] | None, boxes_xyxy: Float[np.ndarray, "n 4"]
 ) -> tuple[int, int] | None:
-    """The image's size, at which boxes end; None where boxes go on beyond the border."""
+    """The image's size, at which boxes are cut off; None if boxes extend beyond the border."""
     if size_px is None:
         return None
     limit_px = np.array(size_px)
@@ -206,7 +206,8 @@ def _read_rows(path: Path, *, columns: int) -> np.ndarray:
 
 
 def _pedestrians(path: Path) -> Float[np.ndarray, "n c"]:
-    """Rows of the truth that count: not flagged to be ignored and, with classes, pedestrians.
+    """Rows of the ground truth that count: not flagged to be ignored and, with classes,
+    pedestrians.
 
     MOT16 and later have 9 columns: class and visibility come last. MOT15 has 10, of which the
     last three are a place in the world; -1 where that is unknown.
@@ -219,8 +220,8 @@ def _pedestrians(path: Path) -> Float[np.ndarray, "n c"]:
         if not len(counted):
             raise ConfigError(
                 f"{path}: no row has class {PEDESTRIAN} (pedestrian) in column 8; it has "
-                f"{', '.join(map(str, classes))}. Other classes are not judged: number what is "
-                f"to be judged as {PEDESTRIAN}"
+                f"{', '.join(map(str, classes))}. Other classes are not evaluated: use class "
+                f"{PEDESTRIAN} for objects to evaluate"
             )
     if not len(counted):
         raise ConfigError(f"{path}: no row counts; expected some with column 7 other than 0")

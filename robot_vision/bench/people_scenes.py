@@ -1,11 +1,11 @@
-"""People on foot, seen from above a street or at eye level; everything is drawn from a seed."""
+"""Pedestrians, seen from above a street or at eye level; everything is generated from a seed."""
 
 import numpy as np
 
 from robot_vision.bench.scene import Scene, pinhole_camera, rotations, swaying_camera
 
 STREET_CAMERA = pinhole_camera(width_px=1920, height_px=1080, focal_px=1400.0)
-# At eye level, so that people pass before each other; the rate of public sequences.
+# At eye level, so that people occlude each other; the frame rate of public sequences.
 SIDEWALK_CAMERA = pinhole_camera(width_px=640, height_px=480, focal_px=700.0)
 SIDEWALK_HZ = 25.0
 
@@ -93,8 +93,8 @@ def _walk(
 def _cross(rng: np.random.Generator, *, t: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Walks to the left and to the right at 4 to 10 m.
 
-    Pairs go side by side. Speeds swing with the steps; some people stand, slow down, stop for a
-    while and go on, or turn round.
+    Pairs walk side by side. Speeds vary with the steps; some people stand, slow down, stop for a
+    while and continue, or turn around.
     """
     dt_s = 1 / SIDEWALK_HZ
     time_s = np.arange(t)[:, None] * dt_s
@@ -104,7 +104,7 @@ def _cross(rng: np.random.Generator, *, t: int, n: int) -> tuple[np.ndarray, np.
     cruise_mps = (cruise_mps * (rng.random(n) > 0.1))[leader]
     z = rng.uniform(4.0, 10.0, n)
     half_width_m = SIDEWALK_CAMERA.width_px / SIDEWALK_CAMERA.fx_px / 2 * z
-    # Who walks is in view for a while: where the middle of the walk is, not where it begins.
+    # Walkers stay in view for a while: this is the middle of the walk, not its start.
     x = (
         rng.uniform(-0.9, 0.9, n) * half_width_m
         - cruise_mps * rng.uniform(0.1, 0.9, n) * time_s[-1]

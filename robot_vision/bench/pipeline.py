@@ -20,7 +20,7 @@ _WARM_UP_FRAMES = 10
 def bench_pipeline(
     config: ServiceConfig, frames: Sequence[Frame], *, count: int
 ) -> dict[str, Any]:
-    """Process `count` frames one after the other, as fast as they go (30 FPS by their stamps)."""
+    """Process `count` frames one after another, as fast as possible (30 FPS by their stamps)."""
     pipeline = build_pipeline(config)
     rows: list[dict[str, float]] = []
     rss_start_mb, started_s, cpu_start_s = 0.0, 0.0, 0.0

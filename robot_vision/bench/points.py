@@ -1,4 +1,4 @@
-"""`bench points`: clouds of measured depth, ours and a Python loop over the pixels."""
+"""`bench points`: point clouds of measured depth: ours against a Python loop over the pixels."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -23,11 +23,11 @@ _ROUNDS, _LOOPS = 200, 3
 
 
 class NoDepthError(RobotVisionError, ValueError):
-    """There is nothing to make points of."""
+    """There is no depth to make points from."""
 
 
 def bench_points(config: ServiceConfig, frames: list[Frame]) -> dict[str, Any]:
-    """Processor time of a cloud, of the objects' points beside it, and of the first one.
+    """Processor time of a cloud, of the objects' points with it, and of the first cloud.
 
     Raises `NoDepthError`.
     """
@@ -37,7 +37,9 @@ def bench_points(config: ServiceConfig, frames: list[Frame]) -> dict[str, Any]:
     seen = [pipeline.process(frame) for frame in frames if frame.camera is not None]
     seen = [perception for perception in seen if perception.depth is not None]
     if len(seen) < 2:
-        raise NoDepthError("fewer than 2 frames have depth and intrinsics; give such a recording")
+        raise NoDepthError(
+            "fewer than 2 frames have depth and intrinsics; expected a recording with both"
+        )
     writer = CloudWriter(FileMessages(), config.points)
     first_ms = _ms(lambda: writer.scene(seen[0]))
     rows = [_row(writer, seen[number % len(seen)]) for number in range(1, _ROUNDS + 1)]
@@ -53,7 +55,7 @@ def bench_points(config: ServiceConfig, frames: list[Frame]) -> dict[str, Any]:
 def _row(writer: CloudWriter, perception: Perception) -> dict[str, float]:
     return {
         "~/points": _ms(lambda: writer.scene(perception)),
-        "~/objects/points beside it": _ms(lambda: writer.objects(perception)),
+        "~/objects/points with it": _ms(lambda: writer.objects(perception)),
     }
 
 
@@ -74,7 +76,7 @@ def _loops(perception: Perception) -> Iterator[dict[str, float]]:
 
 
 def _loop(frame: Frame, depth: Depth, x: np.ndarray, y: np.ndarray) -> bytes:
-    """A point after the other, packed as in `sensor_msgs_py`."""
+    """One point at a time, packed as in `sensor_msgs_py`."""
     height_px, width_px = depth.depth_m.shape
     rgb, measured = frame.rgb, depth.measured
     point, data = struct.Struct("<fffI"), bytearray(height_px * width_px * POINT.itemsize)

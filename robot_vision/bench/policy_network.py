@@ -1,4 +1,4 @@
-"""What a policy's network costs: time from inputs to a chunk, and memory."""
+"""The cost of a policy's network: time from inputs to a chunk, and memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _DTYPES = {"tensor(uint8)": np.uint8, "tensor(bool)": np.bool_, "tensor(float)":
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkCost:
-    """Of one network, batch 1; memory is what this process grew by, loaded and warm."""
+    """Cost of one network, batch 1; memory is the growth of this process, loaded and warm."""
 
     provider: str
     file_mib: float
@@ -31,7 +31,7 @@ class NetworkCost:
 
 
 def bench_network(bundle: PolicyBundle, *, runs: int, threads: int) -> dict[str, Any]:
-    """As JSON, with the machine that it was measured on."""
+    """Measure it; results as JSON with the machine."""
     cost = measure_network(bundle.network_path, runs=runs, threads=threads)
     return {
         "bench": "policy network",
@@ -44,7 +44,7 @@ def bench_network(bundle: PolicyBundle, *, runs: int, threads: int) -> dict[str,
 
 
 def measure_network(file: Path, *, runs: int, threads: int) -> NetworkCost:
-    """Runs it on noise, as long as the words and pictures of a moment would be."""
+    """Run it on noise with the shape of real text and pictures."""
     before_mib, begin_s = _memory_mib(), perf_counter()
     network = open_served(file, threads=threads)
     load_s, inputs = perf_counter() - begin_s, _noise(network, file)
@@ -63,7 +63,7 @@ def measure_network(file: Path, *, runs: int, threads: int) -> NetworkCost:
 
 
 def _noise(network: PolicyNetwork, file: Path) -> dict[str, np.ndarray]:
-    """All that there may be is there."""
+    """Noise for every possible input."""
     rng, found = np.random.default_rng(0), dict[str, np.ndarray]()
     for each in network.get_inputs():
         if each.type not in _DTYPES or not all(isinstance(size, int) for size in each.shape):

@@ -1,4 +1,4 @@
-"""Policies of one data set beside each other: what they can, how large and how late they are."""
+"""Policies of one dataset side by side: success, size and latency."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ _NOT_THERE = "–"
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """A part of n episodes, and its interval (Wilson, 95 %)."""
+    """A share of n episodes, and its interval (Wilson, 95 %)."""
 
     share: float
     low: float
@@ -28,9 +28,9 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyRow:
-    """`success` and `named_first` are by condition, of the conditions that were evaluated.
+    """`success` and `named_first` are by evaluated condition.
 
-    `parameters` without those of a frozen encoder. `node_ms` is from a picture's stamp to the
+    `parameters` excludes those of a frozen encoder. `node_ms` is from a picture's stamp to the
     policy's answer in the node, and `command_ms` to the first command; None where not measured.
     """
 
@@ -48,8 +48,8 @@ class PolicyRow:
 def measure_policy(bundle: PolicyBundle, evaluation: Path, *, seconds: float) -> PolicyRow:
     """A row of the table; the node is run over DDS for `seconds`, and not at all for 0.
 
-    Raises `ForeignFileError` where `evaluation` is not what `evaluate policy` writes, and
-    `BenchError` where the node does not do its work.
+    Raises `ForeignFileError` if `evaluation` is not from `evaluate policy`, and `BenchError` if
+    the node does not work.
     """
     weights = read_weights(bundle.path / bundle.manifest.weights_file)
     spec, conditions = weights.spec, _conditions(evaluation)
@@ -74,7 +74,7 @@ def measure_policy(bundle: PolicyBundle, evaluation: Path, *, seconds: float) ->
 
 
 def list_policies(folder: Path, evaluations: Path) -> list[tuple[PolicyBundle, Path]]:
-    """Bundles of a folder that were evaluated, by name, each with its `evaluation.json`."""
+    """Evaluated bundles of a folder, by name, each with its `evaluation.json`."""
     found = []
     for path in sorted(folder.iterdir()):
         evaluation = evaluations / path.name / EVALUATION
@@ -84,7 +84,7 @@ def list_policies(folder: Path, evaluations: Path) -> list[tuple[PolicyBundle, P
 
 
 def as_markdown(rows: list[PolicyRow], *, conditions: list[str]) -> str:
-    """A table: success by condition, then what the policy costs."""
+    """A table: success by condition, then the policy's cost."""
     heads = ["fusion × head", *conditions, "M parameters", "node p95 ms", "command p95 ms", "jump"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *(_cells(r, conditions) for r in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
@@ -117,7 +117,7 @@ def _conditions(file: Path) -> dict[str, Any]:
     found = read_json(file).get("conditions")
     if not isinstance(found, dict) or not found:
         raise ForeignFileError(
-            f"{file} has no `conditions`: expected what `robot-vision evaluate policy` writes"
+            f"{file} has no `conditions`: expected a file of `robot-vision evaluate policy`"
         )
     return found
 

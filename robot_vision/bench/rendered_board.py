@@ -1,4 +1,4 @@
-"""Pictures of a board as a camera would take them: through its lens, blurred, with noise."""
+"""Renders pictures of a board like a camera: with lens distortion, blur and noise."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from robot_vision.core.geometry import rays_of
 from robot_vision.core.types import Camera
 
 _PX_PER_SQUARE = 120
-# Each pixel is the mean of so many samples each way.
+# Samples per pixel along each axis.
 _FINER = 2
 _NOWHERE_M = 100.0
 _BLUR_PX, _NOISE, _TABLE = 0.7, 2.0, 110.0
@@ -50,7 +50,7 @@ class BoardRenderer:
         return picture.clip(0, 255).round().astype(np.uint8)
 
     def _on_board_m(self, camera_from_board: np.ndarray) -> np.ndarray:
-        """Where the samples' rays meet the board's plane, h×w×2; far away where they do not."""
+        """Where the samples' rays meet the board's plane, h×w×2; far away if they do not."""
         board_from_camera = np.linalg.inv(camera_from_board)
         turned = self._directions @ board_from_camera[:3, :3].T
         origin = board_from_camera[:3, 3]
@@ -62,7 +62,7 @@ class BoardRenderer:
 
 
 def _directions(camera: Camera) -> np.ndarray:
-    """Where all samples look, h×w×3; NaN where the lens shows nothing."""
+    """Ray directions of all samples, h×w×3; NaN where the lens has none."""
     wide, high = camera.width_px * _FINER, camera.height_px * _FINER
     x, y = np.meshgrid(
         (np.arange(wide) + 0.5) / _FINER - 0.5, (np.arange(high) + 0.5) / _FINER - 0.5

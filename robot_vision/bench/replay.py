@@ -1,4 +1,4 @@
-"""Replay of a long recording: how fast it is, and whether memory grows.
+"""Replay of a long recording: speed, and growth of memory.
 
 `python -m robot_vision.bench.replay BAG --minutes 20` loops BAG into one recording of that
 length, replays it as `robot-vision replay` would, and prints JSON.
@@ -27,7 +27,7 @@ _NO_LIMIT = 1 << 50
 
 
 def write_loop(bag: Path, folder: Path, *, minutes: float) -> Path:
-    """`bag` again and again in a new recording, its stamps going on."""
+    """Repeat `bag` in a new recording with continuing stamps."""
     messages = list(Recording(bag).messages(Problems()))
     first_ns, last_ns = messages[0].log_ns, messages[-1].log_ns
     period_ns = last_ns - first_ns + STEP_NS
@@ -56,7 +56,7 @@ def _shifted(message: RawMessage, by_ns: int) -> bytes:
 
 
 def measure(job: Job) -> dict[str, Any]:
-    """Run `job` and follow the memory of this process."""
+    """Run `job` and monitor the memory of this process."""
     process, rss_mb, shares = psutil.Process(), [], []
 
     def follow(done: float, _: str) -> None:

@@ -1,4 +1,5 @@
-"""`bench ros`: a camera process, the node's process, and this one that listens to all outputs."""
+"""`bench ros`: a camera process, the node's process, and this one, which subscribes to all
+outputs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ _WARM_UP_S = 3.0
 
 
 class BenchError(RobotVisionError, RuntimeError):
-    """The processes that were to be measured did not do their work."""
+    """The measured processes did not work."""
 
 
 def bench_ros(
@@ -30,7 +31,7 @@ def bench_ros(
     width_px: int,
     height_px: int,
 ) -> dict[str, Any]:
-    """Ages per stage and losses over real DDS. Raises `BenchError` with the children's words."""
+    """Ages per stage and losses over real DDS. Raises `BenchError` with the children's output."""
     from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
     from robot_vision.ros.tools.monitor import Monitor
     from robot_vision.ros.tools.processes import child, use_private_domain
@@ -59,7 +60,7 @@ def bench_ros(
         if not published or not monitor.heard.results:
             said = {name: status.message for name, status in monitor.heard.status.items()}
             words = camera_log.read_text()[-1000:] + node_log.read_text()[-1000:]
-            raise BenchError(f"no frame came through; diagnostics {said}; logs {words}")
+            raise BenchError(f"no results arrived; diagnostics {said}; logs {words}")
     return {
         "bench": "ros",
         "machine": describe_machine(),
@@ -104,7 +105,8 @@ def _is_active(heard: Any, node: Any) -> bool:
 
 
 def _measure(monitor: Any, node: psutil.Process, camera: Any) -> dict[str, float]:
-    """Listen until the camera ends; processor and memory of the node from the first frames on."""
+    """Listen until the camera ends; measures processor and memory of the node from the first
+    frames on."""
     monitor.spin_until(
         lambda: bool(monitor.heard.results) or camera.poll() is not None, timeout_s=_START_S
     )

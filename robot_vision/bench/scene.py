@@ -13,7 +13,7 @@ from robot_vision.core.types import Camera
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Objects over T frames. `reported` is false for what only occludes, such as a pillar.
+    """Objects over T frames. `reported` is false for pure occluders, such as a pillar.
 
     `look` numbers the appearances: look-alikes share one.
     """
@@ -30,7 +30,7 @@ class Scene:
 
 
 def pinhole_camera(*, width_px: int, height_px: int, focal_px: float) -> Camera:
-    """A camera without distortion whose principal point is the image's middle."""
+    """A camera without distortion, with its principal point at the image centre."""
     intrinsics = np.array(
         [[focal_px, 0.0, width_px / 2], [0.0, focal_px, height_px / 2], [0.0, 0.0, 1.0]]
     )
@@ -42,7 +42,7 @@ def pinhole_camera(*, width_px: int, height_px: int, focal_px: float) -> Camera:
 def swaying_camera(
     rng: np.random.Generator, *, t: int, frame_rate_hz: float, pan_rad: float, travel_m: float
 ) -> np.ndarray:
-    """Poses (t, 4, 4) of a camera that pans and travels to and fro in sums of slow waves."""
+    """Poses (t, 4, 4) of a camera that pans and moves back and forth in sums of slow waves."""
     time_s = np.arange(t)[:, None] / frame_rate_hz
     rate = 2 * np.pi * rng.uniform(0.15, 0.5, 6)
     wave = np.sin(rate * time_s) * rng.uniform(0.5, 1.0, 6)

@@ -1,4 +1,4 @@
-"""`bench self-filter`: what drawing the robot costs, and what perception then makes of it."""
+"""`bench self-filter`: the cost of drawing the robot, and the effect on perception."""
 
 from collections.abc import Callable
 from time import perf_counter, thread_time
@@ -43,7 +43,7 @@ def bench_self_filter(
 
 
 def _times_ms(frames: int, seed: int) -> list[dict[str, float]]:
-    """By the clock, and the processor's time, which other programs do not lengthen as much."""
+    """Wall time, and processor time, which other programs affect less."""
     times = []
     with build_world(np.random.default_rng(seed), split="test") as world:
         frame, body = world.frame(), simulated_body(world, ServiceConfig())

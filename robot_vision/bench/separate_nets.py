@@ -1,6 +1,6 @@
-"""Three separate nets run one after the other: the pipeline that one shared encoder replaces.
+"""Three separate nets run one after another: the pipeline that one shared encoder replaces.
 
-Only their cost is of interest (`robot-vision bench model`); they have no weights worth anything.
+Only their cost matters (`robot-vision bench model`); their weights are random.
 """
 
 from itertools import pairwise

@@ -29,7 +29,7 @@ def overhead_ms(frame: Mapping[str, float], *, whole: str) -> float:
 
 
 def show(console: Screen, result: Mapping[str, Any]) -> None:
-    """Print a result: what was measured on what, a row for each stage, then the rest."""
+    """Print a result: the machine, a row per stage, then the rest."""
     machine = result["machine"]
     console.print(
         f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}, "

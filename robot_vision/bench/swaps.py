@@ -1,4 +1,4 @@
-"""Models swapped while frames are served: what it does to memory and to the frames' latency."""
+"""Swaps models while frames are served: effect on memory and frame latency."""
 
 import resource
 from pathlib import Path
@@ -20,9 +20,9 @@ _FRAME_EVERY_S = 0.05
 
 
 def bench_swaps(config: ServiceConfig, *, count: int, gives_back: bool = True) -> dict[str, Any]:
-    """Load the model anew `count` times beside a thread that serves frames, as the node does.
+    """Reload the model `count` times while a thread serves frames, as in the node.
 
-    `gives_back` False leaves out what the node does after a swap to bound its memory.
+    `gives_back` False skips the node's memory release after a swap.
     """
     pipeline = build_pipeline(config)
     frames = _Frames(pipeline)
@@ -33,7 +33,7 @@ def bench_swaps(config: ServiceConfig, *, count: int, gives_back: bool = True) -
         stages.append(_swap(config, frames, gives_back=gives_back))
 
     for _ in range(count):
-        # A thread for each: the node has several that take turns, and memory is kept per thread.
+        # One thread per swap: the node alternates between several, and memory is kept per thread.
         thread = Thread(target=swap)
         thread.start()
         thread.join()
@@ -71,7 +71,7 @@ def _swap(config: ServiceConfig, frames: "_Frames", *, gives_back: bool) -> dict
 
 
 class _Frames:
-    """Serves frames in its thread from construction to `stop`."""
+    """Serves frames in a thread from construction to `stop`."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -88,7 +88,7 @@ class _Frames:
         old.close()
 
     def stop(self) -> list[float]:
-        """How many milliseconds each frame took."""
+        """Stop; returns the milliseconds of each frame."""
         self._stopping.set()
         self._thread.join()
         return self._ms
@@ -104,7 +104,7 @@ class _Frames:
 
 
 def _warm_up(count: int) -> int:
-    """Swaps after which memory is to grow no more."""
+    """Number of swaps after which memory must not grow."""
     return max(1, count // 5)
 
 

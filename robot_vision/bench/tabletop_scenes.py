@@ -1,15 +1,15 @@
-"""Things on a table before a robot's camera; everything is drawn from a seed."""
+"""Objects on a table in front of a robot's camera; everything is generated from a seed."""
 
 import numpy as np
 
 from robot_vision.bench.scene import Scene, pinhole_camera, swaying_camera
 
-# A depth camera as robots carry, 56° wide.
+# A typical robot depth camera, 56° wide.
 ROBOT_CAMERA = pinhole_camera(width_px=640, height_px=480, focal_px=600.0)
 
 
 def crossings(seed: int) -> Scene:
-    """Ten objects going left and right at different depths, passing before each other."""
+    """Ten objects moving left and right at different depths, occluding each other."""
     rng = np.random.default_rng([seed, 1])
     n, t = 10, 300
     z = rng.uniform(0.8, 2.0, n)
@@ -49,7 +49,7 @@ def camera_motion(seed: int) -> Scene:
 
 
 def look_alikes(seed: int) -> Scene:
-    """Ten objects of two looks only, crossing each other."""
+    """Ten objects with only two appearances, crossing each other."""
     rng = np.random.default_rng([seed, 4])
     n, t = 10, 300
     z = rng.uniform(0.9, 1.8, n)
@@ -80,7 +80,7 @@ def _tabletop(
     pillars: tuple[np.ndarray, np.ndarray] | None = None,
     fixed_from_camera: np.ndarray | None = None,
 ) -> Scene:
-    """Things of 6 to 16 cm before the robot's camera at 30 FPS, and what hides them."""
+    """Objects of 6 to 16 cm in front of the robot's camera at 30 FPS, and their occluders."""
     t, n = position.shape[:2]
     size = rng.uniform(0.06, 0.16, (n, 3))
     look = np.arange(n) if look is None else look
@@ -115,7 +115,7 @@ def _bounce(
     speed: np.ndarray,
     half_width_m: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Objects that travel left and right between soft walls, with some wander of their own."""
+    """Objects that move left and right between soft walls, with some random drift."""
     n, dt_s = len(z), 1 / 30
     limit = np.broadcast_to(half_width_m, (n,))
     position = np.stack([rng.uniform(-0.8, 0.8, n) * limit, rng.uniform(-0.25, 0.25, n), z], 1)

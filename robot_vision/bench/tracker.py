@@ -1,4 +1,4 @@
-"""`robot-vision bench tracker`: ours beside the best known, how exact, how fast, how steady."""
+"""`robot-vision bench tracker`: ours against the best known: accuracy, speed, stability."""
 
 import resource
 from collections.abc import Callable, Iterable, Iterator
@@ -34,17 +34,17 @@ DROP_SEEDS = 4
 
 
 def build_set(name: str, *, seeds: Iterable[int]) -> list[Sequence]:
-    """The scene `name` from each seed; people are seen by detectors of many makes."""
+    """The scene `name` from each seed; people are seen by varied detectors."""
     return [
         detect(SCENES[name](seed), model=_detector_of(name, seed), seed=seed) for seed in seeds
     ]
 
 
 def variants(sequence: Sequence, *, by_parts: bool = False) -> dict[str, list[Sequence]]:
-    """The sequence as it is, thinned to 15 and 8 FPS, and with one frame in five lost.
+    """The sequence as it is, subsampled to 15 and 8 FPS, and with one frame in five lost.
 
-    `by_parts`: thinned to exactly half and a third of its rate instead. Several of each where
-    chance has a say: the scores are their means.
+    `by_parts`: subsampled to exactly half and a third of its rate instead. Random variants are
+    repeated: the scores are their means.
     """
     if by_parts:
         return {"full": [sequence], "half": every(sequence, 2), "third": every(sequence, 3)}
@@ -59,7 +59,7 @@ def variants(sequence: Sequence, *, by_parts: bool = False) -> dict[str, list[Se
 
 
 def answers_of(tracker: Tracker, sequence: Sequence) -> list[Answer]:
-    """Confirmed tracks of each frame; those that coast are not counted as seen."""
+    """Confirmed tracks of each frame; coasting ones do not count as seen."""
     answers = []
     for measurements in sequence.measurements:
         tracks = tracker.update(measurements)
@@ -74,7 +74,7 @@ def answers_of(tracker: Tracker, sequence: Sequence) -> list[Answer]:
 
 
 def contenders(sequence: Sequence) -> dict[str, Callable[[Sequence], list[Answer]]]:
-    """Trackers by name. The library's are told the frame rate, as their authors do."""
+    """Trackers by name. The library's get the frame rate, as their authors intend."""
     config = TrackerConfig()
     runs: dict[str, Callable[[Sequence], list[Answer]]] = {
         name: lambda given, name=name: answers_of(
@@ -106,11 +106,10 @@ def compare(
 
 
 def point_errors(sequences: ManyOf[Sequence]) -> dict[str, float]:
-    """Median errors of confirmed tracks 0.5 to 2 m away, and what their covariance says of them.
+    """Median errors of confirmed tracks 0.5 to 2 m away, relative to their covariance.
 
-    Empty where positions are not known. A track belongs to the true object
-    nearest to it. `nees` is the normalised estimation error squared of positions: 3 on average
-    where the covariance tells the truth.
+    Empty if positions are unknown. A track belongs to the nearest true object. `nees` is the
+    normalised estimation error squared of positions: 3 on average if the covariance is correct.
     """
     rows = [row for sequence in sequences for row in _point_errors(sequence)]
     if not rows:
@@ -126,9 +125,10 @@ def point_errors(sequences: ManyOf[Sequence]) -> dict[str, float]:
 
 
 def speed_ms(objects: int, *, frames: int = 300) -> dict[str, float]:
-    """Percentiles of one update with so many objects, with depth and looks, in milliseconds.
+    """Percentiles of one update with this many objects, with depth and appearance, in
+    milliseconds.
 
-    Of the processor's time, all threads together: what one core needs, whoever else is at work.
+    In processor time of all threads together, independent of other load.
     """
     leave_cores_to_models()  # as the service does
     tracker = build_tracker(TrackerConfig())
@@ -141,7 +141,7 @@ def speed_ms(objects: int, *, frames: int = 300) -> dict[str, float]:
 
 
 def soak(frames: int, *, reports: int = 10) -> list[dict[str, float]]:
-    """Resident memory and number of tracks as objects come and go for so many frames."""
+    """Resident memory and number of tracks as objects come and go for this many frames."""
     tracker = build_tracker(TrackerConfig())
     history = []
     for k, measurements in enumerate(_crowd(5, frames=frames, replace_every=40)):
@@ -191,7 +191,7 @@ def _point_errors(sequence: Sequence) -> Iterator[tuple[float, float, float]]:
 def _crowd(
     objects: int, *, frames: int, replace_every: int | None = None
 ) -> Iterator[Measurements]:
-    """Objects that drift about at 30 FPS; one in turn is replaced after so many frames."""
+    """Drifting objects at 30 FPS; one of them in turn is replaced at a fixed interval."""
     rng = np.random.default_rng(0)
     n = objects
     centre, look = rng.uniform(0, 1000, (n, 2)), rng.normal(size=(n, 64))

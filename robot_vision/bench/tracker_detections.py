@@ -1,4 +1,5 @@
-"""A detector's view of a scene: noise, misses under occlusion, false alarms, depth and looks."""
+"""A detector's view of a scene: noise, misses under occlusion, false alarms, depth and
+appearance."""
 
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class _Found:
 
 
 def detect(scene: Scene, *, model: DetectorModel, seed: int) -> Sequence:
-    """Run the model of a detector over a scene; the first stamp is 1 s."""
+    """Run a detector model over a scene; the first stamp is 1 s."""
     rng = np.random.default_rng([seed, 99])
     detector = _Detector(scene, model=model, rng=rng)
     measurements, truths = [], []
@@ -79,7 +80,7 @@ def position_covariance_m2(
 
 
 class _Detector:
-    """Errors that last: what moves from frame to frame in a detector's mistakes."""
+    """Persistent errors: the state of a detector's mistakes between frames."""
 
     def __init__(self, scene: Scene, *, model: DetectorModel, rng: np.random.Generator) -> None:
         n = len(scene.size_m)
@@ -94,7 +95,7 @@ class _Detector:
         self._clutter_box = np.zeros((CLUTTER_SPOTS, 4))
 
     def look(self, view: View) -> _Found:
-        """Objects found, doubles of them, and false alarms."""
+        """Detected objects, duplicates, and false alarms."""
         model, rng = self._model, self._rng
         keep = np.exp(-self._dt_s / model.memory_s)
         self._error = keep * self._error + np.sqrt(1 - keep**2) * rng.normal(
@@ -136,7 +137,8 @@ class _Detector:
         )
 
     def _merged(self, view: View, found: np.ndarray, objects: _Found) -> _Found:
-        """Those that are one to the detector: the nearer one's box, drawn out over the other."""
+        """Merge objects that the detector cannot separate: the nearer one's box, extended over
+        the other."""
         boxes, kept = merged_boxes(
             objects.box_xyxy_px,
             overlap=pairwise_iou(view.box_xyxy_px[found], view.box_xyxy_px[found]),

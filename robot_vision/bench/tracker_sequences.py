@@ -1,4 +1,4 @@
-"""What a tracker is measured on: frames of measurements with the true objects beside them."""
+"""Tracker test data: frames of measurements with the true objects."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from robot_vision.core.types import Measurements
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Truth:
-    """The objects that a tracker should report in a frame; positions are NaN where not known."""
+    """The objects that a tracker should report in a frame; positions are NaN if unknown."""
 
     object_id: Int64[np.ndarray, " n"]
     box_xyxy_px: Float[np.ndarray, "n 4"]
@@ -21,7 +21,7 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sequence:
-    """Frames in order of time, each with its truth. `notes`: what a reader took from its files."""
+    """Frames in order of time, each with its truth. `notes`: assumptions of the reader."""
 
     name: str
     notes: tuple[str, ...] = ()
@@ -45,9 +45,9 @@ def keep_frames(sequence: Sequence, kept: np.ndarray, *, name: str) -> Sequence:
 
 
 def thin(sequence: Sequence, *, frame_rate_hz: float, phase: int = 0) -> Sequence:
-    """The frames nearest in time to a slower camera's that begins at frame `phase`.
+    """The frames nearest in time to those of a slower camera starting at frame `phase`.
 
-    They are uneven where the rates do not divide.
+    They are uneven if the rates do not divide.
     """
     stamps_s = np.array([m.stamp_ns for m in sequence.measurements]) / NS_PER_S
     wanted_s = np.arange(stamps_s[phase], stamps_s[-1] + 1e-6, 1 / frame_rate_hz)
@@ -57,13 +57,13 @@ def thin(sequence: Sequence, *, frame_rate_hz: float, phase: int = 0) -> Sequenc
 
 
 def thin_all(sequence: Sequence, *, frame_rate_hz: float) -> list[Sequence]:
-    """Thinned from each frame at which a slower camera may begin: one alone is luck."""
+    """Subsampled from each frame at which a slower camera may start: a single one is chance."""
     phases = max(1, round(sequence.frame_rate_hz / frame_rate_hz))
     return [thin(sequence, frame_rate_hz=frame_rate_hz, phase=k) for k in range(phases)]
 
 
 def every(sequence: Sequence, step: int) -> list[Sequence]:
-    """Every so many frames alone, from each frame at which that may begin."""
+    """Every n-th frame only, from each possible start."""
     name = f"{sequence.name}, one in {step}"
     return [
         keep_frames(sequence, np.arange(k, len(sequence), step), name=name) for k in range(step)
@@ -77,7 +77,7 @@ def drop_at_random(sequence: Sequence, *, share: float, seed: int) -> Sequence:
 
 
 def boxes_only(sequence: Sequence) -> Sequence:
-    """The sequence without depth, appearance and camera: what 2-D trackers are given."""
+    """The sequence without depth, appearance and camera: the input of 2-D trackers."""
     bare = tuple(
         Measurements(detections=m.detections, image_size_px=m.image_size_px)
         for m in sequence.measurements

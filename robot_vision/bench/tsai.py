@@ -1,4 +1,4 @@
-"""Hand-eye calibration as most people do it: Tsai and Lenz 1989 on the board's poses, no more.
+"""The common method of hand-eye calibration: plain Tsai and Lenz 1989 on board poses.
 
 The method of OpenCV's `calibrateHandEye(…, method=CALIB_HAND_EYE_TSAI)`, for which OpenCV 5 has no
 Python binding; OpenCV 4.11's differs from this by up to 1 mm on poses with 1 mm and .2° of noise.
@@ -34,7 +34,7 @@ def tsai_lenz(other_from_carrier: Poses, camera_from_board: Poses) -> Float64[np
 
 
 def _halves(poses: Poses) -> np.ndarray:
-    """2 sin(θ/2) along the axis of each turn."""
+    """2 sin(θ/2) along the axis of each rotation."""
     turns = Rotation.from_matrix(poses[:, :3, :3]).as_rotvec()
     angles = np.linalg.norm(turns, axis=1, keepdims=True)
     return turns / np.maximum(angles, 1e-12) * 2 * np.sin(angles / 2)

@@ -1,4 +1,4 @@
-"""Times of several things, measured in turns: what else the machine does falls on all alike."""
+"""Interleaved timing of several functions, so that other load affects all alike."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter, sleep
@@ -7,14 +7,15 @@ import numpy as np
 from jaxtyping import Float64
 
 _BLOCK_RUNS = 5
-# The thread pools of torch and ONNX Runtime go on spinning for a while after a run.
+# The thread pools of torch and ONNX Runtime keep spinning for a while after a run.
 _SETTLE_S = 0.05
 
 
 def take_turns_ms(
     runs: Sequence[Callable[[], object]], *, rounds: int
 ) -> list[Float64[np.ndarray, " n"]]:
-    """Milliseconds of each run of each, in `rounds` blocks of five after one to warm up."""
+    """Milliseconds of each run of each function, in `rounds` blocks of five after a warm-up
+    run."""
     times_ms: list[list[float]] = [[] for _ in runs]
     for round_index in range(rounds + 1):
         for row, run in enumerate(runs):

@@ -1,4 +1,4 @@
-"""What a camera sees of a scene in one frame, and how much of it."""
+"""A camera's view of a scene in one frame, with visibilities."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from jaxtyping import Bool, Float
 from robot_vision.bench.scene import Scene
 from robot_vision.core.geometry import invert_transform
 
-# Visibility is counted on a grid of so many points a side.
+# Visibility is sampled on a grid with this many points per side.
 SAMPLES = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """A scene in one frame: all objects, those out of sight included."""
+    """A scene in one frame: all objects, including those out of sight."""
 
     position_m: Float[np.ndarray, "n 3"]
     box_xyxy_px: Float[np.ndarray, "n 4"]

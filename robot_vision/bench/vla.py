@@ -1,4 +1,4 @@
-"""`bench vla`: simulated robot, perception with policy, and this process, which leads them."""
+"""`bench vla`: simulated robot, perception with policy, and this process, which operates them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,16 +19,16 @@ _START_S = 120.0
 _WARM_UP_S = 3.0
 _SCENE_S = 15.0
 _STAGES = ("perceived", "policy", "policy_tokens", "policy_network", "lateness")
-# What issue 6 asks for, on two cores with the simulator on the same machine.
+# Targets of issue 6, on two cores with the simulator on the same machine.
 BARS = {"camera to command p95, ms": 66.0, "policy p95, ms": 12.0, "late commands, %": 1.0}
 
 
 def bench_vla(
     *, policy: str, seconds: float, camera_hz: float, seed: int = 0, speed: float = 1.0
 ) -> dict[str, Any]:
-    """Camera stamp to command over DDS, and how even the commands are, in three processes.
+    """Camera stamp to command over DDS, and regularity of commands, in three processes.
 
-    Raises `BenchError` with the children's words where a node does not do its work.
+    Raises `BenchError` with the children's output if a node does not work.
     """
     from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
     from robot_vision.ros.tools.monitor import Monitor
@@ -81,7 +81,7 @@ def _cameras_of(policy: str) -> list[str]:
 def _lead(
     monitor: Any, operator: Any, processes: Mapping[str, Any], *, seconds: float
 ) -> dict[str, Any]:
-    """Task after task for `seconds`; what was measured meanwhile."""
+    """Run task after task for `seconds`; returns the measurements."""
     from robot_vision.ros.tools.monitor import stages_of
 
     def ended() -> bool:
@@ -129,13 +129,13 @@ def _begin(operator: Any) -> None:
 
 
 def _values(monitor: Any) -> dict[str, str]:
-    """What /diagnostics says of the policy node's commands."""
+    """The policy node's command figures in /diagnostics."""
     status = monitor.heard.status.get("policy: commands")
     return {item.key: item.value for item in status.values} if status else {}
 
 
 def _told(monitor: Any) -> dict[str, float]:
-    """The figures of it."""
+    """Its figures."""
     return {key: _number(value) for key, value in _values(monitor).items()}
 
 
@@ -183,7 +183,7 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
 
 
 class _Load:
-    """Processor time and memory of a process, from construction on."""
+    """Processor time and memory of a process, since construction."""
 
     def __init__(self, pid: int) -> None:
         self._process, self._begin_s = psutil.Process(pid), monotonic()

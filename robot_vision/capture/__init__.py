@@ -1,5 +1,5 @@
-"""Pictures from a webcam, a stream or a video file, as they come: the newest frame wins.
+"""Live pictures from a webcam, a stream or a video file: the newest frame wins.
 
-`address` says what may be opened, `live_source` keeps a child process grabbing (`grab_child`) and
-starts another one when it fails. No ROS here; `ros/source` publishes what comes.
+`address` validates sources, `live_source` runs a child process (`grab_child`) and restarts it on
+failure. No ROS here; `ros/source` publishes the frames.
 """

@@ -1,4 +1,4 @@
-"""What may be opened as a live source, and how it is shown without its password."""
+"""Addresses of live sources, and how to show them without passwords."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _HEAD_BYTES = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """`real` is what is opened and may have a password, `shown` is for people and logs."""
+    """`real` is opened and may contain a password, `shown` is for people and logs."""
 
     kind: Literal["device", "stream", "file"]
     real: str
@@ -28,10 +28,10 @@ class Address:
 
 
 def address_of(text: str) -> Address:
-    """The address that a person wrote: 0, /dev/video0, rtsp://…, http://… or a video file.
+    """Parse an address: 0, /dev/video0, rtsp://…, http://… or a video file.
 
     `$NAME` in the address of a stream is taken from the environment. Raises `ConfigError` for
-    anything else, and for a device or file that is not there or must not be read.
+    anything else, and for a missing or unreadable device or file.
     """
     if text.isdecimal():
         return _device(Path(f"/dev/video{int(text)}"))
@@ -43,7 +43,7 @@ def address_of(text: str) -> Address:
 
 
 def without_secrets(text: str, address: Address) -> str:
-    """A message of somebody else's about the address, without what must not be shown."""
+    """A third-party message about the address, with its secrets removed."""
     text = text.replace(address.real, address.shown)
     for secret in address.secrets:
         text = text.replace(secret, "…")
@@ -56,8 +56,8 @@ def _device(path: Path) -> Address:
         raise ConfigError(f"{path} does not exist; cameras here: {present}")
     if not os.access(path, os.R_OK | os.W_OK):
         raise ConfigError(
-            f"{path} may not be opened by this user; cameras belong to the group video: "
-            "sudo usermod -aG video $USER, then log in again"
+            f"this user may not open {path}; cameras belong to the group video: sudo usermod -aG "
+            "video $USER, then log in again"
         )
     return Address(kind="device", real=str(path), shown=str(path))
 
@@ -68,7 +68,7 @@ def _stream(text: str) -> Address:
         host = parts.hostname or ""
         port = f":{parts.port}" if parts.port else ""
     except ValueError as error:
-        raise ConfigError(f"the source is no address: {error}") from error
+        raise ConfigError(f"the source is not a valid address: {error}") from error
     if parts.scheme not in _SCHEMES or not host:
         raise ConfigError(
             f"source {quoted(parts.scheme)}://…: expected {', '.join(_SCHEMES)} with a host"
@@ -83,7 +83,7 @@ def _stream(text: str) -> Address:
 
 
 def _secrets(parts: SplitResult) -> tuple[str, ...]:
-    """What of an address is never shown; the longest first, as one may hold another."""
+    """Secret parts of an address, longest first, as one may contain another."""
     values = [value for _, value in parse_qsl(parts.query)]
     found = {parts.password, parts.username, parts.query, *values} - {None, ""}
     return tuple(sorted(map(str, found), key=len, reverse=True))
@@ -99,5 +99,5 @@ def _file(path: Path) -> Address:
             f"/dev/video…, {', '.join(f'{s}://' for s in _SCHEMES)}… or a video file"
         ) from error
     if not is_video(head):
-        raise ConfigError(f"{path} is no video: expected MP4, MOV, MKV, WebM or AVI")
+        raise ConfigError(f"{path} is not a video: expected MP4, MOV, MKV, WebM or AVI")
     return Address(kind="file", real=str(path.resolve()), shown=str(path))

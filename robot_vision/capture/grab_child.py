@@ -1,10 +1,10 @@
-"""Grabs frames in a process of its own, and hands over the newest one whenever it is asked.
+"""Grabs frames in a separate process, and returns the newest one on request.
 
-A read that is blocked in a driver or in the network cannot be interrupted, and a decoder that
-crashes takes its process along: this one may be killed at any time.
+A read blocked in a driver or the network cannot be interrupted, and a crashing decoder ends its
+process: this one may be killed at any time.
 
-Standard input: a line of settings in JSON, then a byte for each frame that is wanted; its end
-ends the process. Standard output: records of `HEAD` and a payload, a frame (BGR) or words in JSON.
+Standard input: a line of settings in JSON, then a byte per requested frame; its end ends the
+process. Standard output: records of `HEAD` and a payload, a frame (BGR) or text in JSON.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-# Kind, CLOCK_MONOTONIC of the grab in ns, width and height in px (words: bytes and 0).
+# Kind, CLOCK_MONOTONIC of the grab in ns, width and height in px (for text: bytes and 0).
 HEAD = struct.Struct("<cqII")
 FRAME, WORDS = b"F", b"W"
 _PROPERTIES = {
@@ -28,14 +28,14 @@ _PROPERTIES = {
 }
 _OPTIONS = {
     "file": "protocol_whitelist;file",
-    # Over TCP no packet of a picture is lost; nothing is kept back for a smooth play.
+    # TCP loses no packets; no buffering for smooth playback.
     "stream": "protocol_whitelist;rtsp,rtsps,rtp,udp,tcp,tls,http,https,crypto"
     "|rtsp_transport;tcp|fflags;nobuffer|threads;1",
 }
 
 
 class Newest:
-    """The frame grabbed last; the ones before it are gone."""
+    """Holds the last grabbed frame; earlier ones are dropped."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -53,7 +53,7 @@ class Newest:
             self._changed.notify()
 
     def take(self) -> tuple[int, np.ndarray] | str:
-        """The next frame, waited for; or why there will be none."""
+        """Wait for the next frame; or return why there will be none."""
         with self._changed:
             self._changed.wait_for(lambda: self._frame is not None or self._why_ended)
             frame, self._frame = self._frame, None
@@ -62,7 +62,7 @@ class Newest:
 
 def main() -> None:
     """Serve until standard input ends."""
-    # Libraries print to standard output: it is ours alone.
+    # Libraries print to standard output, which is reserved for our protocol.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     settings = json.loads(sys.stdin.buffer.readline())
@@ -78,7 +78,7 @@ def main() -> None:
         out.write(HEAD.pack(FRAME, grabbed_ns, width_px, height_px))
         out.write(np.ascontiguousarray(image).data)
         out.flush()
-    os._exit(0)  # the thread may be blocked in a driver for ever
+    os._exit(0)  # the thread may be blocked in a driver forever
 
 
 def _say(out: Any, words: dict[str, str]) -> None:
@@ -113,9 +113,9 @@ def _grab_all(capture: cv2.VideoCapture, settings: dict[str, Any], newest: Newes
             capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
             continue
         else:
-            newest.end("the file ended" if is_file and count else "it gives no more frames")
+            newest.end("the file ended" if is_file and count else "it returns no more frames")
             return
-        if is_file:  # at its own pace; other sources have one
+        if is_file:  # play a file at its own pace; other sources have one
             due_s = max(due_s + period_s, monotonic() - period_s)
             sleep(max(due_s - monotonic(), 0.0))
 
@@ -124,7 +124,7 @@ def _opened(settings: dict[str, Any]) -> cv2.VideoCapture:
     kind, address = settings["kind"], settings["address"]
     if kind == "device":
         capture = cv2.VideoCapture(address, cv2.CAP_V4L2)
-        # One buffer: what waits in a driver is old.
+        # One buffer: frames waiting in a driver are old.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         for name, which in _PROPERTIES.items():
             if settings[name]:
@@ -132,7 +132,7 @@ def _opened(settings: dict[str, Any]) -> cv2.VideoCapture:
         return capture
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _OPTIONS[kind]
     capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG)
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not turn by itself
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not rotate by itself
     return capture
 
 

@@ -1,4 +1,4 @@
-"""A source that is kept alive: a child grabs, and another one is started when it fails."""
+"""Keeps a source alive: a child process grabs, and is restarted on failure."""
 
 import json
 import os
@@ -34,7 +34,7 @@ OnFrame = Callable[[UInt8[np.ndarray, "h w 3"], int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SourceState:
-    """`problem` is empty while frames come. `ended`: a file is over, nothing is tried again."""
+    """`problem` is empty while frames arrive. `ended`: a file has ended, without a retry."""
 
     problem: str = "it is being opened"
     ended: bool = False
@@ -45,11 +45,11 @@ class SourceState:
 
 
 class _FailedError(Exception):
-    """Why a child is of no more use."""
+    """Why a child is no longer usable."""
 
 
 class LiveSource:
-    """Calls `on_frame` from a thread of its own from construction to `close`."""
+    """Calls `on_frame` from its own thread, from construction to `close`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class LiveSource:
         return self._state
 
     def close(self) -> None:
-        """End, whatever the source is doing."""
+        """Stop, whatever the source is doing."""
         self._stopping.set()
         self._thread.join()
 
@@ -86,7 +86,7 @@ class LiveSource:
             if self._state.ended:
                 return
             if monotonic() - began_s > _LEAST_GOOD_S + self._config.open_s:
-                wait_s = self._config.retry_s  # it was good for a while
+                wait_s = self._config.retry_s  # it worked for a while
             self._stopping.wait(wait_s)
             wait_s = min(2 * wait_s, self._config.retry_most_s)
 
@@ -97,7 +97,7 @@ class LiveSource:
         self._state = replace(self._state, problem=words)
 
     def _serve(self) -> None:
-        """Hand over the frames of one child until it fails; raises `_FailedError`."""
+        """Forward the frames of one child until it fails; raises `_FailedError`."""
         with TemporaryFile() as said, _child(said) as child:
             try:
                 self._ask(child, self._settings() + b"\n")
@@ -125,8 +125,8 @@ class LiveSource:
                 return
             if not 0 < width_px * height_px <= DEFAULT_LIMITS.image_px:
                 raise _FailedError(
-                    f"its frames have {width_px}×{height_px} px; at most "
-                    f"{DEFAULT_LIMITS.image_mpx:g} megapixels are taken"
+                    f"its frames have {width_px}×{height_px} px; expected at most "
+                    f"{DEFAULT_LIMITS.image_mpx:g} megapixels"
                 )
             data = self._read(child, width_px * height_px * 3, self._config.stall_s)
             if data is None:
@@ -137,7 +137,7 @@ class LiveSource:
     def _came(self, image: UInt8[np.ndarray, "h w 3"], grabbed_ns: int) -> None:
         state, (height_px, width_px) = self._state, image.shape[:2]
         if state.problem:
-            self._log(f"{self._address.shown}: frames of {width_px}×{height_px} px come")
+            self._log(f"{self._address.shown}: receiving frames of {width_px}×{height_px} px")
         self._state = replace(
             state,
             problem="",
@@ -154,7 +154,7 @@ class LiveSource:
             return
         why = json.loads(text)["ended"]
         if self._address.kind == "file" and self._state.frames:
-            self._note(f"{why} after {self._state.frames} frames; loop:=true plays it again")
+            self._note(f"{why} after {self._state.frames} frames; set loop:=true to repeat it")
             self._state = replace(self._state, ended=True)
             return
         raise _FailedError(why)
@@ -164,12 +164,12 @@ class LiveSource:
         try:
             child.stdin.write(data)
         except OSError as error:
-            raise _FailedError("the process that reads it ended") from error
+            raise _FailedError("the reading process ended") from error
 
     def _read(
         self, child: subprocess.Popen[bytes], length: int, limit_s: float
     ) -> bytearray | None:
-        """So many bytes; None when it is to stop. Raises `_FailedError` where none come."""
+        """Read this many bytes; None when stopping. Raises `_FailedError` if none arrive."""
         assert child.stdout is not None
         pipe, data, filled = child.stdout.fileno(), bytearray(length), 0
         until_s = monotonic() + limit_s
@@ -182,13 +182,13 @@ class LiveSource:
                 continue
             count = os.readv(pipe, [memoryview(data)[filled:]])
             if count == 0:
-                raise _FailedError("the process that reads it ended")
+                raise _FailedError("the reading process ended")
             filled += count
         return data
 
 
 def _child(said: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Ctrl-C is for the service, which ends its children itself."""
+    """Start the child without Ctrl-C: the service ends its children itself."""
     return subprocess.Popen(
         [sys.executable, "-m", "robot_vision.capture.grab_child"],
         stdin=subprocess.PIPE,
@@ -200,7 +200,7 @@ def _child(said: IO[bytes]) -> "subprocess.Popen[bytes]":
 
 
 def _reason(said: IO[bytes]) -> str:
-    """What FFmpeg said, which is often the only reason; its addresses in memory change."""
+    """FFmpeg's message, often the only reason, without its changing memory addresses."""
     said.seek(0, os.SEEK_END)
     said.seek(max(said.tell() - _LONGEST_WORDS, 0))
     found = _FFMPEG.findall(said.read().decode(errors="replace"))

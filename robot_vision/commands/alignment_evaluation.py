@@ -1,4 +1,4 @@
-"""`robot-vision evaluate alignment`: pictures and words in one space, on a held-out set."""
+"""`robot-vision evaluate alignment`: image-text models, on a held-out set."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,18 +7,20 @@ import typer
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="a bundle of task alignment: a name or a folder")],
+    model: Annotated[str, typer.Argument(help="bundle of task alignment: a name or a folder")],
     data: Annotated[Path, typer.Option(help="held-out set with captions")],
-    out: Annotated[Path, typer.Option(help="folder of metrics.json, map.png and words.png")],
-    images: Annotated[int, typer.Option(min=0, help="pictures, evenly spread; 0: all")] = 0,
-    candidates: Annotated[int, typer.Option(min=2, help="captions to choose among")] = 100,
+    out: Annotated[Path, typer.Option(help="folder for metrics.json, map.png and words.png")],
+    images: Annotated[
+        int, typer.Option(min=0, help="number of pictures, evenly spaced; 0: all")
+    ] = 0,
+    candidates: Annotated[int, typer.Option(min=2, help="candidate captions per retrieval")] = 100,
     draws: Annotated[int, typer.Option(min=1, help="random choices of the candidates")] = 50,
-    seed: Annotated[int, typer.Option(min=0, help="of the draws")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="seed of the draws")] = 0,
     tiles: Annotated[int, typer.Option(min=1, help="pictures on words.png")] = 12,
 ) -> None:
-    """Retrieval both ways, similarities, never-seen looks, swapped words; pictures of the space.
+    """Retrieval both ways, similarities, unseen appearances, swapped words; plots of the space.
 
-    Beside the figures stand chance, and colours that are named against colours that are there.
+    Baselines are given with the figures: chance, and named colours against actual colours.
     """
     from robot_vision.export.measure_alignment import MeasureOptions, measure_alignment
     from robot_vision.model_store.store import find_bundle

@@ -10,6 +10,7 @@ AllowCode = Annotated[
     bool,
     typer.Option(
         OPTION,
-        help="load models that can run any code (.pt2, .engine); only if you trust who made them",
+        help="load models that can run arbitrary code (.pt2, .engine); only if you trust their "
+        "author",
     ),
 ]

@@ -1,4 +1,4 @@
-"""`robot-vision bench …`: where the README's figures come from."""
+"""`robot-vision bench …`: the measurements behind the README's figures."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +18,13 @@ from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.json_file import JsonFile
 from robot_vision.core.code_permission import permit_code
 
-bench_app = typer.Typer(no_args_is_help=True, help="Measure, as JSON and as a table.")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure; results as a table and JSON.")
 
 Model = Annotated[str, typer.Option(help="model bundle: a name in the store or a folder")]
-Threads = Annotated[int, typer.Option(help="threads per model run; 0 takes all cores", min=0)]
+Threads = Annotated[int, typer.Option(help="threads per model; 0: all cores", min=0)]
 Recording = Annotated[
-    Path | None, typer.Option(help="frames from here; else the shipped one, scaled")
+    Path | None,
+    typer.Option(help="recording to take frames from; default: the shipped one, scaled"),
 ]
 
 
@@ -45,11 +46,11 @@ def pipeline(
     threads: Threads = 0,
     recording: Recording = None,
     frames: Annotated[int, typer.Option(help="frames measured", min=1)] = 300,
-    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
-    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    width: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 480,
     out: JsonFile = Path("out/bench_pipeline.json"),
-    grounding_model: Annotated[str, typer.Option(help="bundle that is asked by words")] = "",
-    prompt: Annotated[str, typer.Option(help="what it is asked for")] = "",
+    grounding_model: Annotated[str, typer.Option(help="bundle of a model with prompts")] = "",
+    prompt: Annotated[str, typer.Option(help="its prompt")] = "",
     allow_code: AllowCode = False,
 ) -> None:
     """Frames through the pipeline in this process, without ROS."""
@@ -70,14 +71,14 @@ def ros(
     model: Model = "native-s",
     threads: Threads = 0,
     recording: Recording = None,
-    seconds: Annotated[float, typer.Option(help="time measured", min=1)] = 60.0,
+    seconds: Annotated[float, typer.Option(help="duration of the measurement", min=1)] = 60.0,
     fps: Annotated[float, typer.Option(help="frames per second of the camera", min=1)] = 30.0,
-    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
-    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    width: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 480,
     out: JsonFile = Path("out/bench_ros.json"),
     allow_code: AllowCode = False,
 ) -> None:
-    """A camera process and the node's process over real DDS, with every output subscribed to."""
+    """A camera process and the node's process over real DDS, with all outputs subscribed."""
     from robot_vision.bench.ros import bench_ros
 
     permit_code(allow_code)
@@ -97,13 +98,13 @@ def ros(
 def points(
     model: Model = "native-s",
     recording: Recording = None,
-    frames: Annotated[int, typer.Option(help="frames made into clouds", min=2)] = 10,
-    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
-    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
+    frames: Annotated[int, typer.Option(help="number of frames", min=2)] = 10,
+    width: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 480,
     out: JsonFile = Path("out/bench_points.json"),
     allow_code: AllowCode = False,
 ) -> None:
-    """Point clouds of frames, and a Python loop beside them: processor time."""
+    """Processor time of point clouds, against a plain Python loop."""
     from robot_vision.bench.points import bench_points
     from robot_vision.core.config import ServiceConfig
     from robot_vision.replay.reading.example_frames import load_frames
@@ -117,12 +118,12 @@ def points(
 def demonstrations(
     recording: Recording = None,
     frames: Annotated[int, typer.Option(help="frames of the episode", min=1)] = 300,
-    width: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 640,
-    height: Annotated[int, typer.Option(help="pixels, without a recording", min=16)] = 480,
-    depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
+    width: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 640,
+    height: Annotated[int, typer.Option(help="in pixels, if no recording is given", min=16)] = 480,
+    depth: Annotated[bool, typer.Option(help="also record depth")] = True,
     out: JsonFile = Path("out/bench_demonstrations.json"),
 ) -> None:
-    """Record an episode and read it back: processor time and bytes a frame."""
+    """Record an episode and read it back: processor time and bytes per frame."""
     from dataclasses import replace
 
     from robot_vision.bench.demonstrations import bench_demonstrations
@@ -140,11 +141,11 @@ def swaps(
     threads: Threads = 0,
     count: Annotated[int, typer.Option(help="models loaded one after the other", min=1)] = 250,
     give_back: Annotated[
-        bool, typer.Option(help="hand free memory back after each, as the node does")
+        bool, typer.Option(help="return free memory to the system after each, as the node does")
     ] = True,
     out: JsonFile = Path("out/bench_swaps.json"),
 ) -> None:
-    """Swap models while frames are served: memory after each, and what frames wait for."""
+    """Swap models while frames are served: memory after each swap, and delays of frames."""
     from robot_vision.bench.swaps import bench_swaps
     from robot_vision.core.config import ServiceConfig
 

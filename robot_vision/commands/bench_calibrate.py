@@ -1,4 +1,4 @@
-"""`robot-vision bench calibrate`: how near the truth hand-eye calibration comes."""
+"""`robot-vision bench calibrate`: accuracy of hand-eye calibration."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,16 +23,16 @@ def register(bench_app: typer.Typer) -> None:
 
 
 def calibrate(
-    setups: Annotated[int, typer.Option(min=1, help="of each mount and condition")] = 50,
+    setups: Annotated[int, typer.Option(min=1, help="set-ups per mount and condition")] = 50,
     rendered: Annotated[int, typer.Option(min=0, help="set-ups with rendered pictures")] = 10,
     views: Annotated[
-        Path | None, typer.Option(help="write one rendered set-up here, measure nothing")
+        Path | None, typer.Option(help="only write one rendered set-up here, without measuring")
     ] = None,
     mount: Annotated[Literal["tool", "base"], typer.Option(help="of --views")] = "tool",
     seed: Annotated[int, typer.Option(min=0, help="of --views")] = 0,
     out: JsonFile = Path("out/bench_calibrate.json"),
 ) -> None:
-    """Hand-eye calibration on made-up set-ups, beside Tsai and Lenz on the same corners."""
+    """Hand-eye calibration on synthetic set-ups, against Tsai and Lenz on the same corners."""
     from rich.table import Table
 
     from robot_vision.bench.calibration import bench_calibration, write_rendered_views

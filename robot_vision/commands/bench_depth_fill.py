@@ -1,4 +1,4 @@
-"""`robot-vision bench depth-fill`: what the holes of a depth sensor are filled with."""
+"""`robot-vision bench depth-fill`: methods of filling a depth sensor's holes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,14 +23,14 @@ def register(bench_app: typer.Typer) -> None:
 def depth_fill(
     model: Annotated[str, typer.Option(help="bundle whose depth is compared")] = "native-s",
     recording: Annotated[
-        list[Path] | None, typer.Option(help="with measured depth; repeatable")
+        list[Path] | None, typer.Option(help="recording with measured depth; repeatable")
     ] = None,
-    cuts: Annotated[int, typer.Option(min=1, help="of each kind, in each frame")] = 4,
+    cuts: Annotated[int, typer.Option(min=1, help="holes of each kind per frame")] = 4,
     out: JsonFile = Path("out/bench_depth_fill.json"),
 ) -> None:
     """AbsRel in holes cut into measured depth: ours, a model's, nearest pixel, inpainting; times.
 
-    Takes the shipped recording, those named, and what real sensors saw in ../shared/data.
+    Uses the shipped recording, the given ones, and those of real sensors in ../shared/data.
     """
     from robot_vision.bench.depth_fill import BANDS_PX, bench_depth_fill
     from robot_vision.bench.stages import write
@@ -47,14 +47,14 @@ def depth_fill(
 
 
 def _sets(recordings: list[Path]) -> "dict[str, list[Frame]]":
-    """Frames with measured depth, by the name of what they are of."""
+    """Frames with measured depth, by set name."""
     from robot_vision.replay.reading.example_frames import load_frames
 
     size = {"count": _FRAMES, "width_px": 640, "height_px": 480}
     sets = {"shipped recording": load_frames(None, **size)[::_EVERY]}
     for path in [*recordings, *([KITCHEN] if KITCHEN.is_dir() else [])]:
         sets[path.name] = load_frames(path, **size)[::_EVERY]
-    if TABLETOP.is_dir():  # two pictures of two tables: a set each
+    if TABLETOP.is_dir():  # two pictures of two tables: one set each
         views = load_frames(TABLETOP, **size)
         sets |= {f"{TABLETOP.name} {k}": [view] for k, view in enumerate(views, start=1)}
     return sets

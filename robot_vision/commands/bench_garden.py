@@ -13,12 +13,12 @@ def register(bench_app: typer.Typer) -> None:
 
 def garden(
     bundles: Annotated[Path, typer.Argument(help="folder of bundles from `robot-vision export`")],
-    out: Annotated[Path, typer.Option(help="folder of the tables and the picture")] = Path(
+    out: Annotated[Path, typer.Option(help="folder for the tables and the picture")] = Path(
         "out/garden"
     ),
     docs: Annotated[
         Path | None,
-        typer.Option(help="document that they are put into, between its marks: docs/models.md"),
+        typer.Option(help="document to insert them into, between its marks: docs/models.md"),
     ] = None,
     table: Annotated[
         Path | None,
@@ -28,12 +28,12 @@ def garden(
             help="file for `models recommend`: robot_vision/data/garden/garden.json",
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="of each run")] = 2,
-    rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
+    threads: Annotated[int, typer.Option(min=1, help="threads per run")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs per model")] = 10,
 ) -> None:
-    """Every exported model: its metric with interval, size, memory, latency, and what it took.
+    """Every exported model: its metric with interval, size, memory, latency, and training cost.
 
-    Bundles whose recipes differ by their seed alone become one row.
+    Bundles whose recipes differ only in the seed share a row.
     """
     from robot_vision.bench.garden import joined_by_seed, list_exported, measure_bundle
     from robot_vision.bench.garden_report import (

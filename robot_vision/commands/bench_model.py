@@ -1,4 +1,4 @@
-"""`robot-vision bench model` and `bench gpu`: the native model's latency."""
+"""`robot-vision bench model` and `bench gpu`: latency of the native model."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def register(bench_app: typer.Typer) -> None:
 def model(
     name: Annotated[str, typer.Option("--model", help="a native bundle")] = "native-s",
     threads: Annotated[int, typer.Option(min=1)] = 2,
-    rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs of each")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="blocks of five runs per model")] = 10,
     json_file: MaybeJsonFile = None,
     allow_code: AllowCode = False,
 ) -> None:
@@ -55,10 +55,10 @@ def gpu(
     architecture: Annotated[str, typer.Option(help="native-s or native-m")] = "native-s",
     width: Annotated[int, typer.Option(help="pixels", min=64)] = 416,
     height: Annotated[int, typer.Option(help="pixels", min=64)] = 320,
-    runs: Annotated[int, typer.Option(min=10, help="runs of each")] = 200,
+    runs: Annotated[int, typer.Option(min=10, help="runs per configuration")] = 200,
     json_file: MaybeJsonFile = None,
 ) -> None:
-    """On a CUDA card: FP32 and FP16, with a CUDA graph and without, one frame and many."""
+    """On a CUDA GPU: FP32 and FP16, with and without a CUDA graph, one frame and batches."""
     from dataclasses import asdict
 
     from rich.table import Table

@@ -21,41 +21,44 @@ def register(bench_app: typer.Typer) -> None:
 def multimodal(
     pictures: Annotated[
         Path,
-        typer.Argument(help="a set of `scenes generate`, annotations as COCO has them, a folder"),
+        typer.Argument(
+            help="a set of `scenes generate`, COCO annotations, or a folder of pictures"
+        ),
     ],
     models: Annotated[
         Path | None, typer.Option(help="YAML file of the models to ask; docs/multimodal.md")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="where files of COCO annotations lie")
+        Path | None, typer.Option(help="folder of the images of COCO annotations")
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="pictures")] = 20,
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="of questions, repeatable; default: all that the pictures allow"),
+        typer.Option(help="kind of question; repeatable; default: all that the pictures allow"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="of the questions")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="seed of the questions")] = 0,
     ask_providers: Annotated[
         bool,
         typer.Option(
             "--ask-providers",
-            help="ask hosted models too: pictures leave this machine, answers cost money",
+            help="also ask hosted models: pictures leave this machine, and answers cost money",
         ),
     ] = False,
     most_usd: Annotated[
-        float, typer.Option(min=0, help="hosted models are asked no more once this is spent")
+        float, typer.Option(min=0, help="stop asking hosted models once this is spent")
     ] = 1.0,
     trivial: Annotated[
-        bool, typer.Option(help="ask trivial models and this service's own beside them")
+        bool, typer.Option(help="also ask trivial models and this service's own")
     ] = True,
-    out: Annotated[Path, typer.Option(help="folder of results and report")] = Path(
+    out: Annotated[Path, typer.Option(help="folder for results and report")] = Path(
         "out/multimodal"
     ),
     json_file: MaybeJsonFile = None,
 ) -> None:
     """Ask models about pictures: captions, objects, counts, colors, presence, texts.
 
-    Answers are judged by what the pictures are known to show; times, tokens and prices are beside.
+    Answers are scored against the known content of the pictures; times, tokens and prices are
+    reported with them.
     """
     from robot_vision.core.foreign import read_json
     from robot_vision.multimodal.answerer import baselines, read_models, with_names_apart
@@ -68,13 +71,13 @@ def multimodal(
     listed = read_models(models) if models else []
     chosen = with_names_apart([*(baselines() if trivial else []), *listed])
     if not chosen:
-        raise ConfigError("nobody to ask: expected --models FILE, or trivial models")
+        raise ConfigError("no model to ask: expected --models FILE, or trivial models")
     kinds = list(dict.fromkeys(kind or KINDS))
     questions = questions_about(
         open_pictures(pictures, count=count, images=images), kinds, seed=seed
     )
     if not questions:
-        raise ConfigError(f"nothing can be asked of kind {', '.join(kinds)} about {pictures}")
+        raise ConfigError(f"{pictures} allows no questions of kind {', '.join(kinds)}")
     say(f"{len(questions)} questions to each of {len(chosen)} models")
     results = run_benchmark(
         chosen,
@@ -84,7 +87,7 @@ def multimodal(
         on_model=lambda model: say(f"{model.name}: {model.problem or 'done'}"),
     )
     _print(results)
-    say(f"written to {out}: {REPORT}, results.json; to look at it:")
+    say(f"written to {out}: {REPORT}, results.json; to view it:")
     say(f"robot-vision console --multimodal {out}")
     if json_file is not None:
         write_json(json_file, read_json(out / RESULTS))

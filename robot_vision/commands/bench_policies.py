@@ -1,4 +1,4 @@
-"""`robot-vision bench policies`: policies of one data set side by side."""
+"""`robot-vision bench policies`: policies trained on one dataset, side by side."""
 
 import json
 from pathlib import Path
@@ -17,18 +17,21 @@ def register(bench_app: typer.Typer) -> None:
 def policies(
     bundles: Annotated[Path, typer.Argument(help="folder of exported policies")],
     evaluations: Annotated[
-        Path, typer.Option(help="folder of what `evaluate policy --out` wrote, by policy's name")
+        Path, typer.Option(help="folder of `evaluate policy --out` results, by policy name")
     ],
     conditions: Annotated[str, typer.Option(help="columns, separated by commas")] = (
         "lift_only,named_of_two,push"
     ),
     seconds: Annotated[
-        float, typer.Option(min=0, help="that each leads the arm over DDS; 0: times are left out")
+        float,
+        typer.Option(
+            min=0, help="seconds for which each policy moves the arm over DDS; 0: no timing"
+        ),
     ] = 20.0,
-    out: Annotated[Path, typer.Option(help="folder of the table")] = Path("out/policies"),
+    out: Annotated[Path, typer.Option(help="folder for the table")] = Path("out/policies"),
     json_file: MaybeJsonFile = None,
 ) -> None:
-    """Every evaluated policy: success with intervals, parameters, times in the node."""
+    """Every evaluated policy: success rate with interval, parameters, times in the node."""
     from robot_vision.bench.policy_table import (
         as_json,
         as_markdown,
@@ -43,7 +46,7 @@ def policies(
     if not found:
         raise ConfigError(
             f"{bundles} has no policy with {evaluations}/NAME/evaluation.json: expected bundles "
-            "of `robot-vision export` and what `evaluate policy --out` wrote of them"
+            "of `robot-vision export` and their results of `evaluate policy --out`"
         )
     rows = []
     for bundle, evaluation in found:

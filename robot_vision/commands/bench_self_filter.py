@@ -1,4 +1,4 @@
-"""`robot-vision bench self-filter`: the robot in its own picture."""
+"""`robot-vision bench self-filter`: the robot in its own camera image."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +21,11 @@ def self_filter(
     episodes: Annotated[
         int, typer.Option(help="simulated episodes with and without the filter", min=0)
     ] = 0,
-    seed: Annotated[int, typer.Option(help="of the scenes", min=0)] = 0,
-    processes: Annotated[int, typer.Option(help="episodes at a time", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="seed of the scenes", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="episodes run in parallel", min=1)] = 1,
     out: JsonFile = Path("out/bench_self_filter.json"),
 ) -> None:
-    """Draw the simulated arm into its picture; tracks on the arm and recall of things.
+    """Draw the simulated arm into its image; tracks on the arm and recall of objects.
 
     Exit status 1 if a view takes more than 1.5 ms.
     """

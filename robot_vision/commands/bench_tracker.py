@@ -16,16 +16,20 @@ TUD_CAMPUS = Path("../shared/data/mot/TUD-Campus")
 Mot = Annotated[list[Path] | None, typer.Option(help="MOTChallenge sequence folder; repeatable")]
 ImageSize = Annotated[
     str,
-    typer.Option(help="WIDTHxHEIGHT of --mot in px; else as seqinfo.ini or img1 say"),
+    typer.Option(help="WIDTHxHEIGHT of --mot in px; default: from seqinfo.ini or img1"),
 ]
-Scene = Annotated[list[str] | None, typer.Option(help="generated scenes only; repeatable")]
-Seeds = Annotated[int, typer.Option(help="seeds of each generated scene; 0 for none", min=0)]
+Scene = Annotated[
+    list[str] | None,
+    typer.Option(help="name of a generated scene to run; repeatable; default: all"),
+]
+Seeds = Annotated[int, typer.Option(help="seeds per generated scene; 0: none", min=0)]
 FirstSeed = Annotated[int, typer.Option(help="the first of these seeds", min=0)]
 ByParts = Annotated[
-    bool, typer.Option("--by-parts", help="thin to half and a third, not to 15 and 8 FPS")
+    bool,
+    typer.Option("--by-parts", help="subsample to a half and a third instead of 15 and 8 FPS"),
 ]
-Frames = Annotated[int, typer.Option(help="frames of a run that watches memory", min=0)]
-Json = Annotated[Path | None, typer.Option("--json", help="write the figures here")]
+Frames = Annotated[int, typer.Option(help="frames of the memory test", min=0)]
+Json = Annotated[Path | None, typer.Option("--json", help="file for the figures")]
 
 
 def register(bench_app: typer.Typer) -> None:
@@ -43,9 +47,9 @@ def tracker(
     frames: Frames = 0,
     out: Json = None,
 ) -> None:
-    """HOTA, MOTA, IDF1 and id switches beside other trackers; errors in 3-D; speed; memory.
+    """HOTA, MOTA, IDF1 and id switches against other trackers; errors in 3-D; speed; memory.
 
-    Without `--mot`, TUD-Campus is taken from ../shared/data where it is there.
+    Without `--mot`, TUD-Campus is used from ../shared/data if present.
     """
     from robot_vision.bench import tracker as bench
     from robot_vision.machine import describe_machine
@@ -94,7 +98,7 @@ def _sets(
 
 
 def _size_px(text: str) -> tuple[int, int] | None:
-    """Width and height of `640x480`; None for no text."""
+    """Width and height from `640x480`; None for an empty text."""
     if not text:
         return None
     width, _, height = text.lower().partition("x")

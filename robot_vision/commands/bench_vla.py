@@ -1,4 +1,4 @@
-"""`robot-vision bench vla`: the whole loop, from a picture to a command."""
+"""`robot-vision bench vla`: the whole loop, from image to command."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,16 +14,18 @@ def register(app: typer.Typer) -> None:
 
 
 def vla(
-    policy: Annotated[str, typer.Option(help="policy: a name in the store or a folder")] = (
+    policy: Annotated[str, typer.Option(help="policy bundle: a name in the store or a folder")] = (
         "policy-s"
     ),
     seconds: Annotated[float, typer.Option(help="time measured", min=1)] = 60.0,
-    camera_hz: Annotated[float, typer.Option(help="rate of the camera", min=1, max=60)] = 10.0,
+    camera_hz: Annotated[
+        float, typer.Option(help="frame rate of the camera", min=1, max=60)
+    ] = 10.0,
     out: JsonFile = Path("out/bench_vla.json"),
 ) -> None:
     """Simulated robot, perception and policy over real DDS: camera stamp to command.
 
-    Exit status 1 if a bar is missed.
+    Exit status 1 if a target is missed.
     """
     from robot_vision.bench.stages import show, write
     from robot_vision.bench.vla import bench_vla

@@ -1,4 +1,4 @@
-"""`robot-vision calibrate …`: a board to print, a lens, and where a camera sits at an arm."""
+"""`robot-vision calibrate …`: a board to print, a lens, and the camera's pose on an arm."""
 
 import sys
 from pathlib import Path
@@ -19,20 +19,20 @@ from robot_vision.commands.hand_eye import hand_eye
 from robot_vision.commands.overrides import parsed
 from robot_vision.terminal import say
 
-app = typer.Typer(no_args_is_help=True, help="Calibrate cameras by pictures of a board.")
+app = typer.Typer(no_args_is_help=True, help="Calibrate cameras with pictures of a board.")
 
 
 @app.callback()
 def calibrate() -> None:
-    """Calibrate cameras by pictures of a board."""
+    """Calibrate cameras with pictures of a board."""
 
 
 @app.command()
 def board(
-    out: Annotated[Path, typer.Option(help="PNG to print; its description goes beside it")],
+    out: Annotated[Path, typer.Option(help="PNG to print; its description is written beside it")],
     settings: Settings = None,
     dpi: Annotated[float, typer.Option(min=30, max=2400, help="dots per inch")] = 300.0,
-    margin_m: Annotated[float, typer.Option(min=0.005, max=0.2, help="white around it")] = 0.012,
+    margin_m: Annotated[float, typer.Option(min=0.005, max=0.2, help="white margin")] = 0.012,
 ) -> None:
     """Draw a board: --set kind=charuco --set columns=7 --set square_m=0.03 …
 
@@ -54,7 +54,7 @@ def board(
     say(
         f"{out}: {made.config.kind} of {width_m * 1e3:g} × {height_m * 1e3:g} mm, "
         f"{sheet.shape[1]}×{sheet.shape[0]} px at {px_per_m * 0.0254:.2f} dots per inch; "
-        f"described in {description}"
+        f"description: {description}"
     )
 
 
@@ -66,7 +66,7 @@ def camera(
     frame_id: FrameId = "camera",
     model: Annotated[
         Literal["plumb_bob", "rational_polynomial", "equidistant"],
-        typer.Option(help="of the distortion; equidistant: fisheyes"),
+        typer.Option(help="distortion model; equidistant: for fisheyes"),
     ] = "plumb_bob",
     rgb: Rgb = "",
     views: ViewFolder = None,
@@ -74,7 +74,7 @@ def camera(
 ) -> None:
     """Intrinsics of a camera from pictures of a board, as ROS's camera_calibration writes them.
 
-    Of a recording those pictures are taken in which the board stands still, each elsewhere.
+    From a recording, pictures are selected in which the board is at rest, each time elsewhere.
     """
     from robot_vision.calibration.board_file import read_board
     from robot_vision.calibration.intrinsics import calibrate_lens
@@ -100,21 +100,23 @@ def camera(
     print_lens(lens)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(camera_file_text(lens.camera))
-    say(f"written: {out}; run --source … --camera-info and camera drivers load it")
+    say(f"written: {out}; load it with run --source … --camera-info or in camera drivers")
 
 
 @app.command()
 def capture(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="views are added to it")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="folder of views; new ones are added")
+    ],
     board: BoardFile,
     rgb: Annotated[str, typer.Option(help="topic of the colour images")] = "rgb",
     tool_pose: Annotated[str, typer.Option(help="topic of the tool's PoseStamped")] = "tool_pose",
-    base_frame: Annotated[str, typer.Option(help="base of the tool poses")] = "base",
+    base_frame: Annotated[str, typer.Option(help="base frame of the tool poses")] = "base",
     settings: Settings = None,
 ) -> None:
-    """Take a picture and the tool's pose from ROS topics each time that Enter is pressed.
+    """Take a picture and the tool pose from ROS topics whenever Enter is pressed.
 
-    A picture counts only if the board is in it and the arm rests. End with q or Ctrl-D.
+    A picture counts only if it shows the board and the arm is at rest. End with q or Ctrl-D.
     """
     from robot_vision.calibration.board_file import read_board
     from robot_vision.calibration.sight import BoardFinder
@@ -135,7 +137,7 @@ def capture(
             try:
                 say(taking.take())
             except CalibrationError as error:
-                say(f"not taken: {error}")
+                say(f"rejected: {error}")
     finally:
         taking.close()
 

@@ -1,4 +1,4 @@
-"""What `calibrate` prints: a line for each picture, and how good the answer is."""
+"""What `calibrate` prints: a row per picture, and the accuracy of the result."""
 
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,9 @@ def print_lens(lens: "Lens") -> None:
     screen.print(table)
     camera, errors = lens.camera, lens.errors_px
     screen.print(
-        f"fx {camera.fx_px:.2f} ± {errors[0]:.2f}, fy {camera.fy_px:.2f} ± {errors[1]:.2f}, "
-        f"cx {camera.cx_px:.2f} ± {errors[2]:.2f}, cy {camera.cy_px:.2f} ± {errors[3]:.2f} px; "
-        f"RMS {lens.rms_px:.3f} px; corners in {lens.cover:.0%} of the picture"
+        f"fx {camera.fx_px:.2f} ± {errors[0]:.2f}, fy {camera.fy_px:.2f} ± {errors[1]:.2f}, cx "
+        f"{camera.cx_px:.2f} ± {errors[2]:.2f}, cy {camera.cy_px:.2f} ± {errors[3]:.2f} px; RMS "
+        f"{lens.rms_px:.3f} px; corners cover {lens.cover:.0%} of the image"
     )
 
 
@@ -49,6 +49,6 @@ def print_fit(fit: "HandEye") -> None:
     screen.print(table)
     screen.print(
         f"RMS {fit.rms_px:.2f} px; standard error {fit.place_error_m * 1e3:.2f} mm, "
-        f"{fit.turn_error_deg:.3f}°; board {fit.board_scale:.4f} ± {fit.board_scale_error:.4f} of "
-        "the size given, by the arm"
+        f"{fit.turn_error_deg:.3f}°; board {fit.board_scale:.4f} ± {fit.board_scale_error:.4f} "
+        "of the given size, according to the arm"
     )

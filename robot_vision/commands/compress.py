@@ -1,4 +1,4 @@
-"""`robot-vision compress`: a model made smaller and faster, accepted by measured figures."""
+"""`robot-vision compress`: make a model smaller and faster, accepted by measured results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,14 +16,14 @@ def register(app: typer.Typer) -> None:
 def compress(
     plan: Annotated[Path, typer.Argument(help="YAML plan, as in config/compress")],
     out: Annotated[
-        Path, typer.Option(help="folder of bundles and report; continued if it is there")
+        Path, typer.Option(help="folder for bundles and report; an existing one is continued")
     ],
     overrides: Override = None,
 ) -> None:
-    """Prune, quantise and fine-tune as a plan says, and measure what comes of it.
+    """Prune, quantise and fine-tune by a plan, and measure the results.
 
-    Each variant of the plan is a bundle with its history. It is accepted if it is faster in ONNX
-    Runtime than the original, timed in turns, and loses no more than the plan allows.
+    Each variant of the plan becomes a bundle with its history. It is accepted if it is faster in
+    ONNX Runtime than the original, timed in alternation, and loses no more than the plan allows.
     """
     from rich.table import Table
 
@@ -39,7 +39,7 @@ def compress(
     machine = describe_machine()
     measured = (
         f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']} at the "
-        f"end, {loaded.options.threads} threads a run; set {loaded.options.test_set}"
+        f"end, {loaded.options.threads} threads per run; set {loaded.options.test_set}"
     )
     write_report(out, outcome, measured=measured)
     heads, rows = table_of(outcome)

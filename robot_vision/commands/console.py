@@ -1,4 +1,4 @@
-"""`robot-vision console`: the web page beside a running graph."""
+"""`robot-vision console`: the web page for a running graph."""
 
 from typing import Annotated
 
@@ -7,13 +7,15 @@ import typer
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.core.code_permission import permit_code
 
-Host = Annotated[str, typer.Option(help="address to listen on; any but loopback has a token")]
-Port = Annotated[int, typer.Option(help="TCP port; 0 takes a free one", min=0, max=65535)]
+Host = Annotated[str, typer.Option(help="address to listen on; any but loopback needs a token")]
+Port = Annotated[int, typer.Option(help="TCP port; 0: a free one", min=0, max=65535)]
 TokenFile = Annotated[str, typer.Option(help="file whose first line is the token")]
-IndexFolder = Annotated[str, typer.Option(help="of `similar index`: similar frames are shown")]
+IndexFolder = Annotated[
+    str, typer.Option(help="folder of `similar index`, to show similar frames")
+]
 
 AnswersFolder = Annotated[
-    str, typer.Option(help="of `bench multimodal`: what models answered is shown")
+    str, typer.Option(help="folder of `bench multimodal`, to show models' answers")
 ]
 
 
@@ -36,7 +38,7 @@ def console(
 ) -> None:
     """Show a running perception node and policy in a browser, from their topics.
 
-    Takes ROS's own arguments as well: -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
+    Also takes ROS arguments: -p NAME:=VALUE (one parameter), -r FROM:=TO (remapping).
     """
     from robot_vision.ros.common.run import run
     from robot_vision.ros.console.run import console_node
@@ -51,7 +53,7 @@ def console(
 def console_arguments(
     *, host: str, port: int, token_file: str, index: str = "", multimodal: str = ""
 ) -> list[str]:
-    """ROS arguments for the node `console`."""
+    """ROS arguments of the node `console`."""
     arguments = ["-p", f"console:host:={host}", "-p", f"console:port:={port}"]
     if token_file:
         arguments += ["-p", f"console:token_file:={token_file}"]

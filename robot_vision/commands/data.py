@@ -1,4 +1,4 @@
-"""`robot-vision data …`: look at a set of one's own before a model is trained on it."""
+"""`robot-vision data …`: check your own dataset before training on it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,14 +7,14 @@ import typer
 
 from robot_vision.terminal import Screen, say
 
-app = typer.Typer(no_args_is_help=True, help="Check sets of labelled images.")
+app = typer.Typer(no_args_is_help=True, help="Check datasets of labelled images.")
 
 SHEET_FILE = "sample.png"
 
 
 @app.callback()
 def data() -> None:
-    """Check sets of labelled images."""
+    """Check datasets of labelled images."""
 
 
 @app.command()
@@ -25,14 +25,12 @@ def check(
     kind: Annotated[
         str, typer.Option(help="auto, coco, yolo, voc, folders or label_pngs")
     ] = "auto",
-    out: Annotated[Path, typer.Option(help="folder of sample.png, made if need be")] = Path(),
-    images: Annotated[
-        int, typer.Option(min=0, help="images looked into, evenly spread; 0: all")
-    ] = 0,
+    out: Annotated[Path, typer.Option(help="folder for sample.png, created if needed")] = Path(),
+    images: Annotated[int, typer.Option(min=0, help="images to read, evenly spaced; 0: all")] = 0,
 ) -> None:
-    """Say all that is wrong with a set, worst first, and draw a sheet of samples.
+    """List all faults of a dataset, worst first, and draw a sheet of samples.
 
-    The exit status is 0 if nothing is wrong, 1 if anything is, 2 if the set cannot be read.
+    Exit status: 0 if there are none, 1 if there are any, 2 if the set cannot be read.
     """
     from robot_vision.training.data.check import check_set
     from robot_vision.training.data.sheet import draw_sheet, write_sheet
@@ -43,7 +41,7 @@ def check(
         screen.print(str(finding), soft_wrap=True)
     sheet = out / SHEET_FILE
     write_sheet(sheet, draw_sheet(opened, checked.shown))
-    found = f"{len(checked.findings)} kinds of faults" if checked.findings else "nothing is wrong"
+    found = f"{len(checked.findings)} kinds of faults" if checked.findings else "no faults"
     say(
         f"{folder} ({checked.kind}): {len(opened.images)} images, "
         f"{len(opened.class_names)} classes, {found}; samples in {sheet}"

@@ -1,4 +1,4 @@
-"""A command of which one variant needs no name: `evaluate BUNDLE`, `evaluate policy …`."""
+"""A command group with a default: `evaluate BUNDLE`, `evaluate policy …`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class DefaultGroup(TyperGroup):
 
     default = "perception"
 
-    # Typer's context is click's or one of its own, by its version.
+    # Depending on its version, Typer's context is click's or its own.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = [self.default, *args]

@@ -1,4 +1,4 @@
-"""`robot-vision demo`: see the service work, without robot, camera, GPU or a ROS installation."""
+"""`robot-vision demo`: see the service work without robot, camera, GPU or ROS installation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,27 +16,27 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     instruction: Annotated[
-        str, typer.Option(help="what the robot is to do; default: a task of each scene")
+        str, typer.Option(help="instruction for the robot; default: a task for each scene")
     ] = "",
     recording: Annotated[
         bool, typer.Option(help="play the shipped recording instead of the simulated robot")
     ] = False,
     bag: Annotated[Path | None, typer.Option(help="RGB-D recording to play instead")] = None,
-    model: Annotated[str, typer.Option(help="model bundle, with a recording")] = "",
+    model: Annotated[str, typer.Option(help="model bundle, for a recording")] = "",
     policy: Annotated[str, typer.Option(help="policy bundle; default: the shipped one")] = "",
     seconds: Annotated[
-        float, typer.Option(help="how long; default: 60, or 12 with a recording", min=0)
+        float, typer.Option(help="duration; default: 60, or 12 with a recording", min=0)
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="of the first scene", min=0)] = 0,
-    out: Annotated[Path, typer.Option(help="folder of video, plot and summary")] = Path(
+    seed: Annotated[int, typer.Option(help="seed of the first scene", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="folder for video, plot and summary")] = Path(
         "out/demo"
     ),
     allow_code: AllowCode = False,
 ) -> None:
-    """A simulated robot does what words say: perception and policy over real ROS 2.
+    """A simulated robot follows instructions: perception and policy over real ROS 2.
 
-    Writes a video with the objects drawn in, a plot of ages and a summary. Where nothing can be
-    rendered or there is no policy, it says so and plays the shipped recording into perception.
+    Writes a video with the objects drawn in, a plot of ages and a summary. Without rendering or a
+    policy it says so, and plays the shipped recording into perception instead.
     """
     from robot_vision.demo.robot import CannotShow, RobotDemo, show_robot, why_not
     from robot_vision.demo.show import Demo, show
@@ -61,5 +61,5 @@ def demo(
             except CannotShow as error:
                 reason = str(error)
         console.print(f"no simulated robot: {reason}", style="yellow")
-        console.print("the shipped recording is played instead")
+        console.print("playing the shipped recording instead")
     show(Demo(recording=bag, model=model, seconds=seconds or 12.0, out=out), console)

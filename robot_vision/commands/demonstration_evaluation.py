@@ -11,17 +11,19 @@ from rich.table import Column, Table
 if TYPE_CHECKING:
     from robot_vision.export.measure_demonstrations import JudgedPolicy
 
-_WIDTH = 120  # where nobody says how wide the terminal is
+_WIDTH = 120  # if the terminal width is unknown
 TRIVIAL = ("repeat", "mean", "hold")
 
 
 def evaluate(
     policy: Annotated[str, typer.Argument(help="bundle of a policy: a name or a folder")],
-    data: Annotated[Path, typer.Option(help="dataset of episodes that it has not learnt from")],
-    out: Annotated[Path, typer.Option(help="folder of metrics.json, errors.csv and paths.png")],
+    data: Annotated[Path, typer.Option(help="dataset of held-out episodes")],
+    out: Annotated[Path, typer.Option(help="folder for metrics.json, errors.csv and paths.png")],
     decisions: Annotated[
         int,
-        typer.Option(min=1, help="about so many, in whole episodes, evenly spread"),
+        typer.Option(
+            min=1, help="approximate number of decisions, in whole episodes, evenly spaced"
+        ),
     ] = 400,
     period: Annotated[
         float, typer.Option(min=0.001, help="seconds from one decision to the next")
@@ -29,19 +31,19 @@ def evaluate(
     meaning: Annotated[
         str,
         typer.Option(
-            help="YAML file: what the numbers of a foreign set mean; default: as those that the "
-            "policy learnt from"
+            help="YAML file: the meaning of a foreign dataset's numbers; default: as in the "
+            "policy's training data"
         ),
     ] = "",
-    tiles: Annotated[int, typer.Option(min=1, help="paths on the sheet")] = 12,
+    tiles: Annotated[int, typer.Option(min=1, help="number of paths on the sheet")] = 12,
     cache: Annotated[str, typer.Option(help="folder of decoded pictures")] = (
         "data/cache/demonstrations"
     ),
 ) -> None:
-    """Errors of a policy's actions by dimension and step, when it grips, and drawn paths.
+    """Errors of a policy's actions by dimension and step, grip timing, and drawn paths.
 
-    Without a robot: each decision sees what the expert saw. Beside it stand answers that need no
-    policy: the last action again, the mean action, and to hold.
+    Runs without a robot: each decision sees what the expert saw. Trivial baselines are given for
+    comparison: the last action again, the mean action, and holding.
     """
     from robot_vision.export.measure_demonstrations import (
         METRICS,
@@ -77,7 +79,7 @@ def _figures_table(found: "JudgedPolicy") -> Table:
 
 
 def _errors_table(found: "JudgedPolicy") -> Table:
-    """Mean absolute errors by dimension: at three steps of the chunk, and over all of it."""
+    """Mean absolute errors by dimension: at three steps of the chunk, and over the whole chunk."""
     errors = found.errors["policy"]
     steps = sorted({0, len(errors) // 2, len(errors) - 1})
     first = Column("dimension", no_wrap=True)
@@ -90,7 +92,7 @@ def _errors_table(found: "JudgedPolicy") -> Table:
 
 
 def _mean(values: Iterable[float]) -> float:
-    """Of the steps that were taught in some episode."""
+    """Mean over the steps taught in some episode."""
     known = [float(value) for value in values if math.isfinite(value)]
     return sum(known) / len(known) if known else math.nan
 

@@ -1,4 +1,4 @@
-"""What `robot-vision demonstrations study` prints: a dataset for somebody who meets it."""
+"""What `robot-vision demonstrations study` prints: an overview of an unfamiliar dataset."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _MOST_INSTRUCTIONS = 10
 def run_study(dataset: Path, *, meaning: Path | None, write: Path | None, fps: float) -> int:
     """Print the study, and write the file to fill in; the exit status: 1 for errors."""
     if write is not None and write.exists():
-        raise ConfigError(f"{write} is there already: name another file, or move it away")
+        raise ConfigError(f"{write} already exists: choose another file, or move it away")
     said = read_draft(meaning) if meaning else {}
     episodes = open_dataset(dataset, fps=fps)
     try:
@@ -32,7 +32,7 @@ def run_study(dataset: Path, *, meaning: Path | None, write: Path | None, fps: f
     if write is not None:
         with writing_to(write):
             write.write_text(skeleton(found, of=str(dataset)), encoding="utf-8")
-        say(f"written: {write}; fill in what stands empty, and study again with --meaning {write}")
+        say(f"written: {write}; fill in the empty fields, and study again with --meaning {write}")
     errors = [finding for finding in found.findings if finding.level == "error"]
     return 1 if found.missing or errors else 0
 
@@ -80,15 +80,15 @@ def _table(title: str, columns: Sequence[ColumnStudy]) -> Table:
 
 
 def _conclusions(found: Study) -> Iterator[str]:
-    yield from (f"remark of the reader: {remark}" for remark in found.remarks)
+    yield from (f"reader's remark: {remark}" for remark in found.remarks)
     if found.missing:
-        yield "what the numbers mean is not all said. Asked for:"
+        yield "the meaning of some numbers is missing:"
         yield from (f"  {line}" for line in found.asked)
     if found.is_guess and found.findings:
-        yield "taking what is suggested, the data say:"
+        yield "with the suggested meaning, the data show:"
     for finding in found.findings:
         yield f"{finding.level} [{finding.code}] {finding.text}"
     if not found.missing and not found.findings:
-        yield "what the numbers mean is known, and the data say nothing against it"
+        yield "the meaning of all numbers is known, and the data do not contradict it"
     elif not found.missing and all(f.level == "remark" for f in found.findings):
-        yield "what the numbers mean is known, and the data do not contradict it"
+        yield "the meaning of all numbers is known, and the data are consistent with it"

@@ -1,4 +1,4 @@
-"""`robot-vision demonstrations …`: record a robot's topics, look at datasets, check, export."""
+"""`robot-vision demonstrations …`: record a robot's topics; inspect, check and export datasets."""
 
 import os
 from enum import Enum
@@ -22,7 +22,7 @@ Folder = Annotated[Path, typer.Argument(help="folder of a dataset")]
 
 
 class Order(str, Enum):
-    """What an operator may want."""
+    """An operator's commands."""
 
     begin = "begin"
     success = "success"
@@ -45,20 +45,20 @@ def record(context: typer.Context) -> None:
 @app.command()
 def episode(
     order: Annotated[Order, typer.Argument(help="success and failure end the episode")],
-    instruction: Annotated[str, typer.Argument(help="what is to be done; with begin")] = "",
+    instruction: Annotated[str, typer.Argument(help="the instruction; with begin")] = "",
     recorder: Annotated[str, typer.Option(help="full name of the node")] = "/demonstrations",
 ) -> None:
-    """Have the recorder begin an episode, end it as a success or a failure, or discard it."""
+    """Begin an episode in the recorder, end it as a success or a failure, or discard it."""
     from robot_vision.ros.demonstrations.operator import give
 
     if instruction and order is not Order.begin:
-        raise ConfigError(f"an instruction goes with begin, not with {order.value}")
+        raise ConfigError(f"--instruction is only for begin, not {order.value}")
     say(give(order.value, instruction=instruction, recorder=recorder))
 
 
 @app.command()
 def info(folder: Folder) -> None:
-    """What is in a dataset: its episodes, numbers with units, cameras."""
+    """Contents of a dataset: episodes, numbers with units, cameras."""
     from robot_vision.datasets.lerobot.dataset import Dataset
     from robot_vision.datasets.lerobot.features import words_of
 
@@ -94,16 +94,18 @@ def info(folder: Folder) -> None:
     console.print(features)
     console.print(episodes)
     if left_out > 0:
-        console.print(f"and {left_out} episodes more")
+        console.print(f"and {left_out} more episodes")
 
 
 @app.command()
 def check(
     folder: Folder,
-    every_image: Annotated[bool, typer.Option(help="decode all images, not two a video")] = False,
+    every_image: Annotated[
+        bool, typer.Option(help="decode all images instead of two per video")
+    ] = False,
     repair: Annotated[bool, typer.Option(help="recover interrupted episodes first")] = False,
 ) -> None:
-    """Say all that is wrong with a dataset; the exit status is 1 if anything is."""
+    """List all faults of a dataset; exit status 1 if there are any."""
     from robot_vision.demonstrations.check import problems
     from robot_vision.demonstrations.writing.writer import DatasetWriter
 
@@ -114,7 +116,7 @@ def check(
     found = problems(folder, every_image=every_image)
     for problem in found:
         say(problem)
-    say(f"{folder}: {len(found)} problems" if found else f"{folder}: nothing is wrong")
+    say(f"{folder}: {len(found)} problems" if found else f"{folder}: no problems")
     raise typer.Exit(1 if found else 0)
 
 
@@ -122,9 +124,9 @@ def check(
 def export(
     folder: Folder,
     out: Annotated[Path, typer.Argument(help="new folder")],
-    only_success: Annotated[bool, typer.Option(help="leave out all other episodes")] = False,
+    only_success: Annotated[bool, typer.Option(help="export successful episodes only")] = False,
 ) -> None:
-    """Copy a dataset in LeRobot's older version v2.1."""
+    """Copy a dataset to LeRobot's older format v2.1."""
     from robot_vision.demonstrations.export import export_v21
 
     say(f"{export_v21(folder, out, only_success=only_success)} episodes in {out}")
@@ -132,43 +134,51 @@ def export(
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Option(help="folder of the dataset; continued if it is there")],
-    episodes: Annotated[int, typer.Option(min=1, help="that the dataset is to have")] = 10,
+    out: Annotated[Path, typer.Option(help="folder of the dataset; an existing one is continued")],
+    episodes: Annotated[
+        int, typer.Option(min=1, help="total number of episodes in the dataset")
+    ] = 10,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     split: Annotated[str, typer.Option(help="train, val or test")] = "train",
     task: Annotated[
         list[str] | None,
-        typer.Option(help="lift (the only thing), pick, put, push; several take turns"),
+        typer.Option(help="lift (a single object), pick, put, push; several alternate"),
     ] = None,
     things: Annotated[
-        str, typer.Option(help="how many on the table: 1..3; empty: 2 to 6, not all meant")
+        str,
+        typer.Option(
+            help="objects on the table, such as 1..3; empty: 2 to 6, including distractors"
+        ),
     ] = "",
-    size: Annotated[str, typer.Option(help="of the front camera")] = "416x320",
-    wrist_size: Annotated[str, typer.Option(help="of the wrist camera")] = "208x160",
-    wrist: Annotated[bool, typer.Option(help="record the wrist camera as well")] = True,
-    depth: Annotated[bool, typer.Option(help="record depth as well")] = True,
+    size: Annotated[str, typer.Option(help="image size of the front camera")] = "416x320",
+    wrist_size: Annotated[str, typer.Option(help="image size of the wrist camera")] = "208x160",
+    wrist: Annotated[bool, typer.Option(help="also record the wrist camera")] = True,
+    depth: Annotated[bool, typer.Option(help="also record depth")] = True,
     fixed_camera: Annotated[
         bool | None,
         typer.Option(
-            help="the front camera at its usual place in all episodes, or somewhere near it (the "
-            "default, but with --policy: as the policy learnt it)"
+            help="keep the front camera at its nominal pose in all episodes, or vary it (the "
+            "default; with --policy: as in the policy's training)"
         ),
     ] = None,
     noise: Annotated[
-        float, typer.Option(min=0, max=3, help="mishaps to recover from: 1 as usual, 0 none")
+        float,
+        typer.Option(
+            min=0, max=3, help="frequency of mishaps to recover from: 1: normal, 0: none"
+        ),
     ] = 1.0,
     wordings: Annotated[
-        int, typer.Option(min=1, max=50, help="sentences of one meaning that an episode keeps")
+        int, typer.Option(min=1, max=50, help="paraphrases of the instruction stored per episode")
     ] = 6,
     policy: Annotated[
-        str, typer.Option(help="let this policy lead and the expert say what it should have done")
+        str, typer.Option(help="let this policy act while the expert labels its states")
     ] = "",
     expert_share: Annotated[
-        float, typer.Option(min=0, max=1, help="of the time that the expert leads in its place")
+        float, typer.Option(min=0, max=1, help="share of the time that the expert acts instead")
     ] = 0.3,
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
-    """Have the simulated robot's expert do tasks, and record it."""
+    """Record the simulated robot's expert performing tasks."""
     from robot_vision.commands.scenes import parse_size, parse_split, progress_bar
     from robot_vision.simulation.robot.demonstrate import demonstrate
     from robot_vision.simulation.robot.episode import Noise
@@ -219,18 +229,22 @@ def _summary(out: Path) -> str:
 
 @app.command()
 def study(
-    dataset: Annotated[Path, typer.Argument(help="dataset of anybody: LeRobot or RLDS")],
+    dataset: Annotated[Path, typer.Argument(help="any dataset: LeRobot or RLDS")],
     meaning: Annotated[
-        Path | None, typer.Option(help="YAML file: what its numbers mean; may be incomplete")
+        Path | None,
+        typer.Option(help="YAML file with the meaning of its numbers; may be incomplete"),
     ] = None,
     write: Annotated[
-        Path | None, typer.Option(help="new YAML file to fill in, with what is known")
+        Path | None, typer.Option(help="new YAML file to complete, with everything known so far")
     ] = None,
-    fps: Annotated[float, typer.Option(min=0, help="rate of a set that does not say it")] = 0.0,
+    fps: Annotated[
+        float, typer.Option(min=0, help="rate of a dataset that does not state it")
+    ] = 0.0,
 ) -> None:
-    """Say what a dataset holds, what its numbers mean, what is not said, and what looks wrong.
+    """Report a dataset's contents, the meaning of its numbers, missing information and suspected
+    faults.
 
-    The exit status is 1 where something is missing or wrong.
+    Exit status 1 if something is missing or wrong.
     """
     from robot_vision.commands.demonstration_study import run_study
 

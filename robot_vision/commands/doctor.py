@@ -1,4 +1,4 @@
-"""`robot-vision doctor`: what this machine lacks, and what to do about it."""
+"""`robot-vision doctor`: what is missing on this machine, and how to fix it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +14,12 @@ def register(app: typer.Typer) -> None:
 def doctor(
     robot_description: Annotated[
         Path | None,
-        typer.Option(help="URDF of the arm: names the links that self-collision cannot look at"),
+        typer.Option(help="URDF of the arm, to list links that self-collision cannot check"),
     ] = None,
 ) -> None:
     """Check Python packages, ROS 2, middleware, shared memory, providers and models.
 
-    The exit status is 1 if something keeps the service from working.
+    Exit status 1 if something prevents the service from working.
     """
     from rich.table import Table
 

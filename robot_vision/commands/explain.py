@@ -17,10 +17,10 @@ class _Group(DefaultGroup):
 
 
 app = typer.Typer(
-    cls=_Group, no_args_is_help=True, help="What a model looks at, and what it is made of."
+    cls=_Group, no_args_is_help=True, help="What a model looks at, and its structure."
 )
 
-Model = Annotated[str, typer.Argument(help="run, or bundle: a name in the store or a folder")]
+Model = Annotated[str, typer.Argument(help="run or bundle: a name in the store or a folder")]
 Source = Annotated[
     str, typer.Argument(help="picture, recording, dataset, video, 0, /dev/video0 or rtsp://…")
 ]
@@ -53,11 +53,12 @@ def picture(
     size: Size = "",
     rgb_topic: Topic = "",
     check: Annotated[
-        bool, typer.Option(help="refuse maps whose places matter no more than others")
+        bool, typer.Option(help="reject maps whose regions matter no more than others")
     ] = True,
     out: Out = Path("out/why.png"),
 ) -> None:
-    """Maps of what a model looks at in a picture, side by side; `picture` may be left out."""
+    """Maps of what a model looks at in a picture, side by side; the word `picture` may be
+    omitted."""
     from robot_vision.explain.answer import answered, usual_ways
     from robot_vision.terminal import Screen
 
@@ -72,8 +73,8 @@ def policy(
         str, typer.Argument(help="run of task `demonstrations`, or bundle of kind `pixels`")
     ],
     dataset: Annotated[str, typer.Argument(help="set of episodes")],
-    row: Annotated[int, typer.Option(help="moment of the set, from 0", min=0)] = 0,
-    camera: Annotated[str, typer.Option(help="by name; default: the first")] = "",
+    row: Annotated[int, typer.Option(help="row of the dataset, from 0", min=0)] = 0,
+    camera: Annotated[str, typer.Option(help="name of the camera; default: the first")] = "",
     way: Annotated[
         list[str] | None, typer.Option(help="`explain ways` lists them; repeatable")
     ] = None,
@@ -83,12 +84,12 @@ def policy(
     word: Annotated[str, typer.Option(help="of the instruction: where it looks")] = "",
     layer: Layer = "",
     check: Annotated[
-        bool, typer.Option(help="refuse maps whose places matter no more than others")
+        bool, typer.Option(help="reject maps whose regions matter no more than others")
     ] = True,
     cache: Cache = "",
     out: Out = Path("out/why.png"),
 ) -> None:
-    """What a policy from pixels looks at before it acts, and what its words look at."""
+    """What a policy from pixels, and the words of its instruction, attend to."""
     from robot_vision.explain.answer import answered, usual_ways
     from robot_vision.explain.heat import ExplainError
     from robot_vision.explain.opening.policy import open_moment, word_weights
@@ -101,7 +102,7 @@ def policy(
     try:
         found = word_weights(question, moment.words) if moment.words else []
         shares = ", ".join(f"{name} {share:.2f}" for name, share in found)
-        screen.print(f"places of the picture attend to words: {shares or 'none'}")
+        screen.print(f"attention from image regions to words: {shares or 'none'}")
     except ExplainError as error:
         screen.print(f"words: {error}", soft_wrap=True)
     answers = answered(question, way or usual_ways(question), is_checked=check)
@@ -110,7 +111,7 @@ def policy(
 
 @app.command()
 def ways() -> None:
-    """Ways of explaining: what they need, what they show, who proposed them."""
+    """List the methods: what they need, what they show, and their papers."""
     from rich.table import Column, Table
 
     from robot_vision.explain.question import WAYS
@@ -131,7 +132,7 @@ def ways() -> None:
 
 @app.command()
 def layers(model: Model, source: Source, size: Size = "", rgb_topic: Topic = "") -> None:
-    """Layers with places in the picture, in the order in which they run."""
+    """List layers with spatial maps, in order of execution."""
     from robot_vision.explain.inside.feature_maps import layers_of
     from robot_vision.terminal import Screen
 
@@ -144,13 +145,13 @@ def features(
     model: Model,
     source: Source,
     layer: Annotated[str, typer.Option(help="`explain layers` lists them")],
-    count: Annotated[int, typer.Option(help="channels drawn", min=1, max=512)] = 24,
+    count: Annotated[int, typer.Option(help="number of channels to draw", min=1, max=512)] = 24,
     frame: Frame = 0,
     size: Size = "",
     rgb_topic: Topic = "",
     out: Out = Path("out/features.png"),
 ) -> None:
-    """What the channels of a layer show of a picture, those that vary most first."""
+    """Channels of a layer for a picture, those with the largest variance first."""
     from robot_vision.explain.drawing import tile
     from robot_vision.explain.inside.feature_maps import feature_tiles
     from robot_vision.terminal import Screen
@@ -173,7 +174,7 @@ def receptive_field(
     size: Size = "",
     rgb_topic: Topic = "",
 ) -> None:
-    """What the middle cell of a layer can see, and what has 90 % of its gradient."""
+    """The receptive field of a layer's central cell, and the region with 90 % of its gradient."""
     from rich.table import Table
 
     from robot_vision.explain.inside.receptive_field import fields
@@ -186,7 +187,7 @@ def receptive_field(
     def call(pixels: Any) -> Any:
         return question.subject.run(question.with_pictures(pixels))
 
-    table = Table("layer", "cells", "stride px", "can see px", "sees px (90 %)")
+    table = Table("layer", "cells", "stride px", "theoretical px", "effective px (90 %)")
     for one in fields(network, call, [shown], layers=layer or ()):
         can = "all" if one.sees_all else f"{one.can_px[0]}×{one.can_px[1]}"
         does = f"{one.does_px[0]}×{one.does_px[1]}"
@@ -198,12 +199,13 @@ def receptive_field(
 def weights(
     model: Model,
     sources: Annotated[
-        list[str] | None, typer.Argument(help="pictures for activations; more are better")
+        list[str] | None,
+        typer.Argument(help="pictures for activations; more give better statistics"),
     ] = None,
     size: Size = "",
-    out: Annotated[Path | None, typer.Option(help="PNG of histograms to write")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG for histograms")] = None,
 ) -> None:
-    """Weights of each layer in figures; with pictures also dead channels and saturation."""
+    """Statistics of each layer's weights; with pictures, also dead channels and saturation."""
     from rich.table import Column, Table
 
     from robot_vision.explain.inside.weights import activations_of, draw_histograms, weights_of
@@ -256,11 +258,11 @@ def weights(
 @app.command()
 def architecture(
     model: Annotated[str, typer.Argument(help="run, bundle, or model of `models architectures`")],
-    depth: Annotated[int, typer.Option(help="levels of modules that are drawn", min=1)] = 3,
+    depth: Annotated[int, typer.Option(help="depth of the module tree to draw", min=1)] = 3,
     size: Size = "",
-    out: Annotated[Path, typer.Option(help="SVG to write")] = Path("out/architecture.svg"),
+    out: Annotated[Path, typer.Option(help="SVG file to write")] = Path("out/architecture.svg"),
 ) -> None:
-    """A picture of what feeds what: modules, shapes, parameters."""
+    """Draw the architecture: modules, shapes, parameters."""
     from robot_vision.explain.inside.architecture import draw_architecture, follow
     from robot_vision.explain.opening.subject import example_of
     from robot_vision.models.registry import MODELS
@@ -275,7 +277,7 @@ def architecture(
 
 
 def _fresh(model: str, size: str) -> Any:
-    """A registered model with fresh weights: all that a picture of its modules needs."""
+    """A registered model with fresh weights, which suffices to draw its modules."""
     from robot_vision.explain.opening.subject import fresh_subject
     from robot_vision.models.card import Size
     from robot_vision.models.registry import MODELS
@@ -317,7 +319,7 @@ def _question(
 
 
 def _show(screen: Any, rgb: Any, question: "Question", answers: Any, out: Path) -> None:
-    """Words on the screen, maps into the file; raises `ExplainError` where there is no map."""
+    """Print the text and write the maps; raises `ExplainError` if there is no map."""
     from robot_vision.explain.answer import side_by_side
     from robot_vision.explain.heat import ExplainError
     from robot_vision.training.metrics.tiles import write_tiles
@@ -327,7 +329,7 @@ def _show(screen: Any, rgb: Any, question: "Question", answers: Any, out: Path) 
         words = one.refused or "; ".join(part for part in (one.about, one.checked) if part)
         screen.print(f"{one.way}: {'REFUSED: ' if one.refused else ''}{words}", soft_wrap=True)
     if all(one.refused for one in answers):
-        raise ExplainError("every map was refused; nothing was written")
+        raise ExplainError("every map was rejected; nothing was written")
     out.parent.mkdir(parents=True, exist_ok=True)
     tiles = side_by_side(rgb, question, answers)
     write_tiles(out, tiles, columns=len(tiles))

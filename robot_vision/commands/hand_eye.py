@@ -1,4 +1,4 @@
-"""`robot-vision calibrate hand-eye`: where a camera sits at an arm."""
+"""`robot-vision calibrate hand-eye`: the pose of a camera on or beside an arm."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -32,35 +32,39 @@ def hand_eye(
     board: BoardFile,
     mount: Annotated[
         Literal["tool", "base"],
-        typer.Option(help="tool: camera in the hand; base: beside the arm, board in the hand"),
+        typer.Option(
+            help="tool: camera on the hand; base: camera beside the arm, board on the hand"
+        ),
     ],
     camera_info: Annotated[
         Path | None,
-        typer.Option(help="camera_info YAML of these pictures; a recording's own if not given"),
+        typer.Option(help="camera_info YAML of these pictures; default: the recording's own"),
     ] = None,
     out: Annotated[Path, typer.Option(help="folder for results")] = Path("hand_eye"),
     frame_id: FrameId = "camera",
-    base_frame: Annotated[str, typer.Option(help="base of the tool poses")] = "base",
-    tool_frame: Annotated[str, typer.Option(help="frame of the tool poses")] = "tool",
+    base_frame: Annotated[str, typer.Option(help="base frame of the tool poses")] = "base",
+    tool_frame: Annotated[str, typer.Option(help="tool frame of the tool poses")] = "tool",
     rgb: Rgb = "",
     tool_poses: Annotated[
-        str, typer.Option(help="of a recording: tf, joints, or a topic of PoseStamped")
+        str, typer.Option(help="source in a recording: tf, joints, or a PoseStamped topic")
     ] = "tf",
     joint_states: Annotated[
-        str, typer.Option(help="with --tool-poses joints: topic of the joints")
+        str, typer.Option(help="topic of the joints, with --tool-poses joints")
     ] = "/joint_states",
     urdf: Annotated[
         Path | None,
-        typer.Option(help="with --tool-poses joints; a recorded /robot_description if not given"),
+        typer.Option(
+            help="URDF, with --tool-poses joints; default: the recorded /robot_description"
+        ),
     ] = None,
     views: ViewFolder = None,
     settings: Settings = None,
 ) -> None:
-    """Where a camera sits on an arm's tool or beside the arm, with residuals and a picture.
+    """The pose of a camera on an arm's tool or beside the arm, with residuals and a plot.
 
-    Writes hand_eye.yaml and fit.png, and camera_pose.yaml for `policy_params_file:=` where the
-    camera stands beside the arm. Views that cannot settle it are refused with the reason. Of a
-    recording one picture is taken for each pose in which the arm rested.
+    Writes hand_eye.yaml and fit.png, and camera_pose.yaml for `policy_params_file:=` if the camera
+    is beside the arm. Insufficient views are rejected with the reason. From a recording, one
+    picture is taken for each pose in which the arm was at rest.
     """
     from robot_vision.calibration.sight import BoardFinder
     from robot_vision.calibration.verdict import calibrate_hand_eye
@@ -112,8 +116,8 @@ def _board_with_ends(path: Path) -> "Board":
     made = read_board(path)
     if not made.has_ends:
         raise CalibrationError(
-            f"{path} is a plain chessboard, of which nobody sees which end is up; expected "
-            "charuco or april"
+            f"{path} is a plain chessboard, whose orientation is ambiguous; expected charuco or "
+            "april"
         )
     return made
 
@@ -134,7 +138,7 @@ def _check_size(sightings: "Sightings", size_px: tuple[int, int], of: Path | str
         if sight.image_size_px != size_px:
             raise CalibrationError(
                 f"{name} has {sight.image_size_px[0]}×{sight.image_size_px[1]} px; expected "
-                f"{size_px[0]}×{size_px[1]}, of which the camera of {of} is"
+                f"{size_px[0]}×{size_px[1]}, the image size of the camera in {of}"
             )
 
 

@@ -1,4 +1,4 @@
-"""`--json PATH`: where figures go, the same in every command that measures."""
+"""`--json PATH`: the output file of all measuring commands."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-JsonFile = Annotated[Path, typer.Option("--json", "--out", help="where the JSON goes")]
-MaybeJsonFile = Annotated[Path | None, typer.Option("--json", help="where the figures go")]
+JsonFile = Annotated[Path, typer.Option("--json", "--out", help="JSON file to write")]
+MaybeJsonFile = Annotated[Path | None, typer.Option("--json", help="JSON file for the figures")]
 
 
 def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
-    """Write the figures, where a file was asked for, and say so."""
+    """Write the figures if a file is given, and report it."""
     from robot_vision.terminal import Screen
 
     if file is not None:

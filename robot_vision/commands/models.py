@@ -1,4 +1,4 @@
-"""`robot-vision models …`: the bundles there are, and new ones from ONNX files."""
+"""`robot-vision models …`: available bundles, and new ones from ONNX files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,7 +39,7 @@ Name = Annotated[str, typer.Argument(help="name in the store, or a folder with m
 
 @app.command("list")
 def list_models() -> None:
-    """The bundles in the store: those of the package and those in ROBOT_VISION_MODELS."""
+    """List the bundles in the store: those of the package and those in ROBOT_VISION_MODELS."""
     from rich.table import Table
 
     from robot_vision.model_store.store import list_bundles
@@ -56,7 +56,7 @@ def list_models() -> None:
 
 @app.command()
 def show(name: Name) -> None:
-    """What a bundle's manifest says, whether its files are so, and whether they can run code."""
+    """Show a bundle's manifest, whether its files match, and whether they can run code."""
     import yaml
 
     from robot_vision.model_store.segmenters import is_segmenter
@@ -79,7 +79,8 @@ def verify(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")] = "auto",
     allow_code: AllowCode = False,
 ) -> None:
-    """Check a bundle's sha256s, say whether it can run code, load it, run it on a blank frame."""
+    """Check a bundle's sha256s and whether it can run code, load it and run it on a blank
+    frame."""
     from robot_vision.model_store.segmenters import is_segmenter
     from robot_vision.model_store.store import find_bundle
 
@@ -93,22 +94,22 @@ def verify(
 
 
 class _NamesFormats(TyperCommand):
-    """Lists the formats in its help, and imports them only then."""
+    """Lists the formats in its help, and imports them only for that."""
 
-    # Typer's context is click's or one of its own, by its version.
+    # Depending on its version, Typer's context is click's or its own.
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from robot_vision.formats.registry import formats_of_tasks
 
         names = "; ".join(f"{task}: {', '.join(of)}" for task, of in formats_of_tasks().items())
         for option in self.params:
             if isinstance(option, TyperOption) and option.name == "format":
-                option.help = f"what the outputs mean ({names})"
+                option.help = f"format of the outputs ({names})"
         super().format_help(ctx, formatter)
 
 
 @app.command()
 def architectures() -> None:
-    """The torch models that can be trained: task, size, cost of one sample, what serves them."""
+    """List trainable torch models: task, size, cost per sample, serving format."""
     from rich.table import Column, Table
 
     from robot_vision.models.contract import gmacs_of, parameters_of
@@ -127,7 +128,7 @@ def architectures() -> None:
 
 @app.command()
 def tasks() -> None:
-    """What models can be trained for, and the figure that selects their weights."""
+    """List training tasks, and the metric that selects weights."""
     from rich.table import Table
 
     from robot_vision.models.registry import MODELS
@@ -144,7 +145,7 @@ def tasks() -> None:
 
 @app.command()
 def encoders() -> None:
-    """What turns a picture into maps and an embedding, and can be named in a recipe."""
+    """List encoders (picture to maps and embedding) that recipes can name."""
     from rich.table import Column, Table
 
     from robot_vision.models.encoders.listing import described
@@ -158,25 +159,27 @@ def encoders() -> None:
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="file, or folder as save_pretrained writes it")],
+    source: Annotated[Path, typer.Argument(help="file, or folder written by save_pretrained")],
     encoder: Annotated[str, typer.Option(help="`models encoders` lists them")] = "",
-    model: Annotated[str, typer.Option(help="a whole model in place of an encoder: detr")] = "",
+    model: Annotated[str, typer.Option(help="a whole model instead of an encoder: detr")] = "",
     option: Annotated[
         list[str] | None, typer.Option(help="field=value of the spec; repeatable")
     ] = None,
     out: Annotated[Path, typer.Option(help="file to write")] = Path("weights.safetensors"),
 ) -> None:
-    """Write public weights as `run.init_weights` of a recipe takes them.
+    """Convert public weights for `run.init_weights` of a recipe.
 
-    The names are those of torchvision, timm, transformers or another public program, as far as
-    the encoder or the model has them. Layers of heads are left out of an encoder. Code in a file
-    is never run.
+    Weight names of torchvision, timm, transformers and others are recognised, as far as the
+    encoder or model supports them. Head layers are left out of an encoder. Code in a file is never
+    run.
     """
     from robot_vision.core.errors import ConfigError
     from robot_vision.core.foreign import parse_yaml
 
     if bool(encoder) == bool(model):
-        raise ConfigError(f"--encoder {encoder!r} and --model {model!r}: expected one of the two")
+        raise ConfigError(
+            f"--encoder {encoder!r} and --model {model!r}: expected exactly one of them"
+        )
     given = _pairs(option, "option").items()
     options = {key: parse_yaml(value, what=f"--option {key}") for key, value in given}
     if encoder:
@@ -199,9 +202,9 @@ def _convert_encoder(source: Path, name: str, options: dict[str, Any], out: Path
     write_weights(out, weights)
     heads = f"left out: {listed(renamed.left_out)}" if renamed.left_out else "nothing left out"
     Screen().print(
-        f"{source}: {len(renamed.tensors)} tensors as {renamed.layout.name} names them; {heads}\n"
-        f"written: {out}; a recipe takes it with\n"
-        f"spec: {{encoder: {json.dumps(choice)}}}\nrun: {{init_weights: {out}}}",
+        f"{source}: {len(renamed.tensors)} tensors named as in {renamed.layout.name}; "
+        f"{heads}\nwritten: {out}; use it in a recipe with\nspec: "
+        f"{{encoder: {json.dumps(choice)}}}\nrun: {{init_weights: {out}}}",
         soft_wrap=True,
     )
 
@@ -216,9 +219,8 @@ def _convert_model(source: Path, name: str, options: dict[str, Any], out: Path) 
     weights = convert_model(name, options, read_public(source), read_config(source))
     write_weights(out, weights)
     Screen().print(
-        f"{source}: {len(weights.tensors)} tensors of {name}\n"
-        f"written: {out}; a recipe takes it with\n"
-        f"spec: {json.dumps(weights.spec)}\nrun: {{init_weights: {out}}}",
+        f"{source}: {len(weights.tensors)} tensors of {name}\nwritten: {out}; use it in a recipe "
+        f"with\nspec: {json.dumps(weights.spec)}\nrun: {{init_weights: {out}}}",
         soft_wrap=True,
     )
 
@@ -226,38 +228,47 @@ def _convert_model(source: Path, name: str, options: dict[str, Any], out: Path) 
 @app.command("import", cls=_NamesFormats)
 def import_model(
     model_file: Annotated[
-        Path, typer.Argument(help="ONNX file; of a pair the encoder; or a folder of a SAM")
+        Path, typer.Argument(help="ONNX file (of a pair: the encoder), or folder of a SAM")
     ],
-    format: Annotated[str, typer.Option(help="what the outputs mean")] = "",
+    format: Annotated[str, typer.Option(help="format of the outputs")] = "",
     name: Annotated[str, typer.Option(help="name of the bundle; default: the file's")] = "",
     classes: Annotated[
         Path | None,
-        typer.Option(help="text file with a class name a line; default: as the file says"),
+        typer.Option(help="text file with one class name per line; default: from the ONNX file"),
     ] = None,
-    keypoint_names: Annotated[str, typer.Option(help="of a pose model: nose,left_eye,…")] = "",
-    size: Annotated[str, typer.Option(help="416x320, where the file leaves it open")] = "",
+    keypoint_names: Annotated[
+        str, typer.Option(help="names for a pose model: nose,left_eye,…")
+    ] = "",
+    size: Annotated[
+        str, typer.Option(help="input size such as 416x320, if the file leaves it open")
+    ] = "",
     output: Annotated[
-        list[str] | None, typer.Option(help="role=tensor, where names differ; repeatable")
+        list[str] | None, typer.Option(help="role=tensor, if names differ; repeatable")
     ] = None,
     input: Annotated[
         list[str] | None, typer.Option(help="field=value of the input: color=bgr, mean=[0,0,0]")
     ] = None,
     reading: Annotated[
         list[str] | None,
-        typer.Option(help="field=value of how outputs are read: box_units=fractions"),
+        typer.Option(help="field=value for reading outputs: box_units=fractions"),
     ] = None,
     licence: Annotated[str, typer.Option(help="licence of the weights")] = "unknown",
     decoder: Annotated[
-        Path | None, typer.Option(help="of a pair that segments by prompts (SAM and its kin)")
+        Path | None,
+        typer.Option(help="decoder of a promptable segmentation model (SAM and similar)"),
     ] = None,
-    trial: Annotated[bool, typer.Option(help="find out by trying it on pictures")] = True,
-    explain: Annotated[bool, typer.Option("--explain", help="show all that was tried")] = False,
+    trial: Annotated[
+        bool, typer.Option(help="determine the settings by trying the model on pictures")
+    ] = True,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="show every hypothesis that was tried")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="folder to write; default: ./<name>")] = None,
 ) -> None:
-    """Find out by trying what an ONNX file is, and write a bundle for it.
+    """Determine by trial what an ONNX file expects and outputs, and write a bundle for it.
 
-    What no option settles (format, colour order, scale of the pixels, units of the boxes …) is
-    tried on a few pictures with known things; where they do not decide, the choices are given.
+    Settings without an option (format, colour order, pixel scale, box units …) are tried on a few
+    pictures with known objects; if the result is ambiguous, the choices are listed.
     """
     from robot_vision.core.foreign import parse_yaml
     from robot_vision.importing.choice import UndecidedError
@@ -317,16 +328,16 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
 
 def _print_powers(bundle: "Bundle") -> None:
-    """Which kinds of model file can run code, and whether this bundle's is of one of them."""
+    """Print which kinds of model file can run code, and whether this bundle's is one."""
     from robot_vision.model_store.file_kinds import RUNS_CODE, WHAT_A_KIND_CAN_DO, kind_of
 
     kind = kind_of(bundle.model_path)
     if kind == "other":
-        answer = "is of no kind that is loaded"
+        answer = "is of an unsupported kind"
     else:
-        answer = "can run any code when loaded" if kind in RUNS_CODE else "cannot run code"
+        answer = "can run arbitrary code when loaded" if kind in RUNS_CODE else "cannot run code"
     lines = [
-        f"{bundle.manifest.file} {answer}. Of the kinds of file:",
+        f"{bundle.manifest.file} {answer}. Kinds of file:",
         *(f"  {what}" for what in WHAT_A_KIND_CAN_DO.values()),
     ]
     Screen().print("\n".join(lines), soft_wrap=True)
@@ -344,7 +355,7 @@ def _try_out(bundle: "Bundle", device: str) -> None:
         f"its outputs fit format {bundle.manifest.format}",
     )
     if model.backend.fallback_reason:
-        console.print(f"not on a better device: {model.backend.fallback_reason}")
+        console.print(f"no faster device is used: {model.backend.fallback_reason}")
     model.backend.close()
 
 

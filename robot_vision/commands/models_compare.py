@@ -15,20 +15,23 @@ def register(models_app: typer.Typer) -> None:
 
 def compare_models(
     names: Annotated[
-        list[str], typer.Argument(help="bundles, the first is what the others are compared with")
+        list[str], typer.Argument(help="bundles; the others are compared with the first")
     ],
-    data: Annotated[Path, typer.Option(help="held-out set that chose none of them")],
-    images: Annotated[int, typer.Option(min=0, help="pictures; 0: all")] = 0,
-    out: Annotated[Path, typer.Option(help="folder of report and figures")] = Path("out/compare"),
+    data: Annotated[
+        Path, typer.Option(help="held-out set that was not used to select any of them")
+    ],
+    images: Annotated[int, typer.Option(min=0, help="number of pictures; 0: all")] = 0,
+    out: Annotated[Path, typer.Option(help="folder for report and figures")] = Path("out/compare"),
     pictures: Annotated[
-        int, typer.Option(min=0, max=200, help="shown: where they disagree most")
+        int, typer.Option(min=0, max=200, help="pictures to show, those with most disagreement")
     ] = 12,
-    threads: Annotated[int, typer.Option(min=1, help="of each timed run")] = 2,
-    rounds: Annotated[int, typer.Option(min=1, help="blocks of five timed runs of each")] = 10,
+    threads: Annotated[int, typer.Option(min=1, help="threads per timed run")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="blocks of five timed runs per bundle")] = 10,
 ) -> None:
-    """Paired differences with intervals, time side by side, and pictures where they disagree.
+    """Paired differences with intervals, latencies side by side, and pictures where models
+    disagree.
 
-    Detectors of any format, classifiers, or segmentation models, with the set's classes.
+    For detectors of any format, classifiers or segmentation models with the set's classes.
     """
     from rich.table import Table
 
@@ -52,7 +55,7 @@ def compare_models(
     machine = describe_machine()
     measured = (
         f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']} at the "
-        f"end, {threads} threads a run; set {data}"
+        f"end, {threads} threads per run; set {data}"
     )
     write_report(out, compared, about=about, measured=measured, pictures=pictures)
     heads, rows = table_of(compared)

@@ -15,23 +15,25 @@ def register(models_app: typer.Typer) -> None:
 
 
 def ensemble_models(
-    names: Annotated[list[str], typer.Argument(help="ONNX bundles that are fed alike")],
-    out: Annotated[Path, typer.Option(help="folder of the new bundle; its name")],
+    names: Annotated[
+        list[str], typer.Argument(help="ONNX bundles with the same input preparation")
+    ],
+    out: Annotated[Path, typer.Option(help="folder of the new bundle, and its name")],
     view: Annotated[
         list[str] | None,
-        typer.Option(help="shown beside the picture as it is: flip, scale:0.8, crop:0,0,0.7"),
+        typer.Option(help="additional view of the picture: flip, scale:0.8, crop:0,0,0.7"),
     ] = None,
     weight: Annotated[
-        list[float] | None, typer.Option(help="of each bundle, in order; default: 1")
+        list[float] | None, typer.Option(help="weight of each bundle, in order; default: 1")
     ] = None,
     iou: Annotated[
-        float, typer.Option(min=0.1, max=0.95, help="boxes that overlap more are of one thing")
+        float, typer.Option(min=0.1, max=0.95, help="IoU above which boxes count as one object")
     ] = 0.55,
 ) -> None:
     """Join bundles, or views of a picture (test-time augmentation), into one bundle.
 
-    Boxes by weighted box fusion, classes by mean probability, depth by mean. It takes as much
-    longer as it has members: `models compare` says whether that is worth anything.
+    Boxes by weighted box fusion, classes by mean probability, depth by mean. The time grows with
+    the number of members: use `models compare` to see whether it pays off.
     """
     from robot_vision.ensembles.build import Recipe, build_ensemble
     from robot_vision.ensembles.views import View, parse_view
@@ -48,5 +50,5 @@ def ensemble_models(
     )
     bundle = build_ensemble(recipe, out, name=out.name)
     members = len(names) * len(views)
-    say(f"written: {bundle.path}, which runs a network {members} times a frame; is it worth it?")
+    say(f"written: {bundle.path}, which runs {members} networks per frame; compare it:")
     say(f"robot-vision models compare {names[0]} {out} --data HELD_OUT_SET")

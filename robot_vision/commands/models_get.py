@@ -12,7 +12,7 @@ from robot_vision.terminal import Screen
 if TYPE_CHECKING:
     from robot_vision.foundation.get import Brought
 
-# Which parameter of the service takes a bundle, by its task.
+# The service parameter for a bundle, by its task.
 _PARAMETERS = {
     "detection": "model",
     "depth": "depth_model",
@@ -23,7 +23,7 @@ _PARAMETERS = {
 
 
 def known() -> None:
-    """Foundation models that are worth a robot's while: licence, size, what they are for."""
+    """List foundation models useful on robots: licence, size, purpose."""
     from rich.table import Column, Table
 
     from robot_vision.foundation.known import KNOWN
@@ -36,10 +36,10 @@ def known() -> None:
         table.add_row(one.name, one.licence, size, one.parameter, one.good_for, one.source)
     console = Screen()
     console.print(table)
-    console.print("robot-vision models get NAME --out bundles/NAME; with it go:")
+    console.print("robot-vision models get NAME --out bundles/NAME; use it with:")
     for one in (one for one in KNOWN.values() if one.options):
         console.print(f"  {one.name} {one.options}", soft_wrap=True)
-    console.print("Licences and sizes are as the model cards had them. None was measured here.")
+    console.print("Licences and sizes are from the model cards. None was measured here.")
 
 
 def get(
@@ -51,32 +51,32 @@ def get(
     hub: Annotated[
         str, typer.Option(help="mirror's URL, or folder with ORG/MODEL; default: huggingface.co")
     ] = "",
-    offline: Annotated[bool, typer.Option("--offline", help="from the cache alone")] = False,
-    sha256: Annotated[str, typer.Option(help="of the file at a URL; needed there")] = "",
-    licence: Annotated[str, typer.Option(help="default: as the model card says")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="use only the cache")] = False,
+    sha256: Annotated[str, typer.Option(help="hash of the file at a URL; required for URLs")] = "",
+    licence: Annotated[str, typer.Option(help="default: from the model card")] = "",
     camera: Annotated[
-        str, typer.Option(help="size of the camera's pictures, which decides the input's")
+        str, typer.Option(help="image size of the camera, from which the input size follows")
     ] = "640x480",
-    size: Annotated[str, typer.Option(help="of the input; default: as the library has it")] = "",
+    size: Annotated[str, typer.Option(help="input size; default: the library's")] = "",
     words: Annotated[str, typer.Option(help="CLIP: classes, separated by commas")] = "",
     template: Annotated[
-        str, typer.Option(help="CLIP: a sentence around each word")
+        str, typer.Option(help="CLIP: sentence template for each class")
     ] = "This is a photo of {}.",
     embedding: Annotated[
         str, typer.Option(help="DINOv2: class (token), mean (of patches) or both")
     ] = "class",
     format: Annotated[
         str,
-        typer.Option(help="depth: depth_relative or depth_metric, where a config leaves it open"),
+        typer.Option(help="depth: depth_relative or depth_metric, if the config does not say"),
     ] = "",
     score_threshold: Annotated[
-        float | None, typer.Option(help="detectors: what is less sure is nothing", min=0, max=1)
+        float | None, typer.Option(help="detectors: score threshold", min=0, max=1)
     ] = None,
 ) -> None:
-    """Get a model's weights, and write a bundle of them that the service runs without torch.
+    """Download a model's weights and write a bundle that the service runs without torch.
 
-    Only safetensors and ONNX are read (torch's files as tensors alone), and no code of a model is
-    run. The licence is shown, and kept in the bundle. What was fetched is not fetched again.
+    Only safetensors and ONNX are read (torch files only as tensors), and no code of a model is
+    run. The licence is shown, and stored in the bundle. Downloads are cached.
     """
     from robot_vision.foundation.family import Asked
     from robot_vision.foundation.get import bring_model, make_bundle
@@ -97,7 +97,7 @@ def get(
         )
     console.print(f"{brought.source}: licence {brought.licence}", soft_wrap=True)
     if brought.licence == "unknown":
-        console.print("no model card says under which licence it may be used: ask its publisher")
+        console.print("no model card states its licence: ask its publisher")
     name = name or reference.name
     if brought.onnx is not None:
         _by_trial(brought, name, out)
@@ -117,7 +117,7 @@ def get(
     lines = [
         *made.notes,
         f"{manifest.format}, input {manifest.input.width_px}×{manifest.input.height_px}; ONNX "
-        f"Runtime differs from torch by {made.difference:.0e} at most; not measured on a task",
+        f"Runtime differs from torch by at most {made.difference:.0e}; not measured on a task",
         f"written: {made.bundle.path} (sha256 {manifest.sha256})",
         f"use it: robot-vision run -p {_PARAMETERS[manifest.task]}:={made.bundle.path}",
     ]
@@ -135,7 +135,7 @@ def _bar() -> Any:
 
 
 def _by_trial(brought: "Brought", name: str, out: Path | None) -> None:
-    """An ONNX file says little of itself: it is imported as any other is."""
+    """An ONNX file says little about itself, so it is imported like any other."""
     from robot_vision.commands.models import import_model
 
     assert brought.onnx is not None
@@ -144,5 +144,5 @@ def _by_trial(brought: "Brought", name: str, out: Path | None) -> None:
         import_model(brought.onnx, **given)
     except RobotVisionError as error:
         raise ConfigError(
-            f"{error}. The file is here: `robot-vision models import {brought.onnx}` takes options"
+            f"{error}. Import the file with options: `robot-vision models import {brought.onnx}`"
         ) from error

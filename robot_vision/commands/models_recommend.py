@@ -1,4 +1,4 @@
-"""`robot-vision models recommend`: which of the measured models to take."""
+"""`robot-vision models recommend`: choose among the measured models."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from robot_vision.model_store.measured import GardenRow
     from robot_vision.model_store.recommend import Advice
 
-# Parameters of the service under which models serve, by what they were asked.
+# Service parameters for models, by task.
 _SERVED_AS = {
     "Detection": "model",
     "Classification": "classifier_model",
@@ -27,23 +27,24 @@ def register(models_app: typer.Typer) -> None:
 
 
 def recommend_model(
-    task: Annotated[str, typer.Option(help="detection, segmentation …, as the table has them")],
+    task: Annotated[str, typer.Option(help="detection, segmentation …, as in the table")],
     budget_ms: Annotated[
-        float, typer.Option(min=0, help="a camera's frame may take: resizing, network, decoding")
+        float, typer.Option(min=0, help="time limit per frame: resizing, network, decoding")
     ],
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     licence: Annotated[
-        str, typer.Option(help="that will do: MIT,Apache-2.0, or permissive; default: any")
+        str, typer.Option(help="acceptable licences: MIT,Apache-2.0, or permissive; default: any")
     ] = "",
     table: Annotated[
         Path | None,
-        typer.Option(help="garden.json that `bench garden` wrote; default: the shipped one"),
+        typer.Option(help="garden.json of `bench garden`; default: the shipped one"),
     ] = None,
     recipe: Annotated[
-        Path | None, typer.Option(help="file to write the recommended model's recipe to")
+        Path | None, typer.Option(help="file for the recommended model's recipe")
     ] = None,
 ) -> None:
-    """The measured model that fits best, why, and how to get it; says so when none fits."""
+    """Recommend the measured model that fits best, with the reasons and how to get it, if any
+    fits."""
     from robot_vision.model_store.measured import SHIPPED_TABLE, read_table
     from robot_vision.model_store.recommend import Wanted, asked_of, licences_of, recommend
 
@@ -98,20 +99,20 @@ def _how_to_get(row: "GardenRow", recipe: Path | None) -> str:
     served = _SERVED_AS.get(row.asked)
     as_service = f"\nrobot-vision run -p {served}:=bundles/{row.name} …" if served else ""
     if any(bundle.manifest.name == row.name for bundle in list_bundles()):
-        return f"to get it: nothing, it is in the store{as_service.replace('bundles/', '')}"
+        return f"no need to get it: it is in the store{as_service.replace('bundles/', '')}"
     if not row.recipe.startswith("{"):
-        return f"to get it: no recipe is known of it; {row.recipe} was measured"
+        return f"to get it: its recipe is unknown; {row.recipe} was measured"
     file = recipe or Path(f"{row.name}.yaml")
     first = (
         f"its recipe is in {file}"
         if recipe
-        else f"with --recipe {file} this command writes its recipe"
+        else f"--recipe {file} makes this command write its recipe"
     )
     return (
-        f"to get it: its weights are not shipped, {first}; then\n"
-        f"robot-vision train {file} --out out/{row.name} "
-        "--set options.train_set=data/train --set options.val_set=data/val\n"
-        f"robot-vision export out/{row.name} --out bundles/{row.name}{as_service}"
+        f"to get it: its weights are not shipped: {first}; then\nrobot-vision train {file} --out "
+        f"out/{row.name} --set options.train_set=data/train --set "
+        f"options.val_set=data/val\nrobot-vision export out/{row.name} --out "
+        f"bundles/{row.name}{as_service}"
     )
 
 
@@ -121,6 +122,6 @@ def _write_recipe(row: "GardenRow", file: Path) -> None:
     from robot_vision.core.foreign import parse_json
 
     if not row.recipe.startswith("{"):
-        raise ConfigError(f"no recipe of {row.name} is known: {file} was not written")
+        raise ConfigError(f"the recipe of {row.name} is unknown: {file} was not written")
     written = yaml.safe_dump(parse_json(row.recipe, what="the recipe"), sort_keys=False)
     file.write_text(written, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`--set name=value`: a parameter of a recipe, from the command line."""
+"""`--set name=value`: set a recipe parameter on the command line."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ Override = Annotated[
 
 
 def parsed(pairs: list[str]) -> dict[str, object]:
-    """`name=value` pairs, values as in YAML; raises `ConfigError`."""
+    """Parse `name=value` pairs with YAML values; raises `ConfigError`."""
     from robot_vision.core.errors import ConfigError
     from robot_vision.core.foreign import parse_yaml
 

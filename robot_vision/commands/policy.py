@@ -1,4 +1,4 @@
-"""The policy's commands: `collect` and `evaluate policy`."""
+"""Policy commands: `collect` and `evaluate policy`."""
 
 import os
 from pathlib import Path
@@ -15,33 +15,38 @@ Processes = Annotated[int, typer.Option(min=0, help="0: one per core")]
 
 
 def collect(
-    out: Annotated[Path, typer.Option(help="folder of the episodes; continued if it is there")],
+    out: Annotated[
+        Path, typer.Option(help="folder of the episodes; an existing one is continued")
+    ],
     episodes: Annotated[int, typer.Option(min=1)] = 100,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     split: Annotated[
-        str, typer.Option(help="train; val and test show what train never does")
+        str,
+        typer.Option(
+            help="train, val or test; val and test contain appearances that train does not"
+        ),
     ] = "train",
-    model: Annotated[str, typer.Option(help="bundle of the perception")] = "native-s",
+    model: Annotated[str, typer.Option(help="bundle of perception")] = "native-s",
     policy: Annotated[
-        str, typer.Option(help="let this policy lead and the expert say what it should have done")
+        str, typer.Option(help="let this policy act while the expert labels its states")
     ] = "",
     frames: Annotated[
-        int, typer.Option(min=0, help="end each episode after so many; 0: whole episodes")
+        int, typer.Option(min=0, help="end each episode after this many steps; 0: whole episodes")
     ] = 0,
-    others: Annotated[
-        int, typer.Option(min=0, help="other instructions that each frame is shown with")
-    ] = 3,
+    others: Annotated[int, typer.Option(min=0, help="additional instructions per frame")] = 3,
     absent: Annotated[
-        int, typer.Option(min=0, help="instructions about absent things, with each frame")
+        int, typer.Option(min=0, help="instructions about absent objects per frame")
     ] = 1,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", help="a parameter of perception beside the recipe's: name=value"),
+        typer.Option(
+            "--set", help="a perception parameter in addition to the recipe's: name=value"
+        ),
     ] = None,
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:
-    """Demonstrations from the simulated robot: what perception saw and the expert would do."""
+    """Collect demonstrations from the simulated robot: perception and the expert's actions."""
     from robot_vision.commands.scenes import parse_split, progress_bar
     from robot_vision.rollouts.collect import PERCEPTION, CollectRecipe, collect_episodes
 
@@ -70,45 +75,47 @@ def collect(
 
 def evaluate(
     policy: Annotated[
-        str, typer.Option(help="bundle: a name or a folder; `expert`: the upper bound")
+        str, typer.Option(help="bundle: a name or a folder; `expert`: upper bound")
     ] = "policy-s",
-    episodes: Annotated[int, typer.Option(min=1, help="of each condition")] = 200,
+    episodes: Annotated[int, typer.Option(min=1, help="episodes per condition")] = 200,
     conditions: Annotated[
-        str, typer.Option(help="names separated by commas; `all`; `list` shows them")
+        str, typer.Option(help="names separated by commas, or `all`; `list` shows them")
     ] = "held_out",
     seed: Annotated[int, typer.Option(min=0)] = 1000,
-    out: Annotated[Path | None, typer.Option(help="folder of evaluation.json")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for evaluation.json")] = None,
     latency: Annotated[
         float, typer.Option(min=0, help="seconds from a camera's stamp to the policy's answer")
     ] = 0.06,
     model: Annotated[
-        str, typer.Option(help="bundle of the perception; empty: what the policy was trained on")
+        str,
+        typer.Option(help="bundle of perception; empty: the one that the policy was trained on"),
     ] = "",
     joint_space: Annotated[
-        bool, typer.Option(help="command the arm's joints in place of tool poses")
+        bool, typer.Option(help="command the arm's joints instead of tool poses")
     ] = False,
     against: Annotated[
-        Path | None, typer.Option(help="`--out` of another run: compare episode by episode")
+        Path | None,
+        typer.Option(help="`--out` folder of another run to compare with, episode by episode"),
     ] = None,
-    arm: Annotated[str, typer.Option(help="the simulated robot's: seven or six joints")] = "seven",
-    split: Annotated[str, typer.Option(help="whose looks: train, val or test")] = "test",
+    arm: Annotated[str, typer.Option(help="the simulated arm: seven or six joints")] = "seven",
+    split: Annotated[str, typer.Option(help="appearances: train, val or test")] = "test",
     environment: Annotated[
-        str, typer.Option(help="an outside simulator: module:function; needs --allow-code")
+        str, typer.Option(help="an external simulator: module:function; needs --allow-code")
     ] = "",
     fixed_camera: Annotated[
         bool | None,
         typer.Option(
-            help="the front camera at its usual place in all scenes, or somewhere near it; "
-            "default: at its place for a policy that learnt where it stands"
+            help="keep the front camera at its nominal pose in all scenes, or vary it; default: "
+            "nominal for a policy trained with a fixed camera"
         ),
     ] = None,
     processes: Processes = 0,
     allow_code: AllowCode = False,
 ) -> None:
-    """Success in closed loop, on the simulated robot or in a simulator of yours.
+    """Success rate in closed loop, on the simulated robot or in your own simulator.
 
-    Perception is in the loop where the policy looks at it. A folder that holds some of the
-    episodes already is completed.
+    Perception is in the loop if the policy uses it. A folder with some of the episodes is
+    completed.
     """
     from robot_vision.commands.scenes import parse_split, progress_bar
     from robot_vision.rollouts.evaluate import CONDITIONS, evaluate_policy

@@ -1,4 +1,4 @@
-"""`robot-vision profile …`: what a model costs, and where frames of a running node spend time."""
+"""`robot-vision profile …`: the cost of a model, and where frames of a running node spend time."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,9 @@ class _Group(DefaultGroup):
 
 
 app = typer.Typer(
-    cls=_Group, no_args_is_help=True, help="What a model costs, or each frame of a running node."
+    cls=_Group,
+    no_args_is_help=True,
+    help="The cost of a model, or of each frame of a running node.",
 )
 
 
@@ -26,29 +28,31 @@ def model(
         str,
         typer.Argument(help="model of `models architectures`, run, bundle, or file.onnx"),
     ],
-    size: Annotated[str, typer.Option(help="416x320, of the pictures; default: its own")] = "",
+    size: Annotated[str, typer.Option(help="image size, such as 416x320; default: its own")] = "",
     overrides: Override = None,
     engine: Annotated[
         list[str] | None,
         typer.Option(
-            help="torch-cpu, onnx-cpu, openvino, torch-cuda or onnx-cuda; repeatable; all"
+            help="torch-cpu, onnx-cpu, openvino, torch-cuda or onnx-cuda; repeatable; default: all"
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(help="of the CPU; 0 takes all cores", min=0)] = 0,
-    runs: Annotated[int, typer.Option(help="timed runs of each engine", min=5)] = 100,
+    threads: Annotated[int, typer.Option(help="threads on the CPU; 0: all cores", min=0)] = 0,
+    runs: Annotated[int, typer.Option(help="timed runs per engine", min=5)] = 100,
     batch: Annotated[
-        list[int] | None, typer.Option(help="sizes for throughput; repeatable; 1, 4, 16", min=1)
+        list[int] | None,
+        typer.Option(help="batch size for throughput; repeatable; default: 1, 4, 16", min=1),
     ] = None,
-    throughput: Annotated[bool, typer.Option(help="measure many samples at once too")] = True,
-    peak: Annotated[bool, typer.Option(help="most memory, by a process an engine")] = True,
-    rows: Annotated[int, typer.Option(help="of layers and operators shown", min=1)] = 10,
+    throughput: Annotated[bool, typer.Option(help="also measure batches")] = True,
+    peak: Annotated[bool, typer.Option(help="measure peak memory, one process per engine")] = True,
+    rows: Annotated[int, typer.Option(help="number of layers and operators to show", min=1)] = 10,
     traces: Annotated[
-        Path | None, typer.Option(help="folder for files of every call, for Perfetto")
+        Path | None, typer.Option(help="folder for traces of every call, for Perfetto")
     ] = None,
     json_file: MaybeJsonFile = None,
-    html: Annotated[Path | None, typer.Option(help="the tables as a page")] = None,
+    html: Annotated[Path | None, typer.Option(help="HTML file for the tables")] = None,
 ) -> None:
-    """Latency, throughput, GMACs by layer, memory, costly operators; `model` may be left out."""
+    """Latency, throughput, GMACs by layer, memory, costly operators; the word `model` may be
+    omitted."""
     from robot_vision.core.errors import ConfigError
     from robot_vision.models.card import Size
     from robot_vision.profiling.engines import ENGINES
@@ -90,15 +94,15 @@ def model(
 
 @app.command()
 def live(
-    node: Annotated[str, typer.Option(help="the perception node's name")] = "/perception",
-    frames: Annotated[int, typer.Option(help="frames that are traced", min=1)] = 100,
+    node: Annotated[str, typer.Option(help="name of the perception node")] = "/perception",
+    frames: Annotated[int, typer.Option(help="number of frames to trace", min=1)] = 100,
     timeout: Annotated[float, typer.Option(help="longest wait for a frame, seconds", min=1)] = 10,
-    trace: Annotated[Path, typer.Option(help="file for Perfetto, of every frame")] = Path(
+    trace: Annotated[Path, typer.Option(help="trace file of all frames, for Perfetto")] = Path(
         "out/live_trace.json"
     ),
     json_file: MaybeJsonFile = None,
 ) -> None:
-    """Trace frames of a running node through all stages, from the stamp to what is published."""
+    """Trace frames of a running node through all stages, from stamp to publication."""
     from robot_vision.profiling.live import summarise, write_live_trace
     from robot_vision.profiling.tables import live_table
     from robot_vision.ros.tools.trace_reader import read_traces
@@ -106,13 +110,13 @@ def live(
 
     traces = read_traces(node, frames=frames, timeout_s=timeout)
     if len(traces) < frames:
-        say(f"{len(traces)} of {frames} frames came; then none for {timeout:g} s")
+        say(f"{len(traces)} of {frames} frames arrived, then none for {timeout:g} s")
     found = summarise(traces)
     screen = Screen()
     screen.print(f"{found.frames} frames of {node}")
     screen.print(live_table(found))
     screen.print(
-        f"of a frame's age no stage has {found.unaccounted_p50:.1%} (p50), "
+        f"share of a frame's age outside all stages: {found.unaccounted_p50:.1%} (p50), "
         f"{found.unaccounted_p95:.1%} (p95)"
     )
     write_live_trace(trace, traces, node=node)

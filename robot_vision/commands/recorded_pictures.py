@@ -1,4 +1,4 @@
-"""`calibrate` from recordings: pictures of a board at rest, written to a folder."""
+"""`calibrate` from recordings: writes pictures of a board at rest to a folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether pictures come out of a recording, and not out of a folder of pictures."""
+    """Whether the source is a recording instead of a folder of pictures."""
     from robot_vision.recorded_views.pictures import is_recording
 
     return is_recording(path)
@@ -26,7 +26,7 @@ def is_recording(path: Path) -> bool:
 def steady_views(
     path: Path, rgb: str, folder: Path, *, finder: "BoardFinder", config: "RecordedLensConfig"
 ) -> None:
-    """Pictures of a board that stands still, for a lens."""
+    """Pictures of a board at rest, for a lens calibration."""
     from robot_vision.recorded_views.pictures import IMAGE_TYPES, check_topic, topic_types
     from robot_vision.recorded_views.take import ViewWriter, take_steady
     from robot_vision.replay.reading.recording import Recording
@@ -48,7 +48,7 @@ def views_at_rest(
     hand_eye: "HandEyeConfig",
     camera: "Camera | None",
 ) -> "Camera":
-    """Pictures and tool poses of an arm at rest; `camera`, or that of the recording."""
+    """Pictures and tool poses of an arm at rest, with `camera` or the recording's own."""
     from robot_vision.recorded_views.arm_source import ArmOptions, arm_source
     from robot_vision.recorded_views.pictures import (
         IMAGE_TYPES,
@@ -80,6 +80,6 @@ def views_at_rest(
 
 
 def _say(taken: "Taken", folder: Path) -> None:
-    say(f"{taken.written} pictures taken into {folder}")
+    say(f"{taken.written} pictures written to {folder}")
     if taken.left_out:
         say(f"left out: {taken.words()}")

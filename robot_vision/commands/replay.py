@@ -14,7 +14,7 @@ from robot_vision.core.errors import ConfigError
 if TYPE_CHECKING:
     from robot_vision.replay.judging.judge import JudgeOptions
 
-INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and part", "Results", "Many bags"
+INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and range", "Results", "Many bags"
 
 
 def _option(help: str, panel: str, *names: str) -> Any:
@@ -26,59 +26,69 @@ def replay(
         list[Path], typer.Argument(help="bags, datasets, videos or folders of images")
     ],
     model: Annotated[
-        str, _option("bundle: a name or a folder; with --policy its perception", INPUTS)
+        str, _option("bundle: a name or a folder; with --policy: its perception", INPUTS)
     ] = "",
-    config: Annotated[Path | None, _option("YAML of parameters, as the node's", INPUTS)] = None,
-    param: Annotated[
-        list[str] | None, _option("one parameter: detector.score_threshold=0.4", INPUTS)
+    config: Annotated[
+        Path | None, _option("YAML file of parameters, as for the node", INPUTS)
     ] = None,
-    rgb_topic: Annotated[str, _option("colour images; found by type if not given", INPUTS)] = "",
-    depth_topic: Annotated[str, _option("depth images", INPUTS)] = "",
-    info_topic: Annotated[str, _option("camera_info of the colour images", INPUTS)] = "",
-    depth_info_topic: Annotated[str, _option("camera_info of the depth images", INPUTS)] = "",
+    param: Annotated[
+        list[str] | None, _option("a parameter: detector.score_threshold=0.4", INPUTS)
+    ] = None,
+    rgb_topic: Annotated[
+        str, _option("topic of colour images; default: found by type", INPUTS)
+    ] = "",
+    depth_topic: Annotated[str, _option("topic of depth images", INPUTS)] = "",
+    info_topic: Annotated[str, _option("camera_info topic of the colour images", INPUTS)] = "",
+    depth_info_topic: Annotated[
+        str, _option("camera_info topic of the depth images", INPUTS)
+    ] = "",
     episode: Annotated[
-        list[int] | None, _option("of a dataset, its number; all if not given", INPUTS)
+        list[int] | None, _option("episode number of a dataset; default: all", INPUTS)
     ] = None,
     camera: Annotated[
         str,
         _option(
-            "of a dataset; the only one if not given, with --policy the one it learnt by", INPUTS
+            "camera of a dataset; default: the only one, or with --policy the one it was trained "
+            "with",
+            INPUTS,
         ),
     ] = "",
     fps: Annotated[
-        float, _option("steps a second of a dataset that has no rate (RLDS)", INPUTS)
+        float, _option("rate of a dataset that does not state it (RLDS)", INPUTS)
     ] = 0.0,
     policy: Annotated[
-        str, _option("judge this policy instead: a dataset's episodes through it", INPUTS)
+        str, _option("run a dataset's episodes through this policy instead", INPUTS)
     ] = "",
     meaning: Annotated[
         Path | None,
         _option(
-            "with --policy: what a stranger's numbers mean, if not as where it learnt", INPUTS
+            "with --policy: meaning of a foreign dataset's numbers, if not as in its training "
+            "data",
+            INPUTS,
         ),
     ] = None,
     list_topics: Annotated[
-        bool, _option("say what would be used and why, and replay nothing", INPUTS, "--list")
+        bool, _option("list what would be used and why, without replaying", INPUTS, "--list")
     ] = False,
     target_frame: Annotated[
-        str, _option("the node's target_frame; auto: odom, map, world or the root", INPUTS)
+        str, _option("target_frame of the node; auto: odom, map, world or the root", INPUTS)
     ] = "",
-    intrinsics: Annotated[str, _option("fx,fy,cx,cy instead of camera_info", INPUTS)] = "",
+    intrinsics: Annotated[str, _option("fx,fy,cx,cy to use instead of camera_info", INPUTS)] = "",
     rate: Annotated[
-        str, _option("as-fast-as-possible, real-time, or times real time", PACE)
+        str, _option("as-fast-as-possible, real-time, or a multiple of real time", PACE)
     ] = "as-fast-as-possible",
     from_s: Annotated[float, _option("seconds after the first frame", PACE, "--from")] = 0.0,
     to_s: Annotated[float, _option("seconds after the first frame", PACE, "--to")] = float("inf"),
     out: Annotated[Path | None, _option("folder for report, MCAP and tracks", RESULT)] = None,
     json: Annotated[Path | None, _option("file for all figures", RESULT)] = None,
-    golden: Annotated[Path | None, _option("compare with this behaviour", RESULT)] = None,
+    golden: Annotated[Path | None, _option("golden file to compare with", RESULT)] = None,
     update_golden: Annotated[bool, _option("write --golden instead of comparing", RESULT)] = False,
-    images: Annotated[str, _option("in the MCAP: none, depth, or all", RESULT)] = "depth",
-    points: Annotated[bool, _option("point clouds in the MCAP: large", RESULT)] = False,
+    images: Annotated[str, _option("images in the MCAP: none, depth or all", RESULT)] = "depth",
+    points: Annotated[bool, _option("point clouds in the MCAP (large)", RESULT)] = False,
     tracks: Annotated[str, _option("csv or parquet", RESULT)] = "csv",
-    jobs: Annotated[int, _option("bags at a time, each in its process", MANY)] = 1,
-    ray: Annotated[str, _option("address of a Ray cluster; local starts one", MANY)] = "",
-    resume: Annotated[bool, _option("keep results of the same inputs in --out", MANY)] = False,
+    jobs: Annotated[int, _option("bags processed in parallel, each in its own process", MANY)] = 1,
+    ray: Annotated[str, _option("address of a Ray cluster; local: start one", MANY)] = "",
+    resume: Annotated[bool, _option("reuse results in --out for unchanged inputs", MANY)] = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
@@ -139,17 +149,17 @@ def _judge(
     golden: Path | None,
     update: bool,
 ) -> NoReturn:
-    """A dataset through a policy; exit status 0 if it answers as the golden file says."""
+    """Run a dataset through a policy; exit status 0 if its answers match the golden file."""
     from robot_vision.policies.registry import load_policy
     from robot_vision.replay.judging.golden import differences, load_golden, save_golden
     from robot_vision.replay.judging.judge import judge
     from robot_vision.terminal import Screen, styled
 
     if len(bags) != 1:
-        raise ConfigError(f"--policy judges by one dataset; got {len(bags)}")
+        raise ConfigError(f"--policy takes one dataset; got {len(bags)}")
     loaded = load_policy(policy, threads=1)
     compared = golden is not None and not update
-    # Answers of another policy are not worth the wait.
+    # Do not wait for the answers of a policy that does not match.
     known = load_golden(golden, identity=loaded.manifest.identity) if golden and compared else None
     found, console = judge(bags[0], loaded, how), Screen()
     rows = [row for answers in found.episodes.values() for row in answers.rows]
@@ -176,7 +186,7 @@ def _judge(
 
 
 def _list(bags: list[Path], *, config: Any, bag: Any) -> None:
-    """What would be used of each recording, and why; exit status 2 if one is refused."""
+    """List what would be used of each recording, and why; exit status 2 if one is rejected."""
     from robot_vision.core.errors import RobotVisionError
     from robot_vision.replay.jobs.listing import lines_of
     from robot_vision.terminal import Screen, styled
@@ -194,7 +204,8 @@ def _list(bags: list[Path], *, config: Any, bag: Any) -> None:
 
 
 def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:
-    """Table and verdict, files, exit status; `golden` is written to if given."""
+    """Print table and verdict, write files, return the exit status; `golden` is written if
+    given."""
     from robot_vision.replay.reporting.comparison.golden import save_golden
     from robot_vision.replay.reporting.comparison.verdict import (
         EXIT_STATUS,
@@ -217,9 +228,9 @@ def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path 
 def compare(
     before: Annotated[Path, typer.Argument(help="--json of one replay")],
     after: Annotated[Path, typer.Argument(help="--json of another")],
-    everything: Annotated[bool, typer.Option("--all", help="show equal figures too")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="also show equal figures")] = False,
 ) -> None:
-    """Two replays of the same bags side by side. Exit status: 1 if beyond golden tolerances."""
+    """Compare two replays of the same bags. Exit status 1 if beyond golden tolerances."""
     from robot_vision.replay.reporting.comparison.compare import compare_files, print_comparison
     from robot_vision.terminal import Screen
 
@@ -230,20 +241,22 @@ def compare(
 
 def record(
     folder: Annotated[Path, typer.Argument(help="new folder for the recording")],
-    node: Annotated[str, typer.Option(help="the node whose inputs and outputs are recorded")] = (
+    node: Annotated[str, typer.Option(help="node whose inputs and outputs are recorded")] = (
         "/perception"
     ),
     exclude: Annotated[
-        str, typer.Option(help="topics that match are left out; subscribing makes them computed")
+        str, typer.Option(help="pattern of topics to leave out; subscribed outputs are computed")
     ] = "/overlay|/features|/points",
     max_disk_gb: Annotated[
-        float, typer.Option(help="oldest files are deleted beyond this", min=0.01)
+        float, typer.Option(help="total size beyond which the oldest files are deleted", min=0.01)
     ] = 10.0,
-    split_mb: Annotated[float, typer.Option(help="size of a file", min=1)] = 512.0,
+    split_mb: Annotated[float, typer.Option(help="size of each file", min=1)] = 512.0,
     buffer_mb: Annotated[
-        float, typer.Option(help="waits to be written at most; more is dropped", min=1)
+        float, typer.Option(help="size of the write buffer; data beyond is dropped", min=1)
     ] = 256.0,
-    duration: Annotated[float, typer.Option(help="seconds; 0: until Ctrl-C", min=0)] = 0.0,
+    duration: Annotated[
+        float, typer.Option(help="duration in seconds; 0: until Ctrl-C", min=0)
+    ] = 0.0,
 ) -> None:
     """Record a running node's inputs and outputs to MCAP, for `replay`. Needs ROS 2."""
     from robot_vision.ros.tools.recorder import record as record_node
@@ -264,7 +277,7 @@ def record(
         lost = f", {recorder.dropped[topic]} dropped" if recorder.dropped[topic] else ""
         console.print(f"{topic}: {recorder.counts[topic]} messages{lost}")
     if recorder.failure or not recorder.counts:
-        reason = recorder.failure or f"nothing came from or to {node}: is it running?"
+        reason = recorder.failure or f"no messages from or to {node}: is it running?"
         console.print(styled(reason, "red"))
         raise typer.Exit(2)
 

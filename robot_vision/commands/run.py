@@ -25,26 +25,26 @@ def run(
         bool | None,
         typer.Option(
             "--policy/--no-policy",
-            help="the policy as well, or perception alone; default: the policy if it can start",
+            help="run the policy, too, or perception only; default: the policy if it can start",
         ),
     ] = None,
     source: Annotated[
         str, typer.Option(help="a camera without a driver: 0, /dev/video0, rtsp://…, a video file")
     ] = "",
     camera_info: Annotated[
-        Path | None, typer.Option(help="the source's calibration, YAML of camera_calibration")
+        Path | None, typer.Option(help="calibration of the source: YAML of camera_calibration")
     ] = None,
-    loop: Annotated[bool, typer.Option(help="begin a video file again when it ends")] = False,
-    console: Annotated[bool, typer.Option(help="serve the web page and the API as well")] = False,
+    loop: Annotated[bool, typer.Option(help="restart a video file when it ends")] = False,
+    console: Annotated[bool, typer.Option(help="also serve the web page and the API")] = False,
     console_host: Host = "127.0.0.1",
     console_port: Port = 8088,
     console_token_file: TokenFile = "",
     allow_code: AllowCode = False,
 ) -> None:
-    """Run perception and policy in one process. Nothing moves before the service ~/enable.
+    """Run perception and policy in one process. Nothing moves before ~/enable is called.
 
-    Takes ROS's own arguments, with or without --ros-args: --params-file FILE (parameters),
-    -p NAME:=VALUE (of all nodes; policy:NAME:=VALUE of one), -r FROM:=TO (remapping).
+    Takes ROS arguments, with or without --ros-args: --params-file FILE (parameters), -p
+    NAME:=VALUE (for all nodes; policy:NAME:=VALUE for one), -r FROM:=TO (remapping).
     """
     from robot_vision.ros import run as nodes
     from robot_vision.ros.common.run import run as serve
@@ -60,7 +60,7 @@ def run(
         make_nodes = _seeing_by(source, make_nodes, camera_info)
         ros_args = [*_source_arguments(ros_args, loop=loop), *ros_args]
     elif camera_info is not None or loop:
-        raise typer.BadParameter("--camera-info and --loop are of a --source")
+        raise typer.BadParameter("--camera-info and --loop need --source")
     if not console:
         raise typer.Exit(serve(ros_args, make_nodes))
     from robot_vision.ros.console.run import with_console
@@ -82,7 +82,7 @@ def _seeing_by(source: str, make_nodes: Any, calibration: Path | None) -> Any:
 
 
 def _source_arguments(ros_args: list[str], *, loop: bool) -> list[str]:
-    """Without depth no frame waits for it, unless somebody says where it comes from."""
+    """Disable waiting for depth, unless the user says where it comes from."""
     arguments = ["-p", f"source:loop:={str(loop).lower()}"]
     if not any("input.depth_transport:=" in argument for argument in ros_args):
         arguments += ["-p", "perception:input.depth_transport:=none"]

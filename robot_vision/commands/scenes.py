@@ -1,4 +1,4 @@
-"""`robot-vision scenes …`: training sets and recordings of procedural tabletops."""
+"""`robot-vision scenes …`: training sets and recordings of procedural tabletop scenes."""
 
 import os
 from pathlib import Path
@@ -26,15 +26,21 @@ Size = Annotated[str, typer.Option(help="width and height in pixels: 416x320")]
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Option(help="folder of the set; continued if it is there")],
+    out: Annotated[Path, typer.Option(help="folder of the set; an existing one is continued")],
     count: Annotated[int, typer.Option(min=1, help="frames")] = 1000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     split: Annotated[
-        str, typer.Option(help="train; val and test show what train never does")
+        str,
+        typer.Option(
+            help="train, val or test; val and test contain appearances that train does not"
+        ),
     ] = "train",
     size: Size = "416x320",
     most_objects: Annotated[
-        int, typer.Option(min=0, help="objects of a scene, no distractors; 0: up to 12, with them")
+        int,
+        typer.Option(
+            min=0, help="objects per scene, without distractors; 0: up to 12, with distractors"
+        ),
     ] = 0,
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
@@ -67,13 +73,19 @@ def record(
     seconds: Annotated[float, typer.Option(min=0.1)] = 6.0,
     fps: Annotated[float, typer.Option(min=1, max=240)] = 30.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    split: Annotated[str, typer.Option(help="whose textures, colours and lights")] = "test",
+    split: Annotated[
+        str, typer.Option(help="split whose textures, colours and lights are used")
+    ] = "test",
     size: Size = "640x480",
     drop: Annotated[float, typer.Option(min=0, max=0.9, help="share of frames lost")] = 0.0,
-    raw_depth: Annotated[bool, typer.Option(help="depth as Image, not compressedDepth")] = False,
-    true_depth: Annotated[bool, typer.Option(help="exact depth on a topic of its own")] = False,
+    raw_depth: Annotated[
+        bool, typer.Option(help="write depth as Image instead of compressedDepth")
+    ] = False,
+    true_depth: Annotated[
+        bool, typer.Option(help="also write exact depth, on a separate topic")
+    ] = False,
 ) -> None:
-    """Record things that move, seen by a camera that moves, with their ids, poses, velocities."""
+    """Record moving objects seen by a moving camera, with ids, poses and velocities."""
     from robot_vision.simulation.bag_writer import BagOptions
     from robot_vision.simulation.record import record_sequence
     from robot_vision.simulation.sequence import SequenceRecipe
@@ -102,7 +114,7 @@ def record(
 def captions(
     folder: Annotated[Path, typer.Argument(metavar="SET", help="a set of `scenes generate`")],
 ) -> None:
-    """Write captions into a generated set, from its truth; nothing is rendered again."""
+    """Add captions to a generated set from its ground truth, without rendering again."""
     from robot_vision.simulation.coco_writer import rewrite_captions
     from robot_vision.simulation.generate import split_of
 
@@ -114,10 +126,10 @@ def captions(
 def preview(
     folder: Annotated[Path, typer.Argument(help="a training set")],
     out: Annotated[Path, typer.Option(help="picture to write")] = Path("preview.png"),
-    first: Annotated[int, typer.Option(min=0, help="number of the first frame")] = 0,
+    first: Annotated[int, typer.Option(min=0, help="index of the first frame")] = 0,
     frames: Annotated[int, typer.Option(min=1, max=200)] = 12,
 ) -> None:
-    """Draw boxes, masks and depth of a training set onto one sheet, to look at."""
+    """Draw boxes, masks and depth of a training set on one sheet."""
     import cv2
 
     from robot_vision.training.data.preview import contact_sheet
@@ -125,11 +137,11 @@ def preview(
     sheet = contact_sheet(folder, first=first, frames=frames)
     if not cv2.imwrite(str(out), sheet):
         raise ConfigError(f"cannot write {out}")
-    say(f"{out}: {frames} frames from number {first}")
+    say(f"{out}: {frames} frames from index {first}")
 
 
 def parse_split(split: str) -> "Split":
-    """A split by its name; raises `ConfigError`."""
+    """Parse the name of a split; raises `ConfigError`."""
     from robot_vision.simulation.palette import SPLITS
 
     for known in SPLITS:
@@ -139,7 +151,7 @@ def parse_split(split: str) -> "Split":
 
 
 def parse_size(size: str) -> tuple[int, int]:
-    """Width and height of a text like 416x320; raises `ConfigError`."""
+    """Parse width and height such as 416x320; raises `ConfigError`."""
     try:
         width_px, height_px = (int(part) for part in size.lower().split("x"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""`robot-vision segment`: masks of what is pointed at in a picture, or of everything in it."""
+"""`robot-vision segment`: masks of the objects pointed at in a picture, or of everything in it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,41 +30,45 @@ def segment(
     picture: Annotated[Path, typer.Argument(help="PNG, JPEG or WebP")],
     model: Model,
     point: Annotated[
-        list[str] | None, typer.Option(help="x,y on the thing, in pixels; repeatable")
+        list[str] | None, typer.Option(help="x,y on the object, in pixels; repeatable")
     ] = None,
     not_: Annotated[
-        list[str] | None, typer.Option("--not", help="x,y that is not of it; repeatable")
+        list[str] | None, typer.Option("--not", help="x,y not on the object; repeatable")
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(help="left,top,right,bottom around it; several boxes are several things"),
+        typer.Option(help="left,top,right,bottom around it; one object per box"),
     ] = None,
     mask: Annotated[
-        Path | None, typer.Option(help="logits.npy of an earlier answer, to be corrected")
+        Path | None, typer.Option(help="logits.npy of an earlier answer to correct")
     ] = None,
-    everything: Annotated[bool, typer.Option("--everything", help="all things, unasked")] = False,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="segment everything, without prompts")
+    ] = False,
     points_per_side: Annotated[
-        int, typer.Option(min=1, max=128, help="of the grid that --everything asks")
+        int,
+        typer.Option(min=1, max=128, help="points per side of the prompt grid of --everything"),
     ] = 32,
     least_score: Annotated[
-        float, typer.Option(min=0, max=1, help="of a mask that --everything keeps")
+        float, typer.Option(min=0, max=1, help="lowest score of masks that --everything keeps")
     ] = 0.88,
     least_stability: Annotated[
-        float, typer.Option(min=0, max=1, help="of a mask that --everything keeps")
+        float, typer.Option(min=0, max=1, help="lowest stability of masks that --everything keeps")
     ] = 0.95,
     all_masks: Annotated[
-        bool, typer.Option("--all", help="every mask that one prompt may mean, not the best")
+        bool,
+        typer.Option("--all", help="write every plausible mask of a prompt, not only the best"),
     ] = False,
     out: Annotated[
-        Path, typer.Option(help="folder of segments.json, mask.png, overlay.png, logits.npy")
+        Path, typer.Option(help="folder for segments.json, mask.png, overlay.png, logits.npy")
     ] = Path("segments"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="on the CPU; 0: all cores")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="threads on the CPU; 0: all cores")] = 0,
 ) -> None:
-    """Segment what is pointed at in a picture.
+    """Segment the objects pointed at in a picture.
 
-    Of a single point several masks may be meant (a thing, a part of it): the best by the model's
-    own score is written, or --all of them.
+    A single point may mean several masks (an object, a part of it): the best by the model's own
+    score is written, or --all of them.
     """
     import cv2
 
@@ -79,7 +83,7 @@ def segment(
     given = (point or [], not_ or [], box or [])
     if everything:
         if any(given) or mask is not None:
-            raise ConfigError("--everything asks by itself: leave out points, boxes and --mask")
+            raise ConfigError("--everything takes no prompts: leave out points, boxes and --mask")
         options = EverythingOptions(
             points_per_side=points_per_side,
             least_score=least_score,
@@ -108,8 +112,8 @@ def _prompted(
     corners = [_corners(text) for text in boxes]
     if len(corners) > 1 and (on or off or mask is not None):
         raise ConfigError(
-            f"{len(corners)} boxes are as many things, and points or --mask are of one: ask for "
-            "them one after the other"
+            f"{len(corners)} boxes mean as many objects, but points and --mask refer to one: "
+            "segment them one at a time"
         )
     logits = None if mask is None else _read_logits(mask)
     prompts = [
@@ -127,7 +131,7 @@ def _numbers(text: str, option: str, *, count: int, what: str) -> tuple[float, .
     except ValueError:
         numbers = ()
     if len(numbers) != count:
-        raise ConfigError(f"{option} {text!r}; expected {what} in pixels, as 320,240")
+        raise ConfigError(f"{option} {text!r}; expected {what} in pixels, such as 320,240")
     return numbers
 
 
@@ -152,7 +156,7 @@ def _read_logits(file: Path) -> "np.ndarray":
         raise ConfigError(f"--mask {file} cannot be read as logits.npy: {error}") from error
     square = 2
     if not isinstance(found, np.ndarray) or found.ndim != square or found.dtype != np.float32:
-        raise ConfigError(f"--mask {file} is no logits.npy of an answer: expected f32 [h, w]")
+        raise ConfigError(f"--mask {file} is not the logits.npy of an answer; expected f32 [h, w]")
     return found
 
 
@@ -178,7 +182,7 @@ def _write(out: Path, rgb: "np.ndarray", found: "Sequence[Segment]", *, model_id
         return
     best = segments[:MOST_LABELS]
     labels = label_image(best)
-    # A single mask is white, to be seen; of several each has its number.
+    # A single mask is white, to be visible; several masks have their numbers as values.
     cv2.imwrite(str(out / "mask.png"), labels * 255 if len(best) == 1 else labels)
     cv2.imwrite(str(out / "overlay.png"), painted(rgb, segments)[:, :, ::-1])
     np.save(out / "logits.npy", segments[0].logits)
@@ -198,5 +202,5 @@ def _say(found: "Sequence[Segment]", segmenter: "Segmenter", out: Path) -> None:
         )
     console.print(table)
     console.print(
-        f"{segmenter.manifest.model_id} on {segmenter.provider}: segments {len(found)}, in {out}"
+        f"{segmenter.manifest.model_id} on {segmenter.provider}: {len(found)} segments, in {out}"
     )

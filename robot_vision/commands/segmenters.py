@@ -1,4 +1,4 @@
-"""What `robot-vision models` does with bundles of an encoder and a decoder."""
+"""`robot-vision models` for bundles of an encoder and a decoder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_segmenters(table: "Table") -> None:
-    """A row for each that is in the store."""
+    """Add a row for each one in the store."""
     from robot_vision.model_store.segmenters import list_segmenters
 
     for bundle in list_segmenters():
@@ -22,7 +22,7 @@ def add_segmenters(table: "Table") -> None:
 
 
 def show_segmenter(name: str) -> None:
-    """What its manifest says, and that its files are so."""
+    """Show its manifest, and whether its files match."""
     import yaml
 
     from robot_vision.model_store.segmenters import find_segmenter
@@ -34,15 +34,15 @@ def show_segmenter(name: str) -> None:
 
 
 def verify_segmenter(name: str, device: str) -> None:
-    """Check its sha256s, load both networks, run them on a blank picture."""
+    """Check its sha256s, load both networks and run them on a blank picture."""
     from robot_vision.model_store.segmenters import find_segmenter
     from robot_vision.segment.segmenter import Segmenter
 
     bundle = find_segmenter(name)
     segmenter = Segmenter(bundle, device=device, threads=0)
     Screen().print(
-        f"{bundle.manifest.model_id}: encoder and decoder run on {segmenter.provider}, their "
-        f"tensors are those of the pair {segmenter.pair.name} ({segmenter.pair.about})",
+        f"{bundle.manifest.model_id}: encoder and decoder run on {segmenter.provider}, with the "
+        f"tensors of the pair {segmenter.pair.name} ({segmenter.pair.about})",
         soft_wrap=True,
     )
 
@@ -56,12 +56,14 @@ def import_segmenter(
     picture: Mapping[str, Any],
     out: Path,
 ) -> None:
-    """A bundle of two ONNX files, or of a folder of a SAM as `save_pretrained` writes it."""
+    """Make a bundle of two ONNX files, or of a SAM folder written by `save_pretrained`."""
     from robot_vision.model_store.segmenters import write_segmenter
 
     if model.is_dir():
         if decoder is not None or picture:
-            raise ConfigError(f"{model} is a folder, which says all: leave out --decoder, --input")
+            raise ConfigError(
+                f"{model} is a folder with all settings: leave out --decoder, --input"
+            )
         from robot_vision.foundation.sam import export_sam
 
         bundle = export_sam(model, out, name=name, licence=licence)

@@ -1,11 +1,11 @@
-"""`robot-vision serve …`: a policy for robots that ask over the network, and their side of it."""
+"""`robot-vision serve …`: serve a policy to robots over the network, and test a server."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Serve a policy to robots, and try a server.")
+app = typer.Typer(no_args_is_help=True, help="Serve a policy to robots, and test a server.")
 
 _MS_PER_S = 1e3
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (named, not listened on)
@@ -20,23 +20,23 @@ def policy(
     host: Annotated[
         str, typer.Option(help="address to listen on; any but loopback needs a token")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0: a free one")] = 8765,
     token_variable: Annotated[
-        str, typer.Option(help="environment variable of the token that robots have to send")
+        str, typer.Option(help="environment variable with the token that robots must send")
     ] = "",
-    certificate: Annotated[str, typer.Option(help="PEM; then it is wss://")] = "",
-    key: Annotated[str, typer.Option(help="PEM of the certificate's key")] = "",
-    threads: Annotated[int, typer.Option(min=0, help="on the CPU; 0 takes all cores")] = 0,
+    certificate: Annotated[str, typer.Option(help="PEM certificate; enables wss://")] = "",
+    key: Annotated[str, typer.Option(help="PEM file of the certificate's key")] = "",
+    threads: Annotated[int, typer.Option(min=0, help="threads on the CPU; 0: all cores")] = 0,
     robot_bundle: Annotated[
         Path | None, typer.Option(help="write the bundle for the robot's side to this folder")
     ] = None,
     url: Annotated[
-        str, typer.Option(help="in that bundle: where robots find the server; default: as here")
+        str, typer.Option(help="server address in that bundle; default: this address")
     ] = "",
 ) -> None:
-    """Serve a policy that takes pictures, state and words; Ctrl-C ends it.
+    """Serve a policy that takes pictures, state and an instruction; Ctrl-C ends it.
 
-    One robot is served at a time. Policies that decide by tracks stay on the robot.
+    One robot is served at a time. Policies based on tracks must run on the robot.
     """
     from robot_vision.core.errors import ConfigError
     from robot_vision.policies.registry import load_policy
@@ -46,7 +46,9 @@ def policy(
 
     screen = Screen()
     if robot_bundle is not None and host in _ANY_ADDRESS and not url:
-        raise ConfigError(f"--host {host} is no address for robots: say --url of the bundle")
+        raise ConfigError(
+            f"--host {host} is not an address that robots can reach: set --url for the bundle"
+        )
     listening = Listening(
         host=host, port=port, token=_token(token_variable), certificate=certificate, key=key
     )
@@ -75,12 +77,14 @@ def policy(
 @app.command()
 def check(
     bundle: Annotated[str, typer.Argument(help="bundle of kind remote: a name or a folder")],
-    requests: Annotated[int, typer.Option(min=1, help="with black pictures")] = 20,
-    instruction: Annotated[str, typer.Option(help="words that the policy knows")] = "wait",
+    requests: Annotated[
+        int, typer.Option(min=1, help="number of requests, with black pictures")
+    ] = 20,
+    instruction: Annotated[str, typer.Option(help="instruction that the policy knows")] = "wait",
 ) -> None:
-    """Connect to a bundle's server, compare what it says, and time its answers. Nothing moves.
+    """Connect to a bundle's server, compare its report, and time its answers. Nothing moves.
 
-    Exit status 1 where an answer is missing or late.
+    Exit status 1 if an answer is missing or late.
     """
     from robot_vision.core.timing import Percentiles
     from robot_vision.model_store.policies import find_policy
@@ -91,11 +95,11 @@ def check(
     trial = try_server(find_policy(bundle), requests=requests, text=instruction)
     for seconds in trial.latency_s:
         figures.add(seconds)
-    screen.print(f"{trial.server} says nothing else than policy.yaml")
+    screen.print(f"{trial.server} matches policy.yaml")
     if trial.unsaid:
         screen.print(
-            f"it does not say its {', '.join(trial.unsaid)}: there, policy.yaml's word is all "
-            "there is"
+            f"it does not report its {', '.join(trial.unsaid)}: these values of policy.yaml are "
+            "unchecked"
         )
     screen.print(_figures(f"{len(trial.latency_s)} of {requests} answers took", figures.summary()))
     for problem in dict.fromkeys(trial.failures):
@@ -110,7 +114,7 @@ def _token(variable: str) -> str:
 
     token = os.environ.get(variable, "").strip() if variable else ""
     if variable and not token:
-        raise ConfigError(f"--token-variable {variable}: that variable is not set")
+        raise ConfigError(f"--token-variable {variable}: this environment variable is not set")
     return token
 
 

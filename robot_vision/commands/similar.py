@@ -17,35 +17,37 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="An index of what pictures look like: the most similar, duplicates, what is new.",
+    help="An index of pictures by appearance: similar ones, duplicates, and new ones.",
 )
 
 Folder = Annotated[Path, typer.Argument(metavar="INDEX", help="folder of the index")]
 Sources = Annotated[
     list[Path], typer.Argument(help="folders of pictures, videos, recordings, datasets")
 ]
-Sheet = Annotated[Path | None, typer.Option(help="JPEG to write, to look at")]
-Camera = Annotated[str, typer.Option(help="of a dataset; the only one if not given")]
-Topic = Annotated[str, typer.Option(help="colour images of a recording; found if not given")]
+Sheet = Annotated[Path | None, typer.Option(help="JPEG to write, for viewing")]
+Camera = Annotated[str, typer.Option(help="camera of a dataset; default: the only one")]
+Topic = Annotated[
+    str, typer.Option(help="topic of colour images in a recording; default: found by type")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")]
-Threads = Annotated[int, typer.Option(help="of the model on the CPU", min=1)]
-Moved = Annotated[str, typer.Option("--model", help="the index's bundle, where it was moved")]
+Threads = Annotated[int, typer.Option(help="threads of the model on the CPU", min=1)]
+Moved = Annotated[str, typer.Option("--model", help="the index's bundle, if it was moved")]
 _MOST_LISTED = 30
 
 
 @app.command()
 def index(
     sources: Sources,
-    out: Annotated[Path, typer.Option(help="folder of the index; what is new is added")],
-    model: Annotated[str, typer.Option(help="any bundle that gives features")] = "native-s",
+    out: Annotated[Path, typer.Option(help="folder of the index; new pictures are added")],
+    model: Annotated[str, typer.Option(help="any bundle with features")] = "native-s",
     camera: Camera = "",
     rgb_topic: Topic = "",
-    every: Annotated[int, typer.Option(help="take each n-th picture", min=1)] = 1,
+    every: Annotated[int, typer.Option(help="use every n-th picture", min=1)] = 1,
     device: Device = "auto",
     threads: Threads = 1,
     allow_code: AllowCode = False,
 ) -> None:
-    """Add pictures to an index. The same command goes on where it was stopped."""
+    """Add pictures to an index. Repeat the command to resume after an interruption."""
     from robot_vision.core.config import ServiceConfig
     from robot_vision.core.errors import MissingDependencyError
     from robot_vision.similar.build import add_source, index_for
@@ -69,7 +71,7 @@ def index(
                 every=every,
                 on_progress=lambda done, bar=bar, task=task: bar.update(task, completed=done),
             )
-        said = f"{path}: {added.new} new, {added.known} were there"
+        said = f"{path}: {added.new} new, {added.known} already there"
         wrong = "; ".join(f"{kind} ×{count}" for kind, count in added.problems.items())
         console.print(f"{said}; {wrong}" if wrong else said)
     console.print(f"{len(opened)} pictures of {embedder.model.model_id} in {out}")
@@ -84,14 +86,14 @@ def index(
 def query(
     folder: Folder,
     pictures: Annotated[list[Path], typer.Argument(help="pictures to look for")],
-    count: Annotated[int, typer.Option(help="of the most similar", min=1)] = 8,
+    count: Annotated[int, typer.Option(help="number of most similar pictures", min=1)] = 8,
     sheet: Sheet = None,
     model: Moved = "",
     device: Device = "auto",
     threads: Threads = 1,
     allow_code: AllowCode = False,
 ) -> None:
-    """The pictures of the index that look most like others, with their cosines."""
+    """Find the most similar pictures in the index, with their cosines."""
     from rich.table import Table
 
     from robot_vision.similar.ask import neighbours
@@ -122,12 +124,13 @@ def query(
 def duplicates(
     folder: Folder,
     threshold: Annotated[
-        float, typer.Option(help="cosine; 0: that of 95 % of altered copies", min=0, max=1)
+        float,
+        typer.Option(help="cosine threshold; 0: reached by 95 % of altered copies", min=0, max=1),
     ] = 0.0,
     sheet: Sheet = None,
     out: Annotated[Path | None, typer.Option(help="CSV of all groups")] = None,
 ) -> None:
-    """Groups of near-duplicates: as alike as a picture is to an altered copy of itself."""
+    """Find groups of near-duplicates: as similar as a picture is to an altered copy of itself."""
     import csv
 
     from rich.table import Table
@@ -176,16 +179,21 @@ def duplicates(
 def novel(
     folder: Folder,
     sources: Sources,
-    neighbours: Annotated[int, typer.Option(help="distance to the n-th neighbour", min=1)] = 5,
+    neighbours: Annotated[
+        int, typer.Option(help="use the distance to the n-th neighbour", min=1)
+    ] = 5,
     share: Annotated[
-        float, typer.Option(help="new: farther than this share of the index's own", min=0, max=1)
+        float,
+        typer.Option(
+            help="new: farther than this share of the index's own pictures", min=0, max=1
+        ),
     ] = 0.99,
     apart: Annotated[
-        float, typer.Option(help="seconds; what is nearer in time is no neighbour", min=0)
+        float, typer.Option(help="seconds; pictures closer in time are not neighbours", min=0)
     ] = 1.0,
     camera: Camera = "",
     rgb_topic: Topic = "",
-    every: Annotated[int, typer.Option(help="take each n-th picture", min=1)] = 1,
+    every: Annotated[int, typer.Option(help="use every n-th picture", min=1)] = 1,
     sheet: Sheet = None,
     out: Annotated[Path | None, typer.Option(help="CSV of all pictures")] = None,
     model: Moved = "",
@@ -193,7 +201,8 @@ def novel(
     threads: Threads = 1,
     allow_code: AllowCode = False,
 ) -> None:
-    """What is unlike anything in the index: far from it, against how far its own rows lie."""
+    """Find pictures unlike the index: far from it, compared with the distances of its own
+    pictures."""
     from rich.table import Table
 
     from robot_vision.core.config import ServiceConfig
@@ -224,7 +233,7 @@ def novel(
     new = sorted((one for one in judged if one.share >= share), key=lambda one: -one.distance)
     console.print(
         f"{len(new)} of {len(judged)} pictures are farther from the index than {share:.0%} of "
-        "its own"
+        "its own pictures"
     )
     table = Table("source", "frame", "distance", "farther than")
     for one in new[:_MOST_LISTED]:
@@ -244,7 +253,7 @@ def novel(
 
 
 def _write_judged(out: Path, judged: "Sequence[Judged]", *, share: float) -> None:
-    """A row a picture, new or not, as CSV."""
+    """A CSV row per picture, new or not."""
     import csv
 
     with out.open("w", newline="") as file:
@@ -259,14 +268,14 @@ def _write_judged(out: Path, judged: "Sequence[Judged]", *, share: float) -> Non
 def regions(
     first: Annotated[Path, typer.Argument(help="a picture")],
     second: Annotated[Path, typer.Argument(help="another one")],
-    sheet: Annotated[Path, typer.Option(help="JPEG of both with lines between like places")],
-    model: Annotated[str, typer.Option(help="any bundle that gives features")] = "native-s",
-    count: Annotated[int, typer.Option(help="of the best matches", min=1)] = 30,
+    sheet: Annotated[Path, typer.Option(help="JPEG of both with lines between matching regions")],
+    model: Annotated[str, typer.Option(help="any bundle with features")] = "native-s",
+    count: Annotated[int, typer.Option(help="number of best matches", min=1)] = 30,
     device: Device = "auto",
     threads: Threads = 1,
     allow_code: AllowCode = False,
 ) -> None:
-    """Which places of two pictures look alike: cells that are each other's nearest."""
+    """Match regions of two pictures: cells that are mutual nearest neighbours."""
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
     from robot_vision.similar.frames import read_picture
     from robot_vision.similar.regions import match_regions
@@ -291,14 +300,14 @@ def regions(
 
 @app.command()
 def pca(
-    pictures: Annotated[list[Path], typer.Argument(help="pictures; colours mean the same in all")],
-    sheet: Annotated[Path, typer.Option(help="JPEG of each picture beside its cells' colours")],
-    model: Annotated[str, typer.Option(help="any bundle that gives features")] = "native-s",
+    pictures: Annotated[list[Path], typer.Argument(help="pictures; all share the same colours")],
+    sheet: Annotated[Path, typer.Option(help="JPEG of each picture beside its coloured cells")],
+    model: Annotated[str, typer.Option(help="any bundle with features")] = "native-s",
     device: Device = "auto",
     threads: Threads = 1,
     allow_code: AllowCode = False,
 ) -> None:
-    """Colours for what the cells of pictures differ by most (PCA): like parts, like colours."""
+    """Colour picture cells by their main differences (PCA): similar parts get similar colours."""
     from robot_vision.similar.components import draw_components, principal_components
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
     from robot_vision.similar.frames import read_picture
@@ -315,7 +324,9 @@ def pca(
     ]
     write_jpeg(sheet, stacked(rows))
     shares = ", ".join(f"{share:.0%}" for share in found.explained)
-    Screen().print(f"red, green and blue are {shares} of what cells vary by; written: {sheet}")
+    Screen().print(
+        f"red, green and blue explain {shares} of the cells' variance; written: {sheet}"
+    )
 
 
 def _bag_options(camera: str, rgb_topic: str) -> Any:

@@ -1,4 +1,4 @@
-"""`robot-vision soak`: the whole loop under faults, for hours."""
+"""`robot-vision soak`: the whole loop with injected faults, for hours."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,24 +14,24 @@ def register(app: typer.Typer) -> None:
 
 
 def soak(
-    hours: Annotated[float, typer.Option(help="how long", min=0)] = 0.0,
-    minutes: Annotated[float, typer.Option(help="and so many minutes", min=0)] = 0.0,
-    seed: Annotated[int, typer.Option(help="of faults and scenes", min=0)] = 0,
-    faults: Annotated[str, typer.Option(help="names with commas; default: all")] = "",
-    show: Annotated[bool, typer.Option("--list", help="list the faults, and run none")] = False,
-    policy: Annotated[str, typer.Option(help="policy: a name in the store or a folder")] = (
+    hours: Annotated[float, typer.Option(help="duration in hours", min=0)] = 0.0,
+    minutes: Annotated[float, typer.Option(help="additional minutes", min=0)] = 0.0,
+    seed: Annotated[int, typer.Option(help="seed of faults and scenes", min=0)] = 0,
+    faults: Annotated[str, typer.Option(help="names, separated by commas; default: all")] = "",
+    show: Annotated[bool, typer.Option("--list", help="list the faults and exit")] = False,
+    policy: Annotated[str, typer.Option(help="policy bundle: a name in the store or a folder")] = (
         "policy-s"
     ),
-    camera_hz: Annotated[float, typer.Option(help="rate of the camera", min=1, max=60)] = 10.0,
-    out: Annotated[Path, typer.Option(help="folder of the report and the logs")] = Path(
-        "out/soak"
-    ),
+    camera_hz: Annotated[
+        float, typer.Option(help="frame rate of the camera", min=1, max=60)
+    ] = 10.0,
+    out: Annotated[Path, typer.Option(help="folder for report and logs")] = Path("out/soak"),
 ) -> None:
     """Simulated robot, perception, policy and console, with faults drawn at random.
 
-    Invariants are checked meanwhile: limits, hold times, growth, every lost frame. Ctrl-C ends it
-    with a report of what was done. Exit status: 0 all held, 1 something was violated, 2 it could
-    not run.
+    Invariants are checked all the time: limits, hold times, memory growth, every lost frame.
+    Ctrl-C ends it with a report so far. Exit status: 0 all invariants held, 1 one was violated, 2
+    it could not run.
     """
     from rich.table import Column, Table
 
@@ -61,7 +61,7 @@ def soak(
         return
     seconds = hours * _S_PER_H + minutes * _S_PER_MIN
     if not seconds:
-        raise ConfigError("how long? expected --hours or --minutes above 0")
+        raise ConfigError("no duration: expected --hours or --minutes above 0")
     from robot_vision.ros.soak.loop import Soak
     from robot_vision.ros.soak.loop import soak as run
 

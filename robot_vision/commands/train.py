@@ -16,12 +16,14 @@ from robot_vision.commands.default_group import DefaultGroup
 from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
 
-SetFolder = Annotated[Path, typer.Option("--data", help="folder of a held-out set, of any kind")]
+SetFolder = Annotated[
+    Path, typer.Option("--data", help="folder of a held-out dataset of any kind")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands. `evaluate` is for a model of perception, unless another one is named."""
-    group = typer.Typer(cls=DefaultGroup, help="Measure a model of perception, or a policy.")
+    """Add the commands. `evaluate` is for perception models, unless another command is named."""
+    group = typer.Typer(cls=DefaultGroup, help="Measure a perception model, or a policy.")
     group.command("perception")(evaluate)
     group.command("policy")(policy.evaluate)
     group.command("alignment")(alignment_evaluation.evaluate)
@@ -36,17 +38,17 @@ def register(app: typer.Typer) -> None:
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML recipe, as in config/recipes")],
     out: Annotated[
-        Path | None, typer.Option(help="folder of the run; continued if it is there")
+        Path | None, typer.Option(help="folder of the run; an existing one is continued")
     ] = None,
     overrides: Override = None,
     find: Annotated[
-        str, typer.Option(help="instead of training, find: learning-rate or batch-size")
+        str, typer.Option(help="find this instead of training: learning-rate or batch-size")
     ] = "",
 ) -> None:
-    """Train what a recipe describes, or go on where the run was stopped.
+    """Train a recipe, or resume an interrupted run.
 
-    On a CPU start one process a core, else one a GPU:
-    torchrun --nproc-per-node 2 "$(command -v robot-vision)" train …
+    Start one process per core on a CPU, or one per GPU: torchrun --nproc-per-node 2 "$(command -v
+    robot-vision)" train …
     """
     from robot_vision.core.errors import ConfigError
     from robot_vision.terminal import Screen
@@ -70,22 +72,22 @@ def train(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="a bundle: a name or a folder")],
+    model: Annotated[str, typer.Argument(help="bundle: a name or a folder")],
     data: SetFolder,
-    out: Annotated[Path, typer.Option(help="folder of metrics and gallery")],
+    out: Annotated[Path, typer.Option(help="folder for metrics and gallery")],
     images: Annotated[int, typer.Option(min=0, help="0: all")] = 0,
     worst: Annotated[int, typer.Option(min=1, help="images in the gallery")] = 20,
     sheet: Annotated[
         Path | None,
-        typer.Option(help="JPEG of pictures spread over the set, with truth and answer"),
+        typer.Option(help="JPEG of pictures spread over the set, with ground truth and output"),
     ] = None,
     known: Annotated[
-        Path | None, typer.Option(help="of features: labelled set that probes are fitted to")
+        Path | None, typer.Option(help="for features: labelled set to fit probes on")
     ] = None,
 ) -> None:
-    """Figures of a bundle on a held-out set, and what it gets wrong.
+    """Metrics of a bundle on a held-out set, and its errors.
 
-    Of slots there is a sheet alone, without --known: their figures are those of the export.
+    For slots, without --known, there is only a sheet: their metrics are in the export.
     """
     from robot_vision.export.measure import has_figures, measure_bundle
     from robot_vision.export.sheets.draw import draw_sheet
@@ -113,25 +115,25 @@ def export(
         Path | None, typer.Option(help="held-out set; default: that of the run's recipe")
     ] = None,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8")] = "fp32",
-    weights: Annotated[str, typer.Option(help="file of the run: the last, or best")] = (
+    weights: Annotated[str, typer.Option(help="weights of the run: last or best")] = (
         "weights.safetensors"
     ),
     average_with: Annotated[
         Path | None,
-        typer.Option(help="weights that the run began from: the mean of both is exported"),
+        typer.Option(help="weights that the run started from: the mean of both is exported"),
     ] = None,
-    version: Annotated[str, typer.Option(help="of the bundle")] = "1",
+    version: Annotated[str, typer.Option(help="version of the bundle")] = "1",
     size: Annotated[str, typer.Option(help="416x320; default: that of the run's recipe")] = "",
     evaluation: Annotated[
         Path | None, typer.Option(help="evaluation.json of `robot-vision evaluate policy`")
     ] = None,
-    limits: Annotated[str, typer.Option(help="what it cannot do, in plain words")] = "",
+    limits: Annotated[str, typer.Option(help="what it cannot do, in plain language")] = "",
     engine: Annotated[
-        str, typer.Option(help="onnx, or torch for a policy too large to become ONNX")
+        str, typer.Option(help="onnx, or torch for a policy too large for ONNX")
     ] = "onnx",
     torchscript: Annotated[
         bool,
-        typer.Option("--torchscript", help="TorchScript as well, for programs that embed it"),
+        typer.Option("--torchscript", help="also write TorchScript, for programs that embed it"),
     ] = False,
 ) -> None:
     """Write a bundle: ONNX checked against torch on held-out samples, weights, metrics."""

@@ -1,11 +1,11 @@
-"""`robot-vision vla …`: a vision-language model becomes a policy."""
+"""`robot-vision vla …`: turn a vision-language model into a policy."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Make policies of vision-language models.")
+app = typer.Typer(no_args_is_help=True, help="Turn vision-language models into policies.")
 
 ModelFolder = Annotated[
     Path, typer.Argument(help="folder of a model: config.json, *.safetensors, tokenizer.json")
@@ -14,7 +14,7 @@ ModelFolder = Annotated[
 
 @app.command()
 def adapters() -> None:
-    """List the adapters, and for which models they are."""
+    """List the adapters and their models."""
     from robot_vision.models.vla.adapter import ADAPTERS
     from robot_vision.terminal import Screen
 
@@ -29,9 +29,9 @@ def adapters() -> None:
 @app.command()
 def study(
     folder: ModelFolder,
-    adapter: Annotated[str, typer.Option(help="empty: the one for its model_type")] = "",
+    adapter: Annotated[str, typer.Option(help="adapter; empty: the one for its model_type")] = "",
 ) -> None:
-    """Say where an adapter finds the six parts of a model, and try it on a blank picture."""
+    """Show where an adapter finds the six parts of a model, and try it on a blank picture."""
     from robot_vision.models.vla.study import study_folder
     from robot_vision.terminal import Screen
 
@@ -43,7 +43,9 @@ def study(
 @app.command()
 def recipe(
     configuration: Annotated[Path, typer.Argument(help="YAML or JSON: docs/vla.md")],
-    out: Annotated[Path, typer.Option(help="folder of recipe.yaml and the backbone's words")],
+    out: Annotated[
+        Path, typer.Option(help="folder for recipe.yaml and the backbone's vocabulary")
+    ],
 ) -> None:
     """Write the recipe of a configuration, for `robot-vision train`."""
     from robot_vision.terminal import say
@@ -59,16 +61,19 @@ def small(
     kind: Annotated[str, typer.Argument(help="paligemma, llava or flamingo")],
     out: Annotated[Path, typer.Option(help="folder of the model")],
     words_of: Annotated[
-        list[Path], typer.Option(help="demonstrations whose words its tokenizer knows")
+        list[Path], typer.Option(help="demonstrations whose words define its tokenizer")
     ],
-    width: Annotated[int, typer.Option(help="numbers a token", min=8)] = 64,
-    layers: Annotated[int, typer.Option(help="of either tower", min=1)] = 2,
-    side: Annotated[int, typer.Option(help="of its pictures, px; a multiple of 8", min=8)] = 64,
+    width: Annotated[int, typer.Option(help="width of a token", min=8)] = 64,
+    layers: Annotated[int, typer.Option(help="layers of each tower", min=1)] = 2,
+    side: Annotated[
+        int, typer.Option(help="side of its pictures in px; a multiple of 8", min=8)
+    ] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Write a small model with random weights, as a real one is saved: to try the way.
+    """Write a small model with random weights in the format of a real one, to test the workflow.
+    It has learned nothing:
 
-    It has learnt nothing: what is trained from it says nothing of real weights.
+    results trained from it say nothing about real weights.
     """
     from robot_vision.datasets.open_dataset import open_dataset
     from robot_vision.terminal import say
@@ -88,11 +93,9 @@ def small(
 @app.command()
 def bench(
     policy: Annotated[str, typer.Argument(help="a policy's bundle: a name or a folder")],
-    runs: Annotated[int, typer.Option(help="decisions measured", min=1)] = 100,
-    threads: Annotated[int, typer.Option(help="0 takes all cores", min=0)] = 1,
-    out: Annotated[Path, typer.Option(help="where the JSON goes")] = Path(
-        "out/bench_network.json"
-    ),
+    runs: Annotated[int, typer.Option(help="decisions to measure", min=1)] = 100,
+    threads: Annotated[int, typer.Option(help="threads; 0: all cores", min=0)] = 1,
+    out: Annotated[Path, typer.Option(help="JSON file to write")] = Path("out/bench_network.json"),
 ) -> None:
     """Time and memory of a policy's network, in this process, without ROS."""
     from robot_vision.bench.policy_network import bench_network

@@ -1,7 +1,7 @@
-"""The console: a web page and an API that show what the service sees, and send it words.
+"""The console: a web page and an API that show what the service sees and send it commands.
 
-`state` (the newest of everything) → `pictures` (arrays to images; models of its own for clients'
-pictures) → `serving` (HTTP and WebSocket, and who may come in). `schema` is the contract of the
-API, `client` a small client for programs, `commander` the way to the robot, `static/` the pages.
-Knows no ROS: the node in `ros/console` fills it.
+`state` (the newest data) → `pictures` (arrays to images; separate models for clients' pictures) →
+`serving` (HTTP, WebSocket and access control). `schema` is the contract of the API, `client` a
+small client for programs, `commander` the interface to the robot, `static/` the pages. Does not
+depend on ROS: the node in `ros/console` feeds it.
 """

@@ -1,4 +1,4 @@
-"""What is said of clients' pictures, over HTTP and the analysis stream, as pydantic models."""
+"""Results for clients' pictures, over HTTP and the analysis stream, as pydantic models."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from robot_vision.console.schema import Task
 
 
 class Detected(Model):
-    """One detection of a picture sent to be analysed."""
+    """One detection in a submitted picture."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -51,7 +51,7 @@ class AnalyzedFeatures(Model):
 
 
 class SimilarFrame(Model):
-    """A picture of the console's index: how like it is (cosine), and where it is from.
+    """A picture of the console's index: its similarity (cosine) and source.
 
     `image` is the path of a small JPEG.
     """
@@ -88,7 +88,7 @@ class Similarity(Model):
 
 
 class Analysis(Model):
-    """`POST /api/analyze`. Image paths are of this server and live for some minutes."""
+    """`POST /api/analyze`. Image paths are on this server and expire after some minutes."""
 
     model: str
     provider: str
@@ -102,7 +102,7 @@ class Analysis(Model):
 class AnalysisRequest(Model):
     """The header of a request on `/api/analyze/stream`; the picture or video follows it.
 
-    `id` is the client's own: the answer has it.
+    `id` is chosen by the client and repeated in the answer.
     """
 
     id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
@@ -110,16 +110,16 @@ class AnalysisRequest(Model):
 
 
 class AnalysisFailure(Model):
-    """Why there is no answer; `status` is what HTTP would have had."""
+    """Why there is no answer; `status` is the equivalent HTTP status."""
 
     status: int
     detail: str
 
 
 class AnalysisAnswer(Model):
-    """An answer on `/api/analyze/stream`, in any order: an analysis or the reason for none.
+    """An answer on `/api/analyze/stream`, in any order: an analysis or the reason for its failure.
 
-    `id` is that of the request; null where the request had none that could be read.
+    `id` is that of the request; null if it had no readable one.
     """
 
     id: str | None

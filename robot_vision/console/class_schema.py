@@ -1,4 +1,4 @@
-"""What the console says of the classes of a frame and of its pixels."""
+"""Classes of a frame and of its pixels, as the console reports them."""
 
 from typing import Annotated
 
@@ -18,9 +18,9 @@ class FrameClass(BaseModel):
 
 
 class ClassificationView(BaseModel):
-    """`GET /api/classification` and the topic `classification`, likeliest first.
+    """`GET /api/classification` and the topic `classification`, most likely first.
 
-    As in `~/classification/json`: of what the model knows it is the 100 likeliest classes.
+    As in `~/classification/json`: the model's 100 most likely classes.
     """
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
@@ -32,9 +32,9 @@ class ClassificationView(BaseModel):
 
 
 class PixelClass(BaseModel):
-    """A class of pixels that is in the frame: its label, its share of them, its colour.
+    """A class found among the frame's pixels: its label, share and colour.
 
-    Label 0 is none of the classes, and has no colour.
+    Label 0 means no class and has no colour.
     """
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
@@ -46,7 +46,7 @@ class PixelClass(BaseModel):
 
 
 class SegmentationView(BaseModel):
-    """`GET /api/segmentation`: the classes of the newest frame's pixels, by falling share."""
+    """`GET /api/segmentation`: the classes of the newest frame's pixels, largest share first."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
@@ -56,7 +56,7 @@ class SegmentationView(BaseModel):
 
 
 class PixelLabels(BaseModel):
-    """What the console reads of `~/segmentation/json`: names by label, as texts in JSON."""
+    """The part of `~/segmentation/json` that the console reads: names by label, as JSON texts."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
@@ -65,7 +65,7 @@ class PixelLabels(BaseModel):
 
 
 class AnalyzedSegmentation(BaseModel):
-    """Classes of a picture's pixels; `image` is the path of a PNG with alpha, to be laid over."""
+    """Classes of a picture's pixels; `image` is the path of a PNG overlay with alpha."""
 
     classes: list[PixelClass]
     image: str

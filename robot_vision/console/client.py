@@ -52,26 +52,27 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """A picture of the stream: its header, and a JPEG or PNG."""
+    """A picture from the stream: its header, and a JPEG or PNG."""
 
     header: PictureHeader
     image: bytes
 
 
 class Analyses:
-    """Pictures on their way to be analysed: `ask` for several, then take an `answer` for each."""
+    """Pictures submitted for analysis: `ask` for several, then take an `answer` for each."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
 
     def ask(self, id: str, file: Path | bytes, *, tasks: Sequence[Task] = ("detection",)) -> None:
-        """Send a picture or a video; its answer has this `id`, which no other in work has."""
+        """Send a picture or a video; its answer has this `id`, which must be unique among
+        pending ones."""
         header = AnalysisRequest(id=id, tasks=list(tasks)).model_dump_json().encode()
         picture = file.read_bytes() if isinstance(file, Path) else file
         self._socket.send(struct.pack(">I", len(header)) + header + picture)
 
     def answer(self, *, timeout_s: float = _TIMEOUT_S) -> AnalysisAnswer:
-        """The next answer, in the order in which they are done.
+        """The next answer, in order of completion.
 
         Raises `TimeoutError`, and `ConsoleRefusedError` if the console ends the connection.
         """
@@ -83,7 +84,8 @@ class Analyses:
 
 
 class Console:
-    """Asks one console. Every method raises `ConsoleRefusedError` with the console's reason."""
+    """Client of one console. Every method raises `ConsoleRefusedError` with the console's
+    reason."""
 
     def __init__(self, url: str = "http://127.0.0.1:8088", *, token: str = "") -> None:
         self.url = url.rstrip("/")
@@ -115,15 +117,15 @@ class Console:
         return ObjectsView.model_validate(self._ask("GET", "/api/objects"))
 
     def grounded(self) -> GroundedView:
-        """What the words of the prompt name in the newest frame."""
+        """Objects in the newest frame that the prompt names."""
         return GroundedView.model_validate(self._ask("GET", "/api/grounded"))
 
     def classification(self) -> ClassificationView:
-        """The classes that the newest frame shows as a whole, likeliest first."""
+        """Classification of the newest frame, most likely class first."""
         return ClassificationView.model_validate(self._ask("GET", "/api/classification"))
 
     def segmentation(self) -> SegmentationView:
-        """The classes of the newest frame's pixels, by falling share."""
+        """The classes of the newest frame's pixels, largest share first."""
         return SegmentationView.model_validate(self._ask("GET", "/api/segmentation"))
 
     def is_ready(self) -> bool:
@@ -131,14 +133,14 @@ class Console:
         return self._http.get("/readyz").status_code == httpx.codes.OK
 
     def analyze(self, *files: Path | bytes, tasks: Sequence[Task] = ("detection",)) -> Analysis:
-        """What the model says about pictures, or about one video."""
+        """Analyse pictures, or one video."""
         data = [f.read_bytes() if isinstance(f, Path) else f for f in files]
         parts = [("image", ("file", content)) for content in data]
         answer = self._ask("POST", "/api/analyze", files=parts, data={"tasks": list(tasks)})
         return Analysis.model_validate(answer)
 
     def segment(self, file: Path | bytes, *prompts: PicturePrompt) -> PictureSegments:
-        """Masks of what prompts mean in a picture; without a prompt, of everything in it."""
+        """Masks of the prompted objects in a picture; without a prompt, of everything in it."""
         asked = SegmentRequest.model_validate({"prompts": prompts, "everything": not prompts})
         data = file.read_bytes() if isinstance(file, Path) else file
         answer = self._ask(
@@ -150,17 +152,18 @@ class Console:
         return PictureSegments.model_validate(answer)
 
     def point_at(self, request: LiveRequest) -> Outcome:
-        """Ask for a thing of the live picture, hold it or release it."""
+        """Segment an object in the live picture, or follow or release it."""
         body = request.model_dump(mode="json")
         return Outcome.model_validate(self._ask("POST", "/api/segment/live", json=body))
 
     def held(self) -> LiveSegmentsState:
-        """What is held on the live stream, and the last answers to `point_at`."""
+        """Objects followed on the live stream, and the last answers to `point_at`."""
         return LiveSegmentsState.model_validate(self._ask("GET", "/api/segment/live"))
 
     @contextmanager
     def analyses(self) -> "Iterator[Analyses]":
-        """A connection for many pictures: ask for several, then read the answers as they come."""
+        """A connection for many pictures: ask for several, then read the answers as they
+        arrive."""
         address = self.url.replace("http", "ws", 1) + "/api/analyze/stream"
         with connect(
             address, additional_headers=self._headers, max_size=_LARGEST_MESSAGE, proxy=None
@@ -168,17 +171,17 @@ class Console:
             yield Analyses(socket)
 
     def image(self, path: str) -> bytes:
-        """An image that an analysis named by its path."""
+        """Download an image of an analysis by its path."""
         response = self._http.get(path)
         _check(response)
         return response.content
 
     def instruct(self, text: str) -> Outcome:
-        """Tell the policy what to do."""
+        """Send the policy an instruction."""
         return self._command("instruction", json={"text": text})
 
     def prompt(self, text: str) -> Outcome:
-        """Look for what words name: phrases separated by commas; empty: for nothing."""
+        """Look for named objects: phrases separated by commas; empty: none."""
         return self._command("prompt", json={"text": text})
 
     def enable(self) -> Outcome:
@@ -194,7 +197,7 @@ class Console:
         return self._command("reset")
 
     def stream(self, topics: Mapping[Topic, float]) -> Iterator[Union[Told, "Shown"]]:
-        """What comes on `topics` (largest rates in Hz), until the console ends.
+        """Messages on `topics` (maximum rates in Hz), until the console closes.
 
         Raises `ConsoleRefusedError` if the console refuses the connection or the topics.
         """
@@ -220,7 +223,7 @@ class Console:
 
 
 def read_message(message: str | bytes) -> Told | Shown:
-    """A message of the stream, taken apart."""
+    """Parse a message of the stream."""
     if isinstance(message, str):
         return Told(**json.loads(message))
     (length,) = struct.unpack_from(">I", message)

@@ -1,4 +1,4 @@
-"""Commands to the robot: to whom they go, and what was said."""
+"""Commands to the robot: their receiver and the log of instructions."""
 
 from collections import deque
 from time import time
@@ -11,20 +11,20 @@ _KEPT = 50
 
 @runtime_checkable
 class Commander(Protocol):
-    """Passes commands on and waits for the answer, a few seconds at most. Thread-safe."""
+    """Forwards commands and waits at most a few seconds for the answer. Thread-safe."""
 
     def problem(self) -> str:
-        """Why nothing can be commanded now; empty if it can."""
+        """Why no command can be sent now; empty if one can."""
         ...
 
     def instructions(self) -> list[GivenInstruction]:
-        """What was asked for, newest first."""
+        """Past instructions, newest first."""
         ...
 
     def instruct(self, text: str) -> Outcome: ...
 
     def prompt(self, text: str) -> Outcome:
-        """Have perception look for what words name."""
+        """Set the prompt of perception."""
         ...
 
     def enable(self, enabled: bool) -> Outcome: ...
@@ -33,7 +33,7 @@ class Commander(Protocol):
 
 
 class NoCommander:
-    """Where there is no robot."""
+    """Used without a robot."""
 
     def problem(self) -> str:
         return "there is no policy: nothing to command"
@@ -45,7 +45,7 @@ class NoCommander:
         return self._refuse()
 
     def prompt(self, text: str) -> Outcome:  # noqa: ARG002
-        return Outcome(done=False, message="there is no perception to look for words")
+        return Outcome(done=False, message="there is no perception to send a prompt to")
 
     def enable(self, enabled: bool) -> Outcome:  # noqa: ARG002
         return self._refuse()
@@ -58,7 +58,7 @@ class NoCommander:
 
 
 class InstructionLog:
-    """The last instructions, however they came; one that is only told again is not new."""
+    """The last instructions from any source; a repeated one is not new."""
 
     def __init__(self) -> None:
         self._given: deque[GivenInstruction] = deque(maxlen=_KEPT)

@@ -1,4 +1,4 @@
-"""Refusals in words: what was wrong, where, and what was expected."""
+"""Error messages: what was wrong, where, and what was expected."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ _LONGEST = 200
 
 
 class ConsoleError(Exception):
-    """A request is refused with an HTTP status and a reason in words."""
+    """A request is rejected with an HTTP status and a readable reason."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -17,7 +17,7 @@ class ConsoleError(Exception):
 
 
 def in_words(errors: Sequence[Mapping[str, Any]]) -> str:
-    """Errors of pydantic in one line, without a copy of what was sent."""
+    """Pydantic's errors in one line, without echoing the input."""
     lines = [f"{_place(error.get('loc', ()))}{error['msg']}" for error in errors[:_MOST]]
     more = len(errors) - _MOST
     return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")

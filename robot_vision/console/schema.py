@@ -1,7 +1,7 @@
-"""All that the console's HTTP API and its stream carry, as pydantic models.
+"""Data of the console's HTTP API and stream, as pydantic models.
 
-The stream (`/api/stream`, a WebSocket): the client sends text, one `Subscription` in JSON, at
-any time again. The server sends
+The stream (`/api/stream`, a WebSocket): the client sends text, a `Subscription` in JSON, which it
+may resend at any time. The server sends
 
 - text: `{"topic": …, "data": …}` with `State`, `ObjectsView`, `ClassificationView` or `Metrics`
   as `data`;
@@ -9,7 +9,7 @@ any time again. The server sends
   an image: JPEG for `frame`; PNG for `depth` and `features` (to be stretched over the
   frame), `attention` and `segmentation` (with alpha, to be laid and stretched over the frame).
 
-Newest wins: whoever reads too slowly misses data and is told how much (`State.dropped`).
+Newest wins: a client that reads too slowly misses data, and `State.dropped` counts how much.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ Rate = Annotated[float, Field(gt=0, le=MAX_RATE_HZ)]
 
 
 class Subscription(Model):
-    """What a client of the stream wants: topic → largest rate in Hz. Replaces what it had."""
+    """A client's subscription: topic → maximum rate in Hz. Replaces the previous one."""
 
     topics: dict[Topic, Rate] = Field(
         examples=[{"state": 5, "objects": 10, "frame": 10, "depth": 2, "metrics": 1}]
@@ -70,9 +70,9 @@ class Spread(Model):
 
 
 class CameraState(Model):
-    """Whether frames flow. `reason` says in words why not; `for_s` since when it is so.
+    """Whether frames flow. `reason` says why not; `for_s` how long this has been so.
 
-    `frame_age_ms` is the age of the newest frame now: from its stamp on.
+    `frame_age_ms` is the current age of the newest frame, from its stamp.
     """
 
     status: CameraStatus = Field(examples=["live"])
@@ -86,7 +86,8 @@ class CameraState(Model):
 
 
 class ModelState(Model):
-    """Which model runs where; `state` is the node's lifecycle state, `doing` what takes long."""
+    """Which model runs where; `state` is the node's lifecycle state, `doing` names a long
+    operation in progress."""
 
     id: str = Field("", examples=["native-s 0.2"])
     provider: str = Field("", examples=["cpu"])
@@ -97,14 +98,14 @@ class ModelState(Model):
 
 
 class Count(Model):
-    """How often something happened since the node began, by cause."""
+    """How often something happened since the node started, by cause."""
 
     cause: str
     total: int
 
 
 class Diagnosis(Model):
-    """One line of /diagnostics; those that say why nothing comes are first."""
+    """One line of /diagnostics; reasons for missing output come first."""
 
     level: Level
     name: str = Field(examples=["perception: inputs"])
@@ -129,10 +130,10 @@ class PolicyView(PolicyStatus):
 class State(Model):
     """`GET /api/state` and the topic `state`.
 
-    `rates_hz` by topic (rgb, depth, output, command); `age_ms` percentiles by stage in the
-    order of the flow, `age` is the whole. `silence` is why nothing comes, empty while it does.
-    `unusable` counts what topics said that could not be understood, by topic: it shows as unknown.
-    `dropped` counts what this client of the stream missed for reading too slowly, by topic.
+    `rates_hz` by topic (rgb, depth, output, command); `age_ms` percentiles by stage in the order
+    of the flow, `age` is the whole. `silence` says why there is no output, empty while there is.
+    `unusable` counts invalid messages by topic; their values are shown as unknown. `dropped`
+    counts, by topic, messages that this stream client missed by reading too slowly.
     """
 
     now_s: float
@@ -155,11 +156,11 @@ class State(Model):
 
 
 class PictureHeader(Model):
-    """Before the bytes of an image in the stream. Sizes are those of the image that follows.
+    """Precedes the bytes of an image in the stream. Sizes are those of that image.
 
-    `age_ms` is from the frame's stamp to this message. Of depth: the ends of the scale in metres
-    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown. Of
-    segmentation: the `classes` that are in the picture, with their colours.
+    `age_ms` is from the frame's stamp to this message. For depth: the ends of the scale in metres
+    and its colours from `min_m` to `max_m` in even steps (`#rrggbb`); black is unknown. For
+    segmentation: the `classes` in the picture, with their colours.
     """
 
     topic: Topic
@@ -195,9 +196,9 @@ class ActionPoint(Model):
 
 
 class Metrics(Model):
-    """The topic `metrics`: what is new since the last message; the first has the whole history.
+    """The topic `metrics`: data new since the last message; the first has the whole history.
 
-    Times are seconds since 1970 by the server's clock, as `State.now_s`.
+    Times are seconds since 1970 by the server's clock, like `State.now_s`.
     """
 
     reset: bool
@@ -206,6 +207,6 @@ class Metrics(Model):
 
 
 class Problem(Model):
-    """Every refusal and failure: what was wrong, what was expected."""
+    """Any rejection or failure: what was wrong, what was expected."""
 
     detail: str = Field(examples=["the picture has 40000×40000 px; at most 4096×4096 are allowed"])

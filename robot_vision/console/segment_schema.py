@@ -1,4 +1,4 @@
-"""What is asked and said of segments, for pictures and for the live stream, as pydantic models."""
+"""Requests and answers about segments, for pictures and the live stream, as pydantic models."""
 
 from typing import Annotated, Literal
 
@@ -12,9 +12,10 @@ Name = Annotated[str, Field(max_length=64)]
 
 
 class PicturePrompt(PromptRequest):
-    """One thing in a picture. `earlier` is the `id` of an answered segment: its mask is corrected.
+    """A prompt for one object in a picture.
 
-    `all_masks` asks for every mask that may be meant, not for the best alone.
+    `earlier` is the `id` of an earlier segment whose mask it corrects. `all_masks` requests every
+    plausible mask, not only the best.
     """
 
     earlier: Name = ""
@@ -22,7 +23,7 @@ class PicturePrompt(PromptRequest):
 
 
 class SegmentRequest(Model):
-    """The form field `request` of `POST /api/segment`: several things at once, or everything."""
+    """The form field `request` of `POST /api/segment`: several objects at once, or everything."""
 
     prompts: list[PicturePrompt] = Field(default_factory=list, max_length=MOST_PROMPTS)
     everything: bool = False
@@ -32,9 +33,9 @@ class SegmentRequest(Model):
 
 
 class SegmentView(Model):
-    """A mask: the model's own guess of its IoU, its outline, its box through the outer pixels.
+    """A mask: the model's estimate of its IoU, its outline, its box through the outermost pixels.
 
-    `prompt` counts the request's prompts from 0; it is null where nothing was asked for.
+    `prompt` is the index of its prompt in the request; null without prompts.
     """
 
     id: Name
@@ -47,7 +48,7 @@ class SegmentView(Model):
 
 
 class PictureSegments(Model):
-    """The answer about a picture. `mask` is the path of a PNG: a segment's number, 0 nothing."""
+    """The answer about a picture. `mask` is the path of a PNG of segment numbers, 0 for none."""
 
     model: str
     provider: str
@@ -59,7 +60,7 @@ class PictureSegments(Model):
 
 
 class LiveSegment(Model):
-    """A thing in a live frame: segmented in it, or carried to it by its track's box."""
+    """An object in a live frame: segmented in it, or carried to it by its track's box."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
@@ -76,7 +77,8 @@ class LiveSegment(Model):
 
 
 class LiveSegments(Model):
-    """What `~/segment/json` says of one frame. `request`: what it answers; empty: what is held."""
+    """`~/segment/json` for one frame. `request`: the request it answers; empty: the followed
+    objects."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
@@ -90,11 +92,11 @@ class LiveSegments(Model):
 
 
 class LiveSegmentsState(Model):
-    """What is held in the newest frame that was answered.
+    """Objects followed in the newest answered frame.
 
-    `answers`: the last ones to requests, and those that say what was refused or lost.
+    `answers`: the last answers to requests, and reports of rejected requests and lost objects.
     """
 
-    problem: str = Field("", description="why nothing can be asked; empty if it can")
+    problem: str = Field("", description="why no request is possible; empty if one is")
     held: LiveSegments | None = None
     answers: list[LiveSegments] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What the page "Why" asks, and what it gets, as pydantic models."""
+"""Requests and answers of the page "Why", as pydantic models."""
 
 from typing import Annotated, Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from robot_vision.console.base_schema import Model
 
-# Those that `robot-vision explain ways` has; the console does not import them.
+# The same as in `robot-vision explain ways`, which the console does not import.
 WayName = Literal[
     "grad_cam",
     "hires_cam",
@@ -23,7 +23,7 @@ TargetText = Annotated[str, StringConstraints(max_length=100, pattern=r"^[\w .,:
 
 
 class WhyRequest(Model):
-    """Why the model says `target` of the newest frame.
+    """Request to explain `target` in the newest frame.
 
     `box:120,88` is the box at that pixel of the picture, `box:mug` and `class:mug` are the surest
     of a class; `action:z` or `action:STEP,z` a number of a policy's action. Empty is what the
@@ -51,10 +51,10 @@ class WhyPolicy(Model):
 
 
 class WhyMap(Model):
-    """A way's map: `image` is the path of a PNG to be laid over the picture.
+    """The map of one method: `image` is the path of a PNG overlay.
 
-    Or it is empty, and `refused` says why there is none. `checked` has the figures of the check
-    that it passed.
+    Or it is empty, and `refused` says why. `checked` holds the figures of the check that it
+    passed.
     """
 
     way: str

@@ -1,1 +1,1 @@
-"""Types, geometry and parameters shared by every stage. NumPy and pydantic, nothing else."""
+"""Types, geometry and parameters shared by every stage. Depends on NumPy and pydantic only."""

@@ -24,20 +24,23 @@ class ActionStatistics(BaseModel):
     @model_validator(mode="after")
     def _of_one_length(self) -> "ActionStatistics":
         if len(self.mean) != len(self.scale):
-            raise ValueError(f"{len(self.mean)} numbers of mean, {len(self.scale)} of scale")
+            raise ValueError(
+                f"mean has {len(self.mean)} numbers, scale has {len(self.scale)}; expected equal "
+                "lengths"
+            )
         return self
 
     @property
     def sha256(self) -> str:
-        """Hash of the numbers, by which two sides know that they mean the same ones."""
+        """Hash of the statistics, so that both sides can check that they use the same ones."""
         text = json.dumps([self.mean, self.scale])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 class JointSpec(BaseModel):
-    """Joints that are commanded, in the order of `~/command/joint_velocity`, and their limits.
+    """Commanded joints, in the order of `~/command/joint_velocity`, and their limits.
 
-    Positions in rad or m, velocity and acceleration a second: those kept to, margins included.
+    Positions in rad or m, velocities and accelerations per second. Limits include the margins.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,23 +53,25 @@ class JointSpec(BaseModel):
 
 
 class ActionSpec(BaseModel):
-    """Frame, rotation, polarity, step and horizon of a policy's actions, and what it was made for.
+    """Frame, rotation, polarity, step and horizon of a policy's actions, and the inputs it
+    expects.
 
-    Deltas are in the axes of `frame_id`; each step is relative to the target before it, the
-    first to the tool as observed. Rotations are applied from the left: R' = exp(Δ) R.
+    Deltas are in the axes of `frame_id`; each step is relative to the previous target, the first
+    to the observed tool pose. Rotations are applied from the left: R' = exp(Δ) R.
 
-    With `joint_names` the network answers positions of these joints (rad or m) and the gripper;
-    they become the steps above by the arm's forward kinematics, before anything is sent.
+    With `joint_names` the network outputs positions of these joints (rad or m) and the gripper;
+    the arm's forward kinematics converts them to such steps before anything is sent.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model_id: str
     perception_model_id: str = Field(
-        description="whose features the policy was trained on; empty: it takes none"
+        description="bundle whose features the policy was trained on; empty: it uses none"
     )
     takes_of_perception: tuple[FromPerception, ...] = Field(
-        default=(), description="what a policy from pixels takes of it, as its observation says"
+        default=(),
+        description="perception outputs that a policy from pixels uses, by its observation",
     )
     identity: str = Field(
         default="",
@@ -80,19 +85,23 @@ class ActionSpec(BaseModel):
     gripper: Literal["0_closed_1_open"] = "0_closed_1_open"
     names: tuple[str, ...] = ACTION_NAMES
     joint_names: tuple[str, ...] = Field(
-        default=(), description="joints whose positions the network answers; empty: tool steps"
+        default=(),
+        description="joints whose positions the network outputs; empty: it outputs tool steps",
     )
     step_s: float = Field(0.05, gt=0, le=1)
     horizon: int = Field(12, ge=1, le=64)
-    history: int = Field(2, ge=0, le=16, description="robot states before the observed one")
+    history: int = Field(
+        2, ge=0, le=16, description="number of robot states before the observed one"
+    )
     statistics: ActionStatistics
     joint_space: JointSpec | None = Field(
-        default=None, description="what the node commands in joint space; no part of a policy"
+        default=None,
+        description="joints that the node commands in joint space; not part of a policy",
     )
 
     @property
     def width(self) -> int:
-        """Numbers of one step as the network answers it."""
+        """Length of one step as the network outputs it."""
         return len(self.joint_names) + 1 if self.joint_names else len(ACTION_NAMES)
 
     @model_validator(mode="after")

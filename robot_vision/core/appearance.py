@@ -16,7 +16,7 @@ def pool_appearance(
     """Unit rows: the mean of the grid over each box, cells weighted by how much the box covers.
 
     `box` is xyxy in pixels of the image of `width_px` × `height_px`, which the grid covers.
-    A box that covers features of norm zero gets a row of zeros.
+    A box whose features all have zero norm gets a row of zeros.
     """
     rows, columns = features.grid.shape[1:]
     weight_x = _coverage(box[:, 0::2] * (columns / width_px), columns)
@@ -29,9 +29,9 @@ def pool_appearance(
 
 
 def _coverage(span: Float[np.ndarray, "n 2"], cells: int) -> Float32[np.ndarray, "n cells"]:
-    """Share of each box's extent that falls in each cell of one axis; rows sum to one."""
+    """Share of each box's extent in each cell along one axis; rows sum to one."""
     edge = np.arange(cells)
-    # Boxes thinner than this would vanish between rounding errors.
+    # Thinner boxes would vanish in rounding errors.
     low = np.clip(span[:, :1], 0, cells - 1e-3)
     high = np.clip(np.maximum(span[:, 1:], low + 1e-3), 0, cells)
     share = np.clip(np.minimum(high, edge + 1) - np.maximum(low, edge), 0, None)

@@ -1,4 +1,4 @@
-"""Boxes as arrays: corners to centre and size and back, and the overlap of every pair."""
+"""Boxes as arrays: conversion between corners and centre/size, and pairwise overlap."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,7 +8,7 @@ MAX_COORDINATE_PX = 1e6
 
 
 def xyxy_to_cxcywh(box_xyxy_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
-    """Centre and size of boxes whose corners may come in any order, bounded to ±1e6 px."""
+    """Centre and size of boxes, clipped to ±1e6 px; corners may be in any order."""
     corners = np.clip(box_xyxy_px, -MAX_COORDINATE_PX, MAX_COORDINATE_PX).astype(np.float64)
     low, high = corners[:, :2], corners[:, 2:]
     size = np.maximum(np.abs(high - low), MIN_SIZE_PX)
@@ -25,14 +25,14 @@ def cxcywh_to_xyxy(box_cxcywh_px: Float[np.ndarray, "n 4"]) -> Float[np.ndarray,
 def expand(
     box_xyxy_px: Float[np.ndarray, "n 4"], margin_px: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 4"]:
-    """Boxes grown by a margin on each side, per axis."""
+    """Boxes expanded by a margin on each side, per axis."""
     return np.concatenate([box_xyxy_px[:, :2] - margin_px, box_xyxy_px[:, 2:] + margin_px], axis=1)
 
 
 def intersection_px2(
     a_xyxy_px: Float[np.ndarray, "n 4"], b_xyxy_px: Float[np.ndarray, "m 4"]
 ) -> Float[np.ndarray, "n m"]:
-    """Area that each box of `a` shares with each box of `b`."""
+    """Intersection area of each box of `a` with each box of `b`."""
     # One axis at a time: arrays of pairs are large, and contiguous ones are fast.
     return _shared_px(a_xyxy_px[:, ::2], b_xyxy_px[:, ::2]) * _shared_px(
         a_xyxy_px[:, 1::2], b_xyxy_px[:, 1::2]
@@ -57,14 +57,14 @@ def pairwise_iou(
 def _shared_px(
     a_px: Float[np.ndarray, "n 2"], b_px: Float[np.ndarray, "m 2"]
 ) -> Float[np.ndarray, "n m"]:
-    """Length that intervals share."""
+    """Overlap length of intervals."""
     shared = np.minimum.outer(a_px[:, 1], b_px[:, 1])
     shared -= np.maximum.outer(a_px[:, 0], b_px[:, 0])
     return np.maximum(shared, 0.0, out=shared)
 
 
 def oriented_corners(oriented_box: Float[np.ndarray, "n 5"]) -> Float[np.ndarray, "n 4 2"]:
-    """Corners in turn of boxes given by centre, size and the angle (rad) to the width."""
+    """Corners, in order, of boxes given by centre, size and the angle (rad) of the width axis."""
     centre, size, angle_rad = np.split(oriented_box, [2, 4], axis=1)
     width = size[:, :1] * np.concatenate([np.cos(angle_rad), np.sin(angle_rad)], axis=1) / 2
     height = size[:, 1:] * np.concatenate([-np.sin(angle_rad), np.cos(angle_rad)], axis=1) / 2

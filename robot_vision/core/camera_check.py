@@ -1,6 +1,6 @@
-"""Whether a camera's calibration can be that of a lens: the one place where intrinsics enter.
+"""Whether a camera's calibration is physically possible: the only entry point for intrinsics.
 
-Where it cannot, the camera counts as unknown: frames are processed without 3-D.
+If it is not, the camera counts as unknown and frames are processed without 3-D.
 """
 
 import math
@@ -12,16 +12,16 @@ from robot_vision.core.errors import CameraError
 from robot_vision.core.lens import DistortionModel
 from robot_vision.core.types import Camera
 
-# From a telescope to just short of a pinhole's half space; a fisheye's K lies well within.
+# From a telescope to just below a pinhole's 180°; a fisheye's K lies well within.
 LEAST_VIEW_DEG, MOST_VIEW_DEG = 0.5, 179.0
-# A cropped image may leave its principal point outside, but not by many images.
+# The principal point may lie outside a cropped image, but not by many image sizes.
 FARTHEST_CENTRE_SIZES = 3.0
 LARGEST_ASPECT = 4.0
 LARGEST_SIDE_PX = 100_000
 LARGEST_COEFFICIENT = 1e4
-# Rows and columns of a sensor meet at right angles, to this share of the focal length.
+# Sensor rows and columns are perpendicular to within this share of the focal length.
 LARGEST_SKEW = 1e-3
-# As OpenCV counts them: its one model is the longer, the more coefficients there are.
+# As OpenCV counts them: each longer list of coefficients extends the shorter model.
 COUNTS: Mapping[DistortionModel, tuple[int, ...]] = {
     "plumb_bob": (0, 4, 5, 8, 12, 14),
     "rational_polynomial": (0, 4, 5, 8, 12, 14),
@@ -38,15 +38,15 @@ def checked_camera(
     distortion: object = (),
     distortion_model: DistortionModel = "plumb_bob",
 ) -> Camera:
-    """A camera from a stranger's numbers, as arrays or lists.
+    """A camera from untrusted numbers, as arrays or lists.
 
-    Raises `CameraError` with the value and what was expected if no lens can have them.
+    Raises `CameraError` with the value and what was expected if no lens could have them.
     """
     try:
         matrix = np.array(intrinsics_px, np.float64)
         coefficients = np.array(distortion, np.float64).ravel()
-    except (TypeError, ValueError):  # lists of lists of different lengths, or of words
-        raise CameraError("numbers of no regular shape; expected K as nine numbers") from None
+    except (TypeError, ValueError):  # ragged lists, or lists of strings
+        raise CameraError("K is ragged or not numeric; expected nine numbers") from None
     if matrix.size != 9 or not np.isfinite(matrix).all():
         raise CameraError(f"K = {matrix.ravel().tolist()[:9]}; expected nine finite numbers")
     _check_rows(matrix.reshape(3, 3))
@@ -80,12 +80,12 @@ def _check_lens(camera: Camera) -> None:
         ("y", fy_px, camera.cy_px, camera.height_px),
     ):
         view_deg = math.degrees(2 * math.atan(size_px / 2 / focal_px))
-        # Along a side of a few pixels the view is as narrow as they are few: the longer counts.
+        # A crop of a few pixels is narrow along that side, so the longer side counts.
         is_narrow = view_deg < LEAST_VIEW_DEG and size_px == longer_px
         if is_narrow or view_deg > MOST_VIEW_DEG:
             raise CameraError(
-                f"f{axis} = {focal_px:g} px, which makes a field of view of {view_deg:.3g}° over "
-                f"{size_px} px; expected {LEAST_VIEW_DEG:g}° to {MOST_VIEW_DEG:g}°"
+                f"f{axis} = {focal_px:g} px, a field of view of {view_deg:.3g}° over {size_px} "
+                f"px; expected {LEAST_VIEW_DEG:g}° to {MOST_VIEW_DEG:g}°"
             )
         if abs(centre_px - size_px / 2) > FARTHEST_CENTRE_SIZES * size_px:
             raise CameraError(
@@ -105,11 +105,11 @@ def _check_rows(matrix: np.ndarray) -> None:
             f"K = {matrix.ravel().tolist()}; expected fx 0 cx 0 fy cy 0 0 1, row by row"
         )
     if abs(matrix[0, 1]) > LARGEST_SKEW * abs(matrix[0, 0]):
-        raise CameraError(f"K with a skew of {matrix[0, 1]:g} px; expected none")
+        raise CameraError(f"K has a skew of {matrix[0, 1]:g} px; expected none")
 
 
 def _check_distortion(coefficients: np.ndarray, model: DistortionModel) -> None:
-    if not (np.abs(coefficients) <= LARGEST_COEFFICIENT).all():  # NaN is not
+    if not (np.abs(coefficients) <= LARGEST_COEFFICIENT).all():  # also rejects NaN
         raise CameraError(
             f"distortion {coefficients.tolist()[:14]}; expected finite coefficients of at most "
             f"{LARGEST_COEFFICIENT:g}"

@@ -1,4 +1,4 @@
-"""How the camera's calibration, its depth and its images are to be understood."""
+"""How to interpret the camera's calibration, depth and images."""
 
 from typing import Literal
 
@@ -6,19 +6,22 @@ from robot_vision.core.params import Params, Uptake, param
 
 
 class CameraConfig(Params):
-    """What messages leave open about a camera, or say wrongly."""
+    """Camera properties that messages leave out or get wrong."""
 
     uptake = Uptake.CONFIGURE
 
     rectified: Literal["auto", "yes", "no"] = param(
         "auto",
-        "whether images are rectified, so that P holds and not K and D; auto: by topic and roi",
+        "whether images are rectified, so that P applies instead of K and D; auto: by topic and "
+        "roi",
     )
     depth_aligned: Literal["auto", "yes"] = param(
-        "auto", "yes: depth shows what colour shows, whatever frames and camera_info say"
+        "auto", "yes: depth is aligned to colour, whatever frames and camera_info say"
     )
     rotate: Literal[0, 90, 180, 270] = param(
-        0, "turn images clockwise before anything else, for a camera on its side", unit="deg"
+        0,
+        "rotate images clockwise before anything else, for a camera mounted on its side",
+        unit="deg",
     )
 
 

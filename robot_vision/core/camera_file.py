@@ -1,4 +1,4 @@
-"""A camera's calibration as the YAML that ROS's camera_calibration writes and drivers load.
+"""Camera calibration as YAML, as ROS's camera_calibration writes it and drivers load it.
 
 Format: https://docs.ros.org/en/rolling/p/camera_calibration_parsers.
 """
@@ -16,7 +16,7 @@ from robot_vision.core.types import Camera
 
 
 def read_camera_file(path: Path, *, frame_id: str) -> Calibration:
-    """Raises `ConfigError` that names the field that does not fit."""
+    """Raises `ConfigError` naming the invalid field."""
     try:
         content = read_yaml(path)
         calibration = Calibration(
@@ -32,14 +32,14 @@ def read_camera_file(path: Path, *, frame_id: str) -> Calibration:
         camera_of(calibration)
     except (RobotVisionError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"{path} is no calibration of a camera: {error}; expected the YAML that ROS's "
+            f"{path} is not a camera calibration: {error}; expected the YAML that ROS's "
             "camera_calibration writes"
         ) from error
     return calibration
 
 
 def camera_file_text(camera: Camera) -> str:
-    """The YAML of a camera; its name is the frame's, its rectified image keeps K."""
+    """The YAML of a camera, named after its frame; P of the rectified image equals K."""
     projection = np.concatenate([camera.intrinsics_px, np.zeros((3, 1))], axis=1)
     content = {
         "image_width": camera.width_px,
@@ -61,7 +61,7 @@ def _matrix(values: np.ndarray) -> dict[str, Any]:
 
 def _field(content: Any, name: str) -> Any:
     if not isinstance(content, dict) or name not in content:
-        raise ValueError(f"it has no {name}")
+        raise ValueError(f"{name} is missing")
     return content[name]
 
 

@@ -1,8 +1,8 @@
-"""From what `sensor_msgs/CameraInfo` says to a `Camera`: the one way, live and in a replay.
+"""The only conversion from `sensor_msgs/CameraInfo` to a `Camera`, live and in replay.
 
-K, D and P are of the full resolution. A region of interest moves the principal point, binning
-then divides, as in ROS's image_geometry (`PinholeCameraModel::fromCameraInfo`). Raw images have
-K and D, rectified ones P and no distortion. docs/cameras.md says what is assumed where.
+K, D and P refer to the full resolution. A region of interest moves the principal point, binning
+then divides, as in ROS's image_geometry (`PinholeCameraModel::fromCameraInfo`). Raw images use K
+and D, rectified ones P and no distortion. docs/cameras.md lists the assumptions.
 """
 
 import re
@@ -18,17 +18,18 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.lens import DistortionModel
 from robot_vision.core.types import Camera
 
-# Of drivers that name a model and have no distortion to report; other names may bend without.
+# Drivers may name these models without any distortion to report; other models distort even without
+# coefficients.
 _NO_MODEL = frozenset(
     {"", "none", "pinhole", "brown_conrady", "inverse_brown_conrady", "modified_brown_conrady"}
 )
 _FISHEYE = frozenset({"equidistant", "fisheye", "kannala_brandt4", "kannala_brandt"})
 _FISHEYE_COUNT = 4
 _RECTIFIED_WORDS = frozenset({"rect", "rectified", "undistorted"})
-# A camera_info without a size is believed if its centre of projection is near the image's middle:
-# where lenses have it, and where that of an image of another size would not be.
+# A camera_info without a size is accepted if its principal point is near the image centre: that of
+# an image of another size would not be.
 _MIDDLE = (0.42, 0.58)
-# An image of an odd size, binned: drivers round up or down.
+# When binning an odd image size, drivers round up or down.
 _ROUNDING_PX = 1
 _SAME = 1e-6
 _MOST_MATRIX = 1e9
@@ -70,25 +71,25 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraReading:
-    """A camera, and in words what was assumed to get at it."""
+    """A camera, and notes on what was assumed to obtain it."""
 
     camera: Camera
     notes: tuple[str, ...] = ()
 
 
 def calibration_of(info: Any) -> Calibration:
-    """The numbers of a message `CameraInfo` of ROS 2, or of ROS 1, which has capitals.
+    """The numbers of a `CameraInfo` message of ROS 2, or of ROS 1 (upper-case fields).
 
-    Raises `CameraError` if matrices have not the size that they must have.
+    Raises `CameraError` if a matrix has the wrong size.
     """
     matrices = {name: getattr(info, name, getattr(info, name.upper(), ())) for name in "kdpr"}
     try:
         k, d, p, r = (np.array(matrix, np.float64).ravel() for matrix in matrices.values())
     except (TypeError, ValueError):
-        raise CameraError("numbers of no regular shape; expected K, D, R and P") from None
+        raise CameraError("ragged or non-numeric matrices; expected K, D, R and P") from None
     if (k.size, p.size, r.size) != (9, 12, 9):
         raise CameraError(
-            f"K, P and R of {k.size}, {p.size} and {r.size} numbers; expected 9, 12 and 9"
+            f"K, P and R have {k.size}, {p.size} and {r.size} numbers; expected 9, 12 and 9"
         )
     roi = info.roi
     return Calibration(
@@ -106,10 +107,10 @@ def calibration_of(info: Any) -> Calibration:
 
 
 def is_rectified(topic: str, *, setting: str = "auto") -> bool:
-    """Whether images of a topic are rectified: as set, else by the words of its name.
+    """Whether images of a topic are rectified: as configured, else by the topic's name.
 
-    `image_rect`, `image_rect_color`, `…/rectified` and the like are. `roi.do_rectify` does not say
-    it: it stands beside raw images, and asks who rectifies them to look for another region.
+    `image_rect`, `image_rect_color`, `…/rectified` and the like are. `roi.do_rectify` does not
+    indicate it: it accompanies raw images and asks the rectifier to compute another region.
     """
     if setting != "auto":
         return setting == "yes"
@@ -122,10 +123,10 @@ def camera_of(
     image_size_px: tuple[int, int] | None = None,
     rectified: bool = False,
 ) -> CameraReading:
-    """The camera of an image of this width and height; None takes the size that is said.
+    """The camera of an image of this width and height; None takes the stated size.
 
-    Raises `CameraError` with the value and what was expected where the numbers contradict each
-    other, or cannot be those of a lens.
+    Raises `CameraError` with the value and what was expected if the numbers contradict each other
+    or no lens could have them.
     """
     notes: list[str] = []
     matrix, coefficients, model = _projection(calibration, rectified=rectified, notes=notes)
@@ -147,29 +148,29 @@ def camera_of(
 def _projection(
     calibration: Calibration, *, rectified: bool, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray, DistortionModel]:
-    """Matrix, coefficients and model of the image at full resolution."""
+    """Matrix, coefficients and model for the image at full resolution."""
     k, p = calibration.k, calibration.p
     has_k, has_p = bool(k[0, 0]), bool(p[0, 0])
     if rectified and has_p:
         _check_p(p, notes)
         if calibration.d.any() or not np.allclose(k, p[:, :3], rtol=_SAME):
-            notes.append("the image is rectified: P is used, and no distortion")
+            notes.append("the image is rectified: P is used, without distortion")
         turn_deg = np.degrees(np.arccos(np.clip((np.trace(calibration.r) - 1) / 2, -1, 1)))
         if calibration.r.any() and turn_deg > _LEAST_TURN_DEG:
-            notes.append("R turns rectified images: points are along their axes, not the lens's")
+            notes.append("R rotates rectified images: points are in their axes, not the lens's")
         return p[:, :3], np.zeros(0), "plumb_bob"
     coefficients, model = _distortion(calibration, notes)
     is_bent = model == "equidistant" or coefficients.any()
     if rectified:
         if is_bent:
             raise CameraError(
-                "P of zeros, and the image is rectified; expected P (or set camera.rectified: "
-                "no, if the image is as the lens made it)"
+                "P is all zeros, but the image is rectified; expected P (if the image is not "
+                "rectified, set camera.rectified: no)"
             )
-        notes.append("the image is rectified, and P is all zeros: K is used")
+        notes.append("the image is rectified, but P is all zeros: K is used")
     elif not has_k and has_p:
         if is_bent:
-            raise CameraError("K of zeros beside a distortion; expected K, which the image has")
+            raise CameraError("K is all zeros, but there is a distortion; expected K")
         _check_p(p, notes)
         notes.append("K is all zeros: P is used")
         return p[:, :3], np.zeros(0), "plumb_bob"
@@ -180,11 +181,12 @@ def _check_p(p: np.ndarray, notes: list[str]) -> None:
     if not np.isfinite(p).all() or np.abs(p).max() > _MOST_MATRIX:
         raise CameraError(f"P = {p.ravel().tolist()}; expected twelve finite numbers")
     if p[0, 3] or p[1, 3]:
-        # P takes points of the first camera's frame, where this one's centre is at −Tx/fx, −Ty/fy.
+        # P projects points of the first camera's frame, where this camera's centre is at −Tx/fx,
+        # −Ty/fy.
         baseline_m = np.hypot(p[0, 3], p[1, 3]) / abs(p[0, 0])
         notes.append(
-            f"P has a baseline of {baseline_m:.4g} m, the second camera of a pair: points are "
-            "from its own centre, and frame_id must be its own"
+            f"P has a baseline of {baseline_m:.4g} m (second camera of a stereo pair): points "
+            "are relative to its own centre, so frame_id must be its own"
         )
 
 
@@ -217,7 +219,7 @@ def _region(
     image_size_px: tuple[int, int] | None,
     notes: list[str],
 ) -> tuple[tuple[int, int], np.ndarray]:
-    """Size of the image, and where its first pixel lies in that of the full resolution."""
+    """Size of the image, and the position of its first pixel in the full-resolution image."""
     x, y, width, height = calibration.roi
     full_px = (calibration.width_px, calibration.height_px)
     if not any(calibration.roi):
@@ -239,9 +241,9 @@ def _outside_words(
     offset_px: np.ndarray,
     region_px: tuple[int, int],
 ) -> str:
-    """The note on a region outside of its image: `width` and `height` are then the region's.
+    """The note on a region outside its image: `width` and `height` are then those of the region.
 
-    K is then of the full resolution if it is sound in the region moved there, and only there.
+    K then refers to the full resolution only if it is plausible for the region moved there.
     """
     centre_px = matrix[:2, 2]
     moved_px = centre_px - offset_px
@@ -252,7 +254,7 @@ def _outside_words(
             f"{calibration.width_px}×{calibration.height_px} px, and cx, cy = "
             f"{centre_px[0]:g}, {centre_px[1]:g} px; expected a region within the image"
         )
-    return "roi lies outside of width and height: these are taken as the region's"
+    return "roi lies outside width and height: these are taken as the size of the region"
 
 
 def _binned(size_px: tuple[int, int], binning: tuple[int, int]) -> tuple[int, int]:
@@ -271,14 +273,16 @@ def _agreed(
     if said_px == (0, 0):
         share = matrix[:2, 2] / image_px
         if any(calibration.roi) or calibration.binning != (1, 1):
-            raise CameraError("a size of 0 beside a roi or binning; expected width and height")
+            raise CameraError(
+                "a size of 0 together with a roi or binning; expected width and height"
+            )
         if not ((share > _MIDDLE[0]) & (share < _MIDDLE[1])).all():
             raise CameraError(
-                f"a size of {said_px[0]}×{said_px[1]} px, and cx, cy = {matrix[0, 2]:g}, "
-                f"{matrix[1, 2]:g} px are not in the middle of the image of "
+                f"a size of {said_px[0]}×{said_px[1]} px, but cx, cy = {matrix[0, 2]:g}, "
+                f"{matrix[1, 2]:g} px is not near the centre of the image of "
                 f"{image_px[0]}×{image_px[1]}; expected width and height"
             )
-        notes.append("camera_info says no size: the image's is taken")
+        notes.append("camera_info has no size: the image's is used")
         return image_px
     is_rounded = calibration.binning != (1, 1) and all(
         0 <= came - said <= _ROUNDING_PX for came, said in zip(image_px, said_px, strict=True)

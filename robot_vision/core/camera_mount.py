@@ -1,4 +1,4 @@
-"""Where a policy learnt that a camera is, and whether it is there."""
+"""Where a camera stood when a policy was trained, and whether it is still there."""
 
 from typing import Literal
 
@@ -10,12 +10,12 @@ from robot_vision.core import quaternions
 
 Poses = Float[np.ndarray, "*n 4 4"]
 _Three = tuple[float, float, float]
-# What a calibration, or a table that was bumped, may differ by.
+# Tolerance for calibration error or a bumped table.
 SAME_M, SAME_RAD = 0.01, 0.02
 
 
 class CameraMount(BaseModel):
-    """The pose of a camera's optical frame in the frame of what it is fixed to: base or tool.
+    """The pose of a camera's optical frame relative to what it is fixed to: base or tool.
 
     `rotation` is a rotation vector (rad).
     """
@@ -27,9 +27,9 @@ class CameraMount(BaseModel):
     mount: Literal["base", "tool"] = "base"
 
     def elsewhere(self, name: str, base_from_camera: Poses, base_from_tool: Poses | None) -> str:
-        """How far the camera of that name is from where it was learnt; empty if it is there.
+        """How far the named camera is from its trained pose; empty if it is there.
 
-        Of many poses the furthest one counts. What is not known (NaN, no tool) is not compared.
+        Of several poses the furthest counts. Unknown poses (NaN, no tool) are not compared.
         """
         learnt = quaternions.pose_matrix(
             np.array(self.position_m), quaternions.exp(np.array(self.rotation))
@@ -46,6 +46,7 @@ class CameraMount(BaseModel):
         if furthest_m <= SAME_M and furthest_rad <= SAME_RAD:
             return ""
         return (
-            f"camera {name} is {furthest_m:.3g} m and {np.rad2deg(furthest_rad):.3g}° from where "
-            f"the policy learnt that it is (at most {SAME_M:g} m and {np.rad2deg(SAME_RAD):.2g}°)"
+            f"camera {name} is {furthest_m:.3g} m and {np.rad2deg(furthest_rad):.3g}° from its "
+            f"pose in the policy's training (at most {SAME_M:g} m and "
+            f"{np.rad2deg(SAME_RAD):.2g}°)"
         )

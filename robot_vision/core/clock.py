@@ -1,4 +1,4 @@
-"""Stamps are the only time of the stages: nanoseconds, as ROS has them."""
+"""Stamps are the only time the stages know: nanoseconds, as in ROS."""
 
 NS_PER_S = 1_000_000_000
 

@@ -1,10 +1,10 @@
 """Whether this process may load model files that can run code: `--allow-code`, and nothing else.
 
-Some kinds of model file are programs: whoever made one can do what the user who loads it can.
-So the permission is given by a person, on the command line of the command that loads, for that
-process and those that it starts on purpose. No parameter, launch file, environment variable or
-request to the console reaches it: this module reads nothing, and only `commands/` and those who
-hand the permission on to a child call `permit_code` (held by `test/test_walls.py`).
+Some model files are programs: their author can do anything that the user who loads them can. So a
+person grants the permission on the command line of the loading command, for that process and the
+children it starts on purpose. No parameter, launch file, environment variable or console request
+can set it: this module reads nothing, and only `commands/` and code that passes the permission to
+a child call `permit_code` (enforced by `test/test_walls.py`).
 """
 
 OPTION = "--allow-code"
@@ -13,7 +13,7 @@ _permitted = False
 
 
 def permit_code(permitted: bool) -> None:
-    """What the command line says; for the whole process, until it says otherwise."""
+    """Set the permission from the command line, for the whole process."""
     global _permitted
     _permitted = permitted
 
@@ -24,5 +24,5 @@ def code_is_permitted() -> bool:
 
 
 def code_arguments() -> list[str]:
-    """What hands the permission on to a `robot-vision` command that this process starts."""
+    """Arguments that pass the permission to a `robot-vision` command that this process starts."""
     return [OPTION] if _permitted else []

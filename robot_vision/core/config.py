@@ -22,7 +22,7 @@ from robot_vision.core.tracker_config import TrackerConfig
 ParamsT = TypeVar("ParamsT", bound="Params")
 
 MOST_PROMPT = 500
-"""Characters of a prompt."""
+"""Maximum length of a prompt, in characters."""
 
 MODEL_PARAMETERS = (
     "model",
@@ -32,11 +32,11 @@ MODEL_PARAMETERS = (
     "segmentation_model",
     "grounding_model",
 )
-"""The parameters of the service that name bundles."""
+"""Service parameters that name bundles."""
 
 
 class SyncConfig(Params):
-    """Pairing of colour with depth by stamp."""
+    """Pairing of colour and depth by stamp."""
 
     uptake = Uptake.LIVE
 
@@ -44,7 +44,7 @@ class SyncConfig(Params):
         0.02, "largest stamp difference of a colour and depth pair", unit="s", ge=0, le=1
     )
     wait_s: float = param(
-        0.03, "how long a colour frame waits for its depth once it arrived", unit="s", ge=0, le=1
+        0.03, "how long a colour frame waits for its depth after it arrived", unit="s", ge=0, le=1
     )
 
 
@@ -54,11 +54,16 @@ class DetectorConfig(Params):
     uptake = Uptake.LIVE
 
     score_threshold: float = param(
-        0.0, "detections below this score are dropped; 0 takes the bundle's, or 0.25", ge=0, le=1
+        0.0,
+        "detections below this score are dropped; 0: the bundle's threshold, or 0.25",
+        ge=0,
+        le=1,
     )
-    nms_iou: float = param(0.6, "overlap above which the weaker of a class is dropped", ge=0, le=1)
+    nms_iou: float = param(
+        0.6, "IoU above which the weaker of two detections of a class is dropped", ge=0, le=1
+    )
     max_detections: int = param(100, "detections kept per frame", ge=1, le=1000)
-    classes: list[str] = param([], "names of the classes kept; empty keeps all")
+    classes: list[str] = param([], "names of the classes to keep; empty: all")
 
 
 class DepthConfig(Params):
@@ -67,13 +72,15 @@ class DepthConfig(Params):
     uptake = Uptake.LIVE
 
     mode: Literal["fuse", "sensor", "model"] = param(
-        "fuse", "fuse: the sensor, its holes filled; the model where there is no sensor"
+        "fuse", "fuse: the sensor with its holes filled; the model where there is no sensor"
     )
     fill: Literal["guided", "model"] = param(
-        "guided", "holes of the sensor: from around, guided by colour; or from the model, aligned"
+        "guided",
+        "how holes of the sensor are filled: guided: from their surroundings, by colour; "
+        "model: from the model, aligned to the sensor",
     )
     lift_rough: bool = param(
-        False, "objects in 3-D from colour alone where no depth is measured: off by a fifth"
+        False, "objects in 3-D from colour alone where no depth is measured: errors of a fifth"
     )
     min_m: float = param(0.1, "depth below this is invalid", unit="m", ge=0, le=10)
     max_m: float = param(10.0, "depth above this is invalid", unit="m", gt=0, le=1000)
@@ -86,31 +93,32 @@ class DepthConfig(Params):
 
 
 class TransformConfig(Params):
-    """How well a transform must fit a frame: a moving camera was elsewhere before."""
+    """How close in time a transform must be to a frame: a moving camera was elsewhere before."""
 
     uptake = Uptake.CONFIGURE
 
     stale_s: float = param(
         0.1,
-        "most time between a frame and the transform that is used for it; static ones fit all",
+        "largest time between a frame and the transform used for it; static transforms fit every "
+        "frame",
         unit="s",
         ge=0,
         le=60,
     )
     wait_s: float = param(
-        0.02, "longest that a frame waits for the transform of its stamp", unit="s", ge=0, le=1
+        0.02, "longest time a frame waits for the transform at its stamp", unit="s", ge=0, le=1
     )
 
 
 class ServiceConfig(Params):
-    """What the pipeline needs to run, with or without ROS."""
+    """Everything the pipeline needs to run, with or without ROS."""
 
     uptake = Uptake.RELOAD
 
     model: str = param("native-s", "model bundle: a name in the store or a folder with model.yaml")
     depth_model: str = param("", "optional bundle that estimates depth; empty for none")
     feature_model: str = param(
-        "", "optional bundle that computes features, of any task; empty for none"
+        "", "optional bundle, of any task, that computes features; empty for none"
     )
     classifier_model: str = param(
         "",
@@ -142,12 +150,13 @@ class ServiceConfig(Params):
     )
     device: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = param(
         "auto",
-        "where models run; auto takes CUDA or the CPU and says which; openvino is a CPU's, "
-        "quicker for INT8",
+        "where models run; auto: CUDA, else the CPU, and reports which; openvino: on the CPU, "
+        "faster for INT8",
     )
-    threads: int = param(0, "threads per model run on the CPU; 0 takes all cores", ge=0, le=256)
+    threads: int = param(0, "threads per model on the CPU; 0: all cores", ge=0, le=256)
     spin: bool = param(
-        True, "threads poll for work within a run: faster, but slower where cores are overloaded"
+        True,
+        "threads spin while waiting for work within a run: faster, but slower on overloaded cores",
     )
     engine_cache_dir: str = param(
         "", "folder of TensorRT engines; empty: ~/.cache/robot_vision/engines"
@@ -172,7 +181,7 @@ class ServiceConfig(Params):
 
 
 class InputConfig(Params):
-    """How the camera's topics are subscribed."""
+    """How the node subscribes to the camera's topics."""
 
     uptake = Uptake.CONFIGURE
 
@@ -191,7 +200,7 @@ class InputConfig(Params):
 
 
 class DiagnosticsConfig(Params):
-    """What /diagnostics reports, and from when on it warns."""
+    """What /diagnostics reports, and when it warns."""
 
     uptake = Uptake.LIVE
 
@@ -204,18 +213,18 @@ class DiagnosticsConfig(Params):
         le=60,
     )
     silent_after_s: float = param(
-        2.0, "without an output for this long the node says why", unit="s", ge=0.1, le=60
+        2.0, "after this time without an output the node reports why", unit="s", ge=0.1, le=60
     )
     max_age_s: float = param(
-        0.2, "warn when the 95th percentile of the age of outputs is above", unit="s", gt=0, le=60
+        0.2, "warn if the 95th percentile of output age exceeds this", unit="s", gt=0, le=60
     )
     max_future_s: float = param(
-        0.05, "warn about stamps that are further ahead of this clock", unit="s", ge=0, le=60
+        0.05, "warn about stamps further ahead of this machine's clock", unit="s", ge=0, le=60
     )
 
 
 class NodeConfig(ServiceConfig):
-    """The perception node: the service, its topics and its reports."""
+    """The perception node: the service, its topics and its diagnostics."""
 
     autostart: bool = param(
         True,
@@ -234,7 +243,7 @@ class NodeConfig(ServiceConfig):
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping; raises `ConfigError` naming the file and what is wrong with it."""
+    """Read a YAML mapping; raises `ConfigError` naming the file and the fault."""
     try:
         data = read_yaml(Path(path))
     except ForeignFileError as error:
@@ -249,7 +258,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
 
 
 def flatten(params: Params, prefix: str = "") -> dict[str, Any]:
-    """Parameters by dotted name, as ROS knows them: `tracker.name`."""
+    """Parameters by dotted name, as in ROS: `tracker.name`."""
     flat: dict[str, Any] = {}
     for name in type(params).model_fields:
         value = getattr(params, name)
@@ -280,7 +289,7 @@ def uptakes(params: Params, prefix: str = "", of_group: Uptake | None = None) ->
 def with_values(params: ParamsT, values: Mapping[str, Any]) -> ParamsT:
     """A copy of `params` with dotted names replaced, validated as a whole.
 
-    Raises `ConfigError` that names each bad parameter, its value and what is expected.
+    Raises `ConfigError` naming each bad parameter, its value and what is expected.
     """
     known = flatten(params)
     nested = params.model_dump()

@@ -1,4 +1,4 @@
-"""Import all modules of a package, so that what registers itself is found and not listed."""
+"""Import all modules of a package, so that self-registering modules need no list."""
 
 import importlib
 import pkgutil
@@ -9,7 +9,7 @@ from functools import cache
 def import_all(package: str) -> tuple[str, ...]:
     """Import all modules below `package`, in order of their names; returns those names.
 
-    An import that fails is an error: a plug-in that is missing in silence is worse.
+    A failed import is an error: a silently missing plug-in would be worse.
     """
     root = importlib.import_module(package)
     names = tuple(

@@ -1,4 +1,4 @@
-"""What cannot be written: said with the file, the reason, the room that is free and what to do."""
+"""Failed writes are reported with the file, the reason, the free space and what to do."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ from robot_vision.core.errors import RobotVisionError
 
 
 class DiskFullError(RobotVisionError, OSError):
-    """Something could not be written, most likely because there is no room."""
+    """A file could not be written, most likely because the disk is full."""
 
     def __init__(self, path: Path, error: OSError) -> None:
         super().__init__(
-            f"cannot write {path}: {error.strerror or error}; {free_room(path.parent)}: "
-            "make room, or write to another disk. What was written before can be read"
+            f"cannot write {path}: {error.strerror or error}; {free_room(path.parent)}: free "
+            "some space, or write to another disk. Everything written before is readable"
         )
 
     def __str__(self) -> str:
@@ -26,7 +26,7 @@ class DiskFullError(RobotVisionError, OSError):
 
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
-    """A failure of the block becomes a `DiskFullError` that names `path`."""
+    """Turn an `OSError` of the block into a `DiskFullError` that names `path`."""
     try:
         yield
     except DiskFullError:
@@ -36,13 +36,13 @@ def writing_to(path: Path) -> Iterator[None]:
 
 
 def reserve_room(folder: Path, *, size_bytes: int) -> IO[bytes]:
-    """Room on the disk for what must be written at the end, until the file is closed.
+    """Reserve disk space for what must be written at the end, until the file is closed.
 
-    It has no name, so that it goes with the process, however that ends.
+    The file has no name, so it disappears with the process, however that ends.
     """
     room = TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
     try:
-        room.write(os.urandom(size_bytes))  # zeros take no room on disks that compress
+        room.write(os.urandom(size_bytes))  # compressing file systems store zeros for free
     except OSError:
         room.close()
         raise
@@ -50,8 +50,8 @@ def reserve_room(folder: Path, *, size_bytes: int) -> IO[bytes]:
 
 
 def free_room(path: Path) -> str:
-    """How much is free where `path` is, in words."""
+    """Free space on the disk of `path`, as text."""
     try:
         return f"{shutil.disk_usage(path).free / 1e6:.1f} MB are free at {path}"
     except OSError as error:
-        return f"{path} cannot be looked at ({error})"
+        return f"the free space at {path} is unknown ({error})"

@@ -6,11 +6,11 @@ class RobotVisionError(Exception):
 
 
 class ConfigError(RobotVisionError, ValueError):
-    """A parameter, its value or a combination of them is not accepted."""
+    """A parameter, its value or a combination of parameters is not accepted."""
 
 
 class UnknownNameError(RobotVisionError, KeyError):
-    """A name looked up in a registry or a store is not there."""
+    """A name is not in the registry or store."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -25,11 +25,11 @@ class FrameError(RobotVisionError, ValueError):
 
 
 class CameraError(ConfigError):
-    """A camera's calibration cannot be that of a lens."""
+    """A camera's calibration is not physically possible."""
 
 
 class ForeignFileError(RobotVisionError, ValueError):
-    """A file that somebody else wrote names what it must not, or cannot be read within bounds."""
+    """An untrusted file names a forbidden path, or cannot be read within limits."""
 
 
 class BundleError(RobotVisionError, ValueError):
@@ -37,12 +37,12 @@ class BundleError(RobotVisionError, ValueError):
 
 
 class DeviceError(RobotVisionError, RuntimeError):
-    """The compute device that was asked for is not available."""
+    """The requested compute device is not available."""
 
 
 class MissingDependencyError(RobotVisionError, ImportError):
-    """An optional dependency is needed for what was asked; the message says how to install it."""
+    """The request needs an optional dependency; the message says how to install it."""
 
 
 class CalibrationError(RobotVisionError, ValueError):
-    """Pictures or views from which a calibration cannot be had, or would be wrong."""
+    """Pictures or views that allow no calibration, or would give a wrong one."""

@@ -1,7 +1,7 @@
-"""XML that strangers wrote, within bounds: no document types, and so no entities of their own.
+"""Untrusted XML within limits: no document types, and so no custom entities.
 
-The standard library's expat, since defusedxml has had no release since 2021. What makes XML
-dangerous begins in a document type: entities that unfold to gigabytes or name files.
+The standard library's expat, since defusedxml has had no release since 2021. The dangers of XML
+start with a document type: entities that expand to gigabytes or name files.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ _DEEPEST = 32
 
 
 def read_xml(path: Path, *, most_bytes: int = MOST_XML_BYTES) -> Element:
-    """The root element of an XML file; raises `ForeignFileError` naming file and fault."""
+    """The root element of an XML file; raises `ForeignFileError` naming the file and the fault."""
     return parse_xml(read_text(path, most_bytes=most_bytes), what=str(path))
 
 
 def parse_xml(text: str, *, what: str) -> Element:
-    """The root element of XML; raises `ForeignFileError` that names `what` and the fault."""
+    """The root element of XML; raises `ForeignFileError` naming `what` and the fault."""
     builder, depth = TreeBuilder(), 0
     parser = ParserCreate(encoding="utf-8")
     parser.buffer_text = True
@@ -48,7 +48,7 @@ def parse_xml(text: str, *, what: str) -> Element:
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = refuse
     try:
-        # Encoded again: text has no byte order mark and may declare another encoding.
+        # Re-encoded: text has no byte order mark and may declare another encoding.
         parser.Parse(text.encode("utf-8"), True)
     except (ExpatError, UnicodeEncodeError) as error:
         raise ForeignFileError(f"{what}: expected XML, but {error}") from error

@@ -1,4 +1,4 @@
-"""Why the parts of a frame do not belong together, in the same words live and in a replay."""
+"""Why the parts of a frame do not match, with the same wording live and in replay."""
 
 from robot_vision.core.foreign import quoted
 from robot_vision.core.types import Camera
@@ -10,7 +10,7 @@ ASSUMED = "intrinsics read"
 
 
 def size_problem(camera: Camera, *, width_px: int, height_px: int) -> str:
-    """Why intrinsics are not those of an image of this size; empty if they are."""
+    """Why intrinsics do not fit an image of this size; empty if they do."""
     if (camera.width_px, camera.height_px) == (width_px, height_px):
         return ""
     return (
@@ -20,7 +20,7 @@ def size_problem(camera: Camera, *, width_px: int, height_px: int) -> str:
 
 
 def same_frame(one: str, other: str) -> bool:
-    """Whether two names are of one frame: ROS 1 wrote a slash before it, some write none."""
+    """Whether two names mean the same frame: ROS 1 names may start with a slash."""
     one, other = one.lstrip("/"), other.lstrip("/")
     return one == other or not one or not other
 
@@ -30,6 +30,6 @@ def frame_problem(*, rgb_frame: str, depth_frame: str) -> str:
     if same_frame(rgb_frame, depth_frame):
         return ""
     return (
-        f"depth is in {quoted(depth_frame)}, colour in {quoted(rgb_frame)}: "
-        "use the driver's depth that is aligned to colour"
+        f"depth is in {quoted(depth_frame)}, colour in {quoted(rgb_frame)}: use the driver's "
+        "depth topic that is aligned to colour"
     )

@@ -1,8 +1,8 @@
-"""What a frame shows as a whole, as it is published: label images, shares, one JSON text each.
+"""Classes of a whole frame, as published: label images, shares, one JSON text each.
 
-Labels: 0 is none of the classes, class k is k + 1. The highest number of the image's type, which
-`vision_msgs/LabelInfo` reserves for what is unlabelled, is never used, so that readers of either
-convention see the same.
+Label 0 means no class, class k is label k + 1. The highest value of the image's type, which
+`vision_msgs/LabelInfo` reserves for unlabelled pixels, is never used, so readers of either
+convention agree.
 """
 
 import json
@@ -16,26 +16,26 @@ from robot_vision.core.types import Classification, SemanticMap
 
 NONE_LABEL, NONE_NAME = 0, "none"
 MOST_CLASSES = 100
-"""Classes that a message of a classification holds at most: the likeliest."""
-# Of an 8-bit image: without none, and without what is reserved.
+"""Maximum number of classes in a classification message: the most likely ones."""
+# In an 8-bit image: without 0 (no class) and the reserved value.
 _MOST_SHORT_LABELS = 254
 
 
 def top_classes(found: Classification, *, most: int = MOST_CLASSES) -> list[tuple[str, float]]:
-    """Name and probability of the likeliest classes, by falling probability."""
+    """Name and probability of the most likely classes, in descending order."""
     pairs = zip(found.class_id[:most].tolist(), found.probability[:most].tolist(), strict=True)
     return [(class_name(found.class_names, class_id), share) for class_id, share in pairs]
 
 
 def label_names(class_names: Sequence[str]) -> dict[int, str]:
-    """The name of each value that a label image may have."""
+    """The name of each possible value of a label image."""
     return {NONE_LABEL: NONE_NAME} | {k + 1: name for k, name in enumerate(class_names)}
 
 
 def label_image(
     found: SemanticMap, *, width_px: int, height_px: int
 ) -> UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"]:
-    """The label of every pixel of the frame's image: that of the cell which it lies in."""
+    """The label of every pixel of the frame's image: that of the cell it lies in."""
     short = len(found.class_names) <= _MOST_SHORT_LABELS
     labels = (found.class_id + 1).astype(np.uint8 if short else np.uint16)
     rows = np.arange(height_px) * labels.shape[0] // height_px
@@ -44,7 +44,7 @@ def label_image(
 
 
 def shares_of(found: SemanticMap) -> list[tuple[int, str, float]]:
-    """Label, name and share of the view of what is seen, by falling share; shares sum to one."""
+    """Label, name and share of the view of each class seen, largest first; shares sum to one."""
     count = np.bincount(found.class_id.ravel() + 1)
     seen = sorted(np.flatnonzero(count).tolist(), key=lambda label: -int(count[label]))
     size = max(found.class_id.size, 1)
@@ -55,7 +55,7 @@ def shares_of(found: SemanticMap) -> list[tuple[int, str, float]]:
 
 
 def classification_json_of(found: Classification, *, frame_id: str) -> str:
-    """`~/classification/json`: the likeliest classes of a frame, by falling probability."""
+    """`~/classification/json`: the most likely classes of a frame, in descending order."""
     return json.dumps(
         {
             "stamp_ns": found.stamp_ns,

@@ -1,7 +1,7 @@
-"""From the frames of a policy's bundle to those of the robot, and back.
+"""Maps between the frames of a policy's bundle and those of the robot.
 
-The policy means `base` and `tool`. The robot knows a frame at its base (`robot`) and the link that
-is commanded (`link`); both may be turned and moved against the policy's.
+The policy uses `base` and `tool`. The robot has a frame at its base (`robot`) and a commanded link
+(`link`); both may be rotated and offset relative to the policy's.
 """
 
 from dataclasses import dataclass, replace
@@ -26,15 +26,15 @@ class FrameMap:
     link_from_tool: Pose
 
     def base_from_tool(self, robot_from_link: Pose) -> Pose:
-        """Where the policy's tool is, by where the robot's link is."""
+        """Pose of the policy's tool from the pose of the robot's link."""
         return invert_transform(self.robot_from_base) @ robot_from_link @ self.link_from_tool
 
     def robot_from_link(self, base_from_tool: Pose) -> Pose:
-        """Where the robot's link is, by where the policy's tool is."""
+        """Pose of the robot's link from the pose of the policy's tool."""
         return self.robot_from_base @ base_from_tool @ invert_transform(self.link_from_tool)
 
     def command(self, command: Command) -> Command:
-        """The same motion as the robot takes it; joints and gripper stay as they are."""
+        """The same motion in the robot's frames; joints and gripper are unchanged."""
         return replace(
             command,
             base_from_tool=self.robot_from_link(command.base_from_tool),
@@ -43,7 +43,7 @@ class FrameMap:
         )
 
     def chunk(self, chunk: ActionChunk) -> ActionChunk:
-        """The same targets as the robot takes them."""
+        """The same targets in the robot's frames."""
         targets = chunk.base_from_target
         return replace(
             chunk,
@@ -59,7 +59,7 @@ class FrameMap:
     def _twist(
         self, twist: Float64[np.ndarray, "6"], base_from_tool: Pose
     ) -> Float64[np.ndarray, "6"]:
-        """The twist of the link's origin, which the turning tool carries along."""
+        """The twist of the link's origin, which the rotating tool carries along."""
         tool_from_link_m = invert_transform(self.link_from_tool)[:3, 3]
         arm_m = base_from_tool[:3, :3] @ tool_from_link_m
         turn = self.robot_from_base[:3, :3]
@@ -68,7 +68,7 @@ class FrameMap:
     def _action(
         self, action: Float64[np.ndarray, "7"], base_from_target: Pose
     ) -> Float64[np.ndarray, "7"]:
-        """A step of the tool to a target as the step of the link."""
+        """A tool step to a target as a step of the link."""
         before = np.eye(4)
         back = quaternions.exp(-action[3:6])
         before[:3, :3] = quaternions.pose_matrix(np.zeros(3), back)[:3, :3]

@@ -1,4 +1,4 @@
-"""`~/trace`: where one frame spent its time, from its stamp until it was published."""
+"""`~/trace`: where one frame spent its time, from its stamp to publication."""
 
 import json
 import math
@@ -19,7 +19,7 @@ _Ms = Annotated[float, Field(allow_inf_nan=False)]
 
 @dataclass(frozen=True, kw_only=True)
 class FrameTrace:
-    """`stage_ms` are stages that follow each other, and the `age` that they add up to.
+    """`stage_ms` holds consecutive stages and the `age` they add up to.
 
     `spans` are (name, begin, end) in milliseconds since the stamp: the stages, and parts of them.
     """
@@ -35,7 +35,7 @@ class FrameTrace:
 
     @property
     def unaccounted_ms(self) -> float:
-        """The part of the age that no stage has."""
+        """The part of the age that no stage accounts for."""
         return self.age_ms - math.fsum(ms for name, ms in self.stage_ms.items() if name != AGE)
 
     def as_json(self) -> str:
@@ -54,7 +54,7 @@ _READER: TypeAdapter[Any] = TypeAdapter(FrameTrace)
 def frame_trace(
     *, stamp_ns: int, stage_s: Mapping[str, float], spans: Sequence[Span], arrived_s: float
 ) -> FrameTrace:
-    """The trace of a frame; `arrived_s` is when it came to the node, on `perf_counter`."""
+    """The trace of a frame; `arrived_s` is when it reached the node, on `perf_counter`."""
     transport_s, wait_s = stage_s["transport"], stage_s["wait"]
     stamp_s = arrived_s - transport_s
     first = [Span("transport", stamp_s, arrived_s), Span("wait", arrived_s, arrived_s + wait_s)]
@@ -69,7 +69,7 @@ def frame_trace(
 
 
 def read_frame_trace(text: str) -> FrameTrace:
-    """What `as_json` wrote; raises `ForeignFileError` where it is something else."""
+    """Read what `as_json` wrote; raises `ForeignFileError` for anything else."""
     try:
         trace = _READER.validate_python(parse_json(text, what="~/trace"))
     except ValidationError as error:

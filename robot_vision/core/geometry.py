@@ -10,7 +10,7 @@ from robot_vision.core.types import Camera
 
 
 def rays_of(pixel_px: Float[np.ndarray, "n 2"], *, camera: Camera) -> Float[np.ndarray, "n 2"]:
-    """(x, y) of the directions (x, y, 1) that are seen at pixels; NaN where the lens has none."""
+    """(x, y) of the directions (x, y, 1) seen at pixels; NaN where the lens model has none."""
     seen = (pixel_px - [camera.cx_px, camera.cy_px]) / [camera.fx_px, camera.fy_px]
     return undistort(seen, model=camera.distortion_model, coefficients=camera.distortion)
 
@@ -39,7 +39,7 @@ def project(
 def scaled_camera(camera: Camera, *, width_px: int, height_px: int) -> Camera:
     """`camera` seen through an image of another resolution."""
     sx, sy = width_px / camera.width_px, height_px / camera.height_px
-    # Pixel centres are at integers: the image's edge, at −½, is what scaling keeps in place.
+    # Pixel centres are at integers: scaling keeps the image's edge, at −½, in place.
     cx_px, cy_px = (camera.cx_px + 0.5) * sx - 0.5, (camera.cy_px + 0.5) * sy - 0.5
     fx_px, fy_px = camera.fx_px * sx, camera.fy_px * sy
     return replace(
@@ -86,9 +86,9 @@ def transform_from_quaternion(
 def joints_between(
     first: Float[np.ndarray, " j"], second: Float[np.ndarray, " j"], share: float
 ) -> Float[np.ndarray, " j"]:
-    """Positions (rad or m) a share of the way from one report to the next.
+    """Positions (rad or m), interpolated between two reports.
 
-    A joint that turns without end jumps from π to −π, and goes the short way through π here.
+    A continuous joint jumps from π to −π; here it takes the short way through π.
     """
     step = second - first
     turns = np.where(np.abs(step) > np.pi, np.rint(step / (2 * np.pi)), 0.0)

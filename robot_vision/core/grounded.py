@@ -1,4 +1,5 @@
-"""What words name in a frame, as rows of objects: shown, published and kept as tracked objects."""
+"""Objects that a prompt names in a frame, as rows of objects, to be shown, published and
+tracked."""
 
 import json
 from collections.abc import Mapping
@@ -10,8 +11,8 @@ from robot_vision.core.types import Perception
 
 
 def grounded_part(perception: Perception) -> Perception | None:
-    """The frame with what a prompt names in the place of the detector's objects, phrases as
-    classes; None where nothing looks for words."""
+    """The frame with the objects that a prompt names instead of the detector's, phrases as
+    classes; None without a grounding model."""
     grounding = perception.grounding
     if grounding is None:
         return None
@@ -27,7 +28,7 @@ def grounded_part(perception: Perception) -> Perception | None:
 
 
 def grounded_objects_of(part: Perception, *, frame_id: str) -> Objects:
-    """Its tracks in the frame in which objects are published."""
+    """Its tracks, in the frame in which objects are published."""
     camera = part.frame
     if frame_id == camera.frame_id:
         return objects_of(part)
@@ -37,7 +38,8 @@ def grounded_objects_of(part: Perception, *, frame_id: str) -> Objects:
 def grounded_json_of(
     objects: Objects, part: Perception, *, age_s: float, stage_s: Mapping[str, float]
 ) -> str:
-    """`~/grounded/json`: as `~/objects/json`, with the prompt and what it could not look for."""
+    """`~/grounded/json`: as `~/objects/json`, with the prompt and the phrases that cannot be
+    looked for."""
     assert part.grounding is not None
     prompt = part.grounding.found.prompt
     text: dict[str, Any] = json.loads(json_of(objects, part, age_s=age_s, stage_s=stage_s))

@@ -1,4 +1,4 @@
-"""The identity of a policy: one hash over all that decides what its numbers do."""
+"""The identity of a policy: one hash over everything that determines its actions."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What each stage promises to the pipeline; stages know these and `core`, never each other."""
+"""The interfaces of the stages; stages know these and `core`, never each other."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -37,7 +37,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Perceiver(Protocol):
-    """Turns a frame into what models say of it. `stage_s` is filled with timings."""
+    """Runs the models on a frame. `stage_s` is filled with timings."""
 
     class_names: tuple[str, ...]
     model_id: str
@@ -47,11 +47,11 @@ class Perceiver(Protocol):
     def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept: ...
 
     def with_config(self, config: ServiceConfig) -> "Perceiver":
-        """The same loaded models under other detector and depth parameters, or another prompt."""
+        """The same loaded models with other detector and depth parameters, or another prompt."""
         ...
 
     def forget(self) -> None:
-        """Begin anew: nothing of earlier frames reaches the next one."""
+        """Start over: nothing of earlier frames affects the next one."""
         ...
 
     def close(self) -> None: ...
@@ -59,31 +59,33 @@ class Perceiver(Protocol):
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Gives objects lasting ids. Time comes from the stamps of the measurements only."""
+    """Gives objects persistent ids. Time comes only from the stamps of the measurements."""
 
     def update(self, measurements: Measurements) -> Tracks: ...
 
     def predict(self, stamp_ns: int) -> Tracks:
-        """Carry the tracks to `stamp_ns` without evidence (a frame that was not computed)."""
+        """Predict the tracks to `stamp_ns` without evidence (for a frame that was not
+        computed)."""
         ...
 
     def reset(self) -> None:
-        """Forget all tracks and begin a new epoch; ids go on from where they were."""
+        """Forget all tracks and begin a new epoch; ids continue from where they were."""
         ...
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """From words and observations to chunks of actions. Owns no clock.
+    """Maps instructions and observations to action chunks. Owns no clock.
 
-    It may remember what it has made of an instruction, by the very object that `instruct` gave.
+    It may cache what it computed from an instruction, keyed by the object that `instruct`
+    returned.
     """
 
     spec: ActionSpec
     provider: str
 
     def instruct(self, text: str) -> Instruction:
-        """Words in, tokens and their encoding out; computed once per instruction."""
+        """Text in, tokens and their encoding out; computed once per instruction."""
         ...
 
     def decide(self, observation: Observation, instruction: Instruction) -> Decision: ...

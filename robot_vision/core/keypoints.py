@@ -1,4 +1,4 @@
-"""Keypoints by their names: which side they are of, and which of them bones join."""
+"""Keypoints by name: which side they are on, and which pairs bones join."""
 
 import re
 from typing import Literal
@@ -17,7 +17,7 @@ COCO_KEYPOINTS = (
 FACE_LANDMARKS = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 """The five landmarks of face detectors, in the order of YuNet; sides are the person's own."""
 
-# Bones within a side, or from one to the middle; then those from side to side.
+# Bones within a side, or from a side to the middle; then those across.
 _BONES = (
     *(("nose", "eye"), ("eye", "ear"), ("nose", "mouth"), ("ear", "shoulder")),
     *(("shoulder", "elbow"), ("elbow", "wrist"), ("shoulder", "hip")),
@@ -28,7 +28,7 @@ _SIDE = re.compile(r"(?:^|_)(left|right|l|r)(?:_|$)")
 
 
 def side_of(name: str) -> Side:
-    """The side that a name is of: `left_eye`, `Left Eye`, `eye_l`; "" where it names none."""
+    """The side that a name refers to: `left_eye`, `Left Eye`, `eye_l`; "" if none."""
     found = _SIDE.search(_plain(name))
     if found is None:
         return ""
@@ -36,7 +36,7 @@ def side_of(name: str) -> Side:
 
 
 def bones_of(names: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Pairs of places in `names` that a bone joins; none where the names are no body's."""
+    """Pairs of indices in `names` that a bone joins; none if the names are not those of a body."""
     place = {(_part_of(name), side_of(name)): n for n, name in reversed([*enumerate(names)])}
     bones: list[tuple[int, int]] = []
     for start, end in _BONES:
@@ -53,7 +53,7 @@ def bones_of(names: tuple[str, ...]) -> list[tuple[int, int]]:
 
 
 def numbered_names(count: int) -> tuple[str, ...]:
-    """Names for keypoints that nobody named: `keypoint_0`, `keypoint_1` …"""
+    """Names for unnamed keypoints: `keypoint_0`, `keypoint_1` …"""
     return tuple(f"keypoint_{n}" for n in range(count))
 
 

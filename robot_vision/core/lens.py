@@ -14,9 +14,9 @@ DistortionModel: TypeAlias = Literal["plumb_bob", "rational_polynomial", "equidi
 
 _MOST_STEPS = 20
 _STRETCHES = 12
-# Of a ray: 1 µm at a distance of 1 m.
+# Accuracy of a ray: 1 µm at a distance of 1 m.
 _CLOSE = 1e-6
-# Coefficients of OpenCV's models, the one an extension of the other.
+# Coefficients of OpenCV's models, each an extension of the previous one.
 _PLUMB_BOB, _RATIONAL, _TILTED = 5, 8, 14
 
 
@@ -31,7 +31,7 @@ def distort(
     model: DistortionModel,
     coefficients: Float[np.ndarray, " k"],
 ) -> Float[np.ndarray, "n 2"]:
-    """Where rays of the world come to lie in the image, in focal lengths."""
+    """Positions of world rays in the image, in focal lengths."""
     if is_straight(model, coefficients):
         return ray
     if model == "equidistant":
@@ -45,10 +45,10 @@ def undistort(
     model: DistortionModel,
     coefficients: Float[np.ndarray, " k"],
 ) -> Float[np.ndarray, "n 2"]:
-    """Rays of the world that `distort` sends to `seen`; NaN where the model has none.
+    """World rays that `distort` maps to `seen`; NaN where the model has none.
 
-    A polynomial that folds gives an image point twice: the ray nearer to the axis is taken, as
-    what lies beyond the fold is no calibration of anything.
+    A polynomial that folds maps two rays to one image point: the ray nearer to the axis is taken,
+    since the model means nothing beyond the fold.
     """
     if is_straight(model, coefficients):
         return seen
@@ -58,14 +58,14 @@ def undistort(
 
 
 def _twelve(coefficients: Float[np.ndarray, " k"]) -> list[float]:
-    """k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4; those left out are zero."""
+    """k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4; missing ones are zero."""
     return np.pad(coefficients[:12], (0, max(12 - coefficients.size, 0))).tolist()
 
 
 def _brown(ray: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = _twelve(coefficients)
     x, y = ray[:, 0], ray[:, 1]
-    with np.errstate(all="ignore"):  # far from the axis powers overflow, and denominators vanish
+    with np.errstate(all="ignore"):  # far from the axis, powers overflow and denominators vanish
         r2 = x * x + y * y
         radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
         if coefficients.size > _PLUMB_BOB:
@@ -102,7 +102,7 @@ def _jacobian(ray: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, ..
 
 
 def _undistorted_brown(seen: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """By Newton's steps; where these go astray, again and in stretches from the axis outward."""
+    """By Newton's method; where it diverges, again in stages from the axis outwards."""
     if is_tilted(coefficients):
         seen = _homography(seen, np.linalg.inv(_tilt(coefficients)))
         coefficients = coefficients[:12]
@@ -120,7 +120,7 @@ def _undistorted_brown(seen: np.ndarray, coefficients: np.ndarray) -> np.ndarray
 
 
 def _newton(ray: np.ndarray, goal: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Rays that come to lie at `goal`, by steps from `ray`."""
+    """Rays that are mapped to `goal`, by Newton steps from `ray`."""
     for _ in range(_MOST_STEPS):
         miss = _brown(ray, coefficients) - goal
         ux, uy, vx, vy = _jacobian(ray, coefficients)
@@ -130,28 +130,28 @@ def _newton(ray: np.ndarray, goal: np.ndarray, coefficients: np.ndarray) -> np.n
             step_y = (ux * miss[:, 1] - vx * miss[:, 0]) / area
             step = np.stack([step_x, step_y], axis=1)
             ray = ray - step
-            if not (np.abs(step) > _CLOSE).any():  # the next one would be its square
+            if not (np.abs(step) > _CLOSE).any():  # the next step would be its square
                 break
     return ray
 
 
 def _is_before_fold(ray: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """Whether the image nowhere turns over on the way from the axis to each ray."""
+    """Whether the mapping does not fold anywhere between the axis and each ray."""
     way = np.linspace(0, 1, 9)[1:, None, None] * ray
     ux, uy, vx, vy = _jacobian(way.reshape(-1, 2), coefficients)
     with np.errstate(invalid="ignore"):
         area, trace = ux * vy - uy * vx, ux + vy
-        is_upright = np.minimum(area, trace) > 0  # of NaN too: it is not
+        is_upright = np.minimum(area, trace) > 0  # false for NaN, too
     return np.logical_and.reduce(is_upright.reshape(len(way), -1))
 
 
 def is_tilted(coefficients: Float[np.ndarray, " k"]) -> bool:
-    """Whether the sensor is turned against the lens (OpenCV's 14 coefficients)."""
+    """Whether the sensor is tilted against the lens (OpenCV's 14 coefficients)."""
     return coefficients.size == _TILTED and bool(coefficients[12:].any())
 
 
 def _tilt(coefficients: np.ndarray) -> np.ndarray:
-    """The homography of a sensor that is turned by τx, τy (OpenCV's documentation)."""
+    """The homography of a sensor tilted by τx, τy (OpenCV's documentation)."""
     tau_x, tau_y = coefficients[12:]
     cx, sx, cy, sy = np.cos(tau_x), np.sin(tau_x), np.cos(tau_y), np.sin(tau_y)
     turn = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]]) @ np.array(
@@ -168,7 +168,7 @@ def _homography(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def _bent(angle_rad: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """How far from the axis a ray at an angle comes to lie in the image, in focal lengths."""
+    """Distance from the axis, in focal lengths, at which a ray at an angle appears."""
     k1, k2, k3, k4 = coefficients.tolist()
     a2 = angle_rad * angle_rad
     return angle_rad * (1 + a2 * (k1 + a2 * (k2 + a2 * (k3 + a2 * k4))))
@@ -181,9 +181,9 @@ def _fisheye_scale(radius: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
 
 
 def _undistorted_fisheye(seen: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    """By the angle from the axis; there is no ray (x, y, 1) at 90° and beyond."""
+    """By the angle from the axis; no ray (x, y, 1) exists at 90° and beyond."""
     bent = np.hypot(seen[:, 0], seen[:, 1])
-    # The first fold bounds the angle: up to there the polynomial rises, and bisection is sure.
+    # The first fold bounds the angle: up to there the polynomial rises, so bisection converges.
     low, high = np.zeros_like(bent), np.full_like(bent, _fisheye_limit(coefficients))
     seen_there = bent <= _bent(high, coefficients)
     for _ in range(40):
@@ -196,7 +196,7 @@ def _undistorted_fisheye(seen: np.ndarray, coefficients: np.ndarray) -> np.ndarr
 
 
 def _fisheye_limit(coefficients: np.ndarray) -> float:
-    """The angle below 90° up to which the model rises."""
+    """The angle, at most 90°, up to which the model is increasing."""
     angle = np.linspace(0, np.pi / 2 - 1e-3, 2000)
     slope = 1 + (coefficients * [3, 5, 7, 9]) @ angle ** np.array([[2], [4], [6], [8]])
     falling = np.flatnonzero(slope <= 0)

@@ -1,12 +1,12 @@
-"""Most that strangers' images and recordings may cost: live, in replay and in the console."""
+"""Limits on untrusted images and recordings: live, in replay and in the console."""
 
 from robot_vision.core.params import Params, Uptake, param
 
 
 class InputLimits(Params):
-    """Most that one image or recording may cost; what is larger is refused and counted.
+    """Limits on one image or recording; larger ones are rejected and counted.
 
-    A few kilobytes can stand for gigabytes once they are decoded or unpacked.
+    A few kilobytes can expand to gigabytes when decoded or decompressed.
     """
 
     uptake = Uptake.LIVE
@@ -18,19 +18,19 @@ class InputLimits(Params):
         128.0, "largest JPEG, PNG or other encoded image", unit="MB", gt=0, le=4000
     )
     chunk_mb: float = param(
-        128.0, "largest chunk or message of a recording, unpacked", unit="MB", gt=0, le=4000
+        128.0, "largest chunk or message of a recording, decompressed", unit="MB", gt=0, le=4000
     )
     window_mb: float = param(
-        256.0, "images of a recording held to put them in order", unit="MB", gt=0, le=64000
+        256.0, "memory for images of a recording held back to sort them", unit="MB", gt=0, le=64000
     )
     file_gb: float = param(
-        64.0, "largest file that is unpacked to disk to be read", unit="GB", gt=0, le=10000
+        64.0, "largest file that is decompressed to disk for reading", unit="GB", gt=0, le=10000
     )
     growth: float = param(
-        1000.0, "most that a recording may unpack to, per byte of it, beyond 16 chunk_mb", ge=1
+        1000.0, "largest decompression ratio of a recording, beyond 16 chunk_mb", ge=1
     )
     step_s: float = param(
-        20.0, "longest time for one row of a recording's database", unit="s", gt=0, le=600
+        20.0, "longest time to read one row of a recording's database", unit="s", gt=0, le=600
     )
 
     @property

@@ -7,17 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from robot_vision.core.vocabulary import Vocabulary
 
-# Numbers that one state may have: as many as an input of 4096 x 4096 pixels.
+# Largest size of a carried state: that of an input of 4096 x 4096 pixels.
 _MOST_CARRIED = 2**24
 
-# Which there are is no matter of this file: `robot_vision.formats` knows them.
+# This file does not list the formats: `robot_vision.formats` knows them.
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
 class CarriedState(BaseModel):
-    """An input that takes, with each frame, what an output said of the frame before.
+    """An input that receives an output of the previous frame.
 
-    Both are tensors' names, of f32 [1, *shape]; zeros where there is no frame before.
+    Both are names of f32 [1, *shape] tensors; zeros if there is no previous frame.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,7 +30,7 @@ class CarriedState(BaseModel):
     def _is_of_a_size(self) -> "CarriedState":
         if math.prod(self.shape) > _MOST_CARRIED:
             raise ValueError(
-                f"{self.input!r} carries {math.prod(self.shape)} numbers from frame to frame, "
+                f"{self.input!r} carries {math.prod(self.shape)} numbers from frame to frame; "
                 f"expected at most {_MOST_CARRIED}"
             )
         return self
@@ -39,11 +39,11 @@ class CarriedState(BaseModel):
 class ModelInput(BaseModel):
     """How a frame becomes the model's image input.
 
-    `resize`: `letterbox` keeps the ratio and centres, `letterbox_topleft` keeps the ratio and
-    pads right and below, `stretch` fills, `crop` keeps the ratio, fills, and leaves out what
-    stands over on two sides. `resample`: `linear` takes the pixels around each place, the others
-    weigh all that fall into it, as Pillow does. Pixels become `(pixel * scale - mean) / std`.
-    `layout` is the tensor's layout; `uint8` inputs get the pixels as they are.
+    `resize`: `letterbox` keeps the ratio and centres, `letterbox_topleft` keeps the ratio and pads
+    right and below, `stretch` fills, `crop` keeps the ratio, fills, and cuts off what exceeds two
+    sides. `resample`: `linear` interpolates between the nearest pixels, the others average over
+    the source area, as Pillow does. Pixels become `(pixel * scale - mean) / std`. `layout` is the
+    tensor's layout; `uint8` inputs get unscaled pixels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,10 @@ class ModelInput(BaseModel):
     width_px: int = Field(gt=0, le=8192)
     height_px: int = Field(gt=0, le=8192)
     batch: int = Field(
-        default=1, ge=1, le=64, description="pictures that the model always takes; one is a frame"
+        default=1,
+        ge=1,
+        le=64,
+        description="pictures per run that the model requires; each run processes one frame",
     )
     color: Literal["rgb", "bgr"] = "rgb"
     resize: Literal["letterbox", "letterbox_topleft", "stretch", "crop"] = "letterbox"
@@ -74,34 +77,34 @@ class ModelInput(BaseModel):
         description="input for the size that boxes are scaled to, i64 [1,2] as width, height",
     )
     carried: tuple[CarriedState, ...] = Field(
-        default=(), description="inputs that are outputs of the frame before", max_length=64
+        default=(), description="inputs that are outputs of the previous frame", max_length=64
     )
     carried_gap_s: float = Field(
         default=1.0,
         gt=0,
         allow_inf_nan=False,
-        description="between stamps; after a longer one what was carried is forgotten",
+        description="largest gap between stamps; after a longer one the carried state is reset",
     )
 
     @model_validator(mode="after")
     def _carries_of_one_frame(self) -> "ModelInput":
         names = [state.input for state in self.carried]
         if len(set(names)) < len(names):
-            raise ValueError(f"carried: an input is named twice: {', '.join(names)}")
+            raise ValueError(f"carried: an input is listed twice: {', '.join(names)}")
         if self.carried and self.batch > 1:
-            raise ValueError(f"a model that carries state takes one picture, not {self.batch}")
+            raise ValueError(f"a model that carries state needs batch: 1, not {self.batch}")
         return self
 
 
 class OutputReading(BaseModel):
-    """How the numbers of a model's outputs are to be read, where exporters differ.
+    """How to interpret a model's outputs where exporters differ.
 
-    A format says in `Format.readings` which of these it knows; the others stay as they are.
-    `box_units`: input pixels, or fractions of the input's width and height. `box_order`: the
-    order of a box's four numbers. `scores`: as they are, or before sigmoid or softmax.
-    `grid`: boxes relative to cells of the grid, or already in the input. `last_columns`: of rows
-    that end in a score and a class. `background`: where a class that means nothing stands.
-    `activation` of DETR's logits: each class by itself, or softmax over classes and background.
+    `Format.readings` lists those that a format supports; the others keep their defaults.
+    `box_units`: input pixels, or fractions of the input's width and height. `box_order`: the order
+    of a box's four numbers. `scores`: probabilities, or values before sigmoid or softmax. `grid`:
+    boxes relative to grid cells, or already in input pixels. `last_columns`: for rows that end in
+    a score and a class, their order. `background`: the position of the background class.
+    `activation` of DETR's logits: sigmoid per class, or softmax over classes and background.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -130,7 +133,7 @@ class SentenceTower(BaseModel):
 
 
 class TextEncoder(BaseModel):
-    """A network beside the model that puts texts where the model's `embedding` puts pictures.
+    """A separate network that embeds texts in the space of the model's `embedding`.
 
     It gives unit-norm embeddings f32 [b,D] of `tokens` i64 [b,max_words] of its `vocabulary`; or
     of `encodings` f32 [b,max_tokens,width] by `sentences`, where rows of zeros are padding.
@@ -151,13 +154,13 @@ class TextEncoder(BaseModel):
 
 
 class PromptEncoder(BaseModel):
-    """What reads the words that a model is asked by: a network beside it, run once a change.
+    """The encoder of a model's prompt: a separate network, run once per change of the prompt.
 
     The network takes `tokens` i64 [1,l] of `vocabulary`, or what a tokenizer.json makes of a
-    phrase as `input_ids` and `attention_mask` i64 [1,`max_tokens`]. It answers f32 [1,l,`width`],
-    an encoding a token; or [1,`width`], one a phrase, where `tokens` is 1. The model takes these
-    as `name` f32 [1,`phrases`,`tokens`,`width`], and as `mask_name` bool [1,`phrases`,`tokens`]
-    which of them there are.
+    phrase as `input_ids` and `attention_mask` i64 [1,`max_tokens`]. It outputs f32 [1,l,`width`],
+    one encoding per token; or [1,`width`], one per phrase, if `tokens` is 1. The model takes these
+    as `name` f32 [1,`phrases`,`tokens`,`width`], and the valid ones as `mask_name` bool
+    [1,`phrases`,`tokens`].
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -166,15 +169,17 @@ class PromptEncoder(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     vocabulary: Vocabulary | None = None
     tokenizer: Annotated[str, Field(pattern=r"^(\w[\w.\-]*)?$")] = Field(
-        default="", description="file of the tokenizer, where there is no vocabulary"
+        default="", description="tokenizer file, if there is no vocabulary"
     )
     tokenizer_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    max_tokens: int = Field(default=16, ge=1, le=512, description="of the tokenizer's phrases")
+    max_tokens: int = Field(
+        default=16, ge=1, le=512, description="largest number of tokens of a phrase"
+    )
     name: str = "prompt"
     mask_name: str = "prompt_mask"
-    phrases: int = Field(ge=1, le=256, description="phrases that a prompt may have")
+    phrases: int = Field(ge=1, le=256, description="largest number of phrases in a prompt")
     tokens: int = Field(ge=1, le=512, description="encodings of each phrase")
-    width: int = Field(ge=1, le=8192, description="numbers of an encoding")
+    width: int = Field(ge=1, le=8192, description="length of an encoding")
 
     @model_validator(mode="after")
     def _has_one_reader(self) -> "PromptEncoder":
@@ -184,7 +189,7 @@ class PromptEncoder(BaseModel):
 
 
 class CompressionStep(BaseModel):
-    """A step by which a model became smaller, and the figures before and after it."""
+    """A compression step, and the figures before and after it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -195,10 +200,10 @@ class CompressionStep(BaseModel):
 
 
 class ModelManifest(BaseModel):
-    """What a bundle says of its model. `outputs` maps the format's roles to tensor names.
+    """A bundle's description of its model. `outputs` maps the format's roles to tensor names.
 
-    That there is such a format, and what it asks of a manifest, is checked by
-    `formats.check.check_manifest` wherever a bundle is opened or described.
+    That the format exists, and its demands on a manifest, are checked by
+    `formats.check.check_manifest` whenever a bundle is opened or described.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -209,7 +214,7 @@ class ModelManifest(BaseModel):
     format: Name
     file: Annotated[str, Field(pattern=r"^\w[\w.\-]*$")] = "model.onnx"
     architecture: str = Field(
-        default="", description="torch model in the registry, for files of weights"
+        default="", description="torch model in the registry, for weight files"
     )
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     # Further files that `file` reads (weights of ONNX kept beside it), and their sha256.
@@ -219,16 +224,12 @@ class ModelManifest(BaseModel):
     reading: OutputReading = OutputReading()
     classes: tuple[str, ...] = ()
     keypoints: tuple[str, ...] = Field(
-        default=(), description="names of the keypoints of a model that has such, in its order"
+        default=(), description="names of the model's keypoints, if it has any, in its order"
     )
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     feature_stride_px: float = 16.0
-    text: TextEncoder | None = Field(
-        default=None, description="encoder of texts, of models of pictures and words"
-    )
-    prompt: PromptEncoder | None = Field(
-        default=None, description="encoder of the words that a model is asked by"
-    )
+    text: TextEncoder | None = Field(default=None, description="text encoder of image-text models")
+    prompt: PromptEncoder | None = Field(default=None, description="encoder of the prompt")
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     metrics: dict[str, float | str] = {}
     compression: tuple[CompressionStep, ...] = ()
@@ -253,7 +254,8 @@ class ModelManifest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _activation_of_before(cls, described: Any) -> Any:
-        """Bundles of before have `activation` beside `reading`; softmax had a last class."""
+        """Older bundles have `activation` outside `reading`; softmax implied a last background
+        class."""
         if not isinstance(described, dict) or "activation" not in described:
             return described
         rest = {key: value for key, value in described.items() if key != "activation"}

@@ -1,4 +1,4 @@
-"""The order in which people number files: 2 before 10."""
+"""Natural sort order of file names: 2 before 10."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 
 def natural(path: Path) -> tuple[tuple[tuple[str, int, str], ...], str]:
-    """A key for sorting by name; numbers within it count as numbers."""
+    """A sort key for names; digits within it compare as numbers."""
     parts = _DIGITS.split(path.name)
     texts, digits = parts[::2], [*parts[1::2], ""]
     numbers = [digit.lstrip("0") for digit in digits]

@@ -1,4 +1,4 @@
-"""Tracked objects in the frame in which they are published, and as one JSON text per frame."""
+"""Tracked objects in the frame in which they are published, and as JSON, one text per frame."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from robot_vision.core.types import Perception, TrackState
 class Objects:
     """The rows of a frame's `Tracks`, in 3-D as seen from `frame_id`; NaN where unknown.
 
-    Boxes keep the camera's axes: `orientation_xyzw` turns these into `frame_id`.
+    Boxes keep the camera's axes: `orientation_xyzw` rotates these into `frame_id`.
     """
 
     stamp_ns: int
@@ -51,9 +51,9 @@ def objects_of(
     target_frame: str = "",
     target_from_camera: Float64[np.ndarray, "4 4"] | None = None,
 ) -> Objects:
-    """Objects of a frame, in the camera's frame or, where one is named, in `target_frame`.
+    """Objects of a frame, in the camera's frame or, if given, in `target_frame`.
 
-    Without `target_from_camera` nothing is known in 3-D there: all places are NaN.
+    Without `target_from_camera` nothing is known in 3-D there: all positions are NaN.
     """
     tracks = perception.tracks
     position_m, velocity_mps = tracks.position_in_camera_m, tracks.velocity_in_camera_mps
@@ -88,7 +88,7 @@ def objects_of(
 
 
 def class_name(names: tuple[str, ...], class_id: int) -> str:
-    """Name of a class; its number where the bundle names too few."""
+    """Name of a class; its number if the bundle has too few names."""
     return names[class_id] if 0 <= class_id < len(names) else str(class_id)
 
 
@@ -117,8 +117,8 @@ def json_of(
 ) -> str:
     """`~/objects/json`: all tracks of a frame with the frame's age. Unknown values are null.
 
-    Keypoints and oriented boxes are of tracks that were seen in this frame; `bones` are pairs of
-    places in their keypoints.
+    Only tracks seen in this frame have keypoints and oriented boxes; `bones` are pairs of keypoint
+    indices.
     """
     tracks = perception.tracks
     position_m, position_covariance = _known(objects.position_m), _known(objects.covariance_m2)
@@ -161,7 +161,7 @@ def json_of(
 
 
 def keypoints_json_of(perception: Perception) -> str:
-    """`~/keypoints/json`: the keypoints of the tracks seen in this frame, in its pixels."""
+    """`~/keypoints/json`: keypoints of the tracks seen in this frame, in its pixels."""
     tracks, names = perception.tracks, perception.detections.keypoint_names
     shapes = shapes_by_track(perception.detections, tracks)
     rows = [

@@ -1,4 +1,4 @@
-"""What a policy that sees pictures is shown: cameras, state, words, and when."""
+"""The observation of a policy from pixels: cameras, state, instruction, and timing."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ FromPerception = Literal["features", "depth", "tracks"]
 
 
 class CameraInput(BaseModel):
-    """A camera by its name, and the size at which the network takes its pictures.
+    """A camera by name, and the size of its pictures at the network's input.
 
     Pictures are stretched to that size.
     """
@@ -21,15 +21,17 @@ class CameraInput(BaseModel):
     name: CameraName
     width_px: int = Field(ge=16, le=4096)
     height_px: int = Field(ge=16, le=4096)
-    has_depth: bool = Field(default=False, description="metric depth comes with the colour")
+    has_depth: bool = Field(
+        default=False, description="whether metric depth is used with the colour"
+    )
 
 
 class ObservationSpec(BaseModel):
-    """Cameras, arm and words as the network takes them.
+    """Cameras, arm and instruction as the network takes them.
 
-    The newest picture of each camera and `steps` - 1 earlier ones, `step_s` apart; with each
-    goes its age. State `tool` is position (m), x and y axis of the tool in the base frame and the
-    gripper (0 closed to 1 open); `joints` is a position (rad or m) a joint, and the gripper.
+    The newest picture of each camera and `steps` - 1 earlier ones, `step_s` apart, each with its
+    age. State `tool` is position (m), x and y axis of the tool in the base frame and the gripper
+    (0 closed to 1 open); `joints` is one position (rad or m) per joint, and the gripper.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,10 +43,10 @@ class ObservationSpec(BaseModel):
     joint_names: tuple[str, ...] = ()
     words: Words = "vocabulary"
     perception: tuple[FromPerception, ...] = Field(
-        default=(), description="what of perception is shown beside the pictures"
+        default=(), description="perception outputs used besides the pictures"
     )
 
     @property
     def state_width(self) -> int:
-        """Numbers of the state."""
+        """Length of the state."""
         return {"none": 0, "tool": 10, "joints": len(self.joint_names) + 1}[self.state]

@@ -1,4 +1,4 @@
-"""What groups of parameters are made of; the groups are in `config.py` and `*_config.py`."""
+"""Base of parameter groups; the groups are in `config.py` and `*_config.py`."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -53,7 +53,7 @@ def param(
 
 
 def faults_of(error: ValidationError) -> str:
-    """Each field that is wrong, with its value and what was expected."""
+    """Each invalid field, with its value and what was expected."""
     return "; ".join(
         f"{'.'.join(map(str, e['loc'])) or 'all of it'} = {brief(repr(e['input']))}: {e['msg']}"
         for e in error.errors()
@@ -64,14 +64,14 @@ ParamsT = TypeVar("ParamsT", bound=Params)
 
 
 def with_options(spec: ParamsT, options: Mapping[str, Any], *, of: str) -> ParamsT:
-    """The parameters `of` something, some of them changed.
+    """A copy of `params` with some values changed; `of` names their owner.
 
-    Raises `ConfigError` with each field that is wrong and those that there are.
+    Raises `ConfigError` with each invalid field and the available ones.
     """
     try:
         return type(spec).model_validate({**spec.model_dump(), **options})
     except ValidationError as error:
         fields = ", ".join(type(spec).model_fields) or "none"
         raise ConfigError(
-            f"{of} does not take these options: {faults_of(error)}; it has {fields}"
+            f"{of} does not accept these options: {faults_of(error)}; available: {fields}"
         ) from error

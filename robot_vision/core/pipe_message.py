@@ -1,11 +1,11 @@
-"""Messages between a process and its child over pipes: a header in JSON, and blocks of bytes."""
+"""Messages between a process and its child over pipes: a JSON header and blocks of bytes."""
 
 import json
 import struct
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-# Bytes of the header; how many blocks follow it. Then for each block its bytes.
+# Length of the header and number of blocks; then each block, preceded by its length.
 _HEAD = struct.Struct("<II")
 _BLOCK = struct.Struct("<Q")
 _LONGEST_HEADER = 1_000_000
@@ -14,7 +14,7 @@ _LONGEST_BLOCK = 400_000_000
 
 
 def write_message(out: BinaryIO, header: dict[str, Any], blocks: Sequence[bytes] = ()) -> None:
-    """Raises `OSError` where nobody reads."""
+    """Raises `OSError` if nobody reads."""
     text = json.dumps(header).encode()
     out.write(_HEAD.pack(len(text), len(blocks)) + text)
     for block in blocks:
@@ -24,18 +24,18 @@ def write_message(out: BinaryIO, header: dict[str, Any], blocks: Sequence[bytes]
 
 
 def read_message(source: BinaryIO) -> tuple[dict[str, Any], list[bytes]] | None:
-    """None where the other end is gone; raises `ValueError` for what is no message."""
+    """None if the other end is gone; raises `ValueError` for anything that is not a message."""
     head = source.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
     length, count = _HEAD.unpack(head)
     if length > _LONGEST_HEADER or count > _MOST_BLOCKS:
-        raise ValueError(f"a message of {length} bytes and {count} blocks: no message of ours")
+        raise ValueError(f"a message of {length} bytes and {count} blocks is not one of ours")
     header = json.loads(source.read(length))
     blocks = []
     for _ in range(count):
         (size,) = _BLOCK.unpack(source.read(_BLOCK.size))
         if size > _LONGEST_BLOCK:
-            raise ValueError(f"a block of {size} bytes: no message of ours")
+            raise ValueError(f"a block of {size} bytes is not one of ours")
         blocks.append(source.read(size))
     return header, blocks

@@ -1,7 +1,7 @@
 """Where a camera's view lies in a model's input, and the way back to the camera's pixels.
 
-Letterboxed at the centre or the top left, stretched, or cropped at the centre. Images of any
-aspect ratio keep it under letterboxing and cropping.
+Letterboxed at the centre or the top left, stretched, or cropped at the centre. Letterboxing and
+cropping preserve the aspect ratio.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from robot_vision.core.manifest import ModelInput
 class Placement:
     """Where a view of `view_width_px` × `view_height_px` lies in the model's input.
 
-    `left_px` and `top_px` are negative where the view stands over, and is cropped.
+    `left_px` and `top_px` are negative where the view exceeds the input and is cropped.
     """
 
     view_width_px: int
@@ -35,7 +35,7 @@ class Placement:
         )
 
     def seen(self, resized: Shaped[np.ndarray, "h w *c"], *, into: np.ndarray) -> np.ndarray:
-        """The part of the resized view that goes `into` the input's window."""
+        """The part of the resized view that fills the input's window."""
         top, left = max(-self.top_px, 0), max(-self.left_px, 0)
         return resized[top : top + into.shape[0], left : left + into.shape[1]]
 
@@ -46,17 +46,17 @@ class Placement:
         return np.clip(boxes, 0, limit).astype(np.float32)
 
     def points_in_view(self, point_px: Float[np.ndarray, "*n 2"]) -> Float32[np.ndarray, "*n 2"]:
-        """Points in input pixels in pixels of the view, also where they lie outside it."""
+        """Points in input pixels as pixels of the view; they may lie outside it."""
         offset = np.array((self.left_px, self.top_px), np.float32)
         return ((point_px - offset) / np.array(self._scale, np.float32)).astype(np.float32)
 
     def oriented_boxes_in_view(
         self, oriented_box_px: Float[np.ndarray, "n 5"]
     ) -> Float32[np.ndarray, "n 5"]:
-        """Centre, size and angle in input pixels as those in the view.
+        """Centre, size and angle in input pixels converted to the view.
 
-        Where the input is stretched, a box becomes a parallelogram: both sides keep their length
-        in the view, and the angle is that of the width.
+        If the input is stretched, a box becomes a parallelogram: both sides keep their length in
+        the view, and the angle is that of the width.
         """
         centre, size, angle_rad = np.split(oriented_box_px, [2, 4], axis=1)
         cos, sin = np.cos(angle_rad), np.sin(angle_rad)
@@ -72,7 +72,7 @@ class Placement:
 
     @property
     def _scale(self) -> tuple[float, float]:
-        """Pixels of the input for one of the view, along x and y."""
+        """Input pixels per view pixel, along x and y."""
         return self.width_px / self.view_width_px, self.height_px / self.view_height_px
 
     def crop(self, grid: Shaped[np.ndarray, "*c h w"], *, input_width_px: int) -> np.ndarray:
@@ -84,7 +84,7 @@ class Placement:
 
 
 def place(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
-    """Where an image of that size goes in the input that `spec` describes."""
+    """Where an image of that size lies in the input described by `spec`."""
     if spec.resize == "crop":
         return _cropped(spec, width_px=width_px, height_px=height_px)
     if spec.resize == "stretch":
@@ -105,7 +105,8 @@ def place(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
 
 
 def _cropped(spec: ModelInput, *, width_px: int, height_px: int) -> Placement:
-    """As public models have it: whole pixels, the rest rounded down, and so is half of it."""
+    """As public models do it: whole pixels, the excess rounded down, and half of it rounded
+    down again."""
     if spec.height_px * width_px >= spec.width_px * height_px:
         scaled = spec.height_px * width_px // height_px, spec.height_px
     else:

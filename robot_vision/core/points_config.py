@@ -9,5 +9,5 @@ class PointsConfig(Params):
     uptake = Uptake.CONFIGURE
 
     stride: int = param(
-        1, "points are made of every n-th row and column of the depth", unit="px", ge=1, le=64
+        1, "use every n-th row and column of the depth image", unit="px", ge=1, le=64
     )

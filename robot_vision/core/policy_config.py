@@ -20,24 +20,33 @@ def _point(default: list[float], description: str) -> Any:
 
 
 class SafetyConfig(Params):
-    """Limits of what is sent to the arm. What is beyond is cut to the limit, counted and told."""
+    """Limits of what is sent to the arm. Values beyond are cut to the limit, counted and
+    reported."""
 
     workspace_min_m: Point = _point(
-        [0.2, -0.45, 0.013], "lowest x y z of the tool in the base frame"
+        [0.2, -0.45, 0.013], "smallest x y z of the tool in the base frame"
     )
-    workspace_max_m: Point = _point([0.8, 0.45, 0.6], "highest x y z of the tool")
+    workspace_max_m: Point = _point(
+        [0.8, 0.45, 0.6], "largest x y z of the tool in the base frame"
+    )
     max_speed_mps: float = param(0.4, "linear speed of the tool", unit="m/s", gt=0, le=5)
     max_acceleration_mps2: float = param(3.0, "linear acceleration", unit="m/s^2", gt=0, le=100)
     max_jerk_mps3: float = param(60.0, "linear jerk", unit="m/s^3", gt=0, le=10000)
     max_turn_radps: float = param(1.5, "angular speed of the tool", unit="rad/s", gt=0, le=20)
     max_turn_radps2: float = param(10.0, "angular acceleration", unit="rad/s^2", gt=0, le=500)
     max_turn_radps3: float = param(200.0, "angular jerk", unit="rad/s^3", gt=0, le=50000)
-    max_step_m: float = param(0.05, "largest Δ of one step of a chunk", unit="m", gt=0, le=1)
-    max_step_rad: float = param(
-        0.25, "largest turn of one step of a chunk", unit="rad", gt=0, le=3
+    max_step_m: float = param(
+        0.05, "largest translation of one step of a chunk", unit="m", gt=0, le=1
     )
-    gripper_close_below: float = param(0.4, "an open gripper closes below this", ge=0, le=1)
-    gripper_open_above: float = param(0.6, "a closed gripper opens above this", ge=0, le=1)
+    max_step_rad: float = param(
+        0.25, "largest rotation of one step of a chunk", unit="rad", gt=0, le=3
+    )
+    gripper_close_below: float = param(
+        0.4, "an open gripper closes if the command falls below this", ge=0, le=1
+    )
+    gripper_open_above: float = param(
+        0.6, "a closed gripper opens if the command rises above this", ge=0, le=1
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> "SafetyConfig":
@@ -68,25 +77,29 @@ class SafetyConfig(Params):
 
 
 class WatchdogConfig(Params):
-    """How old what the arm is led by may be; beyond, it holds. 0 switches a check off."""
+    """Largest ages of the policy's inputs; beyond them the arm holds. 0 disables a check."""
 
-    perception_s: float = param(0.5, "oldest perception", unit="s", ge=0, le=10)
+    perception_s: float = param(0.5, "largest age of perception", unit="s", ge=0, le=10)
     depth_s: float = param(
         0.5,
-        "longest time without measured depth; 0: led by colour alone too",
+        "longest time without measured depth; 0: the arm moves on colour alone, too",
         unit="s",
         ge=0,
         le=10,
     )
-    robot_state_s: float = param(0.2, "oldest state of the robot", unit="s", ge=0, le=10)
+    robot_state_s: float = param(0.2, "largest age of the robot's state", unit="s", ge=0, le=10)
     heartbeat_s: float = param(
-        0.0, "longest pause of the dead-man heartbeat; 0: none is needed", unit="s", ge=0, le=10
+        0.0,
+        "longest gap of the dead-man heartbeat; 0: no heartbeat is needed",
+        unit="s",
+        ge=0,
+        le=10,
     )
     tracking_m: float = param(
-        0.1, "largest distance of the measured from the commanded tool", unit="m", ge=0, le=2
+        0.1, "largest distance between the measured and the commanded tool", unit="m", ge=0, le=2
     )
     tracking_rad: float = param(
-        0.6, "largest turn between the measured and the commanded tool", unit="rad", ge=0, le=3
+        0.6, "largest angle between the measured and the commanded tool", unit="rad", ge=0, le=3
     )
 
 
@@ -107,17 +120,17 @@ class PointingConfig(Params):
 
 
 class PolicyConfig(Params):
-    """From perception to commands."""
+    """The policy, from perception to commands."""
 
     policy: str = param("policy-s", "policy bundle: a name in the store or a folder")
-    threads: int = param(1, "threads of the policy on the CPU; 0 takes all cores", ge=0, le=256)
+    threads: int = param(1, "threads of the policy on the CPU; 0: all cores", ge=0, le=256)
     command_hz: float = param(100.0, "rate of the command stream", unit="Hz", ge=50, le=100)
     max_instruction_chars: int = param(
-        500, "longer instructions are refused", unit="characters", gt=0, le=100_000
+        500, "longer instructions are rejected", unit="characters", gt=0, le=100_000
     )
     blend_s: float = param(
         0.15,
-        "where chunks overlap, one that is older by this weighs e times less",
+        "time constant for blending overlapping chunks: one older by this weighs e times less",
         unit="s",
         gt=0,
         le=10,

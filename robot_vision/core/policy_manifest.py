@@ -12,15 +12,15 @@ from robot_vision.core.observation_spec import CameraName, ObservationSpec
 from robot_vision.core.vocabulary import Vocabulary
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
-# A policy says how sure detections must be, not which files the service opens.
+# A policy sets detection thresholds, not which files the service opens.
 _NAMES_OF_FILES = (*MODEL_PARAMETERS, "engine_cache_dir")
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 
 
 class Sentences(BaseModel):
-    """The frozen encoder of sentences: `language_file` is its network, and this its tokenizer.
+    """The frozen encoder of sentences: `language_file` is its network, this its tokenizer.
 
-    Each of `max_tokens` at most becomes `width` numbers. `name` is for people alone.
+    At most `max_tokens` tokens become `width` numbers each. `name` is only for people.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,12 +33,12 @@ class Sentences(BaseModel):
 
 
 class PolicyManifest(BaseModel):
-    """What a policy bundle says of itself.
+    """The description of a policy bundle.
 
-    `perception` holds the parameters of the service (dotted names) that the policy was trained
-    with: other thresholds show it other objects than it knows. `observation` is what a policy
-    sees beside or instead of perception. `camera_mounts` say where cameras are whose places the
-    network knows. `identity` is empty in bundles of before there was one.
+    `perception` holds the service parameters (dotted names) that the policy was trained with:
+    other thresholds would show it different objects. `observation` is what a policy sees besides
+    or instead of perception. `camera_mounts` hold the poses of cameras that the network relies on.
+    `identity` is empty in older bundles.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,13 +47,13 @@ class PolicyManifest(BaseModel):
     version: str = "1"
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)] = Field(
         default="tokens",
-        description="what runs it: a name in `robot_vision.policies.registry.POLICIES`",
+        description="implementation: a name in `robot_vision.policies.registry.POLICIES`",
     )
     architecture: str = Field(description="torch model in the registry")
     file: FileName = "policy.onnx"
     sha256: Sha256 = ""
     language_file: FileName | None = Field(
-        default="language.onnx", description="encoder of words; null: there is none"
+        default="language.onnx", description="text encoder; null: none"
     )
     language_sha256: Sha256 = ""
     # Further files that the networks read (weights kept beside them), and their sha256.
@@ -63,13 +63,13 @@ class PolicyManifest(BaseModel):
     observation: ObservationSpec | None = None
     camera_mounts: dict[CameraName, CameraMount] = {}
     remote: dict[str, Any] | None = Field(
-        default=None, description="which server decides, of kind `remote`: `policies/remote/spec`"
+        default=None, description="the deciding server, for kind `remote`: `policies/remote/spec`"
     )
-    identity: Sha256 = Field(default="", description="what `computed_identity` has to be")
+    identity: Sha256 = Field(default="", description="expected value of `computed_identity`")
     vocabulary: Vocabulary | None = None
     sentences: Sentences | None = None
     class_names: tuple[str, ...] = Field(
-        default=(), description="of the perception that it was trained on"
+        default=(), description="hash of the perception that it was trained on"
     )
     perception: dict[str, Any] = {}
     metrics: dict[str, Any] = {}
@@ -82,7 +82,10 @@ class PolicyManifest(BaseModel):
     def _perception_is_of_the_service(cls, values: dict[str, Any]) -> dict[str, Any]:
         forbidden = [name for name in values if name in _NAMES_OF_FILES]
         if forbidden:
-            raise ValueError(f"a policy must not set {', '.join(forbidden)} of the service")
+            raise ValueError(
+                f"perception must not set {', '.join(forbidden)}; a policy may only set other "
+                "service parameters"
+            )
         with_values(ServiceConfig(), values)
         return values
 
@@ -90,7 +93,8 @@ class PolicyManifest(BaseModel):
     def _decided_here_or_by_a_server(self) -> "PolicyManifest":
         if (self.kind == "remote") != (self.remote is not None):
             raise ValueError(
-                f"kind is {self.kind!r}; `remote`, the server, is of kind remote, and only of it"
+                f"kind is {self.kind!r}; the field `remote` (a server) must be set for kind "
+                "remote and no other"
             )
         return self
 
@@ -99,13 +103,17 @@ class PolicyManifest(BaseModel):
         words = "vocabulary" if self.observation is None else self.observation.words
         takes_words = words == "vocabulary"
         if (words == "sentence") != (self.sentences is not None):
-            raise ValueError(f"words are {words!r}; expected `sentences` for whole ones alone")
+            raise ValueError(
+                f"words are {words!r}; set `sentences`, the encoder, for words 'sentence' only"
+            )
         if self.sentences is not None and self.language_file is None:
-            raise ValueError("a policy that takes sentences has a language_file: their encoder")
+            raise ValueError("a policy that takes sentences needs a language_file, their encoder")
         if takes_words and (self.vocabulary is None or self.language_file is None):
-            raise ValueError("a policy that takes words has a vocabulary and a language_file")
+            raise ValueError("a policy that takes words needs a vocabulary and a language_file")
         if not takes_words and self.vocabulary is not None:
-            raise ValueError("a vocabulary is of no use to a policy that takes no words of it")
+            raise ValueError(
+                "a vocabulary is given, but the policy takes no words from it: remove it"
+            )
         return self
 
     @property
@@ -114,7 +122,7 @@ class PolicyManifest(BaseModel):
 
     @property
     def models(self) -> dict[str, str]:
-        """The bundle's networks: names of files and their sha256; none where a server decides."""
+        """The bundle's networks: names of files and their sha256; none if a server decides."""
         if self.remote is not None:
             return {}
         models = {self.file: self.sha256}
@@ -124,17 +132,17 @@ class PolicyManifest(BaseModel):
 
     @property
     def other_files(self) -> dict[str, str]:
-        """What the networks read beside themselves, and the tokenizer; with their sha256."""
+        """Further files that the networks read, and the tokenizer, with their sha256."""
         said = self.sentences
         tokenizer = {} if said is None else {said.tokenizer_file: said.tokenizer_sha256}
         return {**self.files, **tokenizer}
 
     @property
     def computed_identity(self) -> str:
-        """The hash over all that decides what the actions are, names and figures left out.
+        """The hash over everything that determines the actions, without names and figures.
 
-        Weights go in by their sha256, then the observation and the words, the parameters of
-        perception, and what actions mean with their statistics.
+        It covers the sha256 of the weights, the observation and the words, the parameters of
+        perception, and the action spec with its statistics.
         """
         described = self.model_dump(
             mode="json",
@@ -142,20 +150,20 @@ class PolicyManifest(BaseModel):
         )
         convention = self.action_spec.model_dump(
             mode="json",
-            # What is taken of perception is the observation's, which is in `described`.
+            # The observation, in `described`, says which perception outputs are used.
             exclude={"model_id", "identity", "joint_space", "takes_of_perception"},
         )
         weights = {**self.models, **self.other_files}
-        if self.sentences is not None:  # policies of before there were any keep their identity
+        if self.sentences is not None:  # keeps the identity of policies older than this field
             described["sentences"] = self.sentences.model_dump(mode="json", exclude={"name"})
         if self.camera_mounts:
             described["camera_mounts"] = self.model_dump(mode="json")["camera_mounts"]
-        if self.remote is not None:  # where the server is does not change what it answers
+        if self.remote is not None:  # the server's address does not change its answers
             described["remote"] = {k: v for k, v in self.remote.items() if k != "server"}
         return identity_of({**described, "convention": convention, "weights": weights})
 
     def identified(self) -> "PolicyManifest":
-        """The same with its identity, in the action spec as well."""
+        """A copy with its identity set, also in the action spec."""
         identity = self.computed_identity
         spec = self.action_spec.model_copy(update={"identity": identity})
         return self.model_copy(update={"identity": identity, "action_spec": spec})

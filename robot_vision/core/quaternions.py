@@ -1,4 +1,4 @@
-"""Quaternions xyzw and rotation vectors, one rotation at a time, quick enough for 100 Hz."""
+"""Quaternions xyzw and rotation vectors, one rotation at a time, fast enough for 100 Hz."""
 
 import math
 
@@ -13,13 +13,13 @@ def exp(rotation_vector_rad: RotationVector) -> Quaternion:
     """The rotation about a vector by its length."""
     x, y, z = rotation_vector_rad.tolist()
     angle = math.sqrt(x * x + y * y + z * z)
-    # sin(a/2)/a by its series where the division would lose digits.
+    # sin(a/2)/a as a series where the division would lose precision.
     share = 0.5 - angle * angle / 48 if angle < 1e-4 else math.sin(angle / 2) / angle
     return np.array([share * x, share * y, share * z, math.cos(angle / 2)])
 
 
 def log(quaternion: Quaternion) -> RotationVector:
-    """The rotation vector of the shortest way, at most π long."""
+    """The shortest rotation vector, at most π long."""
     x, y, z, w = quaternion.tolist()
     if w < 0:
         x, y, z, w = -x, -y, -z, -w
@@ -29,7 +29,7 @@ def log(quaternion: Quaternion) -> RotationVector:
 
 
 def multiply(first: Quaternion, second: Quaternion) -> Quaternion:
-    """`first` after `second`, of unit norm."""
+    """The rotation `second` followed by `first`, with unit norm."""
     ax, ay, az, aw = first.tolist()
     bx, by, bz, bw = second.tolist()
     product = np.array(
@@ -44,7 +44,7 @@ def multiply(first: Quaternion, second: Quaternion) -> Quaternion:
 
 
 def between(start: Quaternion, end: Quaternion) -> RotationVector:
-    """Δ with end = exp(Δ) start, by the shortest way."""
+    """The shortest Δ with end = exp(Δ) start."""
     x, y, z, w = start.tolist()
     return log(multiply(end, np.array([-x, -y, -z, w])))
 

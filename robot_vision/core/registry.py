@@ -1,4 +1,4 @@
-"""Named things looked up by string: duplicates and unknown names raise, with what is available."""
+"""Items looked up by name: duplicates and unknown names raise, listing what is available."""
 
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """A mapping from names to things of one kind, filled by the decorator `register`.
+    """A mapping from names to items of one kind, filled by the decorator `register`.
 
-    With `package`, all modules below it are imported before the first look-up: a file there that
-    registers something is found without being listed anywhere.
+    With `package`, all modules below it are imported before the first look-up, so a file there
+    that registers an item needs no list.
     """
 
     def __init__(self, kind: str, *, package: str = "") -> None:
@@ -32,7 +32,7 @@ class Registry(Generic[T]):
         return add
 
     def get(self, name: str) -> T:
-        """Return the item called `name`; raises `UnknownNameError` with the names there are."""
+        """Return the item called `name`; raises `UnknownNameError` listing the available names."""
         self._discover()
         if name not in self._items:
             close = get_close_matches(name, self._items, n=1)

@@ -1,4 +1,4 @@
-"""A camera that lies on its side: images, intrinsics and axes turned clockwise by quarters."""
+"""A camera mounted sideways: images, intrinsics and axes rotated clockwise in steps of 90°."""
 
 from dataclasses import replace
 
@@ -11,23 +11,24 @@ from robot_vision.core.types import Camera
 
 
 def rotated_image(image: np.ndarray, rotate_deg: int) -> np.ndarray:
-    """The image turned clockwise by 0, 90, 180 or 270 degrees; a copy where it is turned."""
+    """The image rotated clockwise by 0, 90, 180 or 270 degrees; a copy if rotated."""
     turned = np.rot90(image, -rotate_deg // 90)
     return np.ascontiguousarray(turned) if rotate_deg else image
 
 
 def rotated_frame(frame_id: str, rotate_deg: int) -> str:
-    """The name of the turned optical frame: no transform of the camera's own holds there."""
+    """The name of the rotated optical frame: transforms of the camera's own frame do not apply
+    to it."""
     return f"{frame_id}_rotated_{rotate_deg}" if rotate_deg else frame_id
 
 
 def original_frame(frame_id: str, rotate_deg: int) -> str:
-    """The name of the camera's own optical frame, from what `rotated_frame` gave."""
+    """The name of the camera's own optical frame, given the result of `rotated_frame`."""
     return frame_id.removesuffix(rotated_frame("", rotate_deg))
 
 
 def original_from_rotated(rotate_deg: int) -> Float64[np.ndarray, "4 4"]:
-    """The camera's own optical axes from those of the turned image."""
+    """Rotation from the rotated image's optical axes to the camera's own."""
     turn = np.eye(4)
     quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
     turn[:2, :2] = np.linalg.matrix_power(quarter, rotate_deg // 90)
@@ -35,12 +36,13 @@ def original_from_rotated(rotate_deg: int) -> Float64[np.ndarray, "4 4"]:
 
 
 def rotated_camera(camera: Camera, rotate_deg: int) -> Camera:
-    """The camera of the turned image. Raises `CameraError` for a tilted sensor, which has none."""
+    """The camera of the rotated image. Raises `CameraError` for a tilted sensor, which has
+    none."""
     if rotate_deg == 0:
         return camera
     if is_tilted(camera.distortion):
         raise CameraError(
-            "a tilted sensor (14 coefficients), which cannot be rotated; expected 12"
+            "a tilted sensor (14 coefficients) cannot be rotated; expected at most 12"
         )
     turned = camera
     for _ in range(rotate_deg // 90):
@@ -63,7 +65,7 @@ def _quarter(camera: Camera) -> Camera:
 
 
 def _turned_coefficients(camera: Camera) -> np.ndarray:
-    """Radial terms stay; tangential ones and prisms belong to an axis each."""
+    """Radial terms stay; tangential and prism terms each belong to an axis."""
     turned = camera.distortion.copy()
     if camera.distortion_model == "equidistant" or turned.size == 0:
         return turned

@@ -1,4 +1,4 @@
-"""`segmenter.yaml`: what travels with the two networks of a model that segments by prompts."""
+"""`segmenter.yaml`: the description of the two networks of a promptable segmentation model."""
 
 from typing import Annotated, Literal
 
@@ -12,8 +12,8 @@ PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class PictureInput(BaseModel):
     """How a picture becomes the encoder's input.
 
-    `topleft` keeps the ratio: the longest side becomes `side_px`, and zeros fill what is right
-    and below *after* the pixels became `(pixel * scale - mean) / std`. `stretch` fills the square.
+    `topleft` keeps the ratio: the longer side becomes `side_px`, and zeros pad the right and
+    bottom *after* the pixels became `(pixel * scale - mean) / std`. `stretch` fills the square.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,9 +26,9 @@ class PictureInput(BaseModel):
 
 
 class SegmenterManifest(BaseModel):
-    """What a bundle of an encoder and a decoder says of itself.
+    """The description of a bundle of an encoder and a decoder.
 
-    `pair` names the file in `robot_vision.segment.pairs` that knows the tensors of the two.
+    `pair` names the module in `robot_vision.segment.pairs` that knows the tensors of both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,9 @@ class SegmenterManifest(BaseModel):
     @model_validator(mode="after")
     def _has_two_files(self) -> "SegmenterManifest":
         if self.encoder_file == self.decoder_file:
-            raise ValueError(f"encoder and decoder are both {self.encoder_file!r}; expected two")
+            raise ValueError(
+                f"encoder and decoder are both {self.encoder_file!r}; expected two files"
+            )
         return self
 
     @property

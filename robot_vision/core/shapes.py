@@ -1,4 +1,4 @@
-"""What detections say beyond boxes (keypoints, oriented boxes), by track and as JSON."""
+"""Shapes of detections beyond boxes (keypoints, oriented boxes), by track and as JSON."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,9 @@ from robot_vision.core.types import Detections, Tracks
 def by_track(
     rows: Float32[np.ndarray, "n ..."] | None, tracks: Tracks
 ) -> Float32[np.ndarray, "t ..."] | None:
-    """Rows of this frame's detections, one a track; None where there are no such rows.
+    """Rows of this frame's detections, one per track; None if there are no such rows.
 
-    NaN for a track that no detection of this frame updated: what an earlier frame showed is not
-    repeated.
+    NaN for a track that no detection of this frame updated: earlier frames are not repeated.
     """
     if rows is None:
         return None
@@ -26,7 +25,7 @@ def by_track(
 
 
 def shapes_by_track(detections: Detections, tracks: Tracks) -> list[dict[str, Any]]:
-    """`keypoints` and `oriented_box` of each track as JSON; null where it was not seen."""
+    """`keypoints` and `oriented_box` of each track as JSON; null if it was not seen."""
     return _shapes(
         by_track(detections.keypoint, tracks),
         by_track(detections.oriented_box, tracks),
@@ -36,7 +35,7 @@ def shapes_by_track(detections: Detections, tracks: Tracks) -> list[dict[str, An
 
 
 def shapes_of(detections: Detections) -> list[dict[str, Any]]:
-    """`keypoints` and `oriented_box` of each detection as JSON; null where it has none."""
+    """`keypoints` and `oriented_box` of each detection as JSON; null if it has none."""
     return _shapes(
         detections.keypoint,
         detections.oriented_box,
@@ -64,11 +63,11 @@ def _shapes(
 def _keypoints(
     keypoint: Float[np.ndarray, "k 3"], names: tuple[str, ...]
 ) -> list[Mapping[str, Any]] | None:
-    """Every keypoint by name; `xy_px` is null where it has no place, `score` where it has none."""
+    """Every keypoint by name; `xy_px` is null if it has no position, `score` if it has none."""
     known = np.isfinite(keypoint)
     if not known.any():
         return None
-    # As lists: one NumPy call a keypoint takes longer than all the rest of the text.
+    # As lists: one NumPy call per keypoint would take longer than all the rest.
     values, placed = keypoint.astype(float).tolist(), (known[:, 0] & known[:, 1]).tolist()
     return [
         {

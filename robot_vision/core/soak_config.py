@@ -1,59 +1,66 @@
-"""Parameters of `robot-vision soak`: how it draws faults, and by what it judges."""
+"""Parameters of `robot-vision soak`: how it draws faults, and its criteria."""
 
 from robot_vision.core.config import Params, param
 
 
 class SoakConfig(Params):
-    """Tolerances are for a busy machine; the arm's limits are the policy's parameters."""
+    """Tolerances suit a busy machine; the arm's limits are the policy's parameters."""
 
     least_pause_s: float = param(1.0, "shortest pause between two faults", unit="s", gt=0, le=600)
     most_pause_s: float = param(3.0, "longest pause between two faults", unit="s", gt=0, le=600)
     recover_s: float = param(
-        10.0, "commands follow again so long after a fault at the latest", unit="s", gt=0, le=600
+        10.0, "commands resume this long after a fault at the latest", unit="s", gt=0, le=600
     )
-    task_s: float = param(15.0, "another scene and task after so long", unit="s", gt=0, le=600)
+    task_s: float = param(15.0, "time between changes of scene and task", unit="s", gt=0, le=600)
     transport_s: float = param(
-        0.1, "a message may take so long from publisher to callback", unit="s", gt=0, le=5
+        0.1, "longest time of a message from publisher to callback", unit="s", gt=0, le=5
     )
-    share: float = param(0.05, "limits may be exceeded by this share", ge=0, le=1)
+    share: float = param(0.05, "share by which limits may be exceeded", ge=0, le=1)
     margin_m: float = param(
-        0.05, "commands may begin so far outside the workspace", unit="m", ge=0, le=1
+        0.05, "commands may start this far outside the workspace", unit="m", ge=0, le=1
     )
     start_m: float = param(
-        0.05, "commands begin so near the true tool at least", unit="m", gt=0, le=1
+        0.05, "largest distance of the first command from the true tool", unit="m", gt=0, le=1
     )
-    still_m: float = param(0.001, "an arm that stands moves less", unit="m", gt=0, le=0.1)
+    still_m: float = param(0.001, "an arm at rest moves less than this", unit="m", gt=0, le=0.1)
     origin_m: float = param(
-        0.1, "commands nearer to the base's origin are zeros", unit="m", gt=0, le=1
+        0.1, "commands nearer to the base's origin count as zeros", unit="m", gt=0, le=1
     )
     least_command_hz: float = param(
-        50.0, "commands in every second while enabled, at least", unit="Hz", gt=0, le=1000
+        50.0, "fewest commands in every second while enabled", unit="Hz", gt=0, le=1000
     )
     most_gap_s: float = param(
         0.5, "longest time without a command while enabled", unit="s", gt=0, le=60
     )
     most_lost_frames: int = param(
-        3, "frames without result and counted cause, that may be under way", ge=0, le=100
+        3, "frames without a result or counted cause that may still be in progress", ge=0, le=100
     )
     diagnostics_s: float = param(
         5.0, "longest time without /diagnostics of a node", unit="s", gt=0, le=60
     )
-    console_s: float = param(1.0, "the console answers /api/state within", unit="s", gt=0, le=60)
-    hold_s: float = param(2.0, "the console's hold stops the stream within", unit="s", gt=0, le=60)
-    sample_s: float = param(2.0, "time between two looks at the processes", unit="s", gt=0, le=600)
+    console_s: float = param(
+        1.0, "longest time for the console to answer /api/state", unit="s", gt=0, le=60
+    )
+    hold_s: float = param(
+        2.0, "longest time for the console's hold to stop the stream", unit="s", gt=0, le=60
+    )
+    sample_s: float = param(2.0, "time between checks of the processes", unit="s", gt=0, le=600)
     warm_up_s: float = param(
-        600.0, "memory is judged by its slope after so long", unit="s", ge=0, le=36000
+        600.0, "memory is judged by its slope after this time", unit="s", ge=0, le=36000
     )
     slope_span_s: float = param(
-        1200.0, "a slope is judged over so long at least; else the growth", unit="s", gt=0
+        1200.0,
+        "shortest run in which slopes are judged; in a shorter one, growth is",
+        unit="s",
+        gt=0,
     )
     slope_mb_per_h: float = param(
         1.0, "largest slope of a process's private memory", unit="MB/h", gt=0
     )
     growth_mb: float = param(
-        80.0, "most growth of it in a run too short for a slope", unit="MB", gt=0
+        80.0, "largest growth of private memory in a run too short for a slope", unit="MB", gt=0
     )
-    segments: int = param(2, "most growth of mapped shared-memory segments", ge=0)
-    children: int = param(1, "most growth of child processes", ge=0)
-    threads: int = param(5, "most growth of threads", ge=0)
-    files: int = param(10, "most growth of open files", ge=0)
+    segments: int = param(2, "largest growth of mapped shared-memory segments", ge=0)
+    children: int = param(1, "largest growth in the number of child processes", ge=0)
+    threads: int = param(5, "largest growth in the number of threads", ge=0)
+    files: int = param(10, "largest growth in the number of open files", ge=0)

@@ -11,14 +11,14 @@ import numpy as np
 
 
 class Span(NamedTuple):
-    """What took from `start_s` to `end_s`, on `perf_counter`."""
+    """A named interval from `start_s` to `end_s`, on `perf_counter`."""
 
     name: str
     start_s: float
     end_s: float
 
 
-# Of the thread that asked for them; None, as it is nearly always, costs a look.
+# Per thread that records spans; nearly always None, which costs one look-up.
 _kept: ContextVar[list[Span] | None] = ContextVar("spans", default=None)
 
 
@@ -26,7 +26,7 @@ _kept: ContextVar[list[Span] | None] = ContextVar("spans", default=None)
 def timed(
     stage_s: MutableMapping[str, float], stage: str, *, since_s: float | None = None
 ) -> Iterator[None]:
-    """Add the time that the block takes to `stage_s[stage]`; `since_s` is when it began."""
+    """Add the duration of the block to `stage_s[stage]`; `since_s` is its start."""
     start_s = perf_counter() if since_s is None else since_s
     try:
         yield
@@ -40,7 +40,7 @@ def timed(
 
 @contextmanager
 def spans_kept() -> Iterator[list[Span]]:
-    """When each stage that is timed inside, in this thread, began and ended."""
+    """Record start and end of each stage timed within the block, in this thread."""
     spans: list[Span] = []
     token = _kept.set(spans)
     try:
@@ -50,7 +50,7 @@ def spans_kept() -> Iterator[list[Span]]:
 
 
 def span(name: str) -> AbstractContextManager[None]:
-    """A part of a stage: kept beside the stages where spans are kept, and free elsewhere."""
+    """Part of a stage: recorded if spans are being recorded, otherwise free."""
     return nullcontext() if _kept.get() is None else timed({}, name)
 
 

@@ -1,8 +1,8 @@
-"""What flows between the stages: frozen, keyword-only dataclasses of NumPy arrays, units in names.
+"""Data passed between stages: frozen, keyword-only dataclasses of NumPy arrays, units in names.
 
-One convention inside: RGB, height × width × channels, boxes as xyxy in pixels of the full camera
+One internal convention: RGB, height × width × channels, boxes as xyxy in pixels of the full camera
 image, metres, seconds, radians. Camera coordinates follow REP 103's optical frame: x right,
-y down, z forward. Arrays are treated as read-only by whoever receives them.
+y down, z forward. Receivers treat arrays as read-only.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ ROUGH = 0.05
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Camera:
-    """A pinhole behind a lens, as its image shows it: of this size, cut and turned as it is."""
+    """A pinhole camera with a lens, for an image of this size, cropped and rotated as it is."""
 
     frame_id: str
     width_px: int
@@ -61,10 +61,10 @@ class Camera:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RobotView:
-    """Where the robot's own links are in an image, as its joints say.
+    """Where the robot's own links are in an image, according to its joints.
 
-    `mask` is their outline, also where something is before it. `depth_m` is that of their surface
-    on a coarser grid over the same view, infinite where they are not.
+    `mask` is their outline, even where something is in front of it. `depth_m` is the depth of
+    their surface on a coarser grid over the same view, infinite elsewhere.
     """
 
     mask: Bool[np.ndarray, "h w"]
@@ -73,12 +73,12 @@ class RobotView:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """One colour image, with depth registered to it where there is any.
+    """One colour image, with depth registered to it if available.
 
-    `depth_m` is along the optical axis, NaN where invalid, of any size that shows the same view.
-    `camera` is None while no intrinsics are known: detection goes on, 3-D does not. All of it is
-    turned clockwise by `rotated_deg` from what the camera gave, and `frame_id` is named so.
-    `robot` is None where it is not known where the robot's links were.
+    `depth_m` is along the optical axis, NaN where invalid, of any size that covers the same view.
+    `camera` is None while no intrinsics are known: detection continues without 3-D. Everything is
+    rotated clockwise by `rotated_deg` from the camera's image, and `frame_id` is named
+    accordingly. `robot` is None if the pose of the robot's links is unknown.
     """
 
     stamp_ns: int
@@ -93,7 +93,7 @@ class Frame:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its pixels."""
+        """Size of its pixels in bytes."""
         return self.rgb.nbytes + (0 if self.depth_m is None else self.depth_m.nbytes)
 
 
@@ -112,8 +112,8 @@ class Features:
 class Depth:
     """Metric depth along the optical axis, NaN where unknown; covers the whole camera view.
 
-    `confidence` is 1 where a sensor measured, less with the distance from such a pixel where depth
-    was filled in, `ROUGH` where it is from colour alone, 0 where it is unknown.
+    `confidence` is 1 where a sensor measured, decreasing with the distance from such a pixel where
+    depth was filled in, `ROUGH` where it is from colour alone, 0 where it is unknown.
     """
 
     stamp_ns: int
@@ -124,13 +124,13 @@ class Depth:
 
     @property
     def measured(self) -> Bool[np.ndarray, "h w"]:
-        """Where a sensor saw; all else is a guess."""
+        """Where a sensor measured depth; all else is estimated."""
         return self.confidence >= 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Detections:
-    """2-D detections of one frame, sorted by falling score.
+    """2-D detections of one frame, sorted by descending score.
 
     `mask` holds one boolean mask per detection on a grid that covers the whole view. `keypoint`
     holds x px, y px and score per keypoint, NaN where unknown; they may lie outside the view.
@@ -153,7 +153,7 @@ class Detections:
 
 
 def no_detections(stamp_ns: int, *, like: Detections | None = None) -> Detections:
-    """Detections of a frame in which nothing was found; of the model that gave `like`, if any."""
+    """Empty detections; from the same model as `like`, if given."""
     keypoint = None if like is None or like.keypoint is None else like.keypoint[:0]
     oriented = None if like is None or like.oriented_box is None else like.oriented_box[:0]
     return Detections(
@@ -169,7 +169,7 @@ def no_detections(stamp_ns: int, *, like: Detections | None = None) -> Detection
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Classification:
-    """What a whole frame shows: every class with its probability, by falling probability."""
+    """Classification of a whole frame: every class with its probability, in descending order."""
 
     stamp_ns: int
     class_id: Int64[np.ndarray, " c"]
@@ -180,9 +180,9 @@ class Classification:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SemanticMap:
-    """The class of every cell of a grid that covers the whole view; -1 where it is of none.
+    """The class of every cell of a grid that covers the whole view; -1 for none.
 
-    `probability` is that of the cell's class; None from models that give classes alone.
+    `probability` is that of the cell's class; None for models that output classes only.
     """
 
     stamp_ns: int
@@ -194,7 +194,7 @@ class SemanticMap:
 
 @dataclass(frozen=True, kw_only=True)
 class Phrase:
-    """One of the things that a prompt names. `problem` says why it cannot be looked for."""
+    """A phrase of a prompt. `problem` says why it cannot be looked for."""
 
     text: str
     unknown_words: tuple[str, ...] = ()
@@ -203,25 +203,25 @@ class Phrase:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What is looked for by words: phrases, which are separated by commas."""
+    """A text prompt: phrases separated by commas."""
 
     text: str
     phrases: tuple[Phrase, ...] = ()
 
     @property
     def sought(self) -> tuple[str, ...]:
-        """Phrases that are looked for."""
+        """The phrases that are looked for."""
         return tuple(phrase.text for phrase in self.phrases if not phrase.problem)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why others are not."""
+        """Why the other phrases are not."""
         return tuple(phrase.problem for phrase in self.phrases if phrase.problem)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grounded:
-    """What a prompt names in a frame; classes of the detections are rows of `prompt.sought`."""
+    """Detections of a prompt's phrases in a frame; their classes are rows of `prompt.sought`."""
 
     prompt: Prompt
     detections: Detections
@@ -230,7 +230,7 @@ class Grounded:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lifted:
-    """Detections in 3-D, row by row: NaN where the depth in the box says nothing."""
+    """Detections in 3-D, row by row: NaN where the box has no usable depth."""
 
     position_in_camera_m: Float32[np.ndarray, "n 3"]
     covariance_m2: Float32[np.ndarray, "n 3 3"]
@@ -239,10 +239,10 @@ class Lifted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measurements:
-    """All that a tracker is given for one frame.
+    """The tracker's input for one frame.
 
-    `image_size_px` is width and height of the image that boxes end at; without it they are taken
-    as whole.
+    `image_size_px` is the width and height at which the image cuts boxes off; without it boxes
+    count as complete.
     """
 
     detections: Detections
@@ -259,7 +259,7 @@ class Measurements:
 
 
 class TrackState(IntEnum):
-    """Tentative until there is evidence enough; coasting while predicted without a detection."""
+    """Tentative until there is enough evidence; coasting while predicted without a detection."""
 
     TENTATIVE = 0
     CONFIRMED = 1
@@ -282,7 +282,7 @@ class Tracks:
 
     Rows in 3-D are NaN while an object's depth is unknown. Rows whose `state` is COASTING are
     predictions: `unseen_s` says for how long. `detection_index` is the row of the detection that
-    updated the track in this frame, −1 if none. `epoch` counts the times that stamps went back.
+    updated the track in this frame, −1 if none. `epoch` counts how often stamps jumped back.
     """
 
     stamp_ns: int
@@ -310,7 +310,7 @@ class Tracks:
 class Percept:
     """What the models say about one frame, before lifting and tracking.
 
-    `notes` say in words what a model computed that cannot be true, and is left out.
+    `notes` describe implausible model outputs that were left out.
     """
 
     detections: Detections
@@ -324,7 +324,7 @@ class Percept:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grounding:
-    """What a prompt names in a frame, and the tracks of it, whose ids are their own."""
+    """Detections of a prompt in a frame, and their tracks, which have ids of their own."""
 
     found: Grounded
     lifted: Lifted | None
@@ -335,8 +335,8 @@ class Grounding:
 class Perception:
     """The service's answer to one frame. Every part carries the frame's stamp.
 
-    `stage_s` is the time each stage took; `notes` say in words what was missing or degraded.
-    `robot_mask` is where the picture shows the robot itself, None where that is not known.
+    `stage_s` is the time each stage took; `notes` describe what was missing or degraded.
+    `robot_mask` is where the image shows the robot itself, None if unknown.
     """
 
     stamp_ns: int
@@ -360,8 +360,8 @@ class Perception:
 class RobotState:
     """Where the arm is. The tool point lies between the finger tips, its z axis along them.
 
-    `gripper_open` is measured: 0 closed, 1 open; a held object keeps it between.
-    `joint_names` are those of `joint_position_rad`, where they are known.
+    `gripper_open` is measured: 0 closed, 1 open; with a held object it is in between.
+    `joint_names` are those of `joint_position_rad`, if known.
     """
 
     stamp_ns: int
@@ -373,7 +373,7 @@ class RobotState:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """What a camera showed at a stamp; depth (m, 0 or NaN where invalid) where it has some."""
+    """A camera's image at a stamp, with depth (m, 0 or NaN where invalid) if it has any."""
 
     stamp_ns: int
     rgb: UInt8[np.ndarray, "h w 3"]
@@ -402,7 +402,7 @@ class Pointed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
-    """What a policy decides by: one frame, the arm at its stamp, and where the arm was before.
+    """A policy's input: one frame, the arm at its stamp, and earlier states of the arm.
 
     `history` is oldest first, one state per step of the action spec (of the observation, for a
     policy from pixels), without `robot` itself; shorter than asked for at the beginning.
@@ -425,9 +425,9 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Instruction:
-    """What the arm is to do. `encoding` is computed once, when the words arrive.
+    """What the arm is to do. `encoding` is computed once, when the text arrives.
 
-    `problem` says why these words cannot be followed (none, unknown words); empty if they can.
+    `problem` says why it cannot be followed (empty text, unknown words); empty if it can.
     """
 
     text: str
@@ -464,7 +464,7 @@ class ActionChunk:
     """Actions in physical units, and the tool poses (absolute targets) that they lead to.
 
     Row k is for `observation_stamp_ns` + (k + 1) · `step_s`. `action` columns: Δxyz m, Δrotation
-    vector rad, gripper 0 closed to 1 open. Not to be used from `valid_until_ns` on.
+    vector rad, gripper 0 closed to 1 open. Expires at `valid_until_ns`.
     """
 
     observation_stamp_ns: int
@@ -477,7 +477,7 @@ class ActionChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervention:
-    """The safety filter changed or refused something at a stamp."""
+    """The safety filter changed or rejected something at a stamp."""
 
     stamp_ns: int
     limit: str
@@ -486,7 +486,7 @@ class Intervention:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JointCommand:
-    """Where joints are to be (rad or m), and how fast they move then (a second)."""
+    """Commanded joint positions (rad or m) and velocities (per second)."""
 
     names: tuple[str, ...]
     position: Float64[np.ndarray, " j"]
@@ -495,10 +495,10 @@ class JointCommand:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Command:
-    """What the arm is told at a stamp. `holding` repeats the last pose, for the `reasons` given.
+    """The command to the arm at a stamp. `holding` repeats the last pose, for the given `reasons`.
 
-    `action` is the step from the command before: Δxyz m, Δrotation vector rad, gripper.
-    `twist` is linear m/s and angular rad/s in base axes. `joints` are there in joint space.
+    `action` is the step from the previous command: Δxyz m, Δrotation vector rad, gripper.
+    `twist` is linear m/s and angular rad/s in base axes. `joints` are set in joint space.
     """
 
     stamp_ns: int

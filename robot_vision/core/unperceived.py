@@ -1,4 +1,4 @@
-"""What there is of a frame before, or without, any model."""
+"""A frame before, or without, any model."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from robot_vision.core.types import Frame, Perception, Tracks, no_detections
 
 
 def unperceived(frame: Frame) -> Perception:
-    """A frame that no model has looked at: its stamp and its pixels, and nothing in them."""
+    """A frame that no model has processed: its stamp and pixels, without any results."""
     none = np.zeros(0, np.int64)
     rows = {width: np.zeros((0, width), np.float32) for width in (3, 4)}
     squares, column = np.zeros((0, 3, 3), np.float32), np.zeros(0, np.float32)

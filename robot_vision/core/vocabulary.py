@@ -1,13 +1,12 @@
-"""The words that a model was taught."""
+"""The words that a model was trained on."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Vocabulary(BaseModel):
-    """The words a model was taught; all lower case. Word k has token k + 1, 0 is padding.
+    """The words a model was trained on, all lower case. Word k has token k + 1, 0 is padding.
 
-    `things` are those that name objects, `actions` those that say what to do; empty where a text
-    need hold neither.
+    `things` name objects, `actions` say what to do; empty if a text needs neither.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,1 +1,2 @@
-"""The demonstration: a recording through real ROS 2 topics into the node in another process."""
+"""The demo: a recording, or a simulated robot, over real ROS 2 topics with the service in
+another process."""

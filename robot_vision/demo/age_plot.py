@@ -1,4 +1,4 @@
-"""Ages of results over time as an SVG: what each stage adds, frame by frame."""
+"""Ages of results over time as an SVG: the share of each stage, frame by frame."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

@@ -16,7 +16,7 @@ _WHITE, _GREEN, _AMBER, _GREY = (255, 255, 255), (120, 220, 120), (255, 190, 80)
 def with_caption(
     rgb: UInt8[np.ndarray, "h w 3"], status: PolicyStatus
 ) -> UInt8[np.ndarray, "h2 w 3"]:
-    """The picture above a bar with the instruction, and whether it is followed."""
+    """The picture with a bar below: the instruction, and whether it is being followed."""
     bar = np.zeros((_BAR_PX, rgb.shape[1], 3), np.uint8)
     if not status.enabled:
         text, color = "disabled", _GREY
@@ -32,7 +32,7 @@ def with_caption(
 def _write(
     bar: np.ndarray, text: str, color: tuple[int, int, int], *, line: int, lines: int
 ) -> None:
-    """Write in at most so many lines from that one on; it shows where something was cut."""
+    """Write at most this many lines from that one on, with a mark if text was cut."""
     plain = text.encode("ascii", "replace").decode()
     wrapped = textwrap.wrap(
         plain, int(bar.shape[1] / _CHARACTER_PX), max_lines=lines, placeholder=" ..."

@@ -1,4 +1,4 @@
-"""What the demonstration shows in the terminal: rates, ages and objects, live and at the end."""
+"""Terminal display of the demo: rates, ages and objects, live and at the end."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _LEVEL_STYLE = {b"\x00": "green", b"\x01": "yellow", b"\x02": "red", b"\x03": "r
 def live_view(
     results: Sequence[Mapping[str, Any]], stages: Sequence[Mapping[str, float]], status: Any
 ) -> Group:
-    """Stage ages over the last frames, the objects of the last one, the node's own words."""
+    """Stage ages over the last frames, the objects of the last one, the node's messages."""
     parts: list[Any] = [_rate_line(results), _stage_table(stages[-_RECENT:])]
     if results:
         parts.append(_object_table(results[-1]["objects"]))
@@ -60,7 +60,7 @@ def _object_table(objects: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def objects_seen(results: Sequence[Mapping[str, Any]]) -> Table:
-    """Per class: how many frames show a confirmed one, how many tracks, how far away."""
+    """Per class: frames with a confirmed object, number of tracks, distances."""
     frames: Counter[str] = Counter()
     tracks: dict[str, set[int]] = {}
     distances_m: dict[str, list[float]] = {}

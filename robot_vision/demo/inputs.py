@@ -1,4 +1,4 @@
-"""What the demonstration plays and runs, where nothing is asked for."""
+"""Default recording and model of the demo."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _SHARED_DATA = _PACKAGE.parents[1] / "shared" / "data"
 
 
 class DemoError(RobotVisionError, RuntimeError):
-    """The demonstration has nothing to show."""
+    """The demo has nothing to show."""
 
 
 def find_recording() -> Path:
@@ -22,7 +22,7 @@ def find_recording() -> Path:
     for path in (*shipped, kitchen):
         if path.is_dir():
             return path
-    raise DemoError(f"no recording in {_PACKAGE / 'data'}, and no {kitchen}; give one: --bag")
+    raise DemoError(f"no recording in {_PACKAGE / 'data'}, and no {kitchen}; give one with --bag")
 
 
 def find_model(work: Path) -> str:
@@ -32,7 +32,7 @@ def find_model(work: Path) -> str:
         return default
     model, classes = (_SHARED_DATA / "models" / n for n in ("yolox_nano.onnx", "coco_classes.txt"))
     if not model.is_file():
-        raise DemoError(f"no {default!r} in the store, and no {model}; name a bundle: --model")
+        raise DemoError(f"no {default!r} in the store, and no {model}; give a bundle with --model")
     from robot_vision.model_store.import_onnx import describe_onnx
 
     names = tuple(classes.read_text().split("\n")[:80])

@@ -1,4 +1,4 @@
-"""The simulated robot does what words say: three processes over real ROS 2, shown and judged."""
+"""The simulated robot follows instructions: three processes over real ROS 2, shown and judged."""
 
 import json
 from collections.abc import Sequence
@@ -29,16 +29,16 @@ from robot_vision.terminal import Screen
 
 _START_S = 120.0
 _REFRESH_S = 0.2
-# A policy that holds for so long has given up.
+# A policy that holds for this long has given up.
 _GIVEN_UP_S = 6.0
-# Less time than this is not worth another scene.
+# Less remaining time than this is not enough for another scene.
 _LEAST_S = 5.0
-_TIME_OVER = "the demonstration's time is over"
+_TIME_OVER = "the demo's time is over"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RobotDemo:
-    """What to show. An empty instruction means the task that each scene comes with."""
+    """What to show. An empty instruction means each scene's own task."""
 
     instruction: str
     policy: str
@@ -50,7 +50,8 @@ class RobotDemo:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a task went; `success` is None if words were not the scene's own, or time was over."""
+    """How a task went; `success` is None if the instruction was not the scene's own, or time
+    was over."""
 
     seed: int
     instruction: str
@@ -61,7 +62,7 @@ class Outcome:
 
 
 class CannotShow(RobotVisionError, RuntimeError):
-    """There is no robot to show here; the message says why."""
+    """The robot cannot be shown here; the message says why."""
 
 
 def why_not(policy: str) -> str:
@@ -75,9 +76,9 @@ def why_not(policy: str) -> str:
 
 
 def show_robot(demo: RobotDemo, console: Screen) -> list[Outcome]:
-    """Task after task for the time given; leaves video, plot and summary.
+    """Run task after task for the given time; writes video, plot and summary.
 
-    Raises `CannotShow` if the robot cannot be drawn, `DemoError` if the service does not start.
+    Raises `CannotShow` if the robot cannot be rendered, `DemoError` if the service does not start.
     """
     domain = use_private_domain()
     use_shared_memory_profile()
@@ -132,7 +133,7 @@ class _Show:
             raise CannotShow(f"the simulated robot ended: {_last_words(robot_log)}")
         for log, process in processes.items():
             if not ready or process.poll() is not None:
-                raise DemoError(f"the demonstration did not start: {_last_words(log)}")
+                raise DemoError(f"the demo did not start: {_last_words(log)}")
 
     def run(self, console: Screen, processes: dict[Path, Any]) -> list[Outcome]:
         until_s = monotonic() + self._demo.seconds
@@ -186,7 +187,7 @@ class _Show:
     def conclude(self, outcomes: list[Outcome], console: Screen) -> None:
         heard, seen, out = self.monitor.heard, self.operator.seen, self._demo.out
         if not heard.results or not self._video.frames:
-            raise DemoError(f"nothing came out of the service; see {out / 'service.log'}")
+            raise DemoError(f"no results from the service; see {out / 'service.log'}")
         stages = [stages_of(result) for result in heard.results]
         times_s = [
             seconds_between(heard.results[0]["stamp_ns"], r["stamp_ns"]) for r in heard.results

@@ -1,4 +1,4 @@
-"""What the demonstration of the robot shows in the terminal, live and at the end."""
+"""Terminal display of the robot demo, live and at the end."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _RECENT = 60
 
 
 def robot_view(heard: Any, seen: Any, words: str) -> Group:
-    """The instruction, what the arm does about it, and what perception sees."""
+    """The instruction, the arm's state, and perception's results."""
     status, task = seen.status, seen.task
     state = f"holding: {'; '.join(status.reasons)}" if status.holding else "moving"
     style = "yellow" if status.holding else "green"
@@ -40,7 +40,7 @@ def robot_view(heard: Any, seen: Any, words: str) -> Group:
 
 
 def outcome_table(outcomes: Sequence[Any]) -> Table:
-    """A row for each task: the words, how it ended, and what the safety filter did."""
+    """A row per task: the instruction, the outcome, and the safety filter's interventions."""
     table = Table("scene", "instruction", "ended", "s", "interventions", box=None, pad_edge=False)
     for outcome in outcomes:
         style = {True: "green", False: "yellow", None: ""}[outcome.success]

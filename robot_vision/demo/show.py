@@ -1,4 +1,4 @@
-"""Starts node and player, listens, and writes what came: a video and a plot."""
+"""Starts node and player, listens, and writes a video and a plot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _REFRESH_S = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """What to show. Empty names mean what ships with the project."""
+    """What to show. Empty names mean the shipped files."""
 
     recording: Path | None
     model: str
@@ -40,7 +40,7 @@ class Demo:
 
 
 def show(demo: Demo, console: Screen) -> None:
-    """Run the demonstration. Raises `DemoError` if nothing came out of the node."""
+    """Run the demo. Raises `DemoError` if the node gave no results."""
     domain = use_private_domain()
     use_shared_memory_profile()
     demo.out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _wait_until_active(monitor: Monitor, node: Any, log: Path) -> None:
 
 
 def _watch(monitor: Monitor, console: Screen, *, seconds: float) -> None:
-    """Show what comes, for `seconds` from the first result on."""
+    """Show results for `seconds` from the first one on."""
     heard = monitor.heard
     monitor.spin_until(lambda: bool(heard.results), timeout_s=_START_S)
     until_s = monotonic() + seconds
@@ -92,7 +92,7 @@ def _conclude(
     results: Sequence[dict[str, Any]], video: VideoFile, out: Path, console: Screen
 ) -> None:
     if not results or not video.frames:
-        raise DemoError(f"nothing came out of the node; see {out / 'node.log'}")
+        raise DemoError(f"no results from the node; see {out / 'node.log'}")
     stages = [stages_of(result) for result in results]
     plot = out / "ages.svg"
     times_s = [seconds_between(results[0]["stamp_ns"], r["stamp_ns"]) for r in results]

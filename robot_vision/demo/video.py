@@ -1,4 +1,4 @@
-"""A video that keeps the pace of the stamps: a frame is shown until the next one comes."""
+"""A video at the pace of the stamps: a frame is shown until the next one."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _FPS = 30.0
 
 
 class VideoFile:
-    """An mp4 of the size of the first image that is added."""
+    """An mp4 with the size of the first image."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

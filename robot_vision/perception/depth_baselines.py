@@ -1,4 +1,4 @@
-"""Ways to fill the holes of a depth map that ours is compared with."""
+"""Baseline methods of filling holes in a depth map."""
 
 from collections.abc import Callable
 
@@ -16,12 +16,12 @@ _INPAINT_RADIUS_PX = 5
 
 
 def guided(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """The service's own."""
+    """The service's own method."""
     return fill_depth(depth_m, measured=np.isfinite(depth_m), rgb=rgb).depth_m
 
 
 def nearest(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001 (one shape for all)
-    """The depth of the nearest pixel that has one."""
+    """The depth of the nearest valid pixel."""
     return nearest_depth(depth_m)[0]
 
 

@@ -1,8 +1,9 @@
-"""Holes of a depth sensor filled from what it saw around them, with colour as the guide.
+"""Fills holes of a depth sensor from the surrounding depth, guided by colour.
 
-Close to a measured pixel its depth is the best guess; farther away inverse depth, which is linear
-on planes, flows in from all sides and hardly across edges of colour (anisotropic diffusion, Perona
-and Malik 1990), at an eighth of the size. `robot-vision bench depth-fill` compares it with others.
+Close to a measured pixel its depth is the best guess; farther away, inverse depth, which is linear
+on planes, diffuses in from all sides and hardly across colour edges (anisotropic diffusion, Perona
+and Malik 1990), at an eighth of the size. `robot-vision bench depth-fill` compares it with other
+methods.
 """
 
 from dataclasses import dataclass
@@ -13,24 +14,25 @@ from jaxtyping import Bool, Float32, UInt8
 
 from robot_vision.core.types import ROUGH
 
-# The ring of pixels around what was measured, which is filled at full size; the rest at half.
+# Width of the ring around measured pixels that is filled at full size; the rest is filled at half.
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
-# The nearest depth counts alone up to the first distance, what flows in alone from the last.
+# Only the nearest depth counts up to the first distance, only the diffused one from the last.
 _NEAREST_UP_TO_PX, _FLOWN_FROM_PX = 4.0, 20.0
 _STEPS = 10
 _BEYOND = np.float32(1.5)
-# A difference of colour, summed over the channels (0 to 765), that lets e times less through.
+# Colour difference, summed over channels (0 to 765), that reduces the flow e times.
 _COLOR_SCALE = 12.0
-# So much flows across the strongest edge, so that every hole gets its depth from somewhere.
+# Flow across the strongest edge, so that every hole gets depth from somewhere.
 _LEAST_FLOW = 1e-3
-# What a filled pixel is worth beside a measured one, and over what share of the picture's width
-# that falls e times towards what depth from colour alone is worth.
+# Confidence next to a measured pixel, and the share of the image width over which it falls e times
+# towards that of depth from colour alone.
 _FILLED_CONFIDENCE, _CONFIDENCE_SHARE = 0.5, 0.05
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Filled:
-    """Depth without holes; its confidence is 1 where it was measured, else less with distance."""
+    """Depth without holes; its confidence is 1 where measured, and decreases with distance
+    elsewhere."""
 
     depth_m: Float32[np.ndarray, "h w"]
     confidence: Float32[np.ndarray, "h w"]
@@ -42,9 +44,10 @@ def fill_depth(
     measured: Bool[np.ndarray, "h w"],
     rgb: UInt8[np.ndarray, "hc wc 3"],
 ) -> Filled:
-    """Fill what is not `measured`; both images show the same view. At least one pixel must be.
+    """Fill pixels that are not `measured`; both images show the same view. At least one pixel must
+    be measured.
 
-    Measured pixels stay as they are.
+    Measured pixels are unchanged.
     """
     height, width = depth_m.shape
     ringed_m = _with_ring(depth_m, measured)
@@ -64,7 +67,7 @@ def fill_depth(
 def filled_confidence(
     depth_m: Float32[np.ndarray, "h w"], *, measured: Bool[np.ndarray, "h w"]
 ) -> Float32[np.ndarray, "h w"]:
-    """The confidence that `fill_depth` gives, for holes that are filled in another way."""
+    """The confidence as in `fill_depth`, for holes filled by another method."""
     half_m = _halved(_with_ring(depth_m, measured))
     return _confidence(nearest_depth(half_m)[1], measured)
 
@@ -85,14 +88,15 @@ def _worth(half_distance: np.ndarray, width: int) -> Float32[np.ndarray, "h w"]:
 
 
 def _with_ring(depth_m: np.ndarray, measured: np.ndarray) -> Float32[np.ndarray, "h w"]:
-    """Depth grown by a pixel, 0 beyond; of neighbours the farthest: the near one casts holes."""
+    """Depth dilated by a pixel, 0 beyond; takes the farthest neighbour, as near objects cast
+    holes."""
     is_measured = measured.view(np.uint8)
     ringed_m = cv2.dilate(cv2.copyTo(depth_m, is_measured), _CROSS)
     return cv2.copyTo(depth_m, is_measured, ringed_m)
 
 
 def _halved(ringed_m: np.ndarray) -> Float32[np.ndarray, "h w"]:
-    """Every other pixel; with a wider ring where all that has depth lies between these."""
+    """Every other pixel; with a wider ring if all valid pixels lie between these."""
     half_m = np.ascontiguousarray(ringed_m[::2, ::2])
     if half_m.any():
         return half_m
@@ -102,7 +106,7 @@ def _halved(ringed_m: np.ndarray) -> Float32[np.ndarray, "h w"]:
 def nearest_depth(
     depth_m: Float32[np.ndarray, "h w"],
 ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
-    """The depth of the nearest pixel above 0, and how many pixels away it is, for all pixels."""
+    """The depth of the nearest pixel above 0, and its distance in pixels, for all pixels."""
     is_seen = depth_m > 0
     distance, label = cv2.distanceTransformWithLabels(
         (~is_seen).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
@@ -114,15 +118,15 @@ def nearest_depth(
 
 
 def _flown(nearest_m: np.ndarray, *, is_fixed: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-    """What flows into holes from around, at the size of `nearest_m`; it is worked out at a
-    quarter of that, from the nearest depth on."""
+    """Depth diffused into holes, at the size of `nearest_m`; computed at a quarter of that,
+    starting from the nearest depth."""
     height, width = nearest_m.shape
     cells = _every_fourth(height), _every_fourth(width)
     start_m, fixed = nearest_m[cells], is_fixed[cells]
     if min(start_m.shape) < 2:
         return nearest_m
     down, across = start_m.shape
-    # In two steps, which take a fifth of the time of one.
+    # Two steps take a fifth of the time of one.
     color = cv2.resize(cv2.resize(rgb, (2 * across, 2 * down)), (across, down))
     start = 1 / start_m
     flown = np.clip(_diffused(start, fixed, color), start.min(), start.max())
@@ -140,11 +144,11 @@ def _diffused(
 ) -> Float32[np.ndarray, "h w"]:
     """`value` after steps in which each cell that is not fixed moves to its neighbours' mean.
 
-    Each step goes on from the one before the last and beyond the mean (a stationary second-order
-    iteration, Golub and Varga 1961): a third as many steps get as far.
+    Each step continues from the one before the last and overshoots the mean (a stationary
+    second-order iteration, Golub and Varga 1961): a third of the steps suffice.
     """
     height, width = value.shape
-    # Rows end to end, with a rim around: a neighbour is a shift, and all is contiguous.
+    # Rows end to end, with a border: a neighbour is a shift, and everything is contiguous.
     row = width + 2
     flows = _flows(color, ~is_fixed).reshape(2, 2, -1)
     flows *= _BEYOND
@@ -166,15 +170,15 @@ def _diffused(
 
 
 def _neighbours(value: Float32[np.ndarray, " n"], row: int) -> Float32[np.ndarray, "2 2 m"]:
-    """Views of the cells above, left, right and below of all but the first and last row."""
+    """Views of the cells above, left, right and below, for all but the first and last row."""
     size, step = value.size - 2 * row, value.itemsize
     strides = (step * (row + 1), step * (row - 1), step)
     return np.lib.stride_tricks.as_strided(value, (2, 2, size), strides, writeable=False)
 
 
 def _flows(color: np.ndarray, is_free: np.ndarray) -> Float32[np.ndarray, "4 h wr"]:
-    """Shares of a cell's neighbours above, left, right and below in its mean; 0 where fixed, and
-    in the rim of a column on either side."""
+    """Weights of a cell's neighbours above, left, right and below in its mean; 0 where fixed,
+    and in the border columns."""
     height, width = is_free.shape
     flows = np.zeros((4, height, width + 2), np.float32)
     across = _passing(color[:, 1:], color[:, :-1])
@@ -187,13 +191,13 @@ def _flows(color: np.ndarray, is_free: np.ndarray) -> Float32[np.ndarray, "4 h w
 
 
 def _passing(one: UInt8[np.ndarray, "h w 3"], other: UInt8[np.ndarray, "h w 3"]) -> np.ndarray:
-    """How much flows between cells of these colours."""
+    """Conductance between cells of these colours."""
     difference = cv2.absdiff(one, other)
     red, green, blue = (difference[..., channel].astype(np.float32) for channel in range(3))
     return np.exp((red + green + blue) * np.float32(-1 / _COLOR_SCALE)) + np.float32(_LEAST_FLOW)
 
 
 def _at_size(half: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Twice the size, cut to an odd one."""
+    """Twice the size, cropped to an odd one."""
     doubled = cv2.resize(half, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     return np.ascontiguousarray(doubled[:height, :width])

@@ -1,4 +1,4 @@
-"""Metric depth: measured by the sensor, filled in its holes, from a model where there is none."""
+"""Metric depth: measured by the sensor, filled in its holes, or from a model without a sensor."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from robot_vision.perception.depth_fill import fill_depth, filled_confidence
 
 DepthKind = Literal["metric", "relative"]
 
-# Fewer common pixels than this say too little to align by.
+# Fewer common pixels than this are not enough for alignment.
 _MIN_COMMON = 64
 _MAX_COMMON = 1024
 _IRLS_STEPS = 16
@@ -27,13 +27,13 @@ def fuse_depth(
     kind: DepthKind,
     config: DepthConfig,
 ) -> Depth | None:
-    """The depth map of a frame, what it is worth, and where it comes from.
+    """The depth map of a frame, its confidence and its source.
 
-    None if nothing metric is known. The sensor's holes are filled from around, with the colours of
-    `rgb` as the guide (`depth_fill`), or from the model where `config.fill` says so. A `metric`
-    model is scaled to the sensor, or taken as it is where that sees nothing. A `relative` model
-    (inverse depth up to scale and shift, as MiDaS and Depth Anything) needs the sensor. All maps
-    show the same view. The result has the sensor's size, or the model's if that stands alone.
+    None if nothing metric is known. The sensor's holes are filled from their surroundings, guided
+    by `rgb` (`depth_fill`), or from the model if `config.fill` says so. A `metric` model is scaled
+    to the sensor, or used as it is if the sensor measures nothing. A `relative` model (inverse
+    depth up to scale and shift, as MiDaS and Depth Anything) needs the sensor. All maps show the
+    same view. The result has the sensor's size, or the model's without a sensor.
     """
     measured = None if sensor_m is None else _valid(sensor_m, config)
     if config.mode == "sensor":
@@ -59,7 +59,7 @@ def fuse_depth(
 
 
 def uses_model(sensor_m: Float32[np.ndarray, "h w"] | None, config: DepthConfig) -> bool:
-    """Whether a model's depth says anything in the map of a frame with this sensor's depth."""
+    """Whether a model's depth contributes to the map of a frame with this sensor depth."""
     if config.mode == "sensor":
         return False
     is_filling = config.mode == "model" or config.fill == "model"
@@ -69,7 +69,7 @@ def uses_model(sensor_m: Float32[np.ndarray, "h w"] | None, config: DepthConfig)
 def scale_to(reference_m: Float32[np.ndarray, " n"], depth: Float32[np.ndarray, " n"]) -> float:
     """The factor that brings `depth` to `reference_m`: the median of their ratios."""
     ratio = np.sort(reference_m / depth)
-    # np.median, whose own work takes longer than sorting these few.
+    # faster than np.median, whose overhead exceeds sorting these few
     return float((ratio[(ratio.size - 1) // 2] + ratio[ratio.size // 2]) / 2)
 
 
@@ -110,7 +110,7 @@ def _align(
     if not enough:
         return None
     slope, shift = scale_and_shift_to(1 / sensor.astype(np.float64), model.astype(np.float64))
-    if slope <= 0:  # farther would be nearer: the model says nothing about this view
+    if slope <= 0:  # farther would be nearer: the model is useless for this view
         return None
     inverse = model_depth * np.float32(slope) + np.float32(shift)
     return _in_range(1 / np.where(inverse > 0, inverse, np.float32(np.nan)), config)
@@ -119,7 +119,7 @@ def _align(
 def _common(
     sensor_m: np.ndarray | None, model_depth: np.ndarray, config: DepthConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depths of both where both have one, on the model's grid, thinned to bounded work."""
+    """Depths where both have one, on the model's grid, subsampled to bound the work."""
     if sensor_m is None:
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
     height, width = model_depth.shape
@@ -140,7 +140,7 @@ def _rough(
 
 
 def _sensor(stamp_ns: int, sensor_m: np.ndarray, measured: np.ndarray) -> Depth:
-    """What was measured, and nothing else."""
+    """Only measured depth."""
     depth_m = np.where(measured, sensor_m, np.float32(np.nan))
     return _depth(stamp_ns, depth_m, measured.astype(np.float32), "sensor")
 

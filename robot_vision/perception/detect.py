@@ -15,30 +15,32 @@ from robot_vision.perception.model import ModelRun
 from robot_vision.perception.nms import suppress, weigh_overlaps
 
 _DEFAULT_MIN_SCORE = 0.25
-_MOST_WEIGHED = 100  # though fewer are asked for: others may doubt them
+_MOST_WEIGHED = 100  # even if fewer are requested: other boxes may lower their scores
 
 
 class Detector:
     """Selects detections: threshold, classes, suppression, and back to the frame's pixels.
 
     Raises `BundleError` if the manifest's format is not one of detectors, `ConfigError` if
-    `config.classes` names a class that the model does not know.
+    `config.classes` names a class that the model does not have.
     """
 
     def __init__(self, manifest: ModelManifest, config: DetectorConfig) -> None:
         detection = FORMATS.get(manifest.format).detection
         if detection is None:
-            raise BundleError(f"bundle {manifest.name!r}: {manifest.format!r} finds no objects")
+            raise BundleError(
+                f"bundle {manifest.name!r}: format {manifest.format!r} does not detect objects"
+            )
         self._format = detection
         self._manifest = manifest
         self._config = config
         self._min_score = config.score_threshold or manifest.score_threshold or _DEFAULT_MIN_SCORE
         self._kept_class = _kept_classes(manifest, config)
 
-    # Numbers that make no sense are dropped, not warned of.
+    # Invalid numbers are dropped without a warning.
     @np.errstate(over="ignore", invalid="ignore")
     def detections(self, run: ModelRun, *, stamp_ns: int) -> Detections:
-        """Detections by falling score: finite, of some area, inside the frame."""
+        """Detections by descending score: finite, with non-zero area, inside the frame."""
         form = self._format
         found = form.decode(run.outputs, self._manifest, min_score=self._min_score)
         oriented_px = None
@@ -83,9 +85,9 @@ class Detector:
         oriented_px: Float32[np.ndarray, "n 5"] | None,
         placement: Placement,
     ) -> tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k 4"], Float32[np.ndarray, " k"]]:
-        """Rows of the candidates to keep, their boxes in the frame, and falling scores."""
+        """Rows of the candidates to keep, their boxes in the frame, and descending scores."""
         finite = np.isfinite(found.box_xyxy_px).all(axis=1) & np.isfinite(found.score)
-        # A name that nobody asked for may be the better one of a thing that has two.
+        # Of an object with two class names, an unrequested one may be the better.
         asked = self._kept_class[found.class_id] | self._format.weighs_overlaps
         row = np.flatnonzero(finite & asked)
         box = placement.boxes_in_view(found.box_xyxy_px[row])
@@ -114,7 +116,7 @@ class Detector:
 def _keypoints_in_view(
     keypoint_px: Float32[np.ndarray, "n k 3"], placement: Placement
 ) -> Float32[np.ndarray, "n k 3"]:
-    """Keypoints in the frame's pixels; all NaN where one has no finite place."""
+    """Keypoints in the frame's pixels; NaN for those without a finite position."""
     xy = placement.points_in_view(keypoint_px[..., :2])
     keypoint = np.concatenate([xy, keypoint_px[..., 2:]], axis=2)
     keypoint[~np.isfinite(xy).all(axis=2)] = np.nan

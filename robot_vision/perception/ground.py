@@ -1,4 +1,4 @@
-"""What the words of a prompt name in a frame, by a model that is asked by words."""
+"""Detects the objects that a prompt names, with a text-prompted model."""
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.timing import timed
@@ -9,7 +9,7 @@ from robot_vision.perception.model import Model
 
 
 class Grounder:
-    """One prompt, read when it is constructed. Without a phrase to look for no model runs."""
+    """One prompt, parsed at construction. Without a valid phrase no model runs."""
 
     def __init__(self, model: Model, encoder: PromptEncoder, config: ServiceConfig) -> None:
         self._model, self._encoder = model, encoder
@@ -34,5 +34,5 @@ class Grounder:
         )
 
     def with_config(self, config: ServiceConfig) -> "Grounder":
-        """The same loaded model under another prompt or other thresholds."""
+        """The same loaded model with another prompt or other thresholds."""
         return Grounder(self._model, self._encoder, config)

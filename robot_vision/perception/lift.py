@@ -1,8 +1,8 @@
-"""2-D detections become 3-D: depth of the object in the box, not of what is behind it.
+"""Lifts 2-D detections to 3-D with the depth of the object in the box, not of the background. The
+depth of a box is the nearest mode of its depths with a sufficient share of them; a mask, if any,
+selects the pixels.
 
-The depth of a box is the nearest mode of its depths that holds a good share of them; a mask, where
-there is one, says which pixels count. Filled depth is a guess and lifts nothing: only pixels count
-that a sensor measured.
+Filled depth is an estimate and is not used: only measured pixels count.
 """
 
 from math import ceil
@@ -25,7 +25,7 @@ _MODE_SHARE = 0.35
 _DEPTH_NOISE_PER_M = 0.003
 # A box's centre is known to this share of its size, and to a pixel at best.
 _CENTRE_SHARE = 0.05
-# Depth from colour alone is off by this share of the distance (σ; `bench depth-fill`).
+# Error of depth from colour alone, as a share of the distance (σ; `bench depth-fill`).
 _ROUGH_SHARE = 0.2
 
 
@@ -34,9 +34,9 @@ def lift(detections: Detections, *, depth: Depth, camera: Camera, rough: bool = 
 
     The position is that of the visible surface on the ray through the box's centre. Width and
     height are those of the box at that distance, the third size is the visible surface's extent
-    along the axis. Rows are NaN where nothing was measured in the box, all rows if the intrinsics
-    are not those of a camera. `rough` lifts from depth that is from colour alone as well, with a
-    covariance that says so.
+    along the axis. Rows are NaN if nothing was measured in the box; all rows are if the intrinsics
+    are invalid. `rough` also lifts from depth estimated from colour alone, with a larger
+    covariance.
     """
     count = len(detections)
     if count == 0 or not _is_projective(camera):
@@ -65,7 +65,7 @@ def lift(detections: Detections, *, depth: Depth, camera: Camera, rough: bool = 
 def object_range(depth_m: Float32[np.ndarray, " n"]) -> tuple[float, float, float]:
     """Middle, extent and spread (σ) of the object's depths among those of its box, in metres.
 
-    All NaN if there are too few to say.
+    All NaN if there are too few.
     """
     if depth_m.size < _MIN_SAMPLES:
         return np.nan, np.nan, np.nan
@@ -81,7 +81,7 @@ def object_range(depth_m: Float32[np.ndarray, " n"]) -> tuple[float, float, floa
 
 
 def _nearest_mode(log_depth: Float[np.ndarray, " n"]) -> float:
-    """Centre of the nearest bin that is a peak and not a stray; `log_depth` is sorted."""
+    """Centre of the nearest bin that is a peak and not an outlier; `log_depth` is sorted."""
     first = log_depth[0]
     bins = ((log_depth - first) / _BIN_LOG).astype(np.int64)
     # Two empty bins on either side, so that every bin has neighbours and these have some too.
@@ -107,7 +107,7 @@ def _samples(
     scale_x, scale_y = width / camera.width_px, height / camera.height_px
     left, right = _span(x0 * scale_x, x1 * scale_x, width)
     top, bottom = _span(y0 * scale_y, y1 * scale_y, height)
-    # Thinned to bounded work.
+    # Subsampled to bound the work.
     thin = max(1, round(((right - left) * (bottom - top) / _MAX_SAMPLES) ** 0.5))
     rows, columns = slice(top, bottom, thin), slice(left, right, thin)
     patch = depth_m[rows, columns]
@@ -123,7 +123,7 @@ def _core(low: float, high: float) -> tuple[float, float]:
 
 
 def _span(low: float, high: float, limit: int) -> tuple[int, int]:
-    """Cells from `low` to `high`, at least one of the `limit` that there are."""
+    """Cells from `low` to `high`, at least one of `limit`."""
     first = int(min(max(low, 0), limit - 1))
     return first, int(min(max(ceil(high), first + 1), limit))
 

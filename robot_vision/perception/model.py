@@ -1,4 +1,4 @@
-"""A bundle ready to run on frames: pre-processing, back-end, outputs by the role they play."""
+"""A bundle ready to run on frames: pre-processing, back-end, outputs by role."""
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelRun:
-    """What a model said of one frame: outputs by role, and where the frame lies in its input."""
+    """A model's outputs for one frame, by role, and the frame's placement in its input."""
 
     manifest: ModelManifest
     outputs: Mapping[str, np.ndarray]
@@ -66,7 +66,7 @@ class Model:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """The roles that its outputs play."""
+        """The roles of its outputs."""
         return tuple(self._tensor_of)
 
     def run(
@@ -78,7 +78,7 @@ class Model:
     ) -> ModelRun:
         """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`.
 
-        `prompt` are the inputs of a model that is asked by words; nothing is asked without.
+        `prompt` holds the inputs of a text-prompted model.
         """
         asked = self._unasked if prompt is None else prompt
         with timed(stage_s, "preprocess"):
@@ -92,11 +92,11 @@ class Model:
         )
 
     def forget(self) -> None:
-        """Begin anew: nothing that was carried from frame to frame reaches the next one."""
+        """Reset the state carried between frames."""
         self._carry.forget()
 
     def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What the model says of the frame, by tensor name."""
+        """The model's outputs for the frame, by tensor name."""
         batch = self.manifest.input.batch
         tensors = self.backend.run(inputs)
         return {name: first_of_batch(tensor, batch) for name, tensor in tensors.items()}
@@ -106,7 +106,7 @@ class Model:
 
 
 def first_of_batch(tensor: np.ndarray, batch: int) -> np.ndarray:
-    """What an output says of the first of the pictures that a model always takes."""
+    """The first picture's part of an output with a fixed batch."""
     return tensor[:1] if batch > 1 and tensor.shape[:1] == (batch,) else tensor
 
 
@@ -115,7 +115,7 @@ def load_model(
 ) -> Model:
     """Load `bundle` on the device of `config` and check that its outputs fit its format.
 
-    `announce` gets a line about what takes long. Raises `BundleError` or `DeviceError`.
+    `announce` is called with a line before slow steps. Raises `BundleError` or `DeviceError`.
     """
     backend = load_backend(
         bundle,
@@ -128,17 +128,17 @@ def load_model(
     batch = bundle.manifest.input.batch
     if batch > 1:
         announce(
-            f"{bundle.manifest.model_id} computes {batch} pictures for each frame, because it was "
-            "exported for so many: exported for one, it takes less time"
+            f"{bundle.manifest.model_id} computes {batch} pictures for each frame, because it "
+            "was exported with that batch size: export it with batch 1 to save time"
         )
     return Model(bundle, backend)
 
 
 def tensor_of_role(manifest: ModelManifest, tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Tensor names by role: as the manifest says, or the only one there is, or of equal names.
+    """Tensor names by role: from the manifest, or the only one, or by equal name.
 
-    Where these leave a role out, the format may find it by shape. Raises `BundleError` where a
-    role of the format has no tensor.
+    For roles that remain, the format may find the tensor by shape. Raises `BundleError` if a role
+    of the format has no tensor.
     """
     format = FORMATS.get(manifest.format)
     roles = format.roles

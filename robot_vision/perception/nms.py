@@ -1,4 +1,4 @@
-"""Non-maximum suppression within each class, and what boxes that overlap say about each other."""
+"""Non-maximum suppression within each class, and mutual evidence of overlapping boxes."""
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -21,11 +21,12 @@ def suppress(
     limit: int,
     oriented_box_px: Float[np.ndarray, "n 5"] | None = None,
 ) -> Int64[np.ndarray, " k"]:
-    """Rows kept, by falling score and at most `limit`: greedy, overlaps above `iou` are dropped.
+    """Rows to keep, by descending score, at most `limit`: greedy, overlaps above `iou` are
+    dropped.
 
-    Boxes of different classes never suppress each other. Oriented boxes overlap as they lie;
-    `box_xyxy_px` are then their hulls. Only the best ten times `limit` are looked at, which
-    bounds the time that a flood of weak boxes takes.
+    Boxes of different classes never suppress each other. Oriented boxes use their oriented
+    overlap; `box_xyxy_px` are then their hulls. Only the best ten times `limit` are examined,
+    which bounds the time for a flood of weak boxes.
     """
     order = np.argsort(-score, kind="stable")[: 10 * limit]
     left, top, right, bottom = np.ascontiguousarray(box_xyxy_px[order].T)
@@ -59,10 +60,10 @@ def vote(
 ) -> Float[np.ndarray, "k 4"]:
     """The boxes of rows `kept`, each averaged with those of its class that overlap it most.
 
-    Several cells see an object, and the surest about what it is need not be the surest about
-    where: boxes weigh by score and overlap (score voting: Kim and Lee, ECCV 2020).
+    Several cells see an object, and the most confident about its class need not be the best about
+    its position: boxes weigh by score and overlap (score voting: Kim and Lee, ECCV 2020).
     """
-    # In double precision a mean of single ones does not leave the frame that they lie in.
+    # In double precision, the mean of single-precision boxes stays within their frame.
     overlap = pairwise_iou(box_xyxy_px[kept], box_xyxy_px).astype(np.float64)
     votes = (overlap > _SAME_THING_IOU) & (class_id[kept, None] == class_id)
     weight = np.where(votes, np.exp(-((1 - overlap) ** 2) / _VOTE_SPREAD) * score, 0.0)
@@ -76,11 +77,12 @@ def doubt(
     score: Float[np.ndarray, " k"],
     class_id: Int64[np.ndarray, " k"],
 ) -> Float[np.ndarray, " k"]:
-    """The scores of kept boxes, by falling score, less what surer ones that overlap explain.
+    """The scores of kept boxes, in descending order, minus what more confident overlapping boxes
+    explain.
 
-    One of the same class lowers a score as by soft suppression (Bodla et al., ICCV 2017,
-    arXiv:1704.04503). Where both show the same thing under two names, the surer name takes up
-    to half of the other's score, by its own.
+    A box of the same class lowers a score as in soft-NMS (Bodla et al., ICCV 2017,
+    arXiv:1704.04503). If both show the same object as two classes, the more confident one takes up
+    to half of the other's score, in proportion to its own.
     """
     overlap = pairwise_iou(box_xyxy_px, box_xyxy_px)
     other_name = class_id[:, None] != class_id
@@ -101,7 +103,7 @@ def weigh_overlaps(
 ) -> tuple[Int64[np.ndarray, " m"], Float[np.ndarray, "m 4"], Float[np.ndarray, " m"]]:
     """Rows of `kept` with a score of `min_score` after doubts, boxes after votes, and scores.
 
-    By falling score.
+    In descending order of score.
     """
     box = vote(kept, box_xyxy_px, score, class_id)
     doubted = doubt(box, score[kept], class_id[kept])

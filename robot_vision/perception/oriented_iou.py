@@ -1,4 +1,4 @@
-"""How much boxes overlap that are turned."""
+"""Overlap of oriented boxes."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ def oriented_iou(
     one: Float[np.ndarray, "5"], others: Float[np.ndarray, "n 5"]
 ) -> Float64[np.ndarray, " n"]:
     """Intersection over union of one box with others: centre, size (px, above 0), angle (rad)."""
-    # In its own frame, so that far boxes keep the precision of OpenCV's single floats.
+    # In the box's own frame, to keep precision with OpenCV's single floats.
     polygon = _corners(one[None], origin=one[:2])[0]
     shared = [
         cv2.intersectConvexConvex(polygon, other)[0] for other in _corners(others, origin=one[:2])

@@ -1,4 +1,4 @@
-"""Models of the service behind one call: a frame in; what each of them says of it out."""
+"""The service's models behind one call: takes a frame, returns the results of all models."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ from robot_vision.perception.whole_picture import (
 _log = logging.getLogger(__name__)
 
 
-# What a bundle must be to serve under a parameter; features come from a bundle of any task.
+# Tasks of bundles allowed for each parameter; features may come from a bundle of any task.
 _TASKS: Mapping[str, tuple[str, ...]] = {
     "model": ("detection", "multitask"),
     "depth_model": ("depth",),
@@ -45,11 +45,12 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
 
 
 class ModelPerceiver:
-    """Runs a detector and the models beside it, or reads what a multi-task detector has of these.
+    """Runs a detector and further models, or uses the corresponding heads of a multi-task
+    detector.
 
-    `models` are by the parameter that names them; one without a name is not there. A model of its
-    own takes precedence over the detector's heads. A model under two names runs once a frame.
-    `grounder` looks for what words name, where there is a model for it.
+    `models` are keyed by parameter; unset ones are missing. A separate model takes precedence over
+    the detector's heads. A model used twice runs once per frame. `grounder` detects a prompt's
+    objects, if there is a model for it.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class ModelPerceiver:
         self.fallback_reason = "; ".join(reason for reason in reasons if reason)
 
     def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept:
-        """What the models say of `frame`; adds the time of each stage to `stage_s`."""
+        """The models' results for `frame`; adds the time of each stage to `stage_s`."""
         runs = _Runs(self._models, frame, stage_s)
         run = runs.of("model")
         with timed(stage_s, "postprocess"):
@@ -92,15 +93,15 @@ class ModelPerceiver:
         )
 
     def with_config(self, config: ServiceConfig) -> "ModelPerceiver":
-        """The same loaded models under other detector and depth parameters, or another prompt.
+        """The same loaded models with other detector and depth parameters, or another prompt.
 
-        Raises `ConfigError` if `detector.classes` names a class that the model does not know.
+        Raises `ConfigError` if `detector.classes` names a class that the model does not have.
         """
         grounder = self._grounder and self._grounder.with_config(config)
         return ModelPerceiver(config, models=self._models, grounder=grounder)
 
     def forget(self) -> None:
-        """What models carry from frame to frame ends here."""
+        """Reset the state that models carry between frames."""
         for model in dict.fromkeys(self._models.values()):
             model.forget()
 
@@ -127,14 +128,14 @@ class ModelPerceiver:
 
 
 class _Runs:
-    """The runs of a frame's models: each model runs at most once, when it is first asked for."""
+    """The runs of a frame's models: each model runs at most once, on first use."""
 
     def __init__(self, models: Mapping[str, Model], frame: Frame, stage_s: dict[str, float]):
         self._models, self._frame, self.stage_s = models, frame, stage_s
         self._done: dict[Model, ModelRun] = {}
 
     def of(self, parameter: str) -> ModelRun:
-        """The run of the model under `parameter`, or of the detector where there is none."""
+        """The run of the model for `parameter`, or of the detector if there is none."""
         model = self._models.get(parameter, self._models["model"])
         if model not in self._done:
             self._done[model] = model.run(self._frame, stage_s=self.stage_s)
@@ -144,9 +145,9 @@ class _Runs:
 def build_perceiver(
     config: ServiceConfig, *, announce: Callable[[str], None] = _log.warning
 ) -> Perceiver:
-    """Load, check and warm the models that `config` names, each bundle once.
+    """Load, check and warm up the models in `config`, each bundle once.
 
-    `announce` gets a line about what takes long. Raises `BundleError`, `DeviceError` or
+    `announce` is called with a line before slow steps. Raises `BundleError`, `DeviceError` or
     `ConfigError`.
     """
     bundles = {
@@ -165,8 +166,8 @@ def build_perceiver(
     _check_features(models)
     if config.depth_model and config.depth.mode == "fuse" and config.depth.fill == "guided":
         announce(
-            f"depth_model {config.depth_model!r} is used only where the sensor measures "
-            "nothing at all; depth.fill: model has it fill holes too"
+            f"depth_model {config.depth_model!r} is used only if the sensor measures nothing at "
+            "all; set depth.fill: model to also fill holes with it"
         )
     grounder = None
     if config.grounding_model:
@@ -221,11 +222,11 @@ def _segmentation(frame: Frame, runs: _Runs, notes: list[str]) -> SemanticMap | 
 
 
 def _unsound(what: str, run: ModelRun) -> str:
-    return f"no {what}: {run.manifest.model_id} gave numbers that are no probabilities"
+    return f"no {what}: {run.manifest.model_id} returned invalid probabilities"
 
 
 def features_of(frame: Frame, run: ModelRun) -> Features | None:
-    """The map and the embedding of a run, the map's mean where it has none; None without a map."""
+    """Feature map and embedding of a run (the map's mean if it has none); None without a map."""
     grid = run.grid("features")
     if grid is None:
         return None

@@ -1,4 +1,4 @@
-"""A camera image becomes a model's input; `Placement` says where it lies in it."""
+"""Converts a camera image to a model's input; `Placement` says where it lies."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ class Preprocessor:
         self._depth_m = np.zeros((1, 1, height, width), np.float32)
         self._placement: Placement | None = None
         self._resampler: Resampler | None = None
-        # The canvas in the model's colour order and layout: a view, so this costs nothing.
+        # The canvas in the model's colour order and layout: a view, so this is free.
         colored = self._canvas if spec.color == "rgb" else self._canvas[:, :, ::-1]
         nchw = spec.layout == "nchw"
         self._pixels = colored.transpose(2, 0, 1) if nchw else colored
@@ -28,8 +28,8 @@ class Preprocessor:
         self._tensor = self._pixels if in_place else np.zeros(self._pixels.shape, spec.dtype)
         per_channel = (3, 1, 1) if nchw else (3,)
         std = np.array(spec.std, np.float32).reshape(per_channel)
-        # Divided, as projects do that scale by 1/255: a product differs in the last digit, which
-        # quantised models turn into other answers.
+        # Division, like projects that scale by 1/255: multiplication differs in the last digit,
+        # which can change the results of quantised models.
         self._divisor = np.float32(1 / spec.scale) * std
         self._bias = -np.array(spec.mean, np.float32).reshape(per_channel) / std
 
@@ -41,8 +41,8 @@ class Preprocessor:
     ) -> tuple[dict[str, np.ndarray], Placement]:
         """The model's inputs, valid until the next call, and where the image lies in them.
 
-        `camera` gives the focal length to models that ask for it. Where a model always takes
-        several pictures, each is this one.
+        `camera` provides the focal length to models that need it. If a model has a fixed batch,
+        every picture is this one.
         """
         spec = self._spec
         placement = self._place(width_px=rgb.shape[1], height_px=rgb.shape[0])
@@ -95,7 +95,7 @@ class Preprocessor:
         if depth_m is None:
             self._depth_m[:] = 0
             return
-        # Nearest: an average over an edge would be a depth that nothing has.
+        # Nearest: averaging over an edge would give a depth that no surface has.
         size = (placement.width_px, placement.height_px)
         view_m = self._depth_m[0, 0][placement.window]
         cv2.resize(depth_m, size, dst=view_m, interpolation=cv2.INTER_NEAREST)

@@ -1,4 +1,4 @@
-"""Antialiased resizing, byte for byte as Pillow does it: public models were trained on that."""
+"""Antialiased resizing, byte for byte like Pillow: public models were trained with it."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 Filter = Literal["antialiased_linear", "antialiased_cubic"]
 
-# Pillow computes in whole numbers: weights are multiples of 2^-22, and each pass rounds to a byte.
+# Pillow uses integers: weights are multiples of 2^-22, and each pass rounds to a byte.
 _BITS = 22
 
 
@@ -41,7 +41,7 @@ def _along_rows(weights: csr_matrix, picture: UInt8[np.ndarray, "n m 3"]) -> np.
 
 
 def _weights(filter: Filter, length: int, wanted: int) -> csr_matrix:
-    """Rows of weights: what each new pixel takes of each old one."""
+    """Rows of weights of old pixels in each new one."""
     kernel, support = _KERNELS[filter]
     scale = length / wanted
     widened = max(scale, 1.0)

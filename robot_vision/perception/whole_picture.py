@@ -1,7 +1,7 @@
-"""What a model's run says of the whole picture: its classes, and the class of every cell.
+"""Results for the whole picture: its classes, and the class of every cell.
 
-Either is the answer of a model made for it, or of a detector's head: `class_probabilities` [1, C]
-and `semantic` [1, C + 1, h, w], the background first.
+Either comes from a dedicated model or from a detector's head: `class_probabilities` [1, C] and
+`semantic` [1, C + 1, h, w], the background first.
 """
 
 from dataclasses import replace
@@ -15,12 +15,12 @@ from robot_vision.formats.classification import decode_classification
 from robot_vision.formats.semantic import decode_semantic
 from robot_vision.perception.model import ModelRun
 
-# Of probabilities in half precision.
+# Tolerance for half-precision probabilities.
 _ROUNDING = 1e-2
 
 
 def classification_of(run: ModelRun, *, stamp_ns: int) -> Classification | None:
-    """The classes of a run, likeliest first; None from a model without such an output."""
+    """The classes of a run, most likely first; None for a model without such an output."""
     manifest = run.manifest
     with np.errstate(invalid="ignore", over="ignore"):
         if manifest.task == "classification":
@@ -37,7 +37,7 @@ def classification_of(run: ModelRun, *, stamp_ns: int) -> Classification | None:
 
 
 def segmentation_of(run: ModelRun, *, stamp_ns: int) -> SemanticMap | None:
-    """The class of every cell over the view; None from a model without such an output."""
+    """The class of every cell over the view; None for a model without such an output."""
     manifest = run.manifest
     with np.errstate(invalid="ignore", over="ignore"):
         if manifest.task == "segmentation":
@@ -55,14 +55,14 @@ def segmentation_of(run: ModelRun, *, stamp_ns: int) -> SemanticMap | None:
 
 
 def is_sound(probability: Float32[np.ndarray, "*n"] | None) -> bool:
-    """Whether these can be probabilities: finite, and from 0 to 1 but for rounding."""
+    """Whether these are valid probabilities: finite, and from 0 to 1 within rounding."""
     if probability is None or probability.size == 0:
         return True
     return bool(probability.min() >= -_ROUNDING and probability.max() <= 1 + _ROUNDING)
 
 
 def _probabilities(scores: Float32[np.ndarray, "c h w"]) -> Float32[np.ndarray, "c h w"]:
-    """Scores that sum to one as they are; others are logits, which compete by softmax."""
+    """Scores that sum to one are kept; others are logits and go through softmax."""
     sums_to_one = np.abs(scores.sum(axis=0) - 1).max(initial=0) < _ROUNDING
     return (
         scores if sums_to_one and scores.min(initial=0) >= -_ROUNDING else softmax(scores, axis=0)

@@ -1,1 +1,1 @@
-"""From words and perception to actions: what to do, and what may be sent to the arm."""
+"""From instructions and perception to actions: what to do, and what may be sent to the arm."""

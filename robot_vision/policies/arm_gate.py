@@ -1,7 +1,8 @@
-"""The one place that admits arm states: a model of what an arm can plausibly report.
+"""The only place that admits arm states: it checks that an arm could plausibly report them.
 
-Drivers publish poses before they have read an encoder, repeat old values, or two of them publish
-at once. What is refused here never becomes a start of commands, an observation or a target.
+Some drivers publish poses before they have read an encoder, some repeat old values, and sometimes
+two publish at once. States rejected here are never used as a start of commands, an observation or
+a target.
 """
 
 import math
@@ -22,21 +23,21 @@ from robot_vision.core.types import RobotState
 from robot_vision.policies.jerk_limiter import length
 from robot_vision.policies.watchdog import FUTURE_SLACK_S
 
-# No tool comes nearer to the base's origin, which is where unset messages are.
+# No tool comes nearer to the base's origin, the pose of unset messages.
 _ORIGIN_M = 1e-6
-# States of the arm at most that are looked at together, however fast they come.
+# Maximum number of arm states that are compared, at any rate.
 _MOST_KEPT = 1000
-# Beyond this nobody counts a joint's turns; sines of what is larger fail.
+# No joint counts turns beyond this; sines of larger values lose all precision.
 _MOST_JOINT = 1e6
-# After so long a silence standing still is to be shown anew.
+# After a gap this long, the arm must be seen to stand still again.
 _SILENCE_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why a state is not believed. `doubtful`: it may be true all the same, or end by itself.
+    """Why a state is rejected. `doubtful`: it may still be true, or resolve itself.
 
-    `late` ones say nothing new: they are dropped, and no reason to hold.
+    `late` states carry no new information: they are dropped and are no reason to hold.
     """
 
     kind: Literal["implausible", "doubtful", "late"]
@@ -44,9 +45,9 @@ class Refusal:
 
 
 class ArmGate:
-    """Admits states one by one, by those admitted before. Not locked: its owner is.
+    """Admits states one by one, given those already admitted. Has no lock: its owner locks.
 
-    `moves` counts how often the arm was believed to be elsewhere after a jump.
+    `moves` counts how often a jump of the arm was accepted.
     """
 
     def __init__(self, config: ArmConfig) -> None:
@@ -56,9 +57,9 @@ class ArmGate:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all states: the clock or the task begins anew."""
+        """Forget all states: the clock or the task starts over."""
         self._newest: RobotState | None = None
-        # Admitted in a row, as many as it takes to see whether the arm stands still.
+        # Consecutively admitted states, enough to see whether the arm stands still.
         self._recent: deque[RobotState] = deque(maxlen=_MOST_KEPT)
         self._jumped: list[RobotState] = []
         self._refused: Refusal | None = None
@@ -72,11 +73,11 @@ class ArmGate:
 
     @property
     def refusal(self) -> Refusal | None:
-        """Why states are not relied on now; None after enough good ones in a row."""
+        """Why states are not trusted now; None after enough consecutive good ones."""
         return self._refused
 
     def take(self, state: RobotState, now_ns: int) -> Refusal | None:
-        """Admit a state (None), or refuse it and say why."""
+        """Admit a state (None), or reject it and return why."""
         reason = self._implausible(state, now_ns)
         if not reason and (late := self._late(state)):
             return late
@@ -90,12 +91,12 @@ class ArmGate:
         return None
 
     def unusable(self, reason: str) -> None:
-        """A report came that is no state at all."""
+        """A message arrived that is not a valid state."""
         self._jumped = []
         self._refuse(Refusal(kind="doubtful", reason=reason))
 
     def joint_leaps(self, name: str, position: float, *, stamp_ns: int) -> str:
-        """Why a report of one joint cannot be true beside the newest state; empty if it can."""
+        """Why a single joint's reading contradicts the newest state; empty if it does not."""
         newest = self._newest
         if newest is None or name not in newest.joint_names:
             return ""
@@ -104,32 +105,35 @@ class ArmGate:
         return self._joints_leap(np.array([abs(position - before)]), passed_s)
 
     def steady_problem(self) -> str:
-        """Why the arm is not known to stand still; empty if it does."""
+        """Why the arm is not known to be at rest; empty if it is."""
         config, recent = self._config, self._recent
         if not self._suffice(recent):
             return (
-                f"{len(recent)} states of the arm in a row; commands start after "
-                f"{config.steady_samples} in at least {config.steady_s:g} s"
+                f"{len(recent)} consecutive arm states so far; commands start after "
+                f"{config.steady_samples} over at least {config.steady_s:g} s"
             )
         last = recent[-1]
         away = [distance(last.base_from_tool, state.base_from_tool) for state in recent]
         most_m, most_rad = max(m for m, _ in away), max(rad for _, rad in away)
         if most_m > config.steady_m or most_rad > config.steady_rad:
-            return f"the arm moves ({most_m:.3g} m, {most_rad:.3g} rad in {len(recent)} states)"
+            return (
+                f"the arm is moving ({most_m:.3g} m, {most_rad:.3g} rad in {len(recent)} states)"
+            )
         return ""
 
     def commanded(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
-        """What the arm was sent; see `frozen_problem`."""
+        """Note the command sent to the arm; see `frozen_problem`."""
         self._commanded = base_from_tool
         if self._commanded_at_change is None:
             self._commanded_at_change = base_from_tool
 
     def not_commanded(self) -> None:
-        """No command goes out any more."""
+        """Note that no more commands are sent."""
         self._commanded = self._commanded_at_change = None
 
     def frozen_problem(self) -> str:
-        """Words if all values stay the same, bit by bit, though commands have moved; else ''."""
+        """A problem if all values stay identical bit for bit while commands have moved; else
+        ''."""
         config, newest = self._config, self.newest
         if not config.frozen_s or newest is None or self._commanded is None:
             return ""
@@ -160,13 +164,13 @@ class ArmGate:
                 recent.popleft()
 
     def _suffice(self, states: Sequence[RobotState]) -> bool:
-        """Whether these are enough states, over long enough, to judge by."""
+        """Whether there are enough states, over a long enough time, to judge."""
         if len(states) < self._config.steady_samples:
             return False
         return self._spans(states[0], states[-1])
 
     def _spans(self, first: RobotState, last: RobotState) -> bool:
-        # Stamps are rounded: a nanosecond is not to decide.
+        # Stamps are rounded: one nanosecond must not decide.
         return seconds_between(first.stamp_ns, last.stamp_ns) >= self._config.steady_s - 1e-6
 
     def _refuse(self, refusal: Refusal) -> Refusal:
@@ -175,7 +179,7 @@ class ArmGate:
         return refusal
 
     def _maybe_moved(self, state: RobotState, refusal: Refusal) -> Refusal | None:
-        """Believe a jump once enough states in a row agree that the arm is there."""
+        """Accept a jump once enough consecutive states agree on the new pose."""
         jumped = self._jumped
         agrees = jumped and not (self._jump(jumped[-1], state) or self._drifts(jumped, state))
         self._jumped = [*self._jumped[-_MOST_KEPT:], state] if agrees else [state]
@@ -194,31 +198,31 @@ class ArmGate:
         if newest is None or state.stamp_ns > newest.stamp_ns:
             return None
         behind_s = seconds_between(state.stamp_ns, newest.stamp_ns)
-        words = f"a state of the arm is stamped {behind_s:.3g} s before the newest one"
+        words = f"an arm state is stamped {behind_s:.3g} s before the newest one"
         return Refusal(kind="late", reason=words)
 
     def _implausible(self, state: RobotState, now_ns: int) -> str:
-        """What no arm can report, whatever it reported before."""
+        """Values that no arm can report, whatever it reported before."""
         ahead_s = seconds_between(now_ns, state.stamp_ns)
         if ahead_s > FUTURE_SLACK_S:
-            return f"the state of the arm is stamped {ahead_s:.3g} s in the future"
+            return f"the arm state is stamped {ahead_s:.3g} s in the future"
         joints, place_m = state.joint_position_rad, state.base_from_tool[:3, 3]
         if not (np.isfinite(state.gripper_open) and np.isfinite(joints).all()):
-            return "the state of the arm has joints or a gripper that are not finite"
+            return "the arm state has joint or gripper values that are not finite"
         if joints.size and abs(joints).max() > _MOST_JOINT:
             return f"a joint of the arm is at {abs(joints).max():.3g}; at most {_MOST_JOINT:g}"
         if not quaternions.is_pose(state.base_from_tool):
-            return "the tool's pose is no finite rigid transform"
-        farthest_m = float(abs(place_m).max())  # of one axis: a square of 1e300 overflows
+            return "the tool pose is not a finite rigid transform"
+        farthest_m = float(abs(place_m).max())  # per axis: the square of 1e300 overflows
         if farthest_m > self._config.reach_m:
             return (
-                f"the tool is {farthest_m:.3g} m from the base along an axis; no more than "
-                f"arm.reach_m = {self._config.reach_m:g} is possible"
+                f"the tool is {farthest_m:.3g} m from the base along an axis; expected at most "
+                f"arm.reach_m = {self._config.reach_m:g}"
             )
         if farthest_m < _ORIGIN_M:
             return (
-                "the tool's pose is the origin of the base, as in a message that was never set: "
-                "the driver has read no encoder yet"
+                "the tool pose is the origin of the base, as in an unset message: the driver has "
+                "not read its encoders yet"
             )
         return ""
 
@@ -232,27 +236,27 @@ class ArmGate:
         if expected is None:
             missing = [name for name in self.kinematics.joint_names if name not in positions]
             return (
-                f"joint_states has no {quoted(', '.join(missing))} of robot_description; it has "
+                f"joint_states lacks {quoted(', '.join(missing))} of robot_description; it has "
                 f"{quoted(', '.join(positions) or 'none')}"
             )
         away_m, away_rad = distance(expected, state.base_from_tool)
         if away_m <= config.consistent_m and away_rad <= config.consistent_rad:
             return ""
         return (
-            f"the tool's pose is {away_m:.3g} m and {away_rad:.3g} rad from where the joints put "
-            f"it (at most {config.consistent_m:g} m and {config.consistent_rad:g} rad)"
+            f"the tool pose is {away_m:.3g} m and {away_rad:.3g} rad from forward kinematics of "
+            f"the joints (at most {config.consistent_m:g} m and {config.consistent_rad:g} rad)"
         )
 
     def _jumps(self, state: RobotState) -> str:
-        """How the state is too far from those admitted; empty if it is not."""
+        """Why the state is too far from admitted ones; empty if it is not."""
         if self._newest is None:
             return ""
         return self._jump(self._newest, state) or self._drifts(self._recent, state)
 
     def _drifts(self, states: Sequence[RobotState], state: RobotState) -> str:
-        """The same from the first of the last `gap_s`: slack counts once in that time.
+        """The same against the oldest state of the last `gap_s`, so slack counts once per gap.
 
-        With every state of a fast driver it would let it move at any speed.
+        Counted per state, it would let a fast driver move at any speed.
         """
         for before in states:
             if seconds_between(before.stamp_ns, state.stamp_ns) <= self._config.gap_s:
@@ -260,7 +264,7 @@ class ArmGate:
         return ""
 
     def _jump(self, before: RobotState, after: RobotState) -> str:
-        """How the move between two states is more than the arm can do; empty if it is not."""
+        """Why the arm cannot have moved between two states; empty if it can."""
         config = self._config
         passed_s = seconds_between(before.stamp_ns, after.stamp_ns)
         counted_s = min(passed_s, config.gap_s)
@@ -278,10 +282,10 @@ class ArmGate:
         return ""
 
     def _joints_leap(self, moved: Float[np.ndarray, " J"], passed_s: float) -> str:
-        """How joints moved by more than they can; empty if they did not."""
+        """Which joint moved more than it can; empty if none."""
         config = self._config
         most = config.max_joint_speed * min(passed_s, config.gap_s) + config.slack_rad
-        # A joint that turns for ever may be reported from -π to π.
+        # A continuous joint may be reported within -π to π.
         joint = float(np.minimum(moved, abs(moved - 2 * np.pi)).max())
         if not config.max_joint_speed or joint <= most:
             return ""
@@ -291,7 +295,7 @@ class ArmGate:
 def distance(
     first: Float[np.ndarray, "4 4"], second: Float[np.ndarray, "4 4"]
 ) -> tuple[float, float]:
-    """Distance (m) and turn (rad) between two poses."""
+    """Distance (m) and angle (rad) between two poses."""
     cosine = (np.vdot(first[:3, :3], second[:3, :3]) - 1) / 2
     return length(first[:3, 3] - second[:3, 3]), math.acos(min(1.0, max(-1.0, cosine)))
 

@@ -1,4 +1,4 @@
-"""A policy whose actions mean something else than the robot takes does not start."""
+"""A policy whose actions do not match what the robot expects does not start."""
 
 import math
 
@@ -8,7 +8,7 @@ from robot_vision.core.interfaces import PointingPolicy, Policy
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.policy_config import PointingConfig
 
-# Rates that differ by less are one.
+# Rates that differ by less count as equal.
 _RATE_SHARE = 0.02
 
 
@@ -28,9 +28,9 @@ def check_spec(
     identity: str | None = None,
     joint_names: tuple[str, ...] | None = None,
 ) -> None:
-    """Compare a policy's spec with what the other side expects; None takes anything.
+    """Compare a policy's spec with what the robot expects; None accepts anything.
 
-    Raises `ConfigError` that lists every difference, and statistics that no action can have.
+    Raises `ConfigError` listing every difference and impossible statistics.
     """
     expected = {
         "perception_model_id": perception_model_id,
@@ -52,7 +52,7 @@ def check_spec(
     ]
     ours = spec.statistics.sha256
     if statistics_sha256 is not None and ours != statistics_sha256:
-        wrong.append(f"statistics have the hash {ours}, expected {statistics_sha256}")
+        wrong.append(f"the statistics' hash is {ours}, expected {statistics_sha256}")
     numbers = (*spec.statistics.mean, *spec.statistics.scale)
     if not all(map(math.isfinite, numbers)) or min(spec.statistics.scale) <= 0:
         wrong.append(
@@ -64,11 +64,11 @@ def check_spec(
 
 
 def foreign_perception(spec: ActionSpec, model_id: str) -> str:
-    """Why what perception says means nothing to a policy; empty if it does."""
+    """Why a policy cannot use this perception; empty if it can."""
     wanted = spec.perception_model_id
     if model_id == wanted:
         return ""
-    return f"perception is by {model_id}; {spec.model_id} was trained on {wanted}"
+    return f"perception runs {model_id}, but {spec.model_id} was trained on {wanted}"
 
 
 def check_points(policy: Policy, pointing: PointingConfig) -> None:
@@ -87,19 +87,19 @@ def check_observation(
     cameras: tuple[str, ...] | None = None,
     rate_hz: float | None = None,
 ) -> None:
-    """Compare what a policy is shown with the robot's cameras and rate; None takes anything.
+    """Compare a policy's observation with the robot's cameras and rate; None accepts anything.
 
-    The rate is that of the chunk's steps. Raises `ConfigError` that lists every difference.
+    The rate is that of the chunk's steps. Raises `ConfigError` listing every difference.
     """
     needed = () if observation is None else tuple(camera.name for camera in observation.cameras)
     wrong = [
-        f"it sees by camera {name!r}, which the robot has not: expected one of "
+        f"it uses camera {name!r}, which the robot does not have: expected one of "
         f"{', '.join(cameras)}"
         for name in needed
         if cameras is not None and name not in cameras
     ]
     ours_hz = 1.0 / spec.step_s
     if rate_hz is not None and abs(ours_hz - rate_hz) > _RATE_SHARE * rate_hz:
-        wrong.append(f"its actions are {ours_hz:g} a second, expected {rate_hz:g}")
+        wrong.append(f"it gives {ours_hz:g} actions per second, expected {rate_hz:g}")
     if wrong:
-        raise ConfigError(f"what {spec.model_id} observes does not fit: {'; '.join(wrong)}")
+        raise ConfigError(f"the observation of {spec.model_id} does not fit: {'; '.join(wrong)}")

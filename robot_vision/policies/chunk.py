@@ -1,8 +1,8 @@
 """Overlapping chunks become one target per moment (temporal ensembling, Zhao et al. 2023, ACT).
 
-A row lies at its stamp, so latency is trimmed by itself: what is past is never looked up. Younger
-chunks weigh more. The target moves as the blend does; where the blend jumps, because a chunk came
-or ended, the target makes up for it by at most half of its own step in addition.
+Rows have stamps, so latency is trimmed implicitly: past rows are never looked up. Younger chunks
+weigh more. The target moves with the blend; when the blend jumps because a chunk arrived or
+expired, the target catches up by at most half of its own step in addition.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import ActionChunk
 from robot_vision.policies.jerk_limiter import cut, length
 
-# Of a chunk that has ended: enough to lead where there is no other.
+# Weight of a chunk that has ended: enough to lead if there is no other.
 _LEAST_WEIGHT = 1e-6
-# How fast the target may draw near the blend, as a share of the blend's own speed, and at least.
+# How fast the target may approach the blend: as a share of the blend's own speed, and at least.
 _CATCH_UP_SHARE, _CATCH_UP_MPS, _CATCH_UP_RADPS = 0.5, 0.05, 0.3
-# After a longer pause the target begins anew.
+# After a longer pause the target restarts at the blend.
 _PAUSE_NS = 100_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Target:
-    """Where the tool should be at a moment, and how far open the gripper."""
+    """Target pose of the tool at a moment, and opening of the gripper."""
 
     position_m: Float[np.ndarray, "3"]
     quaternion: Float[np.ndarray, "4"]
@@ -34,7 +34,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Entry:
-    """A chunk by rows of x y z, quaternion xyzw, gripper; row 0 is the arm as observed."""
+    """A chunk by rows of x y z, quaternion xyzw, gripper; row 0 is the observed arm."""
 
     stamp_ns: int
     valid_until_ns: int
@@ -49,7 +49,7 @@ class Ensemble:
         self.flush()
 
     def add(self, chunk: ActionChunk, *, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
-        """Blend in a chunk, seen from the arm as it was at its stamp."""
+        """Add a chunk, relative to the arm at its stamp."""
         entry = _Entry(
             stamp_ns=chunk.observation_stamp_ns,
             valid_until_ns=chunk.valid_until_ns,
@@ -65,11 +65,11 @@ class Ensemble:
 
     @property
     def valid_until_ns(self) -> int:
-        """When the last of the chunks expires; 0 without any."""
+        """When the last chunk expires; 0 without any."""
         return max((entry.valid_until_ns for entry in self._entries), default=0)
 
     def target(self, now_ns: int, *, lead_s: float) -> Target | None:
-        """The blend at `lead_s` after now; its gripper is of the row that is due now.
+        """The blend `lead_s` from now; its gripper is that of the row due now.
 
         None if no chunk is valid. A chunk's last row holds from its time until the chunk expires.
         """
@@ -100,12 +100,12 @@ class Ensemble:
     def _blend(
         self, time_s: Float[np.ndarray, " c"], weights: Float[np.ndarray, " c"]
     ) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "4"]]:
-        """Weighted position and quaternion, each chunk at its time."""
+        """Weighted position and quaternion, each chunk evaluated at its time."""
         before, share = self._row_before(time_s)
         sampled = (1 - share) * self._rows[self._which, before, :7]
         sampled += share * self._rows[self._which, before + 1, :7]
         turns = sampled[:, 3:]
-        # The two signs of a quaternion are one rotation: all on the side of the newest.
+        # q and -q are the same rotation: flip all to the side of the newest.
         side = np.where(turns @ turns[-1] < 0, -1.0, 1.0)
         mean = (weights * side) @ turns
         return weights @ sampled[:, :3], mean / np.sqrt(mean @ mean)
@@ -123,7 +123,7 @@ class Ensemble:
     def _row_before(
         self, time_s: Float[np.ndarray, " c"]
     ) -> tuple[Int64[np.ndarray, " c"], Float[np.ndarray, "c 1"]]:
-        """The row before each chunk's time, and how far it is towards the row after."""
+        """The row before each chunk's time, and the fraction towards the next row."""
         place = np.minimum(np.maximum(time_s / self._step_s, 0.0), self._last_row)
         before = np.minimum(place.astype(np.int64), self._last_row - 1)
         return before, (place - before)[:, None]
@@ -135,7 +135,7 @@ def _drawn_near(
     blend_was_m: Float[np.ndarray, "3"],
     passed_s: float,
 ) -> Float[np.ndarray, "3"]:
-    """The target, moved as the blend has, and nearer to it by as much as is allowed."""
+    """The target, moved with the blend and closer to it by as much as allowed."""
     own_m = blend_m - blend_was_m
     most_m = max(_CATCH_UP_SHARE * length(own_m), _CATCH_UP_MPS * passed_s)
     return target_m + own_m + cut(blend_m - target_m - own_m, most_m)
@@ -147,7 +147,7 @@ def _turned_near(
     blend_was: Float[np.ndarray, "4"],
     passed_s: float,
 ) -> Float[np.ndarray, "4"]:
-    """The same for turns."""
+    """The same for rotations."""
     own_rad = quaternions.between(blend_was, blend)
     most_rad = max(_CATCH_UP_SHARE * length(own_rad), _CATCH_UP_RADPS * passed_s)
     moved = quaternions.multiply(quaternions.exp(own_rad), target)
@@ -162,6 +162,6 @@ def _rows(
     turns = np.stack([quaternions.from_matrix(pose[:3, :3]) for pose in poses])
     flips = np.where((turns[1:] * turns[:-1]).sum(axis=1) < 0, -1.0, 1.0)
     turns[1:] *= np.cumprod(flips)[:, None]
-    # The observed opening says how thick a held object is, not what is wanted.
+    # The observed opening is that of a held object, not the wanted one.
     gripper = np.concatenate([chunk.action[:1, 6], chunk.action[:, 6]])
     return np.concatenate([poses[:, :3, 3], turns, gripper[:, None]], axis=1)

@@ -1,9 +1,8 @@
-"""How an object is coloured, and the light of the scene that its colour is to be judged by.
+"""Colours of an object, and the scene's light by which to judge them.
 
-Words name the colours of things; pixels are things in some light, exposed somehow. An orange in
-the dark has the pixels of brown wood in the sun. So a token tells an object's shades from dark to
-bright, what is around it, and how bright and of what tint the whole view is. None of it takes
-depth.
+Words name the colours of objects, but pixels also depend on light and exposure: an orange in the
+dark has the pixels of brown wood in the sun. So a token holds an object's shades from dark to
+bright, its surroundings, and the brightness and tint of the whole view. None of it needs depth.
 """
 
 import numpy as np
@@ -18,14 +17,17 @@ LIGHT_WIDTH = 3 * (1 + len(_LIGHT_SHARES)) + 1
 # Brighter pixels are clipped and have lost their hue.
 _CLIPPED = 0.97
 _SAMPLES = 16
-# The middle half of a box: where there is no mask, what is most likely the object.
+# The middle half of a box: without a mask, most likely the object.
 _MIDDLE = np.pad(np.ones((_SAMPLES // 2, _SAMPLES // 2), bool), _SAMPLES // 4).ravel()
 _LEAST_PIXELS = 10
 _SHADE_SHARES = np.linspace(0.05, 0.95, SHADES)
 _LEAST_UNCLIPPED = 5
-_AROUND, _AROUND_PX = 1.7, 4.0  # the surroundings' size by the box's, and at least so much more
+_AROUND, _AROUND_PX = (
+    1.7,
+    4.0,
+)  # size of the surroundings relative to the box, and the least margin
 _LIGHT_STRIDE_PX = 8
-_BLACK = 0.04  # who is darker has no hue
+_BLACK = 0.04  # darker colours have no hue
 
 
 def object_colors(
@@ -33,10 +35,10 @@ def object_colors(
     box_px: Float32[np.ndarray, "4"],
     mask: Bool[np.ndarray, "hm wm"] | None,
 ) -> dict[str, Float[np.ndarray, " k"]]:
-    """The colours of what is in a box, in 0…1, by the names of the token's fields.
+    """Colours within a box, in 0…1, by the names of the token's fields.
 
-    `shades` are RGB at `SHADES` steps of brightness, `color` is the median of what is not clipped
-    (of the darkest, where all is), `chroma` that colour at full brightness, `clipped` the share
+    `shades` are RGB at `SHADES` steps of brightness, `color` is the median of unclipped pixels (of
+    the darkest, if all are clipped), `chroma` that colour at full brightness, `clipped` the share
     that is clipped, and `around` the median of what surrounds the box.
     """
     size_px = rgb.shape[1], rgb.shape[0]
@@ -60,13 +62,13 @@ def object_colors(
 
 
 def chroma_of(color: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
-    """Colours in 0…1 at full brightness; what is all but black stays dark."""
+    """Colours in 0…1 at full brightness; almost black stays dark."""
     return color / np.maximum(color.max(axis=-1, keepdims=True), _BLACK)
 
 
 def scene_light(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, " l"]:
-    """Brightness and tint of a view, in 0…1: the mean, shares from dark to bright of each
-    channel, and how much is clipped."""
+    """Brightness and tint of a view, in 0…1: the mean, quantiles of each channel, and the
+    clipped share."""
     pixels = rgb[::_LIGHT_STRIDE_PX, ::_LIGHT_STRIDE_PX].reshape(-1, 3)
     ordered = np.sort(pixels, axis=0)
     rows = [int(share * (len(ordered) - 1)) for share in _LIGHT_SHARES]

@@ -1,6 +1,6 @@
 """From decisions to commands: chunks in at the policy's rate, one pose out per command.
 
-Time is what callers say it is. A worker may hand over decisions while a timer asks for commands.
+Callers supply the time. A worker may deliver decisions while a timer requests commands.
 """
 
 from collections.abc import Mapping
@@ -25,20 +25,20 @@ from robot_vision.policies.plan import Plan
 from robot_vision.policies.safety import Admission, admit
 from robot_vision.policies.watchdog import Hold, Situation, holds
 
-# The clock of a timer may be set back by so little without meaning another time.
+# A timer's clock may step back by this little without counting as a jump.
 _BACK_SLACK_S = 0.005
-# So long is remembered where the arm was, beyond what an observation wants.
+# How long arm states are kept beyond what an observation needs.
 _REMEMBERED_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ControllerStatus:
-    """What the controller is doing, for reports. Ages are None while there is nothing.
+    """State of the controller, for reports. Ages are None while there is no data.
 
-    `interventions` counts by limit or cause of holding since the start. `action` is the last
+    `interventions` counts, by limit or reason to hold, since the start. `action` is the last
     decision's first step (Δxyz m, Δrotation vector rad, gripper), None after a hold.
-    `needs_enable`: it holds until it is enabled anew, whatever comes. `masked` says what the
-    policy was to see and did not.
+    `needs_enable`: it holds until enabled again. `masked` lists the expected inputs that the
+    policy did not see.
     """
 
     stamp_ns: int
@@ -58,10 +58,10 @@ class ControllerStatus:
 
 
 class Controller:
-    """Joins safety filter, plan, motion and watchdog. Disabled until it is enabled."""
+    """Combines safety filter, plan, motion and watchdog. Disabled at first."""
 
     def __init__(self, spec: ActionSpec, config: PolicyConfig) -> None:
-        """Raises `ConfigError` if the spec's statistics are no use."""
+        """Raises `ConfigError` if the spec's statistics are unusable."""
         check_spec(spec)
         self._spec, self._config = spec, config
         self._lock = RLock()
@@ -87,43 +87,43 @@ class Controller:
         self._log.end_all()
         self._arm.stop()
 
-    # What happens to it -------------------------------------------------------------------
+    # Inputs -------------------------------------------------------------------
 
     def instruct(self, instruction: Instruction | None, now_ns: int) -> None:
-        """Follow these words from now on; other words than before flush all chunks.
+        """Follow this instruction from now on; a new one flushes all chunks.
 
-        Decisions about what was seen before other words came are not followed any more.
+        Decisions about frames from before the new instruction are no longer followed.
         """
         with self._lock:
             self._plan.instruct(instruction, now_ns)
 
     def enable(self, enabled: bool, now_ns: int) -> None:  # noqa: ARG002 (one shape for all)
-        """Allow or forbid to move. What follows starts at the measured tool, once it is steady.
+        """Allow or forbid motion. Commands start at the measured tool, once it is steady.
 
-        Where the arm's state was lost and came back elsewhere, being enabled anew begins again.
+        If the arm's state was lost and came back elsewhere, enabling again restarts there.
         """
         with self._lock:
             anew = enabled and self._enabled and bool(self._arm.needs_enable)
             if anew and self._motion.is_moving:
-                self._starts_anew = True  # once it stands
+                self._starts_anew = True  # once it is at rest
             elif anew or enabled != self._enabled:
                 self._stop()
             self._enabled = enabled
 
     def reset(self, now_ns: int) -> None:
-        """Forget instruction, chunks and where the arm was, and be disabled."""
+        """Forget the instruction, chunks and arm states, and disable."""
         with self._lock:
             self._clear()
             self._forget_arm()
             self._plan.clear(now_ns)
 
     def heartbeat(self, now_ns: int) -> None:
-        """The operator's dead-man switch is held."""
+        """The operator is holding the dead-man switch."""
         with self._lock:
             self._heartbeat_ns = now_ns
 
     def robot(self, state: RobotState, now_ns: int) -> Refusal | None:
-        """Where the arm is, if that can be believed; else why not, and the arm holds."""
+        """Take an arm state if it is plausible; otherwise return why not, and the arm holds."""
         with self._lock:
             moves = self._arm.moves
             refusal = self._arm.take(state, now_ns)
@@ -137,13 +137,13 @@ class Controller:
             return None
 
     def robot_unusable(self, reason: str, now_ns: int) -> None:
-        """A report of the arm came that is no state at all: it holds, as for one refused."""
+        """A message arrived that is not a valid state: the arm holds, as for a rejected one."""
         with self._lock:
             self._arm.unusable(reason)
             self._log.note_if_new("arm_state", reason, now_ns)
 
     def arm_fault(self, reason: str) -> None:
-        """What makes the arm's states unreliable as a whole; empty words end it."""
+        """Set what makes all of the arm's states unreliable; an empty text clears it."""
         with self._lock:
             self._arm.fault = reason
 
@@ -158,18 +158,18 @@ class Controller:
 
     @property
     def joint_spec(self) -> JointSpec | None:
-        """The joints that are commanded, with their limits; None outside joint space."""
+        """The commanded joints, with their limits; None outside joint space."""
         return self._motion.joint_spec
 
     @property
     def joint_warnings(self) -> tuple[str, ...]:
-        """What of the arm's description joint space cannot look at, in words."""
+        """Parts of the arm's description that joint space cannot use, as text."""
         return self._motion.joint_warnings
 
     def decided(
         self, decision: Decision, robot_at_observation: RobotState, now_ns: int
     ) -> Admission:
-        """Take a policy's answer; returns the chunk made of it, or why it was refused."""
+        """Take a policy's decision; returns the chunk made from it, or why it was rejected."""
         admission = admit(
             decision,
             robot=robot_at_observation,
@@ -185,10 +185,10 @@ class Controller:
                 self._motion.resume()
             return taken
 
-    # What it knows ------------------------------------------------------------------------
+    # State ------------------------------------------------------------------------
 
     def history(self, stamp_ns: int | None = None) -> tuple[RobotState, ...]:
-        """The states that an observation at a stamp (default: of the newest state) wants."""
+        """The states needed for an observation at a stamp (default: that of the newest state)."""
         with self._lock:
             newest = self._history.newest
             if stamp_ns is None and newest is None:
@@ -199,12 +199,12 @@ class Controller:
             )
 
     def robot_at(self, stamp_ns: int) -> RobotState | None:
-        """The arm at a stamp, interpolated; None before the first state that is remembered."""
+        """The arm at a stamp, interpolated; None before the oldest kept state."""
         with self._lock:
             return self._history.at(stamp_ns)
 
     def status(self, now_ns: int) -> ControllerStatus:
-        """What the controller is doing now."""
+        """The current state of the controller."""
         with self._lock:
             found = self._holds(now_ns)
             reasons = tuple(hold.reason for hold in found)
@@ -227,10 +227,11 @@ class Controller:
                 masked=decision.masked if decision else (),
             )
 
-    # What it says -------------------------------------------------------------------------
+    # Commands -------------------------------------------------------------------------
 
     def command(self, now_ns: int) -> Command | None:
-        """What the arm is sent now; None while disabled or before it is known to stand still."""
+        """The command to send now; None while disabled or before the arm is known to be at
+        rest."""
         with self._lock:
             passed_s = self._passed_s(now_ns)
             if not self._enabled:
@@ -255,7 +256,7 @@ class Controller:
             return sent
 
     def _passed_s(self, now_ns: int) -> float:
-        """Seconds since the last command; a clock that went back flushes what it stamped."""
+        """Seconds since the last command; if the clock went back, flush everything it stamped."""
         before_ns, self._command_ns = self._command_ns, now_ns
         passed_s = (
             self._motion.period_s if before_ns is None else seconds_between(before_ns, now_ns)
@@ -272,7 +273,7 @@ class Controller:
         self._arm.forget()
 
     def _look_at_arm(self, now_ns: int) -> tuple[Hold, ...]:
-        """Every reason to hold, after the arm was compared with what it was sent."""
+        """Every reason to hold, after comparing the arm with its command."""
         self._arm.look(now_ns, lost=about_arm(self._holds(now_ns)))
         if self._arm.needs_enable:
             self._plan.forget_decisions()

@@ -1,7 +1,7 @@
-"""What runs a policy's network: ONNX Runtime, or an engine for another kind of file.
+"""Runtimes of policy networks: ONNX Runtime, or an engine for another kind of file.
 
-An engine registers itself by the suffix of its files. Those that need torch live beside the
-back-ends, and are imported when a bundle asks for one.
+An engine registers itself by the suffix of its files. Engines that need torch live next to the
+back-ends and are imported when a bundle needs one.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class NetworkTensor:
 
 @runtime_checkable
 class PolicyNetwork(Protocol):
-    """What ONNX Runtime's sessions and every engine do."""
+    """Interface shared by ONNX Runtime's sessions and all engines."""
 
     def get_inputs(self) -> Sequence[Any]: ...
 
@@ -38,13 +38,13 @@ class PolicyNetwork(Protocol):
 
 @runtime_checkable
 class OpenNetwork(Protocol):
-    """Loads a file; raises `BundleError` if it cannot be. `threads` 0 takes all cores."""
+    """Loads a file; raises `BundleError` if that fails. `threads` 0: all cores."""
 
     def __call__(self, file: Path, *, threads: int) -> PolicyNetwork: ...
 
 
 ENGINES: Registry[OpenNetwork] = Registry(
-    "engine of policies", package="robot_vision.backends.policy_engines"
+    "policy engine", package="robot_vision.backends.policy_engines"
 )
 
 
@@ -56,20 +56,20 @@ def open_network(
     spin: bool = True,
     optional: tuple[str, ...] = (),
 ) -> PolicyNetwork:
-    """A policy's network, by the kind of its file; see `session.open_policy_session`."""
+    """Open a policy's network by the kind of its file; see `session.open_policy_session`."""
     network = open_served(file, threads=threads, spin=spin)
     check_inputs(network, file, inputs, optional)
     return network
 
 
 def open_served(file: Path, *, threads: int, spin: bool = True) -> PolicyNetwork:
-    """A network, whatever it takes. Raises `BundleError` if it cannot be loaded."""
+    """Open a network with any inputs. Raises `BundleError` if it cannot be loaded."""
     if file.suffix == _ONNX:
         return open_session(file, threads=threads, spin=spin)
     try:
         return ENGINES.get(file.suffix)(file, threads=threads)
     except UnknownNameError as error:
-        raise BundleError(f"{file} is no network of a policy: {error}, {_ONNX}") from error
+        raise BundleError(f"{file} is not a policy network: {error}, {_ONNX}") from error
     except ImportError as error:
         raise BundleError(
             f"{file} is run by torch, which cannot be imported ({error}): "

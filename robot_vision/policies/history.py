@@ -1,4 +1,4 @@
-"""Where the arm was: states by stamp, and what lies between two of them."""
+"""Past arm states by stamp, with interpolation."""
 
 from bisect import bisect_right
 from collections import deque
@@ -8,19 +8,19 @@ from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.geometry import joints_between
 from robot_vision.core.types import RobotState
 
-# A stamp that is behind the newest by more than this is a clock that began anew, not a straggler.
+# A stamp older than the newest by more than this means that the clock restarted, not a late state.
 _RESTART_S = 1.0
 
 
 class History:
-    """The states of the last `keep_s`, in the order of their stamps."""
+    """The states of the last `keep_s`, ordered by stamp."""
 
     def __init__(self, *, keep_s: float) -> None:
         self._keep_s = keep_s
         self._states: deque[RobotState] = deque()
 
     def add(self, state: RobotState) -> None:
-        """Keep a state; one that is not newer than the newest says nothing and is dropped."""
+        """Add a state; one that is not newer than the newest is dropped."""
         newest = self.newest
         if newest is not None and state.stamp_ns <= newest.stamp_ns:
             if seconds_between(state.stamp_ns, newest.stamp_ns) < _RESTART_S:
@@ -40,7 +40,7 @@ class History:
     def at(self, stamp_ns: int) -> RobotState | None:
         """The state at a stamp, interpolated between its neighbours; None before the first.
 
-        After the newest it is the newest: nothing is foretold.
+        After the newest it is the newest: there is no extrapolation.
         """
         after = bisect_right(self._states, stamp_ns, key=lambda state: state.stamp_ns)
         if after == 0:
@@ -51,7 +51,7 @@ class History:
         return _between(before, self._states[after], stamp_ns)
 
     def before(self, stamp_ns: int, *, count: int, step_s: float) -> tuple[RobotState, ...]:
-        """The states 1 … `count` steps before a stamp, oldest first, as far as there are any."""
+        """The states 1 … `count` steps before a stamp, oldest first, as many as exist."""
         step_ns = round(step_s * NS_PER_S)
         states = [self.at(stamp_ns - k * step_ns) for k in range(count, 0, -1)]
         return tuple(state for state in states if state is not None)

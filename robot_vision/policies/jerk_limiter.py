@@ -1,10 +1,11 @@
 """A 3-vector follows its target with limited speed, acceleration and jerk.
 
 Two stages on a grid of time. The leader pursues the target with limited speed and acceleration. A
-moving average over 2·acceleration/jerk then limits the jerk, and being an average it keeps speed
-and acceleration, and any convex set that holds the leader. Between two grid points the average is
-an exact cubic, so that it may be read at any time. A halt leaves the average out: it brakes at
-once with all the acceleration, without a limit of jerk, and both begin anew at rest.
+moving average over 2·acceleration/jerk then limits the jerk, and, being an average, preserves the
+limits of speed and acceleration and any convex set that contains the leader. Between two grid
+points the average is an exact cubic, so it can be evaluated at any time. A halt bypasses the
+average: it brakes at once with the full acceleration, without a jerk limit, and both restart at
+rest.
 """
 
 import math
@@ -16,7 +17,7 @@ from jaxtyping import Float
 
 Vector = Float[np.ndarray, "3"]
 
-# Of the acceleration, what approaching a target counts on; the rest is for targets that move.
+# Share of the acceleration used to approach a target; the rest is for moving targets.
 _APPROACH_SHARE = 0.8
 
 
@@ -31,7 +32,7 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cubic:
-    """Place and its derivatives at the beginning of a step; the jerk is constant in it."""
+    """Position and its derivatives at the beginning of a step, in which the jerk is constant."""
 
     place: Vector
     velocity: Vector
@@ -39,7 +40,7 @@ class Cubic:
     jerk: Vector
 
     def moved(self, time_s: float) -> Vector:
-        """How far from `place` after `time_s`."""
+        """Displacement from `place` after `time_s`."""
         inner = self.acceleration / 2 + self.jerk * (time_s / 6)
         return (self.velocity + inner * time_s) * time_s
 
@@ -48,7 +49,7 @@ class Cubic:
 
 
 class Follower:
-    """Leader and moving average; `take` chooses the leader's acceleration of the next step."""
+    """Leader and moving average; `take` sets the leader's acceleration for the next step."""
 
     def __init__(self, start: Vector, *, limits: Limits, step_s: float, follow_s: float) -> None:
         self.limits, self._step_s, self._follow_s = limits, step_s, follow_s
@@ -61,30 +62,30 @@ class Follower:
         self._rest_at(start)
 
     def _rest_at(self, place: Vector) -> None:
-        """Begin anew at rest: leader and average are there."""
+        """Restart at rest, with leader and average at this position."""
         self.is_halting = False
         self._mean = self.lead = place
         self.lead_velocity = np.zeros(3)
-        # Per past step: the leader's place, velocity and acceleration at its beginning.
+        # Per past step: the leader's position, velocity and acceleration at its beginning.
         still = (place, np.zeros(3), np.zeros(3))
         self._past = deque([still] * self._taps, maxlen=self._taps)
-        # And its mean place within it.
+        # And its mean position within it.
         self._means = deque([place] * self._taps, maxlen=self._taps)
 
     @property
     def owed(self) -> Vector:
-        """How far the average will yet move from the next step on if the leader stops dead."""
+        """How far the average still moves, from the next step on, if the leader stops dead."""
         return self.lead - self._mean
 
     def brake(self) -> Vector:
-        """Acceleration that stops the leader along its straight line."""
+        """Acceleration that stops the leader along a straight line."""
         return cut(-self.lead_velocity / self._step_s, self.limits.acceleration)
 
     def pursue(self, error: Vector) -> tuple[Vector, tuple[str, ...]]:
         """Acceleration towards a target `error` away from the leader, and the limits it met.
 
-        The speed is proportional to a small error and the square root of a large one, so that
-        the approach needs no more than a share of the acceleration.
+        The speed is proportional to small errors and to the square root of large ones, so that the
+        approach needs only a share of the acceleration.
         """
         distance = length(error)
         if distance < 1e-12:
@@ -102,12 +103,12 @@ class Follower:
         return acceleration, met if acceleration is asked else (*met, "acceleration")
 
     def after(self, acceleration: Vector) -> tuple[Vector, Vector]:
-        """The leader's place and velocity after a step with an acceleration."""
+        """The leader's position and velocity after a step with this acceleration."""
         velocity = self.lead_velocity + acceleration * self._step_s
         return self.lead + (self.lead_velocity + velocity) * (self._step_s / 2), velocity
 
     def stop_from(self, place: Vector, velocity: Vector) -> Vector:
-        """Where a leader at a place ends if it brakes from there on, step by step."""
+        """Where a leader comes to rest if it brakes from here on, step by step."""
         speed = length(velocity)
         if speed == 0.0:
             return place
@@ -119,12 +120,12 @@ class Follower:
 
     @property
     def halts_at(self) -> Vector:
-        """Where it comes to rest if it is halted from the next step on."""
+        """Where it comes to rest if halted from the next step on."""
         return self.stop_from(self._mean, self._velocity_ahead)
 
     @property
     def _velocity_ahead(self) -> Vector:
-        """Of the average at the beginning of the next step."""
+        """Velocity of the average at the beginning of the next step."""
         if self.is_halting:
             return self.lead_velocity
         return (self.lead - self._past[0][0]) / self.window_s
@@ -165,6 +166,6 @@ def length(vector: Vector) -> float:
 
 
 def cut(vector: Vector, most: float) -> Vector:
-    """The vector, shortened to `most` where it is longer; the same object where it is not."""
+    """The vector, shortened to `most` if longer; otherwise the same object."""
     long = length(vector)
     return vector if long <= most else vector * (most / long)

@@ -1,6 +1,6 @@
-"""A chunk of joint positions becomes one of tool steps, by the arm's forward kinematics.
+"""Converts a chunk of joint positions into tool steps by the arm's forward kinematics.
 
-So what follows (safety, age, blending, hold) is the same for policies of either kind.
+So everything downstream (safety, age, blending, hold) is the same for both kinds of policy.
 """
 
 import numpy as np
@@ -21,19 +21,19 @@ def tool_steps(
     """Δxyz (m), Δrotation vector (rad, base axes) and gripper of each step.
 
     Columns of `joints` are positions (rad or m) of the named joints, then the gripper. The first
-    step is from the tool as observed. Joints of the arm that the policy does not name stay where
-    `robot` has them. Raises `ValueError` where the arm's description is missing or lacks a joint.
+    step is from the observed tool. Joints of the arm that the policy does not name keep their
+    positions in `robot`. Raises `ValueError` if the arm's description is missing or lacks a joint.
     """
     if kinematics is None:
         raise ValueError(
-            "the policy answers joint positions, and no robot_description says where they take "
-            "the tool: publish it on robot_description"
+            "the policy outputs joint positions, which need a robot_description to become tool "
+            "poses: publish it on robot_description"
         )
     unknown = [name for name in names if name not in kinematics.joint_names]
     if unknown:
         raise ValueError(
-            f"the policy answers joints {', '.join(unknown)}, which do not move the tool by "
-            f"robot_description; those that do: {', '.join(kinematics.joint_names)}"
+            f"the policy outputs joints {', '.join(unknown)}, which do not move the tool "
+            f"according to robot_description; those that do: {', '.join(kinematics.joint_names)}"
         )
     fixed = dict(zip(robot.joint_names, robot.joint_position_rad.tolist(), strict=False))
     steps, before = [], robot.base_from_tool
@@ -41,7 +41,9 @@ def tool_steps(
         target = kinematics.base_from_tool({**fixed, **dict(zip(names, row[:-1], strict=True))})
         if target is None:
             missing = [n for n in kinematics.joint_names if n not in {*fixed, *names}]
-            raise ValueError(f"neither policy nor joint_states says where {missing[0]!r} is")
+            raise ValueError(
+                f"neither the policy nor joint_states gives the position of {missing[0]!r}"
+            )
         steps.append([*_step(before, target), row[-1]])
         before = target
     return np.array(steps, np.float64)

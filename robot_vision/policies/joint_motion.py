@@ -1,8 +1,8 @@
-"""Joints follow the stream of tool poses, within every limit of theirs, or hold and say why.
+"""Joints follow the stream of tool poses within all their limits, or hold and say why.
 
-Velocities are chosen on a grid of time so that the joints can always brake to a standstill inside
-their limits (`joint_limits`), and only such that this standstill is neither nearer to a
-singularity nor nearer to a link of the arm than allowed. Who is too near already may move away.
+Velocities are chosen on a time grid so that the joints can always brake to a standstill within
+their limits (`joint_limits`), and this standstill is no nearer to a singularity or to
+self-collision than allowed. An arm that is already too near may move away.
 """
 
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ from robot_vision.core.types import JointCommand, RobotState
 from robot_vision.policies.jerk_limiter import length
 from robot_vision.policies.watchdog import Hold
 
-# What is later than so many periods is not made up for: rather slow than a leap.
+# Delays beyond this many periods are not made up for: slow is better than a jump.
 _MOST_PERIODS = 3.0
-# Of the acceleration, what catching up counts on; the rest is for targets that move.
+# Share of the acceleration used to catch up; the rest is for moving targets.
 _APPROACH_SHARE = 0.8
-# Numbers that say where a tool is and how it is turned.
+# Degrees of freedom of a tool pose.
 _OF_A_POSE = 6
-# Encoders may report a joint so far beyond its limit (rad or m).
+# Encoders may report a joint this far beyond its limit (rad or m).
 _BEYOND = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JointStep:
-    """A tick: the command, and the tool's pose and twist that it means."""
+    """One tick: the command, and the tool pose and twist it implies."""
 
     command: JointCommand
     base_from_tool: Float64[np.ndarray, "4 4"]
@@ -42,16 +42,19 @@ class JointStep:
 
 
 class JointMotion:
-    """One arm, by its description. `hold` says why it brakes or stands; None while it follows.
+    """Motion of one arm, given its description. `hold` says why it brakes or stands; None while it
+    follows.
 
-    Raises `ConfigError` where the description does not do. Not locked: its owner is.
+    Raises `ConfigError` if the description is unusable. Has no lock: its owner locks.
     """
 
     def __init__(
         self, kinematics: Kinematics, config: JointSpaceConfig, *, period_s: float
     ) -> None:
         if not kinematics.joint_names:
-            raise ConfigError("no joint of robot_description moves the tool: nothing to command")
+            raise ConfigError(
+                "robot_description has no joint that moves the tool: nothing to command"
+            )
         self.arm = SerialArm(kinematics)
         self.limits = limits_of(kinematics, config, step_s=period_s)
         self._config, self._period_s = config, period_s
@@ -66,7 +69,7 @@ class JointMotion:
 
     @property
     def spec(self) -> JointSpec:
-        """The joints in order, with the limits that are kept."""
+        """The joints in order, with the enforced limits."""
         limits = self.limits
         return JointSpec(
             names=self.arm.joint_names,
@@ -78,12 +81,12 @@ class JointMotion:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What cannot be followed, and what is not looked at for self-collision, in words."""
+        """What cannot be followed, and what self-collision does not check, as text."""
         found = []
         if (count := len(self.arm.joint_names)) < _OF_A_POSE:
             found.append(
-                f"{count} joints cannot bring the tool to any pose: what they leave of it is "
-                "accepted up to joint_space.lag_m and lag_rad"
+                f"{count} joints cannot reach every tool pose: deviations are accepted up to "
+                "joint_space.lag_m and lag_rad"
             )
         if not self._config.self_collision_m:
             return tuple(found)
@@ -91,13 +94,13 @@ class JointMotion:
         pairs = ", ".join(f"{first} and {second}" for first, second in touching)
         if uncovered:
             links = "; ".join(f"{link} ({why})" for link, why in uncovered.items())
-            found.append(f"self-collision does not look at {links}")
+            found.append(f"self-collision does not check {links}")
         if touching:
-            found.append(f"self-collision leaves out what touches in the rest posture: {pairs}")
+            found.append(f"self-collision ignores links that touch in the rest posture: {pairs}")
         return tuple(found)
 
     def stop(self) -> None:
-        """Nothing moves until it is started at measured joints."""
+        """Stop; nothing moves until started at measured joints."""
         self.hold: Hold | None = None
         self._holding = False
         self._position = self._rest
@@ -109,7 +112,7 @@ class JointMotion:
         measured = self._measured(robot)
         lacking = [name for name in self.arm.joint_names if name not in measured]
         if lacking:
-            return f"joint_states has no {', '.join(lacking)} of robot_description"
+            return f"joint_states lacks {', '.join(lacking)} of robot_description"
         limits, slack = self.limits, self._config.position_margin + _BEYOND
         names = self.arm.joint_names
         for name, low, high in zip(names, limits.lower, limits.upper, strict=True):
@@ -117,19 +120,19 @@ class JointMotion:
                 return (
                     f"joint {name} is at {measured[name]:.4g}, outside its limits "
                     f"{low - self._config.position_margin:.4g} to "
-                    f"{high + self._config.position_margin:.4g}: move it inside"
+                    f"{high + self._config.position_margin:.4g}: move it inside them"
                 )
         return ""
 
     def start(self, robot: RobotState) -> Float64[np.ndarray, "4 4"]:
-        """Begin at the measured joints, at rest; returns where they put the tool."""
+        """Start at rest at the measured joints; returns the resulting tool pose."""
         self.stop()
         measured = self._measured(robot)
         self._position = np.array([measured[name] for name in self.arm.joint_names], np.float64)
         return self.arm.posture(self._position).base_from_tool
 
     def resume(self) -> bool:
-        """Follow again after a hold, once the joints stand; returns whether they do now."""
+        """Follow again after a hold, once the joints are at rest; returns whether they are."""
         if self.hold is None or self._velocity.any():
             return False
         self.hold = None
@@ -145,7 +148,7 @@ class JointMotion:
     ) -> JointStep:
         """The joints `passed_s` after the last tick, towards a tool pose that moves by `twist`.
 
-        While `holding` spare joints come to rest as well.
+        While `holding`, redundant joints come to rest as well.
         """
         self._holding = holding
         is_late = passed_s > _MOST_PERIODS * self._period_s
@@ -172,14 +175,14 @@ class JointMotion:
             self._velocity = self._cut(np.zeros_like(self._velocity))
 
     def _next(self) -> tuple[Joints, Joints]:
-        """Where the joints are at the end of the step, and how fast they are then."""
+        """Positions and velocities of the joints at the end of the step."""
         return self._position + self._velocity * self._period_s, self._velocity
 
     def _cut(self, wanted: Joints) -> Joints:
         return self.limits.towards(wanted, self._position, self._velocity)
 
     def _follow(self, base_from_target: Float64[np.ndarray, "4 4"], twist: Twist) -> Hold | None:
-        """Enter the step towards the target, or say why not and change nothing."""
+        """Enter the step towards the target, or return why not and change nothing."""
         config, posture = self._config, self.arm.posture(self._position)
         inverse = invert(posture, damping=config.damping, damped_below=config.damped_below)
         error = pose_error(posture.base_from_tool, base_from_target)
@@ -192,11 +195,11 @@ class JointMotion:
         if self._holding:
             return self._take(wanted)
         spare = inverse.null_space @ (config.rest_rate * (self._rest - self._position))
-        # Where spare joints would come too near they stay.
+        # Redundant joints stay if they would come too near.
         return self._take(wanted + spare) and self._take(wanted)
 
     def _take(self, wanted: Joints) -> Hold | None:
-        """Enter the step with a velocity, cut to the limits, or say why not."""
+        """Enter the step with a velocity, cut to the limits, or return why not."""
         velocity = self._cut(wanted)
         if velocity.any() or self._velocity.any():
             stop = self.limits.stop_from(self._position + velocity * self._period_s, velocity)
@@ -207,7 +210,7 @@ class JointMotion:
         return None
 
     def _too_near(self, stop: Joints, braked: Joints) -> Hold | None:
-        """Why not to come to rest at `stop`, where that is worse than at `braked`."""
+        """Why not to come to rest at `stop`, if that is worse than at `braked`."""
         config, posture = self._config, self.arm.posture(stop)
         least = posture.least_singular if config.singular_below else np.inf
         if least < config.singular_below and least < self.arm.posture(braked).least_singular:
@@ -224,19 +227,19 @@ class JointMotion:
         return Hold(cause="self_collision", reason=words)
 
     def _lag(self, error: Twist, wanted: Joints, least_singular: float, missing: Twist) -> Hold:
-        """Why the tool cannot follow: too few joints, a limit of one, or a singularity.
+        """Why the tool cannot follow: too few joints, a joint limit, or a singularity.
 
-        `missing` is the part of the error that no joint takes away.
+        `missing` is the part of the error that no joint can reduce.
         """
         away = f"{length(error[:3]):.3g} m and {length(error[3:]):.3g} rad behind the stream"
         config, count = self._config, len(self.arm.joint_names)
         is_missing = length(missing[:3]) > config.lag_m or length(missing[3:]) > config.lag_rad
         if count < _OF_A_POSE and is_missing:
-            words = f"{count} joints cannot turn or move the tool in that way: {away}"
+            words = f"{count} joints cannot move or rotate the tool that way: {away}"
             return Hold(cause="too_few_joints", reason=words)
         if (found := self.limits.cuts(wanted, self._position, self._velocity)) is not None:
             joint, limit = found
-            words = f"joint {self.arm.joint_names[joint]} meets its {limit} limit: {away}"
+            words = f"joint {self.arm.joint_names[joint]} is at its {limit} limit: {away}"
             return Hold(cause=f"joint_{limit}", reason=words)
         if least_singular < config.damped_below:
             return Hold(cause="singularity", reason=f"the arm is near a singularity: {away}")
@@ -256,7 +259,7 @@ class JointMotion:
             )
         if len(given) != count:
             raise ConfigError(
-                f"joint_space.rest has {len(given)} positions; expected one for each of {count} "
-                f"joints: {', '.join(self.arm.joint_names)}"
+                f"joint_space.rest has {len(given)} positions; expected one for each of the "
+                f"{count} joints: {', '.join(self.arm.joint_names)}"
             )
         return np.clip(np.array(given, np.float64), low, high)

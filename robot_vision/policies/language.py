@@ -1,4 +1,4 @@
-"""Words in, tokens out: a closed vocabulary, and plain words about what it does not hold."""
+"""Tokenises instructions with a closed vocabulary, and reports what it does not contain."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -11,8 +11,8 @@ from robot_vision.core.vocabulary import Vocabulary
 
 PADDING = 0
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-# What changes nothing of what is asked for is left out, and reported as unknown: anywhere, or
-# only where a sentence begins, as most of these words name something elsewhere ("the can").
+# Phrases that do not change the request are left out and reported as unknown: anywhere, or only at
+# the beginning of a sentence, as most of these words name something elsewhere ("the can").
 _EMPTY_ANYWHERE = (
     "(?:hey|hi|hello|ok|okay|please|thanks|thank you) robot",
     "thank you|(?:could|would|will) you|for me|over there",
@@ -32,7 +32,7 @@ _LISTED = 12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TokenisedText:
-    """Tokens of the known words, the words that are not known, and why it cannot be followed."""
+    """Tokens of the known words, the unknown words, and why the text cannot be followed."""
 
     tokens: Int64[np.ndarray, " l"]
     unknown_words: tuple[str, ...] = ()
@@ -40,15 +40,15 @@ class TokenisedText:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text in lower case; punctuation and hyphens separate."""
+    """The words of a text in lower case, split at punctuation and hyphens."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
 def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
-    """Tokens of `text`; `problem` says what is wrong with it, empty if it can be followed.
+    """Tokens of `text`; `problem` says why it cannot be followed; empty if it can.
 
-    It cannot be followed if it is empty or too long, holds a word of content that the vocabulary
-    lacks, or names no thing or no action at all of a vocabulary that lists some.
+    It cannot if it is empty or too long, contains a content word that is not in the vocabulary, or
+    names no thing or no action although the vocabulary lists some.
     """
     token_of_word = {word: index + 1 for index, word in enumerate(vocabulary.words)}
     words = split_words(text)
@@ -61,13 +61,13 @@ def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
 
 
 def meant_among(unknown: Collection[str], words: Iterable[str]) -> tuple[str, ...]:
-    """Those unknown words that change what all the `words` ask for, in their order."""
+    """Those unknown words that change the meaning of `words`, in order."""
     meant = _EMPTY.sub("", " ".join(words)).split()
     return tuple(dict.fromkeys(word for word in meant if word in unknown))
 
 
 def padded(tokens: Int64[np.ndarray, " l"], length: int) -> Int64[np.ndarray, " m"]:
-    """`tokens`, filled up with padding to `length`."""
+    """`tokens`, padded to `length`."""
     row = np.full(length, PADDING, np.int64)
     row[: len(tokens)] = tokens
     return row
@@ -81,16 +81,16 @@ def _problem(
     meant = meant_among(unknown, words)
     if meant:
         plural = "words" if len(meant) > 1 else "word"
-        known_ones = f"things known: {_listed(vocabulary.things)}"
+        known_ones = f"known things: {_listed(vocabulary.things)}"
         if not vocabulary.things:
-            known_ones = f"words known: {_listed(vocabulary.words)}"
+            known_ones = f"known words: {_listed(vocabulary.words)}"
         return f"unknown {plural} {_listed(meant)}; {known_ones}"
     if len(known) > vocabulary.max_words:
-        return f"{len(known)} words; expected {vocabulary.max_words} at most"
+        return f"{len(known)} words; expected at most {vocabulary.max_words}"
     if vocabulary.things and not set(known) & set(vocabulary.things):
-        return f"names no thing; things known: {_listed(vocabulary.things)}"
+        return f"it names no thing; known things: {_listed(vocabulary.things)}"
     if vocabulary.actions and not set(known) & set(vocabulary.actions):
-        return f"says not what to do; actions known: {_listed(vocabulary.actions)}"
+        return f"it does not say what to do; known actions: {_listed(vocabulary.actions)}"
     return ""
 
 

@@ -1,7 +1,7 @@
-"""The commanded motion: from the measured tool on, a pose and a gripper's opening per tick.
+"""The commanded motion: starting at the measured tool, a pose and a gripper opening per tick.
 
-In joint space it is that of the joints, which follow the stream of poses; where they cannot, the
-stream waits, and begins anew where they come to rest.
+In joint space, the joints follow the stream of poses; if they cannot, the stream waits and
+restarts where they come to rest.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from robot_vision.policies.stream import Stream, Streamed
 from robot_vision.policies.watchdog import Hold
 
 _MET_WORDS = {
-    "workspace": "the target is beyond the workspace, or too fast to stop before its end",
+    "workspace": "the target is outside the workspace, or too fast to stop before its boundary",
     "speed": "speed cut to {max_speed_mps:g} m/s",
     "acceleration": "acceleration cut to {max_acceleration_mps2:g} m/s²",
     "jerk": "jerk cut to {max_jerk_mps3:g} m/s³",
@@ -33,9 +33,9 @@ _MET_WORDS = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moved:
-    """One tick: `action` is the step since the tick before (m, rad) and the gripper's opening.
+    """One tick: `action` is the step since the previous tick (m, rad) and the gripper's opening.
 
-    `met` are the limits that cut it, with what they did in words.
+    `met` holds the limits that cut it, with their effect as text.
     """
 
     base_from_tool: Float64[np.ndarray, "4 4"]
@@ -47,7 +47,7 @@ class Moved:
 
 
 class Motion:
-    """Stands still until it is started. Not locked: its owner is."""
+    """At rest until started. Has no lock: its owner locks."""
 
     def __init__(self, config: PolicyConfig) -> None:
         self._safety, self._follow_s = config.safety, config.follow_s
@@ -60,12 +60,12 @@ class Motion:
         self.clear()
 
     def clear(self) -> None:
-        """Stop, and forget how far the gripper was open."""
+        """Stop, and forget the gripper's opening."""
         self._gripper: float | None = None
         self.stop()
 
     def stop(self) -> None:
-        """Nothing moves until it is started at the measured tool."""
+        """Stop; nothing moves until started at the measured tool."""
         self._stream: Stream | None = None
         self._streamed: Streamed | None = None
         self._state: RobotState | None = None
@@ -73,7 +73,7 @@ class Motion:
             self._joints.stop()
 
     def describe(self, kinematics: Kinematics | None) -> None:
-        """Command the joints of this arm from now on, in joint space; it begins anew."""
+        """Command the joints of this arm from now on, in joint space; restarts the motion."""
         if not self._joint_space.enabled:
             return
         self.stop()
@@ -89,16 +89,16 @@ class Motion:
 
     @property
     def joint_spec(self) -> JointSpec | None:
-        """The joints that are commanded; None outside joint space."""
+        """The commanded joints; None outside joint space."""
         return None if self._joints is None else self._joints.spec
 
     @property
     def joint_warnings(self) -> tuple[str, ...]:
-        """What of the description self-collision cannot look at."""
+        """Parts of the description that self-collision cannot check."""
         return () if self._joints is None else self._joints.warnings
 
     def start_problem(self, robot: RobotState) -> str:
-        """Why it cannot start where the arm is; empty if it can."""
+        """Why it cannot start at the arm's pose; empty if it can."""
         if self._joints is None:
             return self._why_no_joints
         return self._joints.start_problem(robot)
@@ -113,12 +113,12 @@ class Motion:
         return (Hold(cause="joint_space", reason=f"joint space: {problem}"),) if problem else ()
 
     def resume(self) -> None:
-        """Follow again after a hold of the joints, from where they stand."""
+        """Follow again after a hold of the joints, from their position."""
         if self._joints is not None and self._state is not None and self._joints.resume():
             self._begin(self._state)
 
     def start(self, robot: RobotState) -> None:
-        """Begin at the measured tool, in joint space at the measured joints, at rest."""
+        """Start at rest at the measured tool (in joint space: at the measured joints)."""
         if self._joints is not None:
             robot = replace(robot, base_from_tool=self._joints.start(robot))
         if self._gripper is None:
@@ -138,16 +138,16 @@ class Motion:
 
     @property
     def lead_s(self) -> float | None:
-        """By how much targets should be ahead; None before it is started."""
+        """How far ahead in time targets should be; None before the start."""
         return None if self._stream is None else self._stream.lead_s
 
     @property
     def is_moving(self) -> bool:
-        """Whether the tick before had any speed."""
+        """Whether the previous tick had any speed."""
         return self._streamed is not None and bool(self._streamed.twist.any())
 
     def advance(self, passed_s: float, target: Target | None, *, halt: bool) -> Moved:
-        """A tick towards `target`; without one it brakes, and at once with `halt`."""
+        """One tick towards `target`; without one it brakes, with `halt` at once."""
         assert self._stream is not None
         if target is not None:
             self._grip(target.gripper_open)
@@ -172,7 +172,7 @@ class Motion:
     def _follow(
         self, joints: JointMotion, passed_s: float, streamed: Streamed, *, holding: bool
     ) -> tuple[Streamed, JointCommand]:
-        """What the joints make of the stream's pose."""
+        """The joints' step towards the stream's pose."""
         wanted = quaternions.pose_matrix(streamed.position_m, streamed.quaternion)
         step = joints.advance(passed_s, wanted, streamed.twist, holding=holding)
         assert self._state is not None
@@ -186,14 +186,14 @@ class Motion:
         return followed, step.command
 
     def _grip(self, wanted: float) -> None:
-        """Open or close where the wish is clear, else stay."""
+        """Open or close if the target is clear, else stay."""
         if wanted > self._safety.gripper_open_above:
             self._gripper = 1.0
         elif wanted < self._safety.gripper_close_below:
             self._gripper = 0.0
 
     def _step_to(self, streamed: Streamed, gripper: float) -> Float64[np.ndarray, "7"]:
-        """Δ from the tick before."""
+        """Δ from the previous tick."""
         step = np.zeros(7)
         before = self._streamed
         if before is not None:

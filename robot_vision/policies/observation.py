@@ -1,6 +1,6 @@
-"""An observation becomes the tokens of a policy's network (`tokens.py`).
+"""Encodes an observation as the tokens of a policy's network (`tokens.py`).
 
-The same code serves training and service.
+Training and service use the same code.
 """
 
 import cv2
@@ -35,14 +35,14 @@ from robot_vision.policies.tokens import (
     PolicyInputs,
 )
 
-# Beyond these, ages say nothing more.
+# Larger ages carry no more information.
 _LONGEST_S = 3.0
-# A sight line flatter than this meets the table anywhere.
+# A flatter line of sight meets the table at an arbitrary place.
 _LEAST_SLOPE = 0.05
 
 
 def encode_observation(observation: Observation, *, history: int) -> PolicyInputs:
-    """Tokens of an observation; raises `ConfigError` if its features are of another make."""
+    """Tokens of an observation; raises `ConfigError` if its features have the wrong size."""
     perception = observation.perception
     _check_features(perception)
     row = _chosen_rows(perception)
@@ -65,19 +65,19 @@ def _check_features(perception: Perception) -> None:
     if perception.features is not None and perception.features.grid.shape[0] != FEATURES:
         raise ConfigError(
             f"features of {perception.model_id} have {perception.features.grid.shape[0]} "
-            f"channels; the policy takes {FEATURES}"
+            f"channels; the policy expects {FEATURES}"
         )
     if len(perception.class_names) > MAX_CLASSES:
         raise ConfigError(
-            f"{perception.model_id} knows {len(perception.class_names)} classes; "
-            f"the policy takes {MAX_CLASSES} at most"
+            f"{perception.model_id} has {len(perception.class_names)} classes; the policy "
+            f"supports at most {MAX_CLASSES}"
         )
 
 
 def _chosen_rows(perception: Perception) -> Int64[np.ndarray, " k"]:
     """The tracks that become tokens: confirmed and coasting ones before tentative ones.
 
-    What is seen where the lens has no rays is left out: its place would come out as the origin.
+    Objects seen where the lens has no rays are left out: their position would become the origin.
     """
     tracks = perception.tracks
     tentative = tracks.state == TrackState.TENTATIVE
@@ -120,7 +120,7 @@ def _fill_track(
     width_px: int,
     height_px: int,
 ) -> None:
-    """What the tracker says, apart from places."""
+    """The tracker's values, except positions."""
     box = tracks.box_xyxy_px[row] / np.array([width_px, height_px] * 2, np.float32)
     at["box"][:, :2] = (box[:, :2] + box[:, 2:]) / 2 - 0.5
     at["box"][:, 2:] = box[:, 2:] - box[:, :2]
@@ -135,7 +135,8 @@ def _fill_track(
 def _fill_places(
     at: dict[str, np.ndarray], observation: Observation, row: Int64[np.ndarray, " k"]
 ) -> None:
-    """Where things are: by their visible surface, by the track, or by the line of sight alone."""
+    """Positions of objects: by their visible surface, by the track, or by the line of sight
+    alone."""
     perception, tracks = observation.perception, observation.perception.tracks
     base_from_tool = observation.robot.base_from_tool
     camera = perception.frame.camera
@@ -163,7 +164,7 @@ def _fill_places(
 
 
 def _surfaces(observation: Observation, row: Int64[np.ndarray, " k"]) -> list[SurfaceView | None]:
-    """The visible surface of each object detected in this frame, where there is depth."""
+    """The visible surface of each object detected in this frame, if there is depth."""
     perception = observation.perception
     camera, depth = perception.frame.camera, measured_depth(perception)
     if camera is None or depth is None:
@@ -186,7 +187,7 @@ def _surfaces(observation: Observation, row: Int64[np.ndarray, " k"]) -> list[Su
 def _fill_colors(
     at: dict[str, np.ndarray], perception: Perception, row: Int64[np.ndarray, " k"]
 ) -> None:
-    """Colours of what was detected in this frame; the scene's light for all."""
+    """Colours of the objects detected in this frame; the scene's light for all."""
     tracks, rgb = perception.tracks, perception.frame.rgb
     at["light"][:] = scene_light(rgb)
     for place, index in enumerate(row):
@@ -198,15 +199,15 @@ def _fill_colors(
 
 
 def _mask_of(perception: Perception, index: np.int64) -> Bool[np.ndarray, "hm wm"] | None:
-    """The mask of a detected track, where the model gives masks."""
+    """The mask of a detected track, if the model outputs masks."""
     mask = perception.detections.mask
     return None if mask is None else mask[perception.tracks.detection_index[index]]
 
 
 def measured_depth(perception: Perception) -> Float32[np.ndarray, "h w"] | None:
-    """Depth where a sensor measured it, else NaN: what is filled in is too coarse for surfaces.
+    """Depth where a sensor measured it, else NaN: filled-in depth is too coarse for surfaces.
 
-    None where nothing was measured.
+    None if nothing was measured.
     """
     depth_m = perception.frame.depth_m
     if depth_m is None and perception.depth is not None:
@@ -234,13 +235,13 @@ def _fill_surface(
 def _ground_points(
     box_px: Float32[np.ndarray, "k 4"], base_from_camera: Float[np.ndarray, "4 4"], camera: Camera
 ) -> Float[np.ndarray, "k 4"]:
-    """Where sight lines meet the table: x y through each box's middle, a little above the table,
-    then x y through the middle of its lower edge."""
+    """Where lines of sight meet the table: x y through each box's centre, a little above the
+    table, then x y through the middle of its lower edge."""
     middle = _middle(box_px)
     bottom = np.stack([middle[:, 0], box_px[:, 3]], axis=1)
     at_middle = _on_plane(middle, base_from_camera, camera, height_m=USUAL_HEIGHT_M)
     at_bottom = _on_plane(bottom, base_from_camera, camera, height_m=0.0)
-    # The lens may have no ray at the edge of what it shows.
+    # The lens may have no ray at the edge of the image.
     at_bottom = np.where(np.isnan(at_bottom), at_middle, at_bottom)
     return np.concatenate([at_middle, at_bottom], axis=1)
 
@@ -264,7 +265,7 @@ def _on_table(ground: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, "k 3"]:
 
 
 def _visual_tokens(observation: Observation) -> Float32[np.ndarray, "cells v"]:
-    """The feature grid pooled to a few cells, each with the place that its middle shows."""
+    """The feature grid pooled to a few cells, each with the position seen at its centre."""
     perception = observation.perception
     tokens = np.zeros((VISUAL_ROWS, VISUAL_COLUMNS, VISUAL_WIDTH), np.float32)
     if perception.features is not None:
@@ -283,7 +284,7 @@ def _visual_tokens(observation: Observation) -> Float32[np.ndarray, "cells v"]:
 
 
 def _shares(coarse: int, fine: int) -> Float32[np.ndarray, "coarse fine"]:
-    """What share of each coarse cell of an axis every fine cell makes up; rows sum to one."""
+    """Share of each coarse cell covered by each fine cell, along one axis; rows sum to one."""
     edge = np.arange(coarse + 1) * (fine / coarse)
     cell = np.arange(fine)
     share = np.minimum(edge[1:, None], cell + 1) - np.maximum(edge[:-1, None], cell)
@@ -293,7 +294,7 @@ def _shares(coarse: int, fine: int) -> Float32[np.ndarray, "coarse fine"]:
 def _cell_places(
     depth_m: Float32[np.ndarray, "h w"], camera: Camera, base_from_camera: np.ndarray
 ) -> Float[np.ndarray, "r c 3"]:
-    """The point of the base frame that the middle of each cell shows; NaN without depth."""
+    """The base-frame point seen at the centre of each cell; NaN without depth."""
     rows = ((np.arange(VISUAL_ROWS) + 0.5) / VISUAL_ROWS * depth_m.shape[0]).astype(int)
     columns = ((np.arange(VISUAL_COLUMNS) + 0.5) / VISUAL_COLUMNS * depth_m.shape[1]).astype(int)
     z = depth_m[np.ix_(rows, columns)].astype(np.float64)
@@ -307,7 +308,7 @@ def _cell_places(
 def _robot_token(
     robot: RobotState, earlier: tuple[RobotState, ...], history: int
 ) -> Float32[np.ndarray, " r"]:
-    """The tool, and how it came there: the latest state of the history first."""
+    """The tool and its recent motion: the latest state of the history first."""
     pose = robot.base_from_tool
     yaw = _yaw(pose)
     parts = [pose[:3, 3], pose[:3, :2].T.ravel(), [np.cos(2 * yaw), np.sin(2 * yaw)]]

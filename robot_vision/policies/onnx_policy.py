@@ -1,4 +1,4 @@
-"""The learnt policy as the service runs it: two small networks in ONNX Runtime."""
+"""The learned policy as the service runs it: two small networks in ONNX Runtime."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -36,14 +36,15 @@ NETWORK_INPUTS = (
     "bias",
 )
 NETWORK_OUTPUTS = ("action", "pointers", "attention")
-# A warm-up makes the first frame as fast as the others.
+# Warm-up makes the first frame as fast as the others.
 _WARM_UP_RUNS = 2
 
 
 class OnnxPolicy:
     """A policy bundle, loaded and warm. See `core.interfaces.Policy`.
 
-    Raises `BundleError` if its networks cannot be loaded or take other inputs than are made here.
+    Raises `BundleError` if its networks cannot be loaded or expect other inputs than those made
+    here.
     """
 
     provider = "cpu"
@@ -62,11 +63,11 @@ class OnnxPolicy:
         self._warm_up()
 
     def instruct(self, text: str) -> Instruction:
-        """Words in, tokens and their encoding out. `problem` is set if they cannot be followed."""
+        """Tokenise and encode an instruction. `problem` is set if it cannot be followed."""
         return self._words.instruct(text)
 
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
-        """A chunk of normalised actions, or why there is none."""
+        """A chunk of normalised actions, or the reason to hold."""
         stamp_ns = observation.stamp_ns
         model_id = observation.perception.model_id
         refusal = instruction.problem or foreign_perception(self.spec, model_id)
@@ -92,7 +93,7 @@ class OnnxPolicy:
         elif target == NONE:
             hold = f"nothing in view is what is named in {instruction.text!r}"
         elif not is_sure:
-            hold = f"making sure what is named in {instruction.text!r}"
+            hold = f"identifying the objects named in {instruction.text!r}"
         return Decision(
             stamp_ns=stamp_ns,
             action=None if hold else action,
@@ -105,7 +106,7 @@ class OnnxPolicy:
         )
 
     def close(self) -> None:
-        """Nothing to release before the sessions are garbage."""
+        """Nothing to release: the sessions are garbage-collected."""
 
     def _run(
         self,
@@ -133,7 +134,7 @@ class OnnxPolicy:
         return action, pointers, attention
 
     def _check_tokens(self, bundle: PolicyBundle) -> None:
-        """Raises `BundleError` if the network was trained on tokens of another make."""
+        """Raises `BundleError` if the network was trained on tokens of another layout."""
         made = {
             "objects": [1, MAX_OBJECTS, OBJECT_WIDTH],
             "visual": [1, VISUAL_ROWS * VISUAL_COLUMNS, VISUAL_WIDTH],
@@ -143,8 +144,8 @@ class OnnxPolicy:
         for name, shape in made.items():
             if taken[name] != shape:
                 raise BundleError(
-                    f"{bundle.network_path} takes {name} of shape {taken[name]}; this version "
-                    f"makes {shape}: train the policy anew"
+                    f"{bundle.network_path} expects {name} of shape {taken[name]}; this version "
+                    f"makes {shape}: retrain the policy"
                 )
 
     def _warm_up(self) -> None:

@@ -1,4 +1,4 @@
-"""The served graph of a policy from pixels: its inputs checked, filled up and run."""
+"""The served graph of a policy from pixels: checks, completes and runs its inputs."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from robot_vision.core.policy_manifest import Sentences
 from robot_vision.model_store.policies import PolicyBundle
 from robot_vision.policies.engines import open_network
 
-# A warm-up makes the first frame as fast as the others.
+# Warm-up makes the first frame as fast as the others.
 _WARM_UP_RUNS = 2
 _DTYPES = {
     "tensor(uint8)": np.uint8,
@@ -22,9 +22,9 @@ _PAST = "past_"
 
 
 class PixelGraph:
-    """The network of a bundle, warm. Raises `BundleError` that names what does not fit.
+    """The warmed-up network of a bundle. Raises `BundleError` naming what does not fit.
 
-    `provider` is what runs it.
+    `provider` is the execution provider.
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class PixelGraph:
         *,
         seed: int,
     ) -> tuple[Float32[np.ndarray, "t a"], dict[str, np.ndarray]]:
-        """The chunk, and what is carried to the next moment. What `past` lacks begins at zero."""
+        """The chunk, and the state carried to the next step. State missing in `past` starts at
+        zero."""
         fed = dict(arrays)
         for name, tensor in self._inputs.items():
             if name == "noise":
@@ -68,11 +69,11 @@ class PixelGraph:
         return action[0], dict(zip(self._carried, carried, strict=True))
 
     def unfit(self, arrays: Mapping[str, np.ndarray]) -> str:
-        """In words, what of perception has other sizes than in training; empty if all fits."""
+        """Which perception outputs differ in size from training; empty if all fit."""
         found = [
-            f"perception's {name} have the sizes {list(arrays[name].shape[1:])}; the policy was "
-            f"trained with {self._inputs[name].shape[1:]}: let perception see by the camera, with "
-            "the sides of its pictures, that it was trained with"
+            f"perception's {name} have the shape {list(arrays[name].shape[1:])}; the policy was "
+            f"trained with {self._inputs[name].shape[1:]}: run perception on the camera and "
+            "image size used in training"
             for name in ("features", "tracks")
             if name in arrays and list(arrays[name].shape) != self._inputs[name].shape
         ]
@@ -92,30 +93,33 @@ class PixelGraph:
         return np.zeros(tensor.shape, _DTYPES[tensor.type])
 
     def _check(self, wanted: Mapping[str, list[int]]) -> None:
-        """Shapes that the manifest decides, fixed sizes, an output for all that is carried."""
+        """Check shapes against the manifest, fixed sizes, and an output for every carried
+        state."""
         for name, tensor in self._inputs.items():
             if not all(isinstance(size, int) for size in tensor.shape) or tensor.shape[:1] != [1]:
                 raise BundleError(
-                    f"{self._path} takes {name} of shape {tensor.shape}; expected fixed sizes and "
-                    "a batch of 1: export it again"
+                    f"{self._path} has input {name} of shape {tensor.shape}; expected fixed "
+                    "sizes and a batch of 1: export it again"
                 )
             if tensor.type not in _DTYPES:
-                raise BundleError(f"{self._path} takes {name} as {tensor.type}: export it again")
+                raise BundleError(
+                    f"{self._path} has input {name} of type {tensor.type}: export it again"
+                )
             if name in wanted and tensor.shape != wanted[name]:
                 raise BundleError(
-                    f"{self._path} takes {name} of shape {tensor.shape}; the observation in "
-                    f"policy.yaml makes {wanted[name]}: export it again"
+                    f"{self._path} has input {name} of shape {tensor.shape}; by the observation "
+                    f"in policy.yaml it must be {wanted[name]}: export it again"
                 )
         missing = [n for n in ("action", *self._carried) if n not in self._outputs]
         if missing:
             raise BundleError(
-                f"{self._path} does not answer {', '.join(missing)}; it answers "
+                f"{self._path} lacks the outputs {', '.join(missing)}; it has "
                 f"{', '.join(self._outputs)}: export it again"
             )
 
 
 def _names(seen: ObservationSpec) -> tuple[str, ...]:
-    """Inputs that the observation asks for."""
+    """Inputs required by the observation."""
     return (
         *_shapes(seen),
         *(("text", "text_seen") if seen.words != "none" else ()),

@@ -1,4 +1,4 @@
-"""Pictures and states at the moments that a policy looks back to, each with its real stamp."""
+"""Pictures and states at the past moments a policy looks at, each with its real stamp."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,7 +10,7 @@ from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.types import Picture, RobotState
 
-# What is missing for no longer than this is taken from just before.
+# A gap no longer than this is filled with the previous item.
 _LEAST_GAP_S = 0.2
 
 
@@ -24,14 +24,14 @@ def asked_ns(stamp_ns: int, seen: ObservationSpec) -> tuple[int, ...]:
 
 
 def most_gap_s(seen: ObservationSpec) -> float:
-    """How much older than asked for a picture may be; beyond, its step is masked."""
+    """How much older than requested a picture may be; beyond this its step is masked."""
     return max(2 * seen.step_s, _LEAST_GAP_S)
 
 
 def newest_at(
     items: Sequence[StampedT], moments_ns: Sequence[int], *, gap_s: float
 ) -> tuple[StampedT | None, ...]:
-    """For each moment the newest of `items` that is not newer, None where that is too old."""
+    """For each moment the newest of `items` that is not later, None if that is too old."""
     found: list[StampedT | None] = []
     for moment_ns in moments_ns:
         before = [item for item in items if item.stamp_ns <= moment_ns]
@@ -52,14 +52,14 @@ def tool_state(robot: RobotState) -> Float32[np.ndarray, "10"]:
 def joint_state(robot: RobotState, names: tuple[str, ...]) -> Float32[np.ndarray, " s"]:
     """Positions of the joints (rad or m) in that order, then the gripper.
 
-    Raises `ValueError` that names the joints that the state lacks.
+    Raises `ValueError` naming the joints missing from the state.
     """
     position = dict(zip(robot.joint_names, robot.joint_position_rad.tolist(), strict=False))
     missing = [name for name in names if name not in position]
     if missing:
         known = ", ".join(robot.joint_names) or "none"
         raise ValueError(
-            f"the arm's state has no joint {', '.join(missing)}, which the policy was trained "
-            f"with; its joints are {known}"
+            f"the arm's state lacks joint {', '.join(missing)}, which the policy needs; its "
+            f"joints are {known}"
         )
     return np.array([*(position[name] for name in names), robot.gripper_open], np.float32)

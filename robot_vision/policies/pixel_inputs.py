@@ -1,7 +1,7 @@
-"""An observation becomes the inputs of a policy from pixels; what is missing is masked and named.
+"""Converts an observation to inputs of a policy from pixels; missing parts are masked and named.
 
-The same function serves closed loops of training and the service. Inputs are named as the served
-graph has them: `rgb_<camera>`, `seen_<camera>`, `depth_<camera>`, `age_s`, `state`, …, batch 1.
+Closed-loop training and the service use the same function. Inputs have the names of the served
+graph: `rgb_<camera>`, `seen_<camera>`, `depth_<camera>`, `age_s`, `state`, …, batch 1.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PixelInputs:
-    """Arrays by the names of the graph, and what was masked in them, in words."""
+    """Arrays by input name, and descriptions of what was masked."""
 
     arrays: Mapping[str, np.ndarray]
     masked: tuple[str, ...]
@@ -37,9 +37,10 @@ class PixelInputs:
 def pixel_inputs(
     observation: Observation, seen: ObservationSpec, *, history: int = 0
 ) -> PixelInputs:
-    """All of an observation but the words. `history` is the action spec's, for tracks.
+    """Everything of an observation except the instruction. `history` is the action spec's, for
+    tracks.
 
-    Raises `ValueError` where the arm reports other joints than the policy was trained with.
+    Raises `ValueError` if the arm lacks joints that the policy was trained with.
     """
     arrays: Arrays = {}
     masked: list[str] = []
@@ -67,7 +68,7 @@ def pixel_inputs(
 def _pictures(
     observation: Observation, camera: CameraInput, *, is_first: bool
 ) -> tuple[Picture, ...]:
-    """A camera's pictures; the frame of perception is the first camera's where it has none."""
+    """A camera's pictures; if the first camera has none, perception's frame is used."""
     frame = observation.perception.frame
     if is_first and camera.name not in observation.pictures:
         return (Picture(stamp_ns=frame.stamp_ns, rgb=frame.rgb, depth_m=frame.depth_m),)

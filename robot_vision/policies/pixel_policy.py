@@ -1,6 +1,8 @@
-"""A policy from pixels as the service runs it: its network in ONNX Runtime, its memory and noise.
+"""A policy from pixels as the service runs it: its network in ONNX Runtime, its memory and its
+noise.
 
-The noise of a generative head is drawn from the frame's stamp: the same frame, the same answer.
+The noise of a generative head is seeded by the frame's stamp: the same frame gives the same
+actions.
 """
 
 from collections.abc import Mapping
@@ -22,20 +24,20 @@ from robot_vision.policies.pixel_inputs import pixel_inputs
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.words import words_of
 
-# After a longer pause, or a clock that went back, what is carried is of another time.
+# After a longer pause, or if the clock went back, carried state is stale.
 FORGOTTEN_S = 2.0
 
 
 @dataclass
 class _Memory:
-    """What the network carries from moment to moment of one instruction."""
+    """State that the network carries from step to step within one instruction."""
 
     instruction: Instruction | None = None
     stamp_ns: int = 0
     carried: dict[str, np.ndarray] = field(default_factory=dict)
 
     def of(self, instruction: Instruction, stamp_ns: int) -> dict[str, np.ndarray]:
-        """What is carried to this moment; empty where it begins anew."""
+        """The state carried to this moment; empty at a restart."""
         passed_s = seconds_between(self.stamp_ns, stamp_ns)
         if instruction is not self.instruction or not 0 < passed_s <= FORGOTTEN_S:
             self.carried = {}
@@ -44,9 +46,9 @@ class _Memory:
 
 
 class PixelPolicy:
-    """A bundle of kind `pixels`, loaded and warm. See `core.interfaces.Policy`.
+    """A bundle of kind `pixels`, loaded and warmed up. See `core.interfaces.Policy`.
 
-    Raises `BundleError` if it does not say what it observes, or its network takes other inputs.
+    Raises `BundleError` if it has no observation, or its network expects other inputs.
     """
 
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:
@@ -61,11 +63,11 @@ class PixelPolicy:
         self._memory = _Memory()
 
     def instruct(self, text: str) -> Instruction:
-        """Words in, their encoding out. `problem` is set if they cannot be followed."""
+        """Encode an instruction. `problem` is set if it cannot be followed."""
         return self._words.instruct(text)
 
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
-        """A chunk of normalised actions, or why there is none."""
+        """A chunk of normalised actions, or the reason to hold."""
         stamp_ns = observation.stamp_ns
         refusal = instruction.problem or self._foreign(observation)
         if refusal:
@@ -96,10 +98,10 @@ class PixelPolicy:
         )
 
     def close(self) -> None:
-        """Nothing to release before the sessions are garbage."""
+        """Nothing to release: the sessions are garbage-collected."""
 
     def _foreign(self, observation: Observation) -> str:
-        """Why what is taken of perception means nothing to this policy; empty if it does."""
+        """Why this policy cannot use the perception outputs; empty if it can."""
         if not self.observation.perception:
             return ""
         if not self.spec.perception_model_id:
@@ -111,11 +113,11 @@ class PixelPolicy:
         return foreign_perception(self.spec, features.model_id)
 
     def _blind(self, arrays: Mapping[str, np.ndarray]) -> str:
-        """Why the arm is not to be led: no camera shows anything of now."""
+        """Why the arm must hold: no camera has a current picture."""
         newest = [arrays[f"seen_{camera.name}"][0, -1] for camera in self.observation.cameras]
         if not newest or any(newest):
             return ""
-        return "no camera of the policy has a picture of now"
+        return "no camera of the policy has a current picture"
 
     def _unheard(self, encoding: Float32[np.ndarray, "l d"]) -> tuple[str, ...]:
         return ("words",) if self.observation.words != "none" and not len(encoding) else ()

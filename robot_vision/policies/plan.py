@@ -1,4 +1,4 @@
-"""What is to be done: the instruction, the newest decision, and the chunks that were admitted."""
+"""The current plan: the instruction, the newest decision, and the admitted chunks."""
 
 from dataclasses import dataclass
 
@@ -15,16 +15,16 @@ from robot_vision.policies.watchdog import FUTURE_SLACK_S, Hold
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Answer:
-    """A decision, and what was made of it."""
+    """A decision and its admission."""
 
     decision: Decision
     admission: Admission
 
 
 class Plan:
-    """Takes decisions in the order of what they saw. Not locked: its owner is.
+    """Takes decisions in the order of their observations. Has no lock: its owner locks.
 
-    `clock_back_s` is by how much the clock went back since the last decision, 0 if it did not.
+    `clock_back_s` is how far the clock went back since the last decision, 0 if it did not.
     """
 
     def __init__(self, *, step_s: float, blend_s: float, log: InterventionLog) -> None:
@@ -33,22 +33,22 @@ class Plan:
         self.clear()
 
     def clear(self, now_ns: int | None = None) -> None:
-        """Forget the instruction and all decisions, and follow none about what was before."""
+        """Forget the instruction and all decisions, and follow none about earlier frames."""
         self.instruction: Instruction | None = None
         self._instructed_ns = now_ns
         self.clock_back_s = 0.0
         self.forget_decisions()
 
     def forget_decisions(self) -> None:
-        """No chunk and no answer: hold until the next decision."""
+        """Drop chunks and decision: hold until the next decision."""
         self._ensemble.flush()
         self._answer: _Answer | None = None
         self.chunk_stamp_ns: int | None = None
 
     def instruct(self, instruction: Instruction | None, now_ns: int) -> None:
-        """Follow these words from now on; other words than before flush all chunks.
+        """Follow this instruction from now on; a new one flushes all chunks.
 
-        Decisions about what was seen before other words came are not followed any more.
+        Decisions about frames from before the new instruction are no longer followed.
         """
         before = self.instruction.text if self.instruction else None
         if (instruction.text if instruction else None) != before:
@@ -57,7 +57,7 @@ class Plan:
         self.instruction = instruction
 
     def rewind(self, now_ns: int, *, back_s: float) -> None:
-        """The clock went back by so much: forget what it stamped."""
+        """The clock went back by this much: forget everything it stamped."""
         self.clock_back_s = back_s
         self.forget_decisions()
         if self._instructed_ns is not None:
@@ -70,7 +70,7 @@ class Plan:
         base_from_tool: Float64[np.ndarray, "4 4"],
         now_ns: int,
     ) -> Admission:
-        """Follow a decision seen from `base_from_tool`; returns its admission, or why not."""
+        """Follow a decision made at `base_from_tool`; returns its admission, or why not."""
         late = self._why_not_now(decision, now_ns)
         if late:
             self._log.note("untimely_decision", late, now_ns)
@@ -88,16 +88,16 @@ class Plan:
         return admission
 
     def target(self, now_ns: int, *, lead_s: float) -> Target | None:
-        """Where the arm should be, as the chunks say; None if none is valid."""
+        """The target according to the chunks; None if none is valid."""
         return self._ensemble.target(now_ns, lead_s=lead_s)
 
     def has_chunk(self, now_ns: int) -> bool:
-        """Whether there are actions that are still valid."""
+        """Whether any actions are still valid."""
         return self._ensemble.valid_until_ns > now_ns
 
     @property
     def decision(self) -> Decision | None:
-        """The newest decision that was taken."""
+        """The newest accepted decision."""
         return self._answer.decision if self._answer else None
 
     @property
@@ -120,7 +120,7 @@ class Plan:
         if seconds_between(now_ns, decision.stamp_ns) > FUTURE_SLACK_S:
             return "the decision is stamped in the future"
         if instructed_ns is not None and decision.stamp_ns < instructed_ns:
-            return "the decision is about what was seen before the instruction"
+            return "the decision is about a frame from before the instruction"
         if newest is not None and decision.stamp_ns <= newest.stamp_ns:
-            return "the decision is not newer than the one before"
+            return "the decision is not newer than the previous one"
         return ""

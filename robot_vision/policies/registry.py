@@ -1,4 +1,4 @@
-"""The kinds of policy that there are: what every module of `robot_vision.policies` registers."""
+"""Registry of policy kinds, filled by the modules of `robot_vision.policies`."""
 
 from typing import Protocol, runtime_checkable
 
@@ -11,16 +11,16 @@ from robot_vision.model_store.policies import PolicyBundle, find_policy
 
 @runtime_checkable
 class BundledPolicy(Policy, Protocol):
-    """A policy from a bundle, with what the bundle says of it."""
+    """A policy from a bundle, with the bundle's manifest."""
 
     manifest: PolicyManifest
 
 
 @runtime_checkable
 class BuildPolicy(Protocol):
-    """Loads and warms a bundle of one kind; raises `BundleError` if it cannot be.
+    """Loads and warms up a bundle of one kind; raises `BundleError` if that fails.
 
-    `threads` 0 takes all cores; with `spin` they poll within a run.
+    `threads` 0: all cores; with `spin` they busy-wait within a run.
     """
 
     def __call__(self, bundle: PolicyBundle, *, threads: int, spin: bool) -> BundledPolicy: ...
@@ -30,7 +30,7 @@ POLICIES: Registry[BuildPolicy] = Registry("kind of policy", package="robot_visi
 
 
 def load_policy(name: str, *, threads: int = 0, spin: bool = True) -> BundledPolicy:
-    """Load a policy by name or folder; raises `BundleError` if it cannot be."""
+    """Load a policy by name or folder; raises `BundleError` if that fails."""
     bundle = find_policy(name)
     try:
         build = POLICIES.get(bundle.manifest.kind)

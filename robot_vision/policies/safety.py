@@ -1,4 +1,4 @@
-"""What the network says becomes a chunk that an arm may follow, or is refused.
+"""Turns the network's output into a chunk that an arm may follow, or rejects it.
 
 finite check → physical units → limit of each step → absolute targets from the observed tool.
 The limits of the stream (workspace, speed, acceleration, jerk) are in `stream.py`.
@@ -20,7 +20,7 @@ from robot_vision.policies.joint_chunk import tool_steps
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Admission:
-    """The chunk that was admitted, or why none was (`refused`); and what was cut from it."""
+    """The admitted chunk, or why there is none (`refused`); and what was cut."""
 
     chunk: ActionChunk | None
     refused: str = ""
@@ -35,10 +35,10 @@ def admit(
     safety: SafetyConfig,
     kinematics: Kinematics | None = None,
 ) -> Admission:
-    """The chunk of a decision, as seen from `robot`, the arm at the decision's stamp.
+    """The chunk of a decision, relative to `robot`, the arm at the decision's stamp.
 
-    A decision to hold, an action that is not finite or not of the spec's horizon, and an arm
-    whose pose is no pose are refused whole: nothing is repaired. Joint positions need the arm's
+    A decision to hold, an action that is not finite or has the wrong horizon, and an arm with an
+    invalid pose are rejected as a whole: nothing is repaired. Joint positions need the arm's
     `kinematics`.
     """
     if decision.action is None:
@@ -79,7 +79,7 @@ def physical_action(
 def accumulate(
     base_from_tool: Float[np.ndarray, "4 4"], action: Float[np.ndarray, "t 7"]
 ) -> Float[np.ndarray, "t 4 4"]:
-    """Tool poses that steps lead to: Δ in base axes, rotations applied from the left."""
+    """Tool poses reached by the steps: Δ in base axes, rotations applied from the left."""
     positions_m = base_from_tool[:3, 3] + np.cumsum(action[:, :3], axis=0)
     quaternion = quaternions.from_matrix(base_from_tool[:3, :3])
     poses = []
@@ -92,7 +92,7 @@ def accumulate(
 def _problem(
     action: Float[np.ndarray, "t d"], robot: RobotState, spec: ActionSpec
 ) -> tuple[str, str] | None:
-    """The limit that a decision breaks as a whole, and how in words."""
+    """The limit that a decision breaks as a whole, and how."""
     if action.shape != (spec.horizon, spec.width):
         expected = (spec.horizon, spec.width)
         return "shape", f"the policy's action has shape {action.shape}, expected {expected}"
@@ -107,7 +107,7 @@ def _problem(
 def _within_steps(
     action: Float[np.ndarray, "t 7"], safety: SafetyConfig, *, stamp_ns: int
 ) -> tuple[Float[np.ndarray, "t 7"], tuple[Intervention, ...]]:
-    """Steps cut to their largest length, and what was cut."""
+    """Steps cut to the largest length, and what was cut."""
     cut, interventions = action.copy(), []
     for name, columns, most, unit in (
         ("step_m", slice(0, 3), safety.max_step_m, "m"),

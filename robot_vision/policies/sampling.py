@@ -1,4 +1,4 @@
-"""Pixels spread evenly over a box, and what maps over the same view hold there."""
+"""Pixels spread evenly over a box, and the values of maps of the same view there."""
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ def spread_over(
     size_px: tuple[int, int],
     side: int,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Columns and rows of `side`² places in a box, clipped to a view of width × height."""
+    """Columns and rows of `side`² points in a box, clipped to a view of width × height."""
     limit = np.array(size_px)
     low = np.clip(low_px, 0, limit - 1)
     high = np.clip(high_px, low + 1, limit)
@@ -27,7 +27,7 @@ def looked_up(
     *,
     size_px: tuple[int, int],
 ) -> np.ndarray:
-    """Values of a map ([h, w, …]) that covers a view of width × height, at places of the view."""
+    """Values of a map ([h, w, …]) covering a view of width × height, at pixels of the view."""
     height, width = values.shape[:2]
     rows = np.clip((v_px * (height / size_px[1])).astype(int), 0, height - 1)
     columns = np.clip((u_px * (width / size_px[0])).astype(int), 0, width - 1)

@@ -1,8 +1,8 @@
-"""A frozen encoder of sentences: tokenizer and ONNX network, alike in training and in service.
+"""A frozen encoder of sentences: tokenizer and ONNX network, the same in training and service.
 
-A sentence becomes an encoding a token, not one for the whole: words can then say where in a
-picture to look, as those of a policy's own vocabulary do, and no pooling has to be known, which
-differs from encoder to encoder.
+A sentence becomes one encoding per token instead of one in total: so single words can direct
+attention within a picture, like those of a policy's own vocabulary, and the encoder's pooling,
+which varies, need not be known.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from robot_vision.policies.language import meant_among, split_words
 from robot_vision.policies.session import open_policy_session
 
 MOST_TOKENIZER_BYTES = 32 * 2**20
-# Nobody says more in a sentence; a tokenizer need not read more.
+# No sentence is longer; the tokenizer need not read more.
 MOST_LETTERS = 2000
 _INPUTS = ("input_ids", "attention_mask")
 _SEGMENTS = "token_type_ids"
@@ -31,7 +31,7 @@ _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EncodedSentence:
-    """Tokens of a sentence and an encoding of each; the words that have no token of their own."""
+    """Tokens of a sentence, the encoding of each, and the words unknown to the tokenizer."""
 
     tokens: Int64[np.ndarray, " l"]
     encoding: Float32[np.ndarray, "l d"]
@@ -39,11 +39,11 @@ class EncodedSentence:
 
 
 class SentenceEncoder:
-    """Raises `BundleError` where network and tokenizer cannot be loaded, or are not of each other.
+    """Raises `BundleError` if network and tokenizer cannot be loaded or do not belong together.
 
-    The network takes `input_ids`, `attention_mask` and perhaps `token_type_ids`, and answers
-    f32 [1,l,d]: `last_hidden_state`, or its only output of three axes. It always sees
-    `max_tokens`, those beyond the sentence masked. `width` is d.
+    The network takes `input_ids`, `attention_mask` and perhaps `token_type_ids`, and outputs f32
+    [1,l,d]: `last_hidden_state`, or its only output with three axes. It always gets `max_tokens`
+    tokens, those beyond the sentence masked. `width` is d.
     """
 
     def __init__(self, network: Path, tokenizer: Path, *, max_tokens: int) -> None:
@@ -59,18 +59,19 @@ class SentenceEncoder:
         self.width = self._tried()
 
     def encode(self, text: str) -> EncodedSentence:
-        """Nothing but punctuation has no tokens. Raises `ValueError` for what is too long."""
+        """Text of only punctuation has no tokens. Raises `ValueError` for text that is too
+        long."""
         nothing = np.zeros((0, self.width), np.float32)
         if not split_words(text):
             return EncodedSentence(
                 tokens=np.zeros(0, np.int64), encoding=nothing, unknown_words=()
             )
         if len(text) > MOST_LETTERS:
-            raise ValueError(f"{len(text)} letters; expected {MOST_LETTERS} at most")
+            raise ValueError(f"{len(text)} characters; expected at most {MOST_LETTERS}")
         found = self._tokenizer.encode(text)
         if len(found.ids) > self.max_tokens:
             raise ValueError(
-                f"{len(found.ids)} tokens in {quoted(text)}; expected {self.max_tokens} at most"
+                f"{len(found.ids)} tokens in {quoted(text)}; expected at most {self.max_tokens}"
             )
         tokens = np.array(found.ids, np.int64)
         return EncodedSentence(
@@ -100,46 +101,50 @@ class SentenceEncoder:
         return np.asarray(self._session.run([self._output], fed)[0])[0]
 
     def _tried(self) -> int:
-        """The width of what it answers to the last token there is, which it has to know."""
+        """Try the last token of the tokenizer, which the network must know; returns the width
+        of its output."""
         count = self._tokenizer.get_vocab_size()
         try:
             answer = self._run(np.array([count - 1]))
-        except Exception as error:  # ONNX Runtime's exceptions share no base but this
+        except Exception as error:  # ONNX Runtime's exceptions share only this base class
             raise BundleError(
-                f"{self._of} does not take the last of the {count} tokens of its tokenizer: the "
-                f"two do not belong together, or it takes no {self.max_tokens} tokens ({error})"
+                f"{self._of} does not accept the last of the {count} tokens of its tokenizer: "
+                f"the two do not belong together, or it cannot take {self.max_tokens} tokens "
+                f"({error})"
             ) from error
         if answer.ndim != 2 or len(answer) < self.max_tokens or not np.isfinite(answer[0]).all():
             raise BundleError(
-                f"{self._of} answers {answer.shape} to {self.max_tokens} tokens; expected finite "
-                "numbers for each token"
+                f"{self._of} outputs shape {answer.shape} for {self.max_tokens} tokens; expected "
+                "finite numbers for each token"
             )
         return answer.shape[1]
 
 
 def bundled_encoder(bundle: PolicyBundle) -> SentenceEncoder:
-    """That of a policy's bundle. Raises `BundleError` where there is none that works."""
+    """The encoder of a policy's bundle. Raises `BundleError` if there is none that works."""
     network, tokenizer = bundle.language_path, bundle.tokenizer_path
     said = bundle.manifest.sentences
     if said is None or network is None or tokenizer is None:
-        raise BundleError(f"{bundle.path} has no encoder of sentences")
+        raise BundleError(f"{bundle.path} has no sentence encoder")
     encoder = SentenceEncoder(network, tokenizer, max_tokens=said.max_tokens)
     if encoder.width != said.width:
         raise BundleError(
-            f"{network} gives {encoder.width} numbers a token; policy.yaml says "
-            f"{said.width}: export the policy again"
+            f"{network} gives {encoder.width} numbers per token; policy.yaml says {said.width}: "
+            "export the policy again"
         )
     return encoder
 
 
 class SentenceWords:
-    """Whole sentences by the frozen encoder in a policy's bundle; see `policies.words.Words`."""
+    """Encodes whole sentences by the frozen encoder in a policy's bundle; see
+    `policies.words.Words`."""
 
     def __init__(self, bundle: PolicyBundle) -> None:
         self._encoder = bundled_encoder(bundle)
 
     def instruct(self, text: str) -> Instruction:
-        """Encoded once, when the words arrive. `problem` is set if they cannot be followed."""
+        """Encode an instruction once, when it arrives. `problem` is set if it cannot be
+        followed."""
         nothing = np.zeros((0, self._encoder.width), np.float32)
         try:
             found = self._encoder.encode(text)
@@ -166,13 +171,13 @@ def _problem(text: str, found: EncodedSentence) -> str:
 
 
 def open_tokenizer(file: Path) -> tuple[Any, int | None]:
-    """The tokenizer, and its token for what it does not know."""
+    """The tokenizer, and its token for unknown words."""
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
         raise BundleError(
-            "a policy of whole sentences needs the package `tokenizers`: "
-            "pip install 'robot_vision[sentences]'"
+            "a policy with sentences needs the package `tokenizers`: pip install "
+            "'robot_vision[sentences]'"
         ) from error
     try:
         text = read_text(file, most_bytes=MOST_TOKENIZER_BYTES)
@@ -180,26 +185,28 @@ def open_tokenizer(file: Path) -> tuple[Any, int | None]:
         tokenizer = Tokenizer.from_str(text)
     except ForeignFileError as error:
         raise BundleError(str(error)) from error
-    except Exception as error:  # what the library raises has no base but this
-        raise BundleError(f"{file} is no tokenizer.json that can be read: {error}") from error
+    except Exception as error:  # the library's exceptions have no other base class
+        raise BundleError(f"{file} is not a readable tokenizer.json: {error}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    number = model.get("unk_id")  # of Unigram, which names no token
+    number = model.get("unk_id")  # for Unigram models, which name no unknown token
     unknown = model.get("unk_token")
     return tokenizer, number if unknown is None else tokenizer.token_to_id(unknown)
 
 
 def _dtype(tensor: Any, network: Path) -> type:
     if tensor.type not in _DTYPES:
-        raise BundleError(f"{network} takes {tensor.name} as {tensor.type}; expected integers")
+        raise BundleError(
+            f"{network} has input {tensor.name} of type {tensor.type}; expected integers"
+        )
     return _DTYPES[tensor.type]
 
 
 def _length(session: ort.InferenceSession, network: Path, max_tokens: int) -> int:
-    """Tokens that it is given: all that it takes, where it has a fixed length."""
+    """Number of tokens to pass: the network's fixed length, if it has one."""
     fixed = [size for each in session.get_inputs() if isinstance(size := each.shape[-1], int)]
     if fixed and min(fixed) < max_tokens:
-        raise BundleError(f"{network} takes {min(fixed)} tokens; expected {max_tokens} or more")
+        raise BundleError(f"{network} takes {min(fixed)} tokens; expected at least {max_tokens}")
     return fixed[0] if fixed else max_tokens
 
 
@@ -211,7 +218,7 @@ def _output(session: ort.InferenceSession, network: Path) -> str:
     if len(found) != 1:
         listed = ", ".join(f"{quoted(o.name)} {o.shape}" for o in outputs)
         raise BundleError(
-            f"{network} answers {listed}; expected {_USUAL_OUTPUT}, an encoding a token: f32 "
-            "[1, tokens, width]. One of the whole sentence alone is of no use"
+            f"{network} outputs {listed}; expected {_USUAL_OUTPUT}, one encoding per token: f32 "
+            "[1, tokens, width]. A single encoding of the whole sentence is not supported"
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime for a policy's two small networks: on the CPU, where they are fast."""
+"""ONNX Runtime sessions for a policy's two small networks: on the CPU, where they are fast."""
 
 import os
 from pathlib import Path
@@ -18,10 +18,10 @@ def open_policy_session(
     spin: bool = True,
     optional: tuple[str, ...] = (),
 ) -> ort.InferenceSession:
-    """Load `file`; `threads` 0 takes all cores.
+    """Load `file`; `threads` 0:
 
-    Raises `BundleError` if it cannot be loaded or takes other `inputs`, apart from those whose
-    names begin as `optional` says.
+    all cores. Raises `BundleError` if it cannot be loaded or has other `inputs`, apart from those
+    whose names begin with `optional`.
     """
     session = open_session(file, threads=threads, spin=spin)
     check_inputs(session, file, inputs, optional)
@@ -29,13 +29,13 @@ def open_policy_session(
 
 
 def open_session(file: Path, *, threads: int, spin: bool = True) -> ort.InferenceSession:
-    """Load `file`, whatever it takes; raises `BundleError` if it cannot be loaded."""
+    """Load `file` with any inputs; raises `BundleError` if it cannot be loaded."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
-    # Threads poll within a run; between runs the cores are others'.
+    # Threads busy-wait within a run; between runs the cores are free for others.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return open_onnx(file, options)
 
@@ -43,10 +43,11 @@ def open_session(file: Path, *, threads: int, spin: bool = True) -> ort.Inferenc
 def check_inputs(
     network: Any, file: Path, inputs: tuple[str, ...], optional: tuple[str, ...]
 ) -> None:
-    """Raise `BundleError` if a network takes others, apart from those that are optional."""
+    """Raise `BundleError` if a network has other inputs, apart from optional ones."""
     names = [tensor.name for tensor in network.get_inputs()]
     found = tuple(name for name in names if not (optional and name.startswith(optional)))
     if set(found) != set(inputs):
         raise BundleError(
-            f"{file} takes {', '.join(found)}; expected {', '.join(inputs)}: export it again"
+            f"{file} has the inputs {', '.join(found)}; expected {', '.join(inputs)}: export it "
+            "again"
         )

@@ -1,11 +1,11 @@
-"""Targets become a stream of poses that keeps every limit, whatever the targets do.
+"""Turns targets into a stream of poses within all limits, whatever the targets do.
 
-The leader of the position moves always so that it could still brake inside the workspace. Braking
-is along a straight line, and the workspace is convex: it holds the line if it holds its ends. A
-turn is treated like a position: as the integral of its angular velocity.
+The position's leader always moves such that it can still brake inside the workspace. Braking is
+along a straight line, and the workspace is convex: it contains the line if it contains its ends. A
+rotation is treated like a position: as the integral of its angular velocity.
 
-A halt brakes harder: at once and along a straight line, with all the acceleration and no limit of
-jerk. Where that line would leave the workspace the leader brakes instead.
+A halt brakes harder: at once and along a straight line, with the full acceleration and no jerk
+limit. If that line would leave the workspace, the leader brakes instead.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from robot_vision.core.policy_config import SafetyConfig
 from robot_vision.policies.chunk import Target
 from robot_vision.policies.jerk_limiter import Follower, Limits, Vector, length
 
-# The velocity of a finite turn differs a little from its rotation vector's derivative.
+# The velocity of a finite rotation differs slightly from its rotation vector's derivative.
 _TURN_SHARE = 0.97
-# What is later than so many periods is not made up for: rather slow than a leap.
+# Delays beyond this many periods are not made up for: slow is better than a jump.
 _MOST_PERIODS = 3.0
-# A line along the border may end beside it by rounding.
+# A line along the border may end slightly outside due to rounding.
 _ROUNDING_M = 1e-10
-# Halvings of the way between what pursues the target and what brakes.
+# Bisection steps between pursuing the target and braking.
 _HALVINGS = 6
 
 
@@ -41,7 +41,7 @@ class Streamed:
 class Stream:
     """A tool that starts at rest at a pose and follows targets within the limits.
 
-    From a start outside the workspace it only goes inwards; how far outside is for the caller.
+    From a start outside the workspace it only moves inwards; the caller limits how far outside.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Stream:
         self._low = np.array(safety.workspace_min_m, np.float64)
         self._high = np.array(safety.workspace_max_m, np.float64)
         self._room = np.minimum(self._low, position_m), np.maximum(self._high, position_m)
-        # The rotation at the beginning of the step, and the time since.
+        # The rotation at the beginning of the step, and the time since then.
         self._quaternion = quaternion
         self._into_step_s = 0.0
         self.lead_s = self._place.window_s / 2 + follow_s
@@ -87,9 +87,8 @@ class Stream:
 
         With `halt` it brakes within speed over acceleration, whatever the target.
 
-        Targets should be those of `lead_s` after now: that is how far the stream lags behind
-        slow ones. Those that move fast enough to need braking it follows a few hundredths of a
-        second later.
+        Targets should be those `lead_s` from now: the stream lags slow targets by that much. It
+        follows targets that move fast enough to need braking a few hundredths of a second later.
         """
         met: set[str] = set()
         if halt or (target is not None and not _is_finite(target)):
@@ -113,7 +112,7 @@ class Stream:
         acceleration, limits = self._place.pursue(inside_m - self._place.lead)
         met.update(limits)
         self._take_place(acceleration, met)
-        # Where the turn ends is what the target is compared with.
+        # Compare the target with the end of the turn.
         leader = quaternions.multiply(quaternions.exp(self._turn.owed), self._quaternion)
         acceleration, limits = self._turn.pursue(quaternions.between(leader, target.quaternion))
         met.update(f"turn_{limit}" for limit in limits)
@@ -123,7 +122,7 @@ class Stream:
                 met.add(name)
 
     def _brake(self, met: set[str], halt: bool) -> None:
-        """Brake hard, where that ends in the workspace, or gently. A halt goes on to its end."""
+        """Brake hard if that ends in the workspace, else gently. A halt continues to its end."""
         place = self._place
         if place.is_halting or (halt and self._holds(place.halts_at, place.halts_at)):
             place.halt()
@@ -135,7 +134,7 @@ class Stream:
             self._turn.take(self._turn.brake())
 
     def _take_place(self, acceleration: Vector, met: set[str]) -> None:
-        """Take the acceleration, or as much of it as leaves room to brake in the workspace."""
+        """Use the acceleration, or as much of it as leaves room to brake in the workspace."""
         place, braking = self._place, self._place.brake()
         ends = self._ends(acceleration)
         if not self._holds(*ends):
@@ -147,7 +146,7 @@ class Stream:
                 safe, unsafe = (share, unsafe) if holds else (safe, share)
             acceleration = braking + safe * (acceleration - braking)
             ends = self._ends(acceleration)
-        # Who came from outside may not go back: the room shrinks to the workspace.
+        # A tool that came from outside may not go back: its room shrinks to the workspace.
         low, high = self._room
         self._room = (
             np.maximum(low, np.minimum(self._low, np.minimum(*ends))),
@@ -156,7 +155,7 @@ class Stream:
         place.take(acceleration)
 
     def _ends(self, acceleration: Vector) -> tuple[Vector, Vector]:
-        """Where the leader is after a step, and where it would stop from there."""
+        """The leader's position after a step, and where it would stop from there."""
         after, velocity = self._place.after(acceleration)
         return after, self._place.stop_from(after, velocity)
 

@@ -1,7 +1,7 @@
-"""The visible surface of an object above the table: where it is, how it lies, how it is shaped.
+"""The visible surface of an object above the table: its position, orientation and shape.
 
-Depth in the object's box becomes points of the base frame; those above the table and not of the
-gripper are the object's. The base frame's origin lies in the table top.
+Depth in the object's box becomes points of the base frame; those above the table that are not the
+gripper's belong to the object. The base frame's origin lies in the table top.
 """
 
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ HEIGHT_CELLS = 8
 CELL_M = 0.022
 _SAMPLES = 24
 _LEAST_POINTS = 10
-_EDGE = 0.03  # share of points that may lie beyond what is called the end of a thing
+_EDGE = 0.03  # share of points that may lie beyond an object's estimated end
 _ABOVE_TABLE_M = 0.007
 _HIGHEST_M = 0.6
-# The hand is a block behind the finger tips, in the tool's frame.
+# The hand is a block behind the fingertips, in the tool's frame.
 _HAND_BEHIND_M = -0.03
 _HAND_REACH_M = 0.13
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SurfaceView:
-    """What of an object is seen, in base axes.
+    """The visible surface of an object, in base axes.
 
-    `centre_m` is the median. `axis` is (cos 2θ, sin 2θ) of the longer side's direction θ seen
-    from above, times how elongated it is (0 round, 1 a line); `extent_m` the longer and shorter
-    side; `sides_m` how far it reaches to −x, +x, −y, +y of the centre; `spread_m` deviations in
-    x and y and the root of their covariance with its sign. `heights_m` is the highest point in
-    cells around the centre, 0 where nothing is. `color` is the median RGB in 0…1.
+    `centre_m` is the median. `axis` is (cos 2θ, sin 2θ) of the longer side's direction θ seen from
+    above, times the elongation (0 round, 1 a line); `extent_m` the longer and shorter side;
+    `sides_m` its extent to −x, +x, −y, +y of the centre; `spread_m` standard deviations in x and y
+    and the signed root of their covariance. `heights_m` is the highest point in cells around the
+    centre, 0 where empty. `color` is the median RGB in 0…1.
     """
 
     centre_m: Float[np.ndarray, "3"]
@@ -55,7 +55,7 @@ def see_surface(
     base_from_camera: Float[np.ndarray, "4 4"],
     tool_from_base: Float[np.ndarray, "4 4"],
 ) -> SurfaceView | None:
-    """The surface in a box (pixels of the camera), or None where too little of it is measured.
+    """The surface in a box (pixels of the camera), or None if too little of it is measured.
 
     `depth_m` and `mask` are maps over the same view, of any size.
     """
@@ -78,7 +78,7 @@ def see_surface(
 
 
 def _describe(point_m: Float[np.ndarray, "n 3"]) -> SurfaceView:
-    # One sort serves all quantiles: NumPy's own take longer than all else here.
+    # One sort serves all quantiles: NumPy's quantiles would take longer than everything else here.
     ordered = np.sort(point_m, axis=0)
     centre = _quantile(ordered, 0.5)
     offset = point_m[:, :2] - centre[:2]
@@ -104,7 +104,7 @@ def _describe(point_m: Float[np.ndarray, "n 3"]) -> SurfaceView:
 
 
 def _quantile(ordered: Float[np.ndarray, "n k"], share: float) -> Float[np.ndarray, " k"]:
-    """Of columns that are sorted, interpolated between the two nearest rows."""
+    """Quantile of sorted columns, interpolated between the two nearest rows."""
     place = share * (len(ordered) - 1)
     row = min(int(place), len(ordered) - 2)
     return ordered[row] + (place - row) * (ordered[row + 1] - ordered[row])

@@ -1,9 +1,9 @@
-"""What the words have been found to mean so far: a pointer keeps what the arm hides.
+"""Memory of which objects the instruction refers to, even while the arm hides them.
 
-The network sees a moment. A thing that the gripper covers looks like another, and what the
-fingers hold may not be seen at all; without memory the arm would stop over what it has come for.
-What earlier frames said is averaged over about a second and weighs in each choice. Where looks
-cannot be trusted, because the arm is in the way, a thing once found is not taken back.
+The network sees one moment. An object covered by the gripper looks like another, and a held object
+may be invisible; without memory the arm would stop above its target. The network's choices are
+averaged over about a second and weigh in each new one. Where appearance is unreliable because the
+arm is in the way, an identified object stays identified.
 """
 
 from dataclasses import dataclass, field
@@ -22,16 +22,16 @@ from robot_vision.policies.tokens import (
 )
 
 MEMORY_S = 1.0
-SURE_S = 0.15  # so long something must have been meant before the arm goes for it
-FORGOTTEN_S = 2.0  # a longer gap between frames, and nothing is remembered
-# A track unseen for so long, or so near the tool, may be hidden by the arm.
+SURE_S = 0.15  # how long an object must be pointed at before the arm goes for it
+FORGOTTEN_S = 2.0  # a longer gap between frames clears the memory
+# A track unseen for this long, or this near the tool, may be hidden by the arm.
 HIDDEN_S, HIDDEN_M = 0.15, 0.14
-# Fingers measured between these hold something.
+# A gripper opening between these means that it holds something.
 HOLDING_OPEN = (0.03, 0.93)
 
-_PAST_WEIGHT = 3.0  # of what earlier frames said, against what this one says
-_LEARNT_S = 0.3  # until then it weighs less
-# Logarithms of shares: the least that counts, and that of what has just appeared.
+_PAST_WEIGHT = 3.0  # weight of earlier frames against this one
+_LEARNT_S = 0.3  # younger memory weighs less
+# Log shares: the floor, and the value of a new object.
 _FLOOR, _NEW = -6.0, -3.0
 BARRED = -1e4
 _HAND_KEY, _NONE_KEY = -1, -2  # beside the ids of tracks
@@ -39,9 +39,9 @@ _HAND_KEY, _NONE_KEY = -1, -2  # beside the ids of tracks
 
 @dataclass
 class _Pointer:
-    """Mean logarithm of the share that each key was given, and what was chosen last.
+    """Mean log share of each key, and the last choice.
 
-    What `is_hidden` may look like nothing only because the arm is in the way.
+    `is_hidden` objects may look like nothing only because the arm is in the way.
     """
 
     said: dict[int, float] = field(default_factory=dict)
@@ -50,7 +50,8 @@ class _Pointer:
 
 
 class PointingMemory:
-    """Memory of one instruction. For each frame ask for `bias`, run the network, `note` it."""
+    """Memory of one instruction. For each frame: get `bias`, run the network, then `note` its
+    output."""
 
     def __init__(self) -> None:
         self._forget()
@@ -67,7 +68,7 @@ class PointingMemory:
         return target.is_hidden, destination.is_hidden
 
     def bias(self, inputs: PolicyInputs, stamp_ns: int) -> Float32[np.ndarray, "2 p"]:
-        """What is to be added to the logits of target and destination in this frame."""
+        """The bias to add to the logits of target and destination in this frame."""
         if not 0 <= self._passed_s(stamp_ns) <= FORGOTTEN_S:
             self._forget()
         keys = _keys(inputs)
@@ -92,9 +93,9 @@ class PointingMemory:
         choice: Int64[np.ndarray, "2"],
         stamp_ns: int,
     ) -> bool:
-        """Take in the network's answer to a frame, and the places that were chosen.
+        """Record the network's output for a frame and the chosen objects.
 
-        Returns whether it is enough to act on.
+        Returns whether they are certain enough to act on.
         """
         passed_s = self._passed_s(stamp_ns)
         self._stamp_ns = stamp_ns
@@ -120,7 +121,7 @@ class PointingMemory:
 
 
 def _follow(pointer: _Pointer, inputs: PolicyInputs, *, holding: bool) -> None:
-    """What the fingers closed upon is in the hand; an open hand holds nothing."""
+    """The object the fingers closed on is in the hand; an open hand holds nothing."""
     rows = np.flatnonzero(inputs.present & (inputs.track_id == pointer.found))
     is_held = pointer.found == _HAND_KEY and holding
     pointer.is_hidden = is_held or (len(rows) > 0 and _is_in_the_way(inputs.objects[rows[0]]))
@@ -148,7 +149,7 @@ def _is_in_the_way(token: Float32[np.ndarray, " o"]) -> bool:
 
 
 def _keys(inputs: PolicyInputs) -> dict[int, int]:
-    """What is remembered by, for each place that can be pointed at."""
+    """Memory keys of everything that can be pointed at."""
     rows = np.flatnonzero(inputs.present)
     tracks = {int(row): int(inputs.track_id[row]) for row in rows}
     return tracks | {HAND: _HAND_KEY, NONE: _NONE_KEY}

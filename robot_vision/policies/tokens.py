@@ -1,7 +1,6 @@
-"""What a policy's network is given, field by field: tokens of objects, of the view, of the arm.
+"""Inputs of a policy's network, field by field: tokens of objects, the view and the arm.
 
-What is missing is zero, with a flag that says so. Lengths are metres in the axes of the base
-unless a name says otherwise.
+Missing values are zero, with a flag. Lengths are metres in base axes unless a name says otherwise.
 """
 
 from dataclasses import dataclass
@@ -13,14 +12,14 @@ from robot_vision.policies.color_features import LIGHT_WIDTH, SHADES
 from robot_vision.policies.surface import HEIGHT_CELLS
 
 MAX_OBJECTS = 16
-# What can be pointed at after the objects: what the hand holds, and nothing.
+# Pointing candidates after the objects: the held object, and none.
 HAND, NONE = MAX_OBJECTS, MAX_OBJECTS + 1
 POINTABLE = MAX_OBJECTS + 2
 MAX_CLASSES = 10
 FEATURES = 64
 VISUAL_ROWS, VISUAL_COLUMNS = 7, 9
 
-# What the action head is told of an object it points at, then what else tells objects apart.
+# Fields that the action head receives of the chosen object, then fields that distinguish objects.
 GEOMETRY_FIELDS = {
     "centre": 3,
     "centre_from_tool": 3,
@@ -60,7 +59,7 @@ ROBOT_FIELDS = {"tool": 3, "rotation": 6, "yaw": 2, "gripper": 1}
 
 
 def slices_of(fields: dict[str, int]) -> dict[str, slice]:
-    """Where each field lies in a token."""
+    """The slice of each field in a token."""
     ends = np.cumsum(list(fields.values())).tolist()
     return {
         name: slice(end - width, end)
@@ -89,18 +88,18 @@ _MEASURED_BY_DEPTH = (
     "has_position",
     "heights",
 )
-# Height of the middle of a thing that nothing but its box tells of.
+# Assumed height of an object's centre if only its box is known.
 USUAL_HEIGHT_M = 0.03
 
 
 def robot_width(history: int) -> int:
-    """Width of the robot token with so many states of history."""
+    """Width of the robot token with this many states of history."""
     return sum(ROBOT_FIELDS.values()) + history * HISTORY_WIDTH
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PolicyInputs:
-    """What the network is given of one observation. Rows of `objects` past the tracks are zero."""
+    """The network's inputs for one observation. Rows of `objects` past the tracks are zero."""
 
     objects: Float32[np.ndarray, "n o"]
     present: Bool[np.ndarray, " n"]
@@ -122,10 +121,10 @@ def without_depth(
     visual: Float32[np.ndarray, "*b cells v"],
     robot: Float32[np.ndarray, "*b r"],
 ) -> tuple[Float32[np.ndarray, "*b n o"], Float32[np.ndarray, "*b cells v"]]:
-    """Object and visual tokens as they are where no depth is measured, from those with depth.
+    """Object and visual tokens as without measured depth, computed from those with depth.
 
-    Places are then where the lines of sight meet the table. For training; features and scores
-    stay those of a frame with depth.
+    Positions are then where lines of sight meet the table. For training; features and scores stay
+    those of a frame with depth.
     """
     objects, visual = objects.copy(), visual.copy()
     at = {name: objects[..., place] for name, place in OBJECT_SLICES.items()}

@@ -1,4 +1,4 @@
-"""When the arm must hold: what it is led by is missing, old or contradicts itself."""
+"""When the arm must hold: its inputs are missing, old or contradictory."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,16 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.policy_config import WatchdogConfig
 from robot_vision.core.types import Instruction
 
-# Stamps may be ahead of the clock by so much: clocks of two machines differ a little.
+# Stamps may be ahead of the clock by this much: clocks of two machines differ slightly.
 FUTURE_SLACK_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """A reason to hold: its name, by which it is counted, and words.
+    """A reason to hold: its name, by which it is counted, and a description.
 
-    `urgent`: something is wrong, so that the arm brakes as hard as it may. Others belong to the
-    work, and it brakes gently.
+    `urgent`: something is wrong, so the arm brakes as hard as allowed. Other reasons are part of
+    normal operation, and it brakes gently.
     """
 
     cause: str
@@ -25,12 +25,12 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Situation:
-    """What the watchdog looks at; stamps are None where nothing came yet.
+    """Inputs of the watchdog; stamps are None before the first message.
 
-    `arm` has what is wrong with the reports of where it is. `refused` says why the newest decision
-    is none to act by. `away` is set while the arm does not
-    follow: distance (m) and turn (rad) of the measured from the commanded tool. `clock_back_s` is
-    how far the clock went back since the last chunk.
+    `arm` holds faults of the arm's reported state. `refused` says why the newest decision cannot
+    be followed. `away` is set while the arm does not follow: distance (m) and angle (rad) between
+    the measured and the commanded tool. `clock_back_s` is how far the clock went back since the
+    last chunk.
     """
 
     now_ns: int
@@ -46,12 +46,12 @@ class Situation:
 
 
 def words_problem(instruction: Instruction | None) -> str:
-    """Why words cannot be followed; empty if they can be."""
+    """Why an instruction cannot be followed; empty if it can."""
     return "no instruction" if instruction is None else instruction.problem
 
 
 def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
-    """Every reason to hold, the most telling first; none if the arm may move."""
+    """Every reason to hold, the most important first; none if the arm may move."""
     found = [
         _clock(seen),
         *seen.arm,
@@ -69,7 +69,7 @@ def holds(seen: Situation, config: WatchdogConfig) -> tuple[Hold, ...]:
 def _clock(seen: Situation) -> Hold | None:
     if seen.clock_back_s <= 0:
         return None
-    back = f"the clock went back by {seen.clock_back_s:.3g} s; waiting for perception anew"
+    back = f"the clock went back by {seen.clock_back_s:.3g} s; waiting for new perception"
     return Hold(cause="clock", reason=back)
 
 
@@ -83,7 +83,7 @@ def _robot(seen: Situation, config: WatchdogConfig) -> Hold | None:
 
 def _perception(seen: Situation, config: WatchdogConfig) -> Hold | None:
     if seen.perception_stamp_ns is None:
-        yet = "nothing seen yet that the policy decided on"
+        yet = "the policy has not decided on any frame yet"
         return Hold(cause="perception", reason=yet, urgent=False)
     return _age("perception", "perception", seen.perception_stamp_ns, seen, config.perception_s)
 
@@ -116,7 +116,7 @@ def _instruction(seen: Situation) -> Hold | None:
 
 
 def _refused(seen: Situation) -> Hold | None:
-    """Why the policy gave no actions. That of the words is the instruction's own, and said."""
+    """Why the policy gave no actions. A problem of the instruction is already reported."""
     refused = seen.refused
     if refused is None or refused.reason == words_problem(seen.instruction):
         return None
@@ -127,8 +127,8 @@ def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:
     if seen.away is None:
         return None
     far = (
-        f"the arm is {seen.away[0]:.3g} m and {seen.away[1]:.3g} rad from where it was "
-        f"commanded to be (at most {config.tracking_m:g} m and {config.tracking_rad:g} rad)"
+        f"the arm is {seen.away[0]:.3g} m and {seen.away[1]:.3g} rad from its commanded pose (at "
+        f"most {config.tracking_m:g} m and {config.tracking_rad:g} rad)"
     )
     return Hold(cause="tracking", reason=far)
 
@@ -136,4 +136,4 @@ def _tracking(seen: Situation, config: WatchdogConfig) -> Hold | None:
 def _chunk(seen: Situation) -> Hold | None:
     if seen.has_chunk or seen.refused is not None or seen.perception_stamp_ns is None:
         return None
-    return Hold(cause="chunk", reason="no actions that are still valid", urgent=False)
+    return Hold(cause="chunk", reason="no valid actions left", urgent=False)

@@ -1,4 +1,4 @@
-"""Words in, their encoding out: by the encoder in a policy's bundle."""
+"""Encodes instructions with the encoder in a policy's bundle."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -17,28 +17,28 @@ LANGUAGE_INPUTS = ("tokens",)
 
 @runtime_checkable
 class Words(Protocol):
-    """What makes an instruction of words."""
+    """Turns text into an instruction."""
 
     def instruct(self, text: str) -> Instruction: ...
 
 
 class VocabularyEncoder:
-    """Raises `BundleError` where a bundle has no vocabulary, or no encoder that can be loaded."""
+    """Raises `BundleError` if a bundle has no vocabulary, or no loadable encoder."""
 
     def __init__(self, bundle: PolicyBundle) -> None:
         vocabulary, path = bundle.manifest.vocabulary, bundle.language_path
         if vocabulary is None or path is None:
-            raise BundleError(f"{bundle.path} has no vocabulary, or no encoder of its words")
+            raise BundleError(f"{bundle.path} has no vocabulary, or no text encoder")
         self._vocabulary = vocabulary
         self._language = open_policy_session(path, inputs=LANGUAGE_INPUTS, threads=1)
 
     @property
     def max_words(self) -> int:
-        """Words of the longest instruction."""
+        """Largest number of words of an instruction."""
         return self._vocabulary.max_words
 
     def instruct(self, text: str) -> Instruction:
-        """Tokens of `text` and their encoding. `problem` is set if they cannot be followed."""
+        """Tokens of `text` and their encoding. `problem` is set if it cannot be followed."""
         found = tokenise(text, self._vocabulary)
         length = len(found.tokens)
         tokens = padded(found.tokens, self.max_words)
@@ -53,7 +53,7 @@ class VocabularyEncoder:
 
 
 class NoWords:
-    """Of policies that take no words: any instruction lets them do what they were taught."""
+    """For policies without language: any instruction lets them do what they were trained for."""
 
     def instruct(self, text: str) -> Instruction:
         nothing = np.zeros((0, 0), np.float32)
@@ -61,7 +61,7 @@ class NoWords:
 
 
 def words_of(bundle: PolicyBundle) -> Words:
-    """The encoder of a bundle's words. Raises `BundleError` where there is none that works."""
+    """The text encoder of a bundle. Raises `BundleError` if there is none that works."""
     seen = bundle.manifest.observation
     kind = "vocabulary" if seen is None else seen.words
     kinds: dict[str, Callable[[PolicyBundle], Words]] = {

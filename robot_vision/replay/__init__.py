@@ -1,4 +1,5 @@
-"""Recordings through the live pipeline, in order and bit for bit the same each time; no ROS.
+"""Replays recordings through the live pipeline, in order and bit-for-bit reproducible; without
+ROS.
 
 `reading` (files become frames) → `running` (frames through the pipeline) → `reporting` (figures,
 golden files, verdicts) and `writing` (MCAP, tables, pictures); `jobs` join them, for one recording

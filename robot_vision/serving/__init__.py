@@ -1,5 +1,5 @@
-"""A policy bundle as a server, for robots that ask over the network.
+"""Serves a policy bundle to robots over the network.
 
-`server` (connections, token, bounds) asks an `exchange` about each message: `own` speaks our own
-protocol, `openpi` that of openpi. `robot_bundle` writes the bundle for the robot's side.
+`server` (connections, token, limits) passes each message to an `exchange`: `own` for our own
+protocol, `openpi` for openpi's. `robot_bundle` writes the bundle for the robot's side.
 """

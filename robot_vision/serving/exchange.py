@@ -1,4 +1,4 @@
-"""What a protocol of the server does with messages, and which policies it can serve."""
+"""The server side of a protocol, and which policies it can serve."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +10,8 @@ from robot_vision.policies.registry import BundledPolicy
 
 @runtime_checkable
 class Exchange(Protocol):
-    """The messages of one connection. `contract` goes first, then `answer` is asked for each."""
+    """The messages of one connection. `contract` is sent first, then `answer` is called for
+    each."""
 
     path: str
     token_scheme: str
@@ -18,13 +19,13 @@ class Exchange(Protocol):
     def contract(self) -> dict[str, Any]: ...
 
     def answer(self, message: Any) -> dict[str, Any]:
-        """Raises `RemoteError` where the message is none that can be answered."""
+        """Raises `RemoteError` if the message cannot be answered."""
         ...
 
 
 @runtime_checkable
 class BuildExchange(Protocol):
-    """Raises `BundleError` where the policy needs what the protocol does not carry."""
+    """Raises `BundleError` if the policy needs inputs that the protocol does not carry."""
 
     def __call__(self, policy: BundledPolicy) -> Exchange: ...
 
@@ -35,17 +36,17 @@ EXCHANGES: Registry[BuildExchange] = Registry(
 
 
 def observation_of_bundle(policy: BundledPolicy) -> ObservationSpec:
-    """What a policy observes; raises `BundleError` where that cannot come over the network."""
+    """A policy's observation; raises `BundleError` if it cannot be sent over the network."""
     manifest = policy.manifest
     seen = manifest.observation
     if manifest.kind == "remote":
         raise BundleError(
-            f"policy {manifest.name!r} is on a server already: let the robot ask that one"
+            f"policy {manifest.name!r} already runs on a server: let the robot use that one"
         )
     if seen is None or seen.perception:
         taken = "tracks and features" if seen is None else ", ".join(seen.perception)
         raise BundleError(
-            f"policy {manifest.name!r} decides by perception ({taken}), which is on the robot: "
-            "run it there; served are policies that take pictures, state and words"
+            f"policy {manifest.name!r} uses perception ({taken}), which runs on the robot: run "
+            "it there; only policies that take pictures, state and an instruction can be served"
         )
     return seen

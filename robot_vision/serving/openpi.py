@@ -2,7 +2,7 @@
 
 Keys: `observation/<camera>` u8 [h,w,3], `observation/state` f32 [n] in the order of the policy's
 observation, `prompt`; the answer has `actions` f64 [t,n]. openpi has no stamps, no history and no
-word for holding: where the policy holds, the answer has `hold_reason` in place of `actions`.
+hold: if the policy holds, the answer has `hold_reason` instead of `actions`.
 """
 
 from time import perf_counter, time_ns
@@ -26,7 +26,7 @@ _BLANK = np.zeros((16, 16, 3), np.uint8)
 
 
 def camera_key(name: str) -> str:
-    """What clients call a camera."""
+    """The clients' name of a camera."""
     return f"observation/{name}"
 
 
@@ -51,10 +51,10 @@ class OpenpiExchange:
     def answer(self, message: Any) -> dict[str, Any]:
         started_s = perf_counter()
         if not isinstance(message, dict):
-            raise RemoteError("a request is no map of observations by their keys")
+            raise RemoteError("a request is not a map of observations by key")
         text = message.get(PROMPT_KEY, "")
         if not isinstance(text, str):
-            raise RemoteError(f"{PROMPT_KEY!r} is no text")
+            raise RemoteError(f"{PROMPT_KEY!r} is not text")
         if self._instruction is None or self._instruction.text != text:
             self._instruction = self._policy.instruct(text)
         decision = self._policy.decide(self._observation(message), self._instruction)
@@ -85,8 +85,8 @@ def _of_one_moment(policy: BundledPolicy) -> ObservationSpec:
     lacks += [f"depth of {', '.join(with_depth)}"] if with_depth else []
     if lacks:
         raise BundleError(
-            f"policy {policy.manifest.name!r} takes {' and '.join(lacks)}, which openpi's "
-            "protocol does not carry: serve it by --protocol robot_vision"
+            f"policy {policy.manifest.name!r} needs {' and '.join(lacks)}, which openpi's "
+            "protocol does not carry: serve it with --protocol robot_vision"
         )
     return seen
 
@@ -101,7 +101,7 @@ def _picture(message: dict[Any, Any], camera: str) -> np.ndarray:
 
 
 def _robot(message: dict[Any, Any], seen: ObservationSpec, now_ns: int) -> RobotState:
-    """The arm of the state's numbers; what a policy does not take is at zero."""
+    """The arm from the state's numbers; values that the policy does not use are zero."""
     pose, joints, opened = np.eye(4), np.zeros(0), 1.0
     if seen.state != "none":
         found = message.get(STATE_KEY)

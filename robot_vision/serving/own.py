@@ -14,7 +14,8 @@ from robot_vision.serving.exchange import EXCHANGES, observation_of_bundle
 
 
 class OwnExchange:
-    """See `Exchange`. Words are read once an instruction, and its memory is the policy's."""
+    """See `Exchange`. The text is encoded once per instruction, and the policy keeps its own
+    memory."""
 
     path, token_scheme = PATH, "Bearer"
 
@@ -24,7 +25,7 @@ class OwnExchange:
         self._instruction: Instruction | None = None
 
     def contract(self) -> dict[str, Any]:
-        # The robot sends words as they are: how they are read is the server's.
+        # The robot sends the raw text; the server encodes it.
         seen = self._seen.model_copy(update={"words": "none"})
         return contract_of(self._policy.spec, observation=seen.model_dump(mode="json"))
 

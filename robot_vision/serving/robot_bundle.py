@@ -1,4 +1,4 @@
-"""The bundle for the robot's side of a server of ours: the same actions, decided elsewhere."""
+"""The robot-side bundle for our server: the same actions, decided elsewhere."""
 
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ _LONGEST_LIMIT_S = 0.3
 def write_robot_bundle(
     folder: Path, served: PolicyManifest, *, protocol: str, url: str, token_variable: str = ""
 ) -> PolicyBundle:
-    """`policy.yaml` of kind `remote` that asks a server of `served` at `url`."""
+    """`policy.yaml` of kind `remote` that queries a server of `served` at `url`."""
     if (folder / POLICY_FILE).exists():
-        raise ConfigError(f"{folder} holds a policy already: name a new folder")
+        raise ConfigError(f"{folder} already contains a policy: choose a new folder")
     assert served.observation is not None  # held by the server
     spec = served.action_spec
     plain = ActionStatistics(mean=(0.0,) * spec.width, scale=(1.0,) * spec.width)

@@ -1,4 +1,4 @@
-"""The server: connections over WebSocket, one robot at a time, within bounds."""
+"""The server: WebSocket connections, one robot at a time, within limits."""
 
 import hmac
 import logging
@@ -27,7 +27,8 @@ _PING_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """Where to listen, and whom to let in. `token` empty: anybody, which only loopback may."""
+    """Where to listen, and the required token. `token` empty: no token, allowed only on
+    loopback."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -37,9 +38,10 @@ class Listening:
 
 
 class PolicyServer:
-    """Serves from construction to `close`. Raises `ConfigError` where it cannot listen.
+    """Serves from construction to `close`. Raises `ConfigError` if it cannot listen.
 
-    `say` gets a line for each robot that comes and goes, and for each request that is refused.
+    `say` is called with a line for each robot that connects or leaves, and for each rejected
+    request.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class PolicyServer:
         say: Callable[[str], object],
     ) -> None:
         build = EXCHANGES.get(protocol)
-        build(policy)  # whether it can be served is known before anybody asks
+        build(policy)  # checks before any request whether it can be served
         self._make = lambda: build(policy)
         self._exchange = self._make()
         self._listening, self._say = listening, say
@@ -63,7 +65,7 @@ class PolicyServer:
 
     @property
     def url(self) -> str:
-        """Where robots find it."""
+        """The address for robots."""
         host, port = self._server.socket.getsockname()[:2]
         host = f"[{host}]" if ":" in host else host
         scheme = "wss" if self._listening.certificate else "ws"
@@ -71,11 +73,11 @@ class PolicyServer:
         return f"{scheme}://{host}:{port}{path}"
 
     def latency_s(self) -> dict[str, float]:
-        """How long answers took here, as percentiles; empty before the first."""
+        """Percentiles of answer times in the server; empty before the first."""
         return self._latency.summary()
 
     def wait(self) -> None:
-        """Until it is closed."""
+        """Wait until it is closed."""
         self._thread.join()
 
     def close(self) -> None:
@@ -86,8 +88,8 @@ class PolicyServer:
         asked, serve = self._listening, _serve()
         if asked.host not in _LOOPBACK and not asked.token:
             raise ConfigError(
-                f"--host {asked.host} lets the network in: name the variable of a token by "
-                "--token-variable, or listen on 127.0.0.1"
+                f"--host {asked.host} is reachable from the network: set --token-variable to an "
+                "environment variable with a token, or listen on 127.0.0.1"
             )
         try:
             return serve(
@@ -99,18 +101,18 @@ class PolicyServer:
                 max_size=_MOST_MIB * 2**20,
                 open_timeout=5,
                 close_timeout=1,
-                # A robot that lost its power must not keep the next one out.
+                # A robot that lost power must not block the next one.
                 ping_interval=_PING_S,
                 ping_timeout=_PING_S,
                 process_request=self._admit,
-                # Who knocks without speaking the protocol is no news.
+                # Connections that do not speak the protocol are not logged.
                 logger=_quiet_logger(),
             )
         except OSError as error:
             raise ConfigError(f"cannot listen on {asked.host}:{asked.port}: {error}") from error
 
     def _admit(self, connection: Any, request: Any) -> Any:
-        """Answer health checks; refuse other paths and wrong tokens before any message."""
+        """Answer health checks; reject other paths and wrong tokens before any message."""
         path = request.path.split("?")[0]
         if path == "/healthz":
             return connection.respond(HTTPStatus.OK, "OK\n")
@@ -124,7 +126,7 @@ class PolicyServer:
 
     def _handle(self, connection: Any) -> None:
         if not self._turn.acquire(blocking=False):
-            connection.close(_BUSY, "another robot is served")
+            connection.close(_BUSY, "another robot is being served")
             return
         robot = ":".join(map(str, connection.remote_address[:2]))
         try:
@@ -148,15 +150,15 @@ class PolicyServer:
             self._turn.release()
 
     def _refuse(self, connection: Any, robot: str, words: str) -> None:
-        """As openpi's servers: an error is a text, and then the connection ends."""
+        """Like openpi's servers: send the error as text and close the connection."""
         self._say(f"{robot}: {words}")
         connection.send(words)
-        connection.close(_BROKEN, "see the message before")
+        connection.close(_BROKEN, "see the previous message")
 
 
 def _read(message: bytes | str) -> Any:
     if isinstance(message, str):
-        raise RemoteError("a request is a text, expected msgpack")
+        raise RemoteError("a request is text, expected msgpack")
     return unpack(message)
 
 

@@ -1,4 +1,4 @@
-"""The classes of objects: how each is shaped (what is seen) and what it collides with."""
+"""The classes of objects: their visible shapes and collision shapes."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def _banana(rng: np.random.Generator) -> Shape:
     for i in range(1, len(middle) - 1, 2):
         direction = path[i + 1] - path[i]
         yaw = np.arctan2(direction[1], direction[0])
-        # capsules lie along z: first onto x, then turned by yaw
+        # capsules lie along z: first rotate onto x, then by yaw
         quaternion = _multiply((np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)), ALONG_X)
         colliders.append(
             Collider(
@@ -136,7 +136,7 @@ def _bottle(rng: np.random.Generator) -> Shape:
 
 
 def _rim(radius_m: float, height_m: float, thickness_m: float) -> list[Collider]:
-    """A ring of upright capsules: lets things fall into hollow objects."""
+    """A ring of upright capsules, so that objects can fall into hollow ones."""
     return [
         Collider(
             kind="sphere",

@@ -1,4 +1,4 @@
-"""Recordings as rosbag2 (MCAP), without ROS, and the truth that goes with them as JSON.
+"""Writes recordings as rosbag2 (MCAP), without ROS, with their ground truth as JSON.
 
 Topics are those of a RealSense driver: JPEG colour, depth aligned to it (16UC1 millimetres, as
 `compressedDepth` PNG or raw), both camera infos, and `/tf` from `world` to the optical frame.
@@ -33,7 +33,7 @@ _DEPTH_HEADER = struct.pack("<iff", 0, 0.0, 0.0)
 
 @dataclass(frozen=True, kw_only=True)
 class BagOptions:
-    """What goes into the bag. `true_depth` adds the exact depth on a topic of its own."""
+    """Contents of the bag. `true_depth` adds the exact depth on a separate topic."""
 
     raw_depth: bool = False
     true_depth: bool = False
@@ -44,7 +44,7 @@ class BagWriter:
 
     def __init__(self, folder: Path, options: BagOptions) -> None:
         if folder.exists():
-            raise ConfigError(f"{folder} exists already; a recording needs a new folder")
+            raise ConfigError(f"{folder} already exists; expected a new folder for the recording")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

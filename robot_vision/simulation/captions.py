@@ -1,8 +1,8 @@
-"""Captions of generated scenes, from their truth: things, colours, counts, places.
+"""Captions of generated scenes, from their ground truth: objects, colours, counts, places.
 
-A caption names only what is clearly in view, and counts a kind of thing only where none of that
-kind is half hidden. Beside each caption stand two that are wrong in one word: another colour, or
-another thing, of which the picture shows none.
+A caption names only objects clearly in view, and counts a kind of object only if none of it is
+half hidden. Each caption comes with two that are wrong in one word: another colour or object, of
+which the picture shows none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ from robot_vision.simulation.robot.phrases import CLASS_WORDS, COLOR_WORDS
 CLEAR_PX = 120
 CLEAR_SHARE = 0.35
 _MOST_LISTED = 5
-_LISTS = 2  # of a picture, each in other words
+_LISTS = 2  # number of captions per picture, each worded differently
 _LEFT, _MIDDLE, _RIGHT = 0.4, (0.44, 0.56), 0.6  # as parts of the picture's width
 _APART = 0.15
 _APART_M = 0.12
-_STREAM = 23  # apart from the streams that scenes are drawn from
+_STREAM = 23  # separate from the random streams of scenes
 
 _COUNTS = (
     "", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
@@ -40,7 +40,7 @@ _SENTENCES = (
     "one can see {things}",
     "this shows {things}",
 )
-# Of words that the sentences above have too.
+# From words that the sentences above contain, too.
 _HELD_OUT_SENTENCES = (
     "a picture of a table with {things}",
     "one can see {things} on a table",
@@ -57,7 +57,7 @@ _DEEPER = {"nearer": ("in front of",), "farther": ("behind",)}
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """One annotated object. `x` is its middle as a part of the picture's width."""
+    """One annotated object. `x` is its centre as a fraction of the picture's width."""
 
     annotation_id: int
     name: str
@@ -70,7 +70,7 @@ class Thing:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """All things of one colour and name in a picture, as a caption names them."""
+    """All objects of one colour and name in a picture, as a caption names them."""
 
     color: str
     name: str
@@ -105,7 +105,7 @@ class _Phrase:
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """A caption, what it names, and the same with a wrong colour or thing; empty for none.
+    """A caption, what it names, and its variants with a wrong colour or object; empty for none.
 
     `kind`: list, places, relation, reworded (a sentence that training never shows) or thing (of
     the object `annotation_id` alone).
@@ -122,7 +122,7 @@ class Caption:
 def with_captions(content: Mapping[str, Any], *, split: Split) -> dict[str, Any]:
     """The content of `annotations.json` with `captions` for all its images.
 
-    Deterministic: the words depend on an image's seed and id alone.
+    Deterministic: the text depends only on an image's seed and id.
     """
     names = {category["id"]: category["name"] for category in content["categories"]}
     by_image: dict[int, list[Mapping[str, Any]]] = {image["id"]: [] for image in content["images"]}
@@ -140,7 +140,7 @@ def with_captions(content: Mapping[str, Any], *, split: Split) -> dict[str, Any]
 def captions_of(
     things: Sequence[Thing], rng: np.random.Generator, *, split: Split
 ) -> list[Caption]:
-    """Captions of a picture and of each thing clearly in view; empty where nothing is."""
+    """Captions of a picture and of each object clearly in view; empty if there is none."""
     groups = groups_of(things)
     captions = []
     if groups:
@@ -160,7 +160,7 @@ def captions_of(
 
 
 def groups_of(things: Iterable[Thing]) -> list[Group]:
-    """What may be named and counted, the largest in the picture first."""
+    """Groups that may be named and counted, the largest first."""
     by_look: dict[tuple[str, str], list[Thing]] = {}
     for thing in things:
         by_look.setdefault((thing.color, thing.name), []).append(thing)
@@ -191,7 +191,7 @@ def _of_places(
 
 
 def _place(x: float) -> str:
-    """Empty between the places, where people would not agree."""
+    """Empty between the regions, where people would not agree."""
     if x <= _LEFT:
         return "left"
     if x >= _RIGHT:
@@ -215,7 +215,7 @@ def _of_relation(
 
 
 def _relation(one: Group, other: Group) -> tuple[str, ...]:
-    """Words for where `one` is seen from `other`; none where it is not clear."""
+    """Words for the position of `one` relative to `other`; none if unclear."""
     if abs(one.x - other.x) >= _APART:
         return _BESIDE["left" if one.x < other.x else "right"]
     if abs(one.depth_m - other.depth_m) >= _APART_M:
@@ -288,7 +288,7 @@ def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], width_px: in
 
 
 def _record(caption: Caption, image_id: int) -> dict[str, Any]:
-    """As COCO has captions, with what ours say beside."""
+    """As in COCO, with our additional fields."""
     of_thing = {} if caption.annotation_id is None else {"annotation_id": caption.annotation_id}
     return {
         "image_id": image_id,

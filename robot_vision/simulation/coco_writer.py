@@ -1,7 +1,7 @@
 """Training sets on disk: COCO annotations, colour as JPEG, depth as 16-bit PNG (millimetres).
 
-Each scene's frames are written with a part file `parts/%06d.json`, last: a scene whose part is
-there is complete. `merge_parts` joins them into `annotations.json`, at any time.
+Each scene's frames are written with a part file `parts/%06d.json`, last: a scene with a part file
+is complete. `merge_parts` joins them into `annotations.json`, at any time.
 """
 
 import json
@@ -36,14 +36,14 @@ def prepare_set(folder: Path) -> None:
 
 
 def part_file(folder: Path, scene_index: int) -> Path:
-    """Where the annotations of a scene lie."""
+    """The file with the annotations of a scene."""
     return folder / "parts" / f"{scene_index:06d}.json"
 
 
 def write_part(
     folder: Path, scene_index: int, frames: dict[int, LabelledFrame], *, seed: int
 ) -> None:
-    """Write a scene's frames by their numbers; the part file comes last and at once."""
+    """Write a scene's frames by number; the part file is written last and atomically."""
     images, annotations = [], []
     for number, frame in frames.items():
         images.append(_write_frame(folder, number, frame, seed=seed))
@@ -74,9 +74,9 @@ def merge_parts(folder: Path, *, split: Split) -> int:
 
 
 def rewrite_captions(folder: Path, *, split: Split) -> int:
-    """Give a generated set the captions of today; returns how many there are.
+    """Rewrite the captions of a generated set; returns their number.
 
-    Raises `ConfigError` where the folder holds no set whose truth captions can be made of.
+    Raises `ConfigError` if the folder has no set from whose ground truth captions can be made.
     """
     file = folder / ANNOTATIONS
     try:
@@ -91,10 +91,10 @@ def rewrite_captions(folder: Path, *, split: Split) -> int:
 
 
 def depth_png(depth_m: Float32[np.ndarray, "h w"]) -> bytes:
-    """16-bit PNG in millimetres, 0 where there is no depth or more than 65.5 m."""
+    """16-bit PNG in millimetres, 0 for no depth or more than 65.5 m."""
     depth_mm = np.rint(depth_m * 1000)
     depth_mm[(depth_mm > 65535) | ~np.isfinite(depth_mm)] = 0
-    # steps of a few values compress better and faster without PNG's prediction filters
+    # data with few distinct steps compress better and faster without PNG's prediction filters
     options = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
     _, data = cv2.imencode(".png", depth_mm.astype(np.uint16), options)
     return data.tobytes()
@@ -142,7 +142,7 @@ def _annotation(number: int, row: int, truth: Truth, frame: LabelledFrame) -> di
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write under another name, then rename: readers see all of it or nothing."""
+    """Write under another name, then rename: readers see the complete file or none."""
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(content))
     draft.replace(path)

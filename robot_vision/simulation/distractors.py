@@ -1,4 +1,4 @@
-"""Shapes without a label: clutter that a detector must learn to leave alone."""
+"""Shapes without a label: clutter that a detector must learn to ignore."""
 
 from collections.abc import Callable
 
@@ -129,6 +129,6 @@ MAKERS: dict[str, Callable[[np.random.Generator], Shape]] = {
 
 
 def make_distractor(rng: np.random.Generator) -> Shape:
-    """A random shape that no class stands for."""
+    """A random shape that belongs to no class."""
     makers = list(MAKERS.values())
     return makers[int(rng.integers(len(makers)))](rng)

@@ -23,7 +23,7 @@ from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint, draw_v
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledFrame:
-    """A frame as the sensors give it, and the truth. Depths in metres, 0 where there is none."""
+    """A frame as the sensors return it, and the ground truth. Depths in metres, 0 for none."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     jpeg_quality: int
@@ -42,7 +42,7 @@ def make_frame(
     split: Split,
     size_px: tuple[int, int],
 ) -> LabelledFrame:
-    """Show `scene` in a new look from a new viewpoint."""
+    """Show `scene` with a new appearance from a new viewpoint."""
     look = draw_look(scene, rng, split=split)
     centre_m, radius_m = scene.extent()
     viewpoint = draw_viewpoint(rng, size_px=size_px, centre_m=centre_m, radius_m=radius_m)
@@ -74,7 +74,7 @@ def sense_rendering(
     sensor: DepthSensor,
     rng: np.random.Generator,
 ) -> Float32[np.ndarray, "h w"]:
-    """Depth as the sensor gives it; items shine as their look has it, the room is matt."""
+    """Depth as the sensor returns it; items are shiny as in their look, the room is matt."""
     shine = np.append(look.shine, 0.0)[ideal.item_index]
     return sense_depth(
         ideal.depth_m,

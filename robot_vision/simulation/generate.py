@@ -1,4 +1,4 @@
-"""Generate training sets in parallel processes; what is there already is not made again."""
+"""Generate training sets in parallel processes; existing scenes are kept."""
 
 import json
 from collections.abc import Callable
@@ -31,11 +31,11 @@ class SetRecipe:
     split: Split
     width_px: int
     height_px: int
-    most_objects: int | None = None  # and no distractors; None: as many as `Content` has them
+    most_objects: int | None = None  # and no distractors; None: as in `Content`
 
     @property
     def content(self) -> Content:
-        """How many things a scene holds."""
+        """The number of objects in a scene."""
         if self.most_objects is None:
             return Content()
         return Content(objects=(1, self.most_objects), distractors=(0, 0))
@@ -51,10 +51,10 @@ Job = tuple[Path, int, SetRecipe]  # folder of the set, number of the scene
 def generate_set(
     folder: Path, recipe: SetRecipe, *, processes: int, on_progress: Callable[[int], None]
 ) -> int:
-    """Write the set, or what is missing of it; returns the number of images in it.
+    """Write the set, or its missing part; returns its number of images.
 
-    `on_progress` is told how many frames are there, each time some have been added.
-    Raises `ConfigError` if the folder holds a set of another recipe.
+    `on_progress` receives the number of frames whenever some were added. Raises `ConfigError` if
+    the folder has a set of another recipe.
     """
     prepare_set(folder)
     _check_recipe(folder, recipe)
@@ -72,7 +72,7 @@ def generate_set(
 
 
 def split_of(folder: Path) -> Split:
-    """The split that a generated set is of; raises `ConfigError` where it does not say."""
+    """The split of a generated set; raises `ConfigError` if it does not state it."""
     found = read_json(folder / RECIPE)
     for split in SPLITS:
         if isinstance(found, dict) and found.get("split") == split:
@@ -87,7 +87,7 @@ def frame_numbers(scene_index: int, recipe: SetRecipe) -> range:
 
 
 def _is_complete(folder: Path, scene_index: int, recipe: SetRecipe) -> bool:
-    """Whether all frames of a scene are written; the last scene of a set that grows is not."""
+    """Whether all frames of a scene are written; not so for the last scene of a growing set."""
     path = part_file(folder, scene_index)
     if not path.exists():
         return False
@@ -101,18 +101,18 @@ def _check_recipe(folder: Path, recipe: SetRecipe) -> None:
     if path.exists():
         found = read_json(path)
         if not isinstance(found, dict):
-            raise ConfigError(f"{path} holds no recipe of a set")
+            raise ConfigError(f"{path} is not the recipe of a set")
         differing = [k for k in wanted if k != "count" and found.get(k) != wanted[k]]
         if differing:
             raise ConfigError(
-                f"{folder} holds a set of another recipe: "
-                + ", ".join(f"{k} is {found.get(k)!r}, asked for {wanted[k]!r}" for k in differing)
+                f"{folder} has a set of another recipe: "
+                + ", ".join(f"{k} is {found.get(k)!r}, expected {wanted[k]!r}" for k in differing)
             )
     path.write_text(json.dumps(wanted, indent=1))
 
 
 def _make_scene(job: Job) -> int:
-    """Make and write the frames of one scene; every frame has a random stream of its own."""
+    """Make and write the frames of one scene; every frame has its own random stream."""
     folder, scene_index, recipe = job
     size_px = (recipe.width_px, recipe.height_px)
     key = [recipe.seed, SPLITS.index(recipe.split), scene_index]

@@ -42,7 +42,7 @@ def _has_osmesa() -> bool:
 def choose_backend() -> str:
     """`MUJOCO_GL` if set, else `egl` if it has a device, else `osmesa`.
 
-    Raises `MissingDependencyError` that says what to install when neither works.
+    Raises `MissingDependencyError` saying what to install if neither works.
     """
     chosen = os.environ.get("MUJOCO_GL", "")
     if chosen:

@@ -1,7 +1,7 @@
-"""How a scene looks in one view: colours, textures, lights, panel and gripper.
+"""Appearance of a scene in one view: colours, textures, lights, panel and gripper.
 
-A settled scene is shown several times, each time in another look, so that physics and
-compilation are paid for once.
+A settled scene is shown several times, each time with another look, so that physics and
+compilation run only once.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ HELD_OUT_LIGHT_SHARE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class LightRange:
-    """Where a light stands and how its colour leans: red over blue, or the other way round."""
+    """Positions of a light and its colour cast: red over blue, or the reverse."""
 
     turns: tuple[float, float] = (0.0, 1.0)
     elevation_deg: tuple[float, float] = (30, 88)
@@ -35,7 +35,7 @@ class LightRange:
 
 
 TRAIN_LIGHT = LightRange(turns=(0.0, 0.8))
-# lower, from elsewhere and of stronger colour than any light in training
+# lower, from other directions and with stronger colours than any light in training
 HELD_OUT_LIGHTS = (
     LightRange(turns=(0.8, 1.0), elevation_deg=(15, 30), warmth=(0.14, 0.26)),
     LightRange(turns=(0.8, 1.0), elevation_deg=(15, 30), warmth=(-0.26, -0.14)),
@@ -45,7 +45,7 @@ FILL_LIGHT = LightRange()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """What was drawn for a view: per item its colour name and how much it shines (0 to 1)."""
+    """Random appearance of a view: colour name and shininess (0 to 1) per item."""
 
     color_names: tuple[str, ...]
     shine: Float[np.ndarray, " items"]
@@ -53,7 +53,7 @@ class Look:
 
 
 def draw_look(scene: Scene, rng: np.random.Generator, *, split: Split) -> Look:
-    """Paint and light `scene` at random, in place; textures still have to be uploaded."""
+    """Paint and light `scene` at random, in place; textures must be uploaded afterwards."""
     paint_surfaces(scene.model, rng, split=split)
     color_names, shine = [], []
     for index, item in enumerate(scene.items):
@@ -69,7 +69,7 @@ def draw_look(scene: Scene, rng: np.random.Generator, *, split: Split) -> Look:
 
 
 def place_panel(scene: Scene, rng: np.random.Generator, *, eye_m: Float[np.ndarray, "3"]) -> None:
-    """In some views, stand a board behind the things, opposite to the camera."""
+    """In some views, place a board behind the objects, opposite the camera."""
     body = scene.model.body("panel").mocapid[0]
     scene.data.mocap_pos[body] = PARKED_M
     if rng.random() < 0.35:
@@ -82,7 +82,7 @@ def place_panel(scene: Scene, rng: np.random.Generator, *, eye_m: Float[np.ndarr
 
 
 def place_gripper(scene: Scene, rng: np.random.Generator, *, share: float = 0.3) -> None:
-    """In a `share` of the views, let the gripper reach down between the things."""
+    """In a `share` of the views, let the gripper reach down between the objects."""
     body = scene.model.body("gripper").mocapid[0]
     scene.data.mocap_pos[body] = PARKED_M
     if rng.random() >= share:
@@ -113,7 +113,8 @@ def paint_surfaces(model: MjModel, rng: np.random.Generator, *, split: Split) ->
 def paint_item(
     model: MjModel, name: str, color_name: str, rng: np.random.Generator, *, split: Split
 ) -> float:
-    """Paint an item in a shade of a named colour (any, if empty); how much it shines (0 to 1)."""
+    """Paint an item in a shade of a named colour (any, if empty); returns its shininess (0 to
+    1)."""
     rgb = draw_rgb(color_name, rng) if color_name else rng.uniform(0.03, 1, 3)
     _set_texture(model, name, object_texture(OBJECT_TEXTURE_PX, rgb, split=split, rng=rng))
     return _set_gloss(model, name, rng)
@@ -136,7 +137,7 @@ def _set_texture(model: MjModel, name: str, rgb: np.ndarray) -> None:
 
 
 def light_room(model: MjModel, rng: np.random.Generator, *, split: Split) -> None:
-    """One main light, up to two weaker ones, and light from everywhere."""
+    """One main light, up to two weaker ones, and ambient light."""
     ambient = rng.uniform(0.12, 0.42)
     model.vis.headlight.ambient[:] = ambient * _tint(rng, FILL_LIGHT)
     model.vis.headlight.diffuse[:] = rng.uniform(0, 0.15)

@@ -1,4 +1,4 @@
-"""What moves in a sequence: things that are pushed, rolled or carried, and the camera.
+"""Motion in a sequence: objects that are pushed, rolled or carried, and the camera.
 
 Everything is a function of simulated time, so that a sequence does not depend on the frame rate.
 """
@@ -12,17 +12,17 @@ from robot_vision.simulation.scene import PARKED_M, TIMESTEP_S, Item, Scene
 from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole, towards
 
 GRASPABLE = ("ball", "banana", "block", "can", "tool")
-_GRIP_ABOVE_M = 0.8  # from which height the gripper comes down: out of most views
+_GRIP_ABOVE_M = 0.8  # height from which the gripper descends: outside most views
 _APPROACH_S, _LIFT_S, _ACROSS_S = 0.8, 0.7, 1.2
 _LEAN_RAD = 0.5
-_PUSH_GAIN_HZ, _PUSH_MAX_MPS2 = 80.0, 20.0  # of the hand that keeps up a velocity
+_PUSH_GAIN_HZ, _PUSH_MAX_MPS2 = 80.0, 20.0  # gain of the hand that maintains a velocity
 _HARMONICS = np.array([1, 1.3, 0.7, 1.7])  # of the camera's sway
 CARRY_S = 2 * (_APPROACH_S + _LIFT_S) + _ACROSS_S
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Push:
-    """An item is driven over the table for a while; a ball is only set rolling."""
+    """An item is pushed over the table for a while; a ball is only set rolling."""
 
     item: Item
     start_s: float
@@ -78,7 +78,7 @@ class Carry:
         scene.data.mocap_quat[body] = self.gripper_wxyz
 
     def _velocity(self, start: Float[np.ndarray, "7"], since_s: float) -> Float[np.ndarray, "6"]:
-        """Linear (m/s) and angular velocity of the item while it is held."""
+        """Linear (m/s) and angular velocity of the item while held."""
         lift_m, across = self._progress(since_s)
         next_lift_m, next_across = self._progress(since_s + TIMESTEP_S)
         moved_m = np.array([*((next_across - across) * (self.target_m - start[:2])), 0.0])
@@ -86,13 +86,14 @@ class Carry:
         return np.concatenate([moved_m / TIMESTEP_S, np.zeros(3)])
 
     def _progress(self, since_s: float) -> tuple[float, float]:
-        """Height over the place of grasping (metres) and share of the way across."""
+        """Height above the grasp (metres) and fraction of the path across."""
         lifted = _ease((since_s - _APPROACH_S) / _LIFT_S)
         lowered = _ease((since_s - _APPROACH_S - _LIFT_S - _ACROSS_S) / _LIFT_S)
         return 0.15 * (lifted - lowered), _ease((since_s - _APPROACH_S - _LIFT_S) / _ACROSS_S)
 
     def _clearance(self, since_s: float) -> float:
-        """Height of the tool point over the item's middle: the gripper comes and goes."""
+        """Height of the tool point above the item's centre, as the gripper approaches and
+        leaves."""
         come = 1 - _ease(since_s / _APPROACH_S)
         go = _ease((since_s - CARRY_S + _APPROACH_S) / _APPROACH_S)
         return _GRIP_ABOVE_M * max(come, go) - 0.005
@@ -100,7 +101,7 @@ class Carry:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraPath:
-    """A camera that sways around what lies on the table."""
+    """A camera that sways around the objects on the table."""
 
     centre_m: Float[np.ndarray, "3"]
     distance_m: float
@@ -113,7 +114,7 @@ class CameraPath:
     size_px: tuple[int, int]
 
     def at(self, time_s: float) -> Viewpoint:
-        """Where the camera is at `time_s`."""
+        """The camera's pose at `time_s`."""
         swing = np.sin(2 * np.pi * time_s / self.period_s * _HARMONICS + self.phase_rad)
         azimuth = self.azimuth_rad + self.sway_rad * swing[0]
         elevation = self.elevation_rad + 0.3 * self.sway_rad * swing[1]
@@ -136,7 +137,7 @@ def let_go(scene: Scene) -> None:
 def draw_camera_path(
     scene: Scene, rng: np.random.Generator, *, size_px: tuple[int, int]
 ) -> CameraPath:
-    """A hand-held or wrist-mounted camera that keeps the things in view."""
+    """A hand-held or wrist-mounted camera that keeps the objects in view."""
     centre_m, radius_m = scene.extent()
     fov_y_rad = float(np.deg2rad(rng.uniform(40, 56)))
     return CameraPath(
@@ -155,7 +156,7 @@ def draw_camera_path(
 def draw_motions(
     scene: Scene, rng: np.random.Generator, *, seconds: float, camera_azimuth_rad: float
 ) -> list[Push | Carry]:
-    """About two pushes a second, and one thing after the other carried where time allows."""
+    """About two pushes per second, and objects carried one after another if time allows."""
     on_table = [item for item in scene.items if scene.data.xpos[item.body_id][2] > -0.02]
     gripper_wxyz = _leaning(camera_azimuth_rad + np.pi)
     carries = [
@@ -184,7 +185,7 @@ def draw_motions(
 def _draw_carries(
     scene: Scene, items: list[Item], rng: np.random.Generator, *, seconds: float
 ) -> list[tuple[Item, float, Float[np.ndarray, "2"]]]:
-    """What is carried, from when on, and to which free place."""
+    """Items to carry, their start times and free target places."""
     graspable = [item for item in items if item.class_name in GRASPABLE]
     order = rng.permutation(len(graspable))
     taken = np.array([scene.data.xpos[item.body_id][:2] for item in scene.items])
@@ -199,14 +200,14 @@ def _draw_carries(
 
 
 def _leaning(azimuth_rad: float) -> Float[np.ndarray, "4"]:
-    """Quaternion w x y z that leans the vertical towards an azimuth, out of the camera's view."""
+    """Quaternion w x y z that tilts the vertical towards an azimuth, out of the camera's view."""
     half = _LEAN_RAD / 2
     axis = np.array([-np.sin(azimuth_rad), np.cos(azimuth_rad), 0.0])
     return np.array([np.cos(half), *(np.sin(half) * axis)])
 
 
 def _ease(progress: float) -> float:
-    """0 to 1 with rest at both ends."""
+    """Smooth step from 0 to 1, at rest at both ends."""
     p = min(max(progress, 0.0), 1.0)
     return p * p * (3 - 2 * p)
 
@@ -218,7 +219,7 @@ def _rolling(scene: Scene, item: Item, turn_rps: Float[np.ndarray, "2"]) -> Floa
 
 
 def position_slice(scene: Scene, item: Item) -> slice:
-    """Where an item's place (3) and quaternion (4) lie in MuJoCo's `qpos`."""
+    """The slice of an item's position (3) and quaternion (4) in MuJoCo's `qpos`."""
     start = int(scene.model.jnt_qposadr[scene.model.body_jntadr[item.body_id]])
     return slice(start, start + 7)
 

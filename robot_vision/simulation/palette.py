@@ -1,7 +1,7 @@
-"""Named colours, and which colour goes with which class in the training split.
+"""Named colours, and which colours classes have in the training split.
 
-About one class-colour combination in seven is held out: the training split never draws it, the
-val and test splits draw it for a known share of the objects.
+About one class-colour combination in seven is held out: the training split never uses it, the val
+and test splits use it for a known share of the objects.
 """
 
 from typing import Literal
@@ -64,6 +64,6 @@ def hsv_to_rgb(hue_deg: float, saturation: float, value: float) -> Float[np.ndar
 
 
 def draw_rgb(color_name: str, rng: np.random.Generator) -> Float[np.ndarray, "3"]:
-    """RGB in 0…1 of one of the shades that go by `color_name`."""
+    """RGB in 0…1 of a random shade of `color_name`."""
     hue, saturation, value = (rng.uniform(*bounds) for bounds in _HSV_RANGES[color_name])
     return hsv_to_rgb(hue, saturation, value)

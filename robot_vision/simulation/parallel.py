@@ -1,4 +1,4 @@
-"""Jobs that render or simulate, in processes of one thread each."""
+"""Runs rendering and simulation jobs in single-threaded processes."""
 
 import multiprocessing
 import os
@@ -19,7 +19,8 @@ _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM
 def run_jobs(
     work: Callable[[JobT], ResultT], jobs: Sequence[JobT], *, processes: int
 ) -> Iterator[ResultT]:
-    """Results as they come; `work` is a function of a module. One process means this one."""
+    """Yield results as they arrive; `work` is a module-level function. One process means this
+    one."""
     processes = min(processes, len(jobs))
     if processes <= 1:
         yield from map(work, jobs)
@@ -56,7 +57,7 @@ def _begin_worker(permitted: bool) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot say so, and a worker would wait for its jobs for ever."""
+    """A killed parent cannot notify its workers, which would wait for jobs forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])

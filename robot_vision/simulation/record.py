@@ -1,4 +1,4 @@
-"""Record a sequence: a bag, and its truth beside it."""
+"""Records a sequence: a bag with its ground truth."""
 
 import json
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def record_sequence(
 ) -> int:
     """Write `folder` (a rosbag2) with `ground_truth.json` in it; returns the frames recorded.
 
-    `on_progress` is told how many frames were simulated. Dropped frames are in the truth, marked
-    as not recorded, and not in the bag. Raises `ConfigError` if `folder` exists.
+    `on_progress` receives the number of simulated frames. Dropped frames are in the ground truth,
+    marked as not recorded, but not in the bag. Raises `ConfigError` if `folder` exists.
     """
     frames, recorded = [], 0
     with BagWriter(folder, options) as bag:

@@ -23,7 +23,8 @@ class Rendering:
 
 
 def open_renderer(model: MjModel, *, size_px: tuple[int, int]) -> Any:
-    """MuJoCo's renderer; `MissingDependencyError` says what to install if OpenGL does not open."""
+    """MuJoCo's renderer; raises `MissingDependencyError` saying what to install if OpenGL does
+    not open."""
     try:
         return mujoco.Renderer(model, height=size_px[1], width=size_px[0])
     except (ImportError, RuntimeError, AttributeError, mujoco.FatalError) as error:
@@ -34,7 +35,7 @@ def open_renderer(model: MjModel, *, size_px: tuple[int, int]) -> Any:
 
 
 class SceneRenderer:
-    """Renders one scene at one size; a context manager, as it holds buffers of the GL driver."""
+    """Renders one scene at one size; a context manager, as it owns GL buffers."""
 
     def __init__(self, scene: Scene, *, size_px: tuple[int, int]) -> None:
         self._scene = scene
@@ -72,7 +73,7 @@ class SceneRenderer:
 
     @property
     def _context(self) -> Any:
-        return self._renderer._mjr_context  # its only way to textures
+        return self._renderer._mjr_context  # the only access to textures
 
     def _draw(self, context: Any) -> tuple[np.ndarray, np.ndarray]:
         width_px, height_px = self._size_px
@@ -85,7 +86,7 @@ class SceneRenderer:
         return np.ascontiguousarray(color[::-1]), np.ascontiguousarray(depth[::-1])
 
     def _items(self, code_rgb: UInt8[np.ndarray, "h w 3"]) -> Int32[np.ndarray, "h w"]:
-        """Item index per pixel, from the segment numbers that MuJoCo paints as colours."""
+        """Item index per pixel, from the segment ids that MuJoCo renders as colours."""
         model, scene = self._scene.model, self._renderer.scene
         item_of_code = np.full(scene.ngeom + 1, NO_ITEM, np.int32)
         for geom in scene.geoms[: scene.ngeom]:
@@ -96,7 +97,7 @@ class SceneRenderer:
 
 
 def _open_exact_context(model: MjModel) -> Any:
-    """Buffers without antialiasing, which on some drivers blends numbers and depths at edges."""
+    """Buffers without antialiasing, which blends ids and depths at edges on some drivers."""
     samples, model.vis.quality.offsamples = model.vis.quality.offsamples, 0
     context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
     model.vis.quality.offsamples = samples

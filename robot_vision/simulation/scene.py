@@ -42,7 +42,7 @@ class Scene:
     spread_m: float
 
     def extent(self) -> tuple[Float[np.ndarray, "3"], float]:
-        """Middle of the items that lie on the table, and the radius (metres) that holds them."""
+        """Centre of the items on the table, and the radius (metres) that contains them."""
         places = np.array([self.data.xpos[item.body_id] for item in self.items])
         places = places[places[:, 2] > -0.05]
         if not len(places):
@@ -61,7 +61,7 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """How many things a scene holds, over which radius, and how often in one pile."""
+    """Number of objects in a scene, their radius, and how often they are piled up."""
 
     objects: tuple[int, int] = (1, 12)
     distractors: tuple[int, int] = (0, 5)
@@ -106,7 +106,7 @@ def _draw_shapes(rng: np.random.Generator, content: Content) -> list[tuple[str, 
 
 
 def empty_spec(size_px: tuple[int, int]) -> MjSpec:
-    """Options of physics and rendering that all scenes share."""
+    """Physics and rendering options shared by all scenes."""
     spec = mujoco.MjSpec()
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -121,7 +121,7 @@ def empty_spec(size_px: tuple[int, int]) -> MjSpec:
 
 
 def add_material(spec: MjSpec, name: str, size_px: int, repeat: float) -> None:
-    """A material with a texture of its own, painted later (see `look.py`)."""
+    """A material with its own texture, painted later (see `look.py`)."""
     spec.add_texture(
         name=name,
         type=mujoco.mjtTexture.mjTEXTURE_2D,
@@ -166,7 +166,7 @@ def add_walls(spec: MjSpec) -> None:
 
 
 def add_stage(spec: MjSpec) -> None:
-    """A board to stand behind the things, lights, and the camera."""
+    """A board behind the objects, lights, and the camera."""
     world = spec.worldbody
     panel = world.add_body(name="panel", mocap=True, pos=PARKED_M)
     panel.add_geom(
@@ -197,7 +197,7 @@ def _add_table(spec: MjSpec, rng: np.random.Generator, *, spread_m: float) -> No
 
 
 def add_body(spec: MjSpec, name: str, shape: Shape) -> None:
-    """An object that is free to move, with a texture of its own."""
+    """A free-moving object with its own texture."""
     add_material(spec, name, OBJECT_TEXTURE_PX, 1)
     steel = f"{name}_metal"
     spec.add_material(name=steel, rgba=[0.6, 0.6, 0.62, 1], specular=0.9, shininess=0.8)
@@ -232,7 +232,8 @@ def add_body(spec: MjSpec, name: str, shape: Shape) -> None:
 
 
 def _add_gripper(spec: MjSpec) -> None:
-    """Two-finger gripper, tool point at the origin, approach along −z. Only seen, never felt."""
+    """Two-finger gripper, tool point at the origin, approach along −z. Visible only, without
+    collisions."""
     body = spec.worldbody.add_body(name="gripper", mocap=True, pos=PARKED_M)
     spec.add_material(name="gripper", rgba=[0.3, 0.3, 0.3, 1], specular=0.5, shininess=0.5)
     spec.add_material(name="arm", rgba=[0.9, 0.9, 0.9, 1], specular=0.4, shininess=0.5)
@@ -288,7 +289,7 @@ def _free_place(
 
 
 def _orientation(rng: np.random.Generator, *, tumbled: bool) -> tuple[float, float, float, float]:
-    """Quaternion w x y z: turned about the vertical, or any way round."""
+    """Quaternion w x y z: rotated about the vertical, or arbitrarily."""
     if tumbled:
         q = rng.normal(size=4)
         w, x, y, z = (q / np.linalg.norm(q)).tolist()

@@ -1,8 +1,8 @@
-"""What a camera makes of an ideal picture: colour with noise, depth as of an active stereo pair.
+"""Sensor models applied to an ideal picture: noisy colour, depth like an active stereo pair.
 
-Depth follows what is known of RealSense-class cameras (Keselman et al. 2017, "Intel RealSense
-Stereoscopic Depth Cameras"; Nguyen et al. 2012 for edges and grazing angles): disparity carries
-the noise and the quantisation, so that the range error grows with the square of the range;
+Depth follows published properties of RealSense-class cameras (Keselman et al. 2017, "Intel
+RealSense Stereoscopic Depth Cameras"; Nguyen et al. 2012 for edges and grazing angles): disparity
+carries the noise and the quantisation, so that the range error grows with the square of the range;
 pixels that the second imager cannot see, dark, shiny and grazing surfaces return nothing.
 """
 
@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 @dataclass(frozen=True, kw_only=True)
 class DepthSensor:
-    """A stereo depth camera. Defaults lie near a RealSense D435 at 640×480."""
+    """A stereo depth camera. Defaults resemble a RealSense D435 at 640×480."""
 
     baseline_m: float = 0.05
     noise_px: float = 0.06
@@ -29,7 +29,7 @@ class DepthSensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ColorSensor:
-    """Exposure, colour cast and what blurs and grains a picture."""
+    """Exposure, colour cast, blur and grain of a picture."""
 
     exposure: float = 1.0
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -73,7 +73,8 @@ def draw_color_sensor(rng: np.random.Generator) -> ColorSensor:
 def sense_color(
     rgb: UInt8[np.ndarray, "h w 3"], *, sensor: ColorSensor, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture a camera would give, JPEG apart; automatic exposure comes before `exposure`."""
+    """The picture a camera would return, before JPEG; automatic exposure is applied before
+    `exposure`."""
     image = rgb.astype(np.float32) / 255
     image *= _auto_exposure(image) * sensor.exposure
     image *= np.array(sensor.white_balance, np.float32)
@@ -120,7 +121,7 @@ def sense_depth(
     sensor: DepthSensor,
     rng: np.random.Generator,
 ) -> Float32[np.ndarray, "h w"]:
-    """Depth in metres as the sensor gives it, 0 where it gives none.
+    """Depth in metres as the sensor returns it, 0 for none.
 
     `depth_m` is exact (0: nothing there), `shine` is 0 for matt to 1 for mirror-like surfaces.
     """
@@ -142,7 +143,7 @@ def sense_depth(
 def _bend_edges(
     depth_m: Float32[np.ndarray, "h w"], sensor: DepthSensor, rng: np.random.Generator
 ) -> Float32[np.ndarray, "h w"]:
-    """Edges do not lie where colour has them: matching windows shift them by about a pixel."""
+    """Depth edges deviate from colour edges: matching windows shift them by about a pixel."""
     height, width = depth_m.shape
     shift = sensor.edge_px * rng.standard_normal((2, height // 4 + 1, width // 4 + 1))
     dy, dx = (cv2.resize(s.astype(np.float32), (width, height)) for s in shift)
@@ -155,7 +156,7 @@ def _bend_edges(
 def _hidden_from_second_imager(
     disparity_px: Float[np.ndarray, "h w"],
 ) -> Bool[np.ndarray, "h w"]:
-    """Pixels that something nearer, to their right, covers in the imager on the right."""
+    """Pixels occluded in the right imager by something nearer to their right."""
     width = disparity_px.shape[1]
     seen_at = np.arange(width) - disparity_px
     nearest_right = np.minimum.accumulate(seen_at[:, ::-1], axis=1)[:, ::-1]
@@ -169,7 +170,7 @@ def _weak_return(
     shine: Float[np.ndarray, "h w"],
     focal_px: float,
 ) -> Float[np.ndarray, "h w"]:
-    """How likely a surface returns nothing: it is dark, it shines, it is seen at a flat angle."""
+    """Probability that a surface returns nothing: dark, shiny, or seen at a grazing angle."""
     # channel by channel and pair by pair: NumPy is slow along short axes
     red, green, blue = cv2.split(cv2.GaussianBlur(rgb, (0, 0), 2))
     light = np.maximum(np.maximum(red, green), blue) / 255.0
@@ -180,7 +181,7 @@ def _weak_return(
         cv2.Sobel(depth_m, cv2.CV_32F, 1, 0, scale=0.125),
         cv2.Sobel(depth_m, cv2.CV_32F, 0, 1, scale=0.125),
     )
-    tangent = slope * focal_px / depth_m  # of the angle between view ray and surface normal
+    tangent = slope * focal_px / depth_m  # cosine of the angle between view ray and surface normal
     grazing = np.clip((np.arctan(tangent) - np.deg2rad(76)) / np.deg2rad(10), 0, 1) * 0.9
     weak = np.maximum(np.maximum(dark, glare), np.maximum(shiny, grazing))
     return np.maximum(weak, 0.01)
@@ -189,13 +190,13 @@ def _weak_return(
 def _grain(
     shape: tuple[int, int], size_px: float, rng: np.random.Generator
 ) -> Float32[np.ndarray, "h w"]:
-    """Noise of unit deviation that neighbours share, as they share matching windows."""
+    """Spatially correlated noise of unit deviation, as from shared matching windows."""
     noise = cv2.GaussianBlur(rng.standard_normal(shape, dtype=np.float32), (0, 0), size_px)
     return noise / noise.std()
 
 
 def _patchy(shape: tuple[int, int], rng: np.random.Generator) -> Float[np.ndarray, "h w"]:
-    """Smooth noise whose values are spread evenly over 0…1, so that holes come in patches."""
+    """Smooth noise with uniform values in 0…1, so that holes come in patches."""
     height, width = shape
     coarse = rng.standard_normal((height // 6 + 1, width // 6 + 1)).astype(np.float32)
     fine = rng.standard_normal((height // 2 + 1, width // 2 + 1)).astype(np.float32)
@@ -208,7 +209,7 @@ def _patchy(shape: tuple[int, int], rng: np.random.Generator) -> Float[np.ndarra
 def _blobs(
     shape: tuple[int, int], sensor: DepthSensor, rng: np.random.Generator
 ) -> Bool[np.ndarray, "h w"]:
-    """Whole patches without depth, wherever they fall."""
+    """Random patches without depth."""
     mask = np.zeros(shape, np.uint8)
     for _ in range(rng.poisson(2.0 * sensor.hole_share)):
         centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))

@@ -1,4 +1,4 @@
-"""Sequences: things move, the camera moves, every object keeps its id."""
+"""Sequences: objects and the camera move, every object keeps its id."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from robot_vision.simulation.timeline import Timeline
 from robot_vision.simulation.truth import observe
 from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint
 
-# a steady camera whose depth is filtered, as drivers do by default
+# a steady camera with filtered depth, the default of drivers
 COLOR_SENSOR = ColorSensor(read_noise=0.002, shot_noise=0.005, jpeg_quality=78)
 DEPTH_SENSOR = DepthSensor(noise_px=0.04, step_px=1 / 8, edge_px=0.4, grain_px=4.0, hole_share=0.7)
 _CONTENT = Content(objects=(6, 9), distractors=(1, 3), spread_m=(0.2, 0.28), piled_share=0)
-_WORLD, _NOISE = 7, 8  # streams of random numbers, apart from those of training sets
+_WORLD, _NOISE = 7, 8  # random streams, separate from those of training sets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class SequenceFrame:
 
 
 def simulate(recipe: SequenceRecipe) -> Iterator[SequenceFrame]:
-    """Frames at `recipe.fps`; what moves, how it looks and the camera depend on the seed alone."""
+    """Frames at `recipe.fps`; motion, appearance and camera depend only on the seed."""
     rng = np.random.default_rng([recipe.seed, _WORLD])
     scene = build_scene(rng, size_px=recipe.size_px, content=recipe.content)
     settle(scene, seconds=1.5)

@@ -1,4 +1,4 @@
-"""What an object is made of: meshes that are seen, primitives that collide."""
+"""Parts of an object: visible meshes and collision primitives."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from robot_vision.simulation.meshes import Mesh, revolve
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """A mesh in the object's frame. Metal parts keep their grey whatever the object's colour."""
+    """A mesh in the object's frame. Metal parts stay grey regardless of the object's colour."""
 
     mesh: Mesh
     metal: bool = False
@@ -28,7 +28,7 @@ class Collider:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shape:
-    """An object's body: origin at its middle, z up as it usually stands or lies."""
+    """An object's body: origin at its centre, z up in its usual pose."""
 
     parts: tuple[Part, ...]
     colliders: tuple[Collider, ...]

@@ -1,4 +1,4 @@
-"""Procedural textures. Some families are kept for the val and test splits."""
+"""Procedural textures. Some families are reserved for the val and test splits."""
 
 from collections.abc import Callable
 
@@ -137,7 +137,7 @@ def object_texture(
 
 
 def _paint_label(texture: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator) -> None:
-    """A paper label with lines of "print" on a part of the surface, in place."""
+    """Paint a paper label with lines of "print" on part of the surface, in place."""
     size_px = len(texture)
     height = int(size_px * rng.uniform(0.12, 0.3))
     top = int(rng.uniform(0.2, 0.75) * (size_px - height))

@@ -1,4 +1,4 @@
-"""The states of a simulated scene over time, between its steps too."""
+"""The states of a simulated scene over time, also between its steps."""
 
 from collections import deque
 
@@ -9,12 +9,12 @@ from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.motion import Carry, Push, let_go, position_slice
 from robot_vision.simulation.scene import TIMESTEP_S, Item, Scene
 
-AVERAGED_S = 0.04  # things that slide chatter: their velocity is that over a short while
+AVERAGED_S = 0.04  # sliding objects chatter: average their velocity over a short time
 _WINDOW = round(AVERAGED_S / 2 / TIMESTEP_S)
 
 
 class Timeline:
-    """Runs physics and motions ahead of what is asked for; times asked for may only grow."""
+    """Runs physics and motions ahead of requests; requested times must not decrease."""
 
     def __init__(self, scene: Scene, motions: list[Push | Carry]) -> None:
         self._scene = scene
@@ -30,7 +30,7 @@ class Timeline:
         self._states = deque([self._state()], maxlen=2 * _WINDOW + 3)
 
     def at(self, time_s: float) -> Scene:
-        """The scene at a time, good until the next call; velocities can be asked for then."""
+        """The scene at a time, valid until the next call, as are its velocities."""
         step = int(time_s / TIMESTEP_S + 1e-6)
         while self._steps < step + _WINDOW + 1:
             self._advance()
@@ -48,7 +48,7 @@ class Timeline:
     def places_around(
         self, item: Item, time_s: float
     ) -> tuple[tuple[float, Float[np.ndarray, "3"]], tuple[float, Float[np.ndarray, "3"]]]:
-        """Time and place (world, metres) of an item's origin before and after `time_s`."""
+        """Time and position (world, metres) of an item's origin before and after `time_s`."""
         step = int(time_s / TIMESTEP_S + 1e-6)
         rows = position_slice(self._scene, item)
         before, after = max(step - _WINDOW, 0), step + _WINDOW

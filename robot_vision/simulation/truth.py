@@ -1,4 +1,4 @@
-"""Ground truth of a rendering: masks, tight boxes, how much is visible, poses."""
+"""Ground truth of a rendering: masks, tight boxes, visibility, poses."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from robot_vision.core.types import Camera
 from robot_vision.simulation.scene import NEAR_M, Item, Scene
 from robot_vision.simulation.viewpoint import Viewpoint
 
-# Less than this and an object is an ignore region (COCO's `iscrowd`), not a target.
+# Below this an object is an ignore region (COCO's `iscrowd`), not a target.
 MIN_VISIBLE_PX = 60
 MIN_VISIBLE_SHARE = 0.15
 _CANVAS_PX = 200
-_NOISE_PX = 10  # fewer pixels than this are not mentioned at all
+_NOISE_PX = 10  # objects with fewer pixels are left out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +35,7 @@ class Truth:
 def observe(
     scene: Scene, viewpoint: Viewpoint, item_index: Int32[np.ndarray, "h w"]
 ) -> list[Truth]:
-    """What there is to be seen of the scene's objects (not of distractors)."""
+    """Visible objects of the scene, without distractors."""
     pixels = np.bincount(item_index[item_index >= 0], minlength=len(scene.items))
     truths = []
     for index, item in enumerate(scene.items):
@@ -70,9 +70,9 @@ def tight_box(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "4"]:
 def silhouette_px(
     item: Item, camera_from_object: Float[np.ndarray, "4 4"], camera: Camera
 ) -> float:
-    """Area in pixels that the object alone would cover, in and outside of the picture.
+    """Area in pixels that the object alone would cover, inside and outside the picture.
 
-    Drawn on a canvas of its own, finer than small objects' pixels; 0 if it reaches the camera.
+    Drawn on a separate canvas, finer than small objects' pixels; 0 if it reaches the camera.
     """
     meshes = [part.mesh for part in item.shape.parts]
     points = transform_points(camera_from_object, np.concatenate([m.vertices_m for m in meshes]))

@@ -1,4 +1,4 @@
-"""Where the camera stands and how it is described."""
+"""Camera poses and camera models."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Viewpoint:
 
 
 def pinhole(size_px: tuple[int, int], fov_y_rad: float) -> Camera:
-    """Camera with square pixels; pixel centres lie at whole numbers, as in ROS and OpenCV."""
+    """Camera with square pixels; pixel centres are at integers, as in ROS and OpenCV."""
     width_px, height_px = size_px
     focal_px = height_px / 2 / np.tan(fov_y_rad / 2)
     intrinsics = np.array(
@@ -78,7 +78,7 @@ def draw_viewpoint(
     centre_m: Float[np.ndarray, "3"],
     radius_m: float,
 ) -> Viewpoint:
-    """A camera 0.45 to 1.8 m away that looks down on the things within `radius_m` of a centre."""
+    """A camera 0.45 to 1.8 m away that looks down on the objects within `radius_m` of a centre."""
     fov_y_rad = np.deg2rad(rng.uniform(36, 60))
     fits_m = (radius_m + 0.08) / np.tan(fov_y_rad / 2)
     distance_m = np.clip(fits_m * rng.uniform(0.6, 1.35), 0.45, 1.8)

@@ -1,1 +1,1 @@
-"""Faults drawn at random against the whole loop, and what must hold meanwhile. No ROS here."""
+"""Random faults injected into the whole loop, and the invariants that must hold. No ROS here."""

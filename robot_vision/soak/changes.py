@@ -1,4 +1,4 @@
-"""What faults do to messages: shared by arm and camera."""
+"""Message changes by faults, shared by arm and camera."""
 
 import copy
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def swapped() -> Change:
 
 
 def frozen(field: str) -> Change:
-    """The content of the first message for all, under stamps that go on."""
+    """The content of the first message for all, with advancing stamps."""
     kept: list[Message] = []
 
     def change(message: Message) -> list[Message]:
@@ -70,7 +70,7 @@ def frozen(field: str) -> Change:
 
 
 def shifted(seconds: float) -> Change:
-    """Stamps are later by so much, earlier if it is negative."""
+    """Stamps are shifted by this much; earlier if negative."""
 
     def edit(message: Message) -> None:
         stamp = message.header.stamp
@@ -81,6 +81,6 @@ def shifted(seconds: float) -> Change:
 
 
 def unstamped(message: Message) -> list[Message]:
-    """As from a driver that sets no stamp."""
+    """Stamp 0, as from a driver that sets none."""
     message.header.stamp.sec = message.header.stamp.nanosec = 0
     return [message]

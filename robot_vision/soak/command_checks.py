@@ -1,4 +1,4 @@
-"""The invariants of the command stream, checked command by command, by stamps alone."""
+"""The invariants of the command stream, checked command by command, using only stamps."""
 
 import math
 from collections import deque
@@ -16,15 +16,15 @@ from robot_vision.soak.ledger import Ledger
 
 Vector = Float64[np.ndarray, "3"]
 
-# The service catches up with no more than so many periods at once, so that it moves less then.
+# The service catches up at most this many periods at once, and then moves less.
 _MOST_PERIODS = 3.0
-# Clocks are read to a microsecond or so.
+# Resolution of clock readings.
 _CLOCK_S = 2e-5
-# A tool that stands "turns" by the rounding of its quaternion, per interval.
+# Rounding of quaternions makes a tool at rest "turn" by this per interval.
 _ROUNDING = 1e-9
 _KEPT = 4000
 _START_AFTER_ANSWER_NS = NS_PER_S // 2
-# A stream that was off: so many periods are missing.
+# The stream was off if this many periods are missing.
 _OFF_PERIODS = 5.0
 _WINDOW_S = 1.0
 _FOR_EVER_NS = 2**63
@@ -42,7 +42,7 @@ class SentCommand:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Motion:
-    """Mean velocity between two commands, and how long that was."""
+    """Mean velocity between two commands, and the interval."""
 
     velocity: Vector
     turn: Vector
@@ -50,7 +50,7 @@ class _Motion:
 
 
 class CommandChecks:
-    """`true_tool` gives where the tool really is at a stamp, where that is known."""
+    """`true_tool` returns the tool's true pose at a stamp, if known."""
 
     def __init__(
         self,
@@ -67,27 +67,27 @@ class CommandChecks:
         self._high = np.array(policy.safety.workspace_max_m, np.float64)
         self._before: SentCommand | None = None
         self._motion: _Motion | None = None
-        # When the operator enabled last, and until when a start may follow from that.
+        # When the operator last enabled, and until when a start may follow.
         self._enabled_ns = self._start_until_ns = 0
         self._gap_allowed_until_ns = 0
         self._window: tuple[int, int] | None = None
         self.recent: deque[SentCommand] = deque(maxlen=_KEPT)
 
     def enables(self, now_ns: int) -> None:
-        """The operator asks for enabling: commands may begin anew, where the tool is."""
+        """The operator calls enable: commands may restart at the tool."""
         self._enabled_ns, self._start_until_ns = now_ns, _FOR_EVER_NS
         self._window = None
 
     def enabled(self, now_ns: int) -> None:
-        """The operator was answered: commands that go on must begin anew soon, or never."""
+        """The operator got an answer: commands must restart soon or not at all."""
         self._start_until_ns = now_ns + _START_AFTER_ANSWER_NS
 
     def allow_gap(self, until_ns: int) -> None:
-        """Nobody can expect commands until then."""
+        """No commands are expected until then."""
         self._gap_allowed_until_ns = until_ns
 
     def add(self, command: SentCommand) -> None:
-        """Check one command against those before."""
+        """Check a command against the previous ones."""
         if not self._check_alone(command):
             return
         before, self._before = self._before, command
@@ -97,7 +97,7 @@ class CommandChecks:
             return
         passed_s = seconds_between(before.stamp_ns, command.stamp_ns)
         if not self._ledger.check(
-            "order", passed_s > 0, f"a stamp {-passed_s:.4f} s before the one before"
+            "order", passed_s > 0, f"a stamp {-passed_s:.4f} s before the previous one"
         ):
             self._motion = None
             return
@@ -124,7 +124,7 @@ class CommandChecks:
         return True
 
     def _check_start(self, command: SentCommand) -> None:
-        """A command that does not go on from the one before, and need not."""
+        """Check a command that does not continue the previous one, and need not."""
         self._start_until_ns = 0
         self._motion = None
         true = self._true_tool(command.stamp_ns)
@@ -158,7 +158,7 @@ class CommandChecks:
         speed = math.hypot(*moved) / (passed_s + _CLOCK_S)
         turn_speed = math.hypot(*turned) / (passed_s + _CLOCK_S)
         leaps = speed > over * safety.max_speed_mps or turn_speed > over * safety.max_turn_radps
-        # The first that moves after it stood, however little, may be the jump to the true tool.
+        # The first motion after standing still, however small, may be the jump to the true tool.
         moves = math.hypot(*moved) > _ROUNDING or math.hypot(*turned) > _ROUNDING
         starts = leaps or (self._stood() and moves)
         if starts and command.stamp_ns < self._start_until_ns:
@@ -186,10 +186,10 @@ class CommandChecks:
         return fastest * motion.time_s <= _ROUNDING
 
     def _check_change(self, before: _Motion, after: _Motion, stamp_ns: int) -> None:
-        """Mean velocities of two neighbouring intervals are those of their middles."""
+        """Mean velocities of two neighbouring intervals apply at their midpoints."""
         safety, over = self._policy.safety, 1 + self._config.share
         between_s = (before.time_s + after.time_s) / 2 + _CLOCK_S
-        # Stamps that are off by the clock's reading change a velocity by so much of itself.
+        # Relative velocity error from the clock's resolution.
         blur = _CLOCK_S * (1 / before.time_s + 1 / after.time_s)
         for name, old, new, most in (
             ("acceleration", before.velocity, after.velocity, safety.max_acceleration_mps2),

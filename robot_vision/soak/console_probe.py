@@ -1,4 +1,4 @@
-"""A client of the console with its token: asks for the state all the time, presses hold."""
+"""A client of the console with its token: polls the state continuously and presses hold."""
 
 import socket
 from collections import deque
@@ -18,7 +18,8 @@ _CONNECTING_S = 1.0
 
 
 class ConsoleProbe:
-    """Asks from construction to `close`, in a thread. `answers` are (began, took, problem)."""
+    """Polls from construction to `close`, in a thread. `answers` are (start, duration,
+    problem)."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
@@ -33,22 +34,22 @@ class ConsoleProbe:
         self._thread.join()
 
     def hold(self) -> tuple[float, str]:
-        """Press hold; returns how long that took, and why it failed."""
+        """Press hold; returns the duration, and why it failed."""
         return self._ask("POST", "/api/hold")
 
     def request(self, method: str, path: str, **body: Any) -> None:
-        """As a client without token would."""
+        """Send a request without the token."""
         with suppress(httpx.HTTPError):
             httpx.request(method, self.url + path, timeout=_PATIENCE_S, trust_env=False, **body)
 
     def upload(self, picture: bytes) -> None:
-        """Have a picture analysed, with the token."""
+        """Upload a picture for analysis, with the token."""
         files = [("image", ("picture.png", picture))]
         self._ask("POST", "/api/analyze", files=files, data={"tasks": "detection"})
 
     @contextmanager
     def half_requests(self, count: int) -> Iterator[None]:
-        """Connections, as many as there may be, on which a request is begun."""
+        """Open as many connections as allowed, each with an unfinished request."""
         address = urlsplit(self.url)
         begun = f"POST /api/hold HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Le".encode()
         until_s = monotonic() + _CONNECTING_S
@@ -65,7 +66,7 @@ class ConsoleProbe:
             yield
 
     def _ask(self, method: str, path: str, **body: Any) -> tuple[float, str]:
-        """On a connection of its own, as a browser that is opened now would."""
+        """Ask on a new connection, like a newly opened browser."""
         began_s = monotonic()
         try:
             answer = httpx.request(

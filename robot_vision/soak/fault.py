@@ -1,7 +1,7 @@
-"""A fault: one function in one place, with what must happen while it lasts and afterwards.
+"""A fault: one function, with the required behaviour during and after it.
 
-A fault is a generator: what stands before its `yield` begins it, what stands after ends it (so do
-the ends of `with` blocks). It acts through a `Rig`, and draws what it needs from `random`.
+A fault is a generator: the code before its `yield` starts it, the code after it (or the end of
+`with` blocks) ends it. It acts through a `Rig`, and draws random values from `random`.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,20 +17,20 @@ Topic = Literal["tool_pose", "joint_states", "rgb", "depth", "camera_info"]
 Process = Literal["service", "simulated robot"]
 # A ROS message of a topic; faults change its fields, and need no ROS to do so.
 Message = Any
-# What is published in place of a message: nothing, itself, others.
+# Messages published instead of one: none, itself, others.
 Change = Callable[[Message], list[Message]]
 
 
 @runtime_checkable
 class Rig(Protocol):
-    """What a fault can do to the loop. All of it ends when the `with` block ends."""
+    """Actions of faults on the loop. Each ends with its `with` block."""
 
     def changed(self, topic: Topic, change: Change) -> AbstractContextManager[None]:
-        """Publish what `change` makes of each message."""
+        """Publish the messages that `change` returns for each message."""
         ...
 
     def second_tool_pose(self, offset_m: float) -> AbstractContextManager[None]:
-        """Another node publishes the tool's pose too, so far from the true one."""
+        """Another node also publishes the tool pose, this far from the true one."""
         ...
 
     def repeating(self, work: Callable[[], object], hz: float) -> AbstractContextManager[None]:
@@ -42,35 +42,35 @@ class Rig(Protocol):
         ...
 
     def recorder(self) -> AbstractContextManager[None]:
-        """A recorder of demonstrations starts, records, and is killed."""
+        """A demonstration recorder starts, records, and is killed."""
         ...
 
     def busy_cores(self) -> AbstractContextManager[None]:
-        """A process per core that only computes."""
+        """A busy process per core."""
         ...
 
     def half_requests(self, count: int) -> AbstractContextManager[None]:
-        """Connections to the console that begin a request and do not end it, without token."""
+        """Connections to the console with unfinished requests, without the token."""
         ...
 
     def request(self, method: str, path: str, **body: Any) -> None:
-        """Ask the console without token; what it answers does not matter."""
+        """Send the console a request without the token; the answer is ignored."""
         ...
 
     def upload(self, picture: bytes) -> None:
-        """Have the console analyse a picture, with token; what it answers does not matter."""
+        """Let the console analyse a picture, with the token; the answer is ignored."""
         ...
 
     def instruct(self, text: str) -> None:
-        """Publish words on `instruction`."""
+        """Publish an instruction."""
         ...
 
     def instruct_task(self) -> None:
-        """Publish the words of the scene's task."""
+        """Publish the instruction of the scene's task."""
         ...
 
     def another_name_of_the_model(self) -> str:
-        """The model in use by a name or path other than the present one."""
+        """Another name or path of the model in use."""
         ...
 
     def set_model(self, name: str) -> bool:
@@ -78,19 +78,19 @@ class Rig(Protocol):
         ...
 
     def teleport(self) -> None:
-        """Another scene, while the policy is enabled: the arm is at once elsewhere."""
+        """Change the scene while the policy is enabled: the arm is suddenly elsewhere."""
         ...
 
     def publish_diagnostics(self, values: dict[str, str]) -> None:
-        """A strange node's status on /diagnostics."""
+        """Publish another node's status on /diagnostics."""
         ...
 
     def publish_transforms(self, count: int) -> None:
-        """Strange transforms on /tf, where tf2_msgs is installed."""
+        """Publish foreign transforms on /tf, if tf2_msgs is installed."""
         ...
 
     def violated(self, invariant: str, words: str) -> None:
-        """What a fault itself finds wrong."""
+        """Report a violation found by the fault itself."""
         ...
 
 
@@ -99,13 +99,13 @@ Steps = Callable[[Rig, Random], Iterator[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What a fault is called, how long it lasts, and what must happen.
+    """Name, duration and required behaviour of a fault.
 
-    `must_hold`: commands must hold `known_after_s` after it began at the latest (two periods and
-    transport come on top); if `travel_m` is set, only from where commands went so far meanwhile,
-    and only for `judged_s` after it began.
-    `may_need_enable`: an operator may have to enable again. `stops_service`: the service cannot
-    answer meanwhile. `try_hold`: the console's hold is pressed in the middle of it.
+    `must_hold`: commands must hold at most `known_after_s` after its start (plus two periods and
+    transport); if `travel_m` is set, only once commands have moved this far, and only for
+    `judged_s` after its start. `may_need_enable`: the operator may have to enable again.
+    `stops_service`: the service cannot answer during it. `try_hold`: the console's hold is pressed
+    during it.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Fault:
     try_hold: bool = False
 
     def at(self, rig: Rig, random: Random) -> AbstractContextManager[None]:
-        """The fault, while the block runs."""
+        """Apply the fault while the block runs."""
         return contextmanager(self.steps)(rig, random)
 
 
@@ -141,7 +141,7 @@ def fault(
     stops_service: bool = False,
     try_hold: bool = False,
 ) -> Callable[[Steps], Steps]:
-    """Register a fault under its function's name; the docstring says what it is."""
+    """Register a fault under its function's name; the docstring is its description."""
 
     def register(steps: Steps) -> Steps:
         name = steps.__name__

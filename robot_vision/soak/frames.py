@@ -1,4 +1,4 @@
-"""Whether every frame that was sent came out, or was counted as dropped."""
+"""Checks that every sent frame became a result or was counted as dropped."""
 
 from bisect import bisect_right
 from collections import deque
@@ -43,7 +43,7 @@ class FrameCount:
         self._stamp_ns = stamp_ns
 
     def check(self) -> None:
-        """At a quiet moment: no more frames are missing than at the quiet moment before."""
+        """At a quiet moment: check that no more frames are missing than at the previous one."""
         missing = self._count_missing()
         if missing is None:
             return
@@ -57,12 +57,13 @@ class FrameCount:
 
     @property
     def lost(self) -> int | None:
-        """Frames that nobody counted since the first check, those under way included."""
+        """Frames not accounted for since the first check, including those in progress."""
         missing = self._count_missing()
         return None if missing is None or self._missing is None else missing - self._at_first
 
     def _count_missing(self) -> int | None:
-        """Frames sent until the last report that it does not account for; None before one."""
+        """Frames sent before the last report that it does not account for; None before the
+        first."""
         if self._outputs is None:
             return None
         later = len(self._sent_ns) - bisect_right(self._sent_ns, self._stamp_ns)

@@ -1,4 +1,5 @@
-"""Whether the arm held when it had to: by stamps of statuses and commands, never by arrival."""
+"""Whether the arm held when it had to: judged by stamps of statuses and commands, never by
+arrival."""
 
 import math
 from collections.abc import Sequence
@@ -18,14 +19,14 @@ Verdict = Literal["held", "not held", "not asked", "too short to say"]
 
 
 def braking_s(policy: PolicyConfig) -> float:
-    """The longest that standing still takes: from top speed, with the window of the jerk."""
+    """Longest braking time: from top speed, including the jerk window."""
     safety = policy.safety
     window_s = 2 * safety.max_acceleration_mps2 / safety.max_jerk_mps3
     return safety.max_speed_mps / safety.max_acceleration_mps2 + window_s
 
 
 class HoldJudge:
-    """Judges faults after they ended, from what was recorded."""
+    """Judges faults after they ended, from recorded messages."""
 
     def __init__(self, ledger: Ledger, policy: PolicyConfig, config: SoakConfig) -> None:
         self._ledger, self._config = ledger, config
@@ -59,18 +60,18 @@ class HoldJudge:
         held = not following
         if due:
             last_s = seconds_between(began_ns, following[-1].stamp_ns) if following else 0.0
-            words = f"{fault.name}: still follows {last_s:.2f} s after it could be known"
+            words = f"{fault.name}: still follows {last_s:.2f} s after it should have noticed"
             self._ledger.check("hold reported", held, words)
         if len(standing) > 1:
             places = np.array([c.position_m for c in standing])
             moved_m = math.hypot(*np.ptp(places, axis=0))
-            words = f"{fault.name}: commands travel {moved_m:.3g} m where they should stand"
+            words = f"{fault.name}: commands travel {moved_m:.3g} m instead of standing still"
             held &= self._ledger.check("stands", moved_m <= self._config.still_m, words)
         return "held" if held else "not held"
 
 
 def _travelled_ns(commands: Sequence[SentCommand], since_ns: int, travel_m: float) -> int | None:
-    """When commands had gone so far from where they were; None if they did not."""
+    """When commands had moved this far from their start; None if never."""
     if not travel_m:
         return since_ns
     after = [c for c in commands if c.stamp_ns >= since_ns]
@@ -81,7 +82,7 @@ def _travelled_ns(commands: Sequence[SentCommand], since_ns: int, travel_m: floa
 
 
 class HeldStays:
-    """While statuses say that it holds, and it had time to brake, commands stay."""
+    """While statuses report a hold, and after time to brake, commands must stay."""
 
     def __init__(self, ledger: Ledger, policy: PolicyConfig, config: SoakConfig) -> None:
         self._ledger, self._config = ledger, config
@@ -109,7 +110,7 @@ class HeldStays:
                 self._check(command, status)
 
     def moves(self) -> None:
-        """Whatever was held is not any more."""
+        """The hold has ended."""
         self._since_ns = self._anchor = None
 
     def _check(self, command: SentCommand, status: PolicyStatus) -> None:

@@ -1,45 +1,45 @@
-"""What was checked, how often, and what was violated during which fault."""
+"""Counts checks of invariants, and their violations by fault."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-# Every invariant by its name, with what it says.
+# Every invariant by name, with its description.
 INVARIANTS = {
     "finite": "every number of a command is finite",
     "frame": "commands are in the base frame",
-    "order": "stamps of commands go on",
-    "speed": "from command to command the tool moves no faster than its limit: it never leaps",
+    "order": "stamps of commands increase",
+    "speed": "from command to command the tool moves no faster than its limit: it never jumps",
     "acceleration": "from command to command its velocity changes no faster than its limit",
     "turn speed": "the same for turns",
     "turn acceleration": "the same for turns",
     "workspace": "no command is outside the workspace and the margin of a start",
     "zeros": "no command is at the origin of the base frame",
-    "start": "commands begin at the true tool, and only after the operator enabled",
+    "start": "commands start at the true tool, and only after the operator enabled",
     "rate": "commands come at their rate while the policy is enabled",
-    "hold reported": "where a fault must hold, the status says so in time, by stamps",
-    "stands": "where a fault must hold, commands stand still in time, by stamps",
-    "held stays": "while the status says that it holds, commands stand still",
-    "enable asked for": "a new ~/enable is asked for only where a fault may need it",
-    "recovers": "commands follow again after a fault, without restarting anything",
+    "hold reported": "if a fault requires a hold, the status reports it in time, by stamps",
+    "stands": "if a fault requires a hold, commands stand still in time, by stamps",
+    "held stays": "while the status reports a hold, commands stand still",
+    "enable asked for": "a new ~/enable is required only if the fault may need it",
+    "recovers": "commands resume after a fault, without restarting anything",
     "frames counted": "every frame sent is a result or counted as dropped, by cause",
-    "diagnostics": "/diagnostics goes on",
+    "diagnostics": "/diagnostics keeps being published",
     "console": "the console answers /api/state in time",
     "console hold": "the console's hold, with its token, stops the stream",
-    "parameters": "parameters are taken up or refused as they should be",
+    "parameters": "parameters are accepted or rejected as they should be",
     "answers": "services answer the operator",
     "lives": "no process ends",
-    "memory": "no process takes more and more memory of its own",
-    "segments": "no process keeps shared memory of those that are gone",
-    "children": "no process has more and more children",
-    "threads": "no process has more and more threads",
-    "files": "no process has more and more open files",
+    "memory": "no process's private memory keeps growing",
+    "segments": "no process keeps shared memory of processes that have ended",
+    "children": "no process's number of children keeps growing",
+    "threads": "no process's number of threads keeps growing",
+    "files": "no process's number of open files keeps growing",
 }
 _MOST_EXAMPLES = 3
 
 
 @dataclass
 class Violation:
-    """How often an invariant was violated under one fault, when first, and in words."""
+    """Violations of an invariant under one fault: count, first time, description."""
 
     invariant: str
     fault: str
@@ -49,7 +49,7 @@ class Violation:
 
 
 class Ledger:
-    """`fault` is set to what is going on: the name of a fault, or of the last one before."""
+    """`fault` is set to the name of the current fault, or of the last one."""
 
     def __init__(self) -> None:
         self.fault = "none"
@@ -68,13 +68,13 @@ class Ledger:
 
     @property
     def violations(self) -> list[Violation]:
-        """By invariant, as `INVARIANTS` has them, then in the order in which they came."""
+        """In the order of `INVARIANTS`, then of occurrence."""
         order = list(INVARIANTS)
         return sorted(self._violations.values(), key=lambda v: order.index(v.invariant))
 
     @property
     def total(self) -> int:
-        """All violations, each time counted."""
+        """Total number of violations, counting repetitions."""
         return sum(violation.count for violation in self._violations.values())
 
     def of_fault(self, fault: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the processes take: memory, threads, open files; and whether it grows."""
+"""Resources of the processes (memory, threads, open files) and their growth."""
 
 import re
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ _LEAST_SAMPLES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One look at a process.
+    """One sample of a process.
 
-    `rss_mb` includes its children and what it shares with others: libraries, and the segments of
-    Fast DDS, whose pages count from the first touch on, up to 64 MB of each that lives.
-    `private_mb` is what this process alone holds and nobody else: what a leak would add to.
-    `segments` counts the mapped shared-memory segments, which those who died must not leave.
+    `rss_mb` includes its children and shared memory: libraries, and the segments of Fast DDS,
+    whose pages count once touched, up to 64 MB for each live one. `private_mb` is memory of this
+    process only, where a leak would show. `segments` counts mapped shared-memory segments, which
+    dead processes must not leave behind.
     """
 
     at_s: float
@@ -39,7 +39,7 @@ class Sample:
 
 
 def look(pid: int, at_s: float) -> Sample | None:
-    """None if it is gone."""
+    """Sample the process; None if it is gone."""
     try:
         process = psutil.Process(pid)
         memory = process.memory_info()
@@ -71,7 +71,8 @@ def _segments(pid: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """Of one process: slope of its private memory after the warm-up, and growth of the rest.
+    """Of one process: slope of private memory after the warm-up, and growth of the other
+    resources.
 
     The slope is None if the run is too short for one.
     """
@@ -86,7 +87,7 @@ class Growth:
 
 
 def growth(process: str, samples: Sequence[Sample], config: SoakConfig) -> Growth | None:
-    """None where there are too few samples to say."""
+    """Growth of a process; None if there are too few samples."""
     if len(samples) < _LEAST_SAMPLES:
         return None
     late = [s for s in samples if s.at_s - samples[0].at_s >= config.warm_up_s]
@@ -114,7 +115,7 @@ def growth(process: str, samples: Sequence[Sample], config: SoakConfig) -> Growt
 
 
 def judge_growth(found: Growth, config: SoakConfig, ledger: Ledger) -> None:
-    """Long runs are bounded by the slope; short ones, in which all is still new, generously."""
+    """Long runs are judged by the slope; short ones, still warming up, more generously."""
     name = found.process
     if found.slope_mb_per_h is not None:
         words = f"{name}: {found.slope_mb_per_h:+.2f} MB/h"

@@ -1,4 +1,4 @@
-"""What a soak found: everything that the report shows."""
+"""Results of a soak: everything the report shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,9 +10,9 @@ from robot_vision.soak.machine import Growth, Sample
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRun:
-    """One fault as it went. `recovered_s` is None if commands did not follow in time.
+    """The outcome of one fault. `recovered_s` is None if commands did not resume in time.
 
-    `frames_lost` is how many frames nobody had counted until then, in all.
+    `frames_lost` is the total number of unaccounted frames so far.
     """
 
     number: int
@@ -29,9 +29,9 @@ class FaultRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Between two looks: results and commands a second, and the 95th percentiles of ages.
+    """Between two samples: results and commands per second, and 95th percentiles of ages:
 
-    Of results, and from the camera's stamp to the first command that followed from it.
+    of results, and from the camera's stamp to the first resulting command.
     """
 
     at_s: float
@@ -43,7 +43,7 @@ class Rates:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """Filled while it runs. `ended` is why it ended."""
+    """Filled during the run. `ended` says why it ended."""
 
     seed: int
     faults: Sequence[str]

@@ -1,4 +1,4 @@
-"""Plots of a soak as SVG files of their own: for a browser, and for documents."""
+"""Plots of a soak as standalone SVG files, for browsers and documents."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _TITLE = 24
 
 
 def lines(series: Sequence[Series], *, title: str, y_label: str) -> str:
-    """Lines over seconds with their names above; `""` where there is nothing to show."""
+    """Lines over seconds with a legend above; `""` if there is nothing to show."""
     if not any(line.x for line in series):
         return ""
     drawn, _, _ = line_chart(series, y_label=y_label, height=240).partition("</svg>")
@@ -34,7 +34,7 @@ def lines(series: Sequence[Series], *, title: str, y_label: str) -> str:
 
 
 def timeline(runs: Sequence[FaultRun], *, end_s: float) -> str:
-    """A row per fault: when it was there, red where something was violated."""
+    """A row per fault: when it was active, red if something was violated."""
     names = sorted({run.name for run in runs})
     height = _TOP + _ROW * len(names) + 30
     scale = (_WIDTH - _LEFT - _RIGHT) / max(end_s, 1.0)

@@ -1,4 +1,4 @@
-"""The report of a soak: Markdown with plots beside it, and everything as JSON."""
+"""The report of a soak: Markdown with plots, and all data as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -57,8 +57,8 @@ def _head(outcome: Outcome, ledger: Ledger) -> str:
         f"{outcome.seconds:.0f} s of {outcome.wanted_s:.0f} s; ended: {outcome.ended}",
         f"{len(outcome.runs)} faults of {len(outcome.faults)} kinds, seed {outcome.seed}; "
         f"held {held} of the {asked} that had to hold; recovered from {recovered}",
-        f"{outcome.frames_sent} frames sent; neither result nor counted as dropped: "
-        f"{'unknown' if missing is None else missing} (under way included); "
+        f"{outcome.frames_sent} frames sent; neither a result nor counted as dropped: "
+        f"{'unknown' if missing is None else missing} (including those in progress); "
         f"{outcome.scenes} scenes",
         f"on {_escaped(machine)}",
         *(f"note: {_escaped(note)}" for note in outcome.notes),
@@ -170,5 +170,5 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """On one line of a table, whatever a stranger's text has in it."""
+    """Escape untrusted text for one line of a table."""
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

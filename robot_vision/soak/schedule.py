@@ -1,4 +1,4 @@
-"""Which fault comes when: the same for the same seed and the same faults."""
+"""The schedule of faults: the same for the same seed and faults."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from robot_vision.soak.fault import Fault
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A fault, how long it lasts, the pause before it, and the seed of what it draws."""
+    """A fault, its duration, the pause before it, and its random seed."""
 
     number: int
     fault: Fault
@@ -20,7 +20,7 @@ class Planned:
 
 
 def schedule(faults: Sequence[Fault], seed: int, config: SoakConfig) -> Iterator[Planned]:
-    """Faults without end: rounds in which each comes once, in another order each time."""
+    """An endless sequence of faults: rounds in random order, each fault once per round."""
     random, number = Random(seed), 0  # noqa: S311 - no secret
     while True:
         for fault in random.sample(list(faults), len(faults)):

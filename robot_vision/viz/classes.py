@@ -1,4 +1,5 @@
-"""Classes of a frame on a picture: a tint of the segmentation, and a legend of the likeliest."""
+"""Draws the classes of a frame: a tint of the segmentation, and a legend of the most likely
+ones."""
 
 from collections.abc import Sequence
 
@@ -16,7 +17,8 @@ _LEAST_SHARE = 0.005
 
 
 def tint(image: UInt8[np.ndarray, "h w 3"], found: SemanticMap) -> None:
-    """Lay the colour of each class over its pixels, in place; what is of none stays as it is."""
+    """Tint pixels with the colour of their class, in place; pixels without a class are
+    unchanged."""
     colors = class_colors(len(found.class_names))
     size = image.shape[1::-1]
     ids = cv2.resize(found.class_id.astype(np.int16), size, interpolation=cv2.INTER_NEAREST)
@@ -26,14 +28,14 @@ def tint(image: UInt8[np.ndarray, "h w 3"], found: SemanticMap) -> None:
 
 
 def class_colors(count: int) -> UInt8[np.ndarray, "c 3"]:
-    """The colour of each class: those of tracks, again and again."""
+    """The colour of each class: the colours of tracks, repeated."""
     return np.array([color_of(class_id) for class_id in range(max(count, 1))], np.uint8)
 
 
 def legend(
     classes: Classification | None, parts: SemanticMap | None
 ) -> Sequence[tuple[str, Rgb | None]]:
-    """Lines of text and the colour that they explain, if any; the likeliest classes first."""
+    """Lines of text and their colours, if any; the most likely classes first."""
     lines: list[tuple[str, Rgb | None]] = []
     if classes is not None:
         named = top_classes(classes, most=_MOST_NAMES)

@@ -1,4 +1,4 @@
-"""Masks as polygons: a tenth of the bytes, and drawn by the browser."""
+"""Masks as polygons: a tenth of the bytes, drawn by the browser."""
 
 import cv2
 import numpy as np

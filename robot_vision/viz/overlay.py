@@ -1,4 +1,4 @@
-"""What the service sees, drawn on the frame: tracks, depth inset, status. Knows no ROS."""
+"""Draws results on the frame: tracks, depth inset, status. Does not depend on ROS."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -23,7 +23,7 @@ _DASH_PX = 7.0
 _TEXT_SCALE, _MARGIN_PX = 0.45, 3
 _SHADE: Rgb = (24, 24, 24)
 _PAPER: Rgb = (255, 255, 255)
-_WORDS: Rgb = (255, 0, 200)  # boxes of what words name
+_WORDS: Rgb = (255, 0, 200)  # boxes of a prompt's objects
 
 
 def draw_overlay(
@@ -31,11 +31,11 @@ def draw_overlay(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The frame with boxes named `name #id 1.23 m`, a depth inset and a status below.
 
-    Where a model says them, classes of pixels tint the picture below the boxes, and a legend at
-    the top left has the likeliest classes of the frame and the tints.
-    Tracks that coast (predicted, not seen) are dashed. Those seen with an oriented box are drawn
-    by that, those seen with keypoints get a skeleton. What words name has a colour of its own.
-    `age_s` is the age of the frame at its output; `trails` are past centres in pixels by track id.
+    With a segmentation model, classes tint the pixels below the boxes; a legend at the top left
+    shows the frame's most likely classes and the tints. Coasting tracks (predicted, not seen) are
+    dashed. Tracks with an oriented box are drawn with it, those with keypoints get a skeleton.
+    Objects of the prompt have their own colour. `age_s` is the age of the frame at its output;
+    `trails` are past centres in pixels by track id.
     """
     image = perception.frame.rgb.copy()
     unit = max(1.0, image.shape[1] / 640)
@@ -71,14 +71,14 @@ def colorize_depth(
     far_m = max_m or float(np.percentile(depth_m[valid], 95))
     near = 1 - np.where(valid, depth_m, far_m) / max(far_m, 1e-6)
     levels = np.clip(255 * near, 0, 255).astype(np.uint8)
-    # Cividis is made for colour-blind readers: lightness alone tells the order.
+    # Cividis suits colour-blind readers: lightness alone shows the order.
     colors = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)
     colors[~valid] = 0
     return colors
 
 
 def label_of(perception: Perception, index: int) -> str:
-    """`name #id 1.23 m` of a track, without the distance where it is unknown."""
+    """`name #id 1.23 m` of a track, without the distance if unknown."""
     tracks = perception.tracks
     class_id = int(tracks.class_id[index])
     known = 0 <= class_id < len(perception.class_names)
@@ -91,7 +91,7 @@ def label_of(perception: Perception, index: int) -> str:
 def _corners(
     box_xyxy_px: Float32[np.ndarray, "n 4"], oriented: Float32[np.ndarray, "n 5"] | None
 ) -> Float32[np.ndarray, "n 4 2"]:
-    """Corners in turn of the boxes as they lie; upright where no oriented one was seen."""
+    """Corners of the boxes in order; upright if no oriented box was seen."""
     corners = box_xyxy_px[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
     if oriented is not None:
         seen = np.isfinite(oriented).all(axis=1)
@@ -100,7 +100,7 @@ def _corners(
 
 
 def _draw_named(image: np.ndarray, perception: Perception, unit: float) -> None:
-    """What words name, all in one colour."""
+    """Draw the objects of the prompt, all in one colour."""
     part = grounded_part(perception)
     if part is not None:
         for index, corners in enumerate(_corners(part.tracks.box_xyxy_px, None)):
@@ -145,7 +145,7 @@ def _dashed_line(
 
 
 def _tag(image: np.ndarray, text: str, corner: tuple[int, int], color: Rgb, unit: float) -> int:
-    """Text on a plate above `corner`, moved to stay inside the image; returns the plate's top."""
+    """Draw a label above `corner`, moved to stay inside the image; returns its top."""
     scale, margin = _TEXT_SCALE * unit, round(_MARGIN_PX * unit)
     (width, height), baseline = cv2.getTextSize(text, _FONT, scale, 1)
     plate_height = height + baseline + margin
@@ -179,7 +179,7 @@ def _draw_inset(image: np.ndarray, depth_m: np.ndarray) -> None:
 
 
 def _draw_legend(image: np.ndarray, perception: Perception, unit: float) -> None:
-    """At the top left, a line each, as far as there is room above the status."""
+    """Draw the legend at the top left, as many lines as fit above the status."""
     bottom = 0
     for text, color in legend(perception.classification, perception.segmentation):
         height = cv2.getTextSize(text, _FONT, _TEXT_SCALE * unit, 1)[0][1]
@@ -191,7 +191,7 @@ def _draw_legend(image: np.ndarray, perception: Perception, unit: float) -> None
 def _draw_status(
     image: np.ndarray, perception: Perception, age_s: float | None, unit: float
 ) -> None:
-    """At the bottom: stamp, age, objects, depth, model, and what is missing."""
+    """Draw the status at the bottom: stamp, age, objects, depth, model, and missing inputs."""
     seen = int(np.count_nonzero(perception.tracks.state != TrackState.ENDED))
     parts = [f"{perception.stamp_ns / 1e9:.3f} s"]
     if age_s is not None:
@@ -207,7 +207,7 @@ def _draw_status(
 
 
 def _lines(parts: Sequence[str], width_px: int, unit: float) -> list[str]:
-    """`parts` in as few lines as fit the width; one that is too long has a line of its own."""
+    """`parts` in as few lines as fit the width; one that is too long gets its own line."""
     room_px = width_px - 2 * round(_MARGIN_PX * unit)
     lines: list[str] = []
     for part in parts:

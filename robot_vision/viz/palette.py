@@ -1,4 +1,4 @@
-"""Colours that people with any colour vision tell apart, and that stay with a track."""
+"""Colours that people with any colour vision can distinguish, constant for each track."""
 
 from typing import TypeAlias
 
@@ -22,6 +22,7 @@ def color_of(track_id: int) -> Rgb:
 
 
 def ink_on(color: Rgb) -> Rgb:
-    """Black or white, whichever reads better on `color` (relative luminance of ITU-R BT.709)."""
+    """Black or white, whichever is more legible on `color` (relative luminance of ITU-R
+    BT.709)."""
     luminance = 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]
     return (0, 0, 0) if luminance > 110 else (255, 255, 255)

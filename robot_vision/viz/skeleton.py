@@ -8,14 +8,14 @@ from robot_vision.core.keypoints import Side, bones_of, side_of
 from robot_vision.viz.palette import Rgb
 
 LEAST_SCORE = 0.5
-"""Keypoints below this score are published, and not drawn."""
+"""Keypoints below this score are published but not drawn."""
 
 SIDE_COLORS: dict[Side, Rgb] = {
     "left": (86, 180, 233),
     "right": (230, 159, 0),
     "": (255, 255, 255),
 }
-"""Sky blue, orange and white, which people with any colour vision tell apart."""
+"""Sky blue, orange and white, which people with any colour vision can distinguish."""
 
 _SHADE: Rgb = (24, 24, 24)
 
@@ -27,7 +27,7 @@ def draw_skeleton(
     side: list[Side] = [side_of(name) for name in names]
     limit = 4 * max(image.shape)  # OpenCV's coordinates are 16.16 bits: far points wrap around
     placed = np.isfinite(keypoint[:, :2]).all(axis=1)
-    shown = placed & ~(keypoint[:, 2] < LEAST_SCORE)  # a score of NaN: the model gives none
+    shown = placed & ~(keypoint[:, 2] < LEAST_SCORE)  # NaN score: the model has none
     xy = np.nan_to_num(keypoint[:, :2]).clip(-limit, limit).round().astype(int).tolist()
     for start, end in bones_of(names):
         if shown[start] and shown[end]:
@@ -40,7 +40,7 @@ def draw_skeleton(
 
 
 def _side_between(start: Side, end: Side) -> Side:
-    """Bones from the middle to a side are of that side; those across are of none."""
+    """Bones from the middle to a side belong to that side; those across to none."""
     if start and end and start != end:
         return ""
     return start or end

@@ -22,7 +22,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A span of time in a row of its own."""
+    """A time span in its own row."""
 
     label: str
     start: float
@@ -34,7 +34,7 @@ class Bar:
 def line_chart(
     series: Sequence[Series], *, y_label: str, height: int = 200, y_max: float | None = None
 ) -> str:
-    """Lines over seconds with a shared y axis from 0, and a legend if there are several."""
+    """Lines over seconds with a shared y axis from 0, with a legend if there are several."""
     values = [v for line in series for v in line.y if v is not None]
     x_end = max((line.x[-1] for line in series if line.x), default=0.0) or 1.0
     top = y_max or (max(values, default=0.0) * 1.05) or 1.0
@@ -42,7 +42,7 @@ def line_chart(
     parts = [*_y_axis(frame, y_label), *_x_axis(frame)]
     for line in series:
         for points in _pieces(frame, line):
-            # a single value between gaps is a line of no length, which round caps make a dot
+            # a single value between gaps is a zero-length line, which round caps make a dot
             path = points if " " in points else f"{points} {points}"
             parts.append(f'<polyline class="line c{line.color}" points="{path}"/>')
     figure = _svg(height, parts, title=y_label)
@@ -94,7 +94,7 @@ class _Frame:
 
 
 def _pieces(frame: _Frame, line: Series) -> list[str]:
-    """The points of a line, cut where values are missing."""
+    """The points of a line, split where values are missing."""
     pieces: list[list[str]] = [[]]
     for x, y in zip(line.x, line.y, strict=True):
         if y is None:

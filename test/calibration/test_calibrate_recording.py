@@ -200,7 +200,7 @@ def test_hand_eye_of_a_recording_is_that_of_the_truth(
     setup, folder = recorded
     result = hand_eye(folder, tmp_path, "--rgb", RGB, "--tool-poses", by, mount=setup.mount)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert f"{len(setup.views)} pictures taken" in result.output
+    assert f"{len(setup.views)} pictures written to" in result.output
     assert "not at rest" in result.output
     written = yaml.safe_load((tmp_path / "hand_eye.yaml").read_text())
     pose = transform_from_quaternion(
@@ -222,7 +222,7 @@ def test_a_lens_of_a_recording_is_that_of_the_truth(
     loose = ["--set", "least_cover=0.1", "--set", "most_focal_error=0.1"]
     result = CliRunner().invoke(app, ["calibrate", "camera", *files, "--rgb", RGB, *loose])
     assert result.exit_code == 0, (result.output, result.exception)
-    assert f"{len(setup.views)} pictures taken" in result.output
+    assert f"{len(setup.views)} pictures written to" in result.output
     focal_px = read_camera_file(out, frame_id="camera").k.ravel()[0]
     assert focal_px == pytest.approx(setup.camera.fx_px, rel=0.02)
 

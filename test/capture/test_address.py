@@ -20,7 +20,7 @@ WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=8, max_size=20)
         ("ftp://camera/video", "expected rtsp, rtsps, http, https with a host"),
         ("concat:a|b", "No such file"),
         ("rtsp://", "expected rtsp"),
-        ("http://camera:port/", "no address"),
+        ("http://camera:port/", "not a valid address"),
         ("nothing.mp4", "No such file"),
         (".", "Is a directory"),
     ],
@@ -33,7 +33,7 @@ def test_what_cannot_be_opened_is_refused_with_the_reason(text: str, reason: str
 def test_a_list_of_other_files_is_no_video(tmp_path: Path) -> None:
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\nhttp://inside.local/secret\n")
-    with pytest.raises(ConfigError, match="is no video"):
+    with pytest.raises(ConfigError, match="is not a video"):
         address_of(str(playlist))
 
 

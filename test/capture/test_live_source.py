@@ -90,7 +90,7 @@ def test_a_camera_that_comes_back_is_seen_again() -> None:
             with network_camera(port):
                 until(lambda: len(seen.numbers) > count)
             assert live.state.opened == 2
-    assert any("frames of 192×64 px come" in line for line in seen.said)
+    assert any("receiving frames of 192×64 px" in line for line in seen.said)
 
 
 def test_a_camera_that_hangs_is_reported_and_ending_does_not_wait_for_it() -> None:

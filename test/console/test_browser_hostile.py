@@ -37,7 +37,7 @@ def test_pages_bear_whatever_topics_say(chromium: Any) -> None:
         objects |= {"stage_ms": {MARKUP: 1e300}, "objects": [far, flat, flat]}
         view, _ = admit_objects(json.dumps(objects))
         with opened(chromium, rig.url) as page:
-            wait_for_text(page, "#diagnostics", "not understood and shown as unknown")
+            wait_for_text(page, "#diagnostics", "invalid and shown as unknown")
             for _ in range(5):
                 rig.snapshots.saw_objects(view, stage_s={MARKUP: 1e297, "age": 1e297}, age_s=-1e9)
                 rig.snapshots.policy_said(status)

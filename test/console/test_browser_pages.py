@@ -97,7 +97,7 @@ def test_what_cannot_be_analysed_is_said_in_words(
     # Chromium itself writes a line for each answer of 4xx.
     with opened(chromium, f"{rig.url}/analyze", quiet=False) as page:
         analyze(page, broken)
-        wait_for_text(page, "#problem", "is no PNG, JPEG or WebP")
+        wait_for_text(page, "#problem", "is not a PNG, JPEG or WebP")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -131,7 +131,7 @@ def test_logging_in_with_the_token(chromium: Any) -> None:
         assert page.url.endswith("/login")
         page.fill("#token", "a guess")
         page.click("text=Log in")
-        wait_for_text(page, "#outcome", "not the token")
+        wait_for_text(page, "#outcome", "not the console's token")
         page.fill("#token", TOKEN)
         page.keyboard.press("Enter")
         wait_for_text(page, "#link", "Live")

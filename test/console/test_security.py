@@ -120,7 +120,7 @@ def test_without_the_token_commands_are_refused_and_logged(
                 command()
             assert caught.value.status == 401
     assert locked.commander.heard == []
-    assert "refused without the token: POST '/api/enable' from 127.0.0.1" in caplog.text
+    assert "rejected without the token: POST '/api/enable' from 127.0.0.1" in caplog.text
     with Console(locked.url, token=TOKEN) as owner:
         assert owner.enable().done
         assert owner.hold().done

@@ -64,7 +64,7 @@ def test_an_answer_can_be_corrected_and_all_its_masks_asked_for(rig: ConsoleRig)
         assert [one.score for one in first] == sorted((one.score for one in first), reverse=True)
         again = PicturePrompt(points=[(42, 40)], earlier=first[0].id)
         assert len(console.segment(png, again).segments) == 1
-        with pytest.raises(ConsoleRefusedError, match="is not kept any more") as refused:
+        with pytest.raises(ConsoleRefusedError, match="has expired") as refused:
             console.segment(png, PicturePrompt(points=[(40, 40)], earlier="never-was"))
     assert refused.value.status == 422
 
@@ -80,7 +80,7 @@ def test_everything_in_a_picture(rig: ConsoleRig) -> None:
     ("request_text", "status", "words"),
     [
         ("{", 422, "Invalid JSON"),
-        ('{"prompts": []}', 422, "one of the two"),
+        ('{"prompts": []}', 422, "not both or neither"),
         ('{"prompts": [{"points": [[900, 3]]}]}', 422, "the point 900,3 is not in the picture"),
         ('{"prompts": [{"not_points": [[9, 3]]}]}', 422, "needs a point on the thing"),
         ('{"prompts": [{"points": [[1e999, 3]]}]}', 422, "points"),
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_refused_in_words(
 
 def test_without_a_model_it_says_how_to_get_one() -> None:
     with console_rig() as rig, rig.client() as console:
-        with pytest.raises(ConsoleRefusedError, match="segment_model of the console names one"):
+        with pytest.raises(ConsoleRefusedError, match="set the console's parameter segment_model"):
             console.segment(encoded(".png", RGB))
         with pytest.raises(ConsoleRefusedError, match="there is no live stream"):
             console.point_at(LiveRequest(points=[(3, 3)]))

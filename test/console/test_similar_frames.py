@@ -54,7 +54,7 @@ def test_an_index_of_another_model_is_not_asked_and_it_says_so(tmp_path: Path) -
     with console_rig(service=service, index=str(index)) as rig, rig.client() as console:
         answer = console.analyze(rgb, tasks=("similar_frames",))
     assert answer.pictures[0].similar_frames is None
-    assert "of looks@1, and features are of others@1" in answer.notes[0]
+    assert "with looks@1, but the features come from others@1" in answer.notes[0]
 
 
 def test_without_an_index_it_says_how_to_give_one() -> None:

@@ -60,7 +60,7 @@ def test_an_object_of_the_live_frame_is_explained(rig: ConsoleRig) -> None:
 def test_what_cannot_be_asked_is_refused_in_words(rig: ConsoleRig) -> None:
     assert refusal(rig.url, {"model": "classifier"}) == (
         422,
-        "the service has no classifier: a parameter names one",
+        "the service has no classifier: no bundle is configured",
     )
     code, words = refusal(rig.url, {"target": "box:unicorn"})
     assert code == 422
@@ -74,7 +74,7 @@ def test_more_often_than_it_may_is_refused() -> None:
         assert refusal(rig.url, {"target": "box:unicorn"})[0] == 422
         code, words = refusal(rig.url, {})
     assert code == 503
-    assert "at most one picture every 600 s" in words
+    assert "only one picture every 600 s" in words
 
 
 def test_a_click_on_a_picture_of_mine_shows_maps(

@@ -40,7 +40,7 @@ def test_real_cameras_are_taken(k: list[float], size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("k", "words"),
     [
-        (with_values(fx=1e300), r"fx = 1e\+300 px, which makes a field of view of .*0.5° to 179°"),
+        (with_values(fx=1e300), r"fx = 1e\+300 px, a field of view of .*0.5° to 179°"),
         (with_values(fx=1e300, fy=1e300), "field of view"),
         (with_values(fx=1e-6), "field of view of 180°"),
         (with_values(fx=-600.0), "fx = -600, fy = 600 px; expected positive focal lengths"),

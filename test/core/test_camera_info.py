@@ -77,7 +77,7 @@ def test_k_of_zeros_leaves_p() -> None:
     reading = read(k=np.zeros((3, 3)), d=np.zeros(5), p=P)
     assert lens(reading.camera) == [550, 550, 320, 240]
     assert reading.notes == ("K is all zeros: P is used",)
-    with pytest.raises(CameraError, match="K of zeros beside a distortion"):
+    with pytest.raises(CameraError, match="K is all zeros, but there is a distortion"):
         read(k=np.zeros((3, 3)), d=BARREL, p=P)
     with pytest.raises(CameraError, match="uncalibrated"):
         read(k=np.zeros((3, 3)), p=np.zeros((3, 4)))
@@ -85,7 +85,7 @@ def test_k_of_zeros_leaves_p() -> None:
 
 def test_a_rectified_image_without_p_needs_a_straight_lens() -> None:
     assert "K is used" in read(p=np.zeros((3, 4)), rectified=True).notes[0]
-    with pytest.raises(CameraError, match="P of zeros, and the image is rectified"):
+    with pytest.raises(CameraError, match="P is all zeros, but the image is rectified"):
         read(d=BARREL, p=np.zeros((3, 4)), rectified=True)
 
 
@@ -115,7 +115,7 @@ def test_a_fisheye_without_coefficients_is_the_pure_equidistant_projection(d: li
 def test_rectified_axes_that_are_turned_are_noted() -> None:
     turn = [[0.9998, 0, 0.02], [0, 1, 0], [-0.02, 0, 0.9998]]
     notes = read(d=BARREL, p=P, r=turn, rectified=True).notes
-    assert any("R turns rectified images" in note for note in notes)
+    assert any("R rotates rectified images" in note for note in notes)
 
 
 def test_region_and_binning_are_those_of_image_geometry() -> None:
@@ -133,7 +133,7 @@ def test_a_region_whose_size_stands_for_the_image_moves_the_centre() -> None:
         roi=(320, 200, 320, 240),
     )
     assert lens(reading.camera) == [300, 300, 160, 120]
-    assert "taken as the region's" in reading.notes[0]
+    assert "taken as the size of the region" in reading.notes[0]
     with pytest.raises(CameraError, match="expected a region within the image"):
         read(
             width=320,
@@ -150,8 +150,8 @@ def test_binning_of_an_image_that_is_not_binned_gives_another_size() -> None:
 def test_no_size_takes_the_image_s_where_the_centre_fits() -> None:
     reading = read((640, 480), width=0, height=0)
     assert (reading.camera.width_px, reading.camera.height_px) == (640, 480)
-    assert "says no size" in reading.notes[0]
-    with pytest.raises(CameraError, match="not in the middle of the image of 1280×720"):
+    assert "has no size" in reading.notes[0]
+    with pytest.raises(CameraError, match="not near the centre of the image of 1280×720"):
         read((1280, 720), width=0, height=0)
     with pytest.raises(CameraError, match="0×0 px"):
         read(width=0, height=0)

@@ -27,8 +27,8 @@ def test_one_that_is_there_is_there() -> None:
 def test_one_that_moved_is_said_to_have(off_m: float, off_deg: float) -> None:
     words = LEARNT.elsewhere("front", pose_of(LEARNT, off_m=off_m, off_deg=off_deg), None)
     assert words == (
-        f"camera front is {off_m:.3g} m and {off_deg:.3g}° from where the policy learnt that it "
-        "is (at most 0.01 m and 1.1°)"
+        f"camera front is {off_m:.3g} m and {off_deg:.3g}° from its pose in the policy's "
+        "training (at most 0.01 m and 1.1°)"
     )
 
 

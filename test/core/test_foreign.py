@@ -62,7 +62,7 @@ def test_text_is_bounded_and_utf8(tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match="UTF-8"):
         read_text(file)
     file.write_bytes(b"#" * 2_000_000)
-    with pytest.raises(ForeignFileError, match="longer than 1048576 bytes"):
+    with pytest.raises(ForeignFileError, match="larger than 1048576 bytes"):
         read_yaml(file)
     file.write_bytes(b"\xef\xbb\xbfa: 1")
     assert read_yaml(file) == {"a": 1}

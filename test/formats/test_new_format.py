@@ -149,5 +149,5 @@ def test_a_detector_of_a_format_without_objects_is_refused() -> None:
         format="depth_metric",
         input=ModelInput(name="x", width_px=8, height_px=8),
     )
-    with pytest.raises(BundleError, match="'depth_metric' finds no objects"):
+    with pytest.raises(BundleError, match="'depth_metric' does not detect objects"):
         Detector(depth, DetectorConfig())

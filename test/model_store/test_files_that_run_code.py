@@ -199,7 +199,7 @@ def test_weights_are_of_registered_architectures_only(tmp_path: Path, architectu
 
 def test_verify_and_show_say_which_kinds_can_run_code(evil: Path) -> None:
     shown = run(app, ["models", "show", str(evil)]).output
-    assert "model.pt2 can run any code when loaded" in shown
+    assert "model.pt2 can run arbitrary code when loaded" in shown
     sound = run(app, ["models", "verify", "native-s", "--device", "cpu"]).output
     assert "model.onnx cannot run code" in sound
     for suffix in (".pt2", ".onnx", ".safetensors", ".pth"):

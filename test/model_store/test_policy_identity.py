@@ -81,10 +81,10 @@ def test_statistics_have_a_number_for_each_of_an_action() -> None:
     described = {"model_id": "a", "perception_model_id": "", "joint_names": JOINTS}
     with pytest.raises(ValueError, match=r"statistics have 7 numbers; expected 3 \(joints and"):
         ActionSpec(**{**described, "statistics": seven})
-    with pytest.raises(ValueError, match="2 numbers of mean, 1 of scale"):
+    with pytest.raises(ValueError, match="mean has 2 numbers, scale has 1"):
         ActionStatistics(mean=(0.0, 1.0), scale=(1.0,))
 
 
 def test_words_of_a_vocabulary_need_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has a vocabulary and a language_file"):
+    with pytest.raises(ValueError, match="needs a vocabulary and a language_file"):
         PolicyManifest(name="a", architecture="a", action_spec=tiny(tmp_path).action_spec)

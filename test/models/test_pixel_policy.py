@@ -376,7 +376,8 @@ def test_a_spec_that_contradicts_itself_is_refused(changes: dict[str, Any], says
         (
             {"fusion": {"name": "memory", "options": {"moment": 3}}},
             ConfigError,
-            "fusion 'memory' does not take these options: moment = 3.*it has layers, heads, mom",
+            "fusion 'memory' does not accept these options: moment = 3.*available: layers, "
+            "heads, mom",
         ),
         (
             {"head": {"name": "mlp", "options": {"loss": "l3"}}},

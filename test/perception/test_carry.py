@@ -140,11 +140,11 @@ def test_a_manifest_that_does_not_fit_its_model_is_refused(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"batch": 2}, "takes one picture, not 2"),
+        ({"batch": 2}, "needs batch: 1, not 2"),
         ({"carried": [{"input": "a", "output": "b", "shape": [0]}]}, "greater than 0"),
         ({"carried": [{"input": "a", "output": "b", "shape": []}]}, "at least 1"),
         ({"carried": [{"input": "a", "output": "b", "shape": [9999, 9999]}]}, "at most 16777216"),
-        ({"carried": 2 * [{"input": "a", "output": "b", "shape": [1]}]}, "named twice"),
+        ({"carried": 2 * [{"input": "a", "output": "b", "shape": [1]}]}, "listed twice"),
         ({"carried_gap_s": 0}, "greater than 0"),
     ],
     ids=["batch", "zero", "empty", "huge", "twice", "gap"],

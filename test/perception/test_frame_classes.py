@@ -148,7 +148,7 @@ def test_what_cannot_be_a_probability_is_reported_and_left_out(tmp_path: Path, b
     )
     found = answer(pipeline_of(tmp_path, {}))
     assert found.classification is None
-    assert "no classification: detector@1 gave numbers that are no probabilities" in found.notes
+    assert "no classification: detector@1 returned invalid probabilities" in found.notes
     if bad != 7.0:
         assert found.segmentation is None
         assert any(note.startswith("no segmentation: detector@1") for note in found.notes)

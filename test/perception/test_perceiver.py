@@ -85,7 +85,7 @@ def test_a_depth_model_that_fills_no_holes_is_reported(
     perceiver_of(bundles, depth_model="metric", **{"depth.fill": "model"})
     assert not caplog.records
     perceiver_of(bundles, depth_model="metric")
-    assert "only where the sensor measures nothing at all; depth.fill: model" in caplog.text
+    assert "only if the sensor measures nothing at all; set depth.fill: model" in caplog.text
 
 
 def test_depth_without_a_sensor_is_the_metric_models(bundles: dict[str, str]) -> None:

@@ -121,7 +121,7 @@ def test_it_starts_only_where_the_arm_stands_still_inside_the_workspace() -> Non
     report(rig, np.eye(4), 30)
     status = rig.controller.status(rig.now_ns)
     assert status.needs_enable
-    assert any("the driver has read no encoder yet" in reason for reason in status.reasons)
+    assert any("the driver has not read its encoders yet" in reason for reason in status.reasons)
     rig.run(0.5)
     assert rig.commands == [None] * 80, "the truth alone does not start it"
     rig.controller.enable(True, rig.now_ns)
@@ -196,7 +196,7 @@ def test_it_waits_for_an_arm_that_moves_and_gives_up_after_a_second() -> None:
         if count == 50:
             status = rig.controller.status(rig.now_ns)
             assert not status.needs_enable
-            assert any("the arm moves" in reason for reason in status.reasons)
+            assert any("the arm is moving" in reason for reason in status.reasons)
     rig.run(0.2)
     assert rig.controller.status(rig.now_ns).needs_enable
 
@@ -245,10 +245,10 @@ def test_joints_and_tool_pose_must_agree_where_the_arm_is_described() -> None:
     assert rig.controller.robot(state(pose_of((0.45, 0, 0.2))), rig.now_ns) is None
     refused = rig.controller.robot(state(pose_of((0.45, 0.06, 0.2))), rig.now_ns)
     assert refused is not None
-    assert "0.06 m and 0 rad from where the joints put it" in refused.reason
+    assert "0.06 m and 0 rad from forward kinematics of the joints" in refused.reason
     refused = rig.controller.robot(robot_of(pose_of((0.45, 0, 0.2)), rig.now_ns + MS), rig.now_ns)
     assert refused is not None
-    assert "no 'shoulder, lift' of robot_description" in refused.reason
+    assert "lacks 'shoulder, lift' of robot_description" in refused.reason
 
 
 def test_kinematics_are_those_of_the_description() -> None:

@@ -120,7 +120,7 @@ def test_other_words_flush_what_the_old_ones_led_to():
     robot, seen_ns = robot_of(rig.pose, rig.now_ns), rig.now_ns
     rig.controller.instruct(instruction_of("push the blue ball"), rig.now_ns + MS)
     late = rig.controller.decided(decision_of(moving(), seen_ns), robot, rig.now_ns + 2 * MS)
-    assert late.refused == "the decision is about what was seen before the instruction"
+    assert late.refused == "the decision is about a frame from before the instruction"
     rig.camera_alive = False
     command = rig.tick()
     assert command is not None

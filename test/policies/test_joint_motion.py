@@ -63,7 +63,7 @@ def test_the_joints_follow_a_slow_circle_closely(arm: str) -> None:
 
 def test_five_joints_follow_a_hand_that_points_down_wherever_it_goes_and_turns() -> None:
     motion, start = motion_of("five", self_collision_m=0)
-    assert "5 joints cannot bring the tool to any pose" in motion.warnings[0]
+    assert "5 joints cannot reach every tool pose" in motion.warnings[0]
     worst = np.zeros(2)
     for tick in range(400):
         ramp, angle = min(1.0, tick / 100), 2 * tick * PERIOD_S
@@ -85,7 +85,7 @@ def test_five_joints_say_how_they_cannot_turn_the_tool() -> None:
             break
     assert motion.hold is not None
     assert motion.hold.cause == "too_few_joints"
-    assert "5 joints cannot turn or move the tool in that way" in motion.hold.reason
+    assert "5 joints cannot move or rotate the tool that way" in motion.hold.reason
 
 
 def test_the_command_is_what_the_joints_mean() -> None:
@@ -265,7 +265,7 @@ def test_spare_joints_go_to_rest_while_the_tool_stays() -> None:
 
 @pytest.mark.parametrize(
     ("joints", "words"),
-    [((0.0, -1.6, 5.0, -1.8, -1.57, 0.0), "joint j3 is at 5"), ((0.0,), "joint_states has no")],
+    [((0.0, -1.6, 5.0, -1.8, -1.57, 0.0), "joint j3 is at 5"), ((0.0,), "joint_states lacks")],
     ids=["outside", "missing"],
 )
 def test_it_does_not_start_where_it_cannot(joints, words: str) -> None:

@@ -46,7 +46,7 @@ def test_a_thing_that_is_named_as_polite_words_are_is_no_empty_word(
 ) -> None:
     """The policy must not go for whatever there is when its vocabulary lacks the thing."""
     problem = tokenise(asked.format(thing), VOCABULARY.model_copy(update={"things": ()})).problem
-    assert f"{thing.split()[-1]!r}; words known" in problem
+    assert f"{thing.split()[-1]!r}; known words" in problem
     assert tokenise(asked.format("red mug"), VOCABULARY).problem == ""
 
 
@@ -78,7 +78,7 @@ def test_polite_words_change_nothing(text: str) -> None:
         ("", "no instruction"),
         ("  ?! ", "no instruction"),
         ("pick up the red", "names no thing"),
-        ("the red mug", "says not what to do"),
+        ("the red mug", "does not say what to do"),
         ("don't lift the mug", 'unknown word "don\'t"'),
         ("pick up the red mug lift mug mug", "8 words; expected 6"),
     ],

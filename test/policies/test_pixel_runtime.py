@@ -105,7 +105,7 @@ def test_the_state_is_canonical() -> None:
     assert joints == pytest.approx([0.2, 0.1, 0.5])
     tool = pixel_inputs(shown, spec.model_copy(update={"state": "tool"})).arrays["state"][0, 0]
     assert tool == pytest.approx([0.4, 0.1, 0.2, 1, 0, 0, 0, -1, 0, 0.5], abs=1e-6)
-    with pytest.raises(ValueError, match="no joint c, which the policy was trained with"):
+    with pytest.raises(ValueError, match="lacks joint c, which the policy needs"):
         pixel_inputs(shown, spec.model_copy(update={"joint_names": ("a", "c")}))
 
 
@@ -116,7 +116,7 @@ def test_it_decides_by_what_it_sees(tmp_path: Path) -> None:
     assert first_number(policy, observation_of(bright)) == pytest.approx(2.0)
     decision = policy.decide(observation_of({"front": (picture(-3),)}), policy.instruct("go"))
     assert decision.action is None
-    assert decision.hold_reason == "no camera of the policy has a picture of now"
+    assert decision.hold_reason == "no camera of the policy has a current picture"
 
 
 def test_words_are_encoded_and_unknown_ones_held(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_statistics_are_applied_before_the_meaning() -> None:
 def test_a_chunk_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     actions = Mapping.model_validate(mapping("openpi")).action
     robot = observation().robot
-    with pytest.raises(RemoteError, match=r"expected 5 steps|is it a server of another robot"):
+    with pytest.raises(RemoteError, match=r"expected 5 steps|is the server for another robot"):
         chunk_of({"actions": np.zeros(shape)}, actions, spec=spec(5), robot=robot)
     batch = {"actions": np.zeros((1, 5, 7))}
     assert chunk_of(batch, actions, spec=spec(5), robot=robot).shape == (5, 7)

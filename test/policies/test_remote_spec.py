@@ -39,11 +39,14 @@ def changed(path: str, value: Any, protocol: str = "openpi") -> dict[str, Any]:
         (changed("action.statistics", ...), "statistics"),
         (changed("action.statistics", {"kind": "mean_std"}), "take mean and std, got none"),
         (changed("action.meaning.tool.position_unit", ...), "position_unit"),
-        (changed("state.0.gripper", ...), "each has to be said once"),
-        (changed("state.0.width", 9), "each has to be said once"),
+        (changed("state.0.gripper", ...), "expected each column exactly once"),
+        (changed("state.0.width", 9), "expected each column exactly once"),
         (changed("cameras.0.crop", ...), "crop"),
         (changed("cameras.0.crop", [0.5, 0, 0.4, 1]), "left must be below right"),
-        (changed("cameras.0.camera", "wrist"), "must send each camera of `observation` once"),
+        (
+            changed("cameras.0.camera", "wrist"),
+            "must list each camera of `observation` exactly once",
+        ),
         (changed("prompt_key", ...), "prompt_key"),
         ({"mapping": None}, "needs `mapping`"),
         ({"server": {"url": URL, "limit_s": 2.0}}, "a chunk lasts 0.8 s"),
@@ -79,9 +82,9 @@ def test_options_of_a_protocol_have_no_defaults(protocol: str, tmp_path: Path) -
     ("url", "words"),
     [
         ("http://10.0.0.1:8000", "scheme 'http'; expected ws://host:port or wss://host:port"),
-        ("ws://10.0.0.1", "lacks a host or a port"),
-        ("ws://:8000", "lacks a host or a port"),
-        ("ws://me:secret-7@10.0.0.1:8000", "holds a password"),
+        ("ws://10.0.0.1", "lacks a host or port"),
+        ("ws://:8000", "lacks a host or port"),
+        ("ws://me:secret-7@10.0.0.1:8000", "contains a password"),
         ("ws://10.0.0.1:99999", "Port out of range"),
         ("ws://10.0.0.1:8000/?key=1", "query"),
         ("ws://10.0. 0.1:8000", "blanks"),
@@ -117,7 +120,7 @@ def test_a_part_that_was_changed_by_hand_is_another_policy(tmp_path: Path) -> No
 def test_no_other_kind_has_a_server_for_its_networks_would_go_unchecked(
     kind: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ValidationError, match="is of kind remote, and only of it"):
+    with pytest.raises(ValidationError, match="must be set for kind remote and no other"):
         remote_bundle(tmp_path / "mine", "openpi", URL, kind=kind)
 
 

@@ -72,7 +72,7 @@ def test_what_is_no_encoder_of_tokens_is_refused(tmp_path: Path) -> None:
         opened(write_onnx_encoder(tmp_path / "pooled", output="sentence"))
     folder = write_onnx_encoder(tmp_path / "broken")
     (folder / "tokenizer.json").write_text("{}")
-    with pytest.raises(BundleError, match=r"is no tokenizer\.json that can be read"):
+    with pytest.raises(BundleError, match=r"is not a readable tokenizer\.json"):
         opened(folder)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(BundleError, match="cannot read"):

@@ -113,6 +113,6 @@ def test_list_says_what_would_be_used_and_why(tmp_path: Path) -> None:
     listed = CliRunner().invoke(app, asked)
     assert listed.exit_code == 0
     words = " ".join(listed.output.split())
-    assert "colour: /cam_2/color/image_raw (as asked for)" in words
+    assert "colour: /cam_2/color/image_raw (as requested)" in words
     assert "depth: /cam_2/depth_to_color/image_raw (the camera of the colour topic" in words
     assert "not used: /cam_1/depth_to_color/image_raw" in words

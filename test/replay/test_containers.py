@@ -79,7 +79,7 @@ def test_a_bag_that_was_never_closed(tmp_path: Path) -> None:
 def test_ros1_and_ros2_in_one_folder_are_refused(tmp_path: Path) -> None:
     write_ros1(tmp_path / "run.bag", SCENE.messages())
     write_mcap(tmp_path / "run.mcap", SCENE.messages())
-    with pytest.raises(BagError, match=r"ROS 1 and of ROS 2 \(run.bag, run.mcap\); name one"):
+    with pytest.raises(BagError, match=r"ROS 1 and ROS 2 \(run.bag, run.mcap\); name one"):
         open_bag(tmp_path)
 
 

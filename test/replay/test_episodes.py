@@ -155,7 +155,9 @@ def test_golden_compares_episodes(dataset: Path, options: tuple[str, ...], tmp_p
 
 
 def test_a_camera_must_be_chosen_where_there_are_several(dataset: Path) -> None:
-    with pytest.raises(BagError, match="several cameras: image, wrist_image; name one by --cam"):
+    with pytest.raises(
+        BagError, match="several cameras: image, wrist_image; choose one with --cam"
+    ):
         opened(dataset)
     with pytest.raises(BagError, match=r"no camera 'front'.*it has: image, wrist_image"):
         opened(dataset, camera="front")

@@ -57,7 +57,7 @@ def test_what_is_counted_can_be_read_and_the_rest_is_dropped(disk: Path, split_b
     taken, said = fill(recording)
     recording.close()
     assert "No space left on device" in said
-    assert "make room" in said
+    assert "free some space" in said
     problems = Problems()
     read = Counter(m.topic for m in Recording(disk / "a").messages(problems))
     assert problems.as_dict() == {}
@@ -173,7 +173,7 @@ def test_replay_ends_with_the_reason_and_its_outputs_can_be_read(tmp_path: Path)
         result = run_job(job)
         assert result["status"] == "failed"
         assert "No space left on device" in result["error"]
-        assert "make room" in result["error"]
+        assert "free some space" in result["error"]
         with (folder / "out" / "perception.mcap").open("rb") as file:
             summary = make_reader(file).get_summary()
             assert summary is not None

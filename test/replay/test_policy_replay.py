@@ -51,7 +51,7 @@ def test_a_policy_passes_as_long_as_it_answers_as_before(dataset: Path, tmp_path
     golden.write_text(json.dumps(content))
     failed = replayed(dataset, "--policy", policy, "--golden", golden)
     assert failed.exit_code == 1
-    assert "episode 1, row 2: an action is 0.1 away (at most 0.02)" in failed.output
+    assert "episode 1, row 2: an action differs by 0.1 (at most 0.02)" in failed.output
 
 
 def test_another_policy_is_refused_before_anything_is_read(dataset: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_another_policy_is_refused_before_anything_is_read(dataset: Path, tmp_pa
     other = policy_in(tmp_path / "b", gains={"rgb_front": 0.02})
     result = replayed(dataset, "--policy", other, "--golden", golden)
     assert isinstance(result.exception, ConfigError)  # `main` makes exit status 2 of it
-    assert "is of the policy" in str(result.exception)
+    assert "is for policy" in str(result.exception)
 
 
 def test_a_set_that_lost_an_episode_fails_unless_others_were_asked_for(
@@ -109,11 +109,11 @@ def test_a_policy_of_before_there_were_pictures_is_judged_by_what_perception_fin
     golden, asked = tmp_path / "golden.json", (dataset, "--policy", "policy-s", "--golden")
     unnamed = replayed(*asked, golden, "--update-golden")
     assert isinstance(unnamed.exception, ConfigError)
-    assert "does not say by which camera" in str(unnamed.exception)
+    assert "without naming its camera" in str(unnamed.exception)
     written = replayed(*asked, golden, "--update-golden", "--camera", "front")
     assert written.exit_code == 0, written.output
     rows = json.loads(golden.read_text())["episodes"]["0"]["rows"]
-    assert rows[-1] == "nothing in view is what is named in 'pick the red cube'"
+    assert rows[-1] == "nothing in view matches 'pick the red cube'"
     assert replayed(*asked, golden, "--camera", "front").exit_code == 0
     other = replayed(*asked, golden, "--camera", "front", "--model", "native-s-fp16")
     assert other.exit_code != 0
@@ -155,4 +155,4 @@ def test_the_numbers_of_strangers_mean_what_the_policy_learnt_that_they_do(tmp_p
 def test_a_policy_that_nothing_shows_is_refused(dataset: Path, tmp_path: Path) -> None:
     blind = ObservationSpec(words="none")
     result = replayed(dataset, "--policy", policy_in(tmp_path / "p", observation=blind, gains={}))
-    assert "sees neither pictures nor what perception finds" in str(result.exception)
+    assert "uses neither pictures nor perception" in str(result.exception)

@@ -118,7 +118,7 @@ def test_a_full_disk_ends_recording_with_the_reason_and_true_counts(tmp_path: Pa
         assert recording.returncode == 2, said
         assert "Traceback" not in said
         assert "No space left on device" in said
-        assert f"MB are free at {disk / 'a'}: make room, or write to another disk" in said
+        assert f"MB are free at {disk / 'a'}: free some space, or write to another disk" in said
         found = re.search(r"/perception/objects/json: (\d+) messages, (\d+) dropped", said)
         assert found, said
         assert int(found[2]) > 0

@@ -45,7 +45,7 @@ def test_frames_that_a_decoder_left_out_do_not_shift_the_others() -> None:
 
 
 def test_a_lost_frame_and_a_lost_file_are_not_taken_for_a_pair() -> None:
-    with pytest.raises(BagError, match="which belong together is not known"):
+    with pytest.raises(BagError, match="the pairing is unknown"):
         depth_of_frames([0, 33 * MS, 100 * MS], files=3, rate_hz=30.0)
 
 
@@ -93,5 +93,5 @@ def test_a_video_turned_by_its_metadata_is_refused_with_depth(tmp_path: Path) ->
     [first, *_] = open_media(path).raw_frames()
     assert first.read_rgb().shape == (WIDTH, HEIGHT, 3)
     write_images(tmp_path / "a_depth", [f"{i:03d}.png" for i in range(3)])
-    with pytest.raises(BagError, match=r"is turned by 90° as its metadata say"):
+    with pytest.raises(BagError, match=r"is rotated by 90° according to its metadata"):
         open_media(path)

@@ -48,7 +48,7 @@ def say_pose(around: Surroundings, x_m: float) -> None:
 def test_a_camera_that_was_moved_is_warned_of_and_one_that_is_back_is_not(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    moved = "camera front is 0.1 m and 0° from where the policy learnt that it is"
+    moved = "camera front is 0.1 m and 0° from its pose in the policy's training"
     with pixel_node(bundle_in(tmp_path), camera_pose__source="topic") as around:
         around.wait_for_status(camera_warnings=[])
         say_pose(around, 0.5)

@@ -62,9 +62,9 @@ def answer(encoding: str) -> str:
 @pytest.mark.parametrize(
     ("conversion", "at_import", "problem"),
     [
-        (CRASHES, "", "cv_bridge ends its process by SIGSEGV"),
-        ("pass", CRASHES, "cv_bridge ends its process by SIGSEGV"),
-        ("import os; os.abort()", "", "cv_bridge ends its process by SIGABRT"),
+        (CRASHES, "", "cv_bridge crashes its process with SIGSEGV"),
+        ("pass", CRASHES, "cv_bridge crashes its process with SIGSEGV"),
+        ("import os; os.abort()", "", "cv_bridge crashes its process with SIGABRT"),
         ("pass", "import missing_half", "No module named 'missing_half'"),
         ("raise AttributeError('newbyteorder')", "", "AttributeError: newbyteorder"),
         ("return np.zeros((2, 2, 3), np.uint8)", "", "converts bgr8 to rgb8 wrongly"),
@@ -84,7 +84,7 @@ def test_a_cv_bridge_that_hangs_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(make_bridge(tmp_path, HANGS))
-    assert "converts no image within 3 s" in BridgeTrial(limit_s=3).wait().problem
+    assert "did not convert an image within 3 s" in BridgeTrial(limit_s=3).wait().problem
 
 
 def test_a_cv_bridge_that_works_converts_what_we_cannot(

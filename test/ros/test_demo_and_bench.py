@@ -42,7 +42,7 @@ def test_without_a_policy_the_demo_says_so_and_plays_the_recording(tmp_path: Pat
     assert result.exit_code == 0, result.output + repr(result.exception)
     words = " ".join(result.output.split())
     assert "no simulated robot: no model bundle 'nothing'" in words
-    assert "the shipped recording is played instead" in words
+    assert "playing the shipped recording instead" in words
     assert (tmp_path / "overlay.mp4").is_file()
 
 

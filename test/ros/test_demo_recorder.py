@@ -408,7 +408,9 @@ def test_joints_that_contradict_the_tool_by_the_description_are_not_recorded(
         on.wait_for(
             lambda: (
                 not on.robot.send(0)
-                and any("from where the joints put it" in why for why in on.status["unusable"])
+                and any(
+                    "from forward kinematics of the joints" in why for why in on.status["unusable"]
+                )
             )
         )
 

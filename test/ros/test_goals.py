@@ -155,7 +155,7 @@ def test_an_action_that_is_not_installed_says_what_to_do() -> None:
 
 
 def test_parameters_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected enabled: true"):
+    with pytest.raises(ValueError, match="also set enabled: true"):
         JointSpaceConfig(output="action")
     with pytest.raises(ValueError, match="action"):
         PolicyNodeConfig.model_validate({"gripper": {"action": "Grip"}})

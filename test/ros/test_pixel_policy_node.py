@@ -114,8 +114,8 @@ def test_a_camera_too_slow_for_what_was_trained_holds(tmp_path: Path) -> None:
     ("parameters", "words"),
     [
         ({"expected__identity": "f" * 64}, "identity is"),
-        ({"expected__cameras": "[left]"}, "by camera 'front', which the robot has not"),
-        ({"expected__rate_hz": 20.0}, "its actions are 10 a second, expected 20"),
+        ({"expected__cameras": "[left]"}, "uses camera 'front', which the robot does not have"),
+        ({"expected__rate_hz": 20.0}, "it gives 10 actions per second, expected 20"),
         ({"expected__joint_names": "[a, b]"}, "joint_names is (), expected ('a', 'b')"),
     ],
     ids=["identity", "camera", "rate", "joints"],
@@ -133,4 +133,4 @@ def test_joint_targets_hold_without_a_description(tmp_path: Path) -> None:
     with pixel_rig(tmp_path, base=(0.1, 0.2, 1.0), spec=spec) as around:
         around.instruct("go")
         around.enable()
-        around.wait_until_held_for("no robot_description says where they take the tool")
+        around.wait_until_held_for("which need a robot_description")

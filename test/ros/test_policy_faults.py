@@ -149,9 +149,9 @@ def test_a_driver_that_reports_the_identity_moves_nothing(native_bundle: Path) -
         around.wait_until_held_for("state of the robot is", "s old")
         around.arm.base_from_tool = np.eye(4)
         around.arm.silent = False
-        held = around.wait_until_held_for("the driver has read no encoder yet")
+        held = around.wait_until_held_for("the driver has not read its encoders yet")
         assert_still(around, held)
-        around.wait_until_said("inputs", "robot state refused", "no encoder")
+        around.wait_until_said("inputs", "robot state refused", "its encoders")
         around.arm.base_from_tool = true
         around.wait_until_moving()
         assert largest_step_m(around) < MOST_STEP_M

@@ -185,7 +185,7 @@ def policy_alone(context_of: Surroundings, **parameters: Any) -> Iterator[list[A
     [
         ({"expected__frame_id": "world"}, "frame_id is 'base', expected 'world'"),
         ({"expected__gripper": "0_open_1_closed"}, "gripper is '0_closed_1_open'"),
-        ({"expected__statistics_sha256": "f" * 64}, "statistics have the hash"),
+        ({"expected__statistics_sha256": "f" * 64}, "the statistics' hash is"),
         ({"camera_pose__source": "tf"}, "tf2_ros is not installed"),
         ({"camera_pose__quaternion_xyzw": "[0.0, 0.0, 0.0, 0.0]"}, "has no direction"),
     ],

@@ -113,14 +113,14 @@ def test_a_server_of_another_policy_is_refused(protocol: str, tmp_path: Path) ->
         bundle = write_robot_bundle(
             tmp_path / "slower", manifest, protocol=protocol, url=server.url
         )
-        with pytest.raises(BundleError, match=r"step_s is 0.1, policy.yaml means 0.2"):
+        with pytest.raises(BundleError, match=r"step_s is 0.1, policy.yaml expects 0.2"):
             RemotePolicy(bundle)
 
 
 def test_what_decides_by_perception_stays_on_the_robot(tmp_path: Path) -> None:
     seen = ObservationSpec(cameras=(FRONT,), words="none", perception=("features",))
     with (
-        pytest.raises(BundleError, match=r"decides by perception \(features\)"),
+        pytest.raises(BundleError, match=r"uses perception \(features\)"),
         served(tmp_path, "robot_vision", seen=seen),
     ):
         pass
@@ -177,7 +177,7 @@ def test_check_times_a_server_and_says_what_it_leaves_unsaid(tmp_path: Path) -> 
         folder = tmp_path / "mine"
         write_robot_bundle(folder, policy.manifest, protocol="openpi", url=server.url)
         found = CliRunner().invoke(app, ["serve", "check", str(folder), "--requests", "3"])
-        assert "says nothing else than policy.yaml" in found.output, found.output
+        assert "matches policy.yaml" in found.output, found.output
         assert " of 3 answers took p50" in found.output, found.output
         assert (found.exit_code == 0) == ("3 of 3" in found.output)
         given = ["--requests", "2", "--instruction", "sing"]

@@ -60,5 +60,5 @@ def test_the_command_writes_each_picture_beside_its_colours(tmp_path: Path) -> N
     given = [str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--sheet", str(sheet)]
     result = CliRunner().invoke(app, ["pca", *given, "--model", str(bundle)])
     assert result.exit_code == 0, result.output
-    assert "of what cells vary by" in result.output
+    assert "of the cells' variance" in result.output
     assert cv2.imread(str(sheet)).shape == (100, 160, 3)

@@ -67,7 +67,7 @@ def test_a_set_may_hold_few_objects_and_no_distractors(tmp_path: Path) -> None:
         shown = [a for a in labels["annotations"] if a["image_id"] == image["id"]]
         assert len(shown) <= 2
     assert few.content.distractors == (0, 0)
-    with pytest.raises(ConfigError, match="most_objects is 2, asked for None"):
+    with pytest.raises(ConfigError, match="most_objects is 2, expected None"):
         generate(tmp_path, recipe(10))
 
 
@@ -80,7 +80,7 @@ def test_a_set_from_before_this_choice_goes_on(made: Path, tmp_path: Path) -> No
 
 
 def test_another_recipe_is_refused(made: Path) -> None:
-    with pytest.raises(ConfigError, match="seed is 3, asked for 4"):
+    with pytest.raises(ConfigError, match="seed is 3, expected 4"):
         generate(made, recipe(12, seed=4))
 
 

@@ -109,7 +109,7 @@ def test_raw_and_compressed_depth_say_the_same(bag: Path, tmp_path: Path) -> Non
 
 
 def test_an_existing_recording_is_not_overwritten(bag: Path) -> None:
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="already exists"):
         record(bag, BagOptions())
 
 

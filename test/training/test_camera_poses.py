@@ -132,7 +132,7 @@ def test_the_bundle_says_where_its_cameras_are_and_who_runs_it_compares(
     mount = find_policy(bundle).manifest.camera_mounts["front"]
     assert mount.mount == "base"
     np.testing.assert_allclose(mount.position_m, BASE_FROM_CAMERA[:3, 3], atol=1e-9)
-    words = "camera front is 0.08 m and 0° from where the policy learnt that it is"
+    words = "camera front is 0.08 m and 0° from its pose in the policy's training"
     for name, is_warned in (("set", False), ("moved", True)):
         evaluate = ["evaluate", "demonstrations", str(bundle), "--data", str(tmp_path / name)]
         evaluate += ["--out", str(tmp_path / "judged"), "--cache", cache]

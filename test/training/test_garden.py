@@ -97,7 +97,7 @@ def test_a_document_without_its_marks_is_refused_before_anything_is_measured(
 
 
 def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="holds no bundles"):
+    with pytest.raises(BundleError, match="contains no bundles"):
         list_exported(tmp_path)
 
 

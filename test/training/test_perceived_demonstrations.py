@@ -156,7 +156,7 @@ def test_another_perception_holds_with_the_reason(trained: Path, tmp_path: Path)
     policy = PixelPolicy(find_policy(trained / "bundle"), threads=1)
     other = served(trained, 0, "native-s")[0]
     held = policy.decide(other, policy.instruct("")).hold_reason
-    assert held.startswith("perception is by native-s@")
+    assert held.startswith("perception runs native-s@")
     assert "was trained on" in held
     make_native_bundle(tmp_path / "other", channels=8)
     with pytest.raises(ConfigError, match="8 channels; the policy takes 64"):
@@ -171,7 +171,7 @@ def test_features_of_other_sizes_hold_with_the_reason(trained: Path) -> None:
     wide = replace(features, grid=np.repeat(features.grid, 2, axis=2))
     shown = replace(seen, perception=replace(seen.perception, features=wide))
     held = policy.decide(shown, policy.instruct("")).hold_reason
-    assert "features have the sizes [64, 3, 8]; the policy was trained with [64, 3, 4]" in held
+    assert "features have the shape [64, 3, 8]; the policy was trained with [64, 3, 4]" in held
 
 
 def asked(root: Path, **values: Any) -> Any:

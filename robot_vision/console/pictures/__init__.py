@@ -1,7 +1,7 @@
-"""Images out and images in: live ones are encoded once each, those of clients are analysed.
+"""Images out and in: live images are encoded once each, clients' images are analysed.
 
 `encoding` turns arrays into JPEG and PNG, `encoded_pictures` makes each at most once a frame.
-`uploads` and `decoder` (with `decode_child`, a process of its own) admit what clients send,
-`analyst` answers it, `selected_detections` words and draws the answer, `kept_images` keeps it.
-`explainer` has a process of its own explain what a model looks at.
+`uploads` and `decoder` (with `decode_child`, a separate process) admit clients' files, `analyst`
+analyses them, `selected_detections` formats and draws the result, `kept_images` stores it.
+`explainer` runs a separate process that explains what a model looks at.
 """

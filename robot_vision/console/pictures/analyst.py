@@ -1,7 +1,7 @@
-"""Answers about pictures that clients send: models of its own, so that the live ones go on.
+"""Analyses clients' pictures with separate models, so that the live ones are not interrupted. The
+models are loaded on first use and run on one thread.
 
-The models are loaded when they are first asked for and run on one thread. Pictures have nothing
-to do with each other: nothing is tracked.
+Pictures are independent: nothing is tracked.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _JPEG_QUALITY = 85
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Upload:
-    """A file as it came, and what to call it in words: names of clients are not repeated."""
+    """A file as received, and a name for messages: clients' file names are not repeated."""
 
     name: str
     data: bytes
@@ -57,7 +57,7 @@ class _Picture:
 
 
 class Analyst:
-    """One analysis at a time, in a thread of its own; a few may wait, more are refused.
+    """One analysis at a time, in its own thread; a few may queue, more are rejected.
 
     `index` is the folder of an index of similar frames, or empty.
     """
@@ -75,7 +75,7 @@ class Analyst:
         self._similar = SimilarFrames(index, self._service)
 
     async def analyze(self, uploads: Sequence[Upload], tasks: Sequence[Task]) -> Analysis:
-        """Raises `ConsoleError` for what cannot be read, or while too many wait."""
+        """Raises `ConsoleError` for unreadable input, or while too many wait."""
         if self._waiting > self._limits.waiting_analyses:
             text = f"{self._waiting} analyses are waiting already: try again in a few seconds"
             raise ConsoleError(503, text)
@@ -88,11 +88,11 @@ class Analyst:
 
     @property
     def busy(self) -> bool:
-        """Whether an analysis is in work: loading and running a model cannot be interrupted."""
+        """Whether an analysis is running: loading and running a model cannot be interrupted."""
         return self._is_working
 
     def close(self) -> None:
-        """End after the picture in work; what is being decoded is not awaited. Thread-safe."""
+        """Stop after the current picture; pending decoding is not awaited. Thread-safe."""
         self._closing = True
         self._decoder.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -109,7 +109,9 @@ class Analyst:
         pictures = self._decode(uploads)
         if "similarity" in tasks and len(pictures) != 2:
             raise ConsoleError(
-                422, f"similarity compares two pictures; {len(pictures)} came: send two images"
+                422,
+                f"similarity compares two pictures, but {len(pictures)} were sent: send two "
+                "images",
             )
         perceiver = self._models()
         percepts: list[Percept] = []
@@ -135,7 +137,7 @@ class Analyst:
         )
 
     def _notes(self, percept: Percept, tasks: Sequence[Task]) -> list[str]:
-        """What is left out of the answer, and why."""
+        """What the answer leaves out, and why."""
         problem = self._similar.problem if "similar_frames" in tasks else ""
         return [*_missing(percept, tasks), *([problem] if problem else [])]
 
@@ -149,7 +151,7 @@ class Analyst:
             times_s, frames = self._decoder.video(uploads[0].data, name=uploads[0].name)
             return [_Picture(rgb=rgb, time_s=t) for t, rgb in zip(times_s, frames, strict=True)]
         if any(is_video(upload.data) for upload in uploads):
-            raise ConsoleError(422, "a video is analysed alone: send it without other files")
+            raise ConsoleError(422, "a video must be sent alone: send it without other files")
         return [
             _Picture(rgb=self._decoder.picture(upload.data, name=upload.name))
             for upload in uploads
@@ -241,7 +243,7 @@ def _similarity(percepts: Sequence[Percept]) -> Similarity | None:
 
 
 def _missing(percept: Percept, tasks: Sequence[Task]) -> list[str]:
-    """What the model has no head for, in words: it is left out of the answer."""
+    """Requested outputs that the model does not have, as text: the answer leaves them out."""
     lacks = {
         "depth": percept.depth is None,
         "masks": percept.detections.mask is None,
@@ -251,5 +253,5 @@ def _missing(percept: Percept, tasks: Sequence[Task]) -> list[str]:
         "classification": percept.classification is None,
         "segmentation": percept.segmentation is None,
     }
-    missing = [f"this model gives no {task}" for task in tasks if lacks.get(task, False)]
+    missing = [f"this model has no {task} output" for task in tasks if lacks.get(task, False)]
     return [*missing, *percept.notes]

@@ -1,4 +1,4 @@
-"""The class of each pixel as a picture to lay over."""
+"""The class of each pixel as an overlay."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _MOST_WIDTH = 640
 
 
 def segmentation_picture(found: SemanticMap) -> Picture:
-    """A pixel for each cell, or for some, in its class's colour; clear where it is of none."""
+    """One pixel per cell (or per few cells) in its class's colour; transparent for no class."""
     step = -(-found.class_id.shape[1] // _MOST_WIDTH)
     class_id = found.class_id[::step, ::step]
     colors = class_colors(len(found.class_names))

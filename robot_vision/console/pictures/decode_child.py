@@ -1,8 +1,8 @@
-"""The child process that decodes pictures and videos of clients, until its input ends.
+"""The child process that decodes clients' pictures and videos until its input ends.
 
-A job comes on standard input: its header (`JOB`) and the file. The answer goes to standard
-output: `ANSWER`, then either words that say what is wrong, or the times (f64 seconds) and the
-frames (RGB). Codecs are large and old: a file made to break them breaks this process alone.
+A job arrives on standard input: its header (`JOB`) and the file. The answer goes to standard
+output: `ANSWER`, then either an error text, or the times (f64 seconds) and the frames (RGB).
+Codecs are large and old: a malicious file breaks only this process.
 """
 
 import os
@@ -15,11 +15,11 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-# Is it a video; bytes; largest width and height, longest video, most frames; time to take.
+# Whether it is a video; bytes; largest width and height, longest video, most frames; time limit.
 JOB = struct.Struct("<?QIdId")
-# Is it refused; bytes of words; or else count, height and width of the frames.
+# Whether it is rejected; bytes of the text; otherwise count, height and width of the frames.
 ANSWER = struct.Struct("<?IIII")
-# What is said first: all is imported, and time may be taken.
+# Sent first: imports are done, timing may start.
 READY = b"!"
 
 _MEMORY_BYTES = 2_000_000_000
@@ -28,7 +28,7 @@ _DAMAGED = "the file is damaged: it cannot be decoded"
 
 
 class RefusedError(Exception):
-    """What is wrong with a file, in words."""
+    """What is wrong with a file, as text."""
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     while len(header := jobs.read(JOB.size)) == JOB.size:
         is_video, size, picture_px, video_s, most, limit_s = JOB.unpack(header)
         data = jobs.read(size)
-        # Whoever asked may be gone: then nobody else ends this.
+        # The parent may be gone: then nobody else ends this process.
         signal.setitimer(signal.ITIMER_REAL, limit_s)
         try:
             if is_video:
@@ -81,7 +81,7 @@ def picture(data: bytes) -> np.ndarray:
 def video(
     data: bytes, *, picture_px: int, video_s: float, most: int
 ) -> tuple[list[float], list[np.ndarray]]:
-    """Times and frames, from a file in memory: a process that is killed leaves none behind."""
+    """Times and frames, from a file in memory, so that a killed process leaves no file behind."""
     file = os.memfd_create("video")
     try:
         with os.fdopen(os.dup(file), "wb") as writer:
@@ -92,18 +92,19 @@ def video(
 
 
 def opened(path: str) -> cv2.VideoCapture:
-    # FFmpeg takes a thread for each core, also those that the policy needs; each holds pictures.
+    # FFmpeg would start a thread per core, even on cores that the policy needs; each buffers
+    # pictures.
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
-        raise RefusedError("no video that can be decoded")
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not turn by itself
+        raise RefusedError("no decodable video")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not rotate by itself
     return capture
 
 
 def read(
     path: str, *, picture_px: int, video_s: float, most: int
 ) -> tuple[list[float], list[np.ndarray]]:
-    """Times and frames, thinned evenly whenever there are too many."""
+    """Times and frames, thinned out evenly whenever there are too many."""
     capture = opened(path)
     width_px, height_px = (
         int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
@@ -117,29 +118,28 @@ def read(
     while capture.grab():
         time_s = index / fps
         if time_s > video_s:
-            raise RefusedError(f"the video is longer than the {video_s:g} s that are taken")
+            raise RefusedError(f"the video is too long: at most {video_s:g} s are accepted")
         if index % step == 0:
             got, frame = capture.retrieve()
             if not got:
                 raise RefusedError(_DAMAGED)
             check_size(frame.shape[1], frame.shape[0], picture_px)
             if frames and frame.shape != frames[0].shape:
-                raise RefusedError("its pictures change their size")
+                raise RefusedError("its frames change size")
             frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
             times_s.append(time_s)
         while len(frames) > most or sum(f.nbytes for f in frames) > _MOST_BYTES:
             frames, times_s, step = frames[::2], times_s[::2], 2 * step
         index += 1
     if not frames:
-        raise RefusedError("the video has no pictures that can be decoded")
+        raise RefusedError("the video has no decodable frames")
     return times_s, frames
 
 
 def check_size(width_px: int, height_px: int, picture_px: int) -> None:
     if not (0 < width_px <= picture_px and 0 < height_px <= picture_px):
         raise RefusedError(
-            f"its pictures have {width_px}×{height_px} px; "
-            f"from 1×1 to {picture_px}×{picture_px} are taken"
+            f"its frames have {width_px}×{height_px} px; expected 1×1 to {picture_px}×{picture_px}"
         )
 
 

@@ -1,7 +1,7 @@
 """Pictures and videos from clients, decoded in a child process with bounded memory and time.
 
-One child serves one job after the other, as starting one takes longer than decoding a picture.
-A job that takes too long, or breaks it, ends it; the next job gets a new one.
+One child serves all jobs in turn, as starting one takes longer than decoding a picture. A job that
+takes too long or crashes the child ends it; the next job gets a new one.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ from robot_vision.console.pictures.uploads import UNREADABLE, check_header, chec
 from robot_vision.console.problems import ConsoleError
 from robot_vision.core.console_config import LimitsConfig
 
-# The child ends itself only where nobody else does.
+# The child ends itself only if nobody else does.
 _LATER_S = 1.0
 _START_S = 30.0
 _ENDING = "the console is being shut down"
@@ -30,7 +30,7 @@ class _ChildDiedError(Exception):
 
 
 class Decoder:
-    """Decodes one file at a time; to be called from one thread. `close` from any."""
+    """Decodes one file at a time; call it from one thread, `close` from any."""
 
     def __init__(self, limits: LimitsConfig) -> None:
         self._limits = limits
@@ -54,7 +54,7 @@ class Decoder:
         return self._decode(data, name=name, is_video=True, limit_s=limit_s)
 
     def close(self) -> None:
-        """End the child, whatever it does."""
+        """End the child, whatever it is doing."""
         with self._lock:
             self._is_closed = True
             if self._child is not None:
@@ -63,7 +63,7 @@ class Decoder:
                     _reap(self._child)
 
     def _decode(self, data: bytes, *, name: str, is_video: bool, limit_s: float) -> Frames:
-        """Ask the child that is there; where it had died before this job, ask a new one."""
+        """Ask the running child; if it had died before this job, ask a new one."""
         try:
             child, is_new = self._living_child()
             try:
@@ -108,14 +108,14 @@ class Decoder:
             if self._is_closed:
                 raise ConsoleError(503, _ENDING) from None
             if is_late:
-                text = f"{name} takes more than {limit_s:g} s to decode"
+                text = f"decoding {name} takes longer than the limit of {limit_s:g} s"
                 raise ConsoleError(UNREADABLE, text) from None
             raise _ChildDiedError from None
         finally:
             timer.cancel()
 
     def _living_child(self) -> "tuple[subprocess.Popen[bytes], bool]":
-        """The child that is there, or a new one; whether it is new."""
+        """The running child, or a new one; whether it is new."""
         with self._lock:
             if self._is_closed:
                 raise ConsoleError(503, _ENDING)
@@ -134,12 +134,12 @@ class Decoder:
         if not _has_started(child):
             if self._is_closed:
                 raise ConsoleError(503, _ENDING)
-            raise ConsoleError(503, "pictures cannot be decoded now: no process starts")
+            raise ConsoleError(503, "pictures cannot be decoded now: no process can be started")
         return child, True
 
 
 def _has_started(child: "subprocess.Popen[bytes]") -> bool:
-    """Its imports take their time, which is none of the picture's."""
+    """Wait for its imports, which do not count towards the time limit."""
     assert child.stdout is not None
     timer = _kill_after(_START_S, child)
     try:
@@ -156,7 +156,7 @@ def _kill_after(limit_s: float, child: "subprocess.Popen[bytes]") -> Timer:
 
 
 def _answer(out: IO[bytes], name: str) -> Frames:
-    """Raises `EOFError` where the child ended before its answer did."""
+    """Raises `EOFError` if the child ended before completing its answer."""
     is_refused, length, count, height_px, width_px = ANSWER.unpack(_read(out, ANSWER.size))
     if is_refused:
         words = _read(out, length).decode(errors="replace")

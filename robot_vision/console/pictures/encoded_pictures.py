@@ -1,4 +1,5 @@
-"""Messages of the stream: each made at most once per frame and topic, however many look."""
+"""Messages of the stream: each made at most once per frame and topic, however many clients
+watch."""
 
 import asyncio
 import json
@@ -31,14 +32,14 @@ _NICE = 10
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rendition:
-    """A message ready to be sent, text or binary, and the version that it shows."""
+    """A message ready to send, text or binary, and the version that it shows."""
 
     version: int
     message: str | bytes
 
 
 class Renditions:
-    """Makes messages in one thread of its own. For the event loop that it is used in only."""
+    """Makes messages in its own thread. Use it from one event loop only."""
 
     def __init__(self, snapshots: Snapshots, config: ConsoleConfig) -> None:
         self._snapshots = snapshots
@@ -51,12 +52,12 @@ class Renditions:
         self._features = FeatureColors()
 
     def version(self, topic: Topic) -> int:
-        """The number of the newest there is to show on `topic`; 0 while there is nothing."""
+        """Version of the newest data on `topic`; 0 while there is none."""
         kept = self._kept(topic)
         return kept.version if kept else 0
 
     async def newest(self, topic: Topic) -> Rendition | None:
-        """The newest message of `topic`; None while there is nothing to show."""
+        """The newest message of `topic`; None while there is none."""
         async with self._locks.setdefault(topic, asyncio.Lock()):
             kept, made = self._kept(topic), self._made.get(topic)
             if kept is None or (made is not None and made.version == kept.version):
@@ -67,7 +68,7 @@ class Renditions:
             return self._made[topic]
 
     def forget(self) -> None:
-        """Nobody looks any more: keep no pictures."""
+        """No client is watching any more: keep no pictures."""
         self._made.clear()
 
     def close(self) -> None:
@@ -99,13 +100,13 @@ class Renditions:
 
 
 def _yield_to_models() -> None:
-    """Where cores are short, models run first. Linux has this per thread."""
+    """Give models priority if cores are scarce. On Linux, niceness is per thread."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)
 
 
 def message_text(topic: Topic, data: str) -> str:
-    """A text message of the stream around `data`, which is JSON."""
+    """A text message of the stream with `data`, which is JSON."""
     return f'{{"topic":{json.dumps(topic)},"data":{data}}}'
 
 

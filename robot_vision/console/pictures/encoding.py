@@ -12,7 +12,7 @@ from robot_vision.viz.overlay import colorize_depth
 _DEPTH_WIDTH_PX = 320
 _SCALE_STEP_M = 0.5
 _SCALE_COLORS = 17
-# Okabe and Ito's vermilion: reads over colour images, for any colour vision.
+# Okabe and Ito's vermilion: visible on colour images with any colour vision.
 _ATTENTION_RGB = (213, 94, 0)
 _MOST_ALPHA = 200
 _OPAQUE_ABOVE_MEAN = 4
@@ -56,15 +56,15 @@ def png(pixels: UInt8[np.ndarray, "h w c"]) -> Picture:
 
 
 def labels_png(labels: UInt8[np.ndarray, "h w"]) -> Picture:
-    """A number a pixel, losslessly."""
+    """One number per pixel, losslessly."""
     _, data = cv2.imencode(".png", labels)
     return _picture(data, "png", labels)
 
 
 def depth_picture(depth_m: Float32[np.ndarray, "h w"]) -> tuple[Picture, DepthScale]:
-    """Depth in colour: near bright, far dark, unknown black; and what the colours mean.
+    """Depth in colour: near bright, far dark, unknown black; and the scale of the colours.
 
-    The far end is the 95th percentile, rounded up so that the scale rests.
+    The far end is the 95th percentile, rounded up so that the scale stays stable.
     """
     if depth_m.shape[1] > _DEPTH_WIDTH_PX:
         height_px = max(1, round(depth_m.shape[0] * _DEPTH_WIDTH_PX / depth_m.shape[1]))
@@ -83,7 +83,7 @@ def depth_picture(depth_m: Float32[np.ndarray, "h w"]) -> tuple[Picture, DepthSc
 def attention_picture(weight: Float32[np.ndarray, "h w"]) -> Picture:
     """Weights as the opacity of one colour; the largest is the most opaque.
 
-    Unless all are much alike: a policy that looks everywhere paints everything weakly.
+    Unless all are similar: a policy that looks everywhere paints everything faintly.
     """
     finite = np.nan_to_num(weight, nan=0.0, posinf=0.0, neginf=0.0).clip(0)
     most = max(float(finite.max()), _OPAQUE_ABOVE_MEAN * float(finite.mean()), 1e-12)
@@ -97,8 +97,8 @@ def attention_picture(weight: Float32[np.ndarray, "h w"]) -> Picture:
 class FeatureColors:
     """The three strongest directions of the feature grid as red, green and blue.
 
-    The covariance is a running mean and each basis is turned to lie as near as possible to the
-    one before (orthogonal Procrustes), so that a colour keeps its meaning from frame to frame.
+    The covariance is a running mean and each basis is rotated as near as possible to the previous
+    one (orthogonal Procrustes), so that colours keep their meaning from frame to frame.
     """
 
     _BLEND = 0.1
@@ -110,7 +110,7 @@ class FeatureColors:
         self._low = self._high = np.zeros(3)
 
     def paint(self, grid: Float32[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
-        """The grid as an image of a pixel per cell."""
+        """The grid as an image with one pixel per cell."""
         channels = grid.shape[0]
         cells = np.nan_to_num(grid.reshape(channels, -1).T.astype(np.float64))
         fresh = self._mean.shape != (channels,)

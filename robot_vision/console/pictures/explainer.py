@@ -1,8 +1,8 @@
-"""Why the model says what it says: a child process explains one picture at a time.
+"""Explains a model's outputs: a child process explains one picture at a time.
 
-The child has torch and takes what the cores have left; this process hands it a picture and waits
-in a thread of its own. A job that takes too long ends the child; the next one gets a new one, and
-one that nobody asks for a while goes, with its memory.
+The child imports torch and runs at the lowest priority; this process hands it a picture and waits
+in a separate thread. A job that takes too long ends the child, and the next job gets a new one; an
+idle child ends after a while and frees its memory.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ Rgb = UInt8[np.ndarray, "h w 3"]
 
 
 class Explainer:
-    """One picture at a time, and no more often than every `why.gap_s`; others are refused."""
+    """One picture at a time, at most every `why.gap_s`; other requests are rejected."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Explainer:
         depth_m: Float32[np.ndarray, "hd wd"] | None = None,
         age_s: float | None = None,
     ) -> Why:
-        """Of a frame or an uploaded picture; raises `ConsoleError` with what stands against it."""
+        """Explain a frame or an uploaded picture; raises `ConsoleError` with the reason if not."""
         bundle = self._models[asked.model]
         if not bundle:
             raise ConsoleError(422, f"the service has no {asked.model}: a parameter names one")
@@ -86,9 +86,11 @@ class Explainer:
 
     async def _in_turn(self, work: Callable[[], Why]) -> Why:
         if self._busy:
-            raise ConsoleError(503, "a picture is being explained: one at a time")
+            raise ConsoleError(
+                503, "another picture is being explained: try again when it is done"
+            )
         if monotonic() - self._last_s < self._config.gap_s:
-            text = f"at most one picture every {self._config.gap_s:g} s is explained"
+            text = f"only one picture every {self._config.gap_s:g} s is explained: try again later"
             raise ConsoleError(503, text)
         self._busy = True
         loop = asyncio.get_running_loop()
@@ -98,7 +100,7 @@ class Explainer:
             raise ConsoleError(503, "the console is being shut down") from error
 
     def close(self) -> None:
-        """End the child, whatever it does. Thread-safe."""
+        """End the child, whatever it is doing. Thread-safe."""
         with self._lock:
             self._is_closed = True
             self._end()
@@ -180,7 +182,7 @@ class Explainer:
         )
 
     def _image(self, rgb: Rgb, values: bytes) -> str:
-        """The map over the picture in grey, kept; empty for none."""
+        """Store the map over the grey picture; empty for none."""
         if not values:
             return ""
         heat = np.frombuffer(values, np.uint8).reshape(rgb.shape[:2])
@@ -191,7 +193,7 @@ class Explainer:
     def _ask(
         self, bundle: str, job: dict[str, Any], blocks: Sequence[bytes]
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """The child's answer; raises `ConsoleError` where it has none or is late."""
+        """The child's answer; raises `ConsoleError` if there is none or it is late."""
         child = self._living(bundle)
         assert child.stdin is not None
         assert child.stdout is not None
@@ -214,14 +216,14 @@ class Explainer:
             if is_late:
                 text = f"no explanation within {self._config.limit_s:g} s (console.why.limit_s)"
                 raise ConsoleError(503, text)
-            raise ConsoleError(503, "the process that explains has ended: ask again")
+            raise ConsoleError(503, "the explaining process has ended: ask again")
         self._wait_for_more()
         if "problem" in answer[0]:
             raise ConsoleError(422, answer[0]["problem"])
         return answer
 
     def _living(self, bundle: str) -> "subprocess.Popen[bytes]":
-        """The child of that model, or a new one that has said it is ready."""
+        """The child for that model, or a new one that has reported ready."""
         with self._lock:
             if self._is_closed:
                 raise ConsoleError(503, "the console is being shut down")
@@ -251,8 +253,8 @@ class Explainer:
         if said is None or "problem" in said[0]:
             with self._lock:
                 self._end()
-            why = said[0]["problem"] if said else "it does not start; it needs the extra `explain`"
-            raise ConsoleError(503, f"nothing can be explained: {why}")
+            why = said[0]["problem"] if said else "it does not start; install the extra `explain`"
+            raise ConsoleError(503, f"explaining is not available: {why}")
         return child
 
     def _wait_for_more(self) -> None:
@@ -266,7 +268,7 @@ class Explainer:
         self._idle.start()
 
     def _end(self) -> None:
-        """Under the lock."""
+        """Call with the lock held."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -281,7 +283,7 @@ class Explainer:
 
 
 def _bounded(rgb: Rgb) -> tuple[UInt8[np.ndarray, "h2 w2 3"], float]:
-    """A large picture made smaller, and by how much."""
+    """A large picture scaled down, and the factor."""
     scale = min(1.0, _LARGEST_PX / max(rgb.shape[:2]))
     if scale == 1:
         return rgb, scale
@@ -290,7 +292,7 @@ def _bounded(rgb: Rgb) -> tuple[UInt8[np.ndarray, "h2 w2 3"], float]:
 
 
 def _scaled(target: str, scale: float) -> str:
-    """A target at a pixel, in the smaller picture."""
+    """A target at a pixel, converted to the smaller picture."""
     kind, _, which = target.partition(":")
     parts = which.split(",")
     try:

@@ -1,4 +1,4 @@
-"""Images of past answers, kept for a while under names that nobody guesses."""
+"""Images of past answers, kept for a while under unguessable names."""
 
 from collections import OrderedDict
 from secrets import token_urlsafe
@@ -12,7 +12,7 @@ _KEPT_S = 600.0
 
 
 class KeptImages:
-    """Bounded in bytes and time: the oldest go first. Thread-safe."""
+    """Limited in bytes and time: the oldest are dropped first. Thread-safe."""
 
     def __init__(self, most_bytes: float) -> None:
         self._most_bytes = most_bytes
@@ -21,7 +21,7 @@ class KeptImages:
         self._bytes = 0
 
     def add(self, picture: Picture) -> str:
-        """Keep a picture; returns the path by which it can be fetched."""
+        """Store a picture; returns the path under which it can be fetched."""
         name = token_urlsafe(16)
         with self._lock:
             self._images[name] = (monotonic(), picture)

@@ -1,4 +1,4 @@
-"""What a perceiver found in one picture, as rows and drawn on it."""
+"""Detections in one picture, as rows and drawn on it."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ def detected(
 def overlay(
     frame: Frame, percept: Percept, perceiver: Perceiver, tasks: Sequence[Task]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with boxes, numbered in order of score; all else where it is asked for."""
+    """The picture with boxes, numbered by score; everything else only if requested."""
     rgb = _with_masks(frame.rgb, percept) if "masks" in tasks else frame.rgb
     return draw_overlay(
         Perception(
@@ -102,7 +102,7 @@ def _as_tracks(percept: Percept) -> Tracks:
 
 
 def _distance_m(frame: Frame, percept: Percept, row: int) -> float | None:
-    """The median depth in the middle of a box."""
+    """The median depth in the central part of a box."""
     if percept.depth is None:
         return None
     values = _middle(percept.depth, frame, percept.detections.box_xyxy_px[row])

@@ -1,4 +1,4 @@
-"""Frames of an index that look like a picture, for the page that analyses."""
+"""Frames of an index that look like a picture, for the page *Analyse*."""
 
 from pathlib import Path
 
@@ -18,9 +18,9 @@ _COUNT = 8
 
 
 class SimilarFrames:
-    """The index in a folder, opened when it is first asked; none where the folder is empty.
+    """The index in a folder, opened on first use; none if `folder` is empty.
 
-    `problem` says why it could not be asked the last time, in words.
+    `problem` says why the last query failed.
     """
 
     def __init__(self, folder: str, service: ServiceConfig) -> None:
@@ -29,7 +29,7 @@ class SimilarFrames:
         self.problem = "" if folder else "the console was started without an index (--index)"
 
     def of(self, features: Features | None, images: KeptImages) -> list[SimilarFrame] | None:
-        """The most alike first; None where there is no index, or no features to ask it by."""
+        """Most similar first; None without an index or features to query it with."""
         if not self._folder or features is None:
             return None
         try:
@@ -51,13 +51,14 @@ class SimilarFrames:
             return None
 
     def _open(self) -> Index:
-        """Raises `SimilarError` if it is of another model than the one that gives features."""
+        """Raises `SimilarError` if the index was made with another model than the current
+        features."""
         index = open_index(Path(self._folder))
         serving = find_bundle(self._service.feature_model or self._service.model).manifest
         if serving.sha256 != index.model.sha256:
             raise SimilarError(
-                f"the index {self._folder} is of {index.model.model_id}, and features are of "
-                f"{serving.model_id}: vectors of two models cannot be compared"
+                f"the index {self._folder} was made with {index.model.model_id}, but the "
+                f"features come from {serving.model_id}: rebuild the index with this model"
             )
         return index
 

@@ -1,1 +1,1 @@
-"""Pointing at things: `picture` answers about pictures of clients, `live` asks the service."""
+"""Segmentation by pointing: `picture` handles clients' pictures, `live` asks the service."""

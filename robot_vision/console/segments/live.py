@@ -1,4 +1,4 @@
-"""Segments of the live stream: who is asked for them, and what was said."""
+"""Segments of the live stream: the interface to the service and the log of its answers."""
 
 from collections import deque
 from threading import Lock
@@ -13,7 +13,7 @@ _KEPT_ANSWERS = 8
 
 @runtime_checkable
 class Segmentation(Protocol):
-    """Passes requests on, and keeps the newest answers. Thread-safe."""
+    """Forwards requests and keeps the newest answers. Thread-safe."""
 
     def ask(self, request: LiveRequest) -> Outcome: ...
 
@@ -21,18 +21,18 @@ class Segmentation(Protocol):
 
 
 class NoSegmentation:
-    """Where there is no stream."""
+    """Used without a live stream."""
 
     def ask(self, request: LiveRequest) -> Outcome:
         del request
         return Outcome(done=False, message=self.state().problem)
 
     def state(self) -> LiveSegmentsState:
-        return LiveSegmentsState(problem="there is no live stream: nobody segments it")
+        return LiveSegmentsState(problem="there is no live stream to segment")
 
 
 class SegmentLog:
-    """The newest of what is held, and the last answers."""
+    """The newest state of followed objects, and the last answers."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,6 +1,6 @@
-"""Segments of pictures that clients send: a model of its own, in a thread of its own.
+"""Segments of clients' pictures: a separate model in a separate thread.
 
-A picture that comes again, with another click, is not encoded again.
+A picture sent again with another click is not encoded again.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ _KEPT_MASKS = 64
 
 
 class PictureSegmenter:
-    """One request at a time; a few may wait, more are refused. `model` empty: none can be asked.
+    """One request at a time; a few may queue, more are rejected.
 
-    The bundle is loaded when it is first asked for.
+    Without `model`, every request is rejected. The bundle is loaded on first use.
     """
 
     def __init__(self, model: str, limits: LimitsConfig, images: KeptImages) -> None:
@@ -53,9 +53,11 @@ class PictureSegmenter:
         self.busy = False
 
     async def segment(self, data: bytes, request: SegmentRequest) -> PictureSegments:
-        """Raises `ConsoleError` for what cannot be read or asked, or while too many wait."""
+        """Raises `ConsoleError` for invalid input, or while too many wait."""
         if not self._model:
-            text = "no model segments by prompts here: segment_model of the console names one"
+            text = (
+                "no model for segmentation by prompts: set the console's parameter segment_model"
+            )
             raise ConsoleError(503, text)
         if self._waiting > self._limits.waiting_analyses:
             text = f"{self._waiting} requests are waiting already: try again in a few seconds"
@@ -85,7 +87,7 @@ class PictureSegmenter:
     def _answer(self, data: bytes, request: SegmentRequest) -> PictureSegments:
         start_s = perf_counter()
         if request.everything == bool(request.prompts):
-            raise ConsoleError(422, "give prompts, or ask for everything: one of the two")
+            raise ConsoleError(422, "expected either prompts or everything, not both or neither")
         segmenter = self._loaded()
         embedding = self._embedding(segmenter, data)
         if request.everything:
@@ -136,7 +138,7 @@ class PictureSegmenter:
         self, segmenter: Segmenter, embedding: Embedding, asked: PicturePrompt
     ) -> tuple[Segment, ...]:
         if asked.earlier and asked.earlier not in self._earlier:
-            text = f"the earlier segment {asked.earlier[:64]!r} is not kept any more: leave it out"
+            text = f"the earlier segment {asked.earlier[:64]!r} has expired: leave it out"
             raise ConfigError(text)
         prompt = make_prompt(
             points=asked.points,

@@ -1,9 +1,9 @@
-"""`/api/analyze/stream`: pictures in, answers out by the request's id, several in work at once.
+"""`/api/analyze/stream`: pictures in, answers out by request id, several at once.
 
 The client sends binary messages: the length of a header (4 bytes, big-endian), the header
 (`AnalysisRequest` in JSON), then a PNG, JPEG, WebP, MP4 or WebM. The server sends an
-`AnalysisAnswer` in JSON for each, in the order in which they are done. What is refused is answered
-too; a connection without a request for as long as a body may take, and with none in work, ends.
+`AnalysisAnswer` in JSON for each, in order of completion. Rejected requests are answered, too; a
+connection is closed if it has no pending request and sends none for as long as a body may take.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ _ENDS = (WebSocketDisconnect, asyncio.TimeoutError, RuntimeError)
 
 
 class AnalysisStreams:
-    """All clients of this stream; as many at a time as uploads. For one event loop.
+    """All clients of this stream; at most as many at a time as uploads. For one event loop.
 
-    `rates` counts analyses by client, those of HTTP too.
+    `rates` counts analyses by client, including those over HTTP.
     """
 
     def __init__(self, analyst: Analyst, limits: LimitsConfig, rates: Rates) -> None:
@@ -52,7 +52,7 @@ class AnalysisStreams:
         """One client, from its connection to its end."""
         await socket.accept()
         if self._connected >= self._limits.uploads:
-            words = f"{self._connected} clients send pictures already: try again later"
+            words = f"{self._connected} clients are already sending pictures: try again later"
             await socket.close(_TRY_AGAIN_LATER, words)
             return
         self._connected += 1
@@ -65,7 +65,7 @@ class AnalysisStreams:
 
 
 class _Client:
-    """One connection; its requests are tasks of their own that end with it."""
+    """One connection; each request is a task that ends with it."""
 
     def __init__(
         self, socket: WebSocket, analyst: Analyst, limits: LimitsConfig, rates: Rates
@@ -109,7 +109,7 @@ class _Client:
         await self._socket.close(_POLICY_VIOLATION, words)
 
     async def _next_message(self) -> bytes | None:
-        """The next message; None where the client went, or was silent for too long."""
+        """The next message; None if the client left or was silent for too long."""
         limit_s = self._limits.body_s
         receiving = asyncio.ensure_future(self._socket.receive())
         try:
@@ -128,11 +128,11 @@ class _Client:
         return message.get("bytes") or (message.get("text") or "").encode()
 
     def _check(self, request: AnalysisRequest) -> None:
-        """Raises `ConsoleError` for a request that is not to be worked on now."""
+        """Raises `ConsoleError` for a request that cannot be processed now."""
         if request.id in self._in_work:
-            raise ConsoleError(409, "a request with this id is in work")
+            raise ConsoleError(409, "a request with this id is already pending")
         if len(self._in_work) > self._limits.waiting_analyses:
-            text = f"{len(self._in_work)} requests are in work: wait for an answer"
+            text = f"{len(self._in_work)} requests are pending: wait for an answer"
             raise ConsoleError(503, text)
         if not self._rates.take(self._name):
             text = f"more than {self._limits.analyses_hz:g} analyses per second from {self._name}"
@@ -145,14 +145,14 @@ class _Client:
             result: Analysis | ConsoleError = await self._analyst.analyze([upload], tasks)
         except ConsoleError as error:
             result = error
-        except Exception:  # as of any request: it is answered, and the others go on
+        except Exception:  # answer the failed request and continue with the others
             _log.exception("an analysis of %s failed", self._name)
-            result = ConsoleError(500, "the analysis failed; the console's log says why")
+            result = ConsoleError(500, "the analysis failed; see the console's log")
         with suppress(*_ENDS):
             await self._answer(request.id, result)
 
     async def _answer(self, name: str | None, result: Analysis | ConsoleError) -> None:
-        """Raises `asyncio.TimeoutError` if the client reads nothing for too long."""
+        """Raises `asyncio.TimeoutError` if the client does not read for too long."""
         if isinstance(result, ConsoleError):
             failure = AnalysisFailure(status=result.status, detail=result.detail)
             answer = AnalysisAnswer(id=name, error=failure)
@@ -164,7 +164,7 @@ class _Client:
 
 
 def read_request(data: bytes) -> tuple[AnalysisRequest, bytes]:
-    """The header of a message and the picture behind it; raises `ConsoleError`."""
+    """The header of a message and the picture after it; raises `ConsoleError`."""
     length = struct.unpack_from(">I", data)[0] if len(data) >= 4 else -1
     if not 0 <= length <= min(_LONGEST_HEADER, len(data) - 4):
         raise ConsoleError(

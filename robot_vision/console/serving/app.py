@@ -40,11 +40,11 @@ _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
 _ABOUT = """What a robot_vision service sees, for programs.
 
-The stream is the WebSocket `/api/stream`: see `robot_vision/console/schema.py`. Pictures are
-analysed over the WebSocket `/api/analyze/stream` too, several at a time: a binary message has the
-length of a header (4 bytes, big-endian), the header `AnalysisRequest` in JSON, then the picture;
-the answers are `AnalysisAnswer`, in the order in which they are done. Where a token is
-set, every request shows it: `Authorization: Bearer …`, or the cookie of the page `/login`.
+The stream is the WebSocket `/api/stream`: see `robot_vision/console/schema.py`. Pictures can
+also be analysed over the WebSocket `/api/analyze/stream`, several at a time: a binary message has
+the length of a header (4 bytes, big-endian), the header `AnalysisRequest` in JSON, then the
+picture; the answers are `AnalysisAnswer`, in order of completion. If a token is set, every request
+must include it: `Authorization: Bearer …`, or the cookie of the page `/login`.
 """
 
 
@@ -59,10 +59,10 @@ def create_app(
     live: Segmentation,
     on_token: Callable[[Any], None] = lambda _: None,
 ) -> Guard:
-    """The application, guarded. Its token is `config.token`; empty: none is asked for.
+    """The guarded application. Its token is `config.token`; empty: no token is needed.
 
-    `analyst`, `explainer` and `segmenter` are closed with it; `on_token` hears of connections that
-    have shown the token.
+    `analyst`, `explainer` and `segmenter` are closed with it; `on_token` is called for connections
+    that have shown the token.
     """
     history = History(snapshots, gap_s=config.no_camera_after_s)
     views = Views(snapshots, history, commander, no_camera_after_s=config.no_camera_after_s)
@@ -80,7 +80,7 @@ def create_app(
         settling.cancel()
         with suppress(asyncio.CancelledError):
             await settling
-        # One that waits for the policy's answer ends by itself.
+        # A request waiting for the policy's answer ends by itself.
         holding.shutdown(wait=False, cancel_futures=True)
         renditions.close()
         analyst.close()
@@ -121,7 +121,7 @@ def create_app(
 
 
 async def _settle(history: History) -> None:
-    """Empty the queues of results also while nobody looks, so that nothing is missing later."""
+    """Drain the result queues even while nobody watches, so that nothing is missing later."""
     while True:
         history.settle()
         await asyncio.sleep(_SETTLE_S)
@@ -138,8 +138,8 @@ def _add_pages(app: FastAPI, token: Token, wrong: Rates) -> None:
         if not token.fits(shown):
             client = client_of(request.scope)
             if not wrong.take(client):
-                raise ConsoleError(429, f"too many wrong tokens from {client}: wait a little")
-            raise ConsoleError(401, "that is not the token of this console")
+                raise ConsoleError(429, f"too many wrong tokens from {client}: try again later")
+            raise ConsoleError(401, "this is not the console's token")
         response = RedirectResponse("/", 303)
         response.set_cookie(
             COOKIE, token.cookie, max_age=_COOKIE_S, httponly=True, samesite="strict"
@@ -155,7 +155,7 @@ def _served(page: Page) -> Callable[[], HTMLResponse]:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Every failure is `{"detail": words}`."""
+    """Report every failure as `{"detail": text}`."""
 
     @app.exception_handler(ConsoleError)
     async def refused(_: Request, error: ConsoleError) -> JSONResponse:

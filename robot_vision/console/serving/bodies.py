@@ -1,4 +1,4 @@
-"""Bodies of requests: how long they may be and take, and how many uploads come in at a time."""
+"""Request bodies: limits on size, time and simultaneous uploads."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,12 +19,13 @@ _LEAST_BURST = 10.0
 
 
 def analysis_rates(limits: LimitsConfig) -> Rates:
-    """How many analyses each client may ask for, in whichever way."""
+    """Rate limit of analyses per client, over all interfaces."""
     return Rates(limits.analyses_hz, burst=max(_LEAST_BURST, 2 * limits.analyses_hz))
 
 
 class Bodies:
-    """Refuses before anything is read what says that it is too long, or one too many.
+    """Rejects, before reading, bodies that declare too large a size or exceed the number of
+    uploads.
 
     `rates` counts analyses by client.
     """
@@ -35,17 +36,17 @@ class Bodies:
         self._rates = rates
 
     def check_length(self, path: str, headers: Headers) -> None:
-        """Raises `ConsoleError` if the header says that the body is longer than is taken."""
+        """Raises `ConsoleError` if the header declares too large a body."""
         length = headers.get("content-length", "0")
         most = self._most_bytes(path)
         if not length.isascii() or not length.isdigit() or int(length[:15]) > most:
-            raise ConsoleError(413, f"the body has {length[:20]} bytes; at most {most} are taken")
+            raise ConsoleError(413, f"the body has {length[:20]} bytes; expected at most {most}")
 
     @contextmanager
     def taken(self, scope: Scope, receive: Receive) -> Iterator[Receive]:
-        """`receive` that counts: a body may be longer than it says, or never come.
+        """A counting `receive`: a body may be longer than declared, or never arrive.
 
-        Raises `ConsoleError` if too many come in already, or too many came from this client.
+        Raises `ConsoleError` if there are too many uploads, in total or from this client.
         """
         if scope["path"] not in UPLOAD_PATHS or scope["method"] != "POST":
             yield _Body(receive, self._most_bytes(scope["path"]), self._limits.body_s)
@@ -55,7 +56,7 @@ class Bodies:
             text = f"more than {self._limits.analyses_hz:g} analyses per second from {client}"
             raise ConsoleError(429, text)
         if self._uploading >= self._limits.uploads:
-            text = f"{self._uploading} uploads are coming in already: try again in a few seconds"
+            text = f"{self._uploading} uploads are already in progress: try again in a few seconds"
             raise ConsoleError(503, text)
         body = _Body(receive, self._most_bytes(scope["path"]), self._limits.body_s)
         self._uploading += 1
@@ -73,7 +74,7 @@ class Bodies:
 
 
 class _Body:
-    """The body of one request as it comes in."""
+    """The body of one request as it arrives."""
 
     def __init__(self, receive: Receive, most_bytes: int, limit_s: float) -> None:
         self._receive = receive
@@ -91,11 +92,11 @@ class _Body:
         try:
             message = await asyncio.wait_for(self._receive(), left_s)
         except asyncio.TimeoutError:
-            text = f"the body did not come within {self._limit_s:g} s"
+            text = f"the body did not arrive within {self._limit_s:g} s"
             raise HTTPException(408, text, {"Connection": "close"}) from None
         self._came_bytes += len(message.get("body", b""))
         if self._came_bytes > self._most_bytes:
-            text = f"the body is longer than the {self._most_bytes} bytes that are taken"
+            text = f"the body is too large: at most {self._most_bytes} bytes are accepted"
             raise HTTPException(413, text)
         if not message.get("more_body", False):
             self.end()

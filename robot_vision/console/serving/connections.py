@@ -1,7 +1,8 @@
-"""Who is connected, and who goes when there is no place left: never a newcomer, so hold gets in.
+"""Tracks connections and closes old ones when full: newcomers are admitted, so that hold gets
+through.
 
-Three groups: connections that have yet to send a whole request, those that are being answered or
-are WebSockets, and those that have shown the token. Only the last are safe from strangers.
+Three groups: connections that have not yet sent a whole request, those that are being answered or
+are WebSockets, and those that have shown the token. Only the last are never closed for others.
 """
 
 import asyncio
@@ -11,16 +12,17 @@ Client = tuple[str, int]
 
 
 class Connections:
-    """Bounds on connections, altogether and per address. For one event loop.
+    """Limits on connections, in total and per address. For one event loop.
 
-    A connection that comes when all places are taken gets one: the oldest without the token goes.
-    Clients with the token leave places for others, by which they come in themselves.
+    A connection that arrives when all places are taken is admitted, and the oldest without the
+    token is closed. Clients with the token leave places free, which they need to connect
+    themselves.
     """
 
     def __init__(self, *, most: int, most_per_address: int) -> None:
         self._most = most
         self._most_per_address = most_per_address
-        # So many have the time to say what they want, however many more come behind them.
+        # This many newcomers get time to send their request, however many more arrive.
         self._newcomers = max(1, most // 8)
         self._waiting: dict[Client, asyncio.Transport] = {}
         self._asking: dict[Client, asyncio.Transport] = {}
@@ -47,7 +49,7 @@ class Connections:
             self._asking[client] = self._waiting.pop(client)
 
     def was_answered(self, client: Client | None) -> None:
-        """The connection waits for its next request."""
+        """The connection is waiting for its next request."""
         if client in self._asking:
             self._waiting[client] = self._asking.pop(client)
 
@@ -62,7 +64,7 @@ class Connections:
             self._trusted.pop(oldest).abort()
 
     def left(self, client: Client | None, transport: asyncio.BaseTransport) -> None:
-        """A connection ended."""
+        """A connection was closed."""
         if client is None:
             return
         if self._trusted.get(client) is transport:
@@ -73,7 +75,8 @@ class Connections:
                 self._leave_address(client)
 
     def _drop_oldest(self, address: str | None = None) -> None:
-        """Newcomers go for newcomers, and only where these are few somebody who is served."""
+        """Newcomers replace newcomers; a connection being served is closed only if these are
+        few."""
         groups = [self._waiting, self._asking]
         if len(self._waiting) <= self._newcomers:
             groups.reverse()

@@ -1,4 +1,4 @@
-"""`/metrics`: the same figures for Prometheus, read when it asks."""
+"""`/metrics`: the same figures for Prometheus, collected on each scrape."""
 
 from collections.abc import Iterable, Mapping
 
@@ -18,7 +18,7 @@ _OTHERS = "others"
 
 
 class Exposition:
-    """Collects from the views; keeps no figures of its own, only which names there are."""
+    """Collects from the views; keeps only names, no figures."""
 
     def __init__(self, viewers: Viewers, history: History) -> None:
         self._viewers = viewers
@@ -32,7 +32,7 @@ class Exposition:
         return generate_latest(self._registry)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: names depend on what was seen."""
+        """Empty: names depend on the data."""
         return []
 
     def collect(self) -> Iterable[Metric]:
@@ -44,7 +44,9 @@ class Exposition:
             {count.cause: count.total for count in state.drops},
         )
         yield self._labelled(
-            CounterMetricFamily(f"{PREFIX}degraded", "frames served with less", labels=["cause"]),
+            CounterMetricFamily(
+                f"{PREFIX}degraded", "frames served with degraded results", labels=["cause"]
+            ),
             {count.cause: count.total for count in state.degraded},
         )
         yield self._labelled(
@@ -58,7 +60,7 @@ class Exposition:
         )
         yield self._labelled(
             CounterMetricFamily(
-                f"{PREFIX}unusable", "what topics said that was not understood", labels=["topic"]
+                f"{PREFIX}unusable", "invalid messages on topics", labels=["topic"]
             ),
             state.unusable,
         )
@@ -78,13 +80,16 @@ class Exposition:
             yield GaugeMetricFamily(f"{PREFIX}policy_holding", "1 while it holds", holding)
             yield self._labelled(
                 CounterMetricFamily(
-                    f"{PREFIX}interventions", "of the safety filter", labels=["limit"]
+                    f"{PREFIX}interventions",
+                    "interventions of the safety filter",
+                    labels=["limit"],
                 ),
                 state.policy.interventions,
             )
 
     def _labelled(self, family: Metric, values: Mapping[str, float]) -> Metric:
-        """Names come from topics: only so many become series, the rest are summed up in one."""
+        """Names come from topics: a limited number become series, the rest are summed up in
+        one."""
         known = self._names.setdefault(family.name, set())
         summed: dict[str, float] = {}
         for label, value in values.items():
@@ -99,7 +104,7 @@ class Exposition:
     def _ages(self) -> Metric:
         family = HistogramMetricFamily(
             f"{PREFIX}stage_seconds",
-            "time of each stage of a frame; stage age is from its stamp to its result",
+            "time of each stage of a frame; stage age spans from its stamp to its result",
             labels=["stage"],
         )
         for stage, histogram in list(self._history.histograms.items()):

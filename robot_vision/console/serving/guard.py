@@ -1,7 +1,7 @@
-"""Before every request: who may come in, from where, how often, and with how much.
+"""Access control for every request: client, origin, rate and size.
 
-An ASGI middleware around the whole application; it also puts the security headers on every
-answer. Whoever is refused gets JSON with the reason.
+An ASGI middleware around the whole application; it also adds the security headers to every
+response. Rejected clients get JSON with the reason.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ COOKIE = "robot_vision_console"
 _OPEN_PATHS = ("/login", "/healthz")
 _PAGES = ("/", "/analyze", "/why", "/models")
 _READING = ("GET", "HEAD")
-# Stopping the robot is never refused for coming too often.
+# Requests to stop the robot are never rate-limited.
 _ALWAYS_IN_TIME = ("/api/hold",)
-# uvicorn bounds a head only while it is not whole.
+# uvicorn limits a request head only until it is complete.
 _LONGEST_TARGET = 8_192
 _LONGEST_HEADERS = 16_384
 _ENDING = "the console is being shut down"
-# Refusals that are logged, per second and client: more would fill the disk.
+# Rejections logged per second and client: more would fill the disk.
 _LOGGED_HZ, _LOGGED_BURST = 0.5, 20.0
 
 CONTENT_SECURITY_POLICY = (
@@ -63,11 +63,11 @@ def is_loopback(host: str) -> bool:
 
 
 class Token:
-    """The secret that clients show; comparisons take the same time whatever they show."""
+    """The clients' shared secret; comparison takes constant time."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
-        # Not the secret itself: a cookie jar that leaks does not tell it.
+        # Not the secret itself: a leaked cookie jar does not reveal it.
         self.cookie = hmac.new(self._secret, b"console cookie", hashlib.sha256).hexdigest()
 
     def __bool__(self) -> bool:
@@ -77,7 +77,7 @@ class Token:
         return hmac.compare_digest(shown.encode("utf-8", "replace"), self._secret)
 
     def is_shown_by(self, headers: Headers) -> bool:
-        """Whether a request has it, in `Authorization: Bearer …` or as the login's cookie."""
+        """Whether a request contains it, in `Authorization: Bearer …` or as the login cookie."""
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self.fits(shown.strip()):
             return True
@@ -90,9 +90,8 @@ class Token:
 class Guard:
     """Host, rate, token, origin and size, in this order; then the application.
 
-    `wrong` counts wrong tokens of a client: those of its requests, and those of the login page;
-    `analyses` what it asks to be analysed.
-    `on_token` hears of the connections whose requests have the token.
+    `wrong` counts a client's wrong tokens, in requests and on the login page; `analyses` counts
+    its analysis requests. `on_token` is called for connections whose requests have the token.
     """
 
     def __init__(
@@ -127,11 +126,11 @@ class Guard:
                 return
             with self._bodies.taken(scope, receive) as bounded:
                 await self._app(scope, bounded, guarded)
-        except ConsoleError as error:  # of ours: the application answers its own
+        except ConsoleError as error:  # raised by this middleware: the application handles its own
             await _refuse(scope, receive, guarded, error)
-        except asyncio.CancelledError:  # by the server, which ends and waits no longer
+        except asyncio.CancelledError:  # cancelled by the server, which is shutting down
             if scope["type"] == "http":
-                with suppress(RuntimeError):  # the answer has begun
+                with suppress(RuntimeError):  # the response has started
                     await _refuse(scope, receive, guarded, ConsoleError(503, _ENDING))
 
     def _check(self, scope: Scope) -> None:
@@ -141,7 +140,7 @@ class Guard:
         path, has_token = scope["path"], bool(self._token) and self._token.is_shown_by(headers)
         if has_token:
             self._on_token(scope["client"])
-        # Strangers behind the same address use up nothing of those with the token.
+        # Clients without the token do not use up the rate of token holders at the same address.
         asker = f"{client} with the token" if has_token else client
         if path not in _ALWAYS_IN_TIME and not self._requests.take(asker):
             limit_hz = self._config.limits.requests_hz
@@ -153,7 +152,8 @@ class Guard:
         self._bodies.check_length(path, headers)
 
     def _check_host(self, headers: Headers) -> None:
-        """Refuse names that are not this machine's: a web page may point its own at us."""
+        """Reject host names that are not this machine's: a web page may point its own name here
+        (DNS rebinding)."""
         values = headers.getlist("host")
         name = _host_of(values[0]) if len(values) == 1 else ""
         if not (name in self._hosts or _is_address(name)):
@@ -164,41 +164,41 @@ class Guard:
             )
 
     def _check_open(self, scope: Scope, headers: Headers, client: str) -> None:
-        """Only what everybody may see is open to whoever has not shown the token."""
+        """Without the token, only public paths are open."""
         path = scope["path"]
         if path in _OPEN_PATHS or path.startswith("/static/"):
             return
         if ("authorization" in headers or "cookie" in headers) and not self._wrong.take(client):
-            raise ConsoleError(429, f"too many wrong tokens from {client}: wait a little")
+            raise ConsoleError(429, f"too many wrong tokens from {client}: try again later")
         is_command = "/api/" in path and scope.get("method") == "POST"
         if is_command and self._logged.take(client):
-            _log.warning("refused without the token: POST %s from %s", quoted(path), client)
+            _log.warning("rejected without the token: POST %s from %s", quoted(path), client)
         raise ConsoleError(
             401, "this console needs its token: log in at /login, or send Authorization: Bearer …"
         )
 
     def _check_origin(self, headers: Headers) -> None:
-        """Browsers say which page asks; other programs say nothing."""
+        """Browsers send the page's origin; other programs send none."""
         origins = headers.getlist("origin")
         host = headers["host"].lower()
         if origins and origins[0].lower() not in (f"http://{host}", f"https://{host}"):
-            raise ConsoleError(403, f"requests from pages of {origins[0][:100]!r} are refused")
+            raise ConsoleError(403, f"requests from pages of {origins[0][:100]!r} are not allowed")
 
 
 def _check_head(scope: Scope) -> None:
-    """Refuse what takes long to take apart: 10⁵ parameters, cookies of a megabyte."""
+    """Reject requests that are slow to parse: 10⁵ parameters, cookies of a megabyte."""
     target_bytes = len(scope["raw_path"]) + len(scope["query_string"])
     if target_bytes > _LONGEST_TARGET:
         text = f"the path and its parameters have {target_bytes} bytes"
-        raise ConsoleError(414, f"{text}; at most {_LONGEST_TARGET} are taken")
+        raise ConsoleError(414, f"{text}; expected at most {_LONGEST_TARGET}")
     header_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
     if header_bytes > _LONGEST_HEADERS:
-        text = f"the headers have {header_bytes} bytes; at most {_LONGEST_HEADERS} are taken"
+        text = f"the headers have {header_bytes} bytes; expected at most {_LONGEST_HEADERS}"
         raise ConsoleError(431, text)
 
 
 def _cookies(header: str) -> Iterable[str]:
-    """The values of our cookie. Ours is never quoted: no grammar of cookies is needed."""
+    """The values of our cookie. It is never quoted, so no cookie grammar is needed."""
     for pair in header.split(";"):
         name, _, value = pair.partition("=")
         if name.strip() == COOKIE:
@@ -235,7 +235,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, error: ConsoleErro
         if wants_page:
             status = 303
             headers.append((b"location", b"/login"))
-    # What was not read of the body must not be taken for the next request.
+    # Unread parts of the body must not be parsed as the next request.
     headers.append((b"connection", b"close"))
     await send({"type": f"{kind}.start", "status": status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})
@@ -250,7 +250,7 @@ def _host_names(host: str, allowed: Iterable[str]) -> frozenset[str]:
 
 
 def _host_of(value: str) -> str:
-    """The name in a Host header, without its port."""
+    """The name in a Host header, without the port."""
     if value.startswith("["):
         return value[1:].partition("]")[0].lower()
     return value.partition(":")[0].lower()

@@ -1,4 +1,4 @@
-"""uvicorn's protocols with a deadline for whatever a client may leave half done."""
+"""uvicorn's protocols with a deadline for everything a client may leave unfinished."""
 
 import asyncio
 from typing import Any
@@ -13,17 +13,18 @@ from robot_vision.core.console_config import LimitsConfig
 
 _POLICY_VIOLATION = 1008
 _TOO_BIG = 1009
-# The application itself refuses a late body, in words; who does not let it end is cut off.
+# The application itself rejects a late body with a message; clients that still do not finish are
+# cut off.
 _LATER_S = 1.0
-# A client of the stream sends a wish now and then: what it may send at once, and each second.
+# A stream client sends a subscription now and then: bytes it may send at once, and per second.
 _BURST_MESSAGES = 4
 _MOST_FRAGMENTS = 16
-# What websockets calls the size of the largest message, from version 16 on and before.
+# Name of the largest message size in websockets, from version 16 on and before.
 _SIZE_LIMITS = ("max_message_size", "max_size")
 
 
 def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Protocol]:
-    """HTTP whose connections are counted, and that waits for nobody longer than `limits` say."""
+    """HTTP with counted connections that waits for no client longer than `limits` allow."""
     patience_s = {
         "head": limits.head_s,
         "body": limits.body_s + _LATER_S,
@@ -37,7 +38,7 @@ def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Prot
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            if self.client is None:  # it went before it was greeted
+            if self.client is None:  # closed before it was accepted
                 transport.abort()
                 return
             connections.came(self.client, transport)
@@ -83,7 +84,7 @@ def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Prot
             return "body" if self.conn.their_state is h11.SEND_BODY else "working"
 
         def _enter(self, phase: str) -> None:
-            """Each phase has its time from its beginning on, however much trickles in."""
+            """Each phase has a deadline from its start, however slowly data trickles in."""
             if phase == self._phase:
                 return
             self._phase = phase
@@ -110,10 +111,10 @@ def bounded_http(connections: Connections, limits: LimitsConfig) -> type[H11Prot
 def bounded_websocket(
     connections: Connections, limits: LimitsConfig
 ) -> type[WebSocketsSansIOProtocol]:
-    """WebSockets that end when a client sends too much at once, or does not let them end.
+    """WebSockets that close if a client sends too much at once, or does not let them close.
 
-    That is a small message a second, or pictures where these are analysed: once the application,
-    which asks for the token, has taken the connection.
+    The limit is a small message per second, or pictures where these are analysed, once the
+    application, which checks the token, has accepted the connection.
     """
     small_bytes, picture_bytes = limits.message_kb * 1e3, limits.upload_mb * 1e6
 
@@ -157,7 +158,7 @@ def bounded_websocket(
 
         def on_task_complete(self, task: asyncio.Task[None]) -> None:
             super().on_task_complete(task)
-            # Whoever reads nothing would keep a closed connection for ever.
+            # A client that reads nothing would keep a closed connection forever.
             self.loop.call_later(self.close_timeout + limits.send_s, self.transport.abort)
 
         def _fail(self, code: int, words: str) -> None:

@@ -1,4 +1,4 @@
-"""How often each client address may do something."""
+"""Rate limits per client address."""
 
 from collections import OrderedDict
 from time import monotonic
@@ -10,7 +10,7 @@ _BURST_S = 2.0
 
 
 class Rates:
-    """A token bucket per client address; the addresses longest unheard of are forgotten."""
+    """A token bucket per client address; the least recently seen addresses are forgotten."""
 
     def __init__(self, rate_hz: float, *, burst: float | None = None) -> None:
         self._rate_hz = rate_hz
@@ -18,7 +18,7 @@ class Rates:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str) -> bool:
-        """Use up one; returns whether there was one."""
+        """Take a token; returns whether there was one."""
         now_s = monotonic()
         left, at_s = self._left.pop(client, (self._burst, now_s))
         left = min(left + (now_s - at_s) * self._rate_hz, self._burst)

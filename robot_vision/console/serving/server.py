@@ -1,4 +1,4 @@
-"""The console in threads of its own: starts at once, and is gone within two seconds."""
+"""Runs the console in its own threads: starts at once and stops within two seconds."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ _WAITING_TO_BE_ACCEPTED = 1024
 
 
 class ConsoleServer:
-    """Serves from `start` to `close`. `url` is where, `token` what clients must show."""
+    """Serves from `start` to `close`. `url` is its address, `token` the one clients must send."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ConsoleServer:
         self.url = ""
 
     def start(self) -> None:
-        """Listen. Raises `ConfigError` if the address cannot be had."""
+        """Start listening. Raises `ConfigError` if the address is not available."""
         listening = _listen(self._config.host, self._config.port)
         port = listening.getsockname()[1]
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
@@ -85,7 +85,7 @@ class ConsoleServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving; connections are closed. At most two seconds."""
+        """Stop serving and close connections, within two seconds."""
         if self._server is not None and self._thread is not None:
             self._analyst.close()
             self._explainer.close()
@@ -97,7 +97,7 @@ class ConsoleServer:
 
     @property
     def busy(self) -> bool:
-        """Whether something is in work that cannot be interrupted, a model that loads."""
+        """Whether something that cannot be interrupted is running, such as loading a model."""
         return self._is_stuck or self._analyst.busy or self._segmenter.busy
 
     def _serve(self, server: uvicorn.Server, listening: socket.socket) -> None:
@@ -124,10 +124,10 @@ class ConsoleServer:
 
 
 class _Server(uvicorn.Server):
-    """Many may wait to be accepted; few are accepted at a time.
+    """Many connections may wait to be accepted; few are accepted at a time.
 
-    asyncio has one figure for both. But a crowd accepted at once would be at the door before the
-    first of it is read, and push out whoever came to hold the robot.
+    asyncio uses one number for both. But a crowd accepted at once would fill all places before its
+    first request is read, and push out a client that came to hold the robot.
     """
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -137,13 +137,13 @@ class _Server(uvicorn.Server):
 
 
 def _with_token(config: ConsoleConfig) -> ConsoleConfig:
-    """Loopback needs no token; any other address gets a random one unless there is one."""
+    """Loopback needs no token; any other address gets a random one unless one is set."""
     if config.token_file:
         config = config.model_copy(update={"token": _read_token(Path(config.token_file))})
     if config.token and len(config.token) < _LEAST_TOKEN:
         raise ConfigError(
-            f"the console's token has {len(config.token)} characters; at least {_LEAST_TOKEN} are "
-            "needed, as it may be tried by whoever reaches this machine"
+            f"the console's token has {len(config.token)} characters; expected at least "
+            f"{_LEAST_TOKEN}, since anyone who can reach this machine may try to guess it"
         )
     if config.token or is_loopback(config.host):
         return config
@@ -166,15 +166,15 @@ def _listen(host: str, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it. What lies in a long buffer is old when it is read, and 200
-        # clients that read nothing would fill the kernel's memory.
+        # Connections inherit it. Data in a long buffer is old when read, and 200 clients that do
+        # not read would fill the kernel's memory.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         listening.bind((host, port))
         listening.listen(128)
     except OSError as error:
         listening.close()
         raise ConfigError(
-            f"the console cannot listen on {host}:{port}: {error.strerror or error}; "
-            "another port: --console-port (0 takes a free one)"
+            f"the console cannot listen on {host}:{port}: {error.strerror or error}; choose "
+            "another port with --console-port (0: a free one)"
         ) from error
     return listening

@@ -1,7 +1,8 @@
-"""`/api/stream`: each viewer gets the newest of its topics at its rates, and nothing piles up.
+"""`/api/stream`: each viewer gets the newest data of its topics at its rates, and nothing queues
+up.
 
-A viewer has no queue: what is sent is chosen when it can be sent. Everything is made just after
-a frame's result came, while the pipeline waits for the next frame.
+A viewer has no queue: messages are chosen when they can be sent. They are made just after a
+frame's result arrived, while the pipeline waits for the next frame.
 """
 
 import asyncio
@@ -24,19 +25,19 @@ from robot_vision.core.console_config import LimitsConfig
 _TRY_AGAIN_LATER = 1013
 _POLICY_VIOLATION = 1008
 _WRONG_MESSAGES = 20
-# A message goes out so much of its period early rather than a frame late.
+# A message may be sent this share of its period early rather than a frame late.
 _EARLY = 0.25
-# And that of the clock's topics so much later than it might, to fall after a result as well.
+# Messages of timed topics may be sent this much late, to follow a result as well.
 _LATE = 0.25
 _STATE_PERIOD_S = 0.1
 _CLOSE_S = 1.0
-# Topics that are always worth sending; the others only when there is something new.
+# Topics that are always sent; the others only with new data.
 _BY_CLOCK: tuple[Topic, ...] = ("state", "metrics")
 _ENDS = (WebSocketDisconnect, asyncio.TimeoutError, RuntimeError)
 
 
 class Viewers:
-    """All clients of the stream. Everything runs in one event loop."""
+    """All clients of the stream, in one event loop."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Viewers:
         await socket.accept()
         most = self.limits.viewers
         if len(self._viewers) >= most:
-            await socket.close(_TRY_AGAIN_LATER, f"{most} viewers are connected already")
+            await socket.close(_TRY_AGAIN_LATER, f"{most} viewers are already connected")
             return
         viewer = Viewer(socket, self)
         self._viewers.add(viewer)
@@ -72,7 +73,7 @@ class Viewers:
             self.wishes_changed()
 
     def wishes_changed(self) -> None:
-        """Tell the writers what is looked at, and to call when there is news for somebody."""
+        """Inform the writers which topics are watched, and register for their notifications."""
         wanted: frozenset[Topic] = frozenset(
             topic for viewer in self._viewers for topic in viewer.rates
         )
@@ -92,8 +93,8 @@ class Viewers:
         return self._state[1]
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called by the writers' threads."""
-        with suppress(RuntimeError):  # the loop ended a moment ago
+        """Called from the writers' threads."""
+        with suppress(RuntimeError):  # the loop has just ended
             loop.call_soon_threadsafe(self._announce)
 
     def _announce(self) -> None:
@@ -103,7 +104,7 @@ class Viewers:
 
 
 class Viewer:
-    """One client: what it wants, when each topic is due, and what it missed."""
+    """One client: its subscription, when each topic is due, and what it missed."""
 
     def __init__(self, socket: WebSocket, viewers: Viewers) -> None:
         self._socket = socket
@@ -120,7 +121,7 @@ class Viewer:
         self._is_over = False
 
     async def run(self) -> None:
-        """Until the client goes, is too slow, or sends too much that is wrong."""
+        """Run until the client leaves, is too slow, or sends too many invalid messages."""
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._talk())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -128,7 +129,7 @@ class Viewer:
                 with suppress(*_ENDS):
                     task.result()
         finally:
-            # `wait_for` swallows a cancellation that comes together with its result.
+            # `wait_for` swallows a cancellation that coincides with its result.
             self._is_over = True
             self._awake.set()
             for task in tasks:
@@ -139,7 +140,7 @@ class Viewer:
                     await asyncio.wait_for(self._close(), _CLOSE_S)
 
     def hear_of_news(self, now_s: float) -> None:
-        """A result came: wake up if a topic may have waited for it."""
+        """A result arrived: wake up if a topic may be waiting for it."""
         if any(self._early_s(topic) <= now_s for topic in self.rates):
             self._has_news = True
             self._awake.set()
@@ -194,7 +195,7 @@ class Viewer:
             await self._sleep_until(due_s)
 
     async def _sleep_until(self, due_s: float) -> None:
-        """Until something is due, or there are news or other wishes."""
+        """Sleep until something is due, a result arrives, or the subscription changes."""
         alarm = None
         if not math.isinf(due_s):
             alarm = asyncio.get_running_loop().call_at(due_s, self._awake.set)
@@ -219,7 +220,7 @@ class Viewer:
                 await self._send(rendition.message)
 
     async def _send(self, message: str | bytes) -> None:
-        """Raises `asyncio.TimeoutError` if the client reads nothing for too long."""
+        """Raises `asyncio.TimeoutError` if the client does not read for too long."""
         if isinstance(message, str):
             sending = self._socket.send_text(message)
         else:
@@ -239,17 +240,17 @@ class Viewer:
         return self._viewers.renditions.version(topic) not in (0, self._sent.get(topic))
 
     def _early_s(self, topic: Topic) -> float:
-        """From when on news of a topic are sent at once."""
+        """When new data of a topic may be sent at once."""
         return self._due_s[topic] - _EARLY * self._period_s(topic)
 
     def _latest_s(self, topic: Topic) -> float:
-        """When to send though no further result came since."""
+        """When to send even if no further result has arrived."""
         if topic in _BY_CLOCK:
             return self._due_s[topic] + _LATE * self._period_s(topic)
         return self._due_s[topic] + self._period_s(topic) if self._has_new(topic) else math.inf
 
     def _count_missed(self, topic: Topic, now_s: float, *, busy_since_s: float) -> None:
-        """Messages that were due while another one could not be sent are not sent later."""
+        """Count messages that fell due while another was blocked; they are not sent later."""
         period_s = self._period_s(topic)
         missed = int((now_s - max(self._due_s[topic], busy_since_s)) / period_s)
         if missed > 0 and self._has_new(topic):

@@ -1,4 +1,4 @@
-// The seven action values over time, with what the safety filter did.
+// The seven action values over time, with interventions of the safety filter.
 import { drawLane, niceAbove } from "./chart.js";
 import { byId, el, keyed, setText } from "./dom.js";
 import { clock, number } from "./format.js";
@@ -74,7 +74,7 @@ export class Actions {
   }
 }
 
-/** Times that follow each other closely, as [from, to]. */
+/** Merges close times into ranges [from, to]. */
 function spans(times, gapS = 1.5) {
   const found = [];
   for (const atS of times) {

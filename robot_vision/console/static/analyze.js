@@ -1,4 +1,4 @@
-// The page that analyses pictures: files and tasks go to the service, the answer comes back.
+// The page that analyses pictures: sends files and tasks to the service and shows the answer.
 import { problemOf } from "./api.js";
 import { showAnswer } from "./answer.js";
 import { byId, el, setText, toggles } from "./dom.js";

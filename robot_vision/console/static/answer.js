@@ -1,4 +1,4 @@
-// The answer to a picture or a video: overlays, figures, and the JSON to keep.
+// The result for a picture or video: overlays, figures, and the JSON to download.
 import { pictureRows, pixelRows, showBars } from "./class_bars.js";
 import { drawColors } from "./depth_view.js";
 import { byId, el, setText, toggles } from "./dom.js";
@@ -54,7 +54,7 @@ export async function showAnswer(analysis, asked) {
 
 async function showPicture(index) {
   const picture = answer.pictures[index];
-  // Of a video the browser has no single frames: the service's drawing is the ground.
+  // The browser has no single frames of a video: the service's drawing is the background.
   const isVideo = picture.time_s !== null;
   const loads = {
     ground: isVideo ? load(picture.overlay) : fromFile(files[index], picture.overlay),
@@ -120,7 +120,7 @@ function showScale() {
   scale.invalidate();
 }
 
-/** The likeliest classes of the picture, then those of its pixels with their colours. */
+/** The most likely classes of the picture, then those of its pixels with their colours. */
 function showClasses({ classification, segmentation }) {
   const rows = [...pictureRows(classification ?? []), ...pixelRows(segmentation?.classes ?? [])];
   byId("classes-panel").hidden = rows.length === 0;

@@ -1,10 +1,10 @@
-// Commands to the service over HTTP, and what became of them in words.
+// Commands to the service over HTTP, and their outcome as text.
 
 const TIMEOUT_MS = 5000;
 
-/** The text of a refusal: `{detail}`, be it words or FastAPI's list of what is wrong. */
+/** The text of an error: `{detail}`, either a string or FastAPI's list of errors. */
 export async function problemOf(response, { login = false } = {}) {
-  if (response.status === 401 && !login) return "this console asks for its token: open /login";
+  if (response.status === 401 && !login) return "this console requires its token: open /login";
   try {
     const { detail } = await response.json();
     if (typeof detail === "string") return detail;
@@ -14,7 +14,7 @@ export async function problemOf(response, { login = false } = {}) {
   }
 }
 
-/** Sends a command; returns {done, message}. It never throws: failures are words too. */
+/** Sends a command; returns {done, message}. It never throws: failures become messages. */
 export async function command(path, body = undefined) {
   try {
     const response = await fetch(path, {

@@ -1,4 +1,4 @@
-// What the arm may do now, in one word and one sentence. What is not known is called so.
+// What the arm may do now, in one word and one sentence. An unknown state is shown as unknown.
 import { seconds } from "./format.js";
 
 const SILENT_S = 1.5;
@@ -9,7 +9,7 @@ export function armState(state, connected) {
     return {
       state: "unknown",
       word: "UNKNOWN",
-      sentence: "No connection: what the arm does is not known here.",
+      sentence: "No connection: the state of the arm is unknown.",
     };
   }
   const { policy } = state;
@@ -21,7 +21,7 @@ export function armState(state, connected) {
     return {
       state: "unknown",
       word: "UNKNOWN",
-      sentence: `The policy has said nothing for ${silent}.`,
+      sentence: `No status from the policy for ${silent}.`,
     };
   }
   const reasons = [...new Set(policy.reasons)].join("; ");
@@ -51,6 +51,6 @@ function goal({ target_id: target, destination_id: destination, instruction }) {
   const parts = [];
   if (object(target)) parts.push(`target #${target}`);
   if (object(destination)) parts.push(`destination #${destination}`);
-  const words = instruction ? `“${instruction}”` : "The policy leads the arm.";
+  const words = instruction ? `“${instruction}”` : "The policy moves the arm.";
   return parts.length ? `${words} (${parts.join(", ")})` : words;
 }

@@ -1,10 +1,10 @@
-// The camera's picture with the objects of the same frame over it.
+// The camera's picture overlaid with the objects of the same frame.
 import { drawMarks } from "./marks.js";
 import { Picture, drawStretched } from "./picture.js";
 
 export class CameraView extends Picture {
   constructor(root, tracks, select) {
-    super(root, "Camera picture with tracked objects; the table of objects has the same in words", (
+    super(root, "Camera picture with tracked objects; the table of objects has the same data", (
       context, width, height,
     ) => this._draw(context, width, height));
     this._tracks = tracks;

@@ -1,4 +1,4 @@
-// Small line charts over the last minute. Lines differ by dashes and words, not only by colour.
+// Small line charts over the last minute. Lines differ by dashes and labels, not only by colour.
 import { number } from "./format.js";
 import { themed } from "./palette.js";
 import { WINDOW_S } from "./series.js";
@@ -21,7 +21,7 @@ const acrossTime = (nowS, left, width) => (atS) =>
 
 /**
  * `lines` are {color, dash, width, points: [[at_s, value or null]]}; a gap of more than `gapS`
- * breaks the line, because what is missing is not known.
+ * breaks the line, because the missing values are unknown.
  */
 export function drawLines(context, lines, { x, y, gapS }) {
   context.lineJoin = "round";
@@ -46,7 +46,7 @@ export function drawLines(context, lines, { x, y, gapS }) {
   context.setLineDash([]);
 }
 
-/** A chart with axes: milliseconds up, the last minute across. */
+/** A chart with axes: milliseconds vertically, the last minute horizontally. */
 export function drawChart(context, width, height, { lines, nowS, unit }) {
   const values = lines.flatMap(({ points }) => points.map(([, value]) => value ?? 0));
   const top = niceAbove(Math.max(...values, 0.001) * 1.05);
@@ -82,7 +82,7 @@ export function drawChart(context, width, height, { lines, nowS, unit }) {
   context.restore();
 }
 
-/** A line without axes, from zero to its own largest value. */
+/** A line without axes, scaled from zero to its maximum. */
 export function drawSpark(context, width, height, { lines, nowS }) {
   const values = lines.flatMap(({ points }) => points.map(([, value]) => value ?? 0));
   const top = Math.max(...values, 1e-6);
@@ -96,7 +96,7 @@ export function drawSpark(context, width, height, { lines, nowS }) {
   });
 }
 
-/** How many in each second, as bars. */
+/** Counts per second, as bars. */
 export function drawBars(context, width, height, { points, nowS }) {
   const top = Math.max(...points.map(([, value]) => value), 1);
   const x = acrossTime(nowS, 0, width);
@@ -111,7 +111,7 @@ export function drawBars(context, width, height, { points, nowS }) {
   }
 }
 
-/** One action value: zero in the middle, shaded while holding, ▼ where the filter stepped in. */
+/** One action value: zero in the middle, shaded while holding, ▼ where a limit intervened. */
 export function drawLane(context, width, height, { points, marks, held, nowS, low, high }) {
   const x = acrossTime(nowS, 0, width);
   const y = (value) => height - 2 - ((value - low) / (high - low)) * (height - 5);

@@ -1,16 +1,16 @@
-// Bars of classes: the likeliest of a picture, and those of its pixels with their colours.
+// Bars of classes: the most likely ones of a picture, and those of its pixels with their colours.
 import { el, keyed, setText } from "./dom.js";
 import { number } from "./format.js";
 
 const MOST_CLASSES = 5;
 
-/** Rows of a classification's classes, likeliest first. */
+/** Rows of a classification's classes, most likely first. */
 export function pictureRows(classes) {
   return classes.slice(0, MOST_CLASSES).map((row, rank) => (
     { key: `rank ${rank}`, name: row.class, share: row.probability }));
 }
 
-/** Rows of the classes of pixels: a legend with shares of the view. */
+/** Rows of pixel classes: a legend with shares of the view. */
 export function pixelRows(classes) {
   return classes.map((row) => (
     { key: `label ${row.label}`, name: row.class, share: row.share, color: row.color }));

@@ -1,9 +1,9 @@
-// The classes of the view and of its pixels, where the service has models that give such.
+// The classes of the view and of its pixels, if the service has such models.
 import { pictureRows, pixelRows, showBars } from "./class_bars.js";
 import { setAttribute, setText } from "./dom.js";
 
-// Results went on without these classes for so long, though they were asked for: old, then of a
-// model that is there no more.
+// Results continued for this long without these classes, though subscribed: old, then from a
+// model that is gone.
 const OLD_NS = 2e9;
 const GONE_NS = 6e9;
 const PATIENCE_MS = 2000;
@@ -19,7 +19,7 @@ export class ClassesPanel {
     }).observe(panel);
   }
 
-  /** Whether to ask for classes: while there are none too, as nobody knows when they begin. */
+  /** Whether to subscribe to classes: even while there are none, as they may start any time. */
   get wanted() {
     return this._panel.hidden || this._inSight;
   }
@@ -32,7 +32,7 @@ export class ClassesPanel {
     this._pixels.show(header.stamp_ns, pixelRows(header.classes));
   }
 
-  /** Shows what is of now; `newestNs` is the stamp of the newest result. */
+  /** Shows current classes; `newestNs` is the stamp of the newest result. */
   tell(newestNs) {
     if (!this.wanted || document.hidden) this._askedSinceMs = null;
     else this._askedSinceMs ??= performance.now();
@@ -61,7 +61,7 @@ class Kind {
     setText(this._model, model);
   }
 
-  // What is not asked for, as out of sight, does not come, and stays as it was.
+  // Topics not subscribed, because out of sight, send nothing: the view stays as it was.
   tell(newestNs, isAsked) {
     const behindNs = this._stampNs === null ? Infinity : newestNs - this._stampNs;
     if (behindNs > OLD_NS && !isAsked && !this.hidden) return;

@@ -1,4 +1,4 @@
-// The operator's part: the arm's state, enable, hold, reset, and the instruction.
+// The operator's controls: the arm's state, enable, hold, reset, and the instruction.
 import { command } from "./api.js";
 import { byId, el, keyed, setText } from "./dom.js";
 import { clock, hz, ms, number, seconds } from "./format.js";
@@ -75,7 +75,7 @@ export class Control {
     for (const [id, text] of Object.entries(facts)) setText(byId(id), text);
     const problem = policy?.instruction_problem ?? "";
     byId("problem").hidden = !problem;
-    setText(byId("problem"), problem && `This cannot be followed: ${problem}`);
+    setText(byId("problem"), problem && `The instruction cannot be followed: ${problem}`);
   }
 
   _showHistory(instructions) {
@@ -85,7 +85,7 @@ export class Control {
       key: (given) => `${given.at_s} ${given.text}`,
       create: (given) => el("li", {}, el("button", {
         type: "button",
-        title: "Put these words into the box again",
+        title: "Copy this instruction into the box",
         onclick: () => this._reuse(given.text),
       }, el("time", { textContent: clock(given.at_s) }), el("span", { textContent: given.text }))),
       update: () => {},

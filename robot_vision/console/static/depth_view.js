@@ -1,4 +1,4 @@
-// Depth in colour, and its scale in metres.
+// Colour-coded depth, and its scale in metres.
 import { setText } from "./dom.js";
 import { number } from "./format.js";
 import { painter } from "./paint.js";
@@ -8,7 +8,7 @@ const NO_COLORS = [];
 
 export class DepthView extends Picture {
   constructor(root, scale) {
-    super(root, "Depth in colour; the scale below it is in metres");
+    super(root, "Colour-coded depth; the scale below is in metres");
     [this._near, this._bar, this._far] = scale.children;
     this._colors = NO_COLORS;
     this._barPainter = painter(this._bar, (context, width, height) => {

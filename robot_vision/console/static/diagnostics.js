@@ -1,4 +1,4 @@
-// What the service says about itself, in its own words; why nothing comes is on top.
+// The service's diagnostics, verbatim; reasons for missing output are on top.
 import { byId, el, icon, keyed, setText } from "./dom.js";
 
 const LEVELS = { ok: "ok", warn: "warning", error: "error", stale: "stale" };
@@ -8,7 +8,7 @@ export function showDiagnostics({ diagnostics, silence, unusable }) {
   const items = diagnostics.map((item) => ({ ...item, key: `of ${item.name}` }));
   const counts = Object.entries(unusable).map(([topic, count]) => `${topic} ×${count}`);
   if (counts.length) {
-    const message = `not understood and shown as unknown: ${counts.join(", ")}`;
+    const message = `invalid and shown as unknown: ${counts.join(", ")}`;
     items.push({ key: "unusable", level: "warn", name: "what topics say", message });
   }
   if (silence) items.unshift({ key: "", level: "error", name: "why it is silent", message: silence });

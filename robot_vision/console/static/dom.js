@@ -1,8 +1,8 @@
-// Small helpers for the document. What comes from outside becomes text, never markup.
+// Small DOM helpers. External data becomes text, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Shapes differ, so that no state is told by colour alone.
+// Shapes differ, so that no state is shown by colour alone.
 const ICONS = {
   ok: "M6.2 11.6 2.6 8l1.3-1.3 2.3 2.3 5.9-5.9L13.4 4.4z",
   warn: "M8 1 15.5 14.5H.5zM7.1 6v4h1.8V6zm0 5v1.7h1.8V11z",
@@ -40,20 +40,20 @@ export function icon(name) {
   return svg;
 }
 
-/** Sets text only where it changes: the layout stays valid, screen readers stay quiet. */
+/** Sets text only if it changes: the layout stays valid, screen readers stay quiet. */
 export function setText(element, text) {
   const string = String(text);
   if (element.textContent !== string) element.textContent = string;
 }
 
-/** Sets an attribute only where it changes. */
+/** Sets an attribute only if it changes. */
 export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 /**
  * Keeps one child of `parent` per item, by key and in order: existing ones are updated in place,
- * so that focus, selection and open details stay.
+ * so that focus, selection and open details are kept.
  */
 export function keyed(parent, items, { key, create, update }) {
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
@@ -73,7 +73,7 @@ export function keyed(parent, items, { key, create, update }) {
   for (const child of old.values()) child.remove();
 }
 
-/** A group of buttons that are each on or off; `changed` hears the set of those that are on. */
+/** A group of buttons that are each on or off; `changed` receives the set of those that are on. */
 export function toggles(parent, changed) {
   const buttons = [...parent.querySelectorAll("button[aria-pressed]")];
   const on = () => new Set(buttons.filter(isPressed).map((button) => button.value));

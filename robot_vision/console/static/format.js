@@ -1,4 +1,4 @@
-// Numbers in words: units always, minus as a sign of its own width.
+// Formats numbers: always with units and a true minus sign.
 
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
@@ -6,7 +6,7 @@ export function number(value, digits = 2) {
   return known(value) ? value.toFixed(digits).replace("-", "−") : "–";
 }
 
-/** Milliseconds, with as many digits as matter. */
+/** Milliseconds, with significant digits only. */
 export function ms(value) {
   if (!known(value)) return "–";
   return `${value < 10 ? number(value, 1) : number(value, 0)} ms`;

@@ -1,5 +1,5 @@
 // How old a picture is now, and whether it may still be shown as live. The browser's clock is
-// never compared with the robot's: the age at arrival came with the picture.
+// never compared with the robot's: pictures carry their age at arrival.
 
 const OLDEST_MS = 700;
 const PERIODS = 3;
@@ -10,7 +10,7 @@ export class Freshness {
     this.forget();
   }
 
-  /** Nothing is known: the next picture is the first. */
+  /** Resets: the next picture is the first. */
   forget() {
     this.header = null;
     this._periodMs = 0;
@@ -24,7 +24,7 @@ export class Freshness {
     if (header.stamp_ns !== this.header?.stamp_ns) this.header = header;
   }
 
-  /** Age of what is shown, now; null while there is nothing. */
+  /** Current age of the shown picture; null without one. */
   get ageMs() {
     return this.header && this.header.age_ms + performance.now() - this.header.receivedMs;
   }

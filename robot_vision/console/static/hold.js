@@ -1,4 +1,4 @@
-// Hold is always in reach: the button at the bottom, Space and Escape. Also the arm's state there.
+// Hold is always within reach: the button at the bottom, Space and Escape. Shows the arm's state.
 import { command } from "./api.js";
 import { icon, setAttribute, setText } from "./dom.js";
 
@@ -6,7 +6,7 @@ const TYPING = new Set(["INPUT", "TEXTAREA", "SELECT"]);
 
 export const hold = () => command("/api/hold");
 
-/** Space holds except while typing; Escape always holds. `holds()` says whether there is an arm. */
+/** Space holds except while typing; Escape always holds. `holds()`: whether there is an arm. */
 export function holdKeys(holds, send) {
   document.addEventListener("keydown", (event) => {
     const typing = TYPING.has(event.target.tagName) || event.isComposing;
@@ -15,7 +15,7 @@ export function holdKeys(holds, send) {
     event.preventDefault(); // Space would also press the button that has the focus
     if (!event.repeat) send();
   }, { capture: true });
-  // A button acts on Space when the key comes up.
+  // A button reacts to Space on key release.
   document.addEventListener("keyup", (event) => {
     if (event.key === " " && !TYPING.has(event.target.tagName) && holds()) event.preventDefault();
   }, { capture: true });
@@ -31,7 +31,7 @@ export function showState(box, arm) {
   setText(box.querySelector("span"), arm.sentence);
 }
 
-/** The bar at the bottom: hidden where there is no arm to hold. */
+/** The bar at the bottom: hidden if there is no arm to hold. */
 export function showHoldBar(bar, arm) {
   bar.hidden = arm.state === "none";
   setAttribute(document.body, "data-holdbar", !bar.hidden);

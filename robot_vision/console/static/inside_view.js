@@ -1,12 +1,12 @@
-// What goes on inside the models: the feature grid, the classes of pixels, or the policy's
+// Internals of the models: the feature grid, the classes of pixels, or the policy's
 // attention, over the picture.
 import { Picture } from "./picture.js";
 
-const LABEL = "Feature grid of the perception model, classes of pixels (the panel of classes has them "
-  + "in words), or attention of the policy, over the picture";
+const LABEL = "Feature grid of the perception model, classes of pixels (listed in the panel of "
+  + "classes), or attention of the policy, over the picture";
 
 export class InsideView extends Picture {
-  /** `camera` lends its picture as the ground. */
+  /** `camera` provides its picture as the background. */
   constructor(root, camera) {
     super(root, LABEL, (context, width, height) => this._draw(context, width, height));
     this._camera = camera;
@@ -14,7 +14,7 @@ export class InsideView extends Picture {
     this.overPicture = true;
   }
 
-  /** `features`, `segmentation` or `attention`: what was shown before says nothing any more. */
+  /** `features`, `segmentation` or `attention`: what was shown before is cleared. */
   choose(topic) {
     this.topic = topic;
     this.bitmap?.close();
@@ -29,7 +29,7 @@ export class InsideView extends Picture {
     else bitmap.close();
   }
 
-  // A grid has the proportions of the view, but not always exactly.
+  // A grid has roughly the proportions of the view.
   shape() {
     if (this._camera.header) {
       super.shape(this._camera.header.width_px, this._camera.header.height_px);

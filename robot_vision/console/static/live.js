@@ -1,4 +1,4 @@
-// The live page: what comes over the stream goes to the views that are seen.
+// The live page: passes stream data to the visible views.
 import { Actions } from "./actions.js";
 import { armState } from "./arm.js";
 import { CameraView } from "./camera_view.js";
@@ -91,7 +91,7 @@ const stream = new Stream({
   attention: (bitmap, header) => inside.take("attention", bitmap, header),
 });
 
-/** Only what is seen is asked for; a page in the background asks for the state alone. */
+/** Subscribes only to visible topics; a background page only to the state. */
 function wanted() {
   const topics = { state: RATES_HZ.state };
   if (document.hidden) return { state: 1 };
@@ -121,17 +121,17 @@ function tick() {
   control.show(state, arm);
 }
 
-/** Live, but this picture has never come: why, in words. */
+/** Live, but this picture has never arrived: the reason. */
 function missing(topic, picture) {
   if (picture.lookedAtMs < PATIENCE_MS || picture.header || !state) return null;
   if (topic === "depth") {
-    return { title: "No depth", reason: "Neither the camera nor the model gives depth." };
+    return { title: "No depth", reason: "Neither the camera nor the model provides depth." };
   }
   if (topic === "features") {
-    return { title: "No features", reason: `The model ${state.model.id} gives none.` };
+    return { title: "No features", reason: `The model ${state.model.id} provides none.` };
   }
   if (topic === "segmentation") {
-    return { title: "No segmentation", reason: "No model gives it: segmentation_model names one." };
+    return { title: "No segmentation", reason: "No model provides it: set segmentation_model." };
   }
   const reason = state.policy ? "The policy has decided nothing yet." : "There is no policy.";
   return { title: "No attention", reason };

@@ -1,4 +1,4 @@
-// The token in exchange for a cookie. Without this script the form works too.
+// Exchanges the token for a cookie. The form also works without this script.
 import { problemOf } from "./api.js";
 import { byId, setText } from "./dom.js";
 

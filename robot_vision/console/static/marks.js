@@ -88,7 +88,7 @@ function cornersOf({ box_xyxy_px: [left, top, right, bottom], oriented_box: box 
   ]);
 }
 
-// Names do not cover each other: a plate moves below those that are there already.
+// Labels do not overlap: a label moves below those already placed.
 function drawName(context, row, scale, plates) {
   context.font = FONT;
   const room = context.canvas.clientWidth;

@@ -1,4 +1,4 @@
-// The page of what models answered: one picture, all models side by side.
+// The page of models' answers: one picture, all models side by side.
 import { problemOf } from "./api.js";
 import { byId, el, setText } from "./dom.js";
 import { count, number } from "./format.js";
@@ -91,7 +91,7 @@ function answerCell(answer) {
     el("small", { textContent: answer.why }));
 }
 
-/** Shapes differ, so that nothing is told by colour alone. */
+/** Shapes differ, so that nothing is shown by colour alone. */
 function markOf(score) {
   if (!known(score)) return { name: "none", sign: "" };
   if (score >= RIGHT) return { name: "right", sign: "✓" };

@@ -1,9 +1,9 @@
-// The table of tracked objects: the same as in the pictures, in words and numbers.
+// The table of tracked objects: the same data as in the pictures.
 import { el, keyed, setAttribute, setText } from "./dom.js";
 import { number, seconds } from "./format.js";
 import { colorOf } from "./palette.js";
 
-const UPDATE_MS = 250; // nobody reads faster, and a table costs more than a canvas
+const UPDATE_MS = 250; // faster is unreadable, and a table costs more than a canvas
 
 export class ObjectsTable {
   constructor(body, empty, tracks, select) {
@@ -46,7 +46,7 @@ export class ObjectsTable {
     const values = [
       row.class,
       `${Math.round(row.score * 100)} %`,
-      row.state === "coasting" ? `not seen ${seconds(row.unseen_s)}` : row.state,
+      row.state === "coasting" ? `unseen ${seconds(row.unseen_s)}` : row.state,
       number(x), number(y), number(z),
       row.position_m ? number(Math.hypot(x, y, z)) : "–",
       row.velocity_mps ? number(Math.hypot(...row.velocity_mps)) : "–",

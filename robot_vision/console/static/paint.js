@@ -1,4 +1,4 @@
-// A canvas that is drawn when something changed, at the screen's resolution, and only if seen.
+// A canvas that is redrawn on changes, at the screen's resolution, and only if visible.
 
 const MAX_PIXEL_RATIO = 2;
 

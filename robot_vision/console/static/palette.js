@@ -1,4 +1,4 @@
-// Colours that people with any colour vision tell apart.
+// Colours that people with any colour vision can distinguish.
 
 // Okabe and Ito (2008), without black: the same colours and order as robot_vision/viz/palette.py.
 const TRACKS = [
@@ -16,7 +16,7 @@ const rgb = ([r, g, b], alpha = 1) => `rgb(${r} ${g} ${b} / ${alpha})`;
 /** The colour of a track: the same for its whole life, in every view. */
 export const colorOf = (id, alpha = 1) => rgb(TRACKS[Math.abs(id) % TRACKS.length], alpha);
 
-/** Black or white, whichever reads better on the colour of a track. */
+/** Black or white, whichever is more legible on the colour of a track. */
 export function inkOn(id) {
   const [r, g, b] = TRACKS[Math.abs(id) % TRACKS.length];
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 110 ? "#000000" : "#ffffff";

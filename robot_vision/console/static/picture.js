@@ -1,4 +1,4 @@
-// A picture of the stream with what is drawn over it. An old one is grey and says how old it is.
+// A picture of the stream with its overlays. An old one is grey and shows its age.
 import { el, setAttribute, setText } from "./dom.js";
 import { Freshness } from "./freshness.js";
 import { age } from "./format.js";
@@ -34,7 +34,7 @@ export class Picture {
     return this.freshness.header;
   }
 
-  /** Takes the proportions of the camera's image. */
+  /** Adopts the proportions of the camera's image. */
   shape(widthPx, heightPx) {
     const ratio = `${widthPx} / ${heightPx}`;
     if (this.root.style.aspectRatio !== ratio) this.root.style.aspectRatio = ratio;
@@ -44,7 +44,7 @@ export class Picture {
     this._painter.invalidate();
   }
 
-  /** For how long the picture has been looked at, and so asked for. */
+  /** How long the picture has been visible, and so subscribed to. */
   get lookedAtMs() {
     if (!this.visible || document.hidden) this._seenSinceMs = null;
     else this._seenSinceMs ??= performance.now();
@@ -55,7 +55,7 @@ export class Picture {
     return this._painter.visible;
   }
 
-  /** `trouble` is {title, reason} where nothing live can come; `wanted` is false while paused. */
+  /** `trouble` is {title, reason} if nothing live can arrive; `wanted` is false while paused. */
   tell(trouble, wanted = true) {
     const old = Boolean(trouble) || (wanted && this.freshness.overdue);
     setAttribute(this.root, "data-stale", old);

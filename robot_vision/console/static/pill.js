@@ -1,4 +1,4 @@
-// The connection in the top bar, and what screen readers are told when something changes.
+// The connection in the top bar, and announcements for screen readers when it changes.
 import { byId, icon, setText } from "./dom.js";
 
 let announced = "";

@@ -1,4 +1,4 @@
-// Pointing at things in a picture: click, Ctrl-click for "this too", shift-click for "not this",
+// Pointing at objects in a picture: click, Ctrl-click for "this too", shift-click for "not this",
 // or drag a box. Coordinates are the picture's pixels.
 import { drawMarks } from "./marks.js";
 
@@ -7,7 +7,7 @@ const MARKS = new Set(["masks", "names"]);
 const ON = "#009e73";
 const OFF = "#d55e00";
 
-/** `widthPx()` is the picture's width, 0 while unknown; `pointed(gesture)` hears of each one. */
+/** `widthPx()` is the picture's width, 0 while unknown; `pointed(gesture)` receives each gesture. */
 export class Pointing {
   constructor(canvas, { widthPx, pointed, invalidate }) {
     this._canvas = canvas;
@@ -30,7 +30,7 @@ export class Pointing {
     canvas.addEventListener("pointercancel", () => this._forget());
   }
 
-  /** The box that is being dragged, over the picture. */
+  /** The box being dragged, over the picture. */
   draw(context, scale) {
     if (!this._from || !this._to) return;
     const [left, top, right, bottom] = boxOf(this._from, this._to);
@@ -71,7 +71,7 @@ export class Pointing {
   }
 }
 
-/** The prompt after a gesture: a click or a box begins a thing, the others say more of it. */
+/** The prompt after a gesture: a click or a box starts an object, the others refine it. */
 export function promptAfter(prompt, gesture) {
   if (gesture.kind === "point") return { points: [gesture.xy], not_points: [], box: null };
   if (gesture.kind === "box") return { points: [], not_points: [], box: gesture.box };
@@ -80,7 +80,7 @@ export function promptAfter(prompt, gesture) {
   return { ...prompt, [name]: [...prompt[name], gesture.xy] };
 }
 
-/** Outlines and names of segments, and the points of the prompt that is being given. */
+/** Outlines and names of segments, and the points of the current prompt. */
 export function drawSegments(context, segments, scale, prompt = null) {
   const rows = segments.map((segment) => ({ ...segment, id: segment.label, class: segment.name }));
   drawMarks(context, rows, { scale, shown: MARKS });

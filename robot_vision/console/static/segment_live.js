@@ -1,4 +1,4 @@
-// Pointing at things in the live picture: they are held by tracking until they are released.
+// Pointing at objects in the live picture: tracking follows them until they are released.
 import { command } from "./api.js";
 import { byId, el, isPressed, keyed, setText } from "./dom.js";
 import { number } from "./format.js";
@@ -7,10 +7,10 @@ import { Pointing, drawSegments, promptAfter } from "./pointing.js";
 const ASK_MS = 250;
 const OLD_NS = 3e9;
 const PROMPT_MS = 8000;
-const HOW = "Click a thing; Ctrl-click: this too; Shift-click: not this; or drag a box.";
+const HOW = "Click an object; Ctrl-click: this too; Shift-click: not this; or drag a box.";
 
 export class LiveSegments {
-  /** `camera` is the view that is pointed at; `widthPx()` the width of the camera's picture. */
+  /** `camera` is the view for pointing; `widthPx()` the width of the camera's picture. */
   constructor(camera, widthPx) {
     this._camera = camera;
     this._prompt = null;
@@ -50,8 +50,8 @@ export class LiveSegments {
 
   async _pointed(gesture) {
     const prompt = promptAfter(this._prompt, gesture);
-    if (!prompt) return this._say("Click a thing first: then say what else is of it, or is not.");
-    if (gesture.kind === "point" || gesture.kind === "box") this._id = `thing ${this._count += 1}`;
+    if (!prompt) return this._say("Click an object first, then what else belongs to it or does not.");
+    if (gesture.kind === "point" || gesture.kind === "box") this._id = `object ${this._count += 1}`;
     this._prompt = prompt;
     this._camera.invalidate();
     clearTimeout(this._fade);
@@ -62,7 +62,7 @@ export class LiveSegments {
     const id = this._id;
     const { done, message } = await command("/api/segment/live", { op: "hold", id, ...prompt });
     this._asked = done ? id : null;
-    this._say(done ? `${id}: asked.` : message);
+    this._say(done ? `${id}: requested.` : message);
   }
 
   async _look() {
@@ -70,7 +70,7 @@ export class LiveSegments {
       const response = await fetch("/api/segment/live");
       if (response.ok) this._show(await response.json());
     } catch {
-      // The link's own pill says that the console is gone.
+      // The connection pill already shows that the console is gone.
     }
   }
 
@@ -97,7 +97,7 @@ export class LiveSegments {
     this._camera.invalidate();
   }
 
-  /** Once; what was wrong before the page was opened is not said. */
+  /** Once; problems from before the page was opened are not shown. */
   _sayProblems(newest) {
     const said = newest ? `${newest.stamp_ns} ${newest.problems.join("; ")}` : "";
     if (this._said !== undefined && said && said !== this._said) {
@@ -112,19 +112,19 @@ export class LiveSegments {
     this._showPanel();
   }
 
-  /** What is said of a thing that is lost stays after the last is released. */
+  /** The message about a lost object stays after the last one is released. */
   _showPanel() {
     const isEmpty = !this._held?.segments.length && !byId("pointing-says").textContent;
     byId("pointing").hidden = !this.active && isEmpty;
   }
 }
 
-/** Of a thing that a page named, as this one does: numbers go on after those that are held. */
-const numberOf = ({ id }) => Number(/^thing (\d{1,6})$/.exec(id)?.[1] ?? 0);
+/** The number of an object named by a page: new numbers continue after those followed. */
+const numberOf = ({ id }) => Number(/^object (\d{1,6})$/.exec(id)?.[1] ?? 0);
 const named = (segment) => ({ ...segment, name: segment.id });
 
 function inWords({ id, score, track_id: track, how, mask_age_s: age }) {
   const by = track === null ? "by its mask" : `by track #${track}`;
   const since = how === "carried" ? `, mask ${number(age, 1)} s old` : "";
-  return `${id}: score ${number(score, 2)}, held ${by}${since}`;
+  return `${id}: score ${number(score, 2)}, followed ${by}${since}`;
 }

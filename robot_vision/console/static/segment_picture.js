@@ -1,4 +1,4 @@
-// Pointing at things in a chosen picture, on the page that analyses.
+// Pointing at objects in a chosen picture, on the page Analyse.
 import { problemOf } from "./api.js";
 import { byId, setText } from "./dom.js";
 import { ms, number } from "./format.js";
@@ -17,7 +17,7 @@ const pointing = new Pointing(canvas, {
   pointed(gesture) {
     prompt = promptAfter(prompt, gesture);
     if (prompt) ask({ prompts: [prompt] });
-    else say("Click a thing first: then say what else is of it, or is not.");
+    else say("Click an object first, then what else belongs to it or does not.");
   },
   invalidate: () => paint.invalidate(),
 });
@@ -38,7 +38,7 @@ document.addEventListener("chosen", async ({ detail }) => {
   try {
     bitmap = await createImageBitmap(file);
     byId("segment-picture").style.aspectRatio = `${bitmap.width} / ${bitmap.height}`;
-    say("Click a thing; Ctrl-click: this too; Shift-click: not this; or drag a box.");
+    say("Click an object; Ctrl-click: this too; Shift-click: not this; or drag a box.");
   } catch {
     say("the browser cannot show this picture");
   }
@@ -54,7 +54,7 @@ async function ask(request) {
   paint.invalidate();
   try {
     const response = await fetch("/api/segment", { method: "POST", body });
-    if (turn !== asked) return; // another click came meanwhile
+    if (turn !== asked) return; // another click has happened meanwhile
     if (response.ok) show(await response.json());
     else say(await problemOf(response));
   } catch {

@@ -10,7 +10,7 @@ export class Series {
     this._atMs = 0;
   }
 
-  /** The server's clock, as `state` says. */
+  /** The server's clock, as reported by `state`. */
   clock(nowS) {
     [this._nowS, this._atMs] = [nowS, performance.now()];
   }

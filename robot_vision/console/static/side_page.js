@@ -1,4 +1,4 @@
-// What every page beside the live one has: the link's state, the hold bar, the theme.
+// Shared by all pages except the live one: the link's state, the hold bar, the theme.
 import { armState } from "./arm.js";
 import { byId, setText } from "./dom.js";
 import { hold, holdKeys, showHoldBar } from "./hold.js";
@@ -16,7 +16,7 @@ async function holdNow() {
   setText(byId("hold-outcome"), done ? message : `Hold FAILED: ${message}. ${otherwise}`);
 }
 
-/** Shows how the arm is, and lets it be held from here too. */
+/** Shows the arm's state, and lets the user hold it from here too. */
 export function startSidePage() {
   let state = null;
   const stream = new Stream({ state: (now) => { state = now; } });

@@ -1,4 +1,4 @@
-// Frames of the console's index that look like the picture, the most alike first.
+// Frames of the console's index that look like the picture, most similar first.
 import { byId, el } from "./dom.js";
 import { number } from "./format.js";
 

@@ -4,7 +4,7 @@ const LEAST_SCORE = 0.5; // as robot_vision/viz/skeleton.py, which has the same 
 const SHADOW = "rgb(24 24 24)";
 const SIDES = { left: "rgb(86 180 233)", right: "rgb(230 159 0)", "": "#ffffff" };
 
-/** `row` has `keypoints`; `bones` are pairs of places in them; `scale` as for marks. */
+/** `row` has `keypoints`; `bones` are pairs of indices into them; `scale` as for marks. */
 export function drawSkeleton(context, row, bones, scale) {
   const points = row.keypoints ?? [];
   const shown = points.map(({ xy_px: xy, score }) => xy && !(score !== null && score < LEAST_SCORE));
@@ -33,7 +33,7 @@ function sideOf(name) {
   return found[1][0] === "l" ? "left" : "right";
 }
 
-// Bones from the middle to a side are of that side; those across are of none.
+// Bones from the middle to a side belong to that side; those across to none.
 const between = (start, end) => (start && end && start !== end ? "" : start || end);
 
 function stroke(context, style, width) {

@@ -1,6 +1,6 @@
-// The WebSocket to the service. It comes back by itself, and knows when nothing is heard.
+// The WebSocket to the service. It reconnects by itself and detects a silent connection.
 
-const QUIET_MS = 1500; // `state` comes several times a second, so this is a dead line
+const QUIET_MS = 1500; // `state` comes several times a second, so this connection is dead
 const GIVE_UP_MS = 4000;
 const DELAYS_MS = [250, 500, 1000, 2000];
 
@@ -11,8 +11,8 @@ const address = () => {
 
 /**
  * `listeners` is {topic: function}. Pictures are given as (bitmap, header) and belong to the
- * listener; all else as (data). One picture of a topic is decoded at a time; meanwhile the newest
- * waits and older ones are dropped.
+ * listener; everything else as (data). One picture per topic is decoded at a time; the newest
+ * one waits and older ones are dropped.
  */
 export class Stream {
   constructor(listeners) {
@@ -27,7 +27,7 @@ export class Stream {
     setInterval(() => this._watch(), 500);
   }
 
-  /** What is wanted: {topic: largest rate in Hz}. */
+  /** The subscription: {topic: maximum rate in Hz}. */
   want(topics) {
     const [before, after] = [JSON.stringify(this._topics), JSON.stringify(topics)];
     this._topics = topics;
@@ -110,7 +110,7 @@ export class Stream {
     setTimeout(() => this._open(), delayMs);
   }
 
-  // A line that died without a word is never closed by the browser in useful time.
+  // The browser does not close a silently dead connection in useful time.
   _watch() {
     if (this._socket.readyState > WebSocket.OPEN) return;
     const quietMs = performance.now() - Math.max(this._openedMs, this._heardMs);

@@ -20,7 +20,7 @@
     try {
       localStorage.setItem("theme", event.detail);
     } catch {
-      // then the choice lasts as long as the page
+      // then the choice is lost on reload
     }
     apply(event.detail);
   });

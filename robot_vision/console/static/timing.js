@@ -1,4 +1,4 @@
-// How old results are, stage by stage; how many come; what was lost, and why.
+// Age of results by stage, rates, and drops by cause.
 import { drawBars, drawChart, drawSpark } from "./chart.js";
 import { byId, el, keyed, setText } from "./dom.js";
 import { count, hz, ms } from "./format.js";
@@ -36,7 +36,7 @@ export class Timing {
     byId("no-drops").hidden = state.drops.length + state.degraded.length > 0;
     const missed = Object.entries(state.dropped ?? {}).filter(([, times]) => times > 0);
     setText(byId("missed"), missed.length
-      ? `More came than this page or the console could take: ${missed.map(([t, n]) => `${t} ×${n}`).join(", ")} left out.`
+      ? `More data arrived than this page or the console could handle: ${missed.map(([t, n]) => `${t} ×${n}`).join(", ")} left out.`
       : "");
   }
 
@@ -52,7 +52,7 @@ export class Timing {
       (cause) => (context, width, height) => this._drawDrops(context, width, height, cause));
   }
 
-  // A table row per name: its words, a small chart, and its numbers.
+  // A table row per name: its label, a small chart, and its numbers.
   _table(id, entries, numbers, drawer) {
     keyed(byId(id), entries, {
       key: ([name]) => name,

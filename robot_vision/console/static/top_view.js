@@ -1,4 +1,4 @@
-// Tracked objects seen from above, in metres: where, how sure, and how fast.
+// Tracked objects from above, in metres: position, uncertainty and speed.
 import { number } from "./format.js";
 import { painter } from "./paint.js";
 import { colorOf, themed } from "./palette.js";
@@ -88,7 +88,7 @@ function project(row, { right, forward }) {
 }
 
 function drawGrid(context, { width, height, perM, place }) {
-  // Never closer than that, however far an object seems to be: the lines would be billions.
+  // Never closer than that, however far an object seems to be: there would be billions of lines.
   const stepM = GRID_STEPS_M.find((step) => step * perM >= GRID_PX) ?? GRID_PX / perM;
   const digits = stepM < 0.1 ? 2 : stepM < 1 ? 1 : 0;
   context.strokeStyle = themed("line");
@@ -198,7 +198,7 @@ function drawArrow(context, x, y, [right, forward]) {
   context.stroke();
 }
 
-/** Half axes (1 σ, metres) and turn of a 2 × 2 covariance [xx, xy, yy]. */
+/** Semi-axes (1 σ, metres) and angle of a 2 × 2 covariance [xx, xy, yy]. */
 function ellipse([xx, xy, yy]) {
   const mean = (xx + yy) / 2;
   const spread = Math.hypot((xx - yy) / 2, xy);

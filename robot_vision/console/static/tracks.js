@@ -1,8 +1,8 @@
-// What is known of the objects: results by frame, and the way that each box came.
+// Known objects: results by frame, and the trail of each box.
 
 const KEPT_RESULTS = 16;
 const TRAIL_NS = 3e9;
-const NEAREST_NS = 3e8; // a result further from the picture's stamp says nothing about it
+const NEAREST_NS = 3e8; // a result further from the picture's stamp does not apply to it
 
 export class Tracks {
   constructor() {

@@ -15,10 +15,10 @@ import { showMaps } from "./why_maps.js";
 const FRAME_HZ = 8;
 const PAUSE_MS = 1200; // the service explains one picture a second at most
 const LABEL = "Camera picture: a click explains the object there; the button below explains the "
-  + "one that the model is surest of";
+  + "model's top detection";
 
 let state = null;
-let mine = null; // a picture chosen, in place of the live frame
+let mine = null; // a chosen picture, instead of the live frame
 let asked = { target: "" };
 let asking = false;
 
@@ -38,7 +38,7 @@ function draw(context, width, height, picture) {
   else context.drawImage(mine.bitmap, 0, 0, width, height);
 }
 
-/** Pixels of the picture for one on the screen. */
+/** Picture pixels per screen pixel. */
 function at(event) {
   const { width_px: width, height_px: height } = mine ?? camera.header;
   const x = (event.offsetX / camera.canvas.clientWidth) * width;
@@ -101,7 +101,7 @@ async function choose(file) {
     mine?.bitmap.close();
     mine = { file, bitmap, width_px: bitmap.width, height_px: bitmap.height };
   } catch {
-    tell(`${file.name} is no picture that this browser can read`);
+    tell(`this browser cannot read ${file.name} as a picture`);
     return;
   }
   tell("");

@@ -1,4 +1,4 @@
-// The answer of the service: the picture that was explained, and a map or a refusal for each way.
+// The service's answer: the explained picture, and a map or a rejection for each method.
 import { byId, el, setText } from "./dom.js";
 
 const NAMES = {
@@ -26,7 +26,7 @@ function figureOf(map) {
   const name = NAMES[map.way] ?? map.way;
   if (map.refused) {
     return el("figure", { class: "refused" },
-      el("strong", { textContent: `${name}: refused` }),
+      el("strong", { textContent: `${name}: rejected` }),
       el("figcaption", { textContent: map.refused }));
   }
   const words = [map.about, map.checked].filter(Boolean).join("; ");

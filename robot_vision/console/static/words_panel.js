@@ -1,10 +1,10 @@
-// What words name: a prompt to type, what it finds, and its boxes over the camera's picture.
+// Objects by name: a prompt to type, its results, and their boxes over the camera's picture.
 import { command } from "./api.js";
 import { el, keyed, setAttribute, setText } from "./dom.js";
 import { number } from "./format.js";
 import { Tracks } from "./tracks.js";
 
-const GONE_NS = 6e9; // results went on without words for so long: nothing looks for them any more
+const GONE_NS = 6e9; // results came for this long without a prompt: nothing looks for it now
 const COLOR = "#ff00c8";
 const FONT = "600 12px system-ui, 'DejaVu Sans', sans-serif";
 const PLATE_PX = 18;
@@ -22,7 +22,7 @@ export class WordsPanel {
   show(view) {
     this._tracks.add(view);
     setText(this._panel.querySelector(".muted"), view.model);
-    // What is typed stays; what somebody else asked for shows once.
+    // Typed text stays; another client's prompt is shown once.
     if (view.prompt !== this._said && document.activeElement !== this._input) {
       this._input.value = view.prompt;
     }
@@ -34,7 +34,7 @@ export class WordsPanel {
     });
   }
 
-  /** Hides what nothing says any more. */
+  /** Hides outdated results. */
   tell(newestNs) {
     const last = this._tracks.latest;
     this._panel.hidden = !last || newestNs - last.stamp_ns > GONE_NS;
@@ -52,7 +52,7 @@ export class WordsPanel {
     event.preventDefault();
     const { done, message } = await command("/api/prompt", { text: this._input.value.trim() });
     this._problem.hidden = done;
-    setText(this._problem, done ? "" : `Not asked for: ${message}`);
+    setText(this._problem, done ? "" : `Not sent: ${message}`);
   }
 }
 

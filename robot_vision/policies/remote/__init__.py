@@ -1,7 +1,7 @@
-"""Policies that run on another machine, behind the interface of those that run here.
+"""Policies that run on another machine, behind the same interface as local ones.
 
-`spec` (what `policy.yaml` says) → `observed` and `steps` (our numbers into the server's, and back)
-→ `policy` (a decision within its limit) → `link` (one thread that owns the connection) →
-`clients/` (a protocol a file) over `wire/` (bytes of strangers, within bounds). `contract`
-compares what a server says of itself with what the bundle says.
+`spec` (read from `policy.yaml`) → `observed` and `steps` (conversion to and from the server's
+numbers) → `policy` (a decision within its time limit) → `link` (one thread that owns the
+connection) → `clients/` (one protocol per file) over `wire/` (untrusted bytes, within limits).
+`contract` compares what a server reports about itself with the bundle.
 """

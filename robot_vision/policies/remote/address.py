@@ -1,4 +1,4 @@
-"""The address of a server, checked before anything is sent to it, and the token for it."""
+"""A server's address, checked before anything is sent to it, and its token."""
 
 import os
 import ssl
@@ -14,7 +14,7 @@ _TLS = ("wss", "https", "grpcs")
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A server; the token is in no text that is made of it."""
+    """A server; its text representations never contain the token."""
 
     scheme: str
     host: str
@@ -29,7 +29,7 @@ class Address:
 
     @property
     def shows_token(self) -> bool:
-        """Whether a token can be read on the way."""
+        """Whether the token travels unencrypted."""
         is_here = self.host in ("localhost", "::1") or self.host.startswith("127.")
         return bool(self.token) and not self.is_encrypted and not is_here
 
@@ -45,7 +45,7 @@ class Address:
         return f"Address({self})"
 
     def tls(self) -> ssl.SSLContext | None:
-        """What certificates are checked with; None where nothing is encrypted."""
+        """TLS context for checking certificates; None if the connection is unencrypted."""
         if not self.is_encrypted:
             return None
         try:
@@ -55,7 +55,7 @@ class Address:
 
 
 def address_of(server: ServerAddress, *, schemes: tuple[str, ...], default_path: str) -> Address:
-    """Raises `BundleError` that says what is wrong with the URL, or which token is missing."""
+    """Raises `BundleError` saying what is wrong with the URL, or which token is missing."""
     expected = f"expected {' or '.join(f'{s}://host:port' for s in schemes)}"
     try:
         parts = urlsplit(server.url)
@@ -63,12 +63,14 @@ def address_of(server: ServerAddress, *, schemes: tuple[str, ...], default_path:
     except ValueError as error:
         raise BundleError(f"server.url {quoted(server.url)}: {error}; {expected}") from error
     if parts.username is not None or parts.password is not None:
-        raise BundleError(f"server.url holds a password; put it into a variable; {expected}")
+        raise BundleError(
+            f"server.url contains a password; put it into an environment variable; {expected}"
+        )
     shown = f"server.url {quoted(server.url)}"
     if parts.scheme not in schemes:
         raise BundleError(f"{shown} has the scheme {quoted(parts.scheme)}; {expected}")
     if not host or port is None or any(c.isspace() or not c.isprintable() for c in server.url):
-        raise BundleError(f"{shown} lacks a host or a port, or has blanks; {expected}")
+        raise BundleError(f"{shown} lacks a host or port, or contains spaces; {expected}")
     if parts.query or parts.fragment:
         raise BundleError(f"{shown} has a query or fragment; {expected}")
     token = ""
@@ -77,10 +79,13 @@ def address_of(server: ServerAddress, *, schemes: tuple[str, ...], default_path:
         if not token:
             raise BundleError(
                 f"server.token_variable names {server.token_variable}, which is not set: set it "
-                "where the node is started, or leave token_variable out"
+                "in the node's environment, or remove token_variable"
             )
         if not token.isprintable() or not token.isascii():
-            raise BundleError(f"the token in {server.token_variable} is no printable ASCII text")
+            raise BundleError(
+                f"the token in {server.token_variable} is not printable ASCII; expected "
+                "printable ASCII characters"
+            )
     return Address(
         scheme=parts.scheme,
         host=host,

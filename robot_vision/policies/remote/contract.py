@@ -1,8 +1,8 @@
-"""What a server says of itself, against what the bundle says: a mismatch never moves the arm.
+"""Compares a server's report with the bundle: a mismatch never moves the arm.
 
-Servers may say what their numbers mean in a part `robot_vision` of what they say: `step_s`,
+Servers may describe their numbers in a section `robot_vision` of their report: `step_s`,
 `horizon`, `width`, `joint_names`, `gripper` (`closed`, `open`), `statistics` (`physical`, or the
-SHA-256 of mean and scale), `observation`, `identity`. Ours say all of it.
+SHA-256 of mean and scale), `observation`, `identity`. Our own servers report all of it.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from robot_vision.policies.remote.messages import ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 
 PART = "robot_vision"
-# Steps that differ by less are one.
+# Step durations that differ by less count as equal.
 _STEP_SHARE = 0.02
 
 
 def contract_of(spec: ActionSpec, **more: Any) -> dict[str, Any]:
-    """What our own servers say of a policy whose answers are physical steps of `spec`."""
+    """The contract our own servers report for a policy that outputs physical steps of `spec`."""
     return {
         "step_s": spec.step_s,
         "horizon": spec.horizon,
@@ -39,29 +39,30 @@ def contract_of(spec: ActionSpec, **more: Any) -> dict[str, Any]:
 def check_report(
     report: ServerReport, spec: RemoteSpec, manifest: PolicyManifest
 ) -> tuple[str, ...]:
-    """Names of what the server does not say, so that the bundle's word is all there is.
+    """Return the names of what the server does not report, for which only the bundle is
+    authoritative.
 
-    Raises `MismatchError` that lists every difference.
+    Raises `MismatchError` listing every difference.
     """
     said = dict(report.contract or {})
     if report.horizon is not None:
         said.setdefault("horizon", report.horizon)
     wanted = _wanted(spec, manifest)
     wrong = [
-        f"{name} is {_shown(said[name])}, policy.yaml means {_shown(value)}"
+        f"{name} is {_shown(said[name])}, policy.yaml expects {_shown(value)}"
         for name, value in wanted.items()
         if name in said and not _agree(name, said[name], value)
     ]
     wrong += _unexpected(report, spec.expect) + _other_keys(report, spec)
     if wrong:
-        raise MismatchError(f"it is not the server that policy.yaml means: {'; '.join(wrong)}")
+        raise MismatchError(f"it is not the server that policy.yaml expects: {'; '.join(wrong)}")
     return tuple(name for name in wanted if name not in said)
 
 
 def _wanted(spec: RemoteSpec, manifest: PolicyManifest) -> dict[str, Any]:
     action = manifest.action_spec
     wanted: dict[str, Any] = contract_of(action)
-    del wanted["identity"], wanted["policy"]  # of the server's bundle, not of this one
+    del wanted["identity"], wanted["policy"]  # properties of the server's bundle, not of this one
     if spec.mapping is None:
         seen = manifest.observation
         return wanted | {"observation": None if seen is None else seen.model_dump(mode="json")}
@@ -95,7 +96,9 @@ def _unexpected(report: ServerReport, expect: Mapping[str, Any]) -> list[str]:
             said = dotted(report.facts, path)
         except KeyError:
             there = brief(", ".join(map(str, report.facts))) or "nothing"
-            found.append(f"it does not say {path}, expected {_shown(value)}; it says {there}")
+            found.append(
+                f"it does not report {path}, expected {_shown(value)}; it reports {there}"
+            )
             continue
         if said != value:
             found.append(f"{path} is {_shown(said)}, expected {_shown(value)}")
@@ -103,7 +106,7 @@ def _unexpected(report: ServerReport, expect: Mapping[str, Any]) -> list[str]:
 
 
 def _other_keys(report: ServerReport, spec: RemoteSpec) -> list[str]:
-    """Cameras, states and actions by the server's names, where it says which it has."""
+    """Cameras, states and actions by the server's names, if it reports which it has."""
     if spec.mapping is None:
         return []
     ours = {

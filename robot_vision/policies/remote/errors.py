@@ -1,15 +1,15 @@
-"""What goes wrong with a policy server, in words for status and log."""
+"""Faults of a policy server, with messages for status and log."""
 
 from robot_vision.core.errors import RobotVisionError
 
 
 class RemoteError(RobotVisionError):
-    """The server gave no answer that can be used; the connection goes on."""
+    """The server gave no usable answer; the connection stays open."""
 
 
 class LostError(RemoteError):
-    """The connection is gone, or of no use any more: it has to be made anew."""
+    """The connection is gone or unusable: a new one is needed."""
 
 
 class MismatchError(RemoteError):
-    """The server means something else than the bundle: its answers must not move this arm."""
+    """The server does not match the bundle: its answers must not move this arm."""

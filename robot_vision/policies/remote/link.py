@@ -1,7 +1,7 @@
-"""The connection to a server: one thread connects, asks and connects again; nobody waits for it.
+"""The connection to a server: one thread connects, asks and reconnects; nothing blocks on it.
 
-The thread that decides hands over a request and waits for the answer within its own limit. What
-comes later is dropped and counted: its chunk would begin in the past.
+The deciding thread hands over a request and waits for the answer within its own limit. Later
+answers are dropped and counted: their chunks would begin in the past.
 """
 
 import traceback
@@ -26,10 +26,10 @@ _LONGEST_WORDS = 500
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Handshake:
-    """What is done with every new connection, before it is used.
+    """What happens on every new connection before it is used.
 
-    `check` compares what the server says and returns what it leaves unsaid; `trial` is asked once,
-    and its answer has to pass `judge`. It never reaches the arm.
+    `check` compares the server's report and returns what it omits; `trial` is sent once, and its
+    answer must pass `judge`. That answer never reaches the arm.
     """
 
     check: Callable[[ServerReport], tuple[str, ...]]
@@ -41,7 +41,7 @@ class Handshake:
 class LinkStatus:
     """State: `connecting`, `ready`, `unreachable`, `lost` or `refused`; and figures so far.
 
-    `problem` says why it is not ready. Seconds are of answers that came in time.
+    `problem` says why it is not ready. Times are those of answers that arrived in time.
     """
 
     state: str
@@ -57,7 +57,7 @@ class LinkStatus:
 
 @dataclass(eq=False)
 class _Order:
-    """A request that somebody waits for, until it has an outcome."""
+    """A request that a thread waits for, until it has an outcome."""
 
     request: Request
     asked_s: float
@@ -82,10 +82,10 @@ class Link:
         self._thread = Thread(target=self._run, name="policy server", daemon=True)
         self._thread.start()
 
-    # Of the thread that decides -----------------------------------------------------------
+    # Called by the deciding thread -----------------------------------------------------------
 
     def ask(self, request: Request) -> Answer | str:
-        """The answer, or why there is none in time. Never longer than `limit_s`."""
+        """The answer, or why there is none in time. Never takes longer than `limit_s`."""
         limit_s = self._server.limit_s
         asked_s = monotonic()
         with self._changed:
@@ -93,7 +93,7 @@ class Link:
                 return f"{self._words()}: the arm holds"
             if self._order is not None and self._order.is_taken:
                 owed_s = asked_s - self._order.asked_s
-                return f"{self._late_words()}: it owes one since {owed_s:.2g} s"
+                return f"{self._late_words()}: an answer has been due for {owed_s:.2g} s"
             order = _Order(request=request, asked_s=asked_s)
             self._order = order
             self._changed.notify_all()
@@ -105,7 +105,7 @@ class Link:
             return order.outcome
 
     def wait_until_settled(self, limit_s: float) -> None:
-        """Return once the first attempt has ended, or after so long."""
+        """Return once the first attempt has ended, or after the time limit."""
         with self._changed:
             self._changed.wait_for(lambda: self._state != "connecting", timeout=limit_s)
 
@@ -124,14 +124,14 @@ class Link:
             )
 
     def news(self) -> tuple[str, ...]:
-        """What changed since the last call, for the log."""
+        """Changes since the last call, for the log."""
         with self._changed:
             news = tuple(self._news)
             self._news.clear()
             return news
 
     def close(self) -> None:
-        """End within a moment, whatever the server does."""
+        """Close promptly, whatever the server does."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -152,7 +152,7 @@ class Link:
     def _late_words(self) -> str:
         return f"{self._name} did not answer within {self._server.limit_s:g} s"
 
-    # Of its own thread --------------------------------------------------------------------
+    # Run in its own thread --------------------------------------------------------------------
 
     def _run(self) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -166,7 +166,7 @@ class Link:
                 pause_s = _LONGEST_PAUSE_S
             except RobotVisionError as error:
                 self._lose(self._gone, str(error))
-            except Exception as error:  # a fault of a client is one of its server's: hold, go on
+            except Exception as error:  # treat a client's fault like its server's: hold, continue
                 where = traceback.format_exc(limit=-2).replace("\n", " ")
                 self._lose(self._gone, f"{type(error).__name__}: {error} ({where})")
             with self._changed:
@@ -178,7 +178,7 @@ class Link:
         report = self._client.connect(self._server.connect_s)
         with self._changed:
             if self._state == "connecting":
-                self._problem = "it has not given its first answer yet"
+                self._problem = "it has not answered the first request yet"
         unsaid = self._handshake.check(report)
         answer = self._client.ask(self._handshake.trial, self._server.warm_up_s)
         self._judge_trial(answer)
@@ -191,7 +191,7 @@ class Link:
             self._changed.notify_all()
 
     def _judge_trial(self, answer: Answer) -> None:
-        """An answer that does not fit is one for another robot; a hold says nothing."""
+        """An answer that does not fit is meant for another robot; a hold proves nothing."""
         if answer.hold_reason:
             return
         try:
@@ -202,14 +202,17 @@ class Link:
     def _welcome(self) -> str:
         again = "connected to"
         if self._lost_s is not None and self._connects > 1:
-            again = f"after {monotonic() - self._lost_s:.2g} s connected again to"
+            again = f"reconnected after {monotonic() - self._lost_s:.2g} s to"
         words = f"{again} {self._name}"
         if self._connects > 1:
             return words
         if self._client.address.shows_token:
-            words += "; the token goes unencrypted: who listens can read it"
+            words += "; the token is sent unencrypted: anyone on the network path can read it"
         if self._unsaid:
-            words += f"; it does not say its {', '.join(self._unsaid)}: policy.yaml's word counts"
+            words += (
+                f"; it does not report its {', '.join(self._unsaid)}: the values of policy.yaml "
+                "are used unchecked"
+            )
         return words
 
     def _serve(self) -> None:
@@ -247,8 +250,8 @@ class Link:
                 self._late += 1
                 if self._late == 1:
                     self._news.append(
-                        f"an answer of {self._name} came after {took_s:.2g} s and was dropped: "
-                        f"at most {self._server.limit_s:g} s are waited for; later ones are "
+                        f"an answer of {self._name} arrived after {took_s:.2g} s and was dropped "
+                        f"(limit {self._server.limit_s:g} s); further late answers are only "
                         "counted"
                     )
             else:
@@ -259,7 +262,7 @@ class Link:
             self._changed.notify_all()
 
     def _lose(self, state: str, problem: str) -> None:
-        """The connection is of no use; said once in the log while nothing changes."""
+        """The connection is unusable; logged once while nothing changes."""
         self._client.close()
         problem = brief(problem, most=_LONGEST_WORDS)
         with self._changed:
@@ -269,5 +272,5 @@ class Link:
             self._state, self._problem = state, problem
             self._lost_s = self._lost_s or monotonic()
             if is_new:
-                self._news.append(f"{self._words()}; connecting again")
+                self._news.append(f"{self._words()}; reconnecting")
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""What goes to a server and what comes back, whatever the protocol."""
+"""Requests to and answers from a server, independent of the protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from robot_vision.core.types import Observation
 class Request:
     """An observation in the server's units. Pictures and states are oldest first, newest last.
 
-    Keys are the server's. Our own protocol takes the `observation` itself.
+    Keys are the server's. Our own protocol sends the `observation` itself.
     """
 
     stamp_ns: int
@@ -26,7 +26,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """Arrays by the server's keys, or why the server wants the arm to hold."""
+    """Arrays by the server's keys, or the server's reason to hold."""
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     hold_reason: str = ""
@@ -36,9 +36,9 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerReport:
-    """What a server says of itself when it is connected to; None where it does not say.
+    """A server's report on connection; None for what it does not report.
 
-    `facts` are plain values (JSON's), for `expect`. `contract` is that of our own servers.
+    `facts` are plain JSON values, for `expect`. `contract` is reported by our own servers.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""An observation as a server takes it: pictures cut and fitted, state in its order and units."""
+"""Converts an observation for a server: pictures cropped and resized, state in its order and
+units."""
 
 import cv2
 import numpy as np
@@ -17,19 +18,19 @@ from robot_vision.policies.remote.spec import Mapping, SentCamera, SentState
 def request_of(
     observation: Observation, text: str, *, seen: ObservationSpec, mapping: Mapping
 ) -> Request:
-    """Raises `ValueError` in words where a picture, a state or a joint is missing.
+    """Raises `ValueError` if a picture, a state or a joint is missing.
 
-    A server knows no masks: it would take a black picture for what the camera sees.
+    Servers know no masks: they would take a black picture for the real view.
     """
     moments_ns = asked_ns(observation.stamp_ns, seen)
     gap_s = most_gap_s(seen)
     pictures, states = {}, {}
     for sent in mapping.cameras:
         kept = newest_at(_pictures(observation, sent, seen), moments_ns, gap_s=gap_s)
-        _all_there(kept, f"camera {sent.camera} has no picture of now or of a step before")
+        _all_there(kept, f"camera {sent.camera} has no picture for the current or an earlier step")
         pictures[sent.key] = np.stack([fitted(p.rgb, sent) for p in kept if p is not None])
     arm = newest_at((*observation.history, observation.robot), moments_ns, gap_s=gap_s)
-    _all_there(arm, "there is no state of the arm at a step before")
+    _all_there(arm, "there is no arm state for an earlier step")
     for vector in mapping.state:
         states[vector.key] = np.stack([state_of(r, vector) for r in arm if r is not None])
     return Request(
@@ -41,7 +42,7 @@ def request_of(
 
 
 def blank_request(seen: ObservationSpec, mapping: Mapping) -> Request:
-    """What the first answer after connecting is asked for: black pictures, an arm at its zero."""
+    """The first request after connecting: black pictures, an arm at its zero position."""
     return Request(
         stamp_ns=0,
         text="" if mapping.prompt_key == "none" else "wait",
@@ -69,7 +70,7 @@ def blank_arm(vector: SentState | None) -> RobotState:
 
 
 def fitted(rgb: UInt8[np.ndarray, "h w 3"], sent: SentCamera) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """The part of a picture that the server takes, at its size."""
+    """The part of a picture that the server uses, at its size."""
     height, width = rgb.shape[:2]
     if sent.crop != "none":
         left, top, right, bottom = sent.crop
@@ -91,7 +92,7 @@ def fitted(rgb: UInt8[np.ndarray, "h w 3"], sent: SentCamera) -> UInt8[np.ndarra
 
 
 def state_of(robot: RobotState, vector: SentState) -> Float32[np.ndarray, " n"]:
-    """The arm in a server's order and units. Raises `ValueError` that names missing joints."""
+    """The arm in a server's order and units. Raises `ValueError` naming missing joints."""
     values = np.zeros(vector.width, np.float32)
     if vector.tool is not None:
         parts = foreign_poses(vector.tool, robot.base_from_tool[None])
@@ -108,7 +109,7 @@ def state_of(robot: RobotState, vector: SentState) -> Float32[np.ndarray, " n"]:
 
 
 def _places(columns: tuple[Column, ...]) -> list[int]:
-    return [int(column) for column in columns]  # `SentState` allows numbers alone
+    return [int(column) for column in columns]  # `SentState` allows numbers only
 
 
 def _pictures(

@@ -1,6 +1,6 @@
-"""Our own protocol's messages: an observation and a decision as they are, in msgpack.
+"""Our own protocol's messages: an observation and a decision, unchanged, in msgpack.
 
-Framed as openpi's: one WebSocket message each way, the server's contract first. A request holds
+Framed like openpi's: one WebSocket message each way, the server's contract first. A request holds
 `stamp_ns`, `text`, `pictures`, `robot` and `history`; an answer `stamp_ns`, and `action` in
 physical units or `hold_reason`, `masked` and `server_s`.
 """
@@ -18,7 +18,7 @@ from robot_vision.policies.remote.errors import RemoteError
 
 OWN_ANSWER = "action"
 _MOST_STATES, _MOST_PICTURES = 200, 64
-# Pictures go by their cameras' names; perception's own frame is not sent.
+# Pictures are keyed by camera name; perception's own frame is not sent.
 _NOTHING = np.zeros((16, 16, 3), np.uint8)
 
 
@@ -38,7 +38,8 @@ def request_message(observation: Observation, text: str, seen: ObservationSpec) 
 
 
 def observation_of(message: Any, seen: ObservationSpec) -> tuple[Observation, str]:
-    """The inverse, and the words. Raises `RemoteError` that says what is wrong with a message."""
+    """The inverse, with the instruction. Raises `RemoteError` saying what is wrong with a
+    message."""
     try:
         stamp_ns, text = _whole(message["stamp_ns"]), message["text"]
         pictures = {
@@ -51,7 +52,7 @@ def observation_of(message: Any, seen: ObservationSpec) -> tuple[Observation, st
         robot = _read_robot(message["robot"])
         history = tuple(_read_robot(s) for s in _few(message["history"], _MOST_STATES))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise RemoteError(f"a request lacks or breaks {error}") from error
+        raise RemoteError(f"a request has a missing or invalid field: {error}") from error
     if not isinstance(text, str):
         raise RemoteError("a request has no text")
     frame = Frame(stamp_ns=stamp_ns, frame_id="remote", rgb=_NOTHING)
@@ -66,7 +67,7 @@ def observation_of(message: Any, seen: ObservationSpec) -> tuple[Observation, st
 
 
 def blank_observation(seen: ObservationSpec, spec: ActionSpec) -> Observation:
-    """Black pictures and an arm at its zero, for the first answer after connecting."""
+    """Black pictures and an arm at its zero position, for the first request after connecting."""
     names = tuple(dict.fromkeys((*seen.joint_names, *spec.joint_names)))
     robot = RobotState(
         stamp_ns=1,
@@ -114,7 +115,7 @@ def _read_picture(item: Mapping[str, Any]) -> Picture:
     if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,):
         raise ValueError("a picture: expected u8 [h, w, 3]")
     if not rgb.size:
-        raise ValueError("a picture: it has no pixels")
+        raise ValueError("a picture has no pixels")
     if depth_m is not None and (
         not isinstance(depth_m, np.ndarray) or depth_m.dtype != np.float32 or depth_m.ndim != 2
     ):
@@ -127,7 +128,7 @@ def _read_robot(item: Mapping[str, Any]) -> RobotState:
     position = np.asarray(item["joint_position_rad"], np.float64)
     pose = np.asarray(item["base_from_tool"], np.float64)
     if position.ndim != 1 or len(position) > 64 or (names and position.shape != (len(names),)):
-        raise ValueError("joint_position_rad: expected a number a joint")
+        raise ValueError("joint_position_rad: expected one number per joint")
     if pose.shape != (4, 4):
         raise ValueError("base_from_tool: expected [4, 4]")
     return RobotState(

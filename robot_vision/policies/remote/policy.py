@@ -1,4 +1,4 @@
-"""A policy whose decisions come from a server, as the service runs it: within its limits."""
+"""A policy whose decisions come from a server, within the time limits of the service."""
 
 from dataclasses import replace
 from time import perf_counter
@@ -28,8 +28,9 @@ from robot_vision.policies.words import NoWords
 class RemotePolicy:
     """A bundle of kind `remote`. See `core.interfaces.Policy`.
 
-    Raises `BundleError` where the bundle is wrong, or its server is there and means another robot.
-    A server that is not there yet is no error: the arm holds, and says so, until it is.
+    Raises `BundleError` if the bundle is invalid, or its server is reachable but made for another
+    robot. A server that is not reachable yet is no error: the arm holds, and reports it, until it
+    is.
     """
 
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:  # noqa: ARG002 (one shape for all)
@@ -55,11 +56,11 @@ class RemotePolicy:
             raise BundleError(f"policy {manifest.name!r}: {status.server}: {status.problem}")
 
     def instruct(self, text: str) -> Instruction:
-        """The words as they are: the server reads them."""
+        """The text as it is: the server interprets it."""
         return self._words.instruct(text)
 
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
-        """The server's chunk, or why there is none within `server.limit_s`."""
+        """The server's chunk, or the reason there is none within `server.limit_s`."""
         stamp_ns, stage_s = observation.stamp_ns, dict[str, float]()
         if instruction.problem:
             return Decision(stamp_ns=stamp_ns, action=None, hold_reason=instruction.problem)
@@ -99,16 +100,16 @@ class RemotePolicy:
         )
 
     def news(self) -> tuple[str, ...]:
-        """What happened to the connection since the last call, in words."""
+        """Connection events since the last call, as text."""
         return self._link.news()
 
     @property
     def warm_up_s(self) -> float:
-        """The longest time for the first answer after connecting."""
+        """Time limit of the first answer after connecting."""
         return self._remote.server.warm_up_s
 
     def ask_blank(self, text: str) -> tuple[float, str]:
-        """Ask about black pictures: seconds, and why there is no answer. Nothing moves."""
+        """Send black pictures; returns the seconds, and why there is no answer. Nothing moves."""
         started_s = perf_counter()
         answer = self._link.ask(replace(self._trial(), text=text))
         problem = answer if isinstance(answer, str) else answer.hold_reason
@@ -125,7 +126,7 @@ class RemotePolicy:
         return blank_request(self.observation, mapping)
 
     def _judge(self, answer: Answer) -> None:
-        """Raises where the trial's answer has another form; a joint policy needs no arm yet."""
+        """Raises if the trial's answer has the wrong form; a joint policy needs no arm yet."""
         names = self.spec.joint_names
         arm = RobotState(
             stamp_ns=0,
@@ -143,7 +144,7 @@ class RemotePolicy:
         return request_of(observation, instruction.text, seen=self.observation, mapping=mapping)
 
     def _action(self, answer: Answer, robot: RobotState) -> np.ndarray:
-        """In units of our statistics, as a network of ours would answer it."""
+        """In units of our statistics, as one of our networks would output it."""
         mapping, spec = self._remote.mapping, self.spec
         if mapping is not None:
             physical = chunk_of(answer.arrays, mapping.action, spec=spec, robot=robot)
@@ -151,8 +152,8 @@ class RemotePolicy:
             physical = answer.arrays.get(OWN_ANSWER, np.zeros((0, 0)))
         if physical.shape != (spec.horizon, spec.width):
             raise RemoteError(
-                f"the server answered actions of shape {physical.shape}; policy.yaml says "
-                f"{spec.horizon} steps of {spec.width}: is it a server of another robot?"
+                f"the server returned actions of shape {physical.shape}; policy.yaml expects "
+                f"{spec.horizon} steps of {spec.width}: is the server for another robot?"
             )
         mean, scale = np.array(spec.statistics.mean), np.array(spec.statistics.scale)
         return ((physical.astype(np.float64) - mean) / scale).astype(np.float32)

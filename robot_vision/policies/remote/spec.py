@@ -1,6 +1,6 @@
-"""The part `remote` of a `policy.yaml`: which server, what it is shown, what its answers mean.
+"""The part `remote` of a `policy.yaml`: which server, what it receives, what its answers mean.
 
-Nothing about units, polarity and statistics has a default: what is not said is not assumed.
+Units, polarity and statistics have no defaults: nothing is assumed.
 """
 
 from typing import Annotated, Any, Literal
@@ -29,40 +29,40 @@ OURS = "robot_vision"
 
 
 class ServerAddress(Params):
-    """Where the server is and how long it may take: no part of the policy's identity."""
+    """The server's address and time limits: not part of the policy's identity."""
 
     url: Annotated[str, Field(max_length=500)] = Field(
         description="scheme://host:port of the protocol"
     )
     token_variable: Annotated[str, Field(pattern=r"^([A-Z_][A-Z0-9_]*)?$", max_length=100)] = (
-        param("", "environment variable that holds the token; empty: none is sent")
+        param("", "environment variable with the token; empty: no token is sent")
     )
-    ca_file: str = param("", "certificates to trust, as PEM; empty: the system's")
+    ca_file: str = param("", "trusted certificates, as PEM; empty: the system's")
     limit_s: float = param(
-        0.3, "a decision waits for its answer so long, then the arm holds", unit="s", gt=0, le=10
+        0.3, "longest wait of a decision for its answer; then the arm holds", unit="s", gt=0, le=10
     )
     give_up_s: float = param(
-        5.0, "a connection that owes an answer so long is made anew", unit="s", gt=0, le=120
+        5.0, "a connection without an answer for this long is replaced", unit="s", gt=0, le=120
     )
     connect_s: float = param(3.0, "longest time to connect", unit="s", gt=0, le=60)
     warm_up_s: float = param(
         60.0, "longest time for the first answer after connecting", unit="s", gt=0, le=600
     )
-    most_answer_mib: int = param(8, "longer answers are refused", unit="MiB", ge=1, le=256)
+    most_answer_mib: int = param(8, "larger answers are rejected", unit="MiB", ge=1, le=256)
 
 
 class SentCamera(Params):
-    """A camera of the observation as the server takes it."""
+    """A camera of the observation, as the server expects it."""
 
     camera: CameraName = Field(description="name of the camera in `observation`")
-    key: Key = Field(description="what the server calls it")
+    key: Key = Field(description="the server's name for it")
     crop: tuple[Share, Share, Share, Share] | Literal["none"] = Field(
-        description="left, top, right, bottom as shares of the picture"
+        description="left, top, right, bottom as fractions of the picture"
     )
     width_px: int = Field(ge=16, le=4096)
     height_px: int = Field(ge=16, le=4096)
     fit: Literal["stretch", "pad"] = Field(
-        description="stretch: to that size; pad: the ratio is kept, the rest is black"
+        description="stretch: resize to that size; pad: keep the ratio and pad with black"
     )
 
     @model_validator(mode="after")
@@ -75,10 +75,10 @@ class SentCamera(Params):
 
 
 class SentState(Params):
-    """A vector of the arm's state: each of its numbers is in exactly one of the parts."""
+    """A vector of the arm's state: each column belongs to exactly one part."""
 
-    key: Key = Field(description="what the server calls it")
-    width: int = Field(ge=1, le=128, description="how many numbers it has")
+    key: Key = Field(description="the server's name for it")
+    width: int = Field(ge=1, le=128, description="length of the vector")
     tool: PoseColumns | None = None
     joints: JointColumns | None = None
     gripper: GripperColumn | None = None
@@ -91,19 +91,19 @@ class SentState(Params):
         if self.joints is not None:
             said += self.joints.columns
             if not self.joints.names:
-                raise ValueError("joints need `names`: which joint is in which column")
+                raise ValueError("joints need `names`, the joint of each column")
         if self.gripper is not None:
             said.append(self.gripper.column)
         if sorted(map(str, said)) != sorted(map(str, range(self.width))):
             raise ValueError(
-                f"state {self.key!r} has the columns 0 to {self.width - 1}, but its parts take "
-                f"{', '.join(map(str, said)) or 'none'}: each has to be said once"
+                f"state {self.key!r} has the columns 0 to {self.width - 1}, but its parts fill "
+                f"{', '.join(map(str, said)) or 'none'}: expected each column exactly once"
             )
         return self
 
 
 class Statistics(Params):
-    """How the server's numbers were normalised, a number a column; `physical` are not."""
+    """How the server's numbers are normalised, one value per column; `physical` ones are not."""
 
     kind: Literal["physical", "mean_std", "quantiles"]
     mean: Numbers | None = None
@@ -111,7 +111,7 @@ class Statistics(Params):
     q01: Numbers | None = None
     q99: Numbers | None = None
     plain_columns: tuple[Annotated[int, Field(ge=0, le=127)], ...] = Field(
-        default=(), description="columns that are not normalised, such as a gripper's"
+        default=(), description="columns that are not normalised, such as the gripper"
     )
 
     @model_validator(mode="after")
@@ -120,13 +120,14 @@ class Statistics(Params):
         given = [n for n in ("mean", "std", "q01", "q99") if getattr(self, n) is not None]
         if set(given) != set(names[self.kind]):
             raise ValueError(
-                f"statistics of kind {self.kind} take {' and '.join(names[self.kind]) or 'none'}, "
-                f"got {', '.join(given) or 'none'}"
+                f"statistics of kind {self.kind} need "
+                f"{' and '.join(names[self.kind]) or 'no numbers'}, got "
+                f"{', '.join(given) or 'none'}"
             )
         return self
 
     def scale_of(self, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and scale of each column; raises `ValueError` where they are not `width`."""
+        """Mean and scale of each column; raises `ValueError` if their number is not `width`."""
         if self.kind == "physical":
             return np.zeros(width), np.ones(width)
         if self.kind == "mean_std":
@@ -134,32 +135,36 @@ class Statistics(Params):
         else:
             low, high = np.array(self.q01), np.array(self.q99)
             if low.shape != high.shape:
-                raise ValueError(f"statistics have {len(low)} numbers of q01, {len(high)} of q99")
+                raise ValueError(
+                    f"q01 has {len(low)} numbers, q99 has {len(high)}; expected equal lengths"
+                )
             mean, scale = (low + high) / 2, (high - low) / 2
         if mean.shape != (width,) or scale.shape != (width,):
-            raise ValueError(f"statistics have {len(mean)} and {len(scale)} numbers, not {width}")
+            raise ValueError(
+                f"statistics have {len(mean)} and {len(scale)} numbers, expected {width}"
+            )
         plain = [column for column in self.plain_columns if column < width]
         mean[plain], scale[plain] = 0.0, 1.0
         return mean, scale
 
 
 class AnsweredActions(Params):
-    """What the server's answer holds: rows of steps, their columns, and what they mean."""
+    """The server's answer: rows of steps, their columns and meaning."""
 
     keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=16)] = Field(
-        description="arrays of the answer that are joined, column after column"
+        description="arrays of the answer to join, column after column"
     )
-    width: int = Field(ge=1, le=128, description="columns of all of them")
-    meaning: ActionMeaning = Field(description="units, frames, what deltas start from, gripper")
+    width: int = Field(ge=1, le=128, description="total number of columns")
+    meaning: ActionMeaning = Field(description="units, frames, reference of deltas, gripper")
     statistics: Statistics
 
 
 class Mapping(Params):
-    """Our observation as the server takes it, and its answer as we do."""
+    """Mapping of our observation to the server's input, and of its answer to ours."""
 
     cameras: Annotated[tuple[SentCamera, ...], Field(max_length=8)]
     state: Annotated[tuple[SentState, ...], Field(max_length=8)]
-    prompt_key: Key | Literal["none"] = Field(description="none: the server takes no words")
+    prompt_key: Key | Literal["none"] = Field(description="null: the server takes no instruction")
     action: AnsweredActions
 
 
@@ -171,16 +176,18 @@ class RemoteSpec(Params):
     mapping: Mapping | None = Field(
         default=None, description="needed by every protocol but our own, which needs none"
     )
-    options: dict[str, Any] = Field(default={}, description="what the protocol asks for")
+    options: dict[str, Any] = Field(default={}, description="options of the protocol")
     expect: dict[Key, Any] = Field(
-        default={}, description="what the server has to say of itself; dots lead into parts"
+        default={},
+        description="values the server must report about itself; dots address nested fields",
     )
 
     @model_validator(mode="after")
     def _mapping_where_needed(self) -> "RemoteSpec":
         if (self.protocol == OURS) == (self.mapping is not None):
             raise ValueError(
-                "protocol robot_vision takes no mapping: both sides mean the same"
+                "protocol robot_vision takes no mapping, as both sides use the same convention: "
+                "remove it"
                 if self.mapping is not None
                 else f"protocol {self.protocol} needs `mapping`: cameras, state, prompt_key and "
                 "action with its meaning and statistics"
@@ -189,9 +196,9 @@ class RemoteSpec(Params):
 
 
 def remote_spec(manifest: PolicyManifest) -> RemoteSpec:
-    """What a manifest says of its server. Raises `BundleError` that names every fault."""
+    """The `remote` section of a manifest. Raises `BundleError` naming every fault."""
     if manifest.remote is None:
-        raise BundleError(f"policy {manifest.name!r} is of kind remote and has no `remote`")
+        raise BundleError(f"policy {manifest.name!r} is of kind remote but has no `remote`")
     try:
         spec = RemoteSpec.model_validate(manifest.remote)
     except ValidationError as error:
@@ -203,32 +210,40 @@ def remote_spec(manifest: PolicyManifest) -> RemoteSpec:
 
 
 def _faults(spec: RemoteSpec, action: ActionSpec, seen: ObservationSpec | None) -> list[str]:
-    """What `remote` says otherwise than `action_spec` and `observation`."""
+    """Contradictions between `remote`, `action_spec` and `observation`."""
     duration_s = action.horizon * action.step_s
     faults = []
     if spec.server.limit_s > duration_s:
         faults.append(
             f"server.limit_s is {spec.server.limit_s:g}, but a chunk lasts {duration_s:g} s "
-            f"({action.horizon} steps of {action.step_s:g} s): a later answer is of no use"
+            f"({action.horizon} steps of {action.step_s:g} s), so a later answer is useless: "
+            "lower server.limit_s"
         )
     if seen is None:
-        return [*faults, "there is no `observation`: which cameras and state it takes"]
+        return [*faults, "there is no `observation`; expected its cameras and state"]
     if seen.perception:
-        faults.append(f"observation.perception is {seen.perception}: a server takes none of it")
+        faults.append(
+            f"observation.perception is {seen.perception}; servers take no perception: remove it"
+        )
     if spec.mapping is None:
         return faults
     if seen.words != "none":
-        faults.append(f"observation.words is {seen.words!r}; the server reads words: say none")
+        faults.append(
+            f"observation.words is {seen.words!r}; the server reads the text itself: set none"
+        )
     names = [camera.name for camera in seen.cameras]
     if sorted(camera.camera for camera in spec.mapping.cameras) != sorted(names):
-        faults.append(f"mapping.cameras must send each camera of `observation` once: {names}")
+        faults.append(
+            f"mapping.cameras must list each camera of `observation` exactly once: {names}"
+        )
     meaning = spec.mapping.action.meaning
     joints = meaning.joints.names if meaning.joints is not None else ()
     if meaning.joints is not None and not joints:
         faults.append("mapping.action.meaning.joints needs `names`")
     if joints != action.joint_names:
         faults.append(
-            f"action_spec.joint_names is {action.joint_names}, the meaning's joints are {joints}"
+            f"action_spec.joint_names is {action.joint_names}, but mapping.action.meaning.joints "
+            f"is {joints}"
         )
     try:
         spec.mapping.action.statistics.scale_of(spec.mapping.action.width)

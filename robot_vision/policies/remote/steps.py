@@ -1,4 +1,4 @@
-"""A server's chunk of actions becomes ours: steps of the tool, or positions of the joints."""
+"""Converts a server's action chunk to ours: tool steps or joint positions."""
 
 from collections.abc import Mapping
 
@@ -27,16 +27,17 @@ from robot_vision.policies.remote.spec import AnsweredActions
 def chunk_of(
     arrays: Mapping[str, np.ndarray], said: AnsweredActions, *, spec: ActionSpec, robot: RobotState
 ) -> Float64[np.ndarray, "t a"]:
-    """Physical steps as `spec` has them, seen from the arm as it was observed.
+    """Physical steps as in `spec`, relative to the observed arm.
 
-    Raises `RemoteError` where arrays are missing or of another shape, as from a server of another
-    robot. Numbers that are not finite stay so: the safety filter counts and refuses them.
+    Raises `RemoteError` if arrays are missing or have the wrong shape, as from a server for
+    another robot. Non-finite numbers stay: the safety filter counts and rejects them.
     """
     joined = np.concatenate([_rows(arrays, key, spec.horizon) for key in said.keys], axis=1)
     if joined.shape != (spec.horizon, said.width):
         raise RemoteError(
-            f"the server answered {joined.shape[0]} steps of {joined.shape[1]} numbers; "
-            f"policy.yaml says {spec.horizon} of {said.width}: is it a server of another robot?"
+            f"the server returned {joined.shape[0]} steps of {joined.shape[1]} numbers; "
+            f"policy.yaml expects {spec.horizon} of {said.width}: is the server for another "
+            "robot?"
         )
     mean, scale = said.statistics.scale_of(said.width)
     actions = EpisodeActions(values=mean + scale * joined.astype(np.float64), names=())
@@ -48,10 +49,10 @@ def chunk_of(
 
 
 def _rows(arrays: Mapping[str, np.ndarray], key: str, horizon: int) -> np.ndarray:
-    """One array of the answer as [t, n]; leading ones (a batch) are taken away."""
+    """One array of the answer as [t, n]; leading axes of size 1 (a batch) are removed."""
     if key not in arrays:
         there = ", ".join(sorted(arrays)) or "none"
-        raise RemoteError(f"the answer has no array {key!r}; it has {there}")
+        raise RemoteError(f"the answer has no array {key!r}; available: {there}")
     array = arrays[key]
     if array.dtype.kind not in "biuf":
         raise RemoteError(f"array {key!r} of the answer holds {array.dtype}, expected numbers")
@@ -84,7 +85,7 @@ def _steps(
 
 
 def _targets(delta: Poses, meaning: ActionMeaning, robot: RobotState) -> Poses:
-    """Where changes lead: each from the tool as observed, or from the target before it."""
+    """Targets of relative actions: each from the observed tool, or from the previous target."""
     targets, start = np.empty_like(delta), robot.base_from_tool
     for row, change in enumerate(delta):
         targets[row] = start @ change

@@ -1,4 +1,4 @@
-"""A remote bundle tried without a robot: what its server says, and how long answers take."""
+"""Tries a remote bundle without a robot: the server's report and the time of its answers."""
 
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -10,7 +10,8 @@ from robot_vision.policies.remote.policy import RemotePolicy
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """Seconds of each answer, requests that had none, and what the server does not say."""
+    """Seconds of each answer, number of unanswered requests, and what the server does not
+    report."""
 
     server: str
     latency_s: tuple[float, ...]
@@ -19,7 +20,8 @@ class Trial:
 
 
 def try_server(bundle: PolicyBundle, *, requests: int, text: str) -> Trial:
-    """Ask with black pictures, one after another. Raises `BundleError` where none is there."""
+    """Send black pictures one after another. Raises `BundleError` if the server is not
+    reachable."""
     policy = RemotePolicy(bundle)
     try:
         until_s = monotonic() + policy.warm_up_s

@@ -1,4 +1,5 @@
-"""One replay, or many: `job` is one recording, `run_many` shares them out, `progress` shows a bar.
+"""One replay, or many: `job` is one recording, `run_many` distributes them, `progress` shows a
+bar.
 
-`options` and `parameters` turn words of the command line into values.
+`options` and `parameters` parse the command line.
 """

@@ -1,4 +1,4 @@
-"""One bag replayed: the unit that runs in this process, in another one, or on a cluster."""
+"""Replays one bag: the unit that runs in this process, in another one, or on a cluster."""
 
 import json
 from collections.abc import Callable
@@ -40,11 +40,11 @@ class Job:
 
 
 def no_progress(done: float, text: str) -> None:
-    """For those who do not watch."""
+    """Used without a progress display."""
 
 
 def run_job(job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
-    """Replay a bag and judge it; what fails is in the result, not raised.
+    """Replay a bag and judge it; failures are in the result, not raised.
 
     The result has `status`, `error`, `drifts`, `figures`, `behaviour`, `input` and `run`.
     """
@@ -57,7 +57,7 @@ def run_job(job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
         result["status"] = "regression" if drifts else "pass"
     except (RobotVisionError, OSError) as error:
         result |= {"status": "failed", "error": f"{error}"}
-    except Exception as error:  # a boundary: one bag never takes the others down with it
+    except Exception as error:  # boundary: the failure of one bag never stops the others
         result |= {"status": "failed", "error": f"{type(error).__name__}: {error}"}
     result["wall_s"] = perf_counter() - start_s
     if job.out is not None:

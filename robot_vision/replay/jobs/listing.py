@@ -21,7 +21,7 @@ _MOST_NAMES = 16
 
 
 def lines_of(path: Path, *, config: ServiceConfig, bag: BagOptions) -> Iterator[str]:
-    """A line a role, then what is not used. Raises `BagError` as a replay would."""
+    """One line per role, then unused topics. Raises `BagError` as a replay would."""
     if is_dataset(path):
         episodes = open_episodes(path, config=config, options=bag.episodes)
         yield from _episodes(episodes, bag.episodes)
@@ -54,9 +54,9 @@ def _topics(topics: Topics) -> list[str]:
 
 
 def _episodes(episodes: EpisodeSet, options: EpisodeOptions) -> Iterator[str]:
-    """What the dataset has; refused only after that, since the choices are in it."""
+    """The dataset's contents; a rejection follows only after them, as they list the choices."""
     lengths = episodes.lengths
-    yield f"{len(lengths)} episodes, {sum(lengths)} steps, {episodes.fps:g} a second"
+    yield f"{len(lengths)} episodes, {sum(lengths)} steps, {episodes.fps:g} per second"
     for camera in episodes.cameras:
         depth = "colour and depth" if camera.has_depth else "colour"
         yield f"camera {brief(camera.name)}: {depth}"
@@ -64,7 +64,7 @@ def _episodes(episodes: EpisodeSet, options: EpisodeOptions) -> Iterator[str]:
     for index in chosen[:_MOST_EPISODES]:
         yield f"episode {index}: {_episode(episodes, index)}"
     if len(chosen) > _MOST_EPISODES:
-        yield f"and {len(chosen) - _MOST_EPISODES} episodes more"
+        yield f"and {len(chosen) - _MOST_EPISODES} more episodes"
     yield from (f"reported: {brief(remark)}" for remark in episodes.remarks)
     camera = choose_camera(episodes, wanted=options.camera)
     yield f"replayed: camera {brief(camera)} of {len(chosen)} episodes"

@@ -1,4 +1,4 @@
-"""What the options of `robot-vision replay` mean: texts in, values or `ConfigError` out."""
+"""Parses the options of `robot-vision replay`; raises `ConfigError`."""
 
 from collections.abc import Sequence
 from math import inf
@@ -49,7 +49,7 @@ def _values(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
-    """Bags with names for tables and folders; equal names get a number."""
+    """Bags with unique names for tables and folders; equal names get a number."""
     named: dict[str, Path] = {}
     for path in bags:
         stem = path.resolve().name if path.is_dir() else path.stem
@@ -64,7 +64,7 @@ def name_bags(bags: Sequence[Path]) -> list[tuple[str, Path]]:
 
 
 def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunOptions:
-    """Pace, part and intrinsics of a replay."""
+    """Pace, range and intrinsics of a replay."""
     return RunOptions(
         rate=_rate(rate), from_s=from_s, to_s=to_s, intrinsics_px=_intrinsics(intrinsics)
     )
@@ -73,8 +73,8 @@ def parse_run(*, rate: str, from_s: float, to_s: float, intrinsics: str) -> RunO
 def parse_episodes(episodes: Sequence[int], *, camera: str, fps: float) -> EpisodeOptions:
     """The part of a dataset; `fps` 0 is its own."""
     if not 0 <= fps < inf:
-        raise ConfigError(f"--fps {fps}: expected steps a second, above 0")
-    # In the order of the dataset, each once: their numbers are in the names of frames.
+        raise ConfigError(f"--fps {fps}: expected steps per second, above 0")
+    # In dataset order, each once: frame names contain their numbers.
     chosen = tuple(sorted(set(episodes)))
     return EpisodeOptions(episodes=chosen, camera=camera, fps=fps)
 

@@ -1,4 +1,4 @@
-"""Parameters of a replay: those of the node, from the node's own YAML file."""
+"""Parameters of a replay: the node's, from its own YAML file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from robot_vision.core.errors import ConfigError
 
 def node_config(path: Path | None, changes: Mapping[str, Any]) -> NodeConfig:
     """The defaults, then the file at `path` (a ROS parameter file or a plain mapping), then
-    `changes`; raises `ConfigError` that names what is not accepted."""
+    `changes`; raises `ConfigError` naming what is not accepted."""
     values = _flat(_parameters(load_yaml(path), path)) if path else {}
     return with_values(NodeConfig(), {**values, **changes})
 
@@ -20,7 +20,9 @@ def _parameters(data: dict[str, Any], path: Path) -> dict[str, Any]:
     if not nodes:
         return data
     if len(nodes) > 1:
-        raise ConfigError(f"{path} has parameters of {', '.join(data)}; expected one node")
+        raise ConfigError(
+            f"{path} has parameters of {', '.join(data)}; expected those of one node"
+        )
     return nodes[0]["ros__parameters"] or {}
 
 
@@ -30,7 +32,7 @@ def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         elif isinstance(value, list):
-            # ROS cannot tell the type of [], so a list is empty as [''] in its files.
+            # ROS cannot infer the type of [], so empty lists are [''] in its files.
             flat[f"{prefix}{name}"] = [item for item in value if item != ""]
         else:
             flat[f"{prefix}{name}"] = value

@@ -1,4 +1,4 @@
-"""Bags replayed with a progress bar: one after the other, in processes, or on Ray."""
+"""Replays bags with a progress bar: one after another, in processes, or on Ray."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,9 +22,9 @@ from robot_vision.terminal import Screen, text_column
 def run_with_bar(
     jobs: Sequence[Job], *, workers: int, ray: str, resume: bool
 ) -> list[dict[str, Any]]:
-    """Results in the order of `jobs`; the bar tells how long the rest will take.
+    """Results in the order of `jobs`; the bar shows the remaining time.
 
-    `ray` is the address of a cluster, if any; `resume` keeps results of the same inputs.
+    `ray` is the address of a cluster, if any; `resume` reuses results for unchanged inputs.
     """
     order = {job.name: number for number, job in enumerate(jobs)}
     results, to_do = take_finished(jobs) if resume else ([], list(jobs))
@@ -43,7 +43,7 @@ def _results(
     jobs: list[Job], *, workers: int, ray: str, bar: Progress, line: TaskID
 ) -> Iterator[dict[str, Any]]:
     if ray:
-        # The nodes of a cluster are not known here; many bags with a thread each fill them.
+        # The cluster's nodes are unknown here; many bags with one thread each fill them.
         return run_on_ray(_with_threads(jobs, 1), address=ray)
     if workers > 1:
         return run_in_processes(_with_threads(jobs, threads_per_job(workers)), workers=workers)
@@ -61,7 +61,7 @@ def _in_turn(jobs: list[Job], *, bar: Progress, line: TaskID) -> Iterator[dict[s
 
 
 def _with_threads(jobs: list[Job], threads: int) -> list[Job]:
-    """The jobs with that many threads each, where the user did not say how many."""
+    """The jobs with this many threads each, unless the user set the number."""
     return [
         job
         if job.config.threads

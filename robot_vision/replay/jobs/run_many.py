@@ -1,6 +1,6 @@
 """Many bags: one process each on this machine, or one task each on a Ray cluster.
 
-A bag that fails, or takes its process down with it, is a line in the table; the others go on.
+A bag that fails, or crashes its process, is a line in the table; the others continue.
 """
 
 import json
@@ -22,7 +22,7 @@ OnResult = Callable[[dict[str, Any]], None]
 
 
 def run_in_processes(jobs: Sequence[Job], *, workers: int) -> Iterator[dict[str, Any]]:
-    """Results as they come, `workers` bags at a time, each in a fresh process."""
+    """Yield results as they arrive, `workers` bags at a time, each in a fresh process."""
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_in_process, job) for job in jobs]
         for future in as_completed(futures):
@@ -30,21 +30,21 @@ def run_in_processes(jobs: Sequence[Job], *, workers: int) -> Iterator[dict[str,
 
 
 def run_on_ray(jobs: Sequence[Job], *, address: str) -> Iterator[dict[str, Any]]:
-    """Results as they come from the Ray cluster at `address` ("local" starts one here).
+    """Yield results as they arrive from the Ray cluster at `address` ("local" starts one here).
 
     Every node needs this package and sees the bags and the output folder at the same paths.
-    Raises `MissingDependencyError` where Ray is not installed.
+    Raises `MissingDependencyError` if Ray is not installed.
     """
     try:
         import ray
         from ray.exceptions import RayError
     except ImportError as error:
         raise MissingDependencyError(
-            "--ray needs Ray: pip install 'robot_vision[ray]', or take --jobs"
+            "--ray needs Ray: pip install 'robot_vision[ray]', or use --jobs"
         ) from error
     ray.init(address=address, log_to_driver=False)
     try:
-        # One attempt: a bag that takes a worker down would do so again.
+        # No retry: a bag that crashes a worker would do so again.
         task = ray.remote(max_retries=0)(_permitted_job)
         permitted = code_is_permitted()
         waiting = {
@@ -75,13 +75,13 @@ def take_finished(jobs: Iterable[Job]) -> tuple[list[dict[str, Any]], list[Job]]
 
 
 def remember(job: Job, result: dict[str, Any]) -> None:
-    """Note beside the bag's outputs what they were made from, for `take_finished`."""
+    """Store beside the bag's outputs what they were made from, for `take_finished`."""
     if job.out is not None and result["status"] != "failed":
         (job.out / "made_from").write_text(fingerprint(job))
 
 
 def fingerprint(job: Job) -> str:
-    """Changes with the bag's files, the model's, the golden file and the options."""
+    """A hash of the bag's files, the model's files, the golden file and the options."""
     from robot_vision.model_store.store import find_bundle
 
     digest = sha256(repr((job.run, job.bag, job.images, job.points, job.tracks_format)).encode())
@@ -97,7 +97,7 @@ def fingerprint(job: Job) -> str:
 
 
 def failed(job: Job, error: str) -> dict[str, Any]:
-    """The result of a job that could not say itself why it failed."""
+    """The result of a job that could not report its failure itself."""
     return {
         "bag": job.name,
         "path": str(job.path),
@@ -109,7 +109,7 @@ def failed(job: Job, error: str) -> dict[str, Any]:
 
 
 def threads_per_job(workers: int) -> int:
-    """Threads of each of `workers` jobs that share this machine."""
+    """Threads per job when `workers` jobs share this machine."""
     return max((os.cpu_count() or 1) // workers, 1)
 
 
@@ -131,7 +131,7 @@ def _files(path: Path | None) -> list[Path]:
 
 
 def _in_process(job: Job) -> dict[str, Any]:
-    """Run in a process of its own, so that a crash of a native library costs one bag."""
+    """Run in a separate process, so that a crash of a native library costs one bag."""
     with TemporaryDirectory() as folder:
         result_file = Path(folder) / "result.json"
         # spawn: a fork would copy the locks of this process's threads
@@ -153,6 +153,6 @@ def _child(job: Job, result_file: Path, permitted: bool) -> None:
 
 
 def _permitted_job(job: Job, permitted: bool) -> dict[str, Any]:
-    """Run in a process of its own, with the permission that the command line gave."""
+    """Run in a separate process, with the permission given on the command line."""
     permit_code(permitted)
     return run_job(job)

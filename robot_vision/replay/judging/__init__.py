@@ -1,4 +1,4 @@
-"""Episodes of a dataset through a policy, and its answers against a golden file.
+"""Runs episodes of a dataset through a policy and compares its actions with a golden file.
 
-`episodes` (rows become observations) → `answers` (what the policy said, how fast) → `golden`.
+`episodes` (rows become observations) → `answers` (the policy's actions and latency) → `golden`.
 """

@@ -1,4 +1,4 @@
-"""What a policy answers to each row of an episode, and how long it takes from the picture."""
+"""A policy's answer to each row of an episode, and its latency from the picture."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from robot_vision.core.types import Decision, Observation
 
 _DIGITS = 5
 
-# Of a row: the chunk's first step and its mean, normalised; or why there is none.
+# Answer to a row: the chunk's first step and its mean, normalised; or why there is none.
 Answer = list[float] | str
 
 
@@ -27,14 +27,14 @@ def answers_of(
 ) -> Answers:
     """All answers; `latency_s` is filled with the time from each picture to its action, if any.
 
-    That of perception is part of it where a policy takes some.
+    It includes perception if the policy uses any.
     """
     instruction = policy.instruct(words)
     rows: list[Answer] = []
     for observation in observations:
         began_s = perf_counter()
         decision = policy.decide(observation, instruction)
-        if decision.action is not None:  # a refusal takes no time
+        if decision.action is not None:  # rows without an action have no latency
             perceived_s = sum(observation.perception.stage_s.values())
             latency_s.add(perceived_s + perf_counter() - began_s)
         rows.append(_answer(decision))

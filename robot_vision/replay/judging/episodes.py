@@ -1,4 +1,4 @@
-"""Rows of a dataset as the observations that the policy would have been given."""
+"""Rows of a dataset as the observations that the policy would have received."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,9 +32,10 @@ POINTS_ITSELF = PointingConfig()
 def meaning_of(
     episodes: EpisodeSet, said: Path | None, *, of: str, learnt: Mapping[str, Any] | None = None
 ) -> Meaning:
-    """What a set's numbers mean: as the file `said` has it, else as where a policy `learnt`.
+    """The meaning of a dataset's numbers: from the file `said`, else from the policy's training
+    data, `learnt`.
 
-    Raises `MeaningError` for what neither it nor the set itself says.
+    Raises `MeaningError` for anything that neither these nor the set define.
     """
     return known_or_asked(episodes, read_draft(said) if said else dict(learnt or {}), of=of)
 
@@ -49,10 +50,10 @@ def observations(
     pointing: PointingConfig = POINTS_ITSELF,
     of: str = "the dataset",
 ) -> Iterator[Observation]:
-    """One for each row of an episode, with the pictures and states before it.
+    """One observation per row of an episode, with the previous pictures and states.
 
-    Raises `ConfigError` where perception is to be placed and the set does not say where its
-    camera or the tool was, `DatasetError` for a camera that it does not have; `of` names the set.
+    Raises `ConfigError` if perception needs poses of the camera or tool that the set lacks,
+    `DatasetError` for a camera that it does not have; `of` names the set.
     """
     known = [camera.name for camera in episodes.cameras]
     names = {camera.name: camera_called(camera.name, known, of=of) for camera in seen.cameras}
@@ -91,7 +92,7 @@ def misplaced(
     meaning: Meaning,
     of: str,
 ) -> tuple[str, ...]:
-    """Cameras that were elsewhere in an episode than a policy learnt that they are, in words."""
+    """Cameras whose pose in an episode differs from that in the policy's training, as text."""
     known = [camera.name for camera in episodes.cameras]
     tools = observed_in(meaning.state, episodes.state(number)).base_from_tool
     found = []
@@ -105,7 +106,7 @@ def misplaced(
 
 
 class _Rows:
-    """An episode's rows, and what its numbers mean."""
+    """An episode's rows, and the meaning of its numbers."""
 
     def __init__(self, episodes: EpisodeSet, number: int, meaning: Meaning, *, of: str) -> None:
         self.episodes, self.number, self.meaning, self.of = episodes, number, meaning, of
@@ -116,7 +117,7 @@ class _Rows:
         )
 
     def robot(self, row: int, stamp_ns: int) -> RobotState:
-        """What a set does not have of the arm is the identity, no joints, and an open gripper."""
+        """Missing arm data become the identity pose, no joints, and an open gripper."""
         observed = self.observed
         poses, joints, gripper = observed.base_from_tool, observed.joints, observed.gripper
         return RobotState(
@@ -129,7 +130,7 @@ class _Rows:
 
 
 class _Perceived:
-    """What perception makes of each row, and where its camera was; the latter for tracks alone."""
+    """Perception of each row, and its camera pose; the pose is only needed for tracks."""
 
     def __init__(self, rows: _Rows, perceiving: Perceiving, seen: ObservationSpec) -> None:
         episodes, tools = rows.episodes, rows.observed.base_from_tool

@@ -1,7 +1,7 @@
 """A golden file of a policy: its identity, and its answers to episodes, with a tolerance.
 
 Numbers are normalised actions, so that one tolerance suits metres, radians and the gripper. It is
-in the file, for a person to change: another processor rounds differently.
+stored in the file, where users can change it: other processors round differently.
 """
 
 import json
@@ -20,7 +20,7 @@ _MOST_LISTED = 5
 
 
 def save_golden(path: Path, *, identity: str, episodes: Mapping[int, Answers]) -> None:
-    """Write what the policy of that identity answered."""
+    """Write the answers of the policy with that identity."""
     golden = {
         "kind": KIND,
         "version": VERSION,
@@ -35,21 +35,22 @@ def save_golden(path: Path, *, identity: str, episodes: Mapping[int, Answers]) -
 
 
 def load_golden(path: Path, *, identity: str) -> dict[str, Any]:
-    """Read a golden file; raises `ConfigError` where it is none, or of another policy."""
+    """Read a golden file; raises `ConfigError` if it is invalid or for another policy."""
     try:
         golden = read_json(path)
     except ForeignFileError as error:
         raise ConfigError(f"cannot read the golden file {path}: {error}") from error
     is_ours = isinstance(golden, dict) and golden.get("kind") == KIND
     if not is_ours or golden.get("version") != VERSION:
-        raise ConfigError(f"{path} is no golden file of a policy, version {VERSION}")
+        raise ConfigError(f"{path} is not a policy's golden file of version {VERSION}")
     tolerance, episodes = golden.get("tolerance"), golden.get("episodes")
     if not isinstance(tolerance, float | int) or not isinstance(episodes, dict):
         raise ConfigError(f"{path}: expected a tolerance and episodes by number")
     if golden.get("identity") != identity:
         raise ConfigError(
-            f"{path} is of the policy {golden.get('identity')}; this one is {identity}: weights, "
-            "pre-processing, statistics or convention differ (--update-golden takes it as it is)"
+            f"{path} is for policy {golden.get('identity')}, but this one is {identity}: "
+            "weights, pre-processing, statistics or convention differ (accept with "
+            "--update-golden)"
         )
     return golden
 
@@ -57,9 +58,9 @@ def load_golden(path: Path, *, identity: str) -> dict[str, Any]:
 def differences(
     golden: Mapping[str, Any], episodes: Mapping[int, Answers], *, is_all: bool
 ) -> list[str]:
-    """Where answers are not those of the golden file, in words; none passes.
+    """Differences between the answers and the golden file, as text; no difference passes.
 
-    `is_all`: all episodes of the set were judged, so that none of the file's may be missing.
+    `is_all`: all episodes of the set were judged, so none in the file may be missing.
     """
     known = [number for number in golden["episodes"] if is_all]
     found = [f"episode {n} is in the golden file only" for n in known if int(n) not in episodes]
@@ -82,7 +83,7 @@ def differences(
         ]
         found += wrong[:_MOST_LISTED]
         if len(wrong) > _MOST_LISTED:
-            found.append(f"episode {number}: and {len(wrong) - _MOST_LISTED} rows more")
+            found.append(f"episode {number}: and {len(wrong) - _MOST_LISTED} more rows")
     return found
 
 
@@ -94,4 +95,4 @@ def _difference(was: Answer, now: Answer, *, tolerance: float) -> str:
     away = np.abs(np.subtract(now, was))
     if np.isfinite(away).all() and away.max(initial=0.0) <= tolerance:
         return ""
-    return f"an action is {away.max():.3g} away (at most {tolerance:g})"
+    return f"an action differs by {away.max():.3g} (at most {tolerance:g})"

@@ -1,4 +1,4 @@
-"""A dataset through a policy: answers, latency, and the verdict of a golden file."""
+"""Runs a dataset through a policy: answers, latency, and comparison with a golden file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from robot_vision.replay.judging.perceiving import perceiving_for, shown_to
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions:
-    """Which episodes (all if none are named), and what is not known of set and policy.
+    """Which episodes (default:
 
     `fps` and `meaning` are of sets that do not say it; without a file their numbers mean what
     those meant that the policy learnt from. A policy that takes something of perception is shown
@@ -41,9 +41,9 @@ _USUAL = JudgeOptions()
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Answers by episode, of the policy of an identity; `latency_s` has percentiles.
+    """Answers by episode, of the policy with an identity; `latency_s` has percentiles.
 
-    `misplaced` says by episode which cameras were elsewhere than the policy learnt that they are.
+    `misplaced` lists, by episode, cameras whose pose differs from the policy's training.
     """
 
     policy_id: str
@@ -54,10 +54,10 @@ class Judged:
 
 
 def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) -> Judged:
-    """Every row of the episodes through a policy.
+    """Run every row of the episodes through a policy.
 
-    Raises `ConfigError` for an episode or a perception that is missing, `DatasetError` for what
-    cannot be read, `BundleError` for a perception that cannot be loaded.
+    Raises `ConfigError` for a missing episode or perception, `DatasetError` for unreadable data,
+    `BundleError` for a perception that cannot be loaded.
     """
     manifest, latency_s = policy.manifest, Percentiles()
     check_points(policy, options.pointing)

@@ -1,4 +1,4 @@
-"""Perception beside a policy that takes some: by the bundle and parameters that it learnt with."""
+"""Perception for a policy that uses it: with the bundle and parameters of its training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from robot_vision.policies.check import foreign_perception
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Perceiving:
-    """Loaded models, and the camera whose pictures they see, by the name that a policy gives it.
+    """Loaded models, and the policy's name of their camera.
 
-    Each episode has a pipeline of its own: `pipeline.anew()`.
+    Each episode has its own pipeline: `pipeline.anew()`.
     """
 
     pipeline: Pipeline
@@ -24,16 +24,17 @@ class Perceiving:
 
 
 def shown_to(manifest: PolicyManifest) -> ObservationSpec:
-    """What a policy is shown; one of before there were pictures looks at perception alone.
+    """What a policy observes; old policies, from before pictures were supported, use perception
+    only.
 
-    Raises `ConfigError` for one that nothing shows: there is no moment at which it decides.
+    Raises `ConfigError` for one that observes nothing: it has no moment at which to decide.
     """
     spec = manifest.action_spec
     shown = manifest.observation or ObservationSpec(
         steps=spec.history + 1, step_s=spec.step_s, perception=("features", "tracks")
     )
     if not shown.cameras and not shown.perception:
-        raise ConfigError(f"{manifest.policy_id} sees neither pictures nor what perception finds")
+        raise ConfigError(f"{manifest.policy_id} uses neither pictures nor perception")
     return shown
 
 
@@ -44,7 +45,7 @@ def perceiving_for(
     camera: str = "",
     words: Mapping[str, Any] | None = None,
 ) -> Perceiving | None:
-    """What a policy needs of perception; None where it takes nothing of it.
+    """The perception that a policy needs; None if it uses none.
 
     `model` is a bundle, empty: by the name of the one that it learnt with. `camera` is empty where
     the policy knows. `words` are perception's parameters of a model that is asked by words.
@@ -58,8 +59,8 @@ def perceiving_for(
         camera = shown.cameras[0].name
     if not camera:
         raise ConfigError(
-            f"{manifest.policy_id} looks at what perception finds, and does not say by which "
-            "camera: name one of the dataset with --camera"
+            f"{manifest.policy_id} uses perception without naming its camera: name one of the "
+            "dataset's with --camera"
         )
     model = model or spec.perception_model_id.rpartition("@")[0]
     config = ServiceConfig(model=model, device="cpu", threads=1, spin=False)

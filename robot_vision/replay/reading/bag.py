@@ -1,4 +1,4 @@
-"""Recordings become frames: put in order, paired, with intrinsics and the camera's pose."""
+"""Turns recordings into frames: sorted, paired, with intrinsics and the camera's pose."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -41,9 +41,8 @@ FIXED_FRAMES = ("odom", "map", "world")
 class BagOptions:
     """How a recording is read: `topics` of a bag, `episodes` of a dataset.
 
-    `target_frame` is the node's parameter of that name: the frame through which the tracker sees
-    a moving camera. Empty takes none, as the node does; "auto" takes odom, map, world or the
-    root of the tree.
+    `target_frame` is the node's parameter of that name: the frame through which the tracker sees a
+    moving camera. Empty: none, as in the node; "auto": odom, map, world or the root of the tree.
     """
 
     topics: Topics = field(default_factory=Topics)
@@ -118,7 +117,7 @@ class BagSource:
                 yield self._raw_frame(pair)
 
     def _images(self) -> Iterator[RecordedImage]:
-        """Colour and depth images as recorded; intrinsics and transforms are taken in aside."""
+        """Colour and depth images as recorded; intrinsics and transforms are stored on the way."""
         for message in self._recording.messages(self.health.problems):
             if message.topic in (self.topics.rgb, self.topics.depth):
                 yield from self._image(message)
@@ -211,7 +210,7 @@ class BagSource:
     def _depth_reader(
         self, image: RecordedImage | None, view: ColorView, stamp_ns: int
     ) -> Callable[[], np.ndarray | None] | None:
-        """Depth on colour's view; transforms are looked up now, as the buffer moves on."""
+        """Depth aligned to colour; transforms are looked up now, because the buffer moves on."""
         if image is None:
             return None
         frame_id = image.content.header.frame_id
@@ -242,7 +241,7 @@ class BagSource:
 
 
 def _size_px(content: Any, msgtype: str) -> tuple[int, int]:
-    """Width and height, of an encoded image by its header; zeros where that is damaged."""
+    """Width and height, for encoded images from the header; zeros if that is damaged."""
     if msgtype == IMAGE:
         return int(content.width), int(content.height)
     return encoded_size_px(content.data)

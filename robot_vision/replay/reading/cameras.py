@@ -15,7 +15,7 @@ class RecordedCameras:
         self._known: list[tuple[int, Calibration | None]] = []
 
     def add(self, info: Any, problems: Problems) -> None:
-        """Take one in; the camera is unknown from one on that cannot be read."""
+        """Add a calibration; after an unreadable one the camera is unknown."""
         calibration = None
         try:
             calibration = calibration_of(info)

@@ -1,7 +1,7 @@
 """Which topics belong to one camera: by namespace, frame and stamps, never by counting messages.
 
-Two cameras in one recording look alike; depth of the other one is wrong by metres and says
-nothing. So what cannot be decided is refused, with the choices and the option that decides.
+Two cameras in one recording look alike, and depth of the wrong one is silently off by metres. So
+ambiguous cases are rejected, with the choices and the option that decides.
 """
 
 import re
@@ -16,7 +16,7 @@ NOT_COLOR_WORDS = ("infra", "/ir", "thermal", "depth", "overlay", "mask", "mono"
 NOT_DEPTH_WORDS = ("infra", "/ir", "_ir", "thermal", "lwir", "confidence", "amplitude")
 REGISTERED_WORDS = ("aligned", "registered", "depth_to_color", "depth_to_rgb")
 TRANSPORTS = ("/compressed", "/compressedDepth")
-# What ends a camera's name: `/front/cam_1` of `/front/cam_1/color/image_raw`.
+# End of a camera's name: `/front/cam_1` of `/front/cam_1/color/image_raw`.
 _STREAM_WORDS = frozenset(
     [
         "color",
@@ -46,7 +46,7 @@ _STREAM_WORDS = frozenset(
 
 @dataclass
 class Seen:
-    """What the head of a recording shows of its topics; `stamps_ns` are the first ones."""
+    """Topics as seen at the start of a recording; `stamps_ns` are the first stamps."""
 
     kinds: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
@@ -62,13 +62,13 @@ class Seen:
 
 
 Choice = tuple[str, str]
-"""The topic, empty where there is none, and why."""
+"""The topic (empty if none), and why."""
 
 
 def choose_color(seen: Seen, *, near: str) -> Choice:
-    """The colour topic; `near` is a depth or info topic that was asked for.
+    """The colour topic; `near` is a requested depth or info topic.
 
-    Raises `BagError` where several cameras are equally good.
+    Raises `BagError` if several cameras are equally good.
     """
     names = seen.of_kind("rgb")
     if near:
@@ -86,7 +86,7 @@ def choose_color(seen: Seen, *, near: str) -> Choice:
 
 
 def choose_depth(seen: Seen, rgb: str) -> Choice:
-    """The depth topic of the camera of `rgb`. Raises `BagError` where two cameras' fit."""
+    """The depth topic of the camera of `rgb`. Raises `BagError` if two cameras fit."""
     names = [name for name in seen.of_kind("depth") if not _words(name, NOT_DEPTH_WORDS)]
     own = [name for name in names if camera_of(name) == camera_of(rgb)]
     why = "the camera of the colour topic, by namespace"
@@ -105,7 +105,7 @@ def choose_depth(seen: Seen, rgb: str) -> Choice:
 
 
 def choose_info(seen: Seen, image: str) -> Choice:
-    """The CameraInfo of an image topic. Raises `BagError` where two fit equally."""
+    """The CameraInfo of an image topic. Raises `BagError` if two fit equally."""
     names = seen.of_kind("info")
     beside = [name for name in names if _folder(name) == _folder(image)]
     if beside:
@@ -119,13 +119,15 @@ def choose_info(seen: Seen, image: str) -> Choice:
     taken = {_folder(topic) for topic, kind in seen.kinds.items() if kind != "info"}
     free = [name for name in names if _folder(name) not in taken]
     if len(free) == 1 and len({camera_of(n) for n in seen.of_kind("rgb")}) == 1:
-        return free[0], "the only one, and no other image's"
-    return "", "none beside the images, and none of their frame"
+        return free[0], "the only one, and not of another image"
+    return "", "none beside the images, and none with their frame"
 
 
 def ambiguous(what: str, names: Sequence[str], option: str) -> BagError:
-    """The refusal with the choices."""
-    return BagError(f"{what} of several cameras: {', '.join(sorted(names))}; name one by {option}")
+    """The error with the choices."""
+    return BagError(
+        f"{what} of several cameras: {', '.join(sorted(names))}; choose one with {option}"
+    )
 
 
 def camera_of(topic: str) -> str:
@@ -162,6 +164,6 @@ def _depth_rank(name: str, rgb: str, seen: Seen) -> tuple[bool, int, int, str]:
 
 
 def _in_step(name: str, rgb: str, seen: Seen) -> bool:
-    """Whether the stamps of two topics lie in the same time."""
+    """Whether the stamps of two topics overlap in time."""
     a, b = seen.stamps_ns.get(name, []), seen.stamps_ns.get(rgb, [])
     return bool(a and b) and min(a) <= max(b) + 10**9 and min(b) <= max(a) + 10**9

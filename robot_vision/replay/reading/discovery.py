@@ -34,10 +34,10 @@ STAMPS_KEPT = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Topics:
-    """Names of topics; empty where there is none, or, in a request, where it is to be found.
+    """Names of topics; empty if there is none, or, in a request, if it is to be found.
 
-    `info` is of the colour camera, `depth_info` of the depth camera. `why` says for each role
-    what decided.
+    `info` belongs to the colour camera, `depth_info` to the depth camera. `why` gives the reason
+    for each role.
     """
 
     rgb: str = ""
@@ -49,10 +49,10 @@ class Topics:
 
 
 def find_topics(recording: Recording, *, wanted: Topics) -> Topics:
-    """Topics to replay: those wanted, the others found in the first seconds with images.
+    """Topics to replay: the requested ones, the others found in the first seconds with images.
 
-    Raises `BagError` that lists what the recording has if there is no colour topic, or none of
-    the name that is wanted, and one that lists the choices if several cameras fit.
+    Raises `BagError` listing the recording's topics if there is no colour topic or a requested one
+    is missing, and listing the choices if several cameras fit.
     """
     seen = _look(recording, wanted)
     for name in _named(wanted):
@@ -76,7 +76,7 @@ def _named(wanted: Topics) -> list[str]:
 
 
 def _given(name: str) -> Choice | None:
-    return (name, "as asked for") if name else None
+    return (name, "as requested") if name else None
 
 
 def _info_of_depth(seen: Seen, depth: str) -> Choice:
@@ -84,7 +84,7 @@ def _info_of_depth(seen: Seen, depth: str) -> Choice:
         return "", "no depth"
     try:
         return choose_info(seen, depth)
-    except BagError as error:  # colour's decides on its own; depth's only adds to it
+    except BagError as error:  # colour's info alone decides; depth's only adds to it
         return "", str(error)
 
 
@@ -107,7 +107,7 @@ def _look(recording: Recording, wanted: Topics) -> Seen:
 
 
 def _learn(seen: Seen, message: RawMessage, decoder: Decoder, ignored: Problems) -> None:
-    """Kind, frame and the first stamps of a topic of images or intrinsics."""
+    """Record kind, frame and first stamps of a topic of images or intrinsics."""
     stamps_ns = seen.stamps_ns.setdefault(message.topic, [])
     if len(stamps_ns) >= STAMPS_KEPT:
         return
@@ -130,9 +130,9 @@ def _kind(topic: str, msgtype: str, content: Any) -> str:
 
 
 def _kind_or_type(seen: Seen, name: str, msgtype: str) -> str:
-    """The type; of images that cannot be read, the encoding too."""
+    """The type; for unsupported images also the encoding."""
     kind = seen.kinds.get(name, "")
-    return f"{msgtype}, {kind} is not read" if kind.startswith("encoding") else msgtype
+    return f"{msgtype}, {kind} is not supported" if kind.startswith("encoding") else msgtype
 
 
 def _listing(seen: Seen) -> str:

@@ -1,4 +1,4 @@
-"""Frames to measure with: as they were recorded, or the shipped recording at another size."""
+"""Frames for benchmarks: as recorded, or from the shipped recording at another size."""
 
 from dataclasses import replace
 from itertools import islice
@@ -19,7 +19,7 @@ SHIPPED = Path(__file__).parents[2] / "data" / "tabletop"
 def load_frames(
     recording: Path | None, *, count: int, width_px: int, height_px: int
 ) -> list[Frame]:
-    """Up to `count` frames of `recording`; without one, of the shipped one at the size given."""
+    """Up to `count` frames of `recording`; by default of the shipped one at the given size."""
     source = open_source(recording or SHIPPED, config=ServiceConfig(), options=BagOptions())
     decoded = (decode(raw, source.health.problems) for raw in source.raw_frames())
     frames = list(islice((frame for frame in decoded if frame is not None), count))

@@ -1,4 +1,4 @@
-"""What every source of frames yields, and the health of the streams that they came from."""
+"""The output of every frame source, and the health of its streams."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ MOST_ENCODINGS = 32
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecordedStep:
-    """What a demonstrator was asked for and did at a frame of a dataset; `action` may be empty."""
+    """A demonstrator's instruction and action at a frame of a dataset; `action` may be empty."""
 
     episode_index: int
     step_index: int
@@ -37,9 +37,9 @@ class RecordedStep:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RawFrame:
-    """A frame not decoded yet, so that one that is dropped costs nothing.
+    """A frame that is not decoded yet, so that a dropped one costs nothing.
 
-    `read_rgb` gives u8 [H, W, 3], `read_depth` f32 [H, W] in metres, or None where it does not fit
+    `read_rgb` returns u8 [H, W, 3], `read_depth` f32 [H, W] in metres, or None if it does not fit
     the colour image; both raise `EncodingError`.
     """
 
@@ -93,7 +93,7 @@ class Stream:
 
 
 class InputHealth:
-    """What the inputs were like: streams, pairing, and every problem met while reading."""
+    """The state of the inputs: streams, pairing, and every problem met while reading."""
 
     def __init__(self) -> None:
         self.problems = Problems()
@@ -123,7 +123,7 @@ class InputHealth:
 
 @runtime_checkable
 class FrameSource(Protocol):
-    """Something that can be replayed. `done` goes from 0 to 1 while frames are read."""
+    """A replayable source. `done` goes from 0 to 1 while frames are read."""
 
     name: str
     health: InputHealth
@@ -132,16 +132,16 @@ class FrameSource(Protocol):
     def done(self) -> float: ...
 
     def raw_frames(self) -> Iterator[RawFrame]:
-        """Frames in the order of their stamps, read as they are asked for."""
+        """Frames in order of their stamps, read on demand."""
         ...
 
 
 def decode(
     raw: RawFrame, problems: Problems, *, intrinsics_px: Intrinsics | None = None
 ) -> Frame | None:
-    """The frame, without depth where that is damaged; None where the colour image is.
+    """The decoded frame, without depth if that is damaged; None if the colour image is.
 
-    `intrinsics_px` takes the place of the recorded intrinsics.
+    `intrinsics_px` replaces the recorded intrinsics.
     """
     try:
         rgb = raw.read_rgb()

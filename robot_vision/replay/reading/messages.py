@@ -1,4 +1,4 @@
-"""What the readers of all containers share: raw messages in, typed messages out, problems told."""
+"""Shared by all container readers: raw messages in, typed messages out, problems reported."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from robot_vision.core.errors import RobotVisionError
 
 MOST_TOPICS = 10_000
 LONGEST_NAME = 1000
-# Transforms and intrinsics become a thousand times as large once they are Python objects.
+# Transforms and intrinsics become a thousand times larger as Python objects.
 MOST_BYTES_BUT_OF_IMAGES = 1 << 20
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 
 class BagError(RobotVisionError, ValueError):
-    """A recording cannot be opened, or holds nothing that can be replayed."""
+    """A recording cannot be opened, or contains nothing to replay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,8 @@ class RawMessage:
 
 
 def ros2_name(msgtype: str) -> str:
-    """`sensor_msgs/msg/Image` of the names that DDS (`sensor_msgs::msg::dds_::Image_`) and
-    ROS 1 (`sensor_msgs/Image`) have for it."""
+    """`sensor_msgs/msg/Image` from the names in DDS (`sensor_msgs::msg::dds_::Image_`) and ROS
+    1 (`sensor_msgs/Image`)."""
     name = msgtype
     if "::dds_::" in name:
         name = name.replace("::dds_::", "/").replace("::", "/").removesuffix("_")
@@ -42,7 +42,7 @@ def ros2_name(msgtype: str) -> str:
 
 
 class TopicTable:
-    """Topics by the number that a file gives them; bounded, as their names are a stranger's."""
+    """Topics by their number in a file; limited, as their names are untrusted."""
 
     def __init__(self) -> None:
         self._topics: dict[int, tuple[str, str]] = {}
@@ -61,12 +61,12 @@ class TopicTable:
         self._topics[number] = (topic, ros2_name(msgtype))
 
     def get(self, number: int) -> tuple[str, str]:
-        """Name and type; empty for a number that was never described."""
+        """Name and type; empty for an undescribed number."""
         return self._topics.get(number, ("", ""))
 
 
 class Problems:
-    """What went wrong while reading: how often, and the first case of each kind in words."""
+    """Problems while reading: their number, and a description of the first case of each kind."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, str]] = {}
@@ -87,14 +87,14 @@ class Problems:
 
 @runtime_checkable
 class Container(Protocol):
-    """One file of messages. `messages` starts anew at each call and never raises on damage."""
+    """One file of messages. `messages` restarts at each call and never raises on damage."""
 
     size_bytes: int
     read_bytes: int
     is_ros1: bool
 
     def messages(self, problems: Problems) -> Iterator[RawMessage]:
-        """Messages in the order of the file; what cannot be read is added to `problems`."""
+        """Messages in file order; anything unreadable is added to `problems`."""
         ...
 
 
@@ -102,7 +102,7 @@ class Decoder:
     """Deserializes standard messages by the definitions of ROS 2 Jazzy, or of ROS 1 Noetic.
 
     The types that replay reads (images, camera info, transforms) have had the same layout in
-    every ROS 2 distribution, so a recording whose own definitions are lost is read as well.
+    every ROS 2 distribution, so recordings without their definitions can be read, too.
     """
 
     def __init__(self, *, is_ros1: bool) -> None:
@@ -119,7 +119,7 @@ class Decoder:
             if self._is_ros1 or message.is_ros1:
                 return typestore(is_ros1=True).deserialize_ros1(message.data, message.msgtype)
             return typestore(is_ros1=False).deserialize_cdr(message.data, message.msgtype)
-        except Exception as error:  # damaged bytes raise whatever the generated code meets
+        except Exception as error:  # damaged bytes can raise any exception in the generated code
             detail = f"{message.topic} at log time {message.log_ns} ns: {error!r}"
             problems.add("message does not fit its type", detail)
             return None

@@ -1,8 +1,7 @@
-"""Images of a recording in the order of their stamps, and depth of colour's clock alone.
+"""Sorts a recording's images by stamp, and drops depth on another clock than colour's.
 
-They are put in order within a window of `ORDER_S`, and of `limits.window_mb`; what is held is
-that window and nothing else, so memory does not grow with the recording, nor with what its stamps
-claim.
+They are sorted within a window of `ORDER_S` and `limits.window_mb`; only that window is held, so
+memory grows neither with the recording nor with its claimed stamps.
 """
 
 import heapq
@@ -16,13 +15,13 @@ from robot_vision.replay.reading.frames import InputHealth
 
 ORDER_S = 0.5
 RESTART_S = 2.0
-# Depth that waits for the first colour image, which says what clock colour has.
+# Depth images held until the first colour image shows colour's clock.
 _EARLY_DEPTH = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RecordedImage:
-    """An image not decoded yet; `size_px` is width and height, zeros where these are unknown."""
+    """An image that is not decoded yet; `size_px` is width and height, zeros if unknown."""
 
     stamp_ns: int
     log_ns: int
@@ -34,10 +33,10 @@ class RecordedImage:
 
 
 def of_one_clock(images: Iterator[RecordedImage], health: InputHealth) -> Iterator[RecordedImage]:
-    """Colour, and the depth whose stamps are of colour's clock.
+    """Colour, and depth whose stamps are on colour's clock.
 
-    The clock of a stream is known by how far its stamps are from the time of recording, which is
-    one clock for all. Depth of another clock can be paired with nothing.
+    A stream's clock is identified by the offset of its stamps from the recording time, which is
+    one clock for all. Depth on another clock cannot be paired.
     """
     color_ahead_ns: int | None = None
     early: deque[RecordedImage] = deque(maxlen=_EARLY_DEPTH)
@@ -61,9 +60,10 @@ def of_one_clock(images: Iterator[RecordedImage], health: InputHealth) -> Iterat
 def in_order(
     images: Iterator[RecordedImage], *, tolerance_s: float, window_bytes: int, health: InputHealth
 ) -> Iterator[RecordedImage | None]:
-    """Images by rising stamp, depth ahead by the tolerance so that the nearest is known in time.
+    """Images by increasing stamp, depth ahead by the tolerance so that the nearest is known in
+    time.
 
-    None marks that stamps went back by more than `RESTART_S`: a loop, or another run.
+    None marks a jump back of more than `RESTART_S`: a loop, or another run.
     """
     lead_ns = round(tolerance_s * NS_PER_S)
     waiting: list[tuple[int, int, RecordedImage]] = []

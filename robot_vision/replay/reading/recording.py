@@ -1,4 +1,4 @@
-"""A recording: one file, or the files of a split bag one after the other."""
+"""A recording: one file, or the files of a split bag one after another."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ SUFFIXES = (*PLAIN, ".bag.active", *(plain + packed for plain in PLAIN for packe
 class Recording:
     """Messages of a rosbag2 directory, a single file of one, or a ROS 1 bag.
 
-    Damage never raises: what can be read is read, the rest is in `problems`.
+    Damage never raises: everything readable is read, the rest is reported in `problems`.
     """
 
     def __init__(self, path: Path, limits: InputLimits = DEFAULT_LIMITS) -> None:
@@ -72,19 +72,19 @@ class Recording:
         files = (f for f in path.iterdir() if f.name.endswith(SUFFIXES) and f.is_file())
         present = _once(sorted(files, key=natural))
         if not present:
-            raise BagError(f"{path} holds no file ending in {', '.join(SUFFIXES)}")
+            raise BagError(f"{path} contains no file ending in {', '.join(SUFFIXES)}")
         if len({_is_ros1(file) for file in present}) > 1:
             names = ", ".join(file.name for file in present[:6])
             raise BagError(
-                f"{path} holds recordings of ROS 1 and of ROS 2 ({names}); name one of the files"
+                f"{path} contains recordings of ROS 1 and ROS 2 ({names}); name one of the files"
             )
         return self._by_metadata(path, present)
 
     def _by_metadata(self, path: Path, present: list[Path]) -> list[Path]:
-        """The files in the order that metadata.yaml gives; without it, by name."""
+        """The files in the order of metadata.yaml; without it, by name."""
         try:
             info = load_yaml(path / "metadata.yaml")["rosbag2_bagfile_information"]
-            # Names alone: a recording's files lie in its folder, and no other is opened.
+            # Names only: a recording's files lie in its folder, and no others are opened.
             names = [Path(name).name for name in info["relative_file_paths"]]
             self._compressed_messages = (info.get("compression_mode") or "").lower() == "message"
         except (ConfigError, KeyError, TypeError, AttributeError) as error:
@@ -95,12 +95,12 @@ class Recording:
         return list(dict.fromkeys(file for file in listed if file is not None)) or present
 
     def _listed(self, file: Path) -> Path | None:
-        """The file that the metadata names, or what it became when somebody unpacked it."""
+        """The file named in the metadata, or its decompressed version."""
         if file.is_file():
             return file
         for other in _plain_and_packed(file):
             if other.is_file():
-                detail = f"{file.name} is not there; {other.name} taken"
+                detail = f"{file.name} is missing; {other.name} is used"
                 self._problems_on_opening.add("file packed otherwise than listed", detail)
                 return other
         self._problems_on_opening.add("file missing", f"{file}")
@@ -112,7 +112,7 @@ def _is_ros1(path: Path) -> bool:
 
 
 def _plain(path: Path) -> Path:
-    """The name without the ending of a compression."""
+    """The name without a compression suffix."""
     return path.with_suffix("") if path.suffix in PACKED else path
 
 
@@ -122,12 +122,12 @@ def _plain_and_packed(path: Path) -> list[Path]:
 
 
 def _once(files: list[Path]) -> list[Path]:
-    """Without packed copies of files that are there."""
+    """Leave out compressed copies of files that are there."""
     return [file for file in files if _plain(file) == file or _plain(file) not in files]
 
 
 class _Opened:
-    """A container of the kind that the file's name says, unpacked first where it is zipped."""
+    """A container by the file's suffix, decompressed first if needed."""
 
     def __init__(self, path: Path, unpacker: Unpacker, problems: Problems) -> None:
         self._path = path
@@ -153,7 +153,7 @@ class _Opened:
 def _decompressed(
     messages: Iterator[RawMessage], unpacker: Unpacker, problems: Problems
 ) -> Iterator[RawMessage]:
-    """Messages of a recording whose messages were compressed one by one."""
+    """Messages of a recording with per-message compression."""
     for message in messages:
         try:
             data = unpacker.unpack(message.data, "zstd")

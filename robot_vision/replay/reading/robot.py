@@ -1,4 +1,4 @@
-"""The robot in recorded pictures: its description, joints and the camera's pose become a view."""
+"""The robot in recorded pictures: computes its view from description, joints and camera pose."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ _OFF = "the robot is not filtered out"
 
 
 class RecordedRobot:
-    """Takes `robot_description` and `joint_states` of a recording, as the node does.
+    """Uses `robot_description` and `joint_states` of a recording, as the node does.
 
-    Where the camera is comes from the description, else from recorded transforms. What is
-    missing is added to `problems`, and there is no view: none is better than a wrong one.
+    The camera's pose comes from the description, else from recorded transforms. Missing data are
+    added to `problems`, and there is no view: none is better than a wrong one.
     """
 
     def __init__(self, config: ServiceConfig, problems: Problems) -> None:
@@ -33,12 +33,12 @@ class RecordedRobot:
         self._joints = JointHistory()
 
     def wants(self, message: RawMessage) -> bool:
-        """Whether a message is about the robot, in whichever namespace."""
+        """Whether a message is about the robot, in any namespace."""
         name = message.topic.rpartition("/")[2]
         return self._config.enabled and TYPES.get(name) == message.msgtype
 
     def take(self, message: RawMessage, content: Any) -> None:
-        """Take a decoded message in that is wanted."""
+        """Process a decoded message that `wants` accepted."""
         try:
             if message.msgtype == TYPES[DESCRIPTION]:
                 self._describe(content.data)
@@ -56,7 +56,7 @@ class RecordedRobot:
         stamp_ns: int,
         transforms: TransformBuffer,
     ) -> RobotView | None:
-        """The robot in a picture of a camera; None where it is not known where it is."""
+        """The robot in a picture of a camera; None if its pose is unknown."""
         robot = self._filter
         if robot is None or camera is None:
             return None

@@ -1,4 +1,4 @@
-"""The right source for a path: a recording, a dataset, a video or a folder of images."""
+"""Chooses the source for a path: a recording, a dataset, a video or a folder of images."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from robot_vision.replay.reading.recording import SUFFIXES
 
 
 def open_source(path: Path, *, config: ServiceConfig, options: BagOptions) -> FrameSource:
-    """Open what lies at `path`; raises `BagError` if it is nothing that can be replayed."""
+    """Open `path`; raises `BagError` if it cannot be replayed."""
     if not path.exists():
         raise BagError(f"{path} does not exist")
     if is_dataset(path):
@@ -27,7 +27,8 @@ def open_source(path: Path, *, config: ServiceConfig, options: BagOptions) -> Fr
         return EpisodeSource(episodes, name=path.name, options=options.episodes)
     if options.episodes != EpisodeOptions():
         raise BagError(
-            f"{path} is no dataset of episodes; --episode, --camera and --fps go with those alone"
+            f"{path} is not a dataset of episodes; --episode, --camera and --fps are only for "
+            "those"
         )
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoSource(path, config=config)

@@ -1,5 +1,5 @@
-"""What a replay did and whether that is right: figures, digest, HTML.
+"""Results and verdict of a replay: figures, digest, HTML.
 
-`replay_summary` gathers frame by frame in bounded memory; `comparison` holds it against golden
-files and earlier replays, and says pass or fail.
+`replay_summary` gathers frame by frame in bounded memory; `comparison` compares it with golden
+files and earlier replays, and decides pass or fail.
 """

@@ -1,4 +1,4 @@
-"""One number for everything that the pipeline answered, bit for bit."""
+"""One hash over the pipeline's entire output, bit for bit."""
 
 from hashlib import sha256
 
@@ -10,14 +10,14 @@ DEPTH_STEP = 4
 
 
 class Digest:
-    """SHA-256 over all that was answered, of depth a sample.
+    """SHA-256 over all results, with depth sampled.
 
-    That is stamps, detections in 2-D (with keypoints and oriented boxes) and 3-D, tracks,
-    embeddings, what words name, and the classes of whole frames and of their pixels.
+    It covers stamps, detections in 2-D (with keypoints and oriented boxes) and 3-D, tracks,
+    embeddings, detections of prompts, and the classes of whole frames and of their pixels.
 
-    Exact bytes, not rounded ones: it is equal in two runs of the same code, model, bag, thread
-    count and kind of processor (ONNX Runtime picks its kernels by instruction set), and says
-    nothing of how much two runs differ; for that there is the golden file.
+    It hashes exact bytes, so it is equal for two runs of the same code, model, bag, thread count
+    and kind of processor (ONNX Runtime picks its kernels by instruction set). It does not show how
+    much two runs differ; the golden file does.
     """
 
     def __init__(self) -> None:

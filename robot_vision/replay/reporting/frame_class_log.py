@@ -1,5 +1,5 @@
-"""What frames showed over a replay beside objects: likeliest classes and their probabilities,
-shares of pixels, what words name."""
+"""Results over a replay other than objects: most likely classes and their probabilities, shares
+of pixels, detections of prompts."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -10,7 +10,7 @@ from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
 from robot_vision.core.types import Classification, Grounded, Perception, SemanticMap
 from robot_vision.replay.reporting.comparison.figure_drift import Drift, number_drift
 
-# Means below this are left out: a thousand classes share what is left.
+# Smaller means are left out: a thousand classes share the rest.
 _LEAST_PROBABILITY, _LEAST_SHARE = 0.01, 0.001
 
 CLASS_TOLERANCES: dict[str, float] = {
@@ -25,7 +25,7 @@ CLASS_TOLERANCES: dict[str, float] = {
 
 
 class FrameClassLog:
-    """Add every frame; `as_dict` has what there was: nothing where no model said anything."""
+    """Add every frame; `as_dict` has the results: empty without such models."""
 
     def __init__(self) -> None:
         self._top: Counter[str] = Counter()
@@ -71,7 +71,7 @@ class FrameClassLog:
         return figures
 
     def _add_phrases(self, found: Grounded) -> None:
-        """How often each phrase was found, and the mean score of its first box then."""
+        """Count how often each phrase was found, and the mean score of its first box."""
         self._models["grounding"] = found.model_id
         self._frames["grounding"] += 1
         for row, phrase in enumerate(found.prompt.sought):
@@ -103,7 +103,7 @@ class FrameClassLog:
 
 
 def class_values(perception: Perception) -> dict[str, float]:
-    """What the timeline follows of a frame's classes; missing where there are none."""
+    """Values of a frame's classes for the timeline; missing if there are none."""
     values: dict[str, float] = {}
     classes, parts = perception.classification, perception.segmentation
     if classes is not None and len(classes.probability):
@@ -116,7 +116,7 @@ def class_values(perception: Perception) -> dict[str, float]:
 def class_drifts(
     expected: dict[str, Any], actual: dict[str, Any], tolerances: dict[str, float]
 ) -> list[Drift]:
-    """Drifts of what whole frames showed; golden files of before say nothing of it."""
+    """Drifts of frame classes; older golden files have none."""
     drifts: list[Drift] = []
     for what in _FIGURES:
         before, after = expected.get(what), actual.get(what)
@@ -134,7 +134,7 @@ def class_drifts(
     return drifts
 
 
-# Figure in words, its name, its tolerance, and whether that is a share of the frames.
+# Description of a figure, its name, its tolerance, and whether that is a share of the frames.
 _FIGURES = {
     "classification": (
         ("frames that show most likely", "top1", "class_top1_share", True),

@@ -21,7 +21,7 @@ DEPTH_SAMPLE_STEP = 8
 
 
 class Figures:
-    """Add every processed frame, then take `as_dict`: what the JSON and the report show.
+    """Add every processed frame, then read `as_dict`: the content of the JSON and the report.
 
     Percentiles of ages are over the last `AGES_KEPT` frames.
     """
@@ -40,7 +40,7 @@ class Figures:
         self._first_ns = self._last_ns = 0
 
     def add(self, done: Processed) -> list[int]:
-        """Take a frame in; returns the ids of the tracks confirmed for the first time."""
+        """Add a frame; returns the ids of the tracks confirmed for the first time."""
         perception = done.perception
         if self._frames == 0:
             self._first_ns = perception.stamp_ns
@@ -81,7 +81,7 @@ class Figures:
 
 
 def _values(done: Processed) -> dict[str, float]:
-    """What the timeline follows; missing where it is not known in this frame."""
+    """Values for the timeline; missing if unknown in this frame."""
     perception = done.perception
     tracks = perception.tracks
     confirmed = tracks.state == TrackState.CONFIRMED

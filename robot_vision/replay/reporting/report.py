@@ -1,4 +1,4 @@
-"""The report of one replay: a single HTML file that needs nothing else, in light and dark."""
+"""The report of one replay: a single self-contained HTML file, in light and dark."""
 
 from collections.abc import Callable
 from html import escape
@@ -32,7 +32,7 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
         for n in range(1, COLORS + 1)
     )
     html = Template(template).substitute(title=escape(result["bag"]), colors=colors, body=body)
-    # A file's name may be no UTF-8.
+    # A file name may not be valid UTF-8.
     path.write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
@@ -117,7 +117,7 @@ def _tracks(result: dict[str, Any]) -> str:
     if marks:
         text += (
             '<p class="muted">Dashed lines: a track began where another of its class had been '
-            "lost within a second, as after an id switch.</p>"
+            "lost within a second: a possible id switch.</p>"
         )
     if len(figures["tracks"]) > MOST_TRACKS:
         text += f'<p class="muted">The {MOST_TRACKS} longest of {len(figures["tracks"])}.</p>'
@@ -157,7 +157,7 @@ def _ages(result: dict[str, Any]) -> str:
 def _depth(result: dict[str, Any]) -> str:
     windows = result["figures"]["windows"]
     if not any("depth_coverage" in row for row in windows):
-        return html_section("Depth", "<p>The recording has no depth, and the model gave none.</p>")
+        return html_section("Depth", "<p>Neither the recording nor the model provided depth.</p>")
     coverage = html_chart(
         result, (("depth_coverage", "coverage", 1),), y_label="share of pixels", y_max=1.0
     )
@@ -166,7 +166,7 @@ def _depth(result: dict[str, Any]) -> str:
 
 
 def _classes(result: dict[str, Any]) -> str:
-    """What whole frames showed; nothing where no model says it."""
+    """Classes of whole frames; empty without such a model."""
     figures, parts = result["figures"], []
     if (said := figures.get("classification")) is not None:
         rows = [
@@ -174,7 +174,7 @@ def _classes(result: dict[str, Any]) -> str:
             for name, mean in sorted(said["probability"].items(), key=lambda item: -item[1])
         ]
         titles = ["class of the frame", "frames most likely", "mean probability"]
-        line = (("top_probability", "probability of the likeliest class", 1),)
+        line = (("top_probability", "probability of the most likely class", 1),)
         parts += [html_chart(result, line, y_label="probability", y_max=1.0)]
         parts += [html_table(titles, rows[:MOST_CLASSES], numbers={1, 2})]
     if (said := figures.get("segmentation")) is not None:
@@ -187,7 +187,7 @@ def _classes(result: dict[str, Any]) -> str:
 
 
 def _words(result: dict[str, Any]) -> str:
-    """What words name; nothing where nothing looks for words."""
+    """Detections of prompts; empty without such a model."""
     said = result["figures"].get("grounding")
     if said is None:
         return ""
@@ -222,7 +222,7 @@ def _inputs(result: dict[str, Any]) -> str:
     if problems:
         parts.append(html_table(["problem", "count", "first"], problems, numbers={1}))
     else:
-        parts.append("<p>No problem was met while reading.</p>")
+        parts.append("<p>No problems while reading.</p>")
     if health["other_topics"]:
         others = [
             [f"<code>{escape(n)}</code>", escape(t)] for n, t in health["other_topics"].items()
@@ -237,7 +237,7 @@ def _pairing(health: dict[str, Any]) -> str:
     offset = health["pairing_offset_s"]
     if offset:
         counts += (
-            f"; stamps apart by {1e3 * offset['p50']:.2f} ms in the median, "
+            f"; stamps differ by {1e3 * offset['p50']:.2f} ms (median), "
             f"{1e3 * offset['max']:.2f} ms at most"
         )
     return f'<p style="margin-top:12px">Pairing: {escape(counts)}.</p>' if counts else ""

@@ -1,4 +1,4 @@
-"""Where a track's keypoints lay and how its oriented box was turned, over its life."""
+"""Mean keypoints and mean oriented box of a track over its life."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class ShapeMeans:
     def add(
         self, keypoint: Float[np.ndarray, "k 3"] | None, oriented: Float[np.ndarray, "5"] | None
     ) -> None:
-        """Take a frame in; NaN where nothing was seen."""
+        """Add a frame; NaN where nothing was seen."""
         if keypoint is not None:
             xy_px = keypoint[:, :2].astype(np.float64)
             known = np.isfinite(xy_px.sum(axis=1, keepdims=True))
@@ -26,7 +26,7 @@ class ShapeMeans:
             self._seen = self._seen + known[:, 0]
         if oriented is not None and np.isfinite(oriented).all():
             box = oriented.astype(np.float64)
-            # A box turned by half a turn is the same box: angles are averaged as axes.
+            # A box rotated by 180° is the same box: angles are averaged as axes.
             axis = np.cos(2 * box[4]), np.sin(2 * box[4])
             self._box_sum = self._box_sum + np.concatenate([box[:4], axis])
             self._boxes += 1

@@ -28,7 +28,7 @@ class _Window:
 class Timeline:
     """Means of named values over windows of 1, 2, 4, … frames, never more than `MAX_WINDOWS`.
 
-    A value that is missing in a frame does not count in its window's mean.
+    A value missing in a frame does not count towards its window's mean.
     """
 
     def __init__(self) -> None:

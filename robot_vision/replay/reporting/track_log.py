@@ -1,4 +1,4 @@
-"""The life of every track: when, where, how long; and where an object seems to have changed id."""
+"""The life of every track: when, where, how long; and likely id switches."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,14 +44,14 @@ class Switch:
 
 
 class TrackLog:
-    """Follows the tracks that were ever confirmed. Grows with their number only."""
+    """Follows all tracks that were ever confirmed. Memory grows only with their number."""
 
     def __init__(self) -> None:
         self._lives: dict[int, _Life] = {}
         self.switches: list[Switch] = []
 
     def add(self, perception: Perception, *, frame: int, start_s: float) -> list[int]:
-        """Take a frame in; returns the ids confirmed for the first time in it."""
+        """Add a frame; returns the ids confirmed for the first time in it."""
         tracks, new_ids = perception.tracks, []
         keypoint = by_track(perception.detections.keypoint, tracks)
         oriented = by_track(perception.detections.oriented_box, tracks)

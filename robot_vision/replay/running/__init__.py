@@ -1,1 +1,1 @@
-"""Frames go through the pipeline: `runner` decides which, `feeding` has the threads beside it."""
+"""Runs frames through the pipeline: `runner` decides which, `feeding` has the helper threads."""

@@ -1,4 +1,4 @@
-"""Threads beside the pipeline: reading ahead (all frames, or only the newest), writing behind."""
+"""Threads around the pipeline: read-ahead (all frames, or only the newest), write-behind."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,17 +8,18 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Of decoded frames in each of the two queues: about 100 of VGA with depth, one of 20 megapixels.
+# Bytes of decoded frames in each of the two queues: about 100 of VGA with depth, one of 20
+# megapixels.
 MOST_WAITING_BYTES = 200_000_000
 
 
 def weightless(_: object) -> int:
-    """For items of which only the number counts."""
+    """For items that are only counted."""
     return 0
 
 
 class HeavyQueue(Queue[T]):
-    """A queue of at most `size` items, and fewer where they weigh more than `most_bytes`."""
+    """A queue of at most `size` items, fewer if they exceed `most_bytes`."""
 
     def __init__(self, size: int, *, weigh: Callable[[T], int], most_bytes: float) -> None:
         super().__init__(size)
@@ -27,7 +28,7 @@ class HeavyQueue(Queue[T]):
         self._held_bytes = self._newest_bytes = 0
 
     def _qsize(self) -> int:
-        # `Queue` asks before it knows the next item: it will weigh what the last one did.
+        # `Queue` asks before it knows the next item: assume the size of the last one.
         is_heavy = self._held_bytes + self._newest_bytes > self._most_bytes
         return self.maxsize if self.queue and is_heavy else len(self.queue)
 
@@ -52,7 +53,7 @@ class NewestWins(Generic[T]):
         self.closed = threading.Event()
 
     def put(self, item: T) -> bool:
-        """Whether an item that nobody had taken was replaced."""
+        """Store an item; returns whether it replaced one that was not taken."""
         with self._changed:
             replaced = bool(self._items)
             self._items = [item]
@@ -65,14 +66,14 @@ class NewestWins(Generic[T]):
             self._changed.notify()
 
     def take(self) -> T | None:
-        """The item, as soon as there is one; None after the end."""
+        """Wait for the item; None after the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._ended)
             return self._items.pop() if self._items else None
 
 
 def fed(slot: NewestWins[T], feed: Callable[[], None]) -> Iterator[T]:
-    """Items of `slot` while `feed` fills it in a thread; its error, if any, is raised here."""
+    """Yield items of `slot` while `feed` fills it in a thread; re-raises its error, if any."""
     failure: list[BaseException] = []
 
     def guarded() -> None:
@@ -102,7 +103,8 @@ def read_ahead(
     weigh: Callable[[T], int] = weightless,
     most_bytes: float = inf,
 ) -> Iterator[T]:
-    """Iterate in a thread, so many items or bytes ahead: decoding overlaps with the models."""
+    """Iterate in a thread, up to this many items or bytes ahead: decoding overlaps with the
+    models."""
     queue: Queue[tuple[T | None, BaseException | None]] = HeavyQueue(
         size,
         weigh=lambda entry: 0 if entry[0] is None else weigh(entry[0]),
@@ -144,10 +146,10 @@ def read_ahead(
 
 
 class WriteBehind(Generic[T]):
-    """Hands items to `write` in a thread, in order; `put` waits while `size` of them wait, or
-    fewer that weigh more than `most_bytes`.
+    """Passes items to `write` in a thread, in order; `put` waits while `size` items are pending,
+    or fewer that exceed `most_bytes`.
 
-    What `write` raises is raised by the next `put`, or by leaving the context.
+    Errors of `write` are raised by the next `put`, or on leaving the context.
     """
 
     def __init__(

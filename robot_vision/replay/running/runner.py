@@ -1,4 +1,4 @@
-"""Frames go through the live pipeline: every one in order, or paced and dropped as when live."""
+"""Runs frames through the live pipeline: every one in order, or paced and dropped as when live."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,13 @@ from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, NewestWins, 
 READ_AHEAD = 4
 
 
-# A longer one is a clock that was set, or one that nobody wants to sit through.
+# A longer jump means that the clock was set, or is too long to wait for.
 LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """`rate` 0: as fast as possible, every frame; above 0: that many times real time.
+    """`rate` 0: as fast as possible, every frame; above 0: a multiple of real time.
 
     `from_s` and `to_s` are seconds after the first frame.
     """
@@ -39,8 +39,8 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Processed:
-    """A frame's answer. `stage_s` has the pipeline's stages, `decode`, and, when paced, `age`:
-    from the moment at which the frame was due until its answer was there."""
+    """A frame's result. `stage_s` has the pipeline's stages, `decode`, and, when paced, `age`:
+    from the moment the frame was due until its result was ready."""
 
     number: int
     perception: Perception
@@ -50,7 +50,7 @@ class Processed:
 
 @dataclass
 class RunCounts:
-    """What became of the frames of a source."""
+    """Counts of a source's frames by outcome."""
 
     read: int = 0
     processed: int = 0
@@ -121,7 +121,7 @@ def _decode(
 def _paced(
     raw_frames: Iterator[RawFrame], source: FrameSource, options: RunOptions, counts: RunCounts
 ) -> Iterator[tuple[Frame, RecordedStep | None, float, int]]:
-    """Each frame at its time; a newer one takes the place of one that still waits, as live."""
+    """Each frame at its time; a newer one replaces one that is still waiting, as live."""
     slot = NewestWins[tuple[RawFrame, int]]()
 
     def feed() -> None:

@@ -1,5 +1,5 @@
-"""What a replay writes while it runs: the node's topics as MCAP, tracks, pictures.
+"""Output of a running replay: the node's topics as MCAP, tracks, pictures.
 
-`mcap_file` writes whole chunks or none and `rotating` bounds a recording; the live recorder uses
-both.
+`mcap_file` writes chunks completely or not at all and `rotating` limits a recording's size; the
+live recorder uses both.
 """

@@ -1,4 +1,4 @@
-"""Messages without ROS for the makers of `robot_vision.topics`: as live, but smaller on disk."""
+"""Messages without ROS for `robot_vision.topics`: as live, but smaller on disk."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ DEPTH_STEPS_PER_M = 1024.0
 
 
 class FileMessages:
-    """Messages to serialize into a file. Depth is rounded to 1/1024 m so that it compresses."""
+    """Messages to serialize into a file. Depth is rounded to 1/1024 m to compress well."""
 
     def new(self, type_name: str) -> Any:
         return make(type_name, {})
@@ -27,7 +27,7 @@ class FileMessages:
         self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str
     ) -> Any:
         if name == "depth":
-            # The last bits of a float hold noise below a millimetre, which nothing can compress.
+            # The last bits of a float are sub-millimetre noise, which does not compress.
             pixels = np.round(pixels * DEPTH_STEPS_PER_M) / np.float32(DEPTH_STEPS_PER_M)
         pixels = np.ascontiguousarray(pixels)
         message = self.new("sensor_msgs/msg/Image")

@@ -1,7 +1,7 @@
-"""An MCAP file that says the truth of itself when the disk is full.
+"""An MCAP file that stays consistent when the disk is full.
 
-The `mcap` library's writer counts what it has in its buffer, and a chunk that it could not write
-stays in its summary. Here a chunk is written whole or not at all; only then its messages count.
+The `mcap` library's writer counts buffered messages, and keeps a chunk it could not write in its
+summary. Here a chunk is written completely or not at all, and only then are its messages counted.
 The records are the library's.
 """
 
@@ -37,7 +37,7 @@ from robot_vision.replay.writing.offered_qos import offered_qos
 from robot_vision.replay.writing.ros_types import output_types
 
 CHUNK_BYTES = 1 << 20
-# Kept on the disk for the summary: a kilobyte a chunk, and the definitions of messages.
+# Reserved on the disk for the summary: a kilobyte per chunk, and the message definitions.
 _ROOM_BYTES = 512 << 10
 _COMPRESS = {"lz4": lz4.frame.compress, "zstd": zstandard.compress}
 
@@ -45,10 +45,10 @@ Compression = Literal["lz4", "zstd"]
 
 
 class McapFile:
-    """Takes messages until `close`. Raises `DiskFullError`, after which it takes nothing more.
+    """Accepts messages until `close`. Raises `DiskFullError`, after which it accepts no more.
 
-    `counts` has the messages by topic that can be read from the file, `lost` those that were
-    taken and could not be written.
+    `counts` has the readable messages in the file by topic, `lost` those that were accepted but
+    could not be written.
     """
 
     def __init__(self, path: Path, *, compression: Compression) -> None:
@@ -72,15 +72,15 @@ class McapFile:
 
     @property
     def size_bytes(self) -> int:
-        """What the file has, and what waits to be compressed into it."""
+        """Size of the file plus data waiting to be compressed into it."""
         return self._bytes + self._chunk.size_bytes
 
     def add(
         self, topic: str, type_name: str, *, log_ns: int, data: bytes, latched: bool = False
     ) -> None:
-        """Take a serialized message; a chunk that is full is written.
+        """Add a serialized message; writes the chunk when it is full.
 
-        The first message of a topic says whether rosbag2 latches it when it plays the file.
+        The first message of a topic determines whether rosbag2 latches it on playback.
         """
         if not self._is_open:
             raise ValueError(f"{self.path} is closed")
@@ -89,10 +89,10 @@ class McapFile:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits, as a chunk."""
+        """Write pending messages as a chunk."""
         chunk, self._chunk = self._chunk, _Chunk()
         if not chunk.indices:
-            self._chunk = chunk  # it may have definitions
+            self._chunk = chunk  # it may contain definitions
             return
         written, index = chunk.written(self._compression, offset=self._bytes)
         try:
@@ -106,9 +106,10 @@ class McapFile:
         self.counts += chunk.counts
 
     def close(self) -> None:
-        """Write what waits and the summary; both are tried, and the first failure is raised.
+        """Write pending messages and the summary; both are attempted, and the first failure is
+        raised.
 
-        Without a summary the file is complete up to its last chunk: readers go through all of it.
+        Without a summary the file is complete up to its last chunk, and readers scan all of it.
         """
         if not self._is_open:
             return
@@ -129,7 +130,7 @@ class McapFile:
             raise failure
 
     def _append(self, data: bytes) -> None:
-        """All of `data`, or nothing: what a full disk took of it is taken back."""
+        """Append all of `data` or nothing: a partial write to a full disk is undone."""
         rest = memoryview(data)
         try:
             while rest:
@@ -164,7 +165,7 @@ class McapFile:
         return self._schemas[type_name]
 
     def _defined(self, topic: str) -> Channel:
-        """The topic's channel, defined in the chunk in hand unless a written one has it."""
+        """The topic's channel, defined in the current chunk unless a written one has it."""
         channel = self._channels[topic]
         if topic not in self.counts and topic not in self._chunk.counts:
             schema = next(s for s in self._schemas.values() if s.id == channel.schema_id)
@@ -212,7 +213,7 @@ class McapFile:
 
 
 class _Chunk:
-    """Messages that wait to be written together."""
+    """Messages to be written together."""
 
     def __init__(self) -> None:
         self._records = RecordBuilder()
@@ -238,7 +239,7 @@ class _Chunk:
         ).write(self._records)
 
     def written(self, compression: Compression, *, offset: int) -> tuple[bytes, ChunkIndex]:
-        """The chunk with its message indices as they stand at `offset`, and where they are."""
+        """The chunk with its message indices for `offset`, and their positions."""
         plain = self._records.end()
         compressed = _COMPRESS[compression](plain)
         chunk = _packed(

@@ -20,11 +20,11 @@ NAMESPACE = "/perception"
 
 
 class McapOutput:
-    """Writes each frame's answer under `/perception/…`, and what a dataset has beside it
-    under `/recorded/…`; log and publish time are the stamp.
+    """Writes each frame's results under `/perception/…`, and further data of a dataset under
+    `/recorded/…`; log and publish time are the stamp.
 
     `images`: "none", "depth" (quantised to about a millimetre so that it compresses), or "all"
-    with an overlay as JPEG. `points`: how clouds are made; None writes none.
+    with an overlay as JPEG. `points`: settings of point clouds; None writes none.
     """
 
     def __init__(self, path: Path, *, images: str, points: PointsConfig | None = None) -> None:
@@ -39,7 +39,7 @@ class McapOutput:
         return self
 
     def __exit__(self, kind: object, *exc: object) -> None:
-        # Whoever fails already reports why; the file is finished in any case.
+        # The failure is already reported; finish the file in any case.
         with suppress(DiskFullError) if kind is not None else nullcontext():
             self._file.close()
 
@@ -64,7 +64,7 @@ class McapOutput:
 
 
 def result_of(perception: Perception) -> Result:
-    """What the node would publish; the age is the time that the pipeline took."""
+    """What the node would publish; the age is the pipeline's processing time."""
     stage_s = dict(perception.stage_s)
     return Result(
         perception=perception,

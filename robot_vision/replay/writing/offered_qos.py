@@ -1,8 +1,7 @@
-"""The QoS of a recorded topic as rosbag2 writes it, which is how it plays the topic again.
+"""The QoS of a recorded topic in rosbag2's format, which it uses for playback.
 
-Numbers are those of rmw, as up to format 5 (Humble), which all later ones read. Without a profile
-a topic is played volatile: latched ones, such as /tf_static, then reach no listener that comes
-later.
+Numbers are those of rmw, as up to format 5 (Humble), which all later ones read. Without a profile,
+playback is volatile: latched topics such as /tf_static then do not reach late subscribers.
 """
 
 _FOREVER = "    sec: 9223372036\n    nsec: 854775807\n"
@@ -13,7 +12,7 @@ _AUTOMATIC = 1
 
 
 def offered_qos(*, latched: bool) -> str:
-    """A list of one profile, reliable, of which the last message is kept where it is latched."""
+    """A list of one reliable profile, which keeps the last message if latched."""
     return (
         f"- history: {_KEEP_LAST}\n"
         f"  depth: {1 if latched else 10}\n"

@@ -1,4 +1,4 @@
-"""What a replay writes frame by frame: a table of tracks, answers as MCAP, pictures to show."""
+"""Per-frame output of a replay: a table of tracks, results as MCAP, pictures for the report."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,7 +30,7 @@ class _Entry:
 
 
 class Outputs:
-    """Where frames are written to, in a thread of their own; nowhere if there is no folder."""
+    """Writes frames in a separate thread; nothing without a folder."""
 
     def __init__(self, behind: "WriteBehind[_Entry] | None", thumbnails: Thumbnails) -> None:
         self._behind = behind
@@ -42,7 +42,7 @@ class Outputs:
             self._behind.put(_Entry(done=done, new_ids=new_ids, switched=switched))
 
     def thumbnails(self) -> list[Thumbnail]:
-        """Pictures chosen; all of them only after `open_outputs` has been left."""
+        """Selected pictures; complete only after `open_outputs` has exited."""
         return self._thumbnails.chosen()
 
 
@@ -54,9 +54,9 @@ def open_outputs(
     tracks_format: TracksFormat,
     points: PointsConfig | None = None,
 ) -> Iterator[Outputs]:
-    """Outputs in the folder `out`, closed at the end also when the replay fails.
+    """Outputs in the folder `out`, closed at the end even if the replay fails.
 
-    `points` says how point clouds are made; None writes none.
+    `points`: settings of point clouds; None writes none.
     """
     thumbnails = Thumbnails()
     if out is None:

@@ -1,4 +1,4 @@
-"""What a dataset has beside its frames: a table of steps, and topics that plot like live ones."""
+"""Data of a dataset besides frames: a table of steps, and topics that plot like live ones."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,10 +23,10 @@ _STEP: Columns = {
 
 
 class StepsTable:
-    """A row for each frame of a dataset: its step, and what the demonstrator did there.
+    """A row for each frame of a dataset: its step and the demonstrator's action.
 
-    There is no file where the recording is no dataset. The columns of the actions are those of
-    the first step that has any; a step without them has NaN.
+    There is no file if the recording is not a dataset. The action columns are those of the first
+    step that has any; steps without them have NaN.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,13 +55,14 @@ class StepsTable:
 
 
 class RecordedTopics:
-    """Messages of a step by topic: `/recorded/action`, and the words where an episode begins."""
+    """Messages of a step by topic: `/recorded/action`, and the instruction where an episode
+    begins."""
 
     def __init__(self) -> None:
         self._episode: int | None = None
 
     def of(self, step: RecordedStep, *, stamp_ns: int) -> dict[str, tuple[str, Any]]:
-        """Type and message of each topic that has something to say at this step."""
+        """Type and message of each topic with data at this step."""
         messages: dict[str, tuple[str, Any]] = {}
         if step.episode_index != self._episode:
             self._episode = step.episode_index

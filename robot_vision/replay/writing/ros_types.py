@@ -52,7 +52,7 @@ _OTHER_DEFAULTS: dict[str, dict[str, Any]] = {"geometry_msgs/msg/Quaternion": {"
 
 
 def make(type_name: str, values: dict[str, Any]) -> Any:
-    """A message of `type_name`; nested dicts become its parts, lists of them its sequences."""
+    """A message of `type_name`; nested dicts become nested messages, lists of them sequences."""
     message_class, fields = _fields_of(type_name)
     return message_class(
         **{

@@ -1,1 +1,2 @@
-"""A simulated arm over a table: physics, cameras, tasks in words, and an expert that does them."""
+"""A simulated arm over a table: physics, cameras, instructed tasks, and an expert that performs
+them."""

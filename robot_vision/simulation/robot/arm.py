@@ -1,6 +1,6 @@
 """Puts an arm of primitive shapes on the edge of a table, with a parallel gripper.
 
-Gravity is compensated, as the drives of such arms do.
+Gravity is compensated, as in the drives of such arms.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ GRIP_N = 35.0
 TIP_M = 0.012  # the fingers reach this far beyond the tool point
 FINGER_LENGTH_M = 0.11
 FINGER_HALF_WIDTH_M, FINGER_THICKNESS_M = 0.011, 0.014
-# rubber inside; outside smooth, so that what is pushed is not dragged along
+# rubber inside; smooth outside, so that pushed objects are not dragged along
 _PAD_M, _PAD_FRICTION, _SHELL_FRICTION = 0.004, [1.4, 0.02, 0.002], [0.25, 0.005, 0.0005]
 FINGER_STIFFNESS_NPM, FINGER_DAMPING_NSPM = 4000.0, 60.0
 
 _HAND_M = 0.25
 _UNSEEN_BY_PHYSICS = {"contype": 0, "conaffinity": 0}
-# touches things (which have 1 in both), but not other parts of the arm
+# touches objects (which have 1 in both), but not other parts of the arm
 _SOLID = {"contype": 1, "conaffinity": 0}
 
 
@@ -70,7 +70,7 @@ def _add_link(parent: MjSpec, arm: Arm, index: int) -> MjSpec:
         name=arm.joint_names[index], axis=link.axis, armature=0.1, damping=0.5, limited=True,
         range=[arm.lowest_rad[index], arm.highest_rad[index]],
     )  # fmt: skip
-    # inertia of a plain rod stands for all that is inside
+    # the inertia of a plain rod approximates the contents
     body.mass, body.inertia = link.mass_kg, [0.008 * link.mass_kg] * 3
     body.ipos, body.explicitinertial = [0, 0, 0.08], True
     _add_cylinders(body, link.cylinders)
@@ -89,7 +89,7 @@ def _add_cylinders(body: MjSpec, cylinders: tuple[Cylinder, ...]) -> None:
 def _add_hand(last_link: MjSpec) -> None:
     """Palm and two fingers that move along the hand's y; the tool point's frame is theirs."""
     box = mujoco.mjtGeom.mjGEOM_BOX
-    # turned, so that at home the tool's x points away from the base
+    # rotated, so that at home the tool's x points away from the base
     hand = last_link.add_body(name="hand", pos=[0, 0, 0.03], quat=[0, 0, 0, 1], gravcomp=1)
     tool_z = _HAND_M - 0.08 - 0.03
     palm_top, palm_bottom = 0.0, tool_z + TIP_M - FINGER_LENGTH_M

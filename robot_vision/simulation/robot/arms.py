@@ -1,7 +1,7 @@
-"""The arms that the simulated robot may have: measures, limits and drives of their joints.
+"""Arms of the simulated robot: dimensions, limits and drives of their joints.
 
-All are of primitive shapes, stand at the origin, and hold the tool down at their home. Speeds and
-torques are those of arms of their class.
+All consist of primitive shapes, stand at the origin, and point the tool down in the home posture.
+Speeds and torques are typical of their class.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ PerJoint = Float[np.ndarray, " j"]
 
 @dataclass(frozen=True, kw_only=True)
 class Cylinder:
-    """Part of a link's shell, in the link's frame. `solid`: things on the table touch it."""
+    """Part of a link's shell, in the link's frame. `solid`: objects on the table collide with
+    it."""
 
     start_m: Triple
     end_m: Triple
@@ -28,7 +29,7 @@ class Cylinder:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmLink:
-    """A link behind a joint that turns about `axis` at `place_m` in the link before."""
+    """A link after a joint that turns about `axis` at `place_m` in the previous link."""
 
     place_m: Triple
     axis: Triple
@@ -38,7 +39,7 @@ class ArmLink:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arm:
-    """An arm from the base to the link that carries the hand; all arrays are a row per joint."""
+    """An arm from the base to the link that carries the hand; arrays have one row per joint."""
 
     name: str
     base: tuple[Cylinder, ...]
@@ -119,7 +120,7 @@ def _seven() -> Arm:
 
 
 def _six() -> Arm:
-    """Three parallel joints beside each other and a wrist with offsets: no joint to spare."""
+    """Three parallel joints beside each other and a wrist with offsets: no redundant joint."""
     upper_m, fore_m, side_m = 0.45, 0.42, 0.13
     return Arm(
         name="six",

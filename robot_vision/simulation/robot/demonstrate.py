@@ -1,7 +1,7 @@
 """The expert's episodes, seen through the simulated cameras, as a dataset of demonstrations.
 
-Processes record an episode each; this one adds them to the dataset in order of their numbers, so
-that the result is the same whatever the number of processes, and a set that was cut off goes on.
+Each process records an episode; this one adds them to the dataset in order of their numbers, so
+the result does not depend on the number of processes, and an interrupted set can be resumed.
 """
 
 import shutil
@@ -35,7 +35,7 @@ from robot_vision.simulation.robot.world import RobotWorld
 FPS = round(1 / PERIOD_S)
 # The row of the expert's plan at which the next sample is taken.
 ROW = round(PERIOD_S / STEP_S) - 1
-TAUGHT_STEPS = 16  # of the chunk that corrections have, a period each
+TAUGHT_STEPS = 16  # steps of the chunk of corrections, one period each
 RECIPE_FILE = Path("meta/robot_vision/generated.json")
 _PARTS = Path(".generating")
 # No camera has a stamp of 0.
@@ -55,16 +55,16 @@ def demonstrate(
     on_progress: Callable[[int], object] = lambda _: None,
     record: Callable[[Job], Path] | None = None,
 ) -> None:
-    """Make the dataset at `out` one of `episodes`; `on_progress` gets how many are there.
+    """Extend the dataset at `out` to `episodes`; `on_progress` receives the current number.
 
-    Episodes that fail are kept and marked. `record`, a function of a module, makes an episode in
-    place of the expert. Raises `DatasetError` where the dataset is of another recipe or form, or
-    there is no room.
+    Failed episodes are kept and marked. `record`, a module-level function, records an episode
+    instead of the expert. Raises `DatasetError` if the dataset has another recipe or format, or
+    the disk is full.
     """
     with DatasetWriter(out, form_of(recipe), limits=limits) as writer:
         _must_be_of(out, recipe, is_new=writer.episodes == 0)
         parts = out / _PARTS
-        shutil.rmtree(parts, ignore_errors=True)  # of a run that was cut off
+        shutil.rmtree(parts, ignore_errors=True)  # from an interrupted run
         on_progress(writer.episodes)
         jobs = [(parts, recipe, number) for number in range(writer.episodes, episodes)]
         recorded: set[Path] = set()
@@ -116,7 +116,7 @@ class RecordedEpisode:
         self.scene.world.close()
 
     def add(self, action: Any, base_from_target: Any, taught: Any = None) -> None:
-        """Append what the cameras see now, and what is to be done about it; see `Sample`."""
+        """Append the current observation and the action for it; see `Sample`."""
         world = self.scene.world
         stamp_ns = _START_NS + round(world.time_s * NS_PER_S)
         self._open.add(
@@ -132,17 +132,17 @@ class RecordedEpisode:
         )
 
     def end(self, *, success: bool) -> None:
-        """Mark how it went."""
+        """Mark its outcome."""
         self._open.mark(success=success, notes={})
 
 
 def part_of(parts: Path, number: int) -> Path:
-    """The folder that an episode is recorded into."""
+    """The folder of an episode's recording."""
     return parts / f"{number:06d}"
 
 
 def form_of(recipe: DemonstrationRecipe) -> DatasetFormat:
-    """The form of the datasets of a recipe."""
+    """The format of a recipe's datasets."""
     sizes_px = {"front": recipe.size_px}
     if recipe.wrist_size_px is not None:
         sizes_px["wrist"] = recipe.wrist_size_px
@@ -180,22 +180,22 @@ def _camera_poses(world: RobotWorld, recipe: DemonstrationRecipe) -> Iterator[tu
 
 
 def _must_be_of(out: Path, recipe: DemonstrationRecipe, *, is_new: bool) -> None:
-    """Note the recipe in a new set; raise `DatasetError` where another one is noted."""
+    """Store the recipe in a new set; raise `DatasetError` if another one is stored."""
     file = out / RECIPE_FILE
     asked = _as_json(recipe)
     if is_new and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, asked)
         return
-    before = {"fixed_camera": False}  # as sets were before they said
+    before = {"fixed_camera": False}  # defaults of older sets, which did not store it
     noted = before | (read_json(file) if file.exists() else {})
     different = [
-        f"{name} is {noted.get(name)!r} there, {value!r} here"
+        f"{name} is {noted.get(name)!r} in the set, {value!r} now"
         for name, value in asked.items()
         if noted.get(name) != value
     ]
     if different:
-        raise DatasetError(f"{out} is a set of another recipe: {'; '.join(different)}")
+        raise DatasetError(f"{out} has another recipe: {'; '.join(different)}")
 
 
 def _as_json(recipe: DemonstrationRecipe) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Worlds with a task drawn at random: one that is possible in it, or one that names nothing."""
+"""Worlds with a random task: a possible one, or one about an absent object."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX, RobotWor
 
 
 def draw_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
-    """One of the possible tasks; targets whose colour or class other things share come first.
+    """Draw a possible task; targets that share colour or class with other objects come first.
 
     Raises `ValueError` if no task of the kind is possible here.
     """
@@ -50,9 +50,10 @@ def build_task_world(
     arm: Arm = SEVEN,
     fixed_camera: bool = False,
 ) -> tuple[RobotWorld, Task]:
-    """A random world and a task of `kind` (any, if None) that is possible in it.
+    """A random world and a possible task of `kind` (any, if None).
 
-    Of counted `things`, each is as likely to be named: without words, naming is by chance.
+    With counted `things`, each is equally likely to be named, so that ignoring the instruction
+    gives chance level.
     """
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     while True:
@@ -80,7 +81,8 @@ def _all_can_be_meant(world: RobotWorld, tasks: list[Task], kind: Kind) -> bool:
 
 
 def _draw_evenly(tasks: list[Task], rng: np.random.Generator) -> Task:
-    """A target first: what can be pushed in more directions is not named more often."""
+    """Draw the target first: objects that can be pushed in more directions are not named more
+    often."""
     targets = sorted({task.target.item for task in tasks})
     target = targets[int(rng.integers(len(targets)))]
     there = [task for task in tasks if task.target.item == target]
@@ -88,7 +90,7 @@ def _draw_evenly(tasks: list[Task], rng: np.random.Generator) -> Task:
 
 
 def absent_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:
-    """A task whose words name a thing that is not there (its row is −1)."""
+    """A task that names an absent object (its row is −1)."""
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     receivers = [i for i, item in enumerate(world.items) if item.class_name in RELATIONS]
     if kind == "put" and receivers:
@@ -122,7 +124,7 @@ def _draw_absent(world: RobotWorld, rng: np.random.Generator, classes: tuple[str
 
 
 def _likeness(world: RobotWorld, index: int) -> float:
-    """Share of the other words that this item has in common with others: 0, 0.5 or 1."""
+    """Share of this item's words that other items share: 0, 0.5 or 1."""
     mine = world.items[index]
     others = [item for i, item in enumerate(world.items) if i != index]
     same_class = any(item.class_name == mine.class_name for item in others)

@@ -20,11 +20,11 @@ _GAIN_HZ = 60.0
 _MAX_MPS, _MAX_MPS2 = 0.7, 5.0
 _MAX_RADPS, _MAX_RADPS2 = 2.2, 16.0
 _SQUEEZE_M = 1.2 * GRIP_N / FINGER_STIFFNESS_NPM
-_LEASH_RAD = 0.12  # the wanted joints may be this far from where they are: contact holds them
+_LEASH_RAD = 0.12  # commanded joints may be this far from measured ones: contact holds them
 
 
 class Drive:
-    """Follows the last commanded tool pose or joints; keeps the joint positions that it wants."""
+    """Follows the last commanded tool pose or joints; stores the commanded joint positions."""
 
     def __init__(self, model: MjModel, data: MjData, arm: Arm) -> None:
         self._model, self._data, self._arm = model, data, arm
@@ -58,7 +58,7 @@ class Drive:
         return pose
 
     def place(self, base_from_tool: Float[np.ndarray, "4 4"]) -> None:
-        """Put the arm there at once, at rest, gripper open: the start of an episode."""
+        """Place the arm there at once, at rest, gripper open: the start of an episode."""
         self._wanted_rad[:] = self._arm.home_rad
         self.joint_target_rad = None
         self.base_from_target = base_from_tool
@@ -72,7 +72,7 @@ class Drive:
         self._set_controls()
 
     def tick(self) -> None:
-        """Move what is wanted by `TICK_S` towards the target and tell the motors."""
+        """Move the commanded joints by `TICK_S` towards the target and set the motors."""
         if self.joint_target_rad is None:
             self._advance(TICK_S)
         else:
@@ -82,7 +82,7 @@ class Drive:
         goal_m = min(max(self.gripper_open, 0.0), 1.0) * OPENING_M / 2
         step_m = FINGER_SPEED_MPS * TICK_S
         self._finger_m += min(max(goal_m - self._finger_m, -step_m), step_m)
-        # no further into what is held than the grip needs, so that it opens at once
+        # no further into a held object than the grip needs, so that it opens at once
         measured_m = float(self._data.qpos[self._finger_rows].mean())
         self._finger_m = max(self._finger_m, measured_m - _SQUEEZE_M)
         self._set_controls()
@@ -110,7 +110,7 @@ class Drive:
         self._move(wish * seconds)
 
     def _follow_joints(self, target_rad: Float[np.ndarray, " j"], seconds: float) -> None:
-        """As a position controller does: straight there, no faster than the drives can."""
+        """Like a position controller: straight there, no faster than the drives allow."""
         most = self._arm.max_speed_radps * seconds
         step = np.clip(target_rad - self._wanted_rad, -most, most)
         self._speed_radps = step / seconds
@@ -122,14 +122,14 @@ class Drive:
 
     def _set_controls(self) -> None:
         arm = self._arm
-        # the drives brake against any speed: asking for a little more than wanted undoes that
+        # the drives damp any speed: commanding slightly more compensates that
         lead_rad = arm.damping_nmsprad / arm.stiffness_nmprad * self._speed_radps
         self._data.ctrl[: len(arm.links)] = self._wanted_rad + lead_rad
         self._data.ctrl[len(arm.links) :] = self._finger_m
 
 
 def _towards(error: Float[np.ndarray, "6"]) -> Float[np.ndarray, "6"]:
-    """Twist that closes the error quickly, yet can still brake before the target."""
+    """Twist that reduces the error quickly but can still brake before the target."""
     twist = np.empty(6)
     for part, speed, acceleration in (
         (slice(0, 3), _MAX_MPS, _MAX_MPS2),

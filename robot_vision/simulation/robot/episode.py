@@ -1,4 +1,4 @@
-"""An episode: the expert drives the arm through the same commands as a policy would."""
+"""An episode: the expert moves the arm by the same commands as a policy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _LOW_M, _CALM = 0.06, 0.45
 
 @dataclass(frozen=True, kw_only=True)
 class Noise:
-    """What goes wrong, so that recordings show how to recover.
+    """Disturbances, so that recordings show how to recover.
 
     The tool drifts off its commands, is knocked aside for a moment, the gripper opens by itself,
     the target is nudged. Rates are per second.
@@ -35,7 +35,7 @@ class Noise:
     nudge_mps: float = 0.35
 
     def scaled(self, share: float) -> "Noise":
-        """Drift and rates times `share`; 0: nothing goes wrong."""
+        """Drift and rates times `share`; 0: no disturbances."""
         return replace(
             self,
             drift_m=share * self.drift_m,
@@ -52,7 +52,7 @@ QUIET = USUAL.scaled(0)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tick:
-    """A moment at which to observe, with the expert's answer to it. `done`: it was the last.
+    """A moment to observe, with the expert's plan for it. `done`: it was the last.
 
     `base_from_target` and `gripper_open` are rows `STEP_S` apart, the first that far from now.
     """
@@ -73,11 +73,11 @@ def run_expert(
     linger_s: float = 0.4,
     on_command: Callable[[RobotWorld], object] = lambda _: None,
 ) -> Iterator[Tick]:
-    """Let the expert do the task; yields every `PERIOD_S`, while the world stands still.
+    """Let the expert perform the task; yields every `PERIOD_S`, while the world is paused.
 
     `on_command` is called after each command was followed for `COMMAND_S`. Ends `linger_s` after
     the expert has finished, at the task's time-out, or when the target has left the arm's reach;
-    success is that of the world then.
+    success is evaluated at that moment.
     """
     start_s = world.time_s
     finished_s: float | None = None
@@ -134,7 +134,7 @@ def _follow(
 
 
 class _Disturbance:
-    """Draws what goes wrong, one command after another."""
+    """Draws disturbances, one command after another."""
 
     def __init__(self, rng: np.random.Generator, noise: Noise) -> None:
         self._rng, self._noise = rng, noise
@@ -143,7 +143,7 @@ class _Disturbance:
         self._let_go_left_s = 0.0
 
     def rebase(self) -> None:
-        """A new plan starts from where the tool is, knocked aside as it may be."""
+        """A new plan starts at the tool's actual, possibly disturbed pose."""
         self._base = self._offset()
 
     def _offset(self) -> Float[np.ndarray, "4"]:
@@ -151,7 +151,7 @@ class _Disturbance:
         return self._drift + swell * np.r_[self._jolt_m, 0.0]
 
     def next(self, world: RobotWorld, task: Task) -> tuple[Float[np.ndarray, "3"], float, bool]:
-        """Offset of place and yaw, and whether the gripper opens by itself."""
+        """Offset of position and yaw, and whether the gripper opens by itself."""
         rng, noise = self._rng, self._noise
         memory = np.exp(-COMMAND_S / 0.5)
         scale = np.array([noise.drift_m] * 3 + [noise.drift_rad])
@@ -166,14 +166,14 @@ class _Disturbance:
             self._let_go_left_s = rng.uniform(0.15, 0.4)
         if rng.random() < noise.nudge_hz * COMMAND_S:
             _nudge(world, task, rng, noise.nudge_mps)
-        # gentler where it works, or what is pushed would leave its way beyond recovery
+        # gentler near the target, or a pushed object would leave its path beyond recovery
         calm = 1.0 if world.base_from_tool[2, 3] > _LOW_M else _CALM
         offset = calm * (self._offset() - self._base)
         return offset[:3], float(offset[3]), self._let_go_left_s > 0
 
 
 def _nudge(world: RobotWorld, task: Task, rng: np.random.Generator, speed_mps: float) -> None:
-    """Set the target sliding, unless it is held."""
+    """Set the target sliding, unless held."""
     if world.held_item == task.target.item:
         return
     body = world.items[task.target.item].body_id

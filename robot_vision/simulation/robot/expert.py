@@ -1,8 +1,8 @@
-"""A scripted expert that knows where everything is. What it does next depends on the present
-state alone, so that it can be asked at any moment, about any task, and recovers from mishaps.
+"""A scripted expert that knows all object poses. Its next action depends only on the current
+state, so it can be queried at any moment, for any task, and recovers from mishaps.
 
-A plan is rolled out without physics: the tool follows a field of velocities under limits of
-speed and acceleration, what is held moves with it, what is pushed moves before it.
+A plan is rolled out without physics: the tool follows a velocity field within limits of speed and
+acceleration; held objects move with it, pushed ones ahead of it.
 """
 
 from dataclasses import dataclass
@@ -22,31 +22,31 @@ from robot_vision.simulation.robot.tasks import (
 )
 from robot_vision.simulation.robot.world import RobotWorld, tool_down
 
-LEAD_S = 0.02  # how far the arm is behind its commands
+LEAD_S = 0.02  # lag of the arm behind its commands
 _SPEED_MPS, _PUSH_MPS, _ACCELERATION_MPS2 = 0.36, 0.16, 2.2
 _TURN_RADPS, _TURN_RADPS2 = 1.2, 7.0
 _APPROACH_HZ = 8.0  # gain of the last centimetres
 _TRAVEL_Z_M, _DONE_Z_M = 0.17, 0.22
-_CLEARANCE_M = 0.165  # of what is carried, over the table: higher than anything that stands
+_CLEARANCE_M = 0.165  # height of carried objects above the table: higher than any standing object
 _SUBSTEP_S = 0.025
 _GRIPPER_HZ = FINGER_SPEED_MPS / (OPENING_M / 2)
 _LOWEST_Z_M = TIP_M + 0.004
-# where the tool may go: the box of the safety filter, with a margin
+# the tool's workspace: that of the safety filter, with a margin
 _REACH_M = ((0.21, 0.79), (-0.44, 0.44), (_LOWEST_Z_M, 0.58))
-_NEARLY_M = 0.03  # this short of its end, a push that was broken off is not taken up again
-_LOOK_AHEAD_M = 0.04  # when pushing: how soon it is to be where it steers
-_FINGER_HALF_M = 0.016  # of the closed gripper, along the way it pushes
+_NEARLY_M = 0.03  # an interrupted push is not resumed this close to its end
+_LOOK_AHEAD_M = 0.04  # when pushing: time to reach the steering point
+_FINGER_HALF_M = 0.016  # extent of the closed gripper along the push
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Setting:
-    """What a plan takes as given, in the base frame (metres): target, destination, push."""
+    """Fixed inputs of a plan, in the base frame (metres): target, destination, push."""
 
     kind: str
     width_open: float  # opening of the gripper at which it touches the target
-    grasp_up_m: float  # of the grasp over the target's lowest point
+    grasp_up_m: float  # height of the grasp above the target's lowest point
     height_m: float
-    grasp_yaw_rad: float | None  # None: any will do
+    grasp_yaw_rad: float | None  # None: any
     way: tuple[float, float] = (0.0, 0.0)
     back_m: float = 0.0
     push_z_m: float = 0.0
@@ -59,7 +59,7 @@ class _Setting:
 
 @dataclass
 class _State:
-    """What a plan changes as it goes: the tool, the gripper, and the target (its foot's place)."""
+    """Variables of a plan: the tool, the gripper, and the target (position of its base)."""
 
     place: tuple[float, float, float]
     yaw: float
@@ -74,7 +74,7 @@ class _State:
 
 @dataclass(frozen=True)
 class _Wish:
-    """Where to go now, how fast at most, with the gripper told to be at `gripper`."""
+    """The next waypoint, maximum speed, and gripper command `gripper`."""
 
     place: tuple[float, float, float]
     yaw: float
@@ -87,10 +87,10 @@ def plan(
 ) -> tuple[Float[np.ndarray, "t 4 4"], Float[np.ndarray, " t"]]:
     """Tool poses (base frame) and gripper commands (0 closed, 1 open) of the next `steps`.
 
-    Row k is for `step_s · (k + 1)` from now. Raises `ValueError` if the target is not there.
+    Row k is for `step_s · (k + 1)` from now. Raises `ValueError` if the target does not exist.
     """
     if task.target.item < 0:
-        raise ValueError(f"nothing there is a {task.target.color_name} {task.target.class_name}")
+        raise ValueError(f"there is no {task.target.color_name} {task.target.class_name}")
     state = _state(world, task)
     setting = _setting(world, task, state)
     substeps = max(1, round(step_s / _SUBSTEP_S))
@@ -105,7 +105,7 @@ def plan(
 
 
 def is_finished(world: RobotWorld, task: Task) -> bool:
-    """Whether the expert has nothing left to do: it waits above the table."""
+    """Whether the expert is done and waits above the table."""
     state = _state(world, task)
     setting = _setting(world, task, state)
     over = state.place[2] > _DONE_Z_M - 0.02
@@ -115,7 +115,7 @@ def is_finished(world: RobotWorld, task: Task) -> bool:
 
 
 def is_lost(world: RobotWorld, task: Task) -> bool:
-    """Whether the target lies where the tool cannot go."""
+    """Whether the target is out of the tool's reach."""
     place = world.base_from_item(task.target.item)[:3, 3]
     sides = zip(place, _REACH_M, strict=True)
     return place[2] < 0 or any(not low - 0.05 < p < high + 0.05 for p, (low, high) in sides)
@@ -133,7 +133,7 @@ def _setting(world: RobotWorld, task: Task, state: _State) -> _Setting:
     upright = abs(float(pose[2, 2])) > 0.7
     yaw, width_m = None, float(item.size_m[1])
     if item.class_name in ("can", "mug") and not upright:
-        # it lies: across its axis
+        # it is lying: grasp across its axis
         yaw = atan2(float(pose[1, 2]), float(pose[0, 2]))
         width_m = high - low if item.class_name == "can" else float(item.size_m[1])
     if item.class_name == "block":
@@ -159,7 +159,7 @@ def _setting(world: RobotWorld, task: Task, state: _State) -> _Setting:
 
 
 def _grasp_up(class_name: str, height_m: float, upright: bool) -> float:
-    """Height of the tool point over the lowest point of what it grasps."""
+    """Height of the tool point above the grasped object's lowest point."""
     if class_name == "mug" and upright:
         return 0.775 * height_m + TIP_M  # over the handle
     if class_name == "can" and upright:
@@ -211,7 +211,7 @@ def _state(world: RobotWorld, task: Task) -> _State:
 
 
 def _advance(state: _State, setting: _Setting, seconds: float) -> float:
-    """Move the state on by `seconds`; the gripper's command."""
+    """Advance the state by `seconds`; returns the gripper's command."""
     wish = _push_wish(state, setting) if setting.kind == "push" else _grasp_wish(state, setting)
     _move(state, wish, seconds)
     _operate(state, setting, wish, seconds)
@@ -241,7 +241,7 @@ def _grasp_wish(state: _State, setting: _Setting) -> _Wish:
             return _Wish((fx, fy, grasp_z), yaw, 0.0)
     ready = state.gripper > 0.9
     if not ready and z < top + 0.02 and away < 0.1:
-        # not open and beside it, or around it: up first
+        # neither open beside it nor around it: go up first
         return _Wish((x, y, top + 0.03), state.yaw, 1.0)
     turned = abs(remainder(yaw - state.yaw, pi)) < 0.12
     bottom = grasp_z if ready and turned else top + 0.01
@@ -283,14 +283,14 @@ def _push_wish(state: _State, setting: _Setting) -> _Wish:
     contact = -(setting.back_m + _FINGER_HALF_M)
     low = z < setting.push_z_m + 0.015
     if left < _NEARLY_M and ahead < contact - 0.006:
-        left = 0.0  # let go of it: near enough, not worth another push
+        left = 0.0  # released: near enough, not worth another push
     shut = state.gripper < 0.25
     if left > 0 and shut and low and ahead < contact + 0.04 and abs(aside) < 0.032:
         go, side = _LOOK_AHEAD_M, wanted_aside - aside
         goal = (x + go * ux - side * uy, y + go * uy + side * ux, setting.push_z_m)
         return _Wish(goal, yaw, 0.0, _PUSH_MPS)
     if low and -0.012 < ahead - contact < 0.04 and abs(aside) < 0.05:
-        # away from what it touches before it goes up, or friction would take that along
+        # move away from touched objects before going up, or friction would drag them along
         return _Wish((x - 0.03 * ux, y - 0.03 * uy, z), state.yaw, 0.0, _PUSH_MPS)
     if left <= 0:
         return _Wish((x, y, _DONE_Z_M), state.yaw, 0.0)
@@ -304,7 +304,7 @@ def _push_wish(state: _State, setting: _Setting) -> _Wish:
 
 
 def _funnel(away_m: float, bottom_m: float, top_m: float, travel_m: float, hole_m: float) -> float:
-    """Lowest height of the tool at a distance from where it goes down."""
+    """Minimum height of the tool at a distance from its descent."""
     if away_m < hole_m:
         return bottom_m
     if away_m < 3 * hole_m:
@@ -317,7 +317,7 @@ def _funnel(away_m: float, bottom_m: float, top_m: float, travel_m: float, hole_
 def _fly(
     goal_xy: tuple[float, float], height_m: float, state: _State, yaw: float, gripper: float
 ) -> _Wish:
-    """Towards a point, over things: sideways only as far as the tool is high enough."""
+    """Fly towards a point over objects: sideways only as far as the tool is high enough."""
     x, y, z = state.place
     share = min(max(1 - (height_m - z - 0.006) / 0.03, 0.0), 1.0)
     return _Wish(
@@ -326,7 +326,7 @@ def _fly(
 
 
 def _move(state: _State, wish: _Wish, seconds: float) -> None:
-    """Speed towards the wish, under limits of speed and acceleration."""
+    """Move towards the waypoint, within limits of speed and acceleration."""
     way = [
         min(max(w, low), high) - p
         for w, p, (low, high) in zip(wish.place, state.place, _REACH_M, strict=True)
@@ -358,7 +358,7 @@ def _speed(way_m: float, limit_mps: float) -> float:
 
 
 def _operate(state: _State, setting: _Setting, wish: _Wish, seconds: float) -> None:
-    """What gripper and target do meanwhile."""
+    """Update gripper and target."""
     step = _GRIPPER_HZ * seconds
     was_held = state.held
     state.gripper += min(max(wish.gripper - state.gripper, -step), step)
@@ -384,5 +384,5 @@ def _operate(state: _State, setting: _Setting, wish: _Wish, seconds: float) -> N
 
 
 def _nearest(yaw_rad: float, now_rad: float) -> float:
-    """The grasp's yaw or half a turn from it (the fingers are alike), whichever is nearer."""
+    """The grasp's yaw or 180° from it (the fingers are identical), whichever is nearer."""
     return now_rad + remainder(yaw_rad - now_rad, pi)

@@ -1,4 +1,4 @@
-"""How often the expert does its tasks: `python -m robot_vision.simulation.robot.expert_check`."""
+"""Success rate of the expert: `python -m robot_vision.simulation.robot.expert_check`."""
 
 import argparse
 from time import process_time
@@ -12,7 +12,7 @@ from robot_vision.simulation.robot.task import KINDS, Kind
 
 
 def check(kind: Kind, *, episodes: int, seed: int, split: str, noise: Noise) -> list[int]:
-    """Seeds of the episodes that failed; prints the share that did not, and what they took."""
+    """Print success rate and times; returns the seeds of failed episodes."""
     failed, simulated_s, started_s = [], 0.0, process_time()
     for episode in range(seed, seed + episodes):
         rng = np.random.default_rng([KINDS.index(kind), episode])

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 _MAX_DAMPING = 0.08
-_WELL_CONDITIONED = 0.06  # smallest singular value from which on nothing is damped
+_WELL_CONDITIONED = 0.06  # singular value above which there is no damping
 _POSTURE_GAIN = 1.5  # 1/s
-_MARGIN_RAD = 0.15  # from a limit, in which joints are slowed towards it
+_MARGIN_RAD = 0.15  # distance from a limit within which joints slow down
 
 
 def joint_velocity(
@@ -25,8 +25,8 @@ def joint_velocity(
 ) -> Float[np.ndarray, " j"]:
     """Joint speeds (rad/s) that move the tool with `twist` (m/s, rad/s; base axes) if possible.
 
-    What the task leaves free pulls towards `rest_rad`. Joints slow down before their limits, and
-    all are scaled together to the speed limits, so that the tool's direction is kept.
+    Redundancy pulls towards `rest_rad`. Joints slow down before their limits, and all are scaled
+    together to the speed limits, which preserves the tool's direction.
     """
     u, s, vt = np.linalg.svd(jacobian, full_matrices=False)
     weak = max(0.0, 1 - s[-1] / _WELL_CONDITIONED)
@@ -44,7 +44,7 @@ def joint_velocity(
 def pose_error(
     base_from_target: Float[np.ndarray, "4 4"], base_from_tool: Float[np.ndarray, "4 4"]
 ) -> Float[np.ndarray, "6"]:
-    """What is left from tool to target: metres and rotation vector, in base axes."""
+    """Error from tool to target: metres and rotation vector, in base axes."""
     turn = base_from_target[:3, :3] @ base_from_tool[:3, :3].T
     return np.concatenate([base_from_target[:3, 3] - base_from_tool[:3, 3], rotation_vector(turn)])
 
@@ -64,7 +64,7 @@ def rotation_vector(rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"
         return skew / (2 * sine) * angle
     if cosine > 0:
         return skew / 2
-    # half a turn: the axis is the direction that the rotation keeps
+    # 180°: the axis is the direction the rotation preserves
     column = int(np.argmax(np.diag(rotation)))
     axis = (rotation + np.eye(3))[:, column]
     return axis / np.linalg.norm(axis) * angle

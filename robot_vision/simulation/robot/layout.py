@@ -1,4 +1,4 @@
-"""Which things lie on the table, and where: so that words tell them apart and the arm fits in."""
+"""Objects on the table and their positions: distinguishable by words, with room for the arm."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from robot_vision.simulation.robot.task import (
 )
 from robot_vision.simulation.shapes import Shape
 
-X_M, Y_M = (0.34, 0.66), (-0.29, 0.29)  # where the middles of things lie
-MAX_GRASP_M = 0.078  # widest thing for the gripper, whatever its yaw
-_GAP_M = 0.05  # between things: a finger and some air
+X_M, Y_M = (0.34, 0.66), (-0.29, 0.29)  # region of object centres
+MAX_GRASP_M = 0.078  # widest object for the gripper at any yaw
+_GAP_M = 0.05  # gap between objects: a finger and clearance
 _SHARES_CLASS, _SHARES_COLOR = 0.35, 0.35
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Placed:
-    """A thing before it is compiled. `quaternion_wxyz` and `place_m` are where it starts."""
+    """An object before compilation. `quaternion_wxyz` and `place_m` are its start pose."""
 
     class_name: str
     color_name: str
@@ -43,10 +43,10 @@ class Placed:
 def draw_layout(
     rng: np.random.Generator, *, kind: Kind, split: Split, things: Things | None = None
 ) -> list[Placed]:
-    """Two to six things that differ in class or colour, and between which `kind` is possible.
+    """Two to six objects that differ in class or colour and allow a task of `kind`.
 
-    What the task needs comes first. Others often share its class or its colour. With `things`
-    there are that many, and each could be picked or pushed: only words tell which is meant.
+    Objects that the task needs come first. Others often share their class or colour. With `things`
+    there are that many, and each could be picked or pushed: only the instruction selects one.
     """
     if things is not None:
         return _counted_layout(rng, kind, split, things)
@@ -67,13 +67,13 @@ def draw_layout(
 def _counted_layout(
     rng: np.random.Generator, kind: Kind, split: Split, things: Things
 ) -> list[Placed]:
-    """Raises `ValueError` for a number of things that cannot be had."""
+    """Raises `ValueError` for an impossible number of objects."""
     fewest, most = things
     needed = 2 if kind == "put" else 1
     if not needed <= fewest <= most <= MOST_THINGS:
         raise ValueError(
             f"{fewest} to {most} things for a task of kind {kind}; expected {needed} to "
-            f"{MOST_THINGS}, the fewer first"
+            f"{MOST_THINGS}, in increasing order"
         )
     classes = {"pick": PICKED, "push": PUSHED, "put": CLASS_NAMES}[kind]
     while True:
@@ -103,7 +103,7 @@ def _another(
     split: Split,
     classes: Sequence[str],
 ) -> tuple[str, str]:
-    """A class (one of `classes`) and colour that are not there yet, at times sharing one."""
+    """A class (one of `classes`) and colour not present yet, sometimes sharing one of them."""
     while True:
         class_name, color_name = names[int(rng.integers(len(names)))]
         draw = rng.random()
@@ -119,7 +119,7 @@ def _another(
 
 
 def fitting_shape(class_name: str, rng: np.random.Generator) -> Shape:
-    """A random instance that this table takes: graspable if its class is, not too large."""
+    """A random instance suited to this table: graspable if its class is, not too large."""
     while True:
         shape = make_shape(class_name, rng)
         if _fits(class_name, shape):
@@ -147,7 +147,7 @@ def _place(
     *,
     trials: int,
 ) -> Placed | None:
-    """Put a thing where there is room, and note that in `taken`; None if there is none."""
+    """Place an object where there is room, and add it to `taken`; None if there is none."""
     shape = fitting_shape(class_name, rng)
     half = shape.half_size_m
     lies = class_name == "bottle"  # a standing one would be in the arm's way
@@ -173,7 +173,7 @@ def _place(
 def _laid_down(
     turn_wxyz: tuple[float, float, float, float],
 ) -> tuple[float, float, float, float]:
-    """The turn about the vertical, after z was laid along x."""
+    """Rotation about the vertical, after laying z along x."""
     c, s = turn_wxyz[0], turn_wxyz[3]
     h = float(np.sqrt(0.5))
     return (c * h, -s * h, c * h, s * h)

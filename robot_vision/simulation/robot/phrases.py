@@ -1,7 +1,7 @@
 """Words for tasks: templates, synonyms, word order, polite forms. Lower case, no punctuation.
 
-Held-out phrases are made of words that training phrases have too, in other sentences: a sentence
-that training never shows, or a verb and a thing's name that training never shows together.
+Held-out phrases use only words of training phrases, in other combinations: a sentence that
+training never shows, or a verb and an object's name that training never shows together.
 """
 
 import re
@@ -136,11 +136,11 @@ _HELD_OUT: dict[Kind, tuple[str, ...]] = {
         "nudge {target} so that it goes {direction}",
     ),
 }
-_HELD_OUT_EVERY = 6  # of the pairs of a sentence and a thing's name, one in this many
+_HELD_OUT_EVERY = 6  # one in this many pairs of a sentence and an object's name is held out
 
 
 def instruct(task: Task, rng: np.random.Generator, *, held_out: bool = False) -> str:
-    """Words for a task: ones that training may show, or ones that are kept from it."""
+    """An instruction for a task: one that training may show, or a held-out one."""
     while True:
         phrase, is_kept = _draw(task, rng, held_out)
         if is_kept == held_out:
@@ -148,7 +148,7 @@ def instruct(task: Task, rng: np.random.Generator, *, held_out: bool = False) ->
 
 
 def _draw(task: Task, rng: np.random.Generator, held_out: bool) -> tuple[str, bool]:
-    """A phrase, and whether it is kept from training."""
+    """A phrase, and whether it is held out."""
     pools = [(_TRAINED[task.kind], _HELD_OUT[task.kind]), (_NOUNS, _HELD_OUT_NOUNS),
              (_POLITE, _HELD_OUT_POLITE)]  # fmt: skip
     chosen, kept = [], False
@@ -171,7 +171,7 @@ def _draw(task: Task, rng: np.random.Generator, held_out: bool) -> tuple[str, bo
 
 
 def all_words() -> tuple[str, ...]:
-    """Every word that instructions are made of, sorted."""
+    """Every word used in instructions, sorted."""
     texts: list[str] = [*_NOUNS, *_HELD_OUT_NOUNS, *_POLITE, *_HELD_OUT_POLITE]
     for table in (_TRAINED, _HELD_OUT, CLASS_WORDS, COLOR_WORDS, RELATION_WORDS, DIRECTION_WORDS):
         for choices in table.values():
@@ -180,7 +180,7 @@ def all_words() -> tuple[str, ...]:
 
 
 def words_of(texts: Iterable[str]) -> set[str]:
-    """The words of some texts."""
+    """The set of words in some texts."""
     return {word for text in texts for word in text.split()}
 
 
@@ -189,7 +189,7 @@ def _noun(template: str, thing: Named, name: str, rng: np.random.Generator) -> s
 
 
 def _is_kept_pair(sentence: str, name: str) -> bool:
-    """Whether training never shows this sentence with this name of a thing."""
+    """Whether training never shows this sentence with this object name."""
     return zlib.crc32(f"{sentence}|{name}".encode()) % _HELD_OUT_EVERY == 0
 
 

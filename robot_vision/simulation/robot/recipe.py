@@ -1,4 +1,4 @@
-"""What a set of demonstrations is made of, and the scene of each of its episodes."""
+"""The recipe of a demonstration set, and the scene of each of its episodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,13 @@ _TRIES = 200
 
 @dataclass(frozen=True, kw_only=True)
 class DemonstrationRecipe:
-    """An episode depends on this and its number alone. `tasks` take turns.
+    """An episode depends only on this and its number. `tasks` alternate.
 
-    `lift` is to pick up the only thing there is. `things` is how many there are for the other
-    tasks, from and to; None: two to six, of which not all can be meant. `wordings` is how many
-    sentences an episode has at most, all of the same meaning. Sizes are w × h; a wrist camera of
-    None is not recorded. `policy` is a bundle that leads in place of the expert, of that hash; the
-    expert does for `expert_share` of the time. With `fixed_camera` the front camera is at its
-    usual place in all episodes.
+    `lift` means picking up the only object. `things` is the range of their number for the other
+    tasks; None: two to six, including distractors. `wordings` is the maximum number of paraphrases
+    per episode. Sizes are w × h; a wrist camera of None is not recorded. `policy` is a bundle,
+    with its hash, that acts instead of the expert, except for `expert_share` of the time. With
+    `fixed_camera` the front camera has its nominal pose in all episodes.
     """
 
     seed: int
@@ -59,7 +58,8 @@ class DemonstrationRecipe:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Where an episode begins. The first of `wordings` is its instruction; `rng` draws on."""
+    """The start of an episode. The first of `wordings` is its instruction; `rng` continues its
+    random stream."""
 
     world: RobotWorld
     task: Task
@@ -68,7 +68,7 @@ class Scene:
 
 
 def scene_of(recipe: DemonstrationRecipe, number: int) -> Scene:
-    """The scene of episode `number`; its world is to be closed."""
+    """The scene of episode `number`; the caller closes its world."""
     key = (recipe.seed, SPLITS.index(recipe.split), number)
     rng = np.random.default_rng(key)
     name = recipe.tasks[number % len(recipe.tasks)]
@@ -88,12 +88,12 @@ def scene_of(recipe: DemonstrationRecipe, number: int) -> Scene:
 
 
 def kind_of(name: TaskName) -> Kind:
-    """To lift is to pick."""
+    """The kind of task: lift counts as pick."""
     return "pick" if name == "lift" else name
 
 
 def draw_wordings(task: Task, rng: np.random.Generator, count: int) -> tuple[str, ...]:
-    """Up to `count` different sentences for a task, all that training may show."""
+    """Up to `count` different sentences for a task, none of them held out."""
     found: dict[str, None] = {}
     for _ in range(_TRIES):
         if len(found) >= count:
@@ -111,10 +111,10 @@ def parse_tasks(names: Sequence[str]) -> tuple[TaskName, ...]:
 
 
 def parse_things(text: str) -> Things | None:
-    """How many things, of a text like 2 or 1..3; None if empty. Raises `ConfigError`."""
+    """Parse a number of objects such as 2 or 1..3; None if empty. Raises `ConfigError`."""
     if not text:
         return None
     fewest, _, most = text.partition("..")
     if not (fewest.isdecimal() and (most or fewest).isdecimal()):
-        raise ConfigError(f"things {text!r}; expected a number or a range, as 2 or 1..3")
+        raise ConfigError(f"things {text!r}; expected a number or a range, such as 2 or 1..3")
     return int(fewest), int(most or fewest)

@@ -1,7 +1,7 @@
-"""What the arm may be asked to do. Light: no physics, no rendering.
+"""Tasks for the arm. Lightweight: no physics, no rendering.
 
-Directions are those of the operator, who sits where the fixed camera stands, opposite the arm:
-left in the picture is −y of the base frame, towards the operator is +x.
+Directions are relative to the operator, who sits at the fixed camera, opposite the arm: left in
+the picture is −y of the base frame, towards the operator is +x.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ DIRECTIONS: dict[Direction, tuple[float, float]] = {
 }
 PICKED = ("ball", "block", "can", "mug")
 PUSHED = ("block", "bowl", "box", "can", "mug")
-# what receives, and what may be put there
+# receivers, and what may be put there
 GOES_INTO: dict[str, tuple[str, ...]] = {
     "bowl": ("ball", "block"),
     "box": ("block", "can", "mug"),
@@ -33,7 +33,7 @@ TIME_OUT_S: dict[Kind, float] = {"pick": 12.0, "put": 18.0, "push": 14.0}
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """A thing as words have it, and its row in the world's items (−1: it is not there)."""
+    """An object as named, and its row in the world's items (−1: absent)."""
 
     color_name: str
     class_name: str
@@ -44,7 +44,7 @@ class Named:
 class Task:
     """`destination` and `relation` belong to put; `direction` and `start_m` to push.
 
-    `start_m` is where the target lay (x, y in the base frame) when the task was given.
+    `start_m` is the target's position (x, y in the base frame) at the start of the task.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Tasks in a world: which are possible, and success."""
+"""Tasks in a world: possible ones, and success criteria."""
 
 from collections.abc import Iterator
 
@@ -23,23 +23,23 @@ from robot_vision.simulation.robot.world import (
     RobotWorld,
 )
 
-LIFTED_M = 0.06  # the lowest point of what is picked must be this high
-PUSHED_M, ASTRAY_M = 0.08, 0.06  # along the direction at least, across it at most
+LIFTED_M = 0.06  # minimum height of the lowest point of a picked object
+PUSHED_M, ASTRAY_M = 0.08, 0.06  # least distance along the direction, largest across it
 PUSH_M = 0.13  # how far the expert pushes
 _HELD_WITHIN_M = 0.08
-_FINGER_M = 0.04  # room that the closed fingers need behind what they push
+_FINGER_M = 0.04  # room that the closed fingers need behind a pushed object
 _LANE_M = 0.022  # half the width that closed fingers sweep
-_REACHED_M = ((0.22, 0.78), (-0.43, 0.43))  # where the tool and what it pushes may go
+_REACHED_M = ((0.22, 0.78), (-0.43, 0.43))  # region for the tool and pushed objects
 
 
 def named(world: RobotWorld, index: int) -> Named:
-    """An item of the world, by its words."""
+    """An item of the world, by name."""
     item = world.items[index]
     return Named(color_name=item.color_name, class_name=item.class_name, item=index)
 
 
 def possible_tasks(world: RobotWorld) -> list[Task]:
-    """All tasks that can be done as things lie now; all things differ in colour or class."""
+    """All tasks that are currently possible; all objects differ in colour or class."""
     rows = range(len(world.items))
     classes = [item.class_name for item in world.items]
     tasks = [_task(world, "pick", i) for i in rows if classes[i] in PICKED]
@@ -54,11 +54,11 @@ def possible_tasks(world: RobotWorld) -> list[Task]:
 
 
 def success(world: RobotWorld, task: Task) -> bool:
-    """Whether the task is done, as the world is now.
+    """Whether the task is done in the current state of the world.
 
-    pick: held, its lowest point 6 cm over the table. put: let go, and it touches the destination
-    within whose outline its middle lies. push: moved at least 8 cm along the direction and at
-    most 6 cm across, from where it lay when the task was given.
+    pick: held, its lowest point 6 cm above the table. put: released, touching the destination,
+    with its centre within the destination's outline. push: moved at least 8 cm along the direction
+    and at most 6 cm across, relative to the start of the task.
     """
     if task.target.item < 0:
         return False
@@ -85,7 +85,7 @@ def corners_in_base(world: RobotWorld, index: int) -> Float[np.ndarray, "n 3"]:
 
 
 def back_m(world: RobotWorld, index: int, direction: Direction) -> float:
-    """How far an item reaches against a direction, from its middle, where fingers push it."""
+    """Extent of an item against a direction, from its centre, where the fingers push."""
     along = np.array(DIRECTIONS[direction])
     from_middle = corners_in_base(world, index)[:, :2] - world.base_from_item(index)[:2, 3]
     if world.items[index].class_name == "mug":
@@ -148,14 +148,14 @@ def _push(world: RobotWorld, index: int, direction: Direction) -> Task:
 
 
 def _way_is_free(world: RobotWorld, index: int, direction: Direction) -> bool:
-    """Whether nothing is in the way of an item that is pushed, nor of the fingers behind it."""
+    """Whether the paths of a pushed item and of the fingers behind it are free."""
     along = np.array(DIRECTIONS[direction])
     across = np.array([-along[1], along[0]])
     middle = world.base_from_item(index)[:2, 3]
     own = corners_in_base(world, index)[:, :2] - middle
     front, back = float((own @ along).max()), back_m(world, index, direction)
     if world.items[index].class_name == "mug" and back > 0.55 * world.items[index].size_m[1]:
-        return False  # by its handle it would only turn
+        return False  # pushed at its handle, it would only turn
     half_width = float(np.abs(own @ across).max())
     behind, goal = middle - (back + _FINGER_M) * along, middle + PUSH_M * along
     for place in (behind, goal):
@@ -172,7 +172,7 @@ def _way_is_free(world: RobotWorld, index: int, direction: Direction) -> bool:
 
 
 def _tips(item: RobotItem) -> bool:
-    """Whether an item falls over, rather than slides, when it is pushed at its top."""
+    """Whether an item tips over instead of sliding when pushed at its top."""
     half_width_m = float(item.size_m[:2].min()) / 2
     return TABLE_FRICTION * float(item.size_m[2]) > half_width_m
 

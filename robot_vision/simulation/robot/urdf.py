@@ -1,4 +1,4 @@
-"""The simulated arm as a URDF, as a real arm's driver publishes it: joints, limits and looks."""
+"""The simulated arm as a URDF, as a real arm's driver publishes it: joints, limits and visuals."""
 
 import warnings
 
@@ -9,14 +9,14 @@ from robot_vision.simulation.gl import MjModel, mujoco
 from robot_vision.simulation.robot.arm import FINGERS, GRIPPER, OPENING_M, TOOL
 from robot_vision.simulation.robot.arms import Arm
 
-# One spindle moves both fingers: its joint is the gripper's, from 0 closed to 1 open.
+# One spindle moves both fingers: its joint is the gripper joint, from 0 closed to 1 open.
 _SPINDLE = "spindle"
 
 
 def urdf_of(model: MjModel, arm: Arm, *, base: str, tool: str) -> str:
     """Links of `arm` with their visual shapes and joints with limits, `base` the root; no masses.
 
-    Nothing collides: what is drawn overlaps at every joint.
+    There are no collision shapes: visuals overlap at every joint.
     """
     joints, parent = [], base
     links = [_link(model, base, "base")]
@@ -71,7 +71,7 @@ def _gripper(model: MjModel) -> list[str]:
 
 
 def _link(model: MjModel, name: str, body: str) -> str:
-    """A link that looks as the body does."""
+    """A link with the body's visual shapes."""
     number = int(model.body(body).id)
     geoms = range(
         model.body_geomadr[number], model.body_geomadr[number] + model.body_geomnum[number]
@@ -109,7 +109,7 @@ def _joint(
 def _origin(place_m: np.ndarray, quaternion_wxyz: np.ndarray) -> str:
     turn = Rotation.from_quat(np.roll(quaternion_wxyz, -1))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # gimbal lock: any of its answers is right
+        warnings.simplefilter("ignore", UserWarning)  # gimbal lock: any solution is correct
         rpy = turn.as_euler("xyz")
     return f'<origin xyz="{_text(place_m)}" rpy="{_text(rpy)}"/>'
 

@@ -1,4 +1,4 @@
-"""What the robot's cameras give: pictures and depth through the sensor models."""
+"""Output of the robot's cameras: pictures and depth from the sensor models."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from robot_vision.simulation.sensor import (
 )
 from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole
 
-# the middle of what the fixed camera shows, in the base frame
+# centre of the fixed camera's view, in the base frame
 LOOKED_AT_M = np.array([0.5, 0.0, 0.04])
 
 
@@ -32,7 +32,7 @@ class Sensors:
 
 
 def draw_sensors(rng: np.random.Generator, *, nearest_m: float | None = None) -> Sensors:
-    """A random RGB-D camera; `nearest_m` overrides its shortest range."""
+    """A random RGB-D camera; `nearest_m` overrides its minimum range."""
     color, depth = draw_color_sensor(rng), draw_depth_sensor(rng)
     if nearest_m is not None:
         depth = DepthSensor(**{**vars(depth), "min_m": nearest_m})
@@ -40,7 +40,7 @@ def draw_sensors(rng: np.random.Generator, *, nearest_m: float | None = None) ->
 
 
 def draw_fixed_viewpoint(rng: np.random.Generator, *, size_px: tuple[int, int]) -> Viewpoint:
-    """Opposite the arm, 0.95 to 1.1 m from the middle of the table, looking down on it."""
+    """Opposite the arm, 0.95 to 1.1 m from the table's centre, looking down on it."""
     azimuth, elevation = np.deg2rad(rng.uniform(-16, 16)), np.deg2rad(rng.uniform(38, 52))
     return _viewpoint(
         size_px,
@@ -54,7 +54,7 @@ def draw_fixed_viewpoint(rng: np.random.Generator, *, size_px: tuple[int, int]) 
 
 
 def usual_viewpoint(size_px: tuple[int, int]) -> Viewpoint:
-    """In the middle of those that `draw_fixed_viewpoint` draws."""
+    """The nominal pose: the mean of those that `draw_fixed_viewpoint` draws."""
     return _viewpoint(
         size_px,
         azimuth_rad=0.0,
@@ -106,14 +106,14 @@ class Eyes:
     def look(
         self, data: MjData, *, camera_name: str, size_px: tuple[int, int], depth: bool = True
     ) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"] | None]:
-        """Exact colour and depth (metres, 0: nothing there); kinematics must be computed."""
+        """Exact colour and depth (metres, 0: nothing); kinematics must be up to date."""
         mujoco.mj_camlight(self._model, data)
         self._renderer.update_scene(data, camera=camera_name)
         width_px, height_px = size_px
         view = mujoco.MjrRect(0, 0, width_px, height_px)
         rgb = np.empty((height_px, width_px, 3), np.uint8)
         clip = np.empty((height_px, width_px), np.float32) if depth else None
-        context = self._renderer._mjr_context  # its only way to draw both at once
+        context = self._renderer._mjr_context  # the only way to render both at once
         mujoco.mjr_render(view, self._renderer.scene, context)
         mujoco.mjr_readPixels(rgb, clip, view, context)
         return np.ascontiguousarray(rgb[::-1]), None if clip is None else metres(clip[::-1])
@@ -121,7 +121,7 @@ class Eyes:
     def bodies(
         self, data: MjData, *, camera_name: str, size_px: tuple[int, int]
     ) -> Int32[np.ndarray, "h w"]:
-        """The body that each pixel shows, 0 (the world) where there is none: ground truth."""
+        """Ground truth: the body at each pixel, 0 (the world) for none."""
         scene = self._renderer.scene
         self._renderer.update_scene(data, camera=camera_name)
         segment, colour = mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR
@@ -149,7 +149,7 @@ def sense(
     sensors: Sensors,
     rng: np.random.Generator,
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Float32[np.ndarray, "h w"] | None]:
-    """Colour, and depth (metres, NaN where invalid) if there is any, as the sensors give them."""
+    """Colour, and depth (metres, NaN where invalid) if any, as the sensors return them."""
     if depth_m is None:
         return sense_color(rgb, sensor=sensors.color, rng=rng), None
     matt: Float[np.ndarray, "h w"] = np.zeros(depth_m.shape)

@@ -1,4 +1,4 @@
-"""The simulated robot: a table with things, the arm, a fixed RGB-D camera and one at the wrist.
+"""The simulated robot: a table with objects, the arm, a fixed RGB-D camera and a wrist camera.
 
 The world's frame is the arm's base frame: x away from the arm over the table, y left of the arm,
 z up, origin on the table top.
@@ -43,7 +43,7 @@ from robot_vision.simulation.scene import (
 from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint, pinhole
 
 TIMESTEP_S = 0.0025
-SIZE_PX, WRIST_SIZE_PX = (416, 320), (208, 160)  # of the two cameras, w × h
+SIZE_PX, WRIST_SIZE_PX = (416, 320), (208, 160)  # image sizes of the two cameras, w × h
 TABLE_FRICTION = 0.3
 WRIST_FRAME_ID = "wrist_camera_color_optical_frame"
 NOTHING, ROBOT = -1, -2
@@ -55,9 +55,9 @@ _OPTICAL_FROM_MUJOCO = np.diag([1.0, -1.0, -1.0, 1.0])
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RobotItem:
-    """A thing on the table; ground truth. `size_m` is its full extent along its own axes.
+    """Ground truth of an object on the table. `size_m` is its full extent along its own axes.
 
-    `corners_m` are points of its surface in its own frame: all that its silhouette needs.
+    `corners_m` are the surface points, in its own frame, that its silhouette needs.
     """
 
     class_name: str
@@ -70,7 +70,8 @@ class RobotItem:
 class RobotWorld:
     """Physics, the arm's controller and the cameras of one episode; a context manager.
 
-    Rendering opens an OpenGL context in the thread that first asks for a frame, and belongs to it.
+    Rendering opens an OpenGL context in the thread that first requests a frame, and is bound to
+    it.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class RobotWorld:
         self.close()
 
     def close(self) -> None:
-        """Give the OpenGL context back, if one was opened."""
+        """Release the OpenGL context, if one was opened."""
         if self._eyes is not None:
             self._eyes.close()
             self._eyes = None
@@ -124,7 +125,7 @@ class RobotWorld:
 
     @property
     def base_from_wrist_camera(self) -> Float[np.ndarray, "4 4"]:
-        """Optical frame of the wrist camera, where the arm holds it now."""
+        """Current pose of the wrist camera's optical frame."""
         camera = self.model.camera(WRIST_CAMERA).id
         pose = np.eye(4)
         pose[:3, :3] = self.data.cam_xmat[camera].reshape(3, 3)
@@ -137,12 +138,12 @@ class RobotWorld:
 
     @property
     def base_from_commanded(self) -> Float[np.ndarray, "4 4"]:
-        """The tool pose that was commanded last."""
+        """The last commanded tool pose."""
         return self._drive.base_from_target
 
     @property
     def tool_velocity(self) -> Float[np.ndarray, "6"]:
-        """Of the tool point in base axes: m/s, then rad/s."""
+        """Velocity of the tool point in base axes: m/s, then rad/s."""
         velocity = np.zeros(6)
         site = mujoco.mjtObj.mjOBJ_SITE
         mujoco.mj_objectVelocity(self.model, self.data, site, self._site, velocity, 0)
@@ -155,7 +156,7 @@ class RobotWorld:
 
     @property
     def held_item(self) -> int:
-        """Row of the item that both fingers touch, −1 if there is none."""
+        """Row of the item that both fingers touch, −1 for none."""
         contact = self.data.contact
         geoms = contact.geom[contact.dist < 1e-3] if self.data.ncon else np.zeros((0, 2), int)
         touched = []
@@ -175,7 +176,7 @@ class RobotWorld:
         return {int(i) for i in self._item_of_body[bodies[by_hand]].ravel()} - {-1}
 
     def base_from_item(self, index: int) -> Float[np.ndarray, "4 4"]:
-        """Ground truth: pose of an item's frame (its middle)."""
+        """Ground truth: pose of an item's frame (at its centre)."""
         body = self.items[index].body_id
         pose = np.eye(4)
         pose[:3, :3] = self.data.xmat[body].reshape(3, 3)
@@ -183,7 +184,7 @@ class RobotWorld:
         return pose
 
     def state(self, stamp_ns: int) -> RobotState:
-        """What the arm reports."""
+        """The arm's reported state."""
         return RobotState(
             stamp_ns=stamp_ns,
             joint_position_rad=self._drive.joint_position_rad,
@@ -193,7 +194,7 @@ class RobotWorld:
         )
 
     def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None:
-        """What the arm's controller follows from now on."""
+        """Set the command that the arm's controller follows from now on."""
         if not (np.isfinite(base_from_tool).all() and np.isfinite(gripper_open)):
             raise ValueError(
                 f"commands must be finite; got pose {base_from_tool.tolist()}, "
@@ -204,7 +205,7 @@ class RobotWorld:
         self._drive.gripper_open = float(gripper_open)
 
     def command_joints(self, position_rad: Float[np.ndarray, " j"], gripper_open: float) -> None:
-        """Joint positions that the arm goes to from now on, in place of tool poses."""
+        """Command joint positions from now on, instead of tool poses."""
         count = len(self.arm.links)
         if position_rad.shape != (count,) or not (
             np.isfinite(position_rad).all() and np.isfinite(gripper_open)
@@ -217,7 +218,7 @@ class RobotWorld:
         self._drive.gripper_open = float(gripper_open)
 
     def step(self, seconds: float) -> None:
-        """Let time pass: physics, and the arm's controller every `TICK_S`."""
+        """Advance time: physics, and the arm's controller every `TICK_S`."""
         self._owed_s += seconds
         while self._owed_s > TIMESTEP_S / 2:
             if self._until_tick_s <= TIMESTEP_S / 2:
@@ -229,16 +230,16 @@ class RobotWorld:
         mujoco.mj_kinematics(self.model, self.data)
 
     def frame(self, stamp_ns: int | None = None, *, depth: bool = True) -> Frame:
-        """The fixed camera's picture now; the stamp is the simulated time if none is given."""
+        """The fixed camera's current picture; the stamp defaults to simulated time."""
         return self._see(_FIXED_CAMERA, self.camera, self._sensors[0], stamp_ns, depth)
 
     def wrist_frame(self, stamp_ns: int | None = None, *, depth: bool = True) -> Frame:
-        """The wrist camera's picture now."""
+        """The wrist camera's current picture."""
         return self._see(WRIST_CAMERA, self.wrist_camera, self._sensors[1], stamp_ns, depth)
 
     def shown(self) -> Int32[np.ndarray, "h w"]:
-        """Ground truth of the fixed camera's picture: the row of the item that a pixel shows,
-        `ROBOT` where it is the arm, `NOTHING` else.
+        """Ground truth of the fixed camera's picture: the row of the item at each pixel, `ROBOT`
+        for the arm, `NOTHING` otherwise.
         """
         bodies = self._opened_eyes().bodies(
             self.data,
@@ -295,11 +296,11 @@ class RobotWorld:
         apply_viewpoint(self.model, self._viewpoint)
 
     def change_lights(self, rng: np.random.Generator) -> None:
-        """Other lights, of places and colours that training did not have too."""
+        """Change the lights, also to positions and colours not used in training."""
         light_room(self.model, rng, split="test")
 
     def settle(self, placed: list[Placed], base_from_tool: Float[np.ndarray, "4 4"]) -> None:
-        """Put things and arm in their places, let things come to rest, and begin at time 0."""
+        """Place objects and arm, let objects come to rest, and start at time 0."""
         for item, place in zip(self.items, placed, strict=True):
             start = self.model.jnt_qposadr[self.model.body_jntadr[item.body_id]]
             self.data.qpos[start : start + 7] = [*place.place_m, *place.quaternion_wxyz]
@@ -325,8 +326,8 @@ def build_world(
 ) -> RobotWorld:
     """A random table on which a task of `kind` (any, if None) is possible; sizes are w × h.
 
-    `things` is how many there are, from and to; each could then be meant. The front camera is at
-    its usual place with `fixed_camera`, else somewhere near it; all else is the same.
+    `things` is the range of their number; the task may then name any of them. With `fixed_camera`
+    the front camera has its nominal pose, otherwise a pose near it; everything else is the same.
     """
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     placed = draw_layout(rng, kind=kind, split=split, things=things)
@@ -361,7 +362,7 @@ def tool_down(place_m: Float[np.ndarray, "3"], yaw_rad: float) -> Float[np.ndarr
 
 
 def draw_start_pose(rng: np.random.Generator) -> Float[np.ndarray, "4 4"]:
-    """Above the table, out of the way of what lies there."""
+    """Above the table, clear of the objects."""
     place = np.array([rng.uniform(0.3, 0.52), rng.uniform(-0.2, 0.2), rng.uniform(0.24, 0.4)])
     yaw = float(np.arctan2(place[1], place[0])) + rng.normal(0, 0.1)
     return tool_down(place, yaw)
@@ -373,9 +374,9 @@ def _compile(
     spec = empty_spec(size_px)
     spec.option.timestep = TIMESTEP_S
     spec.compiler.degree = False
-    # doubles the cost of a picture, and the detector does as well without (measured)
+    # doubles the cost of a picture without improving the detector (measured)
     spec.visual.quality.offsamples = 0
-    # a firm grip: friction that holds, not one that creeps
+    # a firm grip: friction that holds without creeping
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10
     add_surfaces(spec, rng)
@@ -383,7 +384,7 @@ def _compile(
     add_stage(spec)
     low, high = _TABLE_X_M
     thick = rng.uniform(0.015, 0.04)
-    # smooth enough that tall things slide when they are pushed, and do not tip
+    # smooth enough that tall objects slide instead of tipping when pushed
     spec.worldbody.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX, size=[(high - low) / 2, _TABLE_HALF_Y_M, thick],
         pos=[(low + high) / 2, 0, -thick], material="table", condim=6,

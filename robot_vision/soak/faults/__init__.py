@@ -1,1 +1,1 @@
-"""The faults of a soak: each is a function that registers itself, found without being listed."""
+"""The faults of a soak: each is a self-registering function; no list is needed."""

@@ -1,7 +1,7 @@
 """Faults of the arm's state: silent, wrong, impossible, late, from two sources.
 
-Limits of the watchdog (`watchdog.robot_state_s`) are what the service may need to notice silence.
-What is impossible must be noticed at once.
+The service may take up to the watchdog's limit (`watchdog.robot_state_s`) to notice silence.
+Impossible states must be noticed at once.
 """
 
 import math
@@ -30,7 +30,7 @@ def _put(message: Message, x: float, y: float, z: float) -> None:
 
 
 def identity(message: Message) -> list[Message]:
-    """What a driver says before it has read its encoders."""
+    """The pose a driver reports before it has read its encoders."""
     _put(message, 0.0, 0.0, 0.0)
     turn = message.pose.orientation
     turn.x, turn.y, turn.z, turn.w = 0.0, 0.0, 0.0, 1.0
@@ -38,7 +38,7 @@ def identity(message: Message) -> list[Message]:
 
 
 def moved(random: Random, least_m: float, most_m: float) -> Change:
-    """Every pose is away from the true one, in one direction by one distance."""
+    """Every pose is offset from the true one, by a fixed vector."""
     direction = [random.gauss(0, 1) for _ in range(3)]
     share = random.uniform(least_m, most_m) / math.hypot(*direction)
     x, y, z = (share * part for part in direction)
@@ -52,7 +52,7 @@ def moved(random: Random, least_m: float, most_m: float) -> Change:
 
 @fault(0.5, 3.0, must_hold=True, may_need_enable=True, known_after_s=SILENCE_S)
 def arm_silent(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Neither the tool's pose nor joint states come."""
+    """Neither the tool pose nor joint states arrive."""
     with rig.changed("tool_pose", nothing), rig.changed("joint_states", nothing):
         yield
 
@@ -90,7 +90,7 @@ def arm_huge(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(0.5, 2.0, must_hold=True, may_need_enable=True)
 def arm_nan(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """The tool's position is no number."""
+    """The tool's position is NaN."""
     with rig.changed("tool_pose", each(lambda m: _put(m, math.nan, math.nan, math.nan))):
         yield
 
@@ -104,7 +104,7 @@ def arm_jumps(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.5, 3.0, must_hold=True, may_need_enable=True, known_after_s=0.3, travel_m=0.1)
 def arm_frozen(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """The tool's pose does not change any more, under fresh stamps."""
+    """The tool pose stops changing, with fresh stamps."""
     with rig.changed("tool_pose", frozen("pose")):
         yield
 
@@ -119,7 +119,7 @@ def arm_late(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(0.5, 2.0, may_need_enable=True)
 def arm_swapped(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """States come two at a time, the later one first."""
+    """States arrive in pairs, the later one first."""
     with rig.changed("tool_pose", swapped()):
         yield
 
@@ -141,14 +141,14 @@ def arm_in_the_future(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(0.7, 2.0, must_hold=True, may_need_enable=True, known_after_s=SILENCE_S)
 def joints_silent(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Joint states do not come, poses do."""
+    """Joint states do not arrive, poses do."""
     with rig.changed("joint_states", nothing):
         yield
 
 
 @fault(0.7, 2.0, must_hold=True, may_need_enable=True, known_after_s=SILENCE_S)
 def joints_nan(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Joints are at no number."""
+    """Joint positions are NaN."""
 
     def edit(message: Message) -> None:
         message.position = [math.nan] * len(message.position)
@@ -170,7 +170,7 @@ def joints_renamed(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
 
 @fault(1.0, 3.0, must_hold=True, may_need_enable=True, known_after_s=0.5)
 def arm_has_two_publishers(rig: Rig, random: Random) -> Iterator[None]:
-    """Another node publishes the tool's pose as well, .3 to .6 m away."""
+    """Another node also publishes the tool pose, .3 to .6 m away."""
     with rig.second_tool_pose(random.uniform(0.3, 0.6)):
         yield
 
@@ -184,6 +184,6 @@ def arm_teleports(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
 
 @fault(0.5, 2.0, must_hold=True, may_need_enable=True, known_after_s=SILENCE_S)
 def robot_frozen(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """The robot's process is stopped: nothing comes from it."""
+    """The robot's process is stopped and sends nothing."""
     with rig.frozen("simulated robot"):
         yield

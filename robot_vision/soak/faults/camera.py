@@ -7,20 +7,20 @@ from random import Random
 from robot_vision.soak.changes import each, frozen, nothing, shifted, unstamped
 from robot_vision.soak.fault import Message, Rig, fault
 
-# `watchdog.perception_s`, and a frame that was under way.
+# `watchdog.perception_s`, plus a frame in progress.
 SILENCE_S = 0.7
 
 
 @fault(1.2, 3.0, must_hold=True, known_after_s=SILENCE_S)
 def camera_silent(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """No colour image comes."""
+    """No colour images arrive."""
     with rig.changed("rgb", nothing):
         yield
 
 
 @fault(1.6, 3.0, must_hold=True, known_after_s=SILENCE_S + 0.3)
 def camera_frozen(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Colour and depth show the same picture under fresh stamps."""
+    """Colour and depth repeat the same picture with fresh stamps."""
     with rig.changed("rgb", frozen("data")), rig.changed("depth", frozen("data")):
         yield
 
@@ -38,7 +38,7 @@ def camera_black(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
 
 @fault(1.2, 3.0, must_hold=True, known_after_s=SILENCE_S)
 def camera_bad_encoding(rig: Rig, random: Random) -> Iterator[None]:
-    """Images are of an encoding that there is not, or of one that needs more than there is."""
+    """Images declare an unknown encoding, or one that needs more data than they have."""
     encoding = random.choice(("no such", "32FC7", "", "rgba16"))
 
     def edit(message: Message) -> None:
@@ -50,7 +50,7 @@ def camera_bad_encoding(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.2, 3.0, must_hold=True, known_after_s=SILENCE_S)
 def camera_truncated(rig: Rig, random: Random) -> Iterator[None]:
-    """Images have less data than their size says."""
+    """Images have less data than their size requires."""
     share = random.uniform(0.0, 0.9)
 
     def edit(message: Message) -> None:
@@ -62,7 +62,7 @@ def camera_truncated(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.2, 3.0, must_hold=True, known_after_s=SILENCE_S)
 def camera_claims_to_be_huge(rig: Rig, random: Random) -> Iterator[None]:
-    """Images say that they are thousands of millions of pixels large."""
+    """Images claim to have billions of pixels."""
     side = random.choice((10**5, 2**31, 2**32 - 1))
 
     def edit(message: Message) -> None:
@@ -75,7 +75,7 @@ def camera_claims_to_be_huge(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(0.5, 3.0)
 def camera_info_impossible(rig: Rig, random: Random) -> Iterator[None]:
-    """A focal length of 1e300 px, of no number, or of 1e-300 px."""
+    """A focal length of 1e300 px, NaN, or 1e-300 px."""
     focal = random.choice((1e300, 1e-300, float("nan"), float("inf"), -500.0))
 
     def edit(message: Message) -> None:
@@ -98,14 +98,14 @@ def camera_info_zeros(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG0
 
 @fault(0.5, 3.0)
 def depth_silent(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """No depth comes."""
+    """No depth images arrive."""
     with rig.changed("depth", nothing):
         yield
 
 
 @fault(0.5, 3.0)
 def depth_late(rig: Rig, random: Random) -> Iterator[None]:
-    """Depth is of .05 to .5 s before its colour."""
+    """Depth is .05 to .5 s older than its colour image."""
     with rig.changed("depth", shifted(-random.uniform(0.05, 0.5))):
         yield
 

@@ -1,4 +1,4 @@
-"""Faults around the service: words, models, processes, the console, strangers in the graph."""
+"""Faults around the service: instructions, models, processes, the console, foreign nodes."""
 
 import struct
 import zlib
@@ -29,7 +29,7 @@ def words_empty(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(0.5, 2.0)
 def words_unknown(rig: Rig, random: Random) -> Iterator[None]:
-    """Words that the policy does not know."""
+    """An instruction with words unknown to the policy."""
     rig.instruct(random.choice(("frobnicate the quux", "[bold]\u202e\x00\x1b[2J", "é" * 300)))
     yield
     rig.instruct_task()
@@ -37,7 +37,7 @@ def words_unknown(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.0, 2.0)
 def words_flood(rig: Rig, random: Random) -> Iterator[None]:
-    """Two hundred instructions a second."""
+    """Two hundred instructions per second."""
     texts = [f"pick up the {color} cube" for color in ("red", "green", "blue", "yellow")]
     with rig.repeating(lambda: rig.instruct(random.choice(texts)), 200):
         yield
@@ -46,16 +46,16 @@ def words_flood(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.0, 3.0)
 def model_swapped(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Perception loads its model anew while it runs."""
+    """Perception reloads its model while running."""
     name = rig.another_name_of_the_model()
     if not rig.set_model(name):
-        rig.violated("parameters", f"the model {name!r} was refused")
+        rig.violated("parameters", f"the model {name!r} was rejected")
     yield
 
 
 @fault(0.5, 1.0)
 def model_unknown(rig: Rig, random: Random) -> Iterator[None]:
-    """A model that there is not."""
+    """A model that does not exist."""
     name = random.choice(("no-such-model", "/etc/passwd", "", "../../.."))
     if rig.set_model(name):
         rig.violated("parameters", f"the model {name!r} was accepted")
@@ -71,34 +71,34 @@ def service_frozen(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
 
 @fault(8.0, 12.0)
 def recorder_killed(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """A recorder of demonstrations comes, records, and is killed."""
+    """A demonstration recorder starts, records, and is killed."""
     with rig.recorder():
         yield
 
 
 @fault(1.0, 4.0)
 def cores_busy(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Every core has something else to do."""
+    """Every core is busy with other work."""
     with rig.busy_cores():
         yield
 
 
 @fault(1.0, 2.0, try_hold=True)
 def console_hold(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """No fault: somebody presses hold in the console."""
+    """Not a fault: a user presses hold in the console."""
     yield
 
 
 @fault(2.0, 4.0, try_hold=True)
 def console_half_requests(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """A client without token begins more requests than there are places, and ends none."""
+    """A client without the token starts more requests than there are places, and finishes none."""
     with rig.half_requests(_MORE_THAN_PLACES):
         yield
 
 
 @fault(2.0, 4.0, try_hold=True)
 def console_flood(rig: Rig, random: Random) -> Iterator[None]:
-    """A client without token asks and asks."""
+    """A client without the token floods the console with requests."""
     path = random.choice(("/api/state", "/login", "/api/hold", "/%0a2026 forged"))
     with rig.repeating(lambda: rig.request("POST", path, content=b"{"), 200):
         yield
@@ -106,7 +106,7 @@ def console_flood(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(2.0, 4.0, try_hold=True)
 def console_picture_bombs(rig: Rig, random: Random) -> Iterator[None]:
-    """Small PNG files of as many pixels as are allowed or more, with and without token."""
+    """Small PNG files with as many pixels as allowed, or more, with and without the token."""
     bombs = [png(side_px) for side_px in (4096, 20_000)]
 
     def throw() -> None:
@@ -121,7 +121,7 @@ def console_picture_bombs(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.0, 3.0)
 def diagnostics_strange(rig: Rig, random: Random) -> Iterator[None]:
-    """Other nodes' diagnostics have values that are no numbers, and very long ones."""
+    """Other nodes' diagnostics contain non-numeric and very long values."""
     values = {
         "output_hz": random.choice(("nan", "inf", "1e999", "many", "")),
         "age_p50_ms": "<script>",
@@ -134,7 +134,7 @@ def diagnostics_strange(rig: Rig, random: Random) -> Iterator[None]:
 
 @fault(1.0, 2.0)
 def transforms_flood(rig: Rig, random: Random) -> Iterator[None]:  # noqa: ARG001
-    """Thousands of transforms a second, some with no numbers."""
+    """Thousands of transforms per second, some with NaN."""
     with rig.repeating(lambda: rig.publish_transforms(20), 100):
         yield
 

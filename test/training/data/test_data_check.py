@@ -18,7 +18,7 @@ def test_the_command_says_what_is_wrong_and_draws_a_sheet(tmp_path: Path) -> Non
     runner, out = CliRunner(), tmp_path / "out"
     clean = runner.invoke(app, ["data", "check", str(root), "--out", str(out)])
     assert (clean.exit_code, clean.stdout) == (0, "")
-    assert "6 images, 2 classes, nothing is wrong" in " ".join(clean.stderr.split())
+    assert "6 images, 2 classes, no faults" in " ".join(clean.stderr.split())
     sheet = cv2.imread(str(out / "sample.png"))
     assert sheet.shape == (2 * 274, 4 * 320, 3)
     kit.write_text(root / "labels" / "train" / "0.txt", "7 .5 .5 .2 .2\n0 .5 .5 0 0")

@@ -1,1 +1,1 @@
-"""The HTTP routes of the API, with examples and every answer that they may give."""
+"""The HTTP routes of the API, with examples and all possible responses."""

@@ -1,4 +1,4 @@
-"""The routes of pictures that clients send: pictures in, answers out."""
+"""Routes for analysing clients' pictures."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ _MOST_FILES = 8
 
 
 def analysis_routes(analyst: Analyst) -> APIRouter:
-    """Pictures in, answers out."""
+    """Analysis of pictures."""
     router = APIRouter(tags=["analyze"])
 
     @router.post("/api/analyze", responses=refusals(400, 403, 408, 413, 415, 422, 503))
@@ -26,10 +26,10 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
             ),
         ],
         tasks: Annotated[
-            list[Task], Form(description="what to answer", max_length=20, min_length=1)
+            list[Task], Form(description="requested outputs", max_length=20, min_length=1)
         ],
     ) -> Analysis:
-        """What the model says about pictures, or about frames of a short video."""
+        """Analyse pictures, or frames of a short video."""
         names = [f"image {number}" for number in range(1, len(image) + 1)]
         uploads = [
             Upload(name=name, data=await file.read())
@@ -48,10 +48,10 @@ def analysis_routes(analyst: Analyst) -> APIRouter:
     async def image_of_answer(
         name: Annotated[str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$")],
     ) -> Response:
-        """An image that an analysis named; kept for some minutes."""
+        """An image of an analysis; kept for some minutes."""
         picture = analyst.images.find(name)
         if picture is None:
-            raise ConsoleError(404, "this image is not kept any more: analyse again")
+            raise ConsoleError(404, "this image has expired: analyse again")
         return Response(picture.data, media_type=f"image/{picture.format}")
 
     return router

@@ -1,4 +1,4 @@
-"""The routes that move the robot, or stop it."""
+"""Routes that move the robot, or stop it."""
 
 import asyncio
 import logging
@@ -22,14 +22,15 @@ _CHANGING = refusals(400, 403, 408, 409, 413, 422)
 
 
 def hold_threads() -> ThreadPoolExecutor:
-    """Threads that holding has for itself; whoever makes them shuts them down."""
+    """Threads reserved for hold; the caller shuts them down."""
     return ThreadPoolExecutor(_HOLD_THREADS, thread_name_prefix="console-hold")
 
 
 def command_routes(commander: Commander, holding: ThreadPoolExecutor) -> APIRouter:
-    """What moves the robot, or stops it. Every command is logged.
+    """Commands that move the robot, or stop it. Every command is logged.
 
-    Hold never waits for a thread that waits for the answer to something else: it has `holding`.
+    Hold never waits for a thread that is busy with another request: it has its own threads,
+    `holding`.
     """
     router = APIRouter(tags=["command"], responses=_CHANGING)
 
@@ -49,13 +50,13 @@ def command_routes(commander: Commander, holding: ThreadPoolExecutor) -> APIRout
 
     @router.post("/api/instruction")
     async def instruction(request: Request, wanted: InstructionRequest) -> Outcome:
-        """Tell the policy in words what to do. It acts only while it is enabled."""
+        """Send the policy an instruction. It acts only while enabled."""
         words = f"instruction {wanted.text!r}"
         return await passed_on(request, words, commander.instruct, wanted.text)
 
     @router.post("/api/prompt")
     async def prompt(request: Request, wanted: PromptRequest) -> Outcome:
-        """Look for what these words name. It moves nothing."""
+        """Look for the named objects. Nothing moves."""
         return await passed_on(request, f"prompt {wanted.text!r}", commander.prompt, wanted.text)
 
     @router.post("/api/enable")
@@ -65,12 +66,12 @@ def command_routes(commander: Commander, holding: ThreadPoolExecutor) -> APIRout
 
     @router.post("/api/hold")
     async def hold(request: Request) -> Outcome:
-        """Stop: the policy is disabled and the robot holds its place."""
+        """Stop: the policy is disabled and the robot holds its position."""
         return await passed_on(request, "hold", commander.enable, False)
 
     @router.post("/api/reset")
     async def reset(request: Request) -> Outcome:
-        """Forget the instruction and what was planned; the policy stays disabled."""
+        """Forget the instruction and the plan; the policy stays disabled."""
         return await passed_on(request, "reset", commander.reset)
 
     return router

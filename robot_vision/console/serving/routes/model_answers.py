@@ -1,4 +1,4 @@
-"""The routes of a multimodal benchmark: questions, what models answered, the pictures."""
+"""Routes of a multimodal benchmark: questions, models' answers, pictures."""
 
 from pathlib import Path as FilePath
 from typing import Annotated
@@ -12,12 +12,12 @@ from robot_vision.multimodal.results import Results, read_results, shown_file
 
 
 def model_answer_routes(folder: str) -> APIRouter:
-    """What a multimodal benchmark found, read anew on each request: models are not asked here."""
+    """Results of a multimodal benchmark, read again on each request; no models run here."""
     router = APIRouter(tags=["multimodal"])
 
     @router.get("/api/multimodal", responses=refusals(404, 503))
     def multimodal() -> Results:
-        """Questions about pictures, what models answered, and how well."""
+        """Questions about pictures, the models' answers, and their scores."""
         if not folder:
             raise ConsoleError(404, "the console was started without a benchmark (--multimodal)")
         try:
@@ -33,10 +33,10 @@ def model_answer_routes(folder: str) -> APIRouter:
     def picture_that_was_shown(
         number: Annotated[int, Path(ge=0, le=9999)], card: bool = False
     ) -> Response:
-        """A picture as the models saw it, with the card that they were to read or without."""
+        """A picture as the models saw it, with or without the card that they had to read."""
         file = shown_file(FilePath(folder), number, has_card=card)
         if not folder or not file.is_file():
-            raise ConsoleError(404, f"the benchmark shows no such picture: {number}")
+            raise ConsoleError(404, f"the benchmark has no picture {number}")
         return Response(file.read_bytes(), media_type="image/jpeg")
 
     return router

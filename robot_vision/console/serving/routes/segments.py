@@ -1,4 +1,4 @@
-"""The HTTP routes of segments: of pictures that clients send, and of the live stream."""
+"""HTTP routes for segments of clients' pictures and of the live stream."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ _ANSWERS = refusals(400, 403, 408, 409, 413, 415, 422, 503)
 
 
 def segment_routes(pictures: PictureSegmenter, live: Segmentation) -> APIRouter:
-    """What is pointed at."""
+    """Segments by pointing."""
     router = APIRouter(tags=["segment"], responses=_ANSWERS)
 
     @router.post("/api/segment")
@@ -39,7 +39,7 @@ def segment_routes(pictures: PictureSegmenter, live: Segmentation) -> APIRouter:
             ),
         ],
     ) -> PictureSegments:
-        """Masks of what is pointed at in a picture; further clicks on it are answered fast."""
+        """Masks of the objects pointed at in a picture; further clicks on it are fast."""
         try:
             asked = SegmentRequest.model_validate_json(request)
         except ValidationError as error:
@@ -48,12 +48,13 @@ def segment_routes(pictures: PictureSegmenter, live: Segmentation) -> APIRouter:
 
     @router.get("/api/segment/live")
     async def state() -> LiveSegmentsState:
-        """What is held on the live stream, and the last answers."""
+        """Objects followed on the live stream, and the last answers."""
         return live.state()
 
     @router.post("/api/segment/live")
     async def ask(request: LiveRequest) -> Outcome:
-        """Point at a thing in the live picture, hold it, or release it; the answer comes later."""
+        """Point at an object in the live picture, follow it, or release it; the answer comes
+        later."""
         if request.op in ("hold", "once"):
             try:
                 request.prompt()

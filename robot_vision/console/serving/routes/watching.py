@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Health(BaseModel):
-    """The console answers."""
+    """The console is running."""
 
     status: str = "ok"
 
@@ -45,7 +45,7 @@ def _add_views(router: APIRouter, viewers: Viewers) -> None:
 
     @router.get("/api/state", responses=refusals(), tags=["watch"])
     async def state() -> State:
-        """Everything but pictures and objects: camera, ages, drops, diagnostics, policy."""
+        """Everything except pictures and objects: camera, ages, drops, diagnostics, policy."""
         return viewers.state()
 
     @router.get("/api/objects", responses=refusals(503), tags=["watch"])

@@ -1,4 +1,4 @@
-"""The routes of what a model looks at: in the newest frame, or in a picture of a client."""
+"""Routes that explain what a model looks at: in the newest frame, or in a client's picture."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
             return await explainer.explain_policy(asked)
         kept = snapshots.frame
         if kept is None:
-            raise ConsoleError(503, "no frame came yet; /api/state says why")
+            raise ConsoleError(503, "no frame has arrived yet; see /api/state")
         frame = kept.value
         return await explainer.explain(
             asked, rgb=frame.rgb, depth_m=frame.depth_m, age_s=kept.age_now_s()
@@ -55,7 +55,7 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
         target: Annotated[TargetText, Form()] = "",
         ways: Annotated[list[WayName] | None, Form(max_length=4)] = None,
     ) -> Why:
-        """The same of a picture that a client sends."""
+        """The same for a client's picture."""
         try:
             asked = WhyRequest(model=model, target=target, ways=ways or [])
         except ValidationError as error:

@@ -1,1 +1,1 @@
-"""Clients of policy servers: a protocol a file, which registers itself in `client.CLIENTS`."""
+"""Clients of policy servers: one protocol per file, registered in `client.CLIENTS`."""

@@ -1,4 +1,4 @@
-"""What every client of a policy server does, and where each registers itself."""
+"""The interface of clients of policy servers, and their registry."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -12,19 +12,20 @@ from robot_vision.policies.remote.spec import RemoteSpec
 
 @runtime_checkable
 class Client(Protocol):
-    """One connection at a time, used by one thread; `interrupt` alone comes from another one.
+    """One connection at a time, used by one thread; only `interrupt` is called from another.
 
-    All raise `RemoteError` in words: `LostError` where the connection has to be made anew.
+    Methods raise `RemoteError` with a readable reason, and `LostError` if they need a new
+    connection.
     """
 
     address: Address
 
     def connect(self, limit_s: float) -> ServerReport:
-        """Connect, and hear what the server says of itself."""
+        """Connect, and return the server's report about itself."""
         ...
 
     def ask(self, request: Request, limit_s: float) -> Answer:
-        """Send an observation and wait for the answer to it, at most so long."""
+        """Send an observation and wait at most `limit_s` for its answer."""
         ...
 
     def close(self) -> None:
@@ -32,13 +33,13 @@ class Client(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """End what `connect` or `ask` waits for, for good: called from another thread."""
+        """Abort `connect` or `ask` for good; called from another thread."""
         ...
 
 
 @runtime_checkable
 class BuildClient(Protocol):
-    """Makes a client without connecting. Raises `BundleError` where options are wrong."""
+    """Creates a client without connecting. Raises `BundleError` for invalid options."""
 
     def __call__(self, spec: RemoteSpec, manifest: PolicyManifest) -> Client: ...
 
@@ -49,7 +50,7 @@ CLIENTS: Registry[BuildClient] = Registry(
 
 
 def dotted(facts: Mapping[str, Any], path: str) -> Any:
-    """A value of nested mappings by its path; raises `KeyError` where there is none."""
+    """A value in nested mappings by its path; raises `KeyError` if there is none."""
     if path in facts:
         return facts[path]
     found: Any = facts

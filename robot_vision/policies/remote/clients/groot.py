@@ -1,8 +1,8 @@
 """GR00T's server (N1.6 and later): ZeroMQ request and reply, msgpack with arrays as .npy.
 
 An observation has `video` u8 [1,T,H,W,3], `state` f32 [1,T,D] and `language` [[text]] by the keys
-of the model's modalities, which the server says. The answer is (actions by key [1,T,D], info).
-The token, where there is one, is part of each message, which ZeroMQ here does not encrypt.
+of the model's modalities, which the server reports. The answer is (actions by key [1,T,D], info).
+The token, if any, is part of each message; ZeroMQ does not encrypt it here.
 """
 
 from time import monotonic
@@ -21,19 +21,22 @@ from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.packed import pack_npy, unpack_npy
 
-# So often a wait looks whether it is to end.
+# How often a wait checks whether to end.
 _GLANCE_S = 0.1
 
 
 class GrootClient:
-    """See `client.Client`. Every connection has sockets of its own: a late reply meets nobody."""
+    """See `client.Client`. Every connection has its own sockets, so a late reply reaches
+    nobody."""
 
     def __init__(self, spec: RemoteSpec, manifest: PolicyManifest) -> None:
         no_options(spec)
         assert spec.mapping is not None  # held by `RemoteSpec`
         assert manifest.observation is not None
         if spec.mapping.prompt_key == "none":
-            raise BundleError("mapping.prompt_key is none; GR00T needs its key of the language")
+            raise BundleError(
+                "mapping.prompt_key is none; GR00T needs the key of its language input"
+            )
         self.address: Address = address_of(spec.server, schemes=("tcp",), default_path="")
         if self.address.path:
             raise BundleError(f"server.url has the path {self.address.path}; expected none")
@@ -69,7 +72,9 @@ class GrootClient:
         found = self._call("get_action", {"observation": observation, "options": None}, limit_s)
         actions = found[0] if isinstance(found, list) and found else found
         if not isinstance(actions, dict):
-            raise RemoteError(f"the answer is {type(actions).__name__}, expected actions by key")
+            raise RemoteError(
+                f"the answer is a {type(actions).__name__}, expected a mapping of actions by key"
+            )
         arrays = {str(k): v for k, v in actions.items() if isinstance(v, np.ndarray)}
         return Answer(arrays=arrays)
 
@@ -82,7 +87,7 @@ class GrootClient:
             context.destroy(0)
 
     def interrupt(self) -> None:
-        """ZeroMQ's sockets are of one thread, which looks at this between polls."""
+        """ZeroMQ sockets belong to one thread, which checks this flag between polls."""
         self._is_interrupted = True
 
     def _call(self, endpoint: str, data: dict[str, Any] | None, limit_s: float) -> Any:
@@ -100,11 +105,11 @@ class GrootClient:
             raise LostError(f"{error}") from error
         found = unpack_npy(b"".join(parts))
         if isinstance(found, dict) and "error" in found:
-            raise RemoteError(f"it reports an error of its own: {brief(found['error'])}")
+            raise RemoteError(f"the server reports an error: {brief(found['error'])}")
         return found
 
     def _wait(self, made: Any, limit_s: float) -> None:
-        """Until there is an answer. ZeroMQ connects again by itself, and forgets what it sent."""
+        """Wait for the answer. ZeroMQ reconnects by itself, but loses what it sent."""
         zmq, until_s = _zmq(), monotonic() + limit_s
         poller = zmq.Poller()
         poller.register(made, zmq.POLLIN)
@@ -114,22 +119,24 @@ class GrootClient:
             if made in ready:
                 return
             if ready:
-                raise LostError("nobody is there, or the connection was closed")
+                raise LostError("the server is not there, or the connection was closed")
         raise LostError(f"no answer within {limit_s:g} s")
 
     def _report(self, config: Any) -> ServerReport:
         if not isinstance(config, dict):
-            raise LostError("it says no modalities: is it a GR00T server?")
+            raise LostError("it reports no modalities: is it a GR00T server?")
         parts = {name: part for name, part in config.items() if isinstance(part, dict)}
         keys = {name: _keys(part.get("modality_keys")) for name, part in parts.items()}
         language = keys.get("language")
         if language is not None and language != (self._prompt_key,):
-            raise MismatchError(f"its language is {language}, the mapping's {self._prompt_key!r}")
+            raise MismatchError(
+                f"its language keys are {language}, but mapping.prompt_key is {self._prompt_key!r}"
+            )
         for name in ("video", "state"):
             moments = parts.get(name, {}).get("delta_indices")
             if isinstance(moments, list) and len(moments) != self._steps:
                 raise MismatchError(
-                    f"its {name} has {len(moments)} moments, observation.steps is {self._steps}"
+                    f"its {name} has {len(moments)} steps, but observation.steps is {self._steps}"
                 )
         ahead = parts.get("action", {}).get("delta_indices")
         return ServerReport(

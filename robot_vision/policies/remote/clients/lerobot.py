@@ -1,8 +1,8 @@
 """LeRobot's asynchronous inference over gRPC, without pickle: see `wire/lerobot_bytes`.
 
 `Ready`, `SendPolicyInstructions` (which policy the server loads), then for each observation
-`SendObservations` and `GetActions`. An answer is a list of steps, a tensor each; those of another
-observation than the one asked about are not taken.
+`SendObservations` and `GetActions`. An answer is a list of steps, one tensor each; answers to
+another observation are rejected.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ _NS_PER_S = 1e9
 
 class LerobotOptions(Params):
     policy_type: str = Field(max_length=100, description="act, smolvla, pi0, …")
-    pretrained_name_or_path: str = Field(max_length=500, description="what the server loads")
+    pretrained_name_or_path: str = Field(max_length=500, description="model that the server loads")
     device: str = Field(default="cuda", max_length=40)
     features: dict[str, Any] = Field(
         description="LeRobot's features of the observation: name, dtype, shape, names"
@@ -47,7 +47,7 @@ class LerobotOptions(Params):
 class LerobotClient:
     """See `client.Client`. The answer's array is called `actions`.
 
-    LeRobot's robots give each number of a state by its name, as `features[key].names` has it.
+    LeRobot's robots name each number of a state, as listed in `features[key].names`.
     """
 
     def __init__(self, spec: RemoteSpec, manifest: PolicyManifest) -> None:
@@ -107,7 +107,7 @@ class LerobotClient:
         self._call("SendObservations", encoded(meta, tensors), limit_s)
         found = bytes_of(self._call("GetActions", b"", max(until_s - monotonic(), 0.0)))
         if not found:
-            raise RemoteError("it answers no actions: it skipped the observation")
+            raise RemoteError("the answer has no actions: the server skipped the observation")
         return Answer(arrays={_ACTIONS: self._steps(found)})
 
     def close(self) -> None:
@@ -131,16 +131,14 @@ class LerobotClient:
         meta, tensors = decoded(data, kind="TimedActions")
         said = meta.get("actions")
         if not isinstance(said, list) or len(said) != len(tensors):
-            raise RemoteError("the answer has other steps than it says")
+            raise RemoteError("the answer's steps do not match its header")
         first = said[0].get("timestep") if said and isinstance(said[0], dict) else None
         if first != self._asked:
-            raise RemoteError(
-                f"the answer begins at step {brief(first)}; asked about {self._asked}"
-            )
+            raise RemoteError(f"the answer begins at step {brief(first)}; expected {self._asked}")
         names = [f"action_{place}" for place in range(len(said))]
         rows = [tensors[name] for name in names if name in tensors and tensors[name].ndim == 1]
         if len(rows) != len(said) or len({len(row) for row in rows}) != 1:
-            raise RemoteError("the steps of the answer are no vectors of one length")
+            raise RemoteError("the answer's steps are not vectors of equal length")
         return np.stack(rows)
 
     def _call(self, name: str, sent: bytes, limit_s: float) -> bytes:

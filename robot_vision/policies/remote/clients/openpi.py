@@ -1,7 +1,8 @@
 """openpi's protocol: one WebSocket message of msgpack each way, the server's metadata first.
 
-The observation is a flat map by the server's keys; the answer one with `actions` [t, n]. A text in
-place of bytes is the server's traceback. The token goes as `Authorization: Api-Key …`.
+The observation is a flat map with the server's keys; the answer a map with `actions` [t, n]. A
+text message instead of bytes is the server's traceback. The token goes as `Authorization: Api-Key
+…`.
 """
 
 from typing import Any
@@ -20,7 +21,7 @@ from robot_vision.policies.remote.messages import Answer, Request, ServerReport
 from robot_vision.policies.remote.spec import RemoteSpec
 from robot_vision.policies.remote.wire.packed import pack, texts, unpack
 
-# Of our own servers: openpi's have no word for it.
+# Sent by our own servers; openpi has no field for it.
 HOLD_KEY = "hold_reason"
 
 
@@ -45,7 +46,9 @@ class OpenpiClient:
             sent[self._mapping.prompt_key] = request.text
         found = unpack(self._socket.exchange(pack(sent), limit_s))
         if not isinstance(found, dict):
-            raise RemoteError(f"the answer is {type(found).__name__}, expected a map with actions")
+            raise RemoteError(
+                f"the answer is a {type(found).__name__}, expected a map with actions"
+            )
         arrays = {str(texts(k)): v for k, v in found.items() if isinstance(v, np.ndarray)}
         timing = texts(found.get("server_timing")) if "server_timing" in found else None
         infer_ms = timing.get("infer_ms") if isinstance(timing, dict) else None
@@ -61,13 +64,13 @@ class OpenpiClient:
 
 
 def report_of(metadata: bytes) -> ServerReport:
-    """What the first message of a server says; raises `LostError` where it is none."""
+    """Read a server's first message; raises `LostError` if it is not valid."""
     try:
         facts = texts(unpack(metadata))
     except RemoteError as error:
         raise LostError(f"its first message cannot be read: {error}") from error
     if not isinstance(facts, dict):
-        raise LostError("its first message is no map: is it a policy server?")
+        raise LostError("its first message is not a map: is it a policy server?")
     contract = facts.get(PART)
     if not isinstance(contract, dict):
         return ServerReport(facts=facts)

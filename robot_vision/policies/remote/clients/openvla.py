@@ -1,8 +1,9 @@
-"""OpenVLA's REST server: POST /act with a picture and words as JSON, an action back.
+"""OpenVLA's REST server: POST /act with a picture and an instruction as JSON; the reply is an
+action.
 
-Arrays are in json-numpy's encoding, both ways; a server of OpenVLA-OFT takes more pictures and the
-state beside, and answers a list of steps. It says nothing of itself: `unnorm_key` names the
-statistics that it takes, and is asked for here.
+Arrays use json-numpy's encoding, both ways; an OpenVLA-OFT server also takes more pictures and the
+state, and returns a list of steps. It reports nothing about itself: `unnorm_key`, an option here,
+names the statistics it should use.
 """
 
 import socket
@@ -31,7 +32,7 @@ _ACTIONS = "actions"
 class OpenvlaOptions(Params):
     unnorm_key: str = Field(
         max_length=200,
-        description="whose statistics the server takes; empty: it has those of one set alone",
+        description="dataset whose statistics the server uses; empty: it has only one set",
     )
 
 
@@ -70,12 +71,12 @@ class OpenvlaClient:
         found = load(self._post(dump(sent), limit_s))
         if isinstance(found, str):
             if found.strip().lower() == "error":
-                raise RemoteError("it reports an error of its own; its log says which")
-            found = load(found.encode())  # encoded twice, where json-numpy is not patched in
+                raise RemoteError("the server reports an error; see its log")
+            found = load(found.encode())  # doubly encoded, unless json-numpy is patched in
         return Answer(arrays={_ACTIONS: _rows(found)})
 
     def close(self) -> None:
-        """Nothing is kept between requests: an idle connection would be closed by the server."""
+        """No connection is kept between requests: the server would close an idle one."""
 
     def interrupt(self) -> None:
         if self._asking is not None:
@@ -92,7 +93,7 @@ class OpenvlaClient:
         if self.address.token:
             headers["Authorization"] = f"Bearer {self.address.token}"
         self._asking = asking = self._made(limit_s)
-        # Time-outs of sockets count from byte to byte; this one counts from the beginning.
+        # Socket time-outs restart with each byte; this one counts from the start.
         timer = Timer(limit_s, _shut, (asking,))
         timer.daemon = True
         timer.start()
@@ -106,24 +107,24 @@ class OpenvlaClient:
             timer.cancel()
             asking.close()
         if len(found) > self._most_bytes:
-            raise LostError(f"its answer is longer than {self._most_bytes} bytes")
+            raise LostError(f"its answer is larger than {self._most_bytes} bytes")
         if response.length:
             raise LostError(f"its answer ended {response.length} bytes too early")
         if response.status != 200:
             text = brief(found[:200].decode("utf-8", "replace"))
-            raise RemoteError(f"it answers with status {response.status}: {text}")
+            raise RemoteError(f"it returned status {response.status}: {text}")
         return found
 
 
 def _shut(connection: HTTPConnection) -> None:
     made = connection.sock
     if made is not None:
-        with suppress(OSError):  # it is closed already
+        with suppress(OSError):  # already closed
             made.shutdown(socket.SHUT_RDWR)
 
 
 def _rows(found: Any) -> np.ndarray:
-    """Steps: an array, a list of arrays, a list of numbers, or one of these as `action(s)`."""
+    """Steps: an array, a list of arrays, a list of numbers, or one of these under `action(s)`."""
     if isinstance(found, dict):
         names = [name for name in ("actions", "action") if name in found]
         if not names:
@@ -132,7 +133,7 @@ def _rows(found: Any) -> np.ndarray:
     try:
         array = np.asarray(found, np.float64)
     except (TypeError, ValueError) as error:
-        raise RemoteError(f"the answer is no array of numbers: {brief(error)}") from error
+        raise RemoteError(f"the answer is not an array of numbers: {brief(error)}") from error
     if array.ndim not in (1, 2):
         raise RemoteError(f"the answer has the shape {array.shape}, expected steps of numbers")
     return array

@@ -13,25 +13,25 @@ OptionsT = TypeVar("OptionsT", bound=Params)
 
 
 def options_of(spec: RemoteSpec, schema: type[OptionsT]) -> OptionsT:
-    """Raises `BundleError` with each option that is wrong or missing."""
+    """Raises `BundleError` with each invalid or missing option."""
     try:
         return schema.model_validate(spec.options)
     except ValidationError as error:
         fields = ", ".join(schema.model_fields) or "none"
         raise BundleError(
-            f"remote.options of protocol {spec.protocol}: {faults_of(error)}; it has {fields}"
+            f"remote.options of protocol {spec.protocol}: {faults_of(error)}; available: {fields}"
         ) from error
 
 
 def no_options(spec: RemoteSpec) -> None:
-    """Raises `BundleError` where a protocol that takes none is given some."""
+    """Raises `BundleError` if a protocol without options is given some."""
     options_of(spec, Params)
 
 
 def one_step_alone(manifest: PolicyManifest, protocol: str) -> None:
-    """Raises `BundleError` where a protocol without time is to be shown several moments."""
+    """Raises `BundleError` if a protocol without history is given several steps."""
     seen = manifest.observation
     if seen is not None and seen.steps != 1:
         raise BundleError(
-            f"observation.steps is {seen.steps}; protocol {protocol} takes one moment alone"
+            f"observation.steps is {seen.steps}; protocol {protocol} supports only 1"
         )

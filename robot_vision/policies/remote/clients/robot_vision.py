@@ -1,6 +1,6 @@
-"""Our own protocol: framed as openpi's, but observations go with stamps, history and depth.
+"""Our own protocol: framed like openpi's, but observations include stamps, history and depth.
 
-The server says its whole contract, and which policy it serves by its identity.
+The server reports its whole contract and the identity of its policy.
 """
 
 import numpy as np
@@ -25,14 +25,15 @@ PATH = "/robot_vision"
 
 
 class OwnClient:
-    """See `client.Client`. Raises `BundleError` where the bundle does not say which policy."""
+    """See `client.Client`. Raises `BundleError` if the bundle does not say which policy it
+    expects."""
 
     def __init__(self, spec: RemoteSpec, manifest: PolicyManifest) -> None:
         no_options(spec)
         if IDENTITY not in spec.expect:
             raise BundleError(
-                f"remote.expect has no {IDENTITY!r}: the identity of the policy that is served, "
-                "as `robot-vision serve policy` prints it"
+                f"remote.expect has no {IDENTITY!r}; expected the identity of the served policy, "
+                "as printed by `robot-vision serve policy`"
             )
         assert manifest.observation is not None  # held by `remote_spec`
         self._seen = manifest.observation
@@ -48,7 +49,7 @@ class OwnClient:
         sent = request_message(seen, request.text, self._seen)
         found = unpack(self._socket.exchange(pack(sent), limit_s))
         if not isinstance(found, dict) or found.get("stamp_ns") != seen.stamp_ns:
-            raise RemoteError("the answer is about another moment than was asked for")
+            raise RemoteError("the answer is for another moment than requested")
         masked = found.get("masked")
         masks = [brief(m) for m in masked[:50]] if isinstance(masked, list) else []
         action = found.get(OWN_ANSWER)

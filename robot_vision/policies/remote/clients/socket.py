@@ -1,4 +1,4 @@
-"""A WebSocket that carries whole messages within bounds, for the protocols over it."""
+"""A WebSocket for whole messages within limits; several protocols use it."""
 
 import logging
 from typing import Any
@@ -13,7 +13,7 @@ _LONGEST_TRACE = 400
 
 
 class MessageSocket:
-    """Used by one thread, but for `close`."""
+    """Used by one thread, except for `close`."""
 
     def __init__(self, address: Address, server: ServerAddress, *, scheme: str) -> None:
         self._address, self._server, self._scheme = address, server, scheme
@@ -29,7 +29,7 @@ class MessageSocket:
                 str(self._address),
                 compression=None,
                 proxy=None,
-                ping_interval=None,  # a server that computes for long answers no pings
+                ping_interval=None,  # a server that is busy computing does not answer pings
                 open_timeout=limit_s,
                 close_timeout=0.5,
                 max_size=self._server.most_answer_mib * 2**20,
@@ -37,7 +37,9 @@ class MessageSocket:
                 logger=_quiet_logger(),
                 additional_headers={"Authorization": f"{self._scheme} {token}"} if token else {},
             )
-            self._socket = opened.__enter__()  # of some versions, what connects in a `with` alone
+            self._socket = (
+                opened.__enter__()
+            )  # in some versions, an object that connects only in a `with`
         except Exception as error:  # refused, no such host, no WebSocket, a wrong certificate …
             raise LostError(f"cannot connect: {_words(error)}") from error
         return self._receive(limit_s)
@@ -66,7 +68,7 @@ class MessageSocket:
         if isinstance(found, str):
             lines = [line for line in found.strip().splitlines() if line.strip()]
             last = brief(lines[-1] if lines else "", most=_LONGEST_TRACE)
-            raise LostError(f"it reports an error of its own: {last}")
+            raise LostError(f"the server reports an error: {last}")
         return found
 
 
@@ -76,7 +78,7 @@ def _words(error: Exception) -> str:
 
 
 def _quiet_logger() -> logging.Logger:
-    """Debugging of the library would log the token among the headers."""
+    """The library's debug log would contain the token among the headers."""
     logger = logging.getLogger("robot_vision.policies.remote")
     logger.setLevel(logging.CRITICAL)
     return logger

@@ -1,1 +1,1 @@
-"""Bytes on the wire: arrays as the protocols encode them, read within bounds, never pickle."""
+"""Wire formats: arrays as the protocols encode them, read within limits, never pickle."""

@@ -21,7 +21,7 @@ def dump(value: Any) -> bytes:
 
 
 def load(data: bytes) -> Any:
-    """The inverse; raises `RemoteError` where the bytes are no such JSON."""
+    """The inverse; raises `RemoteError` if the bytes are not such JSON."""
     try:
         return _arrays(parse_json(data, what="the answer"), _MOST_DEPTH)
     except ForeignFileError as error:
@@ -30,14 +30,14 @@ def load(data: bytes) -> Any:
 
 def _array_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, np.ndarray) or value.dtype.kind in "VOc":
-        raise TypeError(f"{type(value).__name__} is not sent")
+        raise TypeError(f"values of type {type(value).__name__} cannot be sent")
     data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
     return {"__numpy__": data, "dtype": value.dtype.str, "shape": list(value.shape)}
 
 
 def _arrays(value: Any, depth: int) -> Any:
     if depth == 0:
-        raise RemoteError(f"the answer is nested more than {_MOST_DEPTH} deep")
+        raise RemoteError(f"the answer is nested deeper than {_MOST_DEPTH} levels")
     if isinstance(value, list):
         return [_arrays(item, depth - 1) for item in value]
     if not isinstance(value, dict):
@@ -47,5 +47,5 @@ def _arrays(value: Any, depth: int) -> Any:
     try:
         data = base64.b64decode(value["__numpy__"], validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
-        raise RemoteError(f"an array is not in base 64: {error}") from error
+        raise RemoteError(f"an array is not valid base 64: {error}") from error
     return array_of(data, value.get("dtype"), value.get("shape"))

@@ -1,8 +1,9 @@
 """Messages of LeRobot's asynchronous inference without pickle.
 
-Upstream fills `bytes data` of its gRPC messages with pickle, which runs whatever a stranger wrote
-(CVE-2026-25874); such bytes are refused here. Read and written is the encoding that its issue 3047
-asks for (pull request 3048): length of the JSON (four bytes, big endian), JSON, safetensors.
+Upstream fills `bytes data` of its gRPC messages with pickle, which can run code from untrusted
+senders (CVE-2026-25874); such bytes are rejected here. This module reads and writes the encoding
+proposed in its issue 3047 (pull request 3048): length of the JSON (four bytes, big endian), JSON,
+safetensors.
 """
 
 import json
@@ -22,7 +23,7 @@ _PICKLE = b"\x80"
 
 
 def encoded(meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray] | None = None) -> bytes:
-    """JSON and tensors as one piece of bytes."""
+    """JSON and tensors as one byte string."""
     text = json.dumps(meta).encode()
     whole = {n: np.ascontiguousarray(t) for n, t in (tensors or {}).items()}
     packed = _safetensors().save(whole) if whole else b""
@@ -30,32 +31,32 @@ def encoded(meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray] | None = 
 
 
 def decoded(data: bytes, *, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The inverse, if it is of that `type`; raises `RemoteError`, for pickle with the reason."""
+    """The inverse, if it has that `type`; raises `RemoteError`, for pickle with the reason."""
     if data[:1] == _PICKLE:
         raise RemoteError(
-            "the server sends pickle, which runs whatever its sender wrote (CVE-2026-25874): "
-            "refused. Run a LeRobot with safetensors and JSON (its pull request 3048), or serve "
+            "the server sends pickle, which can run the sender's code (CVE-2026-25874): "
+            "rejected. Run a LeRobot with safetensors and JSON (its pull request 3048), or serve "
             "the policy by openpi's protocol"
         )
     length = int.from_bytes(data[:4], "big")
     if len(data) < 4 or 4 + length > len(data):
-        raise RemoteError(f"a message of {len(data)} bytes is no JSON with safetensors")
+        raise RemoteError(f"a message of {len(data)} bytes is not JSON with safetensors")
     try:
         meta = parse_json(data[4 : 4 + length], what="the server's message")
     except ForeignFileError as error:
         raise RemoteError(str(error)) from error
     if not isinstance(meta, dict) or meta.get("type") != kind:
-        raise RemoteError(f"a message is not of the type {kind}")
+        raise RemoteError(f"a message is not of type {kind}")
     return meta, _tensors(data[4 + length :])
 
 
 def message(data: bytes, *, field: int = 1) -> bytes:
-    """A protocol buffer whose one field is `bytes`."""
+    """A protocol buffer whose only field is `bytes`."""
     return _tag(field, _BYTES) + _varint(len(data)) + data
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
-    """`Observation` messages of a stream: which piece it is, and its bytes."""
+    """`Observation` messages of a stream: position of the piece, and its bytes."""
     for start in range(0, max(len(data), 1), _PIECE_BYTES):
         part, is_last = data[start : start + _PIECE_BYTES], start + _PIECE_BYTES >= len(data)
         state = _END if is_last else _MIDDLE if start else _BEGIN
@@ -63,7 +64,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 
 def bytes_of(data: bytes, *, field: int = 1) -> bytes:
-    """`bytes` of a protocol buffer, empty where it is not there; raises `RemoteError`."""
+    """`bytes` of a protocol buffer, empty if missing; raises `RemoteError`."""
     found, place = b"", 0
     while place < len(data):
         tag, place = _read_varint(data, place)
@@ -72,7 +73,7 @@ def bytes_of(data: bytes, *, field: int = 1) -> bytes:
             continue
         length, place = _read_varint(data, place)
         if tag & 7 != _BYTES or place + length > len(data):
-            raise RemoteError("the server's message is no protocol buffer that is whole")
+            raise RemoteError("the server's message is not a complete protocol buffer")
         if tag >> 3 == field:
             found = data[place : place + length]
         place += length
@@ -109,7 +110,7 @@ def _read_varint(data: bytes, place: int) -> tuple[int, int]:
         place += 1
         if data[place - 1] < 128:
             return value, place
-    raise RemoteError("the server's message is no protocol buffer that is whole")
+    raise RemoteError("the server's message is not a complete protocol buffer")
 
 
 def _safetensors() -> Any:

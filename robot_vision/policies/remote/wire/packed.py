@@ -13,27 +13,27 @@ Hook = Callable[[dict[Any, Any]], Any]
 
 
 def pack(value: Any) -> bytes:
-    """As openpi's clients and servers: an array is its bytes, its type and its shape."""
+    """As openpi does: an array is its bytes, type and shape."""
     return _msgpack().packb(value, default=_openpi_of)
 
 
 def unpack(data: bytes) -> Any:
-    """The inverse; raises `RemoteError` where the bytes are no such message."""
+    """The inverse; raises `RemoteError` if the bytes are not such a message."""
     return _unpacked(data, _openpi_array)
 
 
 def pack_npy(value: Any) -> bytes:
-    """As GR00T's: an array is a .npy file."""
+    """As GR00T does: an array is a .npy file."""
     return _msgpack().packb(value, default=_groot_of)
 
 
 def unpack_npy(data: bytes) -> Any:
-    """The inverse; raises `RemoteError` where the bytes are no such message."""
+    """The inverse; raises `RemoteError` if the bytes are not such a message."""
     return _unpacked(data, _groot_array)
 
 
 def texts(value: Any) -> Any:
-    """Keys and values that are bytes as text: some servers pack either."""
+    """Convert keys and values from bytes to text: some servers pack either."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, dict):
@@ -49,14 +49,14 @@ def _unpacked(data: bytes, hook: Hook) -> Any:
         raise
     except Exception as error:  # msgpack raises errors of many kinds, UnicodeDecodeError too
         raise RemoteError(
-            f"a message of {len(data)} bytes is no msgpack ({type(error).__name__}: {error})"
+            f"a message of {len(data)} bytes is not msgpack ({type(error).__name__}: {error})"
         ) from error
 
 
 def _openpi_of(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "VOc":
-            raise TypeError(f"arrays of {value.dtype} are not sent")
+            raise TypeError(f"arrays of {value.dtype} cannot be sent")
         return {
             b"__ndarray__": True,
             b"data": value.tobytes(),
@@ -65,11 +65,11 @@ def _openpi_of(value: Any) -> Any:
         }
     if isinstance(value, np.generic):
         return {b"__npgeneric__": True, b"data": value.item(), b"dtype": value.dtype.str}
-    raise TypeError(f"{type(value).__name__} is not sent")
+    raise TypeError(f"values of type {type(value).__name__} cannot be sent")
 
 
 def _openpi_array(found: dict[Any, Any]) -> Any:
-    for text in (lambda name: name.encode(), lambda name: name):  # bytes, by some as text
+    for text in (lambda name: name.encode(), lambda name: name):  # bytes; some send text
         if text("__ndarray__") in found:
             parts = (found.get(text(name)) for name in ("data", "dtype", "shape"))
             return array_of(*parts)
@@ -84,7 +84,7 @@ def _openpi_array(found: dict[Any, Any]) -> Any:
 def _groot_of(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind not in "VOc":
         return {"__ndarray_class__": True, "as_npy": npy_bytes(value)}
-    raise TypeError(f"{type(value).__name__} is not sent")
+    raise TypeError(f"values of type {type(value).__name__} cannot be sent")
 
 
 def _groot_array(found: dict[Any, Any]) -> Any:
@@ -100,6 +100,6 @@ def _msgpack() -> Any:
         import msgpack
     except ImportError as error:
         raise MissingDependencyError(
-            "policies on a server need msgpack: pip install 'robot_vision[remote]'"
+            "remote policies need msgpack: pip install 'robot_vision[remote]'"
         ) from error
     return msgpack

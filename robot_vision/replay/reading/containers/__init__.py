@@ -1,1 +1,1 @@
-"""Readers of the files that hold messages: one front-to-back reader a container."""
+"""Readers of message files: one front-to-back reader per format."""

@@ -1,7 +1,7 @@
-"""MCAP files read front to back, whole or damaged (https://mcap.dev/spec).
+"""Reads MCAP files front to back, intact or damaged (https://mcap.dev/spec).
 
 One reader for both: it frames the records itself, so that after a damaged stretch it can look
-for the next chunk, and a chunk that the end of the file cuts short still gives its first part.
+for the next chunk, and a truncated last chunk still yields its first part.
 """
 
 import zlib
@@ -22,7 +22,7 @@ from robot_vision.replay.reading.messages import LONGEST_NAME, Problems, RawMess
 MAGIC = b"\x89MCAP0\r\n"
 MAX_RECORD_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 1 << 25
-# All that differ by their 16-bit numbers, and some twice.
+# As many as their 16-bit ids allow, and some duplicates.
 MAX_DESCRIPTIONS = 200_000
 MAX_DAMAGED_DESCRIPTIONS = 1000
 MAX_DESCRIPTION_BYTES = 1 << 22
@@ -55,7 +55,9 @@ class McapFile:
         channels = _Channels(self._path.name, problems)
         with self._path.open("rb") as file:
             if file.read(len(MAGIC)) != MAGIC:
-                problems.add("file damaged", f"{self._path.name} does not begin as MCAP does")
+                problems.add(
+                    "file damaged", f"{self._path.name} does not start with the MCAP magic"
+                )
             _learn_from_summary(file, channels)
             for opcode, body, complete in self._records(file, problems):
                 self.read_bytes = file.tell()
@@ -94,7 +96,7 @@ class McapFile:
                 body = file.read(min(length, self.size_bytes - file.tell()))
                 yield opcode, body, len(body) == length
                 continue
-            file.seek(length, SEEK_CUR)  # attachments, metadata and indexes are of no use here
+            file.seek(length, SEEK_CUR)  # attachments, metadata and indexes are not needed
             if most_bytes is not None:
                 detail = f"{self._path.name} at byte {offset}: {length} bytes"
                 problems.add(f"record of more than {most_bytes} bytes", detail)
@@ -102,13 +104,13 @@ class McapFile:
     def _open_chunk(
         self, body: bytes, complete: bool, report: Callable[[str], None]
     ) -> Iterator[tuple[int, bytes]]:
-        """Records in a chunk; of an incomplete one those before the cut, of a false one none."""
+        """Records in a chunk; of a truncated one those before the cut, of an invalid one none."""
         try:
             chunk = Chunk.read(ReadDataStream(BytesIO(body)))
             said_bytes = chunk.uncompressed_size if complete else None
             data = self._unpacker.unpack(chunk.data, chunk.compression, most_bytes=said_bytes)
             if complete and len(data) != chunk.uncompressed_size:
-                raise ValueError(f"{len(data)} bytes; it says {chunk.uncompressed_size}")
+                raise ValueError(f"{len(data)} bytes; its header says {chunk.uncompressed_size}")
         except Exception as error:  # decompressors and parsers raise their own errors on damage
             report(f"chunk of {len(body)} bytes not read: {error!r}")
             return
@@ -119,7 +121,7 @@ class McapFile:
 
 
 def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
-    """Topics as the summary repeats them, so that a damaged first chunk does not hide them."""
+    """Read topics from the summary, so that a damaged first chunk does not hide them."""
     start = file.tell()
     size_bytes = file.seek(0, SEEK_END)
     file.seek(max(0, size_bytes - _CLOSING.size))
@@ -127,7 +129,7 @@ def _learn_from_summary(file: BinaryIO, channels: "_Channels") -> None:
     is_closed = len(closing) == _CLOSING.size and closing.endswith(MAGIC)
     opcode, _, summary_start, *_ = _CLOSING.unpack(closing) if is_closed else (0, 0, 0)
     if opcode == Opcode.FOOTER and summary_start >= size_bytes:
-        channels.report(f"the summary is said to begin at {summary_start} of {size_bytes} bytes")
+        channels.report(f"the summary supposedly starts at byte {summary_start} of {size_bytes}")
     elif opcode == Opcode.FOOTER and summary_start:
         file.seek(summary_start)
         summary = file.read(MAX_SUMMARY_BYTES)
@@ -187,7 +189,7 @@ class _Channels:
             self._channels.learn(channel.id, channel.topic, msgtype)
             if channel.message_encoding == "ros1":
                 self._ros1_channels.add(channel.id)
-        except Exception as error:  # damaged bytes raise whatever the parser meets
+        except Exception as error:  # damaged bytes can raise any exception in the parser
             self.report(f"description of a topic: {error!r}")
             return False
         return True
@@ -199,7 +201,7 @@ def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple
         opcode, length = _FRAMING.unpack_from(data, position)
         position += _FRAMING.size
         if opcode == 0:
-            report(f"zeros from byte {position - _FRAMING.size} on, where a record should be")
+            report(f"zeros from byte {position - _FRAMING.size} on, instead of a record")
             return
         if position + length > len(data):
             report(f"the last {len(data) - position} bytes of a chunk are an incomplete record")
@@ -209,7 +211,7 @@ def _split_records(data: bytes, report: Callable[[str], None]) -> Iterator[tuple
 
 
 def _find_chunk(file: BinaryIO, start: int, size_bytes: int) -> int | None:
-    """Byte offset of the next record that can only be a chunk, or None."""
+    """Byte offset of the next record that must be a chunk, or None."""
     head_bytes = _FRAMING.size + _CHUNK_HEAD.size + 4 + 8
     while start < size_bytes:
         file.seek(start)
@@ -224,7 +226,7 @@ def _find_chunk(file: BinaryIO, start: int, size_bytes: int) -> int | None:
 
 
 def _is_chunk(head: bytes, available: int) -> bool:
-    """Whether the lengths that a chunk repeats agree with each other."""
+    """Whether the redundant lengths of a chunk agree."""
     if len(head) < _FRAMING.size + _CHUNK_HEAD.size + 12:
         return False
     _, length = _FRAMING.unpack_from(head)

@@ -1,7 +1,7 @@
-"""ROS 1 bags (format 2.0, https://wiki.ros.org/Bags/Format/2.0) read front to back.
+"""Reads ROS 1 bags (format 2.0, https://wiki.ros.org/Bags/Format/2.0) front to back.
 
-Chunks are read in the order of the file and the index is not needed, so a bag that was never
-closed, or was cut, gives what it holds.
+Chunks are read in file order without the index, so a bag that was never closed, or was truncated,
+yields what it contains.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Ros1File:
         topics = TopicTable()
         with self._path.open("rb") as file:
             if file.readline(64) != MAGIC:
-                problems.add("file damaged", f"{self._path.name} does not begin as a ROS 1 bag")
+                problems.add("file damaged", f"{self._path.name} does not start like a ROS 1 bag")
                 return
             for header, data in self._records(file, problems):
                 self.read_bytes = file.tell()
@@ -78,7 +78,7 @@ class Ros1File:
         topics: TopicTable,
         problems: Problems,
     ) -> Iterator[RawMessage]:
-        """Messages in a chunk; a chunk within a chunk is none of its records."""
+        """Messages in a chunk; a chunk nested in a chunk is not valid."""
         try:
             name = header[b"compression"].decode()
             data = self._unpacker.unpack(data, "" if name == "none" else name)
@@ -124,7 +124,7 @@ def _length(file: BinaryIO) -> int | None:
 
 
 def _read(file: BinaryIO, length: int | None, most_bytes: int) -> bytes | None:
-    """So many bytes; None if that is too many, or more than there are."""
+    """Read this many bytes; None if that is too many, or more than available."""
     if length is None or length > most_bytes:
         return None
     data = file.read(length)

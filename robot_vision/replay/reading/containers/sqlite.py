@@ -1,8 +1,8 @@
-"""rosbag2's sqlite3 files, whole or damaged: rows that cannot be read are stepped over.
+"""Reads rosbag2's sqlite3 files, intact or damaged: unreadable rows are skipped.
 
-A database is a program: views and generated columns compute what they like, for ever, and a tree
-whose pages name each other never ends. So only rows of two plain tables are read, each within
-`limits.step_s`, and their numbers must rise.
+A database can act like a program: views and generated columns can compute forever, and a tree with
+cyclic pages never ends. So only rows of two plain tables are read, each within `limits.step_s`,
+and row ids must increase.
 """
 
 import sqlite3
@@ -63,13 +63,13 @@ class SqliteFile:
         self.read_bytes = self.size_bytes
 
     def _open(self) -> sqlite3.Connection:
-        """Without a file written: the folder may be read-only, and is the user's in any case."""
+        """Open without writing a file: the folder may be read-only, and it belongs to the user."""
         path = self._path.resolve()
         if not _has_rows(path.with_name(f"{path.name}-wal")):
-            # immutable: a bag on a read-only disk, or with a stale journal, is read as it is
+            # immutable: reads a bag on a read-only disk, or with a stale journal, as it is
             return sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
-        # A recorder that was killed left rows in its log. Exclusive and without locks: the index
-        # of the log is kept in memory and not in a file beside it.
+        # A killed recorder leaves rows in its log. Exclusive and without locks: the log's index is
+        # kept in memory instead of a file beside it.
         database = sqlite3.connect(f"{path.as_uri()}?mode=ro&vfs=unix-none", uri=True)
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         return database
@@ -77,7 +77,7 @@ class SqliteFile:
     def _guard(self, database: sqlite3.Connection) -> None:
         self._start_step()
         database.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
-        # without this, SQLite refuses a file that is shorter than its header says
+        # without this, SQLite rejects a file shorter than its header says
         database.execute("PRAGMA writable_schema=ON")
         database.execute("PRAGMA trusted_schema=OFF")
         database.execute("PRAGMA query_only=ON")
@@ -94,7 +94,7 @@ class SqliteFile:
     def _why(self, error: Exception) -> str:
         if str(error) == "interrupted":
             step_s = self._unpacker.limits.step_s
-            return f"a row takes more than {step_s:g} s (limits.step_s): given up"
+            return f"reading a row takes more than {step_s:g} s (limits.step_s): gave up"
         return str(error)
 
     def _topics(self, database: sqlite3.Connection) -> TopicTable:
@@ -132,7 +132,7 @@ class SqliteFile:
         for row in database.execute(_MESSAGES, (most_bytes, row_id)):
             if row[0] <= row_id:
                 raise ForeignFileError(
-                    f"row {row[0]} comes after row {row_id}: a tree in a circle"
+                    f"row {row[0]} comes after row {row_id}: the tree has a cycle"
                 )
             row_id = row[0]
             count = len(row[3] or b"")
@@ -167,7 +167,7 @@ def _has_rows(log: Path) -> bool:
 
 
 def _must_be_plain(database: sqlite3.Connection, table: str) -> None:
-    """Raises `ForeignFileError` if a table is none, or computes anything when it is read."""
+    """Raises `ForeignFileError` if a table is not a real one, or computes anything on reading."""
     query = "SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = ?"
     pages = [page for (page,) in database.execute(query, (table,)).fetchmany(2)]
     columns = list(database.execute(f"PRAGMA table_xinfo({table})"))
@@ -175,13 +175,13 @@ def _must_be_plain(database: sqlite3.Connection, table: str) -> None:
     has_computed = any(hidden for *_, hidden in columns)
     has_other_rowid = any(str(name).lower() == "rowid" for _, name, *_ in columns)
     if not is_plain or has_computed or has_other_rowid:
-        raise ForeignFileError(f"{table} is no plain table, as rosbag2 writes them: not read")
+        raise ForeignFileError(f"{table} is not a plain table as rosbag2 writes them: not read")
 
 
 def _allow(
     action: int, first: str | None, second: str | None, _database: str | None, inner: str | None
 ) -> int:
-    """Reading columns of our tables, and nothing that a view or a trigger asks for."""
+    """Allow reading columns of our tables, and nothing for a view or a trigger."""
     allowed = inner is None and (
         action == sqlite3.SQLITE_SELECT
         or (action == sqlite3.SQLITE_READ and first in _TABLES)

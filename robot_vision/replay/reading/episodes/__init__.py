@@ -1,1 +1,1 @@
-"""Datasets of episodes as recordings: one episode after the other, on one clock."""
+"""Datasets of episodes as recordings: one episode after another, on one clock."""

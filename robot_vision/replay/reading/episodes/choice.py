@@ -1,4 +1,4 @@
-"""The camera and the episodes of a dataset that are replayed; refused where that is not clear."""
+"""Chooses the camera and episodes of a dataset to replay; ambiguous cases are rejected."""
 
 from robot_vision.core.foreign import brief
 from robot_vision.datasets.episode_set import EpisodeSet
@@ -16,12 +16,12 @@ def choose_camera(episodes: EpisodeSet, *, wanted: str) -> str:
     if wanted and wanted not in names:
         raise BagError(f"no camera {wanted!r} in the dataset (--camera); it has: {shown}")
     if not wanted and len(names) > 1:
-        raise BagError(f"colour of several cameras: {shown}; name one by --camera")
+        raise BagError(f"colour of several cameras: {shown}; choose one with --camera")
     return wanted or names[0]
 
 
 def choose_episodes(episodes: EpisodeSet, *, wanted: tuple[int, ...]) -> tuple[int, ...]:
-    """The episodes of these numbers, or all. Raises `BagError` for one that is not there."""
+    """The episodes with these numbers, or all. Raises `BagError` for a missing one."""
     count = len(episodes.lengths)
     for index in wanted:
         if not 0 <= index < count:

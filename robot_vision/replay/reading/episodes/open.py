@@ -1,4 +1,4 @@
-"""A dataset of episodes, opened as a replay of it reads it."""
+"""Opens a dataset of episodes for replay."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from robot_vision.replay.reading.messages import BagError
 
 
 def open_episodes(path: Path, *, config: ServiceConfig, options: EpisodeOptions) -> EpisodeSet:
-    """Raises `BagError` where the dataset cannot be read."""
+    """Raises `BagError` if the dataset cannot be read."""
     try:
         return open_dataset(
             path,

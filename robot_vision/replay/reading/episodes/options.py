@@ -1,4 +1,4 @@
-"""Which part of a dataset is replayed."""
+"""Which part of a dataset to replay."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Episodes of a dataset as a source of frames, with what the demonstrator did beside them."""
+"""Episodes of a dataset as a source of frames, together with the demonstrator's actions."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from robot_vision.replay.reading.episodes.choice import choose_camera, choose_ep
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, RecordedStep, Stream
 
-# Longer than an id switch is looked for, short enough to sit through.
+# Longer than the window for id switches, short enough to wait for in real time.
 PAUSE_S = 2.0
 _NO_ACTIONS = EpisodeActions(values=np.zeros((0, 0)), names=())
 
@@ -22,8 +22,8 @@ _NO_ACTIONS = EpisodeActions(values=np.zeros((0, 0)), names=())
 class EpisodeSource:
     """Frames of one camera, episode after episode, `PAUSE_S` apart on one clock from 0.
 
-    The frame is called `episode_N/CAMERA`: another one is another view, at which tracking
-    restarts. Raises `BagError` where camera or episodes are not clear or not there.
+    The frame is called `episode_N/CAMERA`, so tracking restarts with each episode. Raises
+    `BagError` if camera or episodes are ambiguous or missing.
     """
 
     def __init__(self, episodes: EpisodeSet, *, name: str, options: EpisodeOptions) -> None:
@@ -55,7 +55,7 @@ class EpisodeSource:
             self._set.close()
 
     def _episode(self, index: int, begin_ns: int) -> Iterator[RawFrame]:
-        """The frames of an episode, the first of them at `begin_ns`."""
+        """The frames of an episode, the first at `begin_ns`."""
         try:
             instruction, actions = self._set.instruction(index), self._actions(index)
         except DatasetError as error:
@@ -99,7 +99,7 @@ class EpisodeSource:
         )
 
     def _actions(self, index: int) -> EpisodeActions:
-        """With a name for each number; none where they are not those of the first episode."""
+        """Actions with a name for each number; none if they differ from the first episode's."""
         actions = self._set.actions(index)
         if actions is None:
             return _NO_ACTIONS
@@ -116,7 +116,7 @@ class EpisodeSource:
 
 
 class _Stamps:
-    """Stamps of an episode, moved to where it begins in the replay."""
+    """Stamps of an episode, shifted to its start in the replay."""
 
     def __init__(self, begin_ns: int, *, step_ns: int) -> None:
         self._next_ns = begin_ns
@@ -124,7 +124,7 @@ class _Stamps:
         self._moved_ns: int | None = None
 
     def of(self, frame: Frame) -> tuple[int, int | None]:
-        """The stamp of colour and, where there is any, of depth."""
+        """The stamp of colour and, if any, of depth."""
         if self._moved_ns is None:
             self._moved_ns = self._next_ns - frame.stamp_ns
         stamp_ns = frame.stamp_ns + self._moved_ns
@@ -133,7 +133,7 @@ class _Stamps:
         return stamp_ns, None if depth_ns is None else depth_ns + self._moved_ns
 
     def of_lost(self) -> int:
-        """Of a frame that cannot be read: a step after the last."""
+        """The stamp of an unreadable frame: one step after the last."""
         stamp_ns = self._next_ns
         self._next_ns += self._step_ns
         return stamp_ns

@@ -1,1 +1,1 @@
-"""Folders of images and video files: which pictures they hold, and as sources of frames."""
+"""Folders of images and video files as sources of frames."""

@@ -1,6 +1,6 @@
 """Which colour and depth files of a folder belong together: by lists, stamps and names.
 
-Never by counting files: one that is lost would give all that follow the depth of another moment.
+Never by counting files: a lost file would pair all later ones with depth of another moment.
 """
 
 import re
@@ -39,7 +39,7 @@ class FileFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderPairs:
-    """Frames in order; `why` says what paired them, `unpaired` which depth was left over."""
+    """Frames in order; `why` says how they were paired, `unpaired` which depth is left over."""
 
     frames: list[FileFrame]
     why: str
@@ -53,7 +53,7 @@ def folder_pairs(path: Path, *, tolerance_s: float) -> FolderPairs:
     `associations.txt`, or `rgb.txt` with `depth.txt` (TUM, ICL, Bonn) come first; then
     `NAME-color.png` beside `NAME-depth.png` (RealSense); then the folders `rgb` or `color` and
     `depth`, paired by stamps in the names (seconds with a fraction), or by equal names.
-    Raises `ForeignFileError` for a list that cannot be read.
+    Raises `ForeignFileError` for an unreadable list.
     """
     if (path / "associations.txt").is_file():
         return _associated(path)
@@ -74,7 +74,7 @@ def folder_pairs(path: Path, *, tolerance_s: float) -> FolderPairs:
 
 
 def images_of(folder: Path) -> list[Path]:
-    """The images in a folder in natural order; none where there is no such folder."""
+    """The images in a folder in natural order; none if there is no such folder."""
     if not folder.is_dir():
         return []
     files = (f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file())
@@ -94,7 +94,7 @@ def stamps_of(files: list[Path]) -> list[int]:
 
 def camera_beside(path: Path, frame_id: str, problems: Problems) -> Camera | None:
     """Intrinsics of a JSON file in the folder (fx, fy, and cx, cy, ppx, ppy or x_offset,
-    y_offset, with the image's size); None where there is none or it cannot be used."""
+    y_offset, with the image's size); None if there is none or it is unusable."""
     file = next((path / name for name in INTRINSICS_FILES if (path / name).is_file()), None)
     if file is None:
         return None
@@ -124,7 +124,7 @@ def _number(said: Any, *names: str) -> float:
 def _by_stamp(
     colors: _Stamped, depths: _Stamped, tolerance_s: float, *, is_tum: bool = False
 ) -> FolderPairs:
-    """Each colour with the nearest depth within the tolerance."""
+    """Pair each colour image with the nearest depth within the tolerance."""
     depths = sorted(depths)
     times_ns = [stamp_ns for stamp_ns, _ in depths]
     frames, used = [], set[Path]()
@@ -141,7 +141,7 @@ def _by_stamp(
 
 
 def _by_name(colors: list[Path], depths: list[Path]) -> FolderPairs:
-    """Each colour with the depth of its name."""
+    """Pair each colour image with the depth of the same name."""
     depth_of = {_DEPTH_END.sub("", file.stem): file for file in depths}
     stamps_ns = stamps_of(colors) or [
         round(index * NS_PER_S / DEFAULT_RATE_HZ) for index in range(len(colors))
@@ -156,7 +156,7 @@ def _by_name(colors: list[Path], depths: list[Path]) -> FolderPairs:
 
 
 def _associated(path: Path) -> FolderPairs:
-    """Pairs as `associations.txt` has them, colour or depth first."""
+    """Pairs from `associations.txt`, colour or depth first."""
     frames = []
     for words in _lines(path / "associations.txt", words=4):
         pairs = [(words[0], words[1]), (words[2], words[3])]
@@ -176,7 +176,7 @@ def _associated(path: Path) -> FolderPairs:
 
 
 def _listed(path: Path, name: str) -> _Stamped:
-    """Stamps and files of a list; those that are not there are left out."""
+    """Stamps and files of a list; missing files are left out."""
     lines = _lines(path / name, words=2)
     files = [(_list_stamp_ns(at), inside(path, file)) for at, file, *_ in lines]
     return [(stamp_ns, file) for stamp_ns, file in files if file.is_file()]
@@ -192,15 +192,15 @@ def _lines(file: Path, *, words: int) -> list[list[str]]:
 
 
 def _list_stamp_ns(text: str) -> int:
-    """Seconds; a whole number is that of a frame (ICL), at 30 Hz."""
+    """Seconds; whole numbers count frames (ICL), at 30 Hz."""
     stamp_ns = _stamp_ns(text)
     return stamp_ns if "." in text else round(stamp_ns / DEFAULT_RATE_HZ)
 
 
 def _stamp_ns(text: str) -> int:
-    """Exact to the nanosecond, which a float of today's seconds is not."""
+    """Exact to the nanosecond, unlike a float of current Unix time."""
     if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]*)?", text):
-        raise ForeignFileError(f"{text[:40]!r} is no number of seconds")
+        raise ForeignFileError(f"{text[:40]!r} is not a number of seconds")
     seconds, _, fraction = text.partition(".")
     stamp_ns = int(seconds) * NS_PER_S + int(fraction[:9].ljust(9, "0"))
     if stamp_ns > _MOST_STAMP_NS:

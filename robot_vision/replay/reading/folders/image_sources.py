@@ -28,7 +28,7 @@ from robot_vision.replay.reading.messages import BagError
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FRAME_ID = "camera"
 TUM_UNIT_M = 1 / 5000
-# Damaged frames of a video, after which it is not read further.
+# Number of damaged frames after which a video is not read further.
 MOST_LOST = 1000
 
 
@@ -36,8 +36,8 @@ class VideoSource:
     """Frames of a video file; stamps are its presentation times, from 0.
 
     Depth, if any, is in a folder `<video without suffix>_depth` of 16-bit PNGs, one per frame.
-    Raises `BagError` where it is not certain which belong together; to see that, a video with
-    depth is decoded twice.
+    Raises `BagError` if the pairing is uncertain; to check this, a video with depth is decoded
+    twice.
     """
 
     def __init__(self, path: Path, *, config: ServiceConfig) -> None:
@@ -84,8 +84,8 @@ class VideoSource:
             self.health.problems.add("video ends early", detail)
 
     def _decoded(self) -> Iterator[tuple[int, np.ndarray, int]]:
-        """Stamp and picture (BGR) of each frame that can be decoded, and how many before it
-        could not: reading goes on behind a damaged one."""
+        """Stamp and picture (BGR) of each decodable frame, and how many before it were damaged:
+        reading continues after a damaged one."""
         video, last_ns = self._open(), -1
         good_frames = lost = reported = 0
         try:
@@ -105,14 +105,14 @@ class VideoSource:
             video.release()
 
     def _pair_depth(self, turned_deg: int) -> list[int]:
-        """The depth file of each frame by its number; empty where there is no depth."""
+        """The depth file of each frame by its number; empty if there is no depth."""
         if not self._depth_files:
             return []
         if turned_deg:
             raise BagError(
-                f"{self._path} is turned by {turned_deg}° as its metadata say; whether its depth "
-                "is turned too is not known. Turn the frames themselves, or move the folder of "
-                "depth away"
+                f"{self._path} is rotated by {turned_deg}° according to its metadata; whether "
+                "its depth is rotated, too, is unknown. Rotate the frames themselves, or move "
+                "the depth folder away"
             )
         stamps_ns = [stamp_ns for stamp_ns, _, _ in self._decoded()]
         return depth_of_frames(stamps_ns, files=len(self._depth_files), rate_hz=self._rate_hz)
@@ -123,12 +123,12 @@ class VideoSource:
                 is_known = is_video(file.read(16))
         except OSError as error:
             raise BagError(f"{self._path} cannot be opened as a video: {error}") from error
-        # Each of FFmpeg's threads would hold pictures of its own.
+        # Each of FFmpeg's threads would buffer pictures.
         options = [cv2.CAP_PROP_N_THREADS, 1]
         video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
         if video is None or not video.isOpened():
             raise BagError(f"{self._path} cannot be opened as a video (MP4, MOV, Matroska or AVI)")
-        video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not turn by itself
+        video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not rotate by itself
         sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         width_px, height_px = (int(video.get(side)) for side in sides)
         try:
@@ -142,8 +142,8 @@ class VideoSource:
 
 
 class FolderSource:
-    """Frames of a folder of images: which they are, and which depth goes with them, is said by
-    `folder_pairs`. Intrinsics are those of a file beside, if there is one."""
+    """Frames of a folder of images, selected and paired by `folder_pairs`. Intrinsics come from
+    a file in the folder, if there is one."""
 
     def __init__(self, path: Path, *, config: ServiceConfig) -> None:
         self.name = path.name
@@ -151,7 +151,7 @@ class FolderSource:
         self._config = config
         self.pairs = folder_pairs(path, tolerance_s=config.sync.tolerance_s)
         if not self.pairs.frames:
-            raise BagError(f"{path} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+            raise BagError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
         self._stream = Stream(self.pairs.frames[0].rgb.parent.name, "rgb")
         self.health.streams = [self._stream]
         for detail in self.pairs.unpaired:
@@ -185,7 +185,7 @@ class FolderSource:
         is_default = unit_m == DepthConfig().raw_unit_m
         if not (self.pairs.is_tum and is_default and any(f.depth for f in self.pairs.frames)):
             return unit_m
-        detail = f"1/5000 m, as in TUM's sets, and not {unit_m} m (depth.raw_unit_m)"
+        detail = f"1/5000 m, as in TUM's sets, instead of {unit_m} m (depth.raw_unit_m)"
         self.health.problems.add("depth unit by layout", detail)
         return TUM_UNIT_M
 

@@ -1,4 +1,4 @@
-"""Which depth file belongs to which frame of a video: by order, and only where that is certain."""
+"""Which depth file belongs to which frame of a video: by order, and only if that is certain."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ import numpy as np
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.replay.reading.messages import BagError
 
-# Of a frame's time. Stamps in milliseconds are off by less than that up to 500 Hz.
+# Share of a frame period. Millisecond stamps are off by less than that up to 500 Hz.
 _OFF_GRID = 0.25
 
 
 def depth_of_frames(stamps_ns: Sequence[int], *, files: int, rate_hz: float) -> list[int]:
-    """The number of the depth file of each frame that could be decoded.
+    """The index of the depth file of each decoded frame.
 
-    A decoder steps over damaged frames, and those after them would get depth of another moment.
-    So frames and files are as many, or the frames lie on the grid of a constant rate and their
-    places there say which are lost. Raises `BagError` where neither holds.
+    A decoder skips damaged frames, so later ones would get depth of another moment. So either the
+    numbers of frames and files are equal, or the frames lie on the grid of a constant rate, which
+    shows which are lost. Raises `BagError` if neither holds.
     """
     places = _places(stamps_ns, rate_hz)
     has_holes = places is not None and places[-1] != len(stamps_ns) - 1
@@ -26,13 +26,13 @@ def depth_of_frames(stamps_ns: Sequence[int], *, files: int, rate_hz: float) -> 
         return places
     raise BagError(
         f"{len(stamps_ns)} frames of the video could be decoded, and its depth folder has "
-        f"{files} files: which belong together is not known. Expected one file a frame; move "
-        "the folder away to replay the video without depth"
+        f"{files} files: the pairing is unknown. Expected one file per frame; move the folder "
+        "away to replay the video without depth"
     )
 
 
 def _places(stamps_ns: Sequence[int], rate_hz: float) -> list[int] | None:
-    """Each frame's place on the grid of the rate; None where they do not lie on one."""
+    """Each frame's index on the grid of the rate; None if they do not lie on one."""
     if not stamps_ns:
         return None
     since_s = (np.asarray(stamps_ns, np.int64) - stamps_ns[0]) / NS_PER_S

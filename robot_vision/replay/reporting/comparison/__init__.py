@@ -1,1 +1,1 @@
-"""Two replays beside each other: golden files or summaries, what drifted, and the verdict."""
+"""Compares two replays: golden files or summaries, drifts, and the verdict."""

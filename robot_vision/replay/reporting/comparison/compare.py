@@ -1,4 +1,4 @@
-"""Two replays of the same bags side by side: two models, or two revisions of the code."""
+"""Compares two replays of the same bags: two models, or two revisions of the code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def compare_files(before: Path, after: Path) -> list[Comparison]:
 def print_comparison(
     console: Screen, comparisons: Sequence[Comparison], *, everything: bool
 ) -> None:
-    """A table per bag, then what is beyond tolerance."""
+    """A table per bag, then figures beyond tolerance."""
     for comparison in comparisons:
         table = Table(title=brief(comparison.bag), box=None, header_style="bold")
         table.add_column("figure", no_wrap=True)

@@ -1,4 +1,4 @@
-"""In what two replays differ by more than a tolerance: which figure, how far, in which frames."""
+"""Figures of two replays that differ beyond tolerance: which, how far, in which frames."""
 
 from itertools import zip_longest
 from math import pi
@@ -10,7 +10,7 @@ from robot_vision.replay.reporting.comparison.figure_drift import Drift, number_
 from robot_vision.replay.reporting.comparison.track_match import match_tracks
 from robot_vision.replay.reporting.frame_class_log import CLASS_TOLERANCES, class_drifts
 
-# Their assignment takes the time of the third power.
+# Their assignment takes cubic time.
 MOST_TRACKS = 5000
 CAMERA_FIELDS = ("width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px")
 
@@ -35,7 +35,7 @@ TOLERANCES: dict[str, float] = {
     **CLASS_TOLERANCES,
 }
 
-# Figure of a window, its tolerance, and whether that is a share of the expected value.
+# Figure of a window, its tolerance, and whether the tolerance is relative to the expected value.
 WINDOW_FIGURES = (
     ("detections", "window_detections", False),
     ("objects", "window_objects", False),
@@ -63,12 +63,12 @@ def compare(
 
 
 def compare_foreign(expected: Any, actual: Any, *, tolerances: dict[str, float]) -> list[Drift]:
-    """`compare` for behaviours from files; raises `ConfigError` for what is none."""
+    """`compare` for behaviours from files; raises `ConfigError` for invalid ones."""
     try:
         for behaviour in (expected, actual):
             if len(behaviour["tracks"]) > MOST_TRACKS:
                 count = len(behaviour["tracks"])
-                raise ConfigError(f"{count} tracks in a bag; compared are {MOST_TRACKS}")
+                raise ConfigError(f"{count} tracks in a bag; expected at most {MOST_TRACKS}")
         return compare(expected, actual, tolerances=tolerances)
     except ConfigError:
         raise
@@ -96,7 +96,7 @@ def _count_drifts(
     before, after = expected["detections_by_class"], actual["detections_by_class"]
     for name in sorted({*before, *after}):
         n = before.get(name, 0)
-        # A class of a handful of detections may lose or win a few.
+        # A class with few detections may gain or lose a few.
         allowed = max(tolerances["detections_relative"] * n, 3.0)
         drifts += number_drift(f"detections of {name}", n, after.get(name, 0), allowed)
     before, after = expected["tracks_by_class"], actual["tracks_by_class"]
@@ -155,7 +155,7 @@ def _pair_drifts(
 def _shape_drifts(
     before: dict[str, Any], after: dict[str, Any], tolerances: dict[str, float]
 ) -> list[Drift]:
-    """Keypoints and oriented boxes; golden files of before have none."""
+    """Keypoints and oriented boxes; older golden files have none."""
     name, where = f"track {before['id']} ({before['class']})", _frames(before)
     drifts: list[Drift] = []
     points = [row.get("mean_keypoint_xy_px") or [] for row in (before, after)]
@@ -210,7 +210,7 @@ def _window_drift(
 
 
 def _spans(windows: list[dict[str, Any]], *, most: int = 5) -> str:
-    """Frames of windows, neighbours joined: `3-17, 40`."""
+    """Frames of windows, with neighbours merged: `3-17, 40`."""
     spans: list[list[int]] = []
     for window in windows:
         first, last = window["first_frame"], window["first_frame"] + window["frames"] - 1

@@ -1,11 +1,11 @@
-"""One figure of two replays that is out of its tolerance."""
+"""A figure of two replays that differs beyond its tolerance."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """One figure that is out of its tolerance; `where` names frames or tracks."""
+    """A figure beyond its tolerance; `where` names frames or tracks."""
 
     figure: str
     expected: str
@@ -17,7 +17,7 @@ class Drift:
 def number_drift(
     figure: str, before: float | None, after: float | None, allowed: float, where: str = ""
 ) -> list[Drift]:
-    """The drift of a number by more than `allowed`, or from or to none; else nothing."""
+    """The drift of a number by more than `allowed`, or from or to None; else nothing."""
     if before is None and after is None:
         return []
     if before is not None and after is not None and abs(after - before) <= allowed:
@@ -34,5 +34,5 @@ def number_drift(
 
 
 def text_of(value: float | None) -> str:
-    """A figure in four digits; whole ones whole."""
+    """A figure with four digits; integers in full."""
     return "none" if value is None else f"{value:.4g}" if value % 1 else f"{value:.0f}"

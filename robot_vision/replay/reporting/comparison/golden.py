@@ -1,8 +1,8 @@
-"""What a replay did, small enough to keep beside the code, and how far another may be from it.
+"""A replay's behaviour, small enough to version with the code, and the tolerances for another.
 
 A golden file holds, for every bag, counts, intrinsics, tracks, and the means of a bounded number
-of windows over time; and the tolerances that comparison uses, for a person to change. Ages are
-not in it: they depend on the machine. Digests are told, not compared: another processor rounds
+of windows over time; and the tolerances for comparison, which users can change. Ages are not in
+it: they depend on the machine. Digests are reported, not compared: another processor rounds
 differently.
 """
 
@@ -38,14 +38,14 @@ def behaviour_of(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_golden(path: Path) -> dict[str, Any]:
-    """Read a golden file; raises `ConfigError` that says what is wrong with it."""
+    """Read a golden file; raises `ConfigError` saying what is wrong with it."""
     try:
         golden = read_json(path)
     except ForeignFileError as error:
         raise ConfigError(f"cannot read the golden file {path}: {error}") from error
     if not isinstance(golden, dict) or golden.get("version") != VERSION:
         raise ConfigError(
-            f"{path} is not a golden file of version {VERSION}; made by another one?"
+            f"{path} is not a golden file of version {VERSION}; was it made by another version?"
         )
     tolerances = golden.get("tolerances", {})
     for part in (tolerances, golden.get("bags")):
@@ -65,7 +65,7 @@ def load_golden(path: Path) -> dict[str, Any]:
 
 
 def save_golden(path: Path, behaviours: dict[str, dict[str, Any]]) -> None:
-    """Write the behaviours of bags by name; tolerances and bags that are there already stay."""
+    """Write the behaviours of bags by name; keeps existing tolerances and other bags."""
     before = load_golden(path) if path.exists() else {}
     golden = {
         "version": VERSION,
@@ -77,7 +77,7 @@ def save_golden(path: Path, behaviours: dict[str, dict[str, Any]]) -> None:
 
 
 def check(golden: dict[str, Any], *, bag: str, behaviour: dict[str, Any]) -> list[Drift]:
-    """Everything in which a replay of `bag` is out of the golden file's tolerances."""
+    """Everything in which a replay of `bag` exceeds the golden file's tolerances."""
     if bag not in golden["bags"]:
         known = ", ".join(sorted(golden["bags"])) or "none"
         raise ConfigError(f"the golden file has no bag {bag!r}; it has: {known}")
@@ -86,7 +86,7 @@ def check(golden: dict[str, Any], *, bag: str, behaviour: dict[str, Any]) -> lis
 
 
 def _compact(golden: dict[str, Any]) -> str:
-    """JSON with one track or window a line: small, and its differences can be read."""
+    """JSON with one track or window per line: small, with readable diffs."""
     text = json.dumps({**golden, "bags": {}}, indent=1)
     bags = []
     for name, behaviour in golden["bags"].items():

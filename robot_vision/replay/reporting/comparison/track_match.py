@@ -1,4 +1,4 @@
-"""Which track of one replay is which of another: ids may differ, objects do not."""
+"""Matches tracks of two replays: ids may differ, objects do not."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MIN_OVERLAP = 0.2
 def match_tracks(
     expected: list[dict[str, Any]], actual: list[dict[str, Any]]
 ) -> tuple[list[tuple[dict[str, Any], dict[str, Any]]], list[dict[str, Any]]]:
-    """Pairs of tracks of one class that share time and place, and the expected ones without.
+    """Pairs of tracks of a class that share time and place, and expected tracks without a match.
 
     The assignment has the least total distance between mean boxes (Kuhn, 1955).
     """
@@ -27,7 +27,7 @@ def match_tracks(
 
 
 def _distances_px(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> np.ndarray:
-    """Between mean boxes, far where tracks are of other classes or times: [before, after]."""
+    """Between mean boxes, large for tracks of different classes or times: [before, after]."""
     (first, last, boxes), names = _arrays(after), np.array([row["class"] for row in after])
     cost = np.full((len(before), len(after)), FAR_PX)
     for row, (begin_s, end_s, box) in enumerate(zip(*_arrays(before), strict=True)):

@@ -24,7 +24,7 @@ def verdict_of(results: Sequence[dict[str, Any]]) -> str:
 
 
 def write_json(path: Path, results: Sequence[dict[str, Any]]) -> None:
-    """All figures of all bags; raises `OSError` where `path` cannot be written."""
+    """All figures of all bags; raises `OSError` if `path` cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     summary = {"version": VERSION, "verdict": verdict_of(results), "bags": list(results)}
     path.write_text(json.dumps(summary, indent=1))
@@ -75,7 +75,7 @@ def _print_details(console: Screen, result: dict[str, Any]) -> None:
             f"(tolerance {drift['tolerance']}){where}"
         )
     if len(result["drifts"]) > MOST_DRIFTS:
-        say(f"{name}: and {len(result['drifts']) - MOST_DRIFTS} drifts more, see the JSON")
+        say(f"{name}: and {len(result['drifts']) - MOST_DRIFTS} more drifts, see the JSON")
     for kind, seen in result.get("input", {}).get("problems", {}).items():
         say(f"{name}: {kind} ({seen['count']}×), first: {seen['first']}")
     for why, count in result.get("run", {}).get("dropped", {}).items():
