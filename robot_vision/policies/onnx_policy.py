@@ -91,7 +91,7 @@ class OnnxPolicy:
         if ungrounded and pointed is not None and pointed.is_required:
             hold = "; ".join(f"no {problem}" for problem in ungrounded)
         elif target == NONE:
-            hold = f"nothing in view is what is named in {instruction.text!r}"
+            hold = f"nothing in view matches {instruction.text!r}"
         elif not is_sure:
             hold = f"identifying the objects named in {instruction.text!r}"
         return Decision(

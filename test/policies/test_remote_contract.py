@@ -151,7 +151,7 @@ def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_pat
             follows(policy)
             said = policy.news()
             assert any("is lost" in words for words in said)
-            assert any("connected again" in words for words in said)
+            assert any("reconnected" in words for words in said)
             assert policy.status().reconnects >= 1
         finally:
             again.kill()

@@ -15,7 +15,7 @@ from robot_vision.soak.ledger import Ledger
 
 # The policy's own reasons to hold: the loop is sound, but the task is unclear or done.
 _OWN_REASONS = (
-    "nothing in view is what is named",
+    "nothing in view matches",
     "making sure what is named",
     "the policy gave no action",
 )

@@ -152,7 +152,7 @@ class AlignmentTask(Task[AlignmentBatch]):
 
     def _said(
         self, rows: list[int], step: int
-    ) -> tuple[Int64[Tensor, "b l"], Bool[Tensor, "b b"]]:
+    ) -> tuple[Shaped[Tensor, "b l ..."], Bool[Tensor, "b b"]]:
         """A caption of each picture, drawn, and which of them name the same."""
         rng = np.random.default_rng((self.recipe.run.seed, step, rank()))
         captions = [self._known.pictures[row].captions for row in rows]

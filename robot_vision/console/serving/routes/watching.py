@@ -51,24 +51,24 @@ def _add_views(router: APIRouter, viewers: Viewers) -> None:
     @router.get("/api/objects", responses=refusals(503), tags=["watch"])
     async def objects() -> ObjectsView:
         """The tracked objects of the newest frame."""
-        return await _newest(views.objects, "no frame was processed yet; /api/state says why")
+        return await _newest(views.objects, "no frame has been processed yet; see /api/state")
 
     @router.get("/api/grounded", responses=refusals(503), tags=["watch"])
     async def grounded() -> GroundedView:
         """Objects that match the prompt in the newest frame."""
-        missing = "nothing looks for words yet; grounding_model names a model"
+        missing = "no model looks for prompts: set grounding_model"
         return await _newest(views.grounded, missing)
 
     @router.get("/api/classification", responses=refusals(503), tags=["watch"])
     async def classification() -> ClassificationView:
         """The classes that the newest frame shows as a whole, most likely first."""
-        missing = "no frame was classified yet; classifier_model names a model"
+        missing = "no frame has been classified yet: is classifier_model set?"
         return await _newest(views.classification, missing)
 
     @router.get("/api/segmentation", responses=refusals(503), tags=["watch"])
     async def segmentation() -> SegmentationView:
         """The classes of the newest frame's pixels, by falling share."""
-        missing = "no frame was segmented yet; segmentation_model names a model"
+        missing = "no frame has been segmented yet: is segmentation_model set?"
         return await _newest(views.segmentation, missing)
 
 
