@@ -84,8 +84,8 @@ class Unpacker:
                 if written > room_bytes:
                     raise ForeignFileError(
                         f"the disk has no room: {packed.name} unpacks to more than {room_bytes} "
-                        f"bytes, all that {target.parent} has; free some space, or set TMPDIR to a "
-                        "folder on a larger disk"
+                        f"bytes, the most {target.parent} can take; free some space, or set "
+                        "TMPDIR to a folder on a larger disk"
                     )
                 plain.write(piece)
         self.spend(written)
