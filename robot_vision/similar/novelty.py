@@ -1,4 +1,4 @@
-"""What is unlike anything seen: how far away the k-th neighbour is, against what is usual."""
+"""Novelty: the distance of the k-th neighbour, compared with the usual one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from robot_vision.similar.sheets import thumbnail
 from robot_vision.similar.store import Index, SimilarError
 
 NEIGHBOURS = 5
-# Rows that the index is calibrated by, spread over it.
+# Rows for calibrating the index, spread over it.
 _CALIBRATED = 2000
 _TOGETHER = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Usual:
-    """Distances of the index's own rows to their k-th neighbours, rising."""
+    """Distances of the index's own rows to their k-th neighbours, ascending."""
 
     distance: Float32[np.ndarray, " n"]
     neighbours: int
 
     def share(self, distance: Float32[np.ndarray, " q"]) -> Float64[np.ndarray, " q"]:
-        """Which share of the index's rows is less far from the rest: 1 is farther than all."""
+        """The share of the index's rows that are closer to the rest: 1 is farther than all."""
         return np.searchsorted(self.distance, distance, side="left") / len(self.distance)
 
 
 def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: float = 1.0) -> Usual:
-    """Of rows spread over the index; neighbours in time are none.
+    """Distances for rows spread over the index; rows close in time do not count as neighbours.
 
-    Frames beside each other look the same: by them, everything else would be new. Raises
-    `SimilarError` where too few rows are apart.
+    Consecutive frames look the same: compared with them, everything else would be new. Raises
+    `SimilarError` if too few rows are far enough apart.
     """
     rows = np.unique(np.linspace(0, max(0, len(index) - 1), _CALIBRATED).astype(int))
     rows = rows[: len(index)]
@@ -53,7 +53,7 @@ def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: floa
     distance = np.sort(distance[np.isfinite(distance)])
     if not len(distance):
         raise SimilarError(
-            f"no picture of the index has {neighbours} others that are more than {apart_s:g} s "
+            f"no picture of the index has {neighbours} others more than {apart_s:g} s "
             "apart: index more, or give smaller --neighbours or --apart"
         )
     return Usual(distance=distance, neighbours=neighbours)
@@ -90,8 +90,8 @@ def places_of(index: Index, rows: np.ndarray) -> Places:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """A picture: its distance to the k-th neighbour, the share of the index's own rows that lie
-    less far from the rest, and the row of the index that is nearest."""
+    """A picture: its distance to the k-th neighbour, the share of the index's own rows that are
+    closer to the rest, and its nearest row in the index."""
 
     source: str
     name: str
@@ -111,7 +111,7 @@ def judge_novelty(
     options: BagOptions,
     every: int = 1,
 ) -> Iterator[Judged]:
-    """Each `every`-th picture of a source that can be decoded. Raises `BagError`."""
+    """Every `every`-th decodable picture of a source. Raises `BagError`."""
     source = open_pictures(path, config=config, options=options)
     for place, picture in enumerate(source.pictures()):
         if place % every:
