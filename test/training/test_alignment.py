@@ -392,8 +392,8 @@ def test_evaluate_writes_figures_and_pictures(
     )
     assert {"above_wrong_color", "things/retrieval_at_1", "modality_gap"} <= metrics.keys()
     assert "never_seen_at_1" not in metrics  # the same looks as in training
-    assert "0 captions name what training never showed" in result.output
+    assert "0 captions name looks that training never showed" in result.output
     # of the wrong words "green" and "ball" the bundle knows none
-    assert "does not know: ball, green" in result.output
+    assert "unknown to the bundle: ball, green" in result.output
     for name in ("map.png", "words.png"):
         assert (tmp_path / name).stat().st_size > 1000
