@@ -84,7 +84,7 @@ def _bars(views: Sequence[ViewFit], *, width_px: int) -> np.ndarray:
             _text(chart, view.name[: int(step / 7)], (int(left), floor + 14), _BLACK, 0.33)
     words = (
         "RMS of each view, px (red: dropped). Above: rings are corners found, red lines lead to "
-        "their places in the fit, {_LENGTHENED} times as long."
+        f"their places in the fit, {_LENGTHENED} times as long."
     )
     _text(chart, words, (8, 16), _BLACK, 0.4)
     return chart
