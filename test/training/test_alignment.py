@@ -214,7 +214,7 @@ def test_pictures_that_show_what_is_left_out_are_not_learnt_from(shapes_set: Pat
     assert 0 < len(rest.pictures) < len(everything.pictures)
     assert rest.looks == everything.looks - {("red", "disc")}
     assert not any("red disc" in text for text in rest.texts)
-    with pytest.raises(ConfigError, match=r"expected a colour and a thing, as \[red, mug\]"):
+    with pytest.raises(ConfigError, match=r"expected a colour and an object, as \[red, mug\]"):
         open_captions(str(shapes_set), CaptionOptions(left_out=[["red"]]))
 
 
