@@ -1,4 +1,4 @@
-"""Boxes that a teacher finds where the truth has none, as further targets."""
+"""Boxes found only by the teacher, as additional targets."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from robot_vision.training.data.samples import padded
 from robot_vision.training.distillation.teacher import Taught, Teacher
 from robot_vision.training.losses.boxes import box_iou
 
-# A box that overlaps a true one by as much means the same thing, and the truth knows it better.
+# A box that overlaps a true one this much is the same object, and the truth is more exact.
 _SAME_IOU = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BoxTargets:
-    """Boxes that a batch asks for, class −1 for padding, and the task's loss on any such boxes."""
+    """A batch's target boxes, class −1 for padding, and the task's loss on any such boxes."""
 
     boxes_xyxy: Float32[Tensor, "b m 4"]
     class_id: Int64[Tensor, "b m"]
@@ -37,13 +37,13 @@ class BoxTeacher:
         self._detector = Detector(teacher.manifest, DetectorConfig(score_threshold=min_score))
 
     def loss(self, taught: Taught, targets: BoxTargets) -> Tensor:
-        """The task's loss on the truth and on what the teacher finds beside it."""
+        """The task's loss on the truth and on the teacher's additional findings."""
         return targets.loss(*self.with_found(taught, targets.boxes_xyxy, targets.class_id))
 
     def with_found(
         self, taught: Taught, boxes_xyxy: Tensor, class_id: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The true boxes [b,m,4] and classes [b,m], and behind them those that only it finds."""
+        """The true boxes [b,m,4] and classes [b,m], followed by those only the teacher finds."""
         outputs = {role: value.cpu().numpy() for role, value in taught.outputs.items()}
         boxes, classes = list[np.ndarray](), list[np.ndarray]()
         for row in range(len(boxes_xyxy)):

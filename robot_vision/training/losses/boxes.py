@@ -1,4 +1,4 @@
-"""Overlap of boxes in torch, by broadcasting; boxes are corners [...,4] in any one unit."""
+"""Overlap of boxes in torch, by broadcasting; boxes are corners [...,4] in any common unit."""
 
 import torch
 from torch import Tensor

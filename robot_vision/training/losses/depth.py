@@ -1,9 +1,9 @@
-"""How wrong depth from colour is, in logarithms: as a whole, and but for one factor an image."""
+"""Loss of depth from colour, in logarithms: overall, and up to one factor per image."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
-# How far a factor that is wrong everywhere is forgiven by the first part: λ of the paper.
+# How much the first part forgives a global factor: λ in the paper.
 _FORGIVEN = 0.5
 _NEAREST_M = 1e-3
 
@@ -12,7 +12,7 @@ def depth_loss(depth_m: Tensor, true_m: Tensor) -> tuple[Tensor, dict[str, Tenso
     """The sum of the scale-invariant error (Eigen et al., arXiv:1406.2283) and of the L1 error of
     log depth, and both detached.
 
-    `true_m` [B,1,h,w] is 0 where unknown; `depth_m` [B,1,·,·] is brought to its size. An image
+    `true_m` [B,1,h,w] is 0 where unknown; `depth_m` [B,1,·,·] is resized to it. An image
     without any truth adds nothing.
     """
     if depth_m.shape[2:] != true_m.shape[2:]:

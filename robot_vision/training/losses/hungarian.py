@@ -1,4 +1,4 @@
-"""Which prediction answers for which object: the cheapest one-to-one matching.
+"""Matches predictions with objects: the cheapest one-to-one matching.
 
 Carion et al., arXiv:2005.12872, by SciPy's solver (Crouse 2016).
 """
@@ -15,14 +15,14 @@ from robot_vision.training.losses.boxes import corners, generalized_iou
 
 
 class NotFiniteError(RobotVisionError, FloatingPointError):
-    """Costs of the matching are no numbers; there is no matching by them."""
+    """Costs of the matching are not finite, so there is no matching."""
 
 
 class MatchCosts(Params):
-    """What counts when predictions and objects are matched; as in the paper by default."""
+    """Weights of the matching costs; as in the paper by default."""
 
     classes: float = param(1.0, "probability of the object's class", ge=0)
-    l1: float = param(5.0, "distance of centres and sizes, in parts of the picture", ge=0)
+    l1: float = param(5.0, "distance of centres and sizes, in fractions of the picture", ge=0)
     giou: float = param(2.0, "generalised overlap", ge=0)
 
 
@@ -41,9 +41,9 @@ def match(
 ) -> Matches:
     """The cheapest matching of predictions with objects, in each picture.
 
-    `logits` [b,q,c+1], `boxes` [b,q,4] and `truth` [b,m,4] as centre and size in parts of the
+    `logits` [b,q,c+1], `boxes` [b,q,4] and `truth` [b,m,4] as centre and size in fractions of the
     picture, `class_id` [b,m] (−1 is padding). Raises `NotFiniteError` that names the cost which
-    is no number: a solver would hang or match at random.
+    is not finite: a solver would hang or match at random.
     """
     share = logits.softmax(dim=2)
     named = class_id.clamp(min=0)[:, None].expand(-1, logits.shape[1], -1)

@@ -1,4 +1,4 @@
-"""Slots against true masks: a slot for each thing and one for what is behind, by Hungarian."""
+"""Slots against true masks: one per object and one for the background (Hungarian)."""
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,10 @@ _EPSILON = 1e-6
 
 
 def true_segments(instances: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Masks f32 [b,most,n] of instances u8 [b,n]: the background, then things by size.
+    """Masks f32 [b,most,n] of instances u8 [b,n]: the background, then objects by size.
 
-    Also the instance that each shows, i64 [b,most], 256 where there are fewer: that mask is
-    empty. Things beyond `most` are in none.
+    Also each mask's instance, i64 [b,most], 256 if there are fewer: that mask is
+    empty. Objects beyond `most` are in none.
     """
     counts = torch.stack([torch.bincount(row.long(), minlength=256) for row in instances])
     counts[:, 0] = instances[0].numel() + 1  # the background first
@@ -22,7 +22,7 @@ def true_segments(instances: Tensor, most: int) -> tuple[Tensor, Tensor]:
 
 
 def matched(masks: Tensor, segments: Tensor) -> Tensor:
-    """For each segment the slot that it is matched with, i64 [b,j], −1 for empty segments.
+    """For each segment its matched slot, i64 [b,j], −1 for empty segments.
 
     `masks` f32 [b,k,n] and `segments` f32 [b,j,n]; j ≤ k. By the Dice of the two, as DETR's
     descendants match masks (arXiv:2005.12872).
@@ -40,7 +40,7 @@ def matched(masks: Tensor, segments: Tensor) -> Tensor:
 def slot_mask_losses(masks: Tensor, segments: Tensor, chosen: Tensor) -> dict[str, Tensor]:
     """Mean log loss of the pixels of each segment, and 1 − Dice, over all segments.
 
-    A segment counts as much as any other, whatever its size.
+    All segments count equally, whatever their size.
     """
     present = chosen >= 0
     rows = chosen.clamp(min=0)
@@ -56,8 +56,8 @@ def slot_class_loss(
 ) -> Tensor:
     """Cross-entropy of `logits` f32 [b,k,classes+1] of slots that are matched.
 
-    `class_id` i64 [b,m] is that of the instance 1 + m. The background is the last class; things
-    of no known class (−1) count for nothing.
+    `class_id` i64 [b,m] is that of the instance 1 + m. The background is the last class; objects
+    of unknown class (−1) do not count.
     """
     classes = logits.shape[2] - 1
     background = torch.full_like(class_id[:, :1], classes)

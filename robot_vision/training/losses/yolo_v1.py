@@ -11,18 +11,18 @@ from robot_vision.training.losses.boxes import box_iou
 
 
 class GridLossWeights(Params):
-    """How hard each of the five parts pulls; as in the paper by default."""
+    """Weights of the five parts; as in the paper by default."""
 
-    places: float = param(5.0, "middles of objects, in cells", ge=0)
-    sizes: float = param(5.0, "square roots of sizes, in parts of the picture", ge=0)
-    objects: float = param(1.0, "confidence of boxes that answer for an object", ge=0)
+    places: float = param(5.0, "centres of objects, in cells", ge=0)
+    sizes: float = param(5.0, "square roots of sizes, in fractions of the picture", ge=0)
+    objects: float = param(1.0, "confidence of boxes responsible for an object", ge=0)
     no_object: float = param(0.5, "confidence of all other boxes", ge=0)
-    classes: float = param(1.0, "class scores of cells that hold an object's middle", ge=0)
+    classes: float = param(1.0, "class scores of cells that contain an object's centre", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Objects:
-    """Objects of a batch, one a cell: `image`, `cell`, `class_id` i64 [k], `box` f32 [k,4]."""
+    """Objects of a batch, one per cell: `image`, `cell`, `class_id` i64 [k], `box` f32 [k,4]."""
 
     image: Tensor
     cell: Tensor
@@ -41,8 +41,9 @@ def yolo_v1_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The total of a batch's mean image and its weighted parts, detached.
 
-    `out` is what `GridHead` says; `boxes_xyxy` [b,m,4] in pixels of pictures of `size_px` (width,
-    height); `class_id` [b,m] is −1 for padding. Of objects in one cell the smallest counts.
+    `out` is the output of `GridHead`; `boxes_xyxy` [b,m,4] in pixels of pictures of `size_px`
+    (width, height); `class_id` [b,m] is −1 for padding. Of objects in one cell the smallest
+    counts.
     """
     columns, rows = (side // stride_px for side in size_px)
     images = len(boxes_xyxy)
@@ -88,5 +89,5 @@ def _middle(box: Tensor) -> Tensor:
 
 
 def _root_size(box: Tensor, size_px: tuple[int, int]) -> Tensor:
-    """Square roots of width and height in parts of the picture; their slope stays finite."""
+    """Square roots of width and height in fractions of the picture; the gradient is finite."""
     return ((box[:, 2:] - box[:, :2]) / box.new_tensor(size_px)).clamp(min=1e-6).sqrt()
