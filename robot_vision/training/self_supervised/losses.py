@@ -1,4 +1,4 @@
-"""Losses of self-supervision, as their papers have them."""
+"""Self-supervised losses, as in their papers."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor
 def nt_xent(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross entropy of SimCLR (arXiv:2002.05709).
 
-    `one` and `other` f32 [b,d] are projections of two views of the same samples: each is to be
+    `one` and `other` f32 [b,d] are projections of two views of the same samples: each should be
     nearer to its partner, by cosine, than to the 2b − 2 views of the other samples.
     """
     both = F.normalize(torch.cat([one, other]), dim=1)
@@ -19,7 +19,7 @@ def nt_xent(one: Tensor, other: Tensor, *, temperature: float) -> Tensor:
 
 
 def teacher_share(logits: Tensor, centre: Tensor, *, temperature: float) -> Tensor:
-    """What DINO's teacher says: logits [n,k] centred and sharpened, as shares of prototypes."""
+    """DINO's teacher output: logits [n,k] centred and sharpened, as shares of prototypes."""
     return ((logits - centre) / temperature).softmax(dim=1)
 
 
@@ -44,7 +44,7 @@ def patches_of(rgb: Tensor, patch_px: int) -> Tensor:
 
 
 def masked_pixels(found: Tensor, patches: Tensor, hidden: Tensor, *, normalised: bool) -> Tensor:
-    """Mean squared error of MAE (arXiv:2111.06377) over the patches that were hidden.
+    """Mean squared error of MAE (arXiv:2111.06377) over the hidden patches.
 
     `found` and `patches` f32 [b,n,p], `hidden` bool [b,n]. With `normalised`, each patch is asked
     for without its mean and contrast.

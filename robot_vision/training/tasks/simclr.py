@@ -1,4 +1,4 @@
-"""SimCLR: two views of a frame are to be told from those of all others (arXiv:2002.05709)."""
+"""SimCLR: two views of a frame are distinguished from those of all others (arXiv:2002.05709)."""
 
 from torch import Tensor, nn
 
@@ -18,8 +18,8 @@ class SimClrOptions(SelfSupervisedOptions):
 
 @TASKS.register("simclr")
 class SimClrTask(SelfSupervisedTask):
-    """Trains a model that says `projection` [b,p]. Views of one process are contrasted, of one
-    part of a step: with `run.accumulate` or several processes there are fewer to tell from."""
+    """Trains a model that returns `projection` [b,p]. Views of one process are contrasted, of one
+    part of a step: with `run.accumulate` or several processes there are fewer negatives."""
 
     options = SimClrOptions
 
